@@ -14,7 +14,7 @@ from seqzoo.tasks.atomic_files import full_disk, is_full
 from seqzoo.tasks.errors import Interrupted, SeqzooError, called, nearest
 from seqzoo.zoo.commands.program import program
 from seqzoo.zoo.commands.registry import COMMANDS
-from seqzoo.zoo.stopping import answering_signals
+from seqzoo.zoo.stopping import handling_signals
 
 MODELS = pathlib.Path(__file__).resolve().parent / "zoo" / "models"
 """Folder of the models that come with the package."""
@@ -61,7 +61,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with called(program(ctx)), answering_signals():
+            with called(program(ctx)), handling_signals():
                 return super().invoke(ctx)
         except Interrupted as stop:
             click.echo(_with_short_names(stop), err=True)

@@ -1,13 +1,13 @@
-"""The adding problem for every cell: how many steps of training until a cell has learnt it.
+"""The adding problem for every cell: how many steps of training until a cell has learned it.
 
     python -m benchmarks.adding [--cells lstm,gru] [--write docs/cells.md]
     python -m benchmarks.adding --again
 
 A sequence has 50 numbers from 0 to 1, two of which are marked, one in each half; the answer is
-their sum. Always answering 1 has a mean squared error of 1/6. All cells have the same units and
+their sum. Always predicting 1 has a mean squared error of 1/6. All cells have the same units and
 optimizer, and see the same sequences in the same order. Cells that were measured are skipped, so a
 run that was stopped continues; --write makes the table of the results so far. --again tries once
-more with cells that have not learnt it: with two layers, and then with a higher learning rate.
+more with cells that have not learned it: with two layers, and then with a higher learning rate.
 
 Source of the problem: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997, section 5.4, in
 the form of Arjovsky, Shah and Bengio, "Unitary Evolution Recurrent Neural Networks", 2016.
@@ -34,14 +34,14 @@ MOST, EACH, TEST = 2000, 50, 1024
 """Maximum number of steps, steps between measurements of the error, and sequences per
 measurement."""
 
-LEARNT = 0.01
-"""Mean squared error below which the problem counts as learnt."""
+LEARNED = 0.01
+"""Mean squared error below which the problem counts as learned."""
 
 AGAIN = ((2, LEARNING_RATE), (2, 1e-2))
-"""Layers and learning rates that are tried with cells that have not learnt it."""
+"""Layers and learning rates that are tried with cells that have not learned it."""
 
 REASONS = {
-    "vanilla": "its gradient vanishes within some ten steps",
+    "vanilla": "its gradient vanishes within about ten steps",
     "feed-forward": "it only sees a window of inputs",
     "echo-state": "its recurrent weights are not trained",
 }
@@ -54,8 +54,10 @@ def sequences(count: int, seed: Any, time: int = TIME) -> tuple[Any, Any]:
     """Inputs (count, time, 2), numbers and marks, and sums (count, 1)."""
     half = time // 2
     numbers = tf.random.stateless_uniform([count, time], tf.stack([seed, 0]))
-    places = tf.random.stateless_uniform([count, 2], tf.stack([seed, 1]), 0, half, tf.int32)
-    marks = tf.concat([tf.one_hot(places[:, 0], half), tf.one_hot(places[:, 1], time - half)], 1)
+    positions = tf.random.stateless_uniform([count, 2], tf.stack([seed, 1]), 0, half, tf.int32)
+    marks = tf.concat(
+        [tf.one_hot(positions[:, 0], half), tf.one_hot(positions[:, 1], time - half)], 1
+    )
     return tf.stack([numbers, marks], 2), tf.reduce_sum(numbers * marks, 1, keepdims=True)
 
 
@@ -74,7 +76,7 @@ def network(name: str, layers: int = 1) -> Any:
 def measure(
     name: str, most: int = MOST, *, layers: int = 1, learning_rate: float = LEARNING_RATE
 ) -> dict[str, Any]:
-    """Trains a cell until it has learnt the problem, or for `most` steps."""
+    """Trains a cell until it has learned the problem, or for `most` steps."""
     keras.utils.set_random_seed(0)
     model = network(name, layers)
     optimizer = keras.optimizers.Adam(learning_rate, global_clipnorm=CLIP)
@@ -95,7 +97,7 @@ def measure(
 
     found, seconds, steps = float(error()), 0.0, 0
     train(tf.constant(0))  # compiled before timing starts; it counts as a step
-    while steps < most and found >= LEARNT and found == found:
+    while steps < most and found >= LEARNED and found == found:
         began = time.monotonic()
         for step in range(max(steps, 1), steps + EACH):
             train(tf.constant(step))
@@ -105,19 +107,19 @@ def measure(
     return {
         "cell": name,
         "parameters": model.count_params(),
-        "steps": steps if found < LEARNT else "",
+        "steps": steps if found < LEARNED else "",
         "seconds": f"{seconds:.1f}",
         "error": f"{found:.5f}",
     }
 
 
 def measure_again(name: str, measured: Measurements) -> None:
-    """Tries a cell that has not learnt it in other ways, until one succeeds."""
+    """Tries a cell that has not learned it in other ways, until one succeeds."""
     for layers, rate in AGAIN:
         row = measured.find(name, str(layers), str(rate))
         if row is None:
-            own = measure(name, layers=layers, learning_rate=rate)
-            row = {"cell": name, "layers": layers, "learning_rate": rate} | own
+            result = measure(name, layers=layers, learning_rate=rate)
+            row = {"cell": name, "layers": layers, "learning_rate": rate} | result
             measured.add(row)
             print(*row.values(), sep="\t", flush=True)
         if row["steps"]:
@@ -125,14 +127,14 @@ def measure_again(name: str, measured: Measurements) -> None:
 
 
 def remark(row: dict[str, str], again: Measurements) -> str:
-    """What the table says of a cell that has not learnt it."""
+    """What the table says of a cell that has not learned it."""
     parts = [REASONS[row["cell"]]] if row["cell"] in REASONS else []
     for layers, rate in AGAIN:
         other = again.find(row["cell"], str(layers), str(rate))
         if other is None:
             continue
         how = f"{layers} layers" + f" at {rate:g}" * (rate != LEARNING_RATE)
-        steps = f"{int(other['steps']):,} steps" if other["steps"] else "not learnt"
+        steps = f"{int(other['steps']):,} steps" if other["steps"] else "not learned"
         parts.append(f"{how}: {steps} ({float(other['error']):.4f})")
     return "; ".join(parts)
 
@@ -144,15 +146,15 @@ def section(measured: Measurements, again: Measurements) -> str:
     )
     lines = [
         "### Cells on the adding problem",
-        "Steps of training until the mean squared error of the sum of two marked numbers among "
-        f"{TIME} is below {LEARNT} (1/6 for always answering 1): {UNITS} units, batches of "
+        "Training steps until the mean squared error of the sum of two marked numbers among "
+        f"{TIME} is below {LEARNED} (1/6 for always predicting 1): {UNITS} units, batches of "
         f"{BATCH}, Adam at {LEARNING_RATE:g}, at most {MOST:,} steps, one seed. {machine()}.",
         "",
-        "| cell | parameters | steps | error at the end | remark |",
+        "| cell | parameters | steps | final error | notes |",
         "| --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        steps = f"{int(row['steps']):,}" if row["steps"] else "not learnt"
+        steps = f"{int(row['steps']):,}" if row["steps"] else "not learned"
         reason = "" if row["steps"] else remark(row, again)
         lines.append(
             f"| `{row['cell']}` | {int(row['parameters']):,} | {steps} "
@@ -167,7 +169,7 @@ def main() -> None:
     names = [name for name, kind in CELLS.items() if kind.input_rank == 2]
     parser.add_argument("--cells", default=",".join(names))
     parser.add_argument("--results", type=pathlib.Path, default=path_of("adding"))
-    parser.add_argument("--again", action="store_true", help="try cells that have not learnt it")
+    parser.add_argument("--again", action="store_true", help="try cells that have not learned it")
     parser.add_argument("--write", type=pathlib.Path, help="page that gets the table")
     arguments = parser.parse_args()
     measured = Measurements(arguments.results, ("cell",))

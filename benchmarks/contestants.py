@@ -48,11 +48,11 @@ def all_of(cell: str, shape: Shape, mode: str, training: bool) -> dict[str, Call
     runs = {
         "seqzoo": tensorflow_run(ours(cell, shape, mode), inputs, upstream, mask, training),
         "Keras RNN(cell)": tensorflow_run(
-            keras_layer(cell, shape, mode, own=True), inputs, upstream, mask, training
+            keras_layer(cell, shape, mode, native=True), inputs, upstream, mask, training
         ),
     }
     if cell in KERAS_LAYERS:
-        layer = keras_layer(cell, shape, mode, own=False)
+        layer = keras_layer(cell, shape, mode, native=False)
         runs["Keras layer"] = tensorflow_run(layer, inputs, upstream, mask, training)
     if torch is not None and cell in ("lstm", "gru") and mode != "masked":
         runs["torch"] = torch_run(cell, shape, mode, inputs, upstream, training)
@@ -70,7 +70,7 @@ def pair_of(cell: str, shape: Shape | Frames, training: bool) -> dict[str, Calla
     return {
         "seqzoo": tensorflow_run(ours(cell, shape, "plain"), given, upstream, None, training),
         "Keras RNN(cell)": tensorflow_run(
-            keras_layer(cell, shape, "plain", own=True), merged, upstream, None, training
+            keras_layer(cell, shape, "plain", native=True), merged, upstream, None, training
         ),
     }
 
@@ -92,9 +92,9 @@ def ours(cell: str, shape: Shape | Frames, mode: str) -> keras.layers.Layer:
     return kind(create(cell, shape.units), return_sequences=True)
 
 
-def keras_layer(cell: str, shape: Shape | Frames, mode: str, own: bool) -> keras.layers.Layer:
+def keras_layer(cell: str, shape: Shape | Frames, mode: str, native: bool) -> keras.layers.Layer:
     """Keras' layer of that name, or Keras' loop around our cell."""
-    if own:
+    if native:
         layer = keras.layers.RNN(create(cell, shape.units), return_sequences=True)
     else:
         layer = KERAS_LAYERS[cell](shape.units, return_sequences=True)

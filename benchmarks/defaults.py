@@ -6,7 +6,7 @@
 Every data set is trained with every settings from seed 0, for equally many epochs, by a template
 whose other choices are the defaults. RESULTS is a JSON Lines file: its entries are not trained
 again. The table that is printed has the lowest validation loss (without label smoothing) of each
-training and its seconds of processor time, compiling included.
+training and its seconds of CPU time, compiling included.
 """
 
 import argparse
@@ -144,24 +144,24 @@ def measure(name: str, setting: str, files: pathlib.Path) -> dict[str, Any]:
     """Trains once.
 
     Returns: "set", "settings", "metric", "losses" and "metrics" of each epoch on the validation
-        examples, and "seconds" of processor time.
+        examples, and "seconds" of CPU time.
     """
     from seqzoo.tasks.training.trainer import train
     from seqzoo.zoo.data.open import open_source
 
-    own, chosen = SETS[name], SETTINGS[setting]
+    data_set, chosen = SETS[name], SETTINGS[setting]
     names = {item.name for item in fields(TrainingSettings)}
     training = {key: value for key, value in chosen.items() if key in names}
     task_choices = {key: value for key, value in chosen.items() if key not in names}
-    task = TEMPLATES[own.template](**{**own.task, **task_choices})
+    task = TEMPLATES[data_set.template](**{**data_set.task, **task_choices})
     paths = {
         key: str(files / value)
-        for key, value in own.source.items()
+        for key, value in data_set.source.items()
         if key in ("data", "validation") and (files / str(value)).is_file()
     }
-    source = Source(**{**own.source, **paths, "kind": task.input, "target_kind": task.target})
+    source = Source(**{**data_set.source, **paths, "kind": task.input, "target_kind": task.target})
     splits, _ = open_source(source)
-    settings = TrainingSettings(**{"epochs": own.epochs, **training})
+    settings = TrainingSettings(**{"epochs": data_set.epochs, **training})
     with tempfile.TemporaryDirectory() as folder:
         began = time.process_time()
         run = train(task, splits, settings, pathlib.Path(folder) / "run")

@@ -126,35 +126,35 @@ def main(what, format, folder, asked):
     print(json.dumps(figures))
 
 
-def quality(format, folder, asked):
+def quality(format, folder, description):
     """The share of held-out labels and texts that are predicted right; of tags and of texts that
     are to be continued, the share of tokens."""
-    targets = asked["held_out"]
+    targets = description["held_out"]
     ask = saved_answers if format == "saved-model" else standalone_answers
     right = [
-        [a == b for a, b in zip(said, true, strict=True)]
+        [a == b for a, b in zip(predicted, true, strict=True)]
         if isinstance(true, list)
-        else said == true
-        for said, true in zip(ask(folder, asked, targets), targets, strict=True)
+        else predicted == true
+        for predicted, true in zip(ask(folder, description, targets), targets, strict=True)
     ]
     return float(np.mean(np.concatenate([np.atleast_1d(item) for item in right])))
 
 
-def saved_answers(folder, asked, targets):
+def saved_answers(folder, description, targets):
     """The answers of a SavedModel: labels, texts, or lists of tags or of next tokens."""
     import tensorflow as tf
 
     signatures = tf.saved_model.load(folder).signatures
-    if "start" in asked:
+    if "start" in description:
         lengths = [len(target) for target in targets]
         tokens = np.zeros((len(targets), max(lengths)), np.int32)
         for row, target in zip(tokens, targets, strict=True):
-            row[: len(target)] = [asked["start"], *target[:-1]]
+            row[: len(target)] = [description["start"], *target[:-1]]
         states = signatures["initial_state"](batch=tf.constant(len(targets)))
         logits = signatures["chunk"](tokens=tf.constant(tokens), **states)["logits"].numpy()
         ids = logits.argmax(-1)
         return [row[:length].tolist() for row, length in zip(ids, lengths, strict=True)]
-    with np.load(asked["arrays"]) as file:
+    with np.load(description["arrays"]) as file:
         raw = {name[4:]: file[name] for name in file.files if name.startswith("raw/")}
     given = {name: tf.constant(value) for name, value in raw.items()}
     result = signatures["serving_default"](**given)
@@ -164,28 +164,28 @@ def saved_answers(folder, asked, targets):
     return [item.decode() for item in result.get("label", result.get("text")).numpy()]
 
 
-def standalone_answers(folder, asked, targets):
+def standalone_answers(folder, description, targets):
     """The answers of predict.py; see `saved_answers`."""
     spec = importlib.util.spec_from_file_location("predict", f"{folder}/predict.py")
     assert spec is not None and spec.loader is not None
     predict = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(predict)
     model = predict.Model(folder)
-    if "start" not in asked:
-        inputs = asked["held_out_inputs"]
+    if "start" not in description:
+        inputs = description["held_out_inputs"]
         if not inputs:
-            with np.load(asked["arrays"]) as file:
+            with np.load(description["arrays"]) as file:
                 inputs = [file[f"input/{n}"] for n in range(len(targets))]
         return [item["value"] for item in model.predict(inputs)]
     results = []
     for ids in targets:
-        tokens = np.array([[asked["start"], *ids[:-1]]], np.int32)
+        tokens = np.array([[description["start"], *ids[:-1]]], np.int32)
         if model.about["precision"] == "full-int8":
-            states, said = model.initial_states(), []
+            states, predicted = model.initial_states(), []
             for token in tokens[0]:
                 answer, states = model.step(states, tokens=np.array([token]))
-                said.append(int(answer["logits"].argmax()))
-            results.append(said)
+                predicted.append(int(answer["logits"].argmax()))
+            results.append(predicted)
             continue
         given = {"values": tokens, "lengths": np.array([len(ids)], np.int32)}
         results.append(model.run("serving", **given)["logits"][0].argmax(-1).tolist())

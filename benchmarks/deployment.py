@@ -93,14 +93,14 @@ def opened(name: str) -> tuple[Any, Any, list, list]:
         return *untrained(), [], []
     run = load(name) if name in SHIPPED else Run.open(name)
     examples = open_examples(Source.of_run(run, None), "test")
-    places = examples.spread(HELD_OUT)
-    inputs = [examples.inputs[place] for place in places]
+    indices = examples.spread(HELD_OUT)
+    inputs = [examples.inputs[index] for index in indices]
     if examples.targets is None:  # texts to be continued
         (ids, lengths) = run.task.texts.ids([text[:CONTINUED] for text in inputs])
         rows = zip(ids.numpy(), lengths.numpy(), strict=True)
         targets = [row[:length].tolist() for row, length in rows if length]
     else:
-        targets = [examples.targets[place] for place in places]
+        targets = [examples.targets[index] for index in indices]
         targets = [target if isinstance(target, str) else list(target) for target in targets]
     return run, SHORT.get(name, inputs[0]), inputs, targets
 
@@ -113,12 +113,12 @@ def export_all(folder: pathlib.Path, models: list[str]) -> None:
 
     for name in models:
         run, first, inputs, targets = opened(name)
-        place = folder / pathlib.Path(name).name
+        model_folder = folder / pathlib.Path(name).name
         options = AnswerOptions()
         if getattr(run.task, "decoding", None) is not None:
             options = AnswerOptions(1, Decoding(maximum_length=40))
         plain = isinstance(first, str)
-        asked: dict[str, Any] = {
+        request: dict[str, Any] = {
             "inputs": [first if plain else np.asarray(first).tolist()],
             "dtype": "object" if plain else str(np.asarray(first).dtype),
             "raw": {
@@ -133,11 +133,11 @@ def export_all(folder: pathlib.Path, models: list[str]) -> None:
             },
             "held_out": targets,
             "held_out_inputs": [],
-            "arrays": str(place / "held-out.npz"),
+            "arrays": str(model_folder / "held-out.npz"),
         }
-        place.mkdir(parents=True, exist_ok=True)
+        model_folder.mkdir(parents=True, exist_ok=True)
         if isinstance(run.task, LanguageModelTask):
-            asked["start"] = START
+            request["start"] = START
         elif inputs:
             raw = raw_tensors(run.task, inputs)
             arrays = {
@@ -147,13 +147,13 @@ def export_all(folder: pathlib.Path, models: list[str]) -> None:
             if isinstance(inputs[0], np.ndarray):
                 arrays |= {f"input/{n}": item for n, item in enumerate(inputs)}
             else:
-                asked["held_out_inputs"] = [
+                request["held_out_inputs"] = [
                     item if isinstance(item, str) else list(item) for item in inputs
                 ]
-            np.savez(place / "held-out.npz", **arrays)  # pyright: ignore[reportArgumentType]
-        (place / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
+            np.savez(model_folder / "held-out.npz", **arrays)  # pyright: ignore[reportArgumentType]
+        (model_folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
         for format, precision in FORMATS:
-            target = place / f"{format}-{precision}"
+            target = model_folder / f"{format}-{precision}"
             if target.exists():
                 continue
             try:
@@ -183,19 +183,19 @@ def ask_all(folder: pathlib.Path, models: list[str], what: str) -> None:
     for model in models:
         name = pathlib.Path(model).name
         for format, precision in FORMATS:
-            place = folder / name / f"{format}-{precision}"
-            if measured.find(name, f"{format} {precision}") or not place.exists():
+            target = folder / name / f"{format}-{precision}"
+            if measured.find(name, f"{format} {precision}") or not target.exists():
                 continue
-            program = [sys.executable, "-I", "-B", deployed.__file__, what, format, str(place)]
+            program = [sys.executable, "-I", "-B", deployed.__file__, what, format, str(target)]
             done = subprocess.run(
-                [*program, str(folder / name / "asked.json")], capture_output=True, text=True
+                [*program, str(folder / name / "request.json")], capture_output=True, text=True
             )
             if done.returncode:
-                print(place, done.stderr.strip().splitlines()[-1:], flush=True)
+                print(target, done.stderr.strip().splitlines()[-1:], flush=True)
                 continue
             figures = json.loads(done.stdout.strip().splitlines()[-1])
             if what == "times":
-                sizes = [path.stat().st_size for path in place.rglob("*") if path.suffix != ".py"]
+                sizes = [path.stat().st_size for path in target.rglob("*") if path.suffix != ".py"]
                 figures = {"bytes": sum(sizes), **figures}
             row = {"model": name, "format": f"{format} {precision}", **figures}
             measured.add(row)
@@ -261,7 +261,7 @@ def layers(folder: pathlib.Path) -> None:
     for name in LAYERS:
         if measured.find(name, 1):
             continue
-        own = calls(name)
+        functions = calls(name)
         for rows in (64, 1):
             values = np.random.default_rng(0).normal(size=(rows, 100, 64)).astype("float32")
             tensor = tf.constant(values)
@@ -269,7 +269,7 @@ def layers(folder: pathlib.Path) -> None:
                 way: round(
                     deployed.percentiles(lambda c=call, v=values, t=tensor: c(v, t), 0.4)[0], 4
                 )
-                for way, call in own.items()
+                for way, call in functions.items()
             }
             measured.add({"cell": name, "rows": rows, **times})
             print(name, rows, times, flush=True)
@@ -358,13 +358,13 @@ def main() -> None:
     parser.add_argument("what", choices=["export", "score", "measure", "layers", "tables"])
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--models", default=",".join([*SHIPPED, UNTRAINED]))
-    asked = parser.parse_args()
-    folder, models = asked.folder, asked.models.split(",")
-    if asked.what == "export":
+    args = parser.parse_args()
+    folder, models = args.folder, args.models.split(",")
+    if args.what == "export":
         export_all(folder, models)
-    elif asked.what in ("score", "measure"):
-        ask_all(folder, models, "quality" if asked.what == "score" else "times")
-    elif asked.what == "layers":
+    elif args.what in ("score", "measure"):
+        ask_all(folder, models, "quality" if args.what == "score" else "times")
+    elif args.what == "layers":
         layers(folder)
     else:
         tables()

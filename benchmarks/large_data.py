@@ -45,13 +45,15 @@ WRITTEN_AT_ONCE = 10_000
 
 def texts(rows: int) -> Iterator[tuple[str, str]]:
     """Texts with a class each, the same every time; words are as frequent as in a language."""
-    own = random.Random(0)
+    generator = random.Random(0)
     letters = "etaoinshrdlcumwfgypbvk"
-    words = ["".join(own.choices(letters, k=own.randint(2, 9))) for _ in range(DISTINCT)]
+    words = [
+        "".join(generator.choices(letters, k=generator.randint(2, 9))) for _ in range(DISTINCT)
+    ]
     weights = list(accumulate(1 / (rank + 5) for rank in range(DISTINCT)))
     for _ in range(rows):
-        chosen = own.choices(
-            words, cum_weights=weights, k=own.randint(MEAN_WORDS - 5, MEAN_WORDS + 5)
+        chosen = generator.choices(
+            words, cum_weights=weights, k=generator.randint(MEAN_WORDS - 5, MEAN_WORDS + 5)
         )
         yield " ".join(chosen) + ".", "up" if chosen[0] < "m" else "down"
 
@@ -143,24 +145,24 @@ def main() -> None:
     parser.add_argument("--ways", default=",".join(WAYS))
     parser.add_argument("--folder", type=pathlib.Path)
     parser.add_argument("--only", help=argparse.SUPPRESS)
-    own = parser.parse_args()
-    folder = own.folder or pathlib.Path(tempfile.gettempdir()) / "seqzoo-large-data"
-    path = folder / f"{own.rows}{own.suffix}"
+    args = parser.parse_args()
+    folder = args.folder or pathlib.Path(tempfile.gettempdir()) / "seqzoo-large-data"
+    path = folder / f"{args.rows}{args.suffix}"
     os.environ["SEQZOO_CACHE"] = str(folder / "cache")
-    if own.only:
-        measure(path, own.kind, WAYS[own.only], own.steps)
+    if args.only:
+        measure(path, args.kind, WAYS[args.only], args.steps)
         return
     folder.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        write(path, own.rows)
-    print(f"{own.rows:,} rows, {path.stat().st_size / 1e6:,.0f} MB, {own.kind}")
-    for way in own.ways.split(","):
+        write(path, args.rows)
+    print(f"{args.rows:,} rows, {path.stat().st_size / 1e6:,.0f} MB, {args.kind}")
+    for way in args.ways.split(","):
         if way == "first":
             shutil.rmtree(folder / "cache", ignore_errors=True)
         command = [sys.executable, "-m", "benchmarks.large_data", "--only", way]
-        command += ["--rows", str(own.rows), "--kind", own.kind, "--suffix", own.suffix]
+        command += ["--rows", str(args.rows), "--kind", args.kind, "--suffix", args.suffix]
         command += ["--folder", str(folder)]
-        command += [] if own.steps is None else ["--steps", str(own.steps)]
+        command += [] if args.steps is None else ["--steps", str(args.steps)]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         result = json.loads(output.splitlines()[-1])
         print(way, {name: round(value, 2) for name, value in result.items()}, flush=True)

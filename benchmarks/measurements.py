@@ -63,8 +63,8 @@ def machine() -> str:
 def path_of(benchmark: str) -> pathlib.Path:
     """The file of a benchmark's measurements on this machine: another machine or version writes
     another one."""
-    own = re.sub(r"[^a-z0-9.]+", "-", machine().lower()).strip("-")
-    return FOLDER / f"{benchmark}-{own}.csv"
+    slug = re.sub(r"[^a-z0-9.]+", "-", machine().lower()).strip("-")
+    return FOLDER / f"{benchmark}-{slug}.csv"
 
 
 def write_section(page: pathlib.Path, command: str, section: str) -> None:

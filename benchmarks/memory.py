@@ -4,12 +4,12 @@
     python -m benchmarks.memory --curves
 
 Each cell is trained on sequences of 10 steps, then again on 20, and so on to 160, until a length is
-not learnt within the budget. All cells have the same units, optimizer and sequences. --curves
+not learned within the budget. All cells have the same units, optimizer and sequences. --curves
 measures the error on the adding problem of 200 steps while a GRU and a vanilla cell are trained.
 Rows that were measured are skipped, so a run that was stopped continues; --write makes the table
 of the results so far.
 
-    adding          the sum of two marked numbers, one in each half; learnt below an error of 0.02
+    adding          the sum of two marked numbers, one in each half; learned below an error of 0.02
     copy            two symbols of four at the beginning, to be repeated at the end; 95% of them
     temporal order  two symbols among six others, in the first tenth and the middle; which of the
                     four orders it was, in 95%
@@ -61,7 +61,7 @@ DISTRACTORS = 6
 """Symbols of the temporal order problem that do not matter."""
 
 CURVE_LENGTH, CURVE_UNITS, CURVE_BATCH, CURVE_STEPS, CURVE_ERROR = 200, 64, 64, 4000, 1e-3
-"""Of the measured curves; they end below the error."""
+"""Smallest error in the measured curves."""
 
 COMMAND = "python -m benchmarks.memory --write docs/gradients.md"
 
@@ -74,8 +74,8 @@ class Problem(NamedTuple):
         features: numbers per step.
         outputs: numbers that are predicted per step.
         answers: steps at the end that have a target.
-        metric: (outputs, targets) -> what says whether it is learnt.
-        learnt: whether a value of the metric is good enough.
+        metric: (outputs, targets) -> what says whether it is learned.
+        learned: whether a value of the metric is good enough.
     """
 
     sequences: Callable[[int, int, Any], tuple[Any, Any]]
@@ -83,16 +83,16 @@ class Problem(NamedTuple):
     outputs: int
     answers: int
     metric: Callable[[Any, Any], Any]
-    learnt: Callable[[float], bool]
+    learned: Callable[[float], bool]
 
 
 def adding(count: int, length: int, seed: Any) -> tuple[Any, Any]:
     """Inputs (count, length, 2), numbers and marks, and sums (count, 1, 1)."""
     half = length // 2
     numbers = tf.random.stateless_uniform([count, length], tf.stack([seed, 0]))
-    places = tf.random.stateless_uniform([count, 2], tf.stack([seed, 1]), 0, half, tf.int32)
+    positions = tf.random.stateless_uniform([count, 2], tf.stack([seed, 1]), 0, half, tf.int32)
     rest = length - half
-    marks = tf.concat([tf.one_hot(places[:, 0], half), tf.one_hot(places[:, 1], rest)], 1)
+    marks = tf.concat([tf.one_hot(positions[:, 0], half), tf.one_hot(positions[:, 1], rest)], 1)
     sums = tf.reduce_sum(numbers * marks, 1)
     return tf.stack([numbers, marks], 2), sums[:, None, None]
 
@@ -110,14 +110,14 @@ def copying(count: int, length: int, seed: Any) -> tuple[Any, Any]:
 def ordering(count: int, length: int, seed: Any) -> tuple[Any, Any]:
     """Inputs (count, length, DISTRACTORS + 2) and which of four orders it is, (count, 1)."""
     shape = [count, length]
-    own = tf.random.stateless_uniform(shape, tf.stack([seed, 3]), 0, DISTRACTORS, tf.int32)
+    distractors = tf.random.stateless_uniform(shape, tf.stack([seed, 3]), 0, DISTRACTORS, tf.int32)
     which = tf.random.stateless_uniform([count, 2], tf.stack([seed, 4]), 0, 2, tf.int32)
     tenth = max(length // 10, 1)
     offsets = tf.random.stateless_uniform([count, 2], tf.stack([seed, 5]), 0, tenth, tf.int32)
-    for place, start in enumerate((0, length // 2)):
-        here = tf.range(length) == start + offsets[:, place : place + 1]
-        own = tf.where(here, DISTRACTORS + which[:, place : place + 1], own)
-    return tf.one_hot(own, DISTRACTORS + 2), 2 * which[:, :1] + which[:, 1:]
+    for half, start in enumerate((0, length // 2)):
+        here = tf.range(length) == start + offsets[:, half : half + 1]
+        distractors = tf.where(here, DISTRACTORS + which[:, half : half + 1], distractors)
+    return tf.one_hot(distractors, DISTRACTORS + 2), 2 * which[:, :1] + which[:, 1:]
 
 
 def _error(outputs: Any, targets: Any) -> Any:
@@ -150,10 +150,10 @@ class Training:
         self, cell: str, problem: str, length: int, units: int = UNITS, batch: int = BATCH
     ):
         keras.utils.set_random_seed(0)
-        own = self.problem = PROBLEMS[problem]
+        spec = self.problem = PROBLEMS[problem]
         self.layer = Recurrent(create(cell, units), return_sequences=True)
-        inputs = keras.Input((own.sequences(1, length, 0)[0].shape[1], own.features))
-        outputs = keras.layers.Dense(own.outputs)(self.layer(inputs)[:, -own.answers :])
+        inputs = keras.Input((spec.sequences(1, length, 0)[0].shape[1], spec.features))
+        outputs = keras.layers.Dense(spec.outputs)(self.layer(inputs)[:, -spec.answers :])
         self.model = keras.Model(inputs, outputs)
         optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=CLIP)
         optimizer.build(self.model.trainable_variables)
@@ -161,15 +161,15 @@ class Training:
 
         @tf.function(autograph=False)
         def train(step: Any) -> None:
-            x, y = own.sequences(batch, length, step)
+            x, y = spec.sequences(batch, length, step)
             with tf.GradientTape() as tape:
                 loss = self.loss(self.model(x, training=True), y)
             optimizer.apply(tape.gradient(loss, variables), self.model.trainable_variables)
 
         @tf.function(autograph=False)
         def score() -> Any:
-            x, y = own.sequences(TEST, length, -1)
-            return own.metric(self.model(x, training=True), y)
+            x, y = spec.sequences(TEST, length, -1)
+            return spec.metric(self.model(x, training=True), y)
 
         self._train, self._score = train, score
 
@@ -177,8 +177,8 @@ class Training:
         """The loss of outputs (batch, answers, outputs)."""
         if self.problem.metric is _error:
             return _error(outputs, targets)
-        own = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs)
-        return tf.reduce_mean(own)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs)
+        return tf.reduce_mean(losses)
 
     def run(self, steps: int) -> float:
         """Takes `EACH` steps from number `steps` on, and returns the metric after them."""
@@ -191,13 +191,13 @@ def reach(cell: str, problem: str) -> dict[str, Any]:
     """The longest of `LENGTHS` that a cell learns in the budget, with all shorter ones."""
     began, found, taken = time.process_time(), 0, 0
     for length in LENGTHS:
-        training, learnt = Training(cell, problem, length), False
+        training, learned = Training(cell, problem, length), False
         for steps in range(0, STEPS, EACH):
-            if learnt := training.problem.learnt(training.run(steps)):
+            if learned := training.problem.learned(training.run(steps)):
                 taken = steps + EACH
                 break
         keras.backend.clear_session()
-        if not learnt:
+        if not learned:
             break
         found = length
     seconds = f"{time.process_time() - began:.0f}"
@@ -220,8 +220,8 @@ def curve(cell: str, file: Measurements, flows: Measurements, most: int = CURVE_
 def flow(cell: str, training: Training, file: Measurements, when: str) -> None:
     """Writes how much of the gradient of a sequence's loss is left at each fifth step back."""
     x, y = adding(1, CURVE_LENGTH, -1)
-    own = trace(training.model, lambda: training.model(x), lambda out: training.loss(out, y))
-    norms = gradient_flow(own)[0].norms
+    traced = trace(training.model, lambda: training.model(x), lambda out: training.loss(out, y))
+    norms = gradient_flow(traced)[0].norms
     for back in range(0, CURVE_LENGTH + 1, 5):
         share = f"{norms[back] / norms[0]:.3g}"
         file.add({"cell": cell, "when": when, "back": back, "share": share})
@@ -232,7 +232,7 @@ def section(measured: Measurements) -> str:
     results = {(row["cell"], row["problem"]): row for row in measured.rows}
     cells = list(dict.fromkeys(row["cell"] for row in measured.rows))
 
-    def told(cell: str, problem: str) -> str:
+    def described(cell: str, problem: str) -> str:
         row = results.get((cell, problem))
         if row is None:
             return ""
@@ -254,7 +254,7 @@ def section(measured: Measurements) -> str:
         f"| --- |{' --- |' * len(PROBLEMS)}",
     ]
     for cell in sorted(cells, key=lambda item: -total(item)):
-        lines.append(f"| `{cell}` | {' | '.join(told(cell, item) for item in PROBLEMS)} |")
+        lines.append(f"| `{cell}` | {' | '.join(described(cell, item) for item in PROBLEMS)} |")
     return "\n".join(lines)
 
 

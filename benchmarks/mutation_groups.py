@@ -202,7 +202,7 @@ GROUPS = [
             "inputs if mask is None else inputs * mask": "inputs",
         },
     ),
-    # Cells: handwritten gradients.
+    # Cells: hand-written gradients.
     Group(
         "cells/simple/vanilla.py",
         GRADIENTS,
@@ -305,7 +305,7 @@ GROUPS = [
     Group(
         "cells/engine/step_gradients.py",
         GRADIENTS,
-        "cell_of_the_user",
+        "custom_cell",
         {
             " - set(cell.separate)": "",
             ' and issubclass(origin("step_gradient"), origin("step"))': "",
@@ -377,7 +377,7 @@ GROUPS = [
             "exclusive=True": "exclusive=False",
             "scores /= temperature": "scores *= temperature",
             "min(top_k, ids)": "min(top_k + 1, ids)",
-            "own = seeds[row]": "own = seeds[0]",
+            "row_seed = seeds[row]": "row_seed = seeds[0]",
         },
     ),
     Group(
@@ -434,7 +434,7 @@ GROUPS = [
     Group(
         "tasks/layers/crf.py",
         "tests/tasks/test_crf.py",
-        "not_allowed",
+        "forbidden_tags",
         {" & (ops.take(self._ends, tags) | ~last)": ""},
     ),
     Group(
@@ -455,7 +455,7 @@ GROUPS = [
             "begin = random.integers(0, ": "begin = 0 * random.integers(0, ",
             "resets[0] = True": "pass",
             "np.maximum(windows.starts[at] - 1, 0)": "windows.starts[at]",
-            "there & (at >= bounds[:-1])": "there",
+            "exists & (at >= bounds[:-1])": "exists",
             "-(-WARM_UP // window)": "WARM_UP // window // 2",
             '"aside": np.ones(len(rows), bool)': '"aside": np.zeros(len(rows), bool)',
             "random.integers(0, free + 1)": "0 * free",
@@ -466,9 +466,9 @@ GROUPS = [
         "tests/tasks/test_batching.py tests/tasks/test_shards.py",
         "",
         {
-            "weights[: len(own)] = 1.0": "weights[:] = 1.0",
+            "weights[: len(selected)] = 1.0": "weights[:] = 1.0",
             "max(size // multiple, 1) * multiple": "max(size, multiple)",
-            "target_buckets[own].max()": "target_buckets[own].min()",
+            "target_buckets[selected].max()": "target_buckets[selected].min()",
             "random.shuffle(members)": "pass",
             "np.searchsorted(padded, lengths)": 'np.searchsorted(padded, lengths, "right")',
             "np.arange(start + index, end, count)": "np.arange(start, end, count)",
@@ -640,7 +640,7 @@ GROUPS = [
     Group(
         "zoo/hyperparameters/search.py",
         "tests/zoo/test_search.py",
-        "killed_search_goes_on",
+        "killed_search_continues",
         {'content.rfind(b"\\n") + 1': "len(content)"},
     ),
     Group(
@@ -648,9 +648,9 @@ GROUPS = [
         "tests/zoo/test_several_files.py",
         "pattern or errors or paths",
         {
-            "places.begin(file)": "places.begin(first)",
+            "locations.begin(file)": "locations.begin(first)",
             "if of_paths and other is not None": "if of_paths and other is None",
-            "record._replace(number=places.add(record.number))": "record",
+            "record._replace(number=locations.add(record.number))": "record",
         },
     ),
     Group(
@@ -694,7 +694,7 @@ GROUPS = [
         "tasks/runs/predictor.py",
         "tests/zoo/test_raw_tags.py",
         "only_when_asked",
-        {"asked = self.task.traced_options(options)": "asked = None"},
+        {"traced = self.task.traced_options(options)": "traced = None"},
     ),
     Group(
         "zoo/data/arrow_tables.py",

@@ -2,7 +2,7 @@
 
     python -m benchmarks.mutations [--only PATTERN] [--jobs N]
 
-Each group in `mutation_groups` names a file, the tests that must notice, and mutations: text that
+Each group in `mutation_groups` names a file, the tests that must catch, and mutations: text that
 occurs in the file once, and its replacement. No mutation leaves the meaning of the code as it is.
 The tests of a group must first pass on the unchanged code. A mutation is killed if one of
 them then fails, and has survived where all pass; the exit code is 1 unless all are killed.
@@ -180,7 +180,7 @@ class Lane:
 
 
 def main() -> int:
-    """Runs the mutations that are asked for."""
+    """Runs the mutations that are requested."""
     arguments = _arguments()
     pattern = arguments.only
     chosen = [

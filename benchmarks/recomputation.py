@@ -99,10 +99,10 @@ def main() -> None:
     )
     for row in args.rows.split(","):
         cell, sequences = ROWS[int(row)]
-        own = ["--shape", args.shape, "--rows", row]
-        seconds = _in_own_process("--part", "times", "--every", args.every, *own)
+        arguments = ["--shape", args.shape, "--rows", row]
+        seconds = _in_own_process("--part", "times", "--every", args.every, *arguments)
         for each, second in zip(args.every.split(","), seconds, strict=True):
-            (peak,) = _in_own_process("--part", "memory", "--every", each, *own)
+            (peak,) = _in_own_process("--part", "memory", "--every", each, *arguments)
             outputs = "all" if sequences else "last"
             print(
                 f"| `{cell}` | {outputs} | {each} | {float(peak):.0f} | {float(second):.2f} |",

@@ -1,4 +1,5 @@
-"""Echo state networks next to reservoirpy: equal sizes, equal search, the same data, in one run.
+"""Echo state networks compared with reservoirpy: equal sizes, equal search, the same data, in one
+run.
 
     python -m benchmarks.reservoirs [--reservoirpy PYTHON] [--series FOLDER] [--units 300]
 
@@ -142,7 +143,7 @@ def of_files(folder: pathlib.Path, name: str) -> Problem:
     def part(of: str, chosen: slice | np.ndarray) -> Part:
         rows, labels = read[of]
         rows = [(rows[k] - mean) / scale for k in np.arange(len(rows))[chosen]]
-        return Part(rows, np.eye(len(names))[[names.index(own) for own in labels[chosen]]])
+        return Part(rows, np.eye(len(names))[[names.index(label) for label in labels[chosen]]])
 
     third = np.arange(len(read["TRAIN"][0])) % 3 == 2
     parts = {"train": part("TRAIN", ~third), "validation": part("TRAIN", third)}
@@ -159,7 +160,7 @@ def _read(folder: pathlib.Path, name: str) -> tuple[list[np.ndarray], np.ndarray
     for line in (folder / f"{name}.ts").read_text(encoding="utf-8").splitlines():
         if line and line[0] not in "#@":
             *features, label = line.split(":")
-            rows.append(np.array([[float(v) for v in own.split(",")] for own in features]).T)
+            rows.append(np.array([[float(v) for v in values.split(",")] for values in features]).T)
             labels.append(label)
     return rows, np.array(labels)
 
@@ -177,8 +178,8 @@ class Seqzoo:
         layer = Recurrent(cell, return_sequences=True, dtype=self.dtype)
         lengths = [len(row) for row in x]
         whole = np.zeros((len(x), max(lengths), x[0].shape[1]), self.dtype)
-        for row, own in zip(whole, x, strict=True):
-            row[: len(own)] = own
+        for row, steps in zip(whole, x, strict=True):
+            row[: len(steps)] = steps
         out = layer(whole).numpy().astype("float64")
         return [row[:length] for row, length in zip(out, lengths, strict=True)]
 
@@ -234,10 +235,10 @@ def measure(library: Seqzoo | ReservoirPy, problem: Problem, units: int) -> dict
         train, judged = parts["train"], parts[judge]
         states = library.states([*train.inputs, *judged.inputs], candidate, seed, units)
         if problem.classes:
-            rows = np.array([[*own.mean(0), *own[-1]] for own in states])
+            rows = np.array([[*state.mean(0), *state[-1]] for state in states])
             rows = np.split(rows, [len(train.inputs)])
         else:
-            rows = [own[WASHOUT:] for own in states]
+            rows = [state[WASHOUT:] for state in states]
         y = judged.targets
         found = []
         for run in library.fit(rows[0], train.targets, penalties):
@@ -316,12 +317,12 @@ def main() -> None:
     for name, problem in chosen.items():
         cells = []
         for of_library in found.values():
-            own = of_library[name]["errors"]
+            errors = of_library[name]["errors"]
             if problem.classes:
-                own = [100 * value for value in own]
-                cells.append(f"{np.mean(own):.1f}% ({min(own):.1f}% to {max(own):.1f}%)")
+                errors = [100 * value for value in errors]
+                cells.append(f"{np.mean(errors):.1f}% ({min(errors):.1f}% to {max(errors):.1f}%)")
             else:
-                cells.append(f"{np.mean(own):.2e} ({min(own):.2e} to {max(own):.2e})")
+                cells.append(f"{np.mean(errors):.2e} ({min(errors):.2e} to {max(errors):.2e})")
         print(f"| {name} | {' | '.join(cells)} |")
 
 

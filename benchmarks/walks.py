@@ -171,7 +171,7 @@ class Walk:
 
 
 CONTAINERS = {"Examples", "Splits", "Sequences", "Data", "Plan", "Answer", "Outcome", "Part"}
-CONTAINERS |= {"Asked", "Reply"}
+CONTAINERS |= {"RawInput", "Reply"}
 """Classes of this package that hold examples, or what was made of them."""
 
 

@@ -4,7 +4,7 @@
     python -m benchmarks.ways FILES RESULTS [--ways NAME ...] [--seeds 0 1 2]
 
 RESULTS is a JSON Lines file: its entries are not trained again. The tables that are printed
-have the means over seeds of scores on the test examples, and the seconds of processor time.
+have the means over seeds of scores on the test examples, and the seconds of CPU time.
 """
 
 import argparse
@@ -90,13 +90,13 @@ def measure(name: str, seed: int, files: pathlib.Path) -> dict[str, Any]:
     from seqzoo.zoo.data.open import open_source
 
     data, choices, training = WAYS[name]
-    own, choices = SETS[data], dict(choices)
+    data_set, choices = SETS[data], dict(choices)
     wrong, weight = choices.pop("wrong", 0.0), choices.pop("weight", 1.0)
-    task = TEMPLATES[own.template](**{**own.task, **choices})
+    task = TEMPLATES[data_set.template](**{**data_set.task, **choices})
     source = Source(
         **{
-            **own.source,
-            "data": str(files / own.source["data"]),
+            **data_set.source,
+            "data": str(files / data_set.source["data"]),
             "kind": task.input,
             "target_kind": task.target,
         }
@@ -137,12 +137,14 @@ def table(results: list[dict[str, Any]]) -> str:
     """A row per way, the means over seeds."""
     parts = []
     for data in ("names", "temperatures"):
-        own = [row for row in results if row["way"].startswith(data)]
-        keys = [key for key in dict.fromkeys(key for row in own for key in row) if key != "seed"]
+        selected = [row for row in results if row["way"].startswith(data)]
+        keys = [
+            key for key in dict.fromkeys(key for row in selected for key in row) if key != "seed"
+        ]
         heads = ["way", "seeds", *keys[1:]]
         lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
         for way in WAYS:
-            rows = [row for row in own if row["way"] == way]
+            rows = [row for row in selected if row["way"] == way]
             if not rows:
                 continue
             cells = [way, str(len(rows))]

@@ -2,8 +2,9 @@
 
     python -m benchmarks.which_cell [--problems copy] [--cells lstm] [--write docs/choosing.md]
 
-- adding: the sum of two marked numbers among 200; the mean squared error (1/6 for answering 1).
-- copy: ten symbols, one of eight each, to be repeated after 100 blank steps; nats per symbol (2.08
+- adding: the sum of two marked numbers among 200; the mean squared error (1/6 for always predicting
+1). - copy: ten symbols, one of eight each, to be repeated after 100 blank steps; nats per symbol
+(2.08
   for guessing).
 - pixels: digits of MNIST, one pixel per step in a fixed random order; accuracy on 2,000 test
   digits.

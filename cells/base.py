@@ -320,8 +320,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     @property
     def recurs_by_product(self) -> bool:
         """Whether a step consists of `recur`, one product, and the elementwise `step`."""
-        own = type(self)
-        return own.advance is RecurrentCell.advance and own.recur is RecurrentCell.recur
+        kind = type(self)
+        return kind.advance is RecurrentCell.advance and kind.recur is RecurrentCell.recur
 
     @property
     def recurs_diagonally(self) -> bool:
@@ -330,7 +330,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     @property
     def combines_output(self) -> bool:
-        """Whether the output is computed from an inner cell's, `cell`, and enters no later step.
+        """Whether the output is computed from that of an inner cell, `cell`, and not used in later
+        steps.
 
         `combine(outputs, inputs)` computes it, for one step or for all at once; see
         `OutputWrapper`.
@@ -349,7 +350,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         raise TypeError(f"{type(self).__name__} has no hand-written gradient.")
 
     def step_gradient(self, values: Any, d_states: Any, *weights: Any) -> tuple:
-        """The handwritten gradient of `step`; optional, a quarter faster than the automatic one.
+        """The hand-written gradient of `step`; optional, a quarter faster than the automatic one.
 
         Args:
             values: the values that `step_with_values` returned.
@@ -400,7 +401,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         """(..., features) -> the input of `project`; the layer calls it once for all steps.
 
         Cells that need random numbers for each step append them here as additional columns, rather
-        than draw them in the loop, so that the backward pass sees the same ones.
+        than drawing them in the loop, so that the backward pass sees the same ones.
         """
         return inputs
 

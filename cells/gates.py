@@ -79,20 +79,20 @@ class CellWithShortcut(CellWithGates):
             self.shortcut_kernel = self.add_weight(
                 shape=(input_shape[-1], self.units),
                 name="shortcut_kernel",
-                initializer=fresh(self.kernel_initializer),
+                initializer=clone_initializer(self.kernel_initializer),
             )
 
     def project(self, inputs: Any) -> Any:
         """(..., features) -> (..., (gates + 1) * units), the shortcut last."""
-        past = inputs
+        shortcut = inputs
         if self.shortcut_kernel is not None:
-            past = ops.matmul(inputs, ops.convert_to_tensor(self.shortcut_kernel))
-        return ops.concatenate([super().project(inputs), past], axis=-1)
+            shortcut = ops.matmul(inputs, ops.convert_to_tensor(self.shortcut_kernel))
+        return ops.concatenate([super().project(inputs), shortcut], axis=-1)
 
     def split_shortcut(self, x: Any) -> tuple[Any, Any]:
         """Splits a projected input into a named tuple of the gates' parts, and the shortcut."""
-        columns, past = ops.split(x, [len(self.gates) * self.units], axis=-1)
-        return self.split(columns), past
+        columns, shortcut = ops.split(x, [len(self.gates) * self.units], axis=-1)
+        return self.split(columns), shortcut
 
 
 def masked(h: Any, recurrent_mask: Any) -> Any:
@@ -100,7 +100,7 @@ def masked(h: Any, recurrent_mask: Any) -> Any:
     return h if recurrent_mask is None else h * recurrent_mask
 
 
-def fresh(initializer: Any) -> Any:
+def clone_initializer(initializer: Any) -> Any:
     """A copy of an initializer that draws different numbers, unless it has a seed.
 
     Keras' initializers draw the same numbers for the same shape each time.

@@ -15,7 +15,7 @@ OPEN = 20.0
 
 
 def initialize(cell: RecurrentCell, name: str, value: float | None = None, seed: int = 0) -> None:
-    """Gives weights of a built cell new initial values.
+    """Reinitialises weights of a built cell.
 
     - "orthogonal": the recurrent matrix of each gate is orthogonal, times `value` (default 1).
     - "identity": it is the identity matrix, times `value` (default 1).

@@ -287,4 +287,4 @@ ADDING: dict[str, tuple[int | None, float]] = {
     "residual": (850, 0.00555),
     "highway-connection": (1250, 0.00974),
 }
-"""Training steps until the adding problem is learnt, or None, and the squared error."""
+"""Training steps until the adding problem is learned, or None, and the squared error."""

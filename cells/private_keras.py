@@ -27,8 +27,8 @@ _SHARED = ("shared_objects/id_to_obj_map", "shared_objects/id_to_config_map")
 def nothing_shared() -> Iterator[None]:
     """A context in which serialized objects are not mistaken for objects of the file being loaded.
 
-    While a model is loaded, Keras knows objects by their address. A layer that is copied in the
-    meantime through its configuration, as `keras.layers.Bidirectional` copies the layer it is
+    While a model is loaded, Keras identifies objects by their address. A layer that is copied in
+    the meantime through its configuration, as `keras.layers.Bidirectional` copies the layer it is
     given, may be allocated at the address of a deleted one and be mistaken for it.
     """
     before = {name: _state.get_global_attribute(name) for name in _SHARED}

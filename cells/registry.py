@@ -343,14 +343,14 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.long_memory.unicornn:UnICORNNCell",
         "long-memory",
         2021,
-        "Independent undamped oscillators with learnt time steps",
+        "Independent undamped oscillators with learned time steps",
         products=0,
     ),
     "lem": Entry(
         "seqzoo.cells.long_memory.lem:LEMCell",
         "long-memory",
         2022,
-        "Two states at different, learnt speeds",
+        "Two states at different, learned speeds",
         products=2,
     ),
     "lipschitz": Entry(

@@ -40,7 +40,7 @@ def run_cell_test(
     """Runs a cell on all paths and in all the ways that layers use it.
 
     A step has the shapes and types that the cell declares; the configuration rebuilds the cell,
-    and a saved model is loaded and answers as before; half precision gives the results of full
+    and a saved model is loaded and gives the same outputs; half precision gives the results of full
     precision, up to rounding; each kind of dropout changes what is trained and nothing else; a
     sequence run in two parts gives the same results as in one; the fast loops, the plain loop and
     `keras.layers.RNN` give the same outputs and states, with dropout, with a mask, from given
@@ -107,12 +107,12 @@ class _Trial:
         return cell
 
     def layer_inputs(self, x: np.ndarray, start: int = 0, stop: int = TIME) -> Any:
-        """Some steps as a layer takes them."""
+        """Some steps as a layer expects them."""
         x = x[:, start:stop]
         return (x, self.elapsed[:, start:stop]) if self.kind.takes_time else x
 
     def step_inputs(self) -> Any:
-        """The first step as a cell takes it."""
+        """The first step as a cell expects it."""
         first = self.x[:, 0]
         if self.kind.takes_time:
             first = np.concatenate([first, self.elapsed[:, :1]], axis=-1)

@@ -89,7 +89,7 @@ def adding() -> dict[str, tuple[int | None, float]]:
 
 def text() -> str:
     """The file, of all cells that have been measured."""
-    fast, learnt, names = speed(), adding(), list(source_docs.registry())
+    fast, learned, names = speed(), adding(), list(source_docs.registry())
     parts = [HEAD + f'MACHINE = "{machine(newest("speed"))}"\n']
     parts.append("SPEED: dict[str, dict[tuple[int, ...], tuple[float, ...]]] = {")
     for name in names:
@@ -103,9 +103,9 @@ def text() -> str:
         "batch, time, height, width, channels and units): seqzoo's forward, forward and backward;",
         'then those of `keras.layers.RNN` around the same cell."""\n',
         "ADDING: dict[str, tuple[int | None, float]] = {",
-        *(f'    "{name}": {learnt[name]},' for name in names if name in learnt),
+        *(f'    "{name}": {learned[name]},' for name in names if name in learned),
         "}",
-        '"""Training steps until the adding problem is learnt, or None, and the squared error."""',
+        '"""Training steps until the adding problem is learned, or None, and the squared error."""',
     ]
     return "\n".join(parts) + "\n"
 

@@ -56,7 +56,7 @@ def _measured(names: list[str]) -> str:
             cells.append(f"{forward:.1f} ({keras_forward / forward:.1f})")
             cells.append(f"{both:.1f} ({keras_both / both:.1f})")
         steps, error = measured.ADDING.get(name, ("", None))
-        cells.append("not learnt" if steps is None else f"{steps:,}" if steps else "")
+        cells.append("not learned" if steps is None else f"{steps:,}" if steps else "")
         cells.append("" if error is None else f"{error:.4f}")
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(
@@ -67,8 +67,8 @@ def _measured(names: list[str]) -> str:
             f"batch, time, {'features' if len(shapes[0]) == 4 else 'frame'} and units; in brackets "
             "how many times as long `keras.layers.RNN` around the same cell takes "
             "([speed](../speed.md#every-cell)). Training steps until the [adding "
-            "problem](../cells.md#cells-on-the-adding-problem) of 50 steps is learnt, and the "
-            f"squared error at the end. {measured.MACHINE}.",
+            "problem](../cells.md#cells-on-the-adding-problem) of 50 steps is learned, and the "
+            f"final squared error. {measured.MACHINE}.",
             "",
             f"| cell | {' | '.join(heads)} | adding, steps | error |",
             "| " + " | ".join(["---"] * (3 + len(heads))) + " |",
@@ -105,7 +105,7 @@ def _purpose(family: str) -> str:
 
 
 def _section(name: str, location: str, docstring: str) -> str:
-    body, sections = docstrings.parted(docstring)
+    body, sections = docstrings.split_sections(docstring)
     parts = [f"## {name}", f"`seqzoo.cells.{location.partition(':')[2]}`", _fenced(body)]
     if "Reference" in sections:
         reference = " ".join(line.strip() for line in sections["Reference"]).strip()
@@ -129,6 +129,6 @@ def _fenced(body: str) -> str:
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    for own in families():
-        (FOLDER / f"{own}.md").write_text(page(own), encoding="utf-8")
+    for family in families():
+        (FOLDER / f"{family}.md").write_text(page(family), encoding="utf-8")
     README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -213,7 +213,7 @@ def linear_gradients() -> Figure:
         layer = Recurrent(cell, return_sequences=True, dtype="float64")
         layer.build((None, None, 4))
         layer.set_weights([np.eye(4), scale * rotation])
-        traced = trace(layer, lambda own=layer: own(inputs), _last_square)
+        traced = trace(layer, lambda layer=layer: layer(inputs), _last_square)
         norms = gradient_flow(traced)[0].norms
         axes.semilogy(norms / norms[0], color=colour, label=f"singular values {scale}")
     axes.set_xlabel("steps back")
@@ -270,8 +270,8 @@ def adding() -> Figure:
     )
     for cell, colour in colours.items():
         for when, style in (("before", ":"), ("after", "-")):
-            own = [r for r in flows if (r["cell"], r["when"]) == (cell, when)]
-            points = [(int(r["back"]), float(r["share"]) or np.nan) for r in own]
+            selected = [r for r in flows if (r["cell"], r["when"]) == (cell, when)]
+            points = [(int(r["back"]), float(r["share"]) or np.nan) for r in selected]
             left.semilogy(
                 *zip(*points, strict=True), style, color=colour, label=f"{cell}, {when} training"
             )

@@ -123,7 +123,7 @@ def is_full(error: BaseException) -> bool:
         text = str(seen)
         if getattr(seen, "errno", None) in FULL:
             return True
-        if not isinstance(seen, SeqzooError) and any(os.strerror(own) in text for own in FULL):
+        if not isinstance(seen, SeqzooError) and any(os.strerror(code) in text for code in FULL):
             return True
         seen = seen.__cause__ or seen.__context__
     return False
@@ -138,10 +138,10 @@ def full_disk(path: str | os.PathLike, kept: str = "") -> str:
             break
         disk = disk.parent
     free = shutil.disk_usage(disk).free
-    said = f"; {kept}" if kept else ""
+    suffix = f"; {kept}" if kept else ""
     return (
         f"{path} cannot be written, because the disk at {disk} is full ({free / 1e6:,.1f} MB left)"
-        f"{said}. Make room there, or write to another disk."
+        f"{suffix}. Make room there, or write to another disk."
     )
 
 

@@ -287,7 +287,7 @@ class Task(ABC):
 
     def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         """`infer`, with the "loss" and "count" of each example of a batch with targets, and
-        "carried" if states are carried on."""
+        "carried" if states are carried over."""
         outcome = self.forward(model, batch, training=False)
         results = {"loss": outcome.losses, "count": self.counts(batch)}
         return results | self.infer(model, batch, options)

@@ -18,7 +18,7 @@ _program = ContextVar("program", default="seqzoo")
 class SeqzooError(Exception):
     """A mistake in data, options or files, explained in one line.
 
-    The text is for people; code that handles an error reads the attributes. Without a message,
+    The text is for users; code that handles an error reads the attributes. Without a message,
     the text is composed of them: "mine.toml, line 7: `units` must be at least 1, got 0."
 
     Attributes:
@@ -104,7 +104,7 @@ def check_instance(field: str, value: Any, kind: type | tuple[type, ...], expect
         expected: a description of valid values: "a list of texts".
 
     Raises:
-        SeqzooError: it is of another type.
+        SeqzooError: it has a different type.
     """
     if not isinstance(value, kind):
         raise SeqzooError(field=field, expected=expected, got=value)

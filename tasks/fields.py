@@ -106,9 +106,9 @@ def note(hint: Any, kind: type) -> Any:
     """The annotation of a type of a given class, such as its `Range`; None without one."""
     for part in (hint, *get_args(hint)):
         if get_origin(part) is Annotated:
-            for said in part.__metadata__:
-                if isinstance(said, kind):
-                    return said
+            for annotation in part.__metadata__:
+                if isinstance(annotation, kind):
+                    return annotation
     return None
 
 
@@ -143,10 +143,10 @@ def _limits(kind: type) -> dict[str, Limits]:
     results = {}
     for name in (field.name for field in dataclasses.fields(kind)):
         hint = hints_of(kind)[name]
-        own = plain(hint)
-        listed = get_args(own) if get_origin(own) is Literal else ()
-        known = get_origin(own) or own
-        optional = own is Any or types.NoneType in _members(hint)
+        type_ = plain(hint)
+        listed = get_args(type_) if get_origin(type_) is Literal else ()
+        known = get_origin(type_) or type_
+        optional = type_ is Any or types.NoneType in _members(hint)
         results[name] = Limits(
             known if known in TYPES else None, note(hint, Range), listed, optional
         )
@@ -167,7 +167,7 @@ def check(settings: Any) -> None:
         settings: the dataclass.
 
     Raises:
-        SeqzooError: one is of another type or outside; it is the error's `field`.
+        SeqzooError: one has the wrong type or is out of range; it is the error's `field`.
     """
     for name, limits in _limits(type(settings)).items():
         value = getattr(settings, name)

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from seqzoo.tasks.errors import SeqzooError, nearest
 
-Form = Literal["text", "name", "numbers", "series", "frames", "image", "sound", "history", "static"]
+Form = Literal["text", "name", "numbers", "series", "frames", "image", "audio", "history", "static"]
 """The form of an input in memory: a string; a string that is one of a few; an array of shape (n,);
 arrays of shape (time, features), of any numbers or of zeros and ones; uint8 (height, width[,
 channels]) or the bytes of an image file; samples, float (time,); a `History`; a number or a name,
@@ -106,7 +106,7 @@ INPUTS: dict[str, InputKind] = {
     ),
     "audio": InputKind(
         "seqzoo.tasks.preprocessing.audio:AudioFeatures",
-        "sound",
+        "audio",
         (*SEQUENCES, UNALIGNED),
         "One frame of a log-mel spectrogram per step",
     ),
@@ -158,7 +158,7 @@ STATICS: dict[str, InputKind] = {
         "seqzoo.tasks.preprocessing.statics:StaticFeatures",
         "static",
         (),
-        "A number if all training examples have numbers, else a category",
+        "A number if all training examples have numbers, otherwise a category",
     ),
 }
 """Inputs that only accompany a sequence."""

@@ -28,10 +28,10 @@ def check_loss(template: Any) -> None:
     Raises:
         SeqzooError: they are not for its target.
     """
-    own = losses_of(template.input, template.target)
+    names = losses_of(template.input, template.target)
     kind = f"target {template.target!r} of input {template.input!r}"
-    if template.loss is not None and template.loss not in own:
-        expected = f"{' or '.join(map(repr, own))} for {kind}"
+    if template.loss is not None and template.loss not in names:
+        expected = f"{' or '.join(map(repr, names))} for {kind}"
         raise SeqzooError(field="loss", expected=expected, got=template.loss)
     if template.output_activation is not None and template.target not in NUMBERS:
         raise SeqzooError(

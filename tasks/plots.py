@@ -136,11 +136,11 @@ def plot_captions(
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
-    for axes, image, said, true in zip(grid.flat, images, captions, truths, strict=False):
+    for axes, image, caption, true in zip(grid.flat, images, captions, truths, strict=False):
         _show(axes, image)
-        wrong = "" if said == true else f"\n[{_wrapped(true)}]"
+        wrong = "" if caption == true else f"\n[{_wrapped(true)}]"
         colour = VALIDATION if wrong else INK
-        text = _wrapped(said) + wrong
+        text = _wrapped(caption) + wrong
         axes.text(0.5, -0.04, text, transform=axes.transAxes, ha="center", va="top", fontsize=7)
         axes.texts[-1].set_color(colour)
     save(figure, path)
@@ -149,7 +149,8 @@ def plot_captions(
 def plot_attention(
     path: pathlib.Path, image: np.ndarray, tokens: Sequence[str], maps: np.ndarray
 ) -> None:
-    """Draws the attention over an image for each generated token; brighter positions have more.
+    """Draws the attention over an image for each generated token; brighter positions have larger
+    weights.
 
     Args:
         path: of the PNG file.
@@ -196,7 +197,8 @@ class Look(NamedTuple):
 
 def plot_looks(path: pathlib.Path, looks: Sequence[Look]) -> None:
     """Draws attention: one picture per text, with the steps of the input from left to right and the
-    tokens of the output from top to bottom; darker cells have more. Long texts are truncated."""
+    tokens of the output from top to bottom; darker cells have larger weights. Long texts are
+    truncated."""
     columns = min(len(looks), 3)
     rows = -(-len(looks) // columns)
     steps = min(max(len(look.source) for look in looks), PLOTTED_STEPS)
@@ -256,9 +258,9 @@ def _list_confusions(axes: Any, figures: dict[str, Any]) -> None:
     labels = [f"{_plain(row['label'])} → {_plain(row['answered'])}" for row in top]
     counts = [row["count"] for row in top]
     axes.barh(range(len(top)), counts, color=VALIDATION, height=0.7)
-    for place, row in enumerate(top):
+    for index, row in enumerate(top):
         text = f" {row['count']} ({row['count'] / sizes[row['label']]:.0%})"
-        axes.text(row["count"], place, text, va="center", fontsize=8, color=INK)
+        axes.text(row["count"], index, text, va="center", fontsize=8, color=INK)
     axes.set_yticks(range(len(top)), labels, fontsize=8)
     axes.invert_yaxis()
     axes.margins(x=0.2)

@@ -89,12 +89,12 @@ class Readout(NamedTuple):
 
     Attributes:
         features: inputs of the layer, (n, d).
-        goals: its desired outputs, (n, k).
+        targets: its desired outputs, (n, k).
         inside: whether each counts, and is not padding, (n,) of bool.
     """
 
     features: Any
-    goals: Any
+    targets: Any
     inside: Any
 
 

@@ -17,7 +17,7 @@ EmbeddingUpdates = Literal["dense", "lazy"]
 BestBy = Literal["loss", "metric", "bleu", "chrf"]
 ReadoutFit = Literal["gradient", "ridge"]
 
-LONGEST_WARMUP = 200
+MAX_WARMUP_STEPS = 200
 """Maximum warm-up steps by default."""
 
 WARMUP_SHARE = 10
@@ -96,21 +96,21 @@ class TrainingSettings:
         best_by: validation criterion for the best epoch. "loss" (of texts, per token), "metric"
             (the one shown next to it) or, for generated texts, which are generated after each
             epoch, "bleu" or "chrf"; the loss breaks ties. None for the loss for generated texts,
-            whose exact matches stay at zero for long, and the metric otherwise.
+            whose exact matches stay at zero for a long time, and the metric otherwise.
         initialization: initialisation of the recurrent layers, such as orthogonal or chrono:500.
             "orthogonal", "identity" or "spectral-radius:0.9" for the matrix of each gate;
             "forget-bias:1" or "chrono:500" (the longest dependency in steps) for gates that keep a
             state; several as in "identity,chrono:500". None for the defaults of the cell.
-        freeze: layers to freeze, such as embedding,layer_1. An unknown name is answered with those
-            that exist. None to train all of them.
+        freeze: layers to freeze, such as embedding,layer_1. An unknown name is an error that
+            lists those that exist. None to train all of them.
         readout: how the output layer is trained: by gradient descent, or by ridge regression in
             closed form. "gradient" trains all weights by back-propagation; "ridge" solves for the
             output layer only, in one epoch, for cells that have no weights to train, such as
             "echo-state".
         ridge_penalty: penalty of the ridge regression, in units of the mean variance of the states.
             None for the best of a grid on the validation examples.
-        washout: initial steps of each sequence that the ridge regression leaves out, where each
-            step has a target.
+        washout: number of initial steps of each sequence that the ridge regression leaves out, if
+            each step has a target.
         seed: random seed of weights, shuffling and dropout; it does not affect the splits.
         precision: dtype policy of the layers (Keras mixed precision). Losses and metrics are always
             float32.
@@ -208,5 +208,5 @@ class TrainingSettings:
     def warmup_of(self, steps: int) -> int:
         """Warm-up steps of a training run with the given number of steps."""
         if self.warmup_steps is None:
-            return min(LONGEST_WARMUP, steps // WARMUP_SHARE)
+            return min(MAX_WARMUP_STEPS, steps // WARMUP_SHARE)
         return self.warmup_steps

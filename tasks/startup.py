@@ -1,4 +1,4 @@
-"""Starts TensorFlow without the messages that every start of it prints."""
+"""Starts TensorFlow without the messages that it prints at every start."""
 
 import contextlib
 import functools

@@ -19,7 +19,7 @@ from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.startup import start_devices
 from seqzoo.tasks.training.callbacks import choose_mode, listed_callbacks
 
-OF_TRAIN = (
+TRAIN_ONLY = (
     "clip_layer",
     "clip_value",
     "accumulate",
@@ -64,9 +64,9 @@ def keras_model(
     start_devices(quiet_loggers=False)
     settings = settings or template.default_settings
     usual = TrainingSettings()
-    for name in OF_TRAIN:
+    for name in TRAIN_ONLY:
         if getattr(settings, name) != getattr(usual, name):
-            raise _of_train(name)
+            raise _train_only(name)
     keras.utils.set_random_seed(settings.seed)
     task = template.adapt(examples)
     model = TaskModel(task, settings)
@@ -153,7 +153,7 @@ class TaskModel(keras.Model):
         """
         for name, value in (("class_weight", class_weight), ("sample_weight", sample_weight)):
             if value is not None:
-                raise _of_train(name)
+                raise _train_only(name)
         callbacks = listed_callbacks(callbacks)
         examples = _examples(x, y)
         held_out = None if validation_data is None else _examples(*_pair(validation_data))
@@ -170,10 +170,10 @@ class TaskModel(keras.Model):
             self._plan(data, settings, (settings.seed, epoch) if shuffle else None)
             for epoch in range(initial_epoch, max(epochs, initial_epoch + 1))
         ]
-        judging = self._settings(
+        validation_settings = self._settings(
             batch_size if validation_batch_size is None else validation_batch_size
         )
-        validation = None if held_out is None else self._dataset(held_out, judging)
+        validation = None if held_out is None else self._dataset(held_out, validation_settings)
         for callback in callbacks:
             choose_mode(callback, self.task)
         # Keras continues one data set over all epochs, so each epoch has different batches.
@@ -183,7 +183,7 @@ class TaskModel(keras.Model):
             verbose=verbose,
             callbacks=[
                 *callbacks,
-                _Forgetting(self._forget, settings.batch_size, judging.batch_size),
+                _StateReset(self._forget, settings.batch_size, validation_settings.batch_size),
             ],
             validation_data=validation,
             initial_epoch=initial_epoch,
@@ -212,7 +212,7 @@ class TaskModel(keras.Model):
             settings = self._settings(batch_size)
             x, y = self._dataset(_examples(x, y), settings), None
             rows = settings.batch_size
-            callbacks = [*listed_callbacks(callbacks), _Forgetting(self._forget, rows, rows)]
+            callbacks = [*listed_callbacks(callbacks), _StateReset(self._forget, rows, rows)]
         return super().evaluate(
             x, y, verbose=verbose, callbacks=callbacks, return_dict=return_dict, **options
         )
@@ -224,7 +224,7 @@ class TaskModel(keras.Model):
 
         Args:
             x: the inputs; of a data set of pairs, its inputs.
-            batch_size: of the prediction.
+            batch_size: number of inputs that are predicted together.
             verbose: is ignored, as there is no progress bar.
             options: of `AnswerOptions`: `decoding` and `seed` for texts.
 
@@ -238,7 +238,7 @@ class TaskModel(keras.Model):
             SeqzooError: an input does not fit the template.
         """
         examples = _examples(x, None)
-        asked = replace(self.task.default_options, **options)
+        answer_options = replace(self.task.default_options, **options)
         if not len(examples):
             return np.zeros((0,) if self.classes is None else (0, len(self.classes)), np.float32)
         data = self.task.encode(examples, targets=False)
@@ -246,12 +246,14 @@ class TaskModel(keras.Model):
         if self._inference is None or self._inference.settings != settings:
             padding = self._padding or self._choose(data, settings)
             self._inference = Inference(self.task, self.network, settings, padding)
-        result = self._inference.collect(self.task.infer, data, asked)
+        result = self._inference.collect(self.task.infer, data, answer_options)
         if self.classes is not None:
             outputs = np.stack(result["outputs"])
             exclusive = type(self.task.targets).__name__ == "ClassTargets"
             return (tf.nn.softmax if exclusive else tf.nn.sigmoid)(outputs).numpy()
-        values = [answer.value for answer in self.task.answers(result, examples.inputs, asked)]
+        values = [
+            answer.value for answer in self.task.answers(result, examples.inputs, answer_options)
+        ]
         if isinstance(values[0], str):
             return np.array(values, object)
         if not isinstance(values[0], float) and isinstance(values[0][0], str):
@@ -272,10 +274,10 @@ class TaskModel(keras.Model):
         return self.get_metrics_result()
 
     def _forward(self, batch: dict[str, Any], training: bool) -> Any:
-        """The mean loss of a batch; adds it to the metrics and carries states on."""
+        """The mean loss of a batch; adds it to the metrics and carries states over."""
         weights = batch["weights"]
         if self._carried:
-            # `_Forgetting` has given them the number of rows of the batches.
+            # `_StateReset` has given them the number of rows of the batches.
             batch = {**batch, "carried": tuple(item.read_value() for item in self._carried)}
         outcome = self.task.forward(self.network, batch, training)
         for variable, state in zip(self._carried, outcome.carried, strict=True):
@@ -344,8 +346,8 @@ class _Loss(keras.metrics.Metric):
 
     def add(self, loss: Any, count: Any, sums: Any) -> None:
         """Adds the sums over a batch."""
-        own = tf.concat([[tf.cast(loss, tf.float32), count], tf.cast(sums, tf.float32)], 0)
-        self.totals.assign(self.totals + own)
+        terms = tf.concat([[tf.cast(loss, tf.float32), count], tf.cast(sums, tf.float32)], 0)
+        self.totals.assign(self.totals + terms)
 
     def update_state(self, *given: Any, **options: Any) -> None:
         raise TypeError("The loss is updated by the model's steps.")
@@ -378,7 +380,7 @@ class _Metric(keras.metrics.Metric):
         return tf.ensure_shape(results, ())
 
 
-class _Forgetting(keras.callbacks.Callback):
+class _StateReset(keras.callbacks.Callback):
     """Resets the carried states to zero before each pass over the data."""
 
     def __init__(self, forget: Any, rows: int, scored: int):
@@ -392,7 +394,7 @@ class _Forgetting(keras.callbacks.Callback):
         self._forget(self._scored)
 
 
-def _of_train(name: str) -> SeqzooError:
+def _train_only(name: str) -> SeqzooError:
     """The error for settings that only `train` supports."""
     return SeqzooError(
         f"`{name}` is for `seqzoo.tasks.train`; a Keras model is fitted without it: leave it out, "
@@ -437,7 +439,7 @@ def _pair(given: Any) -> tuple[Any, Any]:
 
 
 def _raw(tensor: Any) -> Any:
-    """A tensor of one example as Python takes it: strings as str."""
+    """A tensor of one example as a Python value: strings as str."""
     value = tensor.numpy()
     if isinstance(value, bytes):
         return value.decode("utf-8")

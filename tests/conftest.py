@@ -99,7 +99,7 @@ def _folder(variable: str, holds: str) -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def tfds_data_dir() -> pathlib.Path:
-    """A tfds data folder that already holds `mnist` and `imdb_reviews`."""
+    """A tfds data folder that already contains `mnist` and `imdb_reviews`."""
     return _folder("SEQZOO_TEST_TFDS", "a tfds folder with mnist and imdb_reviews")
 
 
@@ -113,14 +113,14 @@ def shared_data() -> pathlib.Path:
 def embedded(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], pathlib.Path]:
-    """Prepares an embedded data set; returns the tfds data folder that contains it, which is kept
+    """Prepares a built-in data set; returns the tfds data folder that contains it, which is kept
     for all processes and for later runs of the tests."""
     return EmbeddedData(pytestconfig, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def languages_data_dir(embedded: Callable[[str], pathlib.Path]) -> pathlib.Path:
-    """A tfds data folder that holds the `languages` data set."""
+    """A tfds data folder that contains the `languages` data set."""
     return embedded("languages")
 
 
@@ -168,24 +168,24 @@ def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple:
-    """The folder of a run of two epochs, never interrupted, and what it told."""
+    """The folder of a run of two epochs, never interrupted, and the progress that it reported."""
     from task_data import settings, splits, template
-    from training_cases import CHOICES, Told
+    from training_cases import CHOICES, RecordingProgress
 
     import seqzoo.cells
     from seqzoo.tasks.training import epochs
     from seqzoo.tasks.training.trainer import train
 
-    folder, told = tmp_path_factory.mktemp("runs") / "unbroken", Told()
+    folder, progress = tmp_path_factory.mktemp("runs") / "unbroken", RecordingProgress()
     with pytest.MonkeyPatch.context() as patch, seqzoo.cells.portable():
         patch.setattr(epochs, "TELL_SECONDS", 0.0)
-        train(template(**CHOICES), splits(), settings(), folder, progress=told)
-    return folder, told
+        train(template(**CHOICES), splits(), settings(), folder, progress=progress)
+    return folder, progress
 
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """TensorFlow says that there is a GPU: what is traced then may hold cuDNN; it must not run."""
+    """TensorFlow reports a GPU: what is traced then may contain cuDNN, but must not run."""
     import tensorflow as tf
 
     visible, logical = tf.config.get_visible_devices, tf.config.list_logical_devices

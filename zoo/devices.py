@@ -1,4 +1,4 @@
-"""`--device`: whether a command computes on the processor or on a GPU."""
+"""`--device`: whether a command computes on the CPU or on a GPU."""
 
 import importlib
 

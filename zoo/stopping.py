@@ -16,13 +16,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _last_words = ["Stopped."]
 
 
-def set_last_words(words: str) -> None:
+def set_exit_message(words: str) -> None:
     """Sets the message that a command prints if it is stopped at once."""
     _last_words[0] = words
 
 
 @contextmanager
-def answering_signals() -> Iterator[None]:
+def handling_signals() -> Iterator[None]:
     """A context in which SIGTERM, as sent by job queues, is handled like Ctrl-C.
 
     Python handles a signal between two of its own instructions. While native code compiles for a
@@ -48,7 +48,7 @@ def answering_signals() -> Iterator[None]:
         os.close(sender)
         signal.signal(signal.SIGTERM, handler)
         sys.unraisablehook = hook
-        set_last_words("Stopped.")
+        set_exit_message("Stopped.")
         watch.join()
         os.close(receiver)
 

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
-from seqzoo.cells.gates import fresh, masked
+from seqzoo.cells.gates import clone_initializer, masked
 from seqzoo.cells.options import from_keras
 
 VARIANTS = {"default": 4, "no-gate": 4, "pure": 1}
@@ -107,7 +107,7 @@ class CfCCell(RecurrentCell):
             kernel = self.add_weight(
                 shape=(self.backbone_units, width),
                 name=f"{name}_kernel",
-                initializer=fresh(self.kernel_initializer),
+                initializer=clone_initializer(self.kernel_initializer),
             )
             bias = None
             if self.use_bias:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqzoo.cells.gates import CellWithGates, fresh, masked
+from seqzoo.cells.gates import CellWithGates, clone_initializer, masked
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -84,8 +84,8 @@ class GRUDCell(CellWithGates):
     def build(self, input_shape):
         super().build(input_shape)
         parts = {
-            "mark_kernel": (self.kernel.shape, fresh(self.kernel_initializer)),
-            "decay_kernel": ((self.values, self.units), fresh(self.kernel_initializer)),
+            "mark_kernel": (self.kernel.shape, clone_initializer(self.kernel_initializer)),
+            "decay_kernel": ((self.values, self.units), clone_initializer(self.kernel_initializer)),
             "decay_bias": ((self.units,), "zeros"),
             "input_decay": ((self.values,), keras.initializers.Constant(0.1)),
             "input_decay_bias": ((self.values,), "zeros"),

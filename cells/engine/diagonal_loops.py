@@ -1,8 +1,8 @@
 """The two time loops of a linear, diagonal, complex recurrence; XLA compiles them.
 
 They do only elementwise work: the inputs of the state are projected before, the output is read from
-all states after. loops.py says what the functions take and return; here the one state is (batch,
-2 * pairs), real parts first.
+all states after. product_loops.py says what the functions take and return; here the one state is
+(batch, 2 * pairs), real parts first.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ def output_shape(cell: DiagonalCell) -> tuple[int]:
 
 
 def upstream(d: Any) -> Any:
-    """Gradients of the trajectory, (batch, time, 2 * pairs), as `backward` takes them."""
+    """Gradients of the trajectory, (batch, time, 2 * pairs), as `backward` expects them."""
     return tf.transpose(d, [1, 0, 2])
 
 
@@ -63,7 +63,7 @@ def forward(cell: DiagonalCell, tensors: dict, sequences: bool, keep: bool) -> d
 
 
 def backward(cell: DiagonalCell, tensors: dict, sequences: bool) -> dict:
-    """Runs the gradient of `forward` back; returns those of states, x and coefficients."""
+    """Runs the backward pass of `forward`; returns the gradients of states, x and coefficients."""
     a, b = tensors["coefficients"]
     trajectory, steps = tensors["trajectory"], tensors["steps"]
     length, batch, size = tf.unstack(tf.shape(trajectory))

@@ -14,7 +14,7 @@ class Path(Enum):
     """The paths through time, fastest first."""
 
     CUDNN = "cuDNN's kernel"
-    SCAN = "the fast scan (compiled time loop, handwritten backward pass)"
+    SCAN = "the fast scan (compiled time loop, hand-written backward pass)"
     AUTOMATIC = "the fast scan (compiled time loop, backward pass differentiated automatically)"
     GENERAL = "the general scan (compiled time loop, backward pass differentiated step by step)"
     LOOP = "Keras' plain loop"
@@ -67,12 +67,12 @@ def _of_scan(cell: RecurrentCell, against_cudnn: tuple[str, ...]) -> Choice:
     if not cell.recurs_by_product:
         reason = f"{type(cell).__name__} with these options has its own `advance`"
         return Choice(Path.GENERAL, (*against_cudnn, reason))
-    from seqzoo.cells.engine import step_gradients as remember
+    from seqzoo.cells.engine import step_gradients
 
-    if remember.reads_weights(cell):
+    if step_gradients.reads_weights(cell):
         reason = f"the `step` of {type(cell).__name__} reads a weight"
         return Choice(Path.GENERAL, (*against_cudnn, reason))
-    if not remember.brings_gradient(cell):
+    if not step_gradients.defines_gradient(cell):
         reason = f"{type(cell).__name__} has no `step_gradient` for its activations"
         return Choice(Path.AUTOMATIC, (*against_cudnn, reason))
     return Choice(Path.SCAN, against_cudnn)

@@ -1,7 +1,7 @@
-"""Forward and back through a cell without a recurrent product, which consists only of `step`.
+"""Forward and backward passes of a cell without a recurrent product, which consists only of `step`.
 
-The forward loop computes the gates of a step within it and keeps only the states. On the way back
-everything is computed for all steps at once, from the inputs and the kept states: the gates, the
+The forward loop computes the gates of a step within it and keeps only the states. The backward pass
+computes everything for all steps at once, from the inputs and the kept states: the gates, the
 derivatives of each state by those before it, and, after a linear recurrence of these, the gradients
 of the gates. Sequences of states are (batch, time, units), as the layer's output is, and are never
 transposed. A single feature is projected here as well. product_loops.py documents the arguments and
@@ -115,7 +115,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
 
     Chunk after chunk of time, from the last to the first, so that what is computed in between stays
     in the processor's cache. In a chunk all steps at once, except for the gradients of the states,
-    which are linear recurrences: one of each state, as long as no two states depend on each other.
+    which are linear recurrences: one for each state, as long as no two states depend on each other.
     """
     chunk, count = _chunks(tf.shape(tensors["x"])[0])
     # Axes: chunk and step in it take the place of time.
@@ -127,7 +127,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
         for initial, whole in zip(tensors["states"], history, strict=True)
     ]
     d_sequence = _cut(tensors["d_sequence"], 1, chunk) if sequences else None
-    # In half precision, sums over all steps would lose their digits.
+    # In half precision, sums over all steps would lose precision.
     dtype = tf.float32 if x.dtype.size == 2 else x.dtype
     summed = [name for name in ("kernel", "bias", "unit_weights") if name in tensors]
 
@@ -228,7 +228,7 @@ def _cut(whole: Any, axis: int, chunk: Any) -> Any:
 
 
 def dependence_order(derivatives: list[list]) -> list[int] | None:
-    """The states, each after all others of which the new value depends on it; None if impossible.
+    """The states, each after all others whose new values depend on it; None if impossible.
 
     Args:
         derivatives: those of `state_derivatives`.
@@ -257,7 +257,7 @@ def _recurrences(
     count = range(len(received))
 
     def factor(i, j):
-        """By what the gradient of new state i is multiplied in that of old state j, or None."""
+        """The factor of the gradient of new state i in that of old state j, or None."""
         repeated = i == j and valid is not None
         if derivatives[i][j] is None and not repeated:
             return None
@@ -302,7 +302,7 @@ def _joint_recurrence(factors: list[list], received: list) -> tuple[list, list]:
 
 
 def upstream(d: Any) -> Any:
-    """Gradients of the trajectory, (batch, time, units), as `backward` takes them."""
+    """Gradients of the trajectory, (batch, time, units), as `backward` expects them."""
     return d
 
 

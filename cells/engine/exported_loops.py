@@ -1,7 +1,7 @@
 """The compiled loops in exported graphs: fast where TensorFlow has XLA, correct without it.
 
 A function that is marked to be compiled contains only operations that TensorFlow itself has, so a
-program without XLA, which does not know the mark, runs it unchanged.
+program without XLA, which ignores the mark, runs it unchanged.
 """
 
 from typing import Any
@@ -14,11 +14,11 @@ from seqzoo.cells.engine.runners import run_by
 from seqzoo.cells.engine.scan import round_length, scan_of
 
 FEWEST_ROWS = 32
-"""Rows of a batch below which the plain loop is run: compiling would not pay."""
+"""Minimum rows of a batch for the compiled loops; for fewer, compiling would not pay off."""
 
 PIECES = {0: 2, 128: 4}
-"""Number of pieces of a batch, by the least number of its rows; how many cores there will be is not
-known."""
+"""Number of pieces of a batch, by the minimum number of its rows; the number of cores is not known
+in advance."""
 
 
 def run_compiled(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[Any, Any, list]:

@@ -128,7 +128,7 @@ def gradients(tensors: dict, result: dict, d: dict) -> dict:
 
 
 def _advance(cell: RecurrentCell, tensors: dict, slices: dict, states: list) -> list:
-    # Loops forget sizes, which convolutions want to know.
+    # Loops lose static sizes, which convolutions need.
     sizes = [(None, *shape_of(size)) for size in as_list(cell.state_size)]
     states = [tf.ensure_shape(s, size) for s, size in zip(states, sizes, strict=True)]
     x = tf.ensure_shape(slices["x"], tensors["x"].shape[1:])

@@ -1,8 +1,8 @@
-"""Linear recurrences of each number by itself, s = a * s + b, with few and large operations.
+"""Elementwise linear recurrences, s = a * s + b, with few and large operations.
 
 Time is cut into chunks of equal length. All chunks run side by side from zero, which gives the
 state that each adds and the factor by which it multiplies the one before; from these follow the
-states between chunks; then all chunks run side by side again, from the right states.
+states between chunks; then all chunks run side by side again, from the correct states.
 """
 
 from typing import Any

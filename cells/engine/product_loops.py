@@ -185,9 +185,9 @@ def output_shape(cell: RecurrentCell) -> tuple:
 
 
 def upstream(d: Any) -> Any:
-    """Gradients of the trajectory, (batch, time, ...), as `backward` takes them.
+    """Gradients of the trajectory, (batch, time, ...), as `backward` expects them.
 
-    That is (time, ..., batch), with the axes between turned round.
+    That is (time, ..., batch), with the axes in between reversed.
     """
     return tf.transpose(d, [1, *reversed(range(2, d.shape.rank)), 0])
 

@@ -3,10 +3,10 @@
 Weights are arguments of a program, so most layers of a model, both directions of a bidirectional
 layer, and models of one configuration run the same few. Programs that two cells can share are found
 in two ways. A cell of this package is described by its class and its attributes, and a program that
-was traced for one of equal description is taken without a trace. Any other cell, and one with an
-activation that is not Keras', may read anything that Python can reach: it is traced, and shares a
-program whose graph is the same, operation for operation. A graph that contains a tensor or a
-variable is the cell's own.
+was traced for one with an equal description is used without tracing. Any other cell, and one with
+an activation that is not Keras', may read anything that Python can reach: it is traced, and shares
+a program whose graph is the same, operation for operation. A program whose graph contains a tensor
+or a variable belongs to its cell.
 
 No program has a reference to the cell that it was traced with: neither keeps the other alive.
 """
@@ -28,19 +28,19 @@ from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.engine.portability import within_portable
 from seqzoo.cells.engine.private_tensorflow import outside_of_graphs
 
-MOST_PROGRAMS = 512
-"""How many programs are kept, least recently used first to go; one that cells of this package
-share counts twice, and a layer in training uses two."""
+MAX_PROGRAMS = 512
+"""Maximum number of programs that are kept; the least recently used are dropped first. One that
+cells of this package share counts twice, and a layer in training uses two."""
 
 LARGEST_ARRAY = 64
-"""Numbers in the largest array that a description spells out."""
+"""Maximum size of an array whose numbers are part of a description."""
 
 
 class Programs:
-    """Programs by key, the least recently used of which are dropped; safe between threads."""
+    """Programs by key, the least recently used of which are dropped; thread-safe."""
 
-    def __init__(self, most: int = MOST_PROGRAMS):
-        self.most = most
+    def __init__(self, max_programs: int = MAX_PROGRAMS):
+        self.max_programs = max_programs
         self._programs: OrderedDict[Hashable, Callable] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -59,7 +59,7 @@ class Programs:
         with self._lock:
             program = self._programs.setdefault(key, program)
             self._programs.move_to_end(key)
-            while len(self._programs) > self.most:
+            while len(self._programs) > self.max_programs:
                 self._programs.popitem(last=False)
             return program
 
@@ -100,13 +100,13 @@ class CellPrograms:
                 return shared
         else:
             self._forget_if_changed()
-        own = key, described
-        if own not in self._own:
+        entry = key, described
+        if entry not in self._own:
             program = self._traced(key, signature)
             if described is not None and isinstance(program, ConcreteFunction):
                 return SHARED.keep((key, described), program)
-            self._own[own] = program
-        return self._own[own]
+            self._own[entry] = program
+        return self._own[entry]
 
     def _traced(self, key: tuple, signature: dict) -> Callable:
         loop, options, *_ = key
@@ -129,7 +129,7 @@ class CellPrograms:
         return SHARED.keep((key, digest(program)), program)
 
     def _forget_if_changed(self) -> None:
-        """Drops programs that were traced with other attributes than the cell has now."""
+        """Drops programs that were traced before an attribute of the cell changed."""
         now = {name: v for name, v in vars(self.cell).items() if not _irrelevant(name)}
         if now.keys() != self._attributes.keys() or not all(
             _same(value, self._attributes[name]) for name, value in now.items()
@@ -147,7 +147,7 @@ def description(cell: RecurrentCell) -> Hashable | None:
 
 
 class _Unknown(Exception):
-    """A value of which only the presence is compared."""
+    """A value that cannot be described."""
 
 
 def _described(value: Any) -> Hashable:

@@ -1,4 +1,4 @@
-"""Recomputation: time loops in segments that keep the states before each and nothing within.
+"""Recomputation: time loops in segments that keep only the states before each of them.
 
 The backward pass runs the segments from last to first: each one forward again from its first
 states, this time keeping what the gradient needs, and then backward. So the values of one
@@ -110,7 +110,7 @@ class Recomputing:
             )
             return count + 1, d["states"], _write_steps(d_x, d["x"], k, self.every), sums
 
-        # In half precision, each segment would round the sums once more.
+        # In half precision, each segment would round the sums again.
         zeros = tf.nest.map_structure(
             lambda w: tf.zeros(w.shape, tf.float32 if w.dtype.size == 2 else w.dtype), weights
         )
@@ -125,7 +125,7 @@ class Recomputing:
         return self.loops.output_shape(cell)
 
     def upstream(self, d: Any) -> Any:
-        """Gradients of the trajectory as they come, (batch, time, ...)."""
+        """Gradients of the trajectory, unchanged, (batch, time, ...)."""
         return d
 
     def sequence(self, result: dict) -> Any:
@@ -191,7 +191,8 @@ class Recomputing:
 
 @functools.cache
 def recomputing(loops: ModuleType, every: int) -> Recomputing:
-    """The one object for its arguments, by whose methods compiled programs are found."""
+    """A `Recomputing`, one object for equal arguments, since compiled programs are found by its
+    methods."""
     return Recomputing(loops, every)
 
 

@@ -26,11 +26,11 @@ from seqzoo.cells.engine.step_gradients import reads_weights
 from seqzoo.cells.engine.xla_slices import time_major
 
 # Each piece is a separate program: many take long to trace, and small ones waste a core.
-ROWS_A_PIECE = 8
+ROWS_PER_PIECE = 8
 # XLA divides a kernel of more numbers among threads, whose start takes longer than a step.
-NUMBERS_A_STEP = 1024
+NUMBERS_PER_STEP = 1024
 FEW_PIECES = 4
-MOST_PIECES = 16
+MAX_PIECES = 16
 BATCH_AXIS = {"x": 1, "states": 0, "mask": 1, "recurrent_mask": 0}
 FREE_AXES = {
     "x": (0, 1),
@@ -42,24 +42,24 @@ FREE_AXES = {
     "d_states": (0,),
 }
 
-_programs_of_training = contextvars.ContextVar("programs of training", default=False)
+_training_programs = contextvars.ContextVar("programs of training", default=False)
 
 
 @contextlib.contextmanager
-def programs_of_training() -> Iterator[None]:
-    """A context in which graphs run the programs of training although no gradient is computed.
+def use_training_programs() -> Iterator[None]:
+    """A context in which graphs run the training programs although no gradient is computed.
 
     For validation during training, whose shapes are then compiled already. Keeping the values for
     a gradient takes as much time and memory as in training.
     """
-    token = _programs_of_training.set(True)
+    token = _training_programs.set(True)
     try:
         yield
     finally:
-        _programs_of_training.reset(token)
+        _training_programs.reset(token)
 
 
-class Wish(NamedTuple):
+class ScanOptions(NamedTuple):
     """Options of a scan: whether the first state of each step is returned, whether all that
     the gradient needs is kept, and a graph's length, if it is known."""
 
@@ -74,7 +74,7 @@ class Scan:
     Args:
         cell: the cell.
         recompute: only the states of every k-th step are kept for the gradient, and the steps
-            between them are computed once more; None to keep all.
+            between them are recomputed; None to keep all.
         pieces: number of pieces of a batch; None for one per core.
     """
 
@@ -132,25 +132,25 @@ class Scan:
         tensors = self.loops.tensors_of(self.cell, padded(time_major(tf.cast(x, dtype)), length))
         tensors["states"] = [tf.cast(state, dtype) for state in states]
         keep = recording(tf.nest.flatten(tensors))
-        keep = keep or ((training or _programs_of_training.get()) and not eager)
-        return self._scan(tensors, constants, Wish(sequences, keep, fixed))
+        keep = keep or ((training or _training_programs.get()) and not eager)
+        return self._scan(tensors, constants, ScanOptions(sequences, keep, fixed))
 
-    def _scan(self, tensors: dict, constants: dict, wish: Wish) -> tuple:
+    def _scan(self, tensors: dict, constants: dict, options: ScanOptions) -> tuple:
         if within_portable():  # an exported graph has no gradient
-            pieces, results = self._run(tensors | constants, wish)
-            outputs = self._outputs(tensors, constants, results, wish)
-            return (outputs[0], outputs[1:]) if wish.sequences else (None, outputs)
+            pieces, results = self._run(tensors | constants, options)
+            outputs = self._outputs(tensors, constants, results, options)
+            return (outputs[0], outputs[1:]) if options.sequences else (None, outputs)
         flat = tf.nest.flatten(tensors)
 
         @tf.custom_gradient
         def scan(*flat):
             whole = tf.nest.pack_sequence_as(tensors, unwatched(flat)) | constants
-            pieces, results = self._run(whole, wish)
+            pieces, results = self._run(whole, options)
 
             def gradient(*upstream):
                 @tf.custom_gradient
                 def once(*_):
-                    d = self._gradient(pieces, results, unwatched(upstream), wish)
+                    d = self._gradient(pieces, results, unwatched(upstream), options)
                     gradients = tf.nest.flatten({name: d[name] for name in tensors})
                     for gradient, tensor in zip(gradients, flat, strict=True):
                         gradient.set_shape(tensor.shape)
@@ -158,34 +158,34 @@ class Scan:
 
                 return once(*upstream, *flat)
 
-            return self._outputs(tensors, constants, results, wish), gradient
+            return self._outputs(tensors, constants, results, options), gradient
 
         outputs = list(scan(*flat))
-        return (outputs[0], outputs[1:]) if wish.sequences else (None, outputs)
+        return (outputs[0], outputs[1:]) if options.sequences else (None, outputs)
 
-    def _run(self, whole: dict, wish: Wish) -> tuple[list[dict], list]:
+    def _run(self, whole: dict, options: ScanOptions) -> tuple[list[dict], list]:
         """The pieces of a batch, and the results of each."""
         pieces = cut(whole, self.pieces, self.cell.units if elementwise(self.loops) else None)
-        program = self._forward_program(pieces[0], wish)
+        program = self._forward_program(pieces[0], options)
         return pieces, [program(piece) for piece in pieces]
 
-    def _outputs(self, tensors: dict, constants: dict, results: list, wish: Wish) -> list:
+    def _outputs(self, tensors: dict, constants: dict, results: list, options: ScanOptions) -> list:
         """The outputs of each step if they are requested, and the last states."""
         outputs = [tf.concat(s, 0) for s in zip(*(r["states"] for r in results), strict=True)]
-        if wish.sequences:
+        if options.sequences:
             rows = tf.concat([self.loops.sequence(result) for result in results], 0)
             size = self.loops.output_shape(self.cell)
             rows.set_shape([tensors["x"].shape[1], tensors["x"].shape[0], *size])
-            if wish.fixed is None or wish.fixed % self.every:
-                rows = rows[:, : wish.fixed or constants["steps"]]
+            if options.fixed is None or options.fixed % self.every:
+                rows = rows[:, : options.fixed or constants["steps"]]
             outputs = [rows, *outputs]
         return outputs
 
-    def _gradient(self, pieces: list, results: list, upstream: list, wish: Wish) -> dict:
-        if not wish.keep:
-            results = self._with_values(pieces, results, wish._replace(keep=True))
+    def _gradient(self, pieces: list, results: list, upstream: list, options: ScanOptions) -> dict:
+        if not options.keep:
+            results = self._with_values(pieces, results, options._replace(keep=True))
         rows = [tf.shape(piece["x"])[1] for piece in pieces]
-        d_sequences = tf.split(upstream.pop(0), rows, 0) if wish.sequences else None
+        d_sequences = tf.split(upstream.pop(0), rows, 0) if options.sequences else None
         d_states = [tf.split(d, rows, 0) for d in upstream]
         gradients, program = [], None
         for k, (piece, result) in enumerate(zip(pieces, results, strict=True)):
@@ -195,17 +195,17 @@ class Scan:
             if d_sequences is not None:
                 length = piece["x"].shape[0] or tf.shape(piece["x"])[0]
                 needed["d_sequence"] = self.loops.upstream(padded(d_sequences[k], length, axis=1))
-            program = program or self._program(self.loops.backward, needed, wish.sequences)
+            program = program or self._program(self.loops.backward, needed, options.sequences)
             gradients.append(self.loops.gradients(piece, result, program(needed)))
         return joined(gradients)
 
-    def _with_values(self, pieces: list, results: list, wish: Wish) -> list:
+    def _with_values(self, pieces: list, results: list, options: ScanOptions) -> list:
         """The results of `forward` with all that `backward` needs.
 
-        In a graph, the calls in it return more from now on. Where there is no graph
-        that can be changed, they are run again.
+        In a graph, the existing calls are made to return more. Where there is no graph that can
+        be changed, the loops are run again.
         """
-        program = self._forward_program(pieces[0], wish)
+        program = self._forward_program(pieces[0], options)
         complete = []
         for piece, result in zip(pieces, results, strict=True):
             outputs = extend_call(tf.nest.flatten(result), program)
@@ -215,11 +215,11 @@ class Scan:
                 complete.append(tf.nest.pack_sequence_as(program.structured_outputs, outputs))
         return complete
 
-    def _forward_program(self, piece: dict, wish: Wish) -> Any:
+    def _forward_program(self, piece: dict, options: ScanOptions) -> Any:
         # The values kept for the gradient by the product loops include each step's state.
         keeps = self.loops is loops or self.loops is elementwise_loops
-        sequences = wish.sequences or (wish.keep and keeps)
-        return self._program(self.loops.forward, piece, sequences, wish.keep)
+        sequences = options.sequences or (options.keep and keeps)
+        return self._program(self.loops.forward, piece, sequences, options.keep)
 
     def _program(self, loop: Any, tensors: dict, *options: bool) -> Any:
         """The compiled loop for tensors; it serves all pieces of a batch."""
@@ -228,7 +228,7 @@ class Scan:
 
 
 class DiagonalScan(Scan):
-    """Runs a cell whose output is read from its complex state and enters no later step."""
+    """Runs a cell whose output is read from its complex state and is not used in later steps."""
 
     def __call__(
         self,
@@ -260,7 +260,7 @@ class DiagonalScan(Scan):
 
 
 class OutputScan:
-    """Runs a cell whose output is made of that of an inner cell and enters no later step."""
+    """Runs a cell whose output is computed from an inner cell's and is not used in later steps."""
 
     def __init__(
         self, cell: RecurrentCell, recompute: int | None = None, pieces: int | None = None
@@ -310,9 +310,9 @@ def loops_of(cell: RecurrentCell) -> ModuleType:
     return loops if cell.recurrent_gates else elementwise_loops
 
 
-def elementwise(way: Any) -> bool:
+def elementwise(loop_module: Any) -> bool:
     """Whether loops compute only elementwise functions."""
-    return way is elementwise_loops or way is diagonal_loops
+    return loop_module is elementwise_loops or loop_module is diagonal_loops
 
 
 def last_of(mask: Any) -> Any:
@@ -324,7 +324,7 @@ def last_of(mask: Any) -> Any:
 
 
 def held(outputs: Any, mask: Any, before: Any) -> Any:
-    """Outputs of which masked steps repeat the one before them; at first that of the states."""
+    """Outputs in which masked steps repeat the output before them, the first ones `before`."""
     started = tf.cumsum(tf.cast(mask, "int32"), axis=1)[..., None] > 0
     return tf.where(started, tf.gather(outputs, last_of(mask), batch_dims=1), before[:, None])
 
@@ -340,8 +340,8 @@ def refuse(*_: Any) -> Any:
         None,
         None,
         "The fast scan has neither second-order gradients nor forward-mode derivatives "
-        "(`tf.autodiff.ForwardAccumulator`); make the layer with `Recurrent(cell, fast=False)`, "
-        "for forward mode in a `tf.function` with `unroll=True` too.",
+        "(`tf.autodiff.ForwardAccumulator`); create the layer with `Recurrent(cell, fast=False)`, "
+        "for forward mode in a `tf.function` with `unroll=True` as well.",
     )
 
 
@@ -369,7 +369,7 @@ def cut(tensors: dict, count: int | None = None, units: int | None = None) -> li
 
 
 def pieces_of(batch: int | None, units: int | None = None) -> int:
-    """The number of pieces of a batch: one per core, or more of elementwise loops.
+    """The number of pieces of a batch: one per core, or more for elementwise loops.
 
     Args:
         batch: rows; None for a batch of any size.
@@ -379,10 +379,10 @@ def pieces_of(batch: int | None, units: int | None = None) -> int:
         return 1
     if batch is None:
         return min(cores(), FEW_PIECES)
-    least = min(cores(), batch // ROWS_A_PIECE)
+    least = min(cores(), batch // ROWS_PER_PIECE)
     if units is not None and least > 1:
-        least = max(least, min(batch * units // NUMBERS_A_STEP, batch // 2))
-    return max(1, min(least, MOST_PIECES))
+        least = max(least, min(batch * units // NUMBERS_PER_STEP, batch // 2))
+    return max(1, min(least, MAX_PIECES))
 
 
 def joined(gradients: list[dict]) -> dict:
@@ -399,12 +399,12 @@ def joined(gradients: list[dict]) -> dict:
     }
 
 
-def specs(way: Any, name: str, tensors: Any) -> Any:
-    """Shapes without the batch and time axes, for which a loop is not traced again."""
+def specs(loop_module: Any, name: str, tensors: Any) -> Any:
+    """Specs with free batch and time axes, so that a loop is not traced again for other sizes."""
     free = FREE_AXES.get(name, ())
     if name == "values":
-        free = (0, 2) if way is loops else (0, 1)
-    batch_first = elementwise(way) or isinstance(way, Recomputing)
+        free = (0, 2) if loop_module is loops else (0, 1)
+    batch_first = elementwise(loop_module) or isinstance(loop_module, Recomputing)
     if name == "d_sequence" and batch_first:
         free = (0, 1)
 

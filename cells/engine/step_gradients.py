@@ -17,16 +17,16 @@ def forward_step(
     cell: RecurrentCell, x: Any, r: Any, states: list, weights: tuple = ()
 ) -> tuple[Any, list, list]:
     """`cell.step`, and the values that `backward_step` needs."""
-    if brings_gradient(cell):
+    if defines_gradient(cell):
         output, new, values = cell.step_with_values(x, r, states, *weights)
         check_output(cell, output, new)
         return output, new, list(values)
     summed = _summed_gates(cell)
     sums = [a + getattr(r, g) if g in summed else a for g, a in zip(cell.gates, x, strict=True)]
-    apart = [b for g, b in zip(cell.recurrent_gates, r, strict=True) if g not in summed]
-    output, new = _step_of_sums(cell, sums, apart, states, weights)
+    separate = [b for g, b in zip(cell.recurrent_gates, r, strict=True) if g not in summed]
+    output, new = _step_of_sums(cell, sums, separate, states, weights)
     check_output(cell, output, new)
-    return output, new, [*sums, *apart, *states]
+    return output, new, [*sums, *separate, *states]
 
 
 def backward_step(
@@ -44,25 +44,25 @@ def backward_step(
         Gradients of x, of r (None where equal to that of x), of the old states, and of each unit
         weight before it is summed over the batch.
     """
-    if brings_gradient(cell):
+    if defines_gradient(cell):
         dx, dr, d_old, *d_weights = cell.step_gradient(values, d_states, *weights)
         return list(dx), None if dr is None else list(dr), list(d_old), list(*d_weights)
     summed = _summed_gates(cell)
     gates = len(cell.gates)
-    apart = len(cell.recurrent_gates) - len(summed)
-    arguments = values[:gates], values[gates : gates + apart], values[gates + apart :]
+    separate = len(cell.recurrent_gates) - len(summed)
+    arguments = values[:gates], values[gates : gates + separate], values[gates + separate :]
     # Each as large as a state; they are summed over the batch after the loop.
     spread = [w + tf.zeros_like(d_states[0]) for named in weights for w in named]
     with tf.GradientTape() as tape:
         tape.watch([values, spread])
         named = (cell.UnitWeights(*spread),) if weights else ()
         _, new = _step_of_sums(cell, *arguments, named)
-    dx, dr_apart, d_old, d_weights = tape.gradient(
+    dx, dr_separate, d_old, d_weights = tape.gradient(
         new, (*arguments, spread), d_states, unconnected_gradients=tf.UnconnectedGradients.ZERO
     )
     if len(summed) == len(cell.recurrent_gates) == gates:
         return dx, None, d_old, d_weights
-    rest = iter(dr_apart)
+    rest = iter(dr_separate)
     by_gate = dict(zip(cell.gates, dx, strict=True))
     dr = [by_gate[g] if g in summed else next(rest) for g in cell.recurrent_gates]
     return dx, dr, d_old, d_weights
@@ -83,7 +83,7 @@ def state_derivatives(
         derivatives[i][j], of new state i by old state j; None where it does not depend on it.
     """
     ones, zeros = tf.ones_like(states[0]), tf.zeros_like(states[0])
-    if brings_gradient(cell):
+    if defines_gradient(cell):
         count = range(len(states))
         upstream = [[ones if i == k else zeros for i in count] for k in count]
         return [backward_step(cell, values, d, weights)[2] for d in upstream]
@@ -94,7 +94,7 @@ def state_derivatives(
     return [tape.gradient(state, states) for state in new]
 
 
-def brings_gradient(cell: RecurrentCell) -> bool:
+def defines_gradient(cell: RecurrentCell) -> bool:
     """Whether the cell has a hand-written gradient for its own `step`.
 
     A subclass may override only `step`: the gradient that it inherits is then wrong.
@@ -108,7 +108,7 @@ def brings_gradient(cell: RecurrentCell) -> bool:
 
 def reads_weights(cell: RecurrentCell) -> bool:
     """Whether `step` itself reads a weight, whose gradient only the general loops compute."""
-    if brings_gradient(cell) or not cell.built:
+    if defines_gradient(cell) or not cell.built:
         return False
     if cell not in _reads_weights:
         state = tf.TensorSpec([1, cell.units], cell.compute_dtype)
@@ -144,9 +144,9 @@ def _summed_gates(cell: RecurrentCell) -> list[str]:
 
 
 def _step_of_sums(
-    cell: RecurrentCell, sums: list, apart: list, states: list, weights: tuple
+    cell: RecurrentCell, sums: list, separate: list, states: list, weights: tuple
 ) -> tuple[Any, list]:
-    rest, zeros = iter(apart), tf.zeros_like(states[0])
+    rest, zeros = iter(separate), tf.zeros_like(states[0])
     summed = _summed_gates(cell)
     r = [zeros if gate in summed else next(rest) for gate in cell.recurrent_gates or ()]
     return cell.step(cell.Gates(*sums), cell.RecurrentGates(*r), states, *weights)

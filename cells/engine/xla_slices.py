@@ -1,6 +1,6 @@
 """Time axes: reading and writing a step, looping over steps, for programs of XLA.
 
-Programs that are exported only hold operations that also run without XLA.
+Exported programs contain only operations that also run without XLA.
 """
 
 from collections.abc import Callable

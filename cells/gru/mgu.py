@@ -7,7 +7,7 @@ from seqzoo.cells.gates import CellWithGates, masked
 
 @saving.register_keras_serializable(package="seqzoo")
 class MGUCell(CellWithGates):
-    """A GRU whose update and reset gates are one, the forget gate f.
+    """A GRU whose update and reset gates are merged into one, the forget gate f.
 
         f = sigmoid(Wf x + Uf h + bf)
         n = tanh(Wn x + Un (f * h) + bn)

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops, saving
 
-from seqzoo.cells.gates import CellWithGates, fresh
+from seqzoo.cells.gates import CellWithGates, clone_initializer
 
 
 @saving.register_keras_serializable(package="seqzoo")
@@ -42,7 +42,7 @@ class MinimalRNNCell(CellWithGates):
         self.update_kernel = self.add_weight(
             shape=(self.units, self.units),
             name="update_kernel",
-            initializer=fresh(self.kernel_initializer),
+            initializer=clone_initializer(self.kernel_initializer),
         )
 
     def project(self, inputs):

@@ -19,7 +19,7 @@ class MUT1Cell(CellWithShortcut):
     s is x if it has as many features as the cell has units, as in the paper, otherwise Ws x.
     Columns of W: update, reset; of U: reset, candidate; of the bias: update, reset, candidate.
     RecurrentLayers adds bn within tanh(s), too. The paper has it ahead of the GRU on most tasks
-    but language modelling.
+    except language modelling.
 
     Reference: Jozefowicz, Zaremba and Sutskever, "An Empirical Exploration of Recurrent Network
     Architectures", ICML 2015.

@@ -124,8 +124,8 @@ class Recurrent(keras.layers.RNN):
         if not isinstance(self.cell, RecurrentCell):
             return super().compute_output_shape(sequences_shape, initial_state_shape)
         batch, time = self._merged_shape(sequences_shape)[:2]
-        own = shape_of(self.cell.output_size)
-        output = (batch, time, *own) if self.return_sequences else (batch, *own)
+        output_size = shape_of(self.cell.output_size)
+        output = (batch, time, *output_size) if self.return_sequences else (batch, *output_size)
         if not self.return_state:
             return output
         return output, *((batch, *shape_of(size)) for size in self.state_size)
@@ -157,14 +157,14 @@ class Recurrent(keras.layers.RNN):
         return (*shape[0][:-1], shape[0][-1] + 1) if pair else shape
 
     def _check_pair(self, inputs):
-        own = type(self.cell).__name__
+        name = type(self.cell).__name__
         if self._takes_time and inputs != 2:
             raise ValueError(
-                f"{own} needs the time since the step before, (batch, time): "
+                f"{name} needs the time since the step before, (batch, time): "
                 f"layer((x, elapsed)), got {inputs} input{'s' * (inputs > 1)}."
             )
         if not self._takes_time and inputs != 1:
-            raise ValueError(f"{own} takes one input, (batch, time, features), got {inputs}.")
+            raise ValueError(f"{name} takes one input, (batch, time, features), got {inputs}.")
 
     def _check_recompute(self):
         every = self.recompute
@@ -339,8 +339,8 @@ class Bidirectional(keras.layers.Bidirectional):
         **kwargs: Any,
     ):
         if isinstance(layer, RecurrentCell):
-            own = {name: kwargs.pop(name) for name in ("name", "dtype") if name in kwargs}
-            layer, kwargs = Recurrent(layer, **kwargs), own
+            options = {name: kwargs.pop(name) for name in ("name", "dtype") if name in kwargs}
+            layer, kwargs = Recurrent(layer, **kwargs), options
         with nothing_shared():  # Keras copies the layer through its configuration
             super().__init__(layer, merge_mode, None, backward_layer, **kwargs)
         # Keras also takes `weights`, but ignores them.

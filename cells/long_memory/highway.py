@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
-from seqzoo.cells.gates import fresh
+from seqzoo.cells.gates import clone_initializer
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -47,8 +47,11 @@ class RecurrentHighwayCell(RecurrentCell):
 
     def initial_recurrent_kernel(self, shape, dtype=None):
         drawn = "float32" if dtype == "bfloat16" else dtype
-        own = (self.units, self.units)
-        parts = [fresh(self.recurrent_initializer)(own, dtype=drawn) for _ in range(2 * self.depth)]
+        square = (self.units, self.units)
+        parts = [
+            clone_initializer(self.recurrent_initializer)(square, dtype=drawn)
+            for _ in range(2 * self.depth)
+        ]
         return ops.cast(ops.concatenate(parts, 1), dtype)
 
     def initial_bias(self, shape, dtype=None):

@@ -12,7 +12,7 @@ from seqzoo.cells.base import RecurrentCell
 class IRNNCell(RecurrentCell):
     """h = relu(W x + U h + b), where U starts as the identity matrix.
 
-    At the start a state is copied from step to step, so gradients neither vanish nor explode.
+    Initially a state is copied from step to step, so gradients neither vanish nor explode.
     A simple way to a long memory. Sensitive to the learning rate, so clip gradients.
 
     Reference: Le, Jaitly and Hinton, "A Simple Way to Initialize Recurrent Networks of Rectified

@@ -18,7 +18,7 @@ class UnICORNNCell(RecurrentCell):
 
     States are [y, z], position and velocity; y is the output. A step has no matrix product. Meant
     for stacks of two or three layers. Implementations that replace w with a matrix, as some
-    collections do, compute another model.
+    collections do, compute a different model.
 
     Reference: Rusch and Mishra, "UnICORNN: A Recurrent Model for Learning Very Long Time
     Dependencies", ICML 2021, equation 3.

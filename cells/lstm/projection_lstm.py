@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqzoo.cells.gates import CellWithGates, fresh, masked
+from seqzoo.cells.gates import CellWithGates, clone_initializer, masked
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -84,7 +84,7 @@ class ProjectionLSTMCell(CellWithGates):
         self.projection_kernel = self.add_weight(
             shape=(self.memory_units, self.units),
             name="projection_kernel",
-            initializer=fresh(self.kernel_initializer),
+            initializer=clone_initializer(self.kernel_initializer),
         )
         if self.peepholes:
             self.peephole = self.add_weight(

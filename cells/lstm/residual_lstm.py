@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqzoo.cells.gates import CellWithShortcut, fresh, masked
+from seqzoo.cells.gates import CellWithShortcut, clone_initializer, masked
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -54,7 +54,7 @@ class ResidualLSTMCell(CellWithShortcut):
         self.projection_kernel = self.add_weight(
             shape=(self.units, self.units),
             name="projection_kernel",
-            initializer=fresh(self.kernel_initializer),
+            initializer=clone_initializer(self.kernel_initializer),
         )
         self.peephole = self.add_weight(shape=(3, self.units), name="peephole", initializer="zeros")
 

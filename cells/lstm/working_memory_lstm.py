@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqzoo.cells.gates import CellWithGates, fresh, masked
+from seqzoo.cells.gates import CellWithGates, clone_initializer, masked
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -56,7 +56,7 @@ class WorkingMemoryLSTMCell(CellWithGates):
         self.memory_kernel = self.add_weight(
             shape=(self.units, 3 * self.units),
             name="memory_kernel",
-            initializer=fresh(self.kernel_initializer),
+            initializer=clone_initializer(self.kernel_initializer),
         )
 
     def advance(self, x, states, recurrent_mask=None):

@@ -27,9 +27,9 @@ class LRUCell(DiagonalCell):
 
     Args:
         units: size of y and of s.
-        minimum: least |l| at the start, from 0.
-        maximum: largest |l| at the start, below 1.
-        maximum_angle: largest angle at the start, above 0.
+        minimum: smallest initial |l|, at least 0.
+        maximum: largest initial |l|, below 1.
+        maximum_angle: largest initial angle, above 0.
         **kwargs: see `RecurrentCell`; `activation` is not used, and the bias is added to D x.
     """
 

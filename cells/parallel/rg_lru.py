@@ -59,7 +59,7 @@ class RGLRUCell(RecurrentCell):
     def step_gradient(self, values, d_states, w):
         (gate, i, n, a, b, h), (dh,) = values, d_states
         db, dn = dh * i * n, dh * b
-        # b stays where it is at its least value, whose square is the smallest number.
+        # b has no gradient at its minimum, whose square is the smallest number.
         half = keras.backend.standardize_dtype(h.dtype) == "float16"
         smallest = float(np.finfo("float16" if half else "float32").tiny)
         slope = ops.where(b * b > 2 * smallest, -a * a / b, ops.zeros_like(b))

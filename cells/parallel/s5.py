@@ -17,12 +17,12 @@ class S5Cell(DiagonalCell):
         s = l * s + (l - 1) / L * (B x)
         y = 2 Re(C s) + D x
 
-    s, L, B and C are complex. Of each conjugate pair one half is kept, which the 2 makes up for. L
-    starts at the eigenvalues of the normal part of HiPPO-LegS, B and C in its eigenvectors' basis;
-    the time scales d, one per pair, are drawn log-uniform from `minimum_step` to `maximum_step`.
-    States are [y, Re s, Im s]. Columns of the kernel: Re B, Im B, D; rows of `readout_kernel`:
-    2 Re C, then -2 Im C. The paper learns Re L itself; exp(n), as in S4D, keeps it negative. Its D
-    is diagonal, with as many features as outputs.
+    s, L, B and C are complex. Only one half of each conjugate pair is kept, which the 2 makes up
+    for. L starts at the eigenvalues of the normal part of HiPPO-LegS, B and C in its eigenvectors'
+    basis; the time scales d, one per pair, are drawn log-uniform from `minimum_step` to
+    `maximum_step`. States are [y, Re s, Im s]. Columns of the kernel: Re B, Im B, D; rows of
+    `readout_kernel`: 2 Re C, then -2 Im C. The paper learns Re L itself; exp(n), as in S4D, keeps
+    it negative. Its D is diagonal, with as many features as outputs.
 
     For sequences of thousands of steps. Linear throughout: put nonlinear layers in between, as the
     paper does (a gated GELU, layer normalisation and a residual connection), in 4 to 8 layers.
@@ -35,8 +35,8 @@ class S5Cell(DiagonalCell):
     Args:
         units: size of y.
         state_pairs: conjugate pairs of states, at least 1; None for half of the units.
-        minimum_step: least d at the start, above 0.
-        maximum_step: largest d at the start.
+        minimum_step: smallest initial d, above 0.
+        maximum_step: largest initial d.
         **kwargs: see `RecurrentCell`; `activation` is not used, and the bias is added to D x.
 
     Raises:

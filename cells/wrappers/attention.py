@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.base import as_list
-from seqzoo.cells.gates import fresh
+from seqzoo.cells.gates import clone_initializer
 from seqzoo.cells.wrappers.wrapper import WrapperCell
 
 
@@ -70,11 +70,13 @@ class AttentionCell(WrapperCell):
             weight = self.add_weight(
                 shape=(size, self.units),
                 name=f"{name}_score_kernel",
-                initializer=fresh(self.kernel_initializer),
+                initializer=clone_initializer(self.kernel_initializer),
             )
             setattr(self, f"{name}_score", weight)
         self.score = self.add_weight(
-            shape=(self.units, 1), name="score_kernel", initializer=fresh(self.kernel_initializer)
+            shape=(self.units, 1),
+            name="score_kernel",
+            initializer=clone_initializer(self.kernel_initializer),
         )
 
     def project(self, inputs):

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqzoo.cells.gates import fresh
+from seqzoo.cells.gates import clone_initializer
 from seqzoo.cells.wrappers.wrapper import OutputWrapper
 
 
@@ -43,7 +43,7 @@ class HighwayConnectionCell(OutputWrapper):
         self.transform_kernel = self.add_weight(
             shape=(self.features, self.units),
             name="transform_kernel",
-            initializer=fresh(self.kernel_initializer),
+            initializer=clone_initializer(self.kernel_initializer),
         )
         start = keras.initializers.Constant(self.transform_bias)
         self.gate_bias = self.add_weight(

@@ -82,8 +82,8 @@ class StackedCell(WrapperCell):
                 seen = ops.concatenate([outputs[-1], inputs], -1) if self.skips else outputs[-1]
                 x = inner.project(seen)
             count = len(as_list(inner.state_size))
-            h, own = inner.advance(x, rest[:count], recurrent_mask)
-            rest, new, outputs = rest[count:], [*new, *own], [*outputs, h]
+            h, updated = inner.advance(x, rest[:count], recurrent_mask)
+            rest, new, outputs = rest[count:], [*new, *updated], [*outputs, h]
         if not self.skips:
             return outputs[-1], [outputs[-1], *new]
         kernel = ops.convert_to_tensor(self.readout_kernel)

@@ -147,8 +147,8 @@ class SameFormWrapper(WrapperCell):
 class OutputWrapper(WrapperCell):
     """A wrapper that computes its output from the inner cell's output and the input; abstract.
 
-    The output enters no later step, so the inner cell runs on its own fast loop, and `combine` is
-    called once for all steps. States are the output, then those of the inner cell.
+    The output is not used in later steps, so the inner cell runs on its own fast loop, and
+    `combine` is called once for all steps. States are the output, then those of the inner cell.
     """
 
     shortcut_kernel: Any = None
@@ -201,7 +201,7 @@ def make(
     """Makes an inner cell from a name or a configuration, or returns the given one.
 
     Args:
-        cell: as `WrapperCell` takes it.
+        cell: see `WrapperCell`.
         units: number of units it must have.
         options: options of the cell's class.
         given: the wrapper's own options.

@@ -104,7 +104,7 @@ long = random.normal(size=(1, 500, 1)).astype("float32")
 print(model.predict(long, verbose=0).shape)
 
 # %% [markdown]
-# What the units have learnt is easy to read: their time constants, in steps.
+# What the units have learned is easy to read: their time constants, in steps.
 
 # %%
 rate = ops.convert_to_numpy(model.get_layer("leaky").cell.rate)

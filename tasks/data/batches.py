@@ -93,7 +93,7 @@ class Data:
             self,
             padding,
             settings.batch_size,
-            steps_a_batch=settings.batch_steps,
+            steps_per_batch=settings.batch_steps,
             multiple=multiple,
             seed=seed,
         )
@@ -215,7 +215,7 @@ class Plan:
 
         Each gets its rows of every batch: all have the same number of batches, of the same
         lengths, and together all examples. A row belongs to the same worker in every batch, so
-        that states can be carried on. Like a plan, a shard resumes in mid-epoch with `since`.
+        that states can be carried over. Like a plan, a shard resumes in mid-epoch with `since`.
 
         Args:
             index: index of the worker, from 0.
@@ -235,14 +235,14 @@ class Plan:
             )
         # Not in blocks, because filler rows are the last ones of a batch.
         parts = [np.arange(start + index, end, count) for start, end in self._edges()]
-        own = np.concatenate([np.zeros(0, np.int64), *parts])
+        indices = np.concatenate([np.zeros(0, np.int64), *parts])
         return replace(
             self,
-            rows=self.rows[own],
-            weights=self.weights[own],
+            rows=self.rows[indices],
+            weights=self.weights[indices],
             bounds=np.concatenate([[0], np.cumsum(sizes // count)]),
             size=None if self.size is None else self.size // count,
-            views={name: array[own] for name, array in self.views.items()},
+            views={name: array[indices] for name, array in self.views.items()},
         )
 
     def _edges(self) -> Iterator[tuple[int, int]]:
@@ -290,7 +290,7 @@ def make_plan(
     padding: Padding,
     batch_size: int,
     *,
-    steps_a_batch: int | None = None,
+    steps_per_batch: int | None = None,
     multiple: int = 1,
     seed: tuple[int, ...] | None = None,
 ) -> Plan:
@@ -304,8 +304,8 @@ def make_plan(
         padding: the lengths that batches are padded to; longer sequences are padded to the longest
             of these lengths, doubled as often as needed.
         batch_size: maximum number of rows in a batch.
-        steps_a_batch: maximum number of time steps in a batch, padding included, so that batches of
-            long sequences have fewer rows. None for no limit.
+        steps_per_batch: maximum number of time steps in a batch, padding included, so that batches
+            of long sequences have fewer rows. None for no limit.
         multiple: the rows of a batch are a multiple of this.
         seed: shuffles examples within a length, and then the batches; None for neither.
     """
@@ -321,15 +321,15 @@ def make_plan(
             random.shuffle(members)
         members = members[np.argsort(target_buckets[members], kind="stable")]
         size = batch_size
-        if steps_a_batch is not None:
-            size = min(size, steps_a_batch // ends[bucket])
+        if steps_per_batch is not None:
+            size = min(size, steps_per_batch // ends[bucket])
         size = max(size // multiple, 1) * multiple
         for start in range(0, len(members), size):
-            own = members[start : start + size]
+            selected = members[start : start + size]
             weights = np.zeros(size, np.float32)
-            weights[: len(own)] = 1.0
-            longest = target_ends[target_buckets[own].max()]
-            rows = np.concatenate([own, np.repeat(own[:1], size - len(own))])
+            weights[: len(selected)] = 1.0
+            longest = target_ends[target_buckets[selected].max()]
+            rows = np.concatenate([selected, np.repeat(selected[:1], size - len(selected))])
             batches.append((rows.astype(np.int32), weights, ends[bucket], longest))
     if random is not None:
         batches = [batches[index] for index in random.permutation(len(batches))]
@@ -388,9 +388,9 @@ def batches(data: Data, plan: Plan) -> Any:
         views = {name: tf.constant(array) for name, array in plan.views.items()}
 
     def gather(start, stop, longest, longest_target):
-        own = rows[start:stop]
-        own.set_shape([plan.size])
-        batch = {"weights": tf.ensure_shape(weights[start:stop], [plan.size]), "rows": own}
+        selected = rows[start:stop]
+        selected.set_shape([plan.size])
+        batch = {"weights": tf.ensure_shape(weights[start:stop], [plan.size]), "rows": selected}
         parts = {
             name: tf.ensure_shape(array[start:stop], [plan.size]) for name, array in views.items()
         }
@@ -398,32 +398,32 @@ def batches(data: Data, plan: Plan) -> Any:
         batch |= parts
         longest = longest if plan.length is None else plan.length
         if data.on_disk:
-            values = tf.numpy_function(data.inputs.padded, [own, longest], tf.int32)
+            values = tf.numpy_function(data.inputs.padded, [selected, longest], tf.int32)
             batch["values"] = tf.ensure_shape(values, [plan.size, plan.length])
-            batch["lengths"] = tf.gather(tensors["lengths"], own)
+            batch["lengths"] = tf.gather(tensors["lengths"], selected)
         else:
             batch["values"], batch["lengths"] = _padded(
                 tensors["flat"],
-                tf.gather(tensors["starts"], own) if starts is None else starts,
-                tf.gather(tensors["lengths"], own) if lengths is None else lengths,
+                tf.gather(tensors["starts"], selected) if starts is None else starts,
+                tf.gather(tensors["lengths"], selected) if lengths is None else lengths,
                 longest,
             )
         if "targets" in tensors:
-            batch["targets"] = tf.gather(tensors["targets"], own)
+            batch["targets"] = tf.gather(tensors["targets"], selected)
         elif "target_flat" in tensors:
             batch["targets"], batch["target_lengths"] = _padded(
                 tensors["target_flat"],
-                tf.gather(tensors["target_starts"], own) if starts is None else starts,
-                tf.gather(tensors["target_lengths"], own) if lengths is None else lengths,
+                tf.gather(tensors["target_starts"], selected) if starts is None else starts,
+                tf.gather(tensors["target_lengths"], selected) if lengths is None else lengths,
                 longest_target,
             )
         if "importance" in tensors:
-            batch["importance"] = tf.gather(tensors["importance"], own)
+            batch["importance"] = tf.gather(tensors["importance"], selected)
         for number in range(1, len(data.further) + 1):
-            ends = tf.gather(tensors[f"lengths_{number}"], own)
+            ends = tf.gather(tensors[f"lengths_{number}"], selected)
             batch[f"values_{number}"], batch[f"lengths_{number}"] = _padded(
                 tensors[f"flat_{number}"],
-                tf.gather(tensors[f"starts_{number}"], own),
+                tf.gather(tensors[f"starts_{number}"], selected),
                 ends,
                 tf.maximum(tf.reduce_max(ends), 1),
             )
@@ -490,23 +490,23 @@ def array_batches(data: Data, plan: Plan, *, trim: bool) -> Iterator[dict[str, n
         if isinstance(targets, Sequences):
             target_starts, target_lengths = targets.starts[plan.rows], targets.lengths[plan.rows]
     for step, (start, stop) in enumerate(zip(plan.bounds[:-1], plan.bounds[1:], strict=True)):
-        own = np.arange(start, stop)
+        selected = np.arange(start, stop)
         if trim:
-            own = own[plan.weights[own] > 0]
-        batch = {"weights": plan.weights[own], "rows": plan.rows[own]}
-        batch |= {name: array[own] for name, array in views.items()}
+            selected = selected[plan.weights[selected] > 0]
+        batch = {"weights": plan.weights[selected], "rows": plan.rows[selected]}
+        batch |= {name: array[selected] for name, array in views.items()}
 
-        ends = lengths[own]
+        ends = lengths[selected]
         longest = ends.max(initial=1) if trim else plan.lengths[step]
         if starts is None:
             batch["values"] = inputs.padded(batch["rows"], longest)
         else:
-            batch["values"] = _padded_array(inputs.flat, starts[own], ends, longest)
+            batch["values"] = _padded_array(inputs.flat, starts[selected], ends, longest)
         batch["lengths"] = ends
         if isinstance(targets, Sequences):
-            ends = target_lengths[own]
+            ends = target_lengths[selected]
             longest = ends.max(initial=1) if trim else plan.target_lengths[step]
-            batch["targets"] = _padded_array(targets.flat, target_starts[own], ends, longest)
+            batch["targets"] = _padded_array(targets.flat, target_starts[selected], ends, longest)
             batch["target_lengths"] = ends
         elif targets is not None:
             batch["targets"] = targets[batch["rows"]]

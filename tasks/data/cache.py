@@ -2,7 +2,7 @@
 
 An entry is a folder of files, one per array, with a manifest that is written last. It gets its name
 only when it is complete, so an incomplete entry of a killed process is never read. An entry of
-another version, or one that is damaged, counts as missing and is made again.
+another version, or one that is damaged, counts as missing and is rebuilt.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ VARIABLE = "SEQZOO_CACHE"
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".new-"
-"""Prefix of the folders of entries that are being written, which ends in the process's number."""
+"""Prefix of the folders of entries that are being written, which ends in the process ID."""
 
 SAMPLED_BYTES = 1 << 16
 """Bytes at the beginning, in the middle and at the end of a file that its digest covers."""
@@ -42,8 +42,8 @@ PAGES = 1 << 16
 
 def cache_folder() -> pathlib.Path:
     """The folder of the cache: $SEQZOO_CACHE, or seqzoo in $XDG_CACHE_HOME or ~/.cache."""
-    if own := os.environ.get(VARIABLE):
-        return pathlib.Path(own).expanduser()
+    if configured := os.environ.get(VARIABLE):
+        return pathlib.Path(configured).expanduser()
     shared = os.environ.get("XDG_CACHE_HOME")
     return (pathlib.Path(shared) if shared else pathlib.Path.home() / ".cache") / "seqzoo"
 
@@ -142,8 +142,8 @@ class Entry:
 
     def array(self, name: str) -> Mapped:
         """One of its arrays."""
-        own = self.manifest["arrays"][name]
-        return Mapped(self.folder / name, own["dtype"], tuple(own["shape"]))
+        info = self.manifest["arrays"][name]
+        return Mapped(self.folder / name, info["dtype"], tuple(info["shape"]))
 
     def remembered(self, *parts: Any) -> str | None:
         """The text that was kept for some values; None if there is none."""
@@ -179,32 +179,32 @@ class Writer:
         if name not in self._files:
             self._files[name] = (self.folder / name).open("wb")
             self._arrays[name] = {"dtype": piece.dtype.str, "shape": [0, *piece.shape[1:]]}
-        own = self._arrays[name]
-        if [piece.dtype.str, *piece.shape[1:]] != [own["dtype"], *own["shape"][1:]]:
-            raise ValueError(f"{name}: {piece.dtype} {piece.shape} does not continue {own}")
+        array = self._arrays[name]
+        if [piece.dtype.str, *piece.shape[1:]] != [array["dtype"], *array["shape"][1:]]:
+            raise ValueError(f"{name}: {piece.dtype} {piece.shape} does not continue {array}")
         self._files[name].write(np.ascontiguousarray(piece).data)
-        own["shape"][0] += len(piece)
+        array["shape"][0] += len(piece)
 
     def read(self, name: str) -> Mapped:
         """The part of an array that has been written so far."""
         self._files[name].flush()
-        own = self._arrays[name]
-        return Mapped(self.folder / name, own["dtype"], tuple(own["shape"]))
+        array = self._arrays[name]
+        return Mapped(self.folder / name, array["dtype"], tuple(array["shape"]))
 
     def widen(self, name: str, dtype: str) -> None:
         """Changes the type of the part of an array that has been written."""
         if name not in self._files:
             return
-        own = self._arrays[name]
+        stored = self._arrays[name]
         self._files.pop(name).close()
         old = self.folder / f"{name}.narrow"
         os.replace(self.folder / name, old)
-        count, shape = own["shape"][0], own["shape"][1:]
-        array = Mapped(old, own["dtype"], (count, *shape))
+        count, shape = stored["shape"][0], stored["shape"][1:]
+        array = Mapped(old, stored["dtype"], (count, *shape))
         self._files[name] = (self.folder / name).open("wb")
         for start in range(0, count, SAMPLED_BYTES):
             self._files[name].write(array[start : start + SAMPLED_BYTES].astype(dtype).data)
-        own["dtype"] = np.dtype(dtype).str
+        stored["dtype"] = np.dtype(dtype).str
         old.unlink()
 
     def finish(self) -> None:
@@ -310,10 +310,12 @@ def list_cache() -> list[Listed]:
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
         if not folder.is_dir():
             continue
-        own = find(folder.name)
-        with contextlib.suppress(OSError):  # removed meanwhile
+        entry = find(folder.name)
+        with contextlib.suppress(OSError):  # removed in the meantime
             size = sum(path.stat().st_size for path in folder.iterdir())
-            results.append(Listed(folder.name, size, own is not None, own.about if own else {}))
+            results.append(
+                Listed(folder.name, size, entry is not None, entry.about if entry else {})
+            )
     return sorted(results, key=lambda item: -item.bytes)
 
 

@@ -126,18 +126,18 @@ class Examples:
         count = min(len(self), count)
         return [round(last * step / max(count - 1, 1)) for step in range(count)]
 
-    def place(self, index: int) -> str:
+    def location(self, index: int) -> str:
         """Names one example in a message: "line 18", or "example 17" (counted from 0)."""
         return f"example {index}" if self.lines is None else f"{self.unit} {self.lines[index]}"
 
     @property
-    def places(self) -> "Places":
+    def locations(self) -> "Locations":
         """The name of each example."""
-        return Places(self)
+        return Locations(self)
 
 
-class Places(Sequence):
-    """The names of examples in messages, made when they are asked for.
+class Locations(Sequence):
+    """The names of examples in messages, made on demand.
 
     Args:
         examples: the examples.
@@ -153,8 +153,8 @@ class Places(Sequence):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return Places(self.examples, self.rows[index])
-        return self.examples.place(self.rows[index])
+            return Locations(self.examples, self.rows[index])
+        return self.examples.location(self.rows[index])
 
 
 @dataclass(frozen=True)

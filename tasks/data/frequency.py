@@ -29,7 +29,7 @@ SEASONS = {"second": 60, "minute": 1_440, "hour": 24, "day": 7, "week": 52, "bus
 of months and longer steps, those of a year."""
 
 MANY_DATES = 7
-"""Least number of dates by which business days are distinguished from days."""
+"""Minimum number of dates from which business days are distinguished from days."""
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,8 @@ class History:
             steps, whole = self.frequency.positions(dates)
             if not whole.all() or (np.diff(steps) != 1).any():
                 raise SeqzooError(
-                    f"Dates of a history must be evenly spaced, one per {self.frequency}; give "
-                    "missing steps a row of NaN.",
+                    f"Dates of a history must be evenly spaced, one per {self.frequency}; add "
+                    "a row of NaN for each missing step.",
                     field="dates",
                 )
 

@@ -1,5 +1,5 @@
-"""Columns of examples that stay on disk: sequences like lists, whose values are read when they are
-asked for.
+"""Columns of examples that stay on disk: sequences like lists, whose values are read on
+demand.
 
 `pick` selects rows without reading them; `seqzoo.tasks.data.examples` and the splits call it.
 """
@@ -16,7 +16,7 @@ MANY = 1 << 16
 """Numbers that are read together."""
 
 AT_ONCE = 8192
-"""Values that are read together where all are asked for."""
+"""Number of values that are read together when all of them are read."""
 
 
 class StoredColumn(Sequence):
@@ -145,7 +145,7 @@ class ClassColumn(StoredColumn):
 
 
 class NumberColumn(StoredColumn):
-    """Numbers, read from their file when they are asked for."""
+    """Numbers, read from their file on demand."""
 
     def __init__(self, numbers: Mapped):
         self.numbers = numbers
@@ -158,8 +158,8 @@ class NumberColumn(StoredColumn):
         return self.numbers[np.asarray(rows)].tolist()
 
 
-class PlaceColumn(NumberColumn):
-    """The places of rows of several files: "18 of parts/2.csv".
+class LocationColumn(NumberColumn):
+    """The locations of rows of several files: "18 of parts/2.csv".
 
     Args:
         numbers: the line or the row of each in its file.
@@ -232,7 +232,7 @@ def sort_digests(digests: Mapped) -> tuple[np.ndarray, np.ndarray]:
     fresh[1:] = first[1:] != first[:-1]
     del first
     again = np.flatnonzero(~fresh)
-    # The second half decides where first halves are equal; hardly ever other than the first.
+    # The second half decides if first halves are equal, which hardly ever happens.
     differs = [
         (digests[order[at].astype(np.int64), 1] != digests[order[at - 1].astype(np.int64), 1]).any()
         for at in (again[start : start + MANY] for start in range(0, len(again), MANY))

@@ -40,7 +40,7 @@ class StoredSequences(Sequences):
         self.key = key
         self.lengths = all_lengths[rows]
         ends = np.cumsum(all_lengths, dtype=np.int64)
-        self.places = ends[rows] - self.lengths
+        self.offsets = ends[rows] - self.lengths
         self._lock = threading.Lock()
 
     @cached_property
@@ -54,26 +54,26 @@ class StoredSequences(Sequences):
         return np.cumsum(self.lengths, dtype=np.int64) - self.lengths
 
     def __getitem__(self, index: int) -> np.ndarray:
-        start = int(self.places[index])
+        start = int(self.offsets[index])
         return self.ids[self.tokens[start : start + int(self.lengths[index])]]
 
     def pieces(self) -> Iterator[np.ndarray]:
         """The ids of `flat`, a piece at a time."""
         for start in range(0, len(self), AT_ONCE):
-            places, lengths = (
-                self.places[start : start + AT_ONCE],
+            indices, lengths = (
+                self.offsets[start : start + AT_ONCE],
                 self.lengths[start : start + AT_ONCE],
             )
-            low, high = int(places[0]), int(places[-1]) + int(lengths[-1])
+            low, high = int(indices[0]), int(indices[-1]) + int(lengths[-1])
             count = int(lengths.sum())
-            if 0 <= high - low <= 4 * count and (np.diff(places) > 0).all():
+            if 0 <= high - low <= 4 * count and (np.diff(indices) > 0).all():
                 block = self.tokens[low:high]
                 marks = np.zeros(len(block) + 1, np.int8)
-                marks[places - low] += 1
-                marks[places - low + lengths] -= 1
+                marks[indices - low] += 1
+                marks[indices - low + lengths] -= 1
                 yield self.ids[block[np.cumsum(marks[:-1], dtype=np.int8).astype(bool)]]
                 continue
-            shift = np.repeat(places - (np.cumsum(lengths) - lengths), lengths)
+            shift = np.repeat(indices - (np.cumsum(lengths) - lengths), lengths)
             yield self.ids[self.tokens[np.arange(count) + shift]]
 
     def padded(self, rows: np.ndarray, longest: int) -> np.ndarray:
@@ -81,7 +81,7 @@ class StoredSequences(Sequences):
         lengths = np.minimum(self.lengths[rows], longest)
         inside = np.arange(longest) < lengths[:, None]
         values = np.zeros(inside.shape, np.int32)
-        at = self.places[rows][:, None] + np.arange(longest)
+        at = self.offsets[rows][:, None] + np.arange(longest)
         with self._lock:
             values[inside] = self.ids[self.tokens.take(at[inside], len(rows))]
         return values

@@ -56,7 +56,7 @@ class TimedSeries:
         return TimedSeries(self.values[steps], self.elapsed[steps])
 
     def __iter__(self) -> Iterator[Any]:
-        """The values and the elapsed time, as a layer takes them."""
+        """The values and the elapsed time, as a layer expects them."""
         return iter((self.values, self.elapsed))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

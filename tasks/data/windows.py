@@ -36,24 +36,24 @@ class Windows:
         lengths = sequences.lengths[chosen].astype(np.int64)
         counts = -(-lengths // window)
         rows = np.repeat(chosen, counts)
-        places = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        left = np.repeat(lengths, counts) - places * window
-        starts = sequences.starts[rows] + places * window
-        return cls(rows, starts, np.minimum(left, window), places == 0)
+        positions = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        left = np.repeat(lengths, counts) - positions * window
+        starts = sequences.starts[rows] + positions * window
+        return cls(rows, starts, np.minimum(left, window), positions == 0)
 
     @classmethod
     def shifted(cls, sequences: Sequences, window: int, random: np.random.Generator) -> "Windows":
         """Full windows of one sequence, with a random offset, so that no step is always a window's
-        first one. Fewer steps than two windows have are left out at the ends; the number of
+        first one. Fewer than two windows' worth of steps are left out at the ends; the number of
         windows does not depend on the offset."""
         steps = int(sequences.lengths[0])
         if steps <= window:
             return cls.of(sequences, np.array([0]), window)
         count = max((steps - window + 1) // window, 1)
         begin = random.integers(0, min(window, steps - count * window + 1))
-        places = np.arange(count)
-        rows, lengths = np.zeros_like(places), np.full_like(places, window)
-        return cls(rows, begin + window * places, lengths, places == 0)
+        positions = np.arange(count)
+        rows, lengths = np.zeros_like(positions), np.full_like(positions, window)
+        return cls(rows, begin + window * positions, lengths, positions == 0)
 
 
 @dataclass(frozen=True)
@@ -145,14 +145,14 @@ def window_plan(
 
     Sequences of several windows follow one another in `batch_size` lanes of equal lengths,
     so a few are cut where a lane ends. Those of one window need no carried state: sorted by
-    length into batches of their own, they come at random places in between and leave the states of
-    the lanes as they are.
+    length into batches of their own, they are inserted at random positions and do not change the
+    states of the lanes.
 
     The same arguments give the same plan, and neither the number of batches nor their shapes
     depend on the seed.
 
-    Besides "starts" and "lengths", the views of a plan have "resets", bool: whether the state
-    before the window is zero; "aside", bool: whether the state after it is not carried on;
+    In addition to "starts" and "lengths", the views of a plan have "resets", bool: whether the
+    state before the window is zero; "aside", bool: whether the state after it is not carried over;
     "before", int32: the token before it, `start` where there is none.
 
     Args:
@@ -162,7 +162,7 @@ def window_plan(
         whole: whether there is only one sequence, a part of an endless one, so each lane
             begins with `start`. With a seed its windows have another offset in each epoch.
         start: id of the token that begins a sequence.
-        seed: shuffles; None for none, and for lanes that begin inside of a sequence with `WARM_UP`
+        seed: shuffles; None for none, and for lanes that begin inside a sequence with `WARM_UP`
             steps of weight 0, so each step that counts is scored with the steps before it.
     """
     random = None if seed is None else np.random.Generator(np.random.PCG64(seed))
@@ -186,7 +186,7 @@ def crop_plan(
     multiple: int = 1,
     seed: tuple[int, ...],
 ) -> Plan:
-    """Batches of parts of long sequences, each at a random place, and of short sequences.
+    """Batches of parts of long sequences, each at a random position, and of short sequences.
 
     A sequence has as many parts as would cover it. Neither the number of batches nor their shapes
     depend on the seed.
@@ -197,7 +197,7 @@ def crop_plan(
         batch_size: maximum number of rows in a batch.
         steps: of a part.
         multiple: the rows of a batch are a multiple of this.
-        seed: chooses the places and shuffles.
+        seed: chooses the positions and shuffles.
     """
     lengths = data.inputs.lengths.astype(np.int64)
     rows = np.repeat(np.arange(len(lengths)), -(-lengths // steps))
@@ -236,22 +236,22 @@ def _lanes(
     bounds = np.arange(batch_size + 1) * len(windows) // batch_size
     warm = np.zeros(batch_size, np.int64)
     if random is None:
-        place = np.arange(len(windows))
-        place -= np.maximum.accumulate(np.where(windows.first, place, 0))
-        before = place[np.minimum(bounds[:-1], len(windows) - 1)]
+        position = np.arange(len(windows))
+        position -= np.maximum.accumulate(np.where(windows.first, position, 0))
+        before = position[np.minimum(bounds[:-1], len(windows) - 1)]
         warm = np.where(np.diff(bounds) > 0, np.minimum(before, -(-WARM_UP // window)), 0)
     steps = int((np.diff(bounds) + warm).max())
     at = bounds[:-1] - warm + np.arange(steps)[:, None]  # (steps, batch)
-    there = at < bounds[1:]
-    at = np.where(there, at, 0)
-    resets = ~there | windows.first[at]
+    exists = at < bounds[1:]
+    at = np.where(exists, at, 0)
+    resets = ~exists | windows.first[at]
     resets[0] = True
     begins = resets if whole else windows.first[at]
     tokens = data.inputs.flat[np.maximum(windows.starts[at] - 1, 0)]
     length = int(windows.lengths.max())
     return Plan(
         rows=windows.rows[at].reshape(-1).astype(np.int32),
-        weights=(there & (at >= bounds[:-1])).reshape(-1).astype(np.float32),
+        weights=(exists & (at >= bounds[:-1])).reshape(-1).astype(np.float32),
         bounds=np.arange(steps + 1) * batch_size,
         lengths=np.full(steps, length, np.int32),
         target_lengths=np.zeros(steps, np.int32),
@@ -259,7 +259,7 @@ def _lanes(
         length=length,
         views={
             "starts": windows.starts[at].reshape(-1),
-            "lengths": np.where(there, windows.lengths[at], 0).reshape(-1).astype(np.int32),
+            "lengths": np.where(exists, windows.lengths[at], 0).reshape(-1).astype(np.int32),
             "resets": resets.reshape(-1),
             "aside": np.zeros(steps * batch_size, bool),
             "before": np.where(begins, start, tokens).reshape(-1).astype(np.int32),

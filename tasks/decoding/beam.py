@@ -54,10 +54,10 @@ class BeamSearch:
         self.attends = attends
         self.covers = source is not None and self.choices.coverage_penalty > 0
         self.source_lengths = source_lengths
-        place = tf.range(batch)[:, None]
-        self.first_id = place * (self.width * self.ids)
-        self.first_candidate = place * self.candidates
-        self.first_answer = place * (self.choices.answers + self.candidates)
+        position = tf.range(batch)[:, None]
+        self.first_id = position * (self.width * self.ids)
+        self.first_candidate = position * self.candidates
+        self.first_answer = position * (self.choices.answers + self.candidates)
         self.limits = limits
 
     def run(self, states: Any, start: Any) -> dict:
@@ -74,14 +74,14 @@ class BeamSearch:
             for.
         """
         rows = self.batch * self.width
-        # All beams but the first start disabled, because they would be identical.
+        # All beams except the first start disabled, because they would be identical.
         first = tf.one_hot(tf.zeros([self.batch], tf.int32), self.width, 0.0, NONE)
         variables: dict[str, Any] = {
             "previous": start,
             "states": states,
             "scores": tf.reshape(first, [-1, 1]),
             "answers": tf.fill([self.batch, self.choices.answers], NONE),
-            "places": tf.zeros([self.batch, self.choices.answers], tf.int32),
+            "positions": tf.zeros([self.batch, self.choices.answers], tf.int32),
             "ended": tf.zeros([self.batch], tf.int32),
             "done": tf.zeros([self.batch], tf.bool),
         }
@@ -95,7 +95,7 @@ class BeamSearch:
             kept["attention"] = (tf.float32, 2)
         most = self.guided.longest + 1
         _, variables, written = generate(self._step, variables, kept, most)
-        return self._histories(variables["answers"], variables["places"], written)
+        return self._histories(variables["answers"], variables["positions"], written)
 
     def _step(self, t: Any, variables: dict) -> tuple:
         guided, ids, done = self.guided, self.ids, variables["done"]
@@ -117,9 +117,9 @@ class BeamSearch:
         closed = tf.where(closes, closed, NONE)
         ended = variables["ended"] + tf.math.count_nonzero(closed > NONE, 1, dtype=tf.int32)
         answers = tf.concat([variables["answers"], closed], 1)
-        places = tf.concat([variables["places"], t * self.batch * self.width + rows], 1)
+        positions = tf.concat([variables["positions"], t * self.batch * self.width + rows], 1)
         answers, ranked = tf.math.top_k(answers, self.choices.answers)
-        places = tf.gather(tf.reshape(places, [-1]), ranked + self.first_answer)
+        positions = tf.gather(tf.reshape(positions, [-1]), ranked + self.first_answer)
 
         # The beams that continue.
         scores, following = tf.math.top_k(tf.where(ends, NONE, best), self.width)
@@ -134,7 +134,7 @@ class BeamSearch:
             "states": tf.nest.map_structure(lambda item: tf.gather(item, rows), proposal.states),
             "scores": tf.reshape(scores, [-1, 1]),
             "answers": answers,
-            "places": places,
+            "positions": positions,
             "ended": ended,
         }
         if coverage is not None:
@@ -158,18 +158,18 @@ class BeamSearch:
         # The limit ends rows whose scores are not numbers.
         return (t < guided.longest) & ~tf.reduce_all(new["done"]), new, results
 
-    def _histories(self, scores: Any, places: Any, written: dict) -> dict:
+    def _histories(self, scores: Any, positions: Any, written: dict) -> dict:
         """Complete texts, reconstructed from their ends to their beginnings.
 
         Args:
             scores: shape (batch, answers).
-            places: shape (batch, answers): the last step of each times the rows, and its row.
+            positions: shape (batch, answers): the last step of each times the rows, and its row.
             written: the kept values of each step.
         """
         shape = [self.batch, self.choices.answers]
         wide = self.batch * self.width
-        places = tf.reshape(places, [-1])
-        lengths, rows = places // wide, places % wide
+        positions = tf.reshape(positions, [-1])
+        lengths, rows = positions // wide, positions % wide
         parents = written["continued"] // self.ids
         ends = tf.gather(tf.reshape(written["ends"], [-1]), lengths * wide + rows)
         time = largest(lengths)

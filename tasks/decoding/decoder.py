@@ -105,7 +105,7 @@ def decode(
     if getattr(choices, "language_model", None) is not None:
         raise SeqzooError(
             "`language_model` is for many-to-many-unaligned; a model that writes token by token "
-            "has learnt the language of its texts.",
+            "has learned the language of its texts.",
             field="language_model",
         )
     if getattr(choices, "replace_unknown", False) and UNKNOWN in banned:

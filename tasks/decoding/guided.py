@@ -32,7 +32,7 @@ class Proposal(NamedTuple):
 
 
 class Model:
-    """A step as `decode` and `score` take it, checked and with float32 results.
+    """A step as `decode` and `score` expect it, checked and with float32 results.
 
     Without an end token, an additional id represents the end. It has probability 1, so it
     costs nothing, and it only occurs where it is forced.
@@ -61,7 +61,7 @@ class Model:
         inputs = (tokens, states) if self.constants is None else (tokens, states, self.constants)
         logits, new, attention = self.step(*inputs)
         logits = tf.ensure_shape(tf.cast(logits, tf.float32), [None, self.vocabulary_size])
-        # A cell may return its states in another type of sequence than it was given.
+        # A cell may return its states in a different type of sequence than it was given.
         new = tf.nest.pack_sequence_as(states, tf.nest.flatten(new))
         new = tf.nest.map_structure(
             lambda a, b: tf.ensure_shape(a, [None, *b.shape[1:]]), new, states
@@ -107,7 +107,7 @@ class GuidedModel:
         bans[[index for index in banned if index < model.ids]] = float("-inf")
         bans[model.end] = float("-inf")
         self.bans_before = bans.copy()
-        """Added to log-probabilities while the end must not come."""
+        """Added to log-probabilities while the end must not occur."""
         if model.has_end:
             bans[model.end] = 0.0
         self.bans = bans

@@ -87,11 +87,11 @@ def next_tokens(
         The variables of the next step, and the results: "tokens" (rows,), their
         "log_probabilities" (rows,) and "attention" (rows, source) or None.
     """
-    end, place = guided.model.end, tf.range(tf.shape(variables["previous"])[0])
+    end, position = guided.model.end, tf.range(tf.shape(variables["previous"])[0])
     proposal = guided(t, variables["previous"], variables["states"], variables.get("history"))
     forced, token = guided.forced(t, proposal.scores)
     chosen = tf.where(forced, token, choose(t, proposal.scores))
-    at = tf.stack([place, chosen], 1)
+    at = tf.stack([position, chosen], 1)
     results = {
         "tokens": chosen,
         "log_probabilities": tf.gather_nd(proposal.log_probabilities, at),

@@ -73,10 +73,10 @@ def random_numbers(seed: Any, batch: Any, answers: int, steps: Any) -> Any:
 
     def of_row(row: Any) -> Any:
         if seeds.shape.rank == 2:
-            own = seeds[row]
+            row_seed = seeds[row]
         else:
-            own = tf.random.experimental.stateless_fold_in(seeds, tf.cast(row, tf.int64))
-        return tf.random.stateless_uniform([answers, steps], own)
+            row_seed = tf.random.experimental.stateless_fold_in(seeds, tf.cast(row, tf.int64))
+        return tf.random.stateless_uniform([answers, steps], row_seed)
 
     spec = tf.TensorSpec([answers, None if tf.is_tensor(steps) else steps], tf.float32)
     numbers = tf.map_fn(of_row, tf.range(batch), fn_output_signature=spec)

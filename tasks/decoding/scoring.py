@@ -24,7 +24,7 @@ def score(
     """Log-probabilities of token sequences.
 
     Args:
-        step: as `decode` takes it.
+        step: see `decode`.
         states: initial ones, a nest of tensors with the leading axis batch.
         tokens: shape (batch, time), int32, without the end token; values after the end of a
             sequence do not matter.
@@ -32,7 +32,7 @@ def score(
         start: token before the first one: an id, or a tensor (batch,).
         end: id of the end token, which counts; None if there is none.
         vocabulary_size: number of ids.
-        constants: as `decode` takes them.
+        constants: see `decode`.
 
     Returns:
         Sums, shape (batch,), and their terms, shape (batch, time + 1): that of the end token is at

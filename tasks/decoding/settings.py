@@ -17,7 +17,7 @@ class Decoding:
 
     Attributes:
         method: decoding method. "greedy" takes the most probable token in each step; "beam" keeps
-            the `beam_width` best beginnings; "sample" draws each token by its probability.
+            the `beam_width` best partial texts; "sample" draws each token by its probability.
         answers: number of answers per input. The best ones with "beam", independent ones with
             "sample", 1 with "greedy".
         beam_width: beam size.
@@ -44,12 +44,12 @@ class Decoding:
             many-to-many-unaligned (shallow fusion). Its tokens are those of the texts: characters,
             words or subwords. None for no language model.
         language_weight: weight of the language model's log-probabilities.
-        replace_unknown: let an encoder-decoder write unknown tokens, and replace each by the token
-            of the input that its attention is highest at. For models with attention that read and
+        replace_unknown: let an encoder-decoder write unknown tokens, and replace each by the input
+            token with the highest attention. For models with attention that read and
             write words, or characters.
 
     Raises:
-        SeqzooError: a value is out of range, or a language model is given with another method than
+        SeqzooError: a value is out of range, or a language model is given with a method other than
             beam search.
     """
 

@@ -69,9 +69,9 @@ class TokenStream:
             return variables, [constants or ()], [() if numbers is None else numbers]
 
         def step(t: Any, variables: Any, constants: Any, numbers: Any) -> tuple[Any, Any]:
-            own, drawn = constants[0], numbers[0]
+            memory, drawn = constants[0], numbers[0]
             choose = chooser(choices, drawn if tf.is_tensor(drawn) else None)
-            new, found = next_tokens(guided(own or None), t, variables, choose)
+            new, found = next_tokens(guided(memory or None), t, variables, choose)
             return found["tokens"], new
 
         self._begin = tf.function(begin, input_signature=[specs], autograph=False)

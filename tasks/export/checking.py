@@ -27,22 +27,22 @@ from seqzoo.tasks.preprocessing.statics import CategoryFeatures, NumberFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
 
 TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "int8": 0.3, "full-int8": 0.3}
-"""The largest difference by the precision of the weights, as a share of the largest result. Bytes
-change answers; a test score says how much, and this bound catches what is wrong."""
+"""The largest difference by the precision of the weights, as a share of the largest result.
+Quantisation changes predictions; a test score says by how much, and this bound catches errors."""
 
 GENERATED = 24
 """Maximum number of tokens that are generated to compare texts."""
 
 EXAMPLES = 8
-"""Examples that are compared."""
+"""Number of examples that are compared."""
 
 
-def made_up(task: Any) -> list[Any]:
+def dummy_inputs(task: Any) -> list[Any]:
     """Random raw inputs of the right kind; the same ones each time."""
     random, features = np.random.default_rng(0), task.features
     if isinstance(features, JoinedFeatures):
         columns = [
-            made_up(SimpleNamespace(features=part, signature=part.signature))
+            dummy_inputs(SimpleNamespace(features=part, signature=part.signature))
             for part in features.parts
         ]
         return [dict(zip(features.names, row, strict=True)) for row in zip(*columns, strict=False)]
@@ -57,7 +57,7 @@ def made_up(task: Any) -> list[Any]:
         joint = "" if features.template.input == "characters" else " "
         return [joint.join(random.choice(tokens, size)) for size in (1, 2, 5, 9)]
     if isinstance(features, HistoryFeatures):
-        return features.made_up()
+        return features.dummy_inputs()
     spec = task.signature[0]
     if isinstance(features, ColumnFeatures):
         shapes = [[size or width for size in features.shape] for width in (12, 9, 5, 2)]
@@ -100,8 +100,8 @@ def comparable(task: Any, options: AnswerOptions) -> AnswerOptions:
 
 def raw_tensors(task: Any, examples: Sequence[Any]) -> dict[str, Any]:
     """Raw inputs as the arrays of `Task.signature`, by name."""
-    places = [f"example {index}" for index in range(len(examples))]
-    arrays = task.features.raw(examples, places)
+    locations = [f"example {index}" for index in range(len(examples))]
+    arrays = task.features.raw(examples, locations)
     return {spec.name: array for spec, array in zip(task.signature, arrays, strict=True)}
 
 
@@ -156,7 +156,7 @@ def run(part: Part, given: dict[str, Any]) -> dict[str, np.ndarray]:
     return {name: value.numpy() for name, value in result.items()}
 
 
-def answered_alone(
+def run_in_fresh_process(
     folder: pathlib.Path,
     format: str,
     parts: dict[str, dict[str, Any]],
@@ -197,14 +197,14 @@ def answered_alone(
         if not plain:
             arrays |= {f"raw/{n}": np.asarray(item) for n, item in enumerate(inputs)}
         np.savez(given / "arrays.npz", **arrays)  # pyright: ignore[reportArgumentType]
-        asked = {
+        request = {
             "format": format,
             "texts": texts,
             "inputs": list(inputs) if plain else [],
             "arrays": 0 if plain else len(inputs),
             "decoding": decoding,
         }
-        (given / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
+        (given / "request.json").write_text(json.dumps(request), encoding="utf-8")
         # Isolated, and in a folder without our packages.
         process = subprocess.run(
             [
@@ -238,11 +238,11 @@ def compare(
         other = found.get(name)
         if value.dtype == object:
             texts = [text.decode("utf-8") for text in value.reshape(-1)]
-            for text, said in zip(texts, other or [None] * len(texts), strict=True):
-                if text != said:
+            for text, answer in zip(texts, other or [None] * len(texts), strict=True):
+                if text != answer:
                     raise SeqzooError(
-                        f"The {format} export differs from the model: {name} is {said!r} where the "
-                        f"model says {text!r}."
+                        f"The {format} export differs from the model: {name} is {answer!r} where "
+                        f"the model says {text!r}."
                     )
             continue
         if other is None or other.shape != value.shape:
@@ -323,7 +323,7 @@ def check_parts(
     Raises:
         SeqzooError: its results differ.
     """
-    examples = list(wanted.examples[:EXAMPLES]) or made_up(task)
+    examples = list(wanted.examples[:EXAMPLES]) or dummy_inputs(task)
     given = part_inputs(task, parts, examples)
     if steps:  # of one example, because several may differ in length
         first = [step for step in steps if _sizes(step) == _sizes(steps[0])][:EXAMPLES]
@@ -336,7 +336,7 @@ def check_parts(
     options = comparable(task, wanted.options)
     decoding = None if options.decoding is None else dict(vars(options.decoding))
     asks = _answers_alike(task)
-    found, answers = answered_alone(folder, format, given, examples if asks else [], decoding)
+    found, answers = run_in_fresh_process(folder, format, given, examples if asks else [], decoding)
     worst = compare(expected, found, format, wanted.precision)
     if asks:
         compare_answers(wanted.predict(examples, options), answers, format, wanted.precision)

@@ -28,7 +28,7 @@ from seqzoo.tasks.targets.texts import END, END_TOKEN, START, START_TOKEN
 from seqzoo.tasks.targets.values import ValueTargets
 
 VERSION = 1
-"""Of model.json; raised when older copies of predict.py cannot read it."""
+"""Version of model.json; raised when older copies of predict.py cannot read it."""
 
 
 def write_description(
@@ -160,7 +160,7 @@ def _transcripts(task: Any, options: AnswerOptions) -> dict[str, Any]:
         "kind": "transcripts",
         "vocabulary": texts.vocabulary.tokens,
         "join": "joined words" if texts.joined else texts.choices.input,
-        "goes_on": False,
+        "continues": False,
         "banned": [UNKNOWN, START, END],
         "decoding": asdict(choices),
     }
@@ -189,7 +189,7 @@ def _texts(task: Any, model: Any, options: AnswerOptions) -> dict[str, Any]:
         "kind": "texts",
         "vocabulary": texts.vocabulary.tokens,
         "join": "joined words" if texts.joined else choices,
-        "goes_on": not isinstance(model, Generator),
+        "continues": not isinstance(model, Generator),
         "start": START,
         "end": end,
         "banned": banned,

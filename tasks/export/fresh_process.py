@@ -2,7 +2,7 @@
 
     python -I fresh_process.py FOLDER GIVEN ANSWERED
 
-FOLDER is the export. GIVEN contains arrays.npz, named "part/input", and asked.json: "format",
+FOLDER is the export. GIVEN contains arrays.npz, named "part/input", and request.json: "format",
 "texts" by "part/input", "inputs" for `predict` and its "decoding". ANSWERED is a folder to write
 results to: arrays.npz, named "part/output", texts.json and answers.json.
 """
@@ -41,13 +41,13 @@ def _keras(folder, given):
     return {"model/outputs": np.asarray(model(given["model"]))}
 
 
-def _standalone(folder, parts, asked):
+def _standalone(folder, parts, request):
     spec = importlib.util.spec_from_file_location("predict", pathlib.Path(folder) / "predict.py")
     assert spec is not None and spec.loader is not None
     predict = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(predict)
     model = predict.Model(folder)
-    answers = model.predict(asked["inputs"], asked["decoding"]) if asked["inputs"] else []
+    answers = model.predict(request["inputs"], request["decoding"]) if request["inputs"] else []
     results = {
         f"{part}/{name}": value
         for part, given in parts.items()
@@ -58,23 +58,25 @@ def _standalone(folder, parts, asked):
 
 def main(folder, given, answered):
     given, answered = pathlib.Path(given), pathlib.Path(answered)
-    asked = json.loads((given / "asked.json").read_text(encoding="utf-8"))
-    blocked = {"saved-model": ["keras"], "keras": []}.get(asked["format"], ["keras", "tensorflow"])
+    request = json.loads((given / "request.json").read_text(encoding="utf-8"))
+    blocked = {"saved-model": ["keras"], "keras": []}.get(
+        request["format"], ["keras", "tensorflow"]
+    )
     blocked.append("seqzoo")
-    for name in blocked:  # whoever imports them fails
+    for name in blocked:  # importing them fails
         sys.modules[name] = None  # pyright: ignore[reportArgumentType]
     with np.load(given / "arrays.npz", allow_pickle=False) as file:
         arrays = dict(file)
-    if asked["arrays"]:  # raw inputs that are not texts
-        asked["inputs"] = [arrays.pop(f"raw/{n}") for n in range(asked["arrays"])]
+    if request["arrays"]:  # raw inputs that are not texts
+        request["inputs"] = [arrays.pop(f"raw/{n}") for n in range(request["arrays"])]
     answers = []
-    if asked["format"] == "saved-model":
-        texts = {key: np.array(value, object) for key, value in asked["texts"].items()}
+    if request["format"] == "saved-model":
+        texts = {key: np.array(value, object) for key, value in request["texts"].items()}
         found = dict(_saved_model(folder, _grouped({**arrays, **texts})))
-    elif asked["format"] == "keras":
+    elif request["format"] == "keras":
         found = _keras(folder, _grouped(arrays))
     else:
-        found, answers = _standalone(folder, _grouped(arrays), asked)
+        found, answers = _standalone(folder, _grouped(arrays), request)
     texts = {
         key: [text.decode("utf-8") for text in value.reshape(-1)]
         for key, value in found.items()

@@ -14,10 +14,10 @@ from seqzoo.cells.simple.vanilla import VanillaCell
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.checking import (
     EXAMPLES,
-    answered_alone,
     compare,
+    dummy_inputs,
     encoded_inputs,
-    made_up,
+    run_in_fresh_process,
 )
 from seqzoo.tasks.export.formats import Export
 from seqzoo.tasks.export.parts import in_float32
@@ -72,7 +72,7 @@ def _recurrent(layer: Any) -> Any:
             f"Keras has no layer for {type(cell).__name__}; export to saved-model, onnx or litert, "
             "or train the cell 'lstm', 'gru' or 'vanilla'."
         )
-    own = {
+    equivalents = {
         "activation": keras.activations.serialize(cell.activation),
         "use_bias": cell.use_bias,
         "dropout": cell.dropout,
@@ -80,14 +80,14 @@ def _recurrent(layer: Any) -> Any:
     }
     for name in ("recurrent_activation", "reset_after"):
         if hasattr(cell, name):
-            own[name] = getattr(cell, name)
+            equivalents[name] = getattr(cell, name)
     return kind(
         cell.units,
         return_sequences=layer.return_sequences,
         return_state=layer.return_state,
         go_backwards=layer.go_backwards,
         name=layer.name,
-        **own,
+        **equivalents,
     )
 
 
@@ -112,9 +112,9 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
     keras_model(model).save(folder / "model.keras")
     if not wanted.check:
         return None
-    given = encoded_inputs(task, list(wanted.examples[:EXAMPLES]) or made_up(task))
+    given = encoded_inputs(task, list(wanted.examples[:EXAMPLES]) or dummy_inputs(task))
     outputs = ops.convert_to_numpy(model(given))
-    found, _ = answered_alone(folder, "keras", {"model": given})
+    found, _ = run_in_fresh_process(folder, "keras", {"model": given})
     if outputs.ndim == 3:  # values in the padding do not matter
         inside = (range(outputs.shape[1]) < given["lengths"][:, None])[..., None]
         outputs, found["model/outputs"] = outputs * inside, found["model/outputs"] * inside

@@ -27,10 +27,10 @@ def run_loop(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[Any, 
     outputs = tf.TensorArray(x.dtype, count, element_shape=[batch, cell.output_size])
 
     def body(t: Any, outputs: tuple, *states: Any) -> tuple:
-        place = count - 1 - t if layer.go_backwards else t
-        output, new = cell.advance(tf.gather(by_step, place), list(states))
+        position = count - 1 - t if layer.go_backwards else t
+        output, new = cell.advance(tf.gather(by_step, position), list(states))
         if counted is not None:
-            counts = tf.gather(counted, place) > 0
+            counts = tf.gather(counted, position) > 0
             new = [tf.where(counts, a, b) for a, b in zip(new, states, strict=True)]
             output = tf.where(counts, output, tf.zeros_like(output))
         new = [_sized(item, batch, size) for item, size in zip(new, sizes, strict=True)]

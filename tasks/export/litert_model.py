@@ -1,5 +1,5 @@
 """A trained model as LiteRT files of built-in operations, one per part, with a plain Python script
-that turns raw inputs into tensors and tensors into answers."""
+that turns raw inputs into tensors and tensors into predictions."""
 
 import contextlib
 import io
@@ -19,7 +19,7 @@ import tensorflow as tf
 import seqzoo.cells
 from seqzoo.cells.engine.runners import run_by
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.export.checking import check_parts, made_up
+from seqzoo.tasks.export.checking import check_parts, dummy_inputs
 from seqzoo.tasks.export.description import write_description
 from seqzoo.tasks.export.formats import Export
 from seqzoo.tasks.export.litert_loop import run_loop
@@ -168,7 +168,7 @@ def _calibration(wanted: Export, parts: dict[str, Part], why_not: str | None) ->
             "can hold; export it in int8.",
             field="precision",
         )
-    examples = list(wanted.examples) or made_up(wanted.task)
+    examples = list(wanted.examples) or dummy_inputs(wanted.task)
     return list(islice(read_by_steps(wanted.task, parts, examples), CALIBRATED))
 
 

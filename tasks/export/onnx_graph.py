@@ -127,22 +127,26 @@ class Translator:
         """Whether the result of an operation does not depend on the inputs."""
         pending = [operation]
         while pending:
-            own = pending[-1]
-            if own.name in self._constant:
+            current = pending[-1]
+            if current.name in self._constant:
                 pending.pop()
                 continue
-            if own.name in self._inputs or own.name in self.replaced:
-                self._constant[own.name] = False
-            elif own.name in self._captured or own.type in ("Const", "ReadVariableOp"):
-                self._constant[own.name] = True
-            elif own.name in self._variables or not own.inputs or own.op_def.is_stateful:
-                self._constant[own.name] = False
+            if current.name in self._inputs or current.name in self.replaced:
+                self._constant[current.name] = False
+            elif current.name in self._captured or current.type in ("Const", "ReadVariableOp"):
+                self._constant[current.name] = True
+            elif (
+                current.name in self._variables or not current.inputs or current.op_def.is_stateful
+            ):
+                self._constant[current.name] = False
             else:
-                unknown = [i.op for i in own.inputs if i.op.name not in self._constant]
+                unknown = [i.op for i in current.inputs if i.op.name not in self._constant]
                 if unknown:
                     pending += unknown
                     continue
-                self._constant[own.name] = all(self._constant[i.op.name] for i in own.inputs)
+                self._constant[current.name] = all(
+                    self._constant[i.op.name] for i in current.inputs
+                )
             pending.pop()
         return self._constant[operation.name]
 
@@ -172,13 +176,13 @@ class Translator:
         if kind in WRITTEN:
             made = WRITTEN[kind](self, operation)
             return made if isinstance(made, list) else [made]
-        own = RENAMED.get(kind, kind if kind in SAME_NAME else None)
-        if own is None or any(value.dtype == tf.resource for value in operation.inputs):
+        onnx_name = RENAMED.get(kind, kind if kind in SAME_NAME else None)
+        if onnx_name is None or any(value.dtype == tf.resource for value in operation.inputs):
             raise SeqzooError(
                 f"The operation {kind} ({operation.name!r}) has no translation to ONNX; export a "
                 "saved-model instead."
             )
-        return [self.writer.add(own, [self.translate(value) for value in operation.inputs])]
+        return [self.writer.add(onnx_name, [self.translate(value) for value in operation.inputs])]
 
     # Helpers for the functions of `onnx_operations`.
 
@@ -197,8 +201,8 @@ class Translator:
             )
         return self.value(tensor)
 
-    def places(self, tensor: Any) -> str:
-        """A tensor of integers, scalar or vector, as the vector of int64 that ONNX takes."""
+    def int64_vector(self, tensor: Any) -> str:
+        """A tensor of integers, scalar or vector, as the vector of int64 that ONNX expects."""
         if self.is_constant(tensor.op):
             return self.writer.constant(np.atleast_1d(self.value(tensor)).astype(np.int64))
         name = self.writer.cast(self.translate(tensor), np.int64)
@@ -215,7 +219,7 @@ class Translator:
 
 
 def element_type(dtype: Any) -> int:
-    """ONNX's number of a type."""
+    """ONNX's code of a type."""
     from onnx import helper
 
     dtype = tf.as_dtype(dtype).as_numpy_dtype

@@ -1,5 +1,5 @@
 """A trained model as ONNX files, one per part, with a plain Python script that turns raw inputs
-into tensors and tensors into answers."""
+into tensors and tensors into predictions."""
 
 import logging
 import pathlib

@@ -35,7 +35,7 @@ RENAMED = {
     "Inv": "Reciprocal",
     "Reciprocal": "Reciprocal",
 }
-"""Operations with the same inputs but another name in ONNX."""
+"""Operations with the same inputs but a different name in ONNX."""
 
 REDUCTIONS = {
     "Sum": "ReduceSum",
@@ -138,16 +138,16 @@ def _strided_slice(t: Translator, op: Any) -> str:
     rank = op.inputs[0].shape.rank
     added = bin(masks["new_axis"]).count("1")
     starts, stops, axes, steps, squeezed, new = [], [], [], [], [], []
-    axis, place = 0, 0  # of the input, and of the output
+    axis, position = 0, 0  # of the input, and of the output
     for index, stride in enumerate(strides):
         bit = 1 << index
         if masks["ellipsis"] & bit:
             skipped = rank - (len(strides) - 1 - added)
-            axis, place = axis + skipped, place + skipped
+            axis, position = axis + skipped, position + skipped
             continue
         if masks["new_axis"] & bit:
-            new.append(place)
-            place += 1
+            new.append(position)
+            position += 1
             continue
         if masks["shrink_axis"] & bit:
             begin = begins[index]
@@ -168,7 +168,7 @@ def _strided_slice(t: Translator, op: Any) -> str:
             stops.append(last if masks["end"] & bit else ends[index])
             axes.append(axis)
             steps.append(int(stride))
-        axis, place = axis + 1, place + 1
+        axis, position = axis + 1, position + 1
     value = t.at(op, 0)
     if axes:
         parts = [_vector(t, starts), _vector(t, stops), t.writer.integers(*axes)]
@@ -186,10 +186,10 @@ def _entries(t: Translator, tensor: Any, count: int) -> list[Any]:
         return [int(item) for item in t.value(tensor)]
     if tensor.op.type == "Pack":
         return [
-            int(t.value(item)) if t.is_constant(item.op) else t.places(item)
+            int(t.value(item)) if t.is_constant(item.op) else t.int64_vector(item)
             for item in tensor.op.inputs
         ]
-    whole = t.places(tensor)
+    whole = t.int64_vector(tensor)
     return [t.writer.add("Gather", [whole, t.writer.integers(index)]) for index in range(count)]
 
 
@@ -227,12 +227,12 @@ def _gather(t: Translator, op: Any) -> str:
     batched = op.get_attr("batch_dims")
     if not batched:
         return t.writer.add("Gather", [t.table(op), t.at(op, 1)], axis=axis)
-    places = op.inputs[1].shape.rank
-    if axis == batched and places == batched:  # one entry per row
-        at = t.writer.add("Unsqueeze", [t.at(op, 1), t.writer.integers(places)])
+    index_rank = op.inputs[1].shape.rank
+    if axis == batched and index_rank == batched:  # one entry per row
+        at = t.writer.add("Unsqueeze", [t.at(op, 1), t.writer.integers(index_rank)])
         at = t.writer.cast(at, np.int64)
         return t.writer.add("GatherND", [t.table(op), at], batch_dims=batched)
-    if axis == batched and op.inputs[0].shape.rank == places:
+    if axis == batched and op.inputs[0].shape.rank == index_rank:
         at = t.writer.cast(t.at(op, 1), np.int64)
         return t.writer.add("GatherElements", [t.table(op), at], axis=axis)
     raise SeqzooError(f"Gathering by rows ({op.name!r}) has no translation to ONNX here.")
@@ -256,7 +256,7 @@ def _size(t: Translator, op: Any) -> str:
 
 
 def _reshape(t: Translator, op: Any) -> str:
-    return t.writer.add("Reshape", [t.at(op, 0), t.places(op.inputs[1])], allowzero=1)
+    return t.writer.add("Reshape", [t.at(op, 0), t.int64_vector(op.inputs[1])], allowzero=1)
 
 
 def _transpose(t: Translator, op: Any) -> str:
@@ -273,15 +273,15 @@ def _expand_dims(t: Translator, op: Any) -> str:
 
 
 def _fill(t: Translator, op: Any) -> str:
-    return t.writer.add("Expand", [t.at(op, 1), t.places(op.inputs[0])])
+    return t.writer.add("Expand", [t.at(op, 1), t.int64_vector(op.inputs[0])])
 
 
 def _expand(t: Translator, op: Any) -> str:
-    return t.writer.add("Expand", [t.at(op, 0), t.places(op.inputs[1])])
+    return t.writer.add("Expand", [t.at(op, 0), t.int64_vector(op.inputs[1])])
 
 
 def _tile(t: Translator, op: Any) -> str:
-    return t.writer.add("Tile", [t.at(op, 0), t.places(op.inputs[1])])
+    return t.writer.add("Tile", [t.at(op, 0), t.int64_vector(op.inputs[1])])
 
 
 def _alike(t: Translator, op: Any) -> str:
@@ -300,8 +300,8 @@ def _arg_max(t: Translator, op: Any) -> str:
 
 
 def _top_k(t: Translator, op: Any) -> list[str]:
-    values, places = t.writer.add("TopK", [t.at(op, 0), t.places(op.inputs[1])], 2)
-    return [values, t.writer.cast(places, op.outputs[1].dtype)]
+    values, positions = t.writer.add("TopK", [t.at(op, 0), t.int64_vector(op.inputs[1])], 2)
+    return [values, t.writer.cast(positions, op.outputs[1].dtype)]
 
 
 def _cumsum(t: Translator, op: Any) -> str:
@@ -350,7 +350,7 @@ def _leaky_relu(t: Translator, op: Any) -> str:
 
 
 def _expm1(t: Translator, op: Any) -> str:
-    """exp(x) - 1, near zero as 2 tanh(x/2) / (1 - tanh(x/2)), which keeps its digits there."""
+    """exp(x) - 1, near zero as 2 tanh(x/2) / (1 - tanh(x/2)), which is precise there."""
     dtype = op.outputs[0].dtype.as_numpy_dtype
     one, two = (t.writer.constant(np.array(item, dtype)) for item in (1, 2))
     value = t.at(op, 0)
@@ -390,9 +390,9 @@ def _one_hot(t: Translator, op: Any) -> str:
     depth = t.writer.constant(np.array([int(t.fixed(op, 1))], np.int64))
     dtype = op.outputs[0].dtype.as_numpy_dtype
     values = np.array([t.fixed(op, 3), t.fixed(op, 2)], dtype)
-    places = t.writer.cast(t.at(op, 0), np.int64)
+    positions = t.writer.cast(t.at(op, 0), np.int64)
     axis = op.get_attr("axis")
-    return t.writer.add("OneHot", [places, depth, t.writer.constant(values)], axis=axis)
+    return t.writer.add("OneHot", [positions, depth, t.writer.constant(values)], axis=axis)
 
 
 def _convolution(t: Translator, op: Any) -> str:
@@ -494,4 +494,5 @@ WRITTEN: dict[str, Callable[[Any, Any], Any]] = {
     "FusedBatchNormV3": _batch_normalisation,
     "Einsum": _einsum,
 }
-"""Operations that need more than another name: functions of a `Translator` and the operation."""
+"""Operations that need more than a different name: functions of a `Translator` and the
+operation."""

@@ -19,7 +19,7 @@ ACTIVATIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu"}
 
 
 class Recurrences:
-    """A runner, see `seqzoo.cells.engine.runners`: it puts placeholders in the place of layers, and
+    """A runner, see `seqzoo.cells.engine.runners`: it puts placeholders in place of layers, and
     knows their translations."""
 
     def __init__(self) -> None:
@@ -36,15 +36,15 @@ class Recurrences:
                 "of seqzoo; export a saved-model instead."
             )
         batch, time = sequences.shape[:2]
-        own = _Recurrence(layer, sequences, states, mask)
+        recurrence = _Recurrence(layer, sequences, states, mask)
         sizes = cell.state_size if isinstance(cell.state_size, list | tuple) else [cell.state_size]
         specs = [(batch, time, cell.output_size), *((batch, size) for size in sizes)]
         tensors = [tf.compat.v1.placeholder(sequences.dtype, shape) for shape in specs]
         for index, tensor in enumerate(tensors):
-            self.replaced[tensor.op.name] = _Part(own, index)
-        before, self._last = self._last, own
-        if before is not None and before.pairs_with(own):
-            before.partner, own.partner = own, before
+            self.replaced[tensor.op.name] = _Part(recurrence, index)
+        before, self._last = self._last, recurrence
+        if before is not None and before.pairs_with(recurrence):
+            before.partner, recurrence.partner = recurrence, before
         outputs, *new = tensors
         if layer.go_backwards:
             # In the order in which the steps ran, as Keras expects, which reverses them again.
@@ -62,8 +62,8 @@ class _Part:
     @property
     def needs(self) -> list[Any]:
         """The tensors that must be written first."""
-        own = self.recurrence
-        both = [own] if own.partner is None else [own, own.partner]
+        recurrence = self.recurrence
+        both = [recurrence] if recurrence.partner is None else [recurrence, recurrence.partner]
         return [tensor for one in both for tensor in one.inputs]
 
     def __call__(self, translator: Translator, operation: Any) -> list[str]:
@@ -122,7 +122,7 @@ class _Recurrence:
 
 def _operator(cell: Any) -> str | None:
     """The ONNX operator that computes what a cell does, or None."""
-    # Not RNN: ONNX Runtime computes its activation number by number, through a function pointer.
+    # Not RNN: ONNX Runtime computes its activation element by element, through a function pointer.
     # A Scan is as fast for one row, and three times as fast for 8 or more.
     kind = {LSTMCell: "LSTM", GRUCell: "GRU"}.get(type(cell))
     if kind is None:
@@ -153,8 +153,8 @@ def _weights(kind: str, cell: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     bias = np.zeros((2, count * units), np.float32)
     if cell.bias is not None:
-        own = _numpy(cell.bias)
-        bias[: len(own) if own.ndim == 2 else 1] = own
+        cell_bias = _numpy(cell.bias)
+        bias[: len(cell_bias) if cell_bias.ndim == 2 else 1] = cell_bias
     kernels = (_numpy(cell.kernel), _numpy(cell.recurrent_kernel))
     w, r = (np.ascontiguousarray(arranged(kernel).T) for kernel in kernels)
     return w, r, np.concatenate([arranged(item) for item in bias])
@@ -196,10 +196,10 @@ def _native(kind: str, both: list[_Recurrence], translator: Translator) -> list[
     results = []
     for index in range(len(both)):
         # (time, directions, batch, units)
-        own = writer.add("Gather", [outputs, writer.constant(np.array(index))], axis=1)
-        own = writer.add("Transpose", [own], perm=[1, 0, 2])
+        direction = writer.add("Gather", [outputs, writer.constant(np.array(index))], axis=1)
+        direction = writer.add("Transpose", [direction], perm=[1, 0, 2])
         at = writer.constant(np.array(index))
-        results.append([own, *(writer.add("Gather", [state, at], axis=0) for state in last)])
+        results.append([direction, *(writer.add("Gather", [state, at], axis=0) for state in last)])
     return results
 
 

@@ -6,7 +6,8 @@
 
 Texts are ids, in inputs and outputs; images that are read by columns are columns; numbers, audio
 and other images are passed unchanged. States are arguments and results, named by layer and number:
-"layer_1_state_1", and "next_layer_1_state_1" after the step. Sizes of batch and time are free.
+"layer_1_state_1", and "next_layer_1_state_1" after the step. The batch and time dimensions are
+dynamic.
 """
 
 from collections.abc import Callable, Sequence
@@ -76,7 +77,7 @@ def parts_of(task: Any, model: Any) -> dict[str, Part]:
 
 
 def in_float32(task: Any, model: Any) -> Any:
-    """The model, or the same with the same weights where it computes in another precision."""
+    """The model, or a copy with the same weights if it computes in another precision."""
     layers = model._flatten_layers()  # the public list lacks nested layers
     if all(layer.compute_dtype == "float32" for layer in layers):
         return model
@@ -146,15 +147,15 @@ class Carried:
     def __call__(
         self, layer: Any, sequences: Any, states: list, mask: Any
     ) -> tuple[Any, Any, list]:
-        own, self._given = self._given[: len(states)], self._given[len(states) :]
-        own = [tf.cast(state, layer.cell.compute_dtype) for state in own]
+        initial, self._given = self._given[: len(states)], self._given[len(states) :]
+        initial = [tf.cast(state, layer.cell.compute_dtype) for state in initial]
         if sequences.shape[1] == 1:  # no loop
             x = layer.cell.projected(sequences[:, 0])
-            output, new = layer.cell.advance(x, own)
+            output, new = layer.cell.advance(x, initial)
             last, outputs = output, output[:, None]
         else:
             with run_by(None), seqzoo.cells.portable():
-                last, outputs, new = layer.inner_loop(sequences, own, None)
+                last, outputs, new = layer.inner_loop(sequences, initial, None)
         self.last += new
         return last, outputs, list(new)
 
@@ -166,8 +167,8 @@ def state_specs(layers: Sequence[Any]) -> tuple[Any, ...]:
         sizes = layer.cell.state_size
         sizes = sizes if isinstance(sizes, list | tuple) else [sizes]
         specs += [
-            tf.TensorSpec([None, size], tf.float32, f"layer_{number}_state_{place}")
-            for place, size in enumerate(sizes, 1)
+            tf.TensorSpec([None, size], tf.float32, f"layer_{number}_state_{position}")
+            for position, size in enumerate(sizes, 1)
         ]
     return tuple(specs)
 

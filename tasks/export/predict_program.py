@@ -21,7 +21,7 @@ READERS = {
     "arrays": ("numbers", "ArrayReader"),
     "sequences": ("numbers", "SeriesReader"),
     "columns": ("numbers", "ColumnReader"),
-    "sound": ("sound", "SoundReader"),
+    "audio": ("audio", "AudioReader"),
     "classes": ("class_names", "ClassNameReader"),
     "tokens": ("tagged_words", "TaggedWordReader"),
     "words and characters": ("tagged_words", "SpelledWordReader"),
@@ -51,7 +51,7 @@ BEGINNING = '''"""An exported model, from raw inputs to predictions.
 It needs Python's standard library, NumPy and the model's runtime (onnxruntime or ai-edge-litert).
 
     python predict.py "a text" "another one"
-    python predict.py sound.wav numbers.npy
+    python predict.py recording.wav numbers.npy
 
     from predict import Model
     model = Model("folder of the export")
@@ -114,7 +114,7 @@ def _chosen(about: dict[str, Any]) -> dict[str, Any]:
     if kind == "text":
         kind = f"text in {reads['split']}"
     elif kind == "sequences" and "sample_rate" in reads:
-        kind = "sound"
+        kind = "audio"
     if answers == "tags" and about["answer"]["crf"]:
         answers = "best tags"
     return {

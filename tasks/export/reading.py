@@ -16,8 +16,9 @@ from seqzoo.tasks.targets.texts import START
 def read_by_steps(
     task: Any, parts: dict[str, Part], examples: Sequence[Any]
 ) -> Iterator[dict[str, np.ndarray]]:
-    """The arguments of the part "step" by name, each of one row, while a model, not one of audio,
-    reads examples one after the other, or writes the text that is most probable in each step."""
+    """The arguments of the part "step" by name, each of one row, while a model that does not take
+    audio reads examples one after the other, or writes the text that is most probable in each
+    step."""
     part = parts["step"]
     step = tf.function(lambda given: part.run(**given), autograph=False, reduce_retracing=True)
     with seqzoo.cells.portable():

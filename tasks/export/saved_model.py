@@ -13,10 +13,10 @@ from seqzoo.tasks.base import AnswerOptions, Task
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.checking import (
     EXAMPLES,
-    answered_alone,
     compare,
-    made_up,
+    dummy_inputs,
     raw_tensors,
+    run_in_fresh_process,
 )
 from seqzoo.tasks.export.formats import Export
 from seqzoo.tasks.export.signatures import COMPILED, signatures_of
@@ -47,17 +47,17 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
         tf.saved_model.save(module, str(folder), signatures=concrete)
     if not wanted.check:
         return None
-    given = raw_tensors(task, list(wanted.examples[:EXAMPLES]) or made_up(task))
+    given = raw_tensors(task, list(wanted.examples[:EXAMPLES]) or dummy_inputs(task))
     with seqzoo.cells.portable():
         ours = ways["serving_default"][0](
             **{name: tf.constant(value) for name, value in given.items()}
         )
     expected = {f"serving_default/{name}": value.numpy() for name, value in ours.items()}
-    asked = {"serving_default": given}
+    requested = {"serving_default": given}
     if COMPILED in ways:  # enough rows that the compiled loops run
-        asked[COMPILED] = {name: _repeated(value) for name, value in given.items()}
+        requested[COMPILED] = {name: _repeated(value) for name, value in given.items()}
         expected |= {f"{COMPILED}/{name}": _repeated(value.numpy()) for name, value in ours.items()}
-    found, _ = answered_alone(folder, "saved-model", asked)
+    found, _ = run_in_fresh_process(folder, "saved-model", requested)
     return compare(expected if _repeatable(task, options) else {}, found, "saved-model")
 
 

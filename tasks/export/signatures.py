@@ -46,7 +46,7 @@ def signatures_of(
         chunk             some steps and states -> their answers and the states after them
         initial_state     "batch" -> the states before the first step
         encode            raw inputs, or ids -> the memory of a decoder, and its first states
-        ids               "text" -> "values" and "lengths", ids as `step` and `encode` take them
+        ids               "text" -> "values" and "lengths", ids as `step` and `encode` expect them
         generate          raw inputs and how to generate -> "text" and "log_probability"
 
     and those of the task, such as "score" and "bytes". A model that cannot be run step by step,
@@ -170,9 +170,9 @@ def _generate(task: Any, model: Any, options: AnswerOptions) -> Signature:
         seed = tf.where(given["seed"] < 0, drawn, given["seed"])
 
         def asked(method: str, **more: Any) -> tuple[Any, Any]:
-            own = {**base, "method": method, "answers": 1, **more}
-            own["maximum_length"] = tf.maximum(given["maximum_length"], 1)
-            found = task.respond(model, raw, AnswerOptions(1, SimpleNamespace(**own), seed))  # pyright: ignore[reportArgumentType]
+            settings = {**base, "method": method, "answers": 1, **more}
+            settings["maximum_length"] = tf.maximum(given["maximum_length"], 1)
+            found = task.respond(model, raw, AnswerOptions(1, SimpleNamespace(**settings), seed))  # pyright: ignore[reportArgumentType]
             return found["text"], found["log_probability"]
 
         def sample() -> tuple[Any, Any]:

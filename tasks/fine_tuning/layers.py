@@ -86,6 +86,6 @@ def _named(path: list[str], model: Any) -> tuple[str, str]:
     layer = re.sub(r"^both_ways_", "layer_", layer)
     layer = re.sub(r"^(scores|output_layer)$", OUTPUTS, layer)
     layer = re.sub(r"\[\d+\]$", "", layer)
-    # Layers of a list become one, and their weights keep their places.
+    # Layers of a list become one, and their weights keep their positions.
     inner = path[0][len(layer) :] if path[0].startswith(f"{layer}[") else ""
     return prefix + layer, "/".join([*([inner] if inner else []), *path[1:]])

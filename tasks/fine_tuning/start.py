@@ -86,8 +86,8 @@ class Start:
             fixed |= old.features.vocabularies.keys()
         words = task.vocabularies
         if config.get("features", {}).get("joined"):
-            own = TextFeatures.learn(learned, examples, joined=True).vocabulary
-            words = {**words, WORD: own}
+            joined_vocabulary = TextFeatures.learn(learned, examples, joined=True).vocabulary
+            words = {**words, WORD: joined_vocabulary}
         if getattr(template, "features_from", None) is not None:
             models = {
                 name: vocabulary
@@ -230,16 +230,18 @@ def _filled(
     """The values of a new weight with those of an old one; None if they do not fit."""
     values, source = np.array(weight), np.asarray(old)
     axes = _named_axes(layer, weight.path, values.ndim) if layer in rows else ()
-    places: list[tuple[Any, Any]] = []
+    axes_names: list[tuple[Any, Any]] = []
     for axis, (size, before) in enumerate(zip(values.shape, source.shape, strict=True)):
         if axis in axes and layer in stored:
             pairs = _pairs(rows[layer][:size], stored[layer][:before])
-            places.append((pairs[:, 0], pairs[:, 1]))
+            axes_names.append((pairs[:, 0], pairs[:, 1]))
         elif size != before:
             return None
         else:
-            places.append((np.arange(size), np.arange(size)))
-    values[np.ix_(*(new for new, _ in places))] = source[np.ix_(*(item for _, item in places))]
+            axes_names.append((np.arange(size), np.arange(size)))
+    values[np.ix_(*(new for new, _ in axes_names))] = source[
+        np.ix_(*(item for _, item in axes_names))
+    ]
     return values
 
 
@@ -256,12 +258,12 @@ def _named_axes(layer: str, path: str, axes: int) -> tuple[int, ...]:
 
 def _pairs(names: list[str], stored: list[str]) -> np.ndarray:
     """The indices of the names that both lists have, in each of them, (names, 2)."""
-    places = {name: place for place, name in enumerate(stored)}
-    for name, place in list(places.items()):
+    indices = {name: position for position, name in enumerate(stored)}
+    for name, position in list(indices.items()):
         # Punctuation in a language model carries a joint where there is no space; elsewhere it has
         # none.
-        places.setdefault(name.replace(JOINT, ""), place)
-    results = [(place, places[name]) for place, name in enumerate(names) if name in places]
+        indices.setdefault(name.replace(JOINT, ""), position)
+    results = [(position, indices[name]) for position, name in enumerate(names) if name in indices]
     return np.array(results, np.int64).reshape(-1, 2)
 
 

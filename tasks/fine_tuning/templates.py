@@ -93,15 +93,15 @@ def check_matching(template: Any, old: Template) -> None:
     Raises:
         SeqzooError: an option differs; its field is named.
     """
-    own = required_options(template)
-    if getattr(old, "backward", False) and "backward" not in own:
+    options = required_options(template)
+    if getattr(old, "backward", False) and "backward" not in options:
         raise SeqzooError(
             "A language model that reads backward can only be trained further as one: name a run "
             "that reads forward, or let a tagger use its states with `features_from`."
         )
     for name, value in required_options(old).items():
-        if name in own:
-            _check(name, own[name], value, "make the template with `matching_template`")
+        if name in options:
+            _check(name, options[name], value, "make the template with `matching_template`")
 
 
 def _check(name: str, value: Any, required: Any, hint: str) -> None:

@@ -11,7 +11,7 @@ from seqzoo.tasks.layers.recurrent import recurrent_layers
 from seqzoo.tasks.preprocessing.histories import Layout
 
 SMALLEST_SPREAD = 1e-2
-"""Smallest deviation that windows are divided by, in units of the series' deviation."""
+"""Smallest standard deviation that windows are divided by, in units of that of the series."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -19,9 +19,9 @@ class SegmentForecaster(keras.Model):
     """Steps of a window to outputs for each step of its horizon (SegRNN, Lin et al. 2023).
 
     Each target is read by itself. A segment of the look-back, normalised, goes through a dense
-    layer with a rectifier and the recurrent layers. From their last states, each segment of the
-    horizon is one more step, whose input says which segment, which target and which series it is,
-    and the known covariates of that time.
+    layer with ReLU and the recurrent layers. From their last states, each segment of the horizon is
+    one more step, whose input says which segment, which target and which series it is, and the
+    known covariates of that time.
 
     Args:
         look_back: steps to look back at.
@@ -36,7 +36,8 @@ class SegmentForecaster(keras.Model):
         cell: name of the cell in `seqzoo.cells.CELLS`.
         units: units per layer.
         layers: number of recurrent layers.
-        dropout: dropout rate on the inputs of layers but the first, and on the last features.
+        dropout: dropout rate on the inputs of all layers except the first, and on the last
+            features.
         recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
         recompute: see `Recurrent`.
@@ -144,12 +145,12 @@ class SegmentForecaster(keras.Model):
         level, spread = self._window_scales(behind["values"], behind["observed"])
         normal = behind["observed"] * (behind["values"] - level) / spread
 
-        own = [normal[..., None]]  # (batch, time, targets, features)
+        channels = [normal[..., None]]  # (batch, time, targets, features)
         if choices["gaps"]:
-            own.append(behind["observed"][..., None])
+            channels.append(behind["observed"][..., None])
         shared = tf.concat([behind["past"], behind["known"]], -1)[:, :, None]
-        own.append(tf.repeat(shared, targets, 2))
-        steps = tf.concat(own, -1)
+        channels.append(tf.repeat(shared, targets, 2))
+        steps = tf.concat(channels, -1)
         # The first segment is filled up by repeating the earliest steps.
         steps = tf.pad(steps, [[0, 0], [self.read * size - look_back, 0], [0, 0], [0, 0]])
         width = steps.shape[-1]

@@ -37,7 +37,8 @@ class Forecast(Template):
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction. There is one direction.
         layers: number of recurrent layers.
-        dropout: dropout rate on layer inputs. Not of the first layer, but on the last features.
+        dropout: dropout rate on layer inputs. Not on the inputs of the first layer, but on the last
+            features.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
         recompute: gradient checkpointing: keep only the states of every N-th step and recompute the
@@ -60,8 +61,8 @@ class Forecast(Template):
             gives point forecasts their intervals.
         calendar: add calendar features: the time of the day, week and year, each if the training
             data cover it at least twice.
-        season: season length, in steps, also of the seasonal naive baseline. None for the usual one
-            of the frequency: 24 for hours, 7 for days, 12 for months.
+        season: season length, in steps; the seasonal naive baseline uses it, too. None for the
+            usual one for the frequency: 24 for hours, 7 for days, 12 for months.
         windows: maximum number of training windows per epoch, resampled each epoch.
 
     Raises:

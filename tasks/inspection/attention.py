@@ -88,8 +88,9 @@ def attention_of(
         written = int(decoded.lengths[index, 0])
         each = spelled[index, 0, :written, None]
         tokens = task.texts.join_tokens(each, tf.ones(written, tf.int32)).numpy()
-        own = tuple(array[index : index + 1] for array in task.features.raw_of_first(raw))
-        source = input_labels(task.features.first, own, steps) if grid is None else _places(grid)
+        example = tuple(array[index : index + 1] for array in task.features.raw_of_first(raw))
+        first = task.features.first
+        source = input_labels(first, example, steps) if grid is None else _places(grid)
         weights = decoded.attention[index, 0, :written, : len(source)].numpy()
         names = tuple(token.decode("utf-8") for token in tokens)
         found.append(AttentionMap(source, names, weights, grid, texts[index].decode("utf-8")))
@@ -111,8 +112,8 @@ def check_attention(run: Any) -> None:
 
 def _grid(model: Any) -> tuple[int, int] | None:
     """Rows and columns of an image's grid; None for sequences."""
-    places = tuple(getattr(model.encoder, "places", ()))
-    return (int(places[0]), int(places[1])) if len(places) == 2 else None
+    grid_shape = tuple(getattr(model.encoder, "grid_shape", ()))
+    return (int(grid_shape[0]), int(grid_shape[1])) if len(grid_shape) == 2 else None
 
 
 def _places(grid: tuple[int, int]) -> tuple[str, ...]:

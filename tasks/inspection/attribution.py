@@ -16,13 +16,13 @@ from seqzoo.tasks.layers.string_states import StringStates
 from seqzoo.tasks.layers.word_characters import ConvolvedCharacters, WordCharacters
 from seqzoo.tasks.runs.weight_paths import children
 
-POINTS, MOST_POINTS = 64, 1024
-"""Initial and maximum number of points on the path from the baseline to the input, placed by the
-rule of Gauss and Legendre."""
+POINTS, MAX_POINTS = 64, 1024
+"""Initial and maximum number of points on the path from the baseline to the input, placed by
+Gauss-Legendre quadrature."""
 
 INCOMPLETE = 0.01
-"""Share of the difference to be explained that may be missing; more points are taken until it is
-not, since the rule is slow where a network has corners."""
+"""Share of the difference to be explained that may be missing; if more is missing, more points are
+taken, since quadrature converges slowly where a network is not smooth."""
 
 ROWS_AT_ONCE = 64
 """Rows per call of a model."""
@@ -84,7 +84,7 @@ def integrated_gradients(
         while True:
             result = integrated_gradients(subject, step, points)
             span = abs(result.score - result.baseline)
-            if abs(result.completeness) <= INCOMPLETE * span + 1e-6 or points >= MOST_POINTS:
+            if abs(result.completeness) <= INCOMPLETE * span + 1e-6 or points >= MAX_POINTS:
                 return result
             points *= 2
     nodes, weights = np.polynomial.legendre.leggauss(points)
@@ -135,9 +135,9 @@ def _regions(subject: Subject) -> np.ndarray:
     if values.shape.rank < 4:
         return np.eye(values.shape[1], dtype=np.float32)
     height, width = values.shape[2:4]
-    places = [(y, x) for y in range(0, height, REGION) for x in range(0, width, REGION)]
-    regions = np.zeros((len(places), height, width), np.float32)
-    for row, (y, x) in enumerate(places):
+    corners = [(y, x) for y in range(0, height, REGION) for x in range(0, width, REGION)]
+    regions = np.zeros((len(corners), height, width), np.float32)
+    for row, (y, x) in enumerate(corners):
         regions[row, y : y + REGION, x : x + REGION] = 1
     return regions
 
@@ -171,12 +171,12 @@ def _scaled(subject: Subject, factors: np.ndarray, watch: Any = None) -> tuple[A
             shape[2:4] = factors.shape[1:]
         elif factors.ndim == 2:
             shape[1] = factors.shape[1]
-        own = whole * tf.cast(tf.reshape(factors, shape), whole.dtype)
+        multiplied = whole * tf.cast(tf.reshape(factors, shape), whole.dtype)
         image = values.shape.rank >= 4
-        found.append(_Vectors(whole, own, image))
+        found.append(_Vectors(whole, multiplied, image))
         if watch is not None:
-            watch(own)
-        return own
+            watch(multiplied)
+        return multiplied
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(step_by_step(subject.model))

@@ -113,8 +113,8 @@ def spectrum_figure(spectra: Sequence[Spectrum]) -> Figure:
         axes.legend(frameon=False, fontsize=7, title="spectral radius", title_fontsize=7)
     axes = grid[0, -1]
     for item, colour in zip(spectra, _colours(), strict=False):
-        places = range(1, len(item.singular_values) + 1)
-        axes.plot(places, item.singular_values, color=colour, label=item.gate)
+        positions = range(1, len(item.singular_values) + 1)
+        axes.plot(positions, item.singular_values, color=colour, label=item.gate)
     axes.axhline(1, color=INK, lw=0.6, ls=":")
     axes.set_xlabel("singular values, by size")
     if not square:
@@ -193,10 +193,10 @@ def fixed_point_figure(states: Sequence[np.ndarray], points: Sequence[Point]) ->
         path = (state - mean) @ directions
         axes.plot(*path.T, color="#999999", lw=0.7, marker=".", ms=2)
     for point in points:
-        place = (point.state - mean) @ directions
+        projected = (point.state - mean) @ directions
         colour = COLOURS[0] if point.unstable == 0 else COLOURS[1]
         face = colour if point.kind == "fixed" else "none"
-        axes.scatter(*place, s=45, facecolor=face, edgecolor=colour, zorder=3)
+        axes.scatter(*projected, s=45, facecolor=face, edgecolor=colour, zorder=3)
     axes.set_xlabel("first principal component")
     axes.set_ylabel("second")
     axes.set_title("blue: stable; red: not; hollow: slow", fontsize=8)
@@ -212,7 +212,8 @@ def fixed_point_figure(states: Sequence[np.ndarray], points: Sequence[Point]) ->
 
 
 def attention_figure(attention_map: AttentionMap) -> Figure:
-    """The input from left to right, the answer from top to bottom; darker cells have more."""
+    """The input from left to right, the answer from top to bottom; darker cells have larger
+    weights."""
     if attention_map.grid is not None:
         columns = min(len(attention_map.tokens), 6)
         rows = -(-len(attention_map.tokens) // columns)
@@ -246,10 +247,10 @@ def transition_figure(transitions: Transitions) -> Figure:
     size = min(max(3.4, 0.3 * count + 1.6), FIGURE_WIDTH)
     figure = Figure(figsize=(size, size), layout="constrained")
     axes = figure.subplots()
-    there = np.isfinite(transitions.scores)
-    limit = float(np.abs(transitions.scores[there]).max()) if there.any() else 1.0
+    finite = np.isfinite(transitions.scores)
+    limit = float(np.abs(transitions.scores[finite]).max()) if finite.any() else 1.0
     axes.set_facecolor("#cccccc")
-    shown = np.where(there, transitions.scores, np.nan)
+    shown = np.where(finite, transitions.scores, np.nan)
     image = axes.imshow(shown, cmap="RdBu_r", vmin=-limit or -1, vmax=limit or 1)
     names = [_plain(tag) for tag in transitions.tags]
     axes.set_xticks(range(count), names, rotation=90, fontsize=7)
@@ -267,8 +268,8 @@ def image_attribution_figure(image: np.ndarray, values: np.ndarray, method: str)
     left, right = figure.subplots(1, 2)
     for axes in (left, right):
         axes.axis("off")
-    own = image[..., 0] if image.ndim == 3 and image.shape[2] not in (3, 4) else image
-    left.imshow(own, cmap="gray", interpolation="nearest")
+    picture = image[..., 0] if image.ndim == 3 and image.shape[2] not in (3, 4) else image
+    left.imshow(picture, cmap="gray", interpolation="nearest")
     limit = float(np.abs(values).max()) or 1.0
     right.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
     right.set_title(method, fontsize=9)
@@ -292,8 +293,8 @@ def _label_steps(axes: Any, labels: Sequence[str]) -> None:
     """Labels the steps: all of them if there is room."""
     names = [_plain(label) for label in visible(labels)]
     if len(names) > LABELLED_STEPS:
-        places = np.linspace(0, len(names) - 1, 12).astype(int)
-        axes.set_xticks(places, places, fontsize=7)
+        positions = np.linspace(0, len(names) - 1, 12).astype(int)
+        axes.set_xticks(positions, positions, fontsize=7)
         return
     axes.set_xticks(range(len(names)), names, fontsize=7 if len(names) < 50 else 5.5)
     if max(map(len, names), default=1) > 2:

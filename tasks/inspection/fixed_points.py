@@ -16,7 +16,7 @@ STILL = 1e-4
 """Distance that a step moves a state by, below which the point is fixed."""
 
 SAME_POINT = 1e-2
-"""Distance below which two points are one."""
+"""Distance below which two points count as one."""
 
 ITERATIONS = 60
 
@@ -79,23 +79,25 @@ def fixed_points(
 
     damping, move, still_moving = np.full(rows, 1e-2), moved(states), np.arange(rows)
     for _ in range(iterations):
-        own = still_moving
-        slope = step_jacobians(cell, np.repeat(constant[None], len(own), 0), states[own])
+        moving = still_moving
+        slope = step_jacobians(cell, np.repeat(constant[None], len(moving), 0), states[moving])
         slope = slope - np.eye(n)
         normal = tf.matmul(slope, slope, transpose_a=True)
-        normal += damping[own, None, None] * np.eye(n)
-        right = -tf.matmul(slope, move[own][..., None], transpose_a=True)
+        normal += damping[moving, None, None] * np.eye(n)
+        right = -tf.matmul(slope, move[moving][..., None], transpose_a=True)
         step = tf.linalg.solve(normal, right).numpy()[..., 0]
-        tried = moved(states[own] + step)
-        better = np.linalg.norm(tried, axis=1) < np.linalg.norm(move[own], axis=1)
+        tried = moved(states[moving] + step)
+        better = np.linalg.norm(tried, axis=1) < np.linalg.norm(move[moving], axis=1)
         # The search has converged if steps are small, or if none decreases q any more.
         size = np.linalg.norm(step, axis=1)
-        ended = size < 1e-6 * (1 + np.linalg.norm(states[own], axis=1))
-        states[own[better]] += step[better]
-        move[own[better]] = tried[better]
-        damping[own] = np.where(better, damping[own] / 5, damping[own] * 4).clip(1e-12, 1e12)
-        ended |= np.linalg.norm(move[own], axis=1) < STILL / 100
-        still_moving = own[~ended]
+        ended = size < 1e-6 * (1 + np.linalg.norm(states[moving], axis=1))
+        states[moving[better]] += step[better]
+        move[moving[better]] = tried[better]
+        damping[moving] = np.where(better, damping[moving] / 5, damping[moving] * 4).clip(
+            1e-12, 1e12
+        )
+        ended |= np.linalg.norm(move[moving], axis=1) < STILL / 100
+        still_moving = moving[~ended]
         if not len(still_moving):
             break
     speeds = np.linalg.norm(move, axis=1)

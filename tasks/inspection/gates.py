@@ -125,7 +125,7 @@ class _Gates:
         x = random.normal(0, 0.5, (rows, width))
         states = [random.normal(0, 0.5, (rows, size)) for size in self.sizes]
         base = self._candidates(x, states)
-        self.place: dict[str, int] = {}
+        self.indices: dict[str, int] = {}
         self.bounded: dict[str, bool] = {}
         for name, columns in self.columns.items():
             moved, far = x.copy(), []
@@ -138,7 +138,7 @@ class _Gates:
             ]
             if not changed:
                 continue
-            self.place[name] = changed[0]
+            self.indices[name] = changed[0]
             for sign in (-30, 30):
                 moved = x.copy()
                 moved[:, columns] += sign
@@ -153,7 +153,7 @@ class _Gates:
 
     def values(self, inputs: np.ndarray, states: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         result = self._candidates(np.asarray(self._project(inputs)), states)
-        return {name: result[place] for name, place in self.place.items()}
+        return {name: result[index] for name, index in self.indices.items()}
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class _Made:
 @contextlib.contextmanager
 def _marked(cell: Any, made: list[_Made]) -> Iterator[None]:
     """A context in which the results of a cell's activations are recorded."""
-    own = {name: held for name, held in vars(cell).items() if inspect.isfunction(held)}
+    functions = {name: held for name, held in vars(cell).items() if inspect.isfunction(held)}
 
     def marked(function: Any) -> Any:
         def call(value: Any) -> Any:
@@ -179,12 +179,12 @@ def _marked(cell: Any, made: list[_Made]) -> Iterator[None]:
 
         return call
 
-    for name, function in own.items():
+    for name, function in functions.items():
         setattr(cell, name, marked(function))
     try:
         yield
     finally:
-        for name, function in own.items():
+        for name, function in functions.items():
             setattr(cell, name, function)
 
 
@@ -194,12 +194,12 @@ def _columns(cell: RecurrentCell, width: int) -> dict[str, np.ndarray]:
     A cell that splits them itself provides them; in others, each gate has `units` columns, in
     order.
     """
-    asked: list[Any] = []
+    tensors: list[Any] = []
     split = cell.split
 
     def kept(columns: Any, axis: int = -1) -> Any:
         parts = split(columns, axis)
-        asked.append(parts)
+        tensors.append(parts)
         return parts
 
     x = tf.cast(tf.range(width)[None], cell.compute_dtype)
@@ -210,9 +210,9 @@ def _columns(cell: RecurrentCell, width: int) -> dict[str, np.ndarray]:
             cell_step(cell)(x, states)
     finally:
         del cell.split
-    if asked:
+    if tensors:
         parts = {
-            name: np.asarray(value)[0].astype(int) for name, value in asked[0]._asdict().items()
+            name: np.asarray(value)[0].astype(int) for name, value in tensors[0]._asdict().items()
         }
         return parts
     units = [np.arange(k * cell.units, (k + 1) * cell.units) for k in range(len(cell.gates))]

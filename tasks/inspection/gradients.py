@@ -55,15 +55,15 @@ def decay(norms: np.ndarray) -> Decay:
     """
     norms = np.asarray(norms, np.float64)
     steps = len(norms) - 1
-    there = np.flatnonzero(norms > 0)
-    if steps < 1 or not len(there) or not norms[0] > 0:
+    positive = np.flatnonzero(norms > 0)
+    if steps < 1 or not len(positive) or not norms[0] > 0:
         return Decay(1.0, math.inf, "healthy", max(steps, 0))
     if not np.isfinite(norms).all():
         return Decay(math.inf, 0.0, "exploding", steps)
-    if len(there) == 1:
+    if len(positive) == 1:
         return Decay(0.0, 0.0, "vanishing", steps)
-    logs = np.log(norms[there])
-    slope = float(np.polyfit(there, logs, 1)[0])
+    logs = np.log(norms[positive])
+    slope = float(np.polyfit(positive, logs, 1)[0])
     slope = 0.0 if abs(slope) < 1e-9 else slope
     left = norms[-1] / norms[0]
     verdict: Verdict = "healthy"

@@ -108,10 +108,10 @@ def flow_of(jacobians: np.ndarray, name: str = "", positions: Any = None) -> Jac
         each.append(product)
         scales.append(log_scale)
     products = singular_values(tf.stack(each))[:, 0] * np.exp(np.clip(scales, -700, 700))
-    places = np.arange(len(jacobians)) if positions is None else np.asarray(positions)
+    input_positions = np.arange(len(jacobians)) if positions is None else np.asarray(positions)
     return JacobianFlow(
         name,
-        places[::-1],
+        input_positions[::-1],
         singular_values(back)[:, 0],
         np.abs(eigenvalues(back)[:, 0]),
         products,

@@ -78,13 +78,13 @@ def _forwards(layer_trace: LayerTrace) -> Origin | None:
         return None
     step = int(np.flatnonzero(bad.any(0))[0])
     row = int(np.flatnonzero(bad[:, step])[0])
-    place = int(layer_trace.positions[step])
+    position = int(layer_trace.positions[step])
     if inputs[row, step]:
-        return Origin("input", layer_trace.name, place, row)
+        return Origin("input", layer_trace.name, position, row)
     for gate in gate_values(layer_trace, row):
-        if not np.isfinite(gate.values[place]).all():
-            return Origin(gate.name, layer_trace.name, place, row)
-    return Origin("state", layer_trace.name, place, row)
+        if not np.isfinite(gate.values[position]).all():
+            return Origin(gate.name, layer_trace.name, position, row)
+    return Origin("state", layer_trace.name, position, row)
 
 
 def _backwards(layer_trace: LayerTrace) -> Origin | None:

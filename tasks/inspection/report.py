@@ -16,7 +16,7 @@ from seqzoo.tasks.inspection.subject import subject, visible
 
 PAGE, NUMBERS = "index.html", "inspection.json"
 
-MOST_INPUTS = 8
+MAX_INPUTS = 8
 """Inputs of one inspection."""
 
 
@@ -27,7 +27,7 @@ def inspect(
 
     Args:
         run: a `seqzoo.tasks.Run`.
-        inputs: raw inputs, as `Run.predict` takes them, from one to `MOST_INPUTS`; the first one is
+        inputs: raw inputs, as `Run.predict` takes them, from one to `MAX_INPUTS`; the first one is
             shown in detail.
         only: names in `ANALYSES`; all of them by default.
         step: the step of the answer that is explained and that gradients start from; by default the
@@ -39,8 +39,8 @@ def inspect(
     Raises:
         SeqzooError: an input, a name or a step is wrong.
     """
-    if not 1 <= len(inputs) <= MOST_INPUTS:
-        raise SeqzooError(f"An inspection takes from 1 to {MOST_INPUTS} inputs, got {len(inputs)}.")
+    if not 1 <= len(inputs) <= MAX_INPUTS:
+        raise SeqzooError(f"An inspection takes from 1 to {MAX_INPUTS} inputs, got {len(inputs)}.")
     for name in only:
         if name not in ANALYSES:
             known = ", ".join(ANALYSES)

@@ -26,10 +26,10 @@ STARTS = 8
 """States that the search for fixed points begins from."""
 
 JACOBIAN_STEPS = 60
-"""Steps back over which products of Jacobians are made."""
+"""Number of steps back over which products of Jacobians are computed."""
 
 LARGEST_STATE = 512
-"""Numbers of state up to which Jacobians are made."""
+"""Maximum size of the state for which Jacobians are computed."""
 
 REACTING = 4
 """Number of units that are drawn, and that are named for each event."""
@@ -134,12 +134,12 @@ def attribution(inspection: Inspection) -> list[Section]:
     return [Section("attribution", "What the answer rests on", "".join(text), shown, {"all": data})]
 
 
-def coloured(subject: Subject, own: Attribution) -> str:
+def coloured(subject: Subject, attribution: Attribution) -> str:
     """The input's tokens, with backgrounds coloured by their contributions to the answer."""
-    limit = float(np.abs(own.values).max()) or 1.0
+    limit = float(np.abs(attribution.values).max()) or 1.0
     gap = "" if subject.run.template.input == "characters" else " "
     parts = []
-    for label, value in zip(visible(subject.labels), own.values, strict=True):
+    for label, value in zip(visible(subject.labels), attribution.values, strict=True):
         strength = abs(value) / limit
         colour = "209,96,61" if value > 0 else "72,120,168"
         parts.append(
@@ -176,7 +176,7 @@ def gradients(inspection: Inspection) -> list[Section]:
     text = (
         f"<p>How strongly the loss of “{html.escape(visible([chosen])[0])}” depends on the state "
         "so many steps before. A line that falls steeply is a vanishing gradient: nothing can be "
-        "learnt from what happened that long ago. Below, how much of a gradient can be kept at "
+        "learned from what happened that long ago. Below, how much of a gradient can be kept at "
         "most.</p>"
         f"<table>{rows}{bounds}</table>"
     )
@@ -287,10 +287,10 @@ def states(inspection: Inspection) -> list[Section]:
         rows, drawn = [], []
         textual = inspection.run.template.input in TEXTS or layer.name.startswith("decoder")
         for event, find in EVENTS.items() if textual else ():
-            there = np.concatenate([np.asarray(find(one), float) for one in names])
-            if len(there) < 3 or there.std() == 0:
+            occurs = np.concatenate([np.asarray(find(one), float) for one in names])
+            if len(occurs) < 3 or occurs.std() == 0:
                 continue
-            ranked = rank_units(together, there)[:REACTING]
+            ranked = rank_units(together, occurs)[:REACTING]
             data["reactions"][event] = [[one.unit, one.correlation] for one in ranked]
             drawn += [one.unit for one in ranked[:1]]
             best = ", ".join(f"{one.unit} ({one.correlation:+.2f})" for one in ranked)
@@ -313,12 +313,12 @@ def states(inspection: Inspection) -> list[Section]:
 def _alike(outputs: list[np.ndarray], names: list[tuple[str, ...]], data: dict[str, Any]) -> str:
     """Steps whose state is similar to that in the middle of the first input."""
     step = len(outputs[0]) // 2
-    places = similar_states(outputs[0][step], outputs, top=6)
-    places = [place for place in places if (place.input, place.step) != (0, step)][:5]
-    data["alike"] = {"step": step, "places": [[p.input, p.step, p.similarity] for p in places]}
+    similar = similar_states(outputs[0][step], outputs, top=6)
+    similar = [item for item in similar if (item.input, item.step) != (0, step)][:5]
+    data["alike"] = {"step": step, "steps": [[p.input, p.step, p.similarity] for p in similar]}
     rows = "".join(
         f"<tr><td>{_context(names[p.input], p.step)}</td><td>{p.similarity:.2f}</td></tr>"
-        for p in places
+        for p in similar
     )
     return (
         f"<p>Where else the state is like that at {_context(names[0], step)}:</p>"

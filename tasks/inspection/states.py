@@ -19,9 +19,9 @@ def _end_of_word(labels: Sequence[str]) -> np.ndarray:
 def _inside_quotes(labels: Sequence[str]) -> np.ndarray:
     found, opened = np.zeros(len(labels), bool), ""
     closing = {'"': '"', "'": "'", "“": "”", "«": "»"}
-    for place, label in enumerate(labels):
+    for position, label in enumerate(labels):
         if opened:
-            found[place] = True
+            found[position] = True
             opened = "" if label == closing[opened] else opened
         elif label in closing:
             opened = label
@@ -30,9 +30,9 @@ def _inside_quotes(labels: Sequence[str]) -> np.ndarray:
 
 def _inside_brackets(labels: Sequence[str]) -> np.ndarray:
     depth, found = 0, np.zeros(len(labels), bool)
-    for place, label in enumerate(labels):
+    for position, label in enumerate(labels):
         depth = max(0, depth - (label in (")", "]", "}")))
-        found[place] = depth > 0
+        found[position] = depth > 0
         depth += label in ("(", "[", "{")
     return found
 
@@ -41,7 +41,7 @@ EVENTS: dict[str, Callable[[Sequence[str]], np.ndarray]] = {
     "end of word": _end_of_word,
     "inside quotes": _inside_quotes,
     "inside brackets": _inside_brackets,
-    "white space": lambda labels: np.array([label.isspace() for label in labels], bool),
+    "whitespace": lambda labels: np.array([label.isspace() for label in labels], bool),
     "digit": lambda labels: np.array([label.isdigit() for label in labels], bool),
     "upper case": lambda labels: np.array([label[:1].isupper() for label in labels], bool),
     "punctuation": lambda labels: (
@@ -83,7 +83,7 @@ def rank_units(states: np.ndarray, event: np.ndarray) -> list[Reaction]:
 
 
 @dataclass(frozen=True)
-class Place:
+class SimilarStep:
     """A step of an input whose state is similar to a given one.
 
     Attributes:
@@ -99,7 +99,7 @@ class Place:
 
 def similar_states(
     state: np.ndarray, states: Sequence[np.ndarray], top: int = 10, units: Sequence[int] = ()
-) -> list[Place]:
+) -> list[SimilarStep]:
     """The steps whose states are most similar to a given one, as in LSTMVis (Strobelt et al. 2018).
 
     Args:
@@ -110,10 +110,10 @@ def similar_states(
     """
     chosen = list(units) or slice(None)
     wanted = np.asarray(state, np.float64)[chosen]
-    places = []
+    similar = []
     for index, item in enumerate(states):
         each = np.asarray(item, np.float64)[:, chosen]
         norms = np.linalg.norm(each, axis=1) * np.linalg.norm(wanted)
         alike = np.divide(each @ wanted, norms, out=np.zeros(len(each)), where=norms > 0)
-        places += [Place(index, step, float(value)) for step, value in enumerate(alike)]
-    return sorted(places, key=lambda place: -place.similarity)[:top]
+        similar += [SimilarStep(index, step, float(value)) for step, value in enumerate(alike)]
+    return sorted(similar, key=lambda item: -item.similarity)[:top]

@@ -131,8 +131,8 @@ def input_labels(features: Any, raw: tuple, steps: int) -> tuple[str, ...]:
     """A name for each step of one raw input: characters, words, or numbers of frames."""
     if isinstance(features, TextFeatures):
         # The features of tagged words have another `split`.
-        own = features.split(tf.constant(raw[0]) if steps else raw[0])
-        return tuple(token.decode("utf-8") for token in own.to_list()[0][:steps])
+        parts = features.split(tf.constant(raw[0]) if steps else raw[0])
+        return tuple(token.decode("utf-8") for token in parts.to_list()[0][:steps])
     return tuple(str(step) for step in range(steps))
 
 
@@ -145,14 +145,18 @@ def _classes(run: Any, value: Any, answer: str | None) -> Subject:
 
     names = getattr(task.targets, "names", None)
     with seqzoo.cells.portable():
-        said = outputs(inputs)[0].numpy()
+        predicted = outputs(inputs)[0].numpy()
     if names is None:
         if answer is not None:
             raise SeqzooError("`answer` is for classes and labels; this model predicts numbers.")
-        text = task.targets.answers(said[None], 1)[0].label
-        steps = ("value",) if len(said) == 1 else tuple(f"value {k + 1}" for k in range(len(said)))
+        text = task.targets.answers(predicted[None], 1)[0].label
+        steps = (
+            ("value",)
+            if len(predicted) == 1
+            else tuple(f"value {k + 1}" for k in range(len(predicted)))
+        )
         return Subject(run, inputs, labels, text, steps, outputs, "standardised value")
-    name = names[int(np.argmax(said))] if answer is None else answer
+    name = names[int(np.argmax(predicted))] if answer is None else answer
     if name not in names:
         raise SeqzooError(
             f"`answer` must be one of the classes of the model ({some_of(names)}), got {name!r}"
@@ -162,8 +166,8 @@ def _classes(run: Any, value: Any, answer: str | None) -> Subject:
     index, exclusive = names.index(name), type(task.targets).__name__ == "ClassTargets"
 
     def scores(given: dict[str, Any]) -> Any:
-        own = outputs(given)
-        each = tf.nn.log_softmax(own) if exclusive else tf.math.log_sigmoid(own)
+        raw_scores = outputs(given)
+        each = tf.nn.log_softmax(raw_scores) if exclusive else tf.math.log_sigmoid(raw_scores)
         return each[:, index : index + 1]
 
     return Subject(run, inputs, labels, name, (name,), scores)
@@ -179,9 +183,13 @@ def _tags(run: Any, value: Any, answer: str | None) -> Subject:
     names = tuple(task.tags.names[tag] for tag in tags[: len(labels)])
 
     def scores(given: dict[str, Any]) -> Any:
-        own = task.scores(model, given)
-        each = tf.nn.log_softmax(own) if crf is None else _log(crf.marginals(own, given["lengths"]))
-        chosen = tf.tile(tf.constant(tags)[None], [tf.shape(own)[0], 1])
+        tag_scores = task.scores(model, given)
+        each = (
+            tf.nn.log_softmax(tag_scores)
+            if crf is None
+            else _log(crf.marginals(tag_scores, given["lengths"]))
+        )
+        chosen = tf.tile(tf.constant(tags)[None], [tf.shape(tag_scores)[0], 1])
         return tf.gather(each, chosen, axis=2, batch_dims=2)
 
     together = tuple(range(len(labels)))
@@ -198,8 +206,8 @@ def _numbers(run: Any, value: Any, answer: str | None) -> Subject:
         return tf.reduce_sum(task.outputs(model, given), -1)
 
     with seqzoo.cells.portable():
-        said = task.outputs(model, inputs)
-    text, _ = task.targets.answer(task.targets.decode(task.targets.predicted(said))[0].numpy())
+        logits = task.outputs(model, inputs)
+    text, _ = task.targets.answer(task.targets.decode(task.targets.predicted(logits))[0].numpy())
     together = tuple(range(len(labels)))
     return Subject(run, inputs, labels, text, labels, scores, "standardised value", together)
 
@@ -217,10 +225,10 @@ def _following(run: Any, value: Any, answer: str | None) -> Subject:
     text, _ = task.targets.answer(task.targets.decode(expected)[0].numpy())
 
     def scores(given: dict[str, Any]) -> Any:
-        own, _ = model(given["values"])
+        predicted, _ = model(given["values"])
         if not notes:
-            return tf.reduce_sum(own, -1)
-        return -task.targets.objective(own, tf.repeat(targets, tf.shape(own)[0], 0))[0]
+            return tf.reduce_sum(predicted, -1)
+        return -task.targets.objective(predicted, tf.repeat(targets, tf.shape(predicted)[0], 0))[0]
 
     steps = tuple(f"after {label}" for label in labels)
     measure = "log-probability" if notes else "standardised value"
@@ -275,7 +283,7 @@ def _texts(run: Any, value: Any, answer: str | None) -> Subject:
     targets = np.append(ids, END).astype(np.int32)
     before = tf.constant(np.append(START, ids)[None], tf.int32)
     named = task.spelled(tf.constant(ids)[None, None], inputs, raw)
-    own = task.texts.join_tokens(named[0, 0, :, None], tf.ones(len(ids), tf.int32)).numpy()
+    texts = task.texts.join_tokens(named[0, 0, :, None], tf.ones(len(ids), tf.int32)).numpy()
     (text,) = task.texts.join_tokens(named[0], tf.constant([len(ids)])).numpy()
 
     def scores(given: dict[str, Any]) -> Any:
@@ -285,7 +293,7 @@ def _texts(run: Any, value: Any, answer: str | None) -> Subject:
         chosen = tf.tile(tf.constant(targets)[None], [rows, 1])
         return tf.gather(each, chosen, axis=2, batch_dims=2)
 
-    steps = (*(token.decode("utf-8") for token in own), "(end)")
+    steps = (*(token.decode("utf-8") for token in texts), "(end)")
     return Subject(run, inputs, labels, text.decode("utf-8"), steps, scores, whole=True)
 
 
@@ -299,8 +307,8 @@ def _symbols(run: Any, value: Any, answer: str | None) -> Subject:
         ids, counts, starts, _ = task.read(logits, inputs["lengths"])
     count = int(counts[0])
     ids, starts = ids[0, :count].numpy(), starts[0, :count].numpy()
-    said = task.transcripts.join(tf.constant(ids)[:, None], tf.ones(count, tf.int32)).numpy()
-    names = tuple(symbol.decode("utf-8") for symbol in said)
+    texts = task.transcripts.join(tf.constant(ids)[:, None], tf.ones(count, tf.int32)).numpy()
+    names = tuple(symbol.decode("utf-8") for symbol in texts)
     (text,) = task.transcripts.join(tf.constant(ids)[None], tf.constant([count])).numpy()
     if not count:  # only blanks
         ids, starts, names = np.array([0]), np.array([len(labels) - 1]), ("(blank)",)
@@ -338,6 +346,6 @@ _MAKERS: dict[str, Callable[[Any, Any, str | None], Subject]] = {
 
 
 def visible(labels: Sequence[str]) -> list[str]:
-    """Visible labels, with signs for white space and control characters."""
+    """Visible labels, with signs for whitespace and control characters."""
     signs = {" ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍", "": "∅"}
     return [signs.get(label, label) for label in labels]

@@ -47,9 +47,9 @@ def neighbours(run: Any, token: str, top: int = 10) -> list[tuple[str, float]]:
     if token not in tokens:
         raise SeqzooError(f"The model does not know the token {token!r}{nearest(token, tokens)}")
     norms = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
-    place = tokens.index(token)
-    alike = vectors @ vectors[place] / norms / norms[place]
-    alike[place] = -np.inf
+    position = tokens.index(token)
+    alike = vectors @ vectors[position] / norms / norms[position]
+    alike[position] = -np.inf
     order = np.argsort(-alike, kind="stable")[: min(top, len(tokens) - 1)]
     return [(tokens[index], float(alike[index])) for index in order]
 

@@ -102,8 +102,8 @@ def trace(
 
     Example:
         layer = Recurrent(LSTMCell(8), return_sequences=True)
-        found = trace(layer, lambda: layer(x), lambda outputs: tf.reduce_sum(outputs[:, -1]))
-        found.layers[0].gradients[0]  # d loss / d h, (batch, time + 1, 8)
+        traced = trace(layer, lambda: layer(x), lambda outputs: tf.reduce_sum(outputs[:, -1]))
+        traced.layers[0].gradients[0]  # d loss / d h, (batch, time + 1, 8)
     """
     passes: list[_Pass] = []
     with tf.GradientTape() as tape:
@@ -130,20 +130,22 @@ class _Pass:
     states: list[list[Any]]
 
 
-def _layer_trace(own: _Pass, gradients: list[list[Any]] | None) -> LayerTrace:
+def _layer_trace(recorded: _Pass, gradients: list[list[Any]] | None) -> LayerTrace:
     of_states = None
     if gradients is not None and any(one is not None for one in tree.flatten(gradients)):
-        pairs = zip(own.states, gradients, strict=True)
+        pairs = zip(recorded.states, gradients, strict=True)
         of_states = _by_state(
             [
                 [tf.zeros_like(a) if b is None else b for a, b in zip(*pair, strict=True)]
                 for pair in pairs
             ]
         )
-    steps = np.arange(own.inputs.shape[1])
-    positions = steps[::-1].copy() if own.layer.go_backwards else steps
-    inputs = np.asarray(own.inputs)
-    return LayerTrace(own.name, own.layer, inputs, _by_state(own.states), of_states, positions)
+    steps = np.arange(recorded.inputs.shape[1])
+    positions = steps[::-1].copy() if recorded.layer.go_backwards else steps
+    inputs = np.asarray(recorded.inputs)
+    return LayerTrace(
+        recorded.name, recorded.layer, inputs, _by_state(recorded.states), of_states, positions
+    )
 
 
 def _by_state(steps: list[list[Any]]) -> tuple[np.ndarray, ...]:

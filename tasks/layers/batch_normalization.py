@@ -47,12 +47,12 @@ class BatchNormalization(keras.layers.Layer):
         self.moving_variance = weight("moving_variance", "ones", False)
         self.built = True
 
-    def call(self, values: Any, there: Any = None, training: bool = False) -> Any:
+    def call(self, values: Any, valid: Any = None, training: bool = False) -> Any:
         """Normalises (batch, height, width, channels).
 
         Args:
             values: of any precision; statistics are at least float32.
-            there: whether each row is an example, (batch,) of bool; all by default.
+            valid: whether each row is an example, (batch,) of bool; all by default.
             training: whether to use the statistics of the batch, unless the layer is frozen.
         """
         values = ops.cast(values, keras.backend.result_type(values.dtype, "float32"))
@@ -61,7 +61,7 @@ class BatchNormalization(keras.layers.Layer):
         )
         if training and self.trainable:
             old = (mean, variance)
-            mean, variance = _moments(values, there)
+            mean, variance = _moments(values, valid)
             for moving, before, now in zip(
                 (self.moving_mean, self.moving_variance), old, (mean, variance), strict=True
             ):
@@ -71,20 +71,20 @@ class BatchNormalization(keras.layers.Layer):
         return ops.cast(values, self.compute_dtype)
 
     def get_config(self) -> dict:
-        own = {"momentum": self.momentum, "epsilon": self.epsilon}
-        return {**super().get_config(), **own}
+        options = {"momentum": self.momentum, "epsilon": self.epsilon}
+        return {**super().get_config(), **options}
 
 
-def _moments(values: Any, there: Any) -> tuple[Any, Any]:
+def _moments(values: Any, valid: Any) -> tuple[Any, Any]:
     """Mean and variance of each channel over the examples of all replicas."""
-    if there is None:
-        there = tf.ones(tf.shape(values)[:1], tf.bool)
-    there = there[:, None, None, None]
-    places = tf.cast(tf.shape(values)[1] * tf.shape(values)[2], values.dtype)
-    count = _over_replicas(tf.reduce_sum(tf.cast(there, values.dtype))) * places
+    if valid is None:
+        valid = tf.ones(tf.shape(values)[:1], tf.bool)
+    valid = valid[:, None, None, None]
+    area = tf.cast(tf.shape(values)[1] * tf.shape(values)[2], values.dtype)
+    count = _over_replicas(tf.reduce_sum(tf.cast(valid, values.dtype))) * area
     count = tf.maximum(count, 1.0)
-    mean = _over_replicas(tf.reduce_sum(tf.where(there, values, 0.0), [0, 1, 2])) / count
-    squares = tf.where(there, tf.square(values - mean), 0.0)
+    mean = _over_replicas(tf.reduce_sum(tf.where(valid, values, 0.0), [0, 1, 2])) / count
+    squares = tf.where(valid, tf.square(values - mean), 0.0)
     return mean, _over_replicas(tf.reduce_sum(squares, [0, 1, 2])) / count
 
 

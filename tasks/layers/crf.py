@@ -149,7 +149,7 @@ class CRF(keras.layers.Layer):
 
     def n_best(self, emissions: Any, lengths: Any, count: int) -> tuple[Any, Any]:
         """The most probable sequences of tags, best first, by Viterbi's algorithm with a list of
-        the `count` best beginnings for each tag.
+        the `count` best prefixes for each tag.
 
         Source: Seshadri and Sundberg 1994, the parallel list Viterbi algorithm.
 
@@ -173,7 +173,7 @@ class CRF(keras.layers.Layer):
         same = ops.reshape(ops.arange(self.tags * count, dtype="int32"), (self.tags, count))
 
         def step(first: Any, alpha: Any, emission: Any, still: Any) -> tuple[Any, Any]:
-            # (batch, tags, tags before * count): each tag after each of the best beginnings.
+            # (batch, tags, tags before * count): each tag after each of the best prefixes.
             paths = alpha[:, None] + into[None, :, :, None]
             paths = tf.reshape(paths, (batch, self.tags, self.tags * count))
             values, before = tf.math.top_k(paths, count)
@@ -201,7 +201,7 @@ class CRF(keras.layers.Layer):
         flat = tf.reshape(tags, (batch * count, -1))
         scores, possible = self._along(repeated(emissions), flat, repeated(valid))
         scores = tf.reshape(ops.sum(scores, axis=1), (batch, count))
-        # Lists that lack beginnings are filled with copies, whose values are lower than any path's.
+        # Lists that lack prefixes are filled with copies, whose values are lower than any path's.
         real = (values > FORBIDDEN / 2) & (valid[:, :1] | (ranks == 0))
         real &= tf.reshape(possible, (batch, count))
         return tags[:, :, :time], ops.where(real, scores, FORBIDDEN)

@@ -20,7 +20,7 @@ def inputs_of_layer(layer: keras.layers.Layer, model: keras.Model, batch: dict[s
     return inner({name: batch[name] for name in model.input})
 
 
-def steps_of(features: Any, goals: Any, lengths: Any, washout: int) -> Readout:
+def steps_of(features: Any, targets: Any, lengths: Any, washout: int) -> Readout:
     """The steps of (batch, time, ...) as predictions of their own."""
     steps = tf.range(tf.shape(features)[1])
     inside = (steps >= washout) & (steps < lengths[:, None])
@@ -28,4 +28,4 @@ def steps_of(features: Any, goals: Any, lengths: Any, washout: int) -> Readout:
     def flat(each: Any) -> Any:
         return tf.reshape(each, [-1, each.shape[-1]])
 
-    return Readout(flat(features), flat(goals), tf.reshape(inside, [-1]))
+    return Readout(flat(features), flat(targets), tf.reshape(inside, [-1]))

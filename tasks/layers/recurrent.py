@@ -11,7 +11,7 @@ import seqzoo.cells
 from seqzoo.tasks.errors import SeqzooError
 
 HASH = 10_007
-"""A prime; times the number of buckets it must stay below 2 to the 31st."""
+"""A prime, whose product with the number of buckets must be below 2**31."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -264,9 +264,9 @@ def recurrent_layers(
     """
     stack = []
     for index in range(layers):
-        own = _cell(cell, units, dropout, recurrent_dropout, cell_options, dtype)
+        layer_cell = _cell(cell, units, dropout, recurrent_dropout, cell_options, dtype)
         layer = seqzoo.cells.Recurrent(
-            own,
+            layer_cell,
             return_sequences=index + 1 < layers or not last_only,
             return_state=return_state,
             recompute=recompute,

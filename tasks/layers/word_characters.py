@@ -15,8 +15,8 @@ WIDTH = 3
 """Width of the convolution, in characters."""
 
 SIZES = 1
-"""Numbers of words an octave that `WordCharacters` is compiled for. In batches of 32 sentences of
-UD English EWT it meets four, and one word in six is padding; with four an octave it would meet
+"""Numbers of words per octave that `WordCharacters` is compiled for. In batches of 32 sentences of
+UD English EWT it meets four, and one word in six is padding; with four per octave it would meet
 eleven, with one in fourteen."""
 
 
@@ -71,12 +71,12 @@ class WordCharacters(keras.layers.Layer):
         self.built = True
 
     def call(self, values: Any, training: bool = False) -> Any:
-        words, places = each_once(values, SIZES)
+        words, positions = each_once(values, SIZES)
         # At least one step, because cuDNN takes no empty rows; the padding is not used.
         lengths = tf.maximum(tf.math.count_nonzero(words, 1, dtype=tf.int32), 1)
         mask = tf.sequence_mask(lengths, values.shape[2] - 1)
         vectors = self.recurrent(self.embedding(words), mask=mask, training=training)
-        vectors = tf.gather(vectors, places)
+        vectors = tf.gather(vectors, positions)
         return tf.reshape(vectors, (*ops.shape(values)[:2], 2 * self.choices["units"]))
 
     def compute_output_spec(self, values: Any, training: bool = False) -> Any:
@@ -123,12 +123,12 @@ class ConvolvedCharacters(keras.layers.Layer):
         self.built = True
 
     def call(self, values: Any) -> Any:
-        words, places = each_once(values)
+        words, positions = each_once(values)
         inside = (words > 0)[:, :, None]
         vectors = self.convolution(ops.where(inside, self.embedding(words), 0))
         # No value is below zero, so zeros in the padding do not change the maximum.
         vectors = tf.reduce_max(ops.where(inside, vectors, 0), 1)
-        vectors = tf.gather(vectors, places)
+        vectors = tf.gather(vectors, positions)
         return tf.reshape(vectors, (*ops.shape(values)[:2], self.choices["units"]))
 
     def compute_output_spec(self, values: Any) -> Any:
@@ -151,6 +151,6 @@ def each_once(values: Any, octave: int = 4) -> tuple[Any, Any]:
     if chosen_runner() is not None:  # other runtimes have no operation to find equal rows
         return rows, tf.range(tf.shape(rows)[0])
     with tf.device("CPU:0"):  # there is no GPU kernel for rows of a matrix
-        words, places = tf.raw_ops.UniqueV2(x=rows, axis=[0])
+        words, positions = tf.raw_ops.UniqueV2(x=rows, axis=[0])
     missing = round_length(tf.shape(words)[0], octave) - tf.shape(words)[0]
-    return tf.ensure_shape(tf.pad(words, [[0, missing], [0, 0]]), (None, longest)), places
+    return tf.ensure_shape(tf.pad(words, [[0, missing], [0, 0]]), (None, longest)), positions

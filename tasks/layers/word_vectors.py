@@ -55,8 +55,8 @@ class VectorTable(keras.layers.Layer):
         return ops.matmul(vectors, self.map) if self.mode == "mapped" else vectors
 
     def get_config(self) -> dict:
-        own = {"size": self.size, "dimension": self.dimension, "mode": self.mode}
-        return {**super().get_config(), **own}
+        options = {"size": self.size, "dimension": self.dimension, "mode": self.mode}
+        return {**super().get_config(), **options}
 
 
 def embed_tokens(

@@ -69,11 +69,11 @@ class ForecasterTask(StepRegressionTask):
     def encode(self, examples: Examples, targets: bool) -> Data:
         inputs = self.features.encode(examples)
         if targets and inputs.lengths.min() < 2:
-            place = examples.place(int(inputs.lengths.argmin()))
+            location = examples.location(int(inputs.lengths.argmin()))
             raise SeqzooError(
-                f"A sequence must have at least two steps, but {place} has one, so "
+                f"A sequence must have at least two steps, but {location} has one, so "
                 "that there is no next step; leave it out.",
-                location=place,
+                location=location,
             )
         return CropData(inputs, steps=self.template.window + 1)
 
@@ -99,8 +99,8 @@ class ForecasterTask(StepRegressionTask):
     def readout(self, model: Any, batch: dict[str, Any], washout: int) -> Readout:
         given, following = self._pairs(batch["values"])
         features, _ = model.features(given)
-        goals = self.targets.goals(following)
-        return steps_of(features, goals, batch["lengths"] - 1, washout)
+        targets = self.targets.regression_targets(following)
+        return steps_of(features, targets, batch["lengths"] - 1, washout)
 
     def _pairs(self, values: Any) -> tuple[Any, Any]:
         """Steps as the model takes them, and the steps that follow, (batch, time - 1, ...). Times
@@ -127,10 +127,12 @@ class ForecasterTask(StepRegressionTask):
     def figures(
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
     ) -> dict[str, Any]:
-        said = [item[:steps] for item, steps in zip(found["outputs"], found["steps"], strict=True)]
+        predicted = [
+            item[:steps] for item, steps in zip(found["outputs"], found["steps"], strict=True)
+        ]
         size = self.targets.size
         truth = [data.inputs[index][:, :size] for index in range(len(data))]
-        figures = self.targets.figures(said, [item[1:] for item in truth])
+        figures = self.targets.figures(predicted, [item[1:] for item in truth])
         if isinstance(self.targets, StepValues):
             # The score of always predicting the previous step.
             last = np.concatenate([np.diff(item, axis=0) for item in truth]) * self.targets.scale
@@ -169,8 +171,8 @@ class ForecasterTask(StepRegressionTask):
             numbers = tf.reshape(numbers, [-1, steps, size])
 
         def body(t, output, states, written):
-            own = None if numbers is None else numbers[:, t]
-            following = self.targets.following(output, own, choices.temperature)
+            step_numbers = None if numbers is None else numbers[:, t]
+            following = self.targets.following(output, step_numbers, choices.temperature)
             output, new = model.step(following, states)
             new = tf.nest.map_structure(lambda a, b: tf.ensure_shape(a, b.shape), new, states)
             return t + 1, output, new, written.write(t, following)

@@ -24,7 +24,7 @@ from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN
 from seqzoo.tasks.seq2seq.decoder import Decoder
 from seqzoo.tasks.seq2seq.task import text_answers
 from seqzoo.tasks.settings import TrainingSettings
-from seqzoo.tasks.targets.texts import END, START, TextChoices, Texts
+from seqzoo.tasks.targets.texts import END, START, TextOptions, Texts
 
 SHORTEST = 16
 """Minimum padded length of prompts."""
@@ -71,12 +71,12 @@ class LanguageModelTask(Task):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> Self:
-        choices = TextChoices.of_input(template)
-        return cls(template, Texts.learn(choices, examples.inputs, examples.places))
+        choices = TextOptions.of_input(template)
+        return cls(template, Texts.learn(choices, examples.inputs, examples.locations))
 
     @classmethod
     def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
-        choices = TextChoices.of_input(template)
+        choices = TextOptions.of_input(template)
         return cls(template, Texts(choices, vocabularies["vocabulary"], **config["texts"]))
 
     def build(self, precision: str = "float32") -> LanguageModel:
@@ -96,7 +96,7 @@ class LanguageModelTask(Task):
     def encode(self, examples: Examples, targets: bool) -> Data:
         """Encodes texts for training or scoring, in windows; otherwise prompts, which begin with a
         start token."""
-        encoded = self.texts.encode(examples.inputs, examples.places)
+        encoded = self.texts.encode(examples.inputs, examples.locations)
         if targets and not self.template.whole:
             return LaneData(encoded, window=self.template.window, start=START)
         # Without the end tokens.
@@ -268,13 +268,13 @@ class LanguageModelTask(Task):
 
     def written(self, tokens: Any, lengths: Any) -> Any:
         """Tokens (..., time) and lengths (...) -> the texts of answers, strings (...)."""
-        return self.texts.join(tokens, lengths, goes_on=True)
+        return self.texts.join(tokens, lengths, continues=True)
 
     def continued(self, text: str, answer: str) -> str:
-        """A prompt and its continuation as one text, with the white space between them."""
+        """A prompt and its continuation as one text, with the whitespace between them."""
         if self.template.backward:
             return f"{answer}{text}"
-        if self.texts.brings_space:
+        if self.texts.starts_with_space:
             return f"{text}{answer}" if text else answer.removeprefix(" ")
         separator = " " if text and self.template.input == "words" else ""
         return f"{text}{separator}{answer}"

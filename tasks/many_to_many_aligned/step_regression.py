@@ -61,7 +61,7 @@ class StepRegressionTask(CutsAtSteps, Task):
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> Self:
         loss, numbers = ElementLoss.of(template), _numbers(examples)
-        loss.check(numbers, examples.places)
+        loss.check(numbers, examples.locations)
         targets = StepValues(*loss.scales(np.concatenate(numbers)), loss)
         return cls(template, features_of(template).learn(template, examples), targets)
 
@@ -91,16 +91,16 @@ class StepRegressionTask(CutsAtSteps, Task):
         if not targets:
             return Data(inputs, further=further)
         numbers = _numbers(examples)
-        self.targets.loss.check(numbers, examples.places)
+        self.targets.loss.check(numbers, examples.locations)
         for index, (number, steps) in enumerate(zip(numbers, inputs.lengths, strict=True)):
-            place = f"the target of {examples.place(index)}"
+            location = f"the target of {examples.location(index)}"
             if number.shape != (steps, self.targets.size):
                 raise SeqzooError(
                     f"There must be {self.targets.size} numbers at each of the {steps} steps of "
-                    f"{examples.place(index)}, but its target has the shape {number.shape}.",
-                    location=examples.place(index),
+                    f"{examples.location(index)}, but its target has the shape {number.shape}.",
+                    location=examples.location(index),
                 )
-            finite(number, place)
+            finite(number, location)
         scaled = [(number - self.targets.mean) / self.targets.scale for number in numbers]
         return AlignedData(inputs, Sequences.of(scaled, "float32"), further=further)
 
@@ -134,8 +134,8 @@ class StepRegressionTask(CutsAtSteps, Task):
 
     def readout(self, model: Any, batch: dict[str, Any], washout: int) -> Readout:
         features = inputs_of_layer(self.output_layer(model), model, batch)
-        goals = self.targets.goals(batch["targets"])
-        return steps_of(features, goals, batch["lengths"], washout)
+        targets = self.targets.regression_targets(batch["targets"])
+        return steps_of(features, targets, batch["lengths"], washout)
 
     def counts(self, batch: dict[str, Any]) -> Any:
         return tf.cast(batch["lengths"], tf.float32)
@@ -169,8 +169,10 @@ class StepRegressionTask(CutsAtSteps, Task):
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
     ) -> dict[str, Any]:
         targets: Any = data.targets
-        said = [item[:steps] for item, steps in zip(found["outputs"], found["steps"], strict=True)]
-        return self.targets.figures(said, [targets[index] for index in range(len(data))])
+        predicted = [
+            item[:steps] for item, steps in zip(found["outputs"], found["steps"], strict=True)
+        ]
+        return self.targets.figures(predicted, [targets[index] for index in range(len(data))])
 
     def to_config(self) -> dict[str, Any]:
         targets = {"mean": self.targets.mean, "scale": self.targets.scale}
@@ -181,20 +183,20 @@ def _numbers(examples: Examples) -> list[np.ndarray]:
     """Targets of shape (time, k), float64, with the same k."""
     numbers = []
     for index, item in enumerate(required(examples)):
-        place = f"the target of {examples.place(index)}"
+        location = f"the target of {examples.location(index)}"
         try:
             array = np.asarray(item, np.float64)
         except (TypeError, ValueError) as error:
             raise SeqzooError(
-                f"Numbers were expected, but {place} is not of numbers.",
-                location=place,
+                f"Numbers were expected, but {location} is not of numbers.",
+                location=location,
             ) from error
         array = array[:, None] if array.ndim == 1 else array
         if array.ndim != 2 or array.shape[1] != (numbers or [array])[0].shape[1]:
             raise SeqzooError(
                 "Targets must have shape (time,) or (time, k) with one k for all, but "
-                f"{place} has {np.shape(item)}.",
-                location=place,
+                f"{location} has {np.shape(item)}.",
+                location=location,
             )
-        numbers.append(finite(array, place))
+        numbers.append(finite(array, location))
     return numbers

@@ -151,13 +151,13 @@ class TaggerTask(CutsAtSteps, Task):
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tags, scores)
         return -tf.reduce_sum(tf.where(_inside(scores, lengths), losses, 0.0), 1)
 
-    def _outcome(self, model: Any, scores: Any, batch: dict[str, Any], said: Any) -> Outcome:
+    def _outcome(self, model: Any, scores: Any, batch: dict[str, Any], predicted: Any) -> Outcome:
         targets, lengths = batch["targets"], batch["lengths"]
         losses = -self._log_likelihood(model, scores, targets, lengths)
         inside = _inside(scores, lengths)
         if self.spans:
-            return Outcome(losses, self.spans.count(said, targets, inside))
-        right = (said == targets) & inside
+            return Outcome(losses, self.spans.count(predicted, targets, inside))
+        right = (predicted == targets) & inside
         return Outcome(losses, tf.reduce_sum(tf.cast(right, tf.float32), 1)[:, None])
 
     logits = True
@@ -170,16 +170,16 @@ class TaggerTask(CutsAtSteps, Task):
     def readout(self, model: Any, batch: dict[str, Any], washout: int) -> Readout:
         features = inputs_of_layer(self.output_layer(model), model, batch)
         count = len(self.tags.names)
-        goals = tf.one_hot(batch["targets"], count) - 1 / count
-        return steps_of(features, goals, batch["lengths"], washout)
+        targets = tf.one_hot(batch["targets"], count) - 1 / count
+        return steps_of(features, targets, batch["lengths"], washout)
 
     def counts(self, batch: dict[str, Any]) -> Any:
         return tf.cast(batch["lengths"], tf.float32)
 
     def measure(self, sums: np.ndarray, count: float) -> float:
         if self.spans:
-            right, said, there = sums
-            return f1(float(right), float(said), float(there))
+            right, predicted, actual = sums
+            return f1(float(right), float(predicted), float(actual))
         return float(sums[0] / count)
 
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
@@ -238,10 +238,10 @@ class TaggerTask(CutsAtSteps, Task):
         """
         tags = self._best(model, scores, lengths)
         each = self._marginals(model, scores, lengths)
-        own = tf.gather(each, tags, axis=2, batch_dims=2)
+        probabilities = tf.gather(each, tags, axis=2, batch_dims=2)
         results = {
             "tags": tags,
-            "probabilities": tf.where(_inside(scores, lengths), own, 0.0),
+            "probabilities": tf.where(_inside(scores, lengths), probabilities, 0.0),
             "log_probabilities": self._log_likelihood(model, scores, tags, lengths),
             "lengths": lengths,
         }
@@ -271,7 +271,7 @@ class TaggerTask(CutsAtSteps, Task):
         parts = zip(*(found[name] for name in names), strict=True)
         for index, (ids, length, log_probability, each) in enumerate(parts):
             tags = self._names(ids[:length])
-            own = tuple(map(float, each[:length]))
+            step_probabilities = tuple(map(float, each[:length]))
             whole = float(np.exp(log_probability))
             others = ()
             if "best" in found:
@@ -281,7 +281,9 @@ class TaggerTask(CutsAtSteps, Task):
                     for best, value in zip(found["best"][index], values, strict=True)
                     if value > FORBIDDEN / 2
                 )
-            answers.append(Answer(" ".join(tags), tags, whole, others, step_probabilities=own))
+            answers.append(
+                Answer(" ".join(tags), tags, whole, others, step_probabilities=step_probabilities)
+            )
         return answers
 
     def _names(self, ids: Any) -> tuple[str, ...]:
@@ -290,7 +292,9 @@ class TaggerTask(CutsAtSteps, Task):
     def figures(
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
     ) -> dict[str, Any]:
-        said = [item[:length] for item, length in zip(found["tags"], found["lengths"], strict=True)]
+        predicted = [
+            item[:length] for item, length in zip(found["tags"], found["lengths"], strict=True)
+        ]
         unknown = None
         if WORD in self.vocabularies and self.template.input == "words":
             flat = data.inputs.flat
@@ -301,7 +305,7 @@ class TaggerTask(CutsAtSteps, Task):
         assert isinstance(data.targets, Sequences)
         pairs = zip(found["probabilities"], found["lengths"], strict=True)
         probabilities = np.concatenate([item[:length] for item, length in pairs])
-        return figures_of(self.tags, said, data.targets, tokens, unknown, probabilities)
+        return figures_of(self.tags, predicted, data.targets, tokens, unknown, probabilities)
 
     def tokens(self, value: Any) -> list[str] | None:
         """The tokens of an input of predictions, or None if it consists of numbers."""

@@ -17,7 +17,7 @@ SAMPLES = 50
 
 def figures_of(
     tags: Tags,
-    said: Sequence[np.ndarray],
+    predicted: Sequence[np.ndarray],
     truth: Sequences,
     tokens: Sequence[list[str] | None],
     unknown: np.ndarray | None,
@@ -27,7 +27,7 @@ def figures_of(
 
     Args:
         tags: the meaning of the ids.
-        said: predicted ids of each sequence, without padding.
+        predicted: predicted ids of each sequence, without padding.
         truth: the true ones.
         tokens: of the first sequences, for the samples; None for sequences of numbers.
         unknown: whether the word of each step, one sequence after the other, is out of vocabulary;
@@ -35,12 +35,12 @@ def figures_of(
         probabilities: of the predicted tags, one sequence after the other.
 
     Returns:
-        "accuracy" and "errors" of steps, "sequence_accuracy" (sequences with all steps right),
+        "accuracy" and "errors" of steps, "sequence_accuracy" (sequences with all steps correct),
         "macro_accuracy" over tags, "steps"; "classes", "confusions" and "confusion" as for
         classes; for words "unknown_share" and "unknown_accuracy"; for BIO and BIOES "entities",
         the span scores; "calibration" of steps; "samples", tokens with their tags.
     """
-    flat, names = np.concatenate(list(said)), tags.names
+    flat, names = np.concatenate(list(predicted)), tags.names
     right = flat == truth.flat
     matrix = confusion_matrix(truth.flat, flat, len(names))
     table = class_table(matrix, names)
@@ -60,13 +60,13 @@ def figures_of(
 
     if tags.entities:
         known = [truth[index] for index in range(len(truth))]
-        figures["entities"] = span_scores(list(map(named, said)), list(map(named, known)))
+        figures["entities"] = span_scores(list(map(named, predicted)), list(map(named, known)))
     figures["classes"] = table
     figures["confusions"] = top_confusions(matrix, names)
     figures["confusion"] = matrix.tolist()
     figures["calibration"] = calibration(probabilities, right)
     figures["samples"] = [
-        {"tokens": token, "answer": named(said[index]), "truth": named(truth[index])}
+        {"tokens": token, "answer": named(predicted[index]), "truth": named(truth[index])}
         for index, token in enumerate(tokens)
     ]
     return figures

@@ -55,8 +55,9 @@ class ManyToManyAligned(Template):
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.
-        bidirectional: bidirectional layers, or forward-only ones. What is "next" must not be seen
-            beforehand. None for both directions with tags and values, and one with what is "next".
+        bidirectional: bidirectional layers, or forward-only ones. A model of the "next" step must
+            not see it beforehand. None for both directions with tags and values, and one with
+            "next".
         dropout: dropout rate on layer inputs. Also on the last features.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
@@ -71,8 +72,8 @@ class ManyToManyAligned(Template):
             trained embedding, and are kept in the run. For word inputs; None for no vectors.
         vectors_mode: whether word vectors are frozen, fine-tuned, or frozen with a trained linear
             map.
-        vectors_vocabulary: words that are known besides those of the training examples: the first
-            `vectors_keep` of the file of word vectors, or all.
+        vectors_vocabulary: words that are known in addition to those of the training examples: the
+            first `vectors_keep` of the file of word vectors, or all.
         vectors_keep: number of words to keep from the beginning of the file of word vectors.
         features_from: run folders of language models of characters, such as a forward and a
             backward one. Each word also gets their states at its end (its beginning, if a model
@@ -94,7 +95,7 @@ class ManyToManyAligned(Template):
             stay; for "words" with "tags".
         crf: decode the tags of a sequence jointly, with a conditional random field.
         window: window length, in steps, for training on long texts and series. Gradients flow
-            through one window. Texts carry the states on from window to window; series and notes
+            through one window. Texts carry the states over from window to window; series and notes
             take a window from anywhere in the sequence, and begin it with a zero state.
         horizon: default number of steps to forecast.
         whole: read the file as one long sequence, or each line as a sequence. No start or end token

@@ -78,14 +78,14 @@ class EncoderDecoderTask(GeneratorTask):
             return
         chosen = examples.spread(ATTENTION_MAPS)
         inputs = [examples.inputs[index] for index in chosen]
-        places = [examples.place(index) for index in chosen]
-        plot_looks(folder / "attention.png", self.looks(model, inputs, places, options))
+        locations = [examples.location(index) for index in chosen]
+        plot_looks(folder / "attention.png", self.looks(model, inputs, locations, options))
 
     def looks(
-        self, model: Any, inputs: Any, places: list[str], options: AnswerOptions
+        self, model: Any, inputs: Any, locations: list[str], options: AnswerOptions
     ) -> list[Look]:
         """The attention of a model over each input as it generates its output."""
-        raw = self.features.raw(inputs, places)
+        raw = self.features.raw(inputs, locations)
         batch = self.features.tensors(*raw)
         lengths = batch["lengths"]
         with seqzoo.cells.portable():

@@ -30,13 +30,13 @@ class ManyToManyEncoderDecoder(Template):
         target: target type: the tokens of texts.
         further_inputs: inputs other than the first one, by name, and the kind of each: "number",
             "category", "static" (a number or a category, as the training examples have it),
-            "vector", or any kind of input. Their encoders' vectors are put beside what the decoder
-            attends to and what its initial states are made of.
-        cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`. Of encoder
+            "vector", or any kind of input. Their encoders' vectors are concatenated to what the
+            decoder attends to and to what its initial states are computed from.
+        cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`. For encoder
             and decoder.
         units: number of units per layer and direction. Only the encoder may have two directions.
         layers: number of recurrent layers. As many in the encoder as in the decoder.
-        bidirectional: bidirectional layers, or forward-only ones. Of the encoder.
+        bidirectional: bidirectional layers, or forward-only ones. For the encoder.
         attention: attention mechanism of the decoder. "additive" (Bahdanau), "multiplicative"
             (Luong), "monotonic" (Wu and Cotterell, exact and hard, for short texts in the order of
             their input), or "none", with which the decoder has only the encoder's last states.
@@ -55,21 +55,21 @@ class ManyToManyEncoderDecoder(Template):
             trained embedding, and are kept in the run. For word inputs; None for no vectors.
         vectors_mode: whether word vectors are frozen, fine-tuned, or frozen with a trained linear
             map.
-        vectors_vocabulary: words that are known besides those of the training examples: the first
-            `vectors_keep` of the file of word vectors, or all.
+        vectors_vocabulary: words that are known in addition to those of the training examples: the
+            first `vectors_keep` of the file of word vectors, or all.
         vectors_keep: number of words to keep from the beginning of the file of word vectors.
         tied: tie input and output embeddings.
         vocabulary_size: maximum vocabulary size. On each side.
         minimum_count: minimum number of occurrences in training for a token to enter the
             vocabulary.
-        lowercase: lowercase text. Of the inputs.
+        lowercase: lowercase text. For the inputs.
         nfc: normalise text to Unicode NFC, in which "é" is one character however it was typed. On
             both sides.
         lowercase_targets: lowercase target texts, for training and scoring.
         maximum_length: maximum sequence length, in steps; longer ones are truncated. None for no
             limit.
         label_smoothing: label smoothing: share of the target probability that is spread over all
-            classes. Of the tokens.
+            classes. For the tokens.
         scheduled_sampling: scheduled sampling: share of decoder inputs that are replaced by the
             model's own predictions in training.
         sample_rate: sample rate of audio, in Hz.

@@ -16,7 +16,7 @@ BLANK = PADDING
 """The id of the blank, which no symbol has."""
 
 IMPOSSIBLE = -1e30
-"""The log-probability of the impossible; finite, so that differences stay finite."""
+"""The log-probability of what is impossible; finite, so that differences stay finite."""
 
 
 def ctc_losses(logits: Any, lengths: Any, targets: Any, target_lengths: Any) -> Any:
@@ -37,10 +37,10 @@ def ctc_losses(logits: Any, lengths: Any, targets: Any, target_lengths: Any) -> 
     some = tf.pad(targets, [[0, 0], [0, 1]])
     some = tf.where(empty[:, None], UNKNOWN, some)
     inside = tf.range(tf.shape(some)[1]) < tf.maximum(target_lengths, 1)[:, None]
-    places = tf.where(inside)
+    indices = tf.where(inside)
     # For sparse targets the loss is computed in C++, thirteen times as fast as for dense ones: 39
     # ms instead of 527, forward and backward, at (64, 200, 100).
-    sparse = tf.SparseTensor(places, tf.gather_nd(some, places), tf.shape(some, tf.int64))
+    sparse = tf.SparseTensor(indices, tf.gather_nd(some, indices), tf.shape(some, tf.int64))
     losses = tf.nn.ctc_loss(
         sparse, logits, None, lengths, logits_time_major=False, blank_index=BLANK
     )
@@ -66,15 +66,15 @@ def best_alignment(
     """
     batch, symbols = tf.shape(targets)[0], tf.shape(targets)[1]
     time = tf.shape(log_probabilities)[1]
-    # A path runs through 2 * symbols + 1 places: blank, symbol, blank, symbol, ..., blank.
+    # A path runs through 2 * symbols + 1 positions: blank, symbol, blank, symbol, ..., blank.
     count = 2 * symbols + 1
-    places = tf.range(count)
+    positions = tf.range(count)
     padded = tf.pad(targets, [[0, 0], [0, 1]], constant_values=BLANK)
-    ids = tf.where(places % 2 == 1, tf.gather(padded, places // 2, axis=1), BLANK)
-    scores = tf.gather(log_probabilities, ids, axis=2, batch_dims=1)  # (batch, time, places)
+    ids = tf.where(positions % 2 == 1, tf.gather(padded, positions // 2, axis=1), BLANK)
+    scores = tf.gather(log_probabilities, ids, axis=2, batch_dims=1)  # (batch, time, positions)
     before = tf.pad(ids, [[0, 0], [2, 0]])[:, :count]
-    jumps = (places % 2 == 1) & (ids != before)  # over a blank
-    total = tf.where(places < 2, scores[:, 0], IMPOSSIBLE)
+    jumps = (positions % 2 == 1) & (ids != before)  # over a blank
+    total = tf.where(positions < 2, scores[:, 0], IMPOSSIBLE)
     origins = tf.TensorArray(tf.int32, tf.maximum(time - 1, 0), element_shape=[None, None])
 
     def forward(step, total, origins):
@@ -118,9 +118,9 @@ def best_alignment(
     )
     inside = tf.range(time) < lengths[:, None]
     path = tf.where(inside, tf.transpose(path.stack()), 0)  # (batch, time)
-    own = path[:, :, None] == 2 * tf.range(symbols) + 1
+    is_symbol = path[:, :, None] == 2 * tf.range(symbols) + 1
     steps = tf.range(time)[:, None]
     known = tf.range(symbols) < target_lengths[:, None]
-    starts = tf.reduce_min(tf.where(own, steps, time), 1)
-    stops = tf.reduce_max(tf.where(own, steps + 1, 0), 1)
+    starts = tf.reduce_min(tf.where(is_symbol, steps, time), 1)
+    stops = tf.reduce_max(tf.where(is_symbol, steps + 1, 0), 1)
     return tf.where(known, starts, 0), tf.where(known, stops, 0)

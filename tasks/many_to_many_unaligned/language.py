@@ -29,10 +29,12 @@ class FusedLanguage:
     def __init__(self, run: Any, vocabulary: Vocabulary, weight: float):
         self.run = run
         self.weight = weight
-        known = {token: place for place, token in enumerate(run.task.texts.vocabulary.tokens, 2)}
-        own = [known.get(token, UNKNOWN) for token in vocabulary.tokens]
+        known = {
+            token: position for position, token in enumerate(run.task.texts.vocabulary.tokens, 2)
+        }
+        ids = [known.get(token, UNKNOWN) for token in vocabulary.tokens]
         # The first ids are the blank, which has no score, and the unknown token.
-        self.ids = np.array([UNKNOWN, UNKNOWN, *own], np.int32)
+        self.ids = np.array([UNKNOWN, UNKNOWN, *ids], np.int32)
 
     def first(self, rows: Any) -> tuple[Any, Any, Any]:
         decoder = self.run.model.decoder

@@ -114,8 +114,8 @@ def prefix_beam_search(
             coming = tf.reshape(knowledge[1], [batch, width, size])
         inside = (t < lengths)[:, None]
         new, parents, symbols = _advance(beams, log_probabilities[:, t], coming)
-        own = tf.broadcast_to(tf.range(width), [batch, width])
-        parents, symbols = tf.where(inside, parents, own), tf.where(inside, symbols, BLANK)
+        unchanged = tf.broadcast_to(tf.range(width), [batch, width])
+        parents, symbols = tf.where(inside, parents, unchanged), tf.where(inside, symbols, BLANK)
         beams = Beams(*(tf.where(inside, a, b) for a, b in zip(new, beams, strict=True)))
         if knowledge:
             knowledge = _informed(language, knowledge, parents, symbols)
@@ -180,7 +180,7 @@ def _advance(beams: Beams, step: Any, coming: Any) -> tuple[Beams, Any, Any]:
     # A longer prefix that is a beam already is that beam.
     same = beams.parent[:, :, None] == beams.name[:, None, :]  # (batch, child, parent)
     known = tf.reduce_any(same, 2)
-    places = tf.stack(
+    positions = tf.stack(
         [
             tf.broadcast_to(tf.range(batch)[:, None], [batch, width]),
             tf.argmax(same, 2, tf.int32),
@@ -188,26 +188,26 @@ def _advance(beams: Beams, step: Any, coming: Any) -> tuple[Beams, Any, Any]:
         ],
         2,
     )
-    symbol = _either(symbol, tf.gather_nd(longer, places))
-    longer = tf.tensor_scatter_nd_update(longer, places, tf.fill([batch, width], IMPOSSIBLE))
+    symbol = _either(symbol, tf.gather_nd(longer, positions))
+    longer = tf.tensor_scatter_nd_update(longer, positions, tf.fill([batch, width], IMPOSSIBLE))
     stays = _either(blank, symbol) + beams.language
     grows = tf.reshape(longer + coming + beams.language[..., None], [batch, width * size])
     score, chosen = tf.math.top_k(tf.concat([stays, grows], 1), width)
     stayed = chosen < width
-    place = tf.maximum(chosen - width, 0)
-    parents = tf.where(stayed, chosen, place // size)
-    added = tf.where(stayed, BLANK, place % size)
+    position = tf.maximum(chosen - width, 0)
+    parents = tf.where(stayed, chosen, position // size)
+    added = tf.where(stayed, BLANK, position % size)
 
     def of_parent(values: Any) -> Any:
         return tf.gather(values, tf.minimum(parents, width - 1), batch_dims=1)
 
-    extended = tf.gather(tf.reshape(longer, [batch, width * size]), place, batch_dims=1)
+    extended = tf.gather(tf.reshape(longer, [batch, width * size]), position, batch_dims=1)
     name = of_parent(beams.name)
     living = score > IMPOSSIBLE / 2
     language = of_parent(beams.language)
     if not isinstance(coming, float):
         flat = tf.reshape(coming, [batch, width * size])
-        language += tf.where(stayed, 0.0, tf.gather(flat, place, batch_dims=1))
+        language += tf.where(stayed, 0.0, tf.gather(flat, position, batch_dims=1))
     new = Beams(
         blank=tf.where(stayed, of_parent(blank), IMPOSSIBLE),
         symbol=tf.where(stayed, of_parent(symbol), extended),
@@ -220,8 +220,8 @@ def _advance(beams: Beams, step: Any, coming: Any) -> tuple[Beams, Any, Any]:
 
 
 def _longer_name(name: Any, symbol: Any) -> Any:
-    """The name of a prefix with one more symbol: 64 bits in which equal names of two prefixes are
-    not to be expected, regardless of the texts."""
+    """The name of a prefix with one more symbol: 64 bits, so that collisions are not to be
+    expected, regardless of the texts."""
     mixed = tf.bitwise.bitwise_xor(name, tf.cast(symbol, tf.int64) + 1) * MULTIPLIER
     return tf.bitwise.bitwise_xor(mixed, tf.bitwise.right_shift(mixed, tf.constant(29, tf.int64)))
 

@@ -34,7 +34,7 @@ from seqzoo.tasks.preprocessing.joined import features_of
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN, Vocabulary
 from seqzoo.tasks.seq2seq.task import text_answers
 from seqzoo.tasks.seq2seq.text_metrics import scores_of
-from seqzoo.tasks.targets.texts import END, START, TextChoices, Texts, required_texts
+from seqzoo.tasks.targets.texts import END, START, TextOptions, Texts, required_texts
 
 BANNED = (UNKNOWN, START, END)
 """Ids that are not symbols of a text."""
@@ -50,7 +50,7 @@ OTHERS = {
     "repetition_penalty": 1.0,
     "replace_unknown": False,
 }
-"""Settings of `Decoding` that are for texts which are written token by token, and what turns them
+"""Settings of `Decoding` that are for texts generated token by token, and the values that turn them
 off."""
 
 
@@ -78,14 +78,14 @@ class UnalignedTask(Task):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> Self:
-        choices = TextChoices.of_target(template)
-        transcripts = Texts.learn(choices, required_texts(examples), examples.places)
+        choices = TextOptions.of_target(template)
+        transcripts = Texts.learn(choices, required_texts(examples), examples.locations)
         features = features_of(template).learn(template, examples)
         return cls(template, features, transcripts)
 
     @classmethod
     def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
-        choices = TextChoices.of_target(template)
+        choices = TextOptions.of_target(template)
         transcripts = Texts(choices, vocabularies["target_vocabulary"], **config["transcripts"])
         features = features_of(template)
         features = features.from_config(template, config["features"], vocabularies)
@@ -112,7 +112,7 @@ class UnalignedTask(Task):
         inputs, further = self.features.encode(examples), self.features.encode_further(examples)
         if not targets:
             return Data(inputs, further=further)
-        encoded = self.transcripts.encode(required_texts(examples), examples.places)
+        encoded = self.transcripts.encode(required_texts(examples), examples.locations)
         self._check_steps(inputs, encoded, examples)
         return Data(inputs, encoded, further=further)
 
@@ -129,13 +129,14 @@ class UnalignedTask(Task):
         if not len(wrong):
             return
         first = int(wrong[0])
-        place = examples.place(first)
+        location = examples.location(first)
         more = f", and so are those of {len(wrong) - 1:,} others" if len(wrong) > 1 else ""
         raise SeqzooError(
-            f"The target of {place} is too long for its input{more}: {targets.lengths[first] - 1} "
+            f"The target of {location} is too long for its input{more}: "
+            f"{targets.lengths[first] - 1} "
             f"symbols and a blank between equal neighbours need {needed[first]} steps, and there "
             f"are {inputs.lengths[first]}. Leave it out, or use many-to-many-encoder-decoder.",
-            location=place,
+            location=location,
         )
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
@@ -146,8 +147,8 @@ class UnalignedTask(Task):
         # The end token of targets is for other templates: here a text ends with its input.
         targets, count = batch["targets"], batch["target_lengths"] - 1
         losses = ctc_losses(logits, batch["lengths"], targets, count)
-        said, lengths, *_ = self.read(logits, batch["lengths"])
-        wrong = edits(said, lengths, targets, count)
+        predicted, lengths, *_ = self.read(logits, batch["lengths"])
+        wrong = edits(predicted, lengths, targets, count)
         sums = tf.stack([wrong, tf.cast(count, tf.float32)], 1)
         return Outcome(losses, tf.stop_gradient(sums))
 
@@ -230,15 +231,15 @@ class UnalignedTask(Task):
         losses = ctc_losses(
             tf.repeat(logits, answers, 0), tf.repeat(some, answers), flat, tf.reshape(counts, [-1])
         )
-        own = -tf.reshape(losses, [-1, answers])
-        own = tf.where(lengths[:, None] > 0, own, tf.where(counts == 0, 0.0, own))
-        own = tf.where(tf.math.is_finite(ranks), own, float("-inf"))
+        scores = -tf.reshape(losses, [-1, answers])
+        scores = tf.where(lengths[:, None] > 0, scores, tf.where(counts == 0, 0.0, scores))
+        scores = tf.where(tf.math.is_finite(ranks), scores, float("-inf"))
         inside = tf.cast(tf.range(tf.shape(ids)[1]) < count[:, None], tf.int32)
         return {
             "texts": self.transcripts.join(tokens, counts),
-            "log_probabilities": own,
-            "token_probabilities": tf.exp(own / tf.cast(tf.maximum(counts, 1), tf.float32)),
-            "symbols": self.transcripts.join(ids[..., None], inside, goes_on=True),
+            "log_probabilities": scores,
+            "token_probabilities": tf.exp(scores / tf.cast(tf.maximum(counts, 1), tf.float32)),
+            "symbols": self.transcripts.join(ids[..., None], inside, continues=True),
             "starts": starts,
             "stops": stops,
         }
@@ -293,15 +294,15 @@ class UnalignedTask(Task):
         return {**config, "transcripts": self.transcripts.to_config()}
 
 
-def edits(said: Any, lengths: Any, targets: Any, target_lengths: Any) -> Any:
+def edits(predicted: Any, lengths: Any, targets: Any, target_lengths: Any) -> Any:
     """Insertions, deletions and substitutions between symbols, (batch,), float32."""
 
     def sparse(ids: Any, count: Any) -> Any:
-        places = tf.where(tf.range(tf.shape(ids)[1]) < count[:, None])
+        positions = tf.where(tf.range(tf.shape(ids)[1]) < count[:, None])
         shape = tf.shape(ids, out_type=tf.int64)
-        return tf.SparseTensor(places, tf.gather_nd(ids, places), shape)
+        return tf.SparseTensor(positions, tf.gather_nd(ids, positions), shape)
 
-    found = sparse(said, lengths), sparse(targets, target_lengths)
+    found = sparse(predicted, lengths), sparse(targets, target_lengths)
     return tf.edit_distance(*found, normalize=False)
 
 

@@ -44,11 +44,11 @@ class ManyToManyUnaligned(Template):
             the last.
         recompute: gradient checkpointing: keep only the states of every N-th step and recompute the
             others in the backward pass, to fit longer sequences into memory. None to keep all.
-        embedding: embedding size. Of characters that are read.
+        embedding: embedding size. For inputs of characters.
         vocabulary_size: maximum vocabulary size. On each side.
         minimum_count: minimum number of occurrences in training for a token to enter the
             vocabulary.
-        lowercase: lowercase text. Of the inputs.
+        lowercase: lowercase text. For the inputs.
         nfc: normalise text to Unicode NFC, in which "é" is one character however it was typed. On
             both sides.
         lowercase_targets: lowercase target texts, for training and scoring.

@@ -104,7 +104,7 @@ class ManyToOneTask(Task):
     def readout(self, model: Any, batch: dict[str, Any], washout: int) -> Readout:
         features = inputs_of_layer(self.output_layer(model), model, batch)
         inside = tf.ones_like(batch["lengths"], tf.bool)
-        return Readout(features, self.targets.goals(batch["targets"]), inside)
+        return Readout(features, self.targets.regression_targets(batch["targets"]), inside)
 
     def measure(self, sums: np.ndarray, count: float) -> float:
         return self.targets.measure(sums, count)

@@ -42,8 +42,8 @@ class ManyToOne(Template):
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.
-        residual: add the input of each recurrent layer but the first to its output.
-        layer_norm: layer normalisation of the input of each recurrent layer but the first.
+        residual: add the input of each recurrent layer except the first to its output.
+        layer_norm: layer normalisation of the input of each recurrent layer except the first.
         layer_activation: activation after each recurrent layer. For linear cells such as "s5" and
             "lru".
         bidirectional: bidirectional layers, or forward-only ones.
@@ -62,8 +62,8 @@ class ManyToOne(Template):
             trained embedding, and are kept in the run. For word inputs; None for no vectors.
         vectors_mode: whether word vectors are frozen, fine-tuned, or frozen with a trained linear
             map.
-        vectors_vocabulary: words that are known besides those of the training examples: the first
-            `vectors_keep` of the file of word vectors, or all.
+        vectors_vocabulary: words that are known in addition to those of the training examples: the
+            first `vectors_keep` of the file of word vectors, or all.
         vectors_keep: number of words to keep from the beginning of the file of word vectors.
         ngrams: maximum length of the token n-grams that are embedded; 1 for none. The vector of an
             n-gram is added at the step where it ends.
@@ -84,7 +84,7 @@ class ManyToOne(Template):
             activation, or exponential with poisson, sigmoid with bernoulli and softmax with
             cross-entropy.
         label_smoothing: label smoothing: share of the target probability that is spread over all
-            classes. Of "class" targets.
+            classes. For "class" targets.
         sample_rate: sample rate of audio, in Hz.
         mel_bins: number of mel bands of the audio spectrogram.
         image_size: height and width that images are resized to, such as 224,224. For rows and

@@ -39,8 +39,8 @@ def entity_spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:
     before, kind, first = "O", "", 0
     for step, name in enumerate([*tags, "O"]):
         prefix, new_kind = split_tag(name)
-        goes_on = prefix in ("I", "E") and before in ("B", "I") and new_kind == kind
-        if not goes_on:
+        continues = prefix in ("I", "E") and before in ("B", "I") and new_kind == kind
+        if not continues:
             if before != "O":
                 spans.append((kind, first, step - 1))
             kind, first = new_kind, step
@@ -70,13 +70,13 @@ def bio_constraints(names: Sequence[str]) -> tuple[list[list[bool]], list[bool],
     tags = [split_tag(name) for name in names]
     closing = any(prefix in ("E", "S") for prefix, _ in tags)
 
-    def goes_on(before: tuple[str, str], tag: tuple[str, str]) -> bool:
+    def continues(before: tuple[str, str], tag: tuple[str, str]) -> bool:
         return before[0] in ("B", "I") and tag[0] in ("I", "E") and before[1] == tag[1]
 
     starts = [prefix in ("O", "B", "S") for prefix, _ in tags]
     ends = [not closing or prefix in ("O", "E", "S") for prefix, _ in tags]
     moves = [
-        [goes_on(before, tag) or (end and start) for tag, start in zip(tags, starts, strict=True)]
+        [continues(before, tag) or (end and start) for tag, start in zip(tags, starts, strict=True)]
         for before, end in zip(tags, ends, strict=True)
     ]
     return moves, starts, ends

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-PARTS = 15
-"""Parts of equal width that probabilities are sorted into."""
+CALIBRATION_BINS = 15
+"""Number of bins of equal width for probabilities."""
 
 TEMPERATURES = (0.05, 1000.0)
 """Lowest and highest temperature of a calibration."""
@@ -14,30 +14,30 @@ TEMPERATURES = (0.05, 1000.0)
 def calibration(probabilities: np.ndarray, right: np.ndarray) -> dict[str, Any]:
     """The expected calibration error and the table of a reliability diagram.
 
-    The error is the mean distance of accuracy and mean probability over 15 parts of equal width,
-    weighted by their predictions (Guo et al. 2017, section 2).
+    The error is the mean difference between accuracy and mean probability in 15 bins of equal
+    width, weighted by their predictions (Guo et al. 2017, section 2).
 
     Args:
         probabilities: those of the predictions, (n,).
         right: whether each is right, (n,).
 
     Returns:
-        "error" and "reliability": for each part that has predictions "from", "to",
+        "error" and "reliability": for each bin that has predictions "from", "to",
         "predictions", their mean "probability" and their "accuracy".
     """
     probabilities = np.asarray(probabilities, np.float64)
     right = np.asarray(right, np.float64)
-    parts = np.minimum((probabilities * PARTS).astype(int), PARTS - 1)
+    bins = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     error, rows = 0.0, []
-    for part in np.unique(parts):
-        own = parts == part
-        probability, accuracy = probabilities[own].mean(), right[own].mean()
-        error += own.mean() * abs(probability - accuracy)
+    for bin_ in np.unique(bins):
+        inside = bins == bin_
+        probability, accuracy = probabilities[inside].mean(), right[inside].mean()
+        error += inside.mean() * abs(probability - accuracy)
         rows.append(
             {
-                "from": float(part / PARTS),
-                "to": float((part + 1) / PARTS),
-                "predictions": int(own.sum()),
+                "from": float(bin_ / CALIBRATION_BINS),
+                "to": float((bin_ + 1) / CALIBRATION_BINS),
+                "predictions": int(inside.sum()),
                 "probability": float(probability),
                 "accuracy": float(accuracy),
             }

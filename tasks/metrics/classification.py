@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 
-def f1(hits: float, said: float, there: float) -> float:
+def f1(hits: float, predicted: float, actual: float) -> float:
     """Harmonic mean of precision and recall; 0 if both are undefined."""
-    return float(2 * hits / (said + there)) if said + there else 0.0
+    return float(2 * hits / (predicted + actual)) if predicted + actual else 0.0
 
 
 def confusion_matrix(targets: np.ndarray, answers: np.ndarray, size: int) -> np.ndarray:
@@ -21,15 +21,15 @@ def class_table(matrix: np.ndarray, names: list[str]) -> list[dict[str, Any]]:
     table = []
     for index, name in enumerate(names):
         right = int(matrix[index, index])
-        there, said = int(matrix[index].sum()), int(matrix[:, index].sum())
+        actual, predicted = int(matrix[index].sum()), int(matrix[:, index].sum())
         table.append(
             {
                 "label": name,
-                "examples": there,
+                "examples": actual,
                 "correct": right,
-                "accuracy": right / there if there else None,
-                "precision": right / said if said else None,
-                "f1": f1(right, said, there),
+                "accuracy": right / actual if actual else None,
+                "precision": right / predicted if predicted else None,
+                "f1": f1(right, predicted, actual),
             }
         )
     return table
@@ -44,12 +44,14 @@ def top_confusions(matrix: np.ndarray, names: list[str], most: int = 50) -> list
     return [{"label": names[i], "answered": names[j], "count": int(matrix[i, j])} for i, j in pairs]
 
 
-def label_table(there: np.ndarray, said: np.ndarray, names: list[str]) -> list[dict[str, Any]]:
+def label_table(
+    actual: np.ndarray, predicted: np.ndarray, names: list[str]
+) -> list[dict[str, Any]]:
     """One row per label from two boolean arrays of shape (n, labels)."""
     table = []
     for index, name in enumerate(names):
-        hits = int((there[:, index] & said[:, index]).sum())
-        of, answers = int(there[:, index].sum()), int(said[:, index].sum())
+        hits = int((actual[:, index] & predicted[:, index]).sum())
+        of, answers = int(actual[:, index].sum()), int(predicted[:, index].sum())
         table.append(
             {
                 "label": name,

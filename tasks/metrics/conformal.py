@@ -25,19 +25,19 @@ def level_corrections(above: np.ndarray, levels: Sequence[float]) -> np.ndarray:
     """
     _, horizon, targets, count = above.shape
     result = np.zeros((horizon, targets, count), np.float32)
-    for place, level in enumerate(levels):
+    for position, level in enumerate(levels):
         if np.isnan(level):
             continue
-        own = above[..., place]
+        distances = above[..., position]
         for target in range(targets):
             for step in range(horizon):
-                values = _observed(own[:, step, target])
+                values = _observed(distances[:, step, target])
                 if len(values) < FEW_RESIDUALS:
-                    values = _observed(own[:, :, target])
+                    values = _observed(distances[:, :, target])
                 if len(values) < FEW_RESIDUALS:
-                    values = _observed(own)
+                    values = _observed(distances)
                 if len(values):
-                    result[step, target, place] = _outer_quantile(values, level)
+                    result[step, target, position] = _outer_quantile(values, level)
     return result
 
 

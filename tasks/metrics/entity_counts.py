@@ -21,7 +21,7 @@ class Spans:
         kinds = sorted({kind for _, kind in tags})
         self.kinds = np.array([kinds.index(kind) for _, kind in tags], np.int32)
         self.marks = np.array([prefix != "O" for prefix, _ in tags])
-        self.goes_on = np.array(
+        self.continues = np.array(
             [
                 [
                     prefix in ("I", "E") and before in ("B", "I") and kind == kind_before
@@ -31,11 +31,11 @@ class Spans:
             ]
         )
 
-    def count(self, said: Any, truth: Any, inside: Any) -> Any:
+    def count(self, predicted: Any, truth: Any, inside: Any) -> Any:
         """Numbers of correct (both ends and the type), predicted and true entities.
 
         Args:
-            said: predicted ids of tags, (batch, time), int32.
+            predicted: predicted ids of tags, (batch, time), int32.
             truth: the true ones.
             inside: whether each step is in a sequence, (batch, time).
 
@@ -43,17 +43,19 @@ class Spans:
             (batch, 3), float32.
         """
         (marked, starts, ends), (true_marked, true_starts, true_ends) = (
-            self._parts(tags, inside) for tags in (said, truth)
+            self._parts(tags, inside) for tags in (predicted, truth)
         )
-        other_kind = tf.gather(self.kinds, said) != tf.gather(self.kinds, truth)
+        other_kind = tf.gather(self.kinds, predicted) != tf.gather(self.kinds, truth)
         wrong = (starts != true_starts) | (ends != true_ends) | (marked != true_marked)
         wrong |= true_marked & other_kind
         # An entity is correct if all steps from its first to its last are.
         rows, steps = tf.unstack(tf.shape(truth))
         number = tf.where(true_marked, tf.cumsum(tf.cast(true_starts, tf.int32), 1), 0)
-        places = tf.range(rows)[:, None] * (steps + 1) + number
-        errors = tf.math.unsorted_segment_sum(tf.cast(wrong, tf.int32), places, rows * (steps + 1))
-        right = true_starts & (tf.gather(errors, places) == 0)
+        positions = tf.range(rows)[:, None] * (steps + 1) + number
+        errors = tf.math.unsorted_segment_sum(
+            tf.cast(wrong, tf.int32), positions, rows * (steps + 1)
+        )
+        right = true_starts & (tf.gather(errors, positions) == 0)
         counted = [
             tf.reduce_sum(tf.cast(item, tf.float32), 1) for item in (right, starts, true_starts)
         ]
@@ -63,7 +65,7 @@ class Spans:
         """Whether steps are in an entity, begin one and end one, each (batch, time)."""
         marked = tf.gather(self.marks, tags) & inside
         pairs = tf.stack([tags[:, :-1], tags[:, 1:]], -1)
-        goes_on = tf.gather_nd(self.goes_on, pairs) & inside[:, 1:]
-        starts = marked & ~tf.pad(goes_on, [[0, 0], [1, 0]])
-        ends = marked & ~tf.pad(goes_on, [[0, 0], [0, 1]])
+        continues = tf.gather_nd(self.continues, pairs) & inside[:, 1:]
+        starts = marked & ~tf.pad(continues, [[0, 0], [1, 0]])
+        ends = marked & ~tf.pad(continues, [[0, 0], [0, 1]])
         return marked, starts, ends

@@ -17,7 +17,7 @@ def errors_of_mean(standardised: np.ndarray, scale: Sequence[float]) -> dict[str
     """The errors of always predicting the mean of the training examples.
 
     Args:
-        standardised: targets, standardised with the training's mean and deviation; shape
+        standardised: targets, standardised with the training mean and standard deviation; shape
             (rows, columns).
         scale: the training's standard deviation of each column.
     """

@@ -23,11 +23,11 @@ def forecast_figures(
 ) -> dict[str, Any]:
     """The scores of forecasts.
 
-    MSE, MAE and RMSE are of values that are standardised by their series' mean and deviation in
-    training. MASE divides by the mean error of the seasonal naive forecast in training (Hyndman and
-    Koehler 2006), over steps that are a season apart. sMAPE is in percent, up to 200. CRPS is twice
-    the quantile loss, averaged over the levels. Coverage is the share of values between the lowest
-    and the highest quantile.
+    MSE, MAE and RMSE are of values that are standardised by their series' mean and standard
+    deviation in training. MASE divides by the mean error of the seasonal naive forecast in training
+    (Hyndman and Koehler 2006), over steps that are a season apart. sMAPE is in percent, up to 200.
+    CRPS is twice the quantile loss, averaged over the levels. Coverage is the share of values
+    between the lowest and the highest quantile.
 
     Args:
         features: the `HistoryFeatures` of the model.
@@ -41,7 +41,7 @@ def forecast_figures(
 
     Returns: the scores by name, and under "baselines" those of the naive forecast (the last value),
         the seasonal naive one (the value a season ago) and a linear model from the look-back to the
-        horizon, by ridge regression on the steps of training.
+        horizon, by ridge regression on the training steps.
     """
     horizon, season = values.shape[1], features.season
     series = [_Series(features, item) for item in examples.inputs]

@@ -11,7 +11,7 @@ PENALTIES = tuple(10.0**power for power in range(-6, 3))
 HELD_OUT = 0.2
 """Share of the windows, the last ones, by which the penalty is chosen."""
 
-MOST_WINDOWS = 20_000
+MAX_WINDOWS = 20_000
 """Maximum number of windows that are fitted to."""
 
 
@@ -40,7 +40,7 @@ class LinearForecast:
         look_back, horizon = template.look_back, template.horizon
         length = look_back + horizon
         counts = [max(len(item) - length + 1, 0) * item.shape[1] for item in series]
-        step = max(-(-sum(counts) // MOST_WINDOWS), 1)
+        step = max(-(-sum(counts) // MAX_WINDOWS), 1)
         windows = [
             np.lib.stride_tricks.sliding_window_view(item, length, 0)[::step].reshape(-1, length)
             for item, count in zip(series, counts, strict=True)
@@ -55,9 +55,9 @@ class LinearForecast:
             look_back,
         )
         held = np.concatenate([window[end:] for window, end in zip(windows, ends, strict=True)])
-        inputs, goals = _parted(held, look_back)
+        inputs, targets = _split_windows(held, look_back)
         losses = [
-            np.square(inputs @ fitted.solve(penalty) - goals).mean() if len(held) else 0.0
+            np.square(inputs @ fitted.solve(penalty) - targets).mean() if len(held) else 0.0
             for penalty in PENALTIES
         ]
         whole = _Sums(np.concatenate(windows), look_back)
@@ -89,16 +89,16 @@ class _Sums:
     """The normal equations of a regression, decomposed once for all penalties."""
 
     def __init__(self, windows: np.ndarray, look_back: int):
-        inputs, goals = _parted(windows, look_back)
+        inputs, targets = _split_windows(windows, look_back)
         self.values, self.vectors = np.linalg.eigh(inputs.T @ inputs)
-        self.right = self.vectors.T @ (inputs.T @ goals)
+        self.right = self.vectors.T @ (inputs.T @ targets)
 
     def solve(self, penalty: float) -> np.ndarray:
         damped = np.maximum(self.values, 0) + penalty * max(self.values.mean(), 1e-12)
         return self.vectors @ (self.right / damped[:, None])
 
 
-def _parted(windows: np.ndarray, look_back: int) -> tuple[np.ndarray, np.ndarray]:
+def _split_windows(windows: np.ndarray, look_back: int) -> tuple[np.ndarray, np.ndarray]:
     inputs, last = _inputs(windows[:, :look_back])
     return inputs, windows[:, look_back:] - last
 

@@ -133,14 +133,14 @@ def edit_distance(first: Sequence[Hashable], second: Sequence[Hashable]) -> int:
     """
     if not first:
         return len(second)
-    places: dict[Hashable, int] = {}
+    masks: dict[Hashable, int] = {}
     for row, token in enumerate(first):
-        places[token] = places.get(token, 0) | 1 << row
+        masks[token] = masks.get(token, 0) | 1 << row
     everything = (1 << len(first)) - 1
     last = 1 << len(first) - 1
     above, below, distance = everything, 0, len(first)
     for token in second:
-        equal = places.get(token, 0)
+        equal = masks.get(token, 0)
         diagonal = (((equal & above) + above) ^ above) | equal | below
         rises = below | ~(diagonal | above)
         falls = above & diagonal
@@ -190,30 +190,32 @@ def span_scores(
     """
     if len(answers) != len(references):
         raise _unequal("answers", "references", len(answers), len(references))
-    there, said, right = Counter(), Counter(), Counter()
+    actual, predicted, correct = Counter(), Counter(), Counter()
     for index, (answer, reference) in enumerate(zip(answers, references, strict=True)):
         if len(answer) != len(reference):
             raise _unequal(f"answers[{index}]", f"references[{index}]", len(answer), len(reference))
         found, known = set(entity_spans(answer)), set(entity_spans(reference))
-        for counts, spans in ((there, known), (said, found), (right, known & found)):
+        for counts, spans in ((actual, known), (predicted, found), (correct, known & found)):
             counts.update(kind for kind, _, _ in spans)
-    kinds = sorted(there | said)
-    types = [{"type": kind, **_figures(right[kind], said[kind], there[kind])} for kind in kinds]
+    kinds = sorted(actual | predicted)
+    types = [
+        {"type": kind, **_figures(correct[kind], predicted[kind], actual[kind])} for kind in kinds
+    ]
     return {
-        **_figures(right.total(), said.total(), there.total()),
+        **_figures(correct.total(), predicted.total(), actual.total()),
         "macro_f1": sum(row["f1"] for row in types) / len(types) if types else 0.0,
         "types": types,
     }
 
 
-def _figures(right: int, said: int, there: int) -> dict[str, Any]:
+def _figures(correct: int, predicted: int, actual: int) -> dict[str, Any]:
     return {
-        "precision": right / said if said else None,
-        "recall": right / there if there else None,
-        "f1": f1(right, said, there),
-        "entities": there,
-        "answered": said,
-        "correct": right,
+        "precision": correct / predicted if predicted else None,
+        "recall": correct / actual if actual else None,
+        "f1": f1(correct, predicted, actual),
+        "entities": actual,
+        "answered": predicted,
+        "correct": correct,
     }
 
 
@@ -223,8 +225,8 @@ def _streams(answers: Sequence[str], references: Sequence[Sequence[str]]) -> tup
     _check(answers, references)
     most = max(len(known) for known in references)
     return list(answers), [
-        [known[place] if place < len(known) else None for known in references]
-        for place in range(most)
+        [known[position] if position < len(known) else None for known in references]
+        for position in range(most)
     ]
 
 

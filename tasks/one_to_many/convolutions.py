@@ -14,7 +14,7 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.layers.batch_normalization import BatchNormalization
 
 GROUPS = 8
-"""Of channels that are normalised together, where the filters can be divided so."""
+"""Number of groups of channels for group normalisation, if it divides the number of filters."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -56,12 +56,12 @@ class ConvolutionalGrid(keras.layers.Layer):
                 self.normalizations.append(layer)
         self.pool = keras.layers.MaxPooling2D(2, padding="same", dtype=policy)
 
-    def call(self, images: Any, there: Any = None, training: bool = False) -> Any:
+    def call(self, images: Any, valid: Any = None, training: bool = False) -> Any:
         """Images (batch, height, width, channels), 0 to 255 -> (batch, rows, columns, filters).
 
         Args:
             images: of any number of channels; of four, the last one is opacity, over white.
-            there: which rows are images, (batch,) of bool; only these count in the batch
+            valid: which rows are images, (batch,) of bool; only these count in the batch
                 statistics; all by default.
             training: whether to use the statistics of the batch.
         """
@@ -69,15 +69,15 @@ class ConvolutionalGrid(keras.layers.Layer):
         for index, convolution in enumerate(self.convolutions):
             values = convolution(values)
             if self.normalization == "batch":
-                values = self.normalizations[index](values, there, training=training)
+                values = self.normalizations[index](values, valid, training=training)
             elif self.normalization == "group":
                 values = self.normalizations[index](values)
             values = self.pool(ops.relu(values))
         return values
 
     def get_config(self) -> dict:
-        own = {"filters": self.filters, "normalization": self.normalization}
-        return {**super().get_config(), **own}
+        options = {"filters": self.filters, "normalization": self.normalization}
+        return {**super().get_config(), **options}
 
     def get_build_config(self) -> None:
         """None: the network builds its parts."""
@@ -126,20 +126,20 @@ class ApplicationGrid(keras.layers.Layer):
             ) from error
         self.network.trainable = not frozen
 
-    def call(self, images: Any, there: Any = None, training: bool = False) -> Any:
+    def call(self, images: Any, valid: Any = None, training: bool = False) -> Any:
         """Images (batch, height, width, channels), 0 to 255 -> (batch, rows, columns, features).
 
         Images of one channel are grey; of four, the last one is opacity, over white.
         """
-        del there  # an application takes no mask
+        del valid  # an application takes no mask
         values = opaque(images)
         if values.shape[-1] == 1:
             values = ops.repeat(values, 3, axis=-1)
         return self.network(self.preprocess(values), training=training and not self.frozen)
 
     def get_config(self) -> dict:
-        own = {"application": self.application, "size": self.size, "frozen": self.frozen}
-        return {**super().get_config(), **own}
+        options = {"application": self.application, "size": self.size, "frozen": self.frozen}
+        return {**super().get_config(), **options}
 
     def get_build_config(self) -> None:
         """None: the network builds its parts."""

@@ -65,7 +65,7 @@ class ImageEncoder(keras.layers.Layer):
         grid: the layer from images to a grid.
         summaries: how many layers the decoder has.
         pooling: how the grid becomes a summary: "mean" or "flatten".
-        view: of the image in training, see `RandomView`: "shift", "zoom" and "shear".
+        view: the options of `RandomView` in training: "shift", "zoom" and "shear".
         dropout: share of the features dropped in training.
         **kwargs: of `keras.layers.Layer`.
     """
@@ -86,7 +86,7 @@ class ImageEncoder(keras.layers.Layer):
         self.rate = dropout
         self.view = RandomView(**(view or {}), dtype="float32")
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
-        self.places: Sequence[int] = ()
+        self.grid_shape: Sequence[int] = ()
         """Rows and columns of the grid, once it is built."""
 
     def call(self, values: Any, lengths: Any, training: bool = False) -> tuple[Any, Any, list]:
@@ -96,17 +96,17 @@ class ImageEncoder(keras.layers.Layer):
         """
         images = values[:, 0]
         images = images[..., None] if len(images.shape) == 3 else images
-        there = places = None
+        valid = indices = None
         if training:
             # The batch statistics must exclude filler rows.
-            rows, places = _rows_there(lengths)
-            images, there = tf.gather(images, rows), tf.gather(lengths > 0, rows)
-        grid = self.grid(self.view(images, training=training), there, training=training)
+            rows, indices = _rows_there(lengths)
+            images, valid = tf.gather(images, rows), tf.gather(lengths > 0, rows)
+        grid = self.grid(self.view(images, training=training), valid, training=training)
         if training:
-            grid = tf.gather(grid, places)
-        self.places = tuple(grid.shape[1:3])
+            grid = tf.gather(grid, indices)
+        self.grid_shape = tuple(grid.shape[1:3])
         size = grid.shape[-1]
-        memory = tf.reshape(grid, [-1, self.places[0] * self.places[1], size])
+        memory = tf.reshape(grid, [-1, self.grid_shape[0] * self.grid_shape[1], size])
         memory = tf.cast(self.dropout(memory, training=training), self.compute_dtype)
         if self.pooling == "mean":
             summary = tf.reduce_mean(memory, 1)
@@ -135,10 +135,10 @@ class ImageEncoder(keras.layers.Layer):
 def _rows_there(lengths: Any) -> tuple[Any, Any]:
     """The rows of a length above 0, or the first one if there are none; and for each row its index
     among these: rows of length 0 get that of an existing one."""
-    there = tf.cast(lengths > 0, tf.int32)
-    some = tf.where(there > 0)[:, 0]
+    exists = tf.cast(lengths > 0, tf.int32)
+    some = tf.where(exists > 0)[:, 0]
     rows = tf.cond(tf.size(some) > 0, lambda: some, lambda: tf.zeros([1], tf.int64))
-    return rows, tf.maximum(tf.cumsum(there) - 1, 0)
+    return rows, tf.maximum(tf.cumsum(exists) - 1, 0)
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")

@@ -111,16 +111,18 @@ class OneToManyTask(GeneratorTask):
             return
         chosen = examples.spread(CAPTIONED_IMAGES)
         inputs = [examples.inputs[index] for index in chosen]
-        raw = self.features.raw(inputs, [examples.place(index) for index in chosen])
+        raw = self.features.raw(inputs, [examples.location(index) for index in chosen])
         (images,) = self.features.raw_of_first(raw)
         captions = [found["texts"][index][0].decode("utf-8") for index in chosen]
         targets = required_texts(examples)
         truths = [str(targets[index]) for index in chosen]
-        # Texts with equal tokens are equal, as in the metrics: they only differ in white space.
+        # Texts with equal tokens are equal, as in the metrics: they only differ in whitespace.
         pairs = zip(self.texts.tokens(captions), self.texts.tokens(truths), strict=True)
         captions = [
-            true if equal else said
-            for said, true, equal in zip(captions, truths, (a == b for a, b in pairs), strict=True)
+            true if equal else caption
+            for caption, true, equal in zip(
+                captions, truths, (a == b for a, b in pairs), strict=True
+            )
         ]
         plot_captions(folder / "captions.png", images, captions, truths)
         if self.template.attention == "none":
@@ -130,6 +132,6 @@ class OneToManyTask(GeneratorTask):
             decoded = self.generate(model, first, options)
         length = int(decoded.lengths[0, 0])
         tokens = self.texts.join(decoded.tokens[0, 0, :length, None], tf.ones(length, tf.int32))
-        maps = tf.reshape(decoded.attention[0, 0, :length], (length, *model.encoder.places))
+        maps = tf.reshape(decoded.attention[0, 0, :length], (length, *model.encoder.grid_shape))
         names = [token.decode("utf-8") for token in tokens.numpy()]
         plot_attention(folder / "attention.png", images[0], names, maps.numpy())

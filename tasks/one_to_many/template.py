@@ -87,7 +87,7 @@ class OneToMany(Template):
         nfc: normalise text to Unicode NFC, in which "é" is one character however it was typed.
         lowercase_targets: lowercase target texts, for training and scoring.
         label_smoothing: label smoothing: share of the target probability that is spread over all
-            classes. Of the tokens.
+            classes. For the tokens.
         scheduled_sampling: scheduled sampling: share of decoder inputs that are replaced by the
             model's own predictions in training.
 

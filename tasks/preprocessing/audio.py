@@ -42,19 +42,19 @@ class AudioFeatures(Features):
         flat = plain.encode(examples).flat.astype(np.float64)
         return cls(template, flat.mean(0).tolist(), np.maximum(flat.std(0), 1e-3).tolist())
 
-    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+    def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
         waves = []
-        for wave, place in zip(inputs, places, strict=True):
+        for wave, location in zip(inputs, locations, strict=True):
             wave = np.asarray(wave)
             if wave.ndim != 1 or wave.dtype.kind != "f":
                 raise SeqzooError(
                     "A waveform must be floats of shape (samples,), between -1 and 1, but "
-                    f"{place} is {wave.dtype} of shape {wave.shape}.",
-                    location=place,
+                    f"{location} is {wave.dtype} of shape {wave.shape}.",
+                    location=location,
                 )
             if not len(wave):
-                raise empty(place)
-            waves.append(finite(wave, place))
+                raise empty(location)
+            waves.append(finite(wave, location))
         return pad(waves)
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
@@ -80,9 +80,9 @@ class AudioFeatures(Features):
         """`transform` without a Fourier transform, for runtimes that have none."""
         waves = tf.where(tf.range(tf.shape(waves)[1]) < lengths[:, None], waves, 0.0)
         count = (tf.shape(waves)[1] + self.hop - 1) // self.hop
-        places = tf.range(count)[:, None] * self.hop + tf.range(self.window)
+        positions = tf.range(count)[:, None] * self.hop + tf.range(self.window)
         waves = tf.pad(waves, [[0, 0], [0, self.window]])
-        values = self.energies(tf.gather(waves, places, axis=1))
+        values = self.energies(tf.gather(waves, positions, axis=1))
         steps = (lengths + self.hop - 1) // self.hop
         limit = self.template.maximum_length
         if limit is not None:

@@ -43,16 +43,16 @@ class Features(ABC):
         """
 
     @abstractmethod
-    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+    def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
         """Converts raw inputs to the arrays that `transform` takes.
 
         Args:
             inputs: some of `Examples.inputs`.
-            places: the location of each for messages.
+            locations: the location of each for messages.
 
         Raises:
             SeqzooError: an input is empty, not finite or of the wrong shape; the message names its
-                place.
+                location.
         """
 
     @abstractmethod
@@ -135,11 +135,11 @@ class Features(ABC):
         for start in range(0, len(examples), self.chunk):
             part = range(start, min(start + self.chunk, len(examples)))
             raw = self.raw(
-                examples.inputs[part.start : part.stop], [examples.place(i) for i in part]
+                examples.inputs[part.start : part.stop], [examples.location(i) for i in part]
             )
             values, steps = (tensor.numpy() for tensor in graph(*raw))
             if not optional and not steps.all():
-                raise empty(examples.place(part[int(np.argmin(steps))]))
+                raise empty(examples.location(part[int(np.argmin(steps))]))
             flat.append(values[np.arange(values.shape[1]) < steps[:, None]])
             lengths.append(steps)
         return Sequences(np.concatenate(flat), np.concatenate(lengths))

@@ -12,7 +12,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.layers.recurrent import cell_choices
 from seqzoo.tasks.preprocessing.text import TextFeatures, split_characters
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, Vocabulary
-from seqzoo.tasks.targets.texts import START, TextChoices
+from seqzoo.tasks.targets.texts import START, TextOptions
 
 SPACE = " "
 """Between the words that a model reads, and after the last one."""
@@ -38,7 +38,7 @@ class CharacterModel:
             them.
     """
 
-    choices: TextChoices
+    choices: TextOptions
     vocabulary: Vocabulary
     layers: dict[str, Any]
     weights: tuple[np.ndarray, ...] | None = None
@@ -56,7 +56,7 @@ class CharacterModel:
         weights = [decoder.embedding.embeddings]
         weights += [weight for layer in decoder.recurrent for weight in _numbers(layer)]
         return cls(
-            TextChoices.of_input(template),
+            TextOptions.of_input(template),
             run.task.texts.vocabulary,
             {**options, "embedding": template.embedding},
             tuple(np.asarray(weight, np.float32) for weight in weights),
@@ -93,7 +93,7 @@ class CharacterModel:
     @classmethod
     def from_config(cls, config: dict[str, Any], vocabulary: Vocabulary) -> "CharacterModel":
         """The inverse of `to_config`."""
-        return cls(TextChoices(**config["choices"]), vocabulary, config["layers"])
+        return cls(TextOptions(**config["choices"]), vocabulary, config["layers"])
 
 
 def read_character_models(folders: Sequence[str] | None) -> tuple[CharacterModel, ...]:

@@ -29,20 +29,20 @@ class NameFeatures(Features):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "NameFeatures":
-        places = examples.places
-        counts = Counter(encoded(examples.inputs, places).tolist())
+        locations = examples.locations
+        counts = Counter(encoded(examples.inputs, locations).tolist())
         return cls(template, Vocabulary.learn(counts, len(counts) + SPECIAL, 1))
 
-    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+    def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
         known = set(self.vocabulary.tokens)
-        for name, place in zip(inputs, places, strict=True):
+        for name, location in zip(inputs, locations, strict=True):
             if isinstance(name, str) and name not in known:
                 raise SeqzooError(
-                    f"A class of the training examples was expected, but {place} is {name!r}"
+                    f"A class of the training examples was expected, but {location} is {name!r}"
                     f"{nearest(name, known)}",
-                    location=place,
+                    location=location,
                 )
-        return (encoded(inputs, places),)
+        return (encoded(inputs, locations),)
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         (names,) = raw

@@ -18,7 +18,7 @@ CYCLES = {"day": 86_400, "week": 604_800, "year": 31_556_952}
 """Seconds of the cycles of a calendar."""
 
 REPETITIONS = 2
-"""How often training must see a cycle before a model gets it as a feature."""
+"""How often a cycle must occur in training before a model gets it as a feature."""
 
 
 class Layout(NamedTuple):
@@ -33,7 +33,7 @@ class Layout(NamedTuple):
         static: static covariates of the series.
         series: its index in training from 1, or 0 if it was not in training.
         mean: of each target in its series.
-        scale: the deviation of each target in its series.
+        scale: the standard deviation of each target in its series.
     """
 
     values: int
@@ -81,7 +81,8 @@ class HistoryWindows(Sequences):
 
 
 class HistoryFeatures(Features):
-    """Series with dates; each target is standardised by its series' mean and deviation in training.
+    """Series with dates; each target is standardised by its series' mean and standard deviation in
+    training.
 
     A series that was not in training is standardised by its look-back window.
 
@@ -118,9 +119,9 @@ class HistoryFeatures(Features):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "HistoryFeatures":
-        histories, places = list(examples.inputs), examples.places
-        for one, place in zip(histories, places, strict=True):
-            _check_type(one, place)
+        histories, locations = list(examples.inputs), examples.locations
+        for one, location in zip(histories, locations, strict=True):
+            _check_type(one, location)
         first = histories[0]
         widths = [
             (
@@ -131,12 +132,12 @@ class HistoryFeatures(Features):
             )
             for history in histories
         ]
-        for width, place in zip(widths, places, strict=True):
+        for width, location in zip(widths, locations, strict=True):
             if width != widths[0]:
                 raise SeqzooError(
                     "All histories must have as many targets and covariates as the first, "
-                    f"{widths[0]}, but {place} has {width}.",
-                    location=place,
+                    f"{widths[0]}, but {location} has {width}.",
+                    location=location,
                 )
         frequency = next(
             (history.frequency for history in histories if history.frequency is not None), None
@@ -150,7 +151,7 @@ class HistoryFeatures(Features):
         scales = [_moments(history.values) for history in histories]
         blank = next((i for i, history in enumerate(histories) if not history.end), None)
         if blank is not None:
-            raise SeqzooError(f"{places[blank]} has no number to learn from; leave it out.")
+            raise SeqzooError(f"{locations[blank]} has no number to learn from; leave it out.")
         span = max(len(history) for history in histories) * frequency.seconds
         cycles = [
             name
@@ -191,13 +192,13 @@ class HistoryFeatures(Features):
 
     # From a history to the inputs of `transform`.
 
-    def check(self, one: Any, place: str) -> History:
+    def check(self, one: Any, location: str) -> History:
         """Checks that a history fits those of training.
 
         Raises:
             SeqzooError: it does not.
         """
-        _check_type(one, place)
+        _check_type(one, location)
         for name, expected in (
             ("values", self.targets),
             *((item, len(self.config[item])) for item in ("past", "known")),
@@ -205,50 +206,50 @@ class HistoryFeatures(Features):
             width = getattr(one, name).shape[1]
             if width != expected:
                 raise SeqzooError(
-                    f"`{name}` must have {expected} columns, as in training, but {place} has "
+                    f"`{name}` must have {expected} columns, as in training, but {location} has "
                     f"{width}.",
-                    location=place,
+                    location=location,
                 )
         if len(one.static) != len(self.config["static"]):
             raise SeqzooError(
                 f"`static` must have {len(self.config['static'])} values, as in training, but "
-                f"{place} has {len(one.static)}.",
-                location=place,
+                f"{location} has {len(one.static)}.",
+                location=location,
             )
         if one.frequency not in (None, self.frequency):
             raise SeqzooError(
-                f"Steps must be one {self.frequency} apart, as in training, but those of {place} "
-                f"are one {one.frequency} apart.",
-                location=place,
+                f"Steps must be one {self.frequency} apart, as in training, but those of "
+                f"{location} are one {one.frequency} apart.",
+                location=location,
             )
         return one
 
-    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+    def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
         look_back, horizon = self.template.look_back, self.template.horizon
         parts: dict[str, list] = {spec.name: [] for spec in self.signature}
-        for one, place in zip(inputs, places, strict=True):
-            one = self.check(one, place)
+        for one, location in zip(inputs, locations, strict=True):
+            one = self.check(one, location)
             end = one.end
             if not end:
-                raise empty(place)
+                raise empty(location)
             future = len(one) - end
             if self.layout.known and future < horizon:
                 raise SeqzooError(
                     f"Future covariates must be given for all {horizon} steps of the "
-                    f"horizon, but {place} has {future} rows after its last number.",
-                    location=place,
+                    f"horizon, but {location} has {future} rows after its last number.",
+                    location=location,
                 )
             whole = _window(one, end - look_back, end + horizon, self.frequency)
-            own = {
+            sizes = {
                 "values": whole.values[:look_back],
                 "dates": whole.dates.astype(np.int64),
                 "past": whole.past[:look_back],
                 "known": whole.known,
                 "series": one.name.encode("utf-8"),
-                "static": self._static(one.static, place),
+                "static": self._static(one.static, location),
             }
             for name, rows in parts.items():
-                rows.append(own[name])
+                rows.append(sizes[name])
         dtypes = {spec.name: spec.dtype.as_numpy_dtype for spec in self.signature}
         return tuple(np.array(rows, dtypes[name]) for name, rows in parts.items())
 
@@ -284,7 +285,7 @@ class HistoryFeatures(Features):
         return steps, tf.fill([rows], self.length)
 
     def _scales(self, values: Any, series: Any) -> tuple[Any, Any, Any]:
-        """The index, the mean and the deviation of the series of each row."""
+        """The index, the mean and the standard deviation of the series of each row."""
         rows = tf.shape(values)[0]
         if series is None:
             index = tf.ones([rows], tf.int32)
@@ -367,14 +368,14 @@ class HistoryFeatures(Features):
         flat, starts, owners, origins, offset = [], [], [], [], 0
         look_back = self.template.look_back
         for number in range(len(examples)):
-            place = examples.place(number)
-            one = self.check(examples.inputs[number], place)
+            location = examples.location(number)
+            one = self.check(examples.inputs[number], location)
             result = self.origins(one, whole=whole)
             if not len(result):
                 continue
             begin = int(result[0]) - look_back
             padded = _window(one, begin, int(result[-1]) + self.template.horizon, self.frequency)
-            flat.append(self._encoded(one, padded, place))
+            flat.append(self._encoded(one, padded, location))
             starts.append(offset + result - result[0])
             owners.append(np.full(len(result), number))
             origins.append(result)
@@ -404,10 +405,10 @@ class HistoryFeatures(Features):
         ahead = seen[np.clip(result + horizon, 0, len(one))]
         return result[(behind > before) & (ahead > behind)]
 
-    def _encoded(self, one: History, whole: History, place: str) -> np.ndarray:
+    def _encoded(self, one: History, whole: History, location: str) -> np.ndarray:
         """The encoded steps of a padded history, (time, features)."""
         mean, scale = self.scales_of(one)
-        static = self._static(one.static, place)[None] if self.layout.static else None
+        static = self._static(one.static, location)[None] if self.layout.static else None
         index = self.names.get(one.name, -1) + 1 if len(self.names) > 1 else 1
         result = self.steps(
             tf.constant(whole.values[None], tf.float32),
@@ -422,7 +423,7 @@ class HistoryFeatures(Features):
         return result[0].numpy()
 
     def scales_of(self, one: History) -> tuple[np.ndarray, np.ndarray]:
-        """The mean and the deviation that the targets of a history are standardised by, float32."""
+        """The mean and standard deviation that standardise the targets of a history, float32."""
         index = self.names.get(one.name) if len(self.names) > 1 else 0
         if index is not None:
             return self.mean[index], self.scale[index]
@@ -430,7 +431,7 @@ class HistoryFeatures(Features):
         mean, scale = _moments(one.values[: one.since or len(one)])
         return mean.astype(np.float32), scale.astype(np.float32)
 
-    def _static(self, values: Sequence[Any], place: str) -> np.ndarray:
+    def _static(self, values: Sequence[Any], location: str) -> np.ndarray:
         """Numbers standardised, names one-hot, float32."""
         encoded: list[float] = []
         for value, learned in zip(values, self.config["static"], strict=True):
@@ -441,8 +442,9 @@ class HistoryFeatures(Features):
                 number = (float(value) - learned["mean"]) / learned["scale"]
             except (TypeError, ValueError) as error:
                 raise SeqzooError(
-                    f"A static value must be a number, as in training, but {place} has {value!r}.",
-                    location=place,
+                    f"A static value must be a number, as in training, but {location} has "
+                    f"{value!r}.",
+                    location=location,
                 ) from error
             encoded.append(number if math.isfinite(number) else 0.0)
         return np.array(encoded, np.float32)
@@ -465,7 +467,7 @@ class HistoryFeatures(Features):
     def step(self) -> tuple[tuple[int, ...], str]:
         return (sum(self.layout),), "float32"
 
-    def made_up(self) -> list[Any]:
+    def dummy_inputs(self) -> list[Any]:
         """Random histories that look like those of training; the same ones each time."""
         random, horizon = np.random.default_rng(0), self.template.horizon
         results = []
@@ -502,15 +504,15 @@ class HistoryFeatures(Features):
         return cls(template, config)
 
 
-def _check_type(one: Any, place: str) -> None:
+def _check_type(one: Any, location: str) -> None:
     if not isinstance(one, History):
         raise SeqzooError(
-            f"A `History` was expected, but {place} is {type(one).__name__}.", location=place
+            f"A `History` was expected, but {location} is {type(one).__name__}.", location=location
         )
 
 
 def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of each column, ignoring missing values; 0 and 1 if there are no
+    """Mean and standard deviation of each column, ignoring missing values; 0 and 1 if there are no
     others."""
     observed = np.isfinite(values)
     count = np.maximum(observed.sum(0), 1)
@@ -525,7 +527,7 @@ def _pooled(arrays: Sequence[np.ndarray]) -> tuple[list[float], list[float]]:
 
 
 def _learn_static(values: Sequence[Any]) -> Any:
-    """The mean and deviation of numbers, or the names that occur."""
+    """The mean and standard deviation of numbers, or the names that occur."""
     try:
         numbers = np.array([[float(value)] for value in values])
     except (TypeError, ValueError):

@@ -13,7 +13,7 @@ from seqzoo.tasks.preprocessing.base import Features, empty, finite, moments, wi
 
 class ColumnFeatures(Features):
     """Images from left to right; a step is a column with all its channels, or several side by side,
-    the last ones filled up with zeros.
+    the last ones padded with zeros.
 
     Bytes stay bytes up to the model, which scales them to 0..1; other numbers are standardised.
 
@@ -43,21 +43,21 @@ class ColumnFeatures(Features):
         if first.ndim not in (2, 3) or first.dtype.kind not in "buif":
             raise SeqzooError(
                 "Images must be numbers of shape (height, width) or (height, width, channels), but "
-                f"{examples.place(0)} is {first.dtype} of shape {first.shape}.",
-                location=examples.place(0),
+                f"{examples.location(0)} is {first.dtype} of shape {first.shape}.",
+                location=examples.location(0),
             )
         dtype = "uint8" if first.dtype == np.uint8 else "float32"
         features = cls(template, (first.shape[0], None, *first.shape[2:]), dtype, [0.0], [1.0])
         if dtype != "uint8":
             checked = [
-                features.image(image, place)
-                for image, place in zip(images, examples.places, strict=True)
+                features.image(image, location)
+                for image, location in zip(images, examples.locations, strict=True)
             ]
             flat = np.concatenate([item.reshape(-1, 1) for item in checked])
             features.mean, features.scale = moments(flat)
         return features
 
-    def image(self, one: Any, place: str) -> np.ndarray:
+    def image(self, one: Any, location: str) -> np.ndarray:
         """An image as an array of `shape` and `dtype`.
 
         Raises:
@@ -71,21 +71,21 @@ class ColumnFeatures(Features):
         if image.ndim != len(self.shape) or image.shape != expected:
             raise SeqzooError(
                 f"Images must have the height and the channels of those in training, "
-                f"{_shown(self.shape)}, but {place} has {_shown(image.shape)}.",
-                location=place,
+                f"{_shown(self.shape)}, but {location} has {_shown(image.shape)}.",
+                location=location,
             )
         if self.dtype == "uint8" and image.dtype != np.uint8:
             raise SeqzooError(
-                f"Images must be bytes (uint8), as in training, but {place} is {image.dtype}.",
-                location=place,
+                f"Images must be bytes (uint8), as in training, but {location} is {image.dtype}.",
+                location=location,
             )
         if not image.size:
-            raise empty(place)
+            raise empty(location)
         image = image.astype(self.dtype, copy=False)
-        return image if self.dtype == "uint8" else finite(image, place)
+        return image if self.dtype == "uint8" else finite(image, location)
 
-    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
-        images = [self.image(*pair) for pair in zip(inputs, places, strict=True)]
+    def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
+        images = [self.image(*pair) for pair in zip(inputs, locations, strict=True)]
         widths = np.array([image.shape[1] for image in images], np.int32)
         shape = (len(images), self.shape[0], widths.max(), *self.shape[2:])
         padded = np.zeros(shape, self.dtype)

@@ -47,7 +47,7 @@ class RowFeatures(Features):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "RowFeatures":
-        images = _of_one_size(template, examples.inputs, examples.places)
+        images = _of_one_size(template, examples.inputs, examples.locations)
         if images.ndim not in (3, 4) or images.dtype.kind not in "buif":
             raise SeqzooError(
                 "Images must be numbers of shape (n, height, width) or (n, height, width, "
@@ -63,25 +63,26 @@ class RowFeatures(Features):
             order = order.tolist()
         return cls(template, images.shape[1:], dtype, mean, scale, order)
 
-    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
-        images = _of_one_size(self.template, inputs, places)
+    def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
+        images = _of_one_size(self.template, inputs, locations)
         if images.shape[1:] != self.shape:
             raise SeqzooError(
-                f"Images must have shape {self.shape}, as in training, but {places[0]} has "
+                f"Images must have shape {self.shape}, as in training, but {locations[0]} has "
                 f"{images.shape[1:]}.",
-                location=places[0],
+                location=locations[0],
             )
         if self.dtype == "uint8" and images.dtype != np.uint8:
             raise SeqzooError(
-                f"Images must be bytes (uint8), as in training, but {places[0]} is {images.dtype}.",
-                location=places[0],
+                f"Images must be bytes (uint8), as in training, but {locations[0]} is "
+                f"{images.dtype}.",
+                location=locations[0],
             )
         if 0 in self.shape:
-            raise empty(places[0])
+            raise empty(locations[0])
         images = images.astype(self.dtype, copy=False)
         if self.dtype != "uint8":
-            for image, place in zip(images, places, strict=True):
-                finite(image, place)
+            for image, location in zip(images, locations, strict=True):
+                finite(image, location)
         return (images,)
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
@@ -118,7 +119,7 @@ class RowFeatures(Features):
         return cls(template, **{**config, "shape": tuple(config["shape"])})
 
 
-def _of_one_size(template: Any, inputs: Any, places: Sequence[str]) -> np.ndarray:
+def _of_one_size(template: Any, inputs: Any, locations: Sequence[str]) -> np.ndarray:
     """Images as one array, (n, height, width[, channels]), resized as the template says.
 
     Raises:
@@ -130,24 +131,24 @@ def _of_one_size(template: Any, inputs: Any, places: Sequence[str]) -> np.ndarra
     if not len(images):
         return np.asarray(images)
     first = images[0]
-    for image, place in zip(images, places, strict=True):
+    for image, location in zip(images, locations, strict=True):
         if image.shape == first.shape and (size is None or image.size):
             continue
         if not image.size:
-            raise empty(place)
+            raise empty(location)
         if image.ndim != first.ndim or image.shape[2:] != first.shape[2:]:
             raise SeqzooError(
-                f"Images must have the same channels, but {place} has the shape {image.shape} and "
-                f"{places[0]} {first.shape}.",
-                location=place,
+                f"Images must have the same channels, but {location} has the shape {image.shape} "
+                f"and {locations[0]} {first.shape}.",
+                location=location,
             )
         if size is None:
             resizes = hasattr(template, "image_size")
             resize = ", or train with --image-size (`image_size` in Python)" if resizes else ""
             raise SeqzooError(
-                f"Images must have the same size, but {place} has the shape {image.shape} and "
-                f"{places[0]} {first.shape}; bring them to one size{resize}.",
-                location=place,
+                f"Images must have the same size, but {location} has the shape {image.shape} and "
+                f"{locations[0]} {first.shape}; bring them to one size{resize}.",
+                location=location,
             )
     if size is None or first.ndim not in (2, 3) or first.dtype.kind not in "buif":
         return np.asarray(images)

@@ -32,9 +32,9 @@ class ImageFeatures(Features):
     def learn(cls, template: Any, examples: Examples) -> "ImageFeatures":
         first = examples.inputs[0]
         if isinstance(first, bytes):
-            with _naming_image(examples.place(0)):
+            with _naming_image(examples.location(0)):
                 first = decoded(tf.constant(first), 0).numpy()
-        first = _bytes(first, examples.place(0))
+        first = _bytes(first, examples.location(0))
         size = first.shape[:2] if template.image_size is None else template.image_size
         return cls(template, (*size, *first.shape[2:]))
 
@@ -43,32 +43,32 @@ class ImageFeatures(Features):
         """Number of channels of an image."""
         return self.shape[2] if len(self.shape) == 3 else 1
 
-    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+    def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
         if isinstance(inputs, np.ndarray) and inputs.dtype == np.uint8:
             if inputs.shape[1:] == self.shape:
                 return (inputs,)
-        return (np.stack([self._one(*pair) for pair in zip(inputs, places, strict=True)]),)
+        return (np.stack([self._one(*pair) for pair in zip(inputs, locations, strict=True)]),)
 
-    def _one(self, image: Any, place: str) -> np.ndarray:
+    def _one(self, image: Any, location: str) -> np.ndarray:
         if isinstance(image, bytes):
             if self.channels not in DECODED:
                 raise SeqzooError(f"Images must be arrays of shape {self.shape}, as in training.")
-            with _naming_image(place):
+            with _naming_image(location):
                 return self._decode(tf.constant([image])).numpy()[0]
-        image = _bytes(image, place)
+        image = _bytes(image, location)
         if image.shape == self.shape:
             return image
         if image.shape[2:] != self.shape[2:]:
             raise SeqzooError(
                 f"Images must have the axes and channels of those in training, {self.shape}, but "
-                f"{place} has {image.shape}.",
-                location=place,
+                f"{location} has {image.shape}.",
+                location=location,
             )
         if self.template.image_size is None:
             raise SeqzooError(
-                f"Images must have the shape {self.shape} of those in training, but {place} has "
+                f"Images must have the shape {self.shape} of those in training, but {location} has "
                 f"{image.shape}; bring them to one size, or train with `image_size`.",
-                location=place,
+                location=location,
             )
         axes = tf.reshape(image, (*image.shape[:2], self.channels))
         return resized(axes, self.shape[:2]).numpy().reshape(self.shape)
@@ -136,7 +136,7 @@ def resized(image: Any, size: Sequence[int]) -> Any:
 
 
 @contextmanager
-def _naming_image(place: str) -> Iterator[None]:
+def _naming_image(location: str) -> Iterator[None]:
     """Adds the location of an example to the error of an image that cannot be decoded.
 
     Raises:
@@ -146,22 +146,23 @@ def _naming_image(place: str) -> Iterator[None]:
         yield
     except tf.errors.InvalidArgumentError as error:
         raise SeqzooError(
-            f"A PNG, JPEG, BMP or GIF image was expected, but {place} is not one.", location=place
+            f"A PNG, JPEG, BMP or GIF image was expected, but {location} is not one.",
+            location=location,
         ) from error
 
 
-def _bytes(image: Any, place: str) -> np.ndarray:
+def _bytes(image: Any, location: str) -> np.ndarray:
     try:
         image = np.asarray(image)
     except ValueError as error:
         raise SeqzooError(
-            f"An image was expected, but {place} is not an array.",
-            location=place,
+            f"An image was expected, but {location} is not an array.",
+            location=location,
         ) from error
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or 0 in image.shape:
         raise SeqzooError(
             "An image must be bytes (uint8) of shape (height, width) or (height, width, channels), "
-            f"but {place} is {image.dtype} of shape {image.shape}.",
-            location=place,
+            f"but {location} is {image.dtype} of shape {image.shape}.",
+            location=location,
         )
     return image

@@ -66,10 +66,11 @@ class JoinedFeatures(Features):
             if number == compared:
                 parts.append(parts[0])
                 continue
-            own = _class_of(template, number, kind)
-            own = own.learn(part_template(template, kind), column)
-            kinds[number] = getattr(own, "kind", kind)
-            parts.append(own)
+            features = _class_of(template, number, kind).learn(
+                part_template(template, kind), column
+            )
+            kinds[number] = getattr(features, "kind", kind)
+            parts.append(features)
         return cls(template, names, kinds, parts)
 
     @property
@@ -81,7 +82,7 @@ class JoinedFeatures(Features):
 
     @property
     def compared(self) -> int | None:
-        """The number of the input that the first one is compared with; None for none."""
+        """The index of the input that the first one is compared with; None for none."""
         if getattr(self.template, "join", None) != "compare":
             return None
         return self.kinds.index(self.kinds[0], 1)
@@ -92,40 +93,40 @@ class JoinedFeatures(Features):
         Raises:
             SeqzooError: an example has no such input.
         """
-        values = self._values(examples.inputs, name, examples.places)
+        values = self._values(examples.inputs, name, examples.locations)
         counted = range(len(examples)) if examples.lines is None else examples.lines
         unit = "example" if examples.lines is None else examples.unit
         return Examples(values, lines=counted, unit=f"{name!r} of {unit}")
 
-    def _values(self, inputs: Any, name: str, places: Sequence[str]) -> list[Any]:
+    def _values(self, inputs: Any, name: str, locations: Sequence[str]) -> list[Any]:
         number, values = self.names.index(name), []
         empty = "" if number and self.kinds[number] in TEXTS else None
-        for row, place in zip(inputs, places, strict=True):
+        for row, location in zip(inputs, locations, strict=True):
             if not isinstance(row, Mapping) or name not in row:
-                raise self._lacking(row, name, place)
+                raise self._missing_input(row, name, location)
             value = row[name]
             values.append(empty if empty is not None and is_missing(value) else value)
         return values
 
-    def _lacking(self, row: Any, name: str, place: str) -> SeqzooError:
+    def _missing_input(self, row: Any, name: str, location: str) -> SeqzooError:
         expected = ", ".join(self.names)
         if not isinstance(row, Mapping):
             return SeqzooError(
                 f"An input of this model has the columns {expected}; give a dictionary of them, "
-                f"but {place} is {type(row).__name__}.",
-                location=place,
+                f"but {location} is {type(row).__name__}.",
+                location=location,
             )
         return SeqzooError(
-            f"An input of this model has the columns {expected}, but {place} lacks {name!r}"
+            f"An input of this model has the columns {expected}, but {location} lacks {name!r}"
             f"{nearest(name, map(str, row))}",
-            location=place,
+            location=location,
         )
 
-    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+    def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
         results: list[Any] = []
         for name, part in zip(self.names, self.parts, strict=True):
-            values = self._values(inputs, name, places)
-            results += part.raw(values, [f"{name!r} of {place}" for place in places])
+            values = self._values(inputs, name, locations)
+            results += part.raw(values, [f"{name!r} of {location}" for location in locations])
         return tuple(results)
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
@@ -136,9 +137,9 @@ class JoinedFeatures(Features):
         rest = list(raw)
         for number, part in enumerate(self.parts):
             count = len(part.signature)
-            own, rest = rest[:count], rest[count:]
+            part_raw, rest = rest[:count], rest[count:]
             results |= {
-                f"{key}{suffix(number)}": value for key, value in part.tensors(*own).items()
+                f"{key}{suffix(number)}": value for key, value in part.tensors(*part_raw).items()
             }
         return results
 
@@ -161,11 +162,11 @@ class JoinedFeatures(Features):
         for name, part in zip(self.names, self.parts, strict=True):
             name = re.sub(r"\W", "_", name)
             for spec in part.signature:
-                own = name if len(part.signature) == 1 else f"{name}_{spec.name}"
-                while own in taken:
-                    own += "_"
-                taken.add(own)
-                found.append(tf.TensorSpec(spec.shape, spec.dtype, own))
+                unique_name = name if len(part.signature) == 1 else f"{name}_{spec.name}"
+                while unique_name in taken:
+                    unique_name += "_"
+                taken.add(unique_name)
+                found.append(tf.TensorSpec(spec.shape, spec.dtype, unique_name))
         return found
 
     @property
@@ -261,7 +262,7 @@ def _class_of(template: Any, number: int, kind: str) -> Any:
 
 
 def _first_name(further: Mapping[str, str], examples: Examples) -> str:
-    """The name of the input that is not among the further ones.
+    """The name of the input that is not among the additional ones.
 
     Raises:
         SeqzooError: there is none, or more than one.
@@ -271,7 +272,7 @@ def _first_name(further: Mapping[str, str], examples: Examples) -> str:
     if not isinstance(row, Mapping):
         raise SeqzooError(
             f"Inputs must be dictionaries, because of the further inputs {listed}, but "
-            f"{examples.place(0)} is {type(row).__name__}."
+            f"{examples.location(0)} is {type(row).__name__}."
         )
     names = [name for name in row if name not in further]
     if len(names) != 1:

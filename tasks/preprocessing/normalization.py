@@ -2,8 +2,8 @@
 
 A character with a mark may be written as one code point or as two ("é", "e" and U+0301); macOS
 writes file names in the second way. TensorFlow has no operation for this except in
-`tensorflow-text`, which loading an exported model would then need; so it is implemented here with
-TensorFlow's own operations, with tables from Python's `unicodedata`.
+`tensorflow-text`, which would then be needed to load an exported model; so it is implemented here
+with TensorFlow's own operations and tables from Python's `unicodedata`.
 
 Source: Unicode Standard Annex 15; The Unicode Standard, chapter 3.11 (canonical ordering and
 composition) and 3.12 (Hangul syllables).
@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 LONGEST = 4
-"""Maximum number of code points that one code point is decomposed to."""
+"""Maximum number of code points that one code point is decomposed into."""
 
 SYLLABLES, LEADS, VOWELS, TRAILS = 0xAC00, 0x1100, 0x1161, 0x11A7
 """The first Hangul syllable, and the first of the letters that it is made of; trailing letters are
@@ -31,7 +31,7 @@ CODES = 0x110000
 
 
 NONE = np.array([-1])
-"""The place or the text before the first one."""
+"""The position, or the index of the text, before the first one."""
 
 
 class _Tables(NamedTuple):
@@ -42,7 +42,7 @@ class _Tables(NamedTuple):
         classes: code points with a combining class other than 0, and these classes.
         decompositions: code points that have a canonical one, and up to `LONGEST` code points; 0
             for none.
-        compositions: pairs of code points, first * CODES + second, and what they are composed to.
+        compositions: pairs of code points, first * CODES + second, and what they are composed into.
         pattern: matches texts without a code point that normalisation may change.
     """
 
@@ -62,10 +62,10 @@ def _tables() -> _Tables:
         character = chr(code)
         if unicodedata.combining(character):
             classes[code] = unicodedata.combining(character)
-        apart = unicodedata.normalize("NFD", character)
-        if apart == character:
+        decomposed = unicodedata.normalize("NFD", character)
+        if decomposed == character:
             continue
-        whole[code] = [ord(item) for item in apart.ljust(LONGEST, "\0")]
+        whole[code] = [ord(item) for item in decomposed.ljust(LONGEST, "\0")]
         pair = [int(item, 16) for item in unicodedata.decomposition(character).split()]
         # Characters that are excluded from composition stay decomposed in NFC.
         if len(pair) == 2 and unicodedata.normalize("NFC", character) == character:
@@ -115,8 +115,8 @@ def _some_composed(texts: Any, plain: Any) -> Any:
     """Strings (batch,) of which those that are not plain are composed."""
     done = _all_composed(tf.boolean_mask(texts, ~plain))
     count = tf.size(texts)
-    places = tf.where(plain, tf.range(count), count - 1 + tf.cumsum(tf.cast(~plain, tf.int32)))
-    return tf.gather(tf.concat([texts, done], 0), places)
+    positions = tf.where(plain, tf.range(count), count - 1 + tf.cumsum(tf.cast(~plain, tf.int32)))
+    return tf.gather(tf.concat([texts, done], 0), positions)
 
 
 def _all_composed(texts: Any) -> Any:
@@ -132,9 +132,9 @@ def _all_composed(texts: Any) -> Any:
 def _decomposed(codes: Any, rows: Any) -> tuple[Any, Any]:
     """Code points (n,) and their texts -> the same, decomposed, (m,)."""
     known, table = _tables().decompositions
-    place, found = _searched(codes, known)
+    position, found = _searched(codes, known)
     alone = tf.pad(codes[:, None], [[0, 0], [0, LONGEST - 1]])
-    apart = tf.where(found[:, None], tf.gather(tf.constant(table), place), alone)
+    decomposed = tf.where(found[:, None], tf.gather(tf.constant(table), position), alone)
     syllable = codes - SYLLABLES
     trail = syllable % TRAIL_COUNT
     letters = tf.stack(
@@ -147,19 +147,19 @@ def _decomposed(codes: Any, rows: Any) -> tuple[Any, Any]:
         1,
     )
     hangul = (syllable >= 0) & (syllable < SYLLABLE_COUNT)
-    apart = tf.where(hangul[:, None], letters, apart)
+    decomposed = tf.where(hangul[:, None], letters, decomposed)
     # The first is kept even if it is 0, which a text may contain.
-    kept = tf.concat([tf.ones_like(apart[:, :1], tf.bool), apart[:, 1:] > 0], 1)
-    rows = tf.broadcast_to(rows[:, None], tf.shape(apart))
-    return tf.boolean_mask(apart, kept), tf.boolean_mask(rows, kept)
+    kept = tf.concat([tf.ones_like(decomposed[:, :1], tf.bool), decomposed[:, 1:] > 0], 1)
+    rows = tf.broadcast_to(rows[:, None], tf.shape(decomposed))
+    return tf.boolean_mask(decomposed, kept), tf.boolean_mask(rows, kept)
 
 
 def _ordered(codes: Any, rows: Any) -> tuple[Any, Any]:
     """Code points (n,) and their texts -> the same with the marks of each character in the order of
     their combining classes, and these."""
     known, table = _tables().classes
-    place, found = _searched(codes, known)
-    classes = tf.where(found, tf.gather(tf.constant(table), place), 0)
+    position, found = _searched(codes, known)
+    classes = tf.where(found, tf.gather(tf.constant(table), position), 0)
     begins = (classes == 0) | (rows != tf.concat([NONE, rows[:-1]], 0))
     character = tf.cumsum(tf.cast(begins, tf.int64))
     order = tf.argsort(character * 256 + classes, stable=True)
@@ -177,8 +177,8 @@ def _pairs_composed(codes: Any, classes: Any, rows: Any) -> tuple[Any, Any]:
     known, table = _tables().compositions
 
     def composable(first: Any, second: Any) -> tuple[Any, Any]:
-        place, found = _searched(first * CODES + second, known)
-        pair = tf.gather(tf.constant(table), place)
+        position, found = _searched(first * CODES + second, known)
+        pair = tf.gather(tf.constant(table), position)
         lead, vowel = first - LEADS, second - VOWELS
         whole = SYLLABLES + (lead * VOWEL_COUNT + vowel) * TRAIL_COUNT
         open_ = (lead >= 0) & (lead < 19) & (vowel >= 0) & (vowel < VOWEL_COUNT)
@@ -188,8 +188,8 @@ def _pairs_composed(codes: Any, classes: Any, rows: Any) -> tuple[Any, Any]:
         pair = tf.where(open_, whole, tf.where(closed, first + trail, pair))
         return pair, found | open_ | closed
 
-    def round_(codes: Any, classes: Any, rows: Any, passed: Any, places: Any, _: Any) -> tuple:
-        # `places` are the positions of the code points before the first round; `passed` is the
+    def round_(codes: Any, classes: Any, rows: Any, passed: Any, positions: Any, _: Any) -> tuple:
+        # `positions` are those of the code points before the first round; `passed` is the
         # position up to which a character has been composed.
         count = tf.size(codes, tf.int64)
         here = tf.range(count)
@@ -199,7 +199,7 @@ def _pairs_composed(codes: Any, classes: Any, rows: Any) -> tuple[Any, Any]:
         free = here - 1 == starter
         free |= tf.gather(classes, tf.maximum(here - 1, 0)) < classes
         fits &= (starter >= 0) & (tf.gather(rows, behind) == rows) & free
-        fits &= places > tf.gather(passed, behind)
+        fits &= positions > tf.gather(passed, behind)
         # A character that is composed with a previous one does not change otherwise in this round.
         fits &= ~(tf.gather(fits, behind) & (starter >= 0))
         first = tf.math.unsorted_segment_min(
@@ -209,12 +209,12 @@ def _pairs_composed(codes: Any, classes: Any, rows: Any) -> tuple[Any, Any]:
         taken = tf.minimum(first, count - 1)
         kept = ~fits | (tf.gather(first, behind) != here)
         codes = tf.where(takes, tf.gather(pair, taken), codes)
-        passed = tf.where(takes, tf.gather(places, taken), passed)
-        values = (tf.boolean_mask(item, kept) for item in (codes, classes, rows, passed, places))
+        passed = tf.where(takes, tf.gather(positions, taken), passed)
+        values = (tf.boolean_mask(item, kept) for item in (codes, classes, rows, passed, positions))
         return *values, tf.reduce_any(takes)
 
-    places = tf.range(tf.size(codes, tf.int64))
-    start = (codes, classes, rows, -tf.ones_like(places), places)
+    positions = tf.range(tf.size(codes, tf.int64))
+    start = (codes, classes, rows, -tf.ones_like(positions), positions)
     free = (*[tf.TensorShape([None])] * 5, tf.TensorShape([]))
     codes, _, rows, *_ = tf.while_loop(
         lambda *state: state[-1], round_, (*start, tf.constant(True)), shape_invariants=free
@@ -233,5 +233,5 @@ def _starters(classes: Any) -> Any:
 def _searched(values: Any, known: np.ndarray) -> tuple[Any, Any]:
     """The positions of values in a sorted table, and whether they are in it."""
     table = tf.constant(known)
-    place = tf.minimum(tf.searchsorted(table, values), len(known) - 1)
-    return place, tf.gather(table, place) == values
+    position = tf.minimum(tf.searchsorted(table, values), len(known) - 1)
+    return position, tf.gather(table, position) == values

@@ -33,21 +33,21 @@ class NoteFeatures(Features):
         if first.ndim != 2:
             raise SeqzooError(
                 "Notes must be zeros and ones of shape (time, notes), but "
-                f"{examples.place(0)} has {first.shape}.",
-                location=examples.place(0),
+                f"{examples.location(0)} has {first.shape}.",
+                location=examples.location(0),
             )
         features = cls(template, first.shape[1])
-        features.raw(examples.inputs, examples.places)
+        features.raw(examples.inputs, examples.locations)
         return features
 
-    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
-        frames = self._plain.check(inputs, places)
-        for one, place in zip(frames, places, strict=True):
+    def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
+        frames = self._plain.check(inputs, locations)
+        for one, location in zip(frames, locations, strict=True):
             other = one[(one != 0) & (one != 1)]
             if other.size:
                 raise SeqzooError(
-                    f"Notes must be zeros and ones, but {place} has {other[0]:g}.",
-                    location=place,
+                    f"Notes must be zeros and ones, but {location} has {other[0]:g}.",
+                    location=location,
                 )
         return pad(frames)
 

@@ -14,12 +14,12 @@ LONGEST_CLITIC = 7
 class SentenceSplitter:
     """Splits raw sentences by a rule that is derived from the words of the training data.
 
-    Text is split at white space. A word that occurs in training stays whole, such as "U.S.". From
+    Text is split at whitespace. A word that occurs in training stays whole, such as "U.S.". From
     others, punctuation marks that are words of the training data are split off at both ends, and
     then the shorter part of contractions in the training data: a prefix that ends in an apostrophe
     ("l'" of "l'homme"), a suffix that begins with an apostrophe or a hyphen ("'s" of "dog's",
     "-t-il" of "va-t-il"), or "n't". A text in which a full stop or a comma is by itself has
-    been split already, and is split only at white space.
+    been split already, and is split only at whitespace.
 
     Args:
         words: the vocabulary of the training data, the most frequent first. A contraction that also
@@ -44,7 +44,7 @@ class SentenceSplitter:
             return ""
         return (
             "The training data have no punctuation marks as words of their own, so that text is "
-            "split only at white space."
+            "split only at whitespace."
         )
 
     def __call__(self, text: str) -> tuple[str, ...]:

@@ -38,11 +38,11 @@ class SeriesFeatures(Features):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "SeriesFeatures":
-        timed, places = takes_time(template.cell), examples.places
-        series, elapsed = _parted(examples.inputs, places, template.cell if timed else None)
-        width = _two_axes(series[0], places[0]).shape[1]
+        timed, locations = takes_time(template.cell), examples.locations
+        series, elapsed = _split_times(examples.inputs, locations, template.cell if timed else None)
+        width = _two_axes(series[0], locations[0]).shape[1]
         features = cls(template, [0.0] * width, [1.0] * width, 1.0 if timed else None)
-        values = np.concatenate(features.check(series, places))
+        values = np.concatenate(features.check(series, locations))
         features.mean, features.scale = moments(values)
         if timed:
             marks = np.isin(values, (0, 1)).all(0)
@@ -52,23 +52,25 @@ class SeriesFeatures(Features):
             features.time_unit = (float(between.mean()) if between.size else 0.0) or 1.0
         return features
 
-    def check(self, inputs: Any, places: Sequence[str]) -> list[np.ndarray]:
+    def check(self, inputs: Any, locations: Sequence[str]) -> list[np.ndarray]:
         """Arrays of shape (time, features), float32, checked for training."""
         series = []
-        for one, place in zip(inputs, places, strict=True):
-            one = finite(_two_axes(one, place), place)
+        for one, location in zip(inputs, locations, strict=True):
+            one = finite(_two_axes(one, location), location)
             if one.shape[1] != len(self.mean):
                 raise SeqzooError(
                     f"Each step must have {len(self.mean)} numbers, as the first training example "
-                    f"has, but {place} has {one.shape[1]}.",
-                    location=place,
+                    f"has, but {location} has {one.shape[1]}.",
+                    location=location,
                 )
             series.append(one)
         return series
 
-    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
-        series, elapsed = _parted(inputs, places, self.template.cell if self.takes_time else None)
-        values, lengths = pad(self.check(series, places))
+    def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
+        series, elapsed = _split_times(
+            inputs, locations, self.template.cell if self.takes_time else None
+        )
+        values, lengths = pad(self.check(series, locations))
         if not self.takes_time:
             return values, lengths
         return values, pad(elapsed)[0], lengths
@@ -119,14 +121,14 @@ def pad(arrays: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return padded, lengths
 
 
-def _parted(
-    inputs: Any, places: Sequence[str], cell: str | None
+def _split_times(
+    inputs: Any, locations: Sequence[str], cell: str | None
 ) -> tuple[list[Any], list[np.ndarray]]:
     """The values of inputs, and the elapsed time of each.
 
     Args:
         inputs: raw ones.
-        places: the location of each for messages.
+        locations: the location of each for messages.
         cell: the cell that takes time; None if it takes none.
 
     Raises:
@@ -134,39 +136,42 @@ def _parted(
     """
     if cell is None:
         # An array of all series has no times, and need not be searched.
-        for one, place in zip(inputs, places, strict=True) if isinstance(inputs, list) else ():
+        for one, location in (
+            zip(inputs, locations, strict=True) if isinstance(inputs, list) else ()
+        ):
             if isinstance(one, TimedSeries):
                 raise SeqzooError(
-                    f"A series without times was expected, since the cell takes none, but {place} "
-                    "has times; choose a time-aware cell, or leave them out.",
-                    location=place,
+                    "A series without times was expected, since the cell takes none, but "
+                    f"{location} has times; choose a time-aware cell, or leave them out.",
+                    location=location,
                 )
         return inputs, []
-    for one, place in zip(inputs, places, strict=True):
+    for one, location in zip(inputs, locations, strict=True):
         if not isinstance(one, TimedSeries):
             raise SeqzooError(
-                f"The cell {cell!r} needs the time of each step, but {place} has none; give a "
+                f"The cell {cell!r} needs the time of each step, but {location} has none; give a "
                 "`TimedSeries`, or name the time column with --time-column.",
-                location=place,
+                location=location,
             )
     return [one.values for one in inputs], [one.elapsed for one in inputs]
 
 
-def _two_axes(one: Any, place: str) -> np.ndarray:
+def _two_axes(one: Any, location: str) -> np.ndarray:
     try:
         array = np.asarray(one, np.float32)
     except (TypeError, ValueError) as error:
         raise SeqzooError(
-            f"Numbers were expected, but {place} does not consist of numbers.",
-            location=place,
+            f"Numbers were expected, but {location} does not consist of numbers.",
+            location=location,
         ) from error
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2:
         raise SeqzooError(
-            f"A series must have shape (time,) or (time, features), but {place} has {array.shape}.",
-            location=place,
+            f"A series must have shape (time,) or (time, features), but {location} has "
+            f"{array.shape}.",
+            location=location,
         )
     if not len(array):
-        raise empty(place)
+        raise empty(location)
     return array

@@ -37,14 +37,16 @@ class NumberFeatures(Features):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "NumberFeatures":
-        (values,) = cls(0.0, 1.0).raw(examples.inputs, examples.places)
+        (values,) = cls(0.0, 1.0).raw(examples.inputs, examples.locations)
         known = values[np.isfinite(values)].astype(np.float64)
         if not known.size:
             return cls(0.0, 1.0)
         return cls(float(known.mean()), float(known.std()) or 1.0)
 
-    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
-        numbers = [_number(value, place) for value, place in zip(inputs, places, strict=True)]
+    def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
+        numbers = [
+            _number(value, location) for value, location in zip(inputs, locations, strict=True)
+        ]
         return (np.array(numbers, np.float32),)
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
@@ -89,13 +91,13 @@ class CategoryFeatures(Features):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "CategoryFeatures":
-        (names,) = cls(Vocabulary([])).raw(examples.inputs, examples.places)
+        (names,) = cls(Vocabulary([])).raw(examples.inputs, examples.locations)
         counts = Counter(names.tolist())
         return cls(Vocabulary.learn(counts, len(counts) + SPECIAL, template.minimum_count))
 
-    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
-        names = [_name(value, place) for value, place in zip(inputs, places, strict=True)]
-        return (encoded(names, places),)
+    def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
+        names = [_name(value, location) for value, location in zip(inputs, locations, strict=True)]
+        return (encoded(names, locations),)
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         ids = self.vocabulary.ids(raw[0])
@@ -148,24 +150,26 @@ def _is_number(value: Any) -> bool:
     return True
 
 
-def _number(value: Any, place: str) -> float:
+def _number(value: Any, location: str) -> float:
     """A number; NaN for a missing one."""
     if _is_missing_number(value):
         return float("nan")
     if not isinstance(value, bool | np.bool_) and not _is_number(value):
         raise SeqzooError(
-            f"A number was expected, but {place} is {value!r}; correct it, or leave it empty if it "
-            "is missing.",
-            location=place,
+            f"A number was expected, but {location} is {value!r}; correct it, or leave it empty if "
+            "it is missing.",
+            location=location,
             got=value,
         )
     number = float(value)
     if abs(number) > np.finfo(np.float32).max:
-        raise SeqzooError(f"A number must be finite, but {place} is {value!r}.", location=place)
+        raise SeqzooError(
+            f"A number must be finite, but {location} is {value!r}.", location=location
+        )
     return number
 
 
-def _name(value: Any, place: str) -> str:
+def _name(value: Any, location: str) -> str:
     """A category as text, 3.0 as 3; empty for a missing one."""
     if _is_missing(value):
         return ""
@@ -177,8 +181,8 @@ def _name(value: Any, place: str) -> str:
         return json.dumps(value)
     if not isinstance(value, str):
         raise SeqzooError(
-            f"A category must be text or a whole number, but {place} is {value!r}.",
-            location=place,
+            f"A category must be text or a whole number, but {location} is {value!r}.",
+            location=location,
             got=value,
         )
     return value.strip()

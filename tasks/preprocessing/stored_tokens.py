@@ -75,8 +75,8 @@ class StoredTokens:
         for first in range(0, len(inside), MANY):
             lengths = self.all_lengths[first : first + MANY]
             stop = start + int(lengths.sum(dtype=np.int64))
-            own = self.flat[start:stop][np.repeat(inside[first : first + MANY], lengths)]
-            result += np.bincount(own, minlength=len(result))
+            tokens = self.flat[start:stop][np.repeat(inside[first : first + MANY], lengths)]
+            result += np.bincount(tokens, minlength=len(result))
             start = stop
         pairs = zip(self.types, result.tolist(), strict=True)
         return Counter({token: count for token, count in pairs if count})
@@ -91,7 +91,7 @@ class StoredTokens:
         rows = _rows(column)
         lengths = self.all_lengths[rows]
         if not lengths.all():
-            raise empty(examples.place(int(np.argmin(lengths))))
+            raise empty(examples.location(int(np.argmin(lengths))))
         ids = np.zeros(len(self.types), np.int32)
         for start in range(0, len(self.types), MANY):
             types = self.types[start : start + MANY]
@@ -142,16 +142,16 @@ def _token_splitter(features: Any) -> Callable[[list[bytes]], tuple[Any, np.ndar
 
     def distinct(texts: Any) -> tuple[Any, Any, Any]:
         tokens = features.split(features.cased(texts))
-        own, at = tf.unique(tokens.flat_values)
-        return own, at, tokens.row_lengths()
+        chunk_tokens, at = tf.unique(tokens.flat_values)
+        return chunk_tokens, at, tokens.row_lengths()
 
     graph: Any = tf.function(
         distinct, input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False
     )
 
     def split(texts: list[bytes]) -> tuple[Any, np.ndarray]:
-        own, at, lengths = graph(tf.constant(texts, tf.string))
-        return (own.numpy().tolist(), at.numpy()), lengths.numpy()
+        chunk_tokens, at, lengths = graph(tf.constant(texts, tf.string))
+        return (chunk_tokens.numpy().tolist(), at.numpy()), lengths.numpy()
 
     return split
 
@@ -198,8 +198,8 @@ class _Tokens:
         """The index of each token, from those within a chunk."""
         distinct, at = tokens
         known = self.known
-        own = [known.setdefault(token, len(known)) for token in distinct]
-        return np.array(own, np.uint32)[at] if own else np.zeros(0, np.uint32)
+        ids = [known.setdefault(token, len(known)) for token in distinct]
+        return np.array(ids, np.uint32)[at] if ids else np.zeros(0, np.uint32)
 
     def encoded(self) -> list[bytes]:
         """The tokens in UTF-8, in the order of their indices."""

@@ -71,19 +71,19 @@ def learn_subwords(
     except RuntimeError as error:
         reason = str(error).rpartition("] ")[2].strip() or "there is no text"
         raise SeqzooError(
-            f"No {size} subwords can be learnt from these texts ({reason}); set `vocabulary_size`, "
-            "or use characters."
+            f"No {size} subwords can be learned from these texts ({reason}); set "
+            "`vocabulary_size`, or use characters."
         ) from error
-    learnt = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
-    pieces = range(1, len(learnt))  # 0 is the unknown token
+    learned = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    pieces = range(1, len(learned))  # 0 is the unknown token
     return Vocabulary(
-        [*reserved, *(learnt.id_to_piece(piece) for piece in pieces)],
-        [0.0] * len(reserved) + [learnt.get_score(piece) for piece in pieces],
+        [*reserved, *(learned.id_to_piece(piece) for piece in pieces)],
+        [0.0] * len(reserved) + [learned.get_score(piece) for piece in pieces],
     )
 
 
 def spaces_made_one(texts: Any) -> Any:
-    """Strings -> the same with all white space replaced by single spaces."""
+    """Strings -> the same with all whitespace replaced by single spaces."""
     return tf.strings.strip(tf.strings.regex_replace(texts, rf"[\s\x0b\pZ{SPACE}]+", " "))
 
 
@@ -98,8 +98,8 @@ def split_subwords(texts: Any, vocabulary: Vocabulary) -> Any:
     """
     words = tf.strings.split(spaces_made_one(texts))
     # Each distinct word is searched once.
-    distinct, places = tf.unique(words.flat_values, tf.int64)
-    pieces = tf.gather(_best_pieces(SPACE + distinct, vocabulary), places)
+    distinct, positions = tf.unique(words.flat_values, tf.int64)
+    pieces = tf.gather(_best_pieces(SPACE + distinct, vocabulary), positions)
     return words.with_values(pieces).merge_dims(1, 2)
 
 
@@ -116,15 +116,15 @@ def _best_pieces(words: Any, vocabulary: Vocabulary) -> Any:
     scores = tf.pad(scores, [[0, 0], [0, 1], [0, 0]])  # the loop needs at least one step
     shorter = _shorter(scores)
     count = tf.shape(scores)[1]
-    places = tf.broadcast_to(tf.range(count), tf.shape(shorter))
+    positions = tf.broadcast_to(tf.range(count), tf.shape(shorter))
     last = tf.cast(characters.row_lengths(), tf.int32) - 1
 
-    def back(_: Any, end: Any, place: Any, shorter: Any) -> tuple[Any, Any]:
-        ends = place == end
+    def back(_: Any, end: Any, position: Any, shorter: Any) -> tuple[Any, Any]:
+        ends = position == end
         return tf.where(ends, end - shorter - 1, end), ends
 
-    _, ends = scan(back, last, (places, shorter), "bool", reverse=True)
-    inside = places <= last[:, None]
+    _, ends = scan(back, last, (positions, shorter), "bool", reverse=True)
+    inside = positions <= last[:, None]
     indices = tf.stack([tf.range(tf.size(characters.flat_values)), shorter[inside]], 1)
     result = tf.boolean_mask(tf.gather_nd(candidates, indices), ends[inside])
     return tf.RaggedTensor.from_row_lengths(result, tf.reduce_sum(tf.cast(ends, tf.int64), 1))
@@ -157,7 +157,7 @@ def _candidates(characters: Any, vocabulary: Vocabulary) -> tuple[Any, Any]:
     """
     flat = characters.flat_values
     everywhere = tf.range(tf.size(flat), dtype=tf.int64)
-    place = everywhere - tf.gather(characters.row_starts(), characters.value_rowids())
+    position = everywhere - tf.gather(characters.row_starts(), characters.value_rowids())
     candidates = [flat]
     for shorter in range(1, LONGEST_PIECE):
         first = tf.gather(flat, tf.maximum(everywhere - shorter, 0))
@@ -171,7 +171,7 @@ def _candidates(characters: Any, vocabulary: Vocabulary) -> tuple[Any, Any]:
     alone = tf.where(ids[:, :1] == UNKNOWN, unknown, scores[:, :1])
     scores = tf.concat([alone, scores[:, 1:]], 1)
     return candidates, tf.where(
-        tf.range(LONGEST_PIECE, dtype=tf.int64) <= place[:, None], scores, infinite
+        tf.range(LONGEST_PIECE, dtype=tf.int64) <= position[:, None], scores, infinite
     )
 
 

@@ -27,7 +27,7 @@ WORD_CHARACTERS = 20
 """Maximum characters of a word; of a longer one the first and the last ten are read."""
 
 JOINER = "\u00a0"
-"""The no-break space, which represents white space inside a word."""
+"""The no-break space, which represents whitespace inside a word."""
 
 WORD, CHARACTERS = "vocabulary", "character_vocabulary"
 """Names of the vocabularies."""
@@ -40,10 +40,10 @@ class TokenFeatures(TextFeatures):
     """The words of sentences, or the characters of texts.
 
     A sentence is a sequence of words or one string. In training examples, whose tags belong to
-    words, and in the graph, a string is split at white space, but not at no-break spaces; white
-    space inside a word of a sequence becomes one. So a sentence whose words are joined with spaces
-    gives the same words, and an exported graph can take such strings. In predictions a string is a
-    raw sentence, which `words` splits before that.
+    words, and in the graph, a string is split at whitespace, but not at no-break spaces;
+    whitespace inside a word of a sequence becomes one. So a sentence whose words are joined with
+    spaces gives the same words, and an exported graph can take such strings. In predictions a
+    string is a raw sentence, which `words` splits before that.
 
     Values are the ids of tokens (batch, time); if the characters of words are read, an id of the
     word and `WORD_CHARACTERS` of its characters, (batch, time, 1 + WORD_CHARACTERS). If language
@@ -75,8 +75,10 @@ class TokenFeatures(TextFeatures):
         features, counts = cls(template, Vocabulary([])), Counter()
         for start in range(0, len(examples), cls.chunk):
             part = range(start, min(start + cls.chunk, len(examples)))
-            places = [examples.place(index) for index in part]
-            tokens = features.split(*features.raw(examples.inputs[part.start : part.stop], places))
+            locations = [examples.location(index) for index in part]
+            tokens = features.split(
+                *features.raw(examples.inputs[part.start : part.stop], locations)
+            )
             counts.update(features.formed(tokens.flat_values).numpy().tolist())
         tokens, size = counts, template.vocabulary_size
         if template.lowercase:
@@ -86,8 +88,8 @@ class TokenFeatures(TextFeatures):
             tokens = Counter()
             for token, count in zip(lowered, counts.values(), strict=True):
                 tokens[token] += count
-        own = Vocabulary.learn(tokens, size, template.minimum_count)
-        features.vocabulary, features.vectors = find_vectors(template, own, tokens)
+        learned = Vocabulary.learn(tokens, size, template.minimum_count)
+        features.vocabulary, features.vectors = find_vectors(template, learned, tokens)
         if template.characters:
             within = Counter()
             for token, count in counts.items():
@@ -97,13 +99,14 @@ class TokenFeatures(TextFeatures):
         features.models = read_character_models(template.features_from)
         return features
 
-    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+    def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
         if self.template.input == "words":
-            pairs = zip(inputs, places, strict=True)
+            pairs = zip(inputs, locations, strict=True)
             inputs = [
-                item if isinstance(item, str) else _joined(item, place) for item, place in pairs
+                item if isinstance(item, str) else _joined(item, location)
+                for item, location in pairs
             ]
-        return super().raw(inputs, places)
+        return super().raw(inputs, locations)
 
     @property
     def words_of_training(self) -> list[str]:
@@ -213,7 +216,7 @@ class TokenFeatures(TextFeatures):
         )
 
 
-def _joined(words: Any, place: str) -> str:
+def _joined(words: Any, location: str) -> str:
     """The words of a sentence in one string."""
     try:
         words = list(words)
@@ -223,7 +226,7 @@ def _joined(words: Any, place: str) -> str:
         if not isinstance(word, str) or not word:
             raise SeqzooError(
                 "A sentence must be words, strings of at least one character, or one string, but "
-                f"{place} has {word!r}.",
-                location=place,
+                f"{location} has {word!r}.",
+                location=location,
             )
     return " ".join(re.sub(r"\s", JOINER, word) for word in words)

@@ -38,26 +38,26 @@ def split_words(text: Any) -> Any:
     return tf.strings.split(tf.strings.regex_replace(text, r"\pZ", " "))
 
 
-def encoded(texts: Any, places: Sequence[str]) -> np.ndarray:
+def encoded(texts: Any, locations: Sequence[str]) -> np.ndarray:
     """Texts as an array of UTF-8 bytes.
 
     Raises:
         SeqzooError: an entry is not a string; the message has its location.
     """
     results = []
-    for text, place in zip(texts, places, strict=True):
+    for text, location in zip(texts, locations, strict=True):
         if not isinstance(text, str):
             raise SeqzooError(
-                f"Text was expected, but {place} is {type(text).__name__}.",
-                location=place,
+                f"Text was expected, but {location} is {type(text).__name__}.",
+                location=location,
             )
         try:
             results.append(text.encode("utf-8"))
         except UnicodeEncodeError as error:
             raise SeqzooError(
-                f"{place} is not Unicode text ({error.reason} at character {error.start}); "
+                f"{location} is not Unicode text ({error.reason} at character {error.start}); "
                 "remove or fix it.",
-                location=place,
+                location=location,
             ) from error
     return np.array(results, object)
 
@@ -78,8 +78,8 @@ def learn_vocabulary(
         return learn_subwords(spaced, choices.vocabulary_size, choices.minimum_count, reserved)
     counts = count_tokens(chunks, split)
     size = choices.vocabulary_size - len(reserved)
-    learnt = Vocabulary.learn(counts, size, choices.minimum_count)
-    return Vocabulary([*reserved, *learnt.tokens])
+    learned = Vocabulary.learn(counts, size, choices.minimum_count)
+    return Vocabulary([*reserved, *learned.tokens])
 
 
 def count_tokens(chunks: Iterable[Any], split: Callable) -> Counter[bytes]:
@@ -138,20 +138,20 @@ class TextFeatures(Features):
             from seqzoo.tasks.preprocessing.stored_tokens import StoredTokens
 
             counts = StoredTokens.of(examples.inputs, features).counts(examples.inputs)
-            own = Vocabulary.learn(counts, template.vocabulary_size, template.minimum_count)
-            features.vocabulary, features.vectors = find_vectors(template, own, counts)
+            learned = Vocabulary.learn(counts, template.vocabulary_size, template.minimum_count)
+            features.vocabulary, features.vectors = find_vectors(template, learned, counts)
             return features
 
         def chunks() -> Iterable[Any]:
             for start in range(0, len(examples), cls.chunk):
                 part = range(start, min(start + cls.chunk, len(examples)))
-                places = [examples.place(index) for index in part]
-                yield features.cased(*features.raw(examples.inputs[start : part.stop], places))
+                locations = [examples.location(index) for index in part]
+                yield features.cased(*features.raw(examples.inputs[start : part.stop], locations))
 
         if getattr(template, "vectors", None):
             counts = count_tokens(chunks(), features.split)
-            own = Vocabulary.learn(counts, template.vocabulary_size, template.minimum_count)
-            features.vocabulary, features.vectors = find_vectors(template, own, counts)
+            learned = Vocabulary.learn(counts, template.vocabulary_size, template.minimum_count)
+            features.vocabulary, features.vectors = find_vectors(template, learned, counts)
         else:
             features.vocabulary = learn_vocabulary(template, chunks(), features.split)
         return features
@@ -165,8 +165,8 @@ class TextFeatures(Features):
 
         return StoredTokens.of(examples.inputs, self).encode(examples, self)
 
-    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
-        return (encoded(inputs, places),)
+    def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
+        return (encoded(inputs, locations),)
 
     def formed(self, text: Any) -> Any:
         """Strings (n,) -> the same in Unicode's composed form, if `nfc` is set."""

@@ -29,20 +29,20 @@ class VectorFeatures(Features):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "VectorFeatures":
-        width = _one_axis(examples.inputs[0], examples.place(0)).size
-        places = examples.places
-        (vectors,) = cls(template, [0.0] * width, [1.0] * width).raw(examples.inputs, places)
+        width = _one_axis(examples.inputs[0], examples.location(0)).size
+        locations = examples.locations
+        (vectors,) = cls(template, [0.0] * width, [1.0] * width).raw(examples.inputs, locations)
         return cls(template, *moments(vectors))
 
-    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+    def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
         vectors = []
-        for one, place in zip(inputs, places, strict=True):
-            vector = finite(_one_axis(one, place), place)
+        for one, location in zip(inputs, locations, strict=True):
+            vector = finite(_one_axis(one, location), location)
             if vector.size != len(self.mean):
                 raise SeqzooError(
                     f"A vector must have {len(self.mean)} numbers, as the first training example "
-                    f"has, but {place} has {vector.size}.",
-                    location=place,
+                    f"has, but {location} has {vector.size}.",
+                    location=location,
                 )
             vectors.append(vector)
         return (np.stack(vectors),)
@@ -68,17 +68,17 @@ class VectorFeatures(Features):
         return cls(template, **config)
 
 
-def _one_axis(one: Any, place: str) -> np.ndarray:
+def _one_axis(one: Any, location: str) -> np.ndarray:
     try:
         vector = np.asarray(one, np.float32)
     except (TypeError, ValueError) as error:
         raise SeqzooError(
-            f"Numbers were expected, but {place} does not consist of numbers.",
-            location=place,
+            f"Numbers were expected, but {location} does not consist of numbers.",
+            location=location,
         ) from error
     if vector.ndim > 1 or not vector.size:
         raise SeqzooError(
-            f"A vector must have shape (features,), but {place} has shape {vector.shape}.",
-            location=place,
+            f"A vector must have shape (features,), but {location} has shape {vector.shape}.",
+            location=location,
         )
     return vector.reshape(-1)

@@ -17,20 +17,20 @@ JOINT = "\x08"
 """Unicode's backspace: it removes the space next to it. It is removed from texts."""
 
 SPACES = r"[\t-\r\x1c-\x1f\x{85}\pZ]+"
-"""White space of any kind, as in Python's `str.split`."""
+"""Whitespace of any kind, as in Python's `str.split`."""
 
 LETTERS = r"\pL\pM\pN"
 
 
 def single_spaced(texts: Any) -> Any:
-    """Strings -> the same with a single space for each run of white space, and none at the ends."""
+    """Strings -> the same with a single space for each run of whitespace, and none at the ends."""
     return tf.strings.strip(tf.strings.regex_replace(texts, SPACES, " "))
 
 
 def split_joined_words(texts: Any) -> Any:
     """Strings (batch,) -> words with joints, ragged (batch, words).
 
-    `join_words` restores the strings, except that white space becomes `single_spaced` and that
+    `join_words` restores the strings, except that whitespace becomes `single_spaced` and that
     backspaces are lost.
     """
     texts = single_spaced(tf.strings.regex_replace(texts, JOINT, ""))

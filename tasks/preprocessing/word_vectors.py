@@ -91,9 +91,9 @@ def add_vectors(
     tokens = {token.decode("utf-8"): count for token, count in counts.items()}
     wanted = {*tokens, *(token.lower() for token in tokens)}
     result = read_vectors(path, wanted, keep)
-    places = {word: place for place, word in enumerate(result.words)}
+    positions = {word: position for position, word in enumerate(result.words)}
     covered = sum(
-        count for token, count in tokens.items() if token in places or token.lower() in places
+        count for token, count in tokens.items() if token in positions or token.lower() in positions
     )
     if not covered:
         raise SeqzooError(
@@ -101,13 +101,13 @@ def add_vectors(
             f"in {path}; is it for another language?",
             field="vectors",
         )
-    own = set(vocabulary.tokens)
-    joined = Vocabulary([*vocabulary.tokens, *(word for word in result.words if word not in own)])
+    words = set(vocabulary.tokens)
+    joined = Vocabulary([*vocabulary.tokens, *(word for word in result.words if word not in words)])
     table = np.zeros((len(joined), result.vectors.shape[1]), np.float32)
-    for place, token in enumerate(joined.tokens, SPECIAL):
-        row = places.get(token, places.get(token.lower()))
+    for position, token in enumerate(joined.tokens, SPECIAL):
+        row = positions.get(token, positions.get(token.lower()))
         if row is not None:
-            table[place] = result.vectors[row]
+            table[position] = result.vectors[row]
     share = covered / sum(tokens.values())
     return joined, WordVectors(len(vocabulary), table.shape[1], share, table, result.notes)
 
@@ -130,8 +130,8 @@ def read_vectors(path: str, wanted: Collection[str], keep: int | None) -> Table:
     kept: list[np.ndarray] = []
     notes = []
     width = None
-    for place, (word, vector) in enumerate(rows, 1):
-        if (keep is None or place <= keep or word in wanted) and word:
+    for position, (word, vector) in enumerate(rows, 1):
+        if (keep is None or position <= keep or word in wanted) and word:
             if word in words:
                 notes.append(f"{path} has two vectors of {word!r}; the first one is used.")
                 continue
@@ -141,7 +141,7 @@ def read_vectors(path: str, wanted: Collection[str], keep: int | None) -> Table:
             if len(numbers) != width or not np.isfinite(numbers).all():
                 raise _error(
                     path,
-                    f"has no {width} finite numbers for word {place:,}, {word!r}",
+                    f"has no {width} finite numbers for word {position:,}, {word!r}",
                 )
             words[word] = len(kept)
             kept.append(numbers)
@@ -151,7 +151,7 @@ def read_vectors(path: str, wanted: Collection[str], keep: int | None) -> Table:
 
 
 def check_readable(path: str) -> None:
-    """Reads the first vector, so that a mistake does not wait for the data.
+    """Reads the first vector, so that an error is reported before the data are read.
 
     Args:
         path: see `read_vectors`.
@@ -262,8 +262,8 @@ def _array(path: str, table: np.ndarray) -> np.ndarray:
 
 
 def _of_array(words: Sequence[str], table: np.ndarray) -> Rows:
-    for place, word in enumerate(words):
-        yield word, lambda place=place: np.asarray(table[place], np.float32)
+    for position, word in enumerate(words):
+        yield word, lambda position=position: np.asarray(table[position], np.float32)
 
 
 def _of_stream(path: str, file: pathlib.Path) -> Rows:

@@ -69,56 +69,58 @@ def unpack(model: Any, path: pathlib.Path) -> None:
             _check_names(path, weights, stored)
             _check_sizes(path, weights, stored)
             found = {
-                place: _unpacked(
+                weight_path: _unpacked(
                     {name: read_member(file, member) for name, member in parts.items()}
                 )
-                for place, parts in stored.items()
+                for weight_path, parts in stored.items()
             }
     except FAULTS as error:
         reason = str(error).partition("\n")[0] or "it is incomplete"
         raise SeqzooError(f"{path} cannot be read: {reason}") from error
-    for place in weights:
-        weight, array = weights[place], found[place]
+    for weight_path in weights:
+        weight, array = weights[weight_path], found[weight_path]
         if weight.shape != array.shape or weight.dtype != array.dtype:
             raise SeqzooError(
-                f"{path} is of another model: {place!r} must be {weight.dtype} of shape "
+                f"{path} is of another model: {weight_path!r} must be {weight.dtype} of shape "
                 f"{tuple(weight.shape)}, got {array.dtype} of shape {array.shape}; pack the run "
                 "again."
             )
     # Only now, so that a model is never left partly set.
-    for place, weight in weights.items():
-        weight.assign(found[place])
+    for weight_path, weight in weights.items():
+        weight.assign(found[weight_path])
 
 
 def _stored(file: zipfile.ZipFile) -> dict[str, dict[str, zipfile.ZipInfo]]:
     """The arrays of a file, by the path of a weight and the name of a part of it."""
     stored: dict[str, dict[str, zipfile.ZipInfo]] = {}
     for member in file.infolist():
-        place, _, name = member.filename.removesuffix(".npy").rpartition(".")
-        stored.setdefault(place, {})[name] = member
+        weight_path, _, name = member.filename.removesuffix(".npy").rpartition(".")
+        stored.setdefault(weight_path, {})[name] = member
     return stored
 
 
 def _check_names(path: pathlib.Path, weights: dict[str, Any], stored: dict[str, Any]) -> None:
-    for place in [*weights, *stored]:
-        if place not in stored or place not in weights:
-            lacks, has = ("file", "model") if place in weights else ("model", "file")
+    for weight_path in [*weights, *stored]:
+        if weight_path not in stored or weight_path not in weights:
+            lacks, has = ("file", "model") if weight_path in weights else ("model", "file")
             raise SeqzooError(
-                f"{path} is of another model: the {has} has a weight {place!r}, the {lacks} has "
-                "none; pack the run again."
+                f"{path} is of another model: the {has} has a weight {weight_path!r}, the {lacks} "
+                "has none; pack the run again."
             )
 
 
 def _check_sizes(
     path: pathlib.Path, weights: dict[str, Any], stored: dict[str, dict[str, zipfile.ZipInfo]]
 ) -> None:
-    for place, parts in stored.items():
-        allowed = int(np.prod(weights[place].shape)) * LARGEST_NUMBER + LARGEST_HEADER
+    for weight_path, parts in stored.items():
+        allowed = int(np.prod(weights[weight_path].shape)) * LARGEST_NUMBER + LARGEST_HEADER
         for member in parts.values():
             if member.file_size > allowed:
                 raise SeqzooError(
-                    f"{path} is of another model: {place!r} has {member.file_size:,} bytes, more "
-                    f"than the shape {tuple(weights[place].shape)} can have; pack the run again."
+                    f"{path} is of another model: {weight_path!r} has {member.file_size:,} bytes, "
+                    "more "
+                    f"than the shape {tuple(weights[weight_path].shape)} can have; pack the run "
+                    "again."
                 )
 
 

@@ -187,8 +187,8 @@ class Ensemble:
             mean = np.mean([item["probabilities"][row][:length] for item in result], 0)
             tags.append(most_probable(mean, allowed))
             probabilities.append(mean[np.arange(length), tags[-1]])
-        said = Sequences.of(tags)
-        joint = self._log_joint([replace(item, targets=said) for item in data], options)
+        predicted = Sequences.of(tags)
+        joint = self._log_joint([replace(item, targets=predicted) for item in data], options)
         return {
             "tags": tags,
             "lengths": list(lengths),

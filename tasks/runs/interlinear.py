@@ -29,7 +29,7 @@ def interlinear(
     rows = [list(map(_printable, tokens)), list(tags)]
     if truth is not None:
         pairs = zip(tags, truth, strict=True)
-        rows.append([right if right != said else "" for said, right in pairs])
+        rows.append([right if right != predicted else "" for predicted, right in pairs])
     blocks: list[list[str]] = []
     used = width
     for column in zip(*rows, strict=True):

@@ -20,7 +20,7 @@ from seqzoo.tasks.protocols import Generates, StreamsText
 from seqzoo.tasks.settings import TrainingSettings
 
 FEW = 256
-"""Maximum number of examples for which compiling the time loop would not pay."""
+"""Maximum number of examples for which compiling the time loop would not pay off."""
 
 FEW_BATCHES = 20
 """The same for batches, for examples that are run in many windows."""
@@ -94,9 +94,9 @@ class Inference:
             real = batch["weights"] > 0
             rows = batch["rows"][real]
             for name, value in result.items():
-                place = results.setdefault(name, [None] * len(data))
+                values = results.setdefault(name, [None] * len(data))
                 for row, item in zip(rows, value.numpy()[real], strict=True):
-                    place[row] = item if place[row] is None else place[row] + item
+                    values[row] = item if values[row] is None else values[row] + item
             if generates and traced:  # tracing does not count as generating
                 taken = time.perf_counter() - start
                 self._seconds[key] = self._seconds.get(key, 0.0) + taken
@@ -157,24 +157,24 @@ class Inference:
     ) -> Any:
         """The graph of `ask` for batches like this one, kept for the next call."""
         if isinstance(self.task, Generates):
-            asked = replace(options, seed=None)
+            traced = replace(options, seed=None)
         else:
-            asked = self.task.traced_options(options)
+            traced = self.task.traced_options(options)
 
         def make() -> Any:
             def run(batch: dict[str, Any]) -> dict[str, Any]:
                 inputs = dict(batch)
-                own = replace(options, seed=inputs.pop("seed", None))
+                seeded = replace(options, seed=inputs.pop("seed", None))
                 with contextlib.ExitStack() as stack:
                     if few:
                         stack.enter_context(seqzoo.cells.portable())
                     if compiled:
                         stack.enter_context(compiled_loops())
-                    return ask(self.model, inputs, own)
+                    return ask(self.model, inputs, seeded)
 
             return tf.function(run, input_signature=[_specs(batch)], autograph=False)
 
-        return self._kept((ask.__name__, tuple(batch), asked, few, compiled), make)
+        return self._kept((ask.__name__, tuple(batch), traced, few, compiled), make)
 
 
 def seed_tensor(seed: int) -> Any:

@@ -34,7 +34,7 @@ from seqzoo.tasks.training.history import read_history
 FORMAT = 2
 """Format version of run folders, raised when older versions cannot read them."""
 
-LEARNT = "prepared"
+LEARNED = "prepared"
 """Key of `Task.to_config` in config.json, from the former name of a task."""
 
 
@@ -92,8 +92,8 @@ class Run:
                 name: Vocabulary.load(folder / file, sizes.get(name))
                 for name, file in config["vocabularies"].items()
             }
-            _check_names(config[LEARNT])
-            task = _template(config).restore(config[LEARNT], vocabularies)
+            _check_names(config[LEARNED])
+            task = _template(config).restore(config[LEARNED], vocabularies)
             return cls(folder, config, task)
         except (KeyError, TypeError, AttributeError) as error:
             raise SeqzooError(f"{folder / CONFIG} is damaged: {error!r}.") from error
@@ -204,7 +204,7 @@ class Run:
         """The model's attention over its inputs while it generates its answers.
 
         Args:
-            inputs: as `predict` takes them.
+            inputs: see `predict`.
             options: the options of the predictions.
 
         Returns:
@@ -240,7 +240,7 @@ class Run:
         return self._inference.stream(data, self._options(options))
 
     def session(self, options: AnswerOptions | None = None) -> Session:
-        """A new session, which reads one input part by part.
+        """A new session, which reads one input in parts.
 
         Args:
             options: the options of its predictions.
@@ -311,8 +311,8 @@ class Run:
             raise SeqzooError(f"{self.folder} is not a language model, so it cannot score texts.")
         texts = listed(texts)
         _check_list(texts)
-        places = [f"example {index}" for index in range(len(texts))]
-        (raw,) = self.task.features.raw(texts, places)
+        locations = [f"example {index}" for index in range(len(texts))]
+        (raw,) = self.task.features.raw(texts, locations)
         return self._inference.rate(raw)
 
     def export(

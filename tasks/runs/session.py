@@ -1,4 +1,4 @@
-"""An input that is read part by part: a session keeps the states between the parts."""
+"""An input that is read in parts: a session keeps the states between the parts."""
 
 from typing import Any
 
@@ -184,7 +184,7 @@ class Session:
 
     def _encoded(self, part: Any) -> np.ndarray:
         """A part as steps (time, ...) of `step_specs`."""
-        task, place = self.stepper.task, "the part"
+        task, location = self.stepper.task, "the part"
         features = task.features
         if isinstance(features, TokenFeatures):
             part = features.words(part)
@@ -192,7 +192,7 @@ class Session:
             return features.encode(Examples([part], lines=[1], unit="part")).flat
         if isinstance(features, RowFeatures):
             return _rows(part, features)
-        values, _ = features.raw([part], [place])
+        values, _ = features.raw([part], [location])
         return values[0]
 
     def _answer(self, outputs: np.ndarray) -> Answer:

@@ -55,7 +55,7 @@ def collect_logits(inference: Inference, data: Data) -> tuple[np.ndarray, np.nda
 def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> str:
     """Divides the weights of a run's last layer by the temperature that suits validation examples
     best, so that the model and its exports have calibrated probabilities; writes the temperature,
-    with the figures before and after, to calibration.json. A model that is already calibrated does
+    with the metrics before and after, to calibration.json. A model that is already calibrated does
     not change, even if the process was killed in between.
 
     Args:

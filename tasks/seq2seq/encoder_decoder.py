@@ -185,8 +185,8 @@ class SequenceEncoder(keras.layers.Layer):
         policy = self.dtype_policy
         self.embedding = self.vectors = None
         if vectors is not None and vocabulary_size is not None:
-            own, dimension, mode = (vectors[name] for name in ("own", "dimension", "mode"))
-            self.embedding = KnownWords(own, embedding, dtype=policy)
+            trained, dimension, mode = (vectors[name] for name in ("own", "dimension", "mode"))
+            self.embedding = KnownWords(trained, embedding, dtype=policy)
             self.vectors = VectorTable(vocabulary_size, dimension, mode, dtype=policy)
         elif vocabulary_size is not None:
             self.embedding = keras.layers.Embedding(vocabulary_size, embedding, dtype=policy)

@@ -25,7 +25,7 @@ from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
 from seqzoo.tasks.seq2seq.text_metrics import corpus_score, scores_of
 from seqzoo.tasks.settings import BestBy
-from seqzoo.tasks.targets.texts import END, START, TextChoices, Texts, required_texts
+from seqzoo.tasks.targets.texts import END, START, TextOptions, Texts, required_texts
 
 
 class GeneratorTask(Task):
@@ -69,13 +69,13 @@ class GeneratorTask(Task):
                 f"{template.cell!r} cannot generate texts",
                 got=template.cell,
             )
-        places = examples.places
-        texts = Texts.learn(TextChoices.of_target(template), required_texts(examples), places)
+        locations = examples.locations
+        texts = Texts.learn(TextOptions.of_target(template), required_texts(examples), locations)
         return cls(template, features_of(template).learn(template, examples), texts)
 
     @classmethod
     def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
-        choices = TextChoices.of_target(template)
+        choices = TextOptions.of_target(template)
         texts = Texts(choices, vocabularies["target_vocabulary"], **config["texts"])
         features = features_of(template)
         return cls(
@@ -103,8 +103,8 @@ class GeneratorTask(Task):
     def encode(self, examples: Examples, targets: bool) -> Data:
         encoded, inputs = None, self.features.encode(examples)
         if targets:
-            places = examples.places
-            encoded = self.texts.encode(required_texts(examples), places)
+            locations = examples.locations
+            encoded = self.texts.encode(required_texts(examples), locations)
             if self.copies:
                 extend_unknown(encoded, inputs, examples, self.features, self.texts)
         return Data(inputs, encoded, further=self.features.encode_further(examples))
@@ -131,8 +131,8 @@ class GeneratorTask(Task):
             tf.ones_like(batch["weights"]),
         ]
 
-        def summed(own: Any) -> Any:
-            return tf.reduce_sum(tf.where(inside, own, 0.0), 1)
+        def summed(part: Any) -> Any:
+            return tf.reduce_sum(tf.where(inside, part, 0.0), 1)
 
         return Outcome(summed(losses), tf.stack(sums, 1), shown=summed(exact))
 
@@ -143,12 +143,14 @@ class GeneratorTask(Task):
         """
         logits = tf.stop_gradient(model(inputs, training=True))
         drawn = tf.argmax(tf.cast(logits, tf.float32), -1, tf.int32)
-        own = tf.pad(drawn[:, :-1], [[0, 0], [1, 0]], constant_values=START)
-        random = keras.random.uniform(tf.shape(own), dtype="float32", seed=model.seed_generator)
+        previous = tf.pad(drawn[:, :-1], [[0, 0], [1, 0]], constant_values=START)
+        random = keras.random.uniform(
+            tf.shape(previous), dtype="float32", seed=model.seed_generator
+        )
         chosen = random < share
         # The token before the first one is always the start token.
-        chosen &= tf.range(tf.shape(own)[1]) > 0
-        return tf.where(chosen, own, inputs["tokens"])
+        chosen &= tf.range(tf.shape(previous)[1]) > 0
+        return tf.where(chosen, previous, inputs["tokens"])
 
     def counts(self, batch: dict[str, Any]) -> Any:
         return tf.cast(batch["target_lengths"], tf.float32)
@@ -228,13 +230,13 @@ class GeneratorTask(Task):
         )
         rows, time = tf.shape(ids)[0], tf.shape(ids)[1]
         tokens = self.spelled(ids[:, None], batch, raw)[:, 0]
-        places: Any = getattr(model.encoder, "places", ())
-        if len(places) == 2:
-            attention = tf.reshape(attention, [rows, time, places[0], places[1]])
+        grid_shape: Any = getattr(model.encoder, "grid_shape", ())
+        if len(grid_shape) == 2:
+            attention = tf.reshape(attention, [rows, time, grid_shape[0], grid_shape[1]])
         inside = tf.cast(tf.range(time) < lengths[:, None], tf.int32)
         results = {
             "text": self.texts.join_tokens(tokens, lengths),
-            "tokens": self.texts.join_tokens(tokens[..., None], inside, goes_on=True),
+            "tokens": self.texts.join_tokens(tokens[..., None], inside, continues=True),
             "lengths": lengths,
             "attention": attention,
         }
@@ -351,8 +353,8 @@ class GeneratorTask(Task):
             found["tokens"], found["lengths"], found["looks"], inputs, strict=True
         ):
             source = self._sources(self.features.raw([value], ["the input"]))
-            own = [tf.constant(each[None]) for each in (ids, lengths, looks)]
-            texts.append(self.replaced(own[0], own[1], own[2], source)[0].numpy())
+            tensors = [tf.constant(each[None]) for each in (ids, lengths, looks)]
+            texts.append(self.replaced(tensors[0], tensors[1], tensors[2], source)[0].numpy())
         return texts
 
     def _copied_texts(self, found: dict[str, list], inputs: Any) -> list:
@@ -435,14 +437,14 @@ def text_answers(found: dict[str, list]) -> list[Answer]:
     for texts, item, tokens in zip(
         found["texts"], found["log_probabilities"], found["token_probabilities"], strict=True
     ):
-        there = np.flatnonzero(np.isfinite(item))
-        if not len(there):
+        finite = np.flatnonzero(np.isfinite(item))
+        if not len(finite):
             raise SeqzooError(
                 "No text has a finite probability with these decoding options; choose penalties "
                 "and a temperature closer to 1."
             )
-        ranked = tuple((texts[n].decode("utf-8"), float(np.exp(item[n]))) for n in there)
-        each = tuple(float(tokens[n]) for n in there)
+        ranked = tuple((texts[n].decode("utf-8"), float(np.exp(item[n]))) for n in finite)
+        each = tuple(float(tokens[n]) for n in finite)
         answers.append(Answer(ranked[0][0], ranked[0][0], ranked[0][1], ranked, each))
     return answers
 
@@ -461,7 +463,7 @@ def extend_unknown(
     """
     rows = np.repeat(np.arange(len(encoded)), encoded.lengths)
     for row in np.unique(rows[encoded.flat == UNKNOWN]).tolist():
-        raw = features.raw([examples.inputs[row]], [examples.place(row)])
+        raw = features.raw([examples.inputs[row]], [examples.location(row)])
         sources = features.first.copied(*features.raw_of_first(raw)).numpy()[0]
         ids = dict(zip(sources.tolist(), inputs[row][:, 1].tolist(), strict=False))
         tokens = texts.split(tf.constant([required_texts(examples)[row]])).numpy()[0]

@@ -29,39 +29,39 @@ def scores_of(
 
     Returns:
         "exact_match", "token_error"; where most texts have several words, "bleu_1" to "bleu_4" and
-        "chrf"; "inputs", how many different ones there are; "samples", some of the answers.
+        "chrf"; "inputs", the number of distinct ones; "samples", some of the answers.
     """
-    said, known, places = _by_input(texts, examples)
-    distinct = sorted({*said, *(one for item in known for one in item)})
+    predicted, known, indices = _by_input(texts, examples)
+    distinct = sorted({*predicted, *(one for item in known for one in item)})
     split = dict(zip(distinct, tokens(distinct), strict=True))
-    rates = error_rates([split[t] for t in said], [[split[t] for t in item] for item in known])
+    rates = error_rates([split[t] for t in predicted], [[split[t] for t in item] for item in known])
     figures: dict[str, Any] = {
-        "inputs": len(said),
+        "inputs": len(predicted),
         # Compared with spaces, but not their width.
         "exact_match": rates["exact_match"],
         "token_error": rates["token_error"],
     }
     several = [len(one.split()) > 1 for item in known for one in item]
     if sum(several) > len(several) / 2:  # otherwise n-grams of words are meaningless for most texts
-        ngrams = bleu(said, known)
+        ngrams = bleu(predicted, known)
         figures |= {f"bleu_{n}": ngrams[f"bleu_{n}"] for n in range(1, 5)}
-        figures["chrf"] = chrf(said, known)["chrf"]
+        figures["chrf"] = chrf(predicted, known)["chrf"]
     figures["samples"] = [
         {
-            "input": _shown(examples, place),
+            "input": _shown(examples, index),
             "answer": answer,
             "truth": " | ".join(item),
         }
-        for answer, item, place in zip(said[:SAMPLES], known, places, strict=False)
+        for answer, item, index in zip(predicted[:SAMPLES], known, indices, strict=False)
     ]
     return figures
 
 
 def corpus_score(by: str, texts: Sequence[str], examples: Examples) -> float:
     """BLEU ("bleu", with n-grams of up to four words) or chrF ("chrf") of one answer per example,
-    from 0 to 100; examples of equal inputs are one."""
-    said, known, _ = _by_input(texts, examples)
-    return bleu(said, known)["bleu_4"] if by == "bleu" else chrf(said, known)["chrf"]
+    from 0 to 100; examples with equal inputs count as one."""
+    predicted, known, _ = _by_input(texts, examples)
+    return bleu(predicted, known)["bleu_4"] if by == "bleu" else chrf(predicted, known)["chrf"]
 
 
 def _by_input(
@@ -70,15 +70,15 @@ def _by_input(
     """For each distinct input its output, all its targets, and the index of its first example."""
     references: dict[bytes, list[str]] = {}
     answers: dict[bytes, str] = {}
-    places: dict[bytes, int] = {}
+    indices: dict[bytes, int] = {}
     targets = required_texts(examples)
     for index, (text, target) in enumerate(zip(texts, targets, strict=True)):
         key = _key(examples.inputs[index])
         references.setdefault(key, []).append(target)
         answers[key] = text
-        places.setdefault(key, index)
+        indices.setdefault(key, index)
     known = [list(dict.fromkeys(reference)) for reference in references.values()]
-    return list(answers.values()), known, list(places.values())
+    return list(answers.values()), known, list(indices.values())
 
 
 def _key(value: Any) -> bytes:
@@ -94,4 +94,4 @@ def _key(value: Any) -> bytes:
 
 def _shown(examples: Examples, index: int) -> str:
     value = examples.inputs[index]
-    return value if isinstance(value, str) else examples.place(index)
+    return value if isinstance(value, str) else examples.location(index)

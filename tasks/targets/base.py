@@ -78,7 +78,7 @@ class Targets(ABC):
         raise NotImplementedError
 
     @abstractmethod
-    def goals(self, targets: Any) -> Any:
+    def regression_targets(self, targets: Any) -> Any:
         """Numbers that a readout is fitted to by least squares, (batch, `size`): their conditional
         means give the same decisions as the outputs. For log-odds, the decision is at zero or at
         the largest."""

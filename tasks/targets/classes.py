@@ -40,8 +40,8 @@ class ClassTargets(Targets):
         for index, label in enumerate(targets):
             if not isinstance(label, str):
                 raise SeqzooError(
-                    f"A class must be a string, but {examples.place(index)} has {label!r}.",
-                    location=examples.place(index),
+                    f"A class must be a string, but {examples.location(index)} has {label!r}.",
+                    location=examples.location(index),
                 )
         names = sort_labels(set(targets))
         if len(names) < 2:
@@ -64,7 +64,7 @@ class ClassTargets(Targets):
         for index, label in enumerate(map(class_name, targets)):
             if label not in known:
                 hint = nearest(str(label), self.names)
-                raise unseen(label, examples.place(index), self.names, hint)
+                raise unseen(label, examples.location(index), self.names, hint)
             encoded[index] = known[label]
         return encoded
 
@@ -75,7 +75,7 @@ class ClassTargets(Targets):
         right = tf.argmax(outputs, -1, tf.int32) == targets
         return loss, tf.cast(right, tf.float32)[:, None]
 
-    def goals(self, targets: Any) -> Any:
+    def regression_targets(self, targets: Any) -> Any:
         return tf.one_hot(targets, self.size) - 1 / self.size
 
     def weighting(self, settings: TrainingSettings, targets: np.ndarray) -> Weighting:

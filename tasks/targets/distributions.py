@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 SMALLEST_SCALE = 1e-3
-"""Smallest deviation of a distribution, in units of the window."""
+"""Smallest standard deviation of a distribution, in units of the window."""
 
 HALVINGS = 40
 """Number of steps of the search for a quantile that has no closed form."""
@@ -122,8 +122,8 @@ class Quantiles(Distribution):
         return self._sorted(outputs, units)[..., self.center]
 
     def quantiles(self, outputs: Any, units: Units) -> Any:
-        places = [self._known.index(level) for level in self.levels]
-        return tf.gather(self._sorted(outputs, units), places, axis=-1)
+        positions = [self._known.index(level) for level in self.levels]
+        return tf.gather(self._sorted(outputs, units), positions, axis=-1)
 
     def _restored(self, outputs: Any, units: Units) -> Any:
         return outputs * units.spread[..., None] + units.level[..., None]
@@ -133,7 +133,7 @@ class Quantiles(Distribution):
 
 
 class Gaussian(Distribution):
-    """The mean and the deviation of a normal distribution."""
+    """The mean and the standard deviation of a normal distribution."""
 
     @property
     def size(self) -> int:

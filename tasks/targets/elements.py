@@ -69,19 +69,19 @@ class ElementLoss:
         return self.function == "linear" and self.name in ("squared", "absolute", "huber")
 
     def scales(self, values: np.ndarray) -> tuple[list[float], list[float]]:
-        """The mean and the deviation that targets, (n, elements), are standardised with; 0 and 1 if
-        they are not."""
+        """The mean and standard deviation that targets, (n, elements), are standardised with; 0 and
+        1 if they are not."""
         if self.standardises:
             return moments(values)
         return [0.0] * values.shape[1], [1.0] * values.shape[1]
 
-    def check(self, values: Sequence[np.ndarray] | np.ndarray, places: Sequence[str]) -> None:
+    def check(self, values: Sequence[np.ndarray] | np.ndarray, locations: Sequence[str]) -> None:
         """Checks that targets are in the range of the loss.
 
         Raises:
             SeqzooError: one is not; the message has its location.
         """
-        for value, place in zip(values, places, strict=True):
+        for value, location in zip(values, locations, strict=True):
             if self.name == "poisson" and (value < 0).any():
                 expected = "at least 0 for the loss 'poisson'"
             elif self.name == "bernoulli" and ((value < 0) | (value > 1)).any():
@@ -94,7 +94,7 @@ class ElementLoss:
                 continue
             shown = np.ravel(value)[:4].tolist()
             raise SeqzooError(
-                f"The target of {place} must be {expected}, got {shown}.", location=place
+                f"The target of {location} must be {expected}, got {shown}.", location=location
             )
 
     def predict(self, outputs: Any) -> Any:
@@ -105,12 +105,12 @@ class ElementLoss:
 
     def __call__(self, outputs: Any, targets: Any) -> Any:
         """The loss of each prediction, (..., elements) -> (...)."""
-        own = self.activation in (None, ACTIVATIONS.get(self.name))
-        if own and self.name == "cross-entropy":
+        is_default = self.activation in (None, ACTIVATIONS.get(self.name))
+        if is_default and self.name == "cross-entropy":
             return tf.nn.softmax_cross_entropy_with_logits(targets, outputs)
-        if own and self.name == "bernoulli":
+        if is_default and self.name == "bernoulli":
             each = tf.nn.sigmoid_cross_entropy_with_logits(targets, outputs)
-        elif own and self.name == "poisson":
+        elif is_default and self.name == "poisson":
             each = tf.exp(outputs) - targets * outputs
         else:
             each = self._elements(self.predict(outputs), targets)

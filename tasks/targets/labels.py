@@ -40,8 +40,8 @@ class LabelTargets(Targets):
             if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
                 raise SeqzooError(
                     "Labels must be a sequence of strings, but "
-                    f"{examples.place(index)} has {labels!r}.",
-                    location=examples.place(index),
+                    f"{examples.location(index)} has {labels!r}.",
+                    location=examples.location(index),
                 )
             results.update(labels)
         if not results:
@@ -59,17 +59,19 @@ class LabelTargets(Targets):
             for label in labels:
                 if label not in known:
                     hint = nearest(str(label), self.names)
-                    raise unseen(label, examples.place(index), self.names, hint)
+                    raise unseen(label, examples.location(index), self.names, hint)
                 encoded[index, known[label]] = 1.0
         return encoded
 
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
         loss = tf.nn.sigmoid_cross_entropy_with_logits(targets, outputs)
-        said = tf.cast(tf.sigmoid(outputs) >= THRESHOLD, tf.float32)
-        hits, said, there = (tf.reduce_sum(x, -1) for x in (said * targets, said, targets))
-        return tf.reduce_mean(loss, -1), tf.stack([hits, said, there], -1)
+        predicted = tf.cast(tf.sigmoid(outputs) >= THRESHOLD, tf.float32)
+        hits, predicted, actual = (
+            tf.reduce_sum(x, -1) for x in (predicted * targets, predicted, targets)
+        )
+        return tf.reduce_mean(loss, -1), tf.stack([hits, predicted, actual], -1)
 
-    def goals(self, targets: Any) -> Any:
+    def regression_targets(self, targets: Any) -> Any:
         return targets - 0.5
 
     def weighting(self, settings: TrainingSettings, targets: np.ndarray) -> Weighting:
@@ -110,14 +112,14 @@ class LabelTargets(Targets):
         return answers
 
     def figures(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
-        said = 1 / (1 + np.exp(-outputs.astype(np.float64))) >= THRESHOLD
-        there = targets > 0.5
-        table = label_table(there, said, self.names)
+        predicted = 1 / (1 + np.exp(-outputs.astype(np.float64))) >= THRESHOLD
+        actual = targets > 0.5
+        table = label_table(actual, predicted, self.names)
         return {
-            "micro_f1": f1((said & there).sum(), said.sum(), there.sum()),
+            "micro_f1": f1((predicted & actual).sum(), predicted.sum(), actual.sum()),
             "macro_f1": float(np.mean([row["f1"] for row in table])),
-            "exact": float((said == there).all(-1).mean()),
-            "errors": int((said != there).any(-1).sum()),
+            "exact": float((predicted == actual).all(-1).mean()),
+            "errors": int((predicted != actual).any(-1).sum()),
             "classes": table,
             "calibration": calibration_of(*self.decisions(outputs, targets)),
         }

@@ -42,8 +42,8 @@ class StepTargets(ABC):
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
         """Loss and metric of each step, (batch, time)."""
 
-    def goals(self, targets: Any) -> Any:
-        """The values that a readout is fitted to; see `Targets.goals`."""
+    def regression_targets(self, targets: Any) -> Any:
+        """The values that a readout is fitted to; see `Targets.regression_targets`."""
         return targets
 
     @abstractmethod
@@ -116,10 +116,12 @@ class StepValues(StepTargets):
         return values * tf.constant(self.scale, tf.float32) + tf.constant(self.mean, tf.float32)
 
     def figures(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
-        said = self.loss.predict(tf.constant(np.concatenate(outputs))).numpy().astype(np.float64)
+        predicted = (
+            self.loss.predict(tf.constant(np.concatenate(outputs))).numpy().astype(np.float64)
+        )
         truth = np.concatenate(targets).astype(np.float64)
         return {
-            **errors((said - truth) * self.scale),
+            **errors((predicted - truth) * self.scale),
             **errors_of_mean(truth, self.scale),
         }
 
@@ -149,7 +151,7 @@ class StepNotes(StepTargets):
         del loss  # notes have no scale
         return cls(features.notes)
 
-    def goals(self, targets: Any) -> Any:
+    def regression_targets(self, targets: Any) -> Any:
         return targets - 0.5
 
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
@@ -166,16 +168,16 @@ class StepNotes(StepTargets):
         return values
 
     def figures(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
-        said, there = np.concatenate(outputs) > 0, np.concatenate(targets) > 0
-        hits, either = int((said & there).sum()), int((said | there).sum())
+        predicted, actual = np.concatenate(outputs) > 0, np.concatenate(targets) > 0
+        hits, either = int((predicted & actual).sum()), int((predicted | actual).sum())
         logits = np.concatenate(outputs).astype(np.float64)
-        each = np.logaddexp(0, logits) - logits * there
+        each = np.logaddexp(0, logits) - logits * actual
         return {
             "nll": float(each.sum(1).mean()),
             # Accuracy of notes: those that sound in both, divided by those that sound in either
             # (Bay et al. 2009).
             "note_accuracy": hits / either if either else 1.0,
-            "note_f1": f1(hits, int(said.sum()), int(there.sum())),
+            "note_f1": f1(hits, int(predicted.sum()), int(actual.sum())),
         }
 
     def answer(self, values: np.ndarray) -> tuple[str, tuple]:

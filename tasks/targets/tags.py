@@ -67,16 +67,16 @@ class Tags:
             lengths: steps of each input.
 
         Raises:
-            SeqzooError: an example has more or fewer tags than steps, or a tag that training never
-                saw.
+            SeqzooError: an example has more or fewer tags than steps, or a tag that does not occur
+        in training.
         """
         results = []
         for index, tags in enumerate(_sequences(examples)):
             if len(tags) != lengths[index]:
                 raise SeqzooError(
-                    f"There must be one tag per step, but {examples.place(index)} has "
+                    f"There must be one tag per step, but {examples.location(index)} has "
                     f"{lengths[index]} steps and {len(tags)} tags.",
-                    location=examples.place(index),
+                    location=examples.location(index),
                 )
             results.append(self._ids(tags, examples, index))
         return Sequences.of(results)
@@ -93,10 +93,11 @@ class Tags:
             step = self.breach(encoded[index].tolist())
             if step is not None:
                 raise SeqzooError(
-                    f"Tags must be well formed, as all are in training, but {examples.place(index)}"
+                    "Tags must be well formed, as all are in training, but "
+                    f"{examples.location(index)}"
                     f" has {self.names[encoded[index][step]]!r} at step {step + 1}, which is "
                     "not allowed there; fix it, or train without `crf`.",
-                    location=examples.place(index),
+                    location=examples.location(index),
                 )
 
     def breach(self, ids: Sequence[int] | np.ndarray) -> int | None:
@@ -113,7 +114,7 @@ class Tags:
         except KeyError as error:
             (name,) = error.args
             hint = nearest(name, self.names)
-            raise unseen(name, examples.place(index), self.names, hint) from None
+            raise unseen(name, examples.location(index), self.names, hint) from None
 
     def to_config(self) -> dict[str, Any]:
         """The learned state, JSON-serialisable."""
@@ -121,18 +122,18 @@ class Tags:
 
 
 def _sequences(examples: Examples) -> Iterable[list[str]]:
-    """The tags of each example; a string is split at white space."""
+    """The tags of each example; a string is split at whitespace."""
     for index, tags in enumerate(required(examples)):
-        own = tags.split() if isinstance(tags, str) else tags
+        sequence = tags.split() if isinstance(tags, str) else tags
         try:
-            own = list(own)
-            right = all(isinstance(name, str) for name in own)
+            sequence = list(sequence)
+            right = all(isinstance(name, str) for name in sequence)
         except TypeError:
             right = False
         if not right:
             raise SeqzooError(
                 "Tags must be a sequence of strings, or one string with spaces between them, but "
-                f"{examples.place(index)} has {tags!r}.",
-                location=examples.place(index),
+                f"{examples.location(index)} has {tags!r}.",
+                location=examples.location(index),
             )
-        yield own
+        yield sequence

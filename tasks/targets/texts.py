@@ -40,7 +40,7 @@ def guessed_spaces(text: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class TextChoices:
+class TextOptions:
     """The options of a template that `TextFeatures` needs."""
 
     input: str
@@ -53,7 +53,7 @@ class TextChoices:
     """Whether tokens are in the reverse order of the text."""
 
     @classmethod
-    def of_input(cls, template: Any) -> "TextChoices":
+    def of_input(cls, template: Any) -> "TextOptions":
         """Options for inputs that are also the targets."""
         return cls(
             template.input,
@@ -65,7 +65,7 @@ class TextChoices:
         )
 
     @classmethod
-    def of_target(cls, template: Any) -> "TextChoices":
+    def of_target(cls, template: Any) -> "TextOptions":
         """Options of the target texts."""
         return cls(
             template.target,
@@ -80,7 +80,7 @@ class Texts:
     """Texts as targets, with an end token after each.
 
     Characters come back from their tokens as they were, words and subwords with single spaces where
-    there was white space of any kind and length.
+    there was whitespace of any kind and length.
 
     Args:
         choices: the options of the tokenisation.
@@ -91,7 +91,7 @@ class Texts:
 
     def __init__(
         self,
-        choices: TextChoices,
+        choices: TextOptions,
         vocabulary: Vocabulary,
         longest: int,
         tokenization: int = LOSSY,
@@ -104,30 +104,34 @@ class Texts:
         self.features = TextFeatures(choices, vocabulary)
 
     @classmethod
-    def learn(cls, choices: TextChoices, texts: Sequence[str], places: Sequence[str]) -> "Texts":
+    def learn(cls, choices: TextOptions, texts: Sequence[str], locations: Sequence[str]) -> "Texts":
         """Learns the vocabulary.
 
         Raises:
             SeqzooError: an entry is not a string.
         """
-        own = cls(choices, Vocabulary([]), 0, JOINED)
-        chunks = map(own._clean, own._chunks(texts, places))
-        learnt = learn_vocabulary(choices, chunks, own._split, (START_TOKEN, END_TOKEN))
-        if len(learnt.tokens) == 2:
-            raise SeqzooError("The targets hold no token that occurs often enough to be learnt.")
-        own = cls(choices, learnt, 0, JOINED)
-        for chunk in own._chunks(texts, places):
-            own.longest = max(own.longest, int(tf.reduce_max(own._graph(chunk).row_lengths())))
-        return own
+        targets = cls(choices, Vocabulary([]), 0, JOINED)
+        chunks = map(targets._clean, targets._chunks(texts, locations))
+        learned = learn_vocabulary(choices, chunks, targets._split, (START_TOKEN, END_TOKEN))
+        if len(learned.tokens) == 2:
+            raise SeqzooError(
+                "The targets contain no token that occurs often enough to be learned."
+            )
+        targets = cls(choices, learned, 0, JOINED)
+        for chunk in targets._chunks(texts, locations):
+            targets.longest = max(
+                targets.longest, int(tf.reduce_max(targets._graph(chunk).row_lengths()))
+            )
+        return targets
 
-    def encode(self, texts: Sequence[str], places: Sequence[str]) -> Sequences:
+    def encode(self, texts: Sequence[str], locations: Sequence[str]) -> Sequences:
         """Ids of the tokens of each text and of its end.
 
         Raises:
             SeqzooError: an entry is not a string.
         """
         flat, lengths = [], []
-        for chunk in self._chunks(texts, places):
+        for chunk in self._chunks(texts, locations):
             tokens = self._graph(chunk)
             ids = self.vocabulary.ids(tokens.flat_values).numpy()
             flat.append(np.insert(ids, tokens.row_splits.numpy()[1:], END))
@@ -154,16 +158,16 @@ class Texts:
             self.split, input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False
         )
 
-    def join(self, ids: Any, lengths: Any, goes_on: bool = False) -> Any:
+    def join(self, ids: Any, lengths: Any, continues: bool = False) -> Any:
         """Ids (..., time) and lengths (...) -> strings (...).
 
         Args:
             ids: of tokens.
             lengths: of texts.
-            goes_on: whether a text continues another, so that it keeps a leading space; see
-                `brings_space`.
+            continues: whether a text continues another, so that it keeps a leading space; see
+                `starts_with_space`.
         """
-        return self.join_tokens(self.named(ids), lengths, goes_on)
+        return self.join_tokens(self.named(ids), lengths, continues)
 
     def named(self, ids: Any) -> Any:
         """Ids -> their tokens, strings; unknown ones, and copied ones that are not in the
@@ -171,21 +175,21 @@ class Texts:
         known = tf.where(ids < len(self.vocabulary), ids, UNKNOWN)
         return tf.gather(tf.constant([""] * SPECIAL + self.vocabulary.tokens), known)
 
-    def join_tokens(self, tokens: Any, lengths: Any, goes_on: bool = False) -> Any:
+    def join_tokens(self, tokens: Any, lengths: Any, continues: bool = False) -> Any:
         """Tokens (..., time), strings, and lengths (...) -> strings (...); see `join`."""
         tokens = tf.where(tf.range(tf.shape(tokens)[-1]) < lengths[..., None], tokens, "")
         if self.choices.backward:
             tokens = tf.reverse(tokens, [-1])
-        if self.brings_space:
+        if self.starts_with_space:
             texts = join_words(tokens) if self.joined else join_subwords(tokens)
-            return texts if goes_on else tf.strings.strip(texts)
+            return texts if continues else tf.strings.strip(texts)
         if self.choices.input == "words":
             words = tf.strings.strip(tf.strings.reduce_join(tokens, -1, separator=" "))
             return guessed_spaces(words)
         return tf.strings.reduce_join(tokens, -1)
 
     @property
-    def brings_space(self) -> bool:
+    def starts_with_space(self) -> bool:
         """Whether a text that continues another begins with the space between them, if any."""
         return self.choices.input == "subwords" or self.joined
 
@@ -218,7 +222,7 @@ class Texts:
         texts = tf.strings.regex_replace(texts, f"[{signs}]", "")
         return self.features.cased(texts)
 
-    def _chunks(self, texts: Sequence[str], places: Sequence[str]) -> Iterable[Any]:
+    def _chunks(self, texts: Sequence[str], locations: Sequence[str]) -> Iterable[Any]:
         """Batches of texts, strings (batch,).
 
         Raises:
@@ -232,7 +236,7 @@ class Texts:
                 # Entries that are not strings are reported by `raw`.
                 characters += len(str(texts[stop])) if isinstance(texts[stop], str) else 0
                 stop += 1
-            (raw,) = self.features.raw(texts[start:stop], places[start:stop])
+            (raw,) = self.features.raw(texts[start:stop], locations[start:stop])
             yield tf.constant(raw, tf.string)
             start = stop
 

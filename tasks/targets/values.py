@@ -36,7 +36,7 @@ class ValueTargets(Targets):
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "ValueTargets":
         loss, values = ElementLoss.of(template), _numbers(examples)
-        loss.check(values, examples.places)
+        loss.check(values, examples.locations)
         return cls(*loss.scales(values), loss)
 
     @property
@@ -50,7 +50,7 @@ class ValueTargets(Targets):
                 f"There must be {self.size} values per example, as in training, got "
                 f"{values.shape[1]}."
             )
-        self.loss.check(values, examples.places)
+        self.loss.check(values, examples.locations)
         return ((values - self.mean) / self.scale).astype(np.float32)
 
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
@@ -58,7 +58,7 @@ class ValueTargets(Targets):
         absolute = tf.abs(error * tf.constant(self.scale, outputs.dtype))
         return self.loss(outputs, targets), tf.reduce_mean(absolute, -1)[:, None]
 
-    def goals(self, targets: Any) -> Any:
+    def regression_targets(self, targets: Any) -> Any:
         return targets
 
     def measure(self, sums: np.ndarray, weight: float) -> float:
@@ -103,5 +103,5 @@ def _numbers(examples: Examples) -> np.ndarray:
     if values.ndim != 2:
         raise SeqzooError(f"Values must have shape (n,) or (n, k), got {values.shape}.")
     for index in np.flatnonzero(~np.isfinite(values).all(1))[:1]:
-        finite(values[index], f"the target of {examples.place(int(index))}")
+        finite(values[index], f"the target of {examples.location(int(index))}")
     return values

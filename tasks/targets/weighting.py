@@ -114,10 +114,10 @@ def weigh_examples(data: Data, examples: Examples) -> Data:
         except (TypeError, ValueError):
             number = math.nan
         if not 0 <= number < math.inf:
-            place = examples.place(index)
+            location = examples.location(index)
             raise SeqzooError(
-                f"The weight of {place} must be at least 0 and finite, got {weight!r}.",
-                location=place,
+                f"The weight of {location} must be at least 0 and finite, got {weight!r}.",
+                location=location,
             )
         weights.append(number)
     if not any(weights):

@@ -28,13 +28,13 @@ def decay_at(update: Any, decay: float) -> Any:
 @contextlib.contextmanager
 def with_values(variables: Sequence[Any], values: Sequence[Any]) -> Iterator[None]:
     """A context in which variables have other values."""
-    own = [variable.numpy() for variable in variables]
+    arrays = [variable.numpy() for variable in variables]
     try:
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         yield
     finally:
-        for variable, value in zip(variables, own, strict=True):
+        for variable, value in zip(variables, arrays, strict=True):
             variable.assign(value)
 
 

@@ -110,7 +110,7 @@ class Callbacks:
     def begin(
         self, model: Any, optimizer: Any, epochs: int, steps: int, state: dict[str, Any] | None
     ) -> None:
-        """Training begins, or resumes from a state that `state` gave.
+        """Training begins, or resumes from a state that `state` returned.
 
         Raises:
             SeqzooError: a resumed training run would overwrite files of a callback.

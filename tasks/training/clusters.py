@@ -17,10 +17,10 @@ STARTER = "SEQZOO_STARTER"
 closes when their starter ends."""
 
 PORT = 12_200
-"""Of workers under SLURM and Kubernetes; under SLURM counted on from here, see `slurm_port`."""
+"""Port of workers under Kubernetes, and the lowest one under SLURM; see `slurm_port`."""
 
-PORTS_A_JOB = 16
-"""Ports between those of two jobs of SLURM, which may share a machine."""
+PORTS_PER_JOB = 16
+"""Number of ports between those of two SLURM jobs, which may share a machine."""
 
 
 def make_strategy(name: str, workers: int | None = None) -> Any:
@@ -29,7 +29,8 @@ def make_strategy(name: str, workers: int | None = None) -> Any:
     Args:
         name: "mirrored" for all GPUs of this machine, or "multi-worker", whose processes
             `TF_CONFIG`, SLURM or an indexed job of Kubernetes name.
-        workers: how many there are, for Kubernetes, which does not say; elsewhere it is compared.
+        workers: how many there are, for Kubernetes, which does not say; otherwise it is only
+            checked.
 
     Raises:
         SeqzooError: there are not several GPUs, the environment names no workers, or TensorFlow has
@@ -73,7 +74,7 @@ def resolve(environment: Mapping[str, str], workers: int | None = None) -> Any:
         workers: see `make_strategy`.
 
     Raises:
-        SeqzooError: it tells of none, or of another number of workers.
+        SeqzooError: it names none, or a different number of workers.
     """
     if "TF_CONFIG" in environment:
         cluster, job, index = read_tf_config(environment["TF_CONFIG"])
@@ -157,8 +158,8 @@ def kubernetes_addresses(name: str, index: int, workers: int | None) -> list[str
 
 
 def slurm_port(job: str) -> int:
-    """The first port of a job of SLURM, so that two jobs on one machine do not meet."""
-    return PORT + int(job or 0) % 1_000 * PORTS_A_JOB
+    """The first port of a job of SLURM, so that two jobs on one machine do not collide."""
+    return PORT + int(job or 0) % 1_000 * PORTS_PER_JOB
 
 
 def read_slurm(environment: Mapping[str, str]) -> tuple[dict[str, list[str]], str, int]:

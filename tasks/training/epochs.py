@@ -58,7 +58,7 @@ class Epochs:
         multiple: the rows of a batch are a multiple of this; None for the number of replicas.
 
     Raises:
-        SeqzooError: the template's epochs cannot be told apart by `settings.best_by`, or a callback
+        SeqzooError: the template's epochs cannot be compared by `settings.best_by`, or a callback
             cannot work here.
     """
 
@@ -190,7 +190,7 @@ class Epochs:
         plan = self.plan(epoch)
         tokens = np.cumsum(plan.time_steps(self.training))
         before, began = self.seconds, time.monotonic()
-        told = saved = began
+        reported = saved = began
         self.callbacks.begin_epoch(epoch, resumed=done > 0)
         for _ in self.loop.train(self.training, plan.since(done)):
             done += 1
@@ -204,9 +204,9 @@ class Epochs:
             if self.workers.count > 1:
                 self.check()  # all find it at the same step, whenever they report it
                 running = running and not saving
-            if running and now - told < TELL_SECONDS:
+            if running and now - reported < TELL_SECONDS:
                 continue
-            told = now
+            reported = now
             self.check()
             loss, metric = self.loop.means()
             try:
@@ -261,7 +261,7 @@ class Epochs:
         if self.validation is not None:
             loss, value = self.loop.score(self.validation, self._plan(self.validation))
             if not math.isfinite(loss):
-                raise self.no_number((epoch + 1) * self.loop.steps, "validation loss")
+                raise self.not_finite((epoch + 1) * self.loop.steps, "validation loss")
             row["validation_loss"], row[f"validation_{metric}"] = loss, value
             if self.best_by not in ("loss", "metric"):
                 row[f"validation_{self.best_by}"] = self.judge_together()
@@ -358,9 +358,9 @@ class Epochs:
         """
         step = int(self.loop.bad.numpy())
         if step != ONGOING:
-            raise self.no_number(step, "loss")
+            raise self.not_finite(step, "loss")
 
-    def no_number(self, step: int, what: str) -> SeqzooError:
+    def not_finite(self, step: int, what: str) -> SeqzooError:
         """The error for a loss that is NaN or infinite."""
         last = self.checkpoints.last
         kept = f"the checkpoint of step {last} is kept" if last else "there is no checkpoint yet"
@@ -375,7 +375,7 @@ class Epochs:
     def origin(self, step: int) -> str:
         """The location of the first number that is not finite, "it began in ...; ", or nothing.
 
-        The steps from the last checkpoint to the one before are taken again, and the batch of that
+        The steps from the last checkpoint to the one before are repeated, and the batch of that
         step then runs step by step.
 
         Args:
@@ -396,8 +396,8 @@ class Epochs:
                     self.callbacks,
                     self.start,
                 )
-                own, other = (tf.nest.flatten(one.variables()) for one in (loop, fresh))
-                for variable, first in zip(own, other, strict=True):
+                current, other = (tf.nest.flatten(one.variables()) for one in (loop, fresh))
+                for variable, first in zip(current, other, strict=True):
                     variable.assign(first)
             loop.callbacks = Callbacks((), self.task, self.settings)
             done = int(loop.step.numpy())

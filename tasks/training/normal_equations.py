@@ -14,7 +14,7 @@ SMALL = 1e-10
 
 
 class Moments(NamedTuple):
-    """Weighted sums over n examples of features x (d,) and goals y (k,), float64.
+    """Weighted sums over n examples of features x (d,) and targets y (k,), float64.
 
     With z = [x, y, 1], all of them are in one matrix: the sum of z z'.
 
@@ -27,9 +27,9 @@ class Moments(NamedTuple):
     features: int
 
     @classmethod
-    def shape(cls, features: int, goals: int) -> tuple[int, int]:
+    def shape(cls, features: int, targets: int) -> tuple[int, int]:
         """Shape of `matrix`."""
-        size = features + goals + 1
+        size = features + targets + 1
         return size, size
 
     @staticmethod
@@ -48,7 +48,7 @@ class Moments(NamedTuple):
 
     @property
     def means(self) -> tuple[np.ndarray, np.ndarray]:
-        """Means of the features, (d,), and of the goals, (k,)."""
+        """Means of the features, (d,), and of the targets, (k,)."""
         both = self.matrix[:-1, -1] / self.count
         return both[: self.features], both[self.features :]
 
@@ -57,8 +57,8 @@ class Fit(NamedTuple):
     """The weights of an output layer.
 
     Attributes:
-        kernel: (features, goals).
-        bias: (goals,).
+        kernel: (features, targets).
+        bias: (targets,).
         penalty: in units of the mean variance of the features.
     """
 
@@ -108,7 +108,7 @@ def fits(moments: Moments, penalties: Iterable[float]) -> Iterator[Fit]:
 
 
 def squared_error(fit: Fit, moments: Moments) -> float:
-    """The mean over examples of the sum of (W x + b - y)^2 over goals."""
+    """The mean over examples of the sum of (W x + b - y)^2 over targets."""
     # W x + b - y = A z
     a = np.concatenate([fit.kernel.T, -np.eye(len(fit.bias)), fit.bias[:, None]], 1)
     return float(np.einsum("ki,ij,kj->", a, moments.matrix, a) / moments.count)

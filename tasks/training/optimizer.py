@@ -70,5 +70,5 @@ def make_optimizer(settings: TrainingSettings, steps: int, *, settable: bool = F
 
 def take_gradients_as_they_are(optimizer: Any) -> None:
     """Keeps one of Keras' optimizers from summing gradients over all replicas, which are summed
-    already to be clipped; between machines that would be all of the traffic once more."""
+    already to be clipped; between machines that would double the traffic."""
     optimizer._all_reduce_sum_gradients = list

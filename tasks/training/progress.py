@@ -60,7 +60,7 @@ class Silent:
 
 
 class TerminalProgress:
-    """A bar on a terminal; elsewhere a line at least every `SILENCE` seconds, compilation and
+    """A bar on a terminal; otherwise a line at least every `SILENCE` seconds, compilation and
     validation included. Both get one line per epoch.
 
     Args:

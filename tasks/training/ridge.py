@@ -162,7 +162,7 @@ class RidgeLoop(Loop):
         each = tf.shape(seen.inside)[0] // tf.shape(weights)[0]
         weights = tf.repeat(tf.cast(weights, tf.float64), each)
         weights = tf.where(seen.inside, weights, 0.0)
-        return Moments.of(seen.features, seen.goals, weights)
+        return Moments.of(seen.features, seen.targets, weights)
 
     def _train_step(self, batch: dict[str, Any]) -> None:
         self.moments.assign_add(self._of_batch(batch))

@@ -34,7 +34,7 @@ def nonzero_rows(gradient: tf.Tensor) -> tf.IndexedSlices:
 def sum_over_replicas(gradients: Sequence[Any]) -> list[Any]:
     """The sums of the gradients of all replicas, in the same order in each of them.
 
-    Of large embeddings only rows that have a gradient are exchanged. A row of the result may occur
+    For large embeddings only rows that have a gradient are exchanged. A row of the result may occur
     once for each replica; in all other gradients that were sparse, once.
 
     Args:

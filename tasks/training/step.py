@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.cells.engine.scan import programs_of_training
+from seqzoo.cells.engine.scan import use_training_programs
 from seqzoo.tasks.base import Task
 from seqzoo.tasks.data.batches import Data, Plan, batches
 from seqzoo.tasks.fine_tuning.layers import freeze
@@ -44,15 +44,17 @@ class Loop:
         carried: variables, states that are passed from one batch to the next, of the rows of this
             worker; `lanes` are those of all rows, as a checkpoint has them.
         workers: the processes that train together.
-        wishes: variable, float64: what this worker wishes to do after the next step, see `agree`.
+        requests: variable, float64: actions that this worker requests after the next step, see
+            `agree`.
         updates: variable, float64: updates of the weights in this epoch, and how many of them were
             clipped.
         average: variables, the exponential moving averages of weights; empty without.
         held: variables, gradients that wait for an update, and their weight; empty where each step
             is one.
         bad: variable, the first step, counted from 1 over all epochs, whose loss or gradient was
-            no number; otherwise `ONGOING`.
-        started_from: what the model begins with, see `Start.transfer`; None if of nothing.
+            not finite; otherwise `ONGOING`.
+        started_from: what the model begins with, see `Start.transfer`; None for training from
+            scratch.
 
     Args:
         task: the task.
@@ -102,7 +104,7 @@ class Loop:
         self.carried = self.lanes
         if self.workers.count > 1:
             self.carried = self._states(settings.batch_size // self.workers.count)
-        self.wishes = tf.Variable(tf.zeros(WISHES, tf.float64), trainable=False)
+        self.requests = tf.Variable(tf.zeros(WISHES, tf.float64), trainable=False)
         self._agreed = tf.Variable(tf.zeros(WISHES, tf.float64), trainable=False)
         self.updates = tf.Variable(tf.zeros(2, tf.float64), trainable=False)
         self.held = held_gradients(self.model) if settings.accumulate > 1 else ()
@@ -211,22 +213,22 @@ class Loop:
         for state in self.carried:
             state.assign(tf.zeros_like(state))
 
-    def agree(self, *wishes: bool) -> list[bool]:
+    def agree(self, *requests: bool) -> list[bool]:
         """Agrees with the other workers on an action after a step, if any of them asked for it
         before.
 
         The answer comes with the sums of the step, without an additional exchange.
 
         Args:
-            wishes: actions that this worker asks for; the others learn of them in the next step.
+            requests: actions that this worker requests; the others learn of them in the next step.
         """
         if self.workers.count == 1:
-            return list(wishes)
-        self.wishes.assign(np.array(wishes, float))
+            return list(requests)
+        self.requests.assign(np.array(requests, float))
         return (self._agreed.numpy() > 0).tolist()
 
     def gather(self) -> None:
-        """Brings the states that all workers carry on together, for a checkpoint."""
+        """Gathers the states that all workers carry over, for a checkpoint."""
         if self.workers.count > 1:
             for whole, item in zip(self.lanes, self.carried, strict=True):
                 parts = self.workers.gather(item.numpy())  # of worker i the rows i, i + count, ...
@@ -234,7 +236,7 @@ class Loop:
 
     def scatter(self) -> None:
         """Gives this worker its own part of a checkpoint: its rows of the states that are
-        carried on, and seeds of dropout that no other worker has."""
+        carried over, and seeds of dropout that no other worker has."""
         index, count = self.workers.index, self.workers.count
         if count == 1:
             return
@@ -270,7 +272,7 @@ class Loop:
         return tf.nest.map_structure(lambda value: value[replica * rows :][:rows], batch)
 
     def _forward(self, batch: dict[str, Any], training: bool) -> tuple[Any, Any, tuple]:
-        """The summed loss, the totals of the batch, float64, and the states to carry on."""
+        """The summed loss, the totals of the batch, float64, and the states to carry over."""
         outcome = self.task.forward(self.model, batch, training)
         weights = batch["weights"]
         if training and "importance" in batch:
@@ -291,7 +293,7 @@ class Loop:
 
     def _gradients(self, batch: dict[str, Any]) -> tuple[list, Any, Any, Any, tuple]:
         """The gradients of the loss of a batch, over all replicas; the divisor of the loss;
-        the totals, whether the loss is finite, and the states to carry on."""
+        the totals, whether the loss is finite, and the states to carry over."""
         whole = batch["weights"]
         if self.settings.loss_reduction == "mean":
             whole = whole * self.task.counts(batch)
@@ -301,24 +303,24 @@ class Loop:
             context: Any = tf.distribute.get_replica_context()
             each = tf.cast(self.replicas // self.workers.count, whole.dtype)
             whole = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(whole / each))
-        own = self._share(batch)
+        share = self._share(batch)
 
         def scaled(loss: Any) -> Any:
             return self.optimizer.scale_loss(loss / tf.cast(whole, loss.dtype))
 
         if self.settings.bptt_every is None:
             with tf.GradientTape() as tape:
-                loss, totals, carried = self._forward(own, training=True)
+                loss, totals, carried = self._forward(share, training=True)
                 value = scaled(loss)
             variables = self.model.trainable_variables
             gradients = tape.gradient(value, [variable.value for variable in variables])
         else:
             # Metrics are of whole sequences, because entities may span windows.
-            loss, totals, carried = self._forward(own, training=True)
+            loss, totals, carried = self._forward(share, training=True)
             gradients = truncated_gradients(
                 self.task,
                 self.model,
-                own,
+                share,
                 self.settings,
                 lambda part: scaled(self._forward(part, training=True)[0]),
             )
@@ -400,9 +402,9 @@ class Loop:
         self._end_step(figures, carried)
 
     def _figures(self, totals: Any, finite: Any) -> Any:
-        """The numbers that are summed over replicas after a step, in one exchange: the wishes,
+        """The numbers that are summed over replicas after a step, in one exchange: the requests,
         whether all is finite, and the totals."""
-        return tf.concat([self.wishes.value(), [tf.cast(finite, tf.float64)], totals], 0)
+        return tf.concat([self.requests.value(), [tf.cast(finite, tf.float64)], totals], 0)
 
     def _end_step(self, figures: Any, carried: tuple) -> None:
         self._carry(carried)
@@ -416,7 +418,7 @@ class Loop:
     def _score_step(self, batch: dict[str, Any]) -> Any:
         # Validation during training uses compiled programs; a separate evaluation, the fastest.
         shares = self._train is not None and self.keeps_for_gradient
-        scope = programs_of_training if shares else contextlib.nullcontext
+        scope = use_training_programs if shares else contextlib.nullcontext
 
         def forward(batch):
             with scope():
@@ -427,7 +429,7 @@ class Loop:
         return self._sum(totals)
 
     def with_carried(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """A batch with the states that are carried on, if there are any."""
+        """A batch with the states that are carried over, if there are any."""
         if not self.carried:
             return batch
         return {**batch, "carried": tuple(state.value() for state in self.carried)}

@@ -24,7 +24,7 @@ from seqzoo.tasks.losses import NUMBERS
 from seqzoo.tasks.runs.correction import correct
 from seqzoo.tasks.runs.layout import CHECKPOINTS, CONFIG, linked_folder
 from seqzoo.tasks.runs.predictor import Inference
-from seqzoo.tasks.runs.run import FORMAT, LEARNT, Run
+from seqzoo.tasks.runs.run import FORMAT, LEARNED, Run
 from seqzoo.tasks.runs.temperature import calibrate, check_calibrates
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.startup import start_devices
@@ -157,7 +157,7 @@ def train(
             if start is not None:
                 start.load()
         if workers.count > 1:
-            chosen = {name: config[name] for name in ("template", "task", "training", LEARNT)}
+            chosen = {name: config[name] for name in ("template", "task", "training", LEARNED)}
             workers.check_same(
                 {
                     "data": fingerprint.encode(),
@@ -216,7 +216,7 @@ def _start(start_from: Run | str | os.PathLike | None, run: Run | None) -> Start
     """The run that training starts from.
 
     Args:
-        start_from: as `train` takes it.
+        start_from: see `train`.
         run: the run that is resumed. If it has a checkpoint, it needs no other.
 
     Raises:
@@ -271,7 +271,7 @@ def describe(
         "vocabulary_sizes": {
             name: len(vocabulary) for name, vocabulary in task.vocabularies.items()
         },
-        LEARNT: task.to_config(),
+        LEARNED: task.to_config(),
         "versions": {
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")},
@@ -322,7 +322,7 @@ def _fingerprint(parts: Sequence[Data]) -> str:
 
 
 def _check_same(run: Run, template: Template, settings: TrainingSettings, fingerprint: str) -> None:
-    """Checks that a resumed training has the settings and data that it was started with.
+    """Checks that a resumed training run has the settings and data that it was started with.
 
     Raises:
         SeqzooError: something differs; the message names it.

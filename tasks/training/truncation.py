@@ -128,9 +128,9 @@ def truncated_gradients(
 
 def recurrent_layers(model: Any) -> list[Any]:
     """The layers that run over the steps of sequences, in the order in which they are run."""
-    own = getattr(getattr(model, "decoder", model), "recurrent", None)
-    if own is not None:
-        return list(own)
+    layers = getattr(getattr(model, "decoder", model), "recurrent", None)
+    if layers is not None:
+        return list(layers)
     return [layer for layer in model.layers if isinstance(layer, seqzoo.cells.Recurrent)]
 
 
@@ -153,8 +153,8 @@ class Passing:
     ) -> tuple[Any, Any, list]:
         named = any(layer is item for item in self._layers)
         if named:
-            own, self._given = self._given[: len(states)], self._given[len(states) :]
-            states = [tf.cast(new, old.dtype) for new, old in zip(own, states, strict=True)]
+            initial, self._given = self._given[: len(states)], self._given[len(states) :]
+            states = [tf.cast(new, old.dtype) for new, old in zip(initial, states, strict=True)]
         with run_by(None):
             last, outputs, new = layer.inner_loop(sequences, states, mask, training=True)
         if named:

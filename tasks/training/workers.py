@@ -117,7 +117,7 @@ class Workers:
             parts: a digest of each, by its name in messages: {"the data": ...}.
 
         Raises:
-            SeqzooError: a worker has another one than the chief.
+            SeqzooError: the digest of a worker differs from that of the chief.
         """
         digests = np.array([np.frombuffer(part[:8], np.int64)[0] for part in parts.values()])
         all_digests = self.gather(digests)

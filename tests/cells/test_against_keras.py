@@ -113,7 +113,7 @@ def run(layer, x, mask, states, mode):
 
 
 @pytest.mark.exhaustive
-# The same examples each time; each is compiled anew, which takes seconds.
+# The same examples each time; each is compiled again, which takes seconds.
 @pytest.mark.slow
 @settings(
     max_examples=16,
@@ -125,7 +125,7 @@ def run(layer, x, mask, states, mode):
 @given(
     kind=st.sampled_from(list(KINDS)), both=st.booleans(), drawn=inputs, mode=modes, flags=options
 )
-def test_ours_is_theirs(kind, both, drawn, mode, flags):
+def test_our_layer_equals_that_of_keras(kind, both, drawn, mode, flags):
     rng = np.random.default_rng(drawn["seed"])
     batch, time, dtype = drawn["batch"], drawn["time"], drawn["dtype"]
     x = tf.constant(rng.normal(size=(batch, time, FEATURES)), dtype)

@@ -53,7 +53,7 @@ def test_a_recurrent_layer_may_be_given():
     assert (np.array(outputs)[~MASK] == 0).all()
 
 
-def test_a_backward_layer_of_its_own():
+def test_a_separate_backward_layer():
     backward = Recurrent(GRUCell(UNITS), go_backwards=True)
     layer = Bidirectional(LSTMCell(UNITS), backward_layer=backward)
     outputs = layer(X32)
@@ -61,7 +61,7 @@ def test_a_backward_layer_of_its_own():
     assert error(outputs[:, :UNITS], layer.forward_layer(X32)) == 0
 
 
-def test_weights_to_begin_with():
+def test_initial_weights():
     wanted = Bidirectional(LSTMCell(UNITS))
     expected = wanted(X32)
     layer = Bidirectional(LSTMCell(UNITS), weights=wanted.get_weights())
@@ -201,7 +201,7 @@ class Inside(keras.layers.Layer):
         return self.inner(inputs)
 
 
-def test_layers_of_a_file_are_not_taken_for_one_another(tmp_path, monkeypatch):
+def test_layers_of_a_file_are_not_confused(tmp_path, monkeypatch):
     """Keras identifies objects by their address while it loads, even those that no longer exist."""
     inputs = outputs = keras.Input((None, FEATURES))
     for _ in range(3):

@@ -12,19 +12,19 @@ from seqzoo.cells import CELLS, RecurrentCell
 from seqzoo.cells.testing import run_cell_test
 
 QUICK = ("lstm", "cornn")
-"""With a handwritten gradient, and with `advance`; a cell with only `step` is in docs/cells.md."""
+"""With a hand-written gradient, and with `advance`; a cell with only `step` is in docs/cells.md."""
 
 
 @pytest.mark.parametrize("name", each_cell(QUICK))
-def test_every_cell_keeps_the_contract(name):
-    # Drawn anew for each step, which Keras' layer does in another order; test_wrappers.py holds it.
+def test_every_cell_fulfils_the_contract(name):
+    # Redrawn for each step, in another order than by Keras' layer; test_wrappers.py covers it.
     still: dict[str, Any] = {"rate": 0.0, "memory_rate": 0.0} if name == "zoneout" else {}
     run_cell_test(CELLS[name], **still)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", CUSTOM)
-def test_a_cell_of_the_user_keeps_the_contract(kind):
+def test_a_custom_cell_fulfils_the_contract(kind):
     run_cell_test(kind, input_shape=(3,))
 
 
@@ -143,11 +143,11 @@ class Double(Sound):
         (MixingUnits, "results of the fast loops and of the plain one must be the same"),
     ],
 )
-def test_what_a_cell_does_not_keep_is_named(kind, message):
+def test_violations_of_the_contract_are_named(kind, message):
     with pytest.raises(AssertionError, match=f"^{kind.__name__}: .*{message}"):
         run_cell_test(kind)
 
 
-def test_an_output_that_is_no_state_is_refused_by_the_loops():
+def test_an_output_that_is_not_a_state_is_refused_by_the_loops():
     with pytest.raises(TypeError, match="same tensor as its output and as its first state"):
         run_cell_test(Double)

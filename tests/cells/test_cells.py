@@ -25,7 +25,7 @@ def test_units_must_be_a_whole_number(name):
 
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("option", ["dropout", "recurrent_dropout"])
-def test_dropout_must_be_a_share(name, option):
+def test_dropout_must_be_a_rate(name, option):
     for rate in (1, 1.0, -0.1):
         expected = rf"`{option}` must be at least 0 and below 1, got {rate}"
         with pytest.raises(ValueError, match=expected):
@@ -74,7 +74,7 @@ def test_what_keras_does_not_have_is_refused_in_one_line():
         create("lstm", UNITS, bias_initializer="zero_ones")
 
 
-def test_offset_of_the_gate_needs_offsets():
+def test_bias_of_the_gate_needs_biases():
     with pytest.raises(ValueError, match="`gate_bias=True` needs `use_bias=True`"):
         GatedCell(UNITS, gate_bias=True, use_bias=False)
 
@@ -92,7 +92,7 @@ def test_create_makes_each_cell():
 
 
 @pytest.mark.parametrize("name, answer", [("ltsm", "did you mean 'lstm'"), ("x", "vanilla, gated")])
-def test_create_answers_an_unknown_name(name, answer):
+def test_create_rejects_an_unknown_name(name, answer):
     with pytest.raises(ValueError, match=f"no cell named '{name}'.*{answer}"):
         create(name, UNITS)
 
@@ -112,8 +112,8 @@ def test_configuration_rebuilds_the_cell(case):
     cell = create(case.name, UNITS, dtype="float16", **case.options, **options)
     again = type(cell).from_config(cell.get_config())
     assert again.get_config() == cell.get_config()
-    own = {name: value for name, value in case.options.items() if name != "cell"}
-    assert again.get_config().items() >= {"units": UNITS, **own}.items()
+    own_options = {name: value for name, value in case.options.items() if name != "cell"}
+    assert again.get_config().items() >= {"units": UNITS, **own_options}.items()
     assert {k for k, v in options.items() if default[k] == v} == set()
     twin = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(cell))
     assert twin.get_config() == cell.get_config()
@@ -141,7 +141,7 @@ def _refuses(kind, option):
     return False
 
 
-def test_the_matrices_of_a_highway_start_apart():
+def test_the_matrices_of_a_highway_start_different():
     cell = create("highway", UNITS, depth=2, seed=1)
     cell.build((None, 4))
     first, *others = np.split(np.array(cell.recurrent_kernel), 4, axis=1)
@@ -184,7 +184,7 @@ def test_recurrent_dropout_leaves_out_the_same_states_at_each_step(fast):
 
 @pytest.mark.quick_for("lstm")
 @core_cell
-def test_dropout_is_drawn_anew_by_each_call_and_repeats_with_the_seed(case):
+def test_dropout_is_drawn_again_by_each_call_and_repeats_with_the_seed(case):
     layer = recurrent(shared(case, dropout=0.3, recurrent_dropout=0.3))
     generator = layer.cell.seed_generator
 

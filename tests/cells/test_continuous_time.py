@@ -13,7 +13,7 @@ X32, ELAPSED32 = X.astype("float32"), ELAPSED.astype("float32")
 PADDED = np.where(MASKS["right"][..., None], X32, 0).astype("float32")
 
 
-def test_time_goes_on_over_masked_steps():
+def test_time_elapses_during_masked_steps():
     elapsed = np.array([[1.0, 2.0, 4.0, 8.0, 16.0]])
     mask = np.array([[False, True, False, True, True]])
     forward = np.array(elapsed_in_order(elapsed, mask, False))[mask]
@@ -23,7 +23,7 @@ def test_time_goes_on_over_masked_steps():
     np.testing.assert_array_equal(elapsed_in_order(elapsed, None, True), [[2, 4, 8, 16, 1]])
 
 
-def test_steps_beside_each_other_keep_their_time_exactly():
+def test_adjacent_steps_keep_their_time_exactly():
     elapsed = np.array([[1e6, 0.1, 0.2]], "float32")
     mask = np.ones((1, 3), bool)
     np.testing.assert_array_equal(elapsed_in_order(elapsed, mask, False), elapsed)

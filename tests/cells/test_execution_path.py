@@ -19,7 +19,7 @@ from seqzoo.cells import (
 )
 from seqzoo.cells.engine import scan
 
-HAND = "Runs the fast scan (compiled time loop, handwritten backward pass)"
+HAND = "Runs the fast scan (compiled time loop, hand-written backward pass)"
 AUTOMATIC = "Runs the fast scan (compiled time loop, backward pass differentiated automatically)"
 GENERAL = "Runs the general scan (compiled time loop, backward pass differentiated step by step)"
 PLAIN = "Runs Keras' plain loop"
@@ -67,13 +67,13 @@ def built(layer):
 
 
 @pytest.mark.parametrize("make, sentence", SENTENCES)
-def test_a_layer_says_which_way_it_takes(make, sentence):
+def test_a_layer_says_which_path_it_takes(make, sentence):
     said = make().execution_path()
     assert sentence in said
     assert said.startswith("Runs ") and said.endswith(".")
 
 
-def test_a_graph_for_elsewhere_takes_the_plain_loop():
+def test_a_graph_to_export_takes_the_plain_loop():
     layer = Recurrent(LSTMCell(UNITS))
     with portable():
         assert layer.execution_path() == f"{PLAIN} because the graph is being exported."
@@ -81,7 +81,7 @@ def test_a_graph_for_elsewhere_takes_the_plain_loop():
 
 
 @pytest.mark.parametrize("kind", [Calling, keras.layers.LSTMCell])
-def test_a_cell_that_keeps_no_contract_still_runs(kind):
+def test_a_cell_without_the_contract_still_runs(kind):
     cell = kind(UNITS)
     x = np.random.default_rng(0).normal(size=(BATCH, 3, FEATURES))
     expected = keras.layers.RNN(cell)(x)
@@ -115,7 +115,7 @@ def test_a_layer_says_what_keeps_it_off_cudnn(make, sentence, gpu):
 
 @pytest.mark.parametrize("cell", [LSTMCell, GRUCell])
 @pytest.mark.parametrize("masked", [False, True])
-def test_a_graph_with_a_gpu_holds_cudnn(cell, masked, gpu):
+def test_a_graph_with_a_gpu_contains_cudnn(cell, masked, gpu):
     """The graph is traced, not run."""
     layer = Recurrent(cell(UNITS), return_sequences=True)
     layer.build((None, None, FEATURES))

@@ -36,8 +36,8 @@ from seqzoo.cells.engine import scan
 LSTM = Case("lstm", {})
 
 
-# A handwritten gradient may be wrong for only one option; the automatic one is right for all.
-# Of the other cells `run_cell_test` holds the gradient that TensorFlow derives.
+# A hand-written gradient may be wrong for only one option; the automatic one is right for all.
+# For the other cells `run_cell_test` checks the gradient that TensorFlow derives.
 GRADIENTS = [
     case
     for case in CASES
@@ -83,7 +83,7 @@ def test_with_mask_dropout_and_states_going_backwards(case):
 
 @pytest.mark.quick_for("lstm", "gru-reset_after=False", rest="exhaustive")
 @core_cell
-def test_of_the_last_output_alone(case):
+def test_of_the_last_output_only(case):
     check(shared(case))
 
 
@@ -116,7 +116,7 @@ def test_of_all_outputs_and_states(case, mask, zero_output):
         for k, kind in enumerate(CUSTOM)
     ],
 )
-def test_of_a_cell_of_the_user(kind):
+def test_of_a_custom_cell(kind):
     cell = make(kind, **DROPOUTS)
     check(cell, MASK, go_backwards=True, return_sequences=True, return_state=True)
 
@@ -278,7 +278,7 @@ def test_gradient_may_be_asked_for_twice():
     assert error(tape.gradient(loss, x), tape.gradient(loss, x)) == 0
 
 
-def test_output_that_is_no_state_is_refused():
+def test_an_output_that_is_not_a_state_is_refused():
     class Doubling(StepOnly):
         def step(self, x, r, states):
             h, new = super().step(x, r, states)

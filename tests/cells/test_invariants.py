@@ -17,7 +17,7 @@ def run(cell, x, states=None):
 
 
 @pytest.mark.parametrize("mass_features", [1, 3])
-def test_mass_that_comes_in_is_kept_or_goes_out(mass_features):
+def test_incoming_mass_is_kept_or_output(mass_features):
     cell = Case("mass-conserving-lstm", {"mass_features": mass_features}).make()
     start = [np.zeros((BATCH, UNITS)), np.abs(initial_states(cell)[1])]
     outputs, (_, kept) = run(cell, X, start)
@@ -26,7 +26,7 @@ def test_mass_that_comes_in_is_kept_or_goes_out(mass_features):
     assert np.linalg.norm(outputs.sum((1, 2))) > 0.1
 
 
-def test_masses_stay_where_they_are_at_first():
+def test_masses_initially_stay_where_they_are():
     cell = create("mass-conserving-lstm", UNITS, dtype="float64", kernel_initializer="zeros")
     cell.recurrent_initializer = keras.initializers.get("zeros")
     start = [np.zeros((1, UNITS)), np.eye(UNITS)[:1]]
@@ -101,18 +101,18 @@ def test_is_linear_in_its_memory_at_given_gates(name):
         weights = cell.get_weights()
         weights[1] = np.zeros_like(weights[1])
         cell.set_weights(weights)
-    place = 1 if name in ("ran", "t-lstm") else 0
+    position = 1 if name in ("ran", "t-lstm") else 0
 
     def after(scale):
         states = initial_states(cell)
-        states[place] = scale * states[place]
-        return run(cell, X, states)[1][place]
+        states[position] = scale * states[position]
+        return run(cell, X, states)[1][position]
 
     assert error(after(2.0) - after(0.0), 2 * (after(1.0) - after(0.0))) < 1e-12
 
 
 @pytest.mark.parametrize("name", ["mut1", "mut2", "residual-lstm", "intersection-rnn"])
-def test_inputs_of_the_size_of_the_units_pass_as_they_are(name):
+def test_inputs_of_the_size_of_the_units_are_not_projected(name):
     case = Case(name, {})
     cell = create(name, 4, dtype="float64")
     cell.build((None, 4))
@@ -124,7 +124,7 @@ def test_inputs_of_the_size_of_the_units_pass_as_they_are(name):
     assert error(run(cell, X, states)[0], expected) < 1e-12
 
 
-def test_matrices_of_one_shape_begin_apart():
+def test_matrices_of_one_shape_start_different():
     cell = create("minimal-rnn", UNITS)
     cell.build((None, UNITS))
     matrices = [np.array(w) for w in (cell.kernel, cell.update_kernel, cell.recurrent_kernel)]
@@ -153,7 +153,7 @@ BEGINNINGS = {
 
 
 @pytest.mark.parametrize("name", BEGINNINGS)
-def test_biases_begin_as_in_the_papers(name):
+def test_initial_biases_are_those_of_the_papers(name):
     cell = create(name, UNITS)
     cell.build((None, 4))
     parts = {k: np.array(v) for k, v in cell._bias_parts(keras.ops.copy(cell.bias)).items()}
@@ -161,7 +161,7 @@ def test_biases_begin_as_in_the_papers(name):
         np.testing.assert_array_equal(value, BEGINNINGS[name].get(gate, 0.0))
 
 
-def test_janet_begins_with_spans_up_to_the_longest_dependency():
+def test_initial_spans_of_janet_reach_the_longest_dependency():
     cell = create("janet", 2000, longest_dependency=100, seed=1)
     cell.build((None, 1))
     spans = np.exp(np.array(cell.bias)[:2000])

@@ -33,7 +33,7 @@ def crossentropy():
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-def test_an_embedding_a_recurrent_layer_and_an_answer():
+def test_an_embedding_a_recurrent_layer_and_an_output():
     model = keras.Sequential(
         [
             layers.Embedding(WORDS, FEATURES),
@@ -55,7 +55,7 @@ def test_an_embedding_a_recurrent_layer_and_an_answer():
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-def test_a_decoder_begins_with_the_states_of_an_encoder():
+def test_a_decoder_starts_from_the_states_of_an_encoder():
     source, target = keras.Input((None,)), keras.Input((None,))
     embedded = layers.Embedding(WORDS, FEATURES)(source)
     _, h, c = Recurrent(LSTMCell(UNITS), return_state=True, name="encoder")(embedded)
@@ -107,7 +107,7 @@ class Minimal(RecurrentCell):
         return h, [h]
 
 
-def test_a_cell_of_ones_own_alone_and_in_a_stack():
+def test_a_custom_cell_alone_and_in_a_stack():
     x = keras.Input((None, FEATURES))
     model = keras.Model(x, Recurrent([Minimal(UNITS), Minimal(3)])(x))
     assert model(X).shape == (8, 3)
@@ -133,7 +133,7 @@ def test_layers_of_a_model_make_pass_on_and_take_masks():
     assert error(functional(IDS), functional(padded)) > 1e-3
 
 
-def test_a_mask_is_handed_over_by_hand():
+def test_a_mask_is_passed_explicitly():
     class Reader(layers.Layer):
         def __init__(self):
             super().__init__()
@@ -250,7 +250,7 @@ class Encoder(layers.Layer):
 
 
 @pytest.mark.slow
-def test_a_layer_that_holds_ours():
+def test_a_layer_that_contains_ours():
     inputs = keras.Input((None, FEATURES))
     model = keras.Model(inputs, layers.Dense(1)(Encoder(UNITS)(inputs)))
     assert len(model.trainable_weights) == 5
@@ -263,7 +263,7 @@ def test_a_layer_that_holds_ours():
     model.fit(X, LABELS, verbose=0)
 
 
-def test_a_model_that_holds_ours_is_saved(tmp_path):
+def test_a_model_that_contains_ours_is_saved(tmp_path):
     inputs = keras.Input((None, FEATURES))
     model = keras.Model(inputs, layers.Dense(1)(Encoder(UNITS, name="encoder")(inputs)))
     model.save(tmp_path / "model.keras")
@@ -302,7 +302,7 @@ def test_a_layer_that_is_frozen_and_then_tuned():
 
 
 @pytest.mark.slow
-def test_one_weight_of_a_layer_that_is_frozen_beside_others():
+def test_one_frozen_weight_of_a_layer_next_to_others():
     model = keras.Sequential(
         [Recurrent(GRUCell(UNITS), return_sequences=True), Recurrent(GRUCell(UNITS))]
     )

@@ -64,7 +64,7 @@ def test_same_numbers_in_every_mode(case, mode):
 
 
 @pytest.mark.parametrize("kind", [slow(StepOnly), Multiplicative])
-def test_same_numbers_in_every_mode_for_a_cell_of_the_user(kind):
+def test_same_numbers_in_every_mode_for_a_custom_cell(kind):
     cell = make(kind, "float32")
     layer = recurrent(cell, return_sequences=True)
     expected = recurrent(cell, fast=False, return_sequences=True)(X32, mask=MASK)
@@ -232,7 +232,7 @@ def test_a_last_batch_of_another_size():
     assert error(model.predict(x, batch_size=4, verbose=0), model(x)) < 1e-6
 
 
-def test_inputs_without_time_and_classes_of_cells_are_mistakes():
+def test_inputs_without_time_and_classes_of_cells_are_errors():
     with pytest.raises(ValueError, match="expected min_ndim=3, found ndim=2"):
         Recurrent(VanillaCell(UNITS))(np.zeros((2, FEATURES), "float32"))
     with pytest.raises(ValueError, match=r"got the class LSTMCell; make one of it: LSTMCell\(un"):

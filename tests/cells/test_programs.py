@@ -228,7 +228,7 @@ def test_a_layer_sees_that_an_attribute_of_its_cell_changed():
     assert error(layer(X), plain(X)) < 1e-9
 
 
-def test_what_no_attribute_tells_is_told_by_the_trace():
+def test_the_trace_shows_what_no_attribute_does():
     results = []
     for factor in (0.5, 0.25):
         MADE.append(factor)
@@ -240,7 +240,7 @@ def test_what_no_attribute_tells_is_told_by_the_trace():
 
 
 @pytest.mark.slow
-def test_a_method_that_is_replaced_is_traced_anew(monkeypatch):
+def test_a_method_that_is_replaced_is_traced_again(monkeypatch):
     before = check(float64(cells.VanillaCell)())
 
     def step(self, x, r, states):
@@ -253,7 +253,7 @@ def test_a_method_that_is_replaced_is_traced_anew(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_program_that_holds_a_tensor_is_the_cell_s_own(shared):
+def test_a_program_that_contains_a_tensor_belongs_to_its_cell(shared):
     # Larger than what TensorFlow writes into a graph as a constant.
     for value in (0.5, 0.25):
         check(float64(Rated, {"all": tf.fill([200], tf.constant(value, tf.float64))})())
@@ -290,7 +290,7 @@ def test_no_program_keeps_a_class_alive(shared):
 
 
 def test_programs_are_bounded():
-    kept = programs.Programs(most=2)
+    kept = programs.Programs(max_programs=2)
     for key in "abc":
         assert kept.keep(key, key.upper) is not None
         kept.get("a")
@@ -303,7 +303,7 @@ def test_programs_are_bounded():
 
 @pytest.mark.slow
 def test_a_graph_runs_on_when_its_programs_are_dropped(monkeypatch):
-    shared = programs.Programs(most=1)
+    shared = programs.Programs(max_programs=1)
     monkeypatch.setattr(programs, "SHARED", shared)
     layer = cells.Recurrent(float64(cells.GRUCell)(), dtype="float64")
     run = tf.function(layer)
@@ -435,7 +435,7 @@ def test_gradients_through_a_graph_s_own_control_flow(way):
 
 def test_a_graph_may_ask_for_the_programs_of_training(shared):
     layer = cells.Recurrent(cells.GRUCell(UNITS))
-    with scan.programs_of_training():
+    with scan.use_training_programs():
         beside = tf.function(layer)(X)
     assert loops(shared) == [("forward", True)]
     alone = tf.function(layer)(X)

@@ -38,8 +38,8 @@ def released(*values):
     return pytest.param(*values, marks=BEFORE_RELEASES)
 
 
-# One of each form: a handwritten gradient, its own `advance` and `project`, a weight per unit,
-# gates kept apart, and an output that enters no later step.
+# One of each form: a hand-written gradient, its own `advance` and `project`, a weight per unit,
+# gates kept apart, and an output that is not used in later steps.
 FORMS = [
     "lstm",
     slow("mgu"),
@@ -155,6 +155,6 @@ def test_bidirectional_layers_take_it_and_models_keep_it(tmp_path):
         (lambda: Recurrent(keras.layers.GRUCell(3), recompute=9), "GRUCell is not a seqzoo"),
     ],
 )
-def test_what_has_no_use_is_refused(make, message):
+def test_options_without_effect_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()

@@ -130,7 +130,7 @@ def assert_portable(folder):
 
 
 @pytest.mark.slow
-def test_an_exported_model_needs_nothing_of_ours(model, tmp_path, clean_tensorflow):
+def test_an_exported_model_does_not_need_seqzoo(model, tmp_path, clean_tensorflow):
     longer = np.concatenate([X32, X32], axis=1)[:1]
     # Called before, which compiles loops that must not be exported.
     expected = [(x, np.array(model(x))) for x in (PADDED, longer)]

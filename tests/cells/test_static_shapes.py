@@ -65,7 +65,7 @@ def test_shapes_are_those_of_keras(path, sequences, masked):
         assert shapes_in_a_graph(keras_layer, sizes, masked) == expected
 
 
-# One of each kind: handwritten gradient, automatic, general, and with states of different sizes.
+# One of each kind: hand-written gradient, automatic, general, and with states of different sizes.
 CELL_KINDS = [VanillaCell, LSTMCell, StepOnly, Multiplicative, CELLS["lmu"]]
 
 

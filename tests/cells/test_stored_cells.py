@@ -22,12 +22,14 @@ def test_every_cell_is_stored():
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_a_cell_gives_the_numbers_that_are_stored(name):
+def test_a_cell_reproduces_the_stored_numbers(name):
     found = stored_cells.differences(name, STORED[name], stock=False)
-    assert {key: own for key, own in found.items() if not own <= TOLERANCE} == {}
+    assert {
+        key: difference for key, difference in found.items() if not difference <= TOLERANCE
+    } == {}
 
 
-def test_a_stored_cell_is_not_overwritten_unasked(monkeypatch, tmp_path):
+def test_a_stored_cell_is_not_overwritten_without_being_asked(monkeypatch, tmp_path):
     other = {"lstm": STORED["lstm"] | {"inputs/x": STORED["lstm"]["inputs/x"] + 1}}
     monkeypatch.setattr(stored_cells.cells, "CELLS", {"lstm": CELLS["lstm"], "gru": CELLS["gru"]})
     monkeypatch.setattr(stored_cells, "FILE", tmp_path / "cells.npz")
@@ -40,12 +42,12 @@ def test_a_stored_cell_is_not_overwritten_unasked(monkeypatch, tmp_path):
     assert stored_cells.differences("gru", written["gru"])["Recurrent: forward/outputs"] == 0
 
 
-def test_a_changed_number_or_weight_is_told():
-    own = dict(STORED["gru"])
-    own["forward/outputs"] = own["forward/outputs"] + 1e-3
-    assert stored_cells.differences("gru", own)["Recurrent: forward/outputs"] > TOLERANCE
-    del own[next(key for key in own if key.startswith("weights"))]
-    assert list(stored_cells.differences("gru", own).values()) == [float("inf")]
+def test_a_changed_number_or_weight_is_reported():
+    arrays = dict(STORED["gru"])
+    arrays["forward/outputs"] = arrays["forward/outputs"] + 1e-3
+    assert stored_cells.differences("gru", arrays)["Recurrent: forward/outputs"] > TOLERANCE
+    del arrays[next(key for key in arrays if key.startswith("weights"))]
+    assert list(stored_cells.differences("gru", arrays).values()) == [float("inf")]
 
 
 # All cells are written in `keras.ops` alone, see test_structure.py.
@@ -77,5 +79,9 @@ def test_other_backends_give_the_same_numbers(backend, names):
     found = json.loads(done.stdout)
     assert found["backend"] == backend
     assert list(found["differences"]) == names
-    wrong = {name: own for name, own in found["differences"].items() if not own[1] <= TOLERANCE}
+    wrong = {
+        name: difference
+        for name, difference in found["differences"].items()
+        if not difference[1] <= TOLERANCE
+    }
     assert wrong == {}

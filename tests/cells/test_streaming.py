@@ -33,9 +33,9 @@ def test_chunks_of_random_sizes_equal_the_whole(name: str) -> None:
         whole, last = run(0, TIME, None)
         states, outputs = None, []
         for start, stop in zip(cuts, cuts[1:], strict=False):
-            own, states = run(start, stop, states)
-            outputs.append(own)
+            part_outputs, states = run(start, stop, states)
+            outputs.append(part_outputs)
     np.testing.assert_allclose(tf.concat(outputs, 1), whole, rtol=1e-4, atol=1e-5)
     assert states is not None
-    for own, expected in zip(states, last, strict=True):
-        np.testing.assert_allclose(own, expected, rtol=1e-4, atol=1e-5)
+    for part_outputs, expected in zip(states, last, strict=True):
+        np.testing.assert_allclose(part_outputs, expected, rtol=1e-4, atol=1e-5)

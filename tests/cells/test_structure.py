@@ -21,7 +21,7 @@ LOOPS = {"while_loop", "fori_loop", "scan", "associative_scan", "rnn", "map", "v
 """Functions of Keras that run a loop."""
 
 FOREIGN = {"tasks/export/keras_model.py", "tasks/export/onnx_recurrence.py"}
-"""Formats that have layers of their own for LSTM, GRU and plain RNN, which are told by class."""
+"""Formats that have layers of their own for LSTM, GRU and plain RNN, which are chosen by class."""
 
 
 def file_of(name: str) -> str:
@@ -46,7 +46,7 @@ def test_no_cell_loops_over_time(path):
             assert not {"tensorflow", "jax", "torch"} & set(names), (path, node.lineno)
 
 
-def test_a_cell_is_named_in_its_file_alone():
+def test_a_cell_is_named_only_in_its_file():
     elsewhere = [
         (path, name)
         for path in sorted(TREES.keys() - FOREIGN)

@@ -62,9 +62,9 @@ def test_options_reach_the_inner_cell():
 @pytest.mark.parametrize(
     "name, cell, path",
     [
-        ("weight-drop", "lstm", "handwritten backward pass"),
-        ("residual", "gru", "handwritten backward pass"),
-        ("highway-connection", "lru", "handwritten backward pass"),
+        ("weight-drop", "lstm", "hand-written backward pass"),
+        ("residual", "gru", "hand-written backward pass"),
+        ("highway-connection", "lru", "hand-written backward pass"),
         ("zoneout", "lstm", "backward pass differentiated automatically"),
         ("layer-norm", "lstm", "the general scan"),
         ("stacked", "lstm", "the general scan"),
@@ -99,10 +99,10 @@ def test_zoneout_keeps_units_as_they_were_or_takes_the_new_ones():
         h = outputs[:, t]
         kept.append(stayed)
     assert abs(np.mean(kept) - 0.25) < 0.04
-    assert np.std(np.mean(kept, axis=(1, 2))) > 0  # drawn anew for each step
+    assert np.std(np.mean(kept, axis=(1, 2))) > 0  # redrawn for each step
 
 
-def test_weights_are_dropped_alike_in_all_steps_and_rows():
+def test_the_same_weights_are_dropped_in_all_steps_and_rows():
     cell = create("weight-drop", UNITS, cell="vanilla", rate=0.5, seed=1, dtype="float64")
     layer = recurrent(cell)
     layer.build(X.shape)

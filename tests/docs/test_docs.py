@@ -51,8 +51,8 @@ def test_the_page_of_a_family_is_that_of_its_docstrings(family: str) -> None:
     # If this fails, run: python -m docs.write_cells
     page = (ROOT / "docs" / "cells" / f"{family}.md").read_text(encoding="utf-8")
     assert page == WRITE_CELLS["page"](family)
-    for place in (ROOT / "docs" / "cells.md", ROOT / "mkdocs.yml"):
-        assert f"cells/{family}.md" in place.read_text(encoding="utf-8"), place.name
+    for file in (ROOT / "docs" / "cells.md", ROOT / "mkdocs.yml"):
+        assert f"cells/{family}.md" in file.read_text(encoding="utf-8"), file.name
 
 
 def test_readme_lists_all_cells() -> None:

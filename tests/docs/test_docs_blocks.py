@@ -78,9 +78,11 @@ def stage(home, part, tmp_path, monkeypatch, request) -> pathlib.Path:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("TFDS_DATA_DIR", str(home / "tensorflow_datasets"))
     page_stage.write_files(tmp_path)
-    own = convolutions.application_module("MobileNetV2")
-    network = own.MobileNetV2  # whose weights would be downloaded
-    monkeypatch.setattr(own, "MobileNetV2", lambda **given: network(**{**given, "weights": None}))
+    module = convolutions.application_module("MobileNetV2")
+    network = module.MobileNetV2  # whose weights would be downloaded
+    monkeypatch.setattr(
+        module, "MobileNetV2", lambda **given: network(**{**given, "weights": None})
+    )
     return home
 
 
@@ -91,12 +93,12 @@ def _parts() -> list:
     for path in PAGES:
         slow = 0
         for part in [blocks_of(path)] if path.name in NOTEBOOKS else parts_of(path):
-            commands = "".join(own.code for own in part if own.language == "sh")
+            commands = "".join(block.code for block in part if block.language == "sh")
             trains = re.search(
                 f"seqzoo (train|compare|check|export)|runs/({'|'.join(page_stage.RUNS)})", commands
             )
             if path.name != "README.md":
-                code = "".join(own.code for own in part if own.language == "python")
+                code = "".join(block.code for block in part if block.language == "python")
                 trains = trains or re.search(r"\btrain\(|\.fit\(|\.export\(|Recurrent\(", code)
             slow += bool(trains)
             marks = [pytest.mark.slow] if trains else []
@@ -117,7 +119,7 @@ def test_a_page_can_be_followed(part: list[Block], stage, monkeypatch) -> None:
     notebook = {"__name__": "__main__"}
     for block in part:
         path = block.path
-        place = f"{path.relative_to(ROOT)}, block of line {block.line}"
+        location = f"{path.relative_to(ROOT)}, block of line {block.line}"
         if block.language == "python":
             if 'format="onnx"' in block.code:
                 pytest.importorskip("onnxruntime")
@@ -129,16 +131,16 @@ def test_a_page_can_be_followed(part: list[Block], stage, monkeypatch) -> None:
         elif block.language == "sh":
             with portable():
                 for command in commands_of(block.code, stage):
-                    _run(command, place)
+                    _run(command, location)
         elif block.language not in OTHER_LANGUAGES:
-            _compare(block, stage, place)
+            _compare(block, stage, location)
 
 
-def _run(command: Command, place: str) -> None:
+def _run(command: Command, location: str) -> None:
     if " ".join(command.words).startswith(tuple(ELSEWHERE)):
         return
     result = _answered(command)
-    assert result.exit_code == 0, f"{place}: {' '.join(command.words)}: {result.stderr}"
+    assert result.exit_code == 0, f"{location}: {' '.join(command.words)}: {result.stderr}"
     if command.stdout:
         pathlib.Path(command.stdout).write_text(result.stdout, encoding="utf-8")
 
@@ -174,14 +176,14 @@ def _is_table(code: str) -> bool:
     return len(open_examples(source, "all").inputs) == code.count("\n") - 1
 
 
-def _compare(block: Block, home: pathlib.Path, place: str) -> None:
+def _compare(block: Block, home: pathlib.Path, location: str) -> None:
     """A block of text is a table, equations, or commands after "$" with what they print."""
     if not block.code.startswith("$ "):
-        assert EQUATION.match(block.code) or _is_table(block.code), place
+        assert EQUATION.match(block.code) or _is_table(block.code), location
         return
     for part in re.split(r"^\$ ", block.code, flags=re.MULTILINE)[1:]:
         line, _, expected = part.partition("\n")
         (command,) = commands_of(line, home)
         result = _answered(command)
         pattern = re.escape(expected.strip()).replace(re.escape("..."), ".*")
-        assert re.fullmatch(pattern, result.output.strip()), f"{place}: {result.output}"
+        assert re.fullmatch(pattern, result.output.strip()), f"{location}: {result.output}"

@@ -13,7 +13,7 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE}
 
 def test_every_package_that_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    own = {
+    imports = {
         "seqzoo",
         "docs",
         "benchmarks",
@@ -31,7 +31,7 @@ def test_every_package_that_is_imported_is_declared() -> None:
     def missing(paths, requirements: list[str]) -> set[str]:
         declared = {re.split(r"[\[<>=]", one)[0] for one in requirements}
         # What TensorFlow and Keras cannot be without.
-        known = {*declared, *own, *sys.stdlib_module_names, "absl", "h5py"}
+        known = {*declared, *imports, *sys.stdlib_module_names, "absl", "h5py"}
         found = set()
         for path in paths:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

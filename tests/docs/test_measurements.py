@@ -40,7 +40,7 @@ def test_a_file_is_named_after_its_machine_and_versions() -> None:
     assert name.startswith("adding-") and f"tensorflow-{tf.__version__}-keras-" in name
 
 
-def test_a_section_is_written_anew_in_its_place(tmp_path) -> None:
+def test_a_section_is_rewritten_in_its_place(tmp_path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# Title\n\nText.\n")
     write_section(page, "make it", "## One\n")
@@ -67,8 +67,8 @@ def test_the_table_of_the_adding_problem_begins_with_the_fastest(tmp_path) -> No
     assert adding.section(measured, again).split("\n")[-3:] == [
         "| `qrnn` | 1,234 | 50 | 0.0010 | |",
         "| `gru` | 1,234 | 950 | 0.0090 | |",
-        "| `lstm` | 1,234 | not learnt | 0.1667 "
-        "| 2 layers: not learnt (0.1000); 2 layers at 0.01: 300 steps (0.1000) |",
+        "| `lstm` | 1,234 | not learned | 0.1667 "
+        "| 2 layers: not learned (0.1000); 2 layers at 0.01: 300 steps (0.1000) |",
     ]
 
 
@@ -81,7 +81,7 @@ def test_sums_of_the_adding_problem_are_those_of_the_marked_numbers() -> None:
     assert abs(((y - 1) ** 2).mean() - 1 / 6) < 0.02
 
 
-def test_the_table_of_every_cell_holds_ratios(tmp_path) -> None:
+def test_the_table_of_every_cell_contains_ratios(tmp_path) -> None:
     measured = Measurements(tmp_path / "x.csv", ("cell", "shape", "pass"))
     for shape, training, ours, theirs in (
         ("32 100 64 128", "forward", 2.0, 5.0),
@@ -123,7 +123,7 @@ def test_every_cell_has_its_speed_and_its_result_on_the_adding_problem() -> None
     for name, (steps, error) in measured.ADDING.items():
         # A cell that does not learn it has its reason in the table.
         reason = name in adding.REASONS or adding.remark({"cell": name}, again)
-        assert (error < adding.LEARNT) if steps else reason, name
+        assert (error < adding.LEARNED) if steps else reason, name
         assert f"| `{name}` |" in page, name
 
 

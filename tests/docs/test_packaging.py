@@ -29,7 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 def _sources() -> set[str]:
-    """Every file that the wheel must hold, as its path inside the checkout."""
+    """Every file that the wheel must contain, as its path inside the checkout."""
     found = {"__init__.py", "cli.py", "saving.py"} & set(os.listdir(ROOT))
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*"):
@@ -90,7 +90,7 @@ assert len(list(walk(files))) > 1
 def test_root_package_imports_almost_nothing() -> None:
     # The command line starts at once, and pytest imports the root `__init__.py` under the folder's
     # name.
-    code = "import sys, seqzoo; print([own for own in ('keras', 'numpy') if own in sys.modules])"
+    code = "import sys, seqzoo; print([name for name in ('keras', 'numpy') if name in sys.modules])"
     words = [sys.executable, "-c", code]
     result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"

@@ -1,4 +1,4 @@
-"""The processes of a test run share compiled Python files, where Python is told to write none too.
+"""The processes of a test run share compiled Python files, even where Python is set to write none.
 
 With PYTHONDONTWRITEBYTECODE each process that starts would compile all tests, and each that a test
 starts the whole package: 8 and 2 seconds every time.

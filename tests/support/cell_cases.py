@@ -33,7 +33,7 @@ class Case(NamedTuple):
         return rates
 
     def make(self, dtype: str = "float64", **options: Any) -> cells.RecurrentCell:
-        """The cell, built, with random weights and offsets."""
+        """The cell, built, with random weights and biases."""
         cell = cells.create(self.name, UNITS, dtype=dtype, **self.options, **options)
         cell.build(step_shape(cell))
         rng = np.random.default_rng(0)

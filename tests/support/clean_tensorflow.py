@@ -93,7 +93,7 @@ class CleanTensorFlow:
             self._process = None
 
 
-def _array(own: Any) -> np.ndarray:
+def _array(value: Any) -> np.ndarray:
     """Texts as objects: NumPy's own would drop zeros at their ends."""
-    array = np.asarray(own)
-    return np.asarray(own, object) if array.dtype.kind in "US" else array
+    array = np.asarray(value)
+    return np.asarray(value, object) if array.dtype.kind in "US" else array

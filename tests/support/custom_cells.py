@@ -141,7 +141,7 @@ CUSTOM = [
 
 
 def make(kind: type, dtype: str = "float64", **options) -> cells.RecurrentCell:
-    """The cell, built, with random weights and offsets."""
+    """The cell, built, with random weights and biases."""
     cell = kind(UNITS, dtype=dtype, **options)
     cell.build((None, FEATURES))
     rng = np.random.default_rng(3)

@@ -1,4 +1,4 @@
-"""The embedded data sets, prepared once for all processes and for later runs of the tests."""
+"""The built-in data sets, prepared once for all processes and for later runs of the tests."""
 
 import fcntl
 import hashlib
@@ -38,7 +38,7 @@ class EmbeddedData:
                 shutil.rmtree(old, ignore_errors=True)
 
     def __call__(self, name: str) -> pathlib.Path:
-        """The folder, once it holds the data set `name`."""
+        """The folder, once it contains the data set `name`."""
         from seqzoo.zoo import datasets
 
         # One process prepares it, and the others wait.

@@ -57,7 +57,10 @@ def cases() -> dict[str, tuple[Template, Examples, list[Any]]]:
     """Templates by name, each with examples to learn from and inputs to ask."""
     texts = TEXTS * 3
     sentences = [text.split() for text in texts]
-    tags = [[f"{'BI'[n % 2]}-x" if n % 3 else "O" for n in range(len(own))] for own in sentences]
+    tags = [
+        [f"{'BI'[n % 2]}-x" if n % 3 else "O" for n in range(len(sentence))]
+        for sentence in sentences
+    ]
     free = [["u", "v", "w"][n % 3] for n in range(40)]
     rows = np.random.default_rng(0).integers(0, 256, (12, 5, 4)).astype(np.uint8)
     series, waves = _numbers(12, 2), _waves(12)
@@ -107,18 +110,18 @@ def cases() -> dict[str, tuple[Template, Examples, list[Any]]]:
             ManyToManyAligned(
                 "words", characters=4, character_reader="convolution", bidirectional=False, **SMALL
             ),
-            Examples(sentences, [free[: len(own)] for own in sentences]),
+            Examples(sentences, [free[: len(sentence)] for sentence in sentences]),
             TEXTS,
         ),
         "steps": (
             ManyToManyAligned("series", "values", cell="mgu", bidirectional=False, **SMALL),
-            Examples(series, [own[:, :1] * 2 for own in series]),
+            Examples(series, [sentence[:, :1] * 2 for sentence in series]),
             series[:4],
         ),
         "lines": (
             ManyToManyUnaligned(columns_per_step=2, layers=2, bidirectional=False, **SMALL),
-            Examples([own.T for own in rows], ["ab", "b"] * 6),
-            [own.T[:, :width] for own, width in zip(rows, (5, 4, 3, 1), strict=False)],
+            Examples([sentence.T for sentence in rows], ["ab", "b"] * 6),
+            [sentence.T[:, :width] for sentence, width in zip(rows, (5, 4, 3, 1), strict=False)],
         ),
         "forecast": (
             ManyToManyAligned("series", "next", cell="indrnn", horizon=5, **SMALL),
@@ -226,32 +229,32 @@ def check_case(name: str, format: str, folder: pathlib.Path) -> Any:
     model = standalone_model(folder / "out")
     parts = parts_of(run.task, in_float32(run.task, run.model))
     assert ("step" in parts) == (no_step(run.model) is None)
-    given = checking.part_inputs(run.task, parts, [own for own in inputs if len(own)])
+    given = checking.part_inputs(run.task, parts, [item for item in inputs if len(item)])
     for part, tensors in given.items():
         ours, theirs = checking.run(parts[part], tensors), model.run(part, **tensors)
         assert checking.compare(ours, theirs, format) < 2e-5
-    asked = [options]
+    requested = [options]
     if hasattr(run.task, "texts") or hasattr(run.task, "transcripts"):
-        asked.append(replace(options, top=1, decoding=Decoding(maximum_length=7)))
-    for one in asked:
+        requested.append(replace(options, top=1, decoding=Decoding(maximum_length=7)))
+    for one in requested:
         decoding = None if one.decoding is None else dict(vars(one.decoding))
-        said = model.predict(inputs, decoding)
-        for answer, own in zip(run.predict(inputs, one), said, strict=True):
-            _check_answer(answer, own)
+        predicted = model.predict(inputs, decoding)
+        for answer, item in zip(run.predict(inputs, one), predicted, strict=True):
+            _check_answer(answer, item)
     return model
 
 
-def _check_answer(answer: Any, said: dict[str, Any]) -> None:
+def _check_answer(answer: Any, predicted: dict[str, Any]) -> None:
     if answer.probability is None and not answer.alternatives:  # numbers
-        np.testing.assert_allclose(said["value"], answer.value, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(predicted["value"], answer.value, rtol=1e-4, atol=1e-5)
         return
-    assert said["label"] == answer.label
-    if isinstance(answer.value, tuple) and not said["alternatives"]:
+    assert predicted["label"] == answer.label
+    if isinstance(answer.value, tuple) and not predicted["alternatives"]:
         return  # only the best tags of a CRF are exported
     labels = [label for label, _ in answer.alternatives]
-    assert [label for label, _ in said["alternatives"]] == labels
+    assert [label for label, _ in predicted["alternatives"]] == labels
     expected = [probability for _, probability in answer.alternatives]
-    found = [probability for _, probability in said["alternatives"]]
+    found = [probability for _, probability in predicted["alternatives"]]
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
     if answer.probability is not None:
-        np.testing.assert_allclose(said["probability"], answer.probability, rtol=1e-3)
+        np.testing.assert_allclose(predicted["probability"], answer.probability, rtol=1e-3)

@@ -37,5 +37,5 @@ def captioned(kind: str = "image", count: int = 12) -> Examples:
 
 def template(kind: str = "image", **choices) -> OneToMany:
     """A small template."""
-    own = {"input": kind, "units": 10, "embedding": 6, **KINDS[kind], **choices}
-    return OneToMany(**own)
+    options = {"input": kind, "units": 10, "embedding": 6, **KINDS[kind], **choices}
+    return OneToMany(**options)

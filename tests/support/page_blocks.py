@@ -109,7 +109,7 @@ def _command(words: list[str]) -> Command:
     files: dict[str, str] = {}
     for sign in "<>":
         if sign in words:
-            place = words.index(sign)
-            files[sign] = words[place + 1]
-            words = words[:place] + words[place + 2 :]
+            position = words.index(sign)
+            files[sign] = words[position + 1]
+            words = words[:position] + words[position + 2 :]
     return Command(words, files.get("<"), files.get(">"))

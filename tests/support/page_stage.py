@@ -40,7 +40,7 @@ def _table(path: pathlib.Path, head: str, row: Callable[[int], tuple]) -> None:
 
 
 def _series() -> str:
-    return " ".join(f"{own:.3f}" for own in RANDOM.normal(size=5))
+    return " ".join(f"{number:.3f}" for number in RANDOM.normal(size=5))
 
 
 def write_files(folder: pathlib.Path) -> None:
@@ -95,7 +95,7 @@ def write_files(folder: pathlib.Path) -> None:
     _table(folder / "pairs.csv", "source,translation", lambda n: (_sentence(), _sentence()))
     _table(folder / "tatoeba.tsv", "english,french", lambda n: (_sentence(), _sentence()))
     _table(folder / "cmudict.tsv", "word,phonemes", lambda n: (f"a{n}bc", "AH0 B S"))
-    vectors = (f"{word} 0.{place} 0.5 -1\n" for place, word in enumerate(WORDS))
+    vectors = (f"{word} 0.{index} 0.5 -1\n" for index, word in enumerate(WORDS))
     (folder / "glove.txt").write_text("".join(vectors), encoding="utf-8")
     _table(folder / "names.csv", "name,country", lambda n: (f"a{n}bc", ["Peru", "Fiji"][n % 2]))
     for name in ("all.txt", "subject.txt"):
@@ -133,8 +133,8 @@ def _write_sounds_and_pictures(folder: pathlib.Path, splits: list[str]) -> None:
         picture = RANDOM.integers(0, 255, (36, 36, 3), np.uint8)
         Image.fromarray(picture).save(folder / "pictures" / f"{index}.png")
     shutil.copy(folder / "pictures" / "0.png", folder / "letter.png")
-    _table(folder / "sounds.tsv", "file,digit", lambda n: (digits_of(n), n % 10))
-    shutil.copy(folder / "sounds.tsv", folder / "digits.tsv")
+    _table(folder / "recordings.tsv", "file,digit", lambda n: (digits_of(n), n % 10))
+    shutil.copy(folder / "recordings.tsv", folder / "digits.tsv")
     _table(
         folder / "captions.tsv",
         "file,caption,en,split",
@@ -200,10 +200,10 @@ def write_data_sets(folder: pathlib.Path) -> None:
 
 
 def link_embedded(folder: pathlib.Path, code: str, embedded: Callable[[str], pathlib.Path]) -> None:
-    """Puts the embedded data sets that a page's code names, by presets too, into a folder of data
+    """Puts the built-in data sets that a page's code names, by presets too, into a folder of data
     sets; all tests share them."""
     for name in datasets.DATASETS:
-        names = [name, *(preset for preset, own in PRESETS.items() if own.source.data == name)]
+        names = [name, *(preset for preset, entry in PRESETS.items() if entry.source.data == name)]
         link = folder / name
         if re.search(rf"\b({'|'.join(names)})\b", code) and not link.is_symlink():
             link.symlink_to(embedded(name) / name)

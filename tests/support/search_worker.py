@@ -9,7 +9,7 @@ from typing import Any
 
 from seqzoo.tasks.errors import Interrupted, SeqzooError
 from seqzoo.zoo.hyperparameters.channel import Channel, work
-from seqzoo.zoo.stopping import answering_signals
+from seqzoo.zoo.stopping import handling_signals
 
 EPOCHS = 3
 
@@ -45,7 +45,7 @@ def main(words: list[str]) -> int:
         return {"metric": "accuracy", "better": 1}
 
     channel = Channel(int(descriptor))
-    with answering_signals():
+    with handling_signals():
         return work(channel, begin, train)
 
 

@@ -27,7 +27,7 @@ MASK = np.array([[1, 1, 0, 1], [1, 1, 1, 0]], bool)
 """For a second run, which goes backwards."""
 
 GRID = 64
-"""Weights and inputs are multiples of its inverse, which every precision holds exactly."""
+"""Weights and inputs are multiples of its inverse, which every precision represents exactly."""
 
 
 def inputs_for(cell: Any, random: np.random.Generator) -> dict[str, np.ndarray]:
@@ -79,7 +79,7 @@ def stock_outputs(cell: Any, given: dict[str, np.ndarray]) -> dict[str, np.ndarr
 
 
 def _named(run: str, results: Any) -> dict[str, np.ndarray]:
-    output, *states = (keras.ops.convert_to_numpy(own) for own in keras.tree.flatten(results))
+    output, *states = (keras.ops.convert_to_numpy(tensor) for tensor in keras.tree.flatten(results))
     return {f"{run}/outputs": output} | {
         f"{run}/state_{number}": state for number, state in enumerate(states, 1)
     }
@@ -88,14 +88,14 @@ def _named(run: str, results: Any) -> dict[str, np.ndarray]:
 def entry(name: str) -> dict[str, np.ndarray]:
     """All that is stored of a cell: "weights/NUMBER/NAME", "inputs/...", and the outputs."""
     cell, random = built(name), np.random.default_rng(zlib.crc32(name.encode()))
-    values = [_drawn(random, own.shape) for own in cell.weights]
+    values = [_drawn(random, variable.shape) for variable in cell.weights]
     cell.set_weights(values)
     given = inputs_for(cell, random)
     found = {
         f"weights/{number}/{weight.name}": value
         for number, (weight, value) in enumerate(zip(cell.weights, values, strict=True))
     }
-    found |= {f"inputs/{own}": value for own, value in given.items()}
+    found |= {f"inputs/{variable}": value for variable, value in given.items()}
     return found | outputs(cell, given)
 
 
@@ -105,28 +105,32 @@ def stored() -> dict[str, dict[str, np.ndarray]]:
     if FILE.exists():
         with np.load(FILE) as file:
             for key in file.files:
-                name, _, own = key.partition("/")
-                found.setdefault(name, {})[own] = file[key]
+                name, _, part = key.partition("/")
+                found.setdefault(name, {})[part] = file[key]
     return found
 
 
-def differences(name: str, own: dict[str, np.ndarray], *, stock: bool = True) -> dict[str, float]:
+def differences(
+    name: str, arrays: dict[str, np.ndarray], *, stock: bool = True
+) -> dict[str, float]:
     """The largest difference of each result from the stored one, by layer and result; infinite
     where weights or results have other names or shapes.
 
     Args:
         name: of the cell.
-        own: its entry.
+        arrays: its entry.
         stock: whether `keras.layers.RNN` runs it, too.
     """
     cell = built(name)
-    weights = {key: value for key, value in own.items() if key.startswith("weights/")}
+    weights = {key: value for key, value in arrays.items() if key.startswith("weights/")}
     names = [f"weights/{number}/{weight.name}" for number, weight in enumerate(cell.weights)]
     if names != list(weights):
         return {f"weights are {', '.join(names)}": float("inf")}
     cell.set_weights(list(weights.values()))
-    given = {key[7:]: value for key, value in own.items() if key.startswith("inputs/")}
-    expected = {key: value for key, value in own.items() if key.startswith(("forward", "backward"))}
+    given = {key[7:]: value for key, value in arrays.items() if key.startswith("inputs/")}
+    expected = {
+        key: value for key, value in arrays.items() if key.startswith(("forward", "backward"))
+    }
     forward = {key: value for key, value in expected.items() if key.startswith("forward")}
     found = {}
     runs: list[tuple] = [("Recurrent", outputs, expected)]
@@ -169,8 +173,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.differences is not None:
         found = {
-            name: max(differences(name, own).items(), key=lambda pair: pair[1])
-            for name, own in stored().items()
+            name: max(differences(name, arrays).items(), key=lambda pair: pair[1])
+            for name, arrays in stored().items()
             if name in (arguments.differences or cells.CELLS)
         }
         print(json.dumps({"backend": keras.backend.backend(), "differences": found}))

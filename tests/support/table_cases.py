@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data import formats, prediction_inputs
-from seqzoo.zoo.data.prediction_inputs import Asked, File
+from seqzoo.zoo.data.prediction_inputs import File, RawInput
 from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.source import Source
 
@@ -46,7 +46,7 @@ def read_table(
     return Table(result.names, [dict(row.fields) for row in rows], [row.number for row in rows])
 
 
-def of_file(file: File, source: Mapping[str, Any]) -> Iterator[Asked]:
+def of_file(file: File, source: Mapping[str, Any]) -> Iterator[RawInput]:
     """The inputs of a file, for a run with some fields of a source."""
     fields: dict[str, Any] = {"data": "", "kind": "characters", **source}
     return prediction_inputs.of_file(file, Source(**fields))

@@ -76,9 +76,9 @@ class Case:
         """The template with small choices."""
         kind: Any = TEMPLATES[self.template]
         fields = kind.__dataclass_fields__
-        own = {name: value for name, value in SMALL.items() if name in fields}
-        own |= {"cell": self.cell, **dict(self.options)}
-        return kind(**own, input=self.input, target=self.target)
+        options = {name: value for name, value in SMALL.items() if name in fields}
+        options |= {"cell": self.cell, **dict(self.options)}
+        return kind(**options, input=self.input, target=self.target)
 
 
 def cases() -> Iterator[Case]:
@@ -87,9 +87,9 @@ def cases() -> Iterator[Case]:
     for name in TEMPLATES:
         seen: set[tuple] = set()
         targets = get_args(targets_of(name))
-        for place, kind in enumerate(get_args(inputs_of(name))):
+        for position, kind in enumerate(get_args(inputs_of(name))):
             one_by_one = "tags" in targets
-            for target in targets if one_by_one else [targets[place % len(targets)]]:
+            for target in targets if one_by_one else [targets[position % len(targets)]]:
                 case = Case(name, kind, target, (INPUTS[kind].form, target) not in seen)
                 if not one_by_one:
                     case = Case(name, kind, target, (INPUTS[kind].form,) not in seen)
@@ -149,7 +149,7 @@ def _input(form: str, index: int) -> Any:
         return random.normal(2.0, 3.0, (length, 2))
     if form == "frames":
         return (random.random((length, 3)) < 0.5).astype(float)
-    if form == "sound":
+    if form == "audio":
         return random.normal(0, 0.1, 40 * length).astype(np.float32)
     if form == "history":  # one window
         days = np.datetime64("2020-01-01") + np.arange(7)
@@ -234,7 +234,7 @@ def run_task_test(case: Case, folder: pathlib.Path, clean_tensorflow: Any) -> No
         np.testing.assert_allclose(figures["loss"], shown.numpy().sum() / counts.sum(), rtol=1e-4)
 
     opened.export(folder / "saved", options)
-    raw = task.features.raw(given.inputs, given.places)
+    raw = task.features.raw(given.inputs, given.locations)
     names = [spec.name for spec in task.signature]
     served = clean_tensorflow.answers(folder / "saved", dict(zip(names, raw, strict=True)))
     for index, answer in enumerate(answers):

@@ -9,7 +9,7 @@ from seqzoo.tasks.training.progress import Silent
 CHOICES = {"dropout": 0.1, "recurrent_dropout": 0.1}
 
 
-class Told(Silent):
+class RecordingProgress(Silent):
     """Records the progress of training, and may interrupt it."""
 
     def __init__(self, stop_at: int | None = None):

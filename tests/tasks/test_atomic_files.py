@@ -46,8 +46,8 @@ def log(monkeypatch) -> list[str]:
 
 @pytest.fixture
 def full(monkeypatch):
-    """A disk that has no room for files with a name of a pattern: what is written to them is told
-    to be lost when it is waited for, as by file systems that give out room late."""
+    """A disk that has no room for files with a name of a pattern: writes to them are
+    reported as lost on fsync, as by file systems that allocate space late."""
     waited = os.fsync
 
     def of(pattern: str) -> None:
@@ -89,17 +89,17 @@ def test_a_checkpoint_is_named_as_the_last_when_it_is_on_the_disk(tmp_path, monk
     def synchronised(path) -> None:
         path = pathlib.Path(path)
         index = path.parent / "checkpoint"
-        said = index.read_text() if index.exists() else ""
-        named.append((path.name, f"{path.name.partition('.')[0]}" in said))
+        index_text = index.read_text() if index.exists() else ""
+        named.append((path.name, f"{path.name.partition('.')[0]}" in index_text))
 
     monkeypatch.setattr(checkpoints, "synchronise", synchronised)
     train(template(), splits(), settings(epochs=1), tmp_path / "run")
     parts = [item for item in named if item[0].startswith("step-")]
-    assert len(parts) == 2 and not any(told for _, told in parts)
+    assert len(parts) == 2 and not any(flagged for _, flagged in parts)
     assert [name for name, _ in named[-3:]] == ["checkpoints", "checkpoint", "checkpoints"]
 
 
-def test_a_full_disk_is_named_and_what_was_there_stays(tmp_path, full) -> None:
+def test_a_full_disk_is_named_and_existing_files_stay(tmp_path, full) -> None:
     path = tmp_path / "a.json"
     write_json(path, "old")
     full(r"a\.json")
@@ -119,11 +119,11 @@ def test_a_full_disk_is_named_and_what_was_there_stays(tmp_path, full) -> None:
 
 
 def test_all_errors_of_a_full_disk_are_known() -> None:
-    told = tf.errors.ResourceExhaustedError(None, None, "/x/step-4; No space left on device")
+    raised = tf.errors.ResourceExhaustedError(None, None, "/x/step-4; No space left on device")
     hdf5 = OSError("Can't write data (file write failed: error message = 'Disk quota exceeded')")
     wrapped = ValueError("cannot save")
     wrapped.__cause__ = NO_ROOM
-    for error in (NO_ROOM, OSError(errno.EDQUOT, "x"), told, hdf5, wrapped):
+    for error in (NO_ROOM, OSError(errno.EDQUOT, "x"), raised, hdf5, wrapped):
         assert is_full(error)
         with pytest.raises(DiskFull), replacing("/tmp/none"):
             raise error
@@ -134,7 +134,7 @@ def test_all_errors_of_a_full_disk_are_known() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("plain_loop", "every_step")
-def test_a_training_that_fills_the_disk_goes_on_where_there_is_room(tmp_path, monkeypatch) -> None:
+def test_training_that_fills_the_disk_resumes_where_there_is_room(tmp_path, monkeypatch) -> None:
     folder = tmp_path / "run"
     write = tf.train.Checkpoint._write
 
@@ -180,7 +180,7 @@ def test_the_command_line_names_file_and_disk(tmp_path, full, monkeypatch) -> No
     assert line.startswith(f"Error: {tmp_path}/other cannot be written, because the disk at ")
 
 
-def test_output_to_a_full_disk_is_told() -> None:
+def test_output_to_a_full_disk_is_reported() -> None:
     if not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full here")
     command = [sys.executable, str(ROOT / "cli.py"), "list", "cells"]
@@ -193,5 +193,5 @@ def test_output_to_a_full_disk_is_told() -> None:
     )
 
 
-def test_a_disk_is_named_where_the_folder_is_not_there_yet(tmp_path) -> None:
+def test_a_disk_is_named_if_the_folder_does_not_exist_yet(tmp_path) -> None:
     assert full_disk(tmp_path / "no" / "file").startswith(f"{tmp_path}/no/file cannot be written")

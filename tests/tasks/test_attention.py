@@ -41,16 +41,16 @@ def oracle(
     weights = np.zeros((len(queries), queries.shape[1], memory.shape[1]))
     context = np.zeros((*weights.shape[:2], memory.shape[2]))
     for row, step in np.ndindex(*weights.shape[:2]):
-        query, there = queries[row, step], np.flatnonzero(mask[row])
+        query, valid = queries[row, step], np.flatnonzero(mask[row])
         scores = []
-        for m in memory[row, there]:
+        for m in memory[row, valid]:
             if layer.kind == "multiplicative":
                 scores.append(query @ u @ m)
             else:
                 v, w = named["score_kernel"][:, 0], named["query_kernel"].T
                 scores.append(v @ np.tanh(w @ query + u @ m))
         exponents = np.exp(scores)
-        weights[row, step, there] = exponents / exponents.sum()
+        weights[row, step, valid] = exponents / exponents.sum()
         context[row, step] = weights[row, step] @ memory[row]
     return context, weights
 
@@ -67,7 +67,7 @@ def test_equals_its_equations(kind: str, units: int | None) -> None:
 
 
 @every_case
-def test_one_step_with_keys_made_before_is_a_step_of_many(kind: str, units: int | None) -> None:
+def test_one_step_with_precomputed_keys_is_a_step_of_many(kind: str, units: int | None) -> None:
     layer, (queries, memory) = make(kind, units), inputs()
     context, weights = layer(queries, memory, MASK)
 
@@ -154,7 +154,7 @@ def test_a_memory_without_a_step(kind: str, units: int | None) -> None:
 @every_case
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision(kind: str, units: int | None, policy: str) -> None:
-    """Outputs of the policy's type, near to the exact ones, scores that half precision lacks."""
+    """Outputs of the policy's type, close to the exact ones, with scores beyond half precision."""
     layer, exact = make(kind, units, policy), make(kind, units)
     queries, memory = (tf.cast(x, layer.compute_dtype) for x in inputs())
     expected = exact(tf.cast(queries, tf.float64), tf.cast(memory, tf.float64), MASK)
@@ -176,7 +176,7 @@ def test_scores_above_the_range_of_float16() -> None:
     assert context.numpy().tolist() == [[[200, 200, 200, 200.5]]]
 
 
-def test_many_steps_are_never_held_at_once() -> None:
+def test_many_steps_are_never_in_memory_at_once() -> None:
     """No tensor of a graph, its gradient included, is as large as all steps by all sources."""
     layer = make("additive", HIDDEN, "float32")
 

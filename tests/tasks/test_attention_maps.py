@@ -24,22 +24,22 @@ def task(inputs, **choices):
     return template.adapt(Examples(inputs, ["x y", "yy", "zx", "y"]))
 
 
-def looks_of(own, model, inputs) -> list[Look]:
-    return own.looks(model, inputs, [f"example {i}" for i in range(len(inputs))], OPTIONS)
+def looks_of(adapted, model, inputs) -> list[Look]:
+    return adapted.looks(model, inputs, [f"example {i}" for i in range(len(inputs))], OPTIONS)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("attention", ["additive", "multiplicative"])
 def test_maps_are_those_of_the_steps_that_wrote_the_tokens(attention: str) -> None:
-    own: Any = task(TEXTS, attention=attention)
-    model = own.build("float32")
-    looks = looks_of(own, model, TEXTS)
-    vocabulary = own.texts.vocabulary.tokens
+    adapted: Any = task(TEXTS, attention=attention)
+    model = adapted.build("float32")
+    looks = looks_of(adapted, model, TEXTS)
+    vocabulary = adapted.texts.vocabulary.tokens
     for text, look in zip(TEXTS, looks, strict=True):
         assert look.source == list(text)
         assert 3 <= len(look.tokens) <= 5 and look.weights.shape == (len(look.tokens), len(text))
         # One token after the other, of only this example.
-        values, lengths = own.features.transform(*own.features.raw([text], ["it"]))
+        values, lengths = adapted.features.transform(*adapted.features.raw([text], ["it"]))
         memory, mask, states = model.encode({"values": values, "lengths": lengths})
         constants = model.decoder.look_at(memory, mask)
         token = tf.constant([START])
@@ -52,8 +52,8 @@ def test_maps_are_those_of_the_steps_that_wrote_the_tokens(attention: str) -> No
 
 def test_steps_without_names_are_numbered() -> None:
     inputs = series(4, 0)
-    own = task(inputs, input="series")
-    for one, look in zip(inputs, looks_of(own, own.build("float32"), inputs), strict=True):
+    adapted = task(inputs, input="series")
+    for one, look in zip(inputs, looks_of(adapted, adapted.build("float32"), inputs), strict=True):
         assert look.source == [str(step) for step in range(len(one))]
         assert look.weights.shape[1] == len(one)
 
@@ -61,10 +61,10 @@ def test_steps_without_names_are_numbered() -> None:
 @pytest.mark.slow
 def test_an_evaluation_shows_them(tmp_path) -> None:
     for attention, files in (("additive", ["attention.png"]), ("none", [])):
-        own = task(TEXTS, attention=attention)
+        adapted = task(TEXTS, attention=attention)
         folder = tmp_path / attention
         folder.mkdir()
-        own.illustrate(own.build("float32"), Examples(TEXTS), {}, folder, OPTIONS)
+        adapted.illustrate(adapted.build("float32"), Examples(TEXTS), {}, folder, OPTIONS)
         assert [path.name for path in folder.iterdir()] == files
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from task_data import names, settings, splits, template
-from training_cases import CHOICES, Told, assert_same
+from training_cases import CHOICES, RecordingProgress, assert_same
 
 from seqzoo.tasks import Interrupted
 from seqzoo.tasks.data.batches import Padding, make_plan
@@ -51,8 +51,8 @@ def test_the_moving_average_is_its_recursion() -> None:
 @pytest.mark.slow
 def test_the_mean_of_the_best_epochs_is_the_model(tmp_path) -> None:
     chosen = settings(epochs=4, average="best", average_best=2)
-    told = Told()
-    run = train(template(**CHOICES), splits(), chosen, tmp_path / "run", progress=told)
+    progress = RecordingProgress()
+    run = train(template(**CHOICES), splits(), chosen, tmp_path / "run", progress=progress)
     rows = run.history
     ranked = sorted(
         rows, key=lambda row: (row["validation_accuracy"], -row["validation_loss"], row["epoch"])
@@ -73,7 +73,13 @@ def test_the_mean_of_the_best_epochs_is_the_model(tmp_path) -> None:
         assert mine["validation_loss"] == other["validation_loss"]
 
     with pytest.raises(Interrupted):
-        train(template(**CHOICES), splits(), chosen, tmp_path / "broken", progress=Told(20))
+        train(
+            template(**CHOICES),
+            splits(),
+            chosen,
+            tmp_path / "broken",
+            progress=RecordingProgress(20),
+        )
     train(template(**CHOICES), splits(), chosen, tmp_path / "broken", resume=True)
     assert_same(tmp_path / "run", tmp_path / "broken")
     resumed = Run.open(tmp_path / "broken").model.weights

@@ -69,7 +69,7 @@ def test_more_lengths_are_compiled_only_where_training_is_long() -> None:
     assert len(choose_lengths(wide, 6, 256, epochs=1)) > counts[0]
 
 
-def test_a_plan_holds_every_example_once() -> None:
+def test_a_plan_contains_every_example_once() -> None:
     lengths = np.random.default_rng(1).integers(1, 30, 101).astype(np.int32)
     plan = make_plan(_data(lengths), Padding([5, 12, 29], []), 8, seed=(3, 0))
     assert sorted(plan.rows[plan.weights > 0]) == list(range(101))
@@ -80,7 +80,7 @@ def test_a_plan_holds_every_example_once() -> None:
         assert (lengths[rows] <= end).all() and (lengths[rows] > shorter[end]).all()
 
 
-def test_a_plan_depends_on_its_seed_alone() -> None:
+def test_a_plan_depends_only_on_its_seed() -> None:
     lengths = np.random.default_rng(1).integers(1, 30, 101).astype(np.int32)
     data, padding = _data(lengths), Padding([9, 29], [])
     first, again, other = (make_plan(data, padding, 8, seed=(0, e)) for e in (4, 4, 5))
@@ -113,11 +113,11 @@ def test_batches_are_sorted_by_targets_within_a_length() -> None:
 def test_long_batches_have_fewer_rows() -> None:
     lengths = np.random.default_rng(1).integers(1, 41, 300)
     padding = Padding([10, 20, 40], [])
-    plan = make_plan(_data(lengths), padding, 32, steps_a_batch=240, multiple=4)
+    plan = make_plan(_data(lengths), padding, 32, steps_per_batch=240, multiple=4)
     sizes = dict(zip(plan.lengths.tolist(), np.diff(plan.bounds).tolist(), strict=True))
     assert sizes == {10: 24, 20: 12, 40: 4} and plan.size is None
     assert sorted(plan.rows[plan.weights > 0]) == list(range(300))
-    tight = make_plan(_data(lengths), padding, 32, steps_a_batch=5, multiple=4)
+    tight = make_plan(_data(lengths), padding, 32, steps_per_batch=5, multiple=4)
     assert tight.size == 4
 
 
@@ -135,15 +135,15 @@ def test_longer_sequences_than_training_had_double_the_length() -> None:
     assert plan.lengths.tolist() == [3, 6, 12, 24]
 
 
-def test_batches_hold_targets_of_their_own_lengths() -> None:
+def test_batches_contain_targets_of_their_own_lengths() -> None:
     lengths, targets = np.array([3, 1, 4, 2, 4]), np.array([2, 6, 1, 3, 0])
     data, sequences = _data(lengths, targets), _data(targets).inputs
     plan = make_plan(data, Padding([4], [3, 6]), 2, seed=(0, 0))
     for batch, rows in zip(batches(data, plan), _batches(plan), strict=True):
         assert (batch["target_lengths"].numpy() == targets[rows]).all()
         for row, got in zip(rows, batch["targets"].numpy(), strict=True):
-            own = sequences[row]
-            assert (got[: len(own)] == own).all() and not got[len(own) :].any()
+            sequence = sequences[row]
+            assert (got[: len(sequence)] == sequence).all() and not got[len(sequence) :].any()
 
 
 def test_the_steps_of_a_plan_are_those_of_its_sequences_without_padding() -> None:
@@ -156,7 +156,7 @@ def test_the_steps_of_a_plan_are_those_of_its_sequences_without_padding() -> Non
     ):
         plan = make_plan(data, Padding([20], [50]), 8, seed=(0, 0))
         real = zip(_batches(plan, each[plan.rows]), _batches(plan, plan.weights), strict=True)
-        assert plan.time_steps(data).tolist() == [int((item * there).sum()) for item, there in real]
+        assert plan.time_steps(data).tolist() == [int((item * valid).sum()) for item, valid in real]
 
 
 def test_the_steps_of_cropped_sequences_are_those_of_their_parts() -> None:
@@ -166,7 +166,7 @@ def test_the_steps_of_cropped_sequences_are_those_of_their_parts() -> None:
 
 
 @pytest.mark.parametrize("shape", [(), (2,)])
-def test_batches_hold_the_sequences_and_zeros_behind_them(shape: tuple) -> None:
+def test_batches_contain_the_sequences_and_zeros_after_them(shape: tuple) -> None:
     random = np.random.default_rng(0)
     lengths = np.array([3, 1, 4, 2, 4], np.int32)
     flat = random.integers(1, 99, (14, *shape)).astype(np.float32)
@@ -191,7 +191,7 @@ def test_batches_hold_the_sequences_and_zeros_behind_them(shape: tuple) -> None:
 
 
 @pytest.mark.parametrize("kind", ["none", "numbers", "sequences", "windows"])
-def test_arrays_to_answer_from_are_the_batches_of_training(kind: str) -> None:
+def test_arrays_to_predict_from_are_the_batches_of_training(kind: str) -> None:
     random = np.random.default_rng(3)
     lengths = random.integers(1, 20, 23)
     targets = {"numbers": random.normal(size=(23, 2)), "sequences": random.integers(1, 9, 23)}
@@ -212,7 +212,7 @@ def test_arrays_to_answer_from_are_the_batches_of_training(kind: str) -> None:
             assert array[name].dtype == value.numpy().dtype
 
 
-def test_trimmed_batches_have_neither_filling_rows_nor_padding_for_all() -> None:
+def test_trimmed_batches_have_neither_filler_rows_nor_common_padding() -> None:
     lengths = np.array([3, 1, 7, 2, 9, 4, 8])
     data = _data(lengths, lengths[::-1].copy())
     plan = make_plan(data, Padding([5, 16], [4, 32]), 4)

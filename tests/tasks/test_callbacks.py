@@ -8,7 +8,7 @@ import keras
 import pytest
 import tensorflow as tf
 from task_data import settings, splits, template
-from training_cases import Told, assert_same, weights
+from training_cases import RecordingProgress, assert_same, weights
 
 from seqzoo.tasks import Interrupted, SeqzooError, train
 
@@ -64,7 +64,7 @@ def followed(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_hooks_come_in_the_order_of_keras(followed) -> None:
+def test_hooks_are_called_in_the_order_of_keras(followed) -> None:
     _, run, heard, _, batches = followed
     names = [name for name, _ in heard]
     step = ["on_train_batch_begin", "on_train_batch_end"]
@@ -112,8 +112,10 @@ def test_checkpoints_are_those_of_keras(followed) -> None:
 @pytest.mark.slow
 def test_tensorboard(tmp_path) -> None:
     pytest.importorskip("tensorboard")
-    own = keras.callbacks.TensorBoard(tmp_path / "logs", update_freq=1, write_steps_per_second=True)
-    train(template(), splits(), settings(epochs=1), tmp_path / "run", callbacks=[own])
+    callback = keras.callbacks.TensorBoard(
+        tmp_path / "logs", update_freq=1, write_steps_per_second=True
+    )
+    train(template(), splits(), settings(epochs=1), tmp_path / "run", callbacks=[callback])
     tags = set()
     for path in (tmp_path / "logs").rglob("events*"):
         for event in tf.compat.v1.train.summary_iterator(str(path)):
@@ -130,11 +132,11 @@ def test_early_stopping_and_the_plateau_know_which_way_a_metric_improves(tmp_pat
             keras.callbacks.EarlyStopping("val_accuracy", min_delta=2.0, patience=1),
         ]
 
-    chosen, own = settings(**{**PLAIN, "epochs": 9}), callbacks()
-    run = train(template(), splits(), chosen, tmp_path / "run", callbacks=own)
+    chosen, listed = settings(**{**PLAIN, "epochs": 9}), callbacks()
+    run = train(template(), splits(), chosen, tmp_path / "run", callbacks=listed)
     assert [row["learning_rate"] for row in run.history] == pytest.approx([0.02, 0.02])
-    assert float(own[0].model.optimizer.learning_rate) == pytest.approx(0.01)
-    assert own[0].monitor_op is own[1].monitor_op is keras.ops.greater
+    assert float(listed[0].model.optimizer.learning_rate) == pytest.approx(0.01)
+    assert listed[0].monitor_op is listed[1].monitor_op is keras.ops.greater
     # It stays stopped.
     train(template(), splits(), chosen, tmp_path / "run", callbacks=callbacks(), resume=True)
     assert len(run.history) == 2
@@ -172,8 +174,8 @@ def test_resumed_in_the_middle_of_an_epoch_with_the_same_numbers(tmp_path) -> No
     chosen = settings(schedule="constant")
     train(template(), splits(), chosen, tmp_path / "whole", callbacks=_all())
     with pytest.raises(Interrupted):
-        told = Told(stop_at=8)  # the second step of the second epoch
-        train(template(), splits(), chosen, tmp_path / "run", progress=told, callbacks=_all())
+        progress = RecordingProgress(stop_at=8)  # the second step of the second epoch
+        train(template(), splits(), chosen, tmp_path / "run", progress=progress, callbacks=_all())
     train(template(), splits(), chosen, tmp_path / "run", callbacks=_all(), resume=True)
     assert_same(tmp_path / "whole", tmp_path / "run")
     with pytest.raises(SeqzooError, match=r"started with callbacks=\['Learn.*, got \[\]; resume"):
@@ -181,7 +183,7 @@ def test_resumed_in_the_middle_of_an_epoch_with_the_same_numbers(tmp_path) -> No
 
 
 @pytest.mark.parametrize(
-    ("own", "message"),
+    ("callback", "message"),
     [
         (
             "early",
@@ -197,10 +199,10 @@ def test_resumed_in_the_middle_of_an_epoch_with_the_same_numbers(tmp_path) -> No
     ],
     ids=["no-callback", "backup", "ema", "tensorboard", "rate"],
 )
-def test_what_cannot_work_says_so_before_anything_is_written(
-    monkeypatch, tmp_path, own, message
+def test_unsupported_options_fail_before_anything_is_written(
+    monkeypatch, tmp_path, callback, message
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(SeqzooError, match=message):
-        train(template(), splits(), settings(), tmp_path / "run", callbacks=[own])
+        train(template(), splits(), settings(), tmp_path / "run", callbacks=[callback])
     assert not (tmp_path / "run").exists()

@@ -117,14 +117,14 @@ BAD: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_columns_get_one_line(case) -> None:
+def test_invalid_columns_are_reported_in_one_line(case) -> None:
     columns, message = BAD[case]
     with pytest.raises(SeqzooError) as caught:
         Examples.from_columns(columns, input="text", target="label")
     assert str(caught.value) == message
 
 
-def test_what_pandas_has_for_missing_values() -> None:
+def test_missing_values_of_pandas() -> None:
     pandas = pytest.importorskip("pandas")
     for missing in (pandas.NA, pandas.NaT, None, np.nan):
         frame = pandas.DataFrame({"text": pandas.Series(["a", missing], dtype=object)})
@@ -153,7 +153,7 @@ def test_trains_on_whole_numbers_as_classes_and_predicts_a_column(tmp_path) -> N
     assert run.evaluate(examples)["examples"] == 12
 
 
-def test_needs_no_tensorflow_and_no_library_of_frames() -> None:
+def test_needs_no_tensorflow_and_no_data_frame_library() -> None:
     program = (
         "import sys; from seqzoo.tasks import Examples;"
         "Examples.from_columns({'a': ['x']}, input='a');"

@@ -11,7 +11,7 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.tagged_words import TokenFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
-from seqzoo.tasks.targets.texts import TextChoices, Texts
+from seqzoo.tasks.targets.texts import TextOptions, Texts
 from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.pretrained import load
 
@@ -28,10 +28,10 @@ def same(transform) -> bool:
 
 
 @pytest.mark.parametrize("kind", ["characters", "words", "subwords"])
-@pytest.mark.parametrize("learnt", [COMPOSED, APART])
-def test_features_of_texts(kind, learnt) -> None:
+@pytest.mark.parametrize("learned", [COMPOSED, APART])
+def test_features_of_texts(kind, learned) -> None:
     choices = {"minimum_count": 1, "vocabulary_size": 100, "lowercase": True}
-    examples = Examples(learnt * 20)
+    examples = Examples(learned * 20)
     with_form = TextFeatures.learn(ManyToOne(kind, nfc=True, **choices), examples)
     assert same(with_form.transform)
     assert not any(unicodedata.normalize("NFC", t) != t for t in with_form.vocabulary.tokens)
@@ -57,15 +57,15 @@ def test_features_of_tagged_words(characters) -> None:
 
 
 def test_targets_are_composed() -> None:
-    choices = TextChoices("characters", False, 100, 1, nfc=True)
+    choices = TextOptions("characters", False, 100, 1, nfc=True)
     texts = Texts.learn(choices, APART, APART)
-    ids, own = texts.encode(COMPOSED, COMPOSED), texts.encode(APART, APART)
-    assert (ids.flat == own.flat).all() and texts.longest == max(map(len, COMPOSED))
+    ids, composed_ids = texts.encode(COMPOSED, COMPOSED), texts.encode(APART, APART)
+    assert (ids.flat == composed_ids.flat).all() and texts.longest == max(map(len, COMPOSED))
     assert texts.tokens(APART) == texts.tokens(COMPOSED)
 
 
 @pytest.mark.parametrize("target", ["tags", "values"])
-def test_characters_with_an_answer_each_stay_as_they_are(target) -> None:
+def test_characters_with_a_tag_each_stay_as_they_are(target) -> None:
     with pytest.raises(SeqzooError, match="`nfc` is for words, and for what is next, got input"):
         ManyToManyAligned("characters", target, nfc=True)
     assert ManyToManyAligned("characters", "next", nfc=True).nfc
@@ -84,7 +84,7 @@ def test_presets_of_texts_compose_them() -> None:
 
 
 @pytest.mark.slow
-def test_a_model_and_its_export_answer_both_forms_alike(tmp_path) -> None:
+def test_a_model_and_its_export_predict_the_same_for_both_forms(tmp_path) -> None:
     run = load("language-id")
     names = ["São Tomé e Príncipe", "Türkiye", "Việt Nam", "한국어", "ελληνικά"]
     apart = [unicodedata.normalize("NFD", name) for name in names]

@@ -174,7 +174,7 @@ def test_a_batch_without_a_step(way: Any) -> None:
     assert tags.shape == (2, 0) and way(layer.marginals)(empty, lengths).shape == (2, 0, TAGS)
 
 
-def test_what_is_not_allowed_has_no_probability_however_high_its_scores() -> None:
+def test_forbidden_tags_have_no_probability_however_high_their_scores() -> None:
     random = np.random.default_rng(14)
     layer = make(ALLOWED, dtype="float32")
     layer.start.assign([0.0, -400.0, 9000.0])
@@ -195,7 +195,7 @@ def test_what_is_not_allowed_has_no_probability_however_high_its_scores() -> Non
     np.testing.assert_allclose(marginals.sum(-1), inside, atol=1e-5)
 
 
-def test_tags_that_are_not_allowed_give_the_lowest_value_and_a_gradient() -> None:
+def test_forbidden_tags_give_the_lowest_value_and_a_gradient() -> None:
     """It still takes the emissions from what the model expects to the given tags."""
     layer = make(ALLOWED)
     emissions = tf.constant(EMISSIONS[:1])
@@ -231,7 +231,7 @@ def test_long_sequences_keep_their_digits_in_float32() -> None:
     rounded = emissions.astype("float32")
     expected = graph(exact.log_likelihood)(rounded, gold, lengths).numpy()
     assert (-0.1 < expected).all() and (expected < -0.001).all()
-    # The scores are about 60,000, of which float32 holds but 0.004.
+    # The scores are about 60,000, which float32 represents only to 0.004.
     actual = graph(single.log_likelihood)(rounded, gold, lengths)
     np.testing.assert_allclose(actual, expected, atol=4e-5)
     unsure = random.normal(0, 1, (2, 600, TAGS)).astype("float32")

@@ -33,8 +33,8 @@ lengths = st.lists(st.integers(1, 40), min_size=1, max_size=25)
 
 def numbered(lengths: list[int]) -> Sequences:
     """Sequences whose steps all differ and are above 0, so that each tells where it is from."""
-    own = np.array(lengths, np.int32)
-    return Sequences(np.arange(10, 10 + own.sum(), dtype=np.int32), own)
+    sizes = np.array(lengths, np.int32)
+    return Sequences(np.arange(10, 10 + sizes.sum(), dtype=np.int32), sizes)
 
 
 def counts(data: Data, plan: Any) -> np.ndarray:
@@ -65,13 +65,15 @@ def shapes(plan: Any) -> Counter:
     seeds,
     st.booleans(),
 )
-def test_batches_hold_every_step_once(own, ends, size, most, multiple, seed, targets) -> None:
-    inputs = numbered(own)
-    data = Data(inputs, numbered([1 + length // 2 for length in own]) if targets else None)
+def test_batches_contain_every_step_once(
+    step_counts, ends, size, most, multiple, seed, targets
+) -> None:
+    inputs = numbered(step_counts)
+    data = Data(inputs, numbered([1 + length // 2 for length in step_counts]) if targets else None)
     padding = Padding(sorted(ends), sorted(ends))
-    plan = make_plan(data, padding, size, steps_a_batch=most, multiple=multiple, seed=seed)
+    plan = make_plan(data, padding, size, steps_per_batch=most, multiple=multiple, seed=seed)
     assert (counts(data, plan) == 1).all()
-    assert sorted(plan.rows[plan.weights > 0]) == list(range(len(own)))
+    assert sorted(plan.rows[plan.weights > 0]) == list(range(len(step_counts)))
     rows = np.diff(plan.bounds)
     assert (rows % multiple == 0).all() and (rows <= max(size, multiple)).all()
     if most is not None:
@@ -82,24 +84,28 @@ def test_batches_hold_every_step_once(own, ends, size, most, multiple, seed, tar
             for row, target in zip(batch["rows"], batch["targets"], strict=True):
                 answer = data.targets[row]
                 assert (target[: len(answer)] == answer).all() and not target[len(answer) :].any()
-    again = make_plan(data, padding, size, steps_a_batch=most, multiple=multiple, seed=seed)
+    again = make_plan(data, padding, size, steps_per_batch=most, multiple=multiple, seed=seed)
     assert (again.rows == plan.rows).all()
     if seed is not None:
-        how: dict[str, Any] = {"steps_a_batch": most, "multiple": multiple}
+        how: dict[str, Any] = {"steps_per_batch": most, "multiple": multiple}
         assert len(make_plan(data, padding, size, seed=(*seed, 1), **how)) == len(plan)
 
 
 @few
 @given(lengths, st.integers(1, 12), st.integers(1, 5), st.booleans(), seeds)
-def test_windows_hold_every_step_once_in_order(own, window, size, whole, seed) -> None:
-    own = own[:1] if whole else own
-    data = Data(numbered(own), None, window)
+def test_windows_contain_every_step_once_in_order(step_counts, window, size, whole, seed) -> None:
+    step_counts = step_counts[:1] if whole else step_counts
+    data = Data(numbered(step_counts), None, window)
     padding = Padding.choose(data, 3, size)
     plan = window_plan(data, padding, size, whole=whole, start=START, seed=seed)
     counted = counts(data, plan)
     assert counted.max() <= 1
-    if whole and seed is not None:  # full windows from a random place: fewer than two are left out
-        assert counted.sum() > sum(own) - 2 * window and counted.sum() >= min(own[0], window)
+    if (
+        whole and seed is not None
+    ):  # full windows from a random position: fewer than two are left out
+        assert counted.sum() > sum(step_counts) - 2 * window and counted.sum() >= min(
+            step_counts[0], window
+        )
     else:
         assert (counted == 1).all()
     at: dict[int, int] = {}
@@ -110,7 +116,7 @@ def test_windows_hold_every_step_once_in_order(own, window, size, whole, seed) -
             steps = batch["values"][lane, :length]
             before = batch["before"][lane]
             assert before in (START, steps[0] - 1)
-            if not batch["resets"][lane]:  # goes on where the lane was
+            if not batch["resets"][lane]:  # continues where the lane was
                 assert at[lane] == before == steps[0] - 1
             if not batch["aside"][lane]:
                 at[lane] = steps[-1]
@@ -121,24 +127,26 @@ def test_windows_hold_every_step_once_in_order(own, window, size, whole, seed) -
 
 @few
 @given(lengths, st.integers(1, 12), st.integers(1, 5), st.tuples(st.integers(0, 99)))
-def test_crops_are_parts_of_their_sequences(own, steps, size, seed) -> None:
-    data = Data(numbered(own))
+def test_crops_are_parts_of_their_sequences(step_counts, steps, size, seed) -> None:
+    data = Data(numbered(step_counts))
     plan = crop_plan(data, Padding([max(steps // 2, 1)], []), size, steps=steps, seed=seed)
     real = plan.rows[plan.weights > 0]
-    assert Counter(real.tolist()) == {row: -(-length // steps) for row, length in enumerate(own)}
+    assert Counter(real.tolist()) == {
+        row: -(-length // steps) for row, length in enumerate(step_counts)
+    }
     counts(data, plan)
     for batch in array_batches(data, plan, trim=False):
         for row, length, values in zip(
             batch["rows"], batch["lengths"], batch["values"], strict=True
         ):
-            assert length == min(own[row], steps)
+            assert length == min(step_counts[row], steps)
             assert {values[0], values[length - 1]} <= set(data.inputs[row].tolist())
 
 
 @few
 @given(lengths, st.integers(1, 4), st.integers(1, 5), st.integers(0, 12), seeds)
-def test_workers_share_out_an_epoch(own, workers, size, done, seed) -> None:
-    data = Data(numbered(own))
+def test_workers_divide_an_epoch(step_counts, workers, size, done, seed) -> None:
+    data = Data(numbered(step_counts))
     plan = make_plan(data, Padding([10, 40], []), size * workers, multiple=workers, seed=seed)
     rest = plan.since(min(done, len(plan)))
     shards = [rest.shard(index, workers) for index in range(workers)]

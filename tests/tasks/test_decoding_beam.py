@@ -17,7 +17,7 @@ LONGEST = 3
         {"length_penalty": 2.0, "coverage_penalty": 0.3, "minimum_length": 1},
     ],
 )
-def test_a_beam_that_holds_all_is_exhaustive_search(choices: dict) -> None:
+def test_a_beam_of_all_texts_is_exhaustive_search(choices: dict) -> None:
     toy = Toy(ids=5, source=4, seed=1)
     result = toy.decode(
         method="beam",
@@ -119,7 +119,7 @@ def test_narrow_beams_follow_the_definition(alpha: float, width: int, answers: i
     assert_scored(toy, result)
 
 
-def test_a_longer_search_leaves_finished_answers_as_they_are() -> None:
+def test_a_longer_search_does_not_change_finished_texts() -> None:
     # Rows end at different times; those that end early wait for the others.
     toy = Toy(ids=8, rows=6, seed=10)
     choices = {"method": "beam", "beam_width": 3, "answers": 3, "length_penalty": 0.5}
@@ -131,7 +131,7 @@ def test_a_longer_search_leaves_finished_answers_as_they_are() -> None:
         np.testing.assert_allclose(alone.scores[0], together.scores[row], rtol=1e-5)
 
 
-def test_attention_is_that_of_the_answers_own_beam() -> None:
+def test_attention_is_that_of_the_beam_of_the_text() -> None:
     toy = Toy(ids=8, rows=6, source=4, sharpness=0.7, seed=5)
     result = toy.decode(method="beam", beam_width=4, answers=4, maximum_length=5)
     for row, answers in enumerate(texts(result)):
@@ -142,7 +142,7 @@ def test_attention_is_that_of_the_answers_own_beam() -> None:
             assert not attention[len(tokens) :].any()
 
 
-def test_padding_of_the_source_is_no_gap_in_its_coverage() -> None:
+def test_padding_of_the_source_is_not_a_gap_in_coverage() -> None:
     toy = Toy(ids=5, rows=2, source=4)
     lengths = [4, 2]
     result = toy.decode(
@@ -180,7 +180,7 @@ def test_constants_are_shared_by_the_beams_of_a_row() -> None:
     np.testing.assert_allclose(result.scores, moved.scores, rtol=1e-5)
 
 
-def test_repetition_penalty_chooses_and_is_not_reported() -> None:
+def test_repetition_penalty_affects_choices_but_not_reported_probabilities() -> None:
     toy = Toy(ids=5, rows=4, sharpness=2.0, seed=7)
     result = toy.decode(
         method="beam", beam_width=125, answers=3, maximum_length=3, repetition_penalty=2.0

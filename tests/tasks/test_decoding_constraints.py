@@ -33,15 +33,15 @@ def test_lengths_are_kept(method: str) -> None:
     assert free.lengths.min() < 2 and free.lengths.max() > 6
     most = np.array([0, 1, 2, 3, 4, 5, 6, 7, 30])
     result = _decode(toy, method, {"maximum_lengths": most}, minimum_length=3, maximum_length=6)
-    there = np.isfinite(result.scores)  # a beam may find fewer answers
-    assert (result.lengths >= np.minimum(most, 3)[:, None])[there].all() and there[:, 0].all()
+    exists = np.isfinite(result.scores)  # a beam may find fewer answers
+    assert (result.lengths >= np.minimum(most, 3)[:, None])[exists].all() and exists[:, 0].all()
     assert (result.lengths <= np.minimum(most, 6)[:, None]).all()
     assert result.tokens.shape[2] == 6
-    # The end is not free of charge where it is forced.
+    # A forced end still costs its log-probability.
     assert_scored(toy, result)
 
 
-def test_a_minimum_length_that_answers_have_changes_nothing() -> None:
+def test_a_minimum_length_that_texts_already_have_changes_nothing() -> None:
     toy = Toy(ids=8, rows=9, seed=1)
     free = _decode(toy, "greedy", maximum_length=9)
     lengths = free.lengths[:, 0]
@@ -53,7 +53,7 @@ def test_a_minimum_length_that_answers_have_changes_nothing() -> None:
 
 
 @methods
-def test_banned_tokens_never_come(method: str) -> None:
+def test_banned_tokens_never_occur(method: str) -> None:
     toy = Toy(ids=6, rows=12, seed=2)
     free = _decode(toy, method, {"banned": ()}, maximum_length=6)
     inside = np.arange(free.tokens.shape[2]) < free.lengths[..., None]
@@ -214,7 +214,7 @@ def test_a_model_that_gives_no_probability_to_what_is_forced(method: str) -> Non
 
 
 @methods
-def test_scores_that_are_no_numbers_end(method: str) -> None:
+def test_scores_that_are_not_numbers_end_the_search(method: str) -> None:
     class Broken(Toy):
         def step(self, tokens, states):
             logits, states, attention = super().step(tokens, states)
@@ -240,7 +240,7 @@ def test_scores_that_are_no_numbers_end(method: str) -> None:
         ({"minimum_length": 5, "maximum_length": 4}, "at most `maximum_length`, 4, got 5"),
     ],
 )
-def test_wrong_choices(choices: dict, message: str) -> None:
+def test_invalid_options(choices: dict, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
         Decoding(**choices)
 
@@ -253,7 +253,7 @@ def test_arguments_that_do_not_fit() -> None:
         toy.decode(more={"end": 6})
 
 
-def test_choices_cost_no_tensorflow() -> None:
+def test_options_do_not_import_tensorflow() -> None:
     program = "import sys, seqzoo.tasks.decoding; assert 'tensorflow' not in sys.modules"
     root = pathlib.Path(__file__).resolve().parents[2]
     subprocess.run([sys.executable, "-c", program], cwd=root, check=True)

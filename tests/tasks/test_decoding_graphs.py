@@ -88,7 +88,7 @@ def _assert_same(one: dict, other: dict) -> None:
 
 @methods
 def test_answers_are_varied(toy: Toy, method: str) -> None:
-    # Otherwise the tests below would show little.
+    # Otherwise the tests below would prove little.
     result = _run(toy, method, _inputs(toy))
     assert len(np.unique(result["lengths"])) > 2
     assert len(np.unique(result["tokens"])) == 6
@@ -125,7 +125,7 @@ def test_rows_do_not_depend_on_each_other(toy: Toy, method: str) -> None:
 
 
 @pytest.mark.slow
-def test_exported_graphs_answer_without_us(toy: Toy, tmp_path, clean_tensorflow) -> None:
+def test_exported_graphs_predict_without_seqzoo(toy: Toy, tmp_path, clean_tensorflow) -> None:
     inputs = _inputs(toy)
     for method in METHODS:
         module = tf.Module()
@@ -147,7 +147,7 @@ def test_the_loop_ends_with_the_last_row(method: str) -> None:
 
     def step(tokens, states):
         steps.assign_add(1)
-        # Rows that have ended go on, and must not keep the loop going.
+        # Rows that have ended continue, and must not keep the loop running.
         certain = tf.one_hot(tf.where(states == 3, END, 4), 6, 50.0, -50.0)
         return certain, states + 1, None
 
@@ -166,7 +166,7 @@ def test_the_loop_ends_with_the_last_row(method: str) -> None:
         result = Decoded(*function(tf.constant([3, 0, 1])))
         assert result.lengths.numpy().tolist() == [[0], [3], [2]]
         assert result.attention is None and result.tokens.shape == (3, 1, 3)
-        # Four to the end of the longest, and the one that tells what the step reports.
+        # Four to the end of the longest, and the one that shows what the step reports.
         assert steps.numpy() == 5
 
 
@@ -213,7 +213,7 @@ def _graph(toy: Toy, end: int | None, choices: Decoding, **more: Any) -> Any:
 @pytest.mark.quick_for("2-greedy", "2-beam")
 @lean
 @pytest.mark.parametrize("end", [END, pytest.param(None, marks=pytest.mark.slow)])
-def test_compiled_loops_answer_as_plain_ones(method: str, end: int | None) -> None:
+def test_compiled_loops_predict_like_plain_ones(method: str, end: int | None) -> None:
     toy = Toy(ids=8, rows=5, source=4, seed=2)
     choices = Decoding(**LEAN[method], maximum_length=6, minimum_length=1, no_repeat_ngram=2)
     with compiled_loops():
@@ -231,7 +231,7 @@ def test_compiled_loops_answer_as_plain_ones(method: str, end: int | None) -> No
 
 
 @lean
-def test_what_is_not_asked_for_is_not_in_the_graph(method: str) -> None:
+def test_what_is_not_requested_is_not_in_the_graph(method: str) -> None:
     toy = Toy(ids=8, rows=5, source=4, seed=2)
 
     def operations(**choices: Any) -> set[str]:

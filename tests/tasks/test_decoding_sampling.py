@@ -64,7 +64,7 @@ def test_frequencies_are_the_probabilities(case: str) -> None:
 
 
 def test_the_cases_differ() -> None:
-    # Otherwise the test above would show less than it says.
+    # Otherwise the test above would prove less than it claims.
     logs = log_softmax(Toy(ids=9, rows=2, sharpness=0.4, seed=8).trace(0, [])[0])[-1]
     all_p = [_probabilities(logs, **choices) for choices in CASES.values()]
     for index, p in enumerate(all_p):
@@ -78,7 +78,7 @@ def _chi_square_of(p: np.ndarray, other: np.ndarray) -> float:
     return DRAWS * ((p - other)[other > 0] ** 2 / other[other > 0]).sum()
 
 
-def test_sampled_answers_are_scored() -> None:
+def test_sampled_texts_are_scored() -> None:
     toy = Toy(ids=7, rows=5, seed=9, source=3)
     result = toy.decode(
         method="sample", answers=4, temperature=1.5, top_k=4, maximum_length=6, more={"seed": 1}
@@ -93,7 +93,7 @@ def test_sampled_answers_are_scored() -> None:
             np.testing.assert_allclose(attention, expected, rtol=1e-3)
 
 
-def test_a_seed_fixes_what_is_drawn() -> None:
+def test_a_seed_fixes_the_samples() -> None:
     toy = Toy(ids=9, rows=6, seed=10)
     choices = {"method": "sample", "answers": 3, "maximum_length": 8}
 
@@ -104,7 +104,7 @@ def test_a_seed_fixes_what_is_drawn() -> None:
     assert drawn((1, 3)) != drawn(1)
     tf.random.set_seed(4)
     assert drawn(None) != drawn(None)
-    # With a common seed, rows after a row change nothing; with seeds of their own, no row does.
+    # With a common seed, rows after a row change nothing; with separate seeds, no row does.
     assert drawn(1, [0, 1, 2]) == drawn(1)[:3]
     seeds = np.arange(12).reshape(6, 2)
     whole = drawn(seeds)
@@ -114,7 +114,7 @@ def test_a_seed_fixes_what_is_drawn() -> None:
 
 def test_draws_of_a_row_are_independent() -> None:
     numbers = random_numbers(3, 4, 500, 6).numpy().reshape(4, 500, 6)
-    # Correlations between rows, between answers that follow each other, and between steps.
+    # Correlations between rows, between consecutive answers, and between steps.
     pairs = [
         (numbers[0], numbers[1]),
         (numbers[:, 1:], numbers[:, :-1]),

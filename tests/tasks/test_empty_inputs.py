@@ -64,7 +64,7 @@ CASES = {
 
 
 def _ways(name: str) -> list:
-    """The functions of a model with random weights as an export holds them."""
+    """The functions of a model with random weights as an export contains them."""
     choices, examples = CASES[name]
     task: Any = choices.adapt(examples)
     keras.utils.set_random_seed(0)
@@ -107,7 +107,7 @@ def _inputs(name: str, rows: str) -> tuple:
 
 @pytest.mark.quick_for("class of characters", "tags of words")
 @pytest.mark.parametrize("name", CASES)
-def test_an_input_without_a_step_is_answered_alone_as_among_others(name: str) -> None:
+def test_an_input_without_a_step_gets_the_same_prediction_alone_and_in_a_batch(name: str) -> None:
     for way in _ways(name):
         none = way(*_inputs(name, "none"))
         assert all(value.shape[0] == 0 for value in none.values())

@@ -72,7 +72,7 @@ def test_core_cell_learns_a_batch(cell: str, attention: str) -> None:
 
 @pytest.mark.quick_for("additive")
 @pytest.mark.parametrize("attention", ["additive", "multiplicative", "none"])
-def test_padding_enters_neither_loss_nor_answers(attention: str) -> None:
+def test_padding_affects_neither_loss_nor_predictions(attention: str) -> None:
     examples = reversals(9, 2)
     task = template(attention=attention, bidirectional=attention != "none").adapt(examples)
     model = task.build("float32")
@@ -118,7 +118,7 @@ def test_the_loss_is_what_decoding_reports() -> None:
 
 
 @pytest.mark.slow
-def test_smoothing_is_for_training_alone() -> None:
+def test_smoothing_applies_only_to_training() -> None:
     examples = reversals(6, 3)
     batch = batch_of(template().adapt(examples), examples, Padding([6], [7]))
     losses = {}
@@ -174,7 +174,7 @@ def run(tmp_path_factory) -> Run:
 
 
 @pytest.mark.slow
-def test_a_run_answers_and_is_scored(run: Run) -> None:
+def test_a_run_predicts_and_is_scored(run: Run) -> None:
     assert run.history[-1]["validation_exact_match"] > run.history[0]["validation_exact_match"]
     examples = reversals(60, 7)
     answers = run.predict(examples.inputs)
@@ -192,14 +192,14 @@ def test_a_run_answers_and_is_scored(run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_several_targets_of_one_input_are_each_right(run: Run) -> None:
+def test_each_of_several_targets_of_one_input_is_correct(run: Run) -> None:
     (answer,) = run.predict(["abc"])
     figures = run.evaluate(Examples(["abc", "abc"], [answer.label, "something else"]))
     assert figures["exact_match"] == 1.0 and figures["inputs"] == 1
 
 
 @pytest.mark.slow
-def test_an_export_answers_alike_without_our_code(
+def test_an_export_predicts_the_same_without_our_code(
     run: Run, tmp_path: pathlib.Path, clean_tensorflow
 ) -> None:
     options = AnswerOptions(decoding=Decoding("beam", answers=2, beam_width=3, maximum_length=12))
@@ -212,7 +212,7 @@ def test_an_export_answers_alike_without_our_code(
 
 @pytest.mark.slow
 @pytest.mark.exhaustive  # one of the longest
-def test_words_keep_their_spaces_in_answers_scores_and_exports(tmp_path: pathlib.Path) -> None:
+def test_words_keep_their_spaces_in_predictions_scores_and_exports(tmp_path: pathlib.Path) -> None:
     written = {"a": "3.5 km", "b": "it's 10:30", "c": "me@home.ch wrote", "d": 'the "big" one'}
     examples = Examples([*written] * 4, [*written.values()] * 4)
     chosen = settings(epochs=50, batch_size=8, learning_rate=0.02)
@@ -252,12 +252,12 @@ def test_half_precision_learns() -> None:
         ({"vocabulary_size": 3}, "`vocabulary_size` must be at least 5, got 3"),
     ],
 )
-def test_choices_out_of_range(choices: dict, message: str) -> None:
+def test_options_out_of_range(choices: dict, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
         template(**choices)
 
 
-def test_targets_that_cannot_be_learnt() -> None:
+def test_targets_that_cannot_be_learned() -> None:
     with pytest.raises(SeqzooError, match="Training and evaluation need targets"):
         template().adapt(Examples(["a"]))
     with pytest.raises(SeqzooError, match="Text was expected, but example 1 is int"):
@@ -306,7 +306,7 @@ def test_probability_of_a_token_is_the_geometric_mean() -> None:
     assert answer.probability == pytest.approx(0.25) and answer.token_probabilities == (0.75, 0.5)
 
 
-def test_targets_are_learnt_and_scored_in_lower_case() -> None:
+def test_targets_are_learned_and_scored_in_lower_case() -> None:
     examples = Examples(["ab", "ba", "aa"], ["AB", "Ba", "aA"])
     task: Any = template(lowercase_targets=True).adapt(examples)
     assert {"a", "b"} <= set(task.texts.vocabulary.tokens) and not {"A", "B"} & set(

@@ -22,7 +22,7 @@ BIOES = ["E-a", "O", "I-b", "S-a", "B-a", "S-b", "E-b", "I-a", "B-b"]
         ("B-a I-a O B-b", [("a", 0, 1), ("b", 3, 3)]),
         ("B-a B-a", [("a", 0, 0), ("a", 1, 1)]),
         ("S-a B-b I-b E-b S-a", [("a", 0, 0), ("b", 1, 3), ("a", 4, 4)]),
-        # Malformed: an I or E begins an entity where it cannot go on with one.
+        # Malformed: an I or E begins an entity where it cannot continue one.
         ("I-a I-a O E-b", [("a", 0, 1), ("b", 3, 3)]),
         ("B-a I-b I-b", [("a", 0, 0), ("b", 1, 2)]),
         ("B-a E-a I-a", [("a", 0, 1), ("a", 2, 2)]),
@@ -61,7 +61,7 @@ def _written(spans: list[tuple[str, int, int]], length: int, closing: bool) -> l
 
 @pytest.mark.parametrize("names, closing", [(BIO, False), (BIOES, True)])
 @pytest.mark.parametrize("length", [1, 2, 4])
-def test_allowed_are_the_sequences_that_are_written_so(names, closing, length) -> None:
+def test_only_well_formed_sequences_are_allowed(names, closing, length) -> None:
     """Over all sequences: allowed if and only if equal to what their own spans are written as."""
     constraints = bio_constraints(names)
     found = 0
@@ -91,15 +91,16 @@ def test_the_graph_counts_the_same_entities(kind: str) -> None:
     lengths = random.integers(1, 12, 400)
     truth = random.integers(0, len(names), (400, 12))
     # Mostly right, so that whole entities are.
-    said = np.where(random.random(truth.shape) < 0.2, random.integers(0, len(names)), truth)
+    predicted = np.where(random.random(truth.shape) < 0.2, random.integers(0, len(names)), truth)
     counted = spans.count(
-        tf.constant(said, tf.int32),
+        tf.constant(predicted, tf.int32),
         tf.constant(truth, tf.int32),
         tf.range(12) < tf.constant(lengths, tf.int32)[:, None],
     ).numpy()
     for row, length in enumerate(lengths):
         known, found = (
-            set(entity_spans([names[tag] for tag in tags[row, :length]])) for tags in (truth, said)
+            set(entity_spans([names[tag] for tag in tags[row, :length]]))
+            for tags in (truth, predicted)
         )
         assert counted[row].tolist() == [len(known & found), len(found), len(known)]
     assert counted[:, 0].sum() > 300

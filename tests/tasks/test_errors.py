@@ -61,7 +61,7 @@ def test_parts_survive_a_place_and_a_process() -> None:
         (Source, {"whole": True}, "whole"),
     ],
 )
-def test_a_wrong_choice_is_named_by_its_field(kind, choices, field) -> None:
+def test_an_invalid_option_is_named_by_its_field(kind, choices, field) -> None:
     needed = {Source: {"data": "a.csv", "kind": "words", "target_kind": "class"}}.get(kind, {})
     if kind is ManyToOne:
         needed = {"input": "words"}
@@ -77,7 +77,7 @@ def test_commands_are_named_as_the_program_was_called(monkeypatch) -> None:
     assert command("train") == "seqzoo train"
     monkeypatch.setattr("sys.argv", ["some/cli.py"])
     runner = click.testing.CliRunner()
-    for words, told in (
+    for words, expected in (
         (["train", "many-to-one"], "train --help"),
         (["train", "no.toml"], "init NAME"),
         (["predict", "nowhere"], "train"),
@@ -86,12 +86,12 @@ def test_commands_are_named_as_the_program_was_called(monkeypatch) -> None:
         (["predict", "date-form"], "train"),
     ):
         result = runner.invoke(main, words, prog_name="cli.py")
-        assert result.exit_code == 2 and f"`python some/cli.py {told}`" in result.stderr, words
+        assert result.exit_code == 2 and f"`python some/cli.py {expected}`" in result.stderr, words
         assert "seqzoo" not in result.stderr
-        assert f"`seqzoo {told}`" in seqzoo(*words).stderr
+        assert f"`seqzoo {expected}`" in seqzoo(*words).stderr
 
 
-def test_no_error_names_the_program_by_hand() -> None:
+def test_no_error_hard_codes_the_name_of_the_program() -> None:
     commands = "|".join(main.commands)
     for path in [ROOT / "cli.py", *ROOT.glob("tasks/**/*.py"), *ROOT.glob("zoo/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -105,7 +105,7 @@ def test_no_error_names_the_program_by_hand() -> None:
                     )
 
 
-def test_what_goes_on_has_the_choices_it_was_begun_with(tmp_path) -> None:
+def test_a_run_that_continues_keeps_its_options(tmp_path) -> None:
     check_same(tmp_path, {"units": 8}, {"units": 8, "new": 1}, "begin again")
     for now in ({"units": 9}, {}):
         with pytest.raises(

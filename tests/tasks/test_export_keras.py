@@ -41,7 +41,9 @@ def test_keras_layers_compute_the_same_where_seqzoo_is_not(
         ("language", "A LanguageModel generates step by step and is not a model of"),
     ],
 )
-def test_what_keras_cannot_hold_is_refused(name: str, message: str, tmp_path: pathlib.Path) -> None:
+def test_models_that_keras_cannot_represent_are_refused(
+    name: str, message: str, tmp_path: pathlib.Path
+) -> None:
     with pytest.raises(SeqzooError, match=message):
         _run(name, tmp_path).export(tmp_path / "out", format="keras")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]

@@ -15,10 +15,10 @@ CASES = cases()
 
 
 @pytest.mark.parametrize("name", names_of_cases())
-def test_answers_are_those_of_the_model_to_the_letter(name: str, tmp_path: pathlib.Path) -> None:
+def test_predictions_are_exactly_those_of_the_model(name: str, tmp_path: pathlib.Path) -> None:
     model = check_case(name, "litert", tmp_path)
-    for part, own in model.parts.items():
-        operators = {one["op_name"] for one in own.interpreter._get_ops_details()}
+    for part, part_model in model.parts.items():
+        operators = {one["op_name"] for one in part_model.interpreter._get_ops_details()}
         assert not [one for one in operators if one.startswith(("Flex", "FLEX", "CUSTOM"))]
         if part == "step":
             assert not operators & {"WHILE", "IF", "CALL_ONCE"}
@@ -56,9 +56,11 @@ def test_smaller_weights_make_smaller_files_and_nearly_the_same_answers(
         )
         (name,) = [name for name in report["files"] if name.startswith("step")]
         sizes[precision] = report["files"][name]
-        said = standalone_model(folder).predict(inputs)
-        for answer, own in zip(run.predict(inputs, AnswerOptions(3)), said, strict=True):
-            ours, theirs = dict(answer.alternatives), dict(own["alternatives"])
+        predicted = standalone_model(folder).predict(inputs)
+        for answer, prediction in zip(
+            run.predict(inputs, AnswerOptions(3)), predicted, strict=True
+        ):
+            ours, theirs = dict(answer.alternatives), dict(prediction["alternatives"])
             gaps = [abs(ours[name] - theirs[name]) for name in ours]
             assert max(gaps) < {"float32": 1e-5, "float16": 5e-3}.get(precision, 0.1)
     # ONNX files keep the spectrum's matrices as floats.

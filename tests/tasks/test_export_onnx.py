@@ -19,12 +19,12 @@ CASES = cases()
 
 
 @pytest.mark.parametrize("name", names_of_cases(quick=("characters",)))
-def test_answers_are_those_of_the_model_to_the_letter(name: str, tmp_path: pathlib.Path) -> None:
+def test_predictions_are_exactly_those_of_the_model(name: str, tmp_path: pathlib.Path) -> None:
     check_case(name, "onnx", tmp_path)
 
 
 @pytest.mark.slow
-def test_an_export_that_answers_otherwise_is_refused_and_leaves_nothing(
+def test_an_export_that_predicts_differently_is_refused_and_leaves_nothing(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen, examples, inputs = CASES["series"]
@@ -48,10 +48,10 @@ def test_an_export_that_answers_otherwise_is_refused_and_leaves_nothing(
     monkeypatch.setattr(onnx_model, "onnx_model", wrong)
     with pytest.raises(SeqzooError, match="differs from the model: serving/value by .* 1e-04 is"):
         run.export(tmp_path / "wrong", format="onnx", examples=inputs)
-    assert sorted(own.name for own in tmp_path.iterdir()) == ["right", "run"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["right", "run"]
 
 
-def test_products_before_a_logarithm_are_not_made_bytes(tmp_path: pathlib.Path) -> None:
+def test_products_before_a_logarithm_are_not_quantised(tmp_path: pathlib.Path) -> None:
     from onnx import TensorProto, helper, numpy_helper
 
     from seqzoo.tasks.export.onnx_model import _quantise

@@ -22,8 +22,8 @@ CASES = cases()
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory, clean_tensorflow: Any) -> Any:
-    """Exports a case once; returns its run and what asks a signature of the SavedModel."""
+def exported(tmp_path_factory: pytest.TempPathFactory, clean_tensorflow: Any) -> Any:
+    """Exports a case once; returns its run and what calls a signature of the SavedModel."""
     made: dict[str, Any] = {}
 
     def one(name: str) -> Any:
@@ -44,7 +44,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory, clean_tensorflow: Any) -> An
 
 
 def _run_and_ways(name: str, folder: pathlib.Path, further: tuple[str, ...] = ()) -> tuple:
-    """A run, and what asks a signature of it in this process."""
+    """A run, and what calls a signature of it in this process."""
     chosen, examples, _ = CASES[name]
     run = make_run(folder / "run", chosen, examples)
     with seqzoo.cells.portable():
@@ -52,24 +52,24 @@ def _run_and_ways(name: str, folder: pathlib.Path, further: tuple[str, ...] = ()
 
     def ask(signature: str, **given: Any) -> dict[str, np.ndarray]:
         with seqzoo.cells.portable():
-            found = ways[signature][0](**{key: tf.constant(own) for key, own in given.items()})
-        return {key: own.numpy() for key, own in found.items()}
+            found = ways[signature][0](**{key: tf.constant(value) for key, value in given.items()})
+        return {key: value.numpy() for key, value in found.items()}
 
     return run, ask
 
 
 @pytest.mark.parametrize("name", ["names", pytest.param("images", marks=pytest.mark.slow)])
-def test_a_text_scores_what_decoding_says_of_it(name: str, tmp_path: pathlib.Path) -> None:
+def test_the_score_of_a_text_is_that_of_decoding(name: str, tmp_path: pathlib.Path) -> None:
     run, ask = _run_and_ways(name, tmp_path)
     inputs = CASES[name][2]
     raw = raw_tensors(run.task, inputs)
     short = AnswerOptions(1, Decoding(maximum_length=5))
     answers = run.predict(inputs, short)
-    found = ask("score", **raw, output=np.array([own.label for own in answers], object))
-    probabilities = [own.probability for own in answers]
+    found = ask("score", **raw, output=np.array([answer.label for answer in answers], object))
+    probabilities = [answer.probability for answer in answers]
     np.testing.assert_allclose(np.exp(found["log_probability"]), probabilities, rtol=1e-4)
     # Words, and the end.
-    assert found["tokens"].tolist() == [len(own.label.split()) + 1 for own in answers]
+    assert found["tokens"].tolist() == [len(answer.label.split()) + 1 for answer in answers]
     other = ask("score", **raw, output=np.array(["one"] * len(inputs), object))
     assert (other["log_probability"] < 0).all() and (other["tokens"] == 2).all()
 
@@ -81,9 +81,9 @@ def test_an_explanation_is_the_attention_of_each_token(tmp_path: pathlib.Path) -
     found = ask("explain", text=np.array([text, "a"], object))
     expected = attention_map(subject(run, text))
     (length, _), source = found["lengths"], len(expected.source)
-    tokens = [own.decode().strip() for own in found["tokens"][0][:length]]
+    tokens = [token.decode().strip() for token in found["tokens"][0][:length]]
     assert tokens == list(expected.tokens[:length])
-    assert [own.decode() for own in found["source"][0]] == list(expected.source)
+    assert [token.decode() for token in found["source"][0]] == list(expected.source)
     np.testing.assert_allclose(
         found["attention"][0, :length, :source], expected.weights[:length], atol=1e-5
     )
@@ -93,8 +93,8 @@ def test_an_explanation_is_the_attention_of_each_token(tmp_path: pathlib.Path) -
 
 
 @pytest.mark.slow
-def test_an_explanation_of_an_image_is_a_grid(asked: Any) -> None:
-    run, ask = asked("images")
+def test_an_explanation_of_an_image_is_a_grid(exported: Any) -> None:
+    run, ask = exported("images")
     images = CASES["images"][2]
     found = ask("explain", **raw_tensors(run.task, images))
     index = int(found["lengths"].argmax())
@@ -117,7 +117,7 @@ def test_signatures_that_a_model_cannot_have_are_refused(tmp_path: pathlib.Path)
     refused("is for models that read whole sequences", signatures=["serving_compiled"])
     refused("got 'explian'; did you mean 'explain'", signatures=["explian"])
     refused("signature of a saved-model; onnx has none", signatures=["explain"], format="onnx")
-    assert sorted(own.name for own in tmp_path.iterdir()) == ["run"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
 
 
 @pytest.mark.slow
@@ -129,18 +129,20 @@ def test_a_compiled_signature_is_compared_with_the_model(tmp_path: pathlib.Path)
 
 
 def _next(found: dict[str, Any]) -> dict[str, Any]:
-    return {name.removeprefix("next_"): own for name, own in found.items() if "next_" in name}
+    return {name.removeprefix("next_"): value for name, value in found.items() if "next_" in name}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["series", "steps"])
-def test_steps_and_chunks_end_where_the_whole_ends(name: str, asked: Any) -> None:
-    run, ask = asked(name)
-    (values,) = [own for own in CASES[name][2] if len(own) == 7][:1]
+def test_steps_and_chunks_end_in_the_states_of_the_whole(name: str, exported: Any) -> None:
+    run, ask = exported(name)
+    (values,) = [item for item in CASES[name][2] if len(item) == 7][:1]
     values = values[None].astype(np.float32)
     whole = ask("serving_default", values=values, lengths=np.array([7], np.int32))
     states = ask("initial_state", batch=np.int32(1))
-    assert sorted(states)[0] == "layer_1_state_1" and not any(own.any() for own in states.values())
+    assert sorted(states)[0] == "layer_1_state_1" and not any(
+        item.any() for item in states.values()
+    )
     for step in range(3):
         found = ask("step", values=values[:, step], **states)
         states = _next(found)
@@ -153,7 +155,7 @@ def test_steps_and_chunks_end_where_the_whole_ends(name: str, asked: Any) -> Non
         np.testing.assert_allclose(found["predictions"], whole["values"][:, 4:], rtol=1e-4)
 
 
-def test_a_model_that_reads_both_ways_has_no_step_and_says_so(tmp_path: pathlib.Path) -> None:
+def test_a_bidirectional_model_has_no_step_and_says_so(tmp_path: pathlib.Path) -> None:
     chosen, examples, _ = CASES["characters"]
     run = make_run(tmp_path / "run", chosen, examples)
     with pytest.raises(SeqzooError, match="no `step`, because it reads its input in both directio"):
@@ -168,8 +170,8 @@ def test_a_model_that_reads_both_ways_has_no_step_and_says_so(tmp_path: pathlib.
 @pytest.mark.parametrize(
     "name", ["language", pytest.param("translation", marks=pytest.mark.exhaustive)]
 )
-def test_generation_takes_its_choices_as_arguments(name: str, asked: Any) -> None:
-    run, ask = asked(name)
+def test_generation_takes_its_options_as_arguments(name: str, exported: Any) -> None:
+    run, ask = exported(name)
     text = np.array(["the dogs", "Ün"], object)
     plain = {
         "maximum_length": np.int32(6),
@@ -183,10 +185,10 @@ def test_generation_takes_its_choices_as_arguments(name: str, asked: Any) -> Non
     def expected(**choices: Any) -> list[tuple[str, float]]:
         options = AnswerOptions(1, Decoding(**choices), choices.pop("seed", None))
         answers = run.predict(text.tolist(), options)
-        return [(own.label, own.probability) for own in answers]
+        return [(answer.label, answer.probability) for answer in answers]
 
     def check(found: dict[str, Any], answers: list[tuple[str, float]]) -> None:
-        assert [own.decode() for own in found["text"]] == [label for label, _ in answers]
+        assert [answer.decode() for answer in found["text"]] == [label for label, _ in answers]
         probabilities = [probability for _, probability in answers]
         np.testing.assert_allclose(np.exp(found["log_probability"]), probabilities, rtol=1e-3)
 
@@ -196,11 +198,11 @@ def test_generation_takes_its_choices_as_arguments(name: str, asked: Any) -> Non
     for width in (2, 5):
         found = ask("generate", text=text, **{**plain, "beam": np.int32(width)})
         check(found, expected(method="beam", beam_width=width, maximum_length=6))
-    # One token to draw from is greedy, at whatever temperature.
+    # Drawing from a single token is greedy at any temperature.
     drawn = {**plain, "temperature": np.float32(1.5), "top_k": np.int32(1)}
     check(ask("generate", text=text, **drawn), expected(maximum_length=6))
     drawn = {**drawn, "top_k": np.int32(0), "seed": np.int32(3)}
     once, again = (ask("generate", text=text, **drawn) for _ in range(2))
     assert once["text"].tolist() == again["text"].tolist()
-    other = [ask("generate", text=text, **{**drawn, "seed": np.int32(own)}) for own in (4, 5)]
-    assert any(own["text"].tolist() != once["text"].tolist() for own in other)
+    other = [ask("generate", text=text, **{**drawn, "seed": np.int32(answer)}) for answer in (4, 5)]
+    assert any(answer["text"].tolist() != once["text"].tolist() for answer in other)

@@ -1,4 +1,5 @@
-"""Raw inputs to tensors: the same in any batch, and clear errors for what cannot be learnt from."""
+"""Raw inputs to tensors: the same in any batch, and clear errors for what cannot be learned
+from."""
 
 from typing import Any
 
@@ -53,7 +54,7 @@ def test_text_to_ids() -> None:
     assert encoded.flat.tolist() == [2, 2, 3, 2, 3, 1, 1, 3, 3, 1, 2]
 
 
-def test_text_is_cut_and_put_in_lower_case() -> None:
+def test_text_is_truncated_and_lowercased() -> None:
     text = _learn(
         template(input="words", lowercase=True, maximum_length=2, minimum_count=1),
         Examples(["ÄB cd ef", "äb CD"]),
@@ -66,7 +67,7 @@ def test_vocabulary_keeps_the_most_frequent() -> None:
     assert text.vocabulary.tokens == ["c", "b"] and len(text.vocabulary) == 4
 
 
-def test_vocabulary_survives_its_file(tmp_path) -> None:
+def test_vocabulary_survives_saving_and_loading(tmp_path) -> None:
     tokens = ["a", "\n", "\u2028", '"', "", "\\", "你", "\r\n", " "]
     Vocabulary(tokens).save(tmp_path / "v.jsonl")
     assert Vocabulary.load(tmp_path / "v.jsonl").tokens == tokens
@@ -111,13 +112,13 @@ def test_rows_are_read_from_the_top() -> None:
 
 def test_series_are_standardised_by_training() -> None:
     train, other = series(50, 0), series(5, 1)
-    learnt = _learn(template(input="series"), Examples(train))
-    flat = learnt.encode(Examples(train)).flat
+    learned = _learn(template(input="series"), Examples(train))
+    flat = learned.encode(Examples(train)).flat
     np.testing.assert_allclose(flat.mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(flat.std(0), 1, atol=1e-5)
     joined = np.concatenate(train)
     expected = (np.concatenate(other) - joined.mean(0)) / joined.std(0)
-    np.testing.assert_allclose(learnt.encode(Examples(other)).flat, expected, atol=1e-4)
+    np.testing.assert_allclose(learned.encode(Examples(other)).flat, expected, atol=1e-4)
 
 
 def test_audio_does_not_depend_on_its_batch() -> None:
@@ -135,7 +136,7 @@ def test_audio_does_not_depend_on_its_batch() -> None:
     np.testing.assert_allclose(values[0, : lengths[0]], together.flat[50:67], atol=1e-4)
 
 
-def test_a_tone_is_heard_in_its_band() -> None:
+def test_a_tone_appears_in_its_band() -> None:
     rate, bins = 8000, 20
     time = np.arange(rate, dtype=np.float32) / rate
     tones = [np.sin(2 * np.pi * hertz * time) for hertz in (200, 800, 3000)]
@@ -148,7 +149,7 @@ def test_a_tone_is_heard_in_its_band() -> None:
 
 
 @pytest.mark.parametrize("kind", ["characters", "words", "rows", "series", "audio"])
-def test_features_survive_their_config(kind: str) -> None:
+def test_features_are_rebuilt_from_their_config(kind: str) -> None:
     random = np.random.default_rng(0)
     inputs = {
         "rows": random.normal(size=(6, 3, 4)),
@@ -156,9 +157,11 @@ def test_features_survive_their_config(kind: str) -> None:
         "audio": [random.normal(0, 0.1, 900) for _ in range(6)],
     }.get(kind, ["a b", "b a", "a", "b", "b", "a"])
     choices = template(input=kind, sample_rate=8000, mel_bins=5)
-    learnt = _learn(choices, Examples(inputs))
-    again = type(learnt).from_config(choices, learnt.to_config(), {"vocabulary": learnt.vocabulary})
-    assert (again.encode(Examples(inputs)).flat == learnt.encode(Examples(inputs)).flat).all()
+    learned = _learn(choices, Examples(inputs))
+    again = type(learned).from_config(
+        choices, learned.to_config(), {"vocabulary": learned.vocabulary}
+    )
+    assert (again.encode(Examples(inputs)).flat == learned.encode(Examples(inputs)).flat).all()
 
 
 NAN = [np.ones((2, 1)), np.array([[1.0], [np.nan]])]
@@ -182,13 +185,13 @@ NAN = [np.ones((2, 1)), np.array([[1.0], [np.nan]])]
         ({"input": "audio"}, [np.ones(9), np.zeros(0)], "line 12 has none"),
     ],
 )
-def test_errors_name_the_place(choices: dict, inputs, message: str) -> None:
+def test_errors_name_the_location(choices: dict, inputs, message: str) -> None:
     examples = Examples(inputs, lines=[11, 12, 13])
     with pytest.raises(SeqzooError, match=message):
         _learn(template(**choices), examples).encode(examples)
 
 
-def test_places_count_over_chunks() -> None:
+def test_locations_continue_across_chunks() -> None:
     texts = ["a"] * 2000
     texts[1500] = ""
     with pytest.raises(SeqzooError, match="example 1500 has none"):
@@ -204,6 +207,6 @@ def test_places_count_over_chunks() -> None:
         ({"dropout": 1.0}, "`dropout` must be at least 0 and below 1, got 1.0"),
     ],
 )
-def test_choices_are_checked(choices: dict, message: str) -> None:
+def test_options_are_checked(choices: dict, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
         ManyToOne(**{"input": "characters", **choices})

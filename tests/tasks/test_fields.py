@@ -1,4 +1,4 @@
-"""Ranges and names of settings: the types of fields are checked."""
+"""Ranges and names of settings; the types of fields are checked."""
 
 import math
 from dataclasses import fields
@@ -57,7 +57,7 @@ def outside(allowed: Range) -> list[float]:
 
 
 @pytest.mark.parametrize("kind, name, allowed", RANGES)
-def test_what_is_outside_its_range_is_refused_by_name(kind, name, allowed) -> None:
+def test_values_out_of_range_are_refused_by_name(kind, name, allowed) -> None:
     for number in outside(allowed):
         with pytest.raises(SeqzooError) as caught:
             kind(**KINDS[kind], **{name: number})
@@ -92,7 +92,7 @@ def test_what_is_inside(allowed, inside) -> None:
     assert not any(number in allowed for number in outside(allowed))
 
 
-def test_names_are_checked_where_none_is_allowed_too() -> None:
+def test_names_are_checked_even_if_none_is_allowed() -> None:
     assert TrainingSettings(best_by=None).best_by is None
     with pytest.raises(SeqzooError) as caught:
         TrainingSettings(best_by="f1")  # pyright: ignore[reportArgumentType]
@@ -102,7 +102,7 @@ def test_names_are_checked_where_none_is_allowed_too() -> None:
     assert caught.value.expected == "one of 'last', 'mean', 'max'"
 
 
-def test_types_and_what_is_said_of_them() -> None:
+def test_types_and_their_descriptions() -> None:
     assert plain(Count) is int and plain(Count | None) is int
     assert plain(Literal["a"] | None) == Literal["a"]
     assert plain(float | str) == float | str

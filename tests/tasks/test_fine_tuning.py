@@ -8,7 +8,7 @@ import pytest
 from cell_names import BEFORE_RELEASES
 from cli_cases import seqzoo
 from task_data import settings
-from training_cases import Told, assert_same
+from training_cases import RecordingProgress, assert_same
 
 from seqzoo.tasks import (
     Examples,
@@ -87,18 +87,20 @@ def test_rows_of_known_tokens_and_labels_are_kept_from_a_packed_model() -> None:
     for name, values in before["layer_1"].items():
         np.testing.assert_array_equal(new["layer_1"][name], values)
     for label in names[3], names[40]:
-        own, other = task.targets.names.index(label), names.index(label)
+        new_index, other = task.targets.names.index(label), names.index(label)
         np.testing.assert_array_equal(
-            new["outputs"]["kernel"][:, own], before["outputs"]["kernel"][:, other]
+            new["outputs"]["kernel"][:, new_index], before["outputs"]["kernel"][:, other]
         )
-        assert new["outputs"]["bias"][own] == before["outputs"]["bias"][other]
+        assert new["outputs"]["bias"][new_index] == before["outputs"]["bias"][other]
     assert new["outputs"]["bias"][task.targets.names.index("Elvish")] == 0
     assert report["tokens"] == {"vocabulary": {"kept": size - 2, "new": 1}}
     assert report["labels"] == {"kept": 2, "new": 1}
     assert sentences(report)[0].endswith("language-id: embedding, ngrams, layer_1, outputs.")
 
 
-def test_a_language_model_reads_for_a_classifier_as_it_read_before(language_model: Run) -> None:
+def test_a_language_model_reads_the_same_as_the_encoder_of_a_classifier(
+    language_model: Run,
+) -> None:
     template = matching_template(language_model.template, ManyToOne, minimum_count=1, dropout=0.3)
     assert (template.units, template.embedding, template.lowercase, template.dropout) == (
         6,
@@ -127,7 +129,9 @@ def test_a_language_model_reads_for_a_classifier_as_it_read_before(language_mode
     assert fixed.features.vocabulary.tokens == known
 
 
-def test_a_tagger_finds_the_signs_of_a_language_model_without_joints(language_model: Run) -> None:
+def test_a_tagger_finds_the_punctuation_of_a_language_model_without_joints(
+    language_model: Run,
+) -> None:
     template = matching_template(
         language_model.template,
         ManyToManyAligned,
@@ -148,7 +152,7 @@ def test_a_tagger_finds_the_signs_of_a_language_model_without_joints(language_mo
     assert set(report["new"]) == {"layer_2", "outputs", "crf"}
 
 
-def test_a_language_model_goes_on_with_further_words(language_model: Run) -> None:
+def test_a_language_model_continues_with_additional_words(language_model: Run) -> None:
     template = matching_template(language_model.template)
     task, new, report = fine_tuned(Start(language_model), template, Examples(["the zebra"] * 2))
     known = language_model.task.texts.vocabulary.tokens
@@ -168,7 +172,7 @@ def test_a_language_model_goes_on_with_further_words(language_model: Run) -> Non
     assert report["taken"] == ["embedding", "layer_1"] and "decoder_outputs" in report["new"]
 
 
-def test_tags_and_transitions_go_by_their_names(tmp_path) -> None:
+def test_tags_and_transitions_are_matched_by_name(tmp_path) -> None:
     template = ManyToManyAligned(units=4, embedding=3, minimum_count=1, crf=True, characters=2)
     words = [("Anna", "sat"), ("sat",)]
     old = untrained(template, Examples(words * 2, [("N", "V"), ("V",)] * 2), tmp_path)
@@ -195,13 +199,13 @@ def test_scales_of_numbers_are_those_of_the_run(tmp_path) -> None:
 
 
 def test_what_does_not_fit_is_named_in_one_line(language_model: Run) -> None:
-    for options, said in (
+    for options, message in (
         ({"units": 7}, "`units` must be 6 as in the run that training starts from, got 7"),
         ({"lowercase": False}, "`lowercase` must be True as in"),
         ({"input": "characters"}, "`input` must be 'words' as in"),
         ({"unit": 7}, "not options of many-to-one"),
     ):
-        with pytest.raises(SeqzooError, match=said):
+        with pytest.raises(SeqzooError, match=message):
             matching_template(language_model.template, ManyToOne, **options)
     examples = Examples(["the cat"] * 2, ["a", "b"])
     with pytest.raises(SeqzooError, match="`units` must be 6.*`matching_template`"):
@@ -223,7 +227,14 @@ def test_a_run_records_its_start_and_is_resumed_without_it(trained, tmp_path) ->
     labels = ["new", "b-text"] * 8
     splits = Splits(Examples(["axé", "bzz"] * 8, labels), Examples(["ax", "bz"], labels[:2]))
     chosen = settings(freeze=["embedding"])
-    train(template, splits, chosen, tmp_path / "whole", start_from=old, progress=(told := Told()))
+    train(
+        template,
+        splits,
+        chosen,
+        tmp_path / "whole",
+        start_from=old,
+        progress=(progress := RecordingProgress()),
+    )
     whole = Run.open(tmp_path / "whole")
     assert whole.config["started_from"]["run"] == str(trained / "run")
     assert whole.config["started_from"]["labels"] == {"kept": 1, "new": 1}
@@ -233,12 +244,19 @@ def test_a_run_records_its_start_and_is_resumed_without_it(trained, tmp_path) ->
     )
     assert np.abs(after["layer_1"]["cell/bias"] - before["layer_1"]["cell/bias"]).max() > 0
     with pytest.raises(Interrupted):
-        train(template, splits, chosen, tmp_path / "part", start_from=old, progress=Told(1))
+        train(
+            template,
+            splits,
+            chosen,
+            tmp_path / "part",
+            start_from=old,
+            progress=RecordingProgress(1),
+        )
     train(template, splits, chosen, tmp_path / "part", resume=True)
     assert_same(tmp_path / "whole", tmp_path / "part")
     with pytest.raises(SeqzooError, match="was started from .*run, got .*whole; leave it out"):
         train(template, splits, chosen, tmp_path / "part", resume=True, start_from=whole)
-    assert len(told.rows) == 2
+    assert len(progress.rows) == 2
 
 
 @pytest.mark.slow
@@ -246,7 +264,7 @@ def test_a_run_records_its_start_and_is_resumed_without_it(trained, tmp_path) ->
 def test_command_line(trained, tmp_path) -> None:
     run, data = trained / "run", trained / "data.csv"
     table = ["--data", data, "--input", "text", "--target", "label"]
-    for words, said in (
+    for words, message in (
         (["--from", run, *table, "--units", 9], "`units` must be 6 as in the run"),
         (["many-to-many-aligned", "--from", run], "many-to-many-aligned needs --data"),
         (["--from", run, "--resume", "--run", run], "--from is for new runs"),
@@ -255,7 +273,7 @@ def test_command_line(trained, tmp_path) -> None:
         (["--from", run, *table, "--freeze", "layer_3"], "`freeze` must name layers among embed"),
     ):
         result = seqzoo("train", *words)
-        assert result.exit_code == 2 and said in result.stderr, result.stderr
+        assert result.exit_code == 2 and message in result.stderr, result.stderr
     folder = tmp_path / "tuned"
     result = seqzoo("train", "--from", run, "--run", folder, "--epochs", 1, "--freeze", "layer_1")
     assert result.exit_code == 0, result.output
@@ -270,7 +288,7 @@ def test_command_line(trained, tmp_path) -> None:
 
 @pytest.mark.parametrize("epochs", [pytest.param(6, marks=BEFORE_RELEASES)])
 @pytest.mark.usefixtures("plain_loop")
-def test_it_beats_training_from_nothing_on_500_examples(embedded, tmp_path, epochs: int) -> None:
+def test_it_beats_training_from_scratch_on_500_examples(embedded, tmp_path, epochs: int) -> None:
     """The month of a date in any of many languages, by the encoder of a shipped model that wrote
     whole dates; measured: 65 against 22%."""
     source = Source("dates", "characters", "characters", data_dir=str(embedded("dates")))

@@ -29,7 +29,7 @@ def _days(count: int) -> np.ndarray:
 
 def _oracle(name: str, outputs: np.ndarray) -> Any:
     """The distribution of SciPy for outputs of a window with level 0.5, spread 2, of a series with
-    mean 20 and deviation 4."""
+    mean 20 and standard deviation 4."""
     stats = pytest.importorskip("scipy.stats")
     first = outputs[0] * 2 + 0.5
     soft = np.log1p(np.exp(outputs[1:])) + 1e-3
@@ -44,8 +44,8 @@ def _oracle(name: str, outputs: np.ndarray) -> Any:
 
 @pytest.mark.parametrize("name", ["gaussian", "student-t", "negative-binomial"])
 def test_distributions_have_the_losses_and_quantiles_of_scipy(name: str) -> None:
-    own = DISTRIBUTIONS[name](LEVELS)
-    numbers = np.array([0.7, -0.4, 0.3][: own.size], np.float32)
+    distribution = DISTRIBUTIONS[name](LEVELS)
+    numbers = np.array([0.7, -0.4, 0.3][: distribution.size], np.float32)
     one = tf.constant([[[1.0]]])
     units = Units(0.5 * one, 2 * one, 20 * one, 4 * one)
     outputs = tf.constant(numbers[None, None, None])
@@ -53,15 +53,20 @@ def test_distributions_have_the_losses_and_quantiles_of_scipy(name: str) -> None
     truth = tf.constant([[[0.75]]])  # a count of 23
     counts = name == "negative-binomial"
     expected = -oracle.logpmf(23) if counts else -oracle.logpdf(0.75)
-    np.testing.assert_allclose(own.losses(outputs, truth, units).numpy(), expected, rtol=1e-4)
-    quantiles, expected = own.quantiles(outputs, units)[0, 0, 0].numpy(), oracle.ppf(LEVELS)
+    np.testing.assert_allclose(
+        distribution.losses(outputs, truth, units).numpy(), expected, rtol=1e-4
+    )
+    quantiles, expected = (
+        distribution.quantiles(outputs, units)[0, 0, 0].numpy(),
+        oracle.ppf(LEVELS),
+    )
     if counts:
         quantiles = quantiles * 4 + 20
     np.testing.assert_allclose(quantiles, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_quantile_loss_is_least_at_quantiles() -> None:
-    own = DISTRIBUTIONS["quantiles"](LEVELS)
+    distribution = DISTRIBUTIONS["quantiles"](LEVELS)
     values = np.random.default_rng(0).exponential(size=4_000).astype(np.float32)
     one = tf.constant([[[1.0]]])
     units = Units(0 * one, one, 0 * one, one)
@@ -69,24 +74,24 @@ def test_the_quantile_loss_is_least_at_quantiles() -> None:
 
     def loss(quantiles: Any) -> float:
         outputs = tf.tile(tf.constant(quantiles, tf.float32)[None, None, None], [4_000, 1, 1, 1])
-        return float(tf.reduce_mean(own.losses(outputs, truth, units)))
+        return float(tf.reduce_mean(distribution.losses(outputs, truth, units)))
 
     best = np.quantile(values, LEVELS)
-    for place in range(3):
+    for position in range(3):
         for step in (-0.1, 0.1):
             other = best.copy()
-            other[place] += step
+            other[position] += step
             assert loss(other) > loss(best)
 
 
-def test_corrections_give_quantiles_their_share() -> None:
+def test_corrections_give_quantiles_their_coverage() -> None:
     above = np.random.default_rng(0).normal(2.0, 3.0, (500, 2, 1, 3))
     result = level_corrections(above, [0.1, np.nan, 0.9])
     assert not result[..., 1].any()
     for step in range(2):
         below = (above[:, step, 0] <= result[step, 0]).mean(0)
         np.testing.assert_allclose(below[[0, 2]], [0.1, 0.9], atol=0.005)
-    # The 91st of 100 values, counted outwards: ceil(101 * 0.9).
+    # The 91st smallest of 100 values: ceil(101 * 0.9).
     few = np.arange(100.0)[:, None, None, None]
     assert level_corrections(few, [0.9]).item() == 90
     assert level_corrections(few, [0.1]).item() == 9
@@ -114,13 +119,13 @@ def test_windows_look_back_at_what_came_before_the_split() -> None:
         atol=1e-4,
     )
     assert parts["observed"][:, 0].tolist() == [1, 1, 1, 1, 0, 1]
-    # A series that is shorter than a window is filled up in front.
+    # A series that is shorter than a window is padded at the start.
     short = features.windows(Examples([whole.cut(4)]))
     assert short.origins.tolist() == [1, 2]
     assert features.layout.split(short[0])["observed"][:, 0].tolist() == [0, 0, 0, 1, 1, 1]
 
 
-def test_an_epoch_draws_other_windows_than_the_one_before() -> None:
+def test_each_epoch_samples_new_windows() -> None:
     one = History(_days(60), np.arange(60.0))
     data = SampledData(_features([one]).windows(Examples([one])), most=20)
     padding = Padding.choose(data, 1, 8)
@@ -173,7 +178,7 @@ def run(panel: Splits, tmp_path_factory) -> Any:
         return train(template, panel, settings, tmp_path_factory.mktemp("runs") / "panel")
 
 
-def test_a_panel_is_forecast_by_what_is_known_of_the_future(run: Any, panel: Splits) -> None:
+def test_a_panel_is_forecast_with_known_covariates(run: Any, panel: Splits) -> None:
     assert panel.test is not None
     figures = run.evaluate(panel.test)
     # Noise has a share of 0.09 / 1.09 of the variance.
@@ -187,7 +192,7 @@ def test_a_panel_is_forecast_by_what_is_known_of_the_future(run: Any, panel: Spl
     assert 0.8 < naive["mae"] * one.values[:200].std() / error / naive["mase"] < 1.25
 
 
-def test_a_series_that_training_lacks_is_scaled_by_its_own_history(run: Any) -> None:
+def test_an_unseen_series_is_scaled_by_its_own_history(run: Any) -> None:
     one = replace(_panel("a", 1.0, 2), name="new")
     values = one.values.copy()
     values[-4:] = np.nan
@@ -201,7 +206,7 @@ def test_a_series_that_training_lacks_is_scaled_by_its_own_history(run: Any) -> 
     assert (np.diff(answers[0].quantiles, axis=-1) >= 0).all()
 
 
-def test_series_of_less_than_two_numbers_have_no_anomalies(run: Any, panel: Splits) -> None:
+def test_series_of_fewer_than_two_numbers_have_no_anomalies(run: Any, panel: Splits) -> None:
     forecaster = Forecaster.__new__(Forecaster)
     forecaster.run, forecaster.source = run, Source("a.csv", "history", "horizon", target="sold")
     whole = panel.train.inputs[0].cut(40)
@@ -227,7 +232,7 @@ def test_a_second_correction_changes_nothing(run: Any, panel: Splits) -> None:
     np.testing.assert_allclose(run.model.correction.numpy(), before, atol=1e-6)
 
 
-def test_mistakes_are_named(run: Any) -> None:
+def test_mistakes_are_reported(run: Any) -> None:
     one = _panel("a", 1.0, 3)
     with pytest.raises(SeqzooError, match="all 4 steps of the horizon, but example 0 has 0 rows"):
         run.predict([one])
@@ -266,9 +271,9 @@ def test_any_cell_and_form_is_exported_with_all_inputs(
     )
     settings = TrainingSettings(epochs=1, batch_size=32)
     with seqzoo.cells.portable():
-        own = train(template, panel, settings, tmp_path / "run")
-    names = [spec.name for spec in own.task.signature]
+        run = train(template, panel, settings, tmp_path / "run")
+    names = [spec.name for spec in run.task.signature]
     assert names == ["values", "dates", "known", "series", "static"]
-    assert own.export(tmp_path / "exported")["difference"] < 1e-4
+    assert run.export(tmp_path / "exported")["difference"] < 1e-4
     with pytest.raises(SeqzooError, match="must be saved-model for forecast"):
-        own.export(tmp_path / "other", format="onnx")
+        run.export(tmp_path / "other", format="onnx")

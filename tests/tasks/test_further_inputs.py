@@ -78,12 +78,12 @@ def test_inputs_are_rows_or_columns(run):
         ({"text": "u", "region": 1.5, "age": 1}, "'region' of example 0 is 1.5"),
     ],
 )
-def test_wrong_inputs_have_one_clear_line(run, row, message):
+def test_invalid_inputs_are_reported_in_one_line(run, row, message):
     with pytest.raises(SeqzooError, match=message.replace("?", r"\?")):
         run.predict([row])
 
 
-def test_numbers_are_standardised_and_missing_ones_marked(run, splits):
+def test_numbers_are_standardised_and_missing_ones_flagged(run, splits):
     features = run.task.features.parts[2]
     known = np.array([row["age"] for row in splits.train.inputs if row["age"] is not None])
     values, lengths = features.transform(*features.raw([known[0], None, "n/a"], [""] * 3))
@@ -112,13 +112,13 @@ def test_compared_texts_share_their_encoder_and_vocabulary():
     model = task.build()
     assert sum("embeddings" in weight.path for weight in model.weights) == 1
     u, v = np.array([[1.0, -2.0]]), np.array([[3.0, 1.0]])
-    said = model.get_layer("comparison")(u, v)
-    np.testing.assert_allclose(said, [[1, -2, 3, 1, 2, 3, 3, -2]])
+    compared = model.get_layer("comparison")(u, v)
+    np.testing.assert_allclose(compared, [[1, -2, 3, 1, 2, 3, 3, -2]])
     with pytest.raises(SeqzooError, match="`join` 'compare' needs one further input of the kind"):
         ManyToOne("words", further_inputs={"n": "number"}, join="compare")
 
 
-def test_any_kind_stands_beside_any_other():
+def test_any_kind_can_accompany_any_other():
     random = np.random.default_rng(0)
     rows = [
         {
@@ -137,7 +137,7 @@ def test_any_kind_stands_beside_any_other():
     assert [len(item) for item in data.further] == [6, 6, 6]
 
     def outputs(rows):
-        raw = map(tf.constant, task.features.raw(rows, examples.places))
+        raw = map(tf.constant, task.features.raw(rows, examples.locations))
         return task.outputs(model, task.features.tensors(*raw))
 
     for name, value in {"note": "c", "picture": rows[0]["picture"][::-1]}.items():
@@ -157,7 +157,7 @@ def test_columns_of_a_frame_may_have_missing_values():
 
 
 @pytest.mark.slow
-def test_one_of_two_inputs_says_nothing(splits, tmp_path):
+def test_one_of_two_inputs_is_uninformative(splits, tmp_path):
     rows = [{"text": row["text"], "age": row["age"]} for row in splits.train.inputs]
     other = [{"text": row["text"], "age": row["age"]} for row in splits.test.inputs]
     alone = Splits(Examples(rows, splits.train.targets), test=Examples(other, splits.test.targets))
@@ -171,10 +171,10 @@ def test_one_of_two_inputs_says_nothing(splits, tmp_path):
 def test_a_saved_model_takes_named_inputs(run, tmp_path):
     assert run.export(tmp_path / "exported")["difference"] < 1e-5
     served = tf.saved_model.load(tmp_path / "exported").signatures["serving_default"]
-    said = served(
+    served_values = served(
         text=tf.constant(["u red"]), region=tf.constant(["south"]), age=tf.constant([np.nan])
     )
-    assert said["label"].numpy()[0].decode() == "yes"
+    assert served_values["label"].numpy()[0].decode() == "yes"
     with pytest.raises(SeqzooError, match="`format` must be saved-model for models with further"):
         run.export(tmp_path / "onnx", format="onnx")
 

@@ -88,7 +88,7 @@ def test_what_cannot_be_seen_changes_nothing() -> None:
     assert layer.convolutions[0].kernel.shape == (3, 3, 3, 4)
 
 
-def test_statistics_are_those_of_the_images_that_are_there() -> None:
+def test_statistics_are_those_of_the_valid_images() -> None:
     images = _images(3, 1, 8, 6, 1)
     moved, memories = [], []
     for given, lengths in ((images[:2], [1, 1]), (images, [1, 1, 0]), (images[:1], [0])):
@@ -112,7 +112,7 @@ def test_the_memory_is_the_grid_row_by_row(pooling: str) -> None:
     lengths = tf.ones(3, tf.int32)
     memory, mask, summaries = encoder(images, lengths)
     grid = encoder.grid(images[:, 0, ..., None]).numpy()
-    assert encoder.places == (3, 5) and len(summaries) == 2
+    assert encoder.grid_shape == (3, 5) and len(summaries) == 2
     for y in range(3):
         for x in range(5):
             np.testing.assert_array_equal(memory[:, 5 * y + x], grid[:, y, x])
@@ -176,7 +176,7 @@ class _Seen:
         return images
 
 
-def test_applications_get_colours_scaled_their_way(monkeypatch) -> None:
+def test_applications_get_colours_in_their_own_scale(monkeypatch) -> None:
     module = application_module("MobileNetV2")
     monkeypatch.setattr(module, "MobileNetV2", lambda **options: keras.Sequential())
     layer = ApplicationGrid("MobileNetV2", (4, 5))
@@ -189,7 +189,7 @@ def test_applications_get_colours_scaled_their_way(monkeypatch) -> None:
 
 
 @pytest.mark.slow
-def test_a_frozen_application_stays_as_it_is(tmp_path) -> None:
+def test_a_frozen_application_does_not_change(tmp_path) -> None:
     images = _images(2, 1, 32, 35, 3)
     lengths = tf.ones(2, tf.int32)
     grid = ApplicationGrid("MobileNet", (32, 35), frozen=True, dtype="mixed_bfloat16")
@@ -211,7 +211,7 @@ def test_a_frozen_application_stays_as_it_is(tmp_path) -> None:
         ((40, 40), "missing.h5", "MobileNet cannot be built .*missing.h5"),
     ],
 )
-def test_what_an_application_cannot_do_is_said(size: tuple, weights, message: str) -> None:
+def test_what_an_application_cannot_do_is_reported(size: tuple, weights, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
         ApplicationGrid("MobileNet", size, weights)
     assert keras.config.dtype_policy().name == "float32"

@@ -25,9 +25,9 @@ def template(**options) -> ManyToOne:
 
 @pytest.mark.parametrize("kind, steps", [("rows", 2), ("pixels", 4)])
 def test_resized_images_are_those_of_the_size(kind, steps) -> None:
-    own = template(input=kind)
+    options = template(input=kind)
     examples = Examples([SMALL, LARGE])
-    features = RowFeatures.learn(own, examples)
+    features = RowFeatures.learn(options, examples)
     assert (features.shape, features.dtype) == ((2, 2), "uint8")
     encoded = features.encode(examples)
     assert encoded.lengths.tolist() == [steps] * 2

@@ -61,7 +61,7 @@ def test_it_learns_from_lists(fitted) -> None:
     right = np.array(model.classes)[found.argmax(1)] == examples.targets
     loss, accuracy = model.evaluate(examples.inputs, examples.targets, verbose=0)
     assert accuracy == pytest.approx(right.mean())
-    chosen = found[np.arange(40), [model.classes.index(own) for own in examples.targets]]
+    chosen = found[np.arange(40), [model.classes.index(label) for label in examples.targets]]
     assert loss == pytest.approx(-np.log(chosen).mean(), rel=1e-5)
     assert [loss, accuracy] == pytest.approx(
         [history.history["val_loss"][-1], history.history["val_accuracy"][-1]], rel=1e-5
@@ -72,17 +72,19 @@ def test_it_learns_from_lists(fitted) -> None:
 def test_arrays_columns_and_data_sets_are_the_same(fitted) -> None:
     pandas = pytest.importorskip("pandas")
     model, _ = fitted
-    own = names(20, 3)
-    expected = model.evaluate(own.inputs, own.targets, verbose=0)
-    frame = pandas.DataFrame({"text": own.inputs, "label": own.targets}, index=range(9, 29))
-    pairs = tf.data.Dataset.from_tensor_slices((own.inputs, own.targets)).batch(8)
+    examples = names(20, 3)
+    expected = model.evaluate(examples.inputs, examples.targets, verbose=0)
+    frame = pandas.DataFrame(
+        {"text": examples.inputs, "label": examples.targets}, index=range(9, 29)
+    )
+    pairs = tf.data.Dataset.from_tensor_slices((examples.inputs, examples.targets)).batch(8)
     for given in (
-        (np.array(own.inputs), np.array(own.targets)),
+        (np.array(examples.inputs), np.array(examples.targets)),
         (frame["text"], frame["label"]),
         (pairs,),
     ):
         assert model.evaluate(*given, verbose=0) == pytest.approx(expected)
-    np.testing.assert_allclose(model.predict(pairs), model.predict(own.inputs), atol=1e-6)
+    np.testing.assert_allclose(model.predict(pairs), model.predict(examples.inputs), atol=1e-6)
 
 
 LOADING = """
@@ -117,7 +119,7 @@ def test_a_file_is_loaded_with_seqzoo_imported(fitted, tmp_path, imports: str) -
     assert rate == pytest.approx(0.02)
 
 
-def test_a_loaded_model_goes_on_with_its_optimizer(fitted, tmp_path) -> None:
+def test_a_loaded_model_continues_with_its_optimizer(fitted, tmp_path) -> None:
     model, _ = fitted
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -126,7 +128,7 @@ def test_a_loaded_model_goes_on_with_its_optimizer(fitted, tmp_path) -> None:
     np.testing.assert_array_equal(model.predict(["abcx"]), loaded.predict(["abcx"]))
 
 
-def test_mistakes_are_told(fitted) -> None:
+def test_mistakes_are_reported(fitted) -> None:
     model, _ = fitted
     with pytest.raises(SeqzooError, match="`x` and `y` must be equally long, got 2 and 1"):
         model.fit(["a", "b"], ["A"])
@@ -161,10 +163,10 @@ def _cases() -> dict:
 
 
 def test_settings_that_fit_does_not_have_are_refused() -> None:
-    own, inputs, targets = _cases()["labels"]
+    case, inputs, targets = _cases()["labels"]
     for choice in ({"accumulate": 2}, {"class_weight": "balanced"}, {"calibrate": True}):
         with pytest.raises(SeqzooError, match="is for `seqzoo.tasks.train`") as caught:
-            keras_model(own, Examples(inputs, targets), settings(**choice))
+            keras_model(case, Examples(inputs, targets), settings(**choice))
         assert caught.value.field == next(iter(choice))
 
 
@@ -172,30 +174,30 @@ def test_settings_that_fit_does_not_have_are_refused() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        # Labels go the way of classes, and captions that of translations.
+        # Labels are treated like classes, and captions like translations.
         pytest.param(name, marks=BEFORE_RELEASES if name in ("labels", "caption") else [])
         for name in _cases()
     ],
 )
-def test_every_template_is_fitted_saved_and_asked(name: str, tmp_path) -> None:
-    own, inputs, targets = _cases()[name]
-    model = keras_model(own, Examples(inputs, targets), settings(learning_rate=0.01))
-    # Windows of series are drawn anew in each epoch, so the loss falls unevenly.
+def test_every_template_fits_and_predicts_and_is_saved(name: str, tmp_path) -> None:
+    case, inputs, targets = _cases()[name]
+    model = keras_model(case, Examples(inputs, targets), settings(learning_rate=0.01))
+    # Windows of series are redrawn in each epoch, so the loss falls unevenly.
     epochs = 12 if name == "forecast" else 2
     history = model.fit(inputs, targets, epochs=epochs, validation_split=0.25, verbose=0).history
     assert history["loss"][-1] < history["loss"][0]
     assert np.isfinite(history["val_loss"]).all() and f"val_{model.task.metric}" in history
-    asked = list(inputs[:4])
+    requested = list(inputs[:4])
     options = {"seed": 1} if name == "language" else {}
-    found = model.predict(asked, **options)
+    found = model.predict(requested, **options)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    again = loaded.predict(asked, **options)
+    again = loaded.predict(requested, **options)
     assert len(found) == len(again) == 4
     if name in ("language", "translation", "caption"):
         assert all(isinstance(text, str) for text in found) and list(found) == list(again)
     elif name == "tags":
-        assert found == again and [len(own) for own in found] == [2, 3, 1, 1]
+        assert found == again and [len(case) for case in found] == [2, 3, 1, 1]
     else:
         np.testing.assert_allclose(found, again, rtol=1e-5)
         shapes = {"labels": (4, 2), "value": (4,), "forecast": (4, 3, 2)}

@@ -35,7 +35,7 @@ def test_templates_take_the_kinds_that_name_them() -> None:
             assert taken == tuple(key for key, kind in kinds.items() if name in kind.templates)
 
 
-def test_an_answer_a_step_needs_tokens() -> None:
+def test_a_prediction_per_step_needs_tokens() -> None:
     with pytest.raises(SeqzooError, match="words or characters for target 'tags', got 'subwords'"):
         ManyToManyAligned("subwords", "tags")
 
@@ -63,9 +63,9 @@ def test_tasks_say_what_they_can_do() -> None:
     "kind, text, answer, whole",
     [("words", "a", "b", "a b"), ("words", "", " b", "b"), ("characters", "a", "b", "ab")],
 )
-def test_a_text_and_what_follows_are_one_text(kind, text, answer, whole) -> None:
+def test_a_text_and_its_continuation_are_one_text(kind, text, answer, whole) -> None:
     task = ManyToManyAligned(kind, "next", minimum_count=1).adapt(Examples(["a b"]))
     assert isinstance(task, ContinuesText)
-    if kind == "words":  # words of today bring their space with them
+    if kind == "words":  # today's words include the space before them
         answer = f" {answer.strip()}"
     assert task.continued(text, answer) == whole

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from task_data import settings
-from training_cases import Told, assert_same
+from training_cases import RecordingProgress, assert_same
 
 import seqzoo.cells
 from seqzoo.tasks import Examples, Interrupted, ManyToManyAligned, SeqzooError, Splits
@@ -44,7 +44,7 @@ def _template(**choices) -> ManyToManyAligned:
 
 
 def _texts(count: int = 12, seed: int = 0, longest: int = 14) -> list[str]:
-    """Texts in which each letter has but two that follow it."""
+    """Texts in which only two letters can follow each letter."""
     random, texts = np.random.default_rng(seed), []
     for length in random.integers(1, longest, count):
         at = [int(random.integers(6))]
@@ -93,7 +93,7 @@ def _nats(run: Run, text: str, end: bool = True) -> float:
     return -sum(row[target] for row, target in zip(rows, targets, strict=False))
 
 
-def test_scores_are_those_of_whole_texts_whatever_the_windows(tmp_path) -> None:
+def test_scores_do_not_depend_on_the_windows(tmp_path) -> None:
     texts = _texts(9, 3)
     run = _run(tmp_path / "run", texts, cell="vanilla")
     nats = [_nats(run, text) for text in texts]
@@ -125,7 +125,7 @@ def test_one_text_has_no_end(tmp_path) -> None:
 
 
 def _losses(run: Run, texts: list[str], noise: bool) -> np.ndarray:
-    """The summed loss of each text, with the states carried on by the test."""
+    """The summed loss of each text, with the states carried over by the test."""
     task, total = run.task, np.zeros(len(texts))
     data = task.data(Examples(texts))
     plan = data.plan(run.padding, run.settings, seed=(0, 0))
@@ -148,13 +148,13 @@ def _losses(run: Run, texts: list[str], noise: bool) -> np.ndarray:
 
 
 @pytest.mark.parametrize("cell", ["lstm", pytest.param("gru", marks=pytest.mark.slow)])
-def test_padding_enters_nothing(cell: str, tmp_path) -> None:
+def test_padding_has_no_effect(cell: str, tmp_path) -> None:
     texts = _texts(15, 5)
     run = _run(tmp_path / "run", texts, cell=cell, layers=2)
     assert any(len(text) < 4 for text in texts) and any(len(text) > 8 for text in texts)
     clean, noisy = (_losses(run, texts, noise) for noise in (False, True))
     np.testing.assert_allclose(noisy, clean, rtol=1e-5)
-    # All but the texts that end one lane and begin the next, which training cuts.
+    # All texts except those at the end of one lane and the start of the next, which training cuts.
     whole = -np.array(run.score(texts))
     assert np.isclose(clean, whole, rtol=1e-4).sum() >= len(texts) - 2
 
@@ -205,7 +205,7 @@ def test_resumed_in_mid_epoch_with_the_same_numbers(whole: bool, tmp_path, monke
     arguments = (_template(whole=whole, dropout=0.1), splits, chosen)
     train(*arguments, tmp_path / "unbroken")
     with pytest.raises(Interrupted):
-        train(*arguments, tmp_path / "broken", progress=Told(5))
+        train(*arguments, tmp_path / "broken", progress=RecordingProgress(5))
     carried = tf.train.load_checkpoint(str(tmp_path / "broken" / "checkpoints"))
     states = [n for n, shape in carried.get_variable_to_shape_map().items() if shape == [4, 7]]
     assert any(carried.get_tensor(name).any() for name in states)
@@ -215,24 +215,24 @@ def test_resumed_in_mid_epoch_with_the_same_numbers(whole: bool, tmp_path, monke
 
 def _greedy(run: Run, prompt: str, steps: int) -> tuple[str, float]:
     """The most probable token again and again, and their log-probability, the end's included."""
-    tokens, said, total = run.task.texts.vocabulary.tokens, "", 0.0
+    tokens, text, total = run.task.texts.vocabulary.tokens, "", 0.0
     for _ in range(steps):
-        row = _log_probabilities(run, prompt + said)[-1]
+        row = _log_probabilities(run, prompt + text)[-1]
         best = max((i for i in range(len(row)) if i not in (0, 1, START)), key=lambda i: row[i])
         total += row[best]
         if best == END:
-            return said, total
-        said += tokens[best - 2]
-    return said, total + _log_probabilities(run, prompt + said)[-1][END]
+            return text, total
+        text += tokens[best - 2]
+    return text, total + _log_probabilities(run, prompt + text)[-1][END]
 
 
 @pytest.mark.slow
-def test_prompts_of_all_lengths_go_on_as_if_each_were_alone(tmp_path) -> None:
+def test_prompts_of_all_lengths_continue_independently(tmp_path) -> None:
     run = _run(tmp_path / "run", _texts(30), cell="vanilla")
     prompts = ["", "a", "bcdeabé", "é" * 40, "c", "ab", "deabcdeabcd"]
     for prompt, answer in zip(prompts, run.predict(prompts, GREEDY), strict=True):
-        said, total = _greedy(run, prompt, 6)
-        assert answer.label == said
+        text, total = _greedy(run, prompt, 6)
+        assert answer.label == text
         assert answer.probability == pytest.approx(np.exp(total), rel=1e-4)
     for method in ("greedy", "beam", "sample"):
         choices = Decoding(method, maximum_length=6, answers=1, beam_width=3)
@@ -241,7 +241,7 @@ def test_prompts_of_all_lengths_go_on_as_if_each_were_alone(tmp_path) -> None:
         assert answer.probability == pytest.approx(np.exp(score), rel=1e-4)
 
 
-def test_samples_depend_on_seed_and_place_alone(tmp_path) -> None:
+def test_samples_depend_only_on_seed_and_position(tmp_path) -> None:
     run = _run(tmp_path / "run", _texts(30))
     options = AnswerOptions(decoding=Decoding("sample", 3, maximum_length=8), seed=3)
     prompts = ["abcde", "", "c", "", "abababab", "a", "b"]
@@ -260,7 +260,7 @@ def test_samples_depend_on_seed_and_place_alone(tmp_path) -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-def test_exported_model_needs_nothing_of_ours(tmp_path, clean_tensorflow) -> None:
+def test_exported_model_does_not_need_seqzoo(tmp_path, clean_tensorflow) -> None:
     kinds = {
         "drawn": ({}, Decoding("sample", 2, maximum_length=9, top_k=4)),
         "whole": ({"whole": True, "layers": 2}, Decoding("beam", 2, maximum_length=5)),
@@ -289,7 +289,7 @@ def test_exported_model_needs_nothing_of_ours(tmp_path, clean_tensorflow) -> Non
         assert theirs["tokens"].tolist() == [count + ends for count in words]
 
 
-def test_wrong_choices_and_texts_are_told(tmp_path) -> None:
+def test_invalid_options_and_texts_are_reported(tmp_path) -> None:
     with pytest.raises(SeqzooError, match="`bidirectional` must be off"):
         _template(bidirectional=True)
     with pytest.raises(SeqzooError, match="no cell named 'gruu'"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from task_data import names, settings, splits, template
-from training_cases import Told, assert_same
+from training_cases import RecordingProgress, assert_same
 
 from seqzoo.tasks import Examples, Interrupted, ManyToManyAligned
 from seqzoo.tasks.data.batches import Padding
@@ -38,14 +38,14 @@ class SlowLazyAdam:
             self.first[row] = 0.9 * self.first[row] + 0.1 * gradient
             self.second[row] = 0.999 * self.second[row] + 0.001 * gradient**2
             mean = self.first[row] / (1 - 0.9**self.update)
-            # Keras adds epsilon before the correction of the bias.
+            # Keras adds epsilon before the bias correction.
             correction = np.sqrt(1 - 0.999**self.update)
             scale = np.sqrt(self.second[row]) / correction + 1e-7 / correction
             self.weights[row] -= rate * (mean / scale + decay * self.weights[row])
 
 
 @pytest.mark.parametrize("decay", [0.0, DECAY])
-def test_lazy_adam_moves_the_rows_of_a_gradient_alone(decay: float) -> None:
+def test_lazy_adam_updates_only_the_rows_of_a_gradient(decay: float) -> None:
     random = np.random.default_rng(0)
     table = keras.Variable(random.normal(size=(ROWS, SIZE)), name="table")
     kernel = keras.Variable(random.normal(size=(2, 4)), name="kernel")
@@ -75,7 +75,7 @@ def test_lazy_adam_moves_the_rows_of_a_gradient_alone(decay: float) -> None:
     assert not moments["table_momentum"][-1].any()
 
 
-def test_each_row_occurs_once_and_keeps_what_is_no_number() -> None:
+def test_each_row_occurs_once_and_keeps_nan() -> None:
     parts = tf.constant([[1.0, 2], [3, 0], [-1, -2], [0, np.nan], [4, 5]])
     rows = unique_rows(tf.IndexedSlices(parts, tf.constant([4, 2, 4, 0, 2]), tf.constant([6, 2])))
     assert rows.indices.numpy().tolist() == [2, 0]
@@ -102,10 +102,12 @@ def _trained(chosen: Any, optimizer: Any, updates: str, rows: int, **choices: An
     examples = choices.pop("examples", None) or names(18, 3)
     task = chosen.adapt(examples)
     data = task.data(examples)
-    own = settings(batch_size=rows, schedule="constant", **choices, embedding_updates=updates)
+    training_settings = settings(
+        batch_size=rows, schedule="constant", **choices, embedding_updates=updates
+    )
     keras.utils.set_random_seed(0)
-    plan = data.plan(Padding([9], []), own)
-    loop = Loop(task, own, len(plan), tf.distribute.get_strategy())
+    plan = data.plan(Padding([9], []), training_settings)
+    loop = Loop(task, training_settings, len(plan), tf.distribute.get_strategy())
     if optimizer is not None:
         loop.optimizer = optimizer
         loop.optimizer.build(loop.model.trainable_variables)
@@ -140,12 +142,12 @@ def test_sparse_gradients_are_the_dense_ones(chosen: Any, choices: dict) -> None
 
 
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions")
-def test_rows_that_a_batch_lacks_wait() -> None:
+def test_rows_that_a_batch_lacks_are_not_updated() -> None:
     examples = Examples(["abab", "aabb", "baab", "cdcd", "ccdd", "dccd"], [*"xyxyxy"])
     dense, lazy = (
         _trained(template(), None, updates, 3, examples=examples) for updates in ("dense", "lazy")
     )
-    own, other = (
+    lazy_loop, other = (
         next(
             variable.numpy()
             for variable in loop.optimizer.variables
@@ -154,8 +156,8 @@ def test_rows_that_a_batch_lacks_wait() -> None:
         for loop in (dense, lazy)
     )
     first = lazy.task.features.vocabulary.ids(tf.constant(["a", "b"])).numpy()
-    # The moments of the first batch, which only the dense updates let decay in the second.
-    np.testing.assert_allclose(own[first], 0.9 * other[first], rtol=1e-4)
+    # The moments of the first batch, which only the dense updates decay in the second.
+    np.testing.assert_allclose(lazy_loop[first], 0.9 * other[first], rtol=1e-4)
     assert np.abs(other[first]).min() > 0
     tables = [loop.model.get_layer("embedding").embeddings.numpy() for loop in (dense, lazy)]
     assert np.abs(tables[0] - tables[1])[first].min() > 1e-4
@@ -163,7 +165,7 @@ def test_rows_that_a_batch_lacks_wait() -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions")
-def test_where_each_batch_has_all_rows_both_updates_are_one() -> None:
+def test_both_updates_are_the_same_if_each_batch_has_all_rows() -> None:
     examples = names(12, 3)
     examples = Examples([item + "abcdefghéx" for item in examples.inputs], examples.targets)
     chosen = template(ngrams=2, ngram_buckets=3)
@@ -184,9 +186,9 @@ def _state(loop: Loop) -> list:
 @pytest.mark.slow
 def test_lazy_updates_resume_as_if_never_interrupted(tmp_path) -> None:
     chosen = settings(embedding_updates="lazy", weight_decay=0.1, accumulate=2)
-    own = template(ngrams=3, ngram_buckets=50)
-    train(own, splits(), chosen, tmp_path / "whole", progress=Told())
+    options = template(ngrams=3, ngram_buckets=50)
+    train(options, splits(), chosen, tmp_path / "whole", progress=RecordingProgress())
     with pytest.raises(Interrupted):
-        train(own, splits(), chosen, tmp_path / "broken", progress=Told(7))
-    train(own, splits(), chosen, tmp_path / "broken", resume=True)
+        train(options, splits(), chosen, tmp_path / "broken", progress=RecordingProgress(7))
+    train(options, splits(), chosen, tmp_path / "broken", resume=True)
     assert_same(tmp_path / "whole", tmp_path / "broken")

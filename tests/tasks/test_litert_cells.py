@@ -71,7 +71,7 @@ def _of_integers() -> list[Any]:
 
 
 @pytest.mark.parametrize("name", _of_integers())
-def test_a_step_of_integers_follows_the_step_of_floats(name: str) -> None:
+def test_an_integer_step_matches_the_float_step(name: str) -> None:
     random, part = np.random.default_rng(0), _step(name)
     states = {item.name: np.zeros([1, item.shape[1]], np.float32) for item in part.inputs[1:]}
     first, calibration, outputs = states, [], []

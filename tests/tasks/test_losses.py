@@ -67,7 +67,7 @@ def test_numbers_in_a_range_are_predicted_in_it(name: Any, activation: Any, tmp_
         values = np.array([answer.value for answer in run.predict(result.inputs)])
         assert values.min() > 0 and np.abs(values - counts).mean() < 1.6
         figures = run.evaluate(given.train)
-        raw = run.task.features.raw(result.inputs, result.places)
+        raw = run.task.features.raw(result.inputs, result.locations)
         served = run.task.respond(run.model, tuple(map(tf.constant, raw)), AnswerOptions())
     assert figures["mae"] == pytest.approx(np.abs(values - counts).mean(), rel=1e-4)
     np.testing.assert_allclose(np.squeeze(served["value"]), values, rtol=1e-4)
@@ -125,12 +125,12 @@ def test_each_step_has_the_loss_of_the_template() -> None:
         ),
     ],
 )
-def test_what_does_not_fit_is_told(make: Any, message: str) -> None:
+def test_what_does_not_fit_is_reported(make: Any, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
         make()
 
 
-def test_every_activation_of_keras_can_be_that_of_the_outputs() -> None:
+def test_every_keras_activation_can_be_that_of_the_outputs() -> None:
     for name in ("tanh", "relu", "hard_sigmoid", "softplus"):
         outputs = tf.constant(OUTPUTS, tf.float32)
         predicted = ElementLoss("squared", name).predict(outputs)

@@ -58,7 +58,7 @@ def test_core_cell_learns_a_batch_and_never_sees_padding(cell: str) -> None:
 
 
 def _gradients(examples: Examples, rows: int, **choices) -> list[np.ndarray]:
-    """The gradients of the first step on a batch of so many rows."""
+    """The gradients of the first step on a batch of this many rows."""
     task = template().adapt(names(40, 1))
     keras.utils.set_random_seed(0)
     chosen = settings(batch_size=rows, **choices)
@@ -71,7 +71,7 @@ def _gradients(examples: Examples, rows: int, **choices) -> list[np.ndarray]:
     return [gradient.numpy() for gradient in caught]
 
 
-def test_rows_that_fill_up_a_batch_change_nothing() -> None:
+def test_filler_rows_change_nothing() -> None:
     examples = names(5, 3)
     for full, filled in zip(_gradients(examples, 5), _gradients(examples, 8), strict=True):
         np.testing.assert_allclose(filled, full, atol=1e-6)
@@ -160,6 +160,8 @@ def test_options_reach_the_cell() -> None:
         ({"cell_options": {"reset": 1}}, "reset"),
     ],
 )
-def test_a_wrong_cell_is_said_before_anything_is_learnt(choices: dict, message: str) -> None:
+def test_an_invalid_cell_is_reported_before_anything_is_learned(
+    choices: dict, message: str
+) -> None:
     with pytest.raises(SeqzooError, match=message):
         template(**choices).adapt(Examples([None], [None]))

@@ -43,8 +43,12 @@ def test_pooling_leaves_masked_steps_out(mode: str) -> None:
     steps = np.arange(6) < np.array([[6], [2], [0]])
     pooled = MaskedPooling(mode)(sequence, steps).numpy()
     for row, length in ((0, 6), (1, 2)):
-        own = sequence[row, :length]
-        wanted = {"mean": own.mean(0), "max": own.max(0), "sum": own.sum(0) / np.sqrt(length)}
+        real_steps = sequence[row, :length]
+        wanted = {
+            "mean": real_steps.mean(0),
+            "max": real_steps.max(0),
+            "sum": real_steps.sum(0) / np.sqrt(length),
+        }
         np.testing.assert_allclose(pooled[row], wanted[mode], atol=1e-5)
     assert not pooled[2].any()
 
@@ -117,7 +121,7 @@ def test_padding_does_not_enter_a_bag_of_ngrams(tmp_path) -> None:
         ({"ngrams": 0}, "`ngrams` must be at least 1, got 0."),
     ],
 )
-def test_ngrams_that_make_no_sense(choices: dict, message: str) -> None:
+def test_invalid_ngrams(choices: dict, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
         template(**choices)
 

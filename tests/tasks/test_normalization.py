@@ -41,7 +41,7 @@ def test_every_pair_that_is_composed(run) -> None:
     assert found(run, pairs) == [chr(code) for code in _tables().compositions[1]]
 
 
-def test_random_texts_of_what_is_hard(run) -> None:
+def test_random_texts_of_hard_characters(run) -> None:
     draw = np.random.default_rng(0)
     marks = [item for item in EVERY if unicodedata.combining(item)]
     changed = [item for item in EVERY if unicodedata.normalize("NFD", item) != item]

@@ -36,8 +36,8 @@ def test_images_stay_bytes_one_step_each(shape: tuple) -> None:
 def test_encoded_images_are_the_images(shape: tuple) -> None:
     images = np.random.default_rng(1).integers(0, 256, (3, *shape)).astype(np.uint8)
     files = [_png(image) for image in images]
-    learnt = ImageFeatures.learn(template(), Examples(files))
-    assert learnt.channels == (shape[2] if len(shape) == 3 else 1)
+    learned = ImageFeatures.learn(template(), Examples(files))
+    assert learned.channels == (shape[2] if len(shape) == 3 else 1)
     result = ImageFeatures(template(), shape)
     np.testing.assert_array_equal(result.encode(Examples(files)).flat, images)
     np.testing.assert_array_equal(result.decode(tf.constant(files)), images)
@@ -57,7 +57,7 @@ def test_opacity_is_asked_for_and_not_always_there() -> None:
     assert (decoded(tf.constant(jpeg), 4)[..., 3].numpy() == 255).all()
 
 
-def test_images_of_other_sizes_are_brought_to_one() -> None:
+def test_images_of_other_sizes_are_resized_to_one() -> None:
     # Halves of one colour each: what a smaller image must look like is known without an oracle.
     large = np.zeros((12, 8, 3), np.uint8)
     large[6:, :, 1] = 200
@@ -86,7 +86,7 @@ def test_images_of_other_sizes_are_brought_to_one() -> None:
         ("cat.png", "example 1 is <U7"),
     ],
 )
-def test_what_is_no_image_is_said(image, message: str) -> None:
+def test_files_that_are_not_images_are_reported(image, message: str) -> None:
     good = np.zeros((3, 4, 3), np.uint8)
     result = features_class("image").learn(template(), Examples([good]))
     with pytest.raises(SeqzooError, match=message):

@@ -66,7 +66,7 @@ def test_core_cell_learns_a_batch(kind: str, cell: str, layers: int) -> None:
     "kind, attention",
     [(kind, "additive") for kind in KINDS] + [("image", "multiplicative"), ("image", "none")],
 )
-def test_padding_never_enters(kind: str, attention: str) -> None:
+def test_padding_has_no_effect(kind: str, attention: str) -> None:
     examples = captioned(kind, 5)
     task = template(kind, attention=attention).adapt(examples)
     keras.utils.set_random_seed(3)
@@ -88,7 +88,7 @@ def test_padding_never_enters(kind: str, attention: str) -> None:
 
 
 @pytest.mark.parametrize("normalization", ["group", "batch"])
-def test_rows_that_fill_up_a_batch_change_nothing(normalization: str) -> None:
+def test_filler_rows_change_nothing(normalization: str) -> None:
     examples = captioned(count=5)
     caught = []
     for rows in (5, 8):
@@ -141,7 +141,7 @@ def test_a_stored_template_equals_a_new_one() -> None:
     assert set(stored) == set(asdict(choices))
 
 
-def test_without_attention_the_image_stands_in_the_states() -> None:
+def test_without_attention_the_states_summarise_the_image() -> None:
     examples = captioned()
     for pooling in ("mean", "flatten"):
         task = template(attention="none", pooling=pooling).adapt(examples)
@@ -164,7 +164,7 @@ def test_without_attention_the_image_stands_in_the_states() -> None:
         ({"input": "rows"}, "`input` must be one of 'image'"),
     ],
 )
-def test_wrong_choices_are_named(choices: dict, message: str) -> None:
+def test_invalid_options_are_named(choices: dict, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
         OneToMany(**choices)
 
@@ -176,7 +176,7 @@ def test_wrong_choices_are_named(choices: dict, message: str) -> None:
         ({"encoder": "MobilNetV2"}, "'MobilNetV2'; did you mean 'MobileNetV2'"),
     ],
 )
-def test_wrong_names_are_said_before_anything_is_learnt(choices: dict, message: str) -> None:
+def test_invalid_names_are_reported_before_anything_is_learned(choices: dict, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
         template(**choices).adapt(Examples([None], [None]))
 

@@ -27,7 +27,7 @@ ASKED = AnswerOptions(decoding=Decoding("beam", answers=2, beam_width=3, maximum
 
 
 def _raw(kind: str, given: Any) -> dict[str, dict[str, Any]]:
-    """Inputs as callers of the exported model hand them in, by signature and name."""
+    """Inputs as callers of the exported model pass them, by signature and name."""
     name = {"image": "images", "vector": "vectors", "class": "classes"}[kind]
     raw = {"serving_default": {name: given.astype(np.float32) if kind == "vector" else given}}
     if kind == "image":
@@ -59,7 +59,7 @@ def exported(tmp_path_factory) -> dict[str, Run]:
     "kind",
     [pytest.param(kind, marks=pytest.mark.slow) if kind == "image" else kind for kind in KINDS],
 )
-def test_exported_model_answers_like_ours_without_us(
+def test_exported_model_predicts_like_ours_without_seqzoo(
     kind: str, exported: dict, clean_tensorflow
 ) -> None:
     run, given = exported[kind], inputs(kind, 5, seed=4)
@@ -73,7 +73,7 @@ def test_exported_model_answers_like_ours_without_us(
 
 
 @pytest.mark.slow
-def test_files_are_answered_as_their_images(exported: dict) -> None:
+def test_files_give_the_predictions_of_their_images(exported: dict) -> None:
     images = inputs("image", 3, seed=4)
     files = [tf.io.encode_png(image).numpy() for image in images]
     run = exported["image"]
@@ -91,7 +91,7 @@ def test_exported_graph_runs_anywhere(exported: dict) -> None:
     operations = {node.op for node in nodes}
     assert {"Conv2D", "DecodeImage"} <= operations
     assert not {name for name in operations if "cudnn" in name.lower() or "Xla" in name}
-    # Random views are for training; the draws that are there are those of sampling.
+    # Random views are for training only; the random draws here are those of sampling.
     assert not {name for name in operations if "Projective" in name}
 
 
@@ -110,24 +110,24 @@ def test_an_evaluation_shows_images(exported: dict, tmp_path) -> None:
 def test_plots_depend_on_what_they_show(channels: tuple, tmp_path) -> None:
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (7, 6, 8, *channels)).astype(np.uint8)
-    said = ["a cat", "cost: $5", "", "a long caption " * 4, "e", "f", "g"]
+    captions = ["a cat", "cost: $5", "", "a long caption " * 4, "e", "f", "g"]
 
     def drawn(draw, *arguments) -> np.ndarray:
         draw(tmp_path / "plot.png", *arguments)
         return matplotlib.image.imread(tmp_path / "plot.png")
 
-    right = drawn(plot_captions, images, said, said)
-    wrong = drawn(plot_captions, images, said, ["a dog", *said[1:]])
+    right = drawn(plot_captions, images, captions, captions)
+    wrong = drawn(plot_captions, images, captions, ["a dog", *captions[1:]])
     assert wrong.shape != right.shape or (wrong != right).any()
     maps = random.random((3, 2, 3))
-    looks = drawn(plot_attention, images[0], said[:3], maps)
-    turned = drawn(plot_attention, images[0], said[:3], maps[:, ::-1])
+    looks = drawn(plot_attention, images[0], captions[:3], maps)
+    turned = drawn(plot_attention, images[0], captions[:3], maps[:, ::-1])
     assert looks.shape == turned.shape and (looks != turned).any()
 
 
 @pytest.mark.slow
 @pytest.mark.exhaustive  # docs/one-to-many.md trains this, too
-def test_a_dark_image_is_told_from_a_bright_one_whatever_else_is_asked(tmp_path) -> None:
+def test_a_dark_image_is_told_from_a_bright_one_in_every_case(tmp_path) -> None:
     bright = np.random.default_rng(0).integers(0, 2, 48)
     images = [np.full((12, 12, 1), 40 + 180 * item, np.uint8) for item in bright]
     captions = [["a dark square", "a bright square"][item] for item in bright]
@@ -140,7 +140,7 @@ def test_a_dark_image_is_told_from_a_bright_one_whatever_else_is_asked(tmp_path)
             tmp_path / "run",
         )
     assert [answer.label for answer in run.predict(images)] == captions
-    # Alone, too: the statistics are those that were kept.
+    # Alone, too: the statistics are the moving ones.
     run = Run.open(tmp_path / "run")
     dark, light = (run.predict([np.full((12, 12, 1), item, np.uint8)])[0] for item in (40, 220))
     assert (dark.label, light.label) == ("a dark square", "a bright square")

@@ -27,7 +27,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.mark.slow
-def test_a_packed_run_answers_nearly_alike(run: Run, tmp_path: pathlib.Path) -> None:
+def test_a_packed_run_predicts_nearly_the_same(run: Run, tmp_path: pathlib.Path) -> None:
     pack(run, tmp_path / "packed", {"preset": "none"})
     packed = Run.open(tmp_path / "packed")
     weights = zip(run.model.get_weights(), packed.model.get_weights(), strict=True)
@@ -46,7 +46,7 @@ def test_a_packed_run_answers_nearly_alike(run: Run, tmp_path: pathlib.Path) -> 
 
 
 @pytest.mark.slow
-def test_damaged_weights_are_told(run: Run, tmp_path: pathlib.Path) -> None:
+def test_damaged_weights_are_reported(run: Run, tmp_path: pathlib.Path) -> None:
     pack(run, tmp_path / "packed", {})
     path = tmp_path / "packed" / "weights.npz"
     path.write_bytes(path.read_bytes()[:500])
@@ -72,7 +72,7 @@ def _packed(model: keras.Model, folder: pathlib.Path) -> pathlib.Path:
     return folder / "weights.npz"
 
 
-def test_a_layer_in_another_place_gets_its_own_weights(tmp_path: pathlib.Path) -> None:
+def test_a_layer_at_another_position_gets_its_own_weights(tmp_path: pathlib.Path) -> None:
     first, second = _two("ab"), _two("ba")
     for weight in first.weights:
         weight.assign(np.random.default_rng(0).normal(size=weight.shape))
@@ -91,7 +91,7 @@ def test_a_layer_in_another_place_gets_its_own_weights(tmp_path: pathlib.Path) -
         (lambda: _two("ab", 4), r"'b/kernel' must be float32 of shape \(3, 4\), got float32 of"),
     ],
 )
-def test_weights_of_another_model_are_told(other, message: str, tmp_path: pathlib.Path) -> None:
+def test_weights_of_another_model_are_reported(other, message: str, tmp_path: pathlib.Path) -> None:
     path, model = _packed(_two("ab"), tmp_path / "packed"), other()
     before = model.get_weights()
     with pytest.raises(SeqzooError, match=f"of another model: .*{message}"):
@@ -100,7 +100,7 @@ def test_weights_of_another_model_are_told(other, message: str, tmp_path: pathli
         np.testing.assert_array_equal(new, old)
 
 
-def test_weights_of_another_type_are_told(tmp_path: pathlib.Path) -> None:
+def test_weights_of_another_type_are_reported(tmp_path: pathlib.Path) -> None:
     path = _packed(_two("a"), tmp_path / "packed")
     with np.load(path) as arrays:
         np.savez(path, **{key: arrays[key].astype(np.int32) for key in arrays.files})

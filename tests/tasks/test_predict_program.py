@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from seqzoo.tasks.export.predict import (
+    audio,
     command_line,
     crf,
     numbers,
-    sound,
     subwords,
     texts,
     transcripts,
@@ -42,7 +42,7 @@ def about(format: str = "onnx", input: Any = TEXT, kind: str = "class", **answer
 def all_models() -> list[dict[str, Any]]:
     splits = [kind.removeprefix("text in ") for kind in READERS if kind.startswith("text in ")]
     inputs = [{**TEXT, "split": split} for split in splits]
-    inputs += [{"kind": kind} for kind in READERS if " in " not in kind and kind != "sound"]
+    inputs += [{"kind": kind} for kind in READERS if " in " not in kind and kind != "audio"]
     inputs.append({"kind": "sequences", "sample_rate": 8000})
     answers = [{"kind": kind} for kind in ANSWERS if kind not in ("tags", "best tags")]
     answers += [{"kind": "tags", "crf": None}, {"kind": "tags", "crf": {}}, {"kind": "notes"}]
@@ -62,7 +62,7 @@ def defined(tree: ast.Module) -> list[str]:
     return names
 
 
-def test_every_program_has_all_that_it_needs_and_no_name_twice() -> None:
+def test_every_program_has_everything_it_needs_and_no_name_twice() -> None:
     for model in all_models():
         source = predict_program(model)
         tree = ast.parse(source)
@@ -99,7 +99,7 @@ def test_a_program_has_no_part_that_its_model_does_not_need() -> None:
     names = defined(ast.parse(predict_program(about())))
     expected = {"BaseModel", "OnnxPart", "WordReader", "TextReader", "Classes", "main", "Model"}
     assert expected < set(names)
-    others = {"LiteRTPart", "SubwordReader", "Search", "CRFTags", "SoundReader", "Transcripts"}
+    others = {"LiteRTPart", "SubwordReader", "Search", "CRFTags", "AudioReader", "Transcripts"}
     assert not others & set(names)
     generates = defined(ast.parse(predict_program(about(kind="texts"))))
     assert {"Search", "GeneratedTexts"} < set(generates)
@@ -167,13 +167,13 @@ def test_texts_are_split_as_documented() -> None:
     assert subwords.SubwordReader(given).tokens("aab ab") == ["\u2581a", "ab", "\u2581a", "b"]
 
 
-def test_files_of_numbers_and_sound_are_read(tmp_path: pathlib.Path) -> None:
+def test_files_of_numbers_and_audio_are_read(tmp_path: pathlib.Path) -> None:
     samples = np.array([[100, 300], [-200, 0]], np.int16)
     with wave.open(str(tmp_path / "a.wav"), "wb") as file:
         file.setparams((2, 2, 8000, 0, "NONE", ""))
         file.writeframes(samples.tobytes())
     np.save(tmp_path / "a.npy", samples)
-    reader = sound.SoundReader({"sample_rate": 8000})
+    reader = audio.AudioReader({"sample_rate": 8000})
     read = reader.from_argument(str(tmp_path / "a.wav"))
     np.testing.assert_allclose(read, np.array([200, -100]) / 32768)
     arrays = numbers.ArrayReader({"name": "x", "dtype": "float32"})
@@ -184,7 +184,7 @@ def test_files_of_numbers_and_sound_are_read(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ValueError, match=r"reads .npy or .wav files, got 'a.mp3'"):
         reader.from_argument("a.mp3")
     with pytest.raises(ValueError, match="with 16000 samples of 16 bits .* has 8000 of 16"):
-        sound.SoundReader({"sample_rate": 16000}).from_argument(str(tmp_path / "a.wav"))
-    (tmp_path / "text.wav").write_text("not sound")
+        audio.AudioReader({"sample_rate": 16000}).from_argument(str(tmp_path / "a.wav"))
+    (tmp_path / "text.wav").write_text("not audio")
     with pytest.raises(ValueError, match="does not start with RIFF"):
         reader.from_argument(str(tmp_path / "text.wav"))

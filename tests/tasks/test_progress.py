@@ -11,7 +11,7 @@ from seqzoo.tasks.training import progress as progress_module
 from seqzoo.tasks.training.progress import TerminalProgress
 
 
-def _told(console: Console) -> str:
+def _printed(console: Console) -> str:
     progress = TerminalProgress(console)
     progress.start(epochs=2, steps=10, metric="micro_f1", unit="tokens")
     for epoch in (1, 2):
@@ -35,28 +35,28 @@ def _told(console: Console) -> str:
     return file.getvalue()
 
 
-def test_a_pipe_gets_one_line_an_epoch() -> None:
-    told = _told(Console(file=io.StringIO(), width=200))
+def test_a_pipe_gets_one_line_per_epoch() -> None:
+    lines = _printed(Console(file=io.StringIO(), width=200))
     figures = (
         "loss 0.5000  micro f1 0.2500  validation loss 0.7500  validation micro f1 0.1250  1.2 s"
     )
-    assert told.splitlines() == [f"epoch 1/2  {figures}", f"epoch 2/2  {figures}", "All done."]
+    assert lines.splitlines() == [f"epoch 1/2  {figures}", f"epoch 2/2  {figures}", "All done."]
 
 
-def test_a_terminal_gets_a_bar_with_figures_and_time_left() -> None:
-    told = _told(Console(file=io.StringIO(), width=200, force_terminal=True))
+def test_a_terminal_gets_a_bar_with_metrics_and_time_left() -> None:
+    lines = _printed(Console(file=io.StringIO(), width=200, force_terminal=True))
     for part in ("step 0/10", "compiling", "loss 0.5000 micro f1 0.2500", "tokens/s", "left"):
-        assert part in told
-    assert "\x1b[?25h" in told  # the cursor is shown again
+        assert part in lines
+    assert "\x1b[?25h" in lines  # the cursor is shown again
 
 
-def test_an_end_without_words_prints_none(capsys: pytest.CaptureFixture) -> None:
+def test_an_end_without_a_message_prints_none(capsys: pytest.CaptureFixture) -> None:
     progress = TerminalProgress()
     progress.end("")
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_pipe_gets_a_line_in_time_whatever_training_does(monkeypatch) -> None:
+def test_a_pipe_gets_a_line_in_time_regardless_of_training(monkeypatch) -> None:
     monkeypatch.setattr(progress_module, "SILENCE", 0.2)
     console = Console(file=io.StringIO(), width=200)
     progress = TerminalProgress(console)
@@ -75,7 +75,7 @@ def test_a_pipe_gets_a_line_in_time_whatever_training_does(monkeypatch) -> None:
     time.sleep(0.3)
     assert console.file.getvalue().splitlines() == lines  # nothing comes after the end
     rest = r"loss 0\.5000 accuracy 0\.2500 [\d,]+ tokens/s  0:0\d left"
-    # In this order; how many of each, a busy machine decides.
+    # In this order; how many of each depends on how busy the machine is.
     patterns = ["step 0/10  compiling", f"step 6/10  {rest}", r"step 10/10  validating  0:0\d left"]
     results = [
         [n for n, line in enumerate(lines) if re.fullmatch(f"epoch 1/2  {one}", line)]
@@ -84,6 +84,6 @@ def test_a_pipe_gets_a_line_in_time_whatever_training_does(monkeypatch) -> None:
     assert all(results) and sum(results, []) == sorted(sum(results, [])), lines
 
 
-@pytest.mark.parametrize("seconds, told", [(4.4, "0:04"), (125, "2:05"), (3723, "1:02:03")])
-def test_time_left_is_told_as_clocks_do(seconds, told) -> None:
-    assert progress_module._duration(seconds) == told
+@pytest.mark.parametrize("seconds, formatted", [(4.4, "0:04"), (125, "2:05"), (3723, "1:02:03")])
+def test_time_left_is_formatted_like_a_clock(seconds, formatted) -> None:
+    assert progress_module._duration(seconds) == formatted

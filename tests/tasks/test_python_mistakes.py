@@ -60,7 +60,7 @@ def _train(**given: Any) -> None:
         (lambda: TrainingSettings(learning_rate=None), "learning_rate"),  # pyright: ignore[reportArgumentType]
     ],
 )
-def test_a_wrong_argument_is_named(make, field, tmp_path, monkeypatch) -> None:
+def test_an_invalid_argument_is_named(make, field, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SeqzooError) as caught:
         make()
@@ -111,7 +111,7 @@ def test_only_warnings_of_our_own_retracing_are_hidden() -> None:
     assert called_by("mine", record) and called_by("seqzoo.tasks.runs.predictor", other)
 
 
-def test_a_temperature_at_the_limit_is_told() -> None:
+def test_a_temperature_at_the_limit_is_reported() -> None:
     assert remark(1.5) == remark(20.0) == ""
     assert "0.05 is the limit of the search (0.05 to 1,000)" in remark(0.05)
     assert "say nothing about the classes" in remark(1000.0)

@@ -44,13 +44,13 @@ def test_english(text: str, words: str) -> None:
     assert " ".join(SentenceSplitter(ENGLISH)(text)) == words
 
 
-def test_data_without_punctuation_say_so() -> None:
+def test_data_without_punctuation_are_reported() -> None:
     splitter = SentenceSplitter(["homme", "l'"])
     assert splitter("L'homme, là.") == ("L'homme,", "là.")
-    assert "only at white space" in splitter.remark and not SentenceSplitter(FRENCH).remark
+    assert "only at whitespace" in splitter.remark and not SentenceSplitter(FRENCH).remark
 
 
-def test_words_of_vectors_are_not_those_of_the_training_data() -> None:
+def test_words_of_vectors_do_not_count_as_training_words() -> None:
     template = SimpleNamespace(input="words", lowercase=False)
     vocabulary = Vocabulary(["the", ",", "."])
     features = TokenFeatures(template, vocabulary, vectors=WordVectors(3, 2, 1.0))

@@ -38,7 +38,7 @@ def test_layers_recompute_and_are_initialised(template, examples):
         np.testing.assert_array_equal(np.array(cell.bias)[3:6], np.full(3, 2.0))
 
 
-def test_what_makes_no_sense_is_refused():
+def test_invalid_options_are_refused():
     template = ManyToOne("series", "value", cell="lru", units=3, recompute=2)
     with pytest.raises(SeqzooError, match="`recompute` has no use here: LRUCell keeps nothing"):
         template.adapt(Examples(SERIES, [1.0, 0.0]))

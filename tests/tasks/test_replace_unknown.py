@@ -22,13 +22,13 @@ def model():
     network = task.build()
     known = task.texts.vocabulary.tokens.index("a") + 2
     written = tf.constant([UNKNOWN, known, UNKNOWN, END])
-    places = tf.constant([2, 1, 0, 0])
+    positions = tf.constant([2, 1, 0, 0])
 
     def step(tokens, states, constants):
         (counts,) = states
         step = tf.minimum(counts[:, 0], 3)
         logits = 9.0 * tf.one_hot(tf.gather(written, step), len(task.texts.vocabulary))
-        attention = tf.one_hot(tf.gather(places, step), tf.shape(constants[2])[1])
+        attention = tf.one_hot(tf.gather(positions, step), tf.shape(constants[2])[1])
         return logits, [counts + 1], attention
 
     opening = task.opening

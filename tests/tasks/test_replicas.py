@@ -83,7 +83,7 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["class", "accumulated", "text", "image"])
-def test_two_replicas_take_the_step_that_one_takes(steps: pathlib.Path, name: str) -> None:
+def test_two_replicas_take_the_same_step_as_one(steps: pathlib.Path, name: str) -> None:
     with np.load(steps / f"{name}-1.npz") as one, np.load(steps / f"{name}-2.npz") as two:
         assert one.files == two.files and len(one.files) > 10
         moved = 0
@@ -91,5 +91,5 @@ def test_two_replicas_take_the_step_that_one_takes(steps: pathlib.Path, name: st
             np.testing.assert_allclose(two[key], one[key], rtol=1e-9, atol=1e-12, err_msg=key)
             if key.startswith("1 "):
                 moved += np.abs(one[key] - one["0" + key[1:]]).max() > 1e-4
-        assert moved > 5  # so that equal weights are not those that nothing has moved
+        assert moved > 5  # so that weights are not equal only because nothing has changed them
         assert name != "image" or any("moving_mean" in key for key in one.files)

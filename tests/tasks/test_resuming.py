@@ -10,7 +10,7 @@ import sys
 import pytest
 from cell_names import BEFORE_RELEASES
 from task_data import settings, splits, template
-from training_cases import CHOICES, Told, assert_same, history, weights
+from training_cases import CHOICES, RecordingProgress, assert_same, history, weights
 
 from seqzoo.tasks import Interrupted, SeqzooError
 from seqzoo.tasks.runs.run import Run
@@ -31,15 +31,15 @@ def test_resumed_after_ctrl_c_with_the_same_numbers(unbroken, tmp_path, stops: t
                 splits(),
                 settings(),
                 folder,
-                progress=Told(stop),
+                progress=RecordingProgress(stop),
                 resume=index > 0,
             )
     train(template(**CHOICES), splits(), settings(), folder, resume=True)
     assert_same(unbroken[0], folder)
 
 
-def test_a_signal_is_heard_between_steps(tmp_path) -> None:
-    class Interrupting(Told):
+def test_a_signal_is_handled_between_steps(tmp_path) -> None:
+    class Interrupting(RecordingProgress):
         def step(self, done, loss, metric, tokens):
             super().step(done, loss, metric, tokens)
             if len(self.steps) == 2:
@@ -52,22 +52,36 @@ def test_a_signal_is_heard_between_steps(tmp_path) -> None:
 
 
 @pytest.mark.slow
-def test_a_finished_run_resumed_stays_as_it_is(unbroken, tmp_path) -> None:
+def test_resuming_a_finished_run_changes_nothing(unbroken, tmp_path) -> None:
     # A copy: other tests count on the run as it is, log files included.
     folder = shutil.copytree(unbroken[0], tmp_path / "run")
     before, rows = weights(folder), history(folder)
-    train(template(**CHOICES), splits(), settings(), folder, resume=True, progress=(told := Told()))
-    assert not told.steps and history(folder) == rows
+    train(
+        template(**CHOICES),
+        splits(),
+        settings(),
+        folder,
+        resume=True,
+        progress=(progress := RecordingProgress()),
+    )
+    assert not progress.steps and history(folder) == rows
     assert all((before[key] == value).all() for key, value in weights(folder).items())
 
 
-def test_a_run_from_before_a_choice_was_there_is_resumed(unbroken, tmp_path) -> None:
+def test_a_run_from_before_an_option_existed_is_resumed(unbroken, tmp_path) -> None:
     folder = shutil.copytree(unbroken[0], tmp_path / "run")
     config = json.loads((folder / "config.json").read_text())
     del config["task"]["label_smoothing"], config["training"]["clip_norm"]
     (folder / "config.json").write_text(json.dumps(config))
-    train(template(**CHOICES), splits(), settings(), folder, resume=True, progress=(told := Told()))
-    assert not told.steps
+    train(
+        template(**CHOICES),
+        splits(),
+        settings(),
+        folder,
+        resume=True,
+        progress=(progress := RecordingProgress()),
+    )
+    assert not progress.steps
     with pytest.raises(SeqzooError, match="started with label_smoothing=0.0, got 0.1"):
         train(template(**CHOICES, label_smoothing=0.1), splits(), settings(), folder, resume=True)
 
@@ -134,19 +148,19 @@ def test_a_checkpoint_with_a_damaged_state_is_refused(
 
 @pytest.mark.slow
 def test_resumed_after_sigkill_with_the_same_numbers(tmp_path) -> None:
-    # On the fast path, in processes of their own.
+    # On the fast path, in separate processes.
     with _start(str(tmp_path / "whole"), "begin") as process:
-        told = list(_lines(process))
-    assert process.returncode == 0 and len(told) == 120
+        lines = list(_lines(process))
+    assert process.returncode == 0 and len(lines) == 120
     with _start(str(tmp_path / "killed"), "begin") as process:
-        for told in _lines(process):
-            if told == (2, 37):
+        for lines in _lines(process):
+            if lines == (2, 37):
                 process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     with _start(str(tmp_path / "killed"), "resume") as process:
         rest = list(_lines(process))
     assert process.returncode == 0
-    # It went on in mid-epoch, from a checkpoint and not from the beginning.
+    # It resumed in mid-epoch, from a checkpoint and not from the beginning.
     assert rest[0][0] == 2 and 1 < rest[0][1] <= 38 and rest[-1] == (2, 60)
     assert_same(tmp_path / "whole", tmp_path / "killed")
     assert not list((tmp_path / "killed" / "checkpoints").glob("*temp*"))
@@ -158,7 +172,13 @@ def test_float16_learns_and_resumes(tmp_path) -> None:
     chosen = settings(precision="mixed_float16")
     train(template(**CHOICES), splits(), chosen, tmp_path / "whole")
     with pytest.raises(Interrupted):
-        train(template(**CHOICES), splits(), chosen, tmp_path / "broken", progress=Told(8))
+        train(
+            template(**CHOICES),
+            splits(),
+            chosen,
+            tmp_path / "broken",
+            progress=RecordingProgress(8),
+        )
     train(template(**CHOICES), splits(), chosen, tmp_path / "broken", resume=True)
     assert_same(tmp_path / "whole", tmp_path / "broken")
     assert history(tmp_path / "whole")[-1]["validation_accuracy"] > 0.8

@@ -10,7 +10,7 @@ from cell_names import BEFORE_RELEASES
 from one_to_many_data import captioned, template
 from tagging_data import sentences, tagger
 from task_data import series, settings
-from training_cases import Told, assert_same
+from training_cases import RecordingProgress, assert_same
 
 from seqzoo.tasks import Examples, ManyToManyAligned, ManyToManyEncoderDecoder, Splits
 from seqzoo.tasks.training.progress import Silent
@@ -87,6 +87,6 @@ def test_resumed_in_mid_epoch_with_the_same_numbers(case: str, tmp_path) -> None
     arguments = (template, Splits(examples), settings(batch_size=6, checkpoint_seconds=1e-9))
     train(*arguments, tmp_path / "whole", progress=Copying(tmp_path / "whole"))
     killed = tmp_path / "killed"
-    train(*arguments, killed, resume=True, progress=(told := Told()))
-    assert told.steps[0][0] == 3
+    train(*arguments, killed, resume=True, progress=(progress := RecordingProgress()))
+    assert progress.steps[0][0] == 3
     assert_same(tmp_path / "whole", killed)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from training_cases import Told
+from training_cases import RecordingProgress
 
 from seqzoo.cells import Recurrent
 from seqzoo.tasks import Examples, ManyToManyAligned, ManyToOne, Splits, TrainingSettings, train
@@ -31,8 +31,8 @@ def slow_ridge(x, y, weights, penalty):
     variance = np.average((x - mean) ** 2, axis=0, weights=weights).mean()
     pull = np.sqrt(weights.sum() * penalty * variance) * np.eye(x.shape[1])
     rows = np.concatenate([root * np.c_[x, np.ones(len(x))], np.c_[pull, np.zeros(len(pull))]])
-    goals = np.concatenate([root * y, np.zeros((len(pull), y.shape[1]))])
-    solution = np.linalg.lstsq(rows, goals, rcond=None)[0]
+    targets = np.concatenate([root * y, np.zeros((len(pull), y.shape[1]))])
+    solution = np.linalg.lstsq(rows, targets, rcond=None)[0]
     return solution[:-1], solution[-1]
 
 
@@ -111,7 +111,9 @@ def test_steps_are_fitted_over_the_states_of_all_layers_after_the_washout(regres
 def test_a_run_is_resumed_in_the_middle_of_the_pass(regression, tmp_path):
     run, splits, settings = regression
     with pytest.raises(Interrupted):
-        train(run.template, splits, settings, tmp_path / "run", progress=Told(stop_at=1))
+        train(
+            run.template, splits, settings, tmp_path / "run", progress=RecordingProgress(stop_at=1)
+        )
     resumed = train(run.template, splits, settings, tmp_path / "run", resume=True)
     assert resumed.predict(splits.train.inputs[:1]) == run.predict(splits.train.inputs[:1])
     (row,), (expected,) = resumed.history, run.history
@@ -119,7 +121,7 @@ def test_a_run_is_resumed_in_the_middle_of_the_pass(regression, tmp_path):
 
 
 @pytest.mark.slow
-def test_classes_are_as_sure_as_they_are_right(tmp_path):
+def test_class_probabilities_are_calibrated(tmp_path):
     inputs = [rng.normal(size=(n, 1)) for n in rng.integers(4, 9, 200)]
     labels = ["up" if x[-1, 0] + 0.3 * x[-2, 0] > 0 else "down" for x in inputs]
     splits = Splits(

@@ -58,7 +58,7 @@ CASES = {
 
 
 def _raw(kind: str, inputs: Any) -> dict[str, np.ndarray]:
-    """Inputs as a caller of the exported model hands them in."""
+    """Inputs as a caller of the exported model passes them."""
     if kind in ("series", "audio"):
         values, lengths = pad([np.asarray(one) for one in inputs])
         return {"values" if kind == "series" else "waveforms": values, "lengths": lengths}
@@ -78,7 +78,7 @@ def exported(tmp_path_factory, clean_tensorflow) -> dict:
 
 
 @pytest.mark.parametrize("kind", CASES)
-def test_exported_model_answers_like_ours_without_us(kind: str, exported: dict) -> None:
+def test_exported_model_predicts_like_ours_without_seqzoo(kind: str, exported: dict) -> None:
     run, theirs = exported[kind]
     ours = run.predict(_inputs(kind, seed=5, count=7), AnswerOptions(2))
     if run.template.target == "value":
@@ -119,7 +119,7 @@ def test_an_export_overwrites_nothing(tmp_path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"run", "saved"}
 
 
-def test_answers_do_not_depend_on_their_neighbours(tmp_path, monkeypatch) -> None:
+def test_predictions_do_not_depend_on_the_batch(tmp_path, monkeypatch) -> None:
     run = _run(tmp_path / "run", "characters", bidirectional=True)
     inputs = names(30, 4, longest=20).inputs
     together = run.predict(inputs)
@@ -158,8 +158,8 @@ def test_confusion_plots_show_their_matrix(classes: int, tmp_path) -> None:
     labels = [f"class ${index}$ क" for index in range(classes)]
     random = np.random.default_rng(0)
     truth = random.integers(0, classes, 3000)
-    said = np.where(random.random(3000) < 0.8, truth, (truth + 1) % classes)
-    figures = ClassTargets(labels, 0.0).figures(np.eye(classes)[said], truth)
+    predicted = np.where(random.random(3000) < 0.8, truth, (truth + 1) % classes)
+    figures = ClassTargets(labels, 0.0).figures(np.eye(classes)[predicted], truth)
     plot_confusion(tmp_path / "one.png", figures)
     image = matplotlib.image.imread(tmp_path / "one.png")
     assert image.shape[1] > 400 and image[..., :3].std() > 0.02

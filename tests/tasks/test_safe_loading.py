@@ -53,7 +53,7 @@ def _dumped(trace: pathlib.Path) -> Any:
     return lambda x, folder=str(trace): __import__("os").mkdir(folder) or x
 
 
-def test_pickled_weights_are_refused_unread(run: Run, tmp_path: pathlib.Path) -> None:
+def test_pickled_weights_are_refused_without_reading_them(run: Run, tmp_path: pathlib.Path) -> None:
     trace = tmp_path / "trace"
     pack(run, tmp_path / "packed", {})
     path = tmp_path / "packed" / "weights.npz"
@@ -95,11 +95,11 @@ def test_weights_that_do_not_fit_the_model_are_not_unpacked(
     pack(run, tmp_path / "packed", {})
     path = tmp_path / "packed" / "weights.npz"
     with zipfile.ZipFile(path) as file:
-        parts = {own: file.read(own) for own in file.namelist()}
+        parts = {member: file.read(member) for member in file.namelist()}
     parts[f"{name}.npy" if name else next(iter(parts))] = content()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        for own, bytes_ in parts.items():
-            file.writestr(own, bytes_)
+        for member, bytes_ in parts.items():
+            file.writestr(member, bytes_)
     tracemalloc.start()
     try:
         with pytest.raises(SeqzooError, match=message):
@@ -120,7 +120,7 @@ def test_weights_that_do_not_fit_the_model_are_not_unpacked(
         ("model.keras", {"config.json": b"[]"}),
         ("model.keras", {"model.weights.h5": b"random"}),
     ],
-    ids=lambda own: own if isinstance(own, str) else "",
+    ids=lambda item: item if isinstance(item, str) else "",
 )
 def test_damaged_files_are_refused_in_one_line(file: str, content: Any, run: Run) -> None:
     path = run.folder / file
@@ -128,10 +128,10 @@ def test_damaged_files_are_refused_in_one_line(file: str, content: Any, run: Run
         path.write_bytes(content)
     else:
         with zipfile.ZipFile(path) as archive:
-            parts = {own: archive.read(own) for own in archive.namelist()} | content
+            parts = {item: archive.read(item) for item in archive.namelist()} | content
         with zipfile.ZipFile(path, "w") as archive:
-            for own, bytes_ in parts.items():
-                archive.writestr(own, bytes_)
+            for item, bytes_ in parts.items():
+                archive.writestr(item, bytes_)
     result = seqzoo("predict", run.folder, "a")
     assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1, result.output
     assert file in result.stderr and "allow_pickle" not in result.stderr
@@ -147,7 +147,9 @@ def test_padded_lengths_are_numbers_of_steps(length: Any, run: Run) -> None:
 
 
 @pytest.mark.parametrize("kind", ["Lambda", "function"])
-def test_code_in_a_model_is_refused_unrun(kind: str, run: Run, tmp_path: pathlib.Path) -> None:
+def test_code_in_a_model_is_refused_without_running_it(
+    kind: str, run: Run, tmp_path: pathlib.Path
+) -> None:
     trace = tmp_path / "trace"
     path = run.folder / "model.keras"
     if kind == "Lambda":
@@ -204,7 +206,7 @@ def _altered(path: pathlib.Path, alter: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["code", "function"])
-def test_functions_in_the_options_of_a_layer_are_refused_unrun(
+def test_functions_in_the_options_of_a_layer_are_refused_without_running_them(
     kind: str, run: Run, tmp_path: pathlib.Path
 ) -> None:
     trace = tmp_path / "trace"
@@ -246,8 +248,8 @@ def test_weights_of_another_file_are_not_read(run: Run, tmp_path: pathlib.Path) 
         parts = {name: file.read(name) for name in file.namelist()}
     elsewhere.write_bytes(parts["model.weights.h5"])
     found = []
-    with h5py.File(tmp_path / "linked.h5", "w") as linked, h5py.File(elsewhere) as own:
-        own.visititems(lambda name, node: found.append((name, isinstance(node, h5py.Dataset))))
+    with h5py.File(tmp_path / "linked.h5", "w") as linked, h5py.File(elsewhere) as source:
+        source.visititems(lambda name, node: found.append((name, isinstance(node, h5py.Dataset))))
         for name, data in found:
             if data:
                 linked[name] = h5py.ExternalLink(str(elsewhere), f"/{name}")

@@ -128,7 +128,7 @@ def test_error_rates_by_hand() -> None:
         ([[1]], [[1]], r"`references\[0\]` must be a list"),
     ],
 )
-def test_unfit_references_are_refused(score, answers, references, message) -> None:
+def test_invalid_references_are_refused(score, answers, references, message) -> None:
     with pytest.raises(ValueError, match=message):
         score(answers, references)
 

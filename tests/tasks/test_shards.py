@@ -24,7 +24,7 @@ def _plan(kind: str, seed=(3, 1)) -> tuple[Data, Plan]:
     if kind == "crops":
         return _data(), crop_plan(_data(), padding, 12, steps=7, multiple=6, seed=seed or (0, 0))
     limit = 200 if kind == "steps" else None
-    plan = make_plan(_data(), padding, 12, steps_a_batch=limit, multiple=6, seed=seed)
+    plan = make_plan(_data(), padding, 12, steps_per_batch=limit, multiple=6, seed=seed)
     return _data(), plan
 
 
@@ -39,7 +39,7 @@ def _seen(data: Data, plan: Plan) -> list[list[tuple]]:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 6])
 @pytest.mark.parametrize("kind", ["lengths", "steps", "crops", "windows"])
-def test_shards_are_together_the_epoch(kind: str, count: int) -> None:
+def test_shards_together_are_the_epoch(kind: str, count: int) -> None:
     data, plan = _plan(kind)
     shards = [plan.shard(index, count) for index in range(count)]
     assert {len(shard) for shard in shards} == {len(plan)}
@@ -57,7 +57,7 @@ def test_shards_are_together_the_epoch(kind: str, count: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["lengths", "windows"])
-def test_shards_follow_from_the_seed_and_go_on_in_mid_epoch(kind: str) -> None:
+def test_shards_follow_from_the_seed_and_resume_in_mid_epoch(kind: str) -> None:
     data, plan = _plan(kind)
     again, other = _plan(kind)[1], _plan(kind, (3, 2))[1]
     assert _seen(data, again.shard(1, 3)) == _seen(data, plan.shard(1, 3))
@@ -85,7 +85,7 @@ def test_a_lane_stays_with_its_worker() -> None:
     assert followed > 3
 
 
-def test_shards_that_there_cannot_be() -> None:
+def test_impossible_shards() -> None:
     _, plan = _plan("lengths")
     with pytest.raises(SeqzooError, match="`index` must be at least 0 and below 3, got 3"):
         plan.shard(3, 3)

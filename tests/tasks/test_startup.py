@@ -37,7 +37,7 @@ def test_another_backend_is_refused_in_one_line(monkeypatch) -> None:
 
 
 @pytest.mark.slow
-def test_a_training_from_python_starts_as_quietly_as_the_command_line(tmp_path) -> None:
+def test_training_from_python_starts_as_quietly_as_the_command_line(tmp_path) -> None:
     environment = {name: value for name, value in os.environ.items() if "TF_" not in name}
     environment["PYTHONPATH"] = str(ROOT)
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "run")]

@@ -87,14 +87,14 @@ def test_values_are_scored_in_the_units_of_the_data(tmp_path) -> None:
     run = _run(tmp_path / "run", "values", cell="vanilla", bidirectional=False)
     train_set, test = _examples("values"), _examples("values", 6, 5)
     (mean, scale), (low, spread) = _moments(train_set.inputs), _moments(train_set.targets)
-    said = [_vanilla(run, (item - mean) / scale) * spread + low for item in test.inputs]
-    flat = np.concatenate(said) - np.concatenate(test.targets)
+    predicted = [_vanilla(run, (item - mean) / scale) * spread + low for item in test.inputs]
+    flat = np.concatenate(predicted) - np.concatenate(test.targets)
     figures = run.evaluate(test)
     assert figures["mae"] == pytest.approx(np.abs(flat).mean(), rel=1e-4)
     assert figures["rmse"] == pytest.approx(np.sqrt(np.square(flat).mean()), rel=1e-4)
     assert figures["loss"] == pytest.approx(np.square(flat / spread).mean(), rel=1e-4)
     _check_mean(figures, np.concatenate(test.targets), low)
-    for item, answer in zip(said, run.predict(test.inputs), strict=True):
+    for item, answer in zip(predicted, run.predict(test.inputs), strict=True):
         np.testing.assert_allclose(answer.value, item, rtol=1e-3, atol=1e-3)
         assert answer.label.count(",") == len(item) - 1
 
@@ -107,12 +107,12 @@ def _check_mean(figures: dict, truth: np.ndarray, mean: np.ndarray) -> None:
     assert figures["rmse_of_mean"] == pytest.approx(np.sqrt(np.square(off).mean()), rel=1e-4)
 
 
-def test_what_is_next_is_scored_one_step_ahead(tmp_path) -> None:
+def test_next_steps_are_scored_one_step_ahead(tmp_path) -> None:
     run = _run(tmp_path / "run", "series", cell="vanilla")
     test = _examples("series", 6, 5)
     mean, scale = _moments(_examples("series").inputs)
-    said = [_vanilla(run, (item - mean) / scale)[:-1] * scale + mean for item in test.inputs]
-    flat = np.concatenate(said) - np.concatenate([item[1:] for item in test.inputs])
+    predicted = [_vanilla(run, (item - mean) / scale)[:-1] * scale + mean for item in test.inputs]
+    flat = np.concatenate(predicted) - np.concatenate([item[1:] for item in test.inputs])
     figures = run.evaluate(test)
     assert figures["mae"] == pytest.approx(np.abs(flat).mean(), rel=1e-4)
     assert figures["loss"] == pytest.approx(np.square(flat / scale).mean(), rel=1e-4)
@@ -126,17 +126,17 @@ def test_notes_are_scored_by_frame(tmp_path) -> None:
     run = _run(tmp_path / "run", "notes", cell="vanilla")
     test = _examples("notes", 6, 5)
     logits = np.concatenate([_vanilla(run, item)[:-1] for item in test.inputs])
-    there = np.concatenate([item[1:] for item in test.inputs])
+    actual = np.concatenate([item[1:] for item in test.inputs])
     odds = 1 / (1 + np.exp(-logits))
-    nll = -np.log(np.where(there > 0, odds, 1 - odds)).sum(1).mean()
+    nll = -np.log(np.where(actual > 0, odds, 1 - odds)).sum(1).mean()
     figures = run.evaluate(test)
     assert figures["nll"] == pytest.approx(nll, rel=1e-5)
     assert figures["loss"] == pytest.approx(nll, rel=1e-5)
-    hits, either = ((odds > 0.5) & (there > 0)).sum(), ((odds > 0.5) | (there > 0)).sum()
+    hits, either = ((odds > 0.5) & (actual > 0)).sum(), ((odds > 0.5) | (actual > 0)).sum()
     assert figures["note_accuracy"] == pytest.approx(hits / either)
 
 
-def test_what_follows_is_fed_back(tmp_path) -> None:
+def test_predictions_are_fed_back(tmp_path) -> None:
     run = _run(tmp_path / "run", "series", cell="vanilla")
     inputs = _examples("series", 7, 5).inputs
     mean, scale = _moments(_examples("series").inputs)
@@ -197,7 +197,7 @@ def test_core_cell_learns_and_never_sees_padding(cell: str, kind: str, tmp_path)
     options = AnswerOptions(decoding=Decoding(maximum_length=3))
     results = [task.score(loop.model, item, options) for item in (batch, noisy)]
     np.testing.assert_allclose(results[1]["loss"], results[0]["loss"], rtol=1e-5)
-    said = [task.infer(loop.model, item, options) for item in (batch, noisy)]
+    predicted = [task.infer(loop.model, item, options) for item in (batch, noisy)]
     answers = [
         [
             answer.label
@@ -205,7 +205,7 @@ def test_core_cell_learns_and_never_sees_padding(cell: str, kind: str, tmp_path)
                 {name: list(value.numpy()) for name, value in item.items()}, None, options
             )
         ]
-        for item in said
+        for item in predicted
     ]
     assert answers[0] == answers[1]
     loop.model.save(tmp_path / "model.keras")
@@ -245,7 +245,7 @@ def _raw(kind: str, inputs: Any) -> dict[str, Any]:
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-def test_exported_model_needs_nothing_of_ours(tmp_path, clean_tensorflow) -> None:
+def test_exported_model_does_not_need_seqzoo(tmp_path, clean_tensorflow) -> None:
     options, runs = AnswerOptions(seed=4), {}
     for kind in KINDS:
         runs[kind] = _run(tmp_path / kind, kind, layers=2)
@@ -255,16 +255,16 @@ def test_exported_model_needs_nothing_of_ours(tmp_path, clean_tensorflow) -> Non
         answers = run.predict(inputs, options)
         theirs = clean_tensorflow.answers(tmp_path / kind / "saved", _raw(kind, inputs))
         for index, answer in enumerate(answers):
-            own = theirs["values"][index]
+            expected = theirs["values"][index]
             if kind == "notes":
-                assert answer.value == tuple(tuple(np.flatnonzero(f).tolist()) for f in own)
+                assert answer.value == tuple(tuple(np.flatnonzero(f).tolist()) for f in expected)
                 assert len(answer.value) == 5
                 continue
             if kind in ("values", "text"):
                 length = int(theirs["lengths"][index])
-                assert not own[length:].any()
-                own = own[:length]
-            np.testing.assert_allclose(answer.value, own, rtol=1e-4, atol=1e-4)
+                assert not expected[length:].any()
+                expected = expected[:length]
+            np.testing.assert_allclose(answer.value, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -279,12 +279,12 @@ def test_exported_model_needs_nothing_of_ours(tmp_path, clean_tensorflow) -> Non
         ("notes", Examples([[1.0, 0.0]]), "shape"),
     ],
 )
-def test_wrong_examples_are_told(kind: str, examples: Examples, message: str) -> None:
+def test_invalid_examples_are_reported(kind: str, examples: Examples, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
         _template(kind).adapt(examples).data(examples)
 
 
-def test_a_way_of_going_on_that_does_not_fit_is_told(tmp_path) -> None:
+def test_an_unsupported_continuation_is_reported(tmp_path) -> None:
     run = _run(tmp_path / "run", "series")
     options = AnswerOptions(decoding=Decoding("beam"))
     with pytest.raises(SeqzooError, match="series is found by 'greedy' with one answer"):

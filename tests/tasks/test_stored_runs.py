@@ -33,7 +33,7 @@ NUMBERS = {"forecaster": "float32", "one-to-many": "uint8"}
 
 @pytest.mark.quick_for("many-to-one", "tagger", "language-model", "forecaster")
 @pytest.mark.parametrize("name", STORED)
-def test_a_stored_run_answers_as_before(name: str) -> None:
+def test_a_stored_run_predicts_as_before(name: str) -> None:
     run, stored = Run.open(FOLDER / name), STORED[name]
     inputs = stored["inputs"]
     if name in NUMBERS:

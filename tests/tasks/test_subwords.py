@@ -26,7 +26,7 @@ from seqzoo.tasks.preprocessing.subwords import learn_subwords, spaces_made_one,
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN, Vocabulary
 from seqzoo.tasks.runs.run import Run
-from seqzoo.tasks.targets.texts import TextChoices, Texts
+from seqzoo.tasks.targets.texts import TextOptions, Texts
 from seqzoo.tasks.training.trainer import train
 
 LINES = [line for text in topics.values() for line in text.split("\n") if line.strip()]
@@ -79,7 +79,7 @@ def test_pieces_are_those_of_sentencepiece(vocabulary: Vocabulary, reference: An
             assert scores[0] == pytest.approx(scores[1], rel=1e-5), (found, wanted)
 
 
-def test_characters_that_were_never_seen_stand_alone(vocabulary: Vocabulary) -> None:
+def test_unseen_characters_are_pieces_of_their_own(vocabulary: Vocabulary) -> None:
     assert pieces(["日本"], vocabulary) == [["▁", "日", "本"]]
     assert vocabulary.ids(tf.constant(["日"])).numpy() == UNKNOWN
 
@@ -94,7 +94,7 @@ def test_all_white_space_is_one_space(vocabulary: Vocabulary) -> None:
 
 def test_texts_come_back() -> None:
     lines = [" ".join(line.split()) for line in LINES[:400]]
-    texts = Texts.learn(TextChoices("subwords", False, 400, 1), lines, lines)
+    texts = Texts.learn(TextOptions("subwords", False, 400, 1), lines, lines)
     encoded = texts.encode(lines, lines)
     assert texts.longest == max(encoded.lengths) - 1
     ids = np.zeros((len(lines), texts.longest + 1), np.int32)
@@ -102,11 +102,11 @@ def test_texts_come_back() -> None:
         item[: encoded.lengths[row]] = encoded[row]
     lengths = tf.constant(encoded.lengths) - 1
     assert [text.decode() for text in texts.join(ids, lengths).numpy()] == lines
-    behind = texts.join(ids, lengths, goes_on=True).numpy()
+    behind = texts.join(ids, lengths, continues=True).numpy()
     assert [text.decode() for text in behind] == [f" {line}" for line in lines]
 
 
-def test_learnt_again_the_same_and_kept_in_a_file(tmp_path: pathlib.Path) -> None:
+def test_learning_is_deterministic_and_kept_in_a_file(tmp_path: pathlib.Path) -> None:
     texts = [spaces_made_one(tf.constant(LINES[:900])).numpy()]
     first, second = (learn_subwords(texts, 300) for _ in range(2))
     assert first.tokens == second.tokens and first.scores == second.scores
@@ -120,10 +120,10 @@ def test_learnt_again_the_same_and_kept_in_a_file(tmp_path: pathlib.Path) -> Non
             Vocabulary.load(tmp_path / "v.jsonl", 300)
 
 
-def test_a_text_of_any_length_is_learnt_from() -> None:
+def test_a_text_of_any_length_is_learned_from() -> None:
     whole = b" ".join(spaces_made_one(tf.constant(LINES)).numpy().tolist())
-    learnt = learn_subwords([[whole]], 300)
-    assert "▁class" in learnt.tokens
+    learned = learn_subwords([[whole]], 300)
+    assert "▁class" in learned.tokens
 
 
 def test_rare_characters_are_unknown() -> None:
@@ -135,11 +135,11 @@ def test_rare_characters_are_unknown() -> None:
 
 @pytest.mark.parametrize("texts", [[b""], [b"abcdefghij klmnop"]])
 def test_texts_that_give_no_pieces(texts: list[bytes]) -> None:
-    with pytest.raises(SeqzooError, match="No 8 subwords can be learnt .*set `vocabulary_size`"):
+    with pytest.raises(SeqzooError, match="No 8 subwords can be learned .*set `vocabulary_size`"):
         learn_subwords([texts], 8)
 
 
-def test_case_is_left_out_before_pieces_are_learnt() -> None:
+def test_text_is_lowercased_before_pieces_are_learned() -> None:
     examples = Examples([line.upper() for line in LINES[:300]], ["a", "b"] * 150)
     choices = ManyToOne("subwords", lowercase=True, vocabulary_size=200)
     features = TextFeatures.learn(choices, examples)
@@ -161,9 +161,7 @@ def trained(template: Any, inputs: list[str], targets: list[str] | None, folder:
 
 @pytest.mark.slow
 @pytest.mark.exhaustive  # one of the longest
-def test_translation_is_trained_asked_and_exported(
-    tmp_path: pathlib.Path, clean_tensorflow
-) -> None:
+def test_translation_is_trained_used_and_exported(tmp_path: pathlib.Path, clean_tensorflow) -> None:
     lines = [" ".join(line.split()[:3]) for line in LINES[:120]]
     choices = ManyToManyEncoderDecoder(
         "subwords", "subwords", units=6, embedding=4, vocabulary_size=200
@@ -172,15 +170,15 @@ def test_translation_is_trained_asked_and_exported(
     figures = run.evaluate(Examples(lines[:9], [line.upper() for line in lines[:9]]))
     assert 0 <= figures["bleu_4"] <= 100 and figures["token_error"] > 0
     options = AnswerOptions(top=2, decoding=Decoding("beam", beam_width=2, maximum_length=9))
-    asked = lines[:5]
-    wanted = [answer.label for answer in Run.open(tmp_path / "run").predict(asked, options)]
+    requested = lines[:5]
+    wanted = [answer.label for answer in Run.open(tmp_path / "run").predict(requested, options)]
     run.export(tmp_path / "exported", options, check=False)
-    theirs = clean_tensorflow.answers(tmp_path / "exported", [asked])["text"]
+    theirs = clean_tensorflow.answers(tmp_path / "exported", [requested])["text"]
     assert [text.decode() for text in theirs] == wanted
 
 
 @pytest.mark.slow
-def test_a_language_model_goes_on_within_a_word(tmp_path: pathlib.Path) -> None:
+def test_a_language_model_continues_within_a_word(tmp_path: pathlib.Path) -> None:
     choices = ManyToManyAligned("subwords", "next", units=6, embedding=4, vocabulary_size=200)
     lines = [line[:30] for line in LINES[:120]]
     run = trained(choices, lines, None, tmp_path / "run")

@@ -42,8 +42,8 @@ def _forward(task: Any, model: Any, batch: dict) -> list[np.ndarray]:
     losses, sums, *_ = task.forward(model, batch, training=False)
     result = task.infer(model, batch, AnswerOptions())
     assert not result["probabilities"].numpy()[~_inside(batch)].any()
-    own = [result["probabilities"][:, :8], result["log_probabilities"]]
-    return [value.numpy() for value in (losses, sums, *own)]
+    candidates = [result["probabilities"][:, :8], result["log_probabilities"]]
+    return [value.numpy() for value in (losses, sums, *candidates)]
 
 
 def _inside(batch: dict) -> np.ndarray:
@@ -108,7 +108,7 @@ def test_every_kind_learns_and_never_sees_padding(kind: str, crf: bool) -> None:
 
 
 @pytest.mark.parametrize("crf", [False, True])
-def test_loss_and_answers_by_brute_force(crf: bool) -> None:
+def test_loss_and_predictions_by_brute_force(crf: bool) -> None:
     examples = sentences(6, 7, longest=4)
     task = tagger(crf=crf).adapt(examples)
     assert isinstance(task, TaggerTask)
@@ -125,7 +125,7 @@ def test_loss_and_answers_by_brute_force(crf: bool) -> None:
     start, end, moves = np.zeros(4), np.zeros(4), np.zeros((4, 4))
     if layer is not None:
         start, end, moves = (np.array(w) for w in (layer.start, layer.end, layer.transitions))
-        start[2] = moves[[1, 3], 2] = -np.inf  # an I goes on only with a B or I of its type
+        start[2] = moves[[1, 3], 2] = -np.inf  # an I only continues a B or I of its type
     assert task.counts(batch).numpy().tolist() == [len(target) for target in examples.targets]
     for row, tags in enumerate(batch["targets"].numpy()):
         length = int(batch["lengths"][row])
@@ -144,10 +144,10 @@ def test_loss_and_answers_by_brute_force(crf: bool) -> None:
         gold = paths.index(tuple(tags[:length]))
         assert float(losses[row]) == pytest.approx(-np.log(shares[gold]), rel=1e-4)
         assert result["tags"][row, :length].numpy().tolist() == list(paths[best])
-        said, there = (
+        predicted, actual = (
             set(entity_spans([names[tag] for tag in paths[path]])) for path in (best, gold)
         )
-        assert sums[row].numpy().tolist() == [len(said & there), len(said), len(there)]
+        assert sums[row].numpy().tolist() == [len(predicted & actual), len(predicted), len(actual)]
         assert np.exp(result["log_probabilities"][row]) == pytest.approx(shares[best], rel=1e-4)
         each = [sum(s for p, s in zip(paths, shares, strict=True) if p[t] == paths[best][t])
                 for t in range(length)]  # fmt: skip
@@ -166,7 +166,7 @@ def test_loss_and_answers_by_brute_force(crf: bool) -> None:
         )
 
 
-def test_each_word_is_read_by_itself_wherever_it_stands() -> None:
+def test_each_word_is_read_by_itself_in_any_position() -> None:
     """Against the layer's own cells, run over each word without padding."""
     random = np.random.default_rng(3)
     layer = WordCharacters(9, 4, "gru", 3)
@@ -194,7 +194,7 @@ def test_each_word_is_read_by_itself_wherever_it_stands() -> None:
         np.testing.assert_allclose(got[row, step], np.concatenate(expected), atol=1e-5)
 
 
-def test_words_become_unknown_in_training_alone() -> None:
+def test_words_become_unknown_only_in_training() -> None:
     layer, values = WordIds(0.25), tf.fill((40, 50, 3), 7)
     assert (layer(values).numpy() == 7).all()
     dropped = layer(values, training=True).numpy()
@@ -231,14 +231,14 @@ def test_precision(precision: str, tmp_path) -> None:
         np.testing.assert_array_equal(one, two)
 
 
-def test_layers_read_both_ways_unless_told_otherwise() -> None:
+def test_layers_are_bidirectional_by_default() -> None:
     for bidirectional, both in ((None, True), (True, True), (False, False)):
         model = tagger(bidirectional=bidirectional).adapt(sentences(9, 1)).build("float32")
         kinds = [type(layer) for layer in model.layers]
         assert (seqzoo.cells.Bidirectional in kinds) == both
 
 
-def test_a_tag_that_training_never_saw() -> None:
+def test_a_tag_not_seen_in_training() -> None:
     task = tagger().adapt(sentences(9, 1))
     with pytest.raises(SeqzooError, match="example 0 has the label 'B-z'"):
         task.data(Examples([["a"]], [["B-z"]]))

@@ -1,4 +1,4 @@
-"""A convolution over the characters of words: by brute force, learnt, saved, in any precision."""
+"""A convolution over the characters of words: by brute force, learned, saved, in any precision."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from seqzoo.tasks.training.step import Loop
 LONGEST = 5
 
 
-def test_each_word_is_looked_at_by_itself_wherever_it_stands() -> None:
+def test_each_word_is_read_by_itself_in_any_position() -> None:
     random = np.random.default_rng(3)
     layer = ConvolvedCharacters(9, 4, 6)
     values = np.zeros((3, 5, 1 + LONGEST), np.int32)
@@ -68,6 +68,6 @@ def test_it_learns_and_is_saved(tmp_path) -> None:
     np.testing.assert_array_equal(again(raw), loop.model(raw))
 
 
-def test_what_is_no_reader() -> None:
+def test_invalid_readers() -> None:
     with pytest.raises(SeqzooError, match="`character_reader` must be one of 'recurrent', 'conv"):
         tagger(characters=3, character_reader="convolutional")

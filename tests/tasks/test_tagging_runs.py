@@ -24,13 +24,13 @@ CASES = {
 
 
 def _inputs(kind: str) -> list:
-    """Some that training never saw; one word holds a space."""
+    """Some that training never saw; one word contains a space."""
     inputs = list(MAKERS[kind](6, 9).inputs)
     return [*inputs, ["New Yorks", "ÄBCT", "x" * 30 + "t"]] if kind == "words" else inputs
 
 
 def _raw(kind: str, inputs: list) -> dict[str, np.ndarray]:
-    """Inputs as a caller of the exported model hands them in."""
+    """Inputs as a caller of the exported model passes them."""
     if kind == "series":
         values, lengths = pad(inputs)
         return {"values": values, "lengths": lengths}
@@ -67,7 +67,7 @@ def exported(tmp_path_factory, clean_tensorflow) -> dict:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", CASES)
-def test_exported_model_answers_like_ours_without_us(kind: str, exported: dict) -> None:
+def test_exported_model_predicts_like_ours_without_seqzoo(kind: str, exported: dict) -> None:
     (kept, theirs), inputs = exported[kind], _inputs(kind)
     run = Run.open(kept.folder)
     ours = run.predict(inputs)
@@ -104,7 +104,7 @@ def test_exported_graph_runs_anywhere(kind: str, exported: dict) -> None:
 
 
 @pytest.mark.slow
-def test_answers_do_not_depend_on_their_neighbours_or_their_form(exported: dict) -> None:
+def test_predictions_do_not_depend_on_the_batch_or_the_form_of_inputs(exported: dict) -> None:
     run, inputs = exported["words"][0], sentences(5, 9).inputs
     together = run.predict(inputs)
     for words, answer in zip(inputs, together, strict=True):
@@ -121,7 +121,7 @@ def test_figures(exported: dict, tmp_path) -> None:
     figures = run.evaluate(examples, folder=tmp_path / "scores")
     answers = [answer.value for answer in run.predict(examples.inputs)]
     right = [
-        [said == true for said, true in zip(item, tags, strict=True)]
+        [predicted == true for predicted, true in zip(item, tags, strict=True)]
         for item, tags in zip(answers, examples.targets, strict=True)
     ]
     steps = sum(right, [])
@@ -148,7 +148,7 @@ def test_figures(exported: dict, tmp_path) -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-def test_training_reaches_what_can_be_learnt(tmp_path, monkeypatch) -> None:
+def test_training_reaches_what_can_be_learned(tmp_path, monkeypatch) -> None:
     splits = Splits(sentences(300, 1), sentences(40, 2), sentences(40, 3), "made", "")
     template = tagger(characters=8, crf=True, word_dropout=0.1)
     with seqzoo.cells.portable():

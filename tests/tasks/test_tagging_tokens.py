@@ -77,20 +77,20 @@ def test_characters_stay_one_step_each_in_lower_case() -> None:
         ([["a"], ["\udc80"]], "example 1 is not Unicode text"),
     ],
 )
-def test_what_is_no_sentence(inputs, message) -> None:
+def test_values_that_are_not_sentences(inputs, message) -> None:
     features = _features(Examples([["a"]]))
     with pytest.raises(SeqzooError, match=message):
         features.encode(Examples(inputs))
 
 
-def test_no_words_at_all_have_a_step_to_run() -> None:
+def test_an_empty_sentence_has_a_step_to_run() -> None:
     features = _features(sentences(5, 0), characters=2)
     values, lengths = features.transform(tf.constant(["", " "]))
     assert values.shape == (2, 1, 1 + WORD_CHARACTERS) and not lengths.numpy().any()
     assert features.tokens(tf.constant([""])).numpy().tolist() == [[b""]]
 
 
-def test_what_is_learnt_from_nothing() -> None:
+def test_learning_from_no_examples() -> None:
     features = _features(Examples([[], " "]), lowercase=True, characters=2)
     assert features.vocabulary.tokens == features.characters.tokens == []
 
@@ -129,12 +129,12 @@ def test_tags_to_ids() -> None:
         ([["a"]], "one target per input"),
     ],
 )
-def test_what_are_no_tags(targets, message) -> None:
+def test_values_that_are_not_tags(targets, message) -> None:
     with pytest.raises(SeqzooError, match=message):
         Tags.learn(Examples(["x", "y"], targets))
 
 
-def test_entities_are_bound_if_all_of_training_is_well_formed() -> None:
+def test_entities_are_constrained_if_all_training_tags_are_well_formed() -> None:
     well = [["B-x", "I-x", "O"], ["O", "B-x"]]
     tags = Tags.learn(Examples([*".."], well))
     assert tags.entities and tags.constraints is not None

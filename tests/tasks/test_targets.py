@@ -21,35 +21,35 @@ def _random(*shape: int) -> np.ndarray:
 
 def test_class_loss_and_accuracy() -> None:
     examples = Examples([*"...."], ["10", "9", "9", "b"])
-    learnt = _learn(template(), examples)
-    assert learnt.names == ["10", "9", "b"]
-    outputs, encoded = _random(4, 3), learnt.encode(examples)
+    learned = _learn(template(), examples)
+    assert learned.names == ["10", "9", "b"]
+    outputs, encoded = _random(4, 3), learned.encode(examples)
     assert encoded.tolist() == [0, 1, 1, 2]
-    loss, sums = learnt.objective(tf.constant(outputs), encoded)
+    loss, sums = learned.objective(tf.constant(outputs), encoded)
     logs = outputs - np.log(np.exp(outputs).sum(1, keepdims=True))
     np.testing.assert_allclose(loss, -logs[np.arange(4), encoded], rtol=1e-5)
     right = outputs.argmax(1) == encoded
     assert (sums.numpy()[:, 0] == right).all()
-    assert learnt.measure(sums.numpy().sum(0), 4) == right.mean()
+    assert learned.measure(sums.numpy().sum(0), 4) == right.mean()
 
 
 def test_label_smoothing() -> None:
     examples = Examples([*"..."], ["a", "b", "c"])
-    learnt = _learn(template(label_smoothing=0.3), examples)
+    learned = _learn(template(label_smoothing=0.3), examples)
     outputs = _random(3, 3)
-    loss, _ = learnt.objective(tf.constant(outputs), learnt.encode(examples))
+    loss, _ = learned.objective(tf.constant(outputs), learned.encode(examples))
     logs = outputs - np.log(np.exp(outputs).sum(1, keepdims=True))
     goal = np.eye(3) * 0.7 + 0.1
     np.testing.assert_allclose(loss, -(goal * logs).sum(1), rtol=1e-5)
 
 
-def test_numbers_as_names_stand_by_size() -> None:
+def test_numeric_class_names_are_sorted_by_value() -> None:
     assert _learn(template(), Examples([*"..."], ["10", "9", "2"])).names == ["2", "9", "10"]
 
 
-def test_class_answers_are_ranked() -> None:
-    learnt = _learn(template(), Examples([*"..."], ["a", "é", "c"]))
-    first, second = learnt.answers(np.array([[0.0, 1.0, 2.0], [3.0, 0.0, 1.0]], np.float32), 2)
+def test_class_predictions_are_ranked() -> None:
+    learned = _learn(template(), Examples([*"..."], ["a", "é", "c"]))
+    first, second = learned.answers(np.array([[0.0, 1.0, 2.0], [3.0, 0.0, 1.0]], np.float32), 2)
     total = np.exp([0, 1, 2]).sum()
     assert (first.label, second.label) == ("é", "a")
     assert [label for label, _ in first.alternatives] == ["é", "c"]
@@ -57,11 +57,11 @@ def test_class_answers_are_ranked() -> None:
     assert first.alternatives[1][1] == pytest.approx(np.exp(1) / total)
 
 
-def test_class_figures() -> None:
-    learnt = _learn(template(), Examples([*"...."], list("abcd")))
+def test_class_metrics() -> None:
+    learned = _learn(template(), Examples([*"...."], list("abcd")))
     truth = np.array([0, 0, 0, 1, 1, 2])
-    said = np.array([0, 0, 1, 1, 0, 1])
-    figures = learnt.figures(np.eye(4)[said], truth)
+    predicted = np.array([0, 0, 1, 1, 0, 1])
+    figures = learned.figures(np.eye(4)[predicted], truth)
     assert figures["accuracy"] == 3 / 6 and figures["errors"] == 3
     # Class d has no example, and must not count as one that is never right.
     assert figures["macro_accuracy"] == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
@@ -79,21 +79,21 @@ def test_class_figures() -> None:
 
 def test_labels() -> None:
     examples = Examples([*"..."], [["x"], ["y", "x"], []])
-    learnt = _learn(template(target="labels"), examples)
-    encoded = learnt.encode(examples)
+    learned = _learn(template(target="labels"), examples)
+    encoded = learned.encode(examples)
     assert encoded.tolist() == [[1, 0], [1, 1], [0, 0]]
     outputs = np.array([[2.0, 1.0], [3.0, -1.0], [-2.0, -3.0]], np.float32)
-    loss, sums = learnt.objective(tf.constant(outputs), tf.constant(encoded))
+    loss, sums = learned.objective(tf.constant(outputs), tf.constant(encoded))
     probability = 1 / (1 + np.exp(-outputs))
     cross = -(encoded * np.log(probability) + (1 - encoded) * np.log(1 - probability))
     np.testing.assert_allclose(loss, cross.mean(1), rtol=1e-5)
     f1 = 2 * 2 / (3 + 3)  # said x y, x; there are x, x y
-    assert learnt.measure(sums.numpy().sum(0), 3) == pytest.approx(f1)
-    figures = learnt.figures(outputs, encoded)
+    assert learned.measure(sums.numpy().sum(0), 3) == pytest.approx(f1)
+    figures = learned.figures(outputs, encoded)
     assert figures["micro_f1"] == pytest.approx(f1)
     assert figures["macro_f1"] == pytest.approx((1 + 0) / 2)
     assert (figures["exact"], figures["errors"]) == (1 / 3, 2)
-    answers = learnt.answers(outputs, 5)
+    answers = learned.answers(outputs, 5)
     assert [answer.value for answer in answers] == [("x", "y"), ("x",), ()]
     assert [answer.label for answer in answers] == ["x, y", "x", ""]
 
@@ -101,31 +101,31 @@ def test_labels() -> None:
 @pytest.mark.parametrize("values", [[1.0, 5.0, 3.0], [[1.0, 2.0], [5.0, 2.0], [3.0, 8.0]]])
 def test_values(values: list) -> None:
     examples = Examples([*"..."], values)
-    learnt = _learn(template(target="value"), examples)
+    learned = _learn(template(target="value"), examples)
     table = np.array(values).reshape(3, -1)
-    encoded = learnt.encode(examples)
+    encoded = learned.encode(examples)
     np.testing.assert_allclose(encoded, (table - table.mean(0)) / table.std(0), rtol=1e-5)
     outputs = _random(*table.shape)
-    loss, sums = learnt.objective(tf.constant(outputs), tf.constant(encoded))
+    loss, sums = learned.objective(tf.constant(outputs), tf.constant(encoded))
     np.testing.assert_allclose(loss, np.square(outputs - encoded).mean(1), rtol=1e-4)
     error = outputs * table.std(0) + table.mean(0) - table
-    assert learnt.measure(sums.numpy().sum(0), 3) == pytest.approx(np.abs(error).mean(), rel=1e-4)
-    figures = learnt.figures(outputs, encoded)
+    assert learned.measure(sums.numpy().sum(0), 3) == pytest.approx(np.abs(error).mean(), rel=1e-4)
+    figures = learned.figures(outputs, encoded)
     assert figures["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-4)
     assert figures["rmse"] == pytest.approx(np.sqrt(np.square(error).mean()), rel=1e-4)
-    answers = learnt.answers(outputs, 5)
+    answers = learned.answers(outputs, 5)
     expected = outputs * table.std(0) + table.mean(0)
     np.testing.assert_allclose([answer.value for answer in answers], expected.squeeze(), rtol=1e-4)
 
 
-def test_the_baseline_of_values_is_the_mean_of_training() -> None:
-    learnt = _learn(
+def test_the_baseline_of_values_is_the_training_mean() -> None:
+    learned = _learn(
         template(target="value"),
         Examples([*"...."], [[0.0, 5.0], [2.0, 5.0], [4.0, 5.0], [2.0, 5.0]]),
     )
     test = np.array([[3.0, 5.0], [5.0, 9.0]])  # against 2 and 5: 1, 0, 3 and 4
-    encoded = learnt.encode(Examples([*".."], test))
-    figures = learnt.figures(np.zeros((2, 2), np.float32), encoded)
+    encoded = learned.encode(Examples([*".."], test))
+    figures = learned.figures(np.zeros((2, 2), np.float32), encoded)
     for name in ("mae", "mae_of_mean"):
         assert figures[name] == pytest.approx((1 + 0 + 3 + 4) / 4)
     for name in ("rmse", "rmse_of_mean"):
@@ -148,7 +148,7 @@ def test_the_baseline_of_values_is_the_mean_of_training() -> None:
         ("value", [1.0, 2.0], [[1.0, 2.0]] * 2, "1 values per example.*got 2"),
     ],
 )
-def test_errors_name_the_place(kind: str, train, other, message: str) -> None:
+def test_errors_name_the_location(kind: str, train, other, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
-        learnt = _learn(template(target=kind), Examples([*".."], train, lines=[5, 6]))
-        learnt.encode(Examples([*".."], other, lines=[5, 6]))
+        learned = _learn(template(target=kind), Examples([*".."], train, lines=[5, 6]))
+        learned.encode(Examples([*".."], other, lines=[5, 6]))

@@ -52,7 +52,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.mark.slow
-def test_a_label_in_the_times_is_learnt_from_them_alone(run: Run) -> None:
+def test_a_label_encoded_in_the_times_is_learned_from_them(run: Run) -> None:
     test = spaced(80, 1)
     assert run.evaluate(test)["accuracy"] > 0.95
     even = [TimedSeries(item.values, np.full(len(item), 200.0)) for item in test.inputs]
@@ -60,7 +60,7 @@ def test_a_label_in_the_times_is_learnt_from_them_alone(run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_without_times_it_is_not_learnt(tmp_path) -> None:
+def test_without_times_it_is_not_learned(tmp_path) -> None:
     test = spaced(80, 1)
     blind = ManyToOne(input="series", cell="gru", units=6)
     other = train(blind, Splits(without(spaced(96, 0))), SETTINGS, tmp_path / "blind")
@@ -98,14 +98,14 @@ def test_an_opened_run_and_its_export_take_times(run: Run, tmp_path) -> None:
     ]
 
 
-def test_marks_of_what_was_observed_stay_as_they_are() -> None:
+def test_observation_masks_are_not_standardised() -> None:
     values = np.array([[5.0, 1], [0, 0], [9, 1]])
     examples = Examples([TimedSeries(values, [0, 1, 2])] * 2, ["a", "b"])
     features = ManyToOne(input="series", cell="gru-d").adapt(examples).features
     assert features.mean[1] == 0 and features.scale[1] == 1 and features.mean[0] > 4
 
 
-def test_a_forecaster_knows_when_the_step_is_that_it_predicts() -> None:
+def test_a_forecaster_knows_the_time_of_the_step_that_it_predicts() -> None:
     series = [TimedSeries([1.0, 2, 4], [7, 1, 3]), TimedSeries([3.0, 5], [0, 2])]
     template = ManyToManyAligned(input="series", target="next", cell="cfc", units=3, horizon=2)
     task: Any = template.adapt(Examples(series))
@@ -185,7 +185,7 @@ PLAIN = Examples([[1.0, 2]] * 2, ["a", "b"])
         ),
     ],
 )
-def test_bad_times_are_told_in_one_line(make, message: str) -> None:
+def test_invalid_times_are_reported_in_one_line(make, message: str) -> None:
     with pytest.raises(SeqzooError, match=message) as caught:
         make()
     assert "\n" not in str(caught.value)

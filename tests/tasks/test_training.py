@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from task_data import names, settings, splits, template
-from training_cases import CHOICES, Told, assert_same, history
+from training_cases import CHOICES, RecordingProgress, assert_same, history
 
 from seqzoo.tasks import Interrupted
 from seqzoo.tasks.data.batches import Padding
@@ -22,8 +22,8 @@ from seqzoo.tasks.training.trainer import train
 pytestmark = pytest.mark.usefixtures("plain_loop", "every_step")
 
 
-def test_a_run_folder_holds_what_it_must(unbroken) -> None:
-    folder, told = unbroken
+def test_a_run_folder_is_complete(unbroken) -> None:
+    folder, progress = unbroken
     assert {path.name for path in folder.iterdir()} == {
         "config.json",
         "vocabulary.jsonl",
@@ -38,14 +38,14 @@ def test_a_run_folder_holds_what_it_must(unbroken) -> None:
     assert (run.template, run.settings) == (template(**CHOICES), settings())
     assert [row["epoch"] for row in run.history] == [1, 2]
     assert run.history[1]["validation_accuracy"] > 0.8 and run.history[1]["accuracy"] > 0.8
-    assert run.history == told.rows
-    # The last step of an epoch tells the means that the table holds.
+    assert run.history == progress.rows
+    # The last step of an epoch reports the means that are in the table.
     steps = sum(map(len, splits().train.inputs))
-    assert told.steps[5] == (6, run.history[0]["loss"], run.history[0]["accuracy"], steps)
+    assert progress.steps[5] == (6, run.history[0]["loss"], run.history[0]["accuracy"], steps)
     assert run.config["data"]["training_examples"] == 96
 
 
-def test_the_best_model_is_the_one_that_is_kept(unbroken) -> None:
+def test_the_best_model_is_kept(unbroken) -> None:
     run = Run.open(unbroken[0])
     best = max(run.history, key=lambda row: (row["validation_accuracy"], -row["validation_loss"]))
     figures = run.evaluate(names(40, 2))
@@ -53,7 +53,7 @@ def test_the_best_model_is_the_one_that_is_kept(unbroken) -> None:
     assert figures["loss"] == pytest.approx(best["validation_loss"], rel=1e-4)
 
 
-def test_each_epoch_is_shuffled_anew() -> None:
+def test_each_epoch_is_reshuffled() -> None:
     task = template().adapt(names(96, 1))
     data, strategy = task.data(names(96, 1)), tf.distribute.get_strategy()
     training = epochs.Epochs(task, settings(), Padding([9], []), data, None, strategy)
@@ -138,7 +138,7 @@ def test_patience_ends_training(tmp_path) -> None:
     # Without learning there is nothing better than the first epoch.
     chosen = settings(epochs=9, patience=2, learning_rate=1e-30, schedule="constant")
     with pytest.raises(Interrupted):  # in the third epoch, after one that was waited for
-        train(template(), splits(), chosen, tmp_path / "run", progress=Told(13))
+        train(template(), splits(), chosen, tmp_path / "run", progress=RecordingProgress(13))
     for _ in range(2):
         run = train(template(), splits(), chosen, tmp_path / "run", resume=True)
         assert len(run.history) == 3

@@ -6,7 +6,7 @@ import re
 import pytest
 from task_data import settings, splits
 from task_data import template as template_of_names
-from training_cases import CHOICES, Told, assert_same
+from training_cases import CHOICES, RecordingProgress, assert_same
 
 from seqzoo.tasks import Interrupted, ManyToManyAligned, TrainingSettings
 from seqzoo.tasks.runs.run import Run
@@ -45,11 +45,17 @@ def test_the_learning_rate_reaches_its_peak(steps: int, schedule) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("plain_loop", "every_step")
-def test_a_training_stopped_in_its_warmup_goes_on_to_the_same_numbers(tmp_path) -> None:
+def test_training_stopped_during_warmup_resumes_to_the_same_numbers(tmp_path) -> None:
     chosen = settings(batch_size=4, warmup_steps=None)  # 48 steps, 4 of them of the warm-up
     train(template_of_names(**CHOICES), splits(), chosen, tmp_path / "whole")
     with pytest.raises(Interrupted):
-        train(template_of_names(**CHOICES), splits(), chosen, tmp_path / "broken", progress=Told(2))
+        train(
+            template_of_names(**CHOICES),
+            splits(),
+            chosen,
+            tmp_path / "broken",
+            progress=RecordingProgress(2),
+        )
     train(template_of_names(**CHOICES), splits(), chosen, tmp_path / "broken", resume=True)
     assert_same(tmp_path / "whole", tmp_path / "broken")
     run = Run.open(tmp_path / "broken")
@@ -61,7 +67,7 @@ def test_a_training_stopped_in_its_warmup_goes_on_to_the_same_numbers(tmp_path) 
 SERIES = ManyToManyAligned(input="series", target="next").default_settings
 
 
-def test_series_and_notes_have_settings_of_their_own() -> None:
+def test_series_and_notes_have_their_own_settings() -> None:
     # Ten years of days are 30 windows of 100: by what texts take, ten steps altogether.
     assert 30 // SERIES.batch_size * SERIES.epochs >= 60
     notes = ManyToManyAligned(input="notes", target="next")
@@ -75,7 +81,7 @@ def test_series_and_notes_have_settings_of_their_own() -> None:
         assert template.default_settings == TrainingSettings()
 
 
-def test_commands_and_files_take_the_settings_of_the_template(tmp_path) -> None:
+def test_commands_and_files_use_the_settings_of_the_template(tmp_path) -> None:
     typed = {"data": "x.npz", "kind": "series", "target_kind": "next"}
     choices = chosen("many-to-many-aligned", typed)
     assert choices.settings == SERIES
@@ -93,7 +99,7 @@ def test_commands_and_files_take_the_settings_of_the_template(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("name", ["epochs", "batch size", "peak learning rate"])
-def test_the_page_says_the_defaults(name: str) -> None:
+def test_the_page_states_the_defaults(name: str) -> None:
     page = pathlib.Path(__file__).parents[2] / "docs" / "training.md"
     (row,) = re.findall(rf"^\| {name} \| (\S+) \| (\S+) \|$", page.read_text("utf-8"), re.M)
     field = "_".join(name.removeprefix("peak ").split())

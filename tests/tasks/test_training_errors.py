@@ -19,7 +19,7 @@ from seqzoo.tasks.training.trainer import train
 pytestmark = pytest.mark.usefixtures("plain_loop", "every_step")
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(tmp_path) -> None:
+def test_a_nan_loss_stops_training_and_keeps_the_last_good_checkpoint(tmp_path) -> None:
     # A learning rate beyond float32 spoils the weights at once: step 1 is good, step 2 is not.
     folder = tmp_path / "run"
     data = Examples([np.full((3, 1), value) for value in (1.0, 2.0)] * 8, ["a", "b"] * 8)
@@ -108,14 +108,14 @@ def damaged(unbroken, tmp_path) -> pathlib.Path:
         ('{"template": "many-to-one", "format": 99}', "newer seqzoo"),
     ],
 )
-def test_damaged_configurations_are_told(tmp_path, text: str, message: str) -> None:
+def test_damaged_configurations_are_reported(tmp_path, text: str, message: str) -> None:
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(SeqzooError, match=message):
         Run.open(tmp_path)
 
 
 @pytest.mark.parametrize("part", ["task", "training", "prepared", "vocabularies"])
-def test_configurations_that_lack_something_are_told(unbroken, tmp_path, part: str) -> None:
+def test_incomplete_configurations_are_reported(unbroken, tmp_path, part: str) -> None:
     folder = damaged(unbroken, tmp_path)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({k: v for k, v in config.items() if k != part}))
@@ -123,7 +123,7 @@ def test_configurations_that_lack_something_are_told(unbroken, tmp_path, part: s
         Run.open(folder)
 
 
-def test_damaged_vocabularies_are_told(unbroken, tmp_path) -> None:
+def test_damaged_vocabularies_are_reported(unbroken, tmp_path) -> None:
     path = damaged(unbroken, tmp_path) / "vocabulary.jsonl"
     lines = path.read_text().splitlines(keepends=True)
     for content in (lines[:-1], [*lines, '"more"\n'], lines[:1] * len(lines), ["1\n"] * len(lines)):
@@ -138,7 +138,7 @@ def test_damaged_vocabularies_are_told(unbroken, tmp_path) -> None:
         Run.open(path.parent)
 
 
-def test_damaged_models_are_told(unbroken, tmp_path) -> None:
+def test_damaged_models_are_reported(unbroken, tmp_path) -> None:
     path = damaged(unbroken, tmp_path) / "model.keras"
     content = path.read_bytes()
     half = len(content) // 2
@@ -158,7 +158,7 @@ def test_damaged_models_are_told(unbroken, tmp_path) -> None:
         ("step-12.index", b""),
     ],
 )
-def test_damaged_checkpoints_are_told(unbroken, tmp_path, name: str, content: bytes) -> None:
+def test_damaged_checkpoints_are_reported(unbroken, tmp_path, name: str, content: bytes) -> None:
     path = damaged(unbroken, tmp_path) / "checkpoints" / name
     assert path.is_file()
     path.write_bytes(content)
@@ -182,6 +182,6 @@ def test_settings_are_checked() -> None:
 
 
 @pytest.mark.parametrize("text", ["abc", b"abc", ""])
-def test_one_text_is_no_list_of_its_characters(unbroken, text) -> None:
+def test_one_text_is_not_a_list_of_its_characters(unbroken, text) -> None:
     with pytest.raises(SeqzooError, match="`inputs` must be a list"):
         Run.open(unbroken[0]).predict(text)

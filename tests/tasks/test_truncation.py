@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from tagging_data import sentences, tagger
 from task_data import series, settings
-from training_cases import Told, assert_same
+from training_cases import RecordingProgress, assert_same
 
 from seqzoo.tasks import Examples, Interrupted, ManyToManyAligned, ManyToOne, SeqzooError, Splits
 from seqzoo.tasks.data.batches import Padding, batches
@@ -171,10 +171,10 @@ def test_truncated_training_learns_and_resumes(tmp_path) -> None:
     template = tagger(bidirectional=False, dropout=0.1, characters=3)
     given = Splits(sentences(48, 0), sentences(16, 1))
     chosen = settings(bptt_every=2, bptt_back=3, epochs=4, average="ema", decay=0.9, accumulate=2)
-    train(template, given, chosen, tmp_path / "whole", progress=(told := Told()))
-    assert told.rows[-1]["validation_loss"] < told.rows[0]["validation_loss"]
+    train(template, given, chosen, tmp_path / "whole", progress=(progress := RecordingProgress()))
+    assert progress.rows[-1]["validation_loss"] < progress.rows[0]["validation_loss"]
     with pytest.raises(Interrupted):
-        train(template, given, chosen, tmp_path / "broken", progress=Told(5))
+        train(template, given, chosen, tmp_path / "broken", progress=RecordingProgress(5))
     train(template, given, chosen, tmp_path / "broken", resume=True)
     assert_same(tmp_path / "whole", tmp_path / "broken")
 
@@ -191,7 +191,9 @@ def test_truncated_training_learns_and_resumes(tmp_path) -> None:
         ),
     ],
 )
-def test_what_cannot_be_cut_is_told(template: Any, examples: Examples, message: str) -> None:
+def test_what_cannot_be_truncated_is_reported(
+    template: Any, examples: Examples, message: str
+) -> None:
     with pytest.raises(SeqzooError, match=f"`bptt_every` {message}"):
         check_truncation(template.adapt(examples), settings(bptt_every=3))
 

@@ -93,7 +93,7 @@ def test_a_wide_beam_finds_all_texts_in_order(logits) -> None:
         )
 
 
-def test_a_narrow_beam_ranks_no_text_twice_and_skips_what_is_banned(logits) -> None:
+def test_a_narrow_beam_ranks_no_text_twice_and_skips_banned_symbols(logits) -> None:
     known = tf.where(np.arange(IDS) == 2, IMPOSSIBLE, tf.nn.log_softmax(logits))
     tokens, counts, scores = prefix_beam_search(known, LENGTHS, 6, 6)
     for row in range(3):
@@ -116,7 +116,7 @@ def test_greedy_search_reads_the_best_alignment_with_its_steps() -> None:
     assert stops.numpy().tolist() == [[2, 4, 6], [2, 0, 0]]
 
 
-def test_symbols_stand_where_their_best_alignment_has_them(logits) -> None:
+def test_symbols_are_positioned_by_their_best_alignment(logits) -> None:
     texts = [(1, 1, 2), (), (2, 3)]
     targets, counts = padded(texts)
     known = tf.nn.log_softmax(logits).numpy()
@@ -132,8 +132,8 @@ def test_symbols_stand_where_their_best_alignment_has_them(logits) -> None:
             size = len(list(group))
             runs += [] if symbol == BLANK else [(at, at + size)]
             at += size
-        own = list(zip(starts[row].numpy(), stops[row].numpy(), strict=True))
-        assert own[: len(text)] == runs and not np.any(own[len(text) :])
+        spans = list(zip(starts[row].numpy(), stops[row].numpy(), strict=True))
+        assert spans[: len(text)] == runs and not np.any(spans[len(text) :])
 
 
 def columns(count: int, seed: int) -> Examples:
@@ -164,7 +164,7 @@ def run(tmp_path_factory) -> Run:
     )
 
 
-def test_it_learns_where_symbols_are_without_being_told(run) -> None:
+def test_it_learns_the_positions_of_symbols_without_supervision(run) -> None:
     held_out = columns(40, 3)
     figures = run.evaluate(held_out)
     assert figures["token_error"] < 0.1 and figures["character_error"] == figures["token_error"]
@@ -186,7 +186,7 @@ def test_it_learns_where_symbols_are_without_being_told(run) -> None:
                 assert image[rows[symbol], 2 * max(start - 1, 0) : 2 * start + 2].max() == 255
 
 
-def test_an_input_is_read_while_it_comes_in(run) -> None:
+def test_an_input_is_read_as_it_arrives(run) -> None:
     (image,) = columns(1, 9).inputs
     image = image[:, : image.shape[1] // 2 * 2 - 1]
     assert image.shape[1] % 2  # the last step is half empty
@@ -200,24 +200,26 @@ def test_an_input_is_read_while_it_comes_in(run) -> None:
 
 
 @pytest.mark.slow
-def test_an_exported_model_answers_texts_and_steps(
+def test_an_exported_model_predicts_texts_and_steps(
     run, language, tmp_path, clean_tensorflow
 ) -> None:
     """With all that it needs inside, the language model, too."""
-    told = {"language_model": str(language.folder), "language_weight": 0.2}
-    options = AnswerOptions(2, Decoding("beam", answers=2, beam_width=4, **told))
+    decoding = {"language_model": str(language.folder), "language_weight": 0.2}
+    options = AnswerOptions(2, Decoding("beam", answers=2, beam_width=4, **decoding))
     run.export(tmp_path / "out", options, check=False)
     held_out = columns(5, 4)
-    images, lengths = run.task.features.raw(held_out.inputs, held_out.places)
-    said = clean_tensorflow.answers(tmp_path / "out", {"images": images, "lengths": lengths})
+    images, lengths = run.task.features.raw(held_out.inputs, held_out.locations)
+    served = clean_tensorflow.answers(tmp_path / "out", {"images": images, "lengths": lengths})
     for row, answer in enumerate(run.predict(held_out.inputs, options)):
-        assert [item.decode() for item in said["texts"][row]] == [t for t, _ in answer.alternatives]
+        assert [item.decode() for item in served["texts"][row]] == [
+            t for t, _ in answer.alternatives
+        ]
         count = len(answer.alignment)
         assert list(
             zip(
-                (item.decode() for item in said["symbols"][row][:count]),
-                said["starts"][row][:count],
-                said["stops"][row][:count],
+                (item.decode() for item in served["symbols"][row][:count]),
+                served["starts"][row][:count],
+                served["stops"][row][:count],
                 strict=True,
             )
         ) == list(answer.alignment)
@@ -290,7 +292,7 @@ def language(tmp_path_factory) -> Run:
     return run
 
 
-def test_a_language_model_is_a_part_of_what_texts_are_ranked_by(logits, language) -> None:
+def test_a_language_model_contributes_to_the_ranking_of_texts(logits, language) -> None:
     """Against all texts, one by one: their probability times that of the language model."""
     tokens = language.task.texts.vocabulary.tokens  # START, END, a, b, c in this order
     assert tokens[2:] == ["a", "b", "c"]
@@ -326,5 +328,5 @@ def test_a_language_model_of_other_texts_is_refused(run, language) -> None:
         Decoding(language_model=str(language.folder))
     choices = Decoding("beam", language_model=str(language.folder), language_weight=50.0)
     (plain,) = run.predict(image, AnswerOptions(1, Decoding("beam")))
-    (told,) = run.predict(image, AnswerOptions(1, choices))
-    assert len(told.label) < len(plain.label)  # each symbol costs it more than the image gives
+    (answer,) = run.predict(image, AnswerOptions(1, choices))
+    assert len(answer.label) < len(plain.label)  # each symbol costs it more than the image gives

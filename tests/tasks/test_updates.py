@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from task_data import names, settings, splits, template
-from training_cases import Told, assert_same
+from training_cases import RecordingProgress, assert_same
 
 from seqzoo.tasks import Examples, Interrupted, ManyToManyAligned, SeqzooError
 from seqzoo.tasks.data.batches import Padding, make_plan
@@ -43,8 +43,8 @@ def _trained(
     data = task.data(examples)
     plan = data.plan(ALL, settings(batch_size=rows))
     keras.utils.set_random_seed(0)
-    own = settings(batch_size=rows, **{"clip_norm": None, **choices})
-    loop = Loop(task, own, len(plan), tf.distribute.get_strategy())
+    training_settings = settings(batch_size=rows, **{"clip_norm": None, **choices})
+    loop = Loop(task, training_settings, len(plan), tf.distribute.get_strategy())
     loop.optimizer = keras.optimizers.SGD(0.5)
     loop.optimizer.build(loop.model.trainable_variables)
     before = [weight.numpy() for weight in loop.model.trainable_variables]
@@ -89,7 +89,9 @@ def test_the_share_of_clipped_updates_is_counted() -> None:
     data, norms = task.data(examples), []
     loop = Loop(task, settings(batch_size=4, clip_norm=None), 6, tf.distribute.get_strategy())
     # Updates that change nothing.
-    loop.optimizer.apply = lambda own, _: norms.append(_norm([one.numpy() for one in own]))
+    loop.optimizer.apply = lambda gradients, _: norms.append(
+        _norm([one.numpy() for one in gradients])
+    )
     for limit in (None, "median", 1e9):
         if limit is not None:
             limit = float(np.median(norms[:6])) if limit == "median" else limit
@@ -117,10 +119,12 @@ def test_accumulated_gradients_are_those_of_the_large_batch() -> None:
 def test_accumulation_resumes_between_two_updates(tmp_path) -> None:
     # Six steps per epoch; the first resume is in the middle of an update.
     chosen = settings(accumulate=4)
-    train(template(), splits(), chosen, tmp_path / "whole", progress=(told := Told()))
-    assert len(told.steps) == 12
+    train(
+        template(), splits(), chosen, tmp_path / "whole", progress=(progress := RecordingProgress())
+    )
+    assert len(progress.steps) == 12
     with pytest.raises(Interrupted):
-        train(template(), splits(), chosen, tmp_path / "broken", progress=Told(8))
+        train(template(), splits(), chosen, tmp_path / "broken", progress=RecordingProgress(8))
     train(template(), splits(), chosen, tmp_path / "broken", resume=True)
     assert_same(tmp_path / "whole", tmp_path / "broken")
 

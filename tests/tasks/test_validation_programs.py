@@ -11,7 +11,7 @@ from seqzoo.tasks.training.step import Loop
 
 
 @pytest.mark.slow
-def test_validation_beside_training_compiles_nothing_of_its_own(monkeypatch):
+def test_validation_during_training_compiles_nothing_new(monkeypatch):
     shared = programs.Programs()
     monkeypatch.setattr(programs, "SHARED", shared)
     examples = names(16, 1)

@@ -31,15 +31,15 @@ def _loss(chosen: Any, examples: Examples, rows: int, **choices: Any) -> tuple[f
     """The summed loss of a batch in training, with filler rows, and the model's outputs with
     targets and lengths of the examples in the batch."""
     task = chosen.adapt(examples)
-    own = settings(batch_size=rows, **choices)
+    training_settings = settings(batch_size=rows, **choices)
     data = task.data(examples)
     if examples.weights is not None:
         data = weigh_examples(data, examples)
-    task.weigh(own, data)
-    loop = Loop(task, own, 1, tf.distribute.get_strategy())
+    task.weigh(training_settings, data)
+    loop = Loop(task, training_settings, 1, tf.distribute.get_strategy())
     for weight in loop.model.trainable_weights:
         weight.assign(np.random.default_rng(0).normal(0, 0.8, weight.shape))
-    plan = data.plan(Padding([9], [9]), own)
+    plan = data.plan(Padding([9], [9]), training_settings)
     batch = next(iter(batches(data, plan)))
     assert len(plan) == 1 and rows > len(examples)
     loss, totals, _ = loop._forward(batch, training=True)
@@ -127,7 +127,7 @@ def test_tags_and_labels_are_weighted_by_the_step_and_the_label() -> None:
         (template(), {"calibrate": True}, "`calibrate` needs validation examples"),
     ],
 )
-def test_what_does_not_fit_is_told(chosen: Any, choices: dict, message: str, tmp_path) -> None:
+def test_what_does_not_fit_is_reported(chosen: Any, choices: dict, message: str, tmp_path) -> None:
     result = names(8, 3)
     targets: Any = {
         "labels": [[label] for label in result.targets],
@@ -151,7 +151,7 @@ def test_what_does_not_fit_is_told(chosen: Any, choices: dict, message: str, tmp
         ([1, 1], "one weight per example, got 2 weights of 3 examples"),
     ],
 )
-def test_wrong_weights_are_told(weights: list, message: str) -> None:
+def test_invalid_weights_are_reported(weights: list, message: str) -> None:
     result = names(3, 0)
     examples = Examples(result.inputs, result.targets, weights=weights)
     task = template().adapt(names(20, 0))
@@ -166,7 +166,7 @@ def test_class_weights_are_checked(weights: Any) -> None:
 
 
 @pytest.mark.parametrize("weights", [{"spam, eggs": 2.0, "ham": 1.0}, "balanced", None])
-def test_a_configuration_file_holds_weights_of_classes(weights: Any, tmp_path) -> None:
+def test_a_configuration_file_contains_class_weights(weights: Any, tmp_path) -> None:
     chosen = Choices(template(), settings(class_weight=weights), Source("a.csv", "characters"))
     path = tmp_path / "a.toml"
     path.write_text(config(chosen, "By hand.", str(path), ""))
@@ -207,10 +207,10 @@ def test_columns_of_weights_from_a_file_and_class_weights_on_the_command_line(tm
     assert scores["reliability"] and scores["before"]["reliability"]
     assert (tmp_path / "run" / "scores" / "reliability.png").exists()
     path.write_text(path.read_text().replace(",2\n", ",-2\n"))
-    told = seqzoo(*arguments[:-3], "--run", tmp_path / "other", *named).stderr
-    assert re.search(r"data.csv, line 4: 'trust' must be a number of at least 0, got '-2'", told)
-    told = seqzoo(*arguments, "--class-weight", "A").stderr
-    assert "must be balanced or NAME=WEIGHT,NAME=WEIGHT, got 'A'" in told
+    message = seqzoo(*arguments[:-3], "--run", tmp_path / "other", *named).stderr
+    assert re.search(r"data.csv, line 4: 'trust' must be a number of at least 0, got '-2'", message)
+    message = seqzoo(*arguments, "--class-weight", "A").stderr
+    assert "must be balanced or NAME=WEIGHT,NAME=WEIGHT, got 'A'" in message
 
 
 def test_the_temperature_is_that_of_the_lowest_loss() -> None:

@@ -61,7 +61,7 @@ def test_each_step_counts_once_and_follows_the_one_before(lengths: list, seed) -
     assert (_follow(data, _plan(data, seed=seed)) == 1).all()
 
 
-def test_one_text_runs_in_full_windows_from_another_place_each_epoch() -> None:
+def test_one_text_runs_in_full_windows_with_a_new_offset_each_epoch() -> None:
     data, phases, counts = _data([1003], 8), set(), set()
     for epoch in range(16):
         plan = _plan(data, whole=True, seed=(0, epoch))
@@ -87,7 +87,7 @@ def test_short_texts_have_windows_too(length: int) -> None:
     assert (_follow(data, _plan(data, whole=True)) == 1).all()
 
 
-def test_a_plan_depends_on_its_seed_alone() -> None:
+def test_a_plan_depends_only_on_its_seed() -> None:
     data = _data(LENGTHS * 5, 8)
     one, same, other = (_plan(data, seed=(3, epoch)) for epoch in (1, 1, 2))
     for name in ("rows", "weights", "lengths"):
@@ -104,7 +104,7 @@ def test_a_plan_depends_on_its_seed_alone() -> None:
             assert (late[name].numpy() == early[name].numpy()).all()
 
 
-def test_scored_lanes_hear_what_stands_before_them() -> None:
+def test_scored_lanes_see_the_steps_before_them() -> None:
     data = _data([4000, 900], 16)
     plan = _plan(data, batch_size=3)
     unseen = np.zeros(len(data.inputs.flat), bool)
@@ -122,7 +122,7 @@ def test_scored_lanes_hear_what_stands_before_them() -> None:
     assert not unseen.any()
 
 
-def test_little_is_padding() -> None:
+def test_there_is_little_padding() -> None:
     random = np.random.default_rng(0)
 
     def share(lengths) -> float:
@@ -137,7 +137,7 @@ def test_little_is_padding() -> None:
     assert share(random.lognormal(4.5, 0.8, 2000).astype(int) + 1) < 0.25
 
 
-def test_crops_are_parts_from_anywhere() -> None:
+def test_crops_start_anywhere() -> None:
     data = _data([100, 7, 30, 12, 1], 0)
     seen, shapes = set(), set()
     for epoch in range(16):

@@ -44,7 +44,7 @@ def _binary(between: bytes = b"") -> bytes:
     return b"6 3\n" + b"".join(rows)
 
 
-BINARY = [word.replace(" ", "_") for word in WORDS]  # word2vec's words hold no spaces
+BINARY = [word.replace(" ", "_") for word in WORDS]  # word2vec's words contain no spaces
 
 
 def _glove(folder):
@@ -91,12 +91,12 @@ def _npz(folder):
 
 
 def _folder(folder):
-    own = folder / "vectors"
-    own.mkdir()
-    np.save(own / "table.npy", TABLE)
-    (own / "words.txt").write_text("\n".join(WORDS), encoding="utf-8")
-    (own / "README.txt").write_text("not the words")
-    return own
+    vectors = folder / "vectors"
+    vectors.mkdir()
+    np.save(vectors / "table.npy", TABLE)
+    (vectors / "words.txt").write_text("\n".join(WORDS), encoding="utf-8")
+    (vectors / "README.txt").write_text("not the words")
+    return vectors
 
 
 FORMATS = [
@@ -129,7 +129,7 @@ def test_an_installed_package(tmp_path, monkeypatch) -> None:
     assert read_vectors("some-vectors", (), None).words == WORDS
 
 
-def test_kept_are_the_first_and_the_wanted(tmp_path) -> None:
+def test_the_first_and_the_requested_words_are_kept(tmp_path) -> None:
     result = read_vectors(str(_glove(tmp_path)), {"ran"}, 2)
     assert result.words == ["the", "cat", "ran"]
     np.testing.assert_array_equal(result.vectors, TABLE[[0, 1, 4]])
@@ -209,7 +209,7 @@ TEMPLATES = {
 
 
 class Notes:
-    """A progress that keeps what it is told."""
+    """A progress that records its notes."""
 
     def __init__(self):
         self.notes = []

@@ -145,11 +145,11 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def test_two_workers_are_one_and_one_that_is_killed_is_resumed_alone(alone, tmp_path) -> None:
     folder = tmp_path / "run"
     both = start(folder, "die")
-    told = [item.communicate(timeout=120)[0] for item in both]
+    outputs = [item.communicate(timeout=120)[0] for item in both]
     assert [item.returncode for item in both] == [2, -signal.SIGKILL]
-    assert told[0].count("\n") == 1
-    assert told[0].startswith("Worker 1 can no longer be reached. To resume from step 7")
-    assert told[0].endswith(f"train --resume --run {folder} --distribute multi-worker\n")
+    assert outputs[0].count("\n") == 1
+    assert outputs[0].startswith("Worker 1 can no longer be reached. To resume from step 7")
+    assert outputs[0].endswith(f"train --resume --run {folder} --distribute multi-worker\n")
     # The first epoch was that of one process.
     assert rows(folder)[0] == pytest.approx(rows(alone)[0], rel=1e-5, abs=1e-6)
     last = tf.train.latest_checkpoint(str(folder / "checkpoints"))
@@ -215,7 +215,7 @@ def test_workers_by_their_environment(monkeypatch) -> None:
     }
     for name, value in slurm.items():
         monkeypatch.setenv(name, value)
-    port = clusters.PORT + 3 * clusters.PORTS_A_JOB
+    port = clusters.PORT + 3 * clusters.PORTS_PER_JOB
     result = clusters.resolve(slurm)
     addresses = [f"n1:{port}", f"n1:{port + 1}", f"n2:{port}"]
     assert result.cluster_spec().as_dict() == {"worker": addresses}
@@ -239,7 +239,7 @@ def test_a_strategy_that_cannot_be_made(monkeypatch) -> None:
         clusters.make_strategy("multi-worker")
 
 
-class TwoOfThem(Workers):
+class TwoWorkers(Workers):
     """The second of two workers; the first one's values are given beforehand."""
 
     def __init__(self, *others):
@@ -253,28 +253,28 @@ class TwoOfThem(Workers):
         return np.stack([np.asarray(self._others.pop(0)), np.asarray(values)])
 
 
-def test_workers_that_differ_say_in_what() -> None:
+def test_workers_that_differ_report_the_difference() -> None:
     digest = np.frombuffer(b"01234567", np.int64)
     same = {"data": b"01234567"}
-    TwoOfThem(digest).check_same(same)
+    TwoWorkers(digest).check_same(same)
     with pytest.raises(SeqzooError, match="Worker 1 has data other than worker 0"):
-        TwoOfThem(digest + 1).check_same(same)
+        TwoWorkers(digest + 1).check_same(same)
     with pytest.raises(WorkerLost, match="Worker 0 could not start"):
-        with TwoOfThem(0).starting():
+        with TwoWorkers(0).starting():
             pass
-    told = TwoOfThem(1)
-    with pytest.raises(ZeroDivisionError), told.starting():
+    pair = TwoWorkers(1)
+    with pytest.raises(ZeroDivisionError), pair.starting():
         print(1 // 0)
-    assert not told._others  # the first one was told
+    assert not pair._others  # the first one was told
 
 
-def test_a_lost_worker_is_one_line_and_other_errors_stay() -> None:
+def test_a_lost_worker_is_reported_in_one_line_and_other_errors_stay() -> None:
     error = tf.errors.UnavailableError(None, None, "/job:worker/replica:0/task:0 is unhealthy")
-    own = TwoOfThem()
+    pair = TwoWorkers()
     with pytest.raises(WorkerLost, match="^Worker 0 can no longer be reached. Go on.$"):
-        with own.lost(lambda: "Go on."):
+        with pair.lost(lambda: "Go on."):
             raise error
-    with pytest.raises(ValueError, match="as it is"), own.lost(lambda: ""):
+    with pytest.raises(ValueError, match="as it is"), pair.lost(lambda: ""):
         raise ValueError("as it is")
     with pytest.raises(tf.errors.UnavailableError):
         with Workers(tf.distribute.get_strategy()).lost(lambda: ""):

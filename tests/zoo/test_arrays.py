@@ -50,7 +50,7 @@ def test_padded_and_joined_series(tmp_path, arrays) -> None:
     for part in (splits.train, splits.validation, splits.test):
         assert_equal(part.inputs, [SERIES[index] for index in part.lines])
         assert part.targets == [CLASSES[index] for index in part.lines]
-        assert part.place(1) == f"example {part.lines[1]}"
+        assert part.location(1) == f"example {part.lines[1]}"
 
 
 def test_names_and_values(tmp_path) -> None:
@@ -104,7 +104,7 @@ def test_answers_at_each_step(tmp_path) -> None:
     assert len(splits.train.inputs[0]) == len(splits.train.targets[0])
 
 
-def test_texts_classes_images_vectors_and_sounds(tmp_path) -> None:
+def test_texts_classes_images_vectors_and_audio(tmp_path) -> None:
     texts = np.array(["günstig", "a b", "c"] * 5)
     several = RANDOM.integers(0, 2, (15, 4))
     source = opened(
@@ -208,7 +208,7 @@ def test_bad_arrays_are_named(tmp_path, arrays, choices, message) -> None:
     assert "\n" not in str(error.value) and str(error.value).endswith((".", "?"))
 
 
-def test_files_that_are_no_arrays(tmp_path) -> None:
+def test_files_that_are_not_arrays(tmp_path) -> None:
     path = tmp_path / "x.npz"
     source = Source(str(path), "series")
     path.write_bytes(b"text")

@@ -80,7 +80,7 @@ def test_folder_of_translations(translations) -> None:
 @pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.usefixtures("plain_loop")
-def test_translation_inside_of_another_feature(tmp_path) -> None:
+def test_a_translation_inside_another_feature(tmp_path) -> None:
     import tensorflow_datasets as tfds
 
     of = tfds.features

@@ -81,7 +81,7 @@ def test_test_split_with_withheld_labels_counts_as_none(tiny, text_features) -> 
     assert set(splits.test.targets) <= {"no", "yes"}
 
 
-def test_series_sounds_and_several_labels(tiny) -> None:
+def test_series_audio_and_several_labels(tiny) -> None:
     import tensorflow_datasets as tfds
 
     features = {
@@ -126,7 +126,7 @@ def test_features_that_cannot_be_guessed_or_do_not_fit(tiny, text_features) -> N
         open_source(Source(data, "words", test="t.csv", data_dir=folder))
 
 
-def test_unknown_data_is_answered_with_the_nearest() -> None:
+def test_unknown_data_suggest_the_nearest() -> None:
     with pytest.raises(SeqzooError, match="got 'langages'; did you mean 'languages'"):
         open_source(Source("langages", "words"))
     with pytest.raises(SeqzooError, match="no data set 'mnsit'; did you mean 'mnist'"):
@@ -145,8 +145,8 @@ def test_data_that_cannot_be_prepared_are_one_line(monkeypatch, tmp_path, capsys
         SeqzooError, match=r"tfds:mnist could not be prepared: no route \(`data_dir`"
     ):
         open_source(Source("tfds:mnist", "rows", data_dir=str(tmp_path)))
-    told = capsys.readouterr()
-    assert told.out == "" and "Downloading" in told.err
+    captured = capsys.readouterr()
+    assert captured.out == "" and "Downloading" in captured.err
 
 
 def test_mnist(tfds_data_dir) -> None:

@@ -49,7 +49,7 @@ def test_classes_are_the_names_of_folders(folder) -> None:
     assert len(open_examples(Source(str(folder), "image"), "all")) == 40
 
 
-def test_names_of_classes_may_differ_in_case_alone(tmp_path) -> None:
+def test_names_of_classes_may_differ_only_in_case(tmp_path) -> None:
     for name in ("US", "us"):
         save(tmp_path / name / "a.png", np.zeros((4, 3), np.uint8))
     if len(list(tmp_path.iterdir())) == 2:  # not so on disks that ignore case
@@ -77,7 +77,7 @@ def test_training_evaluation_and_check_of_several_sizes(folder, tmp_path) -> Non
     assert "--kind rows" in result.output and "2 labels in 32" in result.output, result.output
 
 
-def test_what_is_wrong_is_named(folder, tmp_path) -> None:
+def test_what_is_wrong_is_reported(folder, tmp_path) -> None:
     with pytest.raises(SeqzooError, match="`target_kind` must be 'class'"):
         open_source(Source(str(folder), "rows", "value"))
     with pytest.raises(SeqzooError, match="`kind` must be one of rows, pixels, columns, image"):

@@ -19,7 +19,7 @@ from seqzoo.tasks.training import progress
 # train
 
 
-def test_training_writes_a_run_and_says_what_next(trained) -> None:
+def test_training_writes_a_run_and_prints_the_next_commands(trained) -> None:
     output = (trained / "output.txt").read_text()
     assert "data.csv: 52 training examples, 6 validation examples, 6 test examples." in output
     assert re.search(r"On test examples: examples 6, loss \d\.\d+, accuracy \d\.\d+", output)
@@ -46,7 +46,7 @@ def test_quiet_training_prints_where_the_run_is(trained, tmp_path, monkeypatch) 
     result = seqzoo(*MANY_TO_ONE, "--data", data, "--quiet", "--epochs", 1)
     # Not into the folder that is there, though it is empty: it may be another training's.
     assert (result.stdout, result.stderr) == ("runs/many-to-one-2\n", "")
-    # The stored source holds from any folder.
+    # The stored source is valid from any folder.
     monkeypatch.chdir("/")
     assert seqzoo("evaluate", tmp_path / "runs/many-to-one-2").exit_code == 0
 
@@ -55,7 +55,7 @@ def test_quiet_training_prints_where_the_run_is(trained, tmp_path, monkeypatch) 
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=BEFORE_RELEASES)]
 )
-def test_stopped_training_goes_on_to_the_same_numbers(
+def test_stopped_training_resumes_to_the_same_numbers(
     number, trained, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -89,8 +89,12 @@ def test_stopped_training_goes_on_to_the_same_numbers(
     again = seqzoo("train", "--resume", "--run", tmp_path / "runs/many-to-one")
     assert again.exit_code == 0 and "On test examples" in again.stdout
     # It says with which settings, and does not take those of another preset.
-    told = again.stdout.splitlines()[0]
-    assert told.startswith("Resuming ") and "--kind characters" in told and "--units 6" in told
+    first_line = again.stdout.splitlines()[0]
+    assert (
+        first_line.startswith("Resuming ")
+        and "--kind characters" in first_line
+        and "--units 6" in first_line
+    )
     other = seqzoo("train", "dates", "--resume", "--run", "runs/many-to-one")
     assert other.exit_code == 2 and "There is no preset" in other.stderr
     other = seqzoo("train", "date-normaliser", "--resume", "--run", "runs/many-to-one")
@@ -99,14 +103,12 @@ def test_stopped_training_goes_on_to_the_same_numbers(
 
 @pytest.mark.quick_for("shares1-None")
 @pytest.mark.parametrize("shares, evaluate", [((0.1, 0), " --split validation"), ((0, 0), None)])
-def test_only_what_is_held_out_is_suggested_to_be_scored(
-    shares, evaluate, trained, tmp_path
-) -> None:
+def test_only_held_out_data_are_suggested_for_scoring(shares, evaluate, trained, tmp_path) -> None:
     held_out = ["--validation", shares[0], "--test", shares[1], "--epochs", 1]
     run = tmp_path / "run"
-    told = seqzoo(*MANY_TO_ONE, "--data", trained / "data.csv", *held_out, "--run", run).stdout
-    assert (f"seqzoo evaluate {run}{evaluate}\n" in told) == (evaluate is not None)
-    assert ("seqzoo evaluate" in told) == (evaluate is not None)
+    message = seqzoo(*MANY_TO_ONE, "--data", trained / "data.csv", *held_out, "--run", run).stdout
+    assert (f"seqzoo evaluate {run}{evaluate}\n" in message) == (evaluate is not None)
+    assert ("seqzoo evaluate" in message) == (evaluate is not None)
     if evaluate:
         assert seqzoo("evaluate", run, *evaluate.split()).exit_code == 0
 
@@ -123,7 +125,7 @@ def test_control_c_before_training_writes_nothing(trained, tmp_path, monkeypatch
     assert files(tmp_path) == []
 
 
-def test_loss_that_is_no_number_stops_the_training(trained, tmp_path) -> None:
+def test_a_nan_loss_stops_the_training(trained, tmp_path) -> None:
     result = seqzoo(
         *MANY_TO_ONE,
         "--data",
@@ -149,7 +151,7 @@ def test_loss_that_is_no_number_stops_the_training(trained, tmp_path) -> None:
         ),
     ],
 )
-def test_other_kinds_train_and_answer(tmp_path, kind, target_kind, options) -> None:
+def test_other_kinds_train_and_predict(tmp_path, kind, target_kind, options) -> None:
     lines = []
     for i in range(24):
         given = f"word{i % 3} other{i}" if kind == "words" else f"{i} {i + 1} {i + 2}"
@@ -179,7 +181,7 @@ def test_other_kinds_train_and_answer(tmp_path, kind, target_kind, options) -> N
 
 
 @pytest.mark.slow
-def test_a_process_of_its_own_says_nothing_but_answers(trained) -> None:
+def test_a_separate_process_prints_only_predictions(trained) -> None:
     result = process("predict", trained / "run", "axyz1")
     assert result.stderr == ""
     assert re.fullmatch(r"[ab]-text\t0\.\d{4}\n", result.stdout)
@@ -201,7 +203,7 @@ def test_predict_reads_lines_and_keeps_their_order(trained) -> None:
     )
 
 
-def test_predict_names_bad_lines_and_answers_the_others(trained) -> None:
+def test_predict_reports_invalid_lines_and_predicts_the_others(trained) -> None:
     result = seqzoo("predict", trained / "run", stdin=b"axyz\n\n \nb\xff\r\nbxyz\r\nno end")
     assert result.exit_code == 2
     assert len(result.stdout.splitlines()) == 3
@@ -244,7 +246,7 @@ def test_evaluate(trained, tmp_path) -> None:
 
 
 @pytest.mark.slow
-def test_export_answers_as_predict_does(trained, tmp_path) -> None:
+def test_an_export_predicts_like_predict(trained, tmp_path) -> None:
     import tensorflow as tf
 
     result = seqzoo("export", trained / "run", tmp_path / "exported", "--top", 2)
@@ -274,15 +276,15 @@ def test_an_export_predicts_without_tensorflow(
         "runs without TensorFlow; its results differ from the model's by at most" in result.output
     )
     command = [sys.executable, "-I", "-B", str(tmp_path / "out" / "predict.py"), "axyz1", "b"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")
+    completed = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")
     expected = seqzoo("predict", trained / "run", "axyz1", "b").stdout.splitlines()
-    for line, item in zip(said.stdout.splitlines(), expected, strict=True):
+    for line, item in zip(completed.stdout.splitlines(), expected, strict=True):
         (label, probability), (other, known) = line.split("\t")[:2], item.split("\t")[:2]
         assert label == other and float(probability) == pytest.approx(float(known), abs=1e-4)
 
 
 @pytest.mark.slow
-def test_what_export_tells_to_type_works(tmp_path) -> None:
+def test_the_commands_that_export_prints_work(tmp_path) -> None:
     import tensorflow as tf
 
     data = tmp_path / "data.csv"
@@ -290,9 +292,9 @@ def test_what_export_tells_to_type_works(tmp_path) -> None:
     words = [*MANY_TO_ONE, "--kind", "series", "--data", data, "--run", tmp_path / "run"]
     assert seqzoo(*words).exit_code == 0
     result = seqzoo("export", tmp_path / "run", tmp_path / "exported")
-    load, ask, told = map(str.strip, result.stdout.splitlines()[1:])
+    load, ask, called = map(str.strip, result.stdout.splitlines()[1:])
     shapes = "values of shape (n, ?, 1), float32, lengths of shape (n,), int32"
-    assert told == f"with {shapes}, one row per input."
+    assert called == f"with {shapes}, one row per input."
     names = {"tf": tf, "values": [[[3.0], [2.0], [1.0]]], "lengths": [3]}
     exec(load, names)
     (probability,) = eval(ask, names)["probability"].numpy()

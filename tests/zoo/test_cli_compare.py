@@ -47,7 +47,7 @@ def test_nearest_units_are_those_of_an_exhaustive_search() -> None:
 # Processes
 
 
-def test_memory_is_that_of_the_process_alone() -> None:
+def test_memory_is_only_that_of_the_process() -> None:
     # In a separate process, since a large one starts others that count as large.
     program = (
         "import sys\n"
@@ -80,7 +80,7 @@ def test_what_a_process_says(tmp_path, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_control_c_is_handed_on_once_and_kills_the_second_time(tmp_path, times) -> None:
+def test_control_c_is_passed_on_once_and_kills_the_second_time(tmp_path, times) -> None:
     code = (
         "import pathlib, signal, sys, time\n"
         "def hear(*_):\n"
@@ -119,7 +119,7 @@ def test_control_c_is_handed_on_once_and_kills_the_second_time(tmp_path, times) 
 class Inside:
     """Runs what `comparing.run` would run, without a process; remembers what it was.
 
-    Trainings of seeds other than 5 are not run: they give their seed, in tenths, as accuracy.
+    Training runs of seeds other than 5 are not run: they give their seed, in tenths, as accuracy.
     """
 
     def __init__(self):
@@ -175,16 +175,16 @@ def command(tmp_path, monkeypatch) -> list:
 @pytest.mark.slow
 def test_the_gradient_flow_of_the_cells(command, inside, tmp_path) -> None:
     command[command.index("--seed") + 1] = 7  # not trained
-    asked = [*command, "--cells", "gru,vanilla", "--seeds", 1, "--gradient-flow"]
-    told = json.loads(seqzoo(*asked, "--json").stdout)
-    units = {row["cell"]: row["units"] for row in told["cells"]}
-    gru, vanilla = told["gradient_flow"]
+    arguments = [*command, "--cells", "gru,vanilla", "--seeds", 1, "--gradient-flow"]
+    report = json.loads(seqzoo(*arguments, "--json").stdout)
+    units = {row["cell"]: row["units"] for row in report["cells"]}
+    gru, vanilla = report["gradient_flow"]
     assert (gru["cell"], gru["units"]) == ("gru", 9) and vanilla["units"] == units["vanilla"]
     assert list(gru["shares"]) == ["10", "100", "1000"]
     assert vanilla["shares"]["100"] < 1e-3 * vanilla["shares"]["10"]
     assert vanilla["verdict"].startswith("vanishing: it halves every")
     # It is computed once, and is in all files.
-    result = seqzoo(*asked)
+    result = seqzoo(*arguments)
     assert inside.flows == 1 and "100 steps back" in result.stdout
     folder = tmp_path / "comparisons/many-to-one"
     page = (folder / "comparison.md").read_text()
@@ -195,23 +195,31 @@ def test_the_gradient_flow_of_the_cells(command, inside, tmp_path) -> None:
 @pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_comparison(command, inside, tmp_path) -> None:
-    asked = [*command, "--cells", "gru,vanilla", "--seeds", 2, "--cell-option", "reset_after=false"]
+    arguments = [
+        *command,
+        "--cells",
+        "gru,vanilla",
+        "--seeds",
+        2,
+        "--cell-option",
+        "reset_after=false",
+    ]
     inside.stop_at = 2
-    stopped = seqzoo(*asked)
+    stopped = seqzoo(*arguments)
     assert (stopped.exit_code, stopped.stdout) == (130, "")
     assert "Stopped in gru, seed 6. Run the same command again to resume." in stopped.stderr
     assert not (tmp_path / "comparisons/many-to-one/comparison.md").exists()
 
     inside.stop_at = None
-    result = seqzoo(*asked, "--json")
+    result = seqzoo(*arguments, "--json")
     assert result.exit_code == 0, result.output
     assert inside.trained == ["gru-5", "vanilla-5", "gru-6 resumed", "vanilla-6"]
     assert inside.sized == ["gru", "vanilla"]
     assert result.stderr.count("already trained") == 2
-    told = json.loads(result.stdout)
+    report = json.loads(result.stdout)
     folder = tmp_path / "comparisons/many-to-one"
-    assert json.loads((folder / "comparison.json").read_text()) == told
-    rows = {row["cell"]: row for row in told["cells"]}
+    assert json.loads((folder / "comparison.json").read_text()) == report
+    rows = {row["cell"]: row for row in report["cells"]}
 
     # Sizes: the first cell has the units that were typed, and the other as many parameters.
     from seqzoo.tasks.runs.run import Run
@@ -224,8 +232,8 @@ def test_a_comparison(command, inside, tmp_path) -> None:
     assert rows["gru"]["units"] == 9 and rows["gru"]["parameters_difference"] == 0
     f, u, classes = 4, 9, 2
     recurrent = 3 * (f * u + u * u + u)  # with one offset a gate, for reset_after is off
-    own = {v: f * v + v * v + v + classes * v for v in range(1, 60)}
-    nearest = min(own, key=lambda v: abs(own[v] - recurrent - classes * u))
+    counts = {v: f * v + v * v + v + classes * v for v in range(1, 60)}
+    nearest = min(counts, key=lambda v: abs(counts[v] - recurrent - classes * u))
     assert rows["vanilla"]["units"] == nearest
 
     # Scores are those of the runs, and the table is the same everywhere.
@@ -243,13 +251,15 @@ def test_a_comparison(command, inside, tmp_path) -> None:
     assert rows["gru"]["peak_bytes"] == 7 << 30 and rows["vanilla"]["peak_bytes"] == 4 << 20
     with open(folder / "comparison.csv", newline="") as file:
         read = list(csv.DictReader(file))
-    assert [row["cell"] for row in read] == [row["cell"] for row in told["cells"]]
-    assert [int(row["parameters"]) for row in read] == [row["parameters"] for row in told["cells"]]
-    assert told["verdict"] in (folder / "comparison.md").read_text()
+    assert [row["cell"] for row in read] == [row["cell"] for row in report["cells"]]
+    assert [int(row["parameters"]) for row in read] == [
+        row["parameters"] for row in report["cells"]
+    ]
+    assert report["verdict"] in (folder / "comparison.md").read_text()
     assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
 
     # More cells add to what there is; the table of a person tells the same.
-    more = seqzoo(*asked, "--cells", "gru,vanilla,lstm", "--seed", 6)
+    more = seqzoo(*arguments, "--cells", "gru,vanilla,lstm", "--seed", 6)
     assert more.exit_code == 0, more.output
     added = ["lstm-6", "gru-7", "vanilla-7", "lstm-7"]
     assert inside.trained[4:] == added and inside.sized[2:] == ["lstm"]
@@ -257,17 +267,19 @@ def test_a_comparison(command, inside, tmp_path) -> None:
     assert {line.split("\t")[0] for line in more.stdout.splitlines()[1:4]} == {*rows, "lstm"}
     # Other choices are another comparison.
     before = files(tmp_path)
-    other = seqzoo(*asked, "--units", 8)
+    other = seqzoo(*arguments, "--units", 8)
     assert other.exit_code == 2 and "was started with units=9, got 8" in other.stderr
     assert files(tmp_path) == before
 
 
-def test_a_training_that_fails_is_told_and_the_others_go_on(command, inside, tmp_path) -> None:
+def test_a_training_run_that_fails_is_reported_and_the_others_continue(
+    command, inside, tmp_path
+) -> None:
     inside.failing = "vanilla-6"
     command += ["--seed", 6, "--seeds", 1]
     result = seqzoo(*command, "--cells", "vanilla,gru")
     assert result.exit_code == 0, result.output
-    assert "Trainings of vanilla failed." in result.stdout
+    assert "Training runs of vanilla failed." in result.stdout
     page = (tmp_path / "comparisons/many-to-one/comparison.md").read_text()
     assert "- vanilla, seed 6: The loss is no longer a finite number." in page
     assert "| vanilla | 9 | " in page and "| - | - | - | - |" in page
@@ -338,11 +350,11 @@ def test_verdict(results, better, best, words) -> None:
     assert [row["cell"] for row in comparison.rows()][0] == best
 
 
-def test_cells_without_a_score_stand_last(tmp_path) -> None:
+def test_cells_without_a_score_come_last(tmp_path) -> None:
     comparison = _comparison(_result("a", failed=True), _result("b", 0.1), _result("c", 0.3))
     assert [row["cell"] for row in comparison.rows()] == ["c", "b", "a"]
-    assert comparison.verdict().endswith("Trainings of a failed.")
+    assert comparison.verdict().endswith("Training runs of a failed.")
     replace(comparison, folder=tmp_path).write()
     assert "c" in (tmp_path / "comparison.md").read_text()
     nothing = _comparison(_result("a", failed=True))
-    assert nothing.verdict() == "No cell has a score. Trainings of a failed."
+    assert nothing.verdict() == "No cell has a score. Training runs of a failed."

@@ -76,7 +76,7 @@ def test_scripts_call_the_command(shell) -> None:
     assert f"_SEQZOO_COMPLETE={shell}_complete" in result.stdout and "seqzoo" in result.stdout
 
 
-def test_other_shells_are_a_mistake() -> None:
+def test_other_shells_are_an_error() -> None:
     result = seqzoo("completion", "tcsh")
     assert result.exit_code == 2 and "one of bash, zsh, fish, got 'tcsh'" in result.stderr
 

@@ -76,7 +76,7 @@ def test_every_value_that_is_not_the_default_is_kept(tmp_path) -> None:
     assert read_config(written(aligned, tmp_path / "file.toml")) == aligned
 
 
-def test_what_is_left_out_has_its_default(tmp_path) -> None:
+def test_omitted_settings_have_their_defaults(tmp_path) -> None:
     path = tmp_path / "small.toml"
     path.write_text('template = "many-to-one"\n[task]\ninput = "series"\ntarget = "value"\n')
     expected = Choices(
@@ -88,10 +88,10 @@ def test_what_is_left_out_has_its_default(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("kind", [*TEMPLATES.values(), TrainingSettings, Source])
-def test_every_choice_is_explained(kind) -> None:
-    told = docstrings.choices(kind)
-    assert list(told) and set(told) == {field.name for field in fields(kind)}
-    assert all(text.endswith(".") and "\n" not in text for text in told.values()), told
+def test_every_option_is_explained(kind) -> None:
+    described = docstrings.choices(kind)
+    assert list(described) and set(described) == {field.name for field in fields(kind)}
+    assert all(text.endswith(".") and "\n" not in text for text in described.values()), described
 
 
 def test_entries_of_a_docstring() -> None:
@@ -100,7 +100,7 @@ def test_entries_of_a_docstring() -> None:
     )
     assert docstrings.entries(text, "Args") == {"a": "first: one. and more", "**b": "two."}
     assert docstrings.entries(text, "Attributes") == {}
-    assert docstrings.parted(text + "Reference: A, 1999.")[1]["Reference"] == ["A, 1999."]
+    assert docstrings.split_sections(text + "Reference: A, 1999.")[1]["Reference"] == ["A, 1999."]
 
 
 # name: (what is replaced, by what, the line and the field of the error, words of it)
@@ -145,7 +145,7 @@ epochs = 2
 
 
 @pytest.mark.parametrize("old, new, line, field, words", BAD.values(), ids=BAD)
-def test_mistakes_in_a_file_are_told_by_line(tmp_path, old, new, line, field, words) -> None:
+def test_mistakes_in_a_file_are_reported_by_line(tmp_path, old, new, line, field, words) -> None:
     assert GOOD.count(old) == 1
     path = tmp_path / "mine.toml"
     path.write_text(GOOD.replace(old, new))
@@ -182,7 +182,7 @@ def test_a_file_keeps_its_place(tmp_path, monkeypatch) -> None:
     assert files(tmp_path) == ["mnist-rows.toml", "new", "new/a.toml"]
 
 
-def test_what_a_file_cannot_hold_is_told(tmp_path) -> None:
+def test_what_a_file_cannot_represent_is_reported(tmp_path) -> None:
     choices = chosen("mnist-rows", {"cell_options": {"seed": None}})
     with pytest.raises(SeqzooError, match="cannot represent None"):
         written(choices, tmp_path / "file.toml")

@@ -11,7 +11,7 @@ from seqzoo.zoo.comparison import processes
 
 
 @pytest.mark.slow
-def test_a_gpu_that_is_not_there_is_a_mistake(trained, tmp_path, monkeypatch) -> None:
+def test_a_missing_gpu_is_an_error(trained, tmp_path, monkeypatch) -> None:
     import tensorflow as tf
 
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
@@ -32,17 +32,17 @@ def test_a_gpu_that_is_not_there_is_a_mistake(trained, tmp_path, monkeypatch) ->
     assert files(tmp_path) == []
 
 
-def test_the_processor_hides_gpus(monkeypatch) -> None:
+def test_the_cpu_option_hides_gpus(monkeypatch) -> None:
     import tensorflow as tf
 
-    told = []
+    calls = []
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["a GPU"])
-    monkeypatch.setattr(tf.config, "set_visible_devices", lambda *given: told.append(given))
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda *given: calls.append(given))
     devices.choose("gpu")
     devices.choose(None)
-    assert told == []
+    assert calls == []
     devices.choose("cpu")
-    assert told == [([], "GPU")]
+    assert calls == [([], "GPU")]
 
     def late(*given):
         raise RuntimeError("Visible devices cannot be modified after being initialized")
@@ -52,7 +52,7 @@ def test_the_processor_hides_gpus(monkeypatch) -> None:
         devices.choose("cpu")
 
 
-def test_all_commands_take_the_processor(trained) -> None:
+def test_all_commands_take_the_device_option(trained) -> None:
     for command, words in (("evaluate", []), ("predict", ["axyz"])):
         both = [
             seqzoo(command, trained / "run", *words, *item) for item in ([], ["--device", "cpu"])
@@ -61,20 +61,20 @@ def test_all_commands_take_the_processor(trained) -> None:
 
 
 @pytest.mark.slow
-def test_training_tells_programs_what_it_tells_people(trained, tmp_path) -> None:
+def test_training_reports_to_programs_what_it_reports_to_people(trained, tmp_path) -> None:
     data = ["--data", trained / "data.csv", "--seed", 3, "--run", tmp_path / "run"]
     result = seqzoo(*MANY_TO_ONE, *data, "--json")
     assert result.exit_code == 0, result.output
-    told = json.loads(result.stdout)
-    assert (told["run"], told["split"]) == (str(tmp_path / "run"), "test")
-    assert (told["metric"], told["better"], len(told["seconds"])) == ("accuracy", 1, 2)
+    report = json.loads(result.stdout)
+    assert (report["run"], report["split"]) == (str(tmp_path / "run"), "test")
+    assert (report["metric"], report["better"], len(report["seconds"])) == ("accuracy", 1, 2)
     assert "epoch 2/2" in result.stderr and "training examples" in result.stderr
     stored = json.loads((tmp_path / "run/scores/evaluation.json").read_text())
-    assert told["figures"] == stored
+    assert report["figures"] == stored
     from seqzoo.tasks.runs.run import Run
 
     weights = Run.open(tmp_path / "run").model.get_weights()
-    assert told["parameters"] == sum(weight.size for weight in weights)
+    assert report["parameters"] == sum(weight.size for weight in weights)
 
 
 def test_other_processes_import_this_very_package(monkeypatch) -> None:

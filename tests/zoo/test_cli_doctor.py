@@ -51,9 +51,9 @@ def test_json(complete) -> None:
     from seqzoo.cells import CELLS
 
     result = seqzoo("doctor", "--json")
-    told = json.loads(result.stdout)
-    assert (result.exit_code, told["healthy"]) == (0, True)
-    results = {finding["subject"]: finding for finding in told["findings"]}
+    report = json.loads(result.stdout)
+    assert (result.exit_code, report["healthy"]) == (0, True)
+    results = {finding["subject"]: finding for finding in report["findings"]}
     assert results["tensorflow"]["values"] == {"version": "2.21", "least": "2.21"}
     assert results["processor"]["values"]["cores"] >= 1
     assert results["memory"]["values"]["bytes"] > results["memory"]["values"]["free_bytes"] > 0
@@ -67,7 +67,7 @@ def test_json(complete) -> None:
 
 
 @pytest.mark.parametrize(
-    "name, version, state, told",
+    "name, version, state, message",
     [
         ("keras", "3.9.2", "broken", "3.9.2 is older than 3.15"),
         ("keras", "3.15.0rc1", "ok", "3.15.0rc1"),
@@ -76,10 +76,10 @@ def test_json(complete) -> None:
         ("tensorboard", None, "note", "is not installed"),
     ],
 )
-def test_packages(complete, name, version, state, told) -> None:
+def test_packages(complete, name, version, state, message) -> None:
     complete[name] = version
     results = {finding.subject: finding for finding in doctor._packages()}
-    assert (results[name].state, results[name].message[: len(told)]) == (state, told)
+    assert (results[name].state, results[name].message[: len(message)]) == (state, message)
     assert ("pip install" in results[name].fix) == (state != "ok") and name in results[
         name
     ].fix + name
@@ -103,16 +103,16 @@ def test_a_wrong_result_is_found(complete, monkeypatch) -> None:
     assert result.stdout.endswith("At least one check failed.\n")
 
 
-def test_what_cannot_be_looked_at_is_a_finding(complete, monkeypatch) -> None:
+def test_what_cannot_be_checked_is_a_finding(complete, monkeypatch) -> None:
     def fail() -> None:
         raise ImportError("libcuda is of the wrong release\nand more")
 
     monkeypatch.setattr(doctor, "start_tensorflow", fail)
     result = seqzoo("doctor", "--json")
     assert result.exit_code == 1
-    told = json.loads(result.stdout)
-    assert not told["healthy"]
-    (broken,) = [item for item in told["findings"] if item["state"] == "broken"]
+    report = json.loads(result.stdout)
+    assert not report["healthy"]
+    (broken,) = [item for item in report["findings"] if item["state"] == "broken"]
     assert broken["subject"] == "tensorflow" and broken["fix"]
     assert broken["message"] == "ImportError: libcuda is of the wrong release"
 

@@ -9,7 +9,7 @@ import signal
 import pytest
 from cli_cases import files, process, seqzoo
 
-from seqzoo.zoo.stopping import answering_signals
+from seqzoo.zoo.stopping import handling_signals
 
 ROWS = "".join(f"text {i},{'ab'[i % 2]}\n" for i in range(20))
 GOOD = f"text,label\n{ROWS}"
@@ -161,8 +161,8 @@ def test_a_run_from_python_is_scored_on_a_file_that_is_named(trained, tmp_path) 
 
 
 @pytest.mark.slow
-def test_bad_input_in_a_process_of_its_own(tmp_path) -> None:
-    # Told as it can be typed in a checkout.
+def test_bad_input_in_a_separate_process(tmp_path) -> None:
+    # RecordingProgress as it can be typed in a checkout.
     result = process("predict", ".", "text", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (2, "")
     assert re.fullmatch(
@@ -180,16 +180,16 @@ def test_files_are_told_by_their_names_in_this_folder(tmp_path, monkeypatch) -> 
     named = ["train", "many-to-one", "--kind", "words", "--target", "label", "--input", "txt"]
     for folder, name in ((tmp_path, "some/t.csv"), (tmp_path / "some", "t.csv")):
         monkeypatch.chdir(folder)
-        told = seqzoo(*named, "--data", name).stderr
-        assert f"must name a column of {name} (text, label), got 'txt'" in told
+        message = seqzoo(*named, "--data", name).stderr
+        assert f"must name a column of {name} (text, label), got 'txt'" in message
     # A folder of the same name inside of the path stays.
     top = pathlib.Path("/", tmp_path.parts[1])
     inner = tmp_path / top.name / "t.csv"
     inner.parent.mkdir()
     inner.write_text("text,label\na,b\n")
     monkeypatch.chdir(top)
-    told = seqzoo(*named, "--data", inner).stderr
-    assert f"must name a column of {inner.relative_to(top)} (" in told
+    message = seqzoo(*named, "--data", inner).stderr
+    assert f"must name a column of {inner.relative_to(top)} (" in message
     monkeypatch.chdir("/")
     path = tmp_path / "some" / "t.csv"
     assert f"must name a column of {path} (" in seqzoo(*named, "--data", path).stderr
@@ -203,16 +203,16 @@ def test_files_are_told_by_their_names_in_this_folder(tmp_path, monkeypatch) -> 
         (["predict", "run", "--format", "txt"], "text"),
     ],
 )
-def test_a_choice_that_is_nearly_right_is_answered_with_it(words, near) -> None:
+def test_a_nearly_valid_option_suggests_the_valid_one(words, near) -> None:
     result = seqzoo(*words)
     assert result.exit_code == 2 and result.stderr.endswith(f"did you mean {near!r}?\n")
 
 
-def test_a_request_to_end_is_heard_where_control_c_is_ignored() -> None:
+def test_a_request_to_end_is_handled_where_control_c_is_ignored() -> None:
     # As in what a script starts in the background.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with pytest.raises(KeyboardInterrupt), answering_signals():
+        with pytest.raises(KeyboardInterrupt), handling_signals():
             signal.raise_signal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGINT, before)
@@ -228,14 +228,14 @@ def test_a_request_to_end_is_heard_where_control_c_is_ignored() -> None:
         (["--beam-width", "2", "--top", "5"], "`answers` must be at most 2 with the method 'beam'"),
     ],
 )
-def test_ways_to_generate_that_contradict_each_other(options, message) -> None:
+def test_contradictory_decoding_options(options, message) -> None:
     result = seqzoo("predict", "date-normaliser", "3 mars 2021", *options)
     assert (result.exit_code, result.stdout) == (2, "") and message in result.stderr
 
 
 def test_a_model_of_the_package_is_called_by_its_name() -> None:
-    told = seqzoo("predict", "language-id", "a", "--method", "beam").stderr
-    assert told == "Error: --method is for models that generate text; language-id does not.\n"
+    message = seqzoo("predict", "language-id", "a", "--method", "beam").stderr
+    assert message == "Error: --method is for models that generate text; language-id does not.\n"
 
 
 def test_a_pattern_that_nothing_matches() -> None:
@@ -244,7 +244,7 @@ def test_a_pattern_that_nothing_matches() -> None:
     assert "There are no presets with a name like 'zzz*'." in result.stderr
 
 
-def test_a_folder_as_inputs_is_told_before_the_model_is_loaded(trained, tmp_path) -> None:
+def test_a_folder_as_inputs_is_reported_before_the_model_is_loaded(trained, tmp_path) -> None:
     for path, reason in ((tmp_path, "Is a directory"), (tmp_path / "no.csv", "No such file")):
-        told = seqzoo("predict", "no-run", "--input-file", path).stderr
-        assert told.startswith(f"Error: {path} cannot be read: {reason}")
+        message = seqzoo("predict", "no-run", "--input-file", path).stderr
+        assert message.startswith(f"Error: {path} cannot be read: {reason}")

@@ -55,16 +55,16 @@ def test_a_forecast_is_a_table_of_dates_values_and_quantiles(folder: pathlib.Pat
     # A Monday to a Wednesday of the week after, the last three by a forecast of forecasts.
     expected = [step % 7 + 3 for step in range(10)]
     for start, scale in ((0, 1), (10, 20)):
-        own = [float(row["sold"]) / scale for row in rows[start : start + 10]]
-        # The fall from Sunday to Monday is learnt last; the last value, 9, would be 3 away.
-        assert np.median(np.abs(np.array(own) - expected)) < 1
+        scaled = [float(row["sold"]) / scale for row in rows[start : start + 10]]
+        # The fall from Sunday to Monday is learned last; the last value, 9, would be 3 away.
+        assert np.median(np.abs(np.array(scaled) - expected)) < 1
     assert all(float(row["sold_0.1"]) <= float(row["sold_0.9"]) for row in rows)
     assert plot.read_bytes().startswith(b"\x89PNG")
     first = json.loads(seqzoo(*words, "--json").stdout.splitlines()[0])
     assert first["shop"] == "x" and first["sold"] == pytest.approx(float(rows[0]["sold"]), rel=1e-4)
 
 
-def test_the_wild_value_is_an_anomaly(folder: pathlib.Path) -> None:
+def test_the_outlier_is_an_anomaly(folder: pathlib.Path) -> None:
     words = ["predict", str(folder / "run"), "--input-file", str(folder / "sold.csv")]
     rows = _rows(seqzoo(*words, "--anomalies", "--format", "csv").stdout)
     wildest = max(rows, key=lambda row: float(row["score"]))
@@ -86,7 +86,7 @@ def test_a_backtest_has_a_row_per_origin(folder: pathlib.Path) -> None:
 
 
 @pytest.mark.exhaustive
-def test_a_backtest_trains_anew_at_each_origin(folder: pathlib.Path) -> None:
+def test_a_backtest_retrains_at_each_origin(folder: pathlib.Path) -> None:
     with portable():
         words = ["backtest", str(folder / "run"), "--origins", "2", "--stride", "35", "--refit"]
         result = seqzoo(*words, "--json")
@@ -121,7 +121,7 @@ def test_a_backtest_trains_anew_at_each_origin(folder: pathlib.Path) -> None:
         (["inspect", "RUN"], "cannot be inspected"),
     ],
 )
-def test_mistakes_are_told_in_one_line(
+def test_mistakes_are_reported_in_one_line(
     folder: pathlib.Path, words: list[str], message: str
 ) -> None:
     names = {"RUN": folder / "run", "TABLE": folder / "sold.csv", "OUT": folder / "out"}

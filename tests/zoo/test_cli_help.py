@@ -32,7 +32,7 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
         "heavy = ('tensorflow', 'keras', 'tensorflow_datasets', 'numpy', 'rich')\n"
         "print([name for name in heavy if name in sys.modules])"
     )
-    # Of the processor, since other work may share the machine.
+    # CPU time, since other work may share the machine.
     began = resource.getrusage(resource.RUSAGE_CHILDREN)
     result = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
@@ -91,15 +91,15 @@ def test_page_of_the_command_line_has_every_command() -> None:
 
 def test_page_has_every_option_as_the_help_has_it() -> None:
     page = (ROOT / "docs" / "cli-reference.md").read_text(encoding="utf-8")
-    # Else write it anew: python -m docs.write_options
+    # Otherwise write it again: python -m docs.write_options
     assert page == reference.updated(page)
     sections = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
     tables = {section.splitlines()[0]: section for section in sections}
     assert len(tables) == len(sections) == len(COMMANDS) + 4
     for name, command in COMMANDS.items():
-        (own,) = (text for title, text in tables.items() if re.match(rf"`seqzoo {name}\b", title))
-        shared = re.findall(r"\[(\w+)\]\(#\w+-options\)", own)
-        text = own + "".join(tables[f"{title.capitalize()} options"] for title in shared)
+        (table,) = (text for title, text in tables.items() if re.match(rf"`seqzoo {name}\b", title))
+        shared = re.findall(r"\[(\w+)\]\(#\w+-options\)", table)
+        text = table + "".join(tables[f"{title.capitalize()} options"] for title in shared)
         options = [param for param in command.params if isinstance(param, click.Option)]
         assert text.count("\n| `--") == len(options)
         for option in options:
@@ -117,7 +117,7 @@ def test_help_of_every_option_is_in_the_terminal_too() -> None:
                 assert item in text or not item.startswith("--"), (name, item)
 
 
-def test_only_the_known_noise_of_a_start_is_held_back(capfd) -> None:
+def test_only_known_startup_noise_is_suppressed(capfd) -> None:
     noise = [
         "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
         "I0000 00:00:17 1 cudart_stub.cc:31] Could not find cuda drivers on your machine",
@@ -175,7 +175,7 @@ def test_choices_of_images_reach_the_template(tmp_path, words, name, value) -> N
     assert (tuple(results) if isinstance(value, tuple) else results) == value
 
 
-def test_what_a_template_does_not_pool_by_is_named() -> None:
+def test_unsupported_pooling_is_named() -> None:
     new = ["init", "one-to-many", "--output", "-"]
     assert "`pooling` must be one of 'mean', 'flatten', got 'max'" in (
         seqzoo(*new, "--pooling", "max").stderr
@@ -183,7 +183,7 @@ def test_what_a_template_does_not_pool_by_is_named() -> None:
     assert "whole numbers such as 32,64, got '8;9'" in seqzoo(*new, "--filters", "8;9").stderr
 
 
-def test_help_of_data_names_all_that_there_is() -> None:
+def test_help_of_data_names_all_data_sets_and_formats() -> None:
     (option,) = (parameter for parameter in COMMANDS["train"].params if parameter.name == "data")
     assert isinstance(option, click.Option) and option.help
     for name in (*DATASETS, *SUFFIXES, "tfds:NAME", "folder"):

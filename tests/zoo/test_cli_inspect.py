@@ -10,14 +10,14 @@ from seqzoo.tasks.inspection.registry import ANALYSES
 
 
 @pytest.mark.slow
-def test_a_page_that_stands_alone(trained, tmp_path) -> None:
+def test_a_page_is_self_contained(trained, tmp_path) -> None:
     folder = tmp_path / "inside"
     result = seqzoo("inspect", trained / "run", "axyz1", "bzzy2", "--output", folder)
     assert result.exit_code == 0, result.stderr
     assert "Gradients of layer 1: " in result.stdout and "index.html" in result.stdout
     page = (folder / "index.html").read_text()
     assert "width=device-width" in page and "data:image/png;base64," in page
-    # Nothing is loaded from elsewhere.
+    # Nothing is loaded from other hosts.
     assert not re.search(r'(src|href)="(?!data:|#)', page)
     numbers = json.loads((folder / "inspection.json").read_text())
     answers = seqzoo("predict", trained / "run", "axyz1", "bzzy2").stdout.splitlines()
@@ -40,7 +40,7 @@ def test_analyses_can_be_chosen(trained, tmp_path) -> None:
     assert result.exit_code == 2 and "did you mean 'gates'?" in result.stderr
 
 
-def test_without_an_input_held_out_examples_are_looked_at(trained, tmp_path, monkeypatch) -> None:
+def test_without_an_input_held_out_examples_are_inspected(trained, tmp_path, monkeypatch) -> None:
     words = ["--only", "gradients", "--examples", 2, "--output", tmp_path / "x"]
     assert seqzoo("inspect", trained / "run", *words).exit_code == 0
     numbers = json.loads((tmp_path / "x" / "inspection.json").read_text())
@@ -105,7 +105,7 @@ def test_predictions_with_their_attention(tmp_path, trained) -> None:
         (["--step", "3"], "`step` must be from 0 to 0"),
     ],
 )
-def test_mistakes_are_one_line(trained, words, message) -> None:
+def test_errors_are_one_line(trained, words, message) -> None:
     result = seqzoo("explain", trained / "run", "axyz1", *words)
     assert result.exit_code == 2 and message in result.stderr
     assert result.stderr.count("\n") == 1

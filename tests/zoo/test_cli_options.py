@@ -72,7 +72,7 @@ def test_help_is_a_sentence_with_range_and_default(name) -> None:
         assert remarks.startswith(ranges[0])
 
 
-def test_some_helps() -> None:
+def test_examples_of_help() -> None:
     assert OPTIONS["cell_options"].flags == "--cell-option"
     assert OPTIONS["cell_options"].help == "Options of the cell, as NAME=VALUE; repeatable."
     assert OPTIONS["lowercase"].flags == "--lowercase/--keep-case"
@@ -93,8 +93,8 @@ def test_none_can_be_typed(tmp_path) -> None:
     assert result.exit_code == 0, result.output
     settings = read_config(str(file)).settings
     assert (settings.clip_norm, settings.warmup_steps, settings.patience) == (None, None, 3)
-    told = seqzoo(*new, "--clip-norm", "nought").stderr
-    assert "'--clip-norm': 'nought' is not a valid float" in told
+    message = seqzoo(*new, "--clip-norm", "nought").stderr
+    assert "'--clip-norm': 'nought' is not a valid float" in message
 
 
 def test_a_tab_can_be_typed_by_its_name(tmp_path) -> None:

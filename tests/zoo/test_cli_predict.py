@@ -49,7 +49,7 @@ def write(folder, kind: str) -> tuple[str, list[int]]:
 
 
 @pytest.mark.parametrize("kind", ["txt", "jsonl", "csv.gz", "tsv"])
-def test_files_are_answered_as_texts_are(run, expected, tmp_path, kind) -> None:
+def test_files_give_the_predictions_of_texts(run, expected, tmp_path, kind) -> None:
     path, lines = write(tmp_path, kind)
     answers = seqzoo("predict", run, "--input-file", path, "--format", "csv")
     assert (answers.exit_code, answers.stderr) == (0, "")
@@ -63,7 +63,7 @@ def test_files_are_answered_as_texts_are(run, expected, tmp_path, kind) -> None:
 
 
 @pytest.mark.slow
-def test_formats_say_the_same(run, expected, tmp_path) -> None:
+def test_formats_agree(run, expected, tmp_path) -> None:
     path, _ = write(tmp_path, "txt")
     command = ["predict", run, "--input-file", path, "--top", 2]
     text = seqzoo(*command).stdout.splitlines()
@@ -72,10 +72,10 @@ def test_formats_say_the_same(run, expected, tmp_path) -> None:
     same = seqzoo(*command, "--format", "jsonl").stdout.splitlines()
     assert [json.loads(line) for line in same] == objects
     assert rows[0] == ["line", "answer", "probability", "answer_2", "probability_2"]
-    for line, row, own, (label, _) in zip(text, rows[1:], objects, expected, strict=True):
+    for line, row, record, (label, _) in zip(text, rows[1:], objects, expected, strict=True):
         first, p, second, q = line.split("\t")
-        assert (first, second) == (row[1], row[3]) == tuple(own["alternatives"])
-        assert (first, int(row[0])) == (label, own["line"])
+        assert (first, second) == (row[1], row[3]) == tuple(record["alternatives"])
+        assert (first, int(row[0])) == (label, record["line"])
         assert float(p) == pytest.approx(float(row[2]), abs=1e-4) and float(q) <= 0.5
 
 
@@ -114,15 +114,15 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_wrong_lines_are_named_and_the_others_answered(run, tmp_path, name) -> None:
+def test_invalid_lines_are_reported_and_the_others_predicted(run, tmp_path, name) -> None:
     content, words, wrong, right = BAD[name]
     (tmp_path / name).write_bytes(content)
     result = seqzoo("predict", run, "--input-file", tmp_path / name, "--json")
     assert result.exit_code == 2
     assert [json.loads(line)["line"] for line in result.stdout.splitlines()] == right
-    told = result.stderr.splitlines()
-    assert len(told) == len(wrong), told
-    for line, (number, message) in zip(told, wrong, strict=True):
+    messages = result.stderr.splitlines()
+    assert len(messages) == len(wrong), messages
+    for line, (number, message) in zip(messages, wrong, strict=True):
         expected = words[message] if isinstance(message, int) else message
         assert line.startswith(f"Line {number} {expected}"), line
 
@@ -155,10 +155,10 @@ def test_sentences_of_conll_need_no_tags(tmp_path) -> None:
     rows = ["1\tA", "2\tb", "", "# text", "1\tC", ""]
     path.write_text("\n".join(row + "\t_" * 8 if row[:1].isdigit() else row for row in rows))
     results = list(of_file(inputs.File(path), {}))
-    assert [(own.number, own.field) for own in results] == [(1, ("A", "b")), (5, ("C",))]
+    assert [(item.number, item.field) for item in results] == [(1, ("A", "b")), (5, ("C",))]
     (tmp_path / "plain.conll").write_text("A\nb\n\nC\n")
     plain = inputs.File(tmp_path / "plain.conll", "1")
-    assert [own.field for own in of_file(plain, {})] == [("A", "b"), ("C",)]
+    assert [item.field for item in of_file(plain, {})] == [("A", "b"), ("C",)]
 
 
 def test_the_column_is_that_of_the_training_or_the_only_one(tmp_path) -> None:
@@ -166,7 +166,7 @@ def test_the_column_is_that_of_the_training_or_the_only_one(tmp_path) -> None:
     path.write_text("x,y\n1,2\n")
 
     def fields(source, **choices):
-        return [own.field for own in of_file(inputs.File(path, **choices), source)]
+        return [item.field for item in of_file(inputs.File(path, **choices), source)]
 
     assert fields({"input": "y"}) == ["2"]
     assert fields({"input": "y"}, column="x") == ["1"]
@@ -177,7 +177,7 @@ def test_the_column_is_that_of_the_training_or_the_only_one(tmp_path) -> None:
     assert fields({}) == ["1"]
 
 
-def test_a_file_that_is_no_image_is_named_by_its_line_alone(tmp_path) -> None:
+def test_a_file_that_is_not_an_image_is_named_only_by_its_line(tmp_path) -> None:
     path = tmp_path / "no.png"
     path.write_text("no image")
     result = seqzoo("predict", "glyph-captioner", path)
@@ -195,7 +195,7 @@ def test_a_file_that_is_no_image_is_named_by_its_line_alone(tmp_path) -> None:
         (b"\xef\xbb\xbf\n", "line 1 names no columns"),
     ],
 )
-def test_a_wrong_line_of_names_is_told(tmp_path, content, message) -> None:
+def test_an_invalid_line_of_names_is_reported(tmp_path, content, message) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(content)
     with pytest.raises(SeqzooError, match=message):
@@ -204,7 +204,7 @@ def test_a_wrong_line_of_names_is_told(tmp_path, content, message) -> None:
 
 def test_order_is_kept_over_many(run, tmp_path) -> None:
     texts = [f"{'ab'[i % 2]}xyz{i % 7}" if i % 50 else "" for i in range(1100)]
-    (tmp_path / "many.csv").write_text("n,text\n" + "".join(f"0,{own}\n" for own in texts))
+    (tmp_path / "many.csv").write_text("n,text\n" + "".join(f"0,{line}\n" for line in texts))
     result = seqzoo("predict", run, "--input-file", tmp_path / "many.csv", "--format", "csv")
     rows = list(csv.DictReader(result.stdout.splitlines()))
     assert [int(row["line"]) for row in rows] == [i + 2 for i in range(1100) if i % 50]

@@ -41,7 +41,7 @@ def series_run(tmp_path_factory) -> str:
 
 
 @pytest.mark.slow
-def test_padded_and_joined_series_are_answered_as_in_python(series_run, tmp_path) -> None:
+def test_padded_and_joined_series_are_predicted_as_in_python(series_run, tmp_path) -> None:
     expected = [answer.value for answer in Run.open(series_run).predict(SERIES)]
     path = tmp_path / "new.npz"
     for arrays in (
@@ -74,7 +74,7 @@ def test_arrays_that_do_not_fit_are_named(series_run, tmp_path, arrays, words, m
     assert re.search(message, result.stderr), result.stderr
 
 
-def test_texts_in_an_array_are_answered_as_lines_are(trained, tmp_path) -> None:
+def test_texts_in_an_array_are_predicted_as_lines_are(trained, tmp_path) -> None:
     texts = ["axyz1", "bzzy2", "axxy3"]
     np.savez(tmp_path / "texts.npz", text=np.array(texts))
     lines = seqzoo("predict", trained / "run", *texts).stdout.splitlines()
@@ -85,7 +85,7 @@ def test_texts_in_an_array_are_answered_as_lines_are(trained, tmp_path) -> None:
 
 
 @pytest.mark.slow
-def test_sound_of_another_rate_is_an_error(tmp_path) -> None:
+def test_audio_of_another_rate_is_an_error(tmp_path) -> None:
     sounds = RANDOM.uniform(-1, 1, (20, 2000)).astype(np.float32)
     classes = np.arange(20) % 2
     run = train(
@@ -110,8 +110,11 @@ def test_a_forecaster_generates_what_it_predicts(tmp_path) -> None:
     named = ["--data", tmp_path / "data.npz", "--kind", "series", "--target-kind", "next"]
     result = seqzoo("train", "many-to-many-aligned", *named, *TRAIN, "--run", run)
     assert result.exit_code == 0, result.stderr
-    asked = [run, "0.1 0.2 0.3", "--longest-answer", 4]
-    told, predicted = seqzoo("generate", *asked).stdout, seqzoo("predict", *asked).stdout
-    assert told == predicted and len(told.split()) == 4
+    arguments = [run, "0.1 0.2 0.3", "--longest-answer", 4]
+    generated, predicted = (
+        seqzoo("generate", *arguments).stdout,
+        seqzoo("predict", *arguments).stdout,
+    )
+    assert generated == predicted and len(generated.split()) == 4
     wrong = seqzoo("generate", run, "0.1 x")
     assert (wrong.exit_code, wrong.stdout) == (2, "") and wrong.stderr.startswith("Error: Text 1 ")

@@ -26,7 +26,7 @@ def test_each_file_of_a_command_is_registered() -> None:
     assert results == set(COMMANDS)
 
 
-def test_a_command_that_is_misspelt_is_answered_with_the_nearest() -> None:
+def test_a_misspelled_command_suggests_the_nearest() -> None:
     result = seqzoo("trian")
     assert result.exit_code == 2
     assert result.stderr == "Error: No such command 'trian'; did you mean 'train'?\n"

@@ -19,7 +19,7 @@ from seqzoo.zoo.training import summary
 from seqzoo.zoo.training.train import Trained
 
 
-def test_what_separates_fields_and_lines_is_not_printed_in_them() -> None:
+def test_separators_are_not_printed_within_fields_and_lines() -> None:
     rows = [["a\tb", "c\r\nd"], ["e", "f\u2028g"]]
     assert output.table(["x", "y"], rows).split("\n") == ["x\ty", "a b\tc d", "e\tf g"]
     answer = Answer("a\tb", "a\tb", 0.75, (("a\tb", 0.75), ("c\nd", 0.25)))
@@ -34,13 +34,13 @@ def test_what_separates_fields_and_lines_is_not_printed_in_them() -> None:
         ("value", np.array([1.5, 2.0], np.float32), [1.5, 2.25], ["", ""]),
     ],
 )
-def test_wrong_answers_are_marked(target, truths, answers, wrong) -> None:
+def test_wrong_predictions_are_marked(target, truths, answers, wrong) -> None:
     inputs = [f"text {index}" for index in range(len(answers))]
     given = [Answer(str(value), value, None if target == "value" else 0.5) for value in answers]
     run = SimpleNamespace(
         template=ManyToOne(input="words", target=target),
         folder="runs/one",
-        predict=lambda asked: [given[inputs.index(text)] for text in asked],
+        predict=lambda texts: [given[inputs.index(text)] for text in texts],
     )
     trained = Trained(run, "test", Examples(inputs, truths), {"examples": len(inputs)})
     lines = summary.summary(trained, "seqzoo").splitlines()
@@ -48,7 +48,7 @@ def test_wrong_answers_are_marked(target, truths, answers, wrong) -> None:
     assert [line.split("\t")[4] for line in lines[start : start + len(inputs)]] == wrong
 
 
-def test_names_of_figures_are_words_and_no_number_is_told_twice() -> None:
+def test_names_of_metrics_are_words_and_no_number_is_printed_twice() -> None:
     figures = {"loss": 1.50001, "nll": 1.5, "macro_accuracy": 0.25, "note_f1": 0.5, "in_all": 1000}
     assert output.metrics_line(figures) == (
         "nll 1.5000, balanced accuracy 0.2500, note f1 0.5000, in all 1,000"
@@ -57,7 +57,7 @@ def test_names_of_figures_are_words_and_no_number_is_told_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    "value, kind, told",
+    "value, kind, expected",
     [
         (np.arange(20.0) / 2, "series", "'0 0.5 1 1.5 2 2.5 3 3.5'"),
         (np.arange(6.0).reshape(3, 2), "series", "'[[0, 1], [2, 3], [4, 5]]'"),
@@ -66,22 +66,22 @@ def test_names_of_figures_are_words_and_no_number_is_told_twice() -> None:
         (np.arange(784.0), "vector", "'784 numbers with spaces between'"),
         (np.zeros((28, 28)), "rows", "picture.png"),
         (b"...", "image", "picture.png"),
-        (np.zeros(9), "audio", "sound.wav"),
+        (np.zeros(9), "audio", "recording.wav"),
     ],
 )
-def test_inputs_that_are_no_text_are_shown_as_they_are_typed(value, kind, told) -> None:
-    assert summary.typed(value, kind) == told
+def test_inputs_other_than_text_are_shown_as_they_are_typed(value, kind, expected) -> None:
+    assert summary.typed(value, kind) == expected
     if kind in ("series", "vector") and len(value) < 99:
-        (word,) = shlex.split(told)
+        (word,) = shlex.split(expected)
         read = fields.reader(kind, pathlib.Path())(word)
         assert read.tolist() == value[: len(read)].tolist()
 
 
-def test_texts_are_told_with_the_probability_of_a_token() -> None:
+def test_texts_are_printed_with_the_probability_of_a_token() -> None:
     answer = Answer("a b", "a b", 1e-9, (("a b", 1e-9), ("c", 1e-12)), (0.5, 0.25))
     assert prediction_lines._answer(1, answer, 2, "text") == "a b\t0.5000\tc\t0.2500"
-    told = json.loads(prediction_lines._answer(1, answer, 1, "jsonl"))
-    assert (told["probability"], told["token_probability"]) == (1e-9, 0.5)
+    report = json.loads(prediction_lines._answer(1, answer, 1, "jsonl"))
+    assert (report["probability"], report["token_probability"]) == (1e-9, 0.5)
     run = SimpleNamespace(
         template=OneToMany(), folder="runs/one", predict=lambda asked: [answer] * len(asked)
     )
@@ -91,7 +91,7 @@ def test_texts_are_told_with_the_probability_of_a_token() -> None:
     assert lines[at + 1] == "x\ta b\t0.50\ta b\t"
 
 
-def test_steps_of_a_few_long_series_are_told() -> None:
+def test_steps_of_a_few_long_series_are_printed() -> None:
     def part(name, examples) -> Part:
         return Part(name, examples, [bytes(item) for item in range(len(examples))], None)
 
@@ -106,18 +106,18 @@ def test_steps_of_a_few_long_series_are_told() -> None:
     )
 
 
-def test_scores_of_entities_stand_in_the_line() -> None:
-    told = output.metrics_line({"accuracy": 0.5, "entities": {"f1": 0, "labels": {}}})
-    assert told == "accuracy 0.5000, entity F1 0.0000"
+def test_scores_of_entities_are_in_the_line() -> None:
+    printed = output.metrics_line({"accuracy": 0.5, "entities": {"f1": 0, "labels": {}}})
+    assert printed == "accuracy 0.5000, entity F1 0.0000"
 
 
 def test_examples_are_picked_in_any_order() -> None:
     examples = Examples(np.arange(6).reshape(3, 2), ["a", "b", "c"], range(5, 8))
     few = examples.pick([2, 0])
     assert few.inputs.tolist() == [[4, 5], [0, 1]] and few.targets == ["c", "a"]
-    assert few.place(0) == "line 7" and examples.pick([1]).place(0) == "line 6"
+    assert few.location(0) == "line 7" and examples.pick([1]).location(0) == "line 6"
 
 
-def test_examples_that_an_evaluation_shows_are_no_figures() -> None:
+def test_examples_that_an_evaluation_shows_are_not_metrics() -> None:
     figures = {"accuracy": 0.5, "confusion": [[1]], "samples": [{"tokens": ["a"]}]}
     assert output.without_samples(figures) == {"accuracy": 0.5, "confusion": [[1]]}

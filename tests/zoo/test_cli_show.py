@@ -32,7 +32,7 @@ def test_what_is_read_from_the_source_is_what_there_is() -> None:
 
     assert source_docs.cells() == {name: inspect.getdoc(kind) for name, kind in CELLS.items()}
     assert source_docs.datasets() == {
-        name: inspect.getdoc(pkgutil.resolve_name(place)) for name, place in DATASETS.items()
+        name: inspect.getdoc(pkgutil.resolve_name(target)) for name, target in DATASETS.items()
     }
     assert list(source_docs.cells()) == list(CELLS)
 
@@ -85,19 +85,19 @@ PARAMETERS = {
 def test_cell(name) -> None:
     from seqzoo.cells import CELLS, create
 
-    own = shown(name, "--features", 6, "--units", 7)
+    details = shown(name, "--features", 6, "--units", 7)
     kind = CELLS[name]
-    assert own["gates"] == list(create(name, 7).gates)
+    assert details["gates"] == list(create(name, 7).gates)
     if name in PARAMETERS:
-        assert own["parameters"] == PARAMETERS[name](6, 7)
+        assert details["parameters"] == PARAMETERS[name](6, 7)
     built = create(name, 7)
     built.build((None, *(8, 8)[: built.input_rank - 2], 6 + built.takes_time))
     sizes = built.state_size
     sizes = [sizes] if isinstance(sizes, int) else sizes
-    assert own["states"] == json.loads(json.dumps(sizes))
-    assert all(option["meaning"] for option in own["options"])
+    assert details["states"] == json.loads(json.dumps(sizes))
+    assert all(option["meaning"] for option in details["options"])
     # Its options are those that it takes, with the defaults that it has.
-    defaults = {option["name"]: option["default"] for option in own["options"]}
+    defaults = {option["name"]: option["default"] for option in details["options"]}
     assert {"activation", "dropout"} <= defaults.keys()
     one, other = create(name, 7), create(name, 7, **defaults)
     assert one.get_config().keys() >= defaults.keys()
@@ -133,33 +133,35 @@ def test_options_of_a_cell_end_where_it_hands_none_on() -> None:
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_template(name) -> None:
-    own = shown(name)
+    details = shown(name)
     template = TEMPLATES[name]
-    chosen = {row["name"]: row["default"] for row in own["choices"] if not row["required"]}
-    if any(row["required"] for row in own["choices"]):
+    chosen = {row["name"]: row["default"] for row in details["choices"] if not row["required"]}
+    if any(row["required"] for row in details["choices"]):
         chosen["input"] = "rows"
     assert template(**chosen) == template(**({"input": "rows"} if name == "many-to-one" else {}))
-    options = {row["name"]: row["option"] for row in own["choices"]}
+    options = {row["name"]: row["option"] for row in details["choices"]}
     assert options["units"] == "--units" and options["input"] == "--kind"
     assert options["target"] == "--target-kind" and options["cell_options"] == "--cell-option"
-    assert own["presets"] == [key for key, preset in PRESETS.items() if preset.task.name == name]
+    assert details["presets"] == [
+        key for key, preset in PRESETS.items() if preset.task.name == name
+    ]
     text = seqzoo("show", name).stdout
-    for row in own["choices"]:
+    for row in details["choices"]:
         assert re.search(rf"^{row['name']}\t{row['option']}\t.*{row['type']}", text, re.M), row
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_preset_is_its_template_with_what_is_told(name) -> None:
+def test_preset_is_its_template_with_the_options_shown(name) -> None:
     from seqzoo.tasks import TrainingSettings
     from seqzoo.zoo.data.source import Source
 
-    own, preset = shown(name), PRESETS[name]
-    assert TEMPLATES[own["template"]](**own["task"]) == preset.task
-    assert TrainingSettings(**own["training"]) == preset.training
-    source = Source(own["data"], preset.task.input, preset.task.target, **own["source"])
+    details, preset = shown(name), PRESETS[name]
+    assert TEMPLATES[details["template"]](**details["task"]) == preset.task
+    assert TrainingSettings(**details["training"]) == preset.training
+    source = Source(details["data"], preset.task.input, preset.task.target, **details["source"])
     assert source == replace(preset.source)
-    assert own["command"].startswith(f"seqzoo train {name}")
-    assert own["command"].endswith(" --data FILE") == bool(preset.needs)
+    assert details["command"].startswith(f"seqzoo train {name}")
+    assert details["command"].endswith(" --data FILE") == bool(preset.needs)
     text = seqzoo("show", name).stdout
     assert preset.description in text and preset.score in text
     assert (preset.needs or f"Data: {preset.source.data}.") in " ".join(text.split())
@@ -167,18 +169,21 @@ def test_preset_is_its_template_with_what_is_told(name) -> None:
 
 @pytest.mark.slow
 def test_data_set(languages_data_dir) -> None:
-    own = shown("languages", "--data-dir", languages_data_dir)
-    assert own["features"] == {"text": "text", "language": "class label, 163 classes"}
-    assert set(own["splits"]) == {"train", "validation", "test"} and own["splits"]["train"] > 1e5
-    assert own["presets"] == ["language-id"] and "CLDR" in own["description"]
+    details = shown("languages", "--data-dir", languages_data_dir)
+    assert details["features"] == {"text": "text", "language": "class label, 163 classes"}
+    assert (
+        set(details["splits"]) == {"train", "validation", "test"}
+        and details["splits"]["train"] > 1e5
+    )
+    assert details["presets"] == ["language-id"] and "CLDR" in details["description"]
     text = seqzoo("show", "languages", "--data-dir", languages_data_dir).stdout
-    assert f"train\t{own['splits']['train']:,}\n" in text and "Unicode License" in text
+    assert f"train\t{details['splits']['train']:,}\n" in text and "Unicode License" in text
 
 
 def test_data_set_that_is_not_prepared_is_not_prepared_for_this(tmp_path) -> None:
-    own = shown("glyphs", "--data-dir", tmp_path)
-    assert (own["splits"], own["prepared"], list(tmp_path.iterdir())) == ({}, None, [])
-    assert own["features"]["image"] == "image (40, 40, 1)"
+    details = shown("glyphs", "--data-dir", tmp_path)
+    assert (details["splits"], details["prepared"], list(tmp_path.iterdir())) == ({}, None, [])
+    assert details["features"]["image"] == "image (40, 40, 1)"
     assert shown("python_tokens", "--data-dir", tmp_path)["features"]["labels"].startswith(
         "sequence of class label, "
     )
@@ -203,7 +208,7 @@ def test_how_to_train_with_a_cell() -> None:
         assert seqzoo("show", name).stdout.rstrip().endswith(line)
 
 
-def test_unknown_names_get_the_nearest() -> None:
+def test_unknown_names_suggest_the_nearest() -> None:
     for typed, near in (("langage-id", "language-id"), ("lstn", "lstm"), ("python_sorce", "")):
         result = seqzoo("show", typed)
         assert (result.exit_code, result.stdout) == (2, "")
@@ -212,7 +217,7 @@ def test_unknown_names_get_the_nearest() -> None:
 
 
 def test_sizes_of_cells_are_those_that_they_have() -> None:
-    # Else write them anew: python -m docs.write_cell_sizes
+    # Otherwise write them again: python -m docs.write_cell_sizes
     sizes = runpy.run_path(str(ROOT / "docs" / "write_cell_sizes.py"))["sizes"]
     listed = source_docs.sizes()
     assert listed.keys() == source_docs.cells().keys()

@@ -78,7 +78,7 @@ def test_the_suggested_command_trains(tmp_path, monkeypatch) -> None:
     assert result.exit_code == 0, result.stderr
 
 
-def test_malformed_rows_are_all_told(tmp_path) -> None:
+def test_all_malformed_rows_are_reported(tmp_path) -> None:
     rows = _rows()
     rows[3]["text"] = rows[10]["text"] = ""
     rows[20]["label"] = " "
@@ -133,7 +133,7 @@ def test_held_out_labels_that_training_lacks(tmp_path) -> None:
     assert "'sideways' (line 2)" in _found(report, "labels", "does not occur").message
 
 
-def test_columns_that_give_the_answer_away(tmp_path) -> None:
+def test_columns_that_leak_the_label(tmp_path) -> None:
     rows = _rows()
     for number, row in enumerate(rows):
         row |= {"code": number % 2, "id": number, "noise": number % 3}
@@ -229,8 +229,8 @@ def test_command(tmp_path) -> None:
     assert result.stdout.splitlines()[-1].startswith("  ")
     written = page.read_text(encoding="utf-8")
     assert "48 for train" in written and "http" not in written
-    told = json.loads(seqzoo("check", path, "--no-timing", "--json").stdout)
-    assert told["healthy"] and told["suggestion"]["template"] == "many-to-one"
+    report = json.loads(seqzoo("check", path, "--no-timing", "--json").stdout)
+    assert report["healthy"] and report["suggestion"]["template"] == "many-to-one"
     rows = _rows()
     rows[0]["text"] = ""
     result = seqzoo("check", _table(tmp_path / "bad.csv", rows), "--no-timing")

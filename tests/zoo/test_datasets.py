@@ -1,4 +1,4 @@
-"""The embedded data sets: their contents, and how they are prepared."""
+"""The built-in data sets: their contents, and how they are prepared."""
 
 import collections
 import os
@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SPLITS = ("train", "validation", "test")
 SMALLEST = "python_source"
 
-# Names of their own, at least; half of what there is with Babel 2.18.
+# Names of their own that these languages have at least; half of what there is with Babel 2.18.
 WELL_KNOWN = {
     "ar": 900, "bn": 800, "de": 400, "en": 550, "es": 390, "fa": 700, "fr": 790, "he": 1000,
     "hi": 450, "id": 220, "it": 450, "ja": 950, "ko": 1000, "nl": 360, "no": 500, "pl": 700,
@@ -114,7 +114,7 @@ def test_clean(name: str, cleaned: str) -> None:
     assert cldr.clean(name) == cleaned
 
 
-def test_near_copies_are_out_and_variants_merged(languages) -> None:
+def test_near_copies_are_left_out_and_variants_merged(languages) -> None:
     codes = set(languages.info.features["language"].names)
     # Haitian Creole's CLDR inherits French; Cantonese repeats Chinese; no answer could be right.
     assert not codes & {"ht", "yue", "trw", "xnr", "nb", "nn"}
@@ -135,7 +135,7 @@ def test_labels_and_english_names_survive_reloading(languages, languages_data_di
 @pytest.mark.exhaustive
 @pytest.mark.slow
 def test_names_are_the_same_in_another_process(examples) -> None:
-    # Another hash seed: nothing may hang on the order of sets.
+    # Another hash seed: nothing may depend on the order of sets.
     program = (
         "import hashlib; from seqzoo.zoo.datasets import cldr; names = cldr.names(300)\n"
         "print(hashlib.sha256(repr(names).encode()).hexdigest(), sum(map(len, names.values())))"
@@ -187,7 +187,7 @@ def test_interrupted_preparation_leaves_nothing_behind(tmp_path, few_names, monk
     assert datasets.load("languages", tmp_path).is_prepared()
 
 
-def test_another_process_that_was_faster_is_no_error(tmp_path, few_names, monkeypatch) -> None:
+def test_another_process_that_was_faster_is_not_an_error(tmp_path, few_names, monkeypatch) -> None:
     from seqzoo.zoo.datasets.languages import Languages
 
     def names(minimum):
@@ -205,15 +205,15 @@ def test_another_process_that_was_faster_is_no_error(tmp_path, few_names, monkey
 @pytest.mark.parametrize(
     "name",
     [
-        # What languages and dates hold is drawn again in processes of their own, which is quicker.
+        # Contents of languages and dates are redrawn in separate processes, which is quicker.
         pytest.param(name, marks=pytest.mark.slow if name == SMALLEST else BEFORE_RELEASES)
         for name in datasets.DATASETS
     ],
 )
-def test_prepared_anew_it_is_the_same(name, embedded, tmp_path) -> None:
+def test_preparing_again_gives_the_same(name, embedded, tmp_path) -> None:
     """The data that the tests keep from earlier runs are the data that are prepared today."""
-    kept, anew = {}, {}
-    for found, folder in ((kept, embedded(name)), (anew, tmp_path)):
+    kept, prepared = {}, {}
+    for found, folder in ((kept, embedded(name)), (prepared, tmp_path)):
         builder = datasets.load(name, folder)
         for path in pathlib.Path(builder.data_path).glob("*.tfrecord*"):
             records = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
@@ -222,15 +222,15 @@ def test_prepared_anew_it_is_the_same(name, embedded, tmp_path) -> None:
                 tf.train.Example.FromString(record).SerializeToString(deterministic=True)
                 for record in records
             ]
-    assert kept and kept == anew
+    assert kept and kept == prepared
 
 
-def test_unknown_name_is_answered_with_the_nearest() -> None:
+def test_an_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(SeqzooError, match="got 'langauges'; did you mean 'languages'"):
         datasets.load("langauges")
 
 
-def test_folder_that_cannot_be_made_is_a_clear_error(tmp_path) -> None:
+def test_a_folder_that_cannot_be_created_is_a_clear_error(tmp_path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SeqzooError, match="`data_dir` must be a folder that can be written to"):
         datasets.load("languages", tmp_path / "file" / "below")
@@ -257,7 +257,7 @@ def test_importing_the_package_imports_no_tensorflow() -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-def test_reading_names_leaves_babel_as_it_is() -> None:
+def test_reading_names_does_not_change_babel() -> None:
     # Babel keeps one form of each locale for the whole process, and formats dates from it.
     program = (
         "from babel import Locale\n"

@@ -138,14 +138,14 @@ def test_gaps_are_missing_values_and_named(tmp_path: pathlib.Path) -> None:
     ]
 
 
-def test_points_of_thousands_beside_a_decimal_comma(tmp_path: pathlib.Path) -> None:
+def test_thousands_separators_with_a_decimal_comma(tmp_path: pathlib.Path) -> None:
     rows = (("1.234,50", "1.000"), ("1.000", "1.25"), ("-2,5", "2.125"), ("0.125", "1"))
     text = "date;a;b\n" + "".join(f"2020-01-0{n};{a};{b}\n" for n, (a, b) in enumerate(rows, 1))
     (one,), _, _ = read_histories(_table(tmp_path, text, delimiter=";").absolute())
     assert one.values.T.tolist() == [[1234.5, 1000, -2.5, 0.125], [1, 1.25, 2.125, 1]]
 
 
-def test_a_date_that_is_there_twice_is_named_with_both_lines(tmp_path: pathlib.Path) -> None:
+def test_a_duplicate_date_is_named_with_both_lines(tmp_path: pathlib.Path) -> None:
     text = "date,a\n2020-01-01,1\n2020-01-02,2\n2020-01-02,3\n"
     with pytest.raises(SeqzooError, match=r"line 4: the date 2020-01-02 is in line 3 already"):
         read_histories(_table(tmp_path, text).absolute())
@@ -209,7 +209,7 @@ def test_series_of_a_panel_are_split_at_the_same_dates(tmp_path: pathlib.Path) -
         ({"target": "date"}, "'date' has two"),
     ],
 )
-def test_mistakes_are_told_in_one_line(
+def test_mistakes_are_reported_in_one_line(
     tmp_path: pathlib.Path, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(SeqzooError, match=message) as error:
@@ -236,7 +236,7 @@ def test_origins_are_those_of_the_longest_series(tmp_path: pathlib.Path, monkeyp
         backtest("run", given={}, origins=9)
 
 
-def test_forecasts_are_of_all_series_whatever_training_was_limited_to(
+def test_forecasts_cover_all_series_even_if_training_was_limited(
     tmp_path: pathlib.Path,
 ) -> None:
     forecaster = Forecaster.__new__(Forecaster)

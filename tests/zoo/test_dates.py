@@ -103,7 +103,7 @@ def test_forms_of_well_known_languages(forms, language: str, iso: str, text: str
         ("dav", "2024-05-25", "25 Kas 2024"),
     ],
 )
-def test_what_could_be_another_day_is_not_written(forms, language, iso, text) -> None:
+def test_ambiguous_dates_are_not_written(forms, language, iso, text) -> None:
     assert text not in written(forms[language], iso)
 
 
@@ -139,7 +139,7 @@ def test_well_known_languages_have_all_months(forms) -> None:
                 assert {form.months for form in value} <= {None, frozenset(range(1, 13))}, language
 
 
-def test_texts_hold_the_day_and_the_year(pairs) -> None:
+def test_texts_contain_the_day_and_the_year(pairs) -> None:
     for text, iso, _ in pairs:
         numbers = {int(number) for number in re.findall(r"\d+", text)}
         assert day(iso).day in numbers
@@ -155,7 +155,7 @@ def test_texts_are_clean_and_without_placeholders(pairs) -> None:
             assert not WEEKDAYS & set(re.findall(r"\w+", text)), (text, locale)
 
 
-def test_numbers_alone_are_read_in_one_way(pairs) -> None:
+def test_dates_of_numbers_only_are_read_in_one_way(pairs) -> None:
     checked = 0
     for text, iso, _ in pairs:
         numbers = re.findall(r"\d+", text)
@@ -216,9 +216,9 @@ def test_splits_share_no_day(tmp_path, pairs, monkeypatch) -> None:
     for split in ("train", "validation", "test"):
         data = builder.as_dataset(split=split, batch_size=-1)
         columns = ([v.decode("utf-8") for v in data[name].numpy()] for name in dates.Pair._fields)
-        own = [dates.Pair(*values) for values in zip(*columns, strict=True)]
-        days[split] = {pair.iso for pair in own}
-        found += own
+        prepared = [dates.Pair(*values) for values in zip(*columns, strict=True)]
+        days[split] = {pair.iso for pair in prepared}
+        found += prepared
     assert sorted(found) == sorted(pairs[:2000])
     assert not days["train"] & days["test"] and not days["train"] & days["validation"]
     assert not days["validation"] & days["test"]

@@ -170,7 +170,7 @@ def test_what_cannot_be_averaged_is_one_line(trained, other, tmp_path) -> None:
             if path.is_file():
                 (folder / path.name).write_bytes(path.read_bytes())
         (folder / "config.json").write_text(json.dumps(changed))
-    for words, said in (
+    for words, message in (
         (["predict", run, "x", "--with", tmp_path / "target"], "the same labels, got a-text, b"),
         (
             ["predict", "python-highlighter", "x", "--with", run],
@@ -182,7 +182,7 @@ def test_what_cannot_be_averaged_is_one_line(trained, other, tmp_path) -> None:
         (["evaluate", run, "--with", tmp_path / "data"], "name a file with --data"),
     ):
         result = seqzoo(*words)
-        assert result.exit_code == 2 and said in result.stderr, result.stderr
+        assert result.exit_code == 2 and message in result.stderr, result.stderr
         assert result.stderr.count("\n") == 1
     with pytest.raises(SeqzooError, match="at least 2 runs, got 1"):
         zoo.ensemble([run])

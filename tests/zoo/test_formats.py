@@ -59,9 +59,9 @@ def test_rows_mean_the_same_in_all_formats(tmp_path, name) -> None:
     for item in ("csv", name):
         path = write(tmp_path, item)
         part, _ = read_file(str(path), Source(str(path), "words", input="text", target="label"))
-        asked = of_file(File(path), {"kind": "words", "input": "text"})
+        inputs = of_file(File(path), {"kind": "words", "input": "text"})
         results.append(
-            (part.keys, part.labels, part.examples.targets, [one.field for one in asked])
+            (part.keys, part.labels, part.examples.targets, [one.field for one in inputs])
         )
     assert results[0] == results[1]
     assert results[0][1:] == ([(label,) for label in LABELS], LABELS, TEXTS)
@@ -81,6 +81,6 @@ def test_a_delimiter_makes_a_table_of_other_names(path, how, name) -> None:
     assert format_of(path, **how) == name
 
 
-def test_a_name_that_says_nothing_is_an_error() -> None:
+def test_an_uninformative_name_is_an_error() -> None:
     with pytest.raises(SeqzooError, match="a.xlsx must end in one of .csv, .* save it as .csv"):
         format_of("a.xlsx")

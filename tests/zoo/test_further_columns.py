@@ -60,7 +60,7 @@ def test_arrays_become_inputs_by_name(tmp_path) -> None:
     assert first["age"] == 1.0 and np.isnan(second["age"]) and first["x"].shape == (4,)
 
 
-def test_columns_of_the_command_line_are_told_apart(tmp_path) -> None:
+def test_columns_of_the_command_line_are_distinguished(tmp_path) -> None:
     given = {"data": "t.csv", "kind": "words", "input": "title, body", "target": "label"}
     choices = chosen("many-to-one", {**given, "static_columns": ["age", "region"]})
     further = {"body": "words", "age": "static", "region": "static"}
@@ -78,7 +78,7 @@ def test_columns_of_the_command_line_are_told_apart(tmp_path) -> None:
         chosen("many-to-many-aligned", {**given, "target_kind": "next"})
 
 
-def test_check_looks_at_further_columns(tmp_path) -> None:
+def test_check_covers_additional_columns(tmp_path) -> None:
     rows = [{**ROWS[0], "title": f"t{n} a", "age": n, "label": "xy"[n % 2]} for n in range(60)]
     rows[7]["age"] = "old"
     path = table(tmp_path / "t.csv", rows)
@@ -89,7 +89,7 @@ def test_check_looks_at_further_columns(tmp_path) -> None:
     assert "--further-input age=static --further-input region=static" in result.suggestion.command
 
 
-def test_a_column_that_is_not_there_is_named(tmp_path) -> None:
+def test_a_missing_column_is_named(tmp_path) -> None:
     words = ["--kind", "words", "--input", "title", "--static", "aeg", "--target", "label"]
     path = table(tmp_path / "t.csv")
     result = seqzoo("train", "many-to-one", "--data", path, *words, "--run", tmp_path / "run")
@@ -105,11 +105,11 @@ def test_predictions_from_a_file_and_from_json(tmp_path) -> None:
     run = tmp_path / "run"
     seqzoo("train", "many-to-one", "--data", path, *words, *shape, "--run", run)
     wrong = table(tmp_path / "new.csv", [*ROWS, {**ROWS[0], "age": "old"}])
-    told = seqzoo("predict", run, "--input-file", wrong)
-    assert len(told.stdout.splitlines()) == 2 and told.exit_code == 2
-    assert "'age' of line 4 is 'old'" in told.stderr
+    failed = seqzoo("predict", run, "--input-file", wrong)
+    assert len(failed.stdout.splitlines()) == 2 and failed.exit_code == 2
+    assert "'age' of line 4 is 'old'" in failed.stderr
     one = json.dumps({name: value for name, value in ROWS[0].items() if name != "label"})
-    assert seqzoo("predict", run, one).stdout == told.stdout.splitlines(keepends=True)[0]
+    assert seqzoo("predict", run, one).stdout == failed.stdout.splitlines(keepends=True)[0]
     lacking = seqzoo("predict", run, '{"title": "a", "body": "b", "age": 2}')
     assert "Input 1 must have the inputs title, body, age, region, but lacks 'region'." in (
         lacking.stderr

@@ -82,8 +82,8 @@ def test_look_alikes_are_those_of_brute_force() -> None:
         images[chr(0x1000 + n)] = image.astype(np.uint8)
         for k, pixels in enumerate((2, 5, 40, 3, 7), start=1):
             other = image.copy()
-            place = generator.integers(0, 40, (2, pixels))
-            other[*place] = generator.integers(0, 256, pixels)
+            position = generator.integers(0, 40, (2, pixels))
+            other[*position] = generator.integers(0, 256, pixels)
             images[chr(0x1000 + n + k)] = other.astype(np.uint8)
     expected = set()
     for (a, first), (b, second) in itertools.combinations(images.items(), 2):

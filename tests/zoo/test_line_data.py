@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from seqzoo.zoo.datasets.digit_lines import DIGIT_SIZE, MOST_DIGITS, WIDEST_GAP, join_digits
+from seqzoo.zoo.datasets.digit_lines import DIGIT_SIZE, MAX_DIGITS, WIDEST_GAP, join_digits
 from seqzoo.zoo.datasets.glyphs import UNSEEN_FACES
 from seqzoo.zoo.datasets.line_images import LINE_HEIGHT, MARGIN, Style, draw_line
 from seqzoo.zoo.datasets.text_lines import LINES, line, words_of
@@ -56,11 +56,11 @@ def test_slant_moves_what_is_above_the_baseline_to_the_right() -> None:
 def test_numbers_are_digits_side_by_side_each_used_once() -> None:
     random = np.random.default_rng(1)
     images = np.zeros((60, DIGIT_SIZE, DIGIT_SIZE), np.uint8)
-    for place, image in enumerate(images):  # each a bar, as wide as nothing else is bright
-        image[4:24, 5 : 9 + place % 7] = place + 100
+    for position, image in enumerate(images):  # each a bar, as wide as nothing else is bright
+        image[4:24, 5 : 9 + position % 7] = position + 100
     labels = random.integers(0, 10, 60)
     lines = list(join_digits(images, labels, seed=3, rounds=2))
-    assert 0 < len(lines) < 120 and max(len(text) for _, text in lines) == MOST_DIGITS
+    assert 0 < len(lines) < 120 and max(len(text) for _, text in lines) == MAX_DIGITS
     used = []
     for image, text in lines:
         bright = image[10].astype(int)

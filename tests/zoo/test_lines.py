@@ -34,10 +34,10 @@ def test_training_and_predictions_count_the_same_lines(tmp_path, end) -> None:
     path = write(tmp_path / "t.txt", "".join(text + end for text in TEXTS))
     splits, _ = open_source(Source(str(path), "characters", "next"))
     assert sorted(text for part in inputs_of(splits) for text in part) == sorted(TEXTS)
-    asked = list(of_file(File(path), {}))
-    assert [(item.number, item.field) for item in asked] == list(enumerate(TEXTS, 1))
+    inputs = list(of_file(File(path), {}))
+    assert [(item.number, item.field) for item in inputs] == list(enumerate(TEXTS, 1))
     with open(path, "rb") as file:
-        assert list(prediction_inputs.of_lines(file)) == asked
+        assert list(prediction_inputs.of_lines(file)) == inputs
 
 
 def test_lines_of_other_formats(tmp_path) -> None:
@@ -69,14 +69,14 @@ def test_folder_of_translations_keeps_lines_together(tmp_path) -> None:
         open_source(source)
 
 
-def test_lines_of_a_config_are_counted_so_too(tmp_path) -> None:
+def test_lines_of_a_config_are_counted_the_same_way(tmp_path) -> None:
     text = 'template = "many-to-one"\n# \u2028 \x85\n[task]\ninput = "characters"\nunits = "x"\n'
     path = write(tmp_path / "c.toml", text)
     with pytest.raises(SeqzooError, match=r"c\.toml, line 5: "):
         read_config(str(path))
 
 
-def test_a_byte_order_mark_is_no_text(tmp_path, trained) -> None:
+def test_a_byte_order_mark_is_not_text(tmp_path, trained) -> None:
     mark, texts = "\ufeff", ["axyz1", "bzzy2"]
     marked = (mark + "\n".join(texts)).encode()
     results = [line.field for line in prediction_inputs.of_lines(io.BytesIO(marked))]

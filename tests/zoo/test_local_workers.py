@@ -22,7 +22,7 @@ exec(sys.argv[1 + task["index"]])
 
 @pytest.fixture
 def run(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
-    """Runs two workers that each do what they are told; their folder is there already."""
+    """Runs two workers that each run the given code; their folder exists already."""
     program, folder = tmp_path / "program.py", tmp_path / "run"
     program.write_text(PROGRAM)
     folder.mkdir()
@@ -47,7 +47,7 @@ def test_output_of_the_chief_is_shown_and_others_are_kept(run, tmp_path, capfd) 
         (f"os._exit({LOST})", f"os._exit({LOST})", "The workers lost contact"),
     ],
 )
-def test_a_worker_that_fails_ends_the_others(run, first, second, message, monkeypatch) -> None:
+def test_a_worker_that_fails_stops_the_others(run, first, second, message, monkeypatch) -> None:
     if "sleep" in first:
         monkeypatch.setattr(local_workers, "SECONDS_TO_NOTICE", 0.2)
     with pytest.raises(SeqzooError, match=f"{message}.* To resume: seqzoo train --resume"):
@@ -86,17 +86,17 @@ def test_each_worker_has_its_address_and_cores(monkeypatch) -> None:
 
 
 def test_the_command_passes_its_options_on(tmp_path, monkeypatch) -> None:
-    told = []
-    monkeypatch.setattr(local_workers, "run_workers", lambda *given: told.append(given) or 7)
+    calls = []
+    monkeypatch.setattr(local_workers, "run_workers", lambda *given: calls.append(given) or 7)
     words = [*MANY_TO_ONE, "--data", str(table(tmp_path / "data.csv")), "--workers", "2"]
     folder = tmp_path / "run"
     assert seqzoo(*words, "--run", folder).exit_code == 7
-    count, arguments, path, resume = told[0]
-    own = ["train", "--distribute", "multi-worker", "--run", str(folder)]
-    assert (count, path) == (2, folder) and arguments == [*own, *words[1:], "--run", str(folder)]
+    count, arguments, path, resume = calls[0]
+    passed = ["train", "--distribute", "multi-worker", "--run", str(folder)]
+    assert (count, path) == (2, folder) and arguments == [*passed, *words[1:], "--run", str(folder)]
     assert resume == f"seqzoo train --resume --run {folder} --workers 2"
     alone = seqzoo(*words[:-2], "--distribute", "multi-worker")
     assert alone.exit_code == 2 and "needs --run DIR, a folder that all workers" in alone.stderr
     nowhere = seqzoo(*words[:-2], "--distribute", "multi-worker", "--run", folder)
     assert nowhere.exit_code == 2 and "finds no workers: set TF_CONFIG" in nowhere.stderr
-    assert len(told) == 1 and not folder.exists()
+    assert len(calls) == 1 and not folder.exists()

@@ -32,7 +32,7 @@ def test_label_errors_are_those_of_confident_learning() -> None:
     )
     labels = np.array([0, 0, 1, 1, 2, 2, 2])
     assert likely_label_errors(probabilities, labels) == [(5, 0)]
-    # With the labels of two examples exchanged, both are found, the surer one first.
+    # With the labels of two examples exchanged, both are found, the more confident one first.
     labels[[0, 2]] = 1, 0
     assert [pair for pair in likely_label_errors(probabilities, labels) if pair[0] in (0, 2)] == [
         (0, 0),
@@ -40,9 +40,9 @@ def test_label_errors_are_those_of_confident_learning() -> None:
     ]
 
 
-def some(inputs: list[str], truths: list[int], said: list[int], unknown: float = 0.0):
+def some(inputs: list[str], truths: list[int], predicted: list[int], unknown: float = 0.0):
     probabilities = np.full((len(truths), 3), 0.1)
-    probabilities[np.arange(len(truths)), said] = np.linspace(0.6, 0.8, len(said))
+    probabilities[np.arange(len(truths)), predicted] = np.linspace(0.6, 0.8, len(predicted))
     lengths = np.array([len(item) for item in inputs])
     return Predictions(
         ["a", "b", "c"],
@@ -54,7 +54,7 @@ def some(inputs: list[str], truths: list[int], said: list[int], unknown: float =
     )
 
 
-def test_causes_are_told_from_the_training_examples() -> None:
+def test_causes_are_determined_from_the_training_examples() -> None:
     texts = ["Good, movie!", *(f"text {'x' * (n % 7)} {n}" for n in range(60))]
     labels = ["b", *["a"] * 30, *["b"] * 25, *["c"] * 5]
     training = Training.of(texts, labels, np.array([len(text) for text in texts]))
@@ -81,8 +81,10 @@ def test_a_report_puts_each_mistake_into_one_group_most_confident_first() -> Non
     inputs = ["p", "q", "r", "s"]
     result = some(inputs, [0, 0, 0, 2], [1, 1, 1, 2])
     run = SimpleNamespace(folder="runs/x")
-    told = report(run, Examples(inputs, list("aaac"), lines=[2, 3, 4, 5]), result, None, "test", 2)
-    (group,) = told.groups
+    summary = report(
+        run, Examples(inputs, list("aaac"), lines=[2, 3, 4, 5]), result, None, "test", 2
+    )
+    (group,) = summary.groups
     assert (group.cause, group.mistakes, group.share, group.share_of_examples) == (
         "confused pair",
         3,
@@ -90,9 +92,9 @@ def test_a_report_puts_each_mistake_into_one_group_most_confident_first() -> Non
         0.75,
     )
     assert [example.location for example in group.examples] == ["line 4", "line 3"]
-    assert told.confusions == (("a", "b", 3),)
-    assert "3 mistakes among 4 test examples (accuracy 0.2500)." in told.text()
-    assert json.loads(json.dumps(told.to_json()))["groups"][0]["examples"][0]["truth"] == "a"
+    assert summary.confusions == (("a", "b", 3),)
+    assert "3 mistakes among 4 test examples (accuracy 0.2500)." in summary.text()
+    assert json.loads(json.dumps(summary.to_json()))["groups"][0]["examples"][0]["truth"] == "a"
 
 
 def test_command(trained, tmp_path) -> None:
@@ -106,7 +108,7 @@ def test_command(trained, tmp_path) -> None:
     assert "among 2 examples (accuracy 0." in shown and shown.startswith(
         ("1 mis", "2 mis", "0 mis")
     )
-    for words, said in (
+    for words, message in (
         ([data, "--folds", 2], "--folds is for the training examples"),
         (["--split", "train"], "use --folds 5"),
         (["--split", "tset"], "did you mean 'test'?"),
@@ -114,7 +116,7 @@ def test_command(trained, tmp_path) -> None:
         (["--folds", 1], "--folds"),
     ):
         result = seqzoo("errors", run, *words)
-        assert result.exit_code == 2 and said in result.stderr, result.stderr
+        assert result.exit_code == 2 and message in result.stderr, result.stderr
     tagger = SimpleNamespace(template=ManyToOne("series", "value"), folder="runs/y")
     with pytest.raises(SeqzooError, match="'class', got runs/y with target 'value'"):
         zoo.errors(tagger)
@@ -139,10 +141,10 @@ def test_folds_predict_what_a_model_was_not_trained_on(trained, monkeypatch) -> 
         return run
 
     monkeypatch.setattr(trainer, "train", train)
-    told = []
-    result = zoo.errors(run, folds=3, say=told.append)
+    messages = []
+    result = zoo.errors(run, folds=3, print_fn=messages.append)
     texts = set().union(*parts)
-    assert len(texts) == result.examples == 52 and told[1:] == [
+    assert len(texts) == result.examples == 52 and messages[1:] == [
         f"Model {n} of 3." for n in (1, 2, 3)
     ]
     # Each is left out once.
@@ -159,7 +161,7 @@ def test_folds_predict_what_a_model_was_not_trained_on(trained, monkeypatch) -> 
 
 @pytest.mark.parametrize("folds", [pytest.param(3, marks=BEFORE_RELEASES)])
 @pytest.mark.usefixtures("plain_loop")
-def test_folds_find_a_label_that_was_exchanged(trained, tmp_path, folds: int) -> None:
+def test_folds_find_a_label_that_was_swapped(trained, tmp_path, folds: int) -> None:
     """Labels are the first letter of a text; one line in eighty has the other one."""
     lines = (trained / "data.csv").read_text().splitlines()
     wrong = [f"axyzyx{n},{'b' if n == 3 else 'a'}-text" for n in range(8)]

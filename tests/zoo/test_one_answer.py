@@ -112,24 +112,24 @@ def test_files(run, expected, tmp_path, name, mark, packed) -> None:
 
 def test_files_with_other_delimiters(run, expected, tmp_path) -> None:
     path = write(tmp_path / "t.csv", _csv(INPUTS, ";"))
-    asked = ["--input-file", path, "--input", "text", "--delimiter", ";"]
-    assert_same(answered(run, *asked), expected)
+    arguments = ["--input-file", path, "--input", "text", "--delimiter", ";"]
+    assert_same(answered(run, *arguments), expected)
     # A tab cannot be written within a field of .tsv.
     kept = [index for index, text in enumerate(INPUTS) if "\t" not in text]
     rows = "".join(f"{INPUTS[index]}\t1\n" for index in kept)
     path = write(tmp_path / "t.tsv", "text\tn\n" + rows)
-    asked = ["--input-file", path, "--input", "text"]
-    assert_same(answered(run, *asked), [expected[index] for index in kept])
+    arguments = ["--input-file", path, "--input", "text"]
+    assert_same(answered(run, *arguments), [expected[index] for index in kept])
 
 
 @pytest.mark.slow
 def test_arrays(run, expected, tmp_path) -> None:
     np.savez(tmp_path / "t.npz", text=np.array(INPUTS))
-    asked = ["--input-file", tmp_path / "t.npz", "--input", "text"]
-    assert_same(answered(run, *asked), expected)
+    arguments = ["--input-file", tmp_path / "t.npz", "--input", "text"]
+    assert_same(answered(run, *arguments), expected)
     np.savez(tmp_path / "b.npz", text=np.array([text.encode() for text in INPUTS]))
-    asked = ["--input-file", tmp_path / "b.npz", "--input", "text"]
-    assert_same(answered(run, *asked), expected)
+    arguments = ["--input-file", tmp_path / "b.npz", "--input", "text"]
+    assert_same(answered(run, *arguments), expected)
 
 
 @pytest.mark.slow
@@ -159,12 +159,12 @@ def test_words_with_tags_in_every_form(tmp_path) -> None:
     run, answers = tmp_path / "run", []
     for form in ("NFC", "NFD"):
         text = unicodedata.normalize(form, sentence)
-        own = unicodedata.normalize(form, rows)
+        normalised = unicodedata.normalize(form, rows)
         answers += [
             answered(run, text),
             answered(run, stdin=b"\xef\xbb\xbf" + text.encode()),
             answered(run, "--input-file", write(tmp_path / "t.txt", "\ufeff" + text)),
-            answered(run, "--input-file", write(tmp_path / "t.conll", "\ufeff" + own)),
+            answered(run, "--input-file", write(tmp_path / "t.conll", "\ufeff" + normalised)),
         ]
         label = Run.open(run).predict([text])[0].value
         answers.append([(list(label), None)])

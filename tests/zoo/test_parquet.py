@@ -58,7 +58,7 @@ def test_rows_mean_what_they_mean_in_json_lines(case, tmp_path) -> None:
     for name in ("inputs", "targets"):
         pairs = zip(*(getattr(item.examples, name) for item in results), strict=True)
         assert all(np.array_equal(one, other) and type(one) is type(other) for one, other in pairs)
-    assert results[1].examples.place(1) == "row 2"
+    assert results[1].examples.location(1) == "row 2"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_file_that_is_compressed_as_a_whole(tmp_path) -> None:
     assert read_table(packed).rows == [{"a": "x"}]
 
 
-def test_sound_and_images_in_bytes_are_read_as_from_their_files(tmp_path) -> None:
+def test_audio_and_images_in_bytes_are_read_as_from_their_files(tmp_path) -> None:
     samples = np.arange(-400, 400, dtype=np.int16)
     name = sound(tmp_path / "a.wav", samples)
     data = (tmp_path / "a.wav").read_bytes()
@@ -208,13 +208,13 @@ def test_train_evaluate_and_predict(tmp_path) -> None:
     result = seqzoo("evaluate", run, "--data", test, "--split", "all", "--json")
     assert json.loads(result.stdout)["examples"] == 4
 
-    asked = parquet_of(tmp_path / "new.parquet", {"text": ["text 1", None, "text 2"]})
-    result = seqzoo("predict", run, "--input-file", asked, "--json")
+    path = parquet_of(tmp_path / "new.parquet", {"text": ["text 1", None, "text 2"]})
+    result = seqzoo("predict", run, "--input-file", path, "--json")
     assert [json.loads(line)["line"] for line in result.stdout.splitlines()] == [1, 3]
     assert result.stderr == "Row 2 is missing (null); fill it in or leave it out.\n"
     assert result.exit_code == 2
-    result = seqzoo("predict", run, "--input-file", asked, "--input", "txt")
-    assert f"`input` must name a column of {asked} (text), got 'txt'; did you mean" in result.stderr
+    result = seqzoo("predict", run, "--input-file", path, "--input", "txt")
+    assert f"`input` must name a column of {path} (text), got 'txt'; did you mean" in result.stderr
 
 
 def test_a_column_of_numbers_is_one_series_with_whole(tmp_path) -> None:

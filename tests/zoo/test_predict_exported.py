@@ -65,11 +65,11 @@ def test_a_model_predicts_without_tensorflow(tiny) -> None:
     *lines, heavy = result.stdout.splitlines()
     assert heavy == "[]" and not result.stderr, result
     results = [json.loads(line) for line in lines]
-    assert [own["line"] for own in results] == [1, 2] and {own["answer"] for own in results} == {
-        "x"
-    }
-    for own, largest in zip(results, (3, 2), strict=True):
-        assert own["probability"] == pytest.approx(1 / (1 + math.exp(-2 * largest)))
+    assert [item["line"] for item in results] == [1, 2] and {
+        item["answer"] for item in results
+    } == {"x"}
+    for item, largest in zip(results, (3, 2), strict=True):
+        assert item["probability"] == pytest.approx(1 / (1 + math.exp(-2 * largest)))
 
 
 def test_its_output_is_that_of_runs(tiny) -> None:
@@ -81,7 +81,7 @@ def test_its_output_is_that_of_runs(tiny) -> None:
     assert table[0] == "line,answer,probability" and table[1].startswith("1,x,0.98")
 
 
-def test_what_does_not_apply_is_told(tiny, tmp_path) -> None:
+def test_options_that_do_not_apply_are_reported(tiny, tmp_path) -> None:
     alone = tmp_path / "alone.onnx"
     alone.write_bytes((tiny / "serving.onnx").read_bytes())
     for words, message in (
@@ -134,7 +134,7 @@ def _serving(file: Any) -> dict[str, Any]:
     ],
     ids=str,
 )
-def test_a_description_from_anywhere_is_refused_in_one_line(changes, tiny, tmp_path) -> None:
+def test_an_untrusted_description_is_refused_in_one_line(changes, tiny, tmp_path) -> None:
     folder = _damaged(tiny, tmp_path / "export", **changes)
     assert f"The export in {folder} is damaged: " in _refused(folder)
 
@@ -148,7 +148,7 @@ def test_files_outside_the_folder_of_an_export_are_not_read(tiny, tmp_path) -> N
 
 
 @pytest.mark.parametrize("content", ["[" * 100_000, "[]", "{", "\x00"], ids=len)
-def test_a_description_that_is_none_is_refused_in_one_line(content, tiny, tmp_path) -> None:
+def test_an_invalid_description_is_refused_in_one_line(content, tiny, tmp_path) -> None:
     folder = _damaged(tiny, tmp_path / "export")
     (folder / "model.json").write_text(content)
     assert "is damaged: " in _refused(folder)
@@ -184,7 +184,7 @@ def _huge(content: bytes) -> bytes:
     ],
     ids=["empty", "truncated", "random", "absolute", "above", "link", "huge"],
 )
-def test_a_model_from_anywhere_is_refused_in_one_line(damage, tiny, tmp_path) -> None:
+def test_an_untrusted_model_is_refused_in_one_line(damage, tiny, tmp_path) -> None:
     (tmp_path / "kernel").write_bytes(bytes(8))
     folder = _damaged(tiny, tmp_path / "export")
     (folder / "link").symlink_to(tmp_path / "kernel")
@@ -194,7 +194,7 @@ def test_a_model_from_anywhere_is_refused_in_one_line(damage, tiny, tmp_path) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name, form", [("characters", "litert"), ("translation", "onnx")])
-def test_answers_are_those_of_the_run(name, form, tmp_path) -> None:
+def test_predictions_are_those_of_the_run(name, form, tmp_path) -> None:
     from export_cases import cases, make_run
 
     if form == "litert":
@@ -204,7 +204,7 @@ def test_answers_are_those_of_the_run(name, form, tmp_path) -> None:
     run.export(tmp_path / "out", format=form, check=False)
     for words in (["--json"], ["--top", 2], ["--format", "csv"]):
         mine, theirs = (
-            seqzoo("predict", tmp_path / own, *words, "--", *inputs) for own in ("run", "out")
+            seqzoo("predict", tmp_path / path, *words, "--", *inputs) for path in ("run", "out")
         )
         assert mine.exit_code == theirs.exit_code == 0, theirs.output
         lines = zip(mine.stdout.splitlines(), theirs.stdout.splitlines(), strict=True)
@@ -218,6 +218,6 @@ def test_answers_are_those_of_the_run(name, form, tmp_path) -> None:
 
 def _rounded(answer: dict[str, Any]) -> dict[str, Any]:
     return {
-        key: pytest.approx(own, rel=1e-3) if isinstance(own, float) else own
-        for key, own in answer.items()
+        key: pytest.approx(value, rel=1e-3) if isinstance(value, float) else value
+        for key, value in answer.items()
     }

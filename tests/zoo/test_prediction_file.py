@@ -28,11 +28,11 @@ def lines_of(count: int, *, stop: int | None = None):
 
 @pytest.mark.parametrize("stop", [0, 1, 4, 9])
 def test_a_stopped_file_is_continued(tmp_path, stop) -> None:
-    whole, path, said = tmp_path / "whole", tmp_path / "answers", []
-    PredictionFile(whole, SETTINGS, resume=False).write(lines_of(10), said.append)
+    whole, path, messages = tmp_path / "whole", tmp_path / "answers", []
+    PredictionFile(whole, SETTINGS, resume=False).write(lines_of(10), messages.append)
     started = PredictionFile(path, SETTINGS, resume=True)
     with pytest.raises(KeyboardInterrupt):
-        started.write(lines_of(10, stop=stop), said.append)
+        started.write(lines_of(10, stop=stop), messages.append)
     with pytest.raises(SeqzooError, match="exists already; --resume continues it"):
         PredictionFile(path, SETTINGS, resume=False)
     with pytest.raises(SeqzooError, match="started with a different option"):
@@ -41,9 +41,9 @@ def test_a_stopped_file_is_continued(tmp_path, stop) -> None:
         file.write(b"x" * 1000)
     continued = PredictionFile(path, SETTINGS, resume=True)
     assert continued.inputs == stop // AT_ONCE * AT_ONCE
-    continued.write(lines_of(10), said.append)
+    continued.write(lines_of(10), messages.append)
     assert path.read_text() == whole.read_text()
-    assert continued.failed and set(said) == {"line 1"}
+    assert continued.failed and set(messages) == {"line 1"}
     assert not progress_path(path).exists()
     with pytest.raises(SeqzooError, match="is finished already"):
         PredictionFile(path, SETTINGS, resume=True)

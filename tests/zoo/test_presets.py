@@ -215,7 +215,7 @@ def test_each_template_has_a_preset_whose_loops_are_compiled() -> None:
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=_marks(name)) for name in PRESETS])
-def test_preset_trains_shrunk(name, request, tmp_path: pathlib.Path) -> None:
+def test_preset_trains_in_a_tiny_size(name, request, tmp_path: pathlib.Path) -> None:
     if name not in COMPILED.values():
         request.getfixturevalue("plain_loop")
     preset = PRESETS[name]
@@ -259,7 +259,7 @@ def test_a_preset_says_which_file_it_needs() -> None:
     )
 
 
-def test_unknown_preset_is_answered_with_the_nearest() -> None:
+def test_an_unknown_preset_suggests_the_nearest() -> None:
     assert presets.get("language-id") is PRESETS["language-id"]
     with pytest.raises(SeqzooError, match="no preset 'mnist-row' .* did you mean 'mnist-rows'"):
         presets.get("mnist-row")

@@ -65,7 +65,7 @@ def test_every_class_in_one_source() -> None:
 
 
 @pytest.mark.parametrize("source", ["x = (1,\n", "'''open\n", "def f():\n    x\n  y\n"])
-def test_what_is_no_python_is_a_syntax_error(source: str) -> None:
+def test_text_that_is_not_python_is_a_syntax_error(source: str) -> None:
     with pytest.raises(SyntaxError):
         syntax.highlight(source)
 
@@ -116,7 +116,7 @@ def write(folder: pathlib.Path, files: dict[str, bytes]) -> pathlib.Path:
     return folder
 
 
-def test_sources_leave_out_tests_tables_and_what_is_no_text(tmp_path) -> None:
+def test_sources_leave_out_tests_tables_and_files_that_are_not_text(tmp_path) -> None:
     kept = {
         "b.py": b"b = 1\r\n",
         "a/__init__.py": b"# coding: latin-1\na = '\xfc'\n",
@@ -202,7 +202,7 @@ def test_pieces_are_unique_and_a_share_of_all(some_sources) -> None:
     assert list(python_tokens.pieces([("broken.py", "x = (\n"), *some_sources], 40)) == some
 
 
-def test_prepared_labels_are_one_a_character(tmp_path, monkeypatch) -> None:
+def test_prepared_labels_are_one_per_character(tmp_path, monkeypatch) -> None:
     import tensorflow_datasets as tfds
 
     sources = [
@@ -226,10 +226,10 @@ def test_prepared_labels_are_one_a_character(tmp_path, monkeypatch) -> None:
     files = datasets.load("python_source", tmp_path)
     results = {}
     for split in ("train", "validation", "test"):
-        own = {
+        by_path = {
             e["path"].decode(): e["text"].decode()
             for e in tfds.as_numpy(files.as_dataset(split=split))
         }
-        assert not set(results) & set(own) and own
-        results |= own
+        assert not set(results) & set(by_path) and by_path
+        results |= by_path
     assert results == dict(sources)

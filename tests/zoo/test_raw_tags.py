@@ -34,7 +34,7 @@ def tagger(tmp_path_factory) -> pathlib.Path:
     return folder
 
 
-def test_a_sentence_is_split_as_in_training_and_written_beside_its_tags(tagger, tmp_path) -> None:
+def test_a_sentence_is_split_as_in_training_and_printed_with_its_tags(tagger, tmp_path) -> None:
     words = ["L'", "homme", "est", "là", "."]
     shown = seqzoo("predict", tagger, "--format", "conll", "L'homme est là.", "l'homme")
     first, second, rest = shown.stdout.split("\n\n")
@@ -110,7 +110,7 @@ def test_a_crf_searches_for_several_sequences_only_when_asked(tagger) -> None:
     assert len(other.alternatives) == 3 and other.value == answer.value
 
 
-def test_what_is_not_for_tags_is_said(trained) -> None:
+def test_options_not_for_tags_are_reported(trained) -> None:
     for words in (["--format", "conll"], ["--tokenize", "auto"]):
         result = seqzoo("predict", trained / "run", *words, "axyz")
         assert result.exit_code == 2 and f"{words[0]}" in result.stderr and "tags" in result.stderr

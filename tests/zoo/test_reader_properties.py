@@ -22,7 +22,7 @@ few = settings(
     max_examples=40,
     deadline=None,
     derandomize=True,
-    # `tmp_path` is shared by all draws, each of which writes its file anew.
+    # `tmp_path` is shared by all draws, each of which rewrites its file.
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 characters = st.one_of(
@@ -66,7 +66,7 @@ def save(path: pathlib.Path, text: str, packed: bool, mark: bool = False) -> Non
 
 
 def check(path: pathlib.Path, names: list, rows: list, lines: list | None = None, **how) -> None:
-    """The file holds these columns and rows."""
+    """The file contains these columns and rows."""
     table = read_table(path, **how)
     assert list(table.names) == names
     assert [[row[name] for name in names] for row in table.rows] == rows
@@ -141,8 +141,10 @@ def test_parquet(tmp_path, table, group, dictionary) -> None:
 
 def sentences(word: st.SearchStrategy[str]) -> st.SearchStrategy:
     """Sentences of words with tags, at least one of which begins with no "#"."""
-    own = word.filter(lambda word: word != "-DOCSTART-")
-    rows = st.lists(st.lists(st.tuples(own, word), min_size=1, max_size=4), min_size=1, max_size=4)
+    kept_word = word.filter(lambda word: word != "-DOCSTART-")
+    rows = st.lists(
+        st.lists(st.tuples(kept_word, word), min_size=1, max_size=4), min_size=1, max_size=4
+    )
     return rows.filter(lambda rows: any(row[0][0] != "#" for part in rows for row in part))
 
 

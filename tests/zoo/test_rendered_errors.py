@@ -1,6 +1,6 @@
 """The text of errors as people read it: commands and what they print, stored in a file.
 
-The file is written anew by
+The file is rewritten by
 
     SEQZOO_WRITE_ERRORS=1 python -m pytest tests/zoo/test_rendered_errors.py
 

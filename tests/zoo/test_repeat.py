@@ -60,11 +60,11 @@ def test_folds_part_the_examples_with_their_classes() -> None:
 def test_scores_are_summed_up(tmp_path) -> None:
     figures = {f"seed-{n}": {"mae": mae, "loss": 1.0} for n, mae in enumerate((2.0, 1.0, 6.0))}
     result = Repetition(tmp_path, "mae", -1, "test", figures)
-    told = result.to_json()
-    assert told["mean"] == 3 and told["standard_deviation"] == pytest.approx(7**0.5)
-    assert told["best"] == {"run": "seed-1", "score": 1.0}
-    assert told["worst"] == {"run": "seed-2", "score": 6.0}
-    assert told["metrics"]["loss"] == {"mean": 1.0, "standard_deviation": 0.0}
+    report = result.to_json()
+    assert report["mean"] == 3 and report["standard_deviation"] == pytest.approx(7**0.5)
+    assert report["best"] == {"run": "seed-1", "score": 1.0}
+    assert report["worst"] == {"run": "seed-2", "score": 6.0}
+    assert report["metrics"]["loss"] == {"mean": 1.0, "standard_deviation": 0.0}
     text = "mae 3.0000 ± 2.6458 over 3 training runs; best 1.0000 (seed-1), worst 6.0000 (seed-2)."
     assert result.text().endswith(text)
     assert "standard deviation\t2.6458\t0.0000" in result.text()
@@ -90,15 +90,15 @@ def test_seeds_are_resumed(trained, tmp_path, monkeypatch) -> None:
     again = seqzoo("train", "--resume", "--run", folder, "--repeat", 2, "--json")
     assert again.exit_code == 0, again.stderr
     assert done == ["seed-3", "stopped", "seed-4"] and "seed-3: accuracy" in again.stderr
-    told = json.loads(again.stdout)
-    assert told == json.loads((folder / "repetition.json").read_text())
+    report = json.loads(again.stdout)
+    assert report == json.loads((folder / "repetition.json").read_text())
     # The first is the training that the same options without --repeat give.
-    one, two = told["runs"]["seed-3"], told["runs"]["seed-4"]
+    one, two = report["runs"]["seed-3"], report["runs"]["seed-4"]
     alone = json.loads((trained / "run" / "scores" / "evaluation.json").read_text())
     assert one["loss"] == pytest.approx(alone["loss"], rel=1e-6) and one["loss"] != two["loss"]
-    assert told["metrics"]["loss"]["mean"] == pytest.approx(np.mean([one["loss"], two["loss"]]))
+    assert report["metrics"]["loss"]["mean"] == pytest.approx(np.mean([one["loss"], two["loss"]]))
 
-    for more, said in (
+    for more, message in (
         (["--repeat", 2], "exists already"),
         (["--repeat", 2, "--resume", "--seed", 4], "was started with seed=3, got 4"),
         (["--repeat", 2, "--folds", 2], "not both"),
@@ -106,7 +106,7 @@ def test_seeds_are_resumed(trained, tmp_path, monkeypatch) -> None:
         (["--repeat", 1], "at least 2"),
     ):
         result = seqzoo(*words[:-2], *([] if "--seed" in more else ["--seed", 3]), *more)
-        assert result.exit_code == 2 and said in result.stderr, result.stderr
+        assert result.exit_code == 2 and message in result.stderr, result.stderr
     with pytest.raises(SeqzooError, match="has no repeated training to resume"):
         zoo.repeat(None, seeds=2, folder=trained / "run", resume=True)
 
@@ -126,9 +126,9 @@ def test_each_fold_is_scored_by_a_run_that_held_it_out(trained, tmp_path) -> Non
     kind, text, label = COLUMNS[1::2]
     options |= {"data": str(trained / "data.csv"), "kind": kind, "input": text, "target": label}
     folder = tmp_path / "folds"
-    told: list[str] = []
-    result = zoo.repeat("many-to-one", folds=2, folder=folder, say=told.append, **options)
-    assert told[-1].startswith("2/2  fold-2-of-2: accuracy ") and result.split == "test"
+    messages: list[str] = []
+    result = zoo.repeat("many-to-one", folds=2, folder=folder, print_fn=messages.append, **options)
+    assert messages[-1].startswith("2/2  fold-2-of-2: accuracy ") and result.split == "test"
     held = []
     for name, figures in result.figures.items():
         run = Run.open(folder / name)

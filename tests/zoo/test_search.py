@@ -32,7 +32,7 @@ from seqzoo.zoo.hyperparameters.space import (
     default_space,
     read_space,
 )
-from seqzoo.zoo.hyperparameters.worker import Trainings, _explained
+from seqzoo.zoo.hyperparameters.worker import TrialRunner, _explained
 from seqzoo.zoo.presets import PRESETS
 
 pytest.importorskip("optuna")
@@ -93,7 +93,7 @@ def test_a_space_is_read_and_applied() -> None:
         ("schedule", ["cosine", "linear"], 'must be one of "cosine", "constant", got "linear"'),
     ],
 )
-def test_a_wrong_space_is_explained(name, given, message) -> None:
+def test_an_invalid_space_is_explained(name, given, message) -> None:
     with pytest.raises(SeqzooError) as error:
         read_space({name: given}, chosen("language-id", {}))
     assert message in str(error.value), str(error.value)
@@ -153,11 +153,17 @@ def _space(units: list[int]) -> dict[str, Any]:
     return {"units": units, "layers": [1, 2, 3]}
 
 
-def test_trials_end_in_all_ways_and_the_search_goes_on(fake, tmp_path) -> None:
-    said: list[str] = []
+def test_trials_end_in_all_ways_and_the_search_continues(fake, tmp_path) -> None:
+    messages: list[str] = []
     space = _space([10, 11, 13, 14, 40])
     match = zoo.search(
-        "language-id", trials=14, space=space, parallel=2, folder="found", say=said.append, epochs=3
+        "language-id",
+        trials=14,
+        space=space,
+        parallel=2,
+        folder="found",
+        print_fn=messages.append,
+        epochs=3,
     )
     by_units: dict[int, list[TrialResult]] = {}
     for trial in match.trials:
@@ -174,14 +180,14 @@ def test_trials_end_in_all_ways_and_the_search_goes_on(fake, tmp_path) -> None:
     trained = (tmp_path / "found" / "trained.txt").read_text().split()
     repeated = [trial for trial in match.trials if trial.same_as is not None]
     assert len(trained) == len(set(trained)) == 14 - len(repeated)
-    assert len(said) == 14 and said[-1].startswith("14/14  trial ")
-    # The best configuration is that of the best trial, and all else as it was given.
+    assert len(messages) == 14 and messages[-1].startswith("14/14  trial ")
+    # The best configuration is that of the best trial, and everything else as given.
     best = read_config(str(match.config))
     assert (best.task.units, best.task.layers) == (11, match.best.options["layers"])
     assert best.settings == chosen("language-id", {"epochs": 3}).settings
     folder = tmp_path / "found"
-    told = json.loads((folder / "search.json").read_text())
-    assert told == json.loads(json.dumps(match.to_json())) and told["best"]["parameters"] == 11
+    report = json.loads((folder / "search.json").read_text())
+    assert report == json.loads(json.dumps(match.to_json())) and report["best"]["parameters"] == 11
     with open(folder / "search.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["trial"]) for row in rows] == [item.number for item in match.ordered()]
@@ -198,27 +204,27 @@ def test_pruned_trials_and_more_trials_later(fake, tmp_path) -> None:
     assert first.exit_code == 0, first.output
     more = seqzoo(*words, "--trials", 24)
     assert more.exit_code == 0, more.output
-    told = json.loads((tmp_path / "found" / "search.json").read_text())
-    assert told["trials"][:6] == json.loads(first.stdout)["trials"]
-    assert len(told["trials"]) == 24
+    report = json.loads((tmp_path / "found" / "search.json").read_text())
+    assert report["trials"][:6] == json.loads(first.stdout)["trials"]
+    assert len(report["trials"]) == 24
     assert len(more.stderr.splitlines()) == 18 and "pruned after epoch 1" in more.stderr
-    pruned = [item for item in told["trials"] if item["state"] == "pruned"]
+    pruned = [item for item in report["trials"] if item["state"] == "pruned"]
     assert pruned and all(item["epochs"] < 3 for item in pruned)
     assert not (tmp_path / "found" / "trials" / str(pruned[0]["number"])).exists()
-    # The table of a person; the best first.
+    # The table for people, the best first.
     lines = more.stdout.splitlines()
     assert lines[0].split("\t") == [
         *("trial", "validation accuracy", "epoch", "parameters", "seconds", "units", "state")
     ]
-    assert lines[1].split("\t")[1] == f"{told['best']['score']:.4f}"
+    assert lines[1].split("\t")[1] == f"{report['best']['score']:.4f}"
     assert "What mattered: units 75%, layers 25%." in more.stdout
     # Numbers differ after a resume: no two draws are those of the first call.
-    units = [item["options"]["units"] for item in told["trials"]]
+    units = [item["options"]["units"] for item in report["trials"]]
     assert units[:6] != units[6:12]
     other = seqzoo(*words, "--trials", 24, "--dropout", 0.1)
     assert other.exit_code == 2 and "was started with dropout=0.3, got 0.1" in other.stderr
     assert seqzoo(*words, "--trials", 24).exit_code == 0  # there is nothing left to do
-    assert json.loads((tmp_path / "found" / "search.json").read_text()) == told
+    assert json.loads((tmp_path / "found" / "search.json").read_text()) == report
 
 
 DRIVER = f"""
@@ -232,7 +238,7 @@ found = search.search("language-id", trials=3, space=space, folder="found", prun
 """
 
 
-def test_a_killed_search_goes_on_with_the_trial_that_was_cut_off(tmp_path) -> None:
+def test_a_killed_search_continues_with_the_interrupted_trial(tmp_path) -> None:
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")])
     environment = {**os.environ, "PYTHONPATH": path}
     command = [sys.executable, "-c", DRIVER]
@@ -251,17 +257,17 @@ def test_a_killed_search_goes_on_with_the_trial_that_was_cut_off(tmp_path) -> No
     assert again.returncode == 0, again.stderr
     trained = (tmp_path / "found" / "trained.txt").read_text().split()
     assert trained.count(cut) == 2
-    told = json.loads((tmp_path / "found" / "search.json").read_text())
-    assert [item["state"] for item in told["trials"]] == ["complete"] * 3
+    report = json.loads((tmp_path / "found" / "search.json").read_text())
+    assert [item["state"] for item in report["trials"]] == ["complete"] * 3
 
 
 @pytest.mark.parametrize("how", ["time", "control-c"])
-def test_a_search_is_stopped_and_goes_on(fake, tmp_path, how) -> None:
+def test_a_search_is_stopped_and_resumed(fake, tmp_path, how) -> None:
     options: dict[str, Any] = {
         "trials": 2,
         "space": {"units": [15, 17]},
         "folder": "found",
-        "say": lambda line: None,
+        "print_fn": lambda line: None,
     }
     hung = tmp_path / "found" / "trials"
 
@@ -293,14 +299,14 @@ def test_a_verdict_names_the_given_options() -> None:
         return Search("x", "token_error", better, trials, {}, pathlib.Path()).verdict()
 
     trials = [trial(0, 0.5, given=True), trial(1, 0.25)]
-    said = "Best: trial 1, validation token error 0.2500, 0.5000 with the given options."
-    assert verdict(-1, *trials).startswith(said)
+    sentence = "Best: trial 1, validation token error 0.2500, 0.5000 with the given options."
+    assert verdict(-1, *trials).startswith(sentence)
     assert "Best: trial 0, validation token error 0.5000, which has the given" in verdict(
         1, *trials
     )
 
 
-# Trainings
+# Training runs
 
 
 @pytest.mark.slow
@@ -321,17 +327,17 @@ def test_a_killed_search_resumes_and_its_best_configuration_reproduces(
     process.wait()
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
-    told = json.loads(ended.stdout)
-    assert [item["state"] for item in told["trials"]] == ["complete"] * 3
+    report = json.loads(ended.stdout)
+    assert [item["state"] for item in report["trials"]] == ["complete"] * 3
     assert len(ended.stderr.splitlines()) == 2  # the first was complete
     assert seqzoo("train", "found/best.toml", "--run", "again", "--quiet").exit_code == 0
     from seqzoo.tasks.runs.run import Run
 
-    own, again = Run.open(f"found/trials/{told['best']['number']}"), Run.open("again")
-    without = [{k: v for k, v in row.items() if k != "seconds"} for row in own.history]
+    best, again = Run.open(f"found/trials/{report['best']['number']}"), Run.open("again")
+    without = [{k: v for k, v in row.items() if k != "seconds"} for row in best.history]
     assert without == [{k: v for k, v in row.items() if k != "seconds"} for row in again.history]
-    assert told["best"]["score"] == max(row["validation_accuracy"] for row in again.history)
-    assert not (own.folder / "scores").exists()  # nothing was scored on test examples
+    assert report["best"]["score"] == max(row["validation_accuracy"] for row in again.history)
+    assert not (best.folder / "scores").exists()  # nothing was scored on test examples
 
 
 def test_data_without_validation_are_refused(tmp_path) -> None:
@@ -348,10 +354,10 @@ def test_data_without_validation_are_refused(tmp_path) -> None:
     )
     (tmp_path / SETTINGS).write_text(toml_writer.config(choices, "", "", ""))
     with pytest.raises(SeqzooError, match="hold some out with --validation"):
-        Trainings(tmp_path, None).begin()
+        TrialRunner(tmp_path, None).begin()
 
 
-def test_what_is_wrong_before_the_first_trial_leaves_nothing(fake, tmp_path) -> None:
+def test_an_error_before_the_first_trial_leaves_nothing(fake, tmp_path) -> None:
     with pytest.raises(SeqzooError, match="Thirteen epochs bring bad luck"):
         zoo.search("language-id", trials=1, folder="found", epochs=13)
     assert list(tmp_path.iterdir()) == []

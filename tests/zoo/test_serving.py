@@ -58,7 +58,7 @@ def _png(height: int, width: int) -> str:
     return base64.b64encode(tf.io.encode_png(pixels).numpy()).decode()
 
 
-def test_predictions_are_those_of_the_run_to_the_letter(client: Any, runs: dict[str, Any]) -> None:
+def test_predictions_are_exactly_those_of_the_run(client: Any, runs: dict[str, Any]) -> None:
     for top in (1, 3):
         body = {"instances": CASES["characters"][2], "parameters": {"top": top}}
         result = client.post(PREDICT, json=body)
@@ -124,22 +124,22 @@ def test_a_session_ends_with_the_answer_of_the_whole(client: Any, runs: dict[str
     (wave,) = CASES["audio"][2][2:3]
     opened = client.post("/v1/models/audio/sessions", json={"parameters": {"top": 3}})
     assert opened.status_code == 201
-    place = opened.headers["location"]
-    assert place.endswith(opened.json()["session"])
+    url = opened.headers["location"]
+    assert url.endswith(opened.json()["session"])
     for start, stop in ((0, 90), (90, 91), (91, 640), (640, len(wave))):
-        result = client.post(f"{place}:step", json={"part": wave[start:stop].tolist()}).json()
+        result = client.post(f"{url}:step", json={"part": wave[start:stop].tolist()}).json()
         (whole,) = runs["audio"].predict([wave[:stop]], AnswerOptions(3))
         assert result["prediction"]["answer"] == whole.label
         assert result["prediction"]["probability"] == pytest.approx(whole.probability, rel=1e-4)
-    assert client.get(place).json() == {"steps": result["steps"]}
-    assert client.delete(place).status_code == 204
-    assert client.get(place).status_code == client.delete(place).status_code == 404
+    assert client.get(url).json() == {"steps": result["steps"]}
+    assert client.delete(url).status_code == 204
+    assert client.get(url).status_code == client.delete(url).status_code == 404
 
 
-def test_a_session_of_a_language_model_tells_what_comes_next(client: Any, runs: dict) -> None:
-    place = client.post("/v1/models/language/sessions", json={}).headers["location"]
-    result = client.post(f"{place}:step", json={"part": "the d"}).json()
-    result = client.post(f"{place}:step", json={"part": "ogs"}).json()
+def test_a_session_of_a_language_model_predicts_the_next_tokens(client: Any, runs: dict) -> None:
+    url = client.post("/v1/models/language/sessions", json={}).headers["location"]
+    result = client.post(f"{url}:step", json={"part": "the d"}).json()
+    result = client.post(f"{url}:step", json={"part": "ogs"}).json()
     greedy = Decoding("greedy", maximum_length=1, minimum_length=1)
     (expected,) = runs["language"].predict(["the dogs"], AnswerOptions(1, greedy))
     if result["prediction"]["answer"]:  # and not the end
@@ -147,7 +147,7 @@ def test_a_session_of_a_language_model_tells_what_comes_next(client: Any, runs: 
     other = client.post("/v1/models/language/sessions").headers["location"]
     full = client.post("/v1/models/language/sessions")
     assert full.status_code == 503 and int(full.headers["retry-after"]) > 0
-    for item in (place, other):
+    for item in (url, other):
         client.delete(item)
 
 
@@ -176,7 +176,7 @@ ERRORS: dict[str, tuple[int, Any, str]] = {
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_a_mistake_gets_one_line_and_its_status(name: str, client: Any) -> None:
+def test_an_error_gets_one_line_and_its_status(name: str, client: Any) -> None:
     status, body, message = ERRORS[name]
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     result = client.post(PREDICT, content=content)
@@ -184,7 +184,7 @@ def test_a_mistake_gets_one_line_and_its_status(name: str, client: Any) -> None:
     assert message in result.json()["error"] and "\n" not in result.json()["error"]
 
 
-def test_other_mistakes_get_theirs(client: Any) -> None:
+def test_other_errors_get_theirs(client: Any) -> None:
     def error(status: int, method: str, path: str, **given: Any) -> str:
         found = client.request(method, path, **given)
         assert found.status_code == status, found.text
@@ -286,13 +286,13 @@ def test_a_full_queue_and_a_slow_model_get_503_and_504(runs: dict[str, Any]) -> 
             504,
             "There was no answer within 0.3 s.",
         )
-        # The request that got no answer waits still.
+        # The request without a response is still waiting.
         full = client.post(PREDICT, json={"instances": ["a"]})
         assert full.status_code == 503 and full.headers["retry-after"] == "1"
         held.set()
 
 
-def test_options_that_leave_no_text_are_a_mistake_of_the_request() -> None:
+def test_options_that_leave_no_text_are_an_error_of_the_request() -> None:
     results = {"texts": [[b"a"]], "log_probabilities": [[-np.inf]], "token_probabilities": [[0.0]]}
     with pytest.raises(SeqzooError, match="No text has a finite probability"):
         text_answers(results)
@@ -333,7 +333,7 @@ def test_a_worker_batches_what_fits_and_separates_what_is_invalid() -> None:
         worker.submit(Job([1], "a"))
 
 
-def test_sessions_end_when_nobody_asks_them() -> None:
+def test_idle_sessions_end() -> None:
     now = [0.0]
     sessions = Sessions(2, 10.0, lambda: now[0])
     first, second = sessions.add("first"), sessions.add("second")
@@ -358,7 +358,7 @@ def test_metrics_are_those_of_prometheus() -> None:
     )
 
 
-def test_sizes_of_images_are_read_from_their_heads() -> None:
+def test_sizes_of_images_are_read_from_their_headers() -> None:
     import tensorflow as tf
 
     pixels = np.zeros((7, 9, 3), np.uint8)

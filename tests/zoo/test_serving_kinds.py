@@ -50,9 +50,9 @@ def test_a_kind_of_model_is_served(name: str, tmp_path: pathlib.Path) -> None:
             assert (opened.status_code, opened.json()["error"]) == (400, str(error))
             return
         (whole,) = run.predict([values[0]], options)
-        place, cut = f"{opened.headers['location']}:step", len(instances[0]) // 2
+        url, cut = f"{opened.headers['location']}:step", len(instances[0]) // 2
         for part in (instances[0][:cut], instances[0][cut:]):
-            answer = client.post(place, json={"part": part}).json()["prediction"]["answer"]
+            answer = client.post(url, json={"part": part}).json()["prediction"]["answer"]
         if name in ("steps", "convolved", "forecast", "words-language"):  # see `Session`
             assert answer
         else:

@@ -73,10 +73,10 @@ def test_tags_are_in_colour(page: Any, runs: dict[str, Any]) -> None:
     playwright.expect(page.locator(".tags .tag")).to_have_text(
         ["the", "dogs'", "'quoted'", "words"]
     )
-    shown = page.eval_on_selector_all(".tags .tag", "all => all.map(own => own.title)")
+    shown = page.eval_on_selector_all(".tags .tag", "all => all.map(tag => tag.title)")
     assert tuple(shown) == expected.value
     colours = page.eval_on_selector_all(
-        ".tags .tag", "all => all.map(own => getComputedStyle(own).backgroundColor)"
+        ".tags .tag", "all => all.map(tag => getComputedStyle(tag).backgroundColor)"
     )
     outside = [colour == "rgba(0, 0, 0, 0)" for colour in colours]
     assert outside == [tag == "O" for tag in expected.value]
@@ -101,7 +101,7 @@ def test_a_series_is_drawn_with_its_forecast(page: Any) -> None:
 
 
 def _fits_after_errors(page: Any) -> None:
-    # The browser tells of the status 400, too.
+    # The browser logs the status 400, too.
     page.problems[:] = [problem for problem in page.problems if "400" not in problem]
     _fits(page)
 
@@ -140,7 +140,7 @@ def test_images_are_uploaded(page: Any, runs: dict[str, Any], tmp_path: pathlib.
     _fits(page)
 
 
-def test_sounds_are_uploaded(page: Any, runs: dict[str, Any], tmp_path: pathlib.Path) -> None:
+def test_audio_is_uploaded(page: Any, runs: dict[str, Any], tmp_path: pathlib.Path) -> None:
     wave = cases()["audio"][2][1]
     soundfile.write(tmp_path / "sound.wav", wave, 8000, "FLOAT")
     _choose(page, "audio")

@@ -1,4 +1,4 @@
-"""`seqzoo serve` as a process: it starts, answers, and ends when it is told to."""
+"""`seqzoo serve` as a process: it starts, answers, and ends on a signal."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def _ask(address: str, body: Any = None) -> Any:
 
 
 @pytest.mark.slow
-def test_it_starts_answers_and_stops_gracefully(trained: pathlib.Path) -> None:
+def test_it_starts_responds_and_stops_gracefully(trained: pathlib.Path) -> None:
     command = [sys.executable, str(ROOT / "cli.py"), "serve", f"letters={trained / 'run'}"]
     command += ["--port", "0", "--log-format", "json"]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
@@ -81,7 +81,7 @@ def test_a_port_in_use_is_told_before_anything_is_loaded(trained: pathlib.Path) 
     assert "at least 1" in seqzoo("serve", trained / "run", "--batch-size", 0).stderr
 
 
-def test_models_have_names_of_their_own() -> None:
+def test_models_have_their_own_names() -> None:
     assert names_of(["runs/dates", "other=runs/dates"]) == {
         "dates": "runs/dates",
         "other": "runs/dates",

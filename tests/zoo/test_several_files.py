@@ -45,7 +45,7 @@ def test_files_that_match_a_pattern_are_one_table(parts, storage, monkeypatch) -
         assert list(found.inputs) == list(expected.inputs)
         assert list(found.targets) == list(expected.targets)
         first = int(found.inputs[0].split()[1])
-        assert found.place(0) == f"line {first % 10 + 2} of {parts / f'part-{first // 10}.csv'}"
+        assert found.location(0) == f"line {first % 10 + 2} of {parts / f'part-{first // 10}.csv'}"
 
 
 def test_errors_name_the_file(parts) -> None:
@@ -78,14 +78,17 @@ def test_a_pattern_from_the_command_line(parts) -> None:
 
 
 def dataset(folder: pathlib.Path, rows: range, *, shards: int = 1) -> None:
-    """Writes a data set as `save_to_disk` does: Arrow streams, and which files there are."""
+    """Writes a data set as `save_to_disk` does: Arrow streams, and a list of the files."""
     folder.mkdir(parents=True)
     features = {"text": {"_type": "Value"}, "label": {"_type": "ClassLabel", "names": NAMES}}
     about = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
     names = [f"data-{count:05d}-of-{shards:05d}.arrow" for count in range(shards)]
     for count, name in enumerate(names):
-        own = [row for row in rows if row % shards == count]
-        columns = {"text": [f"text {row}" for row in own], "label": [row % 2 for row in own]}
+        selected = [row for row in rows if row % shards == count]
+        columns = {
+            "text": [f"text {row}" for row in selected],
+            "label": [row % 2 for row in selected],
+        }
         part = pa.table(columns).replace_schema_metadata(about)
         with pa.OSFile(str(folder / name), "wb") as file, pa.ipc.new_stream(file, part.schema) as w:
             w.write_table(part)
@@ -97,7 +100,7 @@ def test_a_hugging_face_dataset(tmp_path) -> None:
     dataset(tmp_path / "one", range(20), shards=2)
     part = open_examples(source_of(tmp_path / "one"), "all")
     assert part.inputs[:2] == ["text 0", "text 2"] and part.targets[9:11] == ["neg", "pos"]
-    assert part.place(10) == "row 11"
+    assert part.location(10) == "row 11"
 
 
 @pytest.mark.parametrize("storage", ["memory", "disk"])
@@ -120,7 +123,7 @@ def test_splits_of_a_hugging_face_dataset(tmp_path, storage, monkeypatch) -> Non
     [
         ("{", "does not list the data files"),
         ('{"_data_files": [{"filename": "../x.arrow"}]}', "must name files in its folder"),
-        ('{"_data_files": []}', "holds no Arrow files"),
+        ('{"_data_files": []}', "contains no Arrow files"),
         ('{"_data_files": [{"filename": "x.arrow"}]}', "x.arrow cannot be read: No such file"),
         (
             '{"_data_files": [{"filename": "data-00000-of-00001.arrow"}], '

@@ -54,7 +54,7 @@ def test_examples_keep_their_lines_and_targets(tmp_path) -> None:
             assert lines[line - 1] == f"{text},{label}"
 
 
-def test_no_label_is_held_out_whole(tmp_path) -> None:
+def test_no_label_is_held_out_entirely(tmp_path) -> None:
     rows = [f"text {i},{'rare' if i == 7 else 'common'}" for i in range(20)]
     path = write(tmp_path / "t.csv", "text,label\n" + "\n".join(rows))
     for seed in range(30):
@@ -127,7 +127,7 @@ def test_values_and_several_labels(tmp_path) -> None:
         ({"separator": ""}, "`separator` must be at least one character"),
     ],
 )
-def test_choices_out_of_range(tmp_path, choices, message) -> None:
+def test_options_out_of_range(tmp_path, choices, message) -> None:
     with pytest.raises(SeqzooError) as error:
         csv_source(tmp_path / "t.csv", **choices)
     assert message in str(error.value)

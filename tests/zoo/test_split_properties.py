@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqzoo.tasks import Examples, SeqzooError
-from seqzoo.zoo.data.splits import Part, cut, input_key, part_equal_inputs, split
+from seqzoo.zoo.data.splits import Part, cut, input_key, separate_equal_inputs, split
 
 few = settings(max_examples=50, deadline=None, derandomize=True)
 inputs = st.lists(st.sampled_from([f"text {n}" for n in range(30)]), min_size=3, max_size=80)
@@ -19,7 +19,7 @@ seeds = st.integers(0, 5)
 
 
 def part(texts: list[str], labels: list | None = None) -> Part:
-    """Examples whose targets are their places, and whose labels are told apart."""
+    """Examples whose targets are their positions, and whose labels are distinct."""
     examples = Examples(texts, list(range(len(texts))), list(range(1, 1 + len(texts))))
     return Part("t.csv", examples, [input_key(text) for text in texts], labels)
 
@@ -48,26 +48,26 @@ def test_each_example_is_in_one_split_with_its_equals(texts, shares, seed) -> No
     result = divided(part(texts), shares, seed)
     if result is None:
         return
-    places = [target for value in result.values() if value for target in value.examples.targets]
-    assert sorted(places) == list(range(len(texts)))
-    for own in filter(None, result.values()):
+    positions = [target for value in result.values() if value for target in value.examples.targets]
+    assert sorted(positions) == list(range(len(texts)))
+    for item in filter(None, result.values()):
         # In the order of the file, with their lines.
-        assert own.examples.targets == sorted(own.examples.targets)
-        assert [int(line) - 1 for line in own.examples.lines or ()] == own.examples.targets
-        assert [texts[place] for place in own.examples.targets] == own.examples.inputs
+        assert item.examples.targets == sorted(item.examples.targets)
+        assert [int(line) - 1 for line in item.examples.lines or ()] == item.examples.targets
+        assert [texts[position] for position in item.examples.targets] == item.examples.inputs
     held = [set(value) for value in texts_of(result).values()]
     assert sum(map(len, held)) == len(set(texts))
-    # As large as asked for, and larger only by equals of the last one.
+    # As large as requested, and larger only by duplicates of the last one.
     most = max(map(texts.count, set(texts)))
     for name, share in shares.items():
         least = max(round(share * len(texts)), int(share > 0))
-        own = result[name]
-        assert 0 <= (len(own.keys) if own else 0) - least < most
+        split = result[name]
+        assert 0 <= (len(split.keys) if split else 0) - least < most
 
 
 @few
 @given(inputs, shares, seeds, st.randoms(use_true_random=False))
-def test_splits_follow_from_inputs_and_seed_alone(texts, shares, seed, random) -> None:
+def test_splits_depend_only_on_inputs_and_seed(texts, shares, seed, random) -> None:
     result = divided(part(texts), shares, seed)
     if result is None:
         return
@@ -106,9 +106,9 @@ def test_inputs_of_two_splits_stay_where_they_are_scored_last(train, validation,
     kept = {"validation": set(validation) - set(test), "train": set(train) - {*validation, *test}}
     if not all(kept.values()):
         with pytest.raises(SeqzooError, match="also occur in other splits"):
-            part_equal_inputs(parts)
+            separate_equal_inputs(parts)
         return
-    notes = part_equal_inputs(parts)
+    notes = separate_equal_inputs(parts)
     result = texts_of(parts)
     assert result["test"] == test
     for name, original in (("validation", validation), ("train", train)):
@@ -116,8 +116,8 @@ def test_inputs_of_two_splits_stay_where_they_are_scored_last(train, validation,
     left_out = sum(len(item) for item in (train, validation)) - sum(
         len(result[name]) for name in ("train", "validation")
     )
-    told = [int(note.split()[0].replace(",", "")) for note in notes]
-    assert sum(told) == left_out
+    removed = [int(note.split()[0].replace(",", "")) for note in notes]
+    assert sum(removed) == left_out
 
 
 @few
@@ -126,8 +126,8 @@ def test_one_sequence_is_cut_in_its_order(steps, validation, text) -> None:
     whole: Any = "abcdefghij" * 30 if text else np.arange(300.0)
     whole = whole[:steps]
     targets = None if text else [whole * 2]
-    own = Part("t", Examples([whole], targets), [input_key(whole)], None)
-    result = cut(own, {"validation": validation, "test": 0.2})
+    part = Part("t", Examples([whole], targets), [input_key(whole)], None)
+    result = cut(part, {"validation": validation, "test": 0.2})
     pieces = [result[name] for name in ("train", "validation", "test")]
     joined = [piece.examples.inputs[0] for piece in pieces if piece]
     if text:

@@ -47,7 +47,7 @@ def test_a_column_says_the_splits(file) -> None:
     )
 
 
-def test_what_a_column_lacks_is_held_out_of_its_training(file) -> None:
+def test_a_split_that_a_column_lacks_is_held_out_of_its_training(file) -> None:
     write(file, file.read_text().replace(",val", ",dev").replace(",test", ",harder"))
     splits, _ = open_source(csv_source(file, split_column="part", test=0.25))
     train, validation, test = inputs_of(splits)
@@ -64,7 +64,7 @@ def test_equal_inputs_are_left_out_of_the_training(file) -> None:
     assert "1 of " in splits.description and "(train) left out" in splits.description
 
 
-def test_files_of_their_own_for_what_a_column_lacks(file, tmp_path) -> None:
+def test_separate_files_for_splits_that_a_column_lacks(file, tmp_path) -> None:
     other = str(write(tmp_path / "v.csv", "text,label\nnew,a\n"))
     with pytest.raises(SeqzooError, match="`validation` must be left out with `split_column`"):
         open_source(csv_source(file, split_column="part", validation=other))

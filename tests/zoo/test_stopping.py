@@ -9,16 +9,16 @@ import time
 import pytest
 from cli_cases import ROOT
 
-from seqzoo.zoo.stopping import answering_signals
+from seqzoo.zoo.stopping import handling_signals
 
-# What native code keeps for half a minute, without a look at signals and without Python's lock.
+# Half a minute in native code that releases the GIL and checks no signals.
 PROGRAM = """
 import hashlib
 from seqzoo.zoo import stopping
 
 stopping.SECONDS_TO_END = 0.2
-with stopping.answering_signals():
-    stopping.set_last_words("Stopped immediately. To go on: x")
+with stopping.handling_signals():
+    stopping.set_exit_message("Stopped immediately. To go on: x")
     print("ready", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 100_000_000)
 """
@@ -26,7 +26,7 @@ with stopping.answering_signals():
 
 @pytest.mark.quick_for("2")
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_signal_ends_what_does_not_hear(second) -> None:
+def test_a_second_signal_ends_an_unresponsive_process(second) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
         stdout=subprocess.PIPE,
@@ -60,7 +60,7 @@ def test_an_interrupt_that_a_destructor_swallows_is_not_printed(capsys) -> None:
     before = sys.unraisablehook
     try:
         sys.unraisablehook = sys.__unraisablehook__
-        with answering_signals():
+        with handling_signals():
             Swallowing(KeyboardInterrupt)
             assert capsys.readouterr().err == ""
             Swallowing(RuntimeError)
@@ -72,7 +72,7 @@ def test_an_interrupt_that_a_destructor_swallows_is_not_printed(capsys) -> None:
 
 def test_sigterm_is_one_request_to_end_and_not_two() -> None:
     handler = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), answering_signals():
+    with pytest.raises(KeyboardInterrupt), handling_signals():
         signal.raise_signal(signal.SIGTERM)
         time.sleep(1)
     assert signal.getsignal(signal.SIGTERM) == handler

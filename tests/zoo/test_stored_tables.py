@@ -30,31 +30,31 @@ def own_cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def table(tmp_path):
-    own = random.Random(3)
+    generator = random.Random(3)
     rows = ["text,label,part"]
     for number in range(240):
-        text = " ".join(own.choices(WORDS, k=own.randint(1, 12)))
+        text = " ".join(generator.choices(WORDS, k=generator.randint(1, 12)))
         if number % 40 == 7:
             rows.append("")  # left out
         text += "\n2" if number % 50 == 9 else ""
         part = ("train", "train", "val", "test")[number % 4]
-        rows.append(f'"{text}", {own.choice("abc")},{part}')
+        rows.append(f'"{text}", {generator.choice("abc")},{part}')
     path = tmp_path / "table.csv"
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return path
 
 
 def _open(path, storage, kind="words", **options):
-    own = {"input": "text", "target": "label", **options}
-    return open_source(Source(str(path), kind, storage=storage, **own))[0]
+    fields = {"input": "text", "target": "label", **options}
+    return open_source(Source(str(path), kind, storage=storage, **fields))[0]
 
 
 def _assert_equal(stored, plain):
     for name in ("train", "validation", "test"):
-        own, other = getattr(stored, name), getattr(plain, name)
-        assert isinstance(own.inputs, TextColumn) and isinstance(other.inputs, list)
-        assert list(own.inputs) == other.inputs and list(own.targets) == other.targets
-        assert [own.place(at) for at in range(len(own))] == list(other.places)
+        on_disk, other = getattr(stored, name), getattr(plain, name)
+        assert isinstance(on_disk.inputs, TextColumn) and isinstance(other.inputs, list)
+        assert list(on_disk.inputs) == other.inputs and list(on_disk.targets) == other.targets
+        assert [on_disk.location(at) for at in range(len(on_disk))] == list(other.locations)
     description = stored.description.partition(" Examples are read from the disk")[0]
     assert plain.description.startswith(description.partition(".csv:")[0])
 
@@ -129,12 +129,12 @@ def test_the_same_weights_as_in_memory(table, tmp_path) -> None:
 def test_the_same_errors_as_in_memory(table, line, end, own_cache) -> None:
     lines = table.read_text(encoding="utf-8").split("\n")
     table.write_bytes(end.join([*lines[:30], line, *lines[30:]]).encode())
-    told = []
+    messages = []
     for storage in ("memory", "disk"):
         with pytest.raises(SeqzooError) as caught:
             _open(table, storage)
-        told.append(str(caught.value))
-    assert told[0] == told[1] and "line 3" in told[0]
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1] and "line 3" in messages[0]
     assert not list(own_cache.iterdir())
 
 
@@ -163,7 +163,7 @@ def _spoil_manifest(folder):
 
 
 @pytest.mark.parametrize("spoil", [_spoil_version, _spoil_file, _shorten, _spoil_manifest])
-def test_a_damaged_or_older_cache_is_made_anew(table, own_cache, spoil) -> None:
+def test_a_damaged_or_older_cache_is_rebuilt(table, own_cache, spoil) -> None:
     expected = list(_open(table, "disk").train.inputs)
     (name,) = _entries(own_cache)
     spoil(own_cache / name)
@@ -227,11 +227,11 @@ def test_classes_of_more_than_a_byte(tmp_path) -> None:
     path = tmp_path / "many.csv"
     rows = "".join(f"text {number},c{number // 2}\n" for number in range(20_000))
     path.write_text("text,label\n" + rows)
-    own = _open(path, "disk", validation=0, test=0).train.targets
-    assert list(own) == [f"c{number // 2}" for number in range(20_000)]
+    targets = _open(path, "disk", validation=0, test=0).train.targets
+    assert list(targets) == [f"c{number // 2}" for number in range(20_000)]
 
 
-def test_equal_first_halves_of_digests_are_told_apart() -> None:
+def test_equal_first_halves_of_digests_are_distinguished() -> None:
     digests = np.array([[5, 2], [5, 1], [3, 9], [5, 2]], np.uint64)
     order, fresh = sort_digests(digests)  # pyright: ignore[reportArgumentType]
     assert order.tolist() == [2, 1, 0, 3] and fresh.tolist() == [True, True, True, False]

@@ -49,8 +49,8 @@ def test_spaces_before_quotes_are_left_out(tmp_path) -> None:
     table = read_table(path)
     assert table.column("text") == ['a, "b"', "c"]
     assert table.column("label") == ["x", "y, z"]
-    asked = list(of_file(File(path, "label"), {}))
-    assert [item.field for item in asked] == ["x", "y, z"]
+    inputs = list(of_file(File(path, "label"), {}))
+    assert [item.field for item in inputs] == ["x", "y, z"]
 
 
 @pytest.mark.parametrize("text", ['a, "b" c', 'he said, "no', ' "a"', '"x, ""y"" z"'])
@@ -61,7 +61,7 @@ def test_other_quotes_stay(tmp_path, text) -> None:
     assert table.rows == [{"text": text, "label": "x"}, {"text": "plain", "label": " y"}]
 
 
-def test_tsv_whose_names_stand_in_quotes(tmp_path) -> None:
+def test_tsv_whose_names_are_quoted(tmp_path) -> None:
     path = delimited(tmp_path / "t.tsv", "\t", '"{}"')
     splits, _ = open_source(csv_source(path))
     assert {*splits.train.targets} == {"good", "bad"}
@@ -71,20 +71,20 @@ def test_tsv_whose_names_stand_in_quotes(tmp_path) -> None:
 # Targets and inputs
 
 
-def test_labels_in_quotes_are_told(tmp_path) -> None:
+def test_labels_in_quotes_are_reported(tmp_path) -> None:
     rows = "".join(f'{text}\t"{label}"\n' for text, label in ROWS)
     splits, _ = open_source(csv_source(write(tmp_path / "t.tsv", "text\tlabel\n" + rows)))
     assert "The quotes around labels of" in splits.description and '"bad"' in splits.description
 
 
 @pytest.mark.parametrize("other", ["Good", "GOOD", "good.", '"good"'])
-def test_labels_written_in_two_ways_are_told(tmp_path, other) -> None:
+def test_labels_written_in_two_ways_are_reported(tmp_path, other) -> None:
     rows = "".join(f"{text}\t{other if text == 'text 3' else label}\n" for text, label in ROWS)
     splits, _ = open_source(csv_source(write(tmp_path / "t.tsv", "text\tlabel\n" + rows), seed=1))
     assert "are different ones, although they are spelled almost alike" in splits.description
 
 
-def test_labels_of_one_way_are_not(tmp_path) -> None:
+def test_labels_written_in_one_way_are_not_reported(tmp_path) -> None:
     rows = "".join(f"{text}\t{'aAbB'[i % 4]}\n" for i, (text, _) in enumerate(ROWS))
     splits, _ = open_source(csv_source(write(tmp_path / "l.tsv", "text\tlabel\n" + rows)))
     assert "almost alike" not in splits.description
@@ -92,15 +92,15 @@ def test_labels_of_one_way_are_not(tmp_path) -> None:
     assert "almost alike" not in splits.description and "quotes" not in splits.description
 
 
-@pytest.mark.parametrize("numbers, told", [(True, "--target-kind value"), (False, "--target.")])
-def test_a_column_of_ids_is_no_class(tmp_path, numbers, told) -> None:
+@pytest.mark.parametrize("numbers, message", [(True, "--target-kind value"), (False, "--target.")])
+def test_a_column_of_ids_is_not_a_class(tmp_path, numbers, message) -> None:
     rows = "".join(f"{text},{i if numbers else f'id{i}'}\n" for i, (text, _) in enumerate(ROWS))
     path = write(tmp_path / "t.csv", "text,label\n" + rows)
     with pytest.raises(
         SeqzooError, match="'label' .* has 24 classes, each of one example"
     ) as error:
         open_source(csv_source(path))
-    assert told in str(error.value)
+    assert message in str(error.value)
     rows = "".join(f"{text},{min(i, 20)}.5\n" for i, (text, _) in enumerate(ROWS))
     write(path, "text,label\n" + rows)
     splits, _ = open_source(csv_source(path))
@@ -115,7 +115,7 @@ def test_equal_inputs_and_a_column_named_twice(tmp_path) -> None:
         open_source(csv_source(path, target="text"))
 
 
-def test_a_word_a_row_is_no_sentence(tmp_path) -> None:
+def test_one_word_per_row_is_not_a_sentence(tmp_path) -> None:
     rows = "".join(f"{i // 4},word{i},{'XY'[i % 2]}\n" for i in range(24))
     path = write(tmp_path / "t.csv", "sentence,text,label\n" + rows)
     advice = r"name it with --sentence-column; .* \.conll file"
@@ -127,7 +127,7 @@ def test_a_word_a_row_is_no_sentence(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name, told",
+    "name, message",
     [
         ("a.mat", "numpy.savez"),
         ("a.npy", "numpy.savez"),
@@ -137,7 +137,7 @@ def test_a_word_a_row_is_no_sentence(tmp_path) -> None:
         ("a.dat", "set its delimiter with --delimiter"),
     ],
 )
-def test_files_that_are_not_read_are_told_what_to_become(tmp_path, name, told) -> None:
+def test_unsupported_files_get_advice(tmp_path, name, message) -> None:
     path = write(tmp_path / name, b"MATLAB\xb3")
     for ask in (
         lambda: open_source(csv_source(path)),
@@ -145,7 +145,7 @@ def test_files_that_are_not_read_are_told_what_to_become(tmp_path, name, told) -
     ):
         with pytest.raises(SeqzooError, match=f"{name} must end in one of .csv.*") as error:
             ask()
-        assert told in str(error.value)
+        assert message in str(error.value)
 
 
 def test_columns_without_names(tmp_path) -> None:
@@ -180,8 +180,8 @@ def test_a_plain_text_has_no_targets(tmp_path) -> None:
     table = delimited(tmp_path / "t.txt", ";")
     splits, _ = open_source(csv_source(table, delimiter=";"))
     assert len(inputs_of(splits)[0]) > 10
-    asked = of_file(File(tmp_path / "t.txt", "text", delimiter=";"), {})
-    assert [item.field for item in asked] == [text for text, _ in ROWS]
+    inputs = of_file(File(tmp_path / "t.txt", "text", delimiter=";"), {})
+    assert [item.field for item in inputs] == [text for text, _ in ROWS]
 
 
 def test_a_text_that_begins_with_a_dash(trained) -> None:
@@ -207,8 +207,8 @@ def test_a_column_of_numbers_is_one_series(tmp_path) -> None:
     np.testing.assert_allclose(np.concatenate(parts), numbers, rtol=1e-6)
     assert [len(part) for part in parts] == [48, 6, 6]
     known = {"kind": "series", "target_kind": "next", "input": "temp", "whole": True}
-    (asked,) = of_file(File(path), known)
-    np.testing.assert_allclose(asked.field, numbers, rtol=1e-6)
+    (item,) = of_file(File(path), known)
+    np.testing.assert_allclose(item.field, numbers, rtol=1e-6)
     # Rows of several numbers stay series of their own.
     lines = "".join(json.dumps({"temp": [1, 2, i]}) + "\n" for i in range(20))
     path = write(tmp_path / "t.jsonl", lines)
@@ -236,7 +236,7 @@ def test_the_forecaster_reads_an_array_as_one_series(tmp_path) -> None:
     assert "read as 300 series of 2 steps (--whole reads one" in splits.description
 
 
-def test_repeated_errors_are_told_once(trained) -> None:
+def test_repeated_errors_are_reported_once(trained) -> None:
     lines = ["axyz1", "", "bzzy2", *[" "] * 21]
     answered = seqzoo("predict", trained / "run", stdin="\n".join(lines) + "\n")
     assert answered.exit_code == 2 and len(answered.stdout.splitlines()) == 2

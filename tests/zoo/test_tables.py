@@ -116,7 +116,7 @@ def test_file_that_is_not_there(tmp_path) -> None:
         read_table(tmp_path / "nothing.csv")
 
 
-def test_missing_column_names_those_there_and_the_nearest(tmp_path) -> None:
+def test_a_missing_column_lists_the_columns_and_the_nearest(tmp_path) -> None:
     path = reviews(tmp_path)
     with pytest.raises(SeqzooError, match=r"\(text, label\).* did you mean 'text'") as caught:
         open_source(csv_source(path, input="txt"))
@@ -246,7 +246,7 @@ def test_paths_that_begin_with_a_bracket(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4])
-def test_sound_of_every_width(tmp_path, width) -> None:
+def test_audio_of_every_bit_depth(tmp_path, width) -> None:
     top = 2 ** (8 * width - 1)
     middle = 128 if width == 1 else 0
     samples = middle + np.array([[0, 0], [top // 2, top // 2], [-top, 0]])
@@ -257,7 +257,7 @@ def test_sound_of_every_width(tmp_path, width) -> None:
     assert found.dtype == np.float32
 
 
-def test_sounds_of_a_file_have_one_rate(tmp_path) -> None:
+def test_audio_files_of_a_table_have_one_rate(tmp_path) -> None:
     noise = np.random.default_rng(0).integers(-9999, 9999, (12, 800))
     rows = [sound(tmp_path / f"{i}.wav", noise[i]) + f",{'ab'[i % 2]}" for i in range(12)]
     path = write(tmp_path / "t.csv", "text,label\n" + "\n".join(rows))

@@ -49,8 +49,8 @@ def _spaced(values: list) -> str:
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
 @pytest.mark.parametrize("meaning", ["timestamps", "elapsed"])
 def test_a_column_of_times(tmp_path, name: str, meaning: str) -> None:
-    own = source(table(tmp_path / name, TIMES), time_values=meaning)
-    found = open_examples(own, "all").inputs
+    given = source(table(tmp_path / name, TIMES), time_values=meaning)
+    found = open_examples(given, "all").inputs
     for series, values, times, gaps in zip(found, VALUES, TIMES, ELAPSED, strict=True):
         np.testing.assert_array_equal(series.values, values)
         np.testing.assert_array_equal(series.elapsed, gaps if meaning == "timestamps" else times)
@@ -72,26 +72,26 @@ def test_a_table_of_steps_is_one_series(tmp_path) -> None:
     assert (splits.train.inputs[0].elapsed / days).tolist() == [0, 1, 2, 1, 4, 1]
     assert (splits.validation.inputs[0].elapsed / days).tolist() == [2, 1]
     assert splits.test.inputs[0].values.tolist() == [15, 20]
-    asked = prediction_inputs.of_file(
+    inputs = prediction_inputs.of_file(
         prediction_inputs.File(path), source(path, None, whole=True), width=1
     )
-    (one,) = asked
+    (one,) = inputs
     assert len(one.field["values"]) == len(one.field["times"]) == 10
 
 
 def test_arrays_of_times(tmp_path) -> None:
     path = tmp_path / "a.npz"
     times = 1.6e9 + np.cumsum(np.full((6, 4), 0.25), 1)
-    own = Source(str(path), "series", "value", time_column="t")
+    given = Source(str(path), "series", "value", time_column="t")
     np.savez(path, inputs=np.ones((6, 4, 2)), t=times, targets=np.arange(6))
-    assert open_examples(own, "all").inputs[5].elapsed.tolist() == [0, 0.25, 0.25, 0.25]
+    assert open_examples(given, "all").inputs[5].elapsed.tolist() == [0, 0.25, 0.25, 0.25]
     joined = {"inputs": np.ones(5), "lengths": [3, 2], "targets": np.arange(2)}
     np.savez(path, **joined, t=np.array([1.0, 2, 4, 3, 8]))
-    found = open_examples(own, "all").inputs
+    found = open_examples(given, "all").inputs
     assert [series.elapsed.tolist() for series in found] == [[0, 1, 2], [0, 5]]
     np.savez(path, **joined, t=np.zeros(4))
     with pytest.raises(SeqzooError, match="'t' must fit the lengths of the inputs, which are 2"):
-        open_examples(own, "all")
+        open_examples(given, "all")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,9 @@ def test_arrays_of_times(tmp_path) -> None:
         ([[0, 1, "x"], [0, 1]], "timestamps", "line 2: 't' must be numbers, but 'x' is not"),
     ],
 )
-def test_bad_times_are_told_with_their_line(tmp_path, times, meaning: str, message: str) -> None:
+def test_invalid_times_are_reported_with_their_line(
+    tmp_path, times, meaning: str, message: str
+) -> None:
     path = table(tmp_path / "a.csv", times)
     with pytest.raises(SeqzooError, match=message):
         open_examples(source(path, time_values=meaning), "all")

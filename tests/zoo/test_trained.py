@@ -31,11 +31,11 @@ def test_every_preset_on_embedded_data_has_a_small_model() -> None:
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
-def test_a_card_says_what_a_model_is(name: str) -> None:
-    own = card(name)
-    assert own["preset"] == name and own["data"] == PRESETS[name].source.data
-    assert own["command"] == f"seqzoo train {name}" and own["split"] == "test"
-    assert own["licence"] and own["scores"]["examples"] > 20 and own["training_seconds"] > 9
+def test_a_card_describes_a_model(name: str) -> None:
+    facts = card(name)
+    assert facts["preset"] == name and facts["data"] == PRESETS[name].source.data
+    assert facts["command"] == f"seqzoo train {name}" and facts["split"] == "test"
+    assert facts["licence"] and facts["scores"]["examples"] > 20 and facts["training_seconds"] > 9
     # The current preset is the one that was trained.
     config = json.loads((FOLDER / name / "config.json").read_text(encoding="utf-8"))
     assert PRESETS[name].task.from_config(config["task"]) == PRESETS[name].task
@@ -60,7 +60,7 @@ print(*(answer.label for answer in answers))
 
 
 @pytest.mark.parametrize("wrong, got", [(None, "NoneType"), (5, "int"), (iter(["a"]), "iterator")])
-def test_what_is_no_list_is_a_mistake(wrong, got) -> None:
+def test_a_value_that_is_not_a_list_is_an_error(wrong, got) -> None:
     with pytest.raises(SeqzooError, match=f"must be a list of inputs, got .*{got}"):
         load("date-normaliser").predict(wrong)
 
@@ -82,7 +82,7 @@ def test_the_command_line_takes_the_name_of_a_model() -> None:
     assert "train it with" in result.stderr
 
 
-def test_one_text_is_answered_without_a_pipeline_or_a_new_graph(monkeypatch) -> None:
+def test_one_text_is_predicted_without_a_pipeline_or_a_new_graph(monkeypatch) -> None:
     run = load("date-normaliser")
     run.predict(["3 mars 2021"])
     graphs = run._inference._graphs
@@ -98,7 +98,7 @@ def test_one_text_is_answered_without_a_pipeline_or_a_new_graph(monkeypatch) -> 
 
 
 @pytest.mark.slow
-def test_threads_may_ask_one_model() -> None:
+def test_threads_may_share_one_model() -> None:
     texts = ["3 mars 2021", "03.03.21", "Dienstag, 4. Mai 1999", "7 April 1987"] * 3
     one = load("date-normaliser")
     alone = [one.predict([text])[0].label for text in texts]
@@ -113,7 +113,7 @@ def test_threads_may_ask_one_model() -> None:
 @pytest.mark.parametrize(
     "name", [pytest.param("date-normaliser", marks=pytest.mark.exhaustive), "python-source"]
 )
-def test_what_is_asked_often_is_compiled_once_and_answered_as_before(name, monkeypatch) -> None:
+def test_frequent_predictions_are_compiled_once_and_stay_the_same(name, monkeypatch) -> None:
     texts = {"date-normaliser": ["3 mars 2021", "03.03.21", "Dienstag, 4. Mai 1999"]}
     inputs = texts.get(name, ["def f(x):", "import ", "    return"]) * 3
     options = AnswerOptions(seed=5)
@@ -125,10 +125,10 @@ def test_what_is_asked_often_is_compiled_once_and_answered_as_before(name, monke
     assert len(graphs) == 1
     monkeypatch.setattr(predictor, "PATIENCE", 0.0)
     after = run.predict(inputs, options)
-    assert [own.label for own in after] == [own.label for own in before]
-    assert [own.alternatives for own in after] == [
-        tuple((text, pytest.approx(share, rel=1e-3)) for text, share in own.alternatives)
-        for own in before
+    assert [answer.label for answer in after] == [answer.label for answer in before]
+    assert [answer.alternatives for answer in after] == [
+        tuple((text, pytest.approx(share, rel=1e-3)) for text, share in answer.alternatives)
+        for answer in before
     ]
     # Ten rows, as nine are filled up to, and one are shapes of one graph.
     run.predict([*inputs, inputs[0]], options)

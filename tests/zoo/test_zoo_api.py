@@ -23,7 +23,7 @@ def test_every_name_is_there_with_a_docstring() -> None:
         _ = zoo.compete
 
 
-def test_importing_all_of_it_imports_no_tensorflow() -> None:
+def test_importing_everything_imports_no_tensorflow() -> None:
     program = (
         "import sys\n"
         "from seqzoo import zoo\n"
@@ -73,7 +73,12 @@ def test_cells_are_compared(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(comparing, "run", run)
     lines = []
     results = zoo.compare(
-        "language-id", ["gru", "lstm"], seeds=2, folder=tmp_path / "new", say=lines.append, epochs=1
+        "language-id",
+        ["gru", "lstm"],
+        seeds=2,
+        folder=tmp_path / "new",
+        print_fn=lines.append,
+        epochs=1,
     )
     assert [(result.cell, result.units, result.mean) for result in results.results] == [
         ("lstm", 7, 0.5),

@@ -94,8 +94,8 @@ def measurements(name: str) -> dict[str, Any]:
     Returns:
         "machine"; "speed", by "shape" the "milliseconds" and "times_keras", the time of
         `keras.layers.RNN` around the same cell relative to it, each a pair of forward, and forward
-        and backward; and "adding", the "steps" in which the adding problem was learnt (None if not)
-        and the "error" at the end. Missing measurements are empty or None.
+        and backward; and "adding", the "steps" in which the adding problem was learned (None if
+        not) and the "error" at the end. Missing measurements are empty or None.
     """
     measured = source_docs.measured()
     times = measured.SPEED.get(name, {})
@@ -119,7 +119,7 @@ def _cell(name: str, features: int, units: int) -> dict[str, Any]:
     import seqzoo.cells
 
     kind = seqzoo.cells.CELLS[name]
-    text, sections = docstrings.parted(inspect.getdoc(kind) or "")
+    text, sections = docstrings.split_sections(inspect.getdoc(kind) or "")
     reference = " ".join(line.strip() for line in sections.get("Reference", [])).strip()
     settings = cell_options(kind)
     shown: dict[str, Any] = {
@@ -174,7 +174,7 @@ def _template(name: str) -> dict[str, Any]:
         "kind": "template",
         "name": name,
         "class": f"seqzoo.tasks.{template.__name__}",
-        "description": docstrings.parted(inspect.getdoc(template) or "")[0],
+        "description": docstrings.split_sections(inspect.getdoc(template) or "")[0],
         "choices": rows,
         "presets": [key for key, preset in PRESETS.items() if preset.task.name == name],
     }

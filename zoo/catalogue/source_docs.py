@@ -42,8 +42,8 @@ def cells() -> dict[str, str]:
 
 @cache
 def datasets() -> dict[str, str]:
-    """Each embedded data set, with the docstring of its builder."""
-    return {name: _docstring(*place.split(":")) for name, place in DATASETS.items()}
+    """Each built-in data set, with the docstring of its builder."""
+    return {name: _docstring(*target.split(":")) for name, target in DATASETS.items()}
 
 
 def _docstring(module: str, name: str) -> str:

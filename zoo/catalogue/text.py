@@ -20,31 +20,31 @@ def text(found: list[dict[str, Any]], program: str) -> str:
     return "\n\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def _cell(own: dict[str, Any], program: str) -> list[str]:
-    lines = [f"{own['name']}, a cell: {own['class']}", "", own["description"], ""]
-    if own["reference"]:
-        lines += [*_wrapped(f"Reference: {own['reference']}"), ""]
-    if own["citation"]:
-        lines += [own["citation"], ""]
-    lines.append(f"Gates: {', '.join(own['gates']) or 'none'}.")
-    sizes = f"{own['features']:,} features and {own['units']:,} units"
-    if own["parameters"] is None:
+def _cell(details: dict[str, Any], program: str) -> list[str]:
+    lines = [f"{details['name']}, a cell: {details['class']}", "", details["description"], ""]
+    if details["reference"]:
+        lines += [*_wrapped(f"Reference: {details['reference']}"), ""]
+    if details["citation"]:
+        lines += [details["citation"], ""]
+    lines.append(f"Gates: {', '.join(details['gates']) or 'none'}.")
+    sizes = f"{details['features']:,} features and {details['units']:,} units"
+    if details["parameters"] is None:
         lines.append("Parameters: their number depends on required options.")
     else:
-        states = " and ".join(f"{_size(size)} units" for size in own["states"])
-        lines += [f"States with {sizes}: {states}.", f"Parameters: {own['parameters']:,}."]
+        states = " and ".join(f"{_size(size)} units" for size in details["states"])
+        lines += [f"States with {sizes}: {states}.", f"Parameters: {details['parameters']:,}."]
     rows = [
         [row["name"], "" if row["required"] else _value(row["default"]), row["meaning"]]
-        for row in own["options"]
+        for row in details["options"]
     ]
     return [
         *lines,
         "",
-        *_measured(own["measured"]),
+        *_measured(details["measured"]),
         "Options, set in training with --cell-option NAME=VALUE:",
         table(["option", "default", "description"], rows),
         "",
-        _training(own, program),
+        _training(details, program),
     ]
 
 
@@ -71,21 +71,21 @@ def _measured(measured: dict[str, Any]) -> list[str]:
     adding = measured["adding"]
     if adding is not None:
         steps = adding["steps"]
-        learnt = "not learnt" if steps is None else f"learnt in {steps:,} steps"
-        lines.append(f"Adding problem of 50 steps: {learnt}, squared error {adding['error']:.4f}.")
+        learned = "not learned" if steps is None else f"learned in {steps:,} steps"
+        lines.append(f"Adding problem of 50 steps: {learned}, squared error {adding['error']:.4f}.")
     return [*lines, ""] if lines else []
 
 
-def _training(own: dict[str, Any], program: str) -> str:
+def _training(details: dict[str, Any], program: str) -> str:
     """How a model with a cell is trained."""
-    if own["takes"] == "frames":
-        kind = own["class"].rpartition(".")[2]
+    if details["takes"] == "frames":
+        kind = details["class"].rpartition(".")[2]
         return (
             f"It reads frames, which templates do not provide: use Recurrent({kind}(...)) in a "
             "Keras model."
         )
-    times = " --time-column COLUMN" if own["takes"] == "times" else ""
-    return f"To train with it: {program} train NAME --cell {own['name']}{times}"
+    times = " --time-column COLUMN" if details["takes"] == "times" else ""
+    return f"To train with it: {program} train NAME --cell {details['name']}{times}"
 
 
 def _size(size: int | tuple) -> str:
@@ -93,7 +93,7 @@ def _size(size: int | tuple) -> str:
     return f"{size:,}" if isinstance(size, int) else " x ".join(map(str, size))
 
 
-def _template(own: dict[str, Any], program: str) -> list[str]:
+def _template(details: dict[str, Any], program: str) -> list[str]:
     rows = [
         [
             row["name"],
@@ -101,49 +101,49 @@ def _template(own: dict[str, Any], program: str) -> list[str]:
             "" if row["required"] else _value(row["default"]),
             f"{row['meaning']} ({row['type']})",
         ]
-        for row in own["choices"]
+        for row in details["choices"]
     ]
     return [
-        f"{own['name']}, a template: {own['class']}",
+        f"{details['name']}, a template: {details['class']}",
         "",
-        own["description"],
+        details["description"],
         "",
         "Settings:",
         table(["setting", "option", "default", "description"], rows),
         "",
-        f"Presets of it: {', '.join(own['presets']) or 'none'}.",
-        f"To train it: {program} train {own['name']} --data FILE --kind KIND",
-        f"To write all settings to a file: {program} init {own['name']}",
+        f"Presets of it: {', '.join(details['presets']) or 'none'}.",
+        f"To train it: {program} train {details['name']} --data FILE --kind KIND",
+        f"To write all settings to a file: {program} init {details['name']}",
     ]
 
 
-def _preset(own: dict[str, Any], program: str) -> list[str]:
-    lines = [f"{own['name']}, a preset: {own['description']}", ""]
-    if own["needs"]:
-        lines += _wrapped(f"Data: {own['needs']}.")
+def _preset(details: dict[str, Any], program: str) -> list[str]:
+    lines = [f"{details['name']}, a preset: {details['description']}", ""]
+    if details["needs"]:
+        lines += _wrapped(f"Data: {details['needs']}.")
     else:
-        lines.append(f"Data: {own['data']}.")
-    lines += [f"Template: {own['template']}.", "Settings that differ from its defaults:"]
+        lines.append(f"Data: {details['data']}.")
+    lines += [f"Template: {details['template']}.", "Settings that differ from its defaults:"]
     rows = [
         [part, name, _value(value)]
         for part in ("source", "task", "training")
-        for name, value in own[part].items()
+        for name, value in details[part].items()
     ]
-    rows += [["task, small", name, _value(value)] for name, value in own["small"].items()]
+    rows += [["task, small", name, _value(value)] for name, value in details["small"].items()]
     lines += [table(["of", "setting", "value"], rows), ""]
-    lines.append(f"Cells: {own['cell']}, or with --cell any of {', '.join(own['cells'])}.")
+    lines.append(f"Cells: {details['cell']}, or with --cell any of {', '.join(details['cells'])}.")
     lines.append("Sizes: base, or with --size small the one with the settings marked so.")
-    lines.append(f"Score: {own['score']}." if own["score"] else "Score: not measured yet.")
+    lines.append(f"Score: {details['score']}." if details["score"] else "Score: not measured yet.")
     return [
         *lines,
-        *_card(own, program),
-        f"To train it: {own['command'].replace('seqzoo', program, 1)}",
+        *_card(details, program),
+        f"To train it: {details['command'].replace('seqzoo', program, 1)}",
     ]
 
 
-def _card(own: dict[str, Any], program: str) -> list[str]:
+def _card(details: dict[str, Any], program: str) -> list[str]:
     """The card of the pretrained model, if there is one."""
-    card = own["card"]
+    card = details["card"]
     if card is None:
         return []
     scores = ", ".join(f"{name} {round(value, 4)}" for name, value in card["scores"].items())
@@ -153,24 +153,32 @@ def _card(own: dict[str, Any], program: str) -> list[str]:
         f"Trained on {card['data']}, seed {card['seed']}, in {card['training_seconds']:,} s on "
         f"{card['machine']}.",
         f"Licence of the data: {card['licence']}.",
-        f"To predict with it: {program} predict {own['name']}",
+        f"To predict with it: {program} predict {details['name']}",
     ]
 
 
-def _dataset(own: dict[str, Any], program: str) -> list[str]:
-    lines = [f"{own['name']}, a data set, version {own['version']}", "", own["description"], ""]
-    lines += [table(["feature", "description"], [list(row) for row in own["features"].items()]), ""]
-    if own["prepared"]:
-        rows = [[name, f"{count:,}"] for name, count in own["splits"].items()]
-        size = own["bytes"] / 2**20
+def _dataset(details: dict[str, Any], program: str) -> list[str]:
+    lines = [
+        f"{details['name']}, a data set, version {details['version']}",
+        "",
+        details["description"],
+        "",
+    ]
+    lines += [
+        table(["feature", "description"], [list(row) for row in details["features"].items()]),
+        "",
+    ]
+    if details["prepared"]:
+        rows = [[name, f"{count:,}"] for name, count in details["splits"].items()]
+        size = details["bytes"] / 2**20
         lines += [table(["split", "examples"], rows), ""]
-        lines.append(f"Prepared, {size:,.1f} MiB, in {own['prepared']}.")
+        lines.append(f"Prepared, {size:,.1f} MiB, in {details['prepared']}.")
     else:
         lines.append("Not prepared yet: splits and sizes are known once it is used.")
     return [
         *lines,
-        f"From {own['homepage']}; {own['license']}.",
-        f"Presets that use it: {', '.join(own['presets']) or 'none'}.",
+        f"From {details['homepage']}; {details['license']}.",
+        f"Presets that use it: {', '.join(details['presets']) or 'none'}.",
     ]
 
 

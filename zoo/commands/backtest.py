@@ -57,7 +57,7 @@ def command(
         origins=origins,
         stride=stride,
         refit=refit,
-        say=lambda text: click.echo(text, err=True),
+        print_fn=lambda text: click.echo(text, err=True),
         device=device,
     )
     click.echo(json.dumps(result, ensure_ascii=False) if as_json else backtest_text(result))

@@ -20,7 +20,7 @@ from seqzoo.zoo.commands import completers, options
 def command(data: str, timing: bool, html: str | None, as_json: bool, **choices: Any) -> None:
     """Check DATA before training, and suggest a first model to train.
 
-    DATA is a file, a folder, tfds:NAME, an embedded data set or a preset. The columns of tables and
+    DATA is a file, a folder, tfds:NAME, a built-in data set or a preset. The columns of tables and
     their types are inferred unless they are given. The exit code is 1 if training would fail.
 
     \b
@@ -37,11 +37,11 @@ def command(data: str, timing: bool, html: str | None, as_json: bool, **choices:
     if html and not pathlib.Path(html).absolute().parent.is_dir():
         raise click.UsageError(f"--html must name a file in a folder that exists, got {html}.")
 
-    def say(finding: Any) -> None:
+    def print_fn(finding: Any) -> None:
         if not as_json:
             click.echo(finding.text(), nl=False)
 
-    result = check(data, timing=timing, say=say, **options.given(choices))
+    result = check(data, timing=timing, print_fn=print_fn, **options.given(choices))
     if html:
         report.write_page(result, pathlib.Path(html))
     if as_json:

@@ -64,7 +64,7 @@ def command(
         gradient_flow=gradient_flow,
         folder=run,
         device=device,
-        say=functools.partial(click.echo, err=True),
+        print_fn=functools.partial(click.echo, err=True),
         **options.given(choices),
     )
     if as_json:

@@ -16,7 +16,7 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--split",
     help="Split to examine: validation, test, or another split of the data. "
-    "[default: all of a file that DATA names, else test]",
+    "[default: all of a file that DATA names, otherwise test]",
 )
 @click.option(
     "--folds",
@@ -63,7 +63,7 @@ def command(
         folds=folds,
         top=top,
         device=device,
-        say=functools.partial(click.echo, err=True),
+        print_fn=functools.partial(click.echo, err=True),
         **options.given(choices),
     )
     click.echo(json.dumps(result.to_json(), ensure_ascii=False) if as_json else result.text())

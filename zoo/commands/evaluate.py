@@ -16,7 +16,7 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--split",
     help="Split to evaluate: train, validation, test, all, or another split of the data. "
-    "[default: all of a file that --data names, else test]",
+    "[default: all of a file that --data names, otherwise test]",
 )
 @click.option("--report", help="Folder to write tables and plots to.")
 @click.option("--json", "as_json", is_flag=True, help="Print all metrics as JSON.")
@@ -43,7 +43,7 @@ def command(
     from seqzoo.zoo.inference.evaluate import evaluate
     from seqzoo.zoo.output import evaluation_text, without_samples
 
-    decoding, source = options.parted(choices)
+    decoding, source = options.split_choices(choices)
     metrics = evaluate(run, source, split, report, decoding, device, others)
     if as_json:
         click.echo(json.dumps(without_samples(metrics), ensure_ascii=False))

@@ -39,6 +39,6 @@ def command(
     """
     from seqzoo.zoo.inference.generate import generate
 
-    decoding, _ = options.parted(choices)
+    decoding, _ = options.split_choices(choices)
     for line in generate(run, text, count, decoding, device, resample=bool(resample)):
         click.echo(line)

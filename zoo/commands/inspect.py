@@ -62,7 +62,7 @@ def command(
     Examples:
       seqzoo inspect language-id "buenos días"
       seqzoo inspect runs/reviews "not bad at all" --only gates,gradients
-      seqzoo inspect runs/digits sounds/seven.wav --output seven
+      seqzoo inspect runs/digits recordings/seven.wav --output seven
     """
     from seqzoo.zoo.inference.open_run import open_run
     from seqzoo.zoo.inspection.inputs import held_out_inputs, typed_inputs

@@ -82,8 +82,8 @@ class Command(click.Command):
             if record is not None and isinstance(param, click.Option):
                 subject = f"{param.subject} options" if isinstance(param, Grouped) else "Options"
                 subjects.setdefault(subject, []).append(record)
-        own = subjects.pop("Options", [])
-        for subject, records in (*subjects.items(), ("Options", own)):
+        ungrouped = subjects.pop("Options", [])
+        for subject, records in (*subjects.items(), ("Options", ungrouped)):
             with formatter.section(subject):
                 formatter.write_dl(records)
 
@@ -96,10 +96,10 @@ class TextsCommand(Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            told = error.format_message()
+            message = error.format_message()
             text = next((item for item in typed if item.startswith(error.option_name)), "-...")
             raise click.UsageError(
-                f"{told} Put -- before a text that begins with -, as in "
+                f"{message} Put -- before a text that begins with -, as in "
                 f"`{ctx.command_path} RUN -- {shlex.quote(text)}`.",
                 ctx,
             ) from error
@@ -323,7 +323,7 @@ def given(choices: dict[str, Any]) -> dict[str, Any]:
     return {name: None if value is NO_VALUE else value for name, value in typed.items()}
 
 
-def parted(choices: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_choices(choices: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The options that were given: those of decoding with its seed, and all others."""
     others = given(choices)
     results = {name: others.pop(name) for name in (*decoding_options(), "seed") if name in others}

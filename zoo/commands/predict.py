@@ -39,8 +39,8 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--tokenize",
     type=options.OneOf(["auto", "whitespace"]),
-    help="How to split sentences into words for a tagger: as in the training data, or at white "
-    "space only. [default: auto]",
+    help="How to split sentences into words for a tagger: as in the training data, or at "
+    "whitespace only. [default: auto]",
 )
 @click.option(
     "--attention",
@@ -117,7 +117,7 @@ def command(
       seqzoo predict runs/reviews-1 --with runs/reviews-2 --with runs/reviews-3 "Well done."
       seqzoo predict runs/reviews --input-file new.csv --input text --format csv > answers.csv
       seqzoo predict runs/reviews --input-file large.parquet --output answers.tsv
-      seqzoo predict runs/digits sounds/seven.wav
+      seqzoo predict runs/digits recordings/seven.wav
       seqzoo predict runs/sales --input-file history.csv --horizon 48 --plot sales.png
       seqzoo predict date-normaliser --attention "3 mars 2021"
       seqzoo predict exported/serving.onnx --json "Zuid-Korea"
@@ -205,7 +205,7 @@ def command(
             "--horizon, --plot, --anomalies, --date-column and --series-column are for runs of the "
             "template forecast."
         )
-    decoding, _ = options.parted(choices)
+    decoding, _ = options.split_choices(choices)
     inputs: Any = sys.stdin.buffer
     if input_file:
         path = pathlib.Path(input_file).expanduser()

@@ -42,16 +42,16 @@ def reference() -> str:
 
 
 def _command(name: str, command: click.Command) -> list[str]:
-    own = [param for param in command.params if isinstance(param, click.Option)]
+    params = [param for param in command.params if isinstance(param, click.Option)]
     titles = []
     for title, stack in SHARED.items():
         shared = {_row(option) for option in options.listed(stack)}
-        if shared <= {_row(option) for option in own}:
+        if shared <= {_row(option) for option in params}:
             titles.append(title)
-            own = [option for option in own if _row(option) not in shared]
+            params = [option for option in params if _row(option) not in shared]
     arguments = [_argument(param) for param in command.params if isinstance(param, click.Argument)]
     parts = [f"## `{' '.join(['seqzoo', name, *arguments])}`", _about(command)]
-    parts += [_table(own)] if own else []
+    parts += [_table(params)] if params else []
     if titles:
         links = [f"[{title.lower()}](#{title.lower()}-options)" for title in titles]
         parts.append(f"It also takes the {_enumeration(links)} options.")

@@ -38,8 +38,8 @@ class Duration(click.ParamType):
     "--time",
     "seconds",
     type=Duration(),
-    help="Time for all trials of the folder, such as 90s, 45m or 1h30m; trials that run when it is "
-    "over are stopped after a checkpoint. [default: no limit]",
+    help="Time for all trials of the folder, such as 90s, 45m or 1h30m; trials still running at "
+    "its end are stopped after a checkpoint. [default: no limit]",
 )
 @click.option(
     "--parallel",
@@ -51,8 +51,8 @@ class Duration(click.ParamType):
     "--pruner",
     type=options.OneOf(["median", "hyperband", "none"]),
     default="median",
-    help="How a trial is ended early: if after an epoch it is worse than the median of the others "
-    "(median), by Hyperband (hyperband), or not at all (none). [default: median]",
+    help="Rule by which trials are stopped early: if after an epoch one is worse than the median "
+    "of the others (median), Hyperband (hyperband), or never (none). [default: median]",
 )
 @options.source
 @options.task
@@ -96,7 +96,7 @@ def command(
         pruner=pruner,
         folder=run,
         device=device,
-        say=functools.partial(click.echo, err=True),
+        print_fn=functools.partial(click.echo, err=True),
         **options.given(choices),
     )
     if as_json:

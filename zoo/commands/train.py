@@ -132,7 +132,7 @@ def command(
             resume=resume,
             quiet=quiet or as_json,
             device=device,
-            say=functools.partial(click.echo, err=True),
+            print_fn=functools.partial(click.echo, err=True),
             **given,
         )
         if as_json:
@@ -152,16 +152,21 @@ def command(
         plan = plan_resumed(name, run, given, device)
     else:
         plan = plan_new(name, run, given, start_from, device, shared=shared)
-    say = functools.partial(click.echo, err=as_json)
+    print_fn = functools.partial(click.echo, err=as_json)
     try:
         trained = run_plan(
-            plan, quiet=quiet, say=say, device=device, distribute=distribute, workers=workers
+            plan,
+            quiet=quiet,
+            print_fn=print_fn,
+            device=device,
+            distribute=distribute,
+            workers=workers,
         )
     except WorkerLost:
         if STARTER not in os.environ:
             raise
         sys.stderr.flush()
-        os._exit(LOST)  # the process that started the workers says which one is gone
+        os._exit(LOST)  # the process that started the workers reports which one was lost
     if trained is None:
         return  # the chief reports the result
     if as_json:

@@ -37,7 +37,7 @@ def compare(
     gradient_flow: bool = False,
     folder: str | os.PathLike[str] | None = None,
     device: str | None = None,
-    say: Callable[[str], Any] = print,
+    print_fn: Callable[[str], Any] = print,
     **options: Any,
 ) -> Comparison:
     """Compares cells at an equal number of parameters: `seqzoo compare` from Python.
@@ -53,7 +53,7 @@ def compare(
             1,000 steps before any training.
         folder: to write to; None for comparisons/NAME.
         device: of the training runs: "cpu", "gpu" or None for a GPU if there is one.
-        say: receives a line on each training run.
+        print_fn: receives a line on each training run.
         options: of source, template and training, named as in `seqzoo compare`: `epochs=1`,
             `data="prices.tsv"`, `kind="series"`.
 
@@ -85,7 +85,7 @@ def compare(
     pairs = [(cell, seed) for seed in numbers for cell in cells]
     for count, (cell, seed) in enumerate(pairs, 1):
         about = f"{count}/{len(pairs)}  {cell} of {sizes[cell]['units']} units, seed {seed}"
-        say(f"{about}: {_train(path, cell, seed, device)}")
+        print_fn(f"{about}: {_train(path, cell, seed, device)}")
     comparison = replace(_gathered(path, stem, base, cells, numbers, sizes), flow=flow)
     comparison.write()
     return comparison
@@ -123,8 +123,8 @@ def _sizes(path: pathlib.Path, base: Choices, cells: Sequence[str]) -> dict[str,
     (path / "trainings").mkdir(parents=True, exist_ok=True)
     _write(path / BASE, base, f"Settings that all training runs in {path} share.")
     for cell in missing:
-        own = known[cell]
-        task = replace(base.task, cell=cell, units=own["units"], cell_options=own["options"])
+        size = known[cell]
+        task = replace(base.task, cell=cell, units=size["units"], cell_options=size["options"])
         _write(path / f"{cell}{CONFIG}", replace(base, task=task), f"From {path / BASE}.")
     write_json(file, known)
     return known
@@ -152,12 +152,12 @@ def _flow(path: pathlib.Path, sizes: dict[str, Any], cells: Sequence[str]) -> li
     known = read_json(file) if file.exists() else []
     if [row["cell"] for row in known] == list(cells):
         return known
-    own = {name: {"units": sizes[name]["units"], **sizes[name]["options"]} for name in cells}
+    options = {name: {"units": sizes[name]["units"], **sizes[name]["options"]} for name in cells}
     words = [
         sys.executable,
         "-m",
         "seqzoo.zoo.comparison.gradient_flow",
-        json.dumps(own),
+        json.dumps(options),
         str(path),
     ]
     ended = run(words, {"CUDA_VISIBLE_DEVICES": "-1"})
@@ -184,7 +184,7 @@ def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
     file = path / "trainings" / f"{cell}-{seed}.json"
     record = read_json(file) if file.exists() else {"peak_bytes": 0}
     if "figures" in record:
-        return f"{_told(record)}, already trained"
+        return f"{_result_line(record)}, already trained"
     folder = path / "trainings" / f"{cell}-{seed}"
     words = ["train", str(path / f"{cell}{CONFIG}"), "--seed", str(seed), "--run", str(folder)]
     words += ["--quiet", "--json", *(["--device", device] if device else [])]
@@ -200,10 +200,10 @@ def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
     write_json(file, record)
     if ended.code and "failed" not in record:
         raise Interrupted(f"Stopped in {cell}, seed {seed}. Run the same command again to resume.")
-    return f"failed: {record['failed']}" if "failed" in record else _told(record)
+    return f"failed: {record['failed']}" if "failed" in record else _result_line(record)
 
 
-def _told(record: dict[str, Any]) -> str:
+def _result_line(record: dict[str, Any]) -> str:
     score = _score(record)
     return "no score" if score is None else f"{record['metric'].replace('_', ' ')} {score:.4f}"
 
@@ -239,8 +239,8 @@ def _gathered(
         raise SeqzooError(f"All training runs failed: {next(iter(records.values()))['failed']}")
     results = []
     for cell in cells:
-        own = {seed: records[cell, seed] for seed in seeds}
-        ended = {seed: record for seed, record in own.items() if "figures" in record}
+        by_seed = {seed: records[cell, seed] for seed in seeds}
+        ended = {seed: record for seed, record in by_seed.items() if "figures" in record}
         scores = {seed: _score(record) for seed, record in ended.items()}
         results.append(
             Result(
@@ -250,8 +250,8 @@ def _gathered(
                 {seed: score for seed, score in scores.items() if score is not None},
                 # The first epoch includes compilation, and only counts if there is no other.
                 [item for record in ended.values() for item in _after_first(record["seconds"])],
-                max(record["peak_bytes"] for record in own.values()),
-                {seed: record["failed"] for seed, record in own.items() if "failed" in record},
+                max(record["peak_bytes"] for record in by_seed.values()),
+                {seed: record["failed"] for seed, record in by_seed.items() if "failed" in record},
             )
         )
     metric, better = done[0]["metric"], done[0]["better"]

@@ -69,10 +69,10 @@ def run(words: Sequence[str], variables: dict[str, str]) -> Ended:
             except KeyboardInterrupt:
                 process.send_signal(signals.pop(0) if len(signals) > 1 else signals[0])
         process.returncode = os.waitstatus_to_exitcode(status)
-        said, complained = (_written(file) for file in (output, errors))
+        printed, complained = (_written(file) for file in (output, errors))
     code = process.returncode if len(signals) > 1 else STOPPED  # regardless of its code
     scale = 1 if sys.platform == "darwin" else 1024
-    return Ended(code, said, complained, usage.ru_maxrss * scale)
+    return Ended(code, printed, complained, usage.ru_maxrss * scale)
 
 
 def _written(file: Any) -> str:
@@ -84,8 +84,8 @@ def environment() -> dict[str, str]:
     """An environment in which `python -m seqzoo.cli` is this package, installed or not."""
     import seqzoo
 
-    place = os.path.dirname(os.path.abspath(str(seqzoo.__file__)))
+    package_folder = os.path.dirname(os.path.abspath(str(seqzoo.__file__)))
     if os.path.basename(str(seqzoo.__file__)) == "__init__.py":  # installed: not in a checkout
-        place = os.path.dirname(place)
-    paths = [place, *filter(None, [os.environ.get("PYTHONPATH")])]
+        package_folder = os.path.dirname(package_folder)
+    paths = [package_folder, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

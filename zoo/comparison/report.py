@@ -125,31 +125,31 @@ class Comparison:
         """Which cell is best, and whether the seeds separate it from the others."""
         scored = [result for result in self.results if result.scores]
         failed = [result.cell for result in self.results if result.failed]
-        note = f" Trainings of {', '.join(failed)} failed." if failed else ""
+        note = f" Training runs of {', '.join(failed)} failed." if failed else ""
         if not scored:
             return f"No cell has a score.{note}"
         best, *others = scored
         metric = self.metric.replace("_", " ")
-        said = f"Best on {self.split} examples: {best.cell}, {metric} {best.mean:.4f}"
+        sentence = f"Best on {self.split} examples: {best.cell}, {metric} {best.mean:.4f}"
         if not others:
-            return f"{said}; there is no other cell to compare it with.{note}"
+            return f"{sentence}; there is no other cell to compare it with.{note}"
         second = others[0]
-        said += f"; {second.cell} follows with {second.mean:.4f}"
+        sentence += f"; {second.cell} follows with {second.mean:.4f}"
         if min(len(item.scores) for item in scored) < 2:
             return (
-                f"{said}. One seed says nothing about the spread over seeds, so the difference "
+                f"{sentence}. One seed says nothing about the spread over seeds, so the difference "
                 f"may be chance; train with more --seeds.{note}"
             )
         alike = [other for other in others if _gap(best, other) <= max(best.spread, other.spread)]
         gap, spread = _gap(best, second), max(best.spread, second.spread)
-        told = f"The difference, {gap:.4f}, is {{}} than the spread over seeds, {spread:.4f}"
+        difference = f"The difference, {gap:.4f}, is {{}} than the spread over seeds, {spread:.4f}"
         if not alike:
-            return f"{said}. {told.format('larger')}: take {best.cell}.{note}"
+            return f"{sentence}. {difference.format('larger')}: take {best.cell}.{note}"
         names = " and ".join([best.cell, *(item.cell for item in alike)])
         larger = "not larger" if second in alike else "larger"
         return (
-            f"{said}. {told.format(larger)}; the seeds do not tell {names} apart: take the "
-            f"fastest of them, or more seeds.{note}"
+            f"{sentence}. {difference.format(larger)}; the seeds do not tell {names} apart: take "
+            f"the fastest of them, or more seeds.{note}"
         )
 
     def markdown(self) -> str:
@@ -173,9 +173,9 @@ class Comparison:
             "![scores](comparison.png)",
         ]
         failed = [
-            f"- {result.cell}, seed {seed}: {said}"
+            f"- {result.cell}, seed {seed}: {message}"
             for result in self.results
-            for seed, said in result.failed.items()
+            for seed, message in result.failed.items()
         ]
         if self.flow:
             heads, rows = flow_table(self.flow)
@@ -199,7 +199,7 @@ class Comparison:
             {
                 **row,
                 "scores": {str(seed): score for seed, score in result.scores.items()},
-                "failed": {str(seed): said for seed, said in result.failed.items()},
+                "failed": {str(seed): message for seed, message in result.failed.items()},
             }
             for row, result in zip(self.rows(), self.results, strict=True)
         ]
@@ -233,11 +233,11 @@ class Comparison:
         scored = [result for result in self.results if result.scores]
         figure = Figure(figsize=(max(4.0, 1.1 * len(scored) + 2), 4.2), layout="constrained")
         axes = figure.add_subplot()
-        for place, item in enumerate(scored):
+        for position, item in enumerate(scored):
             values = list(item.scores.values())
-            axes.plot([place] * len(values), values, "o", color=TRAINING, alpha=0.7)
-            axes.plot([place - 0.2, place + 0.2], [item.mean] * 2, color=INK)
-            axes.annotate(f" {item.mean:.4g}", (place + 0.2, item.mean), color=INK, va="center")
+            axes.plot([position] * len(values), values, "o", color=TRAINING, alpha=0.7)
+            axes.plot([position - 0.2, position + 0.2], [item.mean] * 2, color=INK)
+            axes.annotate(f" {item.mean:.4g}", (position + 0.2, item.mean), color=INK, va="center")
         labels = [f"{item.cell}\n{item.units} units" for item in scored]
         axes.set_xticks(range(len(scored)), labels)
         axes.set_xlim(-0.6, len(scored) - 0.2)

@@ -65,8 +65,8 @@ def sizes(choices: Choices, reference: str, cells: Sequence[str]) -> dict[str, S
     for name in cells:
         if name != reference:
             count = counter(name)
-            own = nearest_units(count, wanted, units)
-            results[name] = Size(own, count(own), tasks[name].cell_options)
+            nearest = nearest_units(count, wanted, units)
+            results[name] = Size(nearest, count(nearest), tasks[name].cell_options)
     return results
 
 

@@ -13,7 +13,7 @@ def first_line(thing: Any) -> str:
     return (inspect.getdoc(thing) or "").partition("\n")[0]
 
 
-def parted(docstring: str) -> tuple[str, dict[str, list[str]]]:
+def split_sections(docstring: str) -> tuple[str, dict[str, list[str]]]:
     """Splits a cleaned docstring into its text and the lines of each section."""
     sections: dict[str, list[str]] = {}
     body: list[str] = []
@@ -34,11 +34,11 @@ def entries(docstring: str, section: str) -> dict[str, str]:
     """
     results: dict[str, str] = {}
     name = ""
-    for line in parted(docstring)[1].get(section, []):
-        own = re.match(r"^ {4}(\*{0,2}\w+):\s*(.*)$", line)
-        if own:
-            name = own[1]
-            results[name] = own[2].strip()
+    for line in split_sections(docstring)[1].get(section, []):
+        match = re.match(r"^ {4}(\*{0,2}\w+):\s*(.*)$", line)
+        if match:
+            name = match[1]
+            results[name] = match[2].strip()
         elif name and line.strip():
             results[name] += f" {line.strip()}"
     return results

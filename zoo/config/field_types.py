@@ -52,7 +52,7 @@ def fitted(value: Any, hint: Any) -> Any:
     """Converts a value of a file to the type of its field: `NONE` becomes None.
 
     Raises:
-        Unfit: it is of another type.
+        Unfit: it has a different type.
     """
     origin, members = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):

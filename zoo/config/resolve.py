@@ -117,8 +117,8 @@ def chosen_from(run: Any, name: str | None, given: dict[str, Any]) -> Choices:
 
 def needs(name: str) -> str:
     """A description of the --data that a preset, a template or a file without data needs."""
-    own = PRESETS[name].needs if name in PRESETS else ""
-    return own or f"a data set or a file; see `{command('train --help')}`"
+    preset_needs = PRESETS[name].needs if name in PRESETS else ""
+    return preset_needs or f"a data set or a file; see `{command('train --help')}`"
 
 
 def overridden(choices: Choices, given: dict[str, Any]) -> Choices:

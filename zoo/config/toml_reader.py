@@ -51,9 +51,9 @@ class _File:
 
     def error(self, table: str, name: str, message: str) -> SeqzooError:
         """An error at a key of a table ("" for the top)."""
-        return SeqzooError(message, field=name).at(self.place(table, name))
+        return SeqzooError(message, field=name).at(self.location(table, name))
 
-    def place(self, table: str, name: str) -> str:
+    def location(self, table: str, name: str) -> str:
         """Location of a key of a table ("" for the top level), or where it would be."""
         line = self.line(table, name)
         return f"{self.path}, line {line}" if line else f"{self.path}, [{table}]"
@@ -129,7 +129,7 @@ def read_search_table(path: str) -> tuple[dict[str, Any], Callable[[str], str]]:
     table = file.data.get(SEARCH, {})
     if not isinstance(table, dict):
         raise file.error("", SEARCH, f"`{SEARCH}` must be a table, [{SEARCH}], got {table!r}.")
-    return table, lambda name: file.place(SEARCH, name)
+    return table, lambda name: file.location(SEARCH, name)
 
 
 def _values(file: _File, table: str, kind: Any) -> dict[str, Any]:
@@ -163,4 +163,4 @@ def _made(file: _File, table: str, kind: Any, values: dict[str, Any]) -> Any:
     try:
         return kind(**values)
     except SeqzooError as error:
-        raise error.at(file.place(table, error.field)) from error
+        raise error.at(file.location(table, error.field)) from error

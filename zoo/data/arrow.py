@@ -51,11 +51,11 @@ class ArrowFiles(ArrowTable):
 
     def record_batches(self, columns: Sequence[str]) -> Iterator[Any]:
         for file, split in self._files:
-            own = split is not None and SPLIT_COLUMN in columns
+            has_split = split is not None and SPLIT_COLUMN in columns
             for whole in _batches(file):
                 for start in range(0, whole.num_rows, ROWS):
                     batch = whole.slice(start, ROWS)
-                    if own and SPLIT_COLUMN not in batch.schema.names:
+                    if has_split and SPLIT_COLUMN not in batch.schema.names:
                         names = pa.array([split] * batch.num_rows)
                         batch = batch.append_column(SPLIT_COLUMN, names)
                     yield batch
@@ -77,8 +77,8 @@ def _reader(file: pathlib.Path) -> Any:
         source.seek(0)
         return pa.ipc.open_file(source) if beginning == MAGIC else pa.ipc.open_stream(source)
     except (pa.ArrowException, OSError) as error:
-        told = getattr(error, "strerror", None) or reason(error)
-        raise SeqzooError(f"{file} cannot be read: {told}.") from error
+        message = getattr(error, "strerror", None) or reason(error)
+        raise SeqzooError(f"{file} cannot be read: {message}.") from error
 
 
 def _schema(file: pathlib.Path) -> Any:

@@ -17,7 +17,7 @@ ROWS = 4096
 
 FILE = {"bytes", "path"}
 """The fields of a structure that contains a file, as Hugging Face's `datasets` writes images and
-sound."""
+audio."""
 
 HUGGING_FACE = b"huggingface"
 """The entry of a schema's metadata in which `datasets` describes its columns."""
@@ -146,10 +146,10 @@ def columns_of(
     """
     results = {}
     for name in columns:
-        own = _values(batch.column(name))
+        values = _values(batch.column(name))
         if name in classes:
-            own = [_class(index, classes[name]) for index in own]
-        results[name] = own
+            values = [_class(index, classes[name]) for index in values]
+        results[name] = values
     return results
 
 

@@ -57,7 +57,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
         Record(number, {INPUT: read_bytes(image, blank=True), TARGET: image.parent.name})
         for number, image in enumerate(images)
     )
-    return Records(str(path), records, unit="image", places=list(map(str, images)))
+    return Records(str(path), records, unit="image", locations=list(map(str, images)))
 
 
 def _classes(folder: pathlib.Path) -> list[pathlib.Path]:

@@ -33,7 +33,7 @@ _WITHIN = re.compile(r"\d+[-.]\d+")
 
 
 _SPACE = " \t"
-"""Separator of fields; other white space may be a word."""
+"""Separator of fields; other whitespace may be a word."""
 
 
 class Sentences(NamedTuple):
@@ -41,7 +41,7 @@ class Sentences(NamedTuple):
 
     Attributes:
         sentences: words of each.
-        tags: as many tags of each.
+        tags: the same number of tags of each.
         lines: the line of the file that each begins at, from 1.
     """
 
@@ -87,9 +87,9 @@ def read_conll(
 
     In CoNLL-U (.conllu), and in CoNLL-U Plus (.conllup) whose first column is ID, multiword tokens
     ("3-4"), empty nodes ("3.1") and comments are left out. In all other files a line that begins
-    with "#" is a comment if it has other fields than the lines of words have; fields are between
-    tabs, or, where the first line of a word has none, between white space; lines of "-DOCSTART-"
-    are left out.
+    with "#" is a comment if its fields differ from those of the lines of words; fields are
+    separated by tabs, or, where the first line of a word has none, by whitespace; lines of
+    "-DOCSTART-" are left out.
 
     Args:
         path: the file, in UTF-8.
@@ -125,13 +125,13 @@ def read_conll(
         raise SeqzooError(f"{path} has no sentence.")
     width = len(blocks[0][0].fields)
     pairs = ((word, "input"), (tag, "target"))
-    places = [_place(path, names, width, column, argument) for column, argument in pairs]
+    positions = [_column_index(path, names, width, column, argument) for column, argument in pairs]
     for row in (row for block in blocks for row in block):
-        for place in places:
-            if not row.fields[place]:
-                raise SeqzooError(f"{path}, line {row.line}: field {place + 1} is empty.")
+        for position in positions:
+            if not row.fields[position]:
+                raise SeqzooError(f"{path}, line {row.line}: field {position + 1} is empty.")
     words, tags = (
-        [tuple(row.fields[place] for row in block) for block in blocks] for place in places
+        [tuple(row.fields[position] for row in block) for block in blocks] for position in positions
     )
     return Sentences(words, tags, [block[0].line for block in blocks])
 
@@ -176,7 +176,7 @@ def _blocks(
             block.append(_Row(number, fields))
 
 
-def _place(
+def _column_index(
     path: pathlib.Path,
     names: Sequence[str] | None,
     width: int,

@@ -25,7 +25,7 @@ FORMS: dict[str, str] = {
         rf"(?P<year>\d{{4}})[-/. ](?P<month>\d{{1,2}})[-/. ](?P<day>\d{{1,2}}){_TIME}"
     ),
     "yearmonthday": rf"(?P<year>\d{{4}})(?P<month>\d{{2}})(?P<day>\d{{2}}){_TIME}",
-    # Of a century, so that most seconds and milliseconds since 1970 are none of these.
+    # Only in these centuries, so that most seconds and milliseconds since 1970 do not match.
     "yearmonthdayhour": (
         r"(?P<year>(?:19|20)\d{2})(?P<month>\d{2})(?P<day>\d{2})(?P<hour>\d{2})"
         r"(?:(?P<minute>\d{2})(?P<second>\d{2})?)?"
@@ -58,13 +58,13 @@ EITHER = ("day/month/year", "month/day/year")
 
 
 def parse_dates(
-    texts: Sequence[str], place: Callable[[int], str], column: str, form: str | None = None
+    texts: Sequence[str], location: Callable[[int], str], column: str, form: str | None = None
 ) -> np.ndarray:
     """The dates of a column, datetime64[s]; those with a time zone in UTC.
 
     Args:
         texts: the fields.
-        place: names the location of a field: "sales.csv, line 18".
+        location: names the location of a field: "sales.csv, line 18".
         column: the name of the column, for messages.
         form: as `datetime.strptime` has it, "%d/%m/%Y"; None to find it.
 
@@ -75,12 +75,12 @@ def parse_dates(
     for index, text in enumerate(texts):
         if not text:
             raise SeqzooError(
-                f"{place(index)}: {column!r} has no date; fill it in or delete the row.",
-                location=place(index),
+                f"{location(index)}: {column!r} has no date; fill it in or delete the row.",
+                location=location(index),
                 field="date_column",
             )
     if form is not None:
-        return _by_format(texts, place, column, form)
+        return _by_format(texts, location, column, form)
     reached: dict[str, int] = {}
     fitting: dict[str, np.ndarray] = {}
     for name, pattern in FORMS.items():
@@ -99,9 +99,9 @@ def parse_dates(
     if not fitting:
         bad = max(reached.values())
         raise SeqzooError(
-            f"{place(bad)}: {column!r} must be a date like those before it, such as 2024-01-31 or "
-            f"2024-01-31 14:00, got {texts[bad]!r}; set its format with --date-format.",
-            location=place(bad),
+            f"{location(bad)}: {column!r} must be a date like those before it, such as 2024-01-31 "
+            f"or 2024-01-31 14:00, got {texts[bad]!r}; set its format with --date-format.",
+            location=location(bad),
             field="date_column",
             got=texts[bad],
         )
@@ -109,9 +109,9 @@ def parse_dates(
         fitting = _likelier(fitting)
     if len(fitting) > 1:
         raise SeqzooError(
-            f"{place(0)}: {column!r} can be read with the day or the month first, got "
+            f"{location(0)}: {column!r} can be read with the day or the month first, got "
             f"{texts[0]!r}; set its format with --date-format, %d/%m/%Y or %m/%d/%Y.",
-            location=place(0),
+            location=location(0),
             field="date_format",
             got=texts[0],
         )
@@ -140,7 +140,7 @@ def _filled(dates: np.ndarray) -> float:
 
 
 def _by_format(
-    texts: Sequence[str], place: Callable[[int], str], column: str, form: str
+    texts: Sequence[str], location: Callable[[int], str], column: str, form: str
 ) -> np.ndarray:
     dates = []
     for index, text in enumerate(texts):
@@ -148,8 +148,8 @@ def _by_format(
             date = datetime.datetime.strptime(text, form)
         except (ValueError, re.error) as error:
             raise SeqzooError(
-                f"{place(index)}: {column!r} must have the format {form!r}, got {text!r}.",
-                location=place(index),
+                f"{location(index)}: {column!r} must have the format {form!r}, got {text!r}.",
+                location=location(index),
                 field="date_format",
                 got=text,
             ) from error

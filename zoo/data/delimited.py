@@ -1,4 +1,4 @@
-"""Fields with a delimiter between: CSV after RFC 4180, TSV, and files with another delimiter."""
+"""Fields separated by a delimiter: CSV after RFC 4180, TSV, and files with another delimiter."""
 
 import csv
 import pathlib
@@ -42,7 +42,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
     names = tuple(source.columns or _header(path, found))
     check_names(path, names, delimiter, typed=source.columns is not None)
     columns = choose_columns(path, names, request)
-    places = {role: names.index(name) for role, name in columns.items()}
+    positions = {role: names.index(name) for role, name in columns.items()}
 
     def records() -> Iterator[Record]:
         empty = True
@@ -50,7 +50,9 @@ def read(path: pathlib.Path, request: Request) -> Records:
             empty = False
             if not error and len(record) != len(names):
                 error = f"has {_fields(len(record))}, expected {len(names)} ({', '.join(names)})"
-            fields = {} if error else {role: record[place] for role, place in places.items()}
+            fields = (
+                {} if error else {role: record[position] for role, position in positions.items()}
+            )
             if not error and not request.strict:
                 error = next(filter(None, map(undecoded, fields.values())), "")
             yield Record(number, fields, error)
@@ -78,7 +80,9 @@ def read(path: pathlib.Path, request: Request) -> Records:
             if any(len(row) != len(names) for row, _ in filled):
                 yield None
                 return
-            fields = {role: [row[place] for row, _ in filled] for role, place in places.items()}
+            fields = {
+                role: [row[position] for row, _ in filled] for role, position in positions.items()
+            }
             yield Chunk([start for _, start in filled], fields)
 
     return Records(str(path), records(), columns=columns, names=names, chunks=chunks)
@@ -155,7 +159,7 @@ def check_names(
     Args:
         path: of the file, for messages.
         names: of the columns.
-        delimiter: that they were parted by.
+        delimiter: the delimiter that separates them.
         typed: whether the names were given as an option, and are not in the file.
 
     Raises:
@@ -216,10 +220,13 @@ def _has_space(fields: Sequence[str], skipped: Sequence[str]) -> bool:
         skipped: without spaces in front; a field that is entirely in quotes keeps those in it.
     """
     spaced = [
-        place for place, field in enumerate(fields) if field[:1] == " " and re.match(' +"', field)
+        position
+        for position, field in enumerate(fields)
+        if field[:1] == " " and re.match(' +"', field)
     ]
     return bool(spaced) and (
-        len(fields) != len(skipped) or any(fields[place] != skipped[place] for place in spaced)
+        len(fields) != len(skipped)
+        or any(fields[position] != skipped[position] for position in spaced)
     )
 
 

@@ -16,6 +16,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import FURTHER as FURTHER_KINDS
 from seqzoo.tasks.kinds import INPUTS
 from seqzoo.zoo.data import fields
+from seqzoo.zoo.data.audio import resampled
 from seqzoo.zoo.data.records import (
     INPUT,
     SENTENCE,
@@ -26,7 +27,6 @@ from seqzoo.zoo.data.records import (
     Records,
     further_roles,
 )
-from seqzoo.zoo.data.sound import resampled
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part, input_key
 
@@ -115,8 +115,8 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
     if source.further_inputs:
         columns = {records.columns[INPUT]: inputs}
         for role, kind in further_roles(source).items():
-            own, rate = _inputs(records, numbers, source, values[role], role, kind)
-            columns[records.columns[role]] = own
+            raw_inputs, rate = _inputs(records, numbers, source, values[role], role, kind)
+            columns[records.columns[role]] = raw_inputs
         inputs = rows_of(columns)
     targets = _targets(records, numbers, source, values.get(TARGET))
     labels = None
@@ -124,7 +124,7 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
         labels = [(target,) if isinstance(target, str) else target for target in targets]
     # For a single series of all rows, the first row.
     lines: Sequence[int | str] | None = numbers[: len(inputs)] if records.unit else None
-    if records.places:
+    if records.locations:
         lines = [records.line(number) for number in numbers[: len(inputs)]]
     weights = values.get(WEIGHT)
     if weights is not None and len(weights) != len(inputs):
@@ -158,8 +158,8 @@ def _inputs(
     """
     kind = kind or source.kind
     form = FURTHER_KINDS[kind].form if role != INPUT else INPUTS[kind].form
-    if form == "sound":
-        return _sounds(records, numbers, source, inputs, role)
+    if form == "audio":
+        return _audio(records, numbers, source, inputs, role)
     if form in ("series", "frames"):
         widths = [series.shape[1:] for series in inputs]
         _check_equal(records, numbers, role, widths, widths[0], "numbers per step")
@@ -174,7 +174,7 @@ def _inputs(
     return inputs, source.sample_rate
 
 
-def _sounds(
+def _audio(
     records: Records, numbers: Sequence[int], source: Source, inputs: Sequence[Any], role: str
 ) -> tuple[list[np.ndarray], int | None]:
     rate = source.sample_rate or inputs[0][1]
@@ -250,8 +250,8 @@ def _check_equal(
 ) -> None:
     for value, number in zip(values, numbers, strict=True):
         if value != expected:
-            own = what.replace("numbers", "number") if value == 1 else what
-            message = f"has {_size(value)} {own}, expected {_size(expected)}{advice}"
+            unit = what.replace("numbers", "number") if value == 1 else what
+            message = f"has {_size(value)} {unit}, expected {_size(expected)}{advice}"
             raise _error(records, number, role, message)
 
 

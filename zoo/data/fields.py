@@ -17,8 +17,8 @@ import numpy as np
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import STATICS, TEXTS
+from seqzoo.zoo.data.audio import read_audio
 from seqzoo.zoo.data.image_size import HUGE, pixel_count
-from seqzoo.zoo.data.sound import read_sound
 
 MOST_PIXELS = 100_000_000
 """Maximum pixels of an image that is decoded."""
@@ -34,7 +34,7 @@ _NESTED = re.compile(r"\s*\[\s*(\[|\]?\s*$|[-\d.]+\s*(,|\]\s*$))")
 
 
 def text(field: Any) -> str:
-    """A text with at least one character other than white space; bytes are UTF-8."""
+    """A text with at least one character other than whitespace; bytes are UTF-8."""
     field = _decoded(field)
     if not isinstance(field, str):
         raise SeqzooError(f"must be text, got {_shown(field)}")
@@ -81,7 +81,7 @@ def labels(field: Any, separator: str = ",") -> tuple[str, ...]:
 
 
 def words(field: Any) -> tuple[str, ...]:
-    """The words of a sentence: a list, or text separated by white space."""
+    """The words of a sentence: a list, or text separated by whitespace."""
     if not isinstance(field, list | tuple):
         return tuple(text(field).split())
     if not field:
@@ -110,7 +110,7 @@ def target_reader(kind: str, separator: str) -> Callable[[Any], Any]:
 
 
 def tags(field: Any) -> tuple[str, ...]:
-    """One tag per step: a JSON list, or text separated by white space."""
+    """One tag per step: a JSON list, or text separated by whitespace."""
     field = _decoded(field)
     if isinstance(field, str):
         field = _listed(field)
@@ -214,7 +214,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _seconds(value: Any) -> float | None:
-    """A date and time as seconds since 1970; None if it is none."""
+    """A date and time as seconds since 1970; None if it is not one."""
     if isinstance(value, str):
         if _is_number(value):  # "20200131" would be a date
             return None
@@ -260,13 +260,13 @@ def _without_channel(image: np.ndarray) -> np.ndarray:
 
 
 def audio(field: Any, folder: pathlib.Path) -> tuple[np.ndarray, int]:
-    """An audio file, by its path or its bytes, read by `read_sound`; or samples with their rate.
+    """An audio file, by its path or its bytes, read by `read_audio`; or samples with their rate.
 
     Returns: float32 of shape (samples,), and the sample rate.
     """
     if isinstance(field, tuple):
         return field
-    return read_sound(field if isinstance(field, bytes) else _file(field, folder))
+    return read_audio(field if isinstance(field, bytes) else _file(field, folder))
 
 
 def reader(kind: str, folder: pathlib.Path) -> Callable[[Any], Any]:
@@ -294,10 +294,10 @@ def further_reader(kind: str, folder: pathlib.Path) -> Callable[[Any], Any]:
     missing."""
     if kind in STATICS:
         return static
-    own = reader(kind, folder)
+    read = reader(kind, folder)
     if kind not in TEXTS:
-        return own
-    return lambda field: "" if _is_empty(field) else own(field)
+        return read
+    return lambda field: "" if _is_empty(field) else read(field)
 
 
 def static(field: Any) -> Any:
@@ -345,10 +345,10 @@ def _numbers(field: Any) -> np.ndarray:
     if numbers.size == 0:
         raise SeqzooError("is empty")
     if not np.isfinite(numbers).all():
-        place = np.argwhere(~np.isfinite(numbers))[0]
-        number = numbers[tuple(place)]
+        position = np.argwhere(~np.isfinite(numbers))[0]
+        number = numbers[tuple(position)]
         shown = "NaN" if math.isnan(number) else "an infinite number"
-        number = int(place[0]) + 1
+        number = int(position[0]) + 1
         raise SeqzooError(f"contains {shown} (number {number}); fill it in or leave it out")
     if np.abs(numbers).max() > LARGEST:
         raise SeqzooError(f"contains a number beyond {LARGEST:.2g}; scale all of them down")

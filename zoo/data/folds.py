@@ -26,11 +26,11 @@ def parse_fold(fold: str) -> tuple[int, int]:
 
 
 def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
-    """Splits of which a fold is the test split; the former test examples are in none.
+    """Splits with a fold as the test split; the former test examples are in none of them.
 
     Equal inputs stay together, each fold has its share of each class, and a label that would be
-    held out with all of its examples is trained on instead. Where there was a validation split,
-    as large a share of the examples outside the fold is one again.
+    held out with all of its examples is trained on instead. If there was a validation split, the
+    same share of the examples outside the fold becomes the new one.
 
     Args:
         splits: with the training and validation examples that the folds are made of.
@@ -57,11 +57,11 @@ def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
     if target_kind in ("class", "labels"):
         ordered.sort(key=lambda item: labels[item[0]])
     held = ordered[number - 1 :: count]
-    rest = [item for place, item in enumerate(ordered) if place % count != number - 1]
+    rest = [item for position, item in enumerate(ordered) if position % count != number - 1]
     wanted = min(round(share * len(rest)), len(rest) - 1)
-    places = {int((step + 0.5) * len(rest) / wanted) for step in range(wanted)}
-    validation = [item for place, item in enumerate(rest) if place in places]
-    training = [item for place, item in enumerate(rest) if place not in places]
+    positions = {int((step + 0.5) * len(rest) / wanted) for step in range(wanted)}
+    validation = [item for position, item in enumerate(rest) if position in positions]
+    training = [item for position, item in enumerate(rest) if position not in positions]
     known = {label for item in training for index in item for label in labels[index]}
     for part in (validation, held):
         for item in list(part):
@@ -79,8 +79,8 @@ def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
         for name, part in (("train", training), ("validation", validation), ("test", held))
     }
     sizes = [len(part) if part else 0 for part in results.values()]
-    told = "{:,} training, {:,} validation, {:,} held-out examples.".format(*sizes)
-    description = f"{splits.name}, fold {number} of {count}: {told}"
+    sizes_text = "{:,} training, {:,} validation, {:,} held-out examples.".format(*sizes)
+    description = f"{splits.name}, fold {number} of {count}: {sizes_text}"
     return replace(splits, **results, description=description)
 
 
@@ -104,7 +104,7 @@ def _labels(examples: Examples, index: int, target_kind: str) -> tuple[str, ...]
     targets: Any = examples.targets
     if targets is None or target_kind not in ("class", "labels", "tags"):
         return ()
-    own = targets[index]
+    target = targets[index]
     if target_kind == "class":
-        return (str(own),)
-    return tuple(own.split() if isinstance(own, str) else own)
+        return (str(target),)
+    return tuple(target.split() if isinstance(target, str) else target)

@@ -88,7 +88,7 @@ ADVICE = {
 
 
 def suffix_of(path: str) -> str:
-    """The extension of a file that says its format: that of "a.csv.gz" is ".csv"."""
+    """The extension that determines a file's format: that of "a.csv.gz" is ".csv"."""
     return pathlib.Path(path.lower().removesuffix(".gz")).suffix
 
 

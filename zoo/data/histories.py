@@ -29,7 +29,7 @@ TRUTHS = {"true": 1.0, "false": 0.0}
 NAMED_GAPS = 3
 """Number of gaps that a note names."""
 
-MOST_MISSING = 50_000_000
+MAX_MISSING = 50_000_000
 """Maximum number of missing steps of a series, which all take memory."""
 
 COVARIATES = ("past_columns", "known_columns", "static_columns")
@@ -58,7 +58,7 @@ class Table:
     numbers: Sequence[int]
     columns: dict[str, list[Any]]
 
-    def place(self, row: int) -> str:
+    def location(self, row: int) -> str:
         """The location of a row: "sales.csv, line 18"."""
         return f"{self.name}, {self.unit} {self.numbers[row]}"
 
@@ -122,66 +122,68 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     static = [table.columns[name] for name in source.static_columns or ()]
     values = _numbers(table, chosen, source)
     texts = [_text(item) for item in table.columns[str(source.date_column)]]
-    dates = parse_dates(texts, table.place, str(source.date_column), source.date_format)
+    dates = parse_dates(texts, table.location, str(source.date_column), source.date_format)
     owners = (
         np.array([_text(item).strip() for item in table.columns[source.series_column]])
         if source.series_column
         else np.full(len(dates), "")
     )
     rows = {name: np.flatnonzero(owners == name) for name in dict.fromkeys(owners.tolist())}
-    for name, places in rows.items():
-        places = places[np.argsort(dates[places], kind="stable")]
-        twice = np.flatnonzero(np.diff(dates[places]) == 0)
+    for name, indices in rows.items():
+        indices = indices[np.argsort(dates[indices], kind="stable")]
+        twice = np.flatnonzero(np.diff(dates[indices]) == 0)
         if len(twice):
-            first, second = (int(row) for row in places[twice[0] : twice[0] + 2])
+            first, second = (int(row) for row in indices[twice[0] : twice[0] + 2])
             whose = f" of series {name!r}" if source.series_column else ""
             advice = "" if source.series_column else "; name the series with --series-column"
             raise SeqzooError(
-                f"{table.place(second)}: the date {shown_dates(dates[[first]])[0]}{whose} is in "
+                f"{table.location(second)}: the date {shown_dates(dates[[first]])[0]}{whose} is in "
                 f"{table.unit} {table.numbers[first]} already; keep one of them{advice}.",
-                location=table.place(second),
+                location=table.location(second),
                 field="date_column",
             )
-        rows[name] = places
+        rows[name] = indices
     frequency = _frequency(dates, rows, source, table)
     found, gaps = [], []
-    for name, places in sorted(rows.items()):
-        steps, whole = frequency.positions(dates[places])
+    for name, indices in sorted(rows.items()):
+        steps, whole = frequency.positions(dates[indices])
         if not whole.all():
-            bad = places[int(np.argmin(whole))]
+            bad = indices[int(np.argmin(whole))]
             raise SeqzooError(
-                f"{table.place(bad)}: the date {shown_dates(dates[[bad]])[0]} is not a whole "
-                f"number of steps after the first, {shown_dates(dates[places[:1]])[0]}, where a "
+                f"{table.location(bad)}: the date {shown_dates(dates[[bad]])[0]} is not a whole "
+                f"number of steps after the first, {shown_dates(dates[indices[:1]])[0]}, where a "
                 f"step is one {frequency}; fix it, or set another --frequency.",
-                location=table.place(bad),
+                location=table.location(bad),
                 field="frequency",
             )
         for step in np.flatnonzero(np.diff(steps) > 1):
             size = int(steps[step + 1] - steps[step] - 1)
-            before = shown_dates(dates[places[[step]]])[0]
-            gaps.append(f"{size:,} after {before} ({table.unit} {table.numbers[places[step]]:,})")
+            before = shown_dates(dates[indices[[step]]])[0]
+            gaps.append(f"{size:,} after {before} ({table.unit} {table.numbers[indices[step]]:,})")
         length = int(steps[-1]) + 1
-        if length - len(places) > MOST_MISSING:
-            first, last = shown_dates(dates[places[[0, -1]]])
+        if length - len(indices) > MAX_MISSING:
+            first, last = shown_dates(dates[indices[[0, -1]]])
             raise SeqzooError(
-                f"{table.name} has {len(places):,} rows from {first} to {last}, which are "
+                f"{table.name} has {len(indices):,} rows from {first} to {last}, which are "
                 f"{length:,} steps of one {frequency}; fix the dates, or name another --frequency.",
                 field="frequency",
             )
 
-        def spread(columns: np.ndarray, at: Any = places, steps: Any = steps, length: int = length):
+        def spread(
+            columns: np.ndarray, at: Any = indices, steps: Any = steps, length: int = length
+        ):
             grid = np.full((length, columns.shape[1]), np.nan)
             grid[steps] = columns[at]
             return grid
 
         found.append(
             History(
-                frequency.at(dates[places], np.arange(length)),
+                frequency.at(dates[indices], np.arange(length)),
                 spread(values),
                 spread(past),
                 spread(known),
                 tuple(
-                    _static(column, places, table, column_name)
+                    _static(column, indices, table, column_name)
                     for column, column_name in zip(static, source.static_columns or (), strict=True)
                 ),
                 name,
@@ -279,22 +281,22 @@ def _starts(grid: np.ndarray, source: Source) -> dict[str, Any]:
                 "test), in order",
                 got=",".join(texts),
             )
-        places = [int((grid[:-1] < date).sum()) for date in dates]
-        for number, (place, text) in enumerate(zip(places, texts, strict=True)):
+        indices = [int((grid[:-1] < date).sum()) for date in dates]
+        for number, (index, text) in enumerate(zip(indices, texts, strict=True)):
             # The third is the end of the test, which may be that of the table.
-            if not 0 < place < steps + (number == 2):
+            if not 0 < index < steps + (number == 2):
                 inside = " to ".join(shown_dates(grid[[0, -2]]))
                 expected = f"dates within those of the table, {inside}"
                 raise SeqzooError(field="split_at", expected=expected, got=text)
-        if len(set(places)) < len(places):
+        if len(set(indices)) < len(indices):
             raise SeqzooError(
                 field="split_at",
                 expected="dates with at least one step of the table from each to the next",
                 got=",".join(texts),
             )
-        stop = places[2] if len(places) > 2 else steps
-        test = places[1] if len(places) > 1 else places[0]
-        validation = places[0] if len(places) > 1 else test - min(held["validation"], test)
+        stop = indices[2] if len(indices) > 2 else steps
+        test = indices[1] if len(indices) > 1 else indices[0]
+        validation = indices[0] if len(indices) > 1 else test - min(held["validation"], test)
     else:
         test = stop - held["test"]
         validation = test - held["validation"]
@@ -414,8 +416,8 @@ def _numbers(table: Table, names: Sequence[str], source: Source) -> np.ndarray:
             number = _number(field, decimal_comma)
             if number is None or math.isinf(number):
                 raise SeqzooError(
-                    f"{table.place(row)}: {name!r} must be a number, got {field!r}.",
-                    location=table.place(row),
+                    f"{table.location(row)}: {name!r} must be a number, got {field!r}.",
+                    location=table.location(row),
                     got=field,
                 )
             result[row, column] = number
@@ -425,7 +427,7 @@ def _numbers(table: Table, names: Sequence[str], source: Source) -> np.ndarray:
 def _number(field: Any, decimal_comma: bool) -> float | None:
     """A field as a number; NaN if it is missing, None if it is not a number.
 
-    With a decimal comma, points before groups of three digits are those of thousands, also in a
+    With a decimal comma, points before groups of three digits are thousands separators, even in a
     field without a comma.
     """
     text = _text(field).strip()
@@ -451,9 +453,9 @@ def _static(column: Sequence[Any], rows: np.ndarray, table: Table, name: str) ->
     for row in rows:
         if _text(column[row]).strip() != first:
             raise SeqzooError(
-                f"{table.place(row)}: {name!r} must be the same in all rows of a series, got "
+                f"{table.location(row)}: {name!r} must be the same in all rows of a series, got "
                 f"{_text(column[row])!r} after {first!r}.",
-                location=table.place(row),
+                location=table.location(row),
                 field="static_columns",
             )
     return first

@@ -9,10 +9,10 @@ import pathlib
 from seqzoo.tasks.errors import SeqzooError
 
 STATE = "state.json"
-"""Lists the files of a data set; every one has it in its folder."""
+"""Lists the files of a data set; in the folder of each."""
 
 SPLITS = "dataset_dict.json"
-"""Lists the splits of a data set, a folder each."""
+"""Lists the splits of a data set; each has its own folder."""
 
 SPLIT_COLUMN = "split"
 """The column that is added to the rows of a data set with splits."""
@@ -65,7 +65,7 @@ def files_of(folder: pathlib.Path) -> list[tuple[pathlib.Path, str | None]]:
             raise SeqzooError(f"{part / STATE} does not list the data files.") from error
         if indices:
             raise SeqzooError(
-                f"{part} holds a selection of rows; write them with "
+                f"{part} contains a selection of rows; write them with "
                 "`dataset.flatten_indices().save_to_disk(...)`."
             )
         for name in names:
@@ -73,5 +73,5 @@ def files_of(folder: pathlib.Path) -> list[tuple[pathlib.Path, str | None]]:
                 raise SeqzooError(f"{part / STATE} must name files in its folder, got {name!r}.")
             results.append((part / name, split))
     if not results:
-        raise SeqzooError(f"{folder} holds no Arrow files.")
+        raise SeqzooError(f"{folder} contains no Arrow files.")
     return results

@@ -1,4 +1,4 @@
-"""The size of an image from the head of its file: a small file may decode to gigabytes."""
+"""The size of an image from the header of its file: a small file may decode to gigabytes."""
 
 HUGE = 1 << 62
 """The size that a damaged file counts as."""

@@ -23,7 +23,7 @@ from seqzoo.zoo.data.records import (
 )
 from seqzoo.zoo.data.source import Source
 
-IN_TIME = ("series", "frames", "sound")
+IN_TIME = ("series", "frames", "audio")
 """Forms of inputs whose steps are in an array one after the other."""
 
 STEPWISE = ("tags", "values")
@@ -53,7 +53,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
 
 
 def is_in_time(source: Source) -> bool:
-    """Whether an .npz file's inputs have steps in time and an answer at each, so a single one
+    """Whether an .npz file's inputs have steps in time and a target at each, so a single one
     can be held out in parts."""
     stepwise = source.target_kind in (*STEPWISE, "next")
     return source.suffix == ".npz" and _form(source) in IN_TIME and stepwise
@@ -103,12 +103,14 @@ class _Reader:
         if TIME in self.found:
             columns[TIME] = _times(self.found[TIME], inputs)
         for role, kind in further_roles(self.source).items():
-            own = self.found[role] if role in self.found else None
-            if own is None:
+            role_array = self.found[role] if role in self.found else None
+            if role_array is None:
                 continue
-            columns[role] = _statics(own) if kind in STATICS else self._inputs(own, kind)
+            columns[role] = (
+                _statics(role_array) if kind in STATICS else self._inputs(role_array, kind)
+            )
             if len(columns[role]) != len(inputs):
-                raise own.unfit(f"contain an input for each of {_count(inputs)}")
+                raise role_array.unfit(f"contain an input for each of {_count(inputs)}")
         rows = zip(*columns.values(), strict=True)
         return Records(
             str(array.path),
@@ -131,7 +133,7 @@ class _Reader:
         if form not in IN_TIME:
             return _things(array, form, kind)
         sequences = self._sequences(array, form)
-        return self._sounds(array, sequences) if form == "sound" else sequences
+        return self._audio(array, sequences) if form == "audio" else sequences
 
     def _sequences(self, array: Array, form: str) -> list[np.ndarray]:
         """Sequences of numbers, float32, (time,) or (time, features)."""
@@ -140,14 +142,14 @@ class _Reader:
             steps = values.shape[-1] if values.ndim > 1 else 1
             if steps != width:
                 raise array.unfit(f"have {width} numbers per step, as in training")
-        most = 2 if form == "sound" else 3
+        most = 2 if form == "audio" else 3
         if not 1 <= values.ndim <= most or not values.size:
             shapes = ("(time,)", "(n, time)", "(n, time, features)")[:most]
             raise array.unfit(f"have shape {' or '.join(shapes)} and not be empty")
         lengths = self.arrays.lengths(array.name)
         if lengths is not None:
             sequences = array.cut(lengths.values, values, f"{lengths.name!r}")
-        elif values.ndim == 1 or (values.ndim == 2 and form != "sound" and self._is_one(array)):
+        elif values.ndim == 1 or (values.ndim == 2 and form != "audio" and self._is_one(array)):
             sequences = [values]
         else:
             sequences = list(values)
@@ -164,19 +166,19 @@ class _Reader:
         stepwise = self.source.target_kind in STEPWISE
         return self.source.whole or (stepwise and target is not None and target.values.ndim == 1)
 
-    def _sounds(self, array: Array, sequences: Sequence[np.ndarray]) -> list[Any]:
+    def _audio(self, array: Array, sequences: Sequence[np.ndarray]) -> list[Any]:
         """Samples between -1 and 1, each with its sample rate."""
         dtype, rate = array.values.dtype, self.source.sample_rate
         if dtype.kind not in "if":
             raise array.unfit("contain samples, which are floats or signed integers")
         if rate is None or SAMPLE_RATE in self.arrays.names:
-            own = _whole(self.arrays.find(None, SAMPLE_RATE, (SAMPLE_RATE,)))
-            if rate not in (None, own) and not self.source.resample:
+            rate_array = _whole(self.arrays.find(None, SAMPLE_RATE, (SAMPLE_RATE,)))
+            if rate not in (None, rate_array) and not self.source.resample:
                 raise SeqzooError(
-                    f"{array.path} has {own:,} samples per second, expected {rate:,}; "
+                    f"{array.path} has {rate_array:,} samples per second, expected {rate:,}; "
                     "--resample converts all audio to one rate."
                 )
-            rate = own
+            rate = rate_array
         scale = np.float32(1.0 if dtype.kind == "f" else np.iinfo(dtype).max + 1.0)
         return [(samples / scale, rate) for samples in sequences]
 
@@ -238,7 +240,8 @@ def _stepwise(array: Array, kind: str, inputs: Sequence[Any]) -> Sequence[Any]:
 
 
 def _times(array: Array, inputs: Sequence[Any]) -> Sequence[np.ndarray]:
-    """A time at each step of each input, float64, so that seconds since 1970 keep their digits."""
+    """A time at each step of each input, float64, so that seconds since 1970 keep their
+    precision."""
     if array.is_text:
         raise array.unfit("contain numbers")
     lengths = np.array([len(item) for item in inputs], np.int64)

@@ -34,11 +34,11 @@ class Array:
 
     def error(self, what: str, index: int | None = None) -> SeqzooError:
         """An error that names the file, the example, counted from 0, and the array."""
-        place = "" if index is None else f", example {index}"
-        return SeqzooError(f"{self.path}{place}: {self.name!r} {what}.")
+        location = "" if index is None else f", example {index}"
+        return SeqzooError(f"{self.path}{location}: {self.name!r} {what}.")
 
     def unfit(self, needs: str) -> SeqzooError:
-        """The error that it is not of a shape or a type that is needed."""
+        """The error for an array without a shape or a type that is needed."""
         shape = "x".join(map(str, self.values.shape)) or "one"
         return self.error(f"must {needs}, got {shape} of {_named(self.values.dtype)}")
 
@@ -97,7 +97,7 @@ class Array:
 
 
 class Arrays:
-    """All arrays of a file, read when they are asked for, and never by unpickling; a context that
+    """All arrays of a file, read on demand, and never by unpickling; a context that
     closes the file.
 
     Args:
@@ -141,7 +141,7 @@ class Arrays:
         )
 
     def __getitem__(self, name: str) -> Array:
-        """An array that is there.
+        """An array that exists.
 
         Raises:
             SeqzooError: as `find`.
@@ -173,17 +173,19 @@ class Arrays:
         Raises:
             SeqzooError: they are not positive whole numbers.
         """
-        own = next((item for item in (f"{name}_lengths", "lengths") if item in self.names), None)
-        if own is None:
+        lengths_name = next(
+            (item for item in (f"{name}_lengths", "lengths") if item in self.names), None
+        )
+        if lengths_name is None:
             return None
-        array = self[own]
+        array = self[lengths_name]
         lengths = array.values
         if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or not len(lengths):
             raise array.unfit("be whole numbers of shape (n,)")
         if lengths.min() < 1:
             index = int(lengths.argmin())
             raise array.error(f"must be at least 1, got {lengths[index]}", index)
-        return Array(self.path, own, lengths.astype(np.int64))
+        return Array(self.path, lengths_name, lengths.astype(np.int64))
 
 
 def _named(dtype: np.dtype) -> str:

@@ -1,4 +1,4 @@
-"""Opens sources: embedded data sets, tfds data sets and files."""
+"""Opens sources: built-in data sets, tfds data sets and files."""
 
 import pathlib
 from dataclasses import replace
@@ -21,7 +21,7 @@ from seqzoo.zoo.data.stored_table import is_stored, read_stored
 USUAL = ("train", "validation", "test", "all")
 """Splits that every source has; the last one only for files."""
 
-PATHS = ("image", "sound")
+PATHS = ("image", "audio")
 """Forms of inputs whose fields may be paths."""
 
 
@@ -84,8 +84,8 @@ def _with_own_splits(source: Source) -> Source:
     files = any(isinstance(item, str) for item in (source.validation, source.test))
     if source.split_column is not None or files or not source.is_folder():
         return source
-    own = splits_of(pathlib.Path(source.data).expanduser())
-    return source if own is None else replace(source, split_column=SPLIT_COLUMN)
+    splits = splits_of(pathlib.Path(source.data).expanduser())
+    return source if splits is None else replace(source, split_column=SPLIT_COLUMN)
 
 
 def _open_history_split(source: Source, split: str) -> Examples:
@@ -146,9 +146,9 @@ def _open_files(source: Source) -> tuple[Splits, Source]:
     source = source.absolute()
     whole, sample_rate = read_file(source.data, source)
     source = replace(source, sample_rate=sample_rate)
-    told = [*whole.notes, *suspicions.check(whole, source)]
+    found = [*whole.notes, *suspicions.check(whole, source)]
     parts = split_file(whole, source)
-    notes = told + splits.part_equal_inputs(parts, keep=source.duplicates == "keep")
+    notes = found + splits.separate_equal_inputs(parts, keep=source.duplicates == "keep")
     splits.check_labels(parts)
     if source.limit is not None:
         notes += splits.limit(parts, source.limit, source.seed)

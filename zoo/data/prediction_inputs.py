@@ -13,6 +13,7 @@ from typing import Any, Literal
 from seqzoo.tasks.data.timed_series import fault
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.data import fields, formats
+from seqzoo.zoo.data.audio import resampled
 from seqzoo.zoo.data.examples import timed
 from seqzoo.zoo.data.lines import BYTE_ORDER_MARK, without_mark
 from seqzoo.zoo.data.records import (
@@ -25,7 +26,6 @@ from seqzoo.zoo.data.records import (
     further_roles,
     undecoded,
 )
-from seqzoo.zoo.data.sound import resampled
 from seqzoo.zoo.data.source import Source
 
 FIRST = ""
@@ -41,7 +41,7 @@ Tokenization = Literal["auto", "whitespace"]
 
 
 @dataclass(frozen=True)
-class Asked:
+class RawInput:
     """One raw input.
 
     Attributes:
@@ -89,7 +89,7 @@ def read(
     *,
     resample: bool = False,
     tokenize: Tokenization = "auto",
-) -> Iterator[Asked]:
+) -> Iterator[RawInput]:
     """The inputs for a run, in order, each read as its kind or marked as wrong.
 
     Args:
@@ -108,15 +108,15 @@ def read(
     else:
         texts: Any = given
         found = of_arguments(texts) if isinstance(given, tuple) else of_lines(texts)
-    own = reader(run, folder, resample=resample, tokenize=tokenize)
-    for asked in found:
-        if asked.wrong:
-            yield asked
+    read_field = reader(run, folder, resample=resample, tokenize=tokenize)
+    for item in found:
+        if item.wrong:
+            yield item
             continue
         try:
-            yield replace(asked, field=own(asked.field))
+            yield replace(item, field=read_field(item.field))
         except SeqzooError as error:
-            yield replace(asked, field=None, wrong=str(error))
+            yield replace(item, field=None, wrong=str(error))
 
 
 def _source_of(run: Any, file: File) -> Source:
@@ -134,7 +134,7 @@ def _width_of(run: Any) -> int:
     return int(run.task.signature[0].shape[-1] or 1)
 
 
-def of_lines(lines: Iterable[bytes]) -> Iterator[Asked]:
+def of_lines(lines: Iterable[bytes]) -> Iterator[RawInput]:
     """One input per line, in UTF-8, of standard input or a file; a byte order mark in front is left
     out."""
     for number, line in enumerate(without_mark(iter(lines)), 1):
@@ -142,23 +142,23 @@ def of_lines(lines: Iterable[bytes]) -> Iterator[Asked]:
         yield _checked(number, text.removesuffix("\n").removesuffix("\r"))
 
 
-def of_arguments(texts: Sequence[str]) -> Iterator[Asked]:
+def of_arguments(texts: Sequence[str]) -> Iterator[RawInput]:
     """The texts of a command line, an input each."""
     for number, text in enumerate(texts, 1):
-        # "$(cat FILE)" hands the mark on.
+        # "$(cat FILE)" passes the mark on.
         yield replace(_checked(number, text.removeprefix(BYTE_ORDER_MARK)), unit="Input")
 
 
-def _checked(number: int, text: str) -> Asked:
+def _checked(number: int, text: str) -> RawInput:
     """A text, unless a byte of it was not UTF-8."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        return Asked(number, None, undecoded(text))
-    return Asked(number, text)
+        return RawInput(number, None, undecoded(text))
+    return RawInput(number, text)
 
 
-def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator[Asked]:
+def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator[RawInput]:
     """The inputs of a file, in order; its format follows from its name, as in training.
 
     Args:
@@ -169,7 +169,7 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
     Raises:
         SeqzooError: it cannot be read, or has no such column or array.
     """
-    asked = replace(
+    item = replace(
         source,
         data=str(file.path),
         input=file.column or source.input,
@@ -180,23 +180,23 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
         resample=source.resample or file.resample,
         whole=False,
     )
-    roles: tuple[str, ...] = (INPUT,) if asked.time_column is None else (INPUT, TIME)
+    roles: tuple[str, ...] = (INPUT,) if item.time_column is None else (INPUT, TIME)
     roles = (*roles, *further_roles(source))
-    if asked.sentence_column is not None:
+    if item.sentence_column is not None:
         roles = (*roles, SENTENCE)
     try:
-        records = formats.read(file.path, Request(asked, roles, strict=False, width=width))
+        records = formats.read(file.path, Request(item, roles, strict=False, width=width))
     except SeqzooError as error:
         if error.field != SENTENCE or file.sentence_column is not None:
             raise
         # A file may have a sentence per row or line, although the training data had a word.
-        asked = replace(asked, sentence_column=None)
-        records = formats.read(file.path, Request(asked, (INPUT,), strict=False))
+        item = replace(item, sentence_column=None)
+        records = formats.read(file.path, Request(item, (INPUT,), strict=False))
     # Examples are counted from 0 in messages of training, and from 1 in predictions.
     first = 1 if records.unit == "example" else 0
     unit: Any = "Line" if records.unit == "line" else "Row"
     found = (
-        Asked(record.number + first, _fields(record, source), record.error or None, unit)
+        RawInput(record.number + first, _fields(record, source), record.error or None, unit)
         for record in records.records
     )
     in_time = source.kind == "series" and source.target_kind == "next"
@@ -217,9 +217,9 @@ def _fields(record: Record, source: Source) -> Any:
     return {FIRST: _field(record), **further}
 
 
-def _one_series(asked: Iterator[Asked]) -> Iterator[Asked]:
+def _one_series(items: Iterator[RawInput]) -> Iterator[RawInput]:
     """The rows of a table as one series where each has one step, as training reads them."""
-    rows, steps, times = list(asked), [], []
+    rows, steps, times = list(items), [], []
     for row in rows:
         is_timed = isinstance(row.field, dict)
         try:
@@ -251,12 +251,12 @@ def reader(
             if that was chosen in training.
         tokenize: how sentences become the words of a tagger: "auto" leaves that to its
             predictions, which split them as the training data were split; "whitespace" splits them
-            at white space only.
+            at whitespace only.
     """
     from seqzoo.tasks.layers.recurrent import takes_time  # which imports Keras
 
     resample = resample or (run.source or {}).get("resample", False)
-    own = fields.reader(run.template.input, folder)
+    read_field = fields.reader(run.template.input, folder)
     source = Source.of_run(run, "")
     tagged = run.template.input == "words" and run.template.target == "tags"
     further = {
@@ -273,7 +273,7 @@ def reader(
             return fields.words(field)
         if source.kind == "series" and takes_time(run.template.cell):
             return _timed_series(field, source)
-        value = own(field)
+        value = read_field(field)
         if run.template.input != "audio":
             return value
         samples, rate = value
@@ -318,13 +318,13 @@ def _joined(
         )
     results = {}
     for name in names:
-        own = FIRST if name == names[0] and FIRST in field else name
-        if own not in field:
+        key = FIRST if name == names[0] and FIRST in field else name
+        if key not in field:
             raise SeqzooError(
                 f"must have the inputs {listed}, but lacks {name!r}{nearest(name, field)[:-1]}"
             )
         try:
-            results[name] = (further.get(name) or read_first)(field[own])
+            results[name] = (further.get(name) or read_first)(field[key])
         except SeqzooError as error:
             raise SeqzooError(f"has an input {name!r} that {error}") from error
     return results

@@ -18,7 +18,8 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.data.source import Source
 
 _HALF = re.compile("[\udc80-\udcff]")
-"""Characters that Python replaces invalid UTF-8 bytes by, with the handler "surrogateescape"."""
+"""Lone surrogates, by which the error handler "surrogateescape" replaces bytes that are not
+UTF-8."""
 
 MOST_UNPACKED = 200
 """Maximum bytes that a byte of a compressed file may unpack to; those of text do to 3 to 20."""
@@ -34,11 +35,11 @@ WEIGHT, TIME, SENTENCE = "weight_column", "time_column", "sentence_column"
 """Roles of columns, by the fields of a source that name them."""
 
 FURTHER = "further_inputs."
-"""Prefix of the role of a further input; its name follows."""
+"""Prefix of the role of an additional input; its name follows."""
 
 
 def further_roles(source: Source) -> dict[str, str]:
-    """The roles of a source's further inputs, with the kind of each."""
+    """The roles of a source's additional inputs, with the kind of each."""
     return {f"{FURTHER}{name}": kind for name, kind in source.further_inputs.items()}
 
 
@@ -65,7 +66,7 @@ class Request:
 
     @property
     def further(self) -> tuple[str, ...]:
-        """The roles of further inputs."""
+        """The roles of additional inputs."""
         return tuple(role for role in self.roles if role.startswith(FURTHER))
 
 
@@ -102,15 +103,15 @@ class Records:
     Attributes:
         name: name of the file or the split, for messages.
         records: one per example, in order.
-        unit: the unit that the records' numbers count: "line", "row" or "example"; empty where they
-            count nothing that a person can find.
+        unit: the unit that the records' numbers count: "line", "row" or "example"; empty if they
+            count nothing that a user can find.
         columns: the name of each role's column, for messages; empty for a file without columns.
         names: names of all columns of the file.
         notes: sentences that say how the file was read.
-        places: the text after the unit in the location of each record, by its number, where that
+        locations: the text after the unit in the location of each record, by its number, where that
             is not the number.
-        chunks: yields the records in order, many at once and so several times as fast, as long as
-            nothing is wrong with them; then None. None where a format has nothing faster.
+        chunks: yields the records in order, many at once, which is several times as fast, and ends
+    with None at the first that is malformed. None if the format has no faster way.
     """
 
     name: str
@@ -119,18 +120,18 @@ class Records:
     columns: Mapping[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    places: Sequence[str] = ()
+    locations: Sequence[str] = ()
     chunks: Callable[[], Iterator["Chunk | None"]] | None = None
 
     def location(self, number: int) -> str:
         """The location of a record, from its number: "reviews.csv, line 18"."""
-        if self.places:
+        if self.locations:
             return f"{self.unit} {self.line(number)}"
         return f"{self.name}, {self.unit} {number}" if self.unit else self.name
 
     def line(self, number: int) -> int | str:
         """The text after the unit in the location of a record: "18", or "18 of parts/2.csv"."""
-        return self.places[number] if self.places else number
+        return self.locations[number] if self.locations else number
 
 
 def choose_columns(path: object, names: Sequence[str], request: Request) -> dict[str, str]:
@@ -175,7 +176,7 @@ def read_bytes(path: pathlib.Path, *, blank: bool = False) -> bytes:
 
     Args:
         path: the file.
-        blank: whether it may be empty or only have white space.
+        blank: whether it may be empty or only have whitespace.
 
     Raises:
         SeqzooError: it cannot be read, or is empty.
@@ -217,9 +218,9 @@ def read_text(path: pathlib.Path, *, blank: bool = False, strict: bool = True) -
 
     Args:
         path: the file.
-        blank: whether it may be empty or only have white space.
-        strict: whether bytes that are not UTF-8 are an error; otherwise they become half
-            characters, which `undecoded` finds in a record.
+        blank: whether it may be empty or only have whitespace.
+        strict: whether bytes that are not UTF-8 are an error; otherwise they become lone
+            surrogates, which `undecoded` finds in a record.
 
     Raises:
         SeqzooError: it cannot be read, is empty, or is not UTF-8.
@@ -311,7 +312,7 @@ class TextFile:
         return False
 
     def has_lone_returns(self) -> bool:
-        """Whether there is a carriage return anywhere but before a line feed."""
+        """Whether there is a carriage return anywhere except before a line feed."""
         end = b""
         for block in self.blocks():
             block = end + block
@@ -330,7 +331,7 @@ class TextFile:
 
 
 def undecoded(text: str) -> str:
-    """The fault of a text with half characters; empty if it has none."""
+    """The fault of a text with lone surrogates; empty if it has none."""
     half = _HALF.search(text)
     if half is None:
         return ""
@@ -343,7 +344,7 @@ def decoded(records: Iterator[Record], *, strict: bool) -> Iterator[Record]:
 
     Args:
         records: whose texts `read_text` decoded.
-        strict: as it was told; nothing is left to find then.
+        strict: see `read_text`, which then has found all errors.
     """
     if strict:
         yield from records

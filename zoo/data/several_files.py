@@ -72,20 +72,22 @@ def read(
     first = files[0]
     # The first one has the names of the columns; the others are opened one after the other.
     opened = reader(first, request)
-    places = _Places()
+    locations = _Locations()
 
     def records() -> Iterator[Record]:
         for file in files:
-            own = opened if file is first else reader(file, request)
-            places.begin(file)
-            for record in own.records:
-                yield record._replace(number=places.add(record.number))
+            file_records = opened if file is first else reader(file, request)
+            locations.begin(file)
+            for record in file_records.records:
+                yield record._replace(number=locations.add(record.number))
 
     notes = (*opened.notes, f"{len(files)} files.")
-    return replace(opened, name=pattern, records=records(), notes=notes, places=places, chunks=None)
+    return replace(
+        opened, name=pattern, records=records(), notes=notes, locations=locations, chunks=None
+    )
 
 
-class _Places(Sequence[str]):
+class _Locations(Sequence[str]):
     """The location of each record, "18 of parts/2.csv", by its number among those of all files."""
 
     def __init__(self) -> None:

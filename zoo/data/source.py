@@ -1,4 +1,4 @@
-"""The source of examples: an embedded or a tfds data set, or a file; plain data."""
+"""The source of examples: a built-in or a tfds data set, or a file; plain data."""
 
 import os
 import pathlib
@@ -79,7 +79,7 @@ class Source:
     """Describes examples, so that they can be opened again; plain data, so that a run can store it.
 
     Attributes:
-        data: embedded data set, tfds:NAME, file, folder or glob. Folders are those that tfds or
+        data: built-in data set, tfds:NAME, file, folder or glob. Folders are those that tfds or
             `save_to_disk` of Hugging Face's datasets wrote, images in CLASS or SPLIT/CLASS, or
             texts named LANGUAGE.SPLIT.txt; .conll, .conllu are for tags, .txt for tags and the
             target "next". A glob, such as "parts/*.csv", matches several files. Files may be at
@@ -90,7 +90,7 @@ class Source:
             tables).
         target: column, array or feature of the targets. None to infer it from the data (not for
             tables).
-        further_inputs: further input columns and the kind of each: a kind of input, "vector",
+        further_inputs: additional input columns and the kind of each: a kind of input, "vector",
             "number", "category" or "static". They are the template's `further_inputs`; "static" is
             a number or a category, as the training examples have it.
         time_column: column or array with the time of each step of a series, for time-aware cells.
@@ -131,12 +131,12 @@ class Source:
         limit: maximum number of examples per split. None for all.
         storage: where examples are kept: in "memory"; on "disk", encoded once and reused by later
             training runs, for tables of texts whose targets are classes or texts; or "auto",
-            on disk from 64 MB of data on.
+            on disk for 64 MB of data or more.
         validation: validation file, or share of the examples to hold out for validation. A share
-            does not apply to a tfds data set that has such a split. Of a table with dates it is a
+            does not apply to a tfds data set that has such a split. For a table with dates it is a
             share of the steps or, from 1 on, their number.
         test: test file, or share of the examples to hold out for testing. A share does not apply to
-            a tfds data set that has such a split. Of a table with dates it is a share of the last
+            a tfds data set that has such a split. For a table with dates it is a share of the last
             steps or, from 1 on, their number.
         sample_rate: sample rate of audio, in Hz. None for that of the first file.
         whole: read the file as one long sequence, or each line as a sequence. A text is held out
@@ -312,7 +312,7 @@ class Source:
             raise SeqzooError(f"The source in {run.folder} is damaged: {error}.") from error
 
     def is_file(self) -> bool:
-        """Whether `data` names a file, or a folder that is read like one; if not, it is an embedded
+        """Whether `data` names a file, or a folder that is read like one; if not, it is a built-in
         or a tfds data set.
 
         Raises:

@@ -63,10 +63,10 @@ class Part:
     def of_split(self, name: str) -> "Part":
         """The examples that the file assigns to a split."""
         if isinstance(self.splits, ClassColumn):
-            own = np.flatnonzero(self.splits.is_in({name}))
+            selected = np.flatnonzero(self.splits.is_in({name}))
         else:
-            own = [index for index, split in enumerate(self.splits or ()) if split == name]
-        return replace(self.pick(own), name=f"{self.name} ({name})")
+            selected = [index for index, split in enumerate(self.splits or ()) if split == name]
+        return replace(self.pick(selected), name=f"{self.name} ({name})")
 
     def split_names(self) -> list[str]:
         """The splits that the file names, in the order of their first example."""
@@ -92,8 +92,8 @@ class Part:
 
     def labels_of(self, index: int) -> Sequence[str]:
         """The labels of one example."""
-        own = (self.labels or ())[index]
-        return (own,) if isinstance(own, str) else own
+        labels = (self.labels or ())[index]
+        return (labels,) if isinstance(labels, str) else labels
 
     def distinct(self) -> int:
         """The number of different inputs."""
@@ -102,25 +102,25 @@ class Part:
         return len(set(self.keys))
 
 
-def official(names: Iterable[str], whose: str) -> dict[str, str]:
+def official(names: Iterable[str], owner: str) -> dict[str, str]:
     """train, validation and test -> their names among some splits.
 
     Args:
         names: of the splits.
-        whose: for messages.
+        owner: the file or data set that has them, for messages.
 
     Raises:
         SeqzooError: there is none to train on.
     """
-    own = {name.lower(): name for name in reversed(list(names))}
+    by_lower = {name.lower(): name for name in reversed(list(names))}
     usual = {"train": TRAINING_NAMES, "validation": VALIDATION_NAMES, "test": ("test",)}
     results = {
-        split: next(own[name] for name in known if name in own)
+        split: next(by_lower[name] for name in known if name in by_lower)
         for split, known in usual.items()
-        if not own.keys().isdisjoint(known)
+        if not by_lower.keys().isdisjoint(known)
     }
     if "train" not in results:
-        raise SeqzooError(f"{whose} has no split 'train', only {', '.join(dict.fromkeys(names))}.")
+        raise SeqzooError(f"{owner} has no split 'train', only {', '.join(dict.fromkeys(names))}.")
     return results
 
 
@@ -158,8 +158,8 @@ def _shuffled(keys: Sequence[bytes], seed: int) -> tuple[np.ndarray, np.ndarray]
     if isinstance(keys, DigestKeys) and keys.seed == seed:
         return keys.shuffled()
     shuffled = order(keys, seed)
-    fresh = [not at or keys[item] != keys[shuffled[at - 1]] for at, item in enumerate(shuffled)]
-    return np.array(shuffled, np.int64), np.array(fresh, bool)
+    is_new = [not at or keys[item] != keys[shuffled[at - 1]] for at, item in enumerate(shuffled)]
+    return np.array(shuffled, np.int64), np.array(is_new, bool)
 
 
 def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | None]:
@@ -177,8 +177,8 @@ def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | 
     Raises:
         SeqzooError: there are too few different inputs.
     """
-    shuffled, fresh = _shuffled(whole.keys, seed)
-    count, distinct = len(shuffled), int(fresh.sum())
+    shuffled, is_new = _shuffled(whole.keys, seed)
+    count, distinct = len(shuffled), int(is_new.sum())
     if distinct <= sum(share > 0 for share in shares.values()):
         raise SeqzooError(
             f"{whole.name} has {distinct} different input{'s' * (distinct != 1)}, too few to hold "
@@ -189,7 +189,7 @@ def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | 
     for name, share in shares.items():
         # At least one example if the share is not 0, and all examples equal to the last one.
         end = start + max(round(share * count), int(share > 0))
-        while start < end < count and not fresh[end]:
+        while start < end < count and not is_new[end]:
             end += 1
         start = ends[name] = min(end, count)
     if start == count:
@@ -198,7 +198,7 @@ def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | 
     known = whole.pick(train).known()
     lost = np.zeros(count, bool)
     lost[whole.pick(held).unknown(known)] = True
-    groups = np.cumsum(fresh)
+    groups = np.cumsum(is_new)
     back = np.isin(groups[:start], groups[lost])
     parts, begin = {}, 0
     for name, end in ends.items():
@@ -222,8 +222,8 @@ def by_column(
     Raises:
         SeqzooError: it has no training split, or one with too few different inputs.
     """
-    own = official(whole.split_names(), f"{whole.name}, column {column!r},")
-    parts: dict[str, Part | None] = {split: whole.of_split(name) for split, name in own.items()}
+    names = official(whole.split_names(), f"{whole.name}, column {column!r},")
+    parts: dict[str, Part | None] = {split: whole.of_split(name) for split, name in names.items()}
     train = parts.pop("train")
     assert train is not None
     lacking = {name: share for name, share in shares.items() if name not in parts}
@@ -231,8 +231,7 @@ def by_column(
 
 
 def cut(whole: Part, shares: dict[str, float]) -> dict[str, Part | None]:
-    """Holds the end of one long sequence out: first what is for validation, then what is for the
-    test.
+    """Holds out the end of one long sequence: first the validation split, then the test split.
 
     Args:
         whole: its one example is a text, or an array of shape (time, ...) with targets of as many
@@ -263,12 +262,12 @@ def cut(whole: Part, shares: dict[str, float]) -> dict[str, Part | None]:
             continue
         # The start is part of the key: equal parts of a series that repeats itself are different.
         key = f"{begin} ".encode() + input_key((inputs or [""])[0])
-        own = replace(examples, inputs=inputs, targets=targets)
-        parts[name] = Part(whole.name, own, [key], labels)
+        part = replace(examples, inputs=inputs, targets=targets)
+        parts[name] = Part(whole.name, part, [key], labels)
     return parts
 
 
-def part_equal_inputs(parts: dict[str, Part | None], *, keep: bool = False) -> list[str]:
+def separate_equal_inputs(parts: dict[str, Part | None], *, keep: bool = False) -> list[str]:
     """Removes inputs from each split that also occur in one that is evaluated later.
 
     Args:
@@ -289,11 +288,11 @@ def part_equal_inputs(parts: dict[str, Part | None], *, keep: bool = False) -> l
         part = parts[name]
         if part is None:
             continue
-        own = later.others(part.keys)
-        common = len(part.keys) - len(own)
+        remaining = later.others(part.keys)
+        common = len(part.keys) - len(remaining)
         if common and keep:
             notes.append(f"{common:,} of {part.name} also occur in other splits.")
-        elif not len(own):
+        elif not len(remaining):
             raise SeqzooError(
                 f"All inputs of {part.name} also occur in other splits; --duplicates keep keeps "
                 "them."
@@ -303,7 +302,7 @@ def part_equal_inputs(parts: dict[str, Part | None], *, keep: bool = False) -> l
                 f"{common:,} of {part.name} left out, since they are also in other splits "
                 "(--duplicates keep keeps them)."
             )
-            parts[name] = part.pick(own)
+            parts[name] = part.pick(remaining)
         later.add(part.keys)
     return notes
 
@@ -336,12 +335,14 @@ class _Digests:
         self.known = np.concatenate([self.known, self._of(keys)])
 
     def others(self, keys: Sequence[bytes]) -> Sequence[int]:
-        own = self._of(keys)
-        alike = np.flatnonzero(np.isin(own[:, 0], self.known[:, 0]))
-        kept = np.ones(len(own), bool)
+        digests = self._of(keys)
+        alike = np.flatnonzero(np.isin(digests[:, 0], self.known[:, 0]))
+        kept = np.ones(len(digests), bool)
         if len(alike):
-            known = set(map(tuple, self.known[np.isin(self.known[:, 0], own[alike, 0])].tolist()))
-            kept[[at for at in alike.tolist() if tuple(own[at].tolist()) in known]] = False
+            known = set(
+                map(tuple, self.known[np.isin(self.known[:, 0], digests[alike, 0])].tolist())
+            )
+            kept[[at for at in alike.tolist() if tuple(digests[at].tolist()) in known]] = False
         return np.flatnonzero(kept)  # pyright: ignore[reportReturnType]
 
 
@@ -354,7 +355,7 @@ def digests_of(encoded: Iterable[bytes], seed: int) -> np.ndarray:
 
 
 def check_labels(parts: dict[str, Part | None]) -> None:
-    """Checks that every label to score on can be learnt.
+    """Checks that every label to score on can be learned.
 
     Raises:
         SeqzooError: a label does not occur in training.
@@ -365,12 +366,12 @@ def check_labels(parts: dict[str, Part | None]) -> None:
         for index in part.unknown(known):
             label = next(label for label in part.labels_of(index) if label not in known)
             raise SeqzooError(
-                f"{part.name}, {part.examples.place(index)}: the label {label!r} does not occur in "
-                "training."
+                f"{part.name}, {part.examples.location(index)}: the label {label!r} does not occur "
+                "in training."
             )
 
 
-def limit(parts: dict[str, Part | None], most: int, seed: int) -> list[str]:
+def limit(parts: dict[str, Part | None], count: int, seed: int) -> list[str]:
     """Limits the examples of each split, choosing them at random, the same every time.
 
     Examples whose label the limited training split lacks are left out of the other splits.
@@ -378,8 +379,8 @@ def limit(parts: dict[str, Part | None], most: int, seed: int) -> list[str]:
     Returns: sentences about the examples that were left out.
     """
     for name, part in parts.items():
-        if part is not None and len(part.keys) > most:
-            parts[name] = part.pick(sorted(order(part.keys, seed)[:most]))
+        if part is not None and len(part.keys) > count:
+            parts[name] = part.pick(sorted(order(part.keys, seed)[:count]))
     train = parts["train"]
     known = train.known() if train else set()
     left_out = 0
@@ -387,8 +388,8 @@ def limit(parts: dict[str, Part | None], most: int, seed: int) -> list[str]:
         part = parts[name]
         if part is not None and (unknown := part.unknown(known)):
             left_out += len(unknown)
-            own = np.delete(np.arange(len(part.keys)), unknown)
-            parts[name] = part.pick(own) if len(own) else None
+            remaining = np.delete(np.arange(len(part.keys)), unknown)
+            parts[name] = part.pick(remaining) if len(remaining) else None
     if not left_out:
         return []
     return [f"{left_out:,} left out, since the limit leaves no training examples of their labels."]

@@ -14,8 +14,8 @@ from seqzoo.tasks.data.stored_columns import (
     AT_ONCE,
     ClassColumn,
     DigestKeys,
+    LocationColumn,
     NumberColumn,
-    PlaceColumn,
     TextColumn,
     sort_digests,
 )
@@ -143,7 +143,7 @@ def _part(entry: cache.Entry, source: Source, name: str) -> Part:
     files = about["files"]
     lines = NumberColumn(numbers)
     if len(files) > 1:
-        lines = PlaceColumn(numbers, files, about["starts"])
+        lines = LocationColumn(numbers, files, about["starts"])
     weights = entry.array(WEIGHT)[:] if source.weight_column else None
     arrays = (entry.array(item) for item in ("digests", "order", "fresh"))
     size = entry.size / 1e6
@@ -220,8 +220,8 @@ class _Table:
         plain = self._plain(chunk) if isinstance(chunk, Chunk) else None
         if plain is None:
             part, _ = part_of(replace(records, records=_records(chunk)), self.source, folder)
-            own = part.examples
-            plain = own.inputs, own.targets, part.splits, own.weights
+            examples = part.examples
+            plain = examples.inputs, examples.targets, part.splits, examples.weights
         inputs, targets, splits, weights = plain
         encoded = [text.encode() for text in inputs]
         self._texts(INPUT, encoded)

@@ -18,7 +18,7 @@ def check(part: Part, source: Source) -> list[str]:
         part: all examples of a file.
         source: the source that they were read from.
 
-    Returns: sentences on likely mistakes.
+    Returns: sentences about likely mistakes.
 
     Raises:
         SeqzooError: nothing can be learned from them.
@@ -71,7 +71,7 @@ def _check_classes(part: Part, source: Source) -> list[str]:
 
 
 def _labels(part: Part) -> list[str]:
-    """Sentences on labels that are written in several ways, or in quotation marks."""
+    """Sentences about labels that are written in several ways, or in quotation marks."""
     counts = part.label_counts()
     notes = []
     quoted = [label for label in counts if len(label) > 2 and label[0] == label[-1] in "\"'"]

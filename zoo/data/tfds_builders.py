@@ -1,4 +1,4 @@
-"""Reads examples from tfds data sets, embedded and public."""
+"""Reads examples from tfds data sets, built-in and public."""
 
 import contextlib
 import json
@@ -63,7 +63,7 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
     builder = _prepared(source)
     features = chosen(source, builder)
     names = [None if feature is None else feature.name for feature in features]
-    notes = [_said(source, names[0], names[1])]
+    notes = [_used_features(source, names[0], names[1])]
     source = replace(source, input=names[0], target=names[1])
 
     official = splits.official(builder.info.splits, builder.info.full_name)
@@ -103,7 +103,7 @@ def open_split(source: Source, split: str) -> tuple[list[str], Part | None]:
     return names, _read(builder, source, chosen(source, builder), split)
 
 
-def _said(source: Source, input_name: str | None, target_name: str | None) -> str:
+def _used_features(source: Source, input_name: str | None, target_name: str | None) -> str:
     """A sentence that says which features are used."""
     names = [f"input {input_name!r}"]
     guessed = source.input is None
@@ -197,7 +197,7 @@ def _read(
 ) -> Part:
     """The examples of a split that have an input and a label."""
     most = most or source.limit
-    own, target = features
+    input_feature, target = features
     wanted = {}
     if not isinstance(builder, FOLDERS):  # which cannot decode only some features
         wanted["decoders"] = decoders([feature for feature in features if feature], builder)
@@ -207,14 +207,14 @@ def _read(
     inputs, targets = [], []
     try:
         for batch in tfds.as_numpy(dataset if ragged else dataset.batch(1024)):
-            inputs += [own.of(batch)] if ragged else list(own.of(batch))
+            inputs += [input_feature.of(batch)] if ragged else list(input_feature.of(batch))
             if target:
                 targets += [target.of(batch)] if ragged else list(target.of(batch))
     except tf.errors.OpError as error:
         reason = str(error.message).partition("\n")[0].rstrip(".")
         raise SeqzooError(f"{source.data} {split} cannot be read: {reason}.") from error
     english = (builder.info.metadata or {}).get("english_names", {})
-    read_input = _field_reader(own, source.kind, source, english)
+    read_input = _field_reader(input_feature, source.kind, source, english)
     read_target = target and _field_reader(target, source.target_kind, source, english)
     fields = [{INPUT: read_input(value)} for value in inputs]
     if read_target:
@@ -224,7 +224,7 @@ def _read(
     name = f"{source.data} {split}"
     if not rows:
         return Part(name, Examples([], []), [], None)
-    columns = {INPUT: own.name} | ({TARGET: target.name} if target else {})
+    columns = {INPUT: input_feature.name} | ({TARGET: target.name} if target else {})
     records = Records(name, rows, unit="", columns=columns)
     part, _ = part_of(records, source, pathlib.Path())
     return part

@@ -61,12 +61,12 @@ class Feature:
         Args:
             english: more familiar names than those of the feature.
         """
-        own = getattr(self.connector, "feature", self.connector)
-        if isinstance(own, tfds.features.Text):
+        feature = getattr(self.connector, "feature", self.connector)
+        if isinstance(feature, tfds.features.Text):
             return lambda label: label.decode("utf-8", errors="replace")
-        if not isinstance(own, tfds.features.ClassLabel):
+        if not isinstance(feature, tfds.features.ClassLabel):
             return lambda label: str(int(label))
-        names = [english.get(label, label) for label in own.names]
+        names = [english.get(label, label) for label in feature.names]
         return lambda label: names[label] if label >= 0 else ""
 
 
@@ -96,11 +96,11 @@ def chosen(source: Source, builder: tfds.core.DatasetBuilder) -> tuple[Feature, 
     """
     features = all_features(builder)
     supervised = builder.info.supervised_keys or (None, None)
-    own = _chosen(source, "input", source.kind, features, supervised[0])
+    input_feature = _chosen(source, "input", source.kind, features, supervised[0])
     if source.target_kind == "next":
-        return own, None
-    others = {name: feature for name, feature in features.items() if name != own.name}
-    return own, _chosen(source, "target", source.target_kind, others, supervised[1])
+        return input_feature, None
+    others = {name: feature for name, feature in features.items() if name != input_feature.name}
+    return input_feature, _chosen(source, "target", source.target_kind, others, supervised[1])
 
 
 def decoders(

@@ -35,10 +35,10 @@ class Translations(tfds.TranslateFolder):
         for split, texts in examples.items():
             counts = {language: len(lines) for language, lines in texts.items()}
             if len(set(counts.values())) > 1:
-                told = ", ".join(f"{count:,} of {name}" for name, count in counts.items())
+                counted = ", ".join(f"{count:,} of {name}" for name, count in counts.items())
                 raise SeqzooError(
                     f"{folder}: all languages must have the same number of lines in {split}, got "
-                    f"{told}."
+                    f"{counted}."
                 )
         self._split_examples = examples
         self._languages = sorted({name for texts in examples.values() for name in texts})

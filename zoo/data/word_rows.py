@@ -11,8 +11,8 @@ from seqzoo.zoo.data.records import INPUT, SENTENCE, TARGET, Record, Records
 def sentences(records: Records, *, strict: bool) -> Records:
     """The rows of each sentence as one record, with lists of its words and tags.
 
-    The column of sentences may be empty after the first row of a sentence. Of the columns of splits
-    and weights, the first row of a sentence counts.
+    The column of sentences may be empty after the first row of a sentence. For the columns of
+    splits and weights, the first row of a sentence counts.
 
     Args:
         records: one per word, with the role `SENTENCE`.
@@ -29,7 +29,7 @@ def sentences(records: Records, *, strict: bool) -> Records:
         rows: list[Record] = []
         for record in records.records:
             name = _text(record.fields.get(SENTENCE))
-            error = record.error or _lacking(records, record)
+            error = record.error or _missing_input(records, record)
             if not error and not name and not seen:
                 error = f"does not begin a sentence: {column!r} is empty"
             if not error and name and name in seen and name != next(reversed(seen)):
@@ -54,7 +54,7 @@ def sentences(records: Records, *, strict: bool) -> Records:
     return replace(records, records=joined(), columns=columns)
 
 
-def _lacking(records: Records, record: Record) -> str:
+def _missing_input(records: Records, record: Record) -> str:
     """The fault of a row that lacks its word or tag."""
     for role in (INPUT, TARGET):
         if role in record.fields and not _text(record.fields[role]):

@@ -56,15 +56,15 @@ def check(
     data: str,
     *,
     timing: bool = True,
-    say: Callable[[Finding], None] | None = None,
+    print_fn: Callable[[Finding], None] | None = None,
     **fields: Any,
 ) -> DataReport:
     """Checks data before training, and suggests what to train.
 
     Args:
-        data: a preset, an embedded data set, tfds:NAME, or a file or folder.
+        data: a preset, a built-in data set, tfds:NAME, or a file or folder.
         timing: whether to measure how long an epoch takes here, some seconds.
-        say: is called with each finding as soon as there is one.
+        print_fn: is called with each finding as soon as there is one.
         fields: of `Source`, such as `kind` and `target`; fields that are not given are guessed for
             tables.
 
@@ -84,7 +84,7 @@ def check(
         given.pop("seed")
         fields = {**given, **fields}
     if fields.get("kind") != HISTORY and fields.get("date_column") is None:
-        fields = columns.told_apart(data, fields)
+        fields = columns.separate_columns(data, fields)
     if fields.get("kind") == HISTORY or any(fields.get(item) is not None for item in DATED):
         raise SeqzooError(
             f"Tables with dates are checked as `train forecast` reads them, got {data}.",
@@ -103,8 +103,8 @@ def check(
             found = one
             continue
         findings.append(one)
-        if say is not None:
-            say(one)
+        if print_fn is not None:
+            print_fn(one)
     return DataReport(guess.source, guess.guessed, tuple(findings), found)
 
 

@@ -136,7 +136,7 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
     """Fills in the kinds and columns that were not given.
 
     Args:
-        data: an embedded data set, tfds:NAME, or a file or folder.
+        data: a built-in data set, tfds:NAME, or a file or folder.
         given: fields of `Source`.
 
     Raises:
@@ -163,8 +163,8 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
     return Guess(Source(data, **{**found, **given}), found)
 
 
-def told_apart(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The given fields with several columns of `input`, and static ones, as further inputs.
+def separate_columns(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given fields with several columns of `input`, and static ones, as additional inputs.
 
     Args:
         data: see `guess`.

@@ -116,7 +116,7 @@ def _texts(part: Part, source: Source) -> Iterator[Finding]:
             yield Finding(
                 "characters",
                 f"{len(results):,} of {len(texts):,} texts contain {what} "
-                f"({part.examples.place(results[0])}: {shortened(texts[results[0]], 40)})",
+                f"({part.examples.location(results[0])}: {shortened(texts[results[0]], 40)})",
                 "note",
                 fix,
                 {"texts": len(results)},
@@ -151,7 +151,7 @@ def _series(part: Part) -> Iterator[Finding]:
         yield Finding(
             "numbers",
             f"{len(flat):,} of {len(series):,} series are constant "
-            f"({part.examples.place(flat[0])})",
+            f"({part.examples.location(flat[0])})",
             "note",
             "check how they were recorded",
             {"series": len(flat)},

@@ -104,7 +104,7 @@ def _unknown(parts: Mapping[str, Part]) -> Iterator[Finding]:
             yield Finding(
                 "labels",
                 f"{len(unknown):,} examples of {name} have a label that does not occur in "
-                f"training, such as {label!r} ({part.examples.place(unknown[0])})",
+                f"training, such as {label!r} ({part.examples.location(unknown[0])})",
                 "broken",
                 "training rejects them; move some to training or leave them out",
                 {"split": name, "examples": len(unknown)},
@@ -131,7 +131,7 @@ def _values(parts: Mapping[str, Part]) -> Iterator[Finding]:
             "targets",
             f"{int(far.any(1).sum()):,} of {len(flat):,} are more than {FAR:g} interquartile "
             f"ranges from the median, such as {flat[row].max():.6g} "
-            f"({parts['train'].examples.place(row)})",
+            f"({parts['train'].examples.location(row)})",
             "note",
             "check them; a squared error is dominated by such values",
             {"examples": int(far.any(1).sum())},

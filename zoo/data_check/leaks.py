@@ -113,12 +113,12 @@ def _labels_within(part: Part) -> Iterator[Finding]:
     ]
     if len(pairs) < 20:
         return
-    own = sum(label in words for words, label in pairs) / len(pairs)
-    if own >= WITHIN:
+    share = sum(label in words for words, label in pairs) / len(pairs)
+    if share >= WITHIN:
         yield Finding(
             "leaks",
-            f"{own:.0%} of texts contain their own label as a word",
+            f"{share:.0%} of texts contain their own label as a word",
             "note",
             "remove it from the text, or a model learns nothing else",
-            {"share": own},
+            {"share": share},
         )

@@ -61,7 +61,7 @@ def _contradictions(parts: Mapping[str, Part]) -> Iterator[Finding]:
     for part in parts.values():
         for index, (key, labels) in enumerate(zip(part.keys, part.labels or (), strict=False)):
             targets[key].add(tuple(labels))
-            where[key].append(part.examples.place(index))
+            where[key].append(part.examples.location(index))
     wrong = [key for key, target in targets.items() if len(target) > 1]
     if not wrong:
         return

@@ -25,9 +25,9 @@ def conclusion(found: DataReport) -> str:
     notes = sum(finding.state == "note" for finding in found.findings)
     if found.suggestion is None:
         return "Training would fail; correct what is broken and check again."
-    told = f"{notes} thing{'s' * (notes != 1)} to look at. " if notes else "Nothing stands out. "
+    summary = f"{notes} thing{'s' * (notes != 1)} to look at. " if notes else "Nothing stands out. "
     lasting = _lasting(found)
-    return f"{told}Suggested first training{lasting}:\n  {found.suggestion.command}"
+    return f"{summary}Suggested first training{lasting}:\n  {found.suggestion.command}"
 
 
 def write_page(found: DataReport, path: pathlib.Path) -> None:

@@ -114,8 +114,8 @@ def timed(found: Suggestion, template: Any, examples: Examples) -> Suggestion:
     from seqzoo.tasks.training.step import Loop
 
     options = dict(found.options)
-    own = {name: options.pop(name) for name in ("cell", "units") if name in options}
-    template = replace(template, **own)
+    model_options = {name: options.pop(name) for name in ("cell", "units") if name in options}
+    template = replace(template, **model_options)
     settings: TrainingSettings = replace(template.default_settings, **options)
     task = template.adapt(examples)
     few = examples.pick(examples.spread(TIMED)) if len(examples) > TIMED else examples

@@ -1,4 +1,4 @@
-"""The embedded data sets: `tfds` builders that need no download, prepared on first use.
+"""The built-in data sets: `tfds` builders that need no download, prepared on first use.
 
 Importing this package imports neither TensorFlow nor tfds; `load` does.
 """
@@ -25,16 +25,16 @@ DATASETS = {
     "python_tokens": "seqzoo.zoo.datasets.python_tokens:PythonTokens",
     "python_source": "seqzoo.zoo.datasets.python_source:PythonSource",
 }
-"""Every embedded data set: its name and where its builder is."""
+"""Every built-in data set: its name and where its builder is."""
 
 
 def list_datasets() -> list[str]:
-    """The names of the embedded data sets; `seqzoo.zoo.datasets.load` prepares one."""
+    """The names of the built-in data sets; `seqzoo.zoo.datasets.load` prepares one."""
     return list(DATASETS)
 
 
 def load(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.core.DatasetBuilder:
-    """The prepared builder of an embedded data set; prepares it if needed.
+    """The prepared builder of a built-in data set; prepares it if needed.
 
     Prints nothing. The folder appears in one step, complete: a process that is killed leaves no
     partial data set, and two processes may prepare the same one.

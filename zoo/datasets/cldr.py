@@ -58,8 +58,8 @@ _OUTSIDE_LATIN = re.compile(r"[^\W\d_A-Za-z\u00c0-\u02ff\u1e00-\u1eff]")
 
 
 def typed(text: str) -> str:
-    """The text as a person would type it: accents composed (NFC), every white space one space, no
-    direction marks or soft hyphens."""
+    """The text as a person would type it: accents composed (NFC), every run of whitespace one
+    space, no direction marks or soft hyphens."""
     text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
     return " ".join(text.split()).strip(_JOINERS)
 

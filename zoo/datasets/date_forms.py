@@ -78,7 +78,7 @@ class Form:
 
 
 def readings(text: str) -> set[datetime.date]:
-    """Every day that a numeric date can mean to somebody; none if it is not a date.
+    """Every day that a numeric date can mean to some reader; none if it is not a date.
 
     A year of four digits that comes first is followed by the month and the day, as in ISO 8601.
     Otherwise the order is any that a well-known language uses with these separators: points are
@@ -94,7 +94,7 @@ def readings(text: str) -> set[datetime.date]:
         (False, False, True): {"dmy", "mdy"},
         (False, False, False): {"dmy", "mdy", "ymd"},
     }.get((first, second, third), set())
-    known = _orders().get((_signs(text), first or third), possible)
+    known = _orders().get((_separators(text), first or third), possible)
     return _days(numbers, possible & known) or _days(numbers, possible)
 
 
@@ -132,11 +132,11 @@ def _orders() -> dict[tuple[tuple[str, ...], bool], set[str]]:
             order = [match[1] for match in _FIELD.finditer(_without_weekday(pattern)) if match[1]]
             named = "".join(order).replace("M", "m").replace("L", "m")
             if sorted(named) == ["d", "m", "y"]:
-                results[_signs(text), "2024" in text].add(named)
+                results[_separators(text), "2024" in text].add(named)
     return dict(results)
 
 
-def _signs(text: str) -> tuple[str, ...]:
+def _separators(text: str) -> tuple[str, ...]:
     """The text before, between and after the numbers of a date."""
     return tuple(_NUMBER.split(text))
 
@@ -159,14 +159,16 @@ def forms() -> dict[str, dict[str, list[Form]]]:
     seen = set()
     for identifier in sorted(localedata.locale_identifiers()):
         locale = _locale(identifier)
-        own = [form for pattern in _patterns(locale) if (form := _form(identifier, pattern))]
+        locale_forms = [
+            form for pattern in _patterns(locale) if (form := _form(identifier, pattern))
+        ]
         if _PLACEHOLDER.fullmatch(locale.months["format"]["wide"][1]):
             continue
-        texts = tuple(form.write(_sample(month)) for form in own for month in range(1, 13))
+        texts = tuple(form.write(_sample(month)) for form in locale_forms for month in range(1, 13))
         key = (locale.language, locale.default_numbering_system, texts)
         if key not in seen:
             seen.add(key)
-            results[locale.language][identifier] = own
+            results[locale.language][identifier] = locale_forms
     meanings = _meanings(
         form for locales in results.values() for value in locales.values() for form in value
     )

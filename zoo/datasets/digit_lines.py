@@ -1,6 +1,6 @@
 """The data set `digit_lines`: MNIST digits side by side -> the number they form.
 
-It is not among the embedded ones, since it needs MNIST. To prepare it in a folder:
+It is not among the built-in ones, since it needs MNIST. To prepare it in a folder:
 
     DigitLines(data_dir="prepared").download_and_prepare()
 """
@@ -16,7 +16,7 @@ from seqzoo.zoo.datasets.glyph_images import png
 
 DIGIT_SIZE = 28
 """Height of an image, in pixels, and width of a digit with its margins."""
-MOST_DIGITS = 10
+MAX_DIGITS = 10
 """Maximum number of digits."""
 WIDEST_GAP = 12
 """Maximum number of empty columns between two digits; the minimum is one."""
@@ -89,7 +89,7 @@ def join_digits(
     for _ in range(rounds):
         order, start = random.permutation(len(images)), 0
         while start < len(order):
-            chosen = order[start : start + random.integers(1, MOST_DIGITS + 1)]
+            chosen = order[start : start + random.integers(1, MAX_DIGITS + 1)]
             start += len(chosen)
             parts = []
             for index in chosen:

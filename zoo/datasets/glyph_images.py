@@ -35,9 +35,9 @@ FACES = {
 """The text faces: name -> file."""
 
 ALIKE = 1.0
-"""Two images are alike whose squared differences, of ink from 0 to 1, sum up to less."""
+"""Two images are alike if the sum of their squared differences, of ink from 0 to 1, is less."""
 ALIKE_SHARE = 1 / 3
-"""Two characters are alike that look so in this share of the faces that have both."""
+"""Two characters are alike if they look so in this share of the faces that have both."""
 
 
 def draw(face: str, characters: Collection[str] | None = None) -> dict[str, np.ndarray]:
@@ -125,10 +125,10 @@ def look_alikes(images: dict[str, np.ndarray]) -> Iterator[tuple[str, str]]:
 
 
 def distinct(faces: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, np.ndarray]]:
-    """Leaves out characters that look like another one, such as A and the Greek Alpha. Of two
-    characters that look alike in a face, it keeps the one with the lower number. If they do so in
-    at least a third of the faces that have both, the other is left out of all faces. No image
-    ever belongs to two characters, in any faces.
+    """Leaves out characters that look like another one, such as A and the Greek Alpha. If two
+    characters look alike in a face, it keeps the one with the lower number. If they do so in at
+    least a third of the faces that have both, the other is left out of all faces. No image ever
+    belongs to two characters, in any faces.
 
     Args:
         faces: face -> character -> image.
@@ -146,14 +146,14 @@ def distinct(faces: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, np.
     kept: dict[str, dict[str, np.ndarray]] = {face: {} for face in faces}
     used: dict[bytes, str] = {}
     for character in sorted(set().union(*faces.values())):
-        own = {face for face, images in faces.items() if character in images}
+        drawn_in = {face for face, images in faces.items() if character in images}
         for first in lower[character]:
-            shared = [face for face in own if first in faces[face]]
+            shared = [face for face in drawn_in if first in faces[face]]
             standing = {face for face in alike[first, character] if first in kept[face]}
             if len(standing) >= ALIKE_SHARE * len(shared):
-                own = set()
-            own -= standing
-        for face in own:
+                drawn_in = set()
+            drawn_in -= standing
+        for face in drawn_in:
             image = faces[face][character]
             if used.setdefault(image.tobytes(), character) == character:
                 kept[face][character] = image

@@ -41,20 +41,19 @@ class Glyphs(tfds.core.GeneratorBasedBuilder):
     Unicode name in lower case ("latin small letter e with acute"); `character` and `face` say what
     it is. Characters that a face lacks are left out. Many characters cannot be told apart in a
     picture: the Latin, Greek and Cyrillic A, a micro sign and a mu. Of characters that look alike
-    (they differ by less ink than one pixel holds) the one with the lowest number stays; one that
-    looks like it in a third of the faces that have both is left out of all faces, otherwise only of
-    those. No picture has two captions.
+    (they differ by less ink than one pixel holds) the one with the lowest code point is kept; one
+    that looks like it in a third of the faces that have both is left out of all faces, otherwise
+    only of those. No picture has two captions.
 
     The splits:
 
     - `train`: nine faces of the seen characters.
     - `validation` and `test`: the seen characters in three faces that do not occur in training
-        (Sans
-      Oblique, Sans Mono Bold, Serif Bold Italic); a quarter of the characters for validation.
+      (Sans Oblique, Sans Mono Bold, Serif Bold Italic); a quarter of the characters for validation.
       Characters whose pixels in these faces equal those in training are left out: arrows, for
       example, are not slanted.
     - `test_characters`: one in twenty characters, by a hash, in all faces; they are in no other
-        split. Their captions must be composed from words of others.
+      split. Their captions must be composed from words of others.
     """
 
     # The second number is matplotlib's release, which decides the pixels.

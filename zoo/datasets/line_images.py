@@ -90,10 +90,10 @@ def draw_line(face: str, text: str, style: Style, random: np.random.Generator) -
 
     scale, at, points, codes = style.em / UNITS, 0.0, [], []
     for letter in text:
-        own = outline(face, letter)
-        points.append(own.points * scale + (at, 0))
-        codes.append(own.codes)
-        at += own.advance * scale + style.spacing
+        letter_outline = outline(face, letter)
+        points.append(letter_outline.points * scale + (at, 0))
+        codes.append(letter_outline.codes)
+        at += letter_outline.advance * scale + style.spacing
     joined, kinds = np.concatenate(points), np.concatenate(codes)
     joined[:, 0] += joined[:, 1] * style.slant
     # The point of a CLOSEPOLY is always (0, 0) and no part of the outline.

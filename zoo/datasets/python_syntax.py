@@ -41,7 +41,7 @@ def highlight(source: str) -> tuple[list[str], list[int]]:
     - `keyword`: reserved words, True, False and None among them; `match`, `case` and `type` are
       names.
     - `builtin`: Python's built-in names (len, int, ValueError), but not as an attribute (`self.id`)
-        or the name of an argument (`f(type=1)`).
+      or the name of an argument (`f(type=1)`).
     - `function`, `class`: the name after `def` and after `class`; elsewhere it is a `name`.
     - `decorator`: `@` and the dotted name after it.
     - `docstring`: a string that is a statement by itself; all other strings are `string`, with
@@ -63,8 +63,8 @@ def highlight(source: str) -> tuple[list[str], list[int]]:
     ends = []
     line: list[tokenize.TokenInfo] = []
 
-    def position(place: tuple[int, int]) -> int:
-        row, column = place
+    def position(row_and_column: tuple[int, int]) -> int:
+        row, column = row_and_column
         return min(starts[row - 1] + column, len(source)) if row <= len(starts) else len(source)
 
     for item in _tokens(source):

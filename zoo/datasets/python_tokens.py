@@ -98,10 +98,10 @@ def pieces(sources: Iterable[tuple[str, str]], percent: int = KEPT_PERCENT) -> I
         except SyntaxError:
             continue
         for start, end in _spans(text, ends):
-            own = text[start:end]
-            if own not in seen and draw(own) % 100 < percent:
-                seen.add(own)
-                yield Piece(own, classes[start:end], path)
+            piece = text[start:end]
+            if piece not in seen and draw(piece) % 100 < percent:
+                seen.add(piece)
+                yield Piece(piece, classes[start:end], path)
 
 
 def _spans(text: str, ends: list[int]) -> Iterator[tuple[int, int]]:

@@ -19,7 +19,7 @@ from seqzoo.zoo.datasets.line_images import LINE_HEIGHT, Style, draw_line
 LINES = {"train": 8_000, "validation": 500, "test": 1_000}
 """Number of lines of each split."""
 
-MOST_WORDS = 3
+MAX_WORDS = 3
 """Maximum number of words of a line."""
 
 
@@ -37,8 +37,7 @@ class TextLines(tfds.core.GeneratorBasedBuilder):
 
     - `train`: nine faces and nine in ten words, by a hash.
     - `validation`: the same words in three faces that do not occur in training (Sans Oblique, Sans
-        Mono
-      Bold, Serif Bold Italic).
+      Mono Bold, Serif Bold Italic).
     - `test`: the other words, in these three faces.
     """
 
@@ -81,7 +80,7 @@ def line(split: str, number: int) -> tuple[str, str, np.ndarray]:
     faces = [face for face in FACES if (face in UNSEEN_FACES) != (split == "train")]
     face = faces[random.integers(len(faces))]
     words = words_of(split)
-    chosen = [_word(words, random) for _ in range(random.integers(1, MOST_WORDS + 1))]
+    chosen = [_word(words, random) for _ in range(random.integers(1, MAX_WORDS + 1))]
     text = " ".join(chosen)
     return face, text, draw_line(face, text, Style.drawn(random), random)
 

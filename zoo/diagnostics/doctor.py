@@ -37,7 +37,7 @@ REQUIRED = {
 OPTIONAL = {"tensorboard": "shows the logs of a run"}
 
 VECTORS = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
-"""Vector instructions that products are made of, as Linux calls them."""
+"""Vector instructions that matrix products use, by their names in Linux."""
 
 
 def doctor(data_dir: str | None = None) -> list[Finding]:
@@ -79,13 +79,13 @@ def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Fi
 
 
 def _python() -> Iterator[Finding]:
-    told = f"{platform.python_version()}, {platform.platform()}"
+    message = f"{platform.python_version()}, {platform.platform()}"
     values = {"python": platform.python_version(), "platform": platform.platform()}
     if sys.version_info[:2] < PYTHON:
         least = ".".join(map(str, PYTHON))
-        yield Finding("python", told, "broken", f"use Python {least} or newer", values)
+        yield Finding("python", message, "broken", f"use Python {least} or newer", values)
     else:
-        yield Finding("python", told, values=values)
+        yield Finding("python", message, values=values)
 
 
 def _packages() -> Iterator[Finding]:
@@ -102,8 +102,8 @@ def _packages() -> Iterator[Finding]:
     for name, purpose in OPTIONAL.items():
         version = _version(name)
         if version is None:
-            told = f"is not installed; it {purpose}"
-            yield Finding(name, told, "note", f"python -m pip install {name}", {"version": None})
+            message = f"is not installed; it {purpose}"
+            yield Finding(name, message, "note", f"python -m pip install {name}", {"version": None})
         else:
             yield Finding(name, version, values={"version": version})
 
@@ -126,15 +126,15 @@ def _memory() -> Iterator[Finding]:
     if lines.exists():
         sizes = dict(re.findall(r"^(\w+):\s+(\d+) kB", lines.read_text(), re.MULTILINE))
         total, free = (int(sizes[name]) * 1024 for name in ("MemTotal", "MemAvailable"))
-        told = f"{_gib(total)}, {_gib(free)} of it free"
+        message = f"{_gib(total)}, {_gib(free)} of it free"
         values = {"bytes": total, "free_bytes": free}
     else:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        told, values = _gib(total), {"bytes": total}
-    yield Finding("memory", told, values=values)
+        message, values = _gib(total), {"bytes": total}
+    yield Finding("memory", message, values=values)
     disk = shutil.disk_usage(".")
-    told = f"{_gib(disk.free)} free in the current folder"
-    yield Finding("disk", told, values={"free_bytes": disk.free})
+    message = f"{_gib(disk.free)} free in the current folder"
+    yield Finding("disk", message, values={"free_bytes": disk.free})
 
 
 def _tensorflow() -> Iterator[Finding]:
@@ -170,8 +170,8 @@ def _devices() -> Iterator[Finding]:
     ]
     if not names and pathlib.Path("/proc/driver/nvidia").exists():
         fix = 'python -m pip install "tensorflow[and-cuda]"'
-        told = "TensorFlow sees none, though there is an NVIDIA driver"
-        yield Finding("gpu", told, "note", fix, {"gpus": []})
+        message = "TensorFlow sees none, though there is an NVIDIA driver"
+        yield Finding("gpu", message, "note", fix, {"gpus": []})
     else:
         yield Finding("gpu", ", ".join(names) or "none", values={"gpus": names})
 
@@ -188,11 +188,11 @@ def _layers() -> Iterator[Finding]:
         values = {"cells": names, "run": names[0], "difference": result, "path": path}
         subject = f"layers of {', '.join(names)}"
         if result <= tolerance():
-            told = f"{path} A small {names[0]} agrees with the plain loop ({result:.0e} apart)."
-            yield Finding(subject, told, values=values)
+            message = f"{path} A small {names[0]} agrees with the plain loop ({result:.0e} apart)."
+            yield Finding(subject, message, values=values)
         else:
-            told = f"{path} A small {names[0]} is {result:.2g} apart from the plain loop."
-            yield Finding(subject, told, "broken", "use `fast=False` and report this", values)
+            message = f"{path} A small {names[0]} is {result:.2g} apart from the plain loop."
+            yield Finding(subject, message, "broken", "use `fast=False` and report this", values)
 
 
 def _data(data_dir: str | None) -> Iterator[Finding]:
@@ -205,10 +205,12 @@ def _data(data_dir: str | None) -> Iterator[Finding]:
             for pattern in ("*/*", "*/*/*")
             for path in folder.glob(f"{pattern}/dataset_info.json")
         )
-        told = ", ".join(names) or "no data sets yet"
+        message = ", ".join(names) or "no data sets yet"
         if not names and not folder.is_dir():
-            told = "no such folder yet"
-        yield Finding(f"data in {folder}", told, values={"folder": str(folder), "prepared": names})
+            message = "no such folder yet"
+        yield Finding(
+            f"data in {folder}", message, values={"folder": str(folder), "prepared": names}
+        )
 
 
 def _gib(size: int) -> str:

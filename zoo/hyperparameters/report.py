@@ -84,16 +84,16 @@ class Search:
     def _rank(self, trial: TrialResult) -> float:
         return float("inf") if trial.score is None else -self.better * trial.score
 
-    def told(self, trial: TrialResult) -> str:
+    def result_line(self, trial: TrialResult) -> str:
         """The result of a trial: "validation accuracy 0.8412 in epoch 2 of 3, 12.1 s"."""
         if trial.state == FAILED:
             return f"failed: {trial.error}"
         score = f"validation {metric_name(self.metric)} {_number(trial.score)}"
         if trial.same_as is not None:
             return f"{score}, as trial {trial.same_as}"
-        place = f"epoch {trial.epoch} of {trial.epochs}"
+        progress = f"epoch {trial.epoch} of {trial.epochs}"
         if trial.state == COMPLETE:
-            return f"{score} in {place}, {trial.seconds:.1f} s"
+            return f"{score} in {progress}, {trial.seconds:.1f} s"
         return f"{trial.state} after epoch {trial.epochs}, {score}, {trial.seconds:.1f} s"
 
     def rows(self) -> list[dict[str, Any]]:
@@ -138,16 +138,16 @@ class Search:
         if best is None:
             return "No trial is complete."
         metric = f"validation {metric_name(self.metric)}"
-        said = f"Best: trial {best.number}, {metric} {_number(best.score)}"
+        sentence = f"Best: trial {best.number}, {metric} {_number(best.score)}"
         given = next(
             (trial for trial in self.trials if trial.given and trial.state == COMPLETE), None
         )
         if given is not None:
             before = f"{_number(given.score)} with the given options"
-            said += f", {before}" if given is not best else ", which has the given options"
+            sentence += f", {before}" if given is not best else ", which has the given options"
         counts = {state: sum(trial.state == state for trial in self.trials) for state in ORDER}
         parts = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-        lines = [f"{said}. Trials: {parts}."]
+        lines = [f"{sentence}. Trials: {parts}."]
         if self.importances:
             shares = ", ".join(f"{name} {share:.0%}" for name, share in self.importances.items())
             lines.append(f"What mattered: {shares}.")
@@ -188,13 +188,13 @@ class Search:
         better = "higher" if self.better > 0 else "lower"
         metric = metric_name(self.metric)
         for state, mark, label in ((COMPLETE, "o", "complete"), (PRUNED, "x", "pruned")):
-            own = [
+            selected = [
                 trial for trial in self.trials if trial.state == state and trial.score is not None
             ]
-            if own:
-                scores: list[Any] = [trial.score for trial in own]
+            if selected:
+                scores: list[Any] = [trial.score for trial in selected]
                 axes.plot(
-                    [trial.number for trial in own],
+                    [trial.number for trial in selected],
                     scores,
                     mark,
                     color=TRAINING,

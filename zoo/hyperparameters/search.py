@@ -58,7 +58,7 @@ def search(
     pruner: Pruner = "median",
     folder: str | os.PathLike[str] | None = None,
     device: str | None = None,
-    say: Callable[[str], Any] = print,
+    print_fn: Callable[[str], Any] = print,
     **options: Any,
 ) -> Search:
     """Searches hyperparameters: `seqzoo search` from Python.
@@ -71,16 +71,17 @@ def search(
     Args:
         name: of a preset or a template, or the path of a configuration file.
         trials: number of trials in the folder; None for 30, or as many as `seconds` allow.
-        seconds: seconds for all trials in the folder; when they are over, trials that run are
-            stopped after a checkpoint. None for no limit.
+        seconds: seconds for all trials in the folder; trials still running at the end are stopped
+            after a checkpoint. None for no limit.
         space: options to search by name, each with a list of choices or a range such as
             {"low": 0.1, "high": 0.5}; None for the table [search] of the file, or a default.
         parallel: number of processes that train at the same time.
-        pruner: how a trial is ended early: "median", if after an epoch it is worse than the median
-            of the others (Golovin et al. 2017); "hyperband" (Li et al. 2018); or "none".
+        pruner: the rule by which trials are stopped early: "median", if after an epoch one is worse
+            than the median of the others (Golovin et al. 2017); "hyperband" (Li et al. 2018); or
+            "none".
         folder: to write to; None for searches/NAME.
         device: of the training runs: "cpu", "gpu" or None for a GPU if there is one.
-        say: receives a line on each trial.
+        print_fn: receives a line on each trial.
         options: of source, template and training, named as in `seqzoo search`: `epochs=1`,
             `data="prices.tsv"`, `kind="series"`.
 
@@ -112,7 +113,7 @@ def search(
     stem = pathlib.Path(name).stem if name.endswith(CONFIG) else name
     path = pathlib.Path(folder).expanduser() if folder is not None else SEARCHES / stem
     with _begun(path, choices, searched) as base:
-        running = _Running(path, stem, base, searched, pruner, device, say)
+        running = _Running(path, stem, base, searched, pruner, device, print_fn)
         running.run(trials, seconds, parallel)
         return running.result()
 
@@ -123,15 +124,15 @@ def _space(name: str, given: Mapping[str, Any] | None, choices: Choices) -> Spac
     Raises:
         SeqzooError: it is wrong; in a file, the message has the line.
     """
-    place = None
+    location = None
     if given is None and name.endswith(CONFIG):
-        given, place = read_search_table(name)
-    if place is not None and not given:
+        given, location = read_search_table(name)
+    if location is not None and not given:
         given = None
     try:
         return default_space(choices) if given is None else read_space(given, choices)
     except SeqzooError as error:
-        raise located(error, place) from error
+        raise located(error, location) from error
 
 
 @contextlib.contextmanager
@@ -190,7 +191,7 @@ class _Running:
         space: the space.
         pruner: see `search`.
         device: see `search`.
-        say: receives a line on each trial.
+        print_fn: receives a line on each trial.
     """
 
     def __init__(
@@ -201,13 +202,13 @@ class _Running:
         space: Space,
         pruner: Pruner,
         device: str | None,
-        say: Callable[[str], Any],
+        print_fn: Callable[[str], Any],
     ):
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.path, self.name, self.base, self.space = path, name, base, space
-        self.device, self.say = device, say
+        self.device, self.print_fn = device, print_fn
         self.distributions = {key: part.distribution() for key, part in space.items()}
         self.pruner = {
             "median": lambda: optuna.pruners.MedianPruner(n_startup_trials=UNJUDGED),
@@ -281,7 +282,9 @@ class _Running:
             while unended(self.workers):
                 left = self._left(seconds)
                 if left <= 0:
-                    self.say("The time is over; trials that run are stopped after a checkpoint.")
+                    self.print_fn(
+                        "The time is over; trials that run are stopped after a checkpoint."
+                    )
                     self._stop()
                     return
                 with contextlib.suppress(queue.Empty):
@@ -440,14 +443,14 @@ class _Running:
     def _tell(self, number: int) -> None:
         """Reports the result of a trial, and writes its configuration if it is the best one."""
         result = self._gathered()
-        (own,) = (trial for trial in result.trials if trial.number == number)
+        (finished,) = (trial for trial in result.trials if trial.number == number)
         best = result.best is not None and result.best.number == number
         if best:
             self._write_best(result)
         total = f"/{self.total}" if self.total else ""
-        said = f"{len(self._finished())}{total}  trial {number}: {result.told(own)}"
-        options = ", ".join(f"{name}={_shown(value)}" for name, value in own.options.items())
-        self.say(f"{said}{', best so far' if best else ''}  ({options})")
+        line = f"{len(self._finished())}{total}  trial {number}: {result.result_line(finished)}"
+        options = ", ".join(f"{name}={_shown(value)}" for name, value in finished.options.items())
+        self.print_fn(f"{line}{', best so far' if best else ''}  ({options})")
 
     def _stop(self) -> None:
         """Has all workers write a checkpoint and end; keeps the results that they still have."""
@@ -474,21 +477,21 @@ class _Running:
                 continue
             scores = trial.intermediate_values
             state = {"COMPLETE": COMPLETE, "PRUNED": PRUNED, "FAIL": FAILED}
-            told = trial.user_attrs
+            recorded = trial.user_attrs
             best = max(scores, key=lambda epoch: better * scores[epoch], default=None)
             trials.append(
                 TrialResult(
                     number=trial.number,
                     state=state.get(trial.state.name, UNFINISHED),
                     score=trial.value if trial.state.name == "COMPLETE" else scores.get(best),
-                    epoch=told.get("epoch", best),
-                    epochs=told.get("epochs", max(scores, default=0)),
-                    parameters=told.get("parameters"),
-                    seconds=told.get("seconds", 0.0),
+                    epoch=recorded.get("epoch", best),
+                    epochs=recorded.get("epochs", max(scores, default=0)),
+                    parameters=recorded.get("parameters"),
+                    seconds=recorded.get("seconds", 0.0),
                     options=self._values(trial.params),
-                    given=told.get("given", False),
-                    error=told.get("error", ""),
-                    same_as=told.get("same_as"),
+                    given=recorded.get("given", False),
+                    error=recorded.get("error", ""),
+                    same_as=recorded.get("same_as"),
                 )
             )
         return Search(self.name, metric, better, trials, {}, self.path)
@@ -496,12 +499,12 @@ class _Running:
     def _write_best(self, found: Search) -> None:
         best = found.best
         assert best is not None and best.score is not None
-        told = (
+        recorded = (
             f"Trial {best.number} of a search for {self.name}: validation "
             f"{metric_name(found.metric)} {best.score:.4f}."
         )
         choices = applied(best.options, self.base)
-        text = toml_writer.config(choices, told, str(self.path / BEST), "")
+        text = toml_writer.config(choices, recorded, str(self.path / BEST), "")
         write_text(self.path / BEST, text)
 
     def result(self) -> Search:

@@ -75,9 +75,11 @@ class Interval:
 
     def to_config(self) -> dict[str, Any]:
         """The range as it is written to a file."""
-        told = {"low": self.low, "high": self.high}
+        config = {"low": self.low, "high": self.high}
         return (
-            told | ({"log": True} if self.log else {}) | ({"step": self.step} if self.step else {})
+            config
+            | ({"log": True} if self.log else {})
+            | ({"step": self.step} if self.step else {})
         )
 
 
@@ -228,7 +230,7 @@ def _fitted(name: str, value: Any, allowed: _Values) -> Any:
     """A value of an option, converted to its type.
 
     Raises:
-        SeqzooError: it is of another type, or out of range.
+        SeqzooError: it has a different type, or is out of range.
     """
     try:
         result = field_types.fitted(value, allowed.type)
@@ -291,10 +293,10 @@ def applied(values: Mapping[str, Any], choices: Choices) -> Choices:
     for name, value in values.items():
         field, _, entry = name.partition(".")
         owner = _owner(field, choices)
-        own = made[next(i for i, part in enumerate(parts) if part is owner)]
+        part_settings = made[next(i for i, part in enumerate(parts) if part is owner)]
         if entry:
-            value = {**own.get(field, getattr(owner, field)), entry: value}
-        own[field] = value
+            value = {**part_settings.get(field, getattr(owner, field)), entry: value}
+        part_settings[field] = value
     task, settings, source = made
     return Choices(
         replace(choices.task, **task),
@@ -303,6 +305,6 @@ def applied(values: Mapping[str, Any], choices: Choices) -> Choices:
     )
 
 
-def located(error: SeqzooError, place: Callable[[str], str] | None) -> SeqzooError:
+def located(error: SeqzooError, location: Callable[[str], str] | None) -> SeqzooError:
     """An error in a space, with the line of its file."""
-    return error if place is None else error.at(place(re.split(r"\.", error.field)[0]))
+    return error if location is None else error.at(location(re.split(r"\.", error.field)[0]))

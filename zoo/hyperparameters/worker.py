@@ -15,10 +15,10 @@ from seqzoo.zoo.config.toml_reader import read_config
 from seqzoo.zoo.hyperparameters.channel import Channel, OutOfMemory, Pruned, work
 from seqzoo.zoo.hyperparameters.layout import SETTINGS, trial_folder
 from seqzoo.zoo.hyperparameters.space import applied
-from seqzoo.zoo.stopping import answering_signals
+from seqzoo.zoo.stopping import handling_signals
 
 
-class Trainings:
+class TrialRunner:
     """The training runs of a worker, which share their data.
 
     Args:
@@ -127,7 +127,7 @@ class Trainings:
 
 
 def _reports(channel: Channel, key: str) -> Any:
-    """The progress of a training run, which reports a figure of each epoch."""
+    """The progress of a training run, which reports the score of each epoch."""
     from seqzoo.tasks.training.progress import Silent
 
     class Reports(Silent):
@@ -146,8 +146,8 @@ def _explained(error: Exception) -> SeqzooError:
             "There is not enough memory for it; it needs fewer units, a smaller batch or "
             "shorter sequences."
         )
-    told = " ".join(str(error).split())
-    return SeqzooError(f"{type(error).__name__}: {told[:200]}")
+    message = " ".join(str(error).split())
+    return SeqzooError(f"{type(error).__name__}: {message[:200]}")
 
 
 def main(words: Sequence[str]) -> int:
@@ -159,8 +159,8 @@ def main(words: Sequence[str]) -> int:
     folder, device, descriptor = words
     channel = Channel(int(descriptor))
     try:
-        with answering_signals():
-            trainings = Trainings(pathlib.Path(folder), device or None)
+        with handling_signals():
+            trainings = TrialRunner(pathlib.Path(folder), device or None)
             return work(channel, trainings.begin, trainings.train)
     except KeyboardInterrupt:
         return 130

@@ -110,8 +110,8 @@ class Worker:
             hint = "; there may not have been enough memory" if code == -signal.SIGKILL else ""
             return f"Its process was ended by {name}{hint}."
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        said = f": {lines[-1].strip()}" if lines else "."
-        return f"Its process ended with exit code {code}{said}"
+        last_line = f": {lines[-1].strip()}" if lines else "."
+        return f"Its process ended with exit code {code}{last_line}"
 
 
 def unended(workers: Sequence[Worker]) -> list[Worker]:

@@ -29,29 +29,34 @@ def check_attention(run: Any) -> None:
     check(run)
 
 
-def as_json(own: Any) -> dict[str, Any]:
+def as_json(attention_map: Any) -> dict[str, Any]:
     """An `AttentionMap`, JSON-serialisable; weights have four decimals."""
-    results = {"source": list(own.source), "tokens": list(own.tokens)}
-    if own.grid is not None:
-        results["grid"] = list(own.grid)
-    return results | {"weights": own.weights.round(4).tolist()}
+    results = {"source": list(attention_map.source), "tokens": list(attention_map.tokens)}
+    if attention_map.grid is not None:
+        results["grid"] = list(attention_map.grid)
+    return results | {"weights": attention_map.weights.round(4).tolist()}
 
 
-def as_text(own: Any) -> str:
+def as_text(attention_map: Any) -> str:
     """An `AttentionMap` as lines, one per token of the answer: darker characters below the
-    characters of the input, or the names of the words, frames or places with the most weight."""
+    characters of the input, or the names of the words, frames or positions with the largest
+    weights."""
     from seqzoo.tasks.inspection.subject import visible
 
-    source, tokens = visible(own.source), visible(own.tokens)
+    source, tokens = visible(attention_map.source), visible(attention_map.tokens)
     margin = max(map(len, tokens), default=0)
-    if own.grid is None and len(source) <= WIDEST and all(len(one) == 1 for one in source):
+    if (
+        attention_map.grid is None
+        and len(source) <= WIDEST
+        and all(len(one) == 1 for one in source)
+    ):
         lines = [f"{'':{margin}}  {''.join(source)}"]
-        for token, weights in zip(tokens, own.weights, strict=True):
+        for token, weights in zip(tokens, attention_map.weights, strict=True):
             signs = "".join(SHADES[min(int(weight * len(SHADES)), 4)] for weight in weights)
             lines.append(f"{token:{margin}}  {signs}".rstrip())
         return "\n".join(lines)
     lines = []
-    for token, weights in zip(tokens, own.weights, strict=True):
+    for token, weights in zip(tokens, attention_map.weights, strict=True):
         order = (-weights).argsort(kind="stable")[:LOOKED_AT_MOST]
         named = ", ".join(f"{one_line(source[k])} {weights[k]:.2f}" for k in order)
         lines.append(f"{token:{margin}}  {named}")
@@ -74,10 +79,10 @@ class AttentionOutput:
         if self.path is not None and self.path.suffix not in (".png", ".html"):
             raise SeqzooError(f"--attention-file must end in .png or .html, got {path!r}.")
 
-    def keep(self, own: Any) -> None:
+    def keep(self, attention_map: Any) -> None:
         """Takes an `AttentionMap`."""
         if self.path is not None:
-            self._maps.append(own)
+            self._maps.append(attention_map)
 
     def write(self) -> None:
         """Draws all collected maps.

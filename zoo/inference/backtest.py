@@ -26,7 +26,7 @@ def backtest(
     origins: int = 5,
     stride: int | None = None,
     refit: bool = False,
-    say: Callable[[str], Any] = lambda _: None,
+    print_fn: Callable[[str], Any] = lambda _: None,
     device: str | None = None,
 ) -> dict[str, Any]:
     """Scores the forecasts of a run from several origins, the last of which is a horizon before
@@ -39,7 +39,7 @@ def backtest(
         stride: steps between two of them; None for the horizon.
         refit: whether a model is trained at each origin, with the settings of the run, on the steps
             before it; otherwise the run's own model is used.
-        say: receives a sentence per training.
+        print_fn: receives a sentence per training.
         device: see `seqzoo.zoo.devices.choose`.
 
     Returns: "origins", a list of dates with their scores and "baselines", as `Run.evaluate` has
@@ -89,7 +89,7 @@ def backtest(
         if not len(examples):
             raise SeqzooError(f"No series has a number in the {horizon} steps from {shown} on.")
         if refit:
-            say(f"Training up to {shown}.")
+            print_fn(f"Training up to {shown}.")
             splits, _ = split_by_time(cut, replace(source, split_at=(shown,)))
             figures = train_temporarily(run, splits).evaluate(examples)
         else:
@@ -131,8 +131,8 @@ def backtest_text(result: dict[str, Any]) -> str:
     """A row per origin with the scores of the model, then the means next to those of baselines."""
     names = [name for name, value in result[MEAN].items() if isinstance(value, float)]
 
-    def row(head: str, own: dict[str, Any]) -> list[str]:
-        return [head, *(f"{own[name]:.3f}" if name in own else "-" for name in names)]
+    def row(head: str, scores: dict[str, Any]) -> list[str]:
+        return [head, *(f"{scores[name]:.3f}" if name in scores else "-" for name in names)]
 
     rows = [row(item["origin"], item) for item in result["origins"]]
     rows.append(row(MEAN, result[MEAN]))

@@ -15,7 +15,7 @@ from seqzoo.tasks.base import Answer, AnswerOptions
 from seqzoo.tasks.decoding.settings import Decoding
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.formats import FORMATS
-from seqzoo.zoo.data.prediction_inputs import Asked, of_arguments, of_lines
+from seqzoo.zoo.data.prediction_inputs import RawInput, of_arguments, of_lines
 from seqzoo.zoo.inference.options import answer_options
 from seqzoo.zoo.inference.prediction_lines import (
     LINES_AT_ONCE,
@@ -23,8 +23,8 @@ from seqzoo.zoo.inference.prediction_lines import (
     Form,
     Reply,
     csv_head,
+    errors_once,
     replies_of,
-    told_once,
 )
 
 ABOUT = "model.json"
@@ -111,19 +111,19 @@ class ExportedModel:
             task.decoding = Decoding(**stored)
         return answer_options(SimpleNamespace(folder=self.folder, task=task), top, given)
 
-    def read(self, asked: Asked) -> Asked:
+    def read(self, item: RawInput) -> RawInput:
         """An input as the model takes it, or its fault."""
-        if asked.wrong:
-            return asked
-        about, text = self._model.input, asked.field
+        if item.wrong:
+            return item
+        about, text = self._model.input, item.field
         if about["kind"] in ("arrays", "sequences", "columns"):
             try:
-                return replace(asked, field=self._numbers(text))
+                return replace(item, field=self._numbers(text))
             except (OSError, ValueError, EOFError) as error:
-                return replace(asked, wrong=f"cannot be read: {str(error).rstrip('.')}")
-        if not text.strip() and not self._model.answer.get("goes_on"):
-            return replace(asked, wrong="is empty")
-        return asked
+                return replace(item, wrong=f"cannot be read: {str(error).rstrip('.')}")
+        if not text.strip() and not self._model.answer.get("continues"):
+            return replace(item, wrong="is empty")
+        return item
 
     def _numbers(self, text: str) -> Any:
         """A series or a vector that is typed, or a file of numbers or audio."""
@@ -133,7 +133,7 @@ class ExportedModel:
             return self._model.reader.from_argument(text)
         if text.lstrip().startswith("["):
             return np.asarray(json.loads(text), np.float32)
-        return np.asarray([float(own) for own in text.replace(",", " ").split()], np.float32)
+        return np.asarray([float(number) for number in text.replace(",", " ").split()], np.float32)
 
     def predict(
         self,
@@ -156,9 +156,9 @@ class ExportedModel:
         try:
             result = self._model.predict(inputs, decoding)
         except ValueError as error:
-            place = f"{unit} {lines[0]}".capitalize() if lines else ""
+            location = f"{unit} {lines[0]}".capitalize() if lines else ""
             message = str(error).rstrip(".")
-            raise SeqzooError(f"{message}.").at(place) from error
+            raise SeqzooError(f"{message}.").at(location) from error
         except MemoryError:
             raise
         except Exception as error:
@@ -166,13 +166,13 @@ class ExportedModel:
             raise SeqzooError(f"The export in {self.folder} is damaged: {reason}.") from error
         return [
             Answer(
-                label=own["label"],
-                value=tuple(own["value"]) if isinstance(own["value"], list) else own["value"],
-                probability=own["probability"],
-                alternatives=tuple(own["alternatives"]),
-                token_probabilities=tuple(own.get("token_probabilities", ())),
+                label=item["label"],
+                value=tuple(item["value"]) if isinstance(item["value"], list) else item["value"],
+                probability=item["probability"],
+                alternatives=tuple(item["alternatives"]),
+                token_probabilities=tuple(item.get("token_probabilities", ())),
             )
-            for own in result
+            for item in result
         ]
 
 
@@ -214,12 +214,12 @@ def exported_lines(
     if form == "csv":
         yield Reply(csv_head(options.top))
     found = of_arguments(given) if isinstance(given, tuple) else of_lines(given)
-    asked = map(model.read, found)
+    items = map(model.read, found)
     typed = isinstance(given, io.IOBase) and given.isatty()
     size = 1 if typed else LINES_AT_ONCE
 
     def replies() -> Iterator[Reply]:
-        while chunk := list(itertools.islice(asked, size)):
+        while chunk := list(itertools.islice(items, size)):
             yield from replies_of(model, chunk, options, form, None)
 
-    yield from replies() if size == 1 else told_once(replies())
+    yield from replies() if size == 1 else errors_once(replies())

@@ -194,11 +194,11 @@ class Forecaster:
             scores = np.abs(seen - found["values"]) / deviation
             dates = shown_dates(history.dates[origins])
             for step, column in zip(*np.nonzero(scores >= least), strict=True):
-                place = (step, column)
+                position = (step, column)
                 numbers = (seen, found["values"], low, high, scores)
                 rows.append(
                     [history.name, dates[step], self.targets[column]]
-                    + [float(number[place]) for number in numbers]
+                    + [float(number[position]) for number in numbers]
                 )
         heads = ["series", "date", "target", "value", "expected", "low", "high", "score"]
         return ForecastTable(heads, rows)

@@ -53,8 +53,8 @@ class PredictionFile:
             self._size = 0
             return
         if known["settings"] != self.settings:
-            own = self.settings
-            names = [name for name in own if known["settings"].get(name) != own[name]]
+            recorded = self.settings
+            names = [name for name in recorded if known["settings"].get(name) != recorded[name]]
             raise SeqzooError(
                 f"{path} was started with a different {' and '.join(names)}; repeat that command "
                 "with --resume, or name another file.",
@@ -88,13 +88,13 @@ class PredictionFile:
     def write(
         self,
         lines: Callable[..., Iterator[Reply]],
-        say: Callable[[str], Any],
+        print_fn: Callable[[str], Any],
     ) -> None:
         """Writes predictions until all inputs have theirs, and reports errors and progress.
 
         Args:
             lines: as `prediction_lines`, of which it gets `skip` and `complete`.
-            say: receives a line.
+            print_fn: receives a line.
 
         Raises:
             DiskFull: the disk is full; what was written can be continued.
@@ -106,18 +106,18 @@ class PredictionFile:
             raise SeqzooError(
                 f"{self.path} cannot be written: {error.strerror or error}.", field="output"
             ) from error
-        began, first, told = time.monotonic(), self.inputs, time.monotonic()
+        began, first, reported = time.monotonic(), self.inputs, time.monotonic()
 
         def complete(inputs: int) -> None:
-            nonlocal told
+            nonlocal reported
             opened.flush()
             os.fsync(opened.fileno())
             self.inputs, self._size = inputs, opened.tell()
             self._remember()
             now = time.monotonic()
-            if now - told >= SECONDS_BETWEEN:
-                told = now
-                say(f"{inputs:,} inputs, {(inputs - first) / (now - began):,.0f} per second")
+            if now - reported >= SECONDS_BETWEEN:
+                reported = now
+                print_fn(f"{inputs:,} inputs, {(inputs - first) / (now - began):,.0f} per second")
 
         with naming_full_disk(self.path, "--resume continues it when there is room"), opened:
             opened.seek(self._size)
@@ -127,7 +127,7 @@ class PredictionFile:
                 for line in lines(skip=self.inputs, complete=complete):
                     self.failed |= line.bad
                     if line.bad or line.aside:
-                        say(line.text)
+                        print_fn(line.text)
                     else:
                         opened.write(line.text.encode() + b"\n")
             except SeqzooError:
@@ -153,7 +153,7 @@ def write_predictions(
     lines: Callable[..., Iterator[Reply]],
     given: pathlib.Path,
     settings: dict[str, Any],
-    say: Callable[[str], Any],
+    print_fn: Callable[[str], Any],
     *,
     resume: bool,
 ) -> bool:
@@ -164,7 +164,7 @@ def write_predictions(
         lines: as `prediction_lines`, of which it gets `skip` and `complete`.
         given: the file of inputs.
         settings: JSON values that predictions depend on, in addition to the inputs.
-        say: receives errors and progress, line by line.
+        print_fn: receives errors and progress, line by line.
         resume: whether to continue an unfinished file.
 
     Returns:
@@ -173,7 +173,7 @@ def write_predictions(
     if not given.is_file():
         read_bytes(given)  # whose error says why
     output = PredictionFile(path, {"input file": _identity(given), **settings}, resume=resume)
-    output.write(lines, say)
+    output.write(lines, print_fn)
     return not output.failed
 
 

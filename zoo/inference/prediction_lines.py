@@ -13,7 +13,7 @@ from typing import Any, Literal
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data import prediction_inputs
-from seqzoo.zoo.data.prediction_inputs import Asked, File, Tokenization
+from seqzoo.zoo.data.prediction_inputs import File, RawInput, Tokenization
 from seqzoo.zoo.data.records import read_bytes
 from seqzoo.zoo.inference.attention_text import (
     AttentionOutput,
@@ -42,14 +42,14 @@ class Reply:
         text: the prediction, or the fault of the line.
         bad: whether the line is invalid.
         error: the fault, without the location.
-        place: location of the line, as in "line 18"; empty for other output.
+        location: that of the line, as in "line 18"; empty for other output.
         aside: whether it is a remark, and not a prediction.
     """
 
     text: str
     bad: bool = False
     error: str = ""
-    place: str = ""
+    location: str = ""
     aside: bool = False
 
 
@@ -57,26 +57,26 @@ SHOWN = 20
 """Number of locations that are listed for the same error."""
 
 
-def told_once(replies: Iterable[Reply]) -> Iterator[Reply]:
+def errors_once(replies: Iterable[Reply]) -> Iterator[Reply]:
     """Output lines in which each error is reported only at its first line, with the number of
     others at the end."""
-    places: dict[str, list[str]] = {}
+    locations: dict[str, list[str]] = {}
     counts: Counter[str] = Counter()
     for reply in replies:
         if not reply.bad:
             yield reply
             continue
-        known = places.setdefault(reply.error, [])
+        known = locations.setdefault(reply.error, [])
         counts[reply.error] += 1
         if len(known) <= SHOWN:
-            known.append(reply.place)
+            known.append(reply.location)
         if counts[reply.error] == 1:
             yield reply
-    for error, (first, *others) in places.items():
+    for error, (first, *others) in locations.items():
         if others:
             more = counts[error] - 1
             unit = first.partition(" ")[0] + "s" * (more > 1)
-            shown = ", ".join(place.partition(" ")[2] for place in others)
+            shown = ", ".join(location.partition(" ")[2] for location in others)
             shown += ", ..." if more > SHOWN else ""
             yield Reply(
                 f"{more:,} more {unit} had the same error as {first}: {shown}",
@@ -154,7 +154,7 @@ def prediction_lines(
             complete(count)
             chunk = list(itertools.islice(asked, size))
 
-    yield from replies() if size == 1 else told_once(replies())
+    yield from replies() if size == 1 else errors_once(replies())
     if attention is not None:
         attention.write()
 
@@ -167,7 +167,7 @@ def csv_head(top: int) -> str:
 
 def replies_of(
     run: Any,
-    chunk: Sequence[Asked],
+    chunk: Sequence[RawInput],
     options: AnswerOptions,
     form: Form,
     attention: AttentionOutput | None,
@@ -191,54 +191,54 @@ def replies_of(
             number: Reply(
                 _sentence(run.task.tokens(inputs[number]), answer, form)
                 if form in TAGGED
-                else _answer(number, answer, options.top, form, own, words(number))
+                else _answer(number, answer, options.top, form, attention_map, words(number))
             )
-            for number, answer, own in zip(numbers, found, map(shown, maps), strict=True)
+            for number, answer, attention_map in zip(numbers, found, map(shown, maps), strict=True)
         }
 
     def words(number: int) -> Sequence[str] | None:
-        """The words that tags belong to, which may differ from those split at white space."""
+        """The words that tags belong to, which may differ from those split at whitespace."""
         tagged = run.template.target == "tags" and form == "jsonl"
         return run.task.tokens(inputs[number]) if tagged else None
 
-    def shown(own: Any) -> Any:
+    def shown(attention_map: Any) -> Any:
         if attention is None:
             return None
-        attention.keep(own)
-        return as_json(own) if form == "jsonl" else as_text(own)
+        attention.keep(attention_map)
+        return as_json(attention_map) if form == "jsonl" else as_text(attention_map)
 
     replies: dict[int, Reply] = {}
     inputs: dict[int, Any] = {}
-    for asked in chunk:
-        if asked.wrong:
-            replies[asked.number] = _wrong(asked, f" {asked.wrong}.")
+    for item in chunk:
+        if item.wrong:
+            replies[item.number] = _wrong(item, f" {item.wrong}.")
         else:
-            inputs[asked.number] = asked.field
+            inputs[item.number] = item.field
     try:
         found = run.predict(list(inputs.values()), options)
         replies |= answered(inputs, found)
     except SeqzooError:
         # One of them is invalid; predicting them one at a time shows which.
-        for asked in chunk:
-            number = asked.number
+        for item in chunk:
+            number = item.number
             if number not in inputs:
                 continue
             try:
-                unit = asked.unit.lower()
+                unit = item.unit.lower()
                 found = run.predict([inputs[number]], options, lines=[number], unit=unit)
                 replies |= answered([number], found)
             except SeqzooError as error:
-                place = f"{asked.unit} {number}"
-                told = str(error if error.location else error.at(place))
-                alike = re.sub(re.escape(place), "", told, flags=re.IGNORECASE)
-                replies[number] = Reply(told, bad=True, error=alike, place=place.lower())
-    for asked in chunk:
-        yield replies[asked.number]
+                location = f"{item.unit} {number}"
+                message = str(error if error.location else error.at(location))
+                alike = re.sub(re.escape(location), "", message, flags=re.IGNORECASE)
+                replies[number] = Reply(message, bad=True, error=alike, location=location.lower())
+    for item in chunk:
+        yield replies[item.number]
 
 
-def _wrong(asked: Asked, error: str) -> Reply:
-    place = f"{asked.unit} {asked.number}"
-    return Reply(place + error, bad=True, error=error, place=place.lower())
+def _wrong(item: RawInput, error: str) -> Reply:
+    location = f"{item.unit} {item.number}"
+    return Reply(location + error, bad=True, error=error, location=location.lower())
 
 
 def answer_fields(answer: Any, top: int) -> dict[str, Any]:
@@ -250,7 +250,7 @@ def answer_fields(answer: Any, top: int) -> dict[str, Any]:
     if answer.step_probabilities:
         fields["probabilities"] = list(answer.step_probabilities)
     if answer.alignment:
-        fields["alignment"] = [list(own) for own in answer.alignment]
+        fields["alignment"] = [list(span) for span in answer.alignment]
     if top > 1:
         fields["alternatives"] = dict(answer.alternatives[:top])
     return fields

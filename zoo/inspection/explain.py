@@ -36,18 +36,20 @@ def explain(
     from seqzoo.tasks.inspection.attribution import integrated_gradients, occlusion
     from seqzoo.tasks.inspection.subject import subject
 
-    own = subject(run, value, answer)
+    explained_subject = subject(run, value, answer)
     how = integrated_gradients if method == "integrated-gradients" else occlusion
-    result = how(own, step)
-    whole = step is None and (own.whole or len(own.steps) == 1)
-    explained = own.answer if whole else own.steps[own.step(step)]
+    result = how(explained_subject, step)
+    whole = step is None and (explained_subject.whole or len(explained_subject.steps) == 1)
+    explained = (
+        explained_subject.answer if whole else explained_subject.steps[explained_subject.step(step)]
+    )
     return {
-        "answer": own.answer,
+        "answer": explained_subject.answer,
         "explained": explained,
-        "measure": own.measure,
+        "measure": explained_subject.measure,
         "score": result.score,
         "baseline": result.baseline,
-        "labels": list(own.labels) if result.values.ndim == 1 else None,
+        "labels": list(explained_subject.labels) if result.values.ndim == 1 else None,
         "values": result.values.tolist(),
     }
 
@@ -88,7 +90,9 @@ def _strongest(labels: list[str], values: np.ndarray) -> list[str]:
     names, lines = visible(labels), []
     for word, sign in (("for", 1), ("against", -1)):
         order = [
-            place for place in np.argsort(-sign * values, kind="stable") if sign * values[place] > 0
+            position
+            for position in np.argsort(-sign * values, kind="stable")
+            if sign * values[position] > 0
         ]
         chosen = ", ".join(f"{names[k]} ({k + 1}) {values[k]:+.3g}" for k in order[:NAMED])
         if chosen:

@@ -97,7 +97,9 @@ def causes_of(found: Predictions, training: Training | None) -> dict[str, np.nda
     count = len(found.truths)
     predicted, truths = found.predicted.tolist(), found.truths.tolist()
     pairs = Counter(
-        (truth, said) for truth, said in zip(truths, predicted, strict=True) if truth != said
+        (truth, prediction)
+        for truth, prediction in zip(truths, predicted, strict=True)
+        if truth != prediction
     )
     least = max(OFTEN, pairs.total() / 10)
 

@@ -112,7 +112,9 @@ class ErrorReport:
             parts += ["", f"{group.cause.capitalize()}: {group.meaning}. The most confident:"]
             parts.append(_rows(group.examples, "prediction"))
         if self.confusions:
-            rows = [[truth, said, f"{count:,}"] for truth, said, count in self.confusions]
+            rows = [
+                [truth, prediction, f"{count:,}"] for truth, prediction, count in self.confusions
+            ]
             parts += ["", "Most frequent:", table(["truth", "prediction", "mistakes"], rows)]
         if self.labels:
             parts += ["", f"{self.label_errors:,} likely label errors, likeliest first:"]
@@ -130,7 +132,7 @@ def errors(
     folds: int | None = None,
     top: int = 5,
     device: str | None = None,
-    say: Callable[[str], Any] = lambda _: None,
+    print_fn: Callable[[str], Any] = lambda _: None,
     **fields: Any,
 ) -> ErrorReport:
     """The most confident mistakes of a run by likely cause, and likely label errors.
@@ -144,7 +146,7 @@ def errors(
             the run.
         top: number of examples shown of each group, and four times as many label errors.
         device: see `seqzoo.zoo.devices.choose`.
-        say: is called with a sentence about each step.
+        print_fn: is called with a sentence about each step.
         **fields: of `Source`, such as `input`, where the data differ from those of the training
             run.
 
@@ -168,7 +170,7 @@ def errors(
     from seqzoo.zoo.data.open import open_examples
 
     known = Source.of_run(opened, data)
-    training = _training(opened, known, data, say)
+    training = _training(opened, known, data, print_fn)
     source = replace(
         known, weight_column=None, **({} if data is None else {"data": data}), **fields
     )
@@ -177,8 +179,8 @@ def errors(
             raise SeqzooError(
                 "--folds is for the training examples of the run; leave DATA and --split out."
             )
-        say(f"Training {folds} models.")
-        result = _cross_predictions(opened, training, folds, say)
+        print_fn(f"Training {folds} models.")
+        result = _cross_predictions(opened, training, folds, print_fn)
         return report(opened, training.train, result, None, "training", top)
     if split is None:
         split = "all" if data is not None and source.is_file() else "test"
@@ -192,7 +194,7 @@ def errors(
     )
 
 
-def _training(run: Any, source: Source, data: Any, say: Callable[[str], Any]) -> Splits | None:
+def _training(run: Any, source: Source, data: Any, print_fn: Callable[[str], Any]) -> Splits | None:
     """The data of a training run; None if they are unknown, or unavailable and not needed."""
     from seqzoo.zoo.data.open import open_source
 
@@ -203,7 +205,7 @@ def _training(run: Any, source: Source, data: Any, say: Callable[[str], Any]) ->
     except SeqzooError as error:
         if data is None:
             raise
-        say(f"The training examples are not examined: {error}")
+        print_fn(f"The training examples are not examined: {error}")
         return None
 
 
@@ -223,14 +225,14 @@ def report(
 ) -> ErrorReport:
     """Builds the report from predictions."""
     causes = causes_of(found, training)
-    said, truths = found.predicted, found.truths
-    wrong = np.flatnonzero(said != truths)
-    wrong = wrong[np.argsort(-found.probabilities[wrong, said[wrong]], kind="stable")]
+    predicted, truths = found.predicted, found.truths
+    wrong = np.flatnonzero(predicted != truths)
+    wrong = wrong[np.argsort(-found.probabilities[wrong, predicted[wrong]], kind="stable")]
 
     def mistake(index: int, other: int, named: tuple[str, ...] = ()) -> Mistake:
         value = examples.inputs[index]
         return Mistake(
-            examples.place(index),
+            examples.location(index),
             shortened(value) if isinstance(value, str) else shown_inputs(value),
             found.names[int(truths[index])],
             found.names[other],
@@ -242,8 +244,8 @@ def report(
     groups: dict[str, list[Mistake]] = {name: [] for name in causes}
     for index in wrong:
         named = tuple(name for name, applies in causes.items() if applies[index])
-        groups[named[0]].append(mistake(int(index), int(said[index]), named))
-    pairs = Counter((found.names[int(truths[n])], found.names[int(said[n])]) for n in wrong)
+        groups[named[0]].append(mistake(int(index), int(predicted[index]), named))
+    pairs = Counter((found.names[int(truths[n])], found.names[int(predicted[n])]) for n in wrong)
     labels = likely_label_errors(found.probabilities, truths)
     return ErrorReport(
         str(run.folder),
@@ -294,33 +296,33 @@ def _predictions(
 
 
 def _cross_predictions(
-    run: Any, splits: Splits, folds: int, say: Callable[[str], Any]
+    run: Any, splits: Splits, folds: int, print_fn: Callable[[str], Any]
 ) -> Predictions:
     """Predictions for training examples, each by a model that was trained without it."""
     examples = splits.train
     # Equal inputs are in the same fold.
     keys = [input_key(value) for value in examples.inputs]
-    places = {key: n for n, key in enumerate(dict.fromkeys(keys))}
-    order = np.random.default_rng(run.settings.seed).permutation(len(places))
-    part = np.array([order[places[key]] % folds for key in keys])
-    if len(places) < folds:
-        raise SeqzooError(field="folds", expected=f"at most {len(places)}", got=folds)
+    positions = {key: n for n, key in enumerate(dict.fromkeys(keys))}
+    order = np.random.default_rng(run.settings.seed).permutation(len(positions))
+    part = np.array([order[positions[key]] % folds for key in keys])
+    if len(positions) < folds:
+        raise SeqzooError(field="folds", expected=f"at most {len(positions)}", got=folds)
     names = run.task.targets.names
     probabilities = np.zeros((len(examples), len(names)))
     columns = {name: column for column, name in enumerate(names)}
     data = run.task.data(examples)
     unknown = np.zeros(len(examples))
     for fold in range(folds):
-        say(f"Model {fold + 1} of {folds}.")
-        own, others = np.flatnonzero(part == fold), np.flatnonzero(part != fold)
+        print_fn(f"Model {fold + 1} of {folds}.")
+        held_out, others = np.flatnonzero(part == fold), np.flatnonzero(part != fold)
         seen = examples.pick(others.tolist())
         model = train_temporarily(run, Splits(seen, with_labels_of(seen, splits.validation)))
-        held = model.task.encode(replace(examples.pick(own.tolist()), targets=None), False)
+        held = model.task.encode(replace(examples.pick(held_out.tolist()), targets=None), False)
         shares = _probabilities(model, held)
         for column, name in enumerate(model.task.targets.names):
-            probabilities[own, columns[name]] = shares[:, column]
-        result = _predictions(model, held, examples, shares, np.zeros(len(own), int))
-        unknown[own] = result.unknown
+            probabilities[held_out, columns[name]] = shares[:, column]
+        result = _predictions(model, held, examples, shares, np.zeros(len(held_out), int))
+        unknown[held_out] = result.unknown
     whole = _predictions(run, data, examples, probabilities, np.asarray(data.targets))
     return replace(whole, unknown=unknown)
 

@@ -210,18 +210,18 @@ class Service:
     ) -> AsyncIterator[bytes]:
         """Events with "delta", the text that follows the text so far, or else "text", all of it;
         the last event has "done", too."""
-        said, until = "", time.monotonic() + self.settings.timeout
+        sent, until = "", time.monotonic() + self.settings.timeout
         while True:
             text, ended = piece
-            text = said if text is None else text
+            text = sent if text is None else text
             event: dict[str, Any] = {}
             if ended:
                 event = {"text": text, "done": True}
-            elif text.startswith(said):
-                event = {"delta": text[len(said) :]}
+            elif text.startswith(sent):
+                event = {"delta": text[len(sent) :]}
             else:
                 event = {"text": text}
-            said = text
+            sent = text
             yield _event(event)
             if ended:
                 return

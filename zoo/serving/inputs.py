@@ -67,7 +67,7 @@ class Inputs:
             return self._file(instance)
         if not isinstance(instance, list):
             raise SeqzooError(f"must be {self.expected}, got {_shown(instance)}")
-        if self.form == "sound":
+        if self.form == "audio":
             return self._samples(instance)
         if self.form == "image" and not part:
             return self._pixels(instance)
@@ -87,7 +87,7 @@ class Inputs:
             "series": "a list of numbers, or of a list of numbers per step",
             "frames": "a list of frames, each a list of zeros and ones",
             "image": 'rows of numbers, or {"b64": an image file in base64}',
-            "sound": 'samples as numbers, or {"b64": an audio file in base64}',
+            "audio": 'samples as numbers, or {"b64": an audio file in base64}',
         }[self.form]
 
     def schema(self) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class Inputs:
             text = {"type": "string", "minLength": least, "maxLength": self.settings.length}
             words = {"type": "array", "items": text | {"minLength": 1}, "minItems": 1}
             return {"anyOf": [text, words]} if self.tagged_words else text
-        if self.form == "sound":
+        if self.form == "audio":
             return {"anyOf": [file, {"type": "array", "items": number, "minItems": 1}]}
         if self.form == "image":
             rows: dict[str, Any] = number
@@ -146,7 +146,7 @@ class Inputs:
         return self._read(instance)
 
     def _file(self, instance: dict[str, Any]) -> Any:
-        if self.form not in ("image", "sound") or set(instance) != {"b64"}:
+        if self.form not in ("image", "audio") or set(instance) != {"b64"}:
             raise SeqzooError(f"must be {self.expected}, got {_shown(instance)}")
         try:
             data = base64.b64decode(instance["b64"], validate=True)
@@ -154,8 +154,8 @@ class Inputs:
             raise SeqzooError(f"is not base64: {error}") from error
         if not data:
             raise SeqzooError("is an empty file")
-        if self.form == "sound":
-            _check_sound(data, self.settings.seconds)
+        if self.form == "audio":
+            _check_audio(data, self.settings.seconds)
             return self._read(data)
         pixels, most = pixel_count(data), self.settings.pixels
         if pixels > most:
@@ -200,7 +200,7 @@ class Inputs:
         return image
 
 
-def _check_sound(data: bytes, seconds: float) -> None:
+def _check_audio(data: bytes, seconds: float) -> None:
     """Raises an error for audio that would decode to too many samples; unreadable files are refused
     later."""
     import soundfile

@@ -38,7 +38,7 @@ class Counter:
 
 
 class Gauge:
-    """A number that is read when it is asked for, by labels."""
+    """A number that is read on demand, by labels."""
 
     kind = "gauge"
 
@@ -71,8 +71,8 @@ class Histogram:
             counts = self._values.setdefault(key, [0.0] * (len(self._bounds) + 2))
             counts[-2] += 1
             counts[-1] += value
-            for place, bound in enumerate(self._bounds):
-                counts[place] += value <= bound
+            for position, bound in enumerate(self._bounds):
+                counts[position] += value <= bound
 
     def lines(self) -> Iterable[str]:
         """The lines of the format."""

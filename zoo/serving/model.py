@@ -7,7 +7,7 @@ from typing import Any
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import SeqzooError, nearest
-from seqzoo.tasks.export.checking import made_up
+from seqzoo.tasks.export.checking import dummy_inputs
 from seqzoo.tasks.fields import NotTyped, hints_of, note
 from seqzoo.tasks.kinds import INPUTS
 from seqzoo.tasks.protocols import ContinuesText, Generates, StreamsText
@@ -94,7 +94,7 @@ class ServedModel:
 
     def _warm_up(self) -> None:
         options = self.options({})
-        value = made_up(self.run.task)[0]
+        value = dummy_inputs(self.run.task)[0]
         # Also with the largest batch, because TensorFlow is slower on new shapes.
         for count in (1, self.settings.batch_size):
             self.run.predict([value] * count, options)
@@ -114,8 +114,8 @@ class ServedModel:
             SeqzooError: one of them is invalid; the message has its number.
         """
         values = self.read(instances)
-        places = list(range(len(values)))
-        answers = self.run.predict(values, options, lines=places, unit="instance")
+        numbers = list(range(len(values)))
+        answers = self.run.predict(values, options, lines=numbers, unit="instance")
         return [
             prediction(self.run, value, answer, options.top)
             for value, answer in zip(values, answers, strict=True)
@@ -128,8 +128,8 @@ class ServedModel:
             try:
                 values.append(self.inputs.read(instance, part=part))
             except SeqzooError as error:
-                place = "The part" if part else f"Instance {number}"
-                raise SeqzooError(f"{place} {error}.") from error
+                location = "The part" if part else f"Instance {number}"
+                raise SeqzooError(f"{location} {error}.") from error
         return values
 
     def options(self, given: Mapping[str, Any]) -> AnswerOptions:
@@ -200,6 +200,6 @@ class ServedModel:
         labels = getattr(getattr(task, "tags", None), "names", labels)
         if labels is not None:
             results["labels"] = list(labels[:SHOWN_LABELS])
-        if results["form"] == "sound":
+        if results["form"] == "audio":
             results["sample_rate"] = run.template.sample_rate
         return results

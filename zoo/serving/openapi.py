@@ -84,7 +84,7 @@ def _model(name: str, model: ServedModel, settings: ServingSettings) -> dict[str
         "maxItems": settings.instances,
     }
     parameters = _parameters(model, settings)
-    asked = {"instances": instances, "parameters": parameters}
+    request = {"instances": instances, "parameters": parameters}
     paths = {
         one: {"get": _operation(f"{name} state", "State.", _object("model_version_status"))},
         f"{one}/metadata": {
@@ -92,7 +92,7 @@ def _model(name: str, model: ServedModel, settings: ServingSettings) -> dict[str
         },
         f"{one}:predict": {
             "post": _operation(
-                f"{name} predict", "Predictions.", predictions, _body(asked, "instances")
+                f"{name} predict", "Predictions.", predictions, _body(request, "instances")
             )
         },
     }
@@ -112,7 +112,9 @@ def _model(name: str, model: ServedModel, settings: ServingSettings) -> dict[str
 
 
 def _sessions(name: str, one: str, instance: Any, parameters: Any) -> dict[str, Any]:
-    place = [{"name": "session", "in": "path", "required": True, "schema": {"type": "string"}}]
+    path_parameters = [
+        {"name": "session", "in": "path", "required": True, "schema": {"type": "string"}}
+    ]
     step = {
         "type": "object",
         "required": ["prediction", "steps"],
@@ -139,8 +141,12 @@ def _sessions(name: str, one: str, instance: Any, parameters: Any) -> dict[str, 
     fed = _operation(f"{name} step", "Feeds a part.", step, _body({"part": instance}, "part"))
     return {
         f"{one}/sessions": {"post": opened},
-        f"{one}/sessions/{{session}}": {"parameters": place, "get": state, "delete": ended},
-        f"{one}/sessions/{{session}}:step": {"parameters": place, "post": fed},
+        f"{one}/sessions/{{session}}": {
+            "parameters": path_parameters,
+            "get": state,
+            "delete": ended,
+        },
+        f"{one}/sessions/{{session}}:step": {"parameters": path_parameters, "post": fed},
     }
 
 
@@ -150,7 +156,7 @@ def _parameters(model: ServedModel, settings: ServingSettings) -> dict[str, Any]
     most = {"top": TOP, "beam_width": BEAMS, "maximum_length": settings.tokens, "seed": 2**31 - 1}
     results = {}
     for name, type_ in model.parameters.items():
-        own = _schema(type_)
+        schema = _schema(type_)
         allowed = note(hints[name], Range) if name in hints else None
         if allowed is not None:
             bounds = {
@@ -158,11 +164,11 @@ def _parameters(model: ServedModel, settings: ServingSettings) -> dict[str, Any]
                 "exclusiveMinimum": allowed.above,
                 "maximum": allowed.most,
             }
-            own |= {word: bound for word, bound in bounds.items() if bound is not None}
+            schema |= {word: bound for word, bound in bounds.items() if bound is not None}
         if name in most:
-            own |= {"minimum": int(name != "seed"), "maximum": most[name]}
-        own["description"] = texts.get(name, "")
-        results[name] = own
+            schema |= {"minimum": int(name != "seed"), "maximum": most[name]}
+        schema["description"] = texts.get(name, "")
+        results[name] = schema
     results["top"]["description"] = "Number of predictions per input."
     return {"type": "object", "properties": results, "additionalProperties": False}
 

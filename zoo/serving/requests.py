@@ -38,21 +38,21 @@ def error_response(status: int, message: str, headers: Mapping[str, str] | None 
 
 
 async def read_json(
-    request: Request, allowed: Mapping[str, type | tuple[type, ...]], most: int, seconds: float
+    request: Request, allowed: Mapping[str, type | tuple[type, ...]], max_bytes: int, seconds: float
 ) -> dict[str, Any]:
     """The JSON object of a request.
 
     Args:
         request: the request.
         allowed: the types of its fields, by name.
-        most: maximum number of bytes.
-        seconds: until it must have arrived.
+        max_bytes: maximum number of bytes.
+        seconds: within which it must arrive.
 
     Raises:
-        Refusal: it is too large, too slow, no JSON, or of another kind.
+        Refusal: it is too large, too slow, not JSON, or has fields of other names or types.
     """
     try:
-        body = await asyncio.wait_for(_read(request, most), seconds)
+        body = await asyncio.wait_for(_read(request, max_bytes), seconds)
     except TimeoutError as error:
         raise Refusal(408, f"The request did not arrive within {seconds:g} s.") from error
     except ClientDisconnect as error:
@@ -78,21 +78,21 @@ async def read_json(
     return result
 
 
-async def _read(request: Request, most: int) -> bytes:
+async def _read(request: Request, max_bytes: int) -> bytes:
     length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > most:
-        raise _too_large(most)
+    if length.isdecimal() and int(length) > max_bytes:
+        raise _too_large(max_bytes)
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > most:
-            raise _too_large(most)
+        if size > max_bytes:
+            raise _too_large(max_bytes)
         parts.append(part)
     return b"".join(parts)
 
 
-def _too_large(most: int) -> Refusal:
-    return Refusal(413, f"A request has at most {most:,} bytes.", {"Connection": "close"})
+def _too_large(max_bytes: int) -> Refusal:
+    return Refusal(413, f"A request has at most {max_bytes:,} bytes.", {"Connection": "close"})
 
 
 def _no_constant(name: str) -> Any:

@@ -31,7 +31,7 @@ def serve(
     runs: Sequence[str],
     settings: ServingSettings,
     device: str | None = None,
-    say: Callable[[str], None] = print,
+    print_fn: Callable[[str], None] = print,
 ) -> None:
     """Serves models until a signal stops it; requests received before that are still answered.
 
@@ -40,7 +40,7 @@ def serve(
             name in the routes is not that of the folder.
         settings: the settings.
         device: see `seqzoo.zoo.devices.choose`.
-        say: called with the server's address, and when it is ready.
+        print_fn: called with the server's address, and when it is ready.
 
     Raises:
         SeqzooError: a run does not exist or cannot be read, two have one name, or the port cannot
@@ -49,7 +49,7 @@ def serve(
     named = names_of(runs)
     with _socket(settings) as listening:
         opened = {name: open_run(folder, device) for name, folder in named.items()}
-        asyncio.run(_serve(opened, settings, listening, say))
+        asyncio.run(_serve(opened, settings, listening, print_fn))
 
 
 def names_of(runs: Sequence[str]) -> dict[str, str]:
@@ -121,7 +121,7 @@ async def _serve(
     runs: dict[str, Any],
     settings: ServingSettings,
     listening: socket.socket,
-    say: Callable[[str], None],
+    print_fn: Callable[[str], None],
 ) -> None:
     loop, failures = asyncio.get_running_loop(), []
 
@@ -152,20 +152,20 @@ async def _serve(
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{port}"
-    say(f"Loading {', '.join(runs)} for {address}")
+    print_fn(f"Loading {', '.join(runs)} for {address}")
     ready = f"Serving {', '.join(runs)} at {address} (press Ctrl-C to stop)"
-    announcing = asyncio.create_task(_announce(app.state.service, ready, say))
+    announcing = asyncio.create_task(_announce(app.state.service, ready, print_fn))
     await server.serve(sockets=[listening])
     announcing.cancel()
     if failures:
         raise failures[0]
 
 
-async def _announce(service: Any, ready: str, say: Callable[[str], None]) -> None:
+async def _announce(service: Any, ready: str, print_fn: Callable[[str], None]) -> None:
     """Says once that all models are ready."""
     while any(model.state != "AVAILABLE" for model in service.models.values()):
         await asyncio.sleep(0.05)
-    say(ready)
+    print_fn(ready)
 
 
 def _log_config(form: str) -> dict[str, Any]:

@@ -13,7 +13,10 @@ MODULES = ("starlette", "uvicorn")
 
 
 def start(
-    runs: Sequence[str], choices: dict[str, Any], device: str | None, say: Callable[[str], None]
+    runs: Sequence[str],
+    choices: dict[str, Any],
+    device: str | None,
+    print_fn: Callable[[str], None],
 ) -> None:
     """Serves runs; see `seqzoo.zoo.serving.server.serve`.
 
@@ -21,7 +24,7 @@ def start(
         runs: folders of runs, names of presets, or NAME=RUN.
         choices: fields of `ServingSettings` that were given.
         device: see `seqzoo.zoo.devices.choose`.
-        say: prints a line.
+        print_fn: prints a line.
 
     Raises:
         SeqzooError: the extra is not installed, a setting is out of range, or see `serve`.
@@ -36,4 +39,4 @@ def start(
     start_tensorflow()  # whose messages are not those of the server
     from seqzoo.zoo.serving.server import serve
 
-    serve(runs, settings, device, say)
+    serve(runs, settings, device, print_fn)

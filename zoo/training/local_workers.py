@@ -24,7 +24,7 @@ SECONDS_TO_LEAVE = 10.0
 """Seconds that a worker has to exit after SIGTERM before it is killed."""
 
 LOST = 75
-"""Exit code of a worker that ended because another one was gone."""
+"""Exit code of a worker that ended because another one was lost."""
 
 
 def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resume: str) -> int:

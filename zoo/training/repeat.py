@@ -111,7 +111,7 @@ def repeat(
     resume: bool = False,
     quiet: bool = True,
     device: str | None = None,
-    say: Callable[[str], Any] = print,
+    print_fn: Callable[[str], Any] = print,
     **options: Any,
 ) -> Repetition:
     """Trains several times: `seqzoo train --repeat 5` or `--folds 5` from Python.
@@ -128,7 +128,7 @@ def repeat(
         resume: whether to continue in the folder: finished training runs are not repeated.
         quiet: whether no progress of the training runs is shown.
         device: "cpu", "gpu" or None for a GPU if there is one.
-        say: receives a line on each training run.
+        print_fn: receives a line on each training run.
         options: of source, template and training, named as in `seqzoo train`: `epochs=1`,
             `data="prices.tsv"`, `kind="series"`.
 
@@ -159,7 +159,9 @@ def repeat(
     records = {}
     for number, (item, choices) in enumerate(plans.items(), 1):
         try:
-            record, told = _train(path / item, choices, quiet=quiet, device=device, say=say)
+            record, score = _train(
+                path / item, choices, quiet=quiet, device=device, print_fn=print_fn
+            )
         except Interrupted as stop:
             again = command(f"train --resume --run {shlex.quote(str(path))} --{field} {count}")
             raise Interrupted(f"Stopped in {path / item}. To resume: {again}") from stop
@@ -168,7 +170,7 @@ def repeat(
                 _forget(path)
             raise
         records[item] = record
-        say(f"{number}/{count}  {item}: {told}")
+        print_fn(f"{number}/{count}  {item}: {score}")
     result = _gathered(path, records)
     write_json(path / RESULT, result.to_json())
     return result
@@ -185,8 +187,8 @@ def _base(path: pathlib.Path, name: str | None, options: dict[str, Any], *, resu
         base = replace(base, source=base.source.absolute())
         path.mkdir(parents=True, exist_ok=True)
         file = str(path / BASE)
-        told = f"Settings that all training runs in {path} share."
-        write_text(path / BASE, toml_writer.config(base, told, file, ""))
+        message = f"Settings that all training runs in {path} share."
+        write_text(path / BASE, toml_writer.config(base, message, file, ""))
         return base
     if not (path / BASE).exists():
         raise SeqzooError(f"{path} has no repeated training to resume; leave --resume out.")
@@ -212,7 +214,7 @@ def _train(
     *,
     quiet: bool,
     device: str | None,
-    say: Callable[[str], Any],
+    print_fn: Callable[[str], Any],
 ) -> tuple[dict[str, Any], str]:
     """Trains, unless that has been done; returns the result of `Trained.to_json`, and its score."""
     file = folder.with_name(f"{folder.name}.json")
@@ -223,7 +225,7 @@ def _train(
         plan = plan_resumed(None, str(folder), {}, device)
     else:
         plan = TrainingPlan(folder, choices)
-    trained = run_plan(plan, quiet=quiet, say=say, device=device)
+    trained = run_plan(plan, quiet=quiet, print_fn=print_fn, device=device)
     assert trained is not None  # there are no other workers
     record = trained.to_json()
     if not record["split"]:

@@ -30,7 +30,7 @@ EVALUATED = {"test": "", "validation": " --split validation"}
 """How a split is passed to `evaluate`."""
 
 FILES = {name: "picture.png" for name in ("image", "rows", "pixels", "columns")} | {
-    "audio": "sound.wav"
+    "audio": "recording.wav"
 }
 """The placeholder for an input that is a file, by its kind."""
 
@@ -54,7 +54,7 @@ def summary(trained: Trained, program: str) -> str:
     if trained.run.template.name == FORECAST_TEMPLATE:
         return _forecast_summary(trained, program)
     run, folder = trained.run, shlex.quote(str(trained.run.folder))
-    asked, shown = _samples(run, trained.examples)
+    suggested, shown = _samples(run, trained.examples)
     scored = [f"  {program} evaluate {folder}{EVALUATED[trained.split]}"] if trained.split else []
     return "\n".join(
         [
@@ -65,7 +65,7 @@ def summary(trained: Trained, program: str) -> str:
             shown,
             f"Saved in {run.folder}: model.keras, config.json, history.csv, plots, scores.",
             "Next steps:",
-            f"  {program} predict {folder} {asked}",
+            f"  {program} predict {folder} {suggested}",
             *scored,
             f"  {program} export {folder} exported",
             "",
@@ -103,28 +103,28 @@ def _samples(run: Any, examples: Examples) -> tuple[str, str]:
         # Complete texts would leave nothing to continue.
         inputs = [text[:PROMPT].replace("\n", " ") for text in inputs]
     if run.template.target == "next" and hasattr(inputs[0], "shape") and len(inputs[0]) > TYPED:
-        asked = typed(inputs[0], run.template.input)
-        return asked, _forecasts(run, inputs, [examples.place(index) for index in chosen])
+        typed_input = typed(inputs[0], run.template.input)
+        return typed_input, _forecasts(run, inputs, [examples.location(index) for index in chosen])
     answers = run.predict(inputs)
     targets = None if examples.targets is None else [examples.targets[index] for index in chosen]
-    shown = [_shown(value, examples.place(i)) for value, i in zip(inputs, chosen, strict=True)]
+    shown = [_shown(value, examples.location(i)) for value, i in zip(inputs, chosen, strict=True)]
     # The shortest, so that it is not truncated.
-    if shown[0] == examples.place(chosen[0]) or isinstance(inputs[0], Mapping):
-        asked = typed(inputs[0], run.template.input, run.source.get("time_values", "elapsed"))
+    if shown[0] == examples.location(chosen[0]) or isinstance(inputs[0], Mapping):
+        typed_input = typed(inputs[0], run.template.input, run.source.get("time_values", "elapsed"))
     else:
-        asked = shlex.quote(min(shown, key=len))
+        typed_input = shlex.quote(min(shown, key=len))
     if run.template.target == "tags" and targets is not None:
-        return asked, _tagged(run, inputs, answers, targets)
-    return asked, _table(run.template, shown, answers, targets)
+        return typed_input, _tagged(run, inputs, answers, targets)
+    return typed_input, _table(run.template, shown, answers, targets)
 
 
-def _forecasts(run: Any, inputs: list, places: Sequence[str]) -> str:
+def _forecasts(run: Any, inputs: list, locations: Sequence[str]) -> str:
     """Forecasts of the last steps of sequences, from the steps before them."""
     answers = run.predict([value[:-FORECAST] for value in inputs])
     rows = []
-    for place, value, answer in zip(places, inputs, answers, strict=True):
+    for location, value, answer in zip(locations, inputs, answers, strict=True):
         shown = (value[-2 * FORECAST : -FORECAST], answer.value[:FORECAST], value[-FORECAST:])
-        rows.append([place, *(_steps(part) for part in shown)])
+        rows.append([location, *(_steps(part) for part in shown)])
     return table([f"input, {FORECAST} steps before", "", "forecast", "truth"], rows)
 
 
@@ -156,8 +156,8 @@ def _table(task: Any, shown: list[str], answers: Sequence[Any], targets: list | 
     heads = ["input", "answer", chance, "truth", "wrong"]
     rows = []
     for index, answer in enumerate(answers):
-        own = answer.token_probabilities[0] if generated else answer.probability
-        probability = "" if own is None else f"{own:.2f}"
+        shown_probability = answer.token_probabilities[0] if generated else answer.probability
+        probability = "" if shown_probability is None else f"{shown_probability:.2f}"
         row = [shown[index], shortened(answer.label), probability]
         if targets is not None:
             wrong = "x" if _is_wrong(task, answer, targets[index]) else ""
@@ -166,14 +166,14 @@ def _table(task: Any, shown: list[str], answers: Sequence[Any], targets: list | 
     return table(heads if targets is not None else heads[:3], rows)
 
 
-def _shown(value: Any, place: str) -> str:
+def _shown(value: Any, location: str) -> str:
     if isinstance(value, str):
         return shortened(value)
     if isinstance(value, tuple) and all(isinstance(word, str) for word in value):
         return shortened(" ".join(value))
     if isinstance(value, Mapping):
-        return shown_inputs(value) or place
-    return place
+        return shown_inputs(value) or location
+    return location
 
 
 def typed(value: Any, kind: str, time_values: str = "elapsed") -> str:

@@ -28,7 +28,7 @@ from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.open_run import open_run
 from seqzoo.zoo.output import without_samples
 from seqzoo.zoo.presets import PRESETS
-from seqzoo.zoo.stopping import set_last_words
+from seqzoo.zoo.stopping import set_exit_message
 
 RUNS = pathlib.Path("runs")
 
@@ -205,12 +205,12 @@ def _check_problem(path: pathlib.Path, name: str, stored: Any, named: Any) -> No
     Raises:
         SeqzooError: it is of another one.
     """
-    own, other = ((task.name, task.input, task.target) for task in (stored, named))
+    problem, other = ((task.name, task.input, task.target) for task in (stored, named))
     parts = 1 if name in TEMPLATES else 3  # the name of a template says nothing about kinds
-    if own[:parts] != other[:parts]:
+    if problem[:parts] != other[:parts]:
         raise SeqzooError(
-            f"{path} was started with {own[0]} (kind {own[1]}, target kind {own[2]}), not with "
-            f"{name}; leave out the name to resume it, or start a new run."
+            f"{path} was started with {problem[0]} (kind {problem[1]}, target kind {problem[2]}), "
+            f"not with {name}; leave out the name to resume it, or start a new run."
         )
 
 
@@ -231,7 +231,7 @@ def run_plan(
     plan: TrainingPlan,
     *,
     quiet: bool,
-    say: Callable[[str], Any] = print,
+    print_fn: Callable[[str], Any] = print,
     device: str | None = None,
     distribute: str | None = None,
     workers: int | None = None,
@@ -241,7 +241,7 @@ def run_plan(
     Args:
         plan: from `plan_new` or `plan_resumed`.
         quiet: whether no progress is shown.
-        say: receives a sentence about the data.
+        print_fn: receives a sentence about the data.
         device: see `seqzoo.zoo.devices.choose`.
         distribute: see `seqzoo.tasks.training.clusters.make_strategy`; None for one process.
         workers: their number, see there.
@@ -275,14 +275,14 @@ def run_plan(
         check_character_models(getattr(task, "features_from", None))
     check_times(task, source)
     if plan.resume and not quiet:
-        say(f"Resuming {plan.folder} with its settings: {as_options(plan.choices)}")
+        print_fn(f"Resuming {plan.folder} with its settings: {as_options(plan.choices)}")
     splits, source = open_source(source)
     if not quiet:
-        say(splits.description)
+        print_fn(splits.description)
     if source.sample_rate:
         task = replace(task, sample_rate=source.sample_rate)
     resume = command(f"train --resume --run {shlex.quote(str(plan.folder))}")
-    set_last_words(f"Stopped immediately. To resume from the last checkpoint: {resume}")
+    set_exit_message(f"Stopped immediately. To resume from the last checkpoint: {resume}")
     run = train(
         task,
         splits,

@@ -33,5 +33,5 @@ def pattern(text: str) -> re.Pattern[str]:
 
 
 def split_at_white_space(text: str) -> list[str]:
-    """The words of a text, split at ASCII white space."""
+    """The words of a text, split at ASCII whitespace."""
     return [word for word in re.split(r"[ \t\n\v\f\r]+", text) if word]

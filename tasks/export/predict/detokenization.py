@@ -20,7 +20,7 @@ def text_of(about: dict[str, Any], ids: Sequence[int]) -> str:
     if about["join"] == "words":
         return with_usual_spaces(" ".join(tokens).strip(ASCII_SPACES))
     text = without_pieces(tokens) if about["join"] == "subwords" else without_joints(tokens)
-    return text if about["goes_on"] else text.strip(ASCII_SPACES)
+    return text if about["continues"] else text.strip(ASCII_SPACES)
 
 
 def text_answer(

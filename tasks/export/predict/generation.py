@@ -19,7 +19,7 @@ class GeneratedTexts(Predictions):
         model = self.model
         options = {**model.answer["decoding"], **(decoding or {})}
         constants = {}
-        if model.answer["goes_on"]:
+        if model.answer["continues"]:
             prompts = [self.read_prompt(text) for text in inputs]
             starts = [start for start, _ in prompts]
             names = prompts[0][1]

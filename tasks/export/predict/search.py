@@ -45,7 +45,7 @@ class Search:
             tokens: the last token of each row.
             states: by name.
             histories: all tokens of each row.
-            constants: further inputs of the step, by name.
+            constants: other inputs of the step, by name.
         """
         read = np.where(np.asarray(tokens) < self.size, tokens, PADDING).astype(np.int32)
         outputs, states = self.model.step(states, tokens=read, **constants)

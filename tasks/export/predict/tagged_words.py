@@ -28,7 +28,7 @@ class TaggedWordReader(TextReader):
         if self.splitter is None:
             return list(one_text(text))
         text = one_text(self.splitter(text) if isinstance(text, str) else text)
-        # Spaces that do not break are part of a word.
+        # No-break spaces are part of a word.
         spaces = SPACES.replace("\u00a0", "").replace("\u202f", "")
         spaces = spaces.replace("\u2000-\u200a", "\u2000-\u2006\u2008-\u200a")
         return split_at_white_space(re.sub(f"[{spaces}]", " ", text))

@@ -79,7 +79,7 @@ def ugrnn(
     use_bias=True,
     update_bias=0.0,
 ):
-    """Collins, Sohl-Dickstein and Sussillo 2017; `update_bias` only begins."""
+    """Collins, Sohl-Dickstein and Sussillo 2017; `update_bias` is only initial."""
     s, sigmoid = ACTIVATIONS[activation], ACTIVATIONS[recurrent_activation]
     (h,) = states
     Wc, Wg = np.split(weights["kernel"], 2, axis=1)

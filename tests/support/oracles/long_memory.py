@@ -141,7 +141,7 @@ def star(x, states, w, dropped, activation="tanh", use_bias=True):
 
 @oracle({"depth": 2, "activation": "softsign"}, {"use_bias": False}, {"transform_bias": 0.0})
 def highway(x, states, w, dropped, depth=3, activation="tanh", use_bias=True, transform_bias=-2.0):
-    """Zilly et al. 2017, equations 7 to 9, with c = 1 - t; `transform_bias` only begins."""
+    """Zilly et al. 2017, equations 7 to 9, with c = 1 - t; `transform_bias` is only initial."""
     (h,) = states
     W, Wt = np.split(w["kernel"], 2, axis=1)
     R = np.split(w["recurrent_kernel"], 2 * depth, axis=1)

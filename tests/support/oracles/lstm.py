@@ -19,7 +19,7 @@ def lstm(
     use_bias=True,
     unit_forget_bias=True,
 ):
-    """Gers, Schmidhuber and Cummins 2000, without peepholes; `unit_forget_bias` only begins."""
+    """Gers, Schmidhuber and Cummins 2000, without peepholes; `unit_forget_bias` is only initial."""
     f, sigmoid = ACTIVATIONS[activation], ACTIVATIONS[recurrent_activation]
     h, c = states
     Wi, Wf, Wg, Wo = np.split(weights["kernel"], 4, axis=1)
@@ -52,7 +52,7 @@ def lstm_1997(
     use_bias=True,
     output_gate_bias=-1.0,
 ):
-    """Hochreiter and Schmidhuber 1997, appendix A.1, with the squashing functions as they are."""
+    """Hochreiter and Schmidhuber 1997, appendix A.1, with the squashing functions of the paper."""
     sigmoid = ACTIVATIONS[recurrent_activation]
     h, c = states
     Wi, Wg, Wo = np.split(weights["kernel"], 3, axis=1)
@@ -150,7 +150,7 @@ def janet(
     beta=1.0,
     longest_dependency=None,
 ):
-    """Van der Westhuizen and Lasenby 2018; `longest_dependency` only begins."""
+    """Van der Westhuizen and Lasenby 2018; `longest_dependency` is only initial."""
     f, sigmoid = ACTIVATIONS[activation], ACTIVATIONS[recurrent_activation]
     (h,) = states
     Wf, Wn = np.split(weights["kernel"], 2, axis=1)
@@ -168,7 +168,7 @@ FORMS = {
     "activation": "softsign",
     "recurrent_activation": "hard_sigmoid",
 }
-"""Options that change the equations of most cells of this family, or only their beginning."""
+"""Options that change the equations of most cells of this family, or only their initial values."""
 
 
 @oracle({**FORMS, "memory_units": 7, "peepholes": False})

@@ -24,7 +24,7 @@ def mingru(x, states, w, dropped, activation="linear", use_bias=True):
 
 @oracle({"activation": "softsign", "use_bias": False}, {"forget_bias": 1.0})
 def minlstm(x, states, w, dropped, activation="linear", use_bias=True, forget_bias=0.0):
-    """Feng et al. 2024, section 3.2, with gates normalised; `forget_bias` only begins."""
+    """Feng et al. 2024, section 3.2, with gates normalised; `forget_bias` is only initial."""
     (h,) = states
     Wf, Wi, W = np.split(w["kernel"], 3, axis=1)
     bf, bi, b = np.split(w["bias"], 3) if use_bias else (0, 0, 0)
@@ -85,7 +85,7 @@ def lru(
     maximum=0.99,
     maximum_angle=2 * math.pi,
 ):
-    """Orvieto et al. 2023, in complex numbers; the last three options only begin."""
+    """Orvieto et al. 2023, complex; the last three options only affect initial values."""
     _, real, imaginary = states
     s = real + 1j * imaginary
     Br, Bi, D = np.split(w["kernel"], 3, axis=1)
@@ -107,7 +107,7 @@ def s5(
     maximum_step=0.1,
     use_bias=True,
 ):
-    """Smith et al. 2023, zero-order hold, in complex numbers; two of the options only begin."""
+    """Smith et al. 2023, zero-order hold, complex; two options only affect initial values."""
     _, real, imaginary = states
     s, pairs = real + 1j * imaginary, real.shape[1]
     Br, Bi, D = np.split(w["kernel"], [pairs, 2 * pairs], axis=1)

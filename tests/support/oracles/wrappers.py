@@ -43,7 +43,7 @@ def residual(x, states, w, dropped, cell="lstm"):
 
 @oracle({"cell": "gru", "transform_bias": 0.5})
 def highway_connection(x, states, w, dropped, cell="lstm", transform_bias=-1.0):
-    """Srivastava et al. 2015, equation 3; the option only begins."""
+    """Srivastava et al. 2015, equation 3; the option is only initial."""
     new = ORACLES[cell](x, states[1:], w, dropped)
     t = sigmoid(x @ w["transform_kernel"] + w["transform_bias"])
     return [t * new[0] + (1 - t) * (x @ w["shortcut_kernel"]), *new]
@@ -56,9 +56,9 @@ def stacked(x, states, w, dropped, cell="lstm", layers=2, skips=True):
     seen, outputs, new = x, [], []
     for k in range(layers):
         before = states[1 + k * count : 1 + (k + 1) * count]
-        own = ORACLES[cell](seen, before, w["cells"][k], dropped)
-        outputs, new = [*outputs, own[0]], [*new, *own]
-        seen = np.concatenate([own[0], x], axis=1) if skips else own[0]
+        cell_states = ORACLES[cell](seen, before, w["cells"][k], dropped)
+        outputs, new = [*outputs, cell_states[0]], [*new, *cell_states]
+        seen = np.concatenate([cell_states[0], x], axis=1) if skips else cell_states[0]
     y = outputs[-1]
     if skips:
         y = np.concatenate(outputs, axis=1) @ w["readout_kernel"] + w["readout_bias"]
@@ -70,12 +70,12 @@ def fast_slow(x, states, w, dropped, cell="lstm", fast_cells=2, slow_units=None)
     """Mujika et al. 2017, equations 1 to 5."""
     step, half = ORACLES[cell], len(states) // 2
     *fast, slow = w["cells"]
-    own = step(x, states[:half], fast[0], dropped)
-    above = step(own[0], states[half:], slow, 1.0)
-    own = step(above[0], own, fast[1], dropped)
+    new = step(x, states[:half], fast[0], dropped)
+    above = step(new[0], states[half:], slow, 1.0)
+    new = step(above[0], new, fast[1], dropped)
     for k in range(2, fast_cells):
-        own = step(np.zeros((len(x), 1)), own, fast[k], dropped)
-    return [*own, *above]
+        new = step(np.zeros((len(x), 1)), new, fast[k], dropped)
+    return [*new, *above]
 
 
 @oracle({"cell": "gru", "window": 3})
@@ -88,14 +88,14 @@ def attention(x, states, w, dropped, cell="lstm", window=10):
     attended = [np.zeros((batch, units)) for _ in tapes]
     for row in range(batch):
         # Where none is filled, each counts alike.
-        places = [k for k in range(window) if filled[row, k] > 0.5] or list(range(window))
+        positions = [k for k in range(window) if filled[row, k] > 0.5] or list(range(window))
         given = x[row] @ w["input_score_kernel"] + query[row] @ w["query_score_kernel"]
-        e = [np.tanh(memory[0][row, k] @ w["memory_score_kernel"] + given) for k in places]
+        e = [np.tanh(memory[0][row, k] @ w["memory_score_kernel"] + given) for k in positions]
         a = np.exp(np.array(e) @ w["score_kernel"][:, 0])
         if not (filled[row] > 0.5).any():
             a = np.ones_like(a)
         for whole, item in zip(memory, attended, strict=True):
-            item[row] = (a / a.sum()) @ whole[row, places]
+            item[row] = (a / a.sum()) @ whole[row, positions]
     new = ORACLES[cell](x, attended, w, dropped)
     tapes = [np.concatenate([t[:, units:], s], axis=1) for t, s in zip(tapes, new, strict=True)]
     filled = np.concatenate([filled[:, 1:], np.ones((batch, 1))], axis=1)

@@ -11,8 +11,8 @@ from seqzoo.tasks.inspection.figures import cell_flow_figure
 
 
 def test_shares_are_those_of_a_tape() -> None:
-    own = {"vanilla": {"units": 6}, "lstm": {"units": 5}}
-    flows = cell_flows(own, distances=(2, 9), seed=3)
+    cells = {"vanilla": {"units": 6}, "lstm": {"units": 5}}
+    flows = cell_flows(cells, distances=(2, 9), seed=3)
     assert [flow.cell for flow in flows] == ["vanilla", "lstm"]
     assert all(len(flow.norms) == 10 and list(flow.shares) == [2, 9] for flow in flows)
     for flow in flows:

@@ -34,11 +34,11 @@ def _sigmoid(x):
 
 def test_gates_of_an_lstm_are_those_of_its_equations() -> None:
     cell = _case("lstm")
-    own = _traced(cell)
+    traced = _traced(cell)
     kernel, recurrent, bias = (np.asarray(w) for w in cell.weights[:3])
-    h = own.states[0][0, :-1]
+    h = traced.states[0][0, :-1]
     i, f, g, o = np.split(X[0] @ kernel + h @ recurrent + bias, 4, axis=-1)
-    results = {gate.name: gate for gate in gate_values(own)}
+    results = {gate.name: gate for gate in gate_values(traced)}
     expected = {
         "input": _sigmoid(i),
         "forget": _sigmoid(f),
@@ -53,7 +53,7 @@ def test_gates_of_an_lstm_are_those_of_its_equations() -> None:
     assert forget.mean == pytest.approx(expected["forget"].mean())
     assert forget.closed == (expected["forget"] < 0.1).mean()
     assert forget.open == (expected["forget"] > 0.9).mean()
-    _, memory = memory_lengths(own)
+    _, memory = memory_lengths(traced)
     kept = np.exp(np.log(expected["forget"]).mean(0))
     np.testing.assert_allclose(memory.kept, kept)
     np.testing.assert_allclose(memory.lengths, 1 / (1 - kept))
@@ -61,40 +61,40 @@ def test_gates_of_an_lstm_are_those_of_its_equations() -> None:
 
 def test_gates_of_a_gru_with_the_reset_before_the_product_are_found() -> None:
     cell = cells.create("gru", 5, reset_after=False, dtype="float64")
-    own = _traced(cell)
+    traced = _traced(cell)
     kernel, recurrent = (np.asarray(w) for w in cell.weights[:2])
-    h = own.states[0][0, :-1]
+    h = traced.states[0][0, :-1]
     x = X[0] @ kernel
     update = _sigmoid(x[:, :5] + h @ recurrent[:, :5])
     reset = _sigmoid(x[:, 5:10] + h @ recurrent[:, 5:10])
     candidate = np.tanh(x[:, 10:] + (reset * h) @ recurrent[:, 10:])
-    results = {gate.name: gate.values for gate in gate_values(own)}
+    results = {gate.name: gate.values for gate in gate_values(traced)}
     np.testing.assert_allclose(results["update"], update, atol=1e-12)
     np.testing.assert_allclose(results["reset"], reset, atol=1e-12)
     np.testing.assert_allclose(results["candidate"], candidate, atol=1e-12)
 
 
 @pytest.mark.parametrize(("name", "gate", "sign"), [("gru", "update", 1), ("gated", "gate", -1)])
-def test_memory_follows_what_stands_before_the_old_state(name, gate, sign) -> None:
+def test_memory_follows_the_factor_of_the_old_state(name, gate, sign) -> None:
     # A gate may be what is kept, or what is replaced: names do not say which.
-    own = _traced(_case(name))
-    (values,) = [one.values for one in gate_values(own) if one.name == gate]
+    traced = _traced(_case(name))
+    (values,) = [one.values for one in gate_values(traced) if one.name == gate]
     kept = values if sign > 0 else 1 - values
-    np.testing.assert_allclose(memory_lengths(own)[0].kept, np.exp(np.log(kept).mean(0)))
+    np.testing.assert_allclose(memory_lengths(traced)[0].kept, np.exp(np.log(kept).mean(0)))
 
 
 def test_gates_that_a_hard_sigmoid_makes_are_whole() -> None:
     cell = cells.create("lstm", 3, recurrent_activation="hard_sigmoid", dtype="float64")
-    own = _traced(cell)
+    traced = _traced(cell)
     kernel, recurrent, bias = (np.asarray(w) for w in cell.weights[:3])
-    sums = X[0] @ kernel + own.states[0][0, :-1] @ recurrent + bias
+    sums = X[0] @ kernel + traced.states[0][0, :-1] @ recurrent + bias
     expected = np.clip(sums[:, 3:6] / 6 + 0.5, 0, 1)
-    (forget,) = [one for one in gate_values(own) if one.name == "forget"]
+    (forget,) = [one for one in gate_values(traced) if one.name == "forget"]
     np.testing.assert_allclose(forget.values, expected, atol=1e-12)
     assert forget.bounded
 
 
-def test_gates_of_a_cell_of_ones_own_are_found_without_its_help() -> None:
+def test_gates_of_a_custom_cell_are_found_automatically() -> None:
     class Own(cells.RecurrentCell):
         gates = ("forget", "candidate")
 
@@ -105,10 +105,10 @@ def test_gates_of_a_cell_of_ones_own_are_found_without_its_help() -> None:
             return h, [h]
 
     cell = Own(3, dtype="float64")
-    own = _traced(cell)
+    traced = _traced(cell)
     kernel, recurrent, bias = (np.asarray(w) for w in cell.weights[:3])
-    sums = X[0] @ kernel + own.states[0][0, :-1] @ recurrent + bias
-    forget, candidate = gate_values(own)
+    sums = X[0] @ kernel + traced.states[0][0, :-1] @ recurrent + bias
+    forget, candidate = gate_values(traced)
     np.testing.assert_allclose(forget.values, _sigmoid(sums[:, :3]), atol=1e-12)
     np.testing.assert_allclose(candidate.values, np.tanh(sums[:, 3:]), atol=1e-12)
     assert "split" not in vars(cell)
@@ -116,19 +116,19 @@ def test_gates_of_a_cell_of_ones_own_are_found_without_its_help() -> None:
 
 def test_backward_layers_show_gates_in_the_order_of_the_input() -> None:
     layer = cells.Recurrent(_case("lstm"), go_backwards=True, dtype="float64")
-    own = trace(layer, lambda: layer(X)).layers[0]
+    layer_trace = trace(layer, lambda: layer(X)).layers[0]
     flipped = cells.Recurrent(_case("lstm"), dtype="float64")
     other = trace(flipped, lambda: flipped(X[:, ::-1])).layers[0]
-    for gate, expected in zip(gate_values(own), gate_values(other), strict=True):
+    for gate, expected in zip(gate_values(layer_trace), gate_values(other), strict=True):
         np.testing.assert_allclose(gate.values, expected.values[::-1], atol=1e-12)
-    np.testing.assert_allclose(own.outputs(), other.outputs()[::-1], atol=1e-12)
+    np.testing.assert_allclose(layer_trace.outputs(), other.outputs()[::-1], atol=1e-12)
 
 
 def test_cells_of_keras_have_no_named_gates() -> None:
     layer = cells.Recurrent(keras.layers.GRUCell(3))
-    own = trace(layer, lambda: layer(X.astype("float32"))).layers[0]
-    assert gate_values(own) == []
-    assert len(memory_lengths(own)[0].lengths) == 3
+    layer_trace = trace(layer, lambda: layer(X.astype("float32"))).layers[0]
+    assert gate_values(layer_trace) == []
+    assert len(memory_lengths(layer_trace)[0].lengths) == 3
     assert [one.gate for one in recurrent_spectra(layer.cell)] == ["gate 1", "gate 2", "gate 3"]
 
 
@@ -144,20 +144,20 @@ def test_spectra_are_those_of_numpy() -> None:
     assert list(recurrent_parts(cell)) == list(cell.gates)
 
 
-def test_matrices_that_a_cell_makes_are_those_of_its_step() -> None:
+def test_matrices_that_a_cell_computes_are_those_of_its_step() -> None:
     cell = _case("antisymmetric")
     kernel = np.asarray(cell.recurrent_kernel)
     expected = kernel - kernel.T - cell.gamma * np.eye(5)
     (part,) = recurrent_parts(cell).values()
     np.testing.assert_allclose(part, expected)
-    (own,) = recurrent_spectra(cell)
-    np.testing.assert_allclose(own.eigenvalues.real, -cell.gamma, atol=1e-12)
+    (spectrum,) = recurrent_spectra(cell)
+    np.testing.assert_allclose(spectrum.eigenvalues.real, -cell.gamma, atol=1e-12)
     assert recurrent_parts(_case("indrnn")) == {}
     (projected, *_) = recurrent_spectra(_case("projection-lstm"))
     assert projected.radius is None and len(projected.singular_values) == 5
 
 
-def test_spectra_over_training_have_a_row_a_gate() -> None:
+def test_spectra_over_training_have_a_row_per_gate() -> None:
     first, second = (cells.create("gru", 3) for _ in range(2))
     for cell in (first, second):
         cell.build((None, 2))

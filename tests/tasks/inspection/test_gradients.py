@@ -51,7 +51,7 @@ def _last(outputs):
 
 
 def _slow_gradients(layer: cells.Recurrent, x: np.ndarray) -> list[list[np.ndarray]]:
-    """d loss / d state before each step: the rest of the sequence run anew from each state."""
+    """d loss / d state before each step: the rest of the sequence run again from each state."""
     cell = layer.cell
     states = [tf.zeros((1, size), tf.float64) for size in np.atleast_1d(cell.state_size)]
     before = []
@@ -73,18 +73,20 @@ def _slow_gradients(layer: cells.Recurrent, x: np.ndarray) -> list[list[np.ndarr
 @pytest.mark.parametrize("name", ["vanilla", "lstm", "gru", "projection-lstm"])
 def test_gradients_equal_those_of_a_loop_of_tapes(name) -> None:
     layer = _layer(name)
-    (own,) = trace(layer, lambda: layer(X), _last).layers
+    (layer_trace,) = trace(layer, lambda: layer(X), _last).layers
     for t, expected in enumerate(_slow_gradients(layer, X)):
         for state, value in enumerate(expected):
-            np.testing.assert_allclose(own.gradients[state][0, t], value, rtol=1e-10, atol=1e-14)
-    assert not own.gradients[0][1].any()  # the loss is only of the first row
+            np.testing.assert_allclose(
+                layer_trace.gradients[state][0, t], value, rtol=1e-10, atol=1e-14
+            )
+    assert not layer_trace.gradients[0][1].any()  # the loss is only of the first row
 
 
 @pytest.mark.parametrize("name", ["vanilla", "lstm", "gru", "lmu"])
 def test_jacobians_equal_finite_differences(name) -> None:
     layer = _layer(name)
-    (own,) = trace(layer, lambda: layer(X)).layers
-    result = step_jacobians(layer.cell, own.inputs[0], own.state()[:-1])
+    (layer_trace,) = trace(layer, lambda: layer(X)).layers
+    result = step_jacobians(layer.cell, layer_trace.inputs[0], layer_trace.state()[:-1])
     sizes = np.atleast_1d(layer.cell.state_size)
 
     def after(state: np.ndarray, t: int) -> np.ndarray:
@@ -92,7 +94,7 @@ def test_jacobians_equal_finite_differences(name) -> None:
         return np.concatenate(layer.cell(X[:1, t], [tf.constant(p) for p in parts])[1], -1)[0]
 
     for t in (0, 3):
-        state = own.state()[t]
+        state = layer_trace.state()[t]
         for j, move in enumerate(np.eye(len(state)) * 1e-6):
             slope = (after(state + move, t) - after(state - move, t)) / 2e-6
             np.testing.assert_allclose(result[t][:, j], slope, atol=1e-8)
@@ -103,28 +105,28 @@ QUICK = ["lstm", "gru", "gated", "cornn", "slstm", "qrnn"]
 
 # gru-d takes pairs of values and marks.
 @pytest.mark.parametrize("name", each_cell([*QUICK, "zoneout"], [*FRAMES, "gru-d"]))
-def test_of_every_cell_gradients_are_the_products_of_its_jacobians(name) -> None:
+def test_gradients_of_every_cell_are_products_of_its_jacobians(name) -> None:
     layer = _layer(name)
     x = _inputs(layer)
     outputs = layer(x)
     result = trace(layer, lambda: layer(x), _last)
     np.testing.assert_allclose(result.outputs, outputs, atol=1e-12)
-    (own,) = result.layers
-    each = step_jacobians(layer.cell, own.inputs[0], own.state()[:-1])
-    gradients = np.concatenate([one[0] for one in own.gradients], -1)
+    (layer_trace,) = result.layers
+    each = step_jacobians(layer.cell, layer_trace.inputs[0], layer_trace.state()[:-1])
+    gradients = np.concatenate([one[0] for one in layer_trace.gradients], -1)
     for t in range(X.shape[1]):
         np.testing.assert_allclose(gradients[t], gradients[t + 1] @ each[t], rtol=1e-9, atol=1e-12)
 
 
-def test_a_linear_cell_decays_as_its_spectrum_says() -> None:
+def test_a_linear_cell_decays_according_to_its_spectrum() -> None:
     layer = _linear(0.8 * _rotation(4))
     x = np.random.default_rng(5).normal(size=(1, 40, 4))
-    (own,) = gradient_flow(trace(layer, lambda: layer(x), _last))
-    np.testing.assert_allclose(own.norms / own.norms[0], 0.8 ** np.arange(41), rtol=1e-9)
-    assert own.decay.rate == pytest.approx(0.8, rel=1e-9)
-    assert own.decay.half_life == pytest.approx(math.log(0.5) / math.log(0.8), rel=1e-9)
-    assert own.decay.verdict == "vanishing"
-    assert list(own.positions[:2]) == [39, 38] and own.positions[-1] == -1
+    (flow,) = gradient_flow(trace(layer, lambda: layer(x), _last))
+    np.testing.assert_allclose(flow.norms / flow.norms[0], 0.8 ** np.arange(41), rtol=1e-9)
+    assert flow.decay.rate == pytest.approx(0.8, rel=1e-9)
+    assert flow.decay.half_life == pytest.approx(math.log(0.5) / math.log(0.8), rel=1e-9)
+    assert flow.decay.verdict == "vanishing"
+    assert list(flow.positions[:2]) == [39, 38] and flow.positions[-1] == -1
     jacobians = jacobian_flow(trace(layer, lambda: layer(x)).layers[0])
     np.testing.assert_allclose(jacobians.largest, 0.8, rtol=1e-9)
     np.testing.assert_allclose(jacobians.radii, 0.8, rtol=1e-9)
@@ -134,29 +136,29 @@ def test_a_linear_cell_decays_as_its_spectrum_says() -> None:
 def test_an_identity_loses_nothing_and_a_growing_one_explodes() -> None:
     x = np.random.default_rng(5).normal(size=(1, 40, 3))
     layer = _linear(np.eye(3))
-    (own,) = gradient_flow(trace(layer, lambda: layer(x), _last))
-    assert own.decay.verdict == "healthy" and own.decay.half_life == math.inf
-    assert own.decay.rate == 1.0
+    (flow,) = gradient_flow(trace(layer, lambda: layer(x), _last))
+    assert flow.decay.verdict == "healthy" and flow.decay.half_life == math.inf
+    assert flow.decay.rate == 1.0
     layer = _linear(1.25 * _rotation(3))
-    (own,) = gradient_flow(trace(layer, lambda: layer(x), _last))
-    assert own.decay.verdict == "exploding"
-    assert own.decay.half_life == pytest.approx(-math.log(2) / math.log(1.25))
+    (flow,) = gradient_flow(trace(layer, lambda: layer(x), _last))
+    assert flow.decay.verdict == "exploding"
+    assert flow.decay.half_life == pytest.approx(-math.log(2) / math.log(1.25))
 
 
-def test_the_steps_back_are_counted_from_the_step_that_the_loss_is_of() -> None:
+def test_steps_back_are_counted_from_the_step_of_the_loss() -> None:
     layer = _linear(0.5 * np.eye(2))
     x = np.ones((1, 9, 2))
     result = trace(layer, lambda: layer(x), lambda outputs: tf.reduce_sum(outputs[:, 4]))
-    (own,) = gradient_flow(result)
-    assert own.positions.tolist() == [4, 3, 2, 1, 0, -1]
-    np.testing.assert_allclose(own.norms, math.sqrt(2) * 0.5 ** np.arange(6))
+    (flow,) = gradient_flow(result)
+    assert flow.positions.tolist() == [4, 3, 2, 1, 0, -1]
+    np.testing.assert_allclose(flow.norms, math.sqrt(2) * 0.5 ** np.arange(6))
     # A layer that runs backwards looks back on what is further right.
     layer.go_backwards = True
-    (own,) = gradient_flow(trace(layer, lambda: layer(x), lambda outputs: outputs[0, 4, 0]))
-    assert own.positions.tolist() == [4, 5, 6, 7, 8, -1]
+    (flow,) = gradient_flow(trace(layer, lambda: layer(x), lambda outputs: outputs[0, 4, 0]))
+    assert flow.positions.tolist() == [4, 5, 6, 7, 8, -1]
 
 
-def test_both_directions_have_names_and_the_model_stays_as_it_was() -> None:
+def test_both_directions_have_names_and_the_model_is_unchanged() -> None:
     layer = cells.Bidirectional(cells.create("lstm", 4, dtype="float64"), dtype="float64")
     before = layer(X)
     result = trace(layer, lambda: layer(X), lambda outputs: outputs[0, 0])
@@ -168,7 +170,7 @@ def test_both_directions_have_names_and_the_model_stays_as_it_was() -> None:
     np.testing.assert_array_equal(layer(X), before)
 
 
-def test_masked_steps_pass_states_and_gradients_on() -> None:
+def test_masked_steps_pass_on_states_and_gradients() -> None:
     layer = _layer("lstm")
     mask = np.array([[1, 1, 1, 0, 0, 0], [0, 1, 1, 1, 0, 1]], bool)
     result = trace(layer, lambda: layer(X, mask=mask), _last)
@@ -187,9 +189,9 @@ def test_cells_of_keras_and_stacks_can_be_traced() -> None:
     expected = layer(x)
     result = trace(layer, lambda: layer(x), lambda outputs: outputs[0, -1, 0])
     np.testing.assert_allclose(result.outputs, expected, atol=1e-6)
-    (own,) = result.layers
-    assert [one.shape for one in own.states] == [(2, 7, 3), (2, 7, 3), (2, 7, 2)]
-    assert jacobian_flow(own).products.shape == (7,)
+    (layer_trace,) = result.layers
+    assert [one.shape for one in layer_trace.states] == [(2, 7, 3), (2, 7, 3), (2, 7, 2)]
+    assert jacobian_flow(layer_trace).products.shape == (7,)
 
 
 def test_products_of_a_thousand_steps_do_not_underflow() -> None:

@@ -31,7 +31,7 @@ def test_units_are_ranked_by_their_correlation() -> None:
     assert (ranked[3].unit, ranked[3].correlation) == (3, 0)
 
 
-def test_states_that_are_alike_are_found() -> None:
+def test_similar_states_are_found() -> None:
     random = np.random.default_rng(1)
     states = [random.normal(size=(5, 8)), random.normal(size=(7, 8))]
     states[1][4] = 3 * states[0][2]
@@ -63,13 +63,13 @@ def test_a_bistable_unit_has_two_stable_points_and_a_saddle_between_them() -> No
     cell.build((None, 1))
     cell.set_weights([np.ones((1, 1)), np.full((1, 1), 2.0)])
     result = fixed_points(cell, np.array([[-0.9], [-0.01], [0.02], [0.8]]))
-    places = sorted((float(point.state[0]), point.unstable) for point in result)
+    positions = sorted((float(point.state[0]), point.unstable) for point in result)
     root = 0.9575040240772687
-    assert [unstable for _, unstable in places] == [0, 1, 0]
-    np.testing.assert_allclose([place for place, _ in places], [-root, 0, root], atol=1e-4)
+    assert [unstable for _, unstable in positions] == [0, 1, 0]
+    np.testing.assert_allclose([position for position, _ in positions], [-root, 0, root], atol=1e-4)
 
 
-def test_where_nothing_stands_still_the_points_are_slow() -> None:
+def test_without_fixed_points_slow_points_are_found() -> None:
     # h = |h| + 0.1 with a floor below: the slowest place is where the steps are smallest.
     cell = cells.create("vanilla", 1, activation="softplus", dtype="float64")
     cell.build((None, 1))

@@ -93,11 +93,11 @@ def subjects() -> dict[str, Subject]:
 @pytest.mark.quick_for("class", "tags")
 @pytest.mark.parametrize("name", RUNS)
 def test_integrated_gradients_add_up(subjects, name) -> None:
-    own = subjects[name]
-    found = integrated_gradients(own)
-    steps = own.inputs["values"].shape[1]
+    case = subjects[name]
+    found = integrated_gradients(case)
+    steps = case.inputs["values"].shape[1]
     assert found.values.shape == ((8, 8) if name == "caption" else (steps,))
-    expected = own.score(own.scores(own.inputs), None)
+    expected = case.score(case.scores(case.inputs), None)
     assert found.score == pytest.approx(float(expected[0]), abs=1e-5)
     assert np.abs(found.values).max() > 1e-4
     limit = 0.01 if name == "caption" else 1e-4
@@ -105,44 +105,44 @@ def test_integrated_gradients_add_up(subjects, name) -> None:
 
 
 def test_a_symbol_is_scored_at_the_step_where_it_is_read(subjects) -> None:
-    own = subjects["symbols"]
-    task, inputs = own.run.task, own.inputs
-    logits = task.outputs(own.model, inputs)
+    case = subjects["symbols"]
+    task, inputs = case.run.task, case.inputs
+    logits = task.outputs(case.model, inputs)
     expected = tf.nn.log_softmax(logits)[0].numpy()
     tokens = ["", "?", *task.transcripts.vocabulary.tokens]
-    assert "".join(own.steps) == own.answer != ""
-    for step, name, score in zip(own.of_inputs, own.steps, own.scores(inputs)[0], strict=True):
+    assert "".join(case.steps) == case.answer != ""
+    for step, name, score in zip(case.of_inputs, case.steps, case.scores(inputs)[0], strict=True):
         assert float(score) == pytest.approx(expected[step, tokens.index(name)], abs=1e-5)
     with pytest.raises(SeqzooError, match="aligned with the input"):
-        subject(own.run, series(1, 1)[0], "ab")
+        subject(case.run, series(1, 1)[0], "ab")
 
 
-def test_occlusion_is_what_a_step_less_costs(subjects) -> None:
+def test_occlusion_is_the_cost_of_removing_a_step(subjects) -> None:
     # Of numbers, a step whose vector is zero is one that can be given.
-    own = subjects["value"]
-    found = occlusion(own)
-    values = own.inputs["values"].numpy()
+    case = subjects["value"]
+    found = occlusion(case)
+    values = case.inputs["values"].numpy()
     for step in range(values.shape[1]):
         without = values.copy()
         without[:, step] = 0
-        score = own.scores({**own.inputs, "values": tf.constant(without)})[0, 0]
+        score = case.scores({**case.inputs, "values": tf.constant(without)})[0, 0]
         assert found.values[step] == pytest.approx(found.score - float(score), abs=1e-5)
 
 
 def test_occlusion_covers_regions_of_an_image(subjects) -> None:
-    own = subjects["caption"]
-    found = occlusion(own, step=0)
-    black = own.inputs["values"].numpy().copy()
+    case = subjects["caption"]
+    found = occlusion(case, step=0)
+    black = case.inputs["values"].numpy().copy()
     black[:, :, 4:, :4] = 0
-    score = own.scores({**own.inputs, "values": tf.constant(black)})[0, 0]
+    score = case.scores({**case.inputs, "values": tf.constant(black)})[0, 0]
     np.testing.assert_allclose(found.values[4:, :4], found.score - float(score), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_gradients_flow_from_the_chosen_step(subjects, name) -> None:
-    own = subjects[name]
-    found = own.trace(0)
-    assert found.loss == pytest.approx(-float(own.scores(own.inputs)[0, 0]), abs=1e-5)
+    case = subjects[name]
+    found = case.trace(0)
+    assert found.loss == pytest.approx(-float(case.scores(case.inputs)[0, 0]), abs=1e-5)
     flows = [flow for flow in gradient_flow(found) if found[flow.name].inputs.shape[0] == 1]
     assert flows
     if name in ("next", "forecast"):  # nothing after the first step matters
@@ -150,21 +150,25 @@ def test_gradients_flow_from_the_chosen_step(subjects, name) -> None:
 
 
 def test_scores_are_those_of_the_model(subjects) -> None:
-    own = subjects["class"]
+    case = subjects["class"]
     (answer,) = [
         dict(answer.alternatives)
-        for answer in own.run.task.answers(
-            {"outputs": list(own.run.task.infer(own.model, own.inputs, None)["outputs"].numpy())},
+        for answer in case.run.task.answers(
+            {
+                "outputs": list(
+                    case.run.task.infer(case.model, case.inputs, None)["outputs"].numpy()
+                )
+            },
             ["abdx"],
             type("Options", (), {"top": 3})(),
         )
     ]
-    score = float(own.scores(own.inputs)[0, 0])
-    assert answer[own.answer] == pytest.approx(np.exp(score), rel=1e-4)
-    other = subject(own.run, "abdx", "B")
+    score = float(case.scores(case.inputs)[0, 0])
+    assert answer[case.answer] == pytest.approx(np.exp(score), rel=1e-4)
+    other = subject(case.run, "abdx", "B")
     assert answer["B"] == pytest.approx(np.exp(float(other.scores(other.inputs)[0, 0])), rel=1e-4)
     with pytest.raises(SeqzooError) as caught:
-        subject(own.run, "abdx", "D")
+        subject(case.run, "abdx", "D")
     assert caught.value.field == "answer"
 
 
@@ -182,16 +186,16 @@ def test_labels_are_the_steps_of_the_input(subjects) -> None:
 
 
 def test_attention_is_that_of_the_decoder_step_by_step(subjects) -> None:
-    own = subjects["text"]
-    found = attention_map(own)
-    assert found.weights.shape == (3, 2) and found.tokens == own.steps
+    case = subjects["text"]
+    found = attention_map(case)
+    assert found.weights.shape == (3, 2) and found.tokens == case.steps
     np.testing.assert_allclose(found.weights.sum(1), 1, atol=1e-5)
     with seqzoo.cells.portable():
-        memory, mask, states = own.model.encode(own.inputs)
-        constants = own.model.decoder.look_at(memory, mask)
-        known = [2, *own.run.task.texts.encode(["ab"], ["x"])[0][:2]]
+        memory, mask, states = case.model.encode(case.inputs)
+        constants = case.model.decoder.look_at(memory, mask)
+        known = [2, *case.run.task.texts.encode(["ab"], ["x"])[0][:2]]
         for token, expected in zip(known, found.weights, strict=True):
-            _, states, weights = own.model.decoder.step(tf.constant([token]), states, constants)
+            _, states, weights = case.model.decoder.step(tf.constant([token]), states, constants)
             np.testing.assert_allclose(weights[0], expected, atol=1e-5)
     grid = attention_map(subjects["caption"])
     assert grid.grid is not None and grid.weights.shape[1] == np.prod(grid.grid)
@@ -202,9 +206,9 @@ def test_attention_is_that_of_the_decoder_step_by_step(subjects) -> None:
 def test_attention_of_predictions_is_that_of_their_steps(subjects) -> None:
     run = subjects["text"].run
     first, second = attention_of(run, ["two one", "one"])
-    own = subject(run, "two one")
-    expected = attention_map(own)
-    assert first.answer == expected.answer == own.answer
+    case = subject(run, "two one")
+    expected = attention_map(case)
+    assert first.answer == expected.answer == case.answer
     assert first.source == ("two", "one") and (*first.tokens, "(end)") == expected.tokens
     np.testing.assert_allclose(first.weights, expected.weights[:-1], atol=1e-5)
     assert second.source == ("one",) and (second.weights == 1).all()
@@ -221,7 +225,7 @@ def test_neighbours_are_the_nearest_by_angle(subjects) -> None:
         neighbours(run, "?!")
 
 
-def test_transitions_are_those_that_the_crf_has_learnt(subjects) -> None:
+def test_transitions_are_those_that_the_crf_has_learned(subjects) -> None:
     run = subjects["tags"].run
     layer = run.model.get_layer("crf")
     found = crf_transitions(run)

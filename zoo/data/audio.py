@@ -8,7 +8,7 @@ import numpy as np
 from seqzoo.tasks.errors import SeqzooError
 
 
-def read_sound(file: pathlib.Path | bytes) -> tuple[np.ndarray, int]:
+def read_audio(file: pathlib.Path | bytes) -> tuple[np.ndarray, int]:
     """Reads the samples of a file; its channels are averaged.
 
     Args:

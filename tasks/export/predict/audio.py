@@ -1,4 +1,4 @@
-"""Sound as input: samples, or .wav files."""
+"""Audio as input: samples, or .wav files."""
 
 import pathlib
 import wave
@@ -8,8 +8,8 @@ import numpy as np
 from seqzoo.tasks.export.predict.numbers import SeriesReader
 
 
-class SoundReader(SeriesReader):
-    """Reads sound, (time,), at the sample rate of the model."""
+class AudioReader(SeriesReader):
+    """Reads audio, (time,), at the sample rate of the model."""
 
     files = ".npy or .wav"
 
@@ -27,7 +27,7 @@ class SoundReader(SeriesReader):
             raise ValueError(str(error)) from error
         if (rate, width) != (self.about["sample_rate"], 2):
             raise ValueError(
-                f"this model reads sound with {self.about['sample_rate']} samples of 16 bits per "
+                f"this model reads audio with {self.about['sample_rate']} samples of 16 bits per "
                 f"second, but {argument} has {rate} of {8 * width}"
             )
         return np.frombuffer(samples, "<i2").reshape(-1, channels).mean(1, dtype=np.float32) / 32768

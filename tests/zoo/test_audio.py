@@ -9,7 +9,7 @@ from cli_cases import seqzoo
 from source_cases import csv_source, open_source, sound, write
 
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.data.sound import read_sound, resampled
+from seqzoo.zoo.data.audio import read_audio, resampled
 
 TONE = np.sin(np.arange(1600) / 5) / 2
 
@@ -35,7 +35,7 @@ def extensible(samples: np.ndarray, tag: int) -> bytes:
 def test_extensible_headers(tmp_path, dtype, tag) -> None:
     scale = 1 if tag == 3 else 2 ** (8 * np.dtype(dtype).itemsize - 1)
     path = write(tmp_path / "s.wav", extensible((TONE * scale).astype(dtype), tag))
-    samples, rate = read_sound(path)
+    samples, rate = read_audio(path)
     assert rate == 8000 and samples.dtype == np.float32
     np.testing.assert_allclose(samples, TONE, atol=1e-4)
 
@@ -44,24 +44,24 @@ def test_extensible_headers(tmp_path, dtype, tag) -> None:
 def test_other_files(tmp_path, ending, kind) -> None:
     path = tmp_path / f"s.{ending}"
     soundfile.write(path, np.stack([TONE, np.zeros(1600)], 1), 16000, subtype=kind)
-    samples, rate = read_sound(path)
+    samples, rate = read_audio(path)
     assert rate == 16000 and samples.shape == (1600,)
     lossy = kind == "VORBIS"
     np.testing.assert_allclose(samples, TONE / 2, atol=0.1 if lossy else 1e-4)
     assert np.corrcoef(samples, TONE)[0, 1] > 0.99
 
 
-def test_what_is_no_sound(tmp_path) -> None:
+def test_files_that_are_not_audio(tmp_path) -> None:
     with pytest.raises(
         SeqzooError, match=r"s\.wav is not a WAV, FLAC or OGG file that can be read \("
     ):
-        read_sound(write(tmp_path / "s.wav", b"RIFF"))
+        read_audio(write(tmp_path / "s.wav", b"RIFF"))
     soundfile.write(tmp_path / "n.wav", np.array([0.1, np.nan]), 8000, subtype="FLOAT")
     with pytest.raises(SeqzooError, match=r"n\.wav contains samples that are NaN or infinite"):
-        read_sound(tmp_path / "n.wav")
+        read_audio(tmp_path / "n.wav")
 
 
-def test_another_sample_rate_is_the_same_sound() -> None:
+def test_another_sample_rate_is_the_same_audio() -> None:
     seconds = np.arange(16000) / 16000
     tone = np.sin(2 * np.pi * 440 * seconds).astype(np.float32)
     result = resampled(tone, 16000, 8000)
@@ -85,7 +85,7 @@ def mixed(tmp_path):
     return write(tmp_path / "t.tsv", "text\tlabel\n" + "".join(rows))
 
 
-def test_sounds_are_brought_to_one_rate(mixed) -> None:
+def test_audio_is_resampled_to_one_rate(mixed) -> None:
     with pytest.raises(SeqzooError, match=r"line 5: .* expected .*; --resample converts all audio"):
         open_source(csv_source(mixed, kind="audio"))
     splits, source = open_source(csv_source(mixed, kind="audio", resample=True))
@@ -96,7 +96,7 @@ def test_sounds_are_brought_to_one_rate(mixed) -> None:
 
 
 @pytest.mark.slow
-def test_a_model_hears_other_rates_on_request(mixed, tmp_path) -> None:
+def test_a_model_resamples_other_rates_on_request(mixed, tmp_path) -> None:
     run = tmp_path / "run"
     columns = ["--kind", "audio", "--input", "text", "--target", "label", "--mel-bins", 8]
     small = ["--units", 4, "--epochs", 1, "--batch-size", 8]
@@ -105,7 +105,7 @@ def test_a_model_hears_other_rates_on_request(mixed, tmp_path) -> None:
     assert refused.exit_code == 2 and "--resample" in refused.stderr
     trained = seqzoo(*command, "--resample")
     assert trained.exit_code == 0, trained.output
-    # What was chosen in training holds for predictions.
+    # What was chosen in training applies to predictions.
     low, high = (
         seqzoo("predict", run, tmp_path / "1.wav"),
         seqzoo("predict", run, tmp_path / "3.wav"),
