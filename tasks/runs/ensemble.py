@@ -109,7 +109,8 @@ class Ensemble:
             raise SeqzooError(f"`inputs` must be a list of inputs, got one: {inputs!r}.")
         if not len(inputs):
             return []
-        options = options or self.task.default_options
+        default: AnswerOptions = self.task.default_options
+        options = options or default
         examples = Examples(inputs, lines=lines, unit=unit)
         if isinstance(self.task, TaggerTask):
             examples = replace(examples, inputs=self.task.as_words(examples.inputs))
@@ -133,7 +134,8 @@ class Ensemble:
         Raises:
             SeqzooError: an example is malformed, or has a label that did not occur in training.
         """
-        options = options or self.task.default_options
+        default: AnswerOptions = self.task.default_options
+        options = options or default
         data = [run.task.data(examples) for run in self.runs]
         first = data[0]
         if isinstance(self.task, TaggerTask):

@@ -241,7 +241,7 @@ def rows(field: Any, folder: pathlib.Path) -> np.ndarray:
         import tensorflow as tf
 
         try:
-            data = field if path is None else path.read_bytes()
+            data: Any = field if path is None else path.read_bytes()
             image = tf.io.decode_image(_decodable(data), expand_animations=False).numpy()
         except (tf.errors.InvalidArgumentError, OSError) as error:
             name = path or f"of {len(field):,} bytes"
