@@ -96,7 +96,7 @@ PRESETS = {
         Source(data="tfds:mnist", kind="pixels"),
         _PIXELS,
         _ON_PIXELS,
-        "94.2% of 6,000 validation digits after 1 of the 5 epochs, seed 0",
+        "97.67% of 10,000 test digits, seed 0",
     ),
     "mnist-permuted": Preset(
         "Recognises handwritten digits, reading their pixels in a fixed random order",
