@@ -288,7 +288,7 @@ def main() -> None:
     parser.add_argument("--write", type=pathlib.Path, help="page that gets its table")
     arguments = parser.parse_args()
     if arguments.parallel:
-        path = arguments.results or measurements.path_of("speed-parallel")
+        path = arguments.results or measurements.path_of("parallel")
         path.unlink(missing_ok=True)  # the rows of one run are compared with each other only
         measured = Measurements(path, ("cell", "pass"))
         measure_parallel_cells(measured, arguments.seconds)

@@ -196,8 +196,10 @@ class Decoder(keras.layers.Layer):
                 context, weights = context[:, 0], ops.cast(weights[:, 0], "float32")
         logits = self._logits(values, context, training=False)
         if self.copies:
-            each = (item[:, None] for item in (logits, vectors, values, context, weights))
-            logits = self._mixed(*each, mask, *copies)[:, 0]
+            assert context is not None and weights is not None
+            logits, vectors, values = logits[:, None], vectors[:, None], values[:, None]
+            context, shares = context[:, None], weights[:, None]
+            logits = self._mixed(logits, vectors, values, context, shares, mask, copies[0])[:, 0]
         return logits, last, weights
 
     def opened(self, states: list[list], mask: Any) -> list[list]:

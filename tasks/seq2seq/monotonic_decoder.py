@@ -97,6 +97,7 @@ class MonotonicDecoder(Decoder):
 
     def _emissions(self, values: Any, vectors: Any, constants: Any, training: bool) -> Any:
         """log p(y | h, m_j), (batch, time, source, ids)."""
+        assert self.join is not None
         joined = self.join(values)[:, :, None] + constants["joined"][:, None]
         joined = self.dropout(tf.tanh(joined), training=training)
         logits = tf.cast(self._outputs(joined), "float32")

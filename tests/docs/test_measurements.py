@@ -94,14 +94,6 @@ def test_the_table_of_every_cell_contains_ratios(tmp_path) -> None:
     assert "1.00 to 2.50 times as long as ours, median 1.75, over 2 measurements" in lines[1]
 
 
-NOT_TIMED = set(
-    """
-    feed-forward t-rnn t-gru t-lstm intersection-rnn gated-antisymmetric
-    unicornn lem lipschitz fastgrnn highway scrn orthogonal lmu plrnn s5 slstm cfc ltc
-    gru-d conv-lstm conv-gru echo-state layer-norm zoneout weight-drop residual highway-connection
-    stacked fast-slow attention
-    """.split()
-)
 NOT_TRIED = {"mass-conserving-lstm", "stacked", "fast-slow", "attention"}
 """Cells that the benchmarks of speed and of the adding problem have not yet measured."""
 
@@ -111,7 +103,7 @@ def test_every_cell_has_its_speed_and_its_result_on_the_adding_problem() -> None
     # If this fails, run: python -m docs.write_cell_measurements
     assert (ROOT / "cells" / "measured.py").read_text(encoding="utf-8") == written["text"]()
     measured = source_docs.measured()
-    assert CELLS.keys() - measured.SPEED.keys() == NOT_TIMED
+    assert CELLS.keys() == measured.SPEED.keys()
     page = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
     for name, times in measured.SPEED.items():
         assert list(times) == [tuple(shape) for shape in speed.shapes_of(name)], name

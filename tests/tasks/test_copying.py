@@ -50,7 +50,7 @@ def test_the_distribution_is_that_of_the_paper() -> None:
                     expected[row, step, copies[row, j]] += (1 - p) * weights[row, step, j]
     np.testing.assert_allclose(expected.sum(-1), 1, rtol=1e-6)
 
-    given = [tf.constant(item) for item in (logits, gate, weights)]
+    given = tf.constant(logits), tf.constant(gate), tf.constant(weights)
     last = tf.constant(mask), tf.constant(copies, tf.int32), further
     with tf.GradientTape() as tape:
         tape.watch(given)

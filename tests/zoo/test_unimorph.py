@@ -60,7 +60,7 @@ def test_predictions_need_no_forms(tmp_path) -> None:
     path = write(tmp_path / "covered", "absetzen\tV;PST\nVers\tVerse\tN;PL\nVers\n")
     asked = list(of_file(File(path), {"kind": "lemma", "target_kind": "characters"}))
     assert [item.field for item in asked[:2]] == ["absetzen V;PST", "Vers N;PL"]
-    assert "has 1 field" in asked[2].wrong
+    assert "has 1 field" in str(asked[2].wrong)
 
 
 def test_features_are_steps_before_the_characters() -> None:
