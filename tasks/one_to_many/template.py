@@ -49,8 +49,9 @@ class OneToMany(Template):
         target: target type: the tokens of texts.
         further_inputs: inputs other than the first one, by name, and the kind of each: "number",
             "category", "static" (a number or a category, as the training examples have it),
-            "vector", or any kind of input but audio. Their encoders' vectors are put beside what
-            the decoder attends to and what its initial states are made of.
+            "vector", or any kind of input. Audio is refused. Their encoders' vectors are
+            concatenated to what the decoder attends to and to what its initial states are computed
+            from.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.

@@ -52,6 +52,7 @@ PRESETS = {
             units=128,
             attention="multiplicative",
             copy=True,
+            nfc=True,
             dropout=0.3,
             minimum_count=1,
             label_smoothing=0.1,
