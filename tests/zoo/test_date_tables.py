@@ -104,7 +104,7 @@ def test_frequencies_are_inferred(
 def test_a_history_has_evenly_spaced_dates() -> None:
     days = np.arange("2020-01-01", "2020-01-06", dtype="datetime64[D]")
     assert History(days, range(5)).values.shape == (5, 1)
-    with pytest.raises(SeqzooError, match="evenly spaced, one per day; give missing steps"):
+    with pytest.raises(SeqzooError, match="evenly spaced, one per day; add a row of NaN"):
         History(days[[0, 1, 3]], range(3))
     with pytest.raises(SeqzooError, match="one row for each of 5 dates"):
         History(days, range(4))
