@@ -5,7 +5,7 @@ import importlib
 import importlib.util
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -129,7 +129,7 @@ def export(
 def check_choices(
     format: str, precision: str, steps: int | None, signatures: Sequence[str]
 ) -> Format:
-    """Checks that a format exists, supports the choices, and can be written here; returns it.
+    """Checks that a format exists and supports the choices; returns it.
 
     Args:
         format: key of `FORMATS`.
@@ -138,8 +138,7 @@ def check_choices(
         signatures: see `Export`.
 
     Raises:
-        SeqzooError: it does not exist, does not support one of the choices, or its extra is not
-            installed.
+        SeqzooError: it does not exist, or does not support one of the choices.
     """
     if format not in FORMATS:
         known = ", ".join(FORMATS)
@@ -169,60 +168,59 @@ def check_choices(
                 f"{nearest(name, SIGNATURES)}",
                 field="signatures",
             )
+    return chosen
+
+
+def check_installed(format: str) -> None:
+    """Checks that the extra of a format is installed.
+
+    Raises:
+        SeqzooError: it is not.
+    """
+    chosen = FORMATS[format]
     missing = [name for name in chosen.modules if importlib.util.find_spec(name) is None]
     if missing:
         raise SeqzooError(
             f"The format {format} needs {' and '.join(missing)}, which cannot be imported; install "
             f"the extra: python -m pip install 'seqzoo[{chosen.extra}]'."
         )
-    return chosen
-
-
-def _is_monotonic(template: Any) -> bool:
-    return getattr(template, "attention", None) == "monotonic"
 
 
 def _checked(wanted: Export, format: str) -> Format:
-    """Checks that a format exists, supports the choices, and can represent the model; returns it.
+    """Checks that a format exists, supports the choices, can represent the model, and can be
+    written here; returns it.
 
     Raises:
-        SeqzooError: see `check_choices`, or the format cannot represent the model.
+        SeqzooError: see `check_choices` and `check_installed`, or the format cannot represent the
+            model.
     """
     chosen = check_choices(format, wanted.precision, wanted.steps, wanted.signatures)
-    if format != "saved-model" and wanted.task.template.name == FORECAST:
-        raise SeqzooError(
-            f"`format` must be saved-model for {FORECAST}, got {format!r}.", field="format"
-        )
-    if format != "saved-model" and getattr(wanted.task.template, "further_inputs", None):
-        raise SeqzooError(
-            f"`format` must be saved-model for models with further inputs, got {format!r}.",
-            field="format",
-        )
-    if format != "saved-model" and getattr(wanted.task.template, "backward", False):
-        raise SeqzooError(
-            f"`format` must be saved-model for language models that read backward, got {format!r}.",
-            field="format",
-        )
-    if format != "saved-model" and getattr(wanted.task.template, "features_from", None):
-        raise SeqzooError(
-            "`format` must be saved-model for taggers with `features_from`, whose language models "
-            f"read the characters of whole sentences, got {format!r}.",
-            field="format",
-        )
-    if format != "saved-model" and getattr(wanted.task, "copies", False):
-        raise SeqzooError(
-            f"`format` must be saved-model for models that copy from their input, got {format!r}.",
-            field="format",
-        )
-    if format != "saved-model" and _is_monotonic(wanted.task.template):
-        raise SeqzooError(
-            f"`format` must be saved-model for models with attention 'monotonic', got {format!r}.",
-            field="format",
-        )
-    if format != "saved-model" and wanted.task.features.takes_time:
-        raise SeqzooError(
-            f"`format` must be saved-model for {wanted.task.template.cell!r}, which takes the time "
-            f"between steps, got {format!r}.",
-            field="format",
-        )
+    if format != "saved-model":
+        for model in _only_as_saved_model(wanted.task):
+            raise SeqzooError(
+                f"`format` must be saved-model for {model}, got {format!r}.", field="format"
+            )
+    check_installed(format)
     return chosen
+
+
+def _only_as_saved_model(task: Any) -> Iterator[str]:
+    """What in a task no other format can represent."""
+    template = task.template
+    if template.name == FORECAST:
+        yield FORECAST
+    if getattr(template, "further_inputs", None):
+        yield "models with further inputs"
+    if getattr(template, "backward", False):
+        yield "language models that read backward"
+    if getattr(template, "features_from", None):
+        yield (
+            "taggers with `features_from`, whose language models read the characters of whole "
+            "sentences"
+        )
+    if getattr(task, "copies", False):
+        yield "models that copy from their input"
+    if getattr(template, "attention", None) == "monotonic":
+        yield "models with attention 'monotonic'"
+    if task.features.takes_time:
+        yield f"{template.cell!r}, which takes the time between steps"

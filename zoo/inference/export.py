@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.export.formats import check_choices
+from seqzoo.tasks.export.formats import check_choices, check_installed
 from seqzoo.tasks.kinds import TEXTS
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.open_run import open_run
@@ -42,7 +42,9 @@ def export(
         SeqzooError: the run does not exist, the target exists, or the format cannot represent the
             model.
     """
-    check_choices(format, precision, steps, signatures)  # before TensorFlow is imported
+    # Before TensorFlow is imported.
+    check_choices(format, precision, steps, signatures)
+    check_installed(format)
     run = open_run(folder, device)
     report = run.export(
         target,
