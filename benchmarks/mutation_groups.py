@@ -603,7 +603,7 @@ GROUPS = [
         "tests/tasks/test_monotonic_attention.py",
         "alignments or whole_texts",
         {
-            "later = tf.cumsum(weights, -1, reverse=True)": "later = tf.cumsum(weights, -1)",
+            "cumulative_logsumexp(scores, -1, reverse=True)": "cumulative_logsumexp(scores, -1)",
             "posterior(prior, before))\n            return": "prior)\n            return",
             "return [first_step(mask),": "return [1.0 - first_step(mask),",
         },

@@ -8,9 +8,9 @@ import tensorflow as tf
 from seqzoo.tasks.layers.copying import ABSENT, log_of
 from seqzoo.tasks.layers.scan import scan
 
-RANGE = 20.0
-"""How far scores are below the highest one at most: gradients have the squares of sums of their
-exponentials as divisors."""
+EXCLUDED = -1e4
+"""Score of padding, and logarithm of the probability of a step that is impossible: low enough for
+exp to be zero in float32, and small enough for differences to be exact."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -19,7 +19,7 @@ class MonotonicAttention(keras.layers.Layer):
 
     The step a_i of token y_i is a hidden variable. With the decoder's state h_i and the memory m:
 
-        score(i, j) = h_i . U m_j
+        score(i, j) = h_i . U m_j / sqrt(units)
         p(a_i = j | a_(i-1) = k) = exp(score(i, j)) / sum over l >= k of exp(score(i, l)), j >= k
         prior(i, j) = sum over k of p(a_(i-1) = k | y_1 ... y_(i-1)) p(a_i = j | a_(i-1) = k)
         p(y_i | y_1 ... y_(i-1)) = sum over j of prior(i, j) p(y_i | h_i, m_j)
@@ -47,8 +47,8 @@ class MonotonicAttention(keras.layers.Layer):
         """U m: (batch, source, features) -> (batch, source, units)."""
         return self.projection(memory)
 
-    def weights_of(self, queries: Any, keys: Any, mask: Any) -> Any:
-        """exp(score), in units of that of the highest score; zero for padding.
+    def scores_of(self, queries: Any, keys: Any, mask: Any) -> Any:
+        """Scores of the steps of a memory, `EXCLUDED` for padding.
 
         Args:
             queries: (batch, steps, units).
@@ -60,16 +60,15 @@ class MonotonicAttention(keras.layers.Layer):
             Shape (batch, steps, source), float32.
         """
         queries, keys = (tf.cast(item, "float32") for item in (queries, keys))
-        scores = tf.where(mask[:, None], tf.matmul(queries, keys, transpose_b=True), ABSENT)
-        scores -= tf.stop_gradient(tf.reduce_max(scores, -1, keepdims=True))
-        return tf.where(mask[:, None], tf.exp(tf.maximum(scores, -RANGE)), 0.0)
+        scores = tf.matmul(queries, keys, transpose_b=True) / self.units**0.5
+        return tf.where(mask[:, None], scores, EXCLUDED)
 
-    def call(self, emissions: Any, weights: Any, tokens: Any) -> tuple[Any, Any]:
+    def call(self, emissions: Any, scores: Any, tokens: Any) -> tuple[Any, Any]:
         """Log-probabilities of tokens, and the attention, of known texts.
 
         Args:
             emissions: log p(y | h_i, m_j), (batch, steps, source, ids).
-            weights: as `weights_of` returns them.
+            scores: as `scores_of` returns them.
             tokens: the token before each step, (batch, steps); that of the first one is not used.
 
         Returns:
@@ -78,19 +77,19 @@ class MonotonicAttention(keras.layers.Layer):
         before = tf.gather(emissions[:, :-1], tokens[:, 1:], axis=3, batch_dims=2)
         before = tf.pad(before, [[0, 0], [1, 0], [0, 0]])
 
-        def step(_: Any, prior: Any, weights: Any, before: Any) -> tuple[Any, Any]:
-            prior = transition(weights, posterior(prior, before))
+        def step(_: Any, prior: Any, scores: Any, before: Any) -> tuple[Any, Any]:
+            prior = transition(scores, posterior(prior, before))
             return prior, prior
 
-        _, priors = scan(step, first_step(weights[:, 0]), [weights, before], "float32")
+        _, priors = scan(step, first_step(scores[:, 0]), [scores, before], "float32")
         return total(emissions, priors), priors
 
-    def step(self, emissions: Any, weights: Any, tokens: Any, state: list) -> tuple[Any, Any, list]:
+    def step(self, emissions: Any, scores: Any, tokens: Any, state: list) -> tuple[Any, Any, list]:
         """One step of a text that is not known.
 
         Args:
             emissions: (rows, source, ids).
-            weights: (rows, source).
+            scores: (rows, source).
             tokens: the token before, (rows,).
             state: of the step before; at first `first_state`.
 
@@ -99,7 +98,7 @@ class MonotonicAttention(keras.layers.Layer):
         """
         prior, last = state
         before = tf.gather(last, tokens, axis=2, batch_dims=1)
-        prior = transition(weights, posterior(prior, before))
+        prior = transition(scores, posterior(prior, before))
         return total(emissions, prior), prior, [prior, emissions]
 
     def first_state(self, mask: Any, ids: int) -> list:
@@ -125,10 +124,15 @@ def posterior(prior: Any, likelihoods: Any) -> Any:
     return tf.nn.softmax(log_of(prior) + likelihoods)
 
 
-def transition(weights: Any, before: Any) -> Any:
-    """Probabilities of the steps of a token, given those of the token before, (batch, source)."""
-    later = tf.cumsum(weights, -1, reverse=True)
-    return weights * tf.cumsum(tf.math.divide_no_nan(before, later), -1)
+def transition(scores: Any, before: Any) -> Any:
+    """Probabilities of the steps of a token, given those of the token before, (batch, source).
+
+    With logarithms throughout: steps that are still allowed may have scores far below those of
+    earlier ones.
+    """
+    later = tf.math.cumulative_logsumexp(scores, -1, reverse=True)
+    logs = tf.maximum(log_of(before), EXCLUDED) - later
+    return tf.exp(scores + tf.math.cumulative_logsumexp(logs, -1))
 
 
 def total(emissions: Any, priors: Any) -> Any:

@@ -61,8 +61,8 @@ class MonotonicDecoder(Decoder):
             last.append(new)
         constants = self.look_at(memory, mask, copies)
         emissions = self._emissions(values, vectors, constants, training)
-        weights = self.attention.weights_of(values, constants["keys"], constants["mask"])
-        return self.attention(emissions, weights, tokens)[0], last
+        scores = self.attention.scores_of(values, constants["keys"], constants["mask"])
+        return self.attention(emissions, scores, tokens)[0], last
 
     def step(
         self, tokens: Any, states: list[list], constants: Any = None
@@ -75,8 +75,8 @@ class MonotonicDecoder(Decoder):
             last.append(list(new))
         emissions = self._emissions(values[:, None], vectors[:, None], constants, training=False)
         keys, mask = constants["keys"], constants["mask"]
-        weights = self.attention.weights_of(values[:, None], keys, mask)
-        logs, prior, aligned = self.attention.step(emissions[:, 0], weights[:, 0], tokens, aligned)
+        scores = self.attention.scores_of(values[:, None], keys, mask)
+        logs, prior, aligned = self.attention.step(emissions[:, 0], scores[:, 0], tokens, aligned)
         return logs, [*last, aligned], prior
 
     def opened(self, states: list[list], mask: Any) -> list[list]:

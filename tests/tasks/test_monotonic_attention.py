@@ -10,7 +10,7 @@ import tensorflow as tf
 from seqzoo.tasks import AnswerOptions, Decoding, Examples, ManyToManyEncoderDecoder
 from seqzoo.tasks.decoding.arrays import compiled_loops
 from seqzoo.tasks.layers.copying import mixture_by_step
-from seqzoo.tasks.layers.monotonic_attention import MonotonicAttention, first_step
+from seqzoo.tasks.layers.monotonic_attention import MonotonicAttention, first_step, transition
 
 pytestmark = pytest.mark.usefixtures("plain_loop")
 
@@ -35,15 +35,16 @@ def problem() -> dict[str, Any]:
     return {
         "layer": layer,
         "emissions": tf.nn.log_softmax(logits),
-        "scores": np.einsum("bij,bkj->bik", queries, memory @ layer.projection.kernel.numpy()),
-        "weights": layer.weights_of(tf.constant(queries), keys, tf.constant(mask)),
+        "raw": np.einsum("bij,bkj->bik", queries, memory @ layer.projection.kernel.numpy())
+        / 6**0.5,
+        "scores": layer.scores_of(tf.constant(queries), keys, tf.constant(mask)),
     }
 
 
 def brute_force(problem: dict[str, Any], row: int, tokens: list[int]) -> float:
     """p(the first tokens), summed over all alignments that never go back."""
     emissions = np.exp(problem["emissions"].numpy().astype(float))
-    scores, length, sum_of_all = problem["scores"].astype(float), LENGTHS[row], 0.0
+    scores, length, sum_of_all = problem["raw"].astype(float), LENGTHS[row], 0.0
     for alignment in itertools.product(range(length), repeat=len(tokens)):
         if list(alignment) != sorted(alignment):
             continue
@@ -58,7 +59,7 @@ def brute_force(problem: dict[str, Any], row: int, tokens: list[int]) -> float:
 
 
 def test_a_text_has_the_probability_of_all_its_alignments(problem) -> None:
-    logs, attention = problem["layer"](problem["emissions"], problem["weights"], TOKENS)
+    logs, attention = problem["layer"](problem["emissions"], problem["scores"], TOKENS)
     np.testing.assert_allclose(np.exp(logs).sum(-1), 1, rtol=1e-5)
     np.testing.assert_allclose(np.sum(attention, -1), 1, rtol=1e-5)
     assert not attention[1, :, LENGTHS[1] :].numpy().any()
@@ -72,14 +73,29 @@ def test_a_text_has_the_probability_of_all_its_alignments(problem) -> None:
 
 def test_steps_compute_the_same_as_whole_texts(problem) -> None:
     layer = problem["layer"]
-    whole, attention = layer(problem["emissions"], problem["weights"], TOKENS)
+    whole, attention = layer(problem["emissions"], problem["scores"], TOKENS)
     state = layer.first_state(tf.ones([ROWS, SOURCE], tf.bool), IDS)
     for step in range(STEPS):
-        emissions, weights = problem["emissions"][:, step], problem["weights"][:, step]
-        logs, prior, state = layer.step(emissions, weights, TOKENS[:, step], state)
+        emissions, scores = problem["emissions"][:, step], problem["scores"][:, step]
+        logs, prior, state = layer.step(emissions, scores, TOKENS[:, step], state)
         np.testing.assert_allclose(logs, whole[:, step], rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(prior, attention[:, step], rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(first_step(tf.zeros([1, 3])), [[1, 0, 0]])
+
+
+def test_steps_with_low_scores_after_an_excluded_one_keep_their_gradients() -> None:
+    """Scores 60 and 62 below that of a step that is no longer allowed."""
+    before = tf.constant([[0.0, 1.0, 0.0]])
+    with tf.GradientTape() as tape:
+        scores = tf.constant([[60.0, 0.0, -2.0]])
+        tape.watch(scores)
+        prior = transition(scores, before)
+        first = prior[0, 1]
+    expected = 1 / (1 + np.exp(-2))
+    np.testing.assert_allclose(prior, [[0, expected, 1 - expected]], rtol=1e-5)
+    slope = expected * (1 - expected)
+    gradient = tape.gradient(first, scores)
+    np.testing.assert_allclose(gradient, [[0, slope, -slope]], rtol=1e-4, atol=1e-7)
 
 
 def test_a_step_copies_its_own_token() -> None:
