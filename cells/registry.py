@@ -526,7 +526,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.wrappers.weight_drop:WeightDropCell",
         "wrappers",
         2018,
-        "Dropout of a cell's recurrent matrix, as in the AWD-LSTM",
+        "Dropout on a cell's recurrent matrix, as in the AWD-LSTM",
     ),
     "residual": Entry(
         "seqzoo.cells.wrappers.residual:ResidualCell",

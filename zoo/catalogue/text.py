@@ -65,7 +65,7 @@ def _measured(measured: dict[str, Any]) -> list[str]:
         kind = "time, features" if len(measured["speed"][0]["shape"]) == 4 else "time, frame"
         lines += [
             f"Milliseconds per layer on {measured['machine']}",
-            "(in brackets: how many times as long keras.layers.RNN around it takes):",
+            "(in brackets: the time of keras.layers.RNN with the same cell, divided by ours):",
             table([f"batch, {kind}, units", "forward", "forward and backward"], rows),
         ]
     adding = measured["adding"]
