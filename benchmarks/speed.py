@@ -70,7 +70,7 @@ FRAMES = Frames(8, 20, 16, 16, 8, 16)
 EVERY_CELL = "python -m benchmarks.speed --every-cell --write docs/speed.md"
 PARALLEL = "python -m benchmarks.speed --parallel --write docs/speed.md"
 LONG = SHAPES[2]
-"""Of the parallel cells' comparison."""
+"""The shape at which the parallel cells are compared with the LSTM."""
 PASSES = {False: "forward", True: "forward and backward"}
 
 

@@ -49,7 +49,7 @@ def learn_subwords(
         reserved: tokens before the pieces, which occur in no text.
 
     Raises:
-        SeqzooError: there is no text, or the number of different characters exceeds `size`.
+        SeqzooError: there are no texts, or they have more than `size` distinct characters.
     """
     texts = [text.decode("utf-8") for chunk in chunks for text in chunk]
     model = io.BytesIO()

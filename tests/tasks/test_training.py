@@ -122,7 +122,7 @@ def test_two_replicas_train_like_one(tmp_path) -> None:
     for mine, other in zip(one, two, strict=True):
         for key in ("loss", "accuracy", "validation_loss"):
             assert mine[key] == pytest.approx(other[key], rel=1e-3), key
-    # What a step does to each weight is compared in float64 by test_replicas.
+    # test_replicas.py compares the update of each weight in float64.
     assert half[-1]["loss"] < half[0]["loss"]
     Run.open(folders[1]).predict(["abc"])
 

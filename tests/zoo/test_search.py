@@ -88,7 +88,11 @@ def test_a_space_is_read_and_applied() -> None:
         ("units", {"low": 1, "high": 8, "step": 0.5}, "whose `step` is whole and above 0"),
         ("dropout", {"low": 0, "high": 0.5, "log": True}, "above 0 where it has `log`"),
         ("dropout", {"low": 0.5, "high": 1.5}, "`dropout` must be at least 0 and below 1, got 1.5"),
-        ("cell", {"low": "gru", "high": "lstm"}, "a list of choices, since it is no number"),
+        (
+            "cell",
+            {"low": "gru", "high": "lstm"},
+            "a list of choices, since its values are not numbers",
+        ),
         ("cell", ["gru", "lsmt"], "There is no cell 'lsmt'; did you mean 'lstm'?"),
         ("schedule", ["cosine", "linear"], 'must be one of "cosine", "constant", got "linear"'),
     ],

@@ -136,8 +136,8 @@ def columns_of(
     """Some columns of a `pyarrow.RecordBatch`.
 
     Text, numbers, truth values and lists are unchanged; a list of floats is a NumPy array. Dates
-    and times are text as CSV has it ("2020-01-31 12:00:00"), decimal numbers too. A structure of
-    "bytes" and "path" is the file that it holds, bytes, or else the path. What is missing is None.
+    and times become text as in CSV ("2020-01-31 12:00:00"), and so do decimal numbers. A structure
+    with "bytes" and "path" becomes its bytes, or its path if it has none. Missing values are None.
 
     Args:
         batch: some rows.

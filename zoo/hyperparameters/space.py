@@ -203,7 +203,7 @@ def _read(name: str, given: Any, allowed: _Values) -> Interval | Choice:
         isinstance(item, int | float) and not isinstance(item, bool) for item in (low, high)
     ):
         raise SeqzooError(
-            field=name, expected="a list of choices, since it is no number", got=given
+            field=name, expected="a list of choices, since its values are not numbers", got=given
         )
     if not (isinstance(low, int) and isinstance(high, int)):
         low, high = float(low), float(high)

@@ -1,0 +1,302 @@
+"""The mistakes that are put into the files of tasks/."""
+
+from benchmarks.mutation_groups.group import Group
+
+BEAM = "tests/tasks/test_decoding_beam.py"
+CONSTRAINTS = "tests/tasks/test_decoding_constraints.py"
+
+GROUPS = [
+    Group(
+        "tasks/layers/recurrent.py",
+        "tests/tasks/test_networks.py tests/tasks/test_many_to_one.py",
+        "pooling or padding",
+        {
+            "steps[None, :] < lengths[:, None]": "steps[None, :] <= lengths[:, None]",
+            "ops.where(steps, sequence, lowest)": "sequence",
+        },
+    ),
+    Group(
+        "tasks/layers/attention.py",
+        "tests/tasks/test_attention.py",
+        "equations or masked",
+        {"ops.where(mask, scores, -1e30)": "scores + 0"},
+    ),
+    # Decoding.
+    Group(
+        "tasks/decoding/rows.py",
+        f"{CONSTRAINTS} tests/tasks/test_decoding_sampling.py",
+        "",
+        {
+            "positions <= lengths[:, None]": "positions < lengths[:, None]",
+            "positions < lengths[:, None], tokens": "positions <= lengths[:, None], tokens",
+            "tf.where(forced, token, choose(t, proposal.scores))": "choose(t, proposal.scores)",
+        },
+    ),
+    Group(
+        "tasks/decoding/rows.py",
+        "tests/tasks/test_decoding_graphs.py",
+        "loop_ends",
+        {'variables["finished"] | ends': "ends"},
+    ),
+    Group(
+        "tasks/decoding/sampling.py",
+        "tests/tasks/test_decoding_sampling.py",
+        "",
+        {
+            "exclusive=True": "exclusive=False",
+            "scores /= temperature": "scores *= temperature",
+            "min(top_k, ids)": "min(top_k + 1, ids)",
+            "row_seed = seeds[row]": "row_seed = seeds[0]",
+        },
+    ),
+    Group(
+        "tasks/decoding/beam.py",
+        BEAM,
+        "",
+        {
+            'variables["scores"] + guided.enforced': "guided.enforced",
+            "tf.where(ends, NONE, best)": "best",
+            "closed = best / self": "closed = best * self",
+            "tf.gather(item, rows), proposal": "item, proposal",
+            "tf.gather(coverage, rows)": "coverage",
+            "(reachable <= answers[:, -1])": "(reachable <= answers[:, 0])",
+        },
+    ),
+    Group(
+        "tasks/decoding/constraints.py",
+        CONSTRAINTS,
+        "",
+        {
+            "logits / penalty, logits * penalty": "logits / penalty, logits / penalty",
+            "positions >= size - 1": "positions >= size",
+            "tf.maximum(scores, LAST_RESORT_SCORE)": "scores",
+        },
+    ),
+    Group(
+        "tasks/decoding/guided.py",
+        CONSTRAINTS,
+        "",
+        {"t >= self.choices.minimum_length": "t > self.choices.minimum_length"},
+    ),
+    Group(
+        "tasks/decoding/scoring.py",
+        "tests/tasks/test_decoding_sampling.py",
+        "scored",
+        {"t <= lengths, chosen": "t < lengths, chosen"},
+    ),
+    # Conditional random field.
+    Group(
+        "tasks/layers/crf.py",
+        "tests/tasks/test_crf.py",
+        "paths or gradient or padding",
+        {
+            "-ops.logsumexp(alpha + end": "-ops.logsumexp(alpha",
+            "moved, alpha), None": "moved, moved), None",
+            "self._moves.T, ops.transpose(": "self._moves.T, (",
+            "d(moved), alpha), ops.where(still, before, same)": "d(moved), alpha), before",
+            "ops.argmax(alpha + end": "ops.argmax(alpha",
+            "first + end, steps": "first, steps",
+            "ops.softmax(alphas + betas)": "ops.softmax(alphas)",
+            "start = ops.where(self._starts, self.start, FORBIDDEN)": "start = self.start",
+        },
+    ),
+    Group(
+        "tasks/layers/crf.py",
+        "tests/tasks/test_crf.py",
+        "forbidden_tags",
+        {" & (ops.take(self._ends, tags) | ~last)": ""},
+    ),
+    Group(
+        "tasks/metrics/bio.py",
+        "tests/tasks/test_entities.py",
+        "",
+        {
+            " and before[1] == tag[1]": "",
+            'closing or prefix in ("O", "E", "S")': 'closing or prefix in ("O", "B", "S")',
+        },
+    ),
+    # Windows, batches, splits.
+    Group(
+        "tasks/data/windows.py",
+        "tests/tasks/test_windows.py",
+        "",
+        {
+            "begin = random.integers(0, ": "begin = 0 * random.integers(0, ",
+            "resets[0] = True": "pass",
+            "np.maximum(windows.starts[at] - 1, 0)": "windows.starts[at]",
+            "exists & (at >= bounds[:-1])": "exists",
+            "-(-WARM_UP // window)": "WARM_UP // window // 2",
+            '"aside": np.ones(len(rows), bool)': '"aside": np.zeros(len(rows), bool)',
+            "random.integers(0, free + 1)": "0 * free",
+        },
+    ),
+    Group(
+        "tasks/data/batches.py",
+        "tests/tasks/test_batching.py tests/tasks/test_shards.py",
+        "",
+        {
+            "weights[: len(selected)] = 1.0": "weights[:] = 1.0",
+            "max(size // multiple, 1) * multiple": "max(size, multiple)",
+            "target_buckets[selected].max()": "target_buckets[selected].min()",
+            "random.shuffle(members)": "pass",
+            "np.searchsorted(padded, lengths)": 'np.searchsorted(padded, lengths, "right")',
+            "np.arange(start + index, end, count)": "np.arange(start, end, count)",
+        },
+    ),
+    # Schedules, checkpoints, going on.
+    Group(
+        "tasks/training/optimizer.py",
+        "tests/tasks/test_training.py tests/tasks/test_training_defaults.py",
+        "learning_rate",
+        {
+            "(step + 1) / (self.warmup + 1)": "step / (self.warmup + 1)",
+            "max(self.steps - self.warmup, 1)": "max(self.steps, 1)",
+        },
+    ),
+    Group(
+        "tasks/training/epochs.py",
+        "tests/tasks/test_resuming.py",
+        "ctrl_c",
+        {
+            'self.rows = list(state["rows"])': "self.rows = []",
+            "for _ in self.loop.train(self.training, plan.since(done))": (
+                "for _ in self.loop.train(self.training, plan)"
+            ),
+        },
+    ),
+    Group(
+        "tasks/training/epochs.py",
+        "tests/tasks/test_training.py",
+        "best_model or patience",
+        {
+            "rank > self.best or": "rank < self.best or",
+            'int(state["waited"]), float': "0, float",
+        },
+    ),
+    Group(
+        "tasks/training/step.py",
+        "tests/tasks/test_resuming.py",
+        "ctrl_c",
+        {
+            "for variable in self.optimizer.variables]": "for variable in []]",
+            "self.totals, *self.lanes]": "*self.lanes]",
+        },
+    ),
+    Group(
+        "tasks/training/lazy_adam.py",
+        "tests/tasks/test_lazy_updates.py",
+        "rows_of_a_gradient",
+        {
+            "m += (values - m)": "m = values + (values - m)",
+            "change = scale * m": "change = m",
+            "first.scatter_update": "second.scatter_update",
+        },
+    ),
+    # Several inputs, unknown words, tables on disk.
+    Group(
+        "tasks/many_to_one/network.py",
+        "tests/tasks/test_further_inputs.py",
+        "compared",
+        {"ops.abs(u - v)": "(u - v)"},
+    ),
+    Group(
+        "tasks/many_to_many_aligned/tagger_network.py",
+        "tests/tasks/test_further_inputs.py",
+        "other_templates and tags",
+        {"beside_steps(inputs, vectors,": "vectors; beside_steps(inputs, vectors,"},
+    ),
+    Group(
+        "tasks/seq2seq/encoder_decoder.py",
+        "tests/tasks/test_further_inputs.py",
+        "other_templates and encoder",
+        {"if self.further is not None:": "if self.further is not None and training:"},
+    ),
+    # Features from language models.
+    Group(
+        "tasks/preprocessing/character_models.py",
+        "tests/tasks/test_features_from.py",
+        "states_of_the_models",
+        {
+            "tf.cumsum(sizes, 1, reverse=backward)": "tf.cumsum(sizes, 1)",
+            "constant_values=START": "constant_values=PADDING",
+        },
+    ),
+    Group(
+        "tasks/preprocessing/text.py",
+        "tests/tasks/test_features_from.py",
+        "backward_model",
+        {"return tf.reverse(tokens, [1])": "return tokens"},
+    ),
+    Group(
+        "tasks/fine_tuning/start.py",
+        "tests/tasks/test_features_from.py",
+        "travel",
+        {'("vectors", "features_from")': '("vectors",)'},
+    ),
+    Group(
+        "tasks/seq2seq/task.py",
+        "tests/tasks/test_replace_unknown.py",
+        "become",
+        {"tf.where(ids == UNKNOWN, seen,": "tf.where(ids != UNKNOWN, seen,"},
+    ),
+    # Copied tokens, monotonic attention, lemmas.
+    Group(
+        "tasks/layers/copying.py",
+        "tests/tasks/test_copying.py",
+        "paper",
+        {
+            "rest = tf.maximum(1.0 -": "rest = tf.maximum(0.0 -",
+            "copied = mask & (copies": "copied = (copies",
+        },
+    ),
+    Group(
+        "tasks/preprocessing/copied_tokens.py",
+        "tests/tasks/test_copying.py",
+        "ids_of_their",
+        {"numbers < FURTHER_IDS": "numbers <= FURTHER_IDS", "SPECIAL + 2": "SPECIAL"},
+    ),
+    Group(
+        "tasks/layers/monotonic_attention.py",
+        "tests/tasks/test_monotonic_attention.py",
+        "alignments or whole_texts",
+        {
+            "cumulative_logsumexp(scores, -1, reverse=True)": "cumulative_logsumexp(scores, -1)",
+            "posterior(prior, before))\n            return": "prior)\n            return",
+            "return [first_step(mask),": "return [1.0 - first_step(mask),",
+        },
+    ),
+    Group(
+        "tasks/preprocessing/lemmas.py",
+        "tests/zoo/test_unimorph.py",
+        "before_the_characters",
+        {"FEATURE + name": "name"},
+    ),
+    Group(
+        "tasks/data/stored_columns.py",
+        "tests/zoo/test_stored_tables.py",
+        "same_splits",
+        {"chosen if self.rows is None else self.rows[chosen]": "chosen"},
+    ),
+    # Hostile files, and raw sentences.
+    Group(
+        "tasks/data/npz_members.py",
+        "tests/zoo/test_hostile_files.py",
+        "unpickled",
+        {"or min(shape, default=0) < 0": "or False"},
+    ),
+    Group(
+        "tasks/training/checkpoints.py",
+        "tests/tasks/test_safe_loading.py",
+        "elsewhere or damaged_state",
+        {
+            "place != own or": "False or",
+            "if not isinstance(state, dict):": "if state is not None and False:",
+        },
+    ),
+    Group(
+        "tasks/runs/predictor.py",
+        "tests/zoo/test_raw_tags.py",
+        "only_when_asked",
+        {"traced = self.task.traced_options(options)": "traced = None"},
+    ),
+]
