@@ -27,7 +27,7 @@ import tensorflow as tf
 import seqzoo.cells
 from benchmarks.speed import interleaved
 from seqzoo.cells.engine.dispatch import cores
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.arrays import compiled_loops
 from seqzoo.tasks.decoding.decoder import decode
@@ -159,7 +159,7 @@ def exported_table(rows: list[int], seconds: float) -> None:
         served = {}
         for name, choices in methods.items():
             target = pathlib.Path(folder) / name
-            run.export(target, AnswerOptions(decoding=choices, seed=1), check=False)
+            run.export(target, PredictionOptions(decoding=choices, seed=1), check=False)
             served[name] = tf.saved_model.load(str(target))
         for count in rows:
             texts = tf.constant(["d"] * count)

@@ -31,7 +31,7 @@ import numpy as np
 
 from benchmarks import deployed
 from benchmarks.measurements import Measurements, path_of, write_section
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import SeqzooError
 
@@ -114,9 +114,9 @@ def export_all(folder: pathlib.Path, models: list[str]) -> None:
     for name in models:
         run, first, inputs, targets = opened(name)
         model_folder = folder / pathlib.Path(name).name
-        options = AnswerOptions()
+        options = PredictionOptions()
         if getattr(run.task, "decoding", None) is not None:
-            options = AnswerOptions(1, Decoding(maximum_length=40))
+            options = PredictionOptions(1, Decoding(maximum_length=40))
         plain = isinstance(first, str)
         request: dict[str, Any] = {
             "inputs": [first if plain else np.asarray(first).tolist()],

@@ -19,7 +19,7 @@ COMMANDS = (
     'seqzoo predict date-normaliser "3 mars 2021" "03.03.21" "Dienstag, 4. Mai 1999"',
     'seqzoo predict language-id "Zuid-Korea" "доброе утро" "buenos días"',
     'seqzoo generate python-source "def main(" --temperature 0.5 --method sample --seed 3 '
-    "--longest-answer 105",
+    "--maximum-length 105",
 )
 
 

@@ -170,7 +170,7 @@ class Walk:
         return {"files": len(visits), "returns": len(files) - len(visits), "visits": visits}
 
 
-CONTAINERS = {"Examples", "Splits", "Sequences", "Data", "Plan", "Answer", "Outcome", "Part"}
+CONTAINERS = {"Examples", "Splits", "Sequences", "Data", "Plan", "Prediction", "Outcome", "Part"}
 CONTAINERS |= {"RawInput", "Reply"}
 """Classes of this package that hold examples, or what was made of them."""
 

@@ -24,7 +24,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seqzoo import zoo
-from seqzoo.tasks import AnswerOptions, Run
+from seqzoo.tasks import PredictionOptions, Run
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "images"
@@ -66,16 +66,18 @@ def captions() -> Figure:
 
     drawn = draw("DejaVu Serif Bold Italic", GLYPHS)
     images = [drawn[character][..., None] for character in GLYPHS]
-    answers = zoo.load("glyph-captioner").predict(images)
+    predictions = zoo.load("glyph-captioner").predict(images)
     figure = Figure(figsize=(8.4, 4.2), layout="constrained")
     grid = figure.subplots(2, -(-len(images) // 2), squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
-    for axes, character, image, answer in zip(grid.flat, GLYPHS, images, answers, strict=True):
+    for axes, character, image, prediction in zip(
+        grid.flat, GLYPHS, images, predictions, strict=True
+    ):
         axes.imshow(255 - image[..., 0], cmap="gray", vmin=0, vmax=255)
         truth = unicodedata.name(character).lower()
-        right = answer.label == truth
-        text = textwrap.fill(answer.label, 20)
+        right = prediction.label == truth
+        text = textwrap.fill(prediction.label, 20)
         if not right:
             text += "\n(" + textwrap.fill(truth, 20) + ")"
         axes.set_title(text, y=-0.02, va="top", fontsize=9, color=INK if right else RED)
@@ -85,8 +87,8 @@ def captions() -> Figure:
 def tags() -> Figure:
     """Python code with the kind of each token, as the highlighter tags it."""
     lines = CODE.split("\n")
-    (answer,) = zoo.load("python-highlighter").predict([CODE + "\n"])
-    kinds = iter(answer.value)
+    (prediction,) = zoo.load("python-highlighter").predict([CODE + "\n"])
+    kinds = iter(prediction.value)
     rows = []
     for line in lines:
         tagged = list(zip(line + "\n", itertools.islice(kinds, len(line) + 1), strict=True))
@@ -123,7 +125,7 @@ def _draw_word(axes: Axes, x: float, y: float, word: str, kind: str) -> None:
 def attention() -> Figure:
     """The attention of the date normaliser over its input, for each character that it writes."""
     run = zoo.load("date-normaliser")
-    (look,) = run.task.looks(run.model, [DATE], ["example 0"], AnswerOptions())
+    (look,) = run.task.looks(run.model, [DATE], ["example 0"], PredictionOptions())
     figure = Figure(figsize=(6.6, 3.6), layout="constrained")
     axes = figure.add_subplot()
     axes.imshow(look.weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
@@ -151,8 +153,8 @@ def confusion() -> Figure:
     titles = [*(english[code] for code in LANGUAGES), "other"]
     shares = np.zeros((len(LANGUAGES), len(titles)))
     for row, code in enumerate(LANGUAGES):
-        for answer in run.predict(names[code]):
-            column = titles.index(answer.label) if answer.label in titles else -1
+        for prediction in run.predict(names[code]):
+            column = titles.index(prediction.label) if prediction.label in titles else -1
             shares[row, column] += 1 / len(names[code])
     figure = Figure(figsize=(7.2, 6), layout="constrained")
     axes = figure.add_subplot()
@@ -181,8 +183,8 @@ def forecast(table: pathlib.Path) -> Figure:
         np.savez(data, inputs=months)
         words = ["train", "forecaster", "--data", str(data), "--run", str(run), "--quiet"]
         subprocess.run([sys.executable, str(ROOT / "cli.py"), *words], check=True)
-        (answer,) = Run.open(run).predict([months[-HISTORY - AHEAD : -AHEAD]])
-    predicted = np.ravel(answer.value)[:AHEAD]
+        (prediction,) = Run.open(run).predict([months[-HISTORY - AHEAD : -AHEAD]])
+    predicted = np.ravel(prediction.value)[:AHEAD]
     figure = Figure(figsize=(8.4, 3), layout="constrained")
     axes = figure.add_subplot()
     past, future = range(-HISTORY + 1, 1), range(1, AHEAD + 1)

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from seqzoo.tasks.base import Answer, AnswerOptions, Task, Template
+from seqzoo.tasks.base import Prediction, PredictionOptions, Task, Template
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import Interrupted, SeqzooError
@@ -59,8 +59,8 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "TEMPLATES",
-    "Answer",
-    "AnswerOptions",
+    "Prediction",
+    "PredictionOptions",
     "Decoding",
     "Ensemble",
     "Examples",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Prediction:
     """A prediction for one input.
 
     Attributes:
@@ -48,7 +48,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class AnswerOptions:
+class PredictionOptions:
     """Options of predictions.
 
     Attributes:
@@ -166,7 +166,7 @@ class Task(ABC):
     """The default criterion for the best epoch."""
     judges: tuple[BestBy, ...] = ("loss", "metric")
     """The criteria that can be chosen."""
-    default_options = AnswerOptions()
+    default_options = PredictionOptions()
     """The options of predictions that name none."""
 
     @classmethod
@@ -263,29 +263,33 @@ class Task(ABC):
         return self.features.signature
 
     @abstractmethod
-    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+    def respond(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
         """Predictions for raw inputs, with TensorFlow operations only."""
 
-    def signatures(self, model: Any, options: AnswerOptions) -> dict[str, tuple[Any, list]]:
+    def signatures(self, model: Any, options: PredictionOptions) -> dict[str, tuple[Any, list]]:
         """Additional signatures of an exported model by name: a function from named raw inputs to
         a dictionary of tensors, and the `tf.TensorSpec`s of its inputs."""
         return {}
 
-    def companions(self, options: AnswerOptions) -> list[Any]:
+    def companions(self, options: PredictionOptions) -> list[Any]:
         """Other models that predictions with these options need, which are exported with them."""
         return []
 
     @abstractmethod
-    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
-        """Computes what `answers` and `figures` need, with TensorFlow operations only; the first
-        axis of each tensor is the batch."""
+    def infer(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
+        """Computes what `predictions` and `compute_metrics` need, with TensorFlow operations only;
+        the first axis of each tensor is the batch."""
 
-    def traced_options(self, options: AnswerOptions) -> Any:
+    def traced_options(self, options: PredictionOptions) -> Any:
         """The part of the options that the graph of `infer` depends on, hashable; None where they
         are only used after it."""
         return None
 
-    def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+    def score(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
         """`infer`, with the "loss" and "count" of each example of a batch with targets, and
         "carried" if states are carried over."""
         outcome = self.forward(model, batch, training=False)
@@ -303,7 +307,9 @@ class Task(ABC):
         raise TypeError(f"{type(self).__name__} lists {by!r} in `judges` and does not compute it.")
 
     @abstractmethod
-    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
+    def predictions(
+        self, found: dict[str, list], inputs: Any, options: PredictionOptions
+    ) -> list[Prediction]:
         """Predictions from the tensors of `infer`.
 
         Args:
@@ -313,8 +319,8 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def figures(
-        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    def compute_metrics(
+        self, found: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
         """The metrics of an evaluation, JSON-serialisable, without the loss and the count."""
 
@@ -324,7 +330,7 @@ class Task(ABC):
         examples: Examples,
         found: dict[str, list],
         folder: pathlib.Path,
-        options: AnswerOptions,
+        options: PredictionOptions,
     ) -> None:
         """Writes plots of some predictions to an evaluation; none by default.
 

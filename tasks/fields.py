@@ -22,23 +22,23 @@ class Range:
     """The range of a number; None leaves a side open.
 
     Attributes:
-        least: smallest number.
+        minimum: smallest number allowed.
         above: number that it must be larger than.
-        most: largest number.
+        maximum: largest number allowed.
         below: number that it must be smaller than; infinity for any that is finite.
     """
 
-    least: float | None = None
+    minimum: float | None = None
     above: float | None = None
-    most: float | None = None
+    maximum: float | None = None
     below: float | None = None
 
     def __contains__(self, value: float) -> bool:
         # Written so that a NaN is outside, too.
         return isinstance(value, numbers.Real) and (
-            (self.least is None or value >= self.least)
+            (self.minimum is None or value >= self.minimum)
             and (self.above is None or value > self.above)
-            and (self.most is None or value <= self.most)
+            and (self.maximum is None or value <= self.maximum)
             and (self.below is None or value < self.below)
         )
 
@@ -47,9 +47,9 @@ class Range:
         parts = [
             f"{word} {bound}"
             for word, bound in (
-                ("at least", self.least),
+                ("at least", self.minimum),
                 ("above", self.above),
-                ("at most", self.most),
+                ("at most", self.maximum),
                 ("below", self.below),
             )
             if bound is not None and bound != math.inf
@@ -62,7 +62,7 @@ class Named:
     """The option of a field that is not named after it.
 
     Attributes:
-        option: its name without dashes, "longest-answer".
+        option: its name without dashes, "max-tokens".
         off: for a switch, the option that turns it off; empty for "no-" and the name.
     """
 
@@ -81,10 +81,10 @@ class NotTyped:
     reason: str
 
 
-Count = Annotated[int, Range(least=1)]
+Count = Annotated[int, Range(minimum=1)]
 """A whole number of at least 1."""
 
-Share = Annotated[float, Range(least=0, below=1)]
+Share = Annotated[float, Range(minimum=0, below=1)]
 """A share of at least 0 and below 1."""
 
 

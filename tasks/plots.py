@@ -56,14 +56,14 @@ def plot_history(folder: pathlib.Path, rows: list[dict[str, Any]], metric: str) 
         save(figure, folder / f"{name}.png")
 
 
-def plot_confusion(path: pathlib.Path, figures: dict[str, Any]) -> None:
-    """Draws the confusion matrix of `ClassTargets.figures`.
+def plot_confusion(path: pathlib.Path, metrics: dict[str, Any]) -> None:
+    """Draws the confusion matrix of `ClassTargets.compute_metrics`.
 
     Few classes: a matrix with names and counts. Many: the matrix without names, and the most
     frequent confusions by name.
     """
-    matrix = np.array(figures["confusion"])
-    names = [_plain(row["label"]) for row in figures["classes"]]
+    matrix = np.array(metrics["confusion"])
+    names = [_plain(row["label"]) for row in metrics["classes"]]
     share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     small = len(names) <= NUMBERED
     size = max(4.5, 0.42 * len(names) + 2) if small else 7.5
@@ -81,7 +81,7 @@ def plot_confusion(path: pathlib.Path, figures: dict[str, Any]) -> None:
         _name_and_number(axes, matrix, share, names)
     else:
         title += f", {len(names)} classes in the order of per_class.csv; darker: more of the row"
-        _list_confusions(grid[0, 1], figures)
+        _list_confusions(grid[0, 1], metrics)
     axes.set_title(title, fontsize=10, color=INK)
     save(figure, path)
 
@@ -252,9 +252,9 @@ def _name_and_number(axes: Any, matrix: np.ndarray, share: np.ndarray, names: li
             axes.text(column, row, count, ha="center", va="center", fontsize=7, color=colour)
 
 
-def _list_confusions(axes: Any, figures: dict[str, Any]) -> None:
-    sizes = {row["label"]: row["examples"] for row in figures["classes"]}
-    top = figures["confusions"][:LISTED]
+def _list_confusions(axes: Any, metrics: dict[str, Any]) -> None:
+    sizes = {row["label"]: row["examples"] for row in metrics["classes"]}
+    top = metrics["confusions"][:LISTED]
     labels = [f"{_plain(row['label'])} → {_plain(row['answered'])}" for row in top]
     counts = [row["count"] for row in top]
     axes.barh(range(len(top)), counts, color=VALIDATION, height=0.7)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from seqzoo.tasks.base import AnswerOptions
+    from seqzoo.tasks.base import PredictionOptions
     from seqzoo.tasks.data.batches import Data
     from seqzoo.tasks.decoding import Decoding
     from seqzoo.tasks.preprocessing.base import Features
@@ -32,12 +32,14 @@ class StreamsText(Protocol):
 
     texts: Texts
 
-    def opening(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+    def opening(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
         """The arguments of `seqzoo.tasks.decoding.decoder.decode` for the texts of a batch."""
         ...
 
     def written(self, tokens: Any, lengths: Any) -> Any:
-        """Tokens (..., time) and lengths (...) -> the texts of answers, strings (...)."""
+        """Tokens (..., time) and lengths (...) -> their texts, strings (...)."""
         ...
 
 
@@ -45,7 +47,7 @@ class StreamsText(Protocol):
 class ContinuesText(Protocol):
     """A prediction is a continuation of the input, which is text."""
 
-    def continued(self, text: str, answer: str) -> str:
+    def continued(self, text: str, prediction: str) -> str:
         """A text followed by its continuation, as one text."""
         ...
 
@@ -75,10 +77,10 @@ class ShowsTokens(Protocol):
 
 @runtime_checkable
 class Transcribes(Protocol):
-    """The answer is decoded from the outputs of all steps of an input."""
+    """The prediction is decoded from the outputs of all steps of an input."""
 
-    def transcribe(self, outputs: Any, lengths: Any, options: AnswerOptions) -> dict[str, Any]:
-        """The tensors that `Task.answers` needs, from outputs (batch, time, size) and lengths
+    def transcribe(self, outputs: Any, lengths: Any, options: PredictionOptions) -> dict[str, Any]:
+        """The tensors that `Task.predictions` needs, from outputs (batch, time, size) and lengths
         (batch,)."""
         ...
 
@@ -127,7 +129,7 @@ class Calibrates(Protocol):
         ...
 
     def class_logits(
-        self, model: Any, batch: dict[str, Any], options: AnswerOptions
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
         """The "logits" of a batch, (batch, ...), with TensorFlow operations only."""
         ...
@@ -143,7 +145,7 @@ class Corrects(Protocol):
     """Its quantiles can be corrected by held-out values; the model has a weight `correction`."""
 
     def uncorrected(
-        self, model: Any, batch: dict[str, Any], options: AnswerOptions
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
         """How far the true values of a batch lie above the uncorrected quantiles, with TensorFlow
         operations only."""

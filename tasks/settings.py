@@ -128,8 +128,8 @@ class TrainingSettings:
     batch_steps: Count | None = None
     learning_rate: Annotated[float, Range(above=0, below=math.inf)] = 2e-3
     schedule: Schedule = "cosine"
-    warmup_steps: Annotated[int, Range(least=0)] | None = None
-    weight_decay: Annotated[float, Range(least=0, below=math.inf)] = 0.0
+    warmup_steps: Annotated[int, Range(minimum=0)] | None = None
+    weight_decay: Annotated[float, Range(minimum=0, below=math.inf)] = 0.0
     embedding_updates: EmbeddingUpdates = "dense"
     clip_norm: Annotated[float, Range(above=0, below=math.inf)] | None = 1.0
     clip_layer: Annotated[float, Range(above=0, below=math.inf)] | None = None
@@ -140,7 +140,7 @@ class TrainingSettings:
     loss_reduction: Reduction = "mean"
     average: Average | None = None
     decay: Annotated[float, Range(above=0, below=1)] = 0.999
-    average_best: Annotated[int, Range(least=2)] = 3
+    average_best: Annotated[int, Range(minimum=2)] = 3
     class_weight: Mapping[str, float] | str | None = None
     focal: Annotated[float, Range(above=0, below=math.inf)] | None = None
     calibrate: bool = False
@@ -149,12 +149,12 @@ class TrainingSettings:
     initialization: str | None = None
     freeze: Sequence[str] | None = None
     readout: ReadoutFit = "gradient"
-    ridge_penalty: Annotated[float, Range(least=0, below=math.inf)] | None = None
-    washout: Annotated[int, Range(least=0)] = 0
-    seed: Annotated[int, Range(least=0, most=LARGEST_SEED)] = 0
+    ridge_penalty: Annotated[float, Range(minimum=0, below=math.inf)] | None = None
+    washout: Annotated[int, Range(minimum=0)] = 0
+    seed: Annotated[int, Range(minimum=0, maximum=LARGEST_SEED)] = 0
     precision: Precision = "float32"
     buckets: Count = 6
-    checkpoint_seconds: Annotated[float, Range(least=0, below=math.inf)] = 60.0
+    checkpoint_seconds: Annotated[float, Range(minimum=0, below=math.inf)] = 60.0
     log_health: bool = False
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks import TEMPLATES
-from seqzoo.tasks.base import AnswerOptions, Task, Template
+from seqzoo.tasks.base import PredictionOptions, Task, Template
 from seqzoo.tasks.data.batches import Data, Padding, Plan, batches, join_plans
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, check_instance
@@ -125,7 +125,7 @@ class TaskModel(keras.Model):
         if isinstance(inputs, dict):
             inputs = [inputs[spec.name] for spec in self.task.signature]
         raw = inputs if isinstance(inputs, tuple | list) else (inputs,)
-        return self.task.respond(self.network, tuple(raw), AnswerOptions())
+        return self.task.respond(self.network, tuple(raw), PredictionOptions())
 
     def fit(
         self,
@@ -226,7 +226,7 @@ class TaskModel(keras.Model):
             x: the inputs; of a data set of pairs, its inputs.
             batch_size: number of inputs that are predicted together.
             verbose: is ignored, as there is no progress bar.
-            options: of `AnswerOptions`: `decoding` and `seed` for texts.
+            options: of `PredictionOptions`: `decoding` and `seed` for texts.
 
         Returns:
             For classes and labels their probabilities, (n, classes); for numbers these, (n,) or
@@ -238,7 +238,7 @@ class TaskModel(keras.Model):
             SeqzooError: an input does not fit the template.
         """
         examples = _examples(x, None)
-        answer_options = replace(self.task.default_options, **options)
+        prediction_options = replace(self.task.default_options, **options)
         if not len(examples):
             return np.zeros((0,) if self.classes is None else (0, len(self.classes)), np.float32)
         data = self.task.encode(examples, targets=False)
@@ -246,13 +246,14 @@ class TaskModel(keras.Model):
         if self._inference is None or self._inference.settings != settings:
             padding = self._padding or self._choose(data, settings)
             self._inference = Inference(self.task, self.network, settings, padding)
-        result = self._inference.collect(self.task.infer, data, answer_options)
+        result = self._inference.collect(self.task.infer, data, prediction_options)
         if self.classes is not None:
             outputs = np.stack(result["outputs"])
             exclusive = type(self.task.targets).__name__ == "ClassTargets"
             return (tf.nn.softmax if exclusive else tf.nn.sigmoid)(outputs).numpy()
         values = [
-            answer.value for answer in self.task.answers(result, examples.inputs, answer_options)
+            prediction.value
+            for prediction in self.task.predictions(result, examples.inputs, prediction_options)
         ]
         if isinstance(values[0], str):
             return np.array(values, object)

@@ -36,24 +36,24 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return console.file.getvalue().strip("\n")  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def metrics_line(figures: dict[str, Any]) -> str:
+def metrics_line(metrics: dict[str, Any]) -> str:
     """The metrics that are single numbers: "accuracy 0.8132, loss 0.7011"."""
-    if "entities" in figures:
-        figures = figures | {"entity F1": float(figures["entities"]["f1"])}
-    calibration = figures.get("calibration", {})
+    if "entities" in metrics:
+        metrics = metrics | {"entity F1": float(metrics["entities"]["f1"])}
+    calibration = metrics.get("calibration", {})
     if "temperature" in calibration:
-        figures = figures | {
+        metrics = metrics | {
             "temperature": calibration["temperature"],
             "calibration error": calibration["error"],
             "before calibration": calibration["before"]["error"],
         }
-    if same_number(figures.get("nll"), figures.get("loss")):
-        figures = {name: value for name, value in figures.items() if name != "loss"}
+    if same_number(metrics.get("nll"), metrics.get("loss")):
+        metrics = {name: value for name, value in metrics.items() if name != "loss"}
     return ", ".join(
         f"{metric_name(name)} {value:,}"
         if isinstance(value, int)
         else f"{metric_name(name)} {value:.4f}"
-        for name, value in figures.items()
+        for name, value in metrics.items()
         if isinstance(value, int | float)
     )
 

@@ -81,9 +81,9 @@ scores = run.evaluate(examples("test"))
 print(f"{scores['accuracy']:.1%} of {scores['examples']} names")
 
 test = frame[frame.split == "test"].copy()
-answers = run.predict(test.name)
-test["predicted"] = [answer.label for answer in answers]
-test["probability"] = [round(answer.probability, 2) for answer in answers]
+predictions = run.predict(test.name)
+test["predicted"] = [prediction.label for prediction in predictions]
+test["probability"] = [round(prediction.probability, 2) for prediction in predictions]
 mistakes = test[test.predicted != test.language].sort_values("probability", ascending=False)
 print(mistakes[["name", "language", "predicted", "probability"]].head(5).to_string(index=False))
 
@@ -114,5 +114,5 @@ for name, label, probability in zip(
 
 # %%
 assert [label.decode() for label in outputs["label"].numpy()] == [
-    answer.label for answer in run.predict(names)
+    prediction.label for prediction in run.predict(names)
 ]

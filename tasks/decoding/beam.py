@@ -57,7 +57,7 @@ class BeamSearch:
         position = tf.range(batch)[:, None]
         self.first_id = position * (self.width * self.ids)
         self.first_candidate = position * self.candidates
-        self.first_answer = position * (self.choices.answers + self.candidates)
+        self.first_text = position * (self.choices.count + self.candidates)
         self.limits = limits
 
     def run(self, states: Any, start: Any) -> dict:
@@ -68,9 +68,9 @@ class BeamSearch:
             start: shape (batch * width,): the tokens before the first ones.
 
         Returns:
-            "tokens" (batch, answers, steps) with `PADDING` after the end, "lengths" and "scores"
-            (batch, answers), best first, "log_probabilities" (batch, answers, steps + 1) with that
-            of the end at the answer's length; "attention" (batch, answers, steps, source) if asked
+            "tokens" (batch, texts, steps) with `PADDING` after the end, "lengths" and "scores"
+            (batch, texts), best first, "log_probabilities" (batch, texts, steps + 1) with that
+            of the end at the text's length; "attention" (batch, texts, steps, source) if asked
             for.
         """
         rows = self.batch * self.width
@@ -80,8 +80,8 @@ class BeamSearch:
             "previous": start,
             "states": states,
             "scores": tf.reshape(first, [-1, 1]),
-            "answers": tf.fill([self.batch, self.choices.answers], NONE),
-            "positions": tf.zeros([self.batch, self.choices.answers], tf.int32),
+            "finished": tf.fill([self.batch, self.choices.count], NONE),
+            "positions": tf.zeros([self.batch, self.choices.count], tf.int32),
             "ended": tf.zeros([self.batch], tf.int32),
             "done": tf.zeros([self.batch], tf.bool),
         }
@@ -95,7 +95,7 @@ class BeamSearch:
             kept["attention"] = (tf.float32, 2)
         most = self.guided.longest + 1
         _, variables, written = generate(self._step, variables, kept, most)
-        return self._histories(variables["answers"], variables["positions"], written)
+        return self._histories(variables["finished"], variables["positions"], written)
 
     def _step(self, t: Any, variables: dict) -> tuple:
         guided, ids, done = self.guided, self.ids, variables["done"]
@@ -116,10 +116,10 @@ class BeamSearch:
         closes = ends & (tf.range(self.candidates) < self.width) & ~done[:, None]
         closed = tf.where(closes, closed, NONE)
         ended = variables["ended"] + tf.math.count_nonzero(closed > NONE, 1, dtype=tf.int32)
-        answers = tf.concat([variables["answers"], closed], 1)
+        finished = tf.concat([variables["finished"], closed], 1)
         positions = tf.concat([variables["positions"], t * self.batch * self.width + rows], 1)
-        answers, ranked = tf.math.top_k(answers, self.choices.answers)
-        positions = tf.gather(tf.reshape(positions, [-1]), ranked + self.first_answer)
+        finished, ranked = tf.math.top_k(finished, self.choices.count)
+        positions = tf.gather(tf.reshape(positions, [-1]), ranked + self.first_text)
 
         # The beams that continue.
         scores, following = tf.math.top_k(tf.where(ends, NONE, best), self.width)
@@ -133,7 +133,7 @@ class BeamSearch:
             "previous": tokens,
             "states": tf.nest.map_structure(lambda item: tf.gather(item, rows), proposal.states),
             "scores": tf.reshape(scores, [-1, 1]),
-            "answers": answers,
+            "finished": finished,
             "positions": positions,
             "ended": ended,
         }
@@ -147,7 +147,7 @@ class BeamSearch:
         reachable = scores[:, 0]
         if self.choices.length_penalty:
             reachable /= self._length_penalty(self.limits)
-        new["done"] = done | (ended >= self.width) | (reachable <= answers[:, -1])
+        new["done"] = done | (ended >= self.width) | (reachable <= finished[:, -1])
         logs = proposal.log_probabilities
         results = {
             "continued": continued,
@@ -162,11 +162,11 @@ class BeamSearch:
         """Complete texts, reconstructed from their ends to their beginnings.
 
         Args:
-            scores: shape (batch, answers).
-            positions: shape (batch, answers): the last step of each times the rows, and its row.
+            scores: shape (batch, texts).
+            positions: shape (batch, texts): the last step of each times the rows, and its row.
             written: the kept values of each step.
         """
-        shape = [self.batch, self.choices.answers]
+        shape = [self.batch, self.choices.count]
         wide = self.batch * self.width
         positions = tf.reshape(positions, [-1])
         lengths, rows = positions // wide, positions % wide
@@ -185,7 +185,7 @@ class BeamSearch:
             (tf.maximum(time, 1) - 1, rows, path),
             (tf.TensorShape([]), tf.TensorShape([None]), tf.TensorShape(None)),
         )
-        rows = path.stack()[:time]  # (time, batch * answers)
+        rows = path.stack()[:time]  # (time, batch * texts)
         at = tf.range(time)[:, None] * wide + rows
         inside = tf.range(time)[:, None] < lengths
 
@@ -197,13 +197,13 @@ class BeamSearch:
         logs = tf.pad(logs, [[0, 1], [0, 0]])
         logs = tf.where(tf.range(time + 1)[:, None] == lengths, ends, logs)
 
-        def by_answer(values: Any) -> Any:
-            """(steps, batch * answers) -> (batch, answers, steps)."""
+        def by_text(values: Any) -> Any:
+            """(steps, batch * texts) -> (batch, texts, steps)."""
             return tf.reshape(tf.transpose(values), [*shape, tf.shape(values)[0]])
 
         results = {
-            "tokens": by_answer(tokens),
-            "log_probabilities": by_answer(logs),
+            "tokens": by_text(tokens),
+            "log_probabilities": by_text(logs),
             "lengths": tf.reshape(lengths, shape),
             "scores": scores,
         }

@@ -20,21 +20,21 @@ from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN
 
 
 class Decoded(NamedTuple):
-    """Answers; time is the length of the longest one.
+    """Generated texts; time is the length of the longest one.
 
     Log-probabilities are the model's own: constraints, penalties and temperature only choose.
 
     Attributes:
-        tokens: shape (batch, answers, time), int32, without the end token, then `PADDING`.
-        lengths: shape (batch, answers), int32: of the tokens.
-        log_probabilities: shape (batch, answers): of tokens and end token. -inf, with a length of
-            0, where a beam search found fewer answers.
-        scores: shape (batch, answers): what "beam" ranks by, best first; otherwise the
+        tokens: shape (batch, texts, time), int32, without the end token, then `PADDING`.
+        lengths: shape (batch, texts), int32: of the tokens.
+        log_probabilities: shape (batch, texts): of tokens and end token. -inf, with a length of
+            0, where a beam search found fewer texts.
+        scores: shape (batch, texts): what "beam" ranks by, best first; otherwise the
             log-probabilities.
-        token_log_probabilities: shape (batch, answers, time + 1): that of the end token is at the
-            answer's length, followed by zeros.
-        attention: shape (batch, answers, time, source): that of the step which generated the
-            token; zeros after the answer. None if the model reports none, or none was requested.
+        token_log_probabilities: shape (batch, texts, time + 1): that of the end token is at the
+            text's length, followed by zeros.
+        attention: shape (batch, texts, time, source): that of the step which generated the
+            token; zeros after the text. None if the model reports none, or none was requested.
     """
 
     tokens: Any
@@ -45,10 +45,10 @@ class Decoded(NamedTuple):
     attention: Any
 
     def token_probabilities(self) -> Any:
-        """The geometric mean of the probabilities of each answer's tokens and its end, (batch,
-        answers); unlike the probability of the answer it does not fall with its length."""
+        """The geometric mean of the probabilities of each text's tokens and its end, (batch,
+        texts); unlike the probability of the text, it does not fall with its length."""
         ends = tf.gather(self.token_log_probabilities, self.lengths, batch_dims=2)
-        count = self.lengths + tf.cast(ends != 0, tf.int32)  # an answer cut short has no end
+        count = self.lengths + tf.cast(ends != 0, tf.int32)  # a text cut short has no end
         return tf.exp(self.log_probabilities / tf.cast(tf.maximum(count, 1), tf.float32))
 
 
@@ -71,8 +71,8 @@ def decode(
 ) -> Decoded:
     """Generates texts.
 
-    The end token is forced when an answer reaches its maximum length, and when the constraints
-    allow nothing else. It counts in every log-probability, so those of long and short answers
+    The end token is forced when a text reaches its maximum length, and when the constraints
+    allow nothing else. It counts in every log-probability, so those of long and short texts
     can be compared and equal those of `seqzoo.tasks.decoding.scoring.score`.
 
     Args:
@@ -82,7 +82,7 @@ def decode(
         states: initial ones, a nest of tensors with the leading axis batch.
         choices: how texts are generated.
         start: token before the first one: an id, or a tensor (batch,).
-        end: id of the end token; None if there is none, and all answers reach their maximum length.
+        end: id of the end token; None if there is none, and all texts reach their maximum length.
         vocabulary_size: number of ids.
         constants: nest of tensors with the leading axis batch that all steps need, such as the
             memory of attention; `step` gets it, for all rows, as a third argument. Beams share it,
@@ -90,13 +90,13 @@ def decode(
         source_lengths: shape (batch,): how many steps of the source count for the coverage
             penalty; None for all.
         maximum_lengths: shape (batch,): of each row, where smaller than that of `choices`.
-        prefix: shape (batch, time), int32: tokens that answers begin with, regardless
+        prefix: shape (batch, time), int32: tokens that texts begin with, regardless
             of the constraints; they count in lengths and log-probabilities.
         prefix_lengths: shape (batch,): how many of them are forced; None for all.
         seed: of "sample": a number, a pair of numbers, a tensor (batch, 2) with a pair for each
-            row, so that samples depend only on the row, or None for different answers each time.
+            row, so that samples depend only on the row, or None for different texts each time.
         banned: ids that must not be generated.
-        report_attention: whether the answers include the model's attention, if it has any, which
+        report_attention: whether the texts include the model's attention, if it has any, which
             takes time.
 
     Raises:
@@ -129,7 +129,7 @@ def decode(
         limits = tf.maximum(limits, tf.maximum(prefix_lengths, 0))
 
     beam = choices.method == "beam"
-    width = choices.beam_width if beam else choices.answers
+    width = choices.beam_width if beam else choices.count
     start = tf.broadcast_to(tf.cast(start, tf.int32), [batch])
     start, states = repeat((start, states), width)
     if constants is not None:

@@ -19,7 +19,7 @@ def numbers_for(choices: Decoding, batch: Any, seed: Any) -> Any:
     if choices.method != "sample":
         return None
     # Not only as many as this batch needs, because the numbers of a row would then depend on it.
-    numbers = random_numbers(seed, batch, choices.answers, choices.maximum_length)
+    numbers = random_numbers(seed, batch, choices.count, choices.maximum_length)
     return tf.transpose(tf.concat([numbers, numbers[:, -1:]], 1))[:, :, None]
 
 
@@ -49,7 +49,7 @@ def row_seeds(seed: Any, rows: Any) -> Any:
     return tf.stack([tf.fill(tf.shape(rows), tf.cast(seed, tf.int64)), rows], 1)
 
 
-def random_numbers(seed: Any, batch: Any, answers: int, steps: Any) -> Any:
+def random_numbers(seed: Any, batch: Any, texts: int, steps: Any) -> Any:
     """One random number in [0, 1) for each token that may be drawn.
 
     Those of a row depend only on its own seed, or on a common seed and the row's position: never on
@@ -59,11 +59,11 @@ def random_numbers(seed: Any, batch: Any, answers: int, steps: Any) -> Any:
         seed: a number, a pair of numbers, a tensor (batch, 2) with a pair for each row, or None
             for numbers that differ each time.
         batch: number of rows.
-        answers: answers per row.
-        steps: steps per answer, a number or a tensor.
+        texts: texts per row.
+        steps: steps per text, a number or a tensor.
 
     Returns:
-        Shape (batch * answers, steps).
+        Shape (batch * texts, steps).
     """
     if seed is None:
         seed = tf.random.uniform([2], tf.int32.min, tf.int32.max, tf.int32)
@@ -76,11 +76,11 @@ def random_numbers(seed: Any, batch: Any, answers: int, steps: Any) -> Any:
             row_seed = seeds[row]
         else:
             row_seed = tf.random.experimental.stateless_fold_in(seeds, tf.cast(row, tf.int64))
-        return tf.random.stateless_uniform([answers, steps], row_seed)
+        return tf.random.stateless_uniform([texts, steps], row_seed)
 
-    spec = tf.TensorSpec([answers, None if tf.is_tensor(steps) else steps], tf.float32)
+    spec = tf.TensorSpec([texts, None if tf.is_tensor(steps) else steps], tf.float32)
     numbers = tf.map_fn(of_row, tf.range(batch), fn_output_signature=spec)
-    return tf.reshape(numbers, [batch * answers, steps])
+    return tf.reshape(numbers, [batch * texts, steps])
 
 
 def draw(scores: Any, number: Any, temperature: Any, top_k: Any, top_p: Any) -> Any:

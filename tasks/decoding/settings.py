@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.fields import Count, Named, NotTyped, Range, check
+from seqzoo.tasks.fields import Count, NotTyped, Range, check
 
 Method = Literal["greedy", "beam", "sample"]
 
@@ -18,7 +18,7 @@ class Decoding:
     Attributes:
         method: decoding method. "greedy" takes the most probable token in each step; "beam" keeps
             the `beam_width` best partial texts; "sample" draws each token by its probability.
-        answers: number of answers per input. The best ones with "beam", independent ones with
+        count: number of texts per input. The best ones with "beam", independent ones with
             "sample", 1 with "greedy".
         beam_width: beam size.
         length_penalty: length penalty of beam search; higher favours longer texts. It is alpha of
@@ -54,19 +54,19 @@ class Decoding:
     """
 
     method: Method = "greedy"
-    answers: Annotated[Count, NotTyped("it is --top of predictions and --count of texts")] = 1
+    count: Annotated[Count, NotTyped("it is --top of predictions and --count of texts")] = 1
     beam_width: Count = 4
-    length_penalty: Annotated[float, Range(least=0)] = 0.0
-    coverage_penalty: Annotated[float, Range(least=0)] = 0.0
+    length_penalty: Annotated[float, Range(minimum=0)] = 0.0
+    coverage_penalty: Annotated[float, Range(minimum=0)] = 0.0
     temperature: Annotated[float, Range(above=0)] = 1.0
     top_k: Count | None = None
-    top_p: Annotated[float, Range(above=0, most=1)] | None = None
-    minimum_length: Annotated[int, Range(least=0)] = 0
-    maximum_length: Annotated[Count, Named("longest-answer")] = 100
+    top_p: Annotated[float, Range(above=0, maximum=1)] | None = None
+    minimum_length: Annotated[int, Range(minimum=0)] = 0
+    maximum_length: Count = 100
     no_repeat_ngram: Count | None = None
     repetition_penalty: Annotated[float, Range(above=0)] = 1.0
     language_model: str | None = None
-    language_weight: Annotated[float, Range(least=0)] = 0.5
+    language_weight: Annotated[float, Range(minimum=0)] = 0.5
     replace_unknown: bool = False
 
     def __post_init__(self) -> None:
@@ -82,10 +82,10 @@ class Decoding:
                 f"`language_model` is for the method 'beam', got {self.method!r}.",
                 field="language_model",
             )
-        most = {"greedy": 1, "beam": self.beam_width}.get(self.method, self.answers)
-        if self.answers > most:
+        most = {"greedy": 1, "beam": self.beam_width}.get(self.method, self.count)
+        if self.count > most:
             raise SeqzooError(
-                f"`answers` must be at most {most} with the method {self.method!r}"
-                f"{' and this `beam_width`' if self.method == 'beam' else ''}, got {self.answers}.",
-                field="answers",
+                f"`count` must be at most {most} with the method {self.method!r}"
+                f"{' and this `beam_width`' if self.method == 'beam' else ''}, got {self.count}.",
+                field="count",
             )

@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.decoding.guided import GuidedModel, Model
 from seqzoo.tasks.decoding.rows import first_variables, next_tokens
 from seqzoo.tasks.decoding.sampling import chooser, numbers_for
@@ -21,7 +21,7 @@ class TokenStream:
     Args:
         task: the task.
         model: its model.
-        choices: "greedy" or "sample", with one answer.
+        choices: "greedy" or "sample", with one text.
         specs: the `tf.TensorSpec`s of a batch of one example, with a "seed" or without.
 
     Raises:
@@ -30,10 +30,10 @@ class TokenStream:
     """
 
     def __init__(self, task: StreamsText, model: Any, choices: Decoding, specs: dict[str, Any]):
-        if choices.method == "beam" or choices.answers > 1:
+        if choices.method == "beam" or choices.count > 1:
             raise SeqzooError(
-                "A text is streamed by 'greedy' or 'sample' with one answer, got "
-                f"{choices.method!r} with {choices.answers}."
+                "A text is streamed by 'greedy' or 'sample' with `count` 1, got "
+                f"{choices.method!r} with {choices.count}."
             )
         if choices.replace_unknown:
             raise SeqzooError(
@@ -59,7 +59,7 @@ class TokenStream:
             inputs = dict(batch)
             seed = inputs.pop("seed", None)
             with seqzoo.cells.portable():
-                opening = task.opening(model, inputs, AnswerOptions(1, choices, seed))
+                opening = task.opening(model, inputs, PredictionOptions(1, choices, seed))
             fixed.update(opening)
             constants = opening.get("constants")
             start = tf.broadcast_to(tf.cast(opening["start"], tf.int32), [1])

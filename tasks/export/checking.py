@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo.tasks.base import Answer, AnswerOptions
+from seqzoo.tasks.base import Prediction, PredictionOptions
 from seqzoo.tasks.data.timed_series import TimedSeries
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export import fresh_process
@@ -80,18 +80,18 @@ def dummy_inputs(task: Any) -> list[Any]:
     return [item.astype(np.float32) for item in series]
 
 
-def comparable(task: Any, options: AnswerOptions) -> AnswerOptions:
+def comparable(task: Any, options: PredictionOptions) -> PredictionOptions:
     """How texts are generated for a comparison: as requested, but never at random, and short."""
     if getattr(task, "decoding", None) is None:
         return options
     choices = options.decoding or task.decoding
     method = "greedy" if choices.method == "sample" else choices.method
-    answers = choices.answers if method == "beam" else 1
+    answers = choices.count if method == "beam" else 1
     short = min(choices.maximum_length, GENERATED)
     shorter = replace(
         choices,
         method=method,
-        answers=answers,
+        count=answers,
         maximum_length=short,
         minimum_length=min(choices.minimum_length, short),
     )
@@ -267,8 +267,8 @@ def compare(
     return worst
 
 
-def compare_answers(
-    expected: Sequence[Answer], found: Sequence[dict], format: str, precision: str
+def compare_predictions(
+    expected: Sequence[Prediction], found: Sequence[dict], format: str, precision: str
 ) -> None:
     """Compares the answers of predict.py with the model's; with float32 weights they are equal.
 
@@ -335,11 +335,11 @@ def check_parts(
     }
     options = comparable(task, wanted.options)
     decoding = None if options.decoding is None else dict(vars(options.decoding))
-    asks = _answers_alike(task)
+    asks = _predictions_match(task)
     found, answers = run_in_fresh_process(folder, format, given, examples if asks else [], decoding)
     worst = compare(expected, found, format, wanted.precision)
     if asks:
-        compare_answers(wanted.predict(examples, options), answers, format, wanted.precision)
+        compare_predictions(wanted.predict(examples, options), answers, format, wanted.precision)
     return worst
 
 
@@ -347,6 +347,6 @@ def _sizes(tensors: dict[str, np.ndarray]) -> list[tuple]:
     return [tensor.shape for tensor in tensors.values()]
 
 
-def _answers_alike(task: Any) -> bool:
+def _predictions_match(task: Any) -> bool:
     """Whether predict.py gives the same predictions as the model; it does not support notes."""
     return not hasattr(task.features, "notes")

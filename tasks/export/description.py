@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.atomic_files import write_json
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.parts import Part, takes_ids
 from seqzoo.tasks.export.predict_program import predict_program
@@ -35,7 +35,7 @@ def write_description(
     folder: pathlib.Path,
     task: Any,
     model: Any,
-    options: AnswerOptions,
+    options: PredictionOptions,
     *,
     format: str,
     precision: str,
@@ -126,7 +126,7 @@ def _input(task: Any) -> dict[str, Any]:
     return about
 
 
-def _answer(task: Any, model: Any, options: AnswerOptions) -> dict[str, Any]:
+def _answer(task: Any, model: Any, options: PredictionOptions) -> dict[str, Any]:
     targets = getattr(task, "targets", None)
     if isinstance(task, Transcribes):
         return _transcripts(task, options)
@@ -148,7 +148,7 @@ def _answer(task: Any, model: Any, options: AnswerOptions) -> dict[str, Any]:
     return {"kind": "tags", "names": task.tags.names, "crf": _crf(task, model)}
 
 
-def _transcripts(task: Any, options: AnswerOptions) -> dict[str, Any]:
+def _transcripts(task: Any, options: PredictionOptions) -> dict[str, Any]:
     texts, choices = task.transcripts, options.decoding or task.decoding
     if choices.language_model is not None:
         raise SeqzooError(
@@ -175,7 +175,7 @@ def _crf(task: Any, model: Any) -> dict[str, Any] | None:
     return {name: np.maximum(value, FORBIDDEN).tolist() for name, value in allowed.items()}
 
 
-def _texts(task: Any, model: Any, options: AnswerOptions) -> dict[str, Any]:
+def _texts(task: Any, model: Any, options: PredictionOptions) -> dict[str, Any]:
     texts, decoding = task.texts, options.decoding or task.decoding
     if decoding.replace_unknown:
         raise SeqzooError(

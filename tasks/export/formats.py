@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from seqzoo.tasks.atomic_files import creating
-from seqzoo.tasks.base import Answer, AnswerOptions
+from seqzoo.tasks.base import Prediction, PredictionOptions
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.kinds import FORECAST
 
@@ -85,8 +85,8 @@ class Export:
 
     task: Any
     model: Any
-    options: AnswerOptions
-    predict: Callable[[Any, AnswerOptions], list[Answer]]
+    options: PredictionOptions
+    predict: Callable[[Any, PredictionOptions], list[Prediction]]
     examples: Sequence[Any] = ()
     precision: str = "float32"
     steps: int | None = None

@@ -9,7 +9,7 @@ import tensorflow as tf
 import seqzoo.cells
 from seqzoo.cells.engine.exported_loops import FEWEST_ROWS
 from seqzoo.cells.engine.portability import unportable_operations
-from seqzoo.tasks.base import AnswerOptions, Task
+from seqzoo.tasks.base import PredictionOptions, Task
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.checking import (
     EXAMPLES,
@@ -66,7 +66,7 @@ def _repeated(rows: np.ndarray) -> np.ndarray:
     return rows[np.arange(FEWEST_ROWS) % len(rows)]
 
 
-def _repeatable(task: Task, options: AnswerOptions) -> bool:
+def _repeatable(task: Task, options: PredictionOptions) -> bool:
     """Whether predictions are deterministic."""
     choices = options.decoding or getattr(task, "decoding", None)
     return choices is None or choices.method != "sample" or options.seed is not None

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from seqzoo.cells.engine.exported_loops import run_compiled
 from seqzoo.cells.engine.runners import run_by
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.tasks.export.parts import (
     NEXT,
@@ -37,7 +37,7 @@ Signature = tuple[Callable[..., dict[str, Any]], list[Any]]
 
 
 def signatures_of(
-    task: Any, model: Any, options: AnswerOptions, further: Collection[str] = ()
+    task: Any, model: Any, options: PredictionOptions, further: Collection[str] = ()
 ) -> dict[str, Signature]:
     """All signatures of a model by name.
 
@@ -77,7 +77,7 @@ def signatures_of(
     return results | {name: ON_REQUEST[name](task, model, options) for name in further}
 
 
-def _compiled(task: Any, model: Any, options: AnswerOptions) -> Signature:
+def _compiled(task: Any, model: Any, options: PredictionOptions) -> Signature:
     """ "serving_default" with loops that XLA compiles."""
     if isinstance(task, Generates):
         raise SeqzooError(
@@ -93,7 +93,7 @@ def _compiled(task: Any, model: Any, options: AnswerOptions) -> Signature:
     return answer, list(task.signature)
 
 
-def _explain(task: Any, model: Any, options: AnswerOptions) -> Signature:
+def _explain(task: Any, model: Any, options: PredictionOptions) -> Signature:
     """Raw inputs -> a text, and the attention weights of each of its tokens."""
     if getattr(getattr(model, "decoder", None), "attention", None) is None:
         raise SeqzooError(
@@ -149,7 +149,7 @@ def _steps(task: Any, model: Any) -> dict[str, Signature]:
     return results
 
 
-def _generate(task: Any, model: Any, options: AnswerOptions) -> Signature:
+def _generate(task: Any, model: Any, options: PredictionOptions) -> Signature:
     """Generation whose choices are arguments: "maximum_length"; "beam", the beam size, 0 or 1 for
     none; "temperature", 0 for the most probable token of each step; "top_k" and "top_p", 0 for all
     tokens; "seed", negative for a different one each time. Beam search takes precedence."""
@@ -170,9 +170,10 @@ def _generate(task: Any, model: Any, options: AnswerOptions) -> Signature:
         seed = tf.where(given["seed"] < 0, drawn, given["seed"])
 
         def asked(method: str, **more: Any) -> tuple[Any, Any]:
-            settings = {**base, "method": method, "answers": 1, **more}
+            settings = {**base, "method": method, "count": 1, **more}
             settings["maximum_length"] = tf.maximum(given["maximum_length"], 1)
-            found = task.respond(model, raw, AnswerOptions(1, SimpleNamespace(**settings), seed))  # pyright: ignore[reportArgumentType]
+            choices = SimpleNamespace(**settings)
+            found = task.respond(model, raw, PredictionOptions(1, choices, seed))  # pyright: ignore[reportArgumentType]
             return found["text"], found["log_probability"]
 
         def sample() -> tuple[Any, Any]:

@@ -20,7 +20,7 @@ SHOWN_HORIZONS = 4
 def plot_forecasts(
     path: pathlib.Path,
     histories: Sequence[History],
-    answers: Sequence[Any],
+    predictions: Sequence[Any],
     targets: Sequence[str],
     truths: Sequence[np.ndarray] | None = None,
 ) -> None:
@@ -29,37 +29,37 @@ def plot_forecasts(
     Args:
         path: the .png file.
         histories: the histories before the forecasts.
-        answers: a `ForecastAnswer` of each.
+        predictions: a `ForecastPrediction` of each.
         targets: names of the targets.
         truths: the actual values, (horizon, targets) each, where they are known.
     """
-    panels = [(item, column) for item in range(len(answers)) for column in range(len(targets))]
+    panels = [(item, column) for item in range(len(predictions)) for column in range(len(targets))]
     panels = panels[:PANELS]
     figure = Figure(figsize=(9, 2.6 * len(panels) + 0.6), layout="constrained")
     grid = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
     for axes, (index, column) in zip(grid, panels, strict=True):
-        history, answer = histories[index], answers[index]
-        ahead = len(answer.dates)
+        history, prediction = histories[index], predictions[index]
+        ahead = len(prediction.dates)
         behind = slice(max(history.end - SHOWN_HORIZONS * ahead, 0), history.end)
         axes.plot(history.dates[behind], history.values[behind, column], color=INK, lw=1)
-        values = np.asarray(answer.value, np.float64).reshape(ahead, -1)[:, column]
-        if answer.quantiles is not None:
-            quantiles = answer.quantiles[:, column]
+        values = np.asarray(prediction.value, np.float64).reshape(ahead, -1)[:, column]
+        if prediction.quantiles is not None:
+            quantiles = prediction.quantiles[:, column]
             for low in range(quantiles.shape[-1] // 2):
                 axes.fill_between(
-                    answer.dates,
+                    prediction.dates,
                     quantiles[:, low],
                     quantiles[:, -1 - low],
                     color=VALIDATION,
                     alpha=0.2,
                     lw=0,
                 )
-        axes.plot(answer.dates, values, color=VALIDATION, lw=1.4, label="forecast")
+        axes.plot(prediction.dates, values, color=VALIDATION, lw=1.4, label="forecast")
         if truths is not None:
             axes.plot(
-                answer.dates, truths[index][:, column], color=TRAINING, lw=1, label="observed"
+                prediction.dates, truths[index][:, column], color=TRAINING, lw=1, label="observed"
             )
-        names = [name for name in (answer.series, targets[column]) if name]
+        names = [name for name in (prediction.series, targets[column]) if name]
         axes.set_title(" · ".join(names), loc="left", fontsize="medium")
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
+from seqzoo.tasks.base import Outcome, Prediction, PredictionOptions, Task
 from seqzoo.tasks.data.batches import Data
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.frequency import shown_dates
@@ -17,7 +17,7 @@ from seqzoo.tasks.data.windows import SampledData
 from seqzoo.tasks.forecast.network import SegmentForecaster
 from seqzoo.tasks.layers.recurrent import cell_choices
 from seqzoo.tasks.metrics.conformal import level_corrections
-from seqzoo.tasks.metrics.forecasts import forecast_figures
+from seqzoo.tasks.metrics.forecasts import forecast_metrics
 from seqzoo.tasks.preprocessing.histories import HistoryFeatures, HistoryWindows
 from seqzoo.tasks.targets.distributions import DISTRIBUTIONS, Units
 
@@ -26,7 +26,7 @@ ONE_STEP_ROWS = 512
 
 
 @dataclass(frozen=True)
-class ForecastAnswer(Answer):
+class ForecastPrediction(Prediction):
     """The forecast of one series.
 
     Attributes:
@@ -135,7 +135,9 @@ class ForecastTask(Task):
     def measure(self, sums: np.ndarray, count: float) -> float:
         return float(sums[0] / count)
 
-    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+    def infer(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
         outputs, units, _, _ = self._run(model, batch)
         quantiles = self.distribution.quantiles(outputs, units)
         corrected = quantiles + model.correction * units.spread[..., None]
@@ -152,7 +154,7 @@ class ForecastTask(Task):
         }
 
     def uncorrected(
-        self, model: Any, batch: dict[str, Any], options: AnswerOptions
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
         outputs, units, truth, observed = self._run(model, batch)
         quantiles = self.distribution.quantiles(outputs, units)
@@ -165,27 +167,31 @@ class ForecastTask(Task):
         levels = [math.nan if level == 0.5 else level for level in self.template.levels]
         return level_corrections(np.stack(found["above"]), levels)
 
-    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+    def respond(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
         values, _ = self.features.transform(*raw)
         result = self.infer(model, {"values": values}, options)
         return {name: result[name] for name in ("values", "quantiles")}
 
-    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
+    def predictions(
+        self, found: dict[str, list], inputs: Any, options: PredictionOptions
+    ) -> list[Prediction]:
         return [
-            self._answer(one, one.end, values, quantiles)
+            self._prediction(one, one.end, values, quantiles)
             for one, values, quantiles in zip(
                 inputs, found["values"], found["quantiles"], strict=True
             )
         ]
 
-    def _answer(self, one: History, origin: int, values: Any, quantiles: Any) -> ForecastAnswer:
+    def _prediction(
+        self, one: History, origin: int, values: Any, quantiles: Any
+    ) -> ForecastPrediction:
         """The forecast of a history from the step `origin` on."""
         frequency = self.features.frequency
         dates = frequency.at(one.dates, np.arange(origin, origin + len(values)))
         rows = [tuple(map(float, row)) for row in values]
         shown = [" ".join(f"{number:.6g}" for number in row) for row in rows]
         wide = self.distribution.has_quantiles or np.ptp(quantiles, -1).any()
-        return ForecastAnswer(
+        return ForecastPrediction(
             f"{shown_dates(dates)[0]}: {', '.join(shown)}",
             tuple(row[0] for row in rows) if values.shape[1] == 1 else tuple(rows),
             series=one.name,
@@ -199,33 +205,33 @@ class ForecastTask(Task):
         examples: Examples,
         found: dict[str, list],
         folder: pathlib.Path,
-        options: AnswerOptions,
+        options: PredictionOptions,
     ) -> None:
         """Writes forecasts.png: the last window of each series, with the actual values."""
         from seqzoo.tasks.forecast.plot import PANELS, plot_forecasts
 
-        histories, answers, truths, behind = [], [], [], 0
+        histories, predictions, truths, behind = [], [], [], 0
         for one in examples.inputs:
             origins = self.features.origins(one)
-            if not len(origins) or len(answers) >= PANELS:
+            if not len(origins) or len(predictions) >= PANELS:
                 continue
             behind, origin = behind + len(origins), int(origins[-1])
             values, quantiles = (found[name][behind - 1] for name in ("values", "quantiles"))
             histories.append(one.cut(origin))
-            answers.append(self._answer(one, origin, values, quantiles))
+            predictions.append(self._prediction(one, origin, values, quantiles))
             truth = one.values[origin : origin + len(values)]
             missing = ((0, len(values) - len(truth)), (0, 0))
             truths.append(np.pad(truth, missing, constant_values=np.nan))
         count = self.features.targets
         names = [f"target {number}" for number in range(1, count + 1)] if count > 1 else [""]
-        plot_forecasts(folder / "forecasts.png", histories, answers, names, truths)
+        plot_forecasts(folder / "forecasts.png", histories, predictions, names, truths)
 
-    def figures(
-        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    def compute_metrics(
+        self, found: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
         windows: Any = data.inputs
         assert isinstance(windows, HistoryWindows)
-        return forecast_figures(
+        return forecast_metrics(
             self.features,
             examples,
             windows,
@@ -253,7 +259,7 @@ class ForecastTask(Task):
         for start in range(0, len(windows), ONE_STEP_ROWS):
             rows = range(start, min(start + ONE_STEP_ROWS, len(windows)))
             values = tf.constant(np.stack([windows[row] for row in rows]))
-            result = self.infer(model, {"values": values}, AnswerOptions())
+            result = self.infer(model, {"values": values}, PredictionOptions())
             for name, part in parts.items():
                 part.append(result[name][:, 0].numpy())
         return {name: np.concatenate(part) for name, part in parts.items()}, windows.origins

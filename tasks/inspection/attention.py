@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.inspection.calls import changed_output
 from seqzoo.tasks.inspection.subject import Subject, input_labels
@@ -61,7 +61,7 @@ def attention_map(subject: Subject) -> AttentionMap:
 
 
 def attention_of(
-    run: Any, inputs: Sequence[Any], options: AnswerOptions | None = None
+    run: Any, inputs: Sequence[Any], options: PredictionOptions | None = None
 ) -> list[AttentionMap]:
     """The attention of a model while it generates the answers that `Run.predict` returns with the
     same options.
@@ -80,7 +80,7 @@ def attention_of(
     batch = task.features.tensors(*raw)
     lengths = batch["lengths"]
     with seqzoo.cells.portable():
-        decoded = task.generate(model, batch, options or AnswerOptions())
+        decoded = task.generate(model, batch, options or PredictionOptions())
     spelled = task.spelled(decoded.tokens, batch, raw)
     texts = task.texts.join_tokens(spelled[:, 0], decoded.lengths[:, 0]).numpy()
     grid, found = _grid(model), []

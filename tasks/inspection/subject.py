@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.errors import SeqzooError, nearest, some_of
 from seqzoo.tasks.inspection.trace import Trace, trace
 from seqzoo.tasks.preprocessing.joined import JoinedFeatures
@@ -149,7 +149,7 @@ def _classes(run: Any, value: Any, answer: str | None) -> Subject:
     if names is None:
         if answer is not None:
             raise SeqzooError("`answer` is for classes and labels; this model predicts numbers.")
-        text = task.targets.answers(predicted[None], 1)[0].label
+        text = task.targets.predictions(predicted[None], 1)[0].label
         steps = (
             ("value",)
             if len(predicted) == 1
@@ -207,7 +207,9 @@ def _numbers(run: Any, value: Any, answer: str | None) -> Subject:
 
     with seqzoo.cells.portable():
         logits = task.outputs(model, inputs)
-    text, _ = task.targets.answer(task.targets.decode(task.targets.predicted(logits))[0].numpy())
+    text, _ = task.targets.prediction(
+        task.targets.decode(task.targets.predicted(logits))[0].numpy()
+    )
     together = tuple(range(len(labels)))
     return Subject(run, inputs, labels, text, labels, scores, "standardised value", together)
 
@@ -222,7 +224,7 @@ def _following(run: Any, value: Any, answer: str | None) -> Subject:
         outputs, _ = model(inputs["values"])
     expected = task.targets.following(outputs, None, 1.0)
     targets = tf.concat([tf.cast(inputs["values"][:, 1:], tf.float32), expected[:, -1:]], 1)
-    text, _ = task.targets.answer(task.targets.decode(expected)[0].numpy())
+    text, _ = task.targets.prediction(task.targets.decode(expected)[0].numpy())
 
     def scores(given: dict[str, Any]) -> Any:
         predicted, _ = model(given["values"])
@@ -274,7 +276,7 @@ def _texts(run: Any, value: Any, answer: str | None) -> Subject:
     raw = task.features.raw([value], ["the input"])
     if answer is None:
         with seqzoo.cells.portable():
-            decoded = task.generate(model, inputs, AnswerOptions(), report_attention=False)
+            decoded = task.generate(model, inputs, PredictionOptions(), report_attention=False)
         length = int(decoded.lengths[0, 0])
         ids = decoded.tokens[0, 0, :length].numpy()
     else:

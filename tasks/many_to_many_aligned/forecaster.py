@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.base import Answer, AnswerOptions, Outcome
+from seqzoo.tasks.base import Outcome, Prediction, PredictionOptions
 from seqzoo.tasks.data.batches import Data, cut_steps
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.windows import CropData
@@ -113,7 +113,9 @@ class ForecasterTask(StepRegressionTask):
     def counts(self, batch: dict[str, Any]) -> Any:
         return tf.cast(batch["lengths"] - 1, tf.float32)
 
-    def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+    def score(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
         given, following = self._pairs(batch["values"])
         outputs, _ = model(given)
         outcome = self.outcome(outputs, following, batch["lengths"] - 1)
@@ -124,32 +126,34 @@ class ForecasterTask(StepRegressionTask):
             "steps": batch["lengths"] - 1,
         }
 
-    def figures(
-        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    def compute_metrics(
+        self, found: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
         predicted = [
             item[:steps] for item, steps in zip(found["outputs"], found["steps"], strict=True)
         ]
         size = self.targets.size
         truth = [data.inputs[index][:, :size] for index in range(len(data))]
-        figures = self.targets.figures(predicted, [item[1:] for item in truth])
+        metrics = self.targets.compute_metrics(predicted, [item[1:] for item in truth])
         if isinstance(self.targets, StepValues):
             # The score of always predicting the previous step.
             last = np.concatenate([np.diff(item, axis=0) for item in truth]) * self.targets.scale
-            figures |= {f"{name}_of_last": value for name, value in errors(last).items()}
-        return figures
+            metrics |= {f"{name}_of_last": value for name, value in errors(last).items()}
+        return metrics
 
     @property
     def decoding(self) -> Decoding:
         """The default options of forecasts."""
         return Decoding(self.targets.methods[0], maximum_length=self.template.horizon)
 
-    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+    def respond(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
         values, lengths = self.features.transform(*raw)
         rows = tf.range(tf.shape(lengths)[0])
         return self.infer(model, {"values": values, "lengths": lengths, "rows": rows}, options)
 
-    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+    def infer(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
         """The "values" that follow, (batch, horizon, size), each fed to the model as the next."""
         choices = self._checked(options.decoding or self.decoding)
         values, lengths = batch["values"], batch["lengths"]
@@ -185,16 +189,18 @@ class ForecasterTask(StepRegressionTask):
 
     def _checked(self, choices: Decoding) -> Decoding:
         fits = sorted(self.targets.methods)
-        if choices.method not in fits or choices.answers > 1:
+        if choices.method not in fits or choices.count > 1:
             raise SeqzooError(
                 f"What follows {self.template.input} is found by "
-                f"{' or '.join(map(repr, fits))} with one answer, got "
-                f"{choices.method!r} with {choices.answers}."
+                f"{' or '.join(map(repr, fits))} with `count` 1, got "
+                f"{choices.method!r} with {choices.count}."
             )
         return choices
 
-    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
-        return [Answer(*self.targets.answer(values)) for values in found["values"]]
+    def predictions(
+        self, found: dict[str, list], inputs: Any, options: PredictionOptions
+    ) -> list[Prediction]:
+        return [Prediction(*self.targets.prediction(values)) for values in found["values"]]
 
     def to_config(self) -> dict[str, Any]:
         return {"features": self.features.to_config()}

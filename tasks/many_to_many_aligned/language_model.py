@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
+from seqzoo.tasks.base import Outcome, Prediction, PredictionOptions, Task
 from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences, cut_steps
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.windows import LaneData
@@ -22,7 +22,7 @@ from seqzoo.tasks.metrics.sequences import perplexity
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN
 from seqzoo.tasks.seq2seq.decoder import Decoder
-from seqzoo.tasks.seq2seq.task import text_answers
+from seqzoo.tasks.seq2seq.task import text_predictions
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.targets.texts import END, START, TextOptions, Texts
 
@@ -151,7 +151,9 @@ class LanguageModelTask(Task):
     def measure(self, sums: np.ndarray, count: float) -> float:
         return math.exp(min(sums[0] / count, 700.0))
 
-    def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+    def score(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
         outcome = self.forward(model, batch, training=False)
         count = self.counts(batch)
         inside = tf.range(tf.shape(batch["values"])[1]) < batch["lengths"][:, None]
@@ -165,8 +167,8 @@ class LanguageModelTask(Task):
             "carried": outcome.carried,
         }
 
-    def figures(
-        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    def compute_metrics(
+        self, found: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
         nats, tokens, unknown = (
             float(np.sum(found[name], dtype=np.float64)) for name in ("nats", "tokens", "unknown")
@@ -190,7 +192,7 @@ class LanguageModelTask(Task):
         """The tokenisation of texts."""
         return self.texts.features
 
-    def signatures(self, model: Any, options: AnswerOptions) -> dict[str, tuple[Any, list]]:
+    def signatures(self, model: Any, options: PredictionOptions) -> dict[str, tuple[Any, list]]:
         def rate(text: Any) -> dict[str, Any]:
             return self.rate(model, text)
 
@@ -221,7 +223,7 @@ class LanguageModelTask(Task):
         )
         return {"log_probability": found, "tokens": lengths + (self.end is not None)}
 
-    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+    def respond(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
         tokens, lengths = self.texts.ids(*raw)
         values = tf.pad(tokens, [[0, 0], [1, 0]], constant_values=START)
         rows = tf.range(tf.shape(values)[0])
@@ -234,7 +236,9 @@ class LanguageModelTask(Task):
             "log_probabilities": result["log_probabilities"],
         }
 
-    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+    def infer(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
         decoded = self.generate(model, batch, options)
         return {
             "texts": self.written(decoded.tokens, decoded.lengths),
@@ -242,11 +246,13 @@ class LanguageModelTask(Task):
             "token_probabilities": decoded.token_probabilities(),
         }
 
-    def generate(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> Decoded:
+    def generate(self, model: Any, batch: dict[str, Any], options: PredictionOptions) -> Decoded:
         """The `Decoded` continuations of the prompts of a batch."""
         return decode(**self.opening(model, batch, options))
 
-    def opening(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+    def opening(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
         """The arguments of `decode` for the continuations of the prompts of a batch."""
         values, last = batch["values"], batch["lengths"] - 1
         # All tokens but the last are read at once; decoding starts from the last one.
@@ -267,20 +273,22 @@ class LanguageModelTask(Task):
         }
 
     def written(self, tokens: Any, lengths: Any) -> Any:
-        """Tokens (..., time) and lengths (...) -> the texts of answers, strings (...)."""
+        """Tokens (..., time) and lengths (...) -> their texts, strings (...)."""
         return self.texts.join(tokens, lengths, continues=True)
 
-    def continued(self, text: str, answer: str) -> str:
+    def continued(self, text: str, continuation: str) -> str:
         """A prompt and its continuation as one text, with the whitespace between them."""
         if self.template.backward:
-            return f"{answer}{text}"
+            return f"{continuation}{text}"
         if self.texts.starts_with_space:
-            return f"{text}{answer}" if text else answer.removeprefix(" ")
+            return f"{text}{continuation}" if text else continuation.removeprefix(" ")
         separator = " " if text and self.template.input == "words" else ""
-        return f"{text}{separator}{answer}"
+        return f"{text}{separator}{continuation}"
 
-    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
-        return text_answers(found)
+    def predictions(
+        self, found: dict[str, list], inputs: Any, options: PredictionOptions
+    ) -> list[Prediction]:
+        return text_predictions(found)
 
     def to_config(self) -> dict[str, Any]:
         return {"texts": self.texts.to_config()}

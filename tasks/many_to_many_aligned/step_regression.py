@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
+from seqzoo.tasks.base import Outcome, Prediction, PredictionOptions, Task
 from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
@@ -143,36 +143,41 @@ class StepRegressionTask(CutsAtSteps, Task):
     def measure(self, sums: np.ndarray, count: float) -> float:
         return float(sums[0] / count)
 
-    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+    def respond(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
         inputs = self.features.tensors(*raw)
         lengths = inputs["lengths"]
         predicted = self.targets.predicted(self.outputs(model, inputs))
-        answers = self.targets.decode(predicted)
-        inside = tf.range(tf.shape(answers)[1]) < lengths[:, None]
-        return {"values": tf.where(inside[:, :, None], answers, 0.0), "lengths": lengths}
+        predictions = self.targets.decode(predicted)
+        inside = tf.range(tf.shape(predictions)[1]) < lengths[:, None]
+        return {"values": tf.where(inside[:, :, None], predictions, 0.0), "lengths": lengths}
 
-    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+    def infer(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
         return {
             "outputs": self.outputs(model, batch),
             "steps": batch["lengths"],
         }
 
-    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
-        answers = []
+    def predictions(
+        self, found: dict[str, list], inputs: Any, options: PredictionOptions
+    ) -> list[Prediction]:
+        predictions = []
         for outputs, steps in zip(found["outputs"], found["steps"], strict=True):
             predicted = self.targets.predicted(tf.constant(outputs[:steps]))
             values = self.targets.decode(predicted).numpy()
-            answers.append(Answer(*self.targets.answer(values)))
-        return answers
+            predictions.append(Prediction(*self.targets.prediction(values)))
+        return predictions
 
-    def figures(
-        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    def compute_metrics(
+        self, found: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
         targets: Any = data.targets
         predicted = [
             item[:steps] for item, steps in zip(found["outputs"], found["steps"], strict=True)
         ]
-        return self.targets.figures(predicted, [targets[index] for index in range(len(data))])
+        truths = [targets[index] for index in range(len(data))]
+        return self.targets.compute_metrics(predicted, truths)
 
     def to_config(self) -> dict[str, Any]:
         targets = {"mean": self.targets.mean, "scale": self.targets.scale}

@@ -7,14 +7,14 @@ from typing import Any, Self
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
+from seqzoo.tasks.base import Outcome, Prediction, PredictionOptions, Task
 from seqzoo.tasks.data.batches import Data, Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.layers.crf import CRF, FORBIDDEN
 from seqzoo.tasks.layers.readout import inputs_of_layer, steps_of
 from seqzoo.tasks.many_to_many_aligned.cuts import CutsAtSteps
-from seqzoo.tasks.many_to_many_aligned.tagger_metrics import SAMPLES, figures_of
+from seqzoo.tasks.many_to_many_aligned.tagger_metrics import SAMPLES, tagging_metrics
 from seqzoo.tasks.many_to_many_aligned.tagger_network import tagger_network
 from seqzoo.tasks.metrics.classification import f1
 from seqzoo.tasks.metrics.entity_counts import Spans
@@ -36,7 +36,7 @@ class TaggerTask(CutsAtSteps, Task):
     """A model that predicts a tag for each step.
 
     The loss is the cross-entropy of each tag, or, with a CRF, that of the tags of a sequence; both
-    are summed over steps. The value of an `Answer` is a tuple of tags, like a target, and its
+    are summed over steps. The value of a `Prediction` is a tuple of tags, like a target, and its
     probability is their joint probability; with a CRF and options that ask for several sequences,
     `alternatives` has the most probable ones. The metric is the F1 of entities if all tags are BIO
     or BIOES, otherwise the accuracy of steps.
@@ -48,7 +48,7 @@ class TaggerTask(CutsAtSteps, Task):
     """
 
     better = 1
-    default_options = AnswerOptions(top=1)  # the search for more sequences of a CRF takes longer
+    default_options = PredictionOptions(top=1)  # a CRF's search for more sequences takes longer
 
     def __init__(self, template: Any, features: Features, tags: Tags):
         self.template = template
@@ -182,7 +182,7 @@ class TaggerTask(CutsAtSteps, Task):
             return f1(float(right), float(predicted), float(actual))
         return float(sums[0] / count)
 
-    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+    def respond(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
         """Tags (batch, time), "" in the padding, with their probabilities, and the lengths; for
         text also the tokens, (batch, time)."""
         inputs = self.features.tensors(*raw)
@@ -190,19 +190,21 @@ class TaggerTask(CutsAtSteps, Task):
         scores = self.scores(model, inputs)
         result = self.tagged(model, scores, lengths)
         names = tf.gather(tf.constant(self.tags.names), result["tags"])
-        answer = {
+        prediction = {
             "tags": tf.where(_inside(values, lengths), names, ""),
             "probabilities": result["probabilities"],
             "lengths": lengths,
         }
         if isinstance(self.features.first, TokenFeatures):
-            answer["tokens"] = self.features.first.tokens(*self.features.raw_of_first(raw))
-        return answer
+            prediction["tokens"] = self.features.first.tokens(*self.features.raw_of_first(raw))
+        return prediction
 
-    def traced_options(self, options: AnswerOptions) -> Any:
+    def traced_options(self, options: PredictionOptions) -> Any:
         return options.top if self.template.crf else None
 
-    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+    def infer(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
         return self.tagged(model, self.scores(model, batch), batch["lengths"], options.top)
 
     @property
@@ -210,7 +212,7 @@ class TaggerTask(CutsAtSteps, Task):
         return None if self.template.crf else "scores"
 
     def class_logits(
-        self, model: Any, batch: dict[str, Any], options: AnswerOptions
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
         return {"logits": self.scores(model, batch), "lengths": batch["lengths"]}
 
@@ -219,15 +221,17 @@ class TaggerTask(CutsAtSteps, Task):
         targets: Any = data.targets
         return np.concatenate([item[:length] for item, length in pairs]), targets.flat
 
-    def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+    def score(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
         scores = self.scores(model, batch)
         result = self.tagged(model, scores, batch["lengths"])
         losses = self._outcome(model, scores, batch, result["tags"]).losses
         return {**result, "loss": losses, "count": self.counts(batch)}
 
     def tagged(self, model: Any, scores: Any, lengths: Any, top: int = 1) -> dict[str, Any]:
-        """The tensors that `answers` needs, from the scores of each tag at each step, (batch, time,
-        tags).
+        """The tensors that `predictions` needs, from the scores of each tag at each step, (batch,
+        time, tags).
 
         Args:
             model: the model.
@@ -259,14 +263,16 @@ class TaggerTask(CutsAtSteps, Task):
         return tf.nn.softmax(scores)
 
     def marginals(
-        self, model: Any, batch: dict[str, Any], options: AnswerOptions
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
         """The "probabilities" of each tag at each step, (batch, time, tags)."""
         scores = self.scores(model, batch)
         return {"probabilities": self._marginals(model, scores, batch["lengths"])}
 
-    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
-        answers = []
+    def predictions(
+        self, found: dict[str, list], inputs: Any, options: PredictionOptions
+    ) -> list[Prediction]:
+        predictions = []
         names = ("tags", "lengths", "log_probabilities", "probabilities")
         parts = zip(*(found[name] for name in names), strict=True)
         for index, (ids, length, log_probability, each) in enumerate(parts):
@@ -281,16 +287,18 @@ class TaggerTask(CutsAtSteps, Task):
                     for best, value in zip(found["best"][index], values, strict=True)
                     if value > FORBIDDEN / 2
                 )
-            answers.append(
-                Answer(" ".join(tags), tags, whole, others, step_probabilities=step_probabilities)
+            predictions.append(
+                Prediction(
+                    " ".join(tags), tags, whole, others, step_probabilities=step_probabilities
+                )
             )
-        return answers
+        return predictions
 
     def _names(self, ids: Any) -> tuple[str, ...]:
         return tuple(self.tags.names[tag] for tag in ids)
 
-    def figures(
-        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    def compute_metrics(
+        self, found: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
         predicted = [
             item[:length] for item, length in zip(found["tags"], found["lengths"], strict=True)
@@ -305,7 +313,7 @@ class TaggerTask(CutsAtSteps, Task):
         assert isinstance(data.targets, Sequences)
         pairs = zip(found["probabilities"], found["lengths"], strict=True)
         probabilities = np.concatenate([item[:length] for item, length in pairs])
-        return figures_of(self.tags, predicted, data.targets, tokens, unknown, probabilities)
+        return tagging_metrics(self.tags, predicted, data.targets, tokens, unknown, probabilities)
 
     def tokens(self, value: Any) -> list[str] | None:
         """The tokens of an input of predictions, or None if it consists of numbers."""

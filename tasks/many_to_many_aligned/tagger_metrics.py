@@ -15,7 +15,7 @@ SAMPLES = 50
 """Number of sequences that are stored with the metrics."""
 
 
-def figures_of(
+def tagging_metrics(
     tags: Tags,
     predicted: Sequence[np.ndarray],
     truth: Sequences,
@@ -44,7 +44,7 @@ def figures_of(
     right = flat == truth.flat
     matrix = confusion_matrix(truth.flat, flat, len(names))
     table = class_table(matrix, names)
-    figures: dict[str, Any] = {
+    metrics: dict[str, Any] = {
         "accuracy": float(right.mean()),
         "errors": int((~right).sum()),
         "sequence_accuracy": float(np.logical_and.reduceat(right, truth.starts).mean()),
@@ -52,21 +52,21 @@ def figures_of(
         "steps": len(right),
     }
     if unknown is not None:
-        figures["unknown_share"] = float(unknown.mean())
-        figures["unknown_accuracy"] = float(right[unknown].mean()) if unknown.any() else None
+        metrics["unknown_share"] = float(unknown.mean())
+        metrics["unknown_accuracy"] = float(right[unknown].mean()) if unknown.any() else None
 
     def named(ids: np.ndarray) -> list[str]:
         return [names[tag] for tag in ids]
 
     if tags.entities:
         known = [truth[index] for index in range(len(truth))]
-        figures["entities"] = span_scores(list(map(named, predicted)), list(map(named, known)))
-    figures["classes"] = table
-    figures["confusions"] = top_confusions(matrix, names)
-    figures["confusion"] = matrix.tolist()
-    figures["calibration"] = calibration(probabilities, right)
-    figures["samples"] = [
+        metrics["entities"] = span_scores(list(map(named, predicted)), list(map(named, known)))
+    metrics["classes"] = table
+    metrics["confusions"] = top_confusions(matrix, names)
+    metrics["confusion"] = matrix.tolist()
+    metrics["calibration"] = calibration(probabilities, right)
+    metrics["samples"] = [
         {"tokens": token, "answer": named(predicted[index]), "truth": named(truth[index])}
         for index, token in enumerate(tokens)
     ]
-    return figures
+    return metrics

@@ -136,13 +136,13 @@ class ManyToManyAligned(Template):
     vectors: str | None = None
     vectors_mode: VectorsMode = "frozen"
     vectors_vocabulary: VectorsVocabulary = "frequent"
-    vectors_keep: Annotated[int, Range(least=0)] = 100_000
+    vectors_keep: Annotated[int, Range(minimum=0)] = 100_000
     features_from: Sequence[str] | None = None
-    vocabulary_size: Annotated[int, Range(least=5)] = 20_000
+    vocabulary_size: Annotated[int, Range(minimum=5)] = 20_000
     minimum_count: Count = 2
     lowercase: Annotated[bool, Named(off="keep-case")] = False
     nfc: bool = False
-    characters: Annotated[int, Range(least=0)] = 0
+    characters: Annotated[int, Range(minimum=0)] = 0
     character_reader: CharacterReader = "recurrent"
     character_embedding: Count = 32
     word_dropout: Share = 0.0

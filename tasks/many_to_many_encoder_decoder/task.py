@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.layers.recurrent import cell_choices
 from seqzoo.tasks.plots import Look, plot_looks
@@ -72,7 +72,7 @@ class EncoderDecoderTask(GeneratorTask):
         examples: Examples,
         found: dict[str, list],
         folder: pathlib.Path,
-        options: AnswerOptions,
+        options: PredictionOptions,
     ) -> None:
         if self.template.attention == "none":
             return
@@ -82,7 +82,7 @@ class EncoderDecoderTask(GeneratorTask):
         plot_looks(folder / "attention.png", self.looks(model, inputs, locations, options))
 
     def looks(
-        self, model: Any, inputs: Any, locations: list[str], options: AnswerOptions
+        self, model: Any, inputs: Any, locations: list[str], options: PredictionOptions
     ) -> list[Look]:
         """The attention of a model over each input as it generates its output."""
         raw = self.features.raw(inputs, locations)

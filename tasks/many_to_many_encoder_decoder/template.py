@@ -101,9 +101,9 @@ class ManyToManyEncoderDecoder(Template):
     vectors: str | None = None
     vectors_mode: VectorsMode = "frozen"
     vectors_vocabulary: VectorsVocabulary = "frequent"
-    vectors_keep: Annotated[int, Range(least=0)] = 100_000
+    vectors_keep: Annotated[int, Range(minimum=0)] = 100_000
     tied: Annotated[bool, Named(off="untied")] = False
-    vocabulary_size: Annotated[int, Range(least=5)] = 20_000
+    vocabulary_size: Annotated[int, Range(minimum=5)] = 20_000
     minimum_count: Count = 2
     lowercase: Annotated[bool, Named(off="keep-case")] = False
     nfc: bool = False
@@ -111,7 +111,7 @@ class ManyToManyEncoderDecoder(Template):
     maximum_length: Count | None = None
     label_smoothing: Share = 0.0
     scheduled_sampling: Share = 0.0
-    sample_rate: Annotated[int, Range(least=100)] = 16_000
+    sample_rate: Annotated[int, Range(minimum=100)] = 16_000
     mel_bins: Count = 40
 
     def __post_init__(self) -> None:

@@ -83,7 +83,7 @@ def prefix_beam_search(
     log_probabilities: Any,
     lengths: Any,
     width: Any,
-    answers: int,
+    count: int,
     language: Language | None = None,
 ) -> tuple[Any, Any, Any]:
     """The most probable texts, each with the sum over its alignments.
@@ -96,12 +96,12 @@ def prefix_beam_search(
         log_probabilities: (batch, time, ids); `IMPOSSIBLE` for symbols that must not be found.
         lengths: (batch,), int32: steps of each row.
         width: beam size.
-        answers: number of texts, at most `width`.
+        count: number of texts, at most `width`.
         language: its scores are added to the log-probabilities by which texts are ranked.
 
     Returns:
-        Symbols (batch, answers, symbols), int32; their numbers (batch, answers); the scores they
-        are ranked by, (batch, answers), best first, and -inf if there are fewer texts.
+        Symbols (batch, texts, symbols), int32; their lengths (batch, texts); the scores they
+        are ranked by, (batch, texts), best first, and -inf if there are fewer texts.
     """
     batch, time, size = tf.unstack(tf.shape(log_probabilities))
     beams = _first_beams(batch, width)
@@ -137,12 +137,12 @@ def prefix_beam_search(
     if knowledge:
         scores += tf.reshape(knowledge[2], [batch, width])
     scores = tf.where(beams.name == DEAD, float("-inf"), scores)
-    scores, order = tf.math.top_k(scores, answers)
+    scores, order = tf.math.top_k(scores, count)
     symbols = _traced_back(order, moves[0].stack(), moves[1].stack())
-    flat = tf.reshape(symbols, [batch * answers, time])
-    found, count = _compact(flat, flat != BLANK)
-    found = tf.reshape(found, [batch, answers, tf.shape(found)[1]])
-    return found, tf.reshape(count, [batch, answers]), scores
+    flat = tf.reshape(symbols, [batch * count, time])
+    found, lengths = _compact(flat, flat != BLANK)
+    found = tf.reshape(found, [batch, count, tf.shape(found)[1]])
+    return found, tf.reshape(lengths, [batch, count]), scores
 
 
 def _first_beams(batch: Any, width: Any) -> Beams:
@@ -250,11 +250,11 @@ def _traced_back(order: Any, parents: Any, symbols: Any) -> Any:
     """The new symbol at each step of the beams that are in `order` at the end.
 
     Args:
-        order: (batch, answers).
+        order: (batch, texts).
         parents: (time, batch, beams).
         symbols: (time, batch, beams).
 
-    Returns: (batch, answers, time), `BLANK` if there is none.
+    Returns: (batch, texts, time), `BLANK` if there is none.
     """
     time = tf.shape(parents)[0]
     written = tf.TensorArray(tf.int32, time, element_shape=[None, None])

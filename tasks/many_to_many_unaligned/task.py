@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
+from seqzoo.tasks.base import Outcome, Prediction, PredictionOptions, Task
 from seqzoo.tasks.data.batches import Data, Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.decoding import Decoding
@@ -32,7 +32,7 @@ from seqzoo.tasks.metrics.sequences import error_rates
 from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.preprocessing.joined import features_of
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN, Vocabulary
-from seqzoo.tasks.seq2seq.task import text_answers
+from seqzoo.tasks.seq2seq.task import text_predictions
 from seqzoo.tasks.seq2seq.text_metrics import scores_of
 from seqzoo.tasks.targets.texts import END, START, TextOptions, Texts, required_texts
 
@@ -174,9 +174,9 @@ class UnalignedTask(Task):
         """The default options of the search."""
         return Decoding()
 
-    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+    def respond(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
         """The best "text" with its "log_probability"; "texts" and "log_probabilities", (batch,
-        answers); the "symbols" of the best one, (batch, time), followed by "", each with its first
+        texts); the "symbols" of the best one, (batch, time), followed by "", each with its first
         step, "starts", and the step after its last one, "stops"."""
         found = self.infer(model, self.features.tensors(*raw), options)
         return {
@@ -186,17 +186,21 @@ class UnalignedTask(Task):
             **{name: found[name] for name in ("symbols", "starts", "stops")},
         }
 
-    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+    def infer(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
         logits = self.outputs(model, batch)
         return self.transcribe(logits, batch["lengths"], options)
 
-    def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+    def score(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
         logits = self.outputs(model, batch)
         outcome = self._outcome(logits, batch)
         found = {"loss": outcome.losses, "count": self.counts(batch)}
         return found | self.transcribe(logits, batch["lengths"], options)
 
-    def transcribe(self, outputs: Any, lengths: Any, options: AnswerOptions) -> dict[str, Any]:
+    def transcribe(self, outputs: Any, lengths: Any, options: PredictionOptions) -> dict[str, Any]:
         """The texts of a batch.
 
         Args:
@@ -222,16 +226,18 @@ class UnalignedTask(Task):
             )
         else:
             tokens, counts, ranks = prefix_beam_search(
-                allowed, lengths, choices.beam_width, choices.answers, self._language(choices)
+                allowed, lengths, choices.beam_width, choices.count, self._language(choices)
             )
             ids, count = tokens[:, 0], counts[:, 0]
             starts, stops = best_alignment(allowed, some, ids, count)
-        answers = choices.answers
         flat = tf.reshape(tokens, [-1, tf.shape(tokens)[2]])
         losses = ctc_losses(
-            tf.repeat(logits, answers, 0), tf.repeat(some, answers), flat, tf.reshape(counts, [-1])
+            tf.repeat(logits, choices.count, 0),
+            tf.repeat(some, choices.count),
+            flat,
+            tf.reshape(counts, [-1]),
         )
-        scores = -tf.reshape(losses, [-1, answers])
+        scores = -tf.reshape(losses, [-1, choices.count])
         scores = tf.where(lengths[:, None] > 0, scores, tf.where(counts == 0, 0.0, scores))
         scores = tf.where(tf.math.is_finite(ranks), scores, float("-inf"))
         inside = tf.cast(tf.range(tf.shape(ids)[1]) < count[:, None], tf.int32)
@@ -251,39 +257,41 @@ class UnalignedTask(Task):
         run = language_model(folder, self.template.target)
         return FusedLanguage(run, self.transcripts.vocabulary, choices.language_weight)
 
-    def companions(self, options: AnswerOptions) -> list[Any]:
+    def companions(self, options: PredictionOptions) -> list[Any]:
         choices = options.decoding or self.decoding
         language = self._language(choices)
         return [] if language is None else [language.run.model]
 
-    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
+    def predictions(
+        self, found: dict[str, list], inputs: Any, options: PredictionOptions
+    ) -> list[Prediction]:
         parts = zip(found["symbols"], found["starts"], found["stops"], strict=True)
         return [
             replace(
-                answer,
+                prediction,
                 alignment=tuple(
                     (symbol.decode("utf-8"), int(start), int(stop))
                     for symbol, start, stop in zip(*part, strict=True)
                     if stop
                 ),
             )
-            for answer, part in zip(text_answers(found), parts, strict=True)
+            for prediction, part in zip(text_predictions(found), parts, strict=True)
         ]
 
-    def figures(
-        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    def compute_metrics(
+        self, found: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
         texts = [item[0].decode("utf-8") for item in found["texts"]]
         if self.template.lowercase_targets:
             lowered = [text.lower() for text in required_texts(examples)]
             examples = replace(examples, targets=lowered)
-        figures = scores_of(texts, examples, self.transcripts.tokens)
+        metrics = scores_of(texts, examples, self.transcripts.tokens)
         truth = required_texts(examples)
-        samples = figures.pop("samples")
+        samples = metrics.pop("samples")
         for name, split in (("character_error", list), ("word_error", str.split)):
             rates = error_rates([split(item) for item in texts], [[split(item)] for item in truth])
-            figures[name] = rates["token_error"]
-        return {**figures, "samples": samples}
+            metrics[name] = rates["token_error"]
+        return {**metrics, "samples": samples}
 
     @property
     def vocabularies(self) -> dict[str, Vocabulary]:

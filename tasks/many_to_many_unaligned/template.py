@@ -81,14 +81,14 @@ class ManyToManyUnaligned(Template):
     all_layers: bool = False
     recompute: Count | None = None
     embedding: Count = 64
-    vocabulary_size: Annotated[int, Range(least=5)] = 20_000
+    vocabulary_size: Annotated[int, Range(minimum=5)] = 20_000
     minimum_count: Count = 2
     lowercase: Annotated[bool, Named(off="keep-case")] = False
     nfc: bool = False
     lowercase_targets: Annotated[bool, Named(off="keep-case-of-targets")] = False
     maximum_length: Count | None = None
     columns_per_step: Count = 1
-    sample_rate: Annotated[int, Range(least=100)] = 16_000
+    sample_rate: Annotated[int, Range(minimum=100)] = 16_000
     mel_bins: Count = 40
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
+from seqzoo.tasks.base import Outcome, Prediction, PredictionOptions, Task
 from seqzoo.tasks.data.batches import Data
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.kinds import targets_class
@@ -109,11 +109,13 @@ class ManyToOneTask(Task):
     def measure(self, sums: np.ndarray, count: float) -> float:
         return self.targets.measure(sums, count)
 
-    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+    def respond(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
         outputs = self.outputs(model, self.features.tensors(*raw))
         return self.targets.decode(outputs, options.top)
 
-    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+    def infer(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
         return {"outputs": self.outputs(model, batch)}
 
     @property
@@ -121,25 +123,29 @@ class ManyToOneTask(Task):
         return "outputs" if self.targets.logits else None
 
     def class_logits(
-        self, model: Any, batch: dict[str, Any], options: AnswerOptions
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
         return {"logits": self.outputs(model, batch)}
 
     def decisions(self, found: dict[str, list], data: Data) -> tuple[np.ndarray, np.ndarray]:
         return self.targets.decisions(np.stack(found["logits"]), np.asarray(data.targets))
 
-    def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+    def score(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
         result = self.infer(model, batch, options)
         losses, _ = self.targets.objective(result["outputs"], batch["targets"])
         return {**result, "loss": losses, "count": self.counts(batch)}
 
-    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
-        return self.targets.answers(np.stack(found["outputs"]), options.top)
+    def predictions(
+        self, found: dict[str, list], inputs: Any, options: PredictionOptions
+    ) -> list[Prediction]:
+        return self.targets.predictions(np.stack(found["outputs"]), options.top)
 
-    def figures(
-        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    def compute_metrics(
+        self, found: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
-        return self.targets.figures(np.stack(found["outputs"]), np.asarray(data.targets))
+        return self.targets.compute_metrics(np.stack(found["outputs"]), np.asarray(data.targets))
 
     def to_config(self) -> dict[str, Any]:
         return {"features": self.features.to_config(), "targets": self.targets.to_config()}

@@ -105,7 +105,7 @@ class ManyToOne(Template):
         default_factory=dict
     )
     join: Join = "concatenate"
-    join_units: Annotated[int, Range(least=0)] = 128
+    join_units: Annotated[int, Range(minimum=0)] = 128
     cell: str = "gru"
     units: Count = 128
     layers: Count = 1
@@ -123,11 +123,11 @@ class ManyToOne(Template):
     vectors: str | None = None
     vectors_mode: VectorsMode = "frozen"
     vectors_vocabulary: VectorsVocabulary = "frequent"
-    vectors_keep: Annotated[int, Range(least=0)] = 100_000
+    vectors_keep: Annotated[int, Range(minimum=0)] = 100_000
     ngrams: Count = 1
-    ngram_buckets: Annotated[int, Range(least=1, most=200_000)] = 32_768
+    ngram_buckets: Annotated[int, Range(minimum=1, maximum=200_000)] = 32_768
     bag: bool = False
-    vocabulary_size: Annotated[int, Range(least=3)] = 20_000
+    vocabulary_size: Annotated[int, Range(minimum=3)] = 20_000
     minimum_count: Count = 2
     lowercase: Annotated[bool, Named(off="keep-case")] = False
     nfc: bool = False
@@ -135,10 +135,10 @@ class ManyToOne(Template):
     loss: Loss | None = None
     output_activation: str | None = None
     label_smoothing: Share = 0.0
-    sample_rate: Annotated[int, Range(least=100)] = 16_000
+    sample_rate: Annotated[int, Range(minimum=100)] = 16_000
     mel_bins: Count = 40
     image_size: Sequence[int] | None = None
-    permutation_seed: Annotated[int, Range(least=0, most=LARGEST_SEED)] | None = None
+    permutation_seed: Annotated[int, Range(minimum=0, maximum=LARGEST_SEED)] | None = None
 
     def __post_init__(self) -> None:
         check(self)

@@ -11,7 +11,7 @@ NEARLY_ZERO = 1e-12
 """Added to denominators to keep them from zero."""
 
 
-def forecast_figures(
+def forecast_metrics(
     features: Any,
     examples: Any,
     windows: Any,
@@ -55,19 +55,19 @@ def forecast_figures(
         return _scores(found, truth, mean, scale, errors)
 
     standard = (values - mean) / scale
-    figures: dict[str, Any] = scores(standard)
+    metrics: dict[str, Any] = scores(standard)
     levels = template.levels
     if has_quantiles or np.ptp(quantiles, -1).any():
         apart = (quantiles - mean[..., None]) / scale[..., None]
-        figures |= _interval_scores(apart, truth, levels)
+        metrics |= _interval_scores(apart, truth, levels)
     linear = LinearForecast.fit([item.filled[: item.trained] for item in series], template)
     baselines = {"naive": _naive(series, owners, origins, horizon)}
     if season > 1:
         baselines["seasonal naive"] = _seasonal(series, owners, origins, horizon, season)
     if linear is not None:
         baselines["linear"] = linear.predict([item.filled for item in series], owners, origins)
-    figures["baselines"] = {name: scores(found) for name, found in baselines.items()}
-    return figures
+    metrics["baselines"] = {name: scores(found) for name, found in baselines.items()}
+    return metrics
 
 
 class _Series:
@@ -143,16 +143,16 @@ def _scores(
     apart = np.where(known, found - truth, 0.0)
     count = known.sum()
     mse, mae = float(np.square(apart).sum() / count), float(np.abs(apart).sum() / count)
-    figures = {"mse": mse, "mae": mae, "rmse": float(np.sqrt(mse))}
+    metrics = {"mse": mse, "mae": mae, "rmse": float(np.sqrt(mse))}
     scaled = np.where(known & np.isfinite(errors), np.abs(apart) / errors, np.nan)
     if np.isfinite(scaled).any():
-        figures["mase"] = float(np.nanmean(scaled))
+        metrics["mase"] = float(np.nanmean(scaled))
     one, other = found * scale + mean, truth * scale + mean
     both = np.abs(one) + np.abs(other)
     ratio = np.where(
         known & (both > NEARLY_ZERO), np.abs(one - other) / np.maximum(both, NEARLY_ZERO), 0
     )
-    return {**figures, "smape": float(200 * ratio.sum() / count)}
+    return {**metrics, "smape": float(200 * ratio.sum() / count)}
 
 
 def _interval_scores(
@@ -162,11 +162,11 @@ def _interval_scores(
     apart = truth[..., None] - quantiles
     shares = np.asarray(levels)
     losses = 2 * np.maximum(shares * apart, (shares - 1) * apart).mean(-1)
-    figures = {"crps": float(losses[known].mean())}
+    metrics = {"crps": float(losses[known].mean())}
     low, high = levels[0], levels[-1]
     if high > low:
         inside = (apart[..., 0] >= 0) & (apart[..., -1] <= 0)
         name = f"{100 * (high - low):.3g}"
-        figures[f"coverage_{name}"] = float(inside[known].mean())
-        figures[f"width_{name}"] = float((quantiles[..., -1] - quantiles[..., 0])[known].mean())
-    return figures
+        metrics[f"coverage_{name}"] = float(inside[known].mean())
+        metrics[f"width_{name}"] = float((quantiles[..., -1] - quantiles[..., 0])[known].mean())
+    return metrics

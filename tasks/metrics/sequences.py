@@ -46,7 +46,7 @@ def bleu(
     # `force` silences a warning about spaces before full stops.
     metric = BLEU(tokenize=tokenize, lowercase=lowercase, force=True, max_ngram_order=ORDERS)
     score = metric.corpus_score(*_streams(answers, references))
-    figures = {}
+    metrics = {}
     for order in range(1, ORDERS + 1):
         part = BLEU.compute_bleu(
             score.counts[:order],
@@ -56,9 +56,9 @@ def bleu(
             smooth_method="exp",
             max_ngram_order=order,
         )
-        figures[f"bleu_{order}"] = float(part.score)
+        metrics[f"bleu_{order}"] = float(part.score)
     return {
-        **figures,
+        **metrics,
         "brevity_penalty": float(score.bp),
         "length_ratio": float(score.ratio),
         "signature": str(metric.get_signature()),
@@ -163,8 +163,8 @@ def perplexity(total_loss: float, tokens: float) -> dict[str, Any]:
     """
     nats = total_loss / tokens if tokens else math.nan
     exponent = nats if nats < 700 else math.inf  # larger values raise an error in exp
-    figures = {"nats": nats, "bits": nats / math.log(2), "perplexity": math.exp(exponent)}
-    return {name: float(x) if math.isfinite(x) else None for name, x in figures.items()}
+    metrics = {"nats": nats, "bits": nats / math.log(2), "perplexity": math.exp(exponent)}
+    return {name: float(x) if math.isfinite(x) else None for name, x in metrics.items()}
 
 
 def span_scores(
@@ -181,7 +181,7 @@ def span_scores(
 
     Returns:
         "precision", "recall" and "f1" of all entities, their counts "entities" (in the references),
-        "answered" and "correct", "macro_f1" over types, and "types", a row of the same figures for
+        "answered" and "correct", "macro_f1" over types, and "types", a row of the same metrics for
         each type. Precision is None without predicted entities, recall without true ones.
 
     Raises:
@@ -199,16 +199,17 @@ def span_scores(
             counts.update(kind for kind, _, _ in spans)
     kinds = sorted(actual | predicted)
     types = [
-        {"type": kind, **_figures(correct[kind], predicted[kind], actual[kind])} for kind in kinds
+        {"type": kind, **_precision_and_recall(correct[kind], predicted[kind], actual[kind])}
+        for kind in kinds
     ]
     return {
-        **_figures(correct.total(), predicted.total(), actual.total()),
+        **_precision_and_recall(correct.total(), predicted.total(), actual.total()),
         "macro_f1": sum(row["f1"] for row in types) / len(types) if types else 0.0,
         "types": types,
     }
 
 
-def _figures(correct: int, predicted: int, actual: int) -> dict[str, Any]:
+def _precision_and_recall(correct: int, predicted: int, actual: int) -> dict[str, Any]:
     return {
         "precision": correct / predicted if predicted else None,
         "recall": correct / actual if actual else None,

@@ -6,7 +6,7 @@ from typing import Any, Self
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo.tasks.base import AnswerOptions, Outcome
+from seqzoo.tasks.base import Outcome, PredictionOptions
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.layers.recurrent import cell_choices
@@ -88,16 +88,16 @@ class OneToManyTask(GeneratorTask):
         lengths = tf.where(batch["weights"] > 0, batch["lengths"], 0)
         return super().forward(model, {**batch, "lengths": lengths}, training)
 
-    def signatures(self, model: Any, options: AnswerOptions) -> dict[str, tuple[Any, list]]:
+    def signatures(self, model: Any, options: PredictionOptions) -> dict[str, tuple[Any, list]]:
         found, features = super().signatures(model, options), self.features
         if not isinstance(features, ImageFeatures) or features.channels not in DECODED:
             return found
         (spec,) = features.encoded_signature
 
-        def answer(**raw: Any) -> dict[str, Any]:
+        def respond(**raw: Any) -> dict[str, Any]:
             return self.respond(model, (features.decode(raw[spec.name]),), options)
 
-        return {**found, "bytes": (answer, [spec])}
+        return {**found, "bytes": (respond, [spec])}
 
     def illustrate(
         self,
@@ -105,7 +105,7 @@ class OneToManyTask(GeneratorTask):
         examples: Examples,
         found: dict[str, list],
         folder: pathlib.Path,
-        options: AnswerOptions,
+        options: PredictionOptions,
     ) -> None:
         if not isinstance(self.features.first, ImageFeatures):
             return

@@ -124,7 +124,7 @@ class OneToMany(Template):
     recompute: Count | None = None
     embedding: Count = 64
     tied: Annotated[bool, Named(off="untied")] = False
-    vocabulary_size: Annotated[int, Range(least=5)] = 20_000
+    vocabulary_size: Annotated[int, Range(minimum=5)] = 20_000
     minimum_count: Count = 1
     nfc: bool = False
     lowercase_targets: Annotated[bool, Named(off="keep-case-of-targets")] = False

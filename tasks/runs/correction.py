@@ -3,7 +3,7 @@
 import pathlib
 
 from seqzoo.tasks.atomic_files import replacing
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Data
 from seqzoo.tasks.protocols import Corrects
 from seqzoo.tasks.runs.layout import MODEL
@@ -21,7 +21,7 @@ def correct(folder: pathlib.Path, inference: Inference, validation: Data) -> Non
     """
     task: Corrects = inference.task
     model = inference.model
-    result = inference.collect(task.uncorrected, validation, AnswerOptions())
+    result = inference.collect(task.uncorrected, validation, PredictionOptions())
     model.correction.assign(task.corrections(result))
     with replacing(folder / MODEL) as temporary:
         model.save(temporary)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.base import Answer, AnswerOptions
+from seqzoo.tasks.base import Prediction, PredictionOptions
 from seqzoo.tasks.data.batches import Data, Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, check_instance, some_of
@@ -95,11 +95,11 @@ class Ensemble:
     def predict(
         self,
         inputs: Any,
-        options: AnswerOptions | None = None,
+        options: PredictionOptions | None = None,
         *,
         lines: Sequence[int] | None = None,
         unit: str = "line",
-    ) -> list[Answer]:
+    ) -> list[Prediction]:
         """Predicts for raw inputs; see `Run.predict`, which takes the same.
 
         Raises:
@@ -109,21 +109,21 @@ class Ensemble:
             raise SeqzooError(f"`inputs` must be a list of inputs, got one: {inputs!r}.")
         if not len(inputs):
             return []
-        default: AnswerOptions = self.task.default_options
+        default: PredictionOptions = self.task.default_options
         options = options or default
         examples = Examples(inputs, lines=lines, unit=unit)
         if isinstance(self.task, TaggerTask):
             examples = replace(examples, inputs=self.task.as_words(examples.inputs))
         data = [run.task.encode(examples, targets=False) for run in self.runs]
         if isinstance(self.task, TaggerTask):
-            return self.task.answers(self._tagged(data, options), examples.inputs, options)
+            return self.task.predictions(self._tagged(data, options), examples.inputs, options)
         targets, outputs = self._outputs(data, options)
-        return targets.answers(outputs, options.top)
+        return targets.predictions(outputs, options.top)
 
     def evaluate(
         self,
         examples: Examples,
-        options: AnswerOptions | None = None,
+        options: PredictionOptions | None = None,
         *,
         folder: str | os.PathLike | None = None,
     ) -> dict[str, Any]:
@@ -134,32 +134,34 @@ class Ensemble:
         Raises:
             SeqzooError: an example is malformed, or has a label that did not occur in training.
         """
-        default: AnswerOptions = self.task.default_options
+        default: PredictionOptions = self.task.default_options
         options = options or default
         data = [run.task.data(examples) for run in self.runs]
         first = data[0]
         if isinstance(self.task, TaggerTask):
             loss = -self._log_joint(data, options).sum() / first.inputs.lengths.sum()
             result = self._tagged(data, options)
-            figures = self.task.figures(result, first, examples, options)
+            metrics = self.task.compute_metrics(result, first, examples, options)
         else:
             targets, outputs = self._outputs(data, options)
             truths = np.asarray(first.targets)
             loss = np.mean(targets.objective(tf.constant(outputs), tf.constant(truths))[0])
-            figures = targets.figures(outputs, truths)
-        figures = {"examples": len(first), "loss": float(loss), **figures}
+            metrics = targets.compute_metrics(outputs, truths)
+        metrics = {"examples": len(first), "loss": float(loss), **metrics}
         if folder is not None:
-            write_evaluation(pathlib.Path(folder), figures)
-        return figures
+            write_evaluation(pathlib.Path(folder), metrics)
+        return metrics
 
-    def _collect(self, ask: str, data: list[Data], options: AnswerOptions) -> list[dict[str, list]]:
+    def _collect(
+        self, ask: str, data: list[Data], options: PredictionOptions
+    ) -> list[dict[str, list]]:
         """The results of a method of each task on its encoded examples."""
         return [
             run._inference.collect(getattr(run.task, ask), item, options)
             for run, item in zip(self.runs, data, strict=True)
         ]
 
-    def _outputs(self, data: list[Data], options: AnswerOptions) -> tuple[Any, np.ndarray]:
+    def _outputs(self, data: list[Data], options: PredictionOptions) -> tuple[Any, np.ndarray]:
         """Targets, and outputs (n, size) that decode to the averaged predictions."""
         results = [np.stack(item["outputs"]) for item in self._collect("infer", data, options)]
         targets = self.task.targets
@@ -174,8 +176,8 @@ class Ensemble:
         loss = ElementLoss(targets.loss.name, "linear")
         return ValueTargets(targets.mean, targets.scale, loss), outputs.astype(np.float32)
 
-    def _tagged(self, data: list[Data], options: AnswerOptions) -> dict[str, list]:
-        """The tensors that `TaggerTask.answers` and `figures` need, from the averaged
+    def _tagged(self, data: list[Data], options: PredictionOptions) -> dict[str, list]:
+        """The tensors that `TaggerTask.predictions` and `compute_metrics` need, from the averaged
         probabilities."""
         lengths = data[0].inputs.lengths
         result = self._collect("marginals", data, options)
@@ -198,7 +200,7 @@ class Ensemble:
             "log_probabilities": list(joint),
         }
 
-    def _log_joint(self, data: list[Data], options: AnswerOptions) -> np.ndarray:
+    def _log_joint(self, data: list[Data], options: PredictionOptions) -> np.ndarray:
         """The logarithm of the mean probability of all tags of each sequence, which are the
         targets, (n,). A mean of probabilities would be zero for long sequences."""
         result = self._collect("score", data, options)

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo.tasks.base import AnswerOptions, Task
+from seqzoo.tasks.base import PredictionOptions, Task
 from seqzoo.tasks.data.batches import Data, Padding, array_batches
 from seqzoo.tasks.decoding.arrays import compiled_loops
 from seqzoo.tasks.decoding.token_stream import TokenStream
@@ -54,7 +54,7 @@ class Inference:
         self._seconds: dict[Any, float] = {}  # of generation, by shapes
         self._lock = threading.Lock()  # several threads may use one run
 
-    def collect(self, ask: Callable, data: Data, options: AnswerOptions) -> dict[str, list]:
+    def collect(self, ask: Callable, data: Data, options: PredictionOptions) -> dict[str, list]:
         """The results of `Task.infer` or `Task.score` for all examples, in order; those of several
         parts of an example are summed."""
         settings = self.settings
@@ -117,12 +117,12 @@ class Inference:
         parts = [texts[start : start + size] for start in range(0, len(texts), size)]
         return [float(item) for part in parts for item in rate(tf.constant(part, tf.string))]
 
-    def stream(self, data: Data, options: AnswerOptions) -> Iterator[str]:
+    def stream(self, data: Data, options: PredictionOptions) -> Iterator[str]:
         """The text that a task generates for the only example of `data`, after each token.
 
         Args:
             data: an encoded example.
-            options: "greedy" or "sample", with one answer.
+            options: "greedy" or "sample", with one text.
         """
         task: StreamsText = self.task
         settings = replace(self.settings, batch_size=1)
@@ -150,7 +150,7 @@ class Inference:
         self,
         ask: Callable,
         batch: dict[str, Any],
-        options: AnswerOptions,
+        options: PredictionOptions,
         *,
         few: bool,
         compiled: bool,

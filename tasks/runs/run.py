@@ -13,7 +13,7 @@ import numpy as np
 
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import creating, read_json, write_json
-from seqzoo.tasks.base import Answer, AnswerOptions, Task, Template
+from seqzoo.tasks.base import Prediction, PredictionOptions, Task, Template
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.data.examples import Examples, listed
 from seqzoo.tasks.errors import SeqzooError, check_instance, command
@@ -159,23 +159,23 @@ class Run:
     def _inference(self) -> Inference:
         return Inference(self.task, self.model, self.settings, self.padding)
 
-    def _options(self, given: AnswerOptions | None) -> AnswerOptions:
+    def _options(self, given: PredictionOptions | None) -> PredictionOptions:
         """The options of predictions, the default ones of the task for None.
 
         Raises:
             SeqzooError: they are of another type.
         """
-        check_instance("options", given, (AnswerOptions, type(None)), "`AnswerOptions`")
+        check_instance("options", given, (PredictionOptions, type(None)), "`PredictionOptions`")
         return given or self.task.default_options
 
     def predict(
         self,
         inputs: Any,
-        options: AnswerOptions | None = None,
+        options: PredictionOptions | None = None,
         *,
         lines: Sequence[int] | None = None,
         unit: str = "line",
-    ) -> list[Answer]:
+    ) -> list[Prediction]:
         """Predicts for raw inputs.
 
         Args:
@@ -198,9 +198,9 @@ class Run:
         examples = Examples(inputs, lines=lines, unit=unit)
         data = self.task.encode(examples, targets=False)
         found = self._inference.collect(self.task.infer, data, options)
-        return self.task.answers(found, examples.inputs, options)
+        return self.task.predictions(found, examples.inputs, options)
 
-    def attention(self, inputs: Any, options: AnswerOptions | None = None) -> list[Any]:
+    def attention(self, inputs: Any, options: PredictionOptions | None = None) -> list[Any]:
         """The model's attention over its inputs while it generates its answers.
 
         Args:
@@ -220,14 +220,14 @@ class Run:
         examples = Examples(inputs)
         return attention_of(self, examples.inputs, options) if len(examples) else []
 
-    def stream(self, value: Any, options: AnswerOptions | None = None) -> Iterator[str]:
+    def stream(self, value: Any, options: PredictionOptions | None = None) -> Iterator[str]:
         """Generates a text for one raw input, and yields the text so far after each token. The last
         one is the text that `predict` returns. A text need not be a prefix of the next one, because
         words may change the spaces before them.
 
         Args:
             value: the input.
-            options: the options of the prediction: greedy search or sampling, with one answer.
+            options: the options of the prediction: greedy search or sampling, with one text.
 
         Raises:
             SeqzooError: the run generates no text, beam search was chosen, or the input is empty
@@ -239,7 +239,7 @@ class Run:
         data = task.encode(Examples([value]), targets=False)
         return self._inference.stream(data, self._options(options))
 
-    def session(self, options: AnswerOptions | None = None) -> Session:
+    def session(self, options: PredictionOptions | None = None) -> Session:
         """A new session, which reads one input in parts.
 
         Args:
@@ -257,7 +257,7 @@ class Run:
     def evaluate(
         self,
         examples: Examples,
-        options: AnswerOptions | None = None,
+        options: PredictionOptions | None = None,
         *,
         folder: str | os.PathLike | None = None,
     ) -> dict[str, Any]:
@@ -280,19 +280,19 @@ class Run:
         data = self.task.data(examples)
         found = self._inference.collect(self.task.score, data, options)
         losses, counts = (np.array(found.pop(name), np.float64) for name in ("loss", "count"))
-        figures = {
+        metrics = {
             "examples": len(data),
             "loss": float(losses.sum() / counts.sum()),
-            **self.task.figures(found, data, examples, options),
+            **self.task.compute_metrics(found, data, examples, options),
         }
         if (temperature := stored_temperature(self.folder)) is not None:
             logits, targets = collect_logits(self._inference, data)
             before = calibration_of(logits * temperature, targets)
-            figures["calibration"] |= {"temperature": temperature, "before": before}
+            metrics["calibration"] |= {"temperature": temperature, "before": before}
         if folder is not None:
-            write_evaluation(pathlib.Path(folder), figures)
+            write_evaluation(pathlib.Path(folder), metrics)
             self.task.illustrate(self.model, examples, found, pathlib.Path(folder), options)
-        return figures
+        return metrics
 
     def score(self, texts: Sequence[str]) -> list[float]:
         """Log-probabilities of texts under a language model.
@@ -318,7 +318,7 @@ class Run:
     def export(
         self,
         folder: str | os.PathLike,
-        options: AnswerOptions | None = None,
+        options: PredictionOptions | None = None,
         *,
         format: str = "saved-model",
         precision: str = "float32",

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo.tasks.base import Answer, AnswerOptions
+from seqzoo.tasks.base import Prediction, PredictionOptions
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.parts import (
@@ -94,7 +94,7 @@ class Session:
         options: the options of the predictions.
     """
 
-    def __init__(self, stepper: Stepper, options: AnswerOptions):
+    def __init__(self, stepper: Stepper, options: PredictionOptions):
         self.stepper = stepper
         self.options = options
         self.steps = 0
@@ -105,7 +105,7 @@ class Session:
         if isinstance(stepper.model, LanguageModel):
             _, self._states = stepper.run(np.array([START], np.int32), self._states)
 
-    def feed(self, part: Any) -> Answer:
+    def feed(self, part: Any) -> Prediction:
         """Reads a part of the input.
 
         Args:
@@ -123,7 +123,7 @@ class Session:
             return self._feed_columns(part)
         steps = self._encoded(part)
         self._check_limit(len(steps))
-        return self._answer(self._run(steps))
+        return self._prediction(self._run(steps))
 
     def _check_limit(self, count: int) -> None:
         """Raises an error if the input exceeds the model's maximum length."""
@@ -143,7 +143,7 @@ class Session:
             outputs = outputs[:, :0]
         return outputs
 
-    def _feed_sound(self, samples: Any) -> Answer:
+    def _feed_sound(self, samples: Any) -> Prediction:
         features: AudioFeatures = self.stepper.task.features
         _, _ = features.raw([samples], ["the part"])  # checks it
         self._samples = np.concatenate([self._samples, np.asarray(samples, np.float32)])
@@ -159,9 +159,9 @@ class Session:
         self._samples = np.concatenate([held, silence])
         outputs, _ = self.stepper.run(self._windows(rest), self._states)
         self._samples = held
-        return self._answer(outputs)
+        return self._prediction(outputs)
 
-    def _feed_columns(self, part: Any) -> Answer:
+    def _feed_columns(self, part: Any) -> Prediction:
         features: ColumnFeatures = self.stepper.task.features
         image = features.image(part, "the part")
         if self._image is not None:
@@ -175,7 +175,7 @@ class Session:
         if self._image.shape[1]:
             # The rest, padded as at the end of an image, counts only for this answer.
             outputs, _ = self.stepper.run(features.steps_of(self._image), self._states)
-        return self._answer(outputs)
+        return self._prediction(outputs)
 
     def _windows(self, count: int) -> np.ndarray:
         features: AudioFeatures = self.stepper.task.features
@@ -195,13 +195,13 @@ class Session:
         values, _ = features.raw([part], [location])
         return values[0]
 
-    def _answer(self, outputs: np.ndarray) -> Answer:
+    def _prediction(self, outputs: np.ndarray) -> Prediction:
         task, model = self.stepper.task, self.stepper.model
         if isinstance(model, LanguageModel):
             return _next_token(task, outputs[0], self.options.top)
         if isinstance(model, NextStep):
             following = task.targets.following(tf.constant(outputs[:, -1:]), None, 1.0)
-            return Answer(*task.targets.answer(task.targets.decode(following)[0].numpy()))
+            return Prediction(*task.targets.prediction(task.targets.decode(following)[0].numpy()))
         if isinstance(self.stepper.task, Transcribes):
             outputs = np.concatenate([*self._outputs, outputs], 1)
             count = tf.constant([outputs.shape[1]])
@@ -215,7 +215,7 @@ class Session:
             count = tf.constant([outputs.shape[1]])
             tagged = task.tagged(model, tf.constant(outputs), count, self.options.top)
             results = {name: list(value.numpy()) for name, value in tagged.items()}
-        return task.answers(results, None, self.options)[0]
+        return task.predictions(results, None, self.options)[0]
 
 
 def _rows(part: Any, features: RowFeatures) -> np.ndarray:
@@ -231,7 +231,7 @@ def _rows(part: Any, features: RowFeatures) -> np.ndarray:
     return rows.astype(dtype)
 
 
-def _next_token(task: Any, logits: np.ndarray, top: int) -> Answer:
+def _next_token(task: Any, logits: np.ndarray, top: int) -> Prediction:
     """The most probable tokens that may come next."""
     scores = logits.astype(np.float64)
     shares = np.exp(scores - scores.max())
@@ -240,4 +240,4 @@ def _next_token(task: Any, logits: np.ndarray, top: int) -> Answer:
     shares[[*range(SPECIAL), START]] = 0.0  # which are never generated
     best = np.argsort(-shares, kind="stable")[:top]
     ranked = tuple(("" if names[n] == END_TOKEN else names[n], float(shares[n])) for n in best)
-    return Answer(ranked[0][0], ranked[0][0], ranked[0][1], ranked)
+    return Prediction(ranked[0][0], ranked[0][0], ranked[0][1], ranked)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.atomic_files import read_json, replacing, write_json
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Data
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.metrics.calibration import (
@@ -48,7 +48,7 @@ def check_calibrates(task: Any, validation: Data | None) -> None:
 def collect_logits(inference: Inference, data: Data) -> tuple[np.ndarray, np.ndarray]:
     """The logits of all predictions, (n, classes), and the indices of the true classes, (n,)."""
     task = inference.task
-    found = inference.collect(task.class_logits, data, AnswerOptions())
+    found = inference.collect(task.class_logits, data, PredictionOptions())
     return task.decisions(found, data)
 
 
@@ -77,14 +77,14 @@ def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> s
         weight.assign(weight / temperature)
     with replacing(path) as temporary:
         inference.model.save(temporary)
-        figures = {
+        metrics = {
             "temperature": temperature,
             "model": _digest(pathlib.Path(temporary)),
-            "before": _figures(logits, targets),
-            "after": _figures(logits / temperature, targets),
+            "before": _metrics(logits, targets),
+            "after": _metrics(logits / temperature, targets),
         }
         # Written first, so that the model with this digest is never calibrated twice.
-        write_json(folder / CALIBRATION, figures)
+        write_json(folder / CALIBRATION, metrics)
     return remark(temperature)
 
 
@@ -132,7 +132,7 @@ def _stored(folder: pathlib.Path, name: str) -> Any:
         raise SeqzooError(f"{path} is damaged: {error!r}.") from error
 
 
-def _figures(logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+def _metrics(logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     error = calibration_of(logits, targets)["error"]
     return {"loss": cross_entropy(logits, targets), "calibration_error": error}
 

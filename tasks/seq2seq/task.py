@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
+from seqzoo.tasks.base import Outcome, Prediction, PredictionOptions, Task
 from seqzoo.tasks.data.batches import Data, Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.decoding import Decoding
@@ -163,7 +163,7 @@ class GeneratorTask(Task):
         """The default options of text generation."""
         return Decoding(maximum_length=self.texts.longest + 10)
 
-    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+    def respond(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
         batch = self.features.tensors(*raw)
         result = self.infer(model, batch, options)
         if self.copies:
@@ -179,7 +179,7 @@ class GeneratorTask(Task):
             "log_probabilities": result["log_probabilities"],
         }
 
-    def signatures(self, model: Any, options: AnswerOptions) -> dict[str, tuple[Any, list]]:
+    def signatures(self, model: Any, options: PredictionOptions) -> dict[str, tuple[Any, list]]:
         names = [spec.name for spec in self.signature]
 
         def rate(output: Any, **raw: Any) -> dict[str, Any]:
@@ -214,7 +214,7 @@ class GeneratorTask(Task):
         )
         return {"log_probability": found, "tokens": lengths + 1}
 
-    def explain(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+    def explain(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
         """The best prediction with the attention of each of its tokens, with TensorFlow operations
         only.
 
@@ -244,7 +244,9 @@ class GeneratorTask(Task):
             results["source"] = self.features.first.tokens(*self.features.raw_of_first(raw))
         return results
 
-    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+    def infer(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
         replaces = self._replaces(options)
         looked_up = {}
         decoded = self.generate(model, batch, options, report_attention=replaces)
@@ -253,13 +255,13 @@ class GeneratorTask(Task):
             "log_probabilities": decoded.log_probabilities,
             "token_probabilities": decoded.token_probabilities(),
         }
-        if replaces:  # by `answers`, which has the raw inputs
+        if replaces:  # by `predictions`, which has the raw inputs
             looked_up["looks"] = tf.argmax(decoded.attention, -1, tf.int32)
         if self.copies or replaces:
             results |= {"tokens": decoded.tokens, "lengths": decoded.lengths, **looked_up}
         return results
 
-    def _replaces(self, options: AnswerOptions) -> bool:
+    def _replaces(self, options: PredictionOptions) -> bool:
         """Whether unknown tokens are replaced by those of the input.
 
         Raises:
@@ -289,19 +291,19 @@ class GeneratorTask(Task):
         """Texts whose unknown tokens are replaced by those of the inputs.
 
         Args:
-            ids: of tokens, (batch, answers, time).
-            lengths: (batch, answers).
-            looks: the step of the input with the highest attention, (batch, answers, time).
+            ids: of tokens, (batch, texts, time).
+            lengths: (batch, texts).
+            looks: the step of the input with the highest attention, (batch, texts, time).
             sources: tokens of the inputs, strings, (batch, source).
 
-        Returns: strings, (batch, answers).
+        Returns: strings, (batch, texts).
         """
         seen = tf.gather(sources, looks, batch_dims=1)
         tokens = tf.where(ids == UNKNOWN, seen, self.texts.named(ids))
         return self.texts.join_tokens(tokens, lengths)
 
     def ids_of(self, output: Any, batch: dict[str, Any], raw: tuple) -> tuple[Any, Any]:
-        """Ids of the tokens of given answers without the end, (batch, time), and lengths.
+        """Ids of the tokens of texts without the end, (batch, time), and lengths.
 
         Args:
             output: strings (batch,).
@@ -315,10 +317,10 @@ class GeneratorTask(Task):
         return extended_ids(ids, tokens, self._copied(raw), batch["values"][..., 1]), lengths
 
     def spelled(self, ids: Any, batch: dict[str, Any], raw: tuple) -> Any:
-        """The tokens of answers, strings (batch, answers, time), those copied included.
+        """Tokens as strings, (batch, texts, time), those copied included.
 
         Args:
-            ids: (batch, answers, time).
+            ids: (batch, texts, time).
             batch: the encoded inputs.
             raw: the raw inputs.
         """
@@ -342,8 +344,8 @@ class GeneratorTask(Task):
         return with_a_step(features.split(cased(text)).to_tensor(""), "")
 
     def _texts_of(self, found: dict[str, list], inputs: Any) -> list:
-        """The texts of answers; copied tokens, and unknown ones if `infer` says where to look, are
-        those of the inputs."""
+        """The texts of generated tokens; copied tokens, and unknown ones if `infer` says where to
+        look, are those of the inputs."""
         if self.copies:
             return self._copied_texts(found, inputs)
         if "looks" not in found:
@@ -358,7 +360,7 @@ class GeneratorTask(Task):
         return texts
 
     def _copied_texts(self, found: dict[str, list], inputs: Any) -> list:
-        """The texts of answers, of which those with tokens that only the input has are joined
+        """The texts of generated tokens; those with tokens that only the input has are joined
         again."""
         texts, size = list(found["texts"]), len(self.texts.vocabulary)
         for index, (ids, value) in enumerate(zip(found["tokens"], inputs, strict=True)):
@@ -374,7 +376,7 @@ class GeneratorTask(Task):
         self,
         model: Any,
         batch: dict[str, Any],
-        options: AnswerOptions,
+        options: PredictionOptions,
         *,
         report_attention: bool = True,
     ) -> Any:
@@ -382,7 +384,9 @@ class GeneratorTask(Task):
         opening = self.opening(model, batch, options)
         return decode(**opening, report_attention=report_attention)
 
-    def opening(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+    def opening(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
         """The arguments of `decode` for the texts of a batch."""
         states, constants, mask = model.opening(batch)
         return {
@@ -399,18 +403,20 @@ class GeneratorTask(Task):
         }
 
     def written(self, tokens: Any, lengths: Any) -> Any:
-        """Tokens (..., time) and lengths (...) -> the texts of answers, strings (...)."""
+        """Tokens (..., time) and lengths (...) -> their texts, strings (...)."""
         return self.texts.join(tokens, lengths)
 
-    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
-        return text_answers({**found, "texts": self._texts_of(found, inputs)})
+    def predictions(
+        self, found: dict[str, list], inputs: Any, options: PredictionOptions
+    ) -> list[Prediction]:
+        return text_predictions({**found, "texts": self._texts_of(found, inputs)})
 
     def judge(self, by: BestBy, found: dict[str, list], examples: Examples) -> float:
         texts = self._texts_of(found, examples.inputs)
         return corpus_score(by, [item[0].decode("utf-8") for item in texts], examples)
 
-    def figures(
-        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    def compute_metrics(
+        self, found: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
         texts = [item[0].decode("utf-8") for item in self._texts_of(found, examples.inputs)]
         if self.template.lowercase_targets:
@@ -426,14 +432,14 @@ class GeneratorTask(Task):
         return {"features": self.features.to_config(), "texts": self.texts.to_config()}
 
 
-def text_answers(found: dict[str, list]) -> list[Answer]:
+def text_predictions(found: dict[str, list]) -> list[Prediction]:
     """Predictions that are texts, from the "texts", "log_probabilities" and "token_probabilities"
     of each example, without those that a beam search did not find.
 
     Raises:
         SeqzooError: an example has none at all, as with a penalty or temperature beyond float32.
     """
-    answers = []
+    predictions = []
     for texts, item, tokens in zip(
         found["texts"], found["log_probabilities"], found["token_probabilities"], strict=True
     ):
@@ -445,8 +451,8 @@ def text_answers(found: dict[str, list]) -> list[Answer]:
             )
         ranked = tuple((texts[n].decode("utf-8"), float(np.exp(item[n]))) for n in finite)
         each = tuple(float(tokens[n]) for n in finite)
-        answers.append(Answer(ranked[0][0], ranked[0][0], ranked[0][1], ranked, each))
-    return answers
+        predictions.append(Prediction(ranked[0][0], ranked[0][0], ranked[0][1], ranked, each))
+    return predictions
 
 
 def extend_unknown(

@@ -29,13 +29,13 @@ def scores_of(
 
     Returns:
         "exact_match", "token_error"; where most texts have several words, "bleu_1" to "bleu_4" and
-        "chrf"; "inputs", the number of distinct ones; "samples", some of the answers.
+        "chrf"; "inputs", the number of distinct ones; "samples", some of the predictions.
     """
     predicted, known, indices = _by_input(texts, examples)
     distinct = sorted({*predicted, *(one for item in known for one in item)})
     split = dict(zip(distinct, tokens(distinct), strict=True))
     rates = error_rates([split[t] for t in predicted], [[split[t] for t in item] for item in known])
-    figures: dict[str, Any] = {
+    metrics: dict[str, Any] = {
         "inputs": len(predicted),
         # Compared with spaces, but not their width.
         "exact_match": rates["exact_match"],
@@ -44,9 +44,9 @@ def scores_of(
     several = [len(one.split()) > 1 for item in known for one in item]
     if sum(several) > len(several) / 2:  # otherwise n-grams of words are meaningless for most texts
         ngrams = bleu(predicted, known)
-        figures |= {f"bleu_{n}": ngrams[f"bleu_{n}"] for n in range(1, 5)}
-        figures["chrf"] = chrf(predicted, known)["chrf"]
-    figures["samples"] = [
+        metrics |= {f"bleu_{n}": ngrams[f"bleu_{n}"] for n in range(1, 5)}
+        metrics["chrf"] = chrf(predicted, known)["chrf"]
+    metrics["samples"] = [
         {
             "input": _shown(examples, index),
             "answer": answer,
@@ -54,12 +54,12 @@ def scores_of(
         }
         for answer, item, index in zip(predicted[:SAMPLES], known, indices, strict=False)
     ]
-    return figures
+    return metrics
 
 
 def corpus_score(by: str, texts: Sequence[str], examples: Examples) -> float:
-    """BLEU ("bleu", with n-grams of up to four words) or chrF ("chrf") of one answer per example,
-    from 0 to 100; examples with equal inputs count as one."""
+    """BLEU ("bleu", with n-grams of up to four words) or chrF ("chrf") of one prediction per
+    example, from 0 to 100; examples with equal inputs count as one."""
     predicted, known, _ = _by_input(texts, examples)
     return bleu(predicted, known)["bleu_4"] if by == "bleu" else chrf(predicted, known)["chrf"]
 

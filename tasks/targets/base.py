@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from seqzoo.tasks.base import Answer
+from seqzoo.tasks.base import Prediction
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, some_of
 from seqzoo.tasks.settings import TrainingSettings
@@ -93,11 +93,11 @@ class Targets(ABC):
         them."""
 
     @abstractmethod
-    def answers(self, outputs: np.ndarray, top: int) -> list[Answer]:
+    def predictions(self, outputs: np.ndarray, top: int) -> list[Prediction]:
         """Predictions from outputs; `top` as in `decode`."""
 
     @abstractmethod
-    def figures(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+    def compute_metrics(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         """The metrics of an evaluation, JSON-serialisable, without the loss and the count."""
 
     @abstractmethod

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.base import Answer
+from seqzoo.tasks.base import Prediction
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.stored_columns import ClassColumn
 from seqzoo.tasks.errors import SeqzooError, nearest
@@ -107,16 +107,16 @@ class ClassTargets(Targets):
             "probabilities": best.values,
         }
 
-    def answers(self, outputs: np.ndarray, top: int) -> list[Answer]:
-        answers, decoded = [], self.decode(tf.constant(outputs), top)
+    def predictions(self, outputs: np.ndarray, top: int) -> list[Prediction]:
+        predictions, decoded = [], self.decode(tf.constant(outputs), top)
         pairs = zip(decoded["labels"].numpy(), decoded["probabilities"].numpy(), strict=True)
         for labels, probabilities in pairs:
             names = [label.decode("utf-8") for label in labels]
             ranked = tuple(zip(names, map(float, probabilities), strict=True))
-            answers.append(Answer(names[0], names[0], ranked[0][1], ranked))
-        return answers
+            predictions.append(Prediction(names[0], names[0], ranked[0][1], ranked))
+        return predictions
 
-    def figures(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+    def compute_metrics(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         matrix = confusion_matrix(targets, outputs.argmax(-1), self.size)
         table = class_table(matrix, self.names)
         right = int(np.trace(matrix))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.base import Answer
+from seqzoo.tasks.base import Prediction
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.metrics.calibration import calibration_of
@@ -101,17 +101,17 @@ class LabelTargets(Targets):
             "predicted": probabilities >= THRESHOLD,
         }
 
-    def answers(self, outputs: np.ndarray, top: int) -> list[Answer]:
-        answers, decoded = [], self.decode(tf.constant(outputs), top)
+    def predictions(self, outputs: np.ndarray, top: int) -> list[Prediction]:
+        predictions, decoded = [], self.decode(tf.constant(outputs), top)
         for probabilities in decoded["probabilities"].numpy():
             ranked = sorted(
                 zip(self.names, map(float, probabilities), strict=True), key=lambda pair: -pair[1]
             )
             labels = tuple(name for name, probability in ranked if probability >= THRESHOLD)
-            answers.append(Answer(", ".join(labels), labels, None, tuple(ranked)))
-        return answers
+            predictions.append(Prediction(", ".join(labels), labels, None, tuple(ranked)))
+        return predictions
 
-    def figures(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+    def compute_metrics(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         predicted = 1 / (1 + np.exp(-outputs.astype(np.float64))) >= THRESHOLD
         actual = targets > 0.5
         table = label_table(actual, predicted, self.names)

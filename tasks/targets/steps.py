@@ -65,7 +65,7 @@ class StepTargets(ABC):
         """Steps as a model takes them -> as the data have them."""
 
     @abstractmethod
-    def figures(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
+    def compute_metrics(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
         """The metrics of an evaluation, JSON-serialisable, without the loss and the count.
 
         Args:
@@ -74,7 +74,7 @@ class StepTargets(ABC):
         """
 
     @abstractmethod
-    def answer(self, values: np.ndarray) -> tuple[str, tuple]:
+    def prediction(self, values: np.ndarray) -> tuple[str, tuple]:
         """Steps as the data have them, (time, size), as text and as plain Python."""
 
 
@@ -115,7 +115,7 @@ class StepValues(StepTargets):
     def decode(self, values: Any) -> Any:
         return values * tf.constant(self.scale, tf.float32) + tf.constant(self.mean, tf.float32)
 
-    def figures(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
+    def compute_metrics(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
         predicted = (
             self.loss.predict(tf.constant(np.concatenate(outputs))).numpy().astype(np.float64)
         )
@@ -125,7 +125,7 @@ class StepValues(StepTargets):
             **errors_of_mean(truth, self.scale),
         }
 
-    def answer(self, values: np.ndarray) -> tuple[str, tuple]:
+    def prediction(self, values: np.ndarray) -> tuple[str, tuple]:
         rows = [tuple(row) for row in values.astype(float).tolist()]
         texts = [" ".join(f"{number:.6g}" for number in row) for row in rows]
         return ", ".join(texts), tuple(row[0] if self.size == 1 else row for row in rows)
@@ -167,7 +167,7 @@ class StepNotes(StepTargets):
     def decode(self, values: Any) -> Any:
         return values
 
-    def figures(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
+    def compute_metrics(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
         predicted, actual = np.concatenate(outputs) > 0, np.concatenate(targets) > 0
         hits, either = int((predicted & actual).sum()), int((predicted | actual).sum())
         logits = np.concatenate(outputs).astype(np.float64)
@@ -180,6 +180,6 @@ class StepNotes(StepTargets):
             "note_f1": f1(hits, int(predicted.sum()), int(actual.sum())),
         }
 
-    def answer(self, values: np.ndarray) -> tuple[str, tuple]:
+    def prediction(self, values: np.ndarray) -> tuple[str, tuple]:
         frames = tuple(tuple(np.flatnonzero(frame).tolist()) for frame in values)
         return " | ".join(" ".join(str(note) for note in frame) for frame in frames), frames

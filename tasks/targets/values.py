@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.base import Answer
+from seqzoo.tasks.base import Prediction
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.metrics.errors import errors, errors_of_mean
@@ -69,14 +69,14 @@ class ValueTargets(Targets):
         outputs = self.loss.predict(outputs)
         return {"value": outputs * tf.constant(self.scale) + tf.constant(self.mean)}
 
-    def answers(self, outputs: np.ndarray, top: int) -> list[Answer]:
-        answers, decoded = [], self.decode(tf.constant(outputs), top)
+    def predictions(self, outputs: np.ndarray, top: int) -> list[Prediction]:
+        predictions, decoded = [], self.decode(tf.constant(outputs), top)
         for row in decoded["value"].numpy().tolist():
             value = row[0] if self.size == 1 else tuple(row)
-            answers.append(Answer(", ".join(f"{number:.6g}" for number in row), value))
-        return answers
+            predictions.append(Prediction(", ".join(f"{number:.6g}" for number in row), value))
+        return predictions
 
-    def figures(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+    def compute_metrics(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         outputs = self.loss.predict(tf.constant(outputs)).numpy().astype(np.float64)
         targets = targets.astype(np.float64)
         return {

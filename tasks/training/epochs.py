@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.atomic_files import naming_full_disk, replacing, write_table
-from seqzoo.tasks.base import AnswerOptions, Task
+from seqzoo.tasks.base import PredictionOptions, Task
 from seqzoo.tasks.data.batches import Data, Padding, Plan, batches
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import DiskFull, Interrupted, SeqzooError, command
@@ -438,7 +438,7 @@ class Epochs:
         """The metric of generated texts that selects the best epoch."""
         assert self.validation is not None and self.examples is not None
         inputs = Data(self.validation.inputs)
-        result = self._inference.collect(self.task.infer, inputs, AnswerOptions())
+        result = self._inference.collect(self.task.infer, inputs, PredictionOptions())
         return self.task.judge(self.best_by, result, self.examples)
 
     @cached_property

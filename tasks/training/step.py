@@ -344,7 +344,7 @@ class Loop:
         gradients, whole, totals, finite, carried = self._gradients(batch)
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         sums = [gradient * tf.cast(whole, gradient.dtype) for gradient in gradients]
-        return self._figures(totals, finite), carried, [*sums, whole]
+        return self._packed(totals, finite), carried, [*sums, whole]
 
     def _train_replica(self, batch: dict[str, Any], held: tuple = ()) -> tuple[Any, tuple, Any]:
         gradients, whole, totals, finite, carried = self._gradients(batch)
@@ -370,12 +370,12 @@ class Loop:
             self.norms.add(gradients, norm, scaling)
         gradients, clipped = clip(gradients, norm, self.settings, scaling)
         self.optimizer.apply(gradients, self.model.trainable_variables)
-        return self._figures(totals, finite), carried, tf.cast(clipped, tf.float64)
+        return self._packed(totals, finite), carried, tf.cast(clipped, tf.float64)
 
     def _train_step(self, batch: dict[str, Any]) -> None:
         held = tuple(item.value() for item in self.held)
         arguments = (self.with_carried(batch), *([held] if held else []))
-        figures, carried, clipped = self.strategy.run(self._train_replica, arguments)
+        packed, carried, clipped = self.strategy.run(self._train_replica, arguments)
         # Every replica clips the same gradients.
         clipped = self.strategy.experimental_local_results(clipped)[0]
         self.updates.assign_add(tf.stack([tf.ones((), tf.float64), clipped]))
@@ -383,7 +383,7 @@ class Loop:
             item.assign(tf.zeros_like(item))
         if self.average:
             self._follow()
-        self._end_step(figures, carried)
+        self._end_step(packed, carried)
 
     def _follow(self) -> None:
         """Moves the averages towards the weights."""
@@ -396,23 +396,23 @@ class Loop:
 
     def _hold_step(self, batch: dict[str, Any]) -> None:
         arguments = (self.with_carried(batch),)
-        figures, carried, sums = self.strategy.run(self._hold_replica, arguments)
+        packed, carried, sums = self.strategy.run(self._hold_replica, arguments)
         for item, new in zip(self.held, sums, strict=True):
             item.assign_add(self.strategy.experimental_local_results(new)[0])
-        self._end_step(figures, carried)
+        self._end_step(packed, carried)
 
-    def _figures(self, totals: Any, finite: Any) -> Any:
+    def _packed(self, totals: Any, finite: Any) -> Any:
         """The numbers that are summed over replicas after a step, in one exchange: the requests,
         whether all is finite, and the totals."""
         return tf.concat([self.requests.value(), [tf.cast(finite, tf.float64)], totals], 0)
 
-    def _end_step(self, figures: Any, carried: tuple) -> None:
+    def _end_step(self, packed: Any, carried: tuple) -> None:
         self._carry(carried)
-        figures = self._sum(figures)
-        self._agreed.assign(figures[:WISHES])
-        self.totals.assign_add(figures[WISHES + 1 :])
+        packed = self._sum(packed)
+        self._agreed.assign(packed[:WISHES])
+        self.totals.assign_add(packed[WISHES + 1 :])
         self.step.assign_add(1)
-        bad = tf.logical_and(figures[WISHES] < self.replicas, self.bad == ONGOING)
+        bad = tf.logical_and(packed[WISHES] < self.replicas, self.bad == ONGOING)
         self.bad.assign(tf.where(bad, self.epoch * self.steps + self.step, self.bad))
 
     def _score_step(self, batch: dict[str, Any]) -> Any:

@@ -19,7 +19,7 @@ from seqzoo.tasks import (
     ManyToOne,
     Template,
 )
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.export import checking
@@ -195,16 +195,16 @@ def standalone_model(folder: pathlib.Path) -> Any:
     return module.Model(folder)
 
 
-def options_of(task: Any) -> AnswerOptions:
+def options_of(task: Any) -> PredictionOptions:
     """Beam search with all that ranks and restricts, where texts are generated."""
     if hasattr(task, "transcripts"):
-        return AnswerOptions(2, Decoding("beam", answers=2, beam_width=3))
+        return PredictionOptions(2, Decoding("beam", count=2, beam_width=3))
     if not hasattr(task, "texts"):
-        return AnswerOptions(2, getattr(task, "decoding", None))
+        return PredictionOptions(2, getattr(task, "decoding", None))
     covers = 0.2 if getattr(task.template, "attention", "none") != "none" else 0.0
     choices = Decoding(
         "beam",
-        answers=2,
+        count=2,
         beam_width=3,
         maximum_length=9,
         minimum_length=2,
@@ -213,7 +213,7 @@ def options_of(task: Any) -> AnswerOptions:
         repetition_penalty=1.3,
         no_repeat_ngram=2,
     )
-    return AnswerOptions(2, choices)
+    return PredictionOptions(2, choices)
 
 
 def check_case(name: str, format: str, folder: pathlib.Path) -> Any:

@@ -21,7 +21,7 @@ from seqzoo.tasks import (
     TimedSeries,
     TrainingSettings,
 )
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Padding, batches
 from seqzoo.tasks.kinds import ENCODER_DECODER, INPUTS, inputs_of, targets_of
 from seqzoo.tasks.layers.recurrent import takes_time
@@ -186,7 +186,7 @@ def run_task_test(case: Case, folder: pathlib.Path, clean_tensorflow: Any) -> No
     task = template.adapt(given)
     generates = isinstance(task, Generates)
     decoding = Decoding("greedy", maximum_length=4) if generates else None
-    options = AnswerOptions(2, decoding)
+    options = PredictionOptions(2, decoding)
     settings = TrainingSettings(batch_size=COUNT, learning_rate=0.02, warmup_steps=0)
     keras.utils.set_random_seed(1)
     loop = Loop(task, settings, 8, tf.distribute.get_strategy())
@@ -225,13 +225,13 @@ def run_task_test(case: Case, folder: pathlib.Path, clean_tensorflow: Any) -> No
     if alone.probability is not None:
         np.testing.assert_allclose(alone.probability, answers[2].probability, rtol=1e-4)
 
-    figures = opened.evaluate(given, options)
-    json.dumps(figures, allow_nan=False)
+    metrics = opened.evaluate(given, options)
+    json.dumps(metrics, allow_nan=False)
     outcome = task.forward(model, whole, training=False)
     counts = task.counts(whole).numpy()
     shown = outcome.losses if outcome.shown is None else outcome.shown
     if not task.carries:  # else the windows of a text follow one another
-        np.testing.assert_allclose(figures["loss"], shown.numpy().sum() / counts.sum(), rtol=1e-4)
+        np.testing.assert_allclose(metrics["loss"], shown.numpy().sum() / counts.sum(), rtol=1e-4)
 
     opened.export(folder / "saved", options)
     raw = task.features.raw(given.inputs, given.locations)

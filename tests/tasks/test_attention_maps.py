@@ -8,14 +8,14 @@ import pytest
 import tensorflow as tf
 from task_data import series
 
-from seqzoo.tasks import AnswerOptions, Decoding, Examples, ManyToManyEncoderDecoder
+from seqzoo.tasks import Decoding, Examples, ManyToManyEncoderDecoder, PredictionOptions
 from seqzoo.tasks.plots import Look, plot_looks
 from seqzoo.tasks.targets.texts import START
 
 pytestmark = pytest.mark.usefixtures("plain_loop")
 
 TEXTS = ["ab c", "c", "baab acc", "ca"]
-OPTIONS = AnswerOptions(decoding=Decoding(maximum_length=5, minimum_length=3))
+OPTIONS = PredictionOptions(decoding=Decoding(maximum_length=5, minimum_length=3))
 
 
 def task(inputs, **choices):

@@ -64,9 +64,9 @@ def test_the_mean_of_the_best_epochs_is_the_model(tmp_path) -> None:
     for at, weight in enumerate(run.model.weights):
         expected = np.mean([item[str(at)] for item in stored], 0)
         np.testing.assert_allclose(weight.numpy(), expected, atol=1e-6)
-    figures = run.evaluate(names(40, 2))
-    assert figures["loss"] == pytest.approx(rows[-1]["averaged_loss"], rel=1e-4)
-    assert figures["accuracy"] == pytest.approx(rows[-1]["averaged_accuracy"])
+    metrics = run.evaluate(names(40, 2))
+    assert metrics["loss"] == pytest.approx(rows[-1]["averaged_loss"], rel=1e-4)
+    assert metrics["accuracy"] == pytest.approx(rows[-1]["averaged_accuracy"])
     # The weights of an epoch are its own: those of the last, here, as of a run without.
     plain = train(template(**CHOICES), splits(), settings(epochs=4), tmp_path / "plain")
     for mine, other in zip(rows, plain.history, strict=True):

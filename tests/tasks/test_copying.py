@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqzoo.tasks import AnswerOptions, Decoding, Examples, ManyToManyEncoderDecoder, SeqzooError
+from seqzoo.tasks import (
+    Decoding,
+    Examples,
+    ManyToManyEncoderDecoder,
+    PredictionOptions,
+    SeqzooError,
+)
 from seqzoo.tasks.decoding.token_stream import TokenStream
 from seqzoo.tasks.layers.copying import mixture
 from seqzoo.tasks.preprocessing.copied_tokens import FURTHER_IDS, copy_ids
@@ -137,7 +143,7 @@ def test_texts_have_the_words_of_the_input(words, method) -> None:
 
     own: Any = Scripted(task.template, task.features, task.texts)
     inputs, expected = ["Zürich and Köln", "x y Łódź z"], ["and a Zürich and", "y a x y"]
-    options = AnswerOptions(decoding=Decoding(method, maximum_length=6), seed=1)
+    options = PredictionOptions(decoding=Decoding(method, maximum_length=6), seed=1)
     raw = tuple(map(tf.constant, own.features.raw(inputs, inputs)))
     served = own.respond(network, raw, options)["text"].numpy()
     assert [text.decode() for text in served] == expected
@@ -149,7 +155,7 @@ def test_texts_have_the_words_of_the_input(words, method) -> None:
     found = {name: [*value.numpy()] for name, value in own.infer(network, batch, options).items()}
     assert [answer.label for answer in own.answers(found, inputs, options)] == expected
     examples = Examples(inputs, expected)
-    assert own.figures(found, data, examples, options)["exact_match"] == 1.0
+    assert own.compute_metrics(found, data, examples, options)["exact_match"] == 1.0
     assert own.judge("chrf", found, examples) == pytest.approx(100)
 
 
@@ -172,7 +178,7 @@ def test_only_models_that_write_what_they_read_copy(choices) -> None:
 
 def test_what_copying_excludes_is_refused_in_one_line(words, tmp_path) -> None:
     task, model = words
-    options = AnswerOptions(decoding=Decoding(replace_unknown=True))
+    options = PredictionOptions(decoding=Decoding(replace_unknown=True))
     raw = (tf.constant(["a b"]),)
     with pytest.raises(SeqzooError, match="`replace_unknown` is for models that do not copy"):
         task.respond(model, raw, options)

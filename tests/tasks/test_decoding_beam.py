@@ -22,7 +22,7 @@ def test_a_beam_of_all_texts_is_exhaustive_search(choices: dict) -> None:
     result = toy.decode(
         method="beam",
         beam_width=toy.ids**LONGEST,
-        answers=15,
+        count=15,
         maximum_length=LONGEST,
         **choices,
     )
@@ -106,7 +106,7 @@ def test_narrow_beams_follow_the_definition(alpha: float, width: int, answers: i
     result = toy.decode(
         method="beam",
         beam_width=width,
-        answers=answers,
+        count=answers,
         length_penalty=alpha,
         maximum_length=6,
     )
@@ -122,7 +122,7 @@ def test_narrow_beams_follow_the_definition(alpha: float, width: int, answers: i
 def test_a_longer_search_does_not_change_finished_texts() -> None:
     # Rows end at different times; those that end early wait for the others.
     toy = Toy(ids=8, rows=6, seed=10)
-    choices = {"method": "beam", "beam_width": 3, "answers": 3, "length_penalty": 0.5}
+    choices = {"method": "beam", "beam_width": 3, "count": 3, "length_penalty": 0.5}
     together = toy.decode(**choices, maximum_length=12)
     assert together.lengths.max() > together.lengths.max(1).min() + 3
     for row in range(6):
@@ -133,7 +133,7 @@ def test_a_longer_search_does_not_change_finished_texts() -> None:
 
 def test_attention_is_that_of_the_beam_of_the_text() -> None:
     toy = Toy(ids=8, rows=6, source=4, sharpness=0.7, seed=5)
-    result = toy.decode(method="beam", beam_width=4, answers=4, maximum_length=5)
+    result = toy.decode(method="beam", beam_width=4, count=4, maximum_length=5)
     for row, answers in enumerate(texts(result)):
         for index, tokens in enumerate(answers):
             _, expected = toy.trace(row, tokens)
@@ -148,7 +148,7 @@ def test_padding_of_the_source_is_not_a_gap_in_coverage() -> None:
     result = toy.decode(
         method="beam",
         beam_width=125,
-        answers=6,
+        count=6,
         coverage_penalty=1.0,
         maximum_length=2,
         more={"source_lengths": lengths},
@@ -183,7 +183,7 @@ def test_constants_are_shared_by_the_beams_of_a_row() -> None:
 def test_repetition_penalty_affects_choices_but_not_reported_probabilities() -> None:
     toy = Toy(ids=5, rows=4, sharpness=2.0, seed=7)
     result = toy.decode(
-        method="beam", beam_width=125, answers=3, maximum_length=3, repetition_penalty=2.0
+        method="beam", beam_width=125, count=3, maximum_length=3, repetition_penalty=2.0
     )
     assert_scored(toy, result)
     for row in range(4):
@@ -205,7 +205,7 @@ def test_repetition_penalty_affects_choices_but_not_reported_probabilities() -> 
 
 def test_a_beam_wider_than_the_vocabulary() -> None:
     toy = Toy(ids=4, rows=2)  # one token that may be generated, and the end
-    result = toy.decode(method="beam", beam_width=30, answers=7, maximum_length=5)
+    result = toy.decode(method="beam", beam_width=30, count=7, maximum_length=5)
     for row in texts(result):
         # The seventh does not exist.
         assert sorted(row) == [(), *((START,) * length for length in range(6))]

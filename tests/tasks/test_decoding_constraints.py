@@ -15,8 +15,8 @@ from seqzoo.tasks.decoding.constraints import penalise_repetition, repeated_ngra
 
 METHODS = {
     "greedy": {},
-    "beam": {"method": "beam", "beam_width": 4, "answers": 3},
-    "sample": {"method": "sample", "answers": 3, "temperature": 1.3},
+    "beam": {"method": "beam", "beam_width": 4, "count": 3},
+    "sample": {"method": "sample", "count": 3, "temperature": 1.3},
 }
 methods = pytest.mark.parametrize("method", METHODS)
 
@@ -228,8 +228,8 @@ def test_scores_that_are_not_numbers_end_the_search(method: str) -> None:
     "choices, message",
     [
         ({"method": "best"}, "`method` must be one of 'greedy', 'beam', 'sample', got 'best'"),
-        ({"answers": 2}, "`answers` must be at most 1 with the method 'greedy', got 2"),
-        ({"method": "beam", "answers": 5}, "at most 4 .* `beam_width`, got 5"),
+        ({"count": 2}, "`count` must be at most 1 with the method 'greedy', got 2"),
+        ({"method": "beam", "count": 5}, "at most 4 .* `beam_width`, got 5"),
         ({"beam_width": 0}, "`beam_width` must be at least 1, got 0"),
         ({"temperature": 0.0}, "`temperature` must be above 0, got 0.0"),
         ({"temperature": float("nan")}, "`temperature` must be above 0"),

@@ -17,9 +17,9 @@ COMMON: dict[str, Any] = {"maximum_length": 7, "minimum_length": 1, "no_repeat_n
 METHODS = {
     "greedy": Decoding(repetition_penalty=1.3, **COMMON),
     "beam": Decoding(
-        "beam", answers=3, length_penalty=0.8, coverage_penalty=0.3, beam_width=4, **COMMON
+        "beam", count=3, length_penalty=0.8, coverage_penalty=0.3, beam_width=4, **COMMON
     ),
-    "sample": Decoding("sample", answers=3, temperature=1.2, top_k=5, top_p=0.9, **COMMON),
+    "sample": Decoding("sample", count=3, temperature=1.2, top_k=5, top_p=0.9, **COMMON),
 }
 methods = pytest.mark.parametrize("method", METHODS)
 
@@ -105,7 +105,7 @@ def test_graphs_with_free_axes(toy: Toy, method: str) -> None:
         result = graph(**{name: tf.constant(value) for name, value in inputs.items()})
         _assert_same(_run(toy, method, inputs), {name: v.numpy() for name, v in result.items()})
     empty = graph(**{name: tf.constant(value[:0]) for name, value in _inputs(toy).items()})
-    answers = METHODS[method].answers
+    answers = METHODS[method].count
     assert empty["tokens"].shape == (0, answers, 0) and empty["first"].shape == (0,)
     assert empty["attention"].shape == (0, answers, 0, 4)
 
@@ -172,8 +172,8 @@ def test_the_loop_ends_with_the_last_row(method: str) -> None:
 
 LEAN: dict[str, dict[str, Any]] = {
     "greedy": {},
-    "beam": {"method": "beam", "beam_width": 4, "answers": 3},
-    "sample": {"method": "sample", "answers": 3},
+    "beam": {"method": "beam", "beam_width": 4, "count": 3},
+    "sample": {"method": "sample", "count": 3},
 }
 lean = pytest.mark.parametrize("method", LEAN)
 ends = pytest.mark.parametrize("end", [END, None])

@@ -48,7 +48,7 @@ def _chi_square(counts: np.ndarray, p: np.ndarray) -> tuple[float, float]:
 def test_frequencies_are_the_probabilities(case: str) -> None:
     toy = Toy(ids=9, rows=2, sharpness=0.4, seed=8)
     result = toy.decode(
-        method="sample", answers=DRAWS, maximum_length=2, more={"seed": 5}, **CASES[case]
+        method="sample", count=DRAWS, maximum_length=2, more={"seed": 5}, **CASES[case]
     )
     for row, answers in enumerate(texts(result)):
         first = np.array([(*answer, END)[0] for answer in answers])
@@ -81,7 +81,7 @@ def _chi_square_of(p: np.ndarray, other: np.ndarray) -> float:
 def test_sampled_texts_are_scored() -> None:
     toy = Toy(ids=7, rows=5, seed=9, source=3)
     result = toy.decode(
-        method="sample", answers=4, temperature=1.5, top_k=4, maximum_length=6, more={"seed": 1}
+        method="sample", count=4, temperature=1.5, top_k=4, maximum_length=6, more={"seed": 1}
     )
     assert_scored(toy, result)
     np.testing.assert_array_equal(result.scores, result.log_probabilities)
@@ -95,7 +95,7 @@ def test_sampled_texts_are_scored() -> None:
 
 def test_a_seed_fixes_the_samples() -> None:
     toy = Toy(ids=9, rows=6, seed=10)
-    choices = {"method": "sample", "answers": 3, "maximum_length": 8}
+    choices = {"method": "sample", "count": 3, "maximum_length": 8}
 
     def drawn(seed, rows: Any = slice(None)):
         return texts(toy.decode(rows, **choices, more={"seed": seed}))

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import seqzoo.cells
 import seqzoo.tasks as tasks
-from seqzoo.tasks import AnswerOptions, Decoding, Examples
+from seqzoo.tasks import Decoding, Examples, PredictionOptions
 
 TEXTS = ["ab c", "b, a", "c a b!", "a b"]
 RANDOM = np.random.default_rng(0)
@@ -73,7 +73,7 @@ def _ways(name: str) -> list:
         for weight in model.weights:
             weight.assign(RANDOM.normal(0, 0.5, weight.shape))
         decoding = Decoding(maximum_length=4) if hasattr(task, "decoding") else None
-        options = AnswerOptions(decoding=decoding)
+        options = PredictionOptions(decoding=decoding)
 
         def answer(*raw: Any) -> dict[str, Any]:
             return task.respond(model, raw, options)

@@ -12,10 +12,10 @@ from task_data import repeat, settings
 
 import seqzoo.cells
 from seqzoo.tasks import (
-    AnswerOptions,
     Decoding,
     Examples,
     ManyToManyEncoderDecoder,
+    PredictionOptions,
     SeqzooError,
     Splits,
 )
@@ -92,7 +92,7 @@ def test_padding_affects_neither_loss_nor_predictions(attention: str) -> None:
         np.testing.assert_allclose(np.sort(one, 0), np.sort(other, 0), rtol=1e-5)
     counts = task.counts(tight).numpy()
     assert sorted(counts) == sorted(len(text) + 1 for text in examples.targets or ())
-    answers = [task.infer(model, batch, AnswerOptions()) for batch in (tight, loose)]
+    answers = [task.infer(model, batch, PredictionOptions()) for batch in (tight, loose)]
     texts = [sorted(answer["texts"].numpy().ravel()) for answer in answers]
     assert texts[0] == texts[1]
 
@@ -178,13 +178,13 @@ def test_a_run_predicts_and_is_scored(run: Run) -> None:
     assert run.history[-1]["validation_exact_match"] > run.history[0]["validation_exact_match"]
     examples = reversals(60, 7)
     answers = run.predict(examples.inputs)
-    figures = run.evaluate(examples)
+    metrics = run.evaluate(examples)
     pairs = dict(zip(examples.inputs, (answer.label for answer in answers), strict=True))
-    assert figures["inputs"] == len(pairs)
+    assert metrics["inputs"] == len(pairs)
     right = np.mean([text == word[::-1] + "!" for word, text in pairs.items()])
-    assert figures["exact_match"] == pytest.approx(right) and 0 < right
-    assert figures["samples"][0]["answer"] == answers[0].label
-    wide = AnswerOptions(decoding=Decoding("beam", answers=3, maximum_length=12))
+    assert metrics["exact_match"] == pytest.approx(right) and 0 < right
+    assert metrics["samples"][0]["answer"] == answers[0].label
+    wide = PredictionOptions(decoding=Decoding("beam", count=3, maximum_length=12))
     for greedy, best in zip(answers, run.predict(examples.inputs, wide), strict=True):
         probabilities = [probability for _, probability in best.alternatives]
         assert probabilities == sorted(probabilities, reverse=True)
@@ -194,15 +194,15 @@ def test_a_run_predicts_and_is_scored(run: Run) -> None:
 @pytest.mark.slow
 def test_each_of_several_targets_of_one_input_is_correct(run: Run) -> None:
     (answer,) = run.predict(["abc"])
-    figures = run.evaluate(Examples(["abc", "abc"], [answer.label, "something else"]))
-    assert figures["exact_match"] == 1.0 and figures["inputs"] == 1
+    metrics = run.evaluate(Examples(["abc", "abc"], [answer.label, "something else"]))
+    assert metrics["exact_match"] == 1.0 and metrics["inputs"] == 1
 
 
 @pytest.mark.slow
 def test_an_export_predicts_the_same_without_our_code(
     run: Run, tmp_path: pathlib.Path, clean_tensorflow
 ) -> None:
-    options = AnswerOptions(decoding=Decoding("beam", answers=2, beam_width=3, maximum_length=12))
+    options = PredictionOptions(decoding=Decoding("beam", count=2, beam_width=3, maximum_length=12))
     run.export(tmp_path / "saved", options, check=False)
     words = ["abcde", "é", "bad", "dab?"]
     theirs = clean_tensorflow.answers(tmp_path / "saved", [words])["texts"]
@@ -294,14 +294,14 @@ def test_probability_of_a_token_is_the_geometric_mean() -> None:
     np.testing.assert_allclose(result, [[(0.5 * 0.25 * 0.125) ** (1 / 3), 0.5]], rtol=1e-5)
     examples = reversals(4, 6)
     task = template().adapt(examples)
-    (answer, *_) = task.answers(
+    (answer, *_) = task.predictions(
         {
             "texts": [np.array([b"ab", b"cd"])],
             "log_probabilities": [np.log([0.25, 0.125])],
             "token_probabilities": [np.array([0.75, 0.5])],
         },
         examples.inputs[:1],
-        AnswerOptions(),
+        PredictionOptions(),
     )
     assert answer.probability == pytest.approx(0.25) and answer.token_probabilities == (0.75, 0.5)
 
@@ -314,7 +314,7 @@ def test_targets_are_learned_and_scored_in_lower_case() -> None:
     )
     results = {"texts": [np.array([item]) for item in (b"ab", b"ba", b"bb")]}
     data = task.data(examples)
-    figures = task.figures(results, data, examples, AnswerOptions())
-    assert figures["exact_match"] == pytest.approx(2 / 3)
+    metrics = task.compute_metrics(results, data, examples, PredictionOptions())
+    assert metrics["exact_match"] == pytest.approx(2 / 3)
     kept = template().adapt(examples)
-    assert kept.figures(results, data, examples, AnswerOptions())["exact_match"] == 0.0
+    assert kept.compute_metrics(results, data, examples, PredictionOptions())["exact_match"] == 0.0

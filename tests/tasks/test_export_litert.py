@@ -7,7 +7,7 @@ import pytest
 from export_cases import cases, check_case, make_run, names_of_cases, standalone_model
 
 from seqzoo.tasks import SeqzooError
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 
 pytest.importorskip("ai_edge_litert")
 
@@ -52,13 +52,13 @@ def test_smaller_weights_make_smaller_files_and_nearly_the_same_answers(
             continue
         folder = tmp_path / precision
         report = run.export(
-            folder, AnswerOptions(3), format=format, precision=precision, examples=inputs
+            folder, PredictionOptions(3), format=format, precision=precision, examples=inputs
         )
         (name,) = [name for name in report["files"] if name.startswith("step")]
         sizes[precision] = report["files"][name]
         predicted = standalone_model(folder).predict(inputs)
         for answer, prediction in zip(
-            run.predict(inputs, AnswerOptions(3)), predicted, strict=True
+            run.predict(inputs, PredictionOptions(3)), predicted, strict=True
         ):
             ours, theirs = dict(answer.alternatives), dict(prediction["alternatives"])
             gaps = [abs(ours[name] - theirs[name]) for name in ours]

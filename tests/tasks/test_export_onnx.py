@@ -9,7 +9,7 @@ import pytest
 from export_cases import cases, check_case, make_run, names_of_cases
 
 from seqzoo.tasks import SeqzooError
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.export import formats
 
 onnx = pytest.importorskip("onnx")
@@ -76,7 +76,7 @@ def test_products_before_a_logarithm_are_not_quantised(tmp_path: pathlib.Path) -
 def test_what_cannot_be_exported_is_refused_in_one_line(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted: Any = formats.Export(None, None, AnswerOptions(), lambda *_: [])
+    wanted: Any = formats.Export(None, None, PredictionOptions(), lambda *_: [])
     with pytest.raises(SeqzooError, match="saved-model, onnx, .*got 'onx'; did you mean 'onnx'"):
         formats.export(wanted, tmp_path / "out", "onx")
     for precision, format in (("float16", "onnx"), ("int8", "saved-model")):

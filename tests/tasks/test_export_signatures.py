@@ -10,7 +10,7 @@ from export_cases import cases, make_run
 
 import seqzoo.cells
 from seqzoo.tasks import SeqzooError
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.export.checking import raw_tensors
 from seqzoo.tasks.export.parts import step_of
@@ -48,7 +48,7 @@ def _run_and_ways(name: str, folder: pathlib.Path, further: tuple[str, ...] = ()
     chosen, examples, _ = CASES[name]
     run = make_run(folder / "run", chosen, examples)
     with seqzoo.cells.portable():
-        ways = signatures_of(run.task, run.model, AnswerOptions(), further)
+        ways = signatures_of(run.task, run.model, PredictionOptions(), further)
 
     def ask(signature: str, **given: Any) -> dict[str, np.ndarray]:
         with seqzoo.cells.portable():
@@ -63,7 +63,7 @@ def test_the_score_of_a_text_is_that_of_decoding(name: str, tmp_path: pathlib.Pa
     run, ask = _run_and_ways(name, tmp_path)
     inputs = CASES[name][2]
     raw = raw_tensors(run.task, inputs)
-    short = AnswerOptions(1, Decoding(maximum_length=5))
+    short = PredictionOptions(1, Decoding(maximum_length=5))
     answers = run.predict(inputs, short)
     found = ask("score", **raw, output=np.array([answer.label for answer in answers], object))
     probabilities = [answer.probability for answer in answers]
@@ -183,7 +183,7 @@ def test_generation_takes_its_options_as_arguments(name: str, exported: Any) -> 
     }
 
     def expected(**choices: Any) -> list[tuple[str, float]]:
-        options = AnswerOptions(1, Decoding(**choices), choices.pop("seed", None))
+        options = PredictionOptions(1, Decoding(**choices), choices.pop("seed", None))
         answers = run.predict(text.tolist(), options)
         return [(answer.label, answer.probability) for answer in answers]
 

@@ -12,10 +12,10 @@ from task_data import settings
 
 import seqzoo.cells
 from seqzoo.tasks import (
-    AnswerOptions,
     Decoding,
     Examples,
     ManyToManyAligned,
+    PredictionOptions,
     Run,
     SeqzooError,
     Splits,
@@ -169,7 +169,7 @@ def test_a_backward_model_is_a_forward_one_of_reversed_texts(tmp_path) -> None:
     np.testing.assert_allclose(
         backward.score(["abca", "b"]), forward.score(["acba", "b"]), rtol=1e-6
     )
-    options = AnswerOptions(decoding=Decoding("greedy", maximum_length=4, minimum_length=3))
+    options = PredictionOptions(decoding=Decoding("greedy", maximum_length=4, minimum_length=3))
     (one,), (other,) = backward.predict(["ab"], options), forward.predict(["ba"], options)
     assert one.label == other.label[::-1] and one.label
     assert backward.task.continued("ab", one.label) == f"{one.label}ab"

@@ -50,9 +50,9 @@ SHARES = ("dropout", "smoothing", "sampling", "random_")
 def outside(allowed: Range) -> list[float]:
     """Numbers just beyond each bound of a range, and none."""
     numbers = [math.nan]
-    numbers += [] if allowed.least is None else [allowed.least - 1]
+    numbers += [] if allowed.minimum is None else [allowed.minimum - 1]
     numbers += [] if allowed.above is None else [allowed.above]
-    numbers += [] if allowed.most is None else [allowed.most + 1]
+    numbers += [] if allowed.maximum is None else [allowed.maximum + 1]
     return numbers + ([] if allowed.below is None else [allowed.below])
 
 
@@ -81,10 +81,10 @@ def test_all_numbers_have_the_ranges_that_they_should() -> None:
 @pytest.mark.parametrize(
     "allowed, inside",
     [
-        (Range(least=1), [1, 2**40]),
+        (Range(minimum=1), [1, 2**40]),
         (Range(above=0, below=math.inf), [1e-9, 1e300]),
-        (Range(least=0, below=1), [0, 0.999]),
-        (Range(above=0, most=1), [1e-9, 1]),
+        (Range(minimum=0, below=1), [0, 0.999]),
+        (Range(above=0, maximum=1), [1e-9, 1]),
     ],
 )
 def test_what_is_inside(allowed, inside) -> None:
@@ -106,7 +106,7 @@ def test_types_and_their_descriptions() -> None:
     assert plain(Count) is int and plain(Count | None) is int
     assert plain(Literal["a"] | None) == Literal["a"]
     assert plain(float | str) == float | str
-    assert note(Share | None, Range) == Range(least=0, below=1)
+    assert note(Share | None, Range) == Range(minimum=0, below=1)
     both = Annotated[Count, Named("answers")]
-    assert (note(both, Range), note(both, Named)) == (Range(least=1), Named("answers"))
+    assert (note(both, Range), note(both, Named)) == (Range(minimum=1), Named("answers"))
     assert note(both, NotTyped) is None and note(int, Range) is None

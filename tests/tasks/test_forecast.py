@@ -180,14 +180,14 @@ def run(panel: Splits, tmp_path_factory) -> Any:
 
 def test_a_panel_is_forecast_with_known_covariates(run: Any, panel: Splits) -> None:
     assert panel.test is not None
-    figures = run.evaluate(panel.test)
+    metrics = run.evaluate(panel.test)
     # Noise has a share of 0.09 / 1.09 of the variance.
-    assert figures["mse"] < 0.2 < 0.8 * min(value["mse"] for value in figures["baselines"].values())
+    assert metrics["mse"] < 0.2 < 0.8 * min(value["mse"] for value in metrics["baselines"].values())
     # Of 200 steps; by chance it is 0.03 away.
-    assert abs(figures["coverage_80"] - 0.8) < 0.09
+    assert abs(metrics["coverage_80"] - 0.8) < 0.09
     one = panel.test.inputs[0]
     error = np.abs(one.values[7:200] - one.values[:193]).mean()
-    naive = figures["baselines"]["seasonal naive"]
+    naive = metrics["baselines"]["seasonal naive"]
     assert set(naive) == {"mse", "mae", "rmse", "mase", "smape"}
     assert 0.8 < naive["mae"] * one.values[:200].std() / error / naive["mase"] < 1.25
 

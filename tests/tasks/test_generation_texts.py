@@ -111,10 +111,10 @@ def test_runs_from_before_joints_predict_as_before() -> None:
 def test_exact_match_compares_what_a_person_reads(kind: str) -> None:
     targets = Texts(TextOptions(kind, False, 99, 1), Vocabulary(["\x02", "\x03", "a"]), 9, 1)
     examples = Examples(["1", "2", "3", "4"], ["3.5 km", "it's 10:30", "a  b ", "Ab"])
-    figures = scores_of(["3. 5 km", "it's 10:30", "a b", "ab"], examples, targets.tokens)
-    assert figures["exact_match"] == 2 / 4
+    metrics = scores_of(["3. 5 km", "it's 10:30", "a b", "ab"], examples, targets.tokens)
+    assert metrics["exact_match"] == 2 / 4
     # "3. 5" has two wrong tokens of 4 (".", and so not "." joined to both), "ab" one.
-    assert figures["token_error"] == pytest.approx((1 + 1) / (4 + 4 + 2 + 1))
+    assert metrics["token_error"] == pytest.approx((1 + 1) / (4 + 4 + 2 + 1))
 
 
 def test_start_and_end_characters_in_a_text_are_not_tokens() -> None:
@@ -126,18 +126,18 @@ def test_start_and_end_characters_in_a_text_are_not_tokens() -> None:
 def test_unknown_words_do_not_match_each_other() -> None:
     targets = texts("words")
     examples = Examples(["1", "2", "3"], ["Yes, sir.", "never seen", "a man"])
-    figures = scores_of(["Yes, sir.", "other words", "a man"], examples, targets.tokens)
-    assert figures["exact_match"] == pytest.approx(2 / 3)
-    assert figures["token_error"] == pytest.approx(2 / 8)
-    assert figures["samples"][1] == {"input": "2", "answer": "other words", "truth": "never seen"}
+    metrics = scores_of(["Yes, sir.", "other words", "a man"], examples, targets.tokens)
+    assert metrics["exact_match"] == pytest.approx(2 / 3)
+    assert metrics["token_error"] == pytest.approx(2 / 8)
+    assert metrics["samples"][1] == {"input": "2", "answer": "other words", "truth": "never seen"}
 
 
 def test_images_with_equal_numbers_are_one_input() -> None:
     image = np.arange(12, dtype=np.uint8).reshape(3, 4)
     examples = Examples([image, image.copy(), image + 1], ["a man", "a bald man", "go"])
-    figures = scores_of(["a bald man", "a bald man", "stay"], examples, texts("words").tokens)
-    assert figures["inputs"] == 2 and figures["exact_match"] == 0.5
-    assert figures["samples"][0]["truth"] == "a man | a bald man"
+    metrics = scores_of(["a bald man", "a bald man", "stay"], examples, texts("words").tokens)
+    assert metrics["inputs"] == 2 and metrics["exact_match"] == 0.5
+    assert metrics["samples"][0]["truth"] == "a man | a bald man"
 
 
 def test_targets_without_a_frequent_token() -> None:

@@ -9,7 +9,7 @@ from training_cases import RecordingProgress, assert_same
 
 import seqzoo.cells
 from seqzoo.tasks import Examples, Interrupted, ManyToManyAligned, SeqzooError, Splits
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Padding, batches
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.runs.run import Run
@@ -18,7 +18,7 @@ from seqzoo.tasks.training import epochs
 from seqzoo.tasks.training.step import Loop
 from seqzoo.tasks.training.trainer import describe, train
 
-GREEDY = AnswerOptions(decoding=Decoding("greedy", maximum_length=6))
+GREEDY = PredictionOptions(decoding=Decoding("greedy", maximum_length=6))
 
 
 @pytest.fixture(autouse=True)
@@ -100,14 +100,14 @@ def test_scores_do_not_depend_on_the_windows(tmp_path) -> None:
     assert run.score(texts) == pytest.approx([-item for item in nats], rel=1e-5)
     with pytest.raises(SeqzooError, match="got one text; put it in a list"):
         run.score(texts[0])
-    figures = run.evaluate(Examples(texts))
+    metrics = run.evaluate(Examples(texts))
     steps = sum(len(text) + 1 for text in texts)
-    assert figures["loss"] == figures["nats"] == pytest.approx(sum(nats) / steps, rel=1e-5)
-    assert figures["perplexity"] == pytest.approx(np.exp(sum(nats) / steps), rel=1e-5)
-    assert figures["tokens"] == steps and figures["examples"] == 9 and figures["unknown"] == 0
+    assert metrics["loss"] == metrics["nats"] == pytest.approx(sum(nats) / steps, rel=1e-5)
+    assert metrics["perplexity"] == pytest.approx(np.exp(sum(nats) / steps), rel=1e-5)
+    assert metrics["tokens"] == steps and metrics["examples"] == 9 and metrics["unknown"] == 0
     characters = steps - len(texts)
     expected = sum(nats) / np.log(2) / characters
-    assert figures["bits_per_character"] == pytest.approx(expected, rel=1e-5)
+    assert metrics["bits_per_character"] == pytest.approx(expected, rel=1e-5)
     assert run.evaluate(Examples(["a?c"]))["unknown"] == pytest.approx(1 / 4)
 
 
@@ -117,10 +117,10 @@ def test_one_text_has_no_end(tmp_path) -> None:
     text = "".join(texts)
     nats = _nats(run, text, end=False)
     assert run.score([text]) == pytest.approx([-nats], rel=1e-5)
-    figures = run.evaluate(Examples(texts))
+    metrics = run.evaluate(Examples(texts))
     # Lanes begin with a start token, far enough before the steps that count.
-    assert figures["tokens"] == len(text)
-    assert figures["nats"] == pytest.approx(nats / len(text), rel=1e-5)
+    assert metrics["tokens"] == len(text)
+    assert metrics["nats"] == pytest.approx(nats / len(text), rel=1e-5)
     assert len(run.predict(["ab"], GREEDY)[0].value) == 6
 
 
@@ -235,26 +235,26 @@ def test_prompts_of_all_lengths_continue_independently(tmp_path) -> None:
         assert answer.label == text
         assert answer.probability == pytest.approx(np.exp(total), rel=1e-4)
     for method in ("greedy", "beam", "sample"):
-        choices = Decoding(method, maximum_length=6, answers=1, beam_width=3)
-        (answer,) = run.predict([""], AnswerOptions(decoding=choices, seed=4))
+        choices = Decoding(method, maximum_length=6, count=1, beam_width=3)
+        (answer,) = run.predict([""], PredictionOptions(decoding=choices, seed=4))
         (score,) = run.score([answer.label])
         assert answer.probability == pytest.approx(np.exp(score), rel=1e-4)
 
 
 def test_samples_depend_only_on_seed_and_position(tmp_path) -> None:
     run = _run(tmp_path / "run", _texts(30))
-    options = AnswerOptions(decoding=Decoding("sample", 3, maximum_length=8), seed=3)
+    options = PredictionOptions(decoding=Decoding("sample", 3, maximum_length=8), seed=3)
     prompts = ["abcde", "", "c", "", "abababab", "a", "b"]
     together = [answer.alternatives for answer in run.predict(prompts, options)]
     assert together == [answer.alternatives for answer in run.predict(prompts, options)]
     (alone,) = run.predict(prompts[:1], options)
     assert [text for text, _ in alone.alternatives] == [text for text, _ in together[0]]
     assert together[1] != together[3]
-    other = AnswerOptions(decoding=options.decoding, seed=5)
+    other = PredictionOptions(decoding=options.decoding, seed=5)
     assert [answer.alternatives for answer in run.predict(prompts, other)] != together
     lukewarm = Decoding("sample", maximum_length=8, temperature=1e-4)
-    cold = run.predict(prompts, AnswerOptions(decoding=lukewarm, seed=3))
-    best = run.predict(prompts, AnswerOptions(decoding=Decoding("greedy", maximum_length=8)))
+    cold = run.predict(prompts, PredictionOptions(decoding=lukewarm, seed=3))
+    best = run.predict(prompts, PredictionOptions(decoding=Decoding("greedy", maximum_length=8)))
     assert [answer.label for answer in cold] == [answer.label for answer in best]
 
 
@@ -271,16 +271,16 @@ def test_exported_model_does_not_need_seqzoo(tmp_path, clean_tensorflow) -> None
         texts = [" ".join(text) for text in _texts(30)] if name == "words" else _texts(30)
         runs[name] = _run(tmp_path / name, [*texts, "é a"], **choices)
         runs[name].export(
-            tmp_path / name / "saved", AnswerOptions(decoding=decoding, seed=7), check=False
+            tmp_path / name / "saved", PredictionOptions(decoding=decoding, seed=7), check=False
         )
     for name, (_, decoding) in kinds.items():
         prompts = ["ab", "", "ecda é", "e"]
-        ours = runs[name].predict(prompts, AnswerOptions(decoding=decoding, seed=7))
+        ours = runs[name].predict(prompts, PredictionOptions(decoding=decoding, seed=7))
         theirs = clean_tensorflow.answers(tmp_path / name / "saved", {"text": prompts})
         assert theirs["text"].tolist() == [answer.label.encode() for answer in ours]
         expected = [answer.probability for answer in ours]
         np.testing.assert_allclose(np.exp(theirs["log_probability"]), expected, rtol=1e-4)
-        assert [len(row) for row in theirs["texts"]] == [decoding.answers] * 4
+        assert [len(row) for row in theirs["texts"]] == [decoding.count] * 4
         theirs = clean_tensorflow.answers(tmp_path / name / "saved", {"text": prompts}, "score")
         scores = runs[name].score(prompts)
         np.testing.assert_allclose(theirs["log_probability"], scores, rtol=1e-5, atol=1e-6)

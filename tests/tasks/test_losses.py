@@ -9,7 +9,7 @@ import tensorflow as tf
 from task_data import names, series, settings, template
 
 import seqzoo.cells
-from seqzoo.tasks import AnswerOptions, Examples, ManyToManyAligned, SeqzooError, Splits
+from seqzoo.tasks import Examples, ManyToManyAligned, PredictionOptions, SeqzooError, Splits
 from seqzoo.tasks.targets.elements import ElementLoss
 from seqzoo.tasks.training.trainer import train
 
@@ -66,10 +66,10 @@ def test_numbers_in_a_range_are_predicted_in_it(name: Any, activation: Any, tmp_
         assert (run.task.targets.mean, run.task.targets.scale) == ([0.0], [1.0])
         values = np.array([answer.value for answer in run.predict(result.inputs)])
         assert values.min() > 0 and np.abs(values - counts).mean() < 1.6
-        figures = run.evaluate(given.train)
+        metrics = run.evaluate(given.train)
         raw = run.task.features.raw(result.inputs, result.locations)
-        served = run.task.respond(run.model, tuple(map(tf.constant, raw)), AnswerOptions())
-    assert figures["mae"] == pytest.approx(np.abs(values - counts).mean(), rel=1e-4)
+        served = run.task.respond(run.model, tuple(map(tf.constant, raw)), PredictionOptions())
+    assert metrics["mae"] == pytest.approx(np.abs(values - counts).mean(), rel=1e-4)
     np.testing.assert_allclose(np.squeeze(served["value"]), values, rtol=1e-4)
 
 

@@ -10,7 +10,7 @@ from task_data import names, repeat, series, settings, template
 
 import seqzoo.cells
 from seqzoo.tasks import Examples, SeqzooError
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Padding, batches, make_plan
 from seqzoo.tasks.training.step import Loop
 
@@ -116,7 +116,7 @@ def test_pooling_covers_the_steps_of_each_sequence(pooling: str) -> None:
 def test_an_empty_sequence_gives_a_finite_answer(pooling: str) -> None:
     task = template(pooling=pooling, bidirectional=True).adapt(names(20, 1))
     raw = (tf.constant(["", "abc"]),)
-    answer = task.respond(task.build("float32"), raw, AnswerOptions(2))
+    answer = task.respond(task.build("float32"), raw, PredictionOptions(2))
     assert np.isfinite(answer["probabilities"]).all()
 
 

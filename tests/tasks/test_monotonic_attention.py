@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqzoo.tasks import AnswerOptions, Decoding, Examples, ManyToManyEncoderDecoder
+from seqzoo.tasks import Decoding, Examples, ManyToManyEncoderDecoder, PredictionOptions
 from seqzoo.tasks.decoding.arrays import compiled_loops
 from seqzoo.tasks.layers.copying import mixture_by_step
 from seqzoo.tasks.layers.monotonic_attention import MonotonicAttention, first_step, transition
@@ -150,12 +150,12 @@ def test_scores_are_the_losses_and_gradients_are_finite(model) -> None:
 def test_an_answer_has_the_probability_of_its_score(model) -> None:
     task, network, batch = model
     raw = tuple(map(tf.constant, task.features.raw([*batch["inputs"], ""], [""] * 4)))
-    beam = AnswerOptions(2, Decoding("beam", beam_width=3, answers=2, maximum_length=5))
+    beam = PredictionOptions(2, Decoding("beam", beam_width=3, count=2, maximum_length=5))
     found = task.respond(network, raw, beam)
     assert np.isfinite(found["log_probabilities"]).all()
     rated = task.rate_output(network, raw, found["text"])
     np.testing.assert_allclose(rated["log_probability"], found["log_probability"], rtol=1e-4)
-    shown = task.explain(network, raw, AnswerOptions(1, Decoding(maximum_length=5)))
+    shown = task.explain(network, raw, PredictionOptions(1, Decoding(maximum_length=5)))
     inside = np.arange(shown["attention"].shape[1]) < shown["lengths"].numpy()[:, None]
     np.testing.assert_allclose(np.sum(shown["attention"], -1), inside, rtol=1e-5)
 
@@ -170,7 +170,7 @@ def test_copying_loops_compile_and_run_in_half_precision(attention) -> None:
     data = task.encode(Examples(["abxcy", "xb"]), targets=False)
     values = tf.constant(data.inputs.padded(np.arange(2), 5))
     batch = {"values": values, "lengths": tf.constant(data.inputs.lengths)}
-    choices = AnswerOptions(decoding=Decoding("beam", beam_width=2, maximum_length=4))
+    choices = PredictionOptions(decoding=Decoding("beam", beam_width=2, maximum_length=4))
     plain = task.generate(network, batch, choices)
     with compiled_loops():
         compiled = task.generate(network, batch, choices)
@@ -179,7 +179,7 @@ def test_copying_loops_compile_and_run_in_half_precision(attention) -> None:
     np.testing.assert_allclose(compiled.attention, plain.attention, rtol=1e-3, atol=1e-5)
     half = task.build("mixed_bfloat16")
     half.set_weights(network.get_weights())
-    rough = task.generate(half, batch, AnswerOptions(decoding=Decoding(maximum_length=5)))
+    rough = task.generate(half, batch, PredictionOptions(decoding=Decoding(maximum_length=5)))
     assert np.isfinite(rough.scores).all()
     logits = half({**batch, "tokens": tf.constant([[2, 4], [2, 5]])})
     exact = network({**batch, "tokens": tf.constant([[2, 4], [2, 5]])})

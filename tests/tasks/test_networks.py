@@ -7,7 +7,7 @@ from task_data import names, template
 
 from seqzoo.cells import Recurrent
 from seqzoo.tasks import Examples, SeqzooError
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.layers.recurrent import HASH, MaskedPooling, NGramEmbedding, make_cell
 
 
@@ -93,8 +93,8 @@ def test_padding_does_not_enter_a_bag_of_ngrams(tmp_path) -> None:
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     words = names(7, 2).inputs
-    alone = [task.respond(model, ([word],), AnswerOptions(3)) for word in words]
-    together = task.respond(again, (words,), AnswerOptions(3))
+    alone = [task.respond(model, ([word],), PredictionOptions(3)) for word in words]
+    together = task.respond(again, (words,), PredictionOptions(3))
     for index, answer in enumerate(alone):
         np.testing.assert_allclose(
             answer["probabilities"][0], together["probabilities"][index], atol=1e-6

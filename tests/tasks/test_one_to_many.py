@@ -13,7 +13,7 @@ from task_data import repeat, settings
 
 import seqzoo.cells
 from seqzoo.tasks import Examples, OneToMany, SeqzooError
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Padding, batches, make_plan
 from seqzoo.tasks.training.step import Loop
 
@@ -83,7 +83,7 @@ def test_padding_has_no_effect(kind: str, attention: str) -> None:
     np.testing.assert_array_equal(other.sums, plain.sums)
     short = task.forward(model, _batch(task, examples, 5), training=False)
     np.testing.assert_allclose(short.losses, plain.losses, rtol=1e-5)
-    answers = [task.infer(model, one, AnswerOptions()) for one in (batch, noisy)]
+    answers = [task.infer(model, one, PredictionOptions()) for one in (batch, noisy)]
     np.testing.assert_array_equal(answers[0]["texts"], answers[1]["texts"])
 
 

@@ -12,7 +12,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import seqzoo.cells
 from seqzoo.tasks import Decoding, Examples, OneToMany, Splits
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.plots import plot_attention, plot_captions
 from seqzoo.tasks.runs.run import Run
@@ -23,7 +23,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "vector": {"cell": "lstm", "attention": "none", "layers": 2, "target": "characters"},
     "class": {"cell": "vanilla", "attention": "multiplicative"},
 }
-ASKED = AnswerOptions(decoding=Decoding("beam", answers=2, beam_width=3, maximum_length=6))
+ASKED = PredictionOptions(decoding=Decoding("beam", count=2, beam_width=3, maximum_length=6))
 
 
 def _raw(kind: str, given: Any) -> dict[str, dict[str, Any]]:
@@ -97,8 +97,8 @@ def test_exported_graph_runs_anywhere(exported: dict) -> None:
 
 @pytest.mark.slow
 def test_an_evaluation_shows_images(exported: dict, tmp_path) -> None:
-    figures = exported["image"].evaluate(captioned(), folder=tmp_path)
-    assert figures["samples"][0]["truth"] == "one" and len(figures["samples"]) == 12
+    metrics = exported["image"].evaluate(captioned(), folder=tmp_path)
+    assert metrics["samples"][0]["truth"] == "one" and len(metrics["samples"]) == 12
     for name in ("captions", "attention"):
         assert matplotlib.image.imread(tmp_path / f"{name}.png").std() > 0.02
     exported["class"].evaluate(captioned("class"), folder=tmp_path / "class")

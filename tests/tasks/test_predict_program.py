@@ -150,7 +150,7 @@ def test_transcripts_are_the_most_probable_over_all_alignments() -> None:
         merged = tuple(symbol for symbol, _ in itertools.groupby(path) if symbol)
         probability = math.exp(sum(logs[t, symbol] for t, symbol in enumerate(path)))
         totals[merged] = totals.get(merged, 0.0) + probability
-    options = {"method": "beam", "beam_width": 50, "answers": 3}
+    options = {"method": "beam", "beam_width": 50, "count": 3}
     result = transcripts.transcripts(logs, [], options)
     assert [text for text, _ in result] == sorted(totals, key=lambda text: -totals[text])[:3]
     for text, logarithm in result:

@@ -9,10 +9,10 @@ from task_data import names, settings, splits, template
 
 import seqzoo.cells
 from seqzoo.tasks import (
-    AnswerOptions,
     Examples,
     ManyToManyEncoderDecoder,
     ManyToOne,
+    PredictionOptions,
     Run,
     SeqzooError,
     Splits,
@@ -53,7 +53,7 @@ def _train(**given: Any) -> None:
         (lambda: Examples("abc", ["a", "b", "c"]), "inputs"),
         (lambda: Examples(5), "inputs"),
         (lambda: Run.open(None), "folder"),  # pyright: ignore[reportArgumentType]
-        (lambda: AnswerOptions(top=0), "top"),
+        (lambda: PredictionOptions(top=0), "top"),
         (lambda: ManyToOne("words", cell="gruu"), "cell"),
         (lambda: ManyToOne("words", units=3.5), "units"),  # pyright: ignore[reportArgumentType]
         (lambda: ManyToOne("words", cell_options=[1]), "cell_options"),  # pyright: ignore[reportArgumentType]

@@ -5,7 +5,13 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from seqzoo.tasks import AnswerOptions, Decoding, Examples, ManyToManyEncoderDecoder, SeqzooError
+from seqzoo.tasks import (
+    Decoding,
+    Examples,
+    ManyToManyEncoderDecoder,
+    PredictionOptions,
+    SeqzooError,
+)
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
 from seqzoo.tasks.targets.texts import END
 
@@ -46,7 +52,7 @@ def model():
 def test_unknown_tokens_become_those_of_the_input(model, method) -> None:
     task, network = model
     inputs = ["Zürich and Köln", "x y Łódź z"]
-    options = AnswerOptions(decoding=Decoding(method, maximum_length=5, replace_unknown=True))
+    options = PredictionOptions(decoding=Decoding(method, maximum_length=5, replace_unknown=True))
     expected = ["Köln a Zürich", "Łódź a x"]  # as they are written, though inputs are lowercased
     raw = task.features.raw(inputs, ["", ""])
     answered = task.respond(network, tuple(map(tf.constant, raw)), options)["text"].numpy()
@@ -58,7 +64,7 @@ def test_unknown_tokens_become_those_of_the_input(model, method) -> None:
         results = {
             name: [value[0].numpy()] for name, value in task.infer(network, batch, options).items()
         }
-        assert task.answers(results, [text], options)[0].label == expected[index]
+        assert task.predictions(results, [text], options)[0].label == expected[index]
 
 
 @pytest.mark.parametrize(
@@ -68,6 +74,6 @@ def test_models_that_cannot_replace_refuse_in_one_line(choices) -> None:
     kinds: Any = {"input": "words", "target": "words", **OPTIONS, **choices}
     template = ManyToManyEncoderDecoder(**kinds, minimum_count=1)
     task: Any = template.adapt(Examples(TEXTS, TEXTS))
-    options = AnswerOptions(decoding=Decoding(replace_unknown=True))
+    options = PredictionOptions(decoding=Decoding(replace_unknown=True))
     with pytest.raises(SeqzooError, match="`replace_unknown` is for models with attention that"):
         task.respond(task.build(), (tf.constant(["a b"]),), options)

@@ -11,7 +11,7 @@ from task_data import names, series, settings, template
 from tensorflow.core.protobuf import saved_model_pb2
 
 from seqzoo.tasks import Examples, SeqzooError, plots
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.plots import plot_confusion, plot_history
 from seqzoo.tasks.preprocessing.series import pad
@@ -71,7 +71,7 @@ def exported(tmp_path_factory, clean_tensorflow) -> dict:
     folder, found = tmp_path_factory.mktemp("exported"), {}
     for kind, choices in CASES.items():
         run = _run(folder / kind, kind, **choices)
-        run.export(folder / kind / "saved", AnswerOptions(2), check=False)
+        run.export(folder / kind / "saved", PredictionOptions(2), check=False)
         raw = _raw(kind, _inputs(kind, seed=5, count=7))
         found[kind] = run, clean_tensorflow.answers(folder / kind / "saved", raw)
     return found
@@ -80,7 +80,7 @@ def exported(tmp_path_factory, clean_tensorflow) -> dict:
 @pytest.mark.parametrize("kind", CASES)
 def test_exported_model_predicts_like_ours_without_seqzoo(kind: str, exported: dict) -> None:
     run, theirs = exported[kind]
-    ours = run.predict(_inputs(kind, seed=5, count=7), AnswerOptions(2))
+    ours = run.predict(_inputs(kind, seed=5, count=7), PredictionOptions(2))
     if run.template.target == "value":
         expected = np.array([[answer.value] for answer in ours])
         np.testing.assert_allclose(theirs["value"], expected, rtol=1e-5)
@@ -139,11 +139,11 @@ def test_predictions_do_not_depend_on_the_batch(tmp_path, monkeypatch) -> None:
 def test_scores_are_written(tmp_path) -> None:
     run = _run(tmp_path / "run", "characters")
     examples = Examples(_inputs("characters", 1), _targets("class"))
-    figures = run.evaluate(examples, folder=tmp_path / "scores")
+    metrics = run.evaluate(examples, folder=tmp_path / "scores")
     pairs = zip(run.predict(examples.inputs), examples.targets, strict=True)
     right = sum(answer.label == target for answer, target in pairs)
-    assert (figures["examples"], figures["accuracy"]) == (12, right / 12)
-    assert json.loads((tmp_path / "scores" / "evaluation.json").read_text()) == figures
+    assert (metrics["examples"], metrics["accuracy"]) == (12, right / 12)
+    assert json.loads((tmp_path / "scores" / "evaluation.json").read_text()) == metrics
     with open(tmp_path / "scores" / "per_class.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == ["b", "c", "ä"]
@@ -159,12 +159,12 @@ def test_confusion_plots_show_their_matrix(classes: int, tmp_path) -> None:
     random = np.random.default_rng(0)
     truth = random.integers(0, classes, 3000)
     predicted = np.where(random.random(3000) < 0.8, truth, (truth + 1) % classes)
-    figures = ClassTargets(labels, 0.0).figures(np.eye(classes)[predicted], truth)
-    plot_confusion(tmp_path / "one.png", figures)
+    metrics = ClassTargets(labels, 0.0).compute_metrics(np.eye(classes)[predicted], truth)
+    plot_confusion(tmp_path / "one.png", metrics)
     image = matplotlib.image.imread(tmp_path / "one.png")
     assert image.shape[1] > 400 and image[..., :3].std() > 0.02
-    figures["confusion"] = np.array(figures["confusion"]).T.tolist()
-    plot_confusion(tmp_path / "other.png", figures)
+    metrics["confusion"] = np.array(metrics["confusion"]).T.tolist()
+    plot_confusion(tmp_path / "other.png", metrics)
     assert (matplotlib.image.imread(tmp_path / "other.png") != image).any()
 
 

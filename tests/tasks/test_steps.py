@@ -10,7 +10,7 @@ from task_data import repeat, settings
 
 import seqzoo.cells
 from seqzoo.tasks import Examples, ManyToManyAligned, SeqzooError, Splits
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Padding, batches
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.preprocessing.series import pad
@@ -89,22 +89,22 @@ def test_values_are_scored_in_the_units_of_the_data(tmp_path) -> None:
     (mean, scale), (low, spread) = _moments(train_set.inputs), _moments(train_set.targets)
     predicted = [_vanilla(run, (item - mean) / scale) * spread + low for item in test.inputs]
     flat = np.concatenate(predicted) - np.concatenate(test.targets)
-    figures = run.evaluate(test)
-    assert figures["mae"] == pytest.approx(np.abs(flat).mean(), rel=1e-4)
-    assert figures["rmse"] == pytest.approx(np.sqrt(np.square(flat).mean()), rel=1e-4)
-    assert figures["loss"] == pytest.approx(np.square(flat / spread).mean(), rel=1e-4)
-    _check_mean(figures, np.concatenate(test.targets), low)
+    metrics = run.evaluate(test)
+    assert metrics["mae"] == pytest.approx(np.abs(flat).mean(), rel=1e-4)
+    assert metrics["rmse"] == pytest.approx(np.sqrt(np.square(flat).mean()), rel=1e-4)
+    assert metrics["loss"] == pytest.approx(np.square(flat / spread).mean(), rel=1e-4)
+    _check_mean(metrics, np.concatenate(test.targets), low)
     for item, answer in zip(predicted, run.predict(test.inputs), strict=True):
         np.testing.assert_allclose(answer.value, item, rtol=1e-3, atol=1e-3)
         assert answer.label.count(",") == len(item) - 1
 
 
-def _check_mean(figures: dict, truth: np.ndarray, mean: np.ndarray) -> None:
+def _check_mean(metrics: dict, truth: np.ndarray, mean: np.ndarray) -> None:
     """Metrics of predictions that are always the mean of the training data, against NumPy."""
     off = truth - mean
     assert abs(off.mean()) > 0.01  # else the mean of the test would do
-    assert figures["mae_of_mean"] == pytest.approx(np.abs(off).mean(), rel=1e-4)
-    assert figures["rmse_of_mean"] == pytest.approx(np.sqrt(np.square(off).mean()), rel=1e-4)
+    assert metrics["mae_of_mean"] == pytest.approx(np.abs(off).mean(), rel=1e-4)
+    assert metrics["rmse_of_mean"] == pytest.approx(np.sqrt(np.square(off).mean()), rel=1e-4)
 
 
 def test_next_steps_are_scored_one_step_ahead(tmp_path) -> None:
@@ -113,13 +113,13 @@ def test_next_steps_are_scored_one_step_ahead(tmp_path) -> None:
     mean, scale = _moments(_examples("series").inputs)
     predicted = [_vanilla(run, (item - mean) / scale)[:-1] * scale + mean for item in test.inputs]
     flat = np.concatenate(predicted) - np.concatenate([item[1:] for item in test.inputs])
-    figures = run.evaluate(test)
-    assert figures["mae"] == pytest.approx(np.abs(flat).mean(), rel=1e-4)
-    assert figures["loss"] == pytest.approx(np.square(flat / scale).mean(), rel=1e-4)
+    metrics = run.evaluate(test)
+    assert metrics["mae"] == pytest.approx(np.abs(flat).mean(), rel=1e-4)
+    assert metrics["loss"] == pytest.approx(np.square(flat / scale).mean(), rel=1e-4)
     last = np.concatenate([np.diff(item, axis=0) for item in test.inputs])
-    assert figures["rmse_of_last"] == pytest.approx(np.sqrt(np.square(last).mean()), rel=1e-4)
-    assert figures["mae_of_last"] == pytest.approx(np.abs(last).mean(), rel=1e-4)
-    _check_mean(figures, np.concatenate([item[1:] for item in test.inputs]), mean)
+    assert metrics["rmse_of_last"] == pytest.approx(np.sqrt(np.square(last).mean()), rel=1e-4)
+    assert metrics["mae_of_last"] == pytest.approx(np.abs(last).mean(), rel=1e-4)
+    _check_mean(metrics, np.concatenate([item[1:] for item in test.inputs]), mean)
 
 
 def test_notes_are_scored_by_frame(tmp_path) -> None:
@@ -129,18 +129,18 @@ def test_notes_are_scored_by_frame(tmp_path) -> None:
     actual = np.concatenate([item[1:] for item in test.inputs])
     odds = 1 / (1 + np.exp(-logits))
     nll = -np.log(np.where(actual > 0, odds, 1 - odds)).sum(1).mean()
-    figures = run.evaluate(test)
-    assert figures["nll"] == pytest.approx(nll, rel=1e-5)
-    assert figures["loss"] == pytest.approx(nll, rel=1e-5)
+    metrics = run.evaluate(test)
+    assert metrics["nll"] == pytest.approx(nll, rel=1e-5)
+    assert metrics["loss"] == pytest.approx(nll, rel=1e-5)
     hits, either = ((odds > 0.5) & (actual > 0)).sum(), ((odds > 0.5) | (actual > 0)).sum()
-    assert figures["note_accuracy"] == pytest.approx(hits / either)
+    assert metrics["note_accuracy"] == pytest.approx(hits / either)
 
 
 def test_predictions_are_fed_back(tmp_path) -> None:
     run = _run(tmp_path / "run", "series", cell="vanilla")
     inputs = _examples("series", 7, 5).inputs
     mean, scale = _moments(_examples("series").inputs)
-    options = AnswerOptions(decoding=Decoding(maximum_length=3))
+    options = PredictionOptions(decoding=Decoding(maximum_length=3))
     for item, answer in zip(inputs, run.predict(inputs, options), strict=True):
         steps = (item - mean) / scale
         for _ in range(3):
@@ -152,7 +152,7 @@ def test_predictions_are_fed_back(tmp_path) -> None:
 def test_notes_are_drawn_by_their_probabilities(tmp_path) -> None:
     run = _run(tmp_path / "run", "notes", cell="vanilla")
     prompt = _examples("notes", 1, 5).inputs[0]
-    options = AnswerOptions(decoding=Decoding("sample", maximum_length=2), seed=3)
+    options = PredictionOptions(decoding=Decoding("sample", maximum_length=2), seed=3)
     drawn = [answer.value for answer in run.predict([prompt] * 2000, options)]
     assert drawn[:5] == [answer.value for answer in run.predict([prompt] * 5, options)]
     odds = 1 / (1 + np.exp(-_vanilla(run, prompt)[-1]))
@@ -165,7 +165,7 @@ def test_notes_are_drawn_by_their_probabilities(tmp_path) -> None:
     same = [frames[1] for frames in drawn if frames[0] == first]
     shares = [np.mean([note in frame for frame in same]) for note in range(3)]
     np.testing.assert_allclose(shares, odds, atol=4 * 0.5 / np.sqrt(len(same)))
-    greedy = AnswerOptions(decoding=Decoding(maximum_length=2))
+    greedy = PredictionOptions(decoding=Decoding(maximum_length=2))
     best = tuple(np.flatnonzero(_vanilla(run, prompt)[-1] > 0).tolist())
     assert run.predict([prompt], greedy)[0].value[0] == best
 
@@ -194,14 +194,14 @@ def test_core_cell_learns_and_never_sees_padding(cell: str, kind: str, tmp_path)
         noise = random.integers(0, 4, value.shape).astype(value.dtype)
         keep = inside.reshape(*inside.shape, *[1] * (value.ndim - 2))
         noisy[name] = tf.constant(np.where(keep, value, noise))
-    options = AnswerOptions(decoding=Decoding(maximum_length=3))
+    options = PredictionOptions(decoding=Decoding(maximum_length=3))
     results = [task.score(loop.model, item, options) for item in (batch, noisy)]
     np.testing.assert_allclose(results[1]["loss"], results[0]["loss"], rtol=1e-5)
     predicted = [task.infer(loop.model, item, options) for item in (batch, noisy)]
     answers = [
         [
             answer.label
-            for answer in task.answers(
+            for answer in task.predictions(
                 {name: list(value.numpy()) for name, value in item.items()}, None, options
             )
         ]
@@ -229,7 +229,7 @@ def test_half_precision_trains(kind: str, precision: str, tmp_path) -> None:
     chosen = settings(batch_size=8, precision=precision, epochs=5, learning_rate=0.03)
     run = train(_template(kind, window=6), splits, chosen, tmp_path / "run")
     assert run.history[-1]["loss"] < run.history[0]["loss"]
-    (answer,) = run.predict(splits.train.inputs[:1], AnswerOptions(seed=0))
+    (answer,) = run.predict(splits.train.inputs[:1], PredictionOptions(seed=0))
     assert np.isfinite(np.concatenate([np.ravel(step) for step in answer.value])).all()
 
 
@@ -246,7 +246,7 @@ def _raw(kind: str, inputs: Any) -> dict[str, Any]:
 @pytest.mark.exhaustive
 @pytest.mark.slow
 def test_exported_model_does_not_need_seqzoo(tmp_path, clean_tensorflow) -> None:
-    options, runs = AnswerOptions(seed=4), {}
+    options, runs = PredictionOptions(seed=4), {}
     for kind in KINDS:
         runs[kind] = _run(tmp_path / kind, kind, layers=2)
         runs[kind].export(tmp_path / kind / "saved", options, check=False)
@@ -286,8 +286,8 @@ def test_invalid_examples_are_reported(kind: str, examples: Examples, message: s
 
 def test_an_unsupported_continuation_is_reported(tmp_path) -> None:
     run = _run(tmp_path / "run", "series")
-    options = AnswerOptions(decoding=Decoding("beam"))
-    with pytest.raises(SeqzooError, match="series is found by 'greedy' with one answer"):
+    options = PredictionOptions(decoding=Decoding("beam"))
+    with pytest.raises(SeqzooError, match="series is found by 'greedy' with `count` 1"):
         run.predict(_examples("series").inputs, options)
     with pytest.raises(SeqzooError, match="not a language model"):
         run.score(["a"])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqzoo.tasks import AnswerOptions, Decoding, Examples, ManyToOne, TrainingSettings
+from seqzoo.tasks import Decoding, Examples, ManyToOne, PredictionOptions, TrainingSettings
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training.trainer import describe
@@ -22,9 +22,9 @@ STORED: dict[str, Any] = json.loads((FOLDER / "answers.json").read_text())
 """By folder, inputs and the answers to them."""
 
 DECODING = {
-    "encoder-decoder": Decoding("beam", beam_width=3, answers=3, maximum_length=6),
+    "encoder-decoder": Decoding("beam", beam_width=3, count=3, maximum_length=6),
     "language-model": Decoding("greedy", maximum_length=6),
-    "one-to-many": Decoding("beam", beam_width=3, answers=3, maximum_length=3),
+    "one-to-many": Decoding("beam", beam_width=3, count=3, maximum_length=3),
 }
 
 NUMBERS = {"forecaster": "float32", "one-to-many": "uint8"}
@@ -38,7 +38,7 @@ def test_a_stored_run_predicts_as_before(name: str) -> None:
     inputs = stored["inputs"]
     if name in NUMBERS:
         inputs = [np.asarray(one, NUMBERS[name]) for one in inputs]
-    answers = run.predict(inputs, AnswerOptions(decoding=DECODING.get(name)))
+    answers = run.predict(inputs, PredictionOptions(decoding=DECODING.get(name)))
     assert len(answers) == len(stored["answers"])
     for answer, before in zip(answers, stored["answers"], strict=True):
         if name == "forecaster":

@@ -13,12 +13,12 @@ from task_data import settings
 
 import seqzoo.cells
 from seqzoo.tasks import (
-    AnswerOptions,
     Decoding,
     Examples,
     ManyToManyAligned,
     ManyToManyEncoderDecoder,
     ManyToOne,
+    PredictionOptions,
     SeqzooError,
     Splits,
 )
@@ -167,9 +167,9 @@ def test_translation_is_trained_used_and_exported(tmp_path: pathlib.Path, clean_
         "subwords", "subwords", units=6, embedding=4, vocabulary_size=200
     )
     run = trained(choices, lines, [line.upper() for line in lines], tmp_path / "run")
-    figures = run.evaluate(Examples(lines[:9], [line.upper() for line in lines[:9]]))
-    assert 0 <= figures["bleu_4"] <= 100 and figures["token_error"] > 0
-    options = AnswerOptions(top=2, decoding=Decoding("beam", beam_width=2, maximum_length=9))
+    metrics = run.evaluate(Examples(lines[:9], [line.upper() for line in lines[:9]]))
+    assert 0 <= metrics["bleu_4"] <= 100 and metrics["token_error"] > 0
+    options = PredictionOptions(top=2, decoding=Decoding("beam", beam_width=2, maximum_length=9))
     requested = lines[:5]
     wanted = [answer.label for answer in Run.open(tmp_path / "run").predict(requested, options)]
     run.export(tmp_path / "exported", options, check=False)
@@ -182,7 +182,7 @@ def test_a_language_model_continues_within_a_word(tmp_path: pathlib.Path) -> Non
     choices = ManyToManyAligned("subwords", "next", units=6, embedding=4, vocabulary_size=200)
     lines = [line[:30] for line in LINES[:120]]
     run = trained(choices, lines, None, tmp_path / "run")
-    figures = run.evaluate(Examples(LINES[120:140], None))
-    assert figures["bits_per_character"] > 0
-    options = AnswerOptions(decoding=Decoding("sample", maximum_length=9), seed=1)
+    metrics = run.evaluate(Examples(LINES[120:140], None))
+    assert metrics["bits_per_character"] > 0
+    options = PredictionOptions(decoding=Decoding("sample", maximum_length=9), seed=1)
     assert all(answer.label for answer in run.predict(["The cla", ""], options))

@@ -14,7 +14,7 @@ from task_data import repeat, settings
 
 import seqzoo.cells
 from seqzoo.tasks import Examples, SeqzooError
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Padding, batches, make_plan
 from seqzoo.tasks.many_to_many_aligned.tagger import TaggerTask
 from seqzoo.tasks.many_to_many_aligned.tagger_network import WordCharacters, WordIds
@@ -40,7 +40,7 @@ def _batch(task: Any, examples: Examples, padded: int) -> dict:
 def _forward(task: Any, model: Any, batch: dict) -> list[np.ndarray]:
     """Losses, right answers, and everything that is inferred, except in the padding."""
     losses, sums, *_ = task.forward(model, batch, training=False)
-    result = task.infer(model, batch, AnswerOptions())
+    result = task.infer(model, batch, PredictionOptions())
     assert not result["probabilities"].numpy()[~_inside(batch)].any()
     candidates = [result["probabilities"][:, :8], result["log_probabilities"]]
     return [value.numpy() for value in (losses, sums, *candidates)]
@@ -120,7 +120,7 @@ def test_loss_and_predictions_by_brute_force(crf: bool) -> None:
     batch = _batch(task, examples, 5)
     scores = task.scores(model, batch).numpy()
     losses, sums, *_ = task.forward(model, batch, training=False)
-    result = task.infer(model, batch, AnswerOptions())
+    result = task.infer(model, batch, PredictionOptions())
     layer = model.get_layer("crf") if crf else None
     start, end, moves = np.zeros(4), np.zeros(4), np.zeros((4, 4))
     if layer is not None:
@@ -157,7 +157,7 @@ def test_loss_and_predictions_by_brute_force(crf: bool) -> None:
         possible = [path for path in np.argsort(-shares)[:5] if shares[path]]
         expected = [(" ".join(names[tag] for tag in paths[p]), shares[p]) for p in possible]
         found_best = {name: [value[row].numpy()] for name, value in result.items()}
-        (answer,) = task.answers(found_best, None, AnswerOptions())
+        (answer,) = task.predictions(found_best, None, PredictionOptions())
         assert [label for label, _ in answer.alternatives] == [label for label, _ in expected]
         np.testing.assert_allclose(
             [share for _, share in answer.alternatives],

@@ -118,28 +118,28 @@ def test_predictions_do_not_depend_on_the_batch_or_the_form_of_inputs(exported: 
 @pytest.mark.slow
 def test_figures(exported: dict, tmp_path) -> None:
     run, examples = exported["words"][0], sentences(12, 6)
-    figures = run.evaluate(examples, folder=tmp_path / "scores")
+    metrics = run.evaluate(examples, folder=tmp_path / "scores")
     answers = [answer.value for answer in run.predict(examples.inputs)]
     right = [
         [predicted == true for predicted, true in zip(item, tags, strict=True)]
         for item, tags in zip(answers, examples.targets, strict=True)
     ]
     steps = sum(right, [])
-    assert figures["steps"] == len(steps) and figures["errors"] == steps.count(False)
-    assert figures["accuracy"] == pytest.approx(sum(steps) / len(steps))
-    assert figures["sequence_accuracy"] == pytest.approx(sum(map(all, right)) / 12)
+    assert metrics["steps"] == len(steps) and metrics["errors"] == steps.count(False)
+    assert metrics["accuracy"] == pytest.approx(sum(steps) / len(steps))
+    assert metrics["sequence_accuracy"] == pytest.approx(sum(map(all, right)) / 12)
     known = set(run.task.vocabularies["vocabulary"].tokens)
     unknown = [word.lower() not in known for words in examples.inputs for word in words]
     assert 0 < sum(unknown) < len(unknown)
-    assert figures["unknown_share"] == pytest.approx(np.mean(unknown))
-    assert figures["unknown_accuracy"] == pytest.approx(np.mean(np.array(steps)[unknown]))
+    assert metrics["unknown_share"] == pytest.approx(np.mean(unknown))
+    assert metrics["unknown_accuracy"] == pytest.approx(np.mean(np.array(steps)[unknown]))
     entities = sum(tag[0] == "B" for tags in examples.targets for tag in tags)
-    assert figures["entities"]["entities"] == entities
-    assert figures["entities"]["answered"] == sum(t[0] == "B" for tags in answers for t in tags)
-    sample = figures["samples"][3]
+    assert metrics["entities"]["entities"] == entities
+    assert metrics["entities"]["answered"] == sum(t[0] == "B" for tags in answers for t in tags)
+    sample = metrics["samples"][3]
     assert sample["tokens"] == examples.inputs[3] and sample["answer"] == list(answers[3])
     assert sample["truth"] == examples.targets[3]
-    assert json.loads((tmp_path / "scores" / "evaluation.json").read_text()) == figures
+    assert json.loads((tmp_path / "scores" / "evaluation.json").read_text()) == metrics
     names = {path.name for path in (tmp_path / "scores").iterdir()}
     assert {"per_class.csv", "confusion.png", "samples.txt"} <= names
     (first, *_) = (tmp_path / "scores" / "samples.txt").read_text().split("\n")
@@ -160,7 +160,7 @@ def test_training_reaches_what_can_be_learned(tmp_path, monkeypatch) -> None:
         )
     assert run.history[-1]["validation_entity_f1"] > 0.9
     assert splits.test is not None
-    figures = run.evaluate(splits.test)
-    assert figures["accuracy"] > 0.95 and figures["entities"]["f1"] > 0.93
-    assert figures["unknown_accuracy"] > 0.9
+    metrics = run.evaluate(splits.test)
+    assert metrics["accuracy"] > 0.95 and metrics["entities"]["f1"] > 0.93
+    assert metrics["unknown_accuracy"] > 0.9
     assert run.evaluate(Examples(["as"], ["B-x"]))["unknown_accuracy"] is None

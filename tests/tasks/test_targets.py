@@ -49,7 +49,7 @@ def test_numeric_class_names_are_sorted_by_value() -> None:
 
 def test_class_predictions_are_ranked() -> None:
     learned = _learn(template(), Examples([*"..."], ["a", "é", "c"]))
-    first, second = learned.answers(np.array([[0.0, 1.0, 2.0], [3.0, 0.0, 1.0]], np.float32), 2)
+    first, second = learned.predictions(np.array([[0.0, 1.0, 2.0], [3.0, 0.0, 1.0]], np.float32), 2)
     total = np.exp([0, 1, 2]).sum()
     assert (first.label, second.label) == ("é", "a")
     assert [label for label, _ in first.alternatives] == ["é", "c"]
@@ -61,16 +61,16 @@ def test_class_metrics() -> None:
     learned = _learn(template(), Examples([*"...."], list("abcd")))
     truth = np.array([0, 0, 0, 1, 1, 2])
     predicted = np.array([0, 0, 1, 1, 0, 1])
-    figures = learned.figures(np.eye(4)[predicted], truth)
-    assert figures["accuracy"] == 3 / 6 and figures["errors"] == 3
+    metrics = learned.compute_metrics(np.eye(4)[predicted], truth)
+    assert metrics["accuracy"] == 3 / 6 and metrics["errors"] == 3
     # Class d has no example, and must not count as one that is never right.
-    assert figures["macro_accuracy"] == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
-    a, b, c, d = figures["classes"]
+    assert metrics["macro_accuracy"] == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
+    a, b, c, d = metrics["classes"]
     assert (a["examples"], a["correct"], a["accuracy"], a["precision"]) == (3, 2, 2 / 3, 2 / 3)
     assert b["f1"] == pytest.approx(2 * (1 / 3) * (1 / 2) / (1 / 3 + 1 / 2))
     assert (c["precision"], c["f1"]) == (None, 0.0) and d["accuracy"] is None
-    assert figures["confusion"][0] == [2, 1, 0, 0]
-    assert [tuple(row.values()) for row in figures["confusions"]] == [
+    assert metrics["confusion"][0] == [2, 1, 0, 0]
+    assert [tuple(row.values()) for row in metrics["confusions"]] == [
         ("a", "b", 1),
         ("b", "a", 1),
         ("c", "b", 1),
@@ -89,11 +89,11 @@ def test_labels() -> None:
     np.testing.assert_allclose(loss, cross.mean(1), rtol=1e-5)
     f1 = 2 * 2 / (3 + 3)  # said x y, x; there are x, x y
     assert learned.measure(sums.numpy().sum(0), 3) == pytest.approx(f1)
-    figures = learned.figures(outputs, encoded)
-    assert figures["micro_f1"] == pytest.approx(f1)
-    assert figures["macro_f1"] == pytest.approx((1 + 0) / 2)
-    assert (figures["exact"], figures["errors"]) == (1 / 3, 2)
-    answers = learned.answers(outputs, 5)
+    metrics = learned.compute_metrics(outputs, encoded)
+    assert metrics["micro_f1"] == pytest.approx(f1)
+    assert metrics["macro_f1"] == pytest.approx((1 + 0) / 2)
+    assert (metrics["exact"], metrics["errors"]) == (1 / 3, 2)
+    answers = learned.predictions(outputs, 5)
     assert [answer.value for answer in answers] == [("x", "y"), ("x",), ()]
     assert [answer.label for answer in answers] == ["x, y", "x", ""]
 
@@ -110,10 +110,10 @@ def test_values(values: list) -> None:
     np.testing.assert_allclose(loss, np.square(outputs - encoded).mean(1), rtol=1e-4)
     error = outputs * table.std(0) + table.mean(0) - table
     assert learned.measure(sums.numpy().sum(0), 3) == pytest.approx(np.abs(error).mean(), rel=1e-4)
-    figures = learned.figures(outputs, encoded)
-    assert figures["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-4)
-    assert figures["rmse"] == pytest.approx(np.sqrt(np.square(error).mean()), rel=1e-4)
-    answers = learned.answers(outputs, 5)
+    metrics = learned.compute_metrics(outputs, encoded)
+    assert metrics["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-4)
+    assert metrics["rmse"] == pytest.approx(np.sqrt(np.square(error).mean()), rel=1e-4)
+    answers = learned.predictions(outputs, 5)
     expected = outputs * table.std(0) + table.mean(0)
     np.testing.assert_allclose([answer.value for answer in answers], expected.squeeze(), rtol=1e-4)
 
@@ -125,11 +125,11 @@ def test_the_baseline_of_values_is_the_training_mean() -> None:
     )
     test = np.array([[3.0, 5.0], [5.0, 9.0]])  # against 2 and 5: 1, 0, 3 and 4
     encoded = learned.encode(Examples([*".."], test))
-    figures = learned.figures(np.zeros((2, 2), np.float32), encoded)
+    metrics = learned.compute_metrics(np.zeros((2, 2), np.float32), encoded)
     for name in ("mae", "mae_of_mean"):
-        assert figures[name] == pytest.approx((1 + 0 + 3 + 4) / 4)
+        assert metrics[name] == pytest.approx((1 + 0 + 3 + 4) / 4)
     for name in ("rmse", "rmse_of_mean"):
-        assert figures[name] == pytest.approx(((1 + 0 + 9 + 16) / 4) ** 0.5)
+        assert metrics[name] == pytest.approx(((1 + 0 + 9 + 16) / 4) ** 0.5)
 
 
 @pytest.mark.parametrize(

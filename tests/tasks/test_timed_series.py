@@ -8,10 +8,10 @@ import tensorflow as tf
 
 import seqzoo.cells
 from seqzoo.tasks import (
-    AnswerOptions,
     Examples,
     ManyToManyAligned,
     ManyToOne,
+    PredictionOptions,
     SeqzooError,
     Splits,
     TimedSeries,
@@ -118,7 +118,7 @@ def test_a_forecaster_knows_the_time_of_the_step_that_it_predicts() -> None:
 
     model = task.build()
     batch = {"values": values, "lengths": lengths, "rows": tf.range(2)}
-    found = task.infer(model, batch, AnswerOptions())["values"]
+    found = task.infer(model, batch, PredictionOptions())["values"]
     assert found.shape == (2, 2, 1)
     # The first forecast follows the last step of each series after one unit of time.
     until = np.array([[0.5, 1.5, 1.0]], np.float32)
@@ -127,7 +127,7 @@ def test_a_forecaster_knows_the_time_of_the_step_that_it_predicts() -> None:
     np.testing.assert_allclose(found[0, :1], task.targets.decode(outputs[0, -1:]), rtol=1e-5)
     alone = {name: value[1:] for name, value in batch.items()} | {"values": values[1:, :2]}
     np.testing.assert_allclose(
-        task.infer(model, alone, AnswerOptions())["values"][0], found[1], rtol=1e-5
+        task.infer(model, alone, PredictionOptions())["values"][0], found[1], rtol=1e-5
     )
 
 

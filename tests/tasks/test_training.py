@@ -48,9 +48,9 @@ def test_a_run_folder_is_complete(unbroken) -> None:
 def test_the_best_model_is_kept(unbroken) -> None:
     run = Run.open(unbroken[0])
     best = max(run.history, key=lambda row: (row["validation_accuracy"], -row["validation_loss"]))
-    figures = run.evaluate(names(40, 2))
-    assert figures["accuracy"] == best["validation_accuracy"]
-    assert figures["loss"] == pytest.approx(best["validation_loss"], rel=1e-4)
+    metrics = run.evaluate(names(40, 2))
+    assert metrics["accuracy"] == best["validation_accuracy"]
+    assert metrics["loss"] == pytest.approx(best["validation_loss"], rel=1e-4)
 
 
 def test_each_epoch_is_reshuffled() -> None:
@@ -165,11 +165,11 @@ def test_every_kind_of_target_trains(tmp_path) -> None:
         run = train(template(target=kind), chosen, settings(epochs=6), tmp_path / kind)
         first, last = run.history[0], run.history[-1]
         assert last["validation_loss"] < 0.6 * first["validation_loss"]
-        figures = run.evaluate(data[1], folder=tmp_path / kind / "scores")
+        metrics = run.evaluate(data[1], folder=tmp_path / kind / "scores")
         losses = {row["validation_loss"]: row for row in run.history}
-        nearest = min(losses, key=lambda loss: abs(loss - figures["loss"]))
-        assert nearest == pytest.approx(figures["loss"], rel=1e-4)
+        nearest = min(losses, key=lambda loss: abs(loss - metrics["loss"]))
+        assert nearest == pytest.approx(metrics["loss"], rel=1e-4)
         name = run.task.metric
-        assert losses[nearest][f"validation_{name}"] == pytest.approx(figures[name], rel=1e-4)
-        assert json.loads((tmp_path / kind / "scores" / "evaluation.json").read_text()) == figures
+        assert losses[nearest][f"validation_{name}"] == pytest.approx(metrics[name], rel=1e-4)
+        assert json.loads((tmp_path / kind / "scores" / "evaluation.json").read_text()) == metrics
         run.predict(other.inputs[:3])

@@ -8,11 +8,11 @@ import tensorflow as tf
 from task_data import settings
 
 from seqzoo.tasks import (
-    AnswerOptions,
     Decoding,
     Examples,
     ManyToManyAligned,
     ManyToManyUnaligned,
+    PredictionOptions,
     Run,
     SeqzooError,
     Splits,
@@ -166,9 +166,9 @@ def run(tmp_path_factory) -> Run:
 
 def test_it_learns_the_positions_of_symbols_without_supervision(run) -> None:
     held_out = columns(40, 3)
-    figures = run.evaluate(held_out)
-    assert figures["token_error"] < 0.1 and figures["character_error"] == figures["token_error"]
-    options = AnswerOptions(3, Decoding("beam", answers=3, beam_width=8))
+    metrics = run.evaluate(held_out)
+    assert metrics["token_error"] < 0.1 and metrics["character_error"] == metrics["token_error"]
+    options = PredictionOptions(3, Decoding("beam", count=3, beam_width=8))
     for image, text, greedy, beam in zip(
         held_out.inputs,
         held_out.targets,
@@ -190,7 +190,7 @@ def test_an_input_is_read_as_it_arrives(run) -> None:
     (image,) = columns(1, 9).inputs
     image = image[:, : image.shape[1] // 2 * 2 - 1]
     assert image.shape[1] % 2  # the last step is half empty
-    for options in (AnswerOptions(), AnswerOptions(2, Decoding("beam", answers=2))):
+    for options in (PredictionOptions(), PredictionOptions(2, Decoding("beam", count=2))):
         (whole,) = run.predict([image], options)
         session = run.session(options)
         for start in range(0, image.shape[1], 3):
@@ -205,7 +205,7 @@ def test_an_exported_model_predicts_texts_and_steps(
 ) -> None:
     """With all that it needs inside, the language model, too."""
     decoding = {"language_model": str(language.folder), "language_weight": 0.2}
-    options = AnswerOptions(2, Decoding("beam", answers=2, beam_width=4, **decoding))
+    options = PredictionOptions(2, Decoding("beam", count=2, beam_width=4, **decoding))
     run.export(tmp_path / "out", options, check=False)
     held_out = columns(5, 4)
     images, lengths = run.task.features.raw(held_out.inputs, held_out.locations)
@@ -260,7 +260,7 @@ def test_targets_that_no_alignment_fits_are_named() -> None:
 )
 def test_options_of_written_texts_are_refused(run, choices, message) -> None:
     with pytest.raises(SeqzooError, match=message):
-        run.predict(columns(1, 5).inputs, AnswerOptions(1, choices))
+        run.predict(columns(1, 5).inputs, PredictionOptions(1, choices))
 
 
 @pytest.mark.parametrize(
@@ -323,10 +323,10 @@ def test_a_language_model_of_other_texts_is_refused(run, language) -> None:
     ):
         choices = Decoding("beam", language_model=str(folder))
         with pytest.raises(SeqzooError, match=message):
-            run.predict(image, AnswerOptions(1, choices))
+            run.predict(image, PredictionOptions(1, choices))
     with pytest.raises(SeqzooError, match="is for the method 'beam', got 'greedy'"):
         Decoding(language_model=str(language.folder))
     choices = Decoding("beam", language_model=str(language.folder), language_weight=50.0)
-    (plain,) = run.predict(image, AnswerOptions(1, Decoding("beam")))
-    (answer,) = run.predict(image, AnswerOptions(1, choices))
+    (plain,) = run.predict(image, PredictionOptions(1, Decoding("beam")))
+    (answer,) = run.predict(image, PredictionOptions(1, choices))
     assert len(answer.label) < len(plain.label)  # each symbol costs it more than the image gives

@@ -259,10 +259,10 @@ def test_a_calibrated_model_has_its_temperature_everywhere(tmp_path, clean_tenso
     served = clean_tensorflow.answers(tmp_path / "saved", {"text": np.array(words)})
     probabilities: Any = [answer.probability for answer in after]
     np.testing.assert_allclose(served["probability"], probabilities, rtol=1e-4)
-    figures = run.evaluate(names(40, 2))["calibration"]
+    metrics = run.evaluate(names(40, 2))["calibration"]
     expected = plain.evaluate(names(40, 2))["calibration"]
-    assert figures["before"]["error"] == pytest.approx(expected["error"], abs=1e-4)
-    assert figures["error"] == pytest.approx(stored["after"]["calibration_error"], abs=1e-4)
+    assert metrics["before"]["error"] == pytest.approx(expected["error"], abs=1e-4)
+    assert metrics["error"] == pytest.approx(stored["after"]["calibration_error"], abs=1e-4)
     # Resuming what has ended does not calibrate it again.
     model = (tmp_path / "run" / "model.keras").read_bytes()
     train(template(), splits(), chosen, tmp_path / "run", resume=True)

@@ -225,9 +225,9 @@ def test_predict_top_and_json(trained) -> None:
 
 def test_evaluate(trained, tmp_path) -> None:
     stored = json.loads((trained / "run/scores/evaluation.json").read_text())
-    figures = json.loads(seqzoo("evaluate", trained / "run", "--json").stdout)
-    assert figures["examples"] == 6
-    assert figures["accuracy"] == stored["accuracy"]
+    metrics = json.loads(seqzoo("evaluate", trained / "run", "--json").stdout)
+    assert metrics["examples"] == 6
+    assert metrics["accuracy"] == stored["accuracy"]
     few = json.loads(seqzoo("evaluate", trained / "run", "--limit", 4, "--json").stdout)
     assert few["examples"] == 4
     assert seqzoo("evaluate", trained / "run", "--limit", 0).exit_code == 2

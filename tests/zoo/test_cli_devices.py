@@ -70,7 +70,7 @@ def test_training_reports_to_programs_what_it_reports_to_people(trained, tmp_pat
     assert (report["metric"], report["better"], len(report["seconds"])) == ("accuracy", 1, 2)
     assert "epoch 2/2" in result.stderr and "training examples" in result.stderr
     stored = json.loads((tmp_path / "run/scores/evaluation.json").read_text())
-    assert report["figures"] == stored
+    assert report["metrics"] == stored
     from seqzoo.tasks.runs.run import Run
 
     weights = Run.open(tmp_path / "run").model.get_weights()

@@ -25,7 +25,7 @@ from seqzoo.zoo.data.source import Source
 
 KINDS: list[Any] = [*TEMPLATES.values(), TrainingSettings, Source, Decoding]
 OPTIONS = source_options() | task_options() | training_options() | decoding_options()
-NOT_TYPED = {(Source, "seed"), (Source, "fold"), (Decoding, "answers")}
+NOT_TYPED = {(Source, "seed"), (Source, "fold"), (Decoding, "count")}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -77,7 +77,7 @@ def test_examples_of_help() -> None:
     assert OPTIONS["cell_options"].help == "Options of the cell, as NAME=VALUE; repeatable."
     assert OPTIONS["lowercase"].flags == "--lowercase/--keep-case"
     assert OPTIONS["nfc"].flags == "--nfc/--no-nfc"
-    assert decoding_options()["maximum_length"].flags == "--longest-answer"
+    assert decoding_options()["maximum_length"].flags == "--maximum-length"
     assert OPTIONS["limit"].help.endswith(" [at least 1; default: all]")
     assert OPTIONS["clip_norm"].help.endswith(" [above 0 and finite; none: no clipping]")
     assert OPTIONS["target_kind"].help.endswith(" [default: the template's]")

@@ -110,7 +110,7 @@ def test_a_forecaster_generates_what_it_predicts(tmp_path) -> None:
     named = ["--data", tmp_path / "data.npz", "--kind", "series", "--target-kind", "next"]
     result = seqzoo("train", "many-to-many-aligned", *named, *TRAIN, "--run", run)
     assert result.exit_code == 0, result.stderr
-    arguments = [run, "0.1 0.2 0.3", "--longest-answer", 4]
+    arguments = [run, "0.1 0.2 0.3", "--maximum-length", 4]
     generated, predicted = (
         seqzoo("generate", *arguments).stdout,
         seqzoo("predict", *arguments).stdout,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from seqzoo.tasks import ManyToOne, OneToMany
-from seqzoo.tasks.base import Answer
+from seqzoo.tasks.base import Prediction
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.zoo import output
 from seqzoo.zoo.data import fields
@@ -22,7 +22,7 @@ from seqzoo.zoo.training.train import Trained
 def test_separators_are_not_printed_within_fields_and_lines() -> None:
     rows = [["a\tb", "c\r\nd"], ["e", "f\u2028g"]]
     assert output.table(["x", "y"], rows).split("\n") == ["x\ty", "a b\tc d", "e\tf g"]
-    answer = Answer("a\tb", "a\tb", 0.75, (("a\tb", 0.75), ("c\nd", 0.25)))
+    answer = Prediction("a\tb", "a\tb", 0.75, (("a\tb", 0.75), ("c\nd", 0.25)))
     assert prediction_lines._answer(1, answer, 2, "text") == "a b\t0.7500\tc d\t0.2500"
 
 
@@ -36,7 +36,7 @@ def test_separators_are_not_printed_within_fields_and_lines() -> None:
 )
 def test_wrong_predictions_are_marked(target, truths, answers, wrong) -> None:
     inputs = [f"text {index}" for index in range(len(answers))]
-    given = [Answer(str(value), value, None if target == "value" else 0.5) for value in answers]
+    given = [Prediction(str(value), value, None if target == "value" else 0.5) for value in answers]
     run = SimpleNamespace(
         template=ManyToOne(input="words", target=target),
         folder="runs/one",
@@ -49,8 +49,8 @@ def test_wrong_predictions_are_marked(target, truths, answers, wrong) -> None:
 
 
 def test_names_of_metrics_are_words_and_no_number_is_printed_twice() -> None:
-    figures = {"loss": 1.50001, "nll": 1.5, "macro_accuracy": 0.25, "note_f1": 0.5, "in_all": 1000}
-    assert output.metrics_line(figures) == (
+    metrics = {"loss": 1.50001, "nll": 1.5, "macro_accuracy": 0.25, "note_f1": 0.5, "in_all": 1000}
+    assert output.metrics_line(metrics) == (
         "nll 1.5000, balanced accuracy 0.2500, note f1 0.5000, in all 1,000"
     )
     assert output.metrics_line({"loss": 1.6, "nll": 1.5}) == "loss 1.6000, nll 1.5000"
@@ -78,7 +78,7 @@ def test_inputs_other_than_text_are_shown_as_they_are_typed(value, kind, expecte
 
 
 def test_texts_are_printed_with_the_probability_of_a_token() -> None:
-    answer = Answer("a b", "a b", 1e-9, (("a b", 1e-9), ("c", 1e-12)), (0.5, 0.25))
+    answer = Prediction("a b", "a b", 1e-9, (("a b", 1e-9), ("c", 1e-12)), (0.5, 0.25))
     assert prediction_lines._answer(1, answer, 2, "text") == "a b\t0.5000\tc\t0.2500"
     report = json.loads(prediction_lines._answer(1, answer, 1, "jsonl"))
     assert (report["probability"], report["token_probability"]) == (1e-9, 0.5)
@@ -119,5 +119,5 @@ def test_examples_are_picked_in_any_order() -> None:
 
 
 def test_examples_that_an_evaluation_shows_are_not_metrics() -> None:
-    figures = {"accuracy": 0.5, "confusion": [[1]], "samples": [{"tokens": ["a"]}]}
-    assert output.without_samples(figures) == {"accuracy": 0.5, "confusion": [[1]]}
+    metrics = {"accuracy": 0.5, "confusion": [[1]], "samples": [{"tokens": ["a"]}]}
+    assert output.without_samples(metrics) == {"accuracy": 0.5, "confusion": [[1]]}

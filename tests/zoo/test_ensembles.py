@@ -18,7 +18,7 @@ from seqzoo.tasks import (
     TrainingSettings,
     train,
 )
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.metrics.bio import bio_constraints
 from seqzoo.tasks.runs.ensemble import Ensemble, mean_logits, most_probable
 from seqzoo.tasks.targets.classes import ClassTargets
@@ -52,7 +52,7 @@ def test_long_sequences_have_a_joint_probability(monkeypatch) -> None:
     results = [{"loss": [1000.0, 2.0]}, {"loss": [1001.0, 2.0]}]
     monkeypatch.setattr(ensemble, "_collect", lambda *_: results)
     wanted = [-1000 + np.log((1 + np.exp(-1)) / 2), -2.0]
-    np.testing.assert_allclose(ensemble._log_joint([], AnswerOptions()), wanted, rtol=1e-12)
+    np.testing.assert_allclose(ensemble._log_joint([], PredictionOptions()), wanted, rtol=1e-12)
 
 
 def test_the_most_probable_tags_are_well_formed() -> None:
@@ -85,10 +85,10 @@ def test_classes_by_mean_probability(trained, other) -> None:
         for label, probability in answer.alternatives:
             assert probability == pytest.approx((one[label] + two[label]) / 2, abs=1e-6)
         losses.append(-np.log((one[truth] + two[truth]) / 2))
-    figures = ensemble.evaluate(examples)
-    assert figures["loss"] == pytest.approx(np.mean(losses), rel=1e-5)
+    metrics = ensemble.evaluate(examples)
+    assert metrics["loss"] == pytest.approx(np.mean(losses), rel=1e-5)
     right = [item.value == truth for item, truth in zip(result, examples.targets, strict=True)]
-    assert figures["accuracy"] == pytest.approx(np.mean(right))
+    assert metrics["accuracy"] == pytest.approx(np.mean(right))
 
     shown = seqzoo("predict", folders[0], "--with", folders[1], "--json", *TEXTS).stdout
     lines = [json.loads(line) for line in shown.splitlines()]
@@ -116,8 +116,8 @@ def test_numbers_are_averaged_in_their_units(tmp_path) -> None:
     np.testing.assert_allclose(results, wanted, rtol=1e-4)
     assert not np.allclose(one, two, rtol=1e-2)
     truths = np.linspace(90, 120, 12)
-    figures = ensemble.evaluate(Examples(inputs, truths))
-    assert figures["mae"] == pytest.approx(np.abs(wanted - truths).mean(), rel=1e-4)
+    metrics = ensemble.evaluate(Examples(inputs, truths))
+    assert metrics["mae"] == pytest.approx(np.abs(wanted - truths).mean(), rel=1e-4)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pathlib
 import pytest
 from cli_cases import seqzoo
 
-from seqzoo.tasks import AnswerOptions, Examples, ManyToManyAligned, TrainingSettings
+from seqzoo.tasks import Examples, ManyToManyAligned, PredictionOptions, TrainingSettings
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.export.description import _input
 from seqzoo.tasks.export.predict.tagged_words import TaggedWordReader
@@ -86,7 +86,7 @@ def test_a_string_is_a_raw_sentence_wherever_a_model_predicts(tagger, tmp_path) 
     both = Ensemble([run, run]).predict(list(SENTENCES))
     assert [len(answer.value) for answer in both] == [5, 5, 3, 4]
     served = ServedModel("tagger", run, ServingSettings())
-    found = served.predict([*SENTENCES, ["I", "don't"]], AnswerOptions(top=1))
+    found = served.predict([*SENTENCES, ["I", "don't"]], PredictionOptions(top=1))
     assert [tuple(item["tokens"]) for item in found] == [*SENTENCES.values(), ("I", "don't")]
     assert [tuple(item["answer"]) for item in found[:-1]] == by_words
     reader = TaggedWordReader(_input(run.task))
@@ -106,7 +106,7 @@ def test_a_crf_searches_for_several_sequences_only_when_asked(tagger) -> None:
     (answer,) = run.predict(["l'homme"])
     assert answer.alternatives == ()
     # Another number of sequences needs another graph, which the first one must not stand in for.
-    (other,) = run.predict(["l'homme"], AnswerOptions(top=3))
+    (other,) = run.predict(["l'homme"], PredictionOptions(top=3))
     assert len(other.alternatives) == 3 and other.value == answer.value
 
 

@@ -58,8 +58,8 @@ def test_folds_part_the_examples_with_their_classes() -> None:
 
 
 def test_scores_are_summed_up(tmp_path) -> None:
-    figures = {f"seed-{n}": {"mae": mae, "loss": 1.0} for n, mae in enumerate((2.0, 1.0, 6.0))}
-    result = Repetition(tmp_path, "mae", -1, "test", figures)
+    metrics = {f"seed-{n}": {"mae": mae, "loss": 1.0} for n, mae in enumerate((2.0, 1.0, 6.0))}
+    result = Repetition(tmp_path, "mae", -1, "test", metrics)
     report = result.to_json()
     assert report["mean"] == 3 and report["standard_deviation"] == pytest.approx(7**0.5)
     assert report["best"] == {"run": "seed-1", "score": 1.0}
@@ -130,14 +130,14 @@ def test_each_fold_is_scored_by_a_run_that_held_it_out(trained, tmp_path) -> Non
     result = zoo.repeat("many-to-one", folds=2, folder=folder, print_fn=messages.append, **options)
     assert messages[-1].startswith("2/2  fold-2-of-2: accuracy ") and result.split == "test"
     held = []
-    for name, figures in result.figures.items():
+    for name, metrics in result.metrics.items():
         run = Run.open(folder / name)
         splits, _ = zoo.open_source(Source.of_run(run))
         assert splits.test
         held += splits.test.inputs
-        assert run.evaluate(splits.test)["loss"] == pytest.approx(figures["loss"], rel=1e-5)
+        assert run.evaluate(splits.test)["loss"] == pytest.approx(metrics["loss"], rel=1e-5)
         scored = json.loads(seqzoo("evaluate", folder / name, "--json").stdout)
-        assert scored["loss"] == pytest.approx(figures["loss"], rel=1e-5)
+        assert scored["loss"] == pytest.approx(metrics["loss"], rel=1e-5)
     plain, _ = zoo.open_source(Source.of_run(Run.open(trained / "run")))
     assert plain.validation and plain.test
     assert sorted(held) == sorted([*plain.train.inputs, *plain.validation.inputs])

@@ -15,10 +15,10 @@ import soundfile
 pytest.importorskip("starlette", reason="the extra `serve` is not installed")
 from serving_cases import cases, events, joined, runs_of, service_of, serving  # noqa: E402
 
-from seqzoo.tasks.base import AnswerOptions  # noqa: E402
+from seqzoo.tasks.base import PredictionOptions  # noqa: E402
 from seqzoo.tasks.decoding import Decoding  # noqa: E402
 from seqzoo.tasks.errors import SeqzooError  # noqa: E402
-from seqzoo.tasks.seq2seq.task import text_answers  # noqa: E402
+from seqzoo.tasks.seq2seq.task import text_predictions  # noqa: E402
 from seqzoo.zoo.data.image_size import HUGE, pixel_count  # noqa: E402
 from seqzoo.zoo.serving.answers import prediction  # noqa: E402
 from seqzoo.zoo.serving.metrics import Counter, Histogram, exposition  # noqa: E402
@@ -43,9 +43,9 @@ def client(runs: dict[str, Any]) -> Any:
 
 def _expected(run: Any, values: list, top: int = 1, **choices: Any) -> list[dict[str, Any]]:
     decoding = Decoding(**choices) if choices else None
-    options = AnswerOptions(top, decoding, 7 if choices else None)
+    options = PredictionOptions(top, decoding, 7 if choices else None)
     if not hasattr(run.task, "texts"):
-        options = AnswerOptions(top)
+        options = PredictionOptions(top)
     answers = run.predict(values, options)
     results = [prediction(run, *pair, top) for pair in zip(values, answers, strict=True)]
     return json.loads(json.dumps(results))
@@ -108,15 +108,15 @@ def test_a_text_streams_in_and_ends_as_it_is_predicted(client: Any, runs: dict[s
 def test_another_seed_or_number_of_labels_traces_no_graph(runs: dict[str, Any]) -> None:
     run = runs["language"]
     decoding = Decoding("sample", maximum_length=6)
-    texts = {run.predict(["a"], AnswerOptions(1, decoding, 1))[0].label}
+    texts = {run.predict(["a"], PredictionOptions(1, decoding, 1))[0].label}
     graphs = len(run._inference._graphs)
     for seed in (2, 3, 4, 2**40):
-        texts.add(run.predict(["a"], AnswerOptions(1, decoding, seed))[0].label)
+        texts.add(run.predict(["a"], PredictionOptions(1, decoding, seed))[0].label)
     assert len(texts) > 1
     assert len(run._inference._graphs) == graphs
-    runs["characters"].predict(["a"], AnswerOptions(1))
+    runs["characters"].predict(["a"], PredictionOptions(1))
     before = len(runs["characters"]._inference._graphs)
-    runs["characters"].predict(["a"], AnswerOptions(2))
+    runs["characters"].predict(["a"], PredictionOptions(2))
     assert len(runs["characters"]._inference._graphs) == before
 
 
@@ -128,7 +128,7 @@ def test_a_session_ends_with_the_answer_of_the_whole(client: Any, runs: dict[str
     assert url.endswith(opened.json()["session"])
     for start, stop in ((0, 90), (90, 91), (91, 640), (640, len(wave))):
         result = client.post(f"{url}:step", json={"part": wave[start:stop].tolist()}).json()
-        (whole,) = runs["audio"].predict([wave[:stop]], AnswerOptions(3))
+        (whole,) = runs["audio"].predict([wave[:stop]], PredictionOptions(3))
         assert result["prediction"]["answer"] == whole.label
         assert result["prediction"]["probability"] == pytest.approx(whole.probability, rel=1e-4)
     assert client.get(url).json() == {"steps": result["steps"]}
@@ -141,7 +141,7 @@ def test_a_session_of_a_language_model_predicts_the_next_tokens(client: Any, run
     result = client.post(f"{url}:step", json={"part": "the d"}).json()
     result = client.post(f"{url}:step", json={"part": "ogs"}).json()
     greedy = Decoding("greedy", maximum_length=1, minimum_length=1)
-    (expected,) = runs["language"].predict(["the dogs"], AnswerOptions(1, greedy))
+    (expected,) = runs["language"].predict(["the dogs"], PredictionOptions(1, greedy))
     if result["prediction"]["answer"]:  # and not the end
         assert result["prediction"]["answer"] == expected.label
     other = client.post("/v1/models/language/sessions").headers["location"]
@@ -295,7 +295,7 @@ def test_a_full_queue_and_a_slow_model_get_503_and_504(runs: dict[str, Any]) -> 
 def test_options_that_leave_no_text_are_an_error_of_the_request() -> None:
     results = {"texts": [[b"a"]], "log_probabilities": [[-np.inf]], "token_probabilities": [[0.0]]}
     with pytest.raises(SeqzooError, match="No text has a finite probability"):
-        text_answers(results)
+        text_predictions(results)
 
 
 def test_a_worker_batches_what_fits_and_separates_what_is_invalid() -> None:

@@ -113,10 +113,10 @@ def test_generated_text_streams_in(page: Any, runs: dict[str, Any]) -> None:
     page.select_option("select[name=method]", "greedy")
     page.fill("input[name=maximum_length]", "9")
     page.click("#go")
-    from seqzoo.tasks.base import AnswerOptions
+    from seqzoo.tasks.base import PredictionOptions
     from seqzoo.tasks.decoding import Decoding
 
-    options = AnswerOptions(1, Decoding("greedy", maximum_length=9))
+    options = PredictionOptions(1, Decoding("greedy", maximum_length=9))
     (expected,) = runs["language"].predict(["the "], options)
     text = page.locator("#output pre.text")
     playwright.expect(page.locator("#time")).to_contain_text("ms")

@@ -12,7 +12,7 @@ import tensorflow as tf
 from click.testing import CliRunner
 
 from seqzoo.cli import main
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.runs import predictor
@@ -116,9 +116,9 @@ def test_threads_may_share_one_model() -> None:
 def test_frequent_predictions_are_compiled_once_and_stay_the_same(name, monkeypatch) -> None:
     texts = {"date-normaliser": ["3 mars 2021", "03.03.21", "Dienstag, 4. Mai 1999"]}
     inputs = texts.get(name, ["def f(x):", "import ", "    return"]) * 3
-    options = AnswerOptions(seed=5)
+    options = PredictionOptions(seed=5)
     if name == "python-source":
-        options = replace(options, decoding=Decoding("sample", answers=2, maximum_length=20))
+        options = replace(options, decoding=Decoding("sample", count=2, maximum_length=20))
     run = load(name)
     before = run.predict(inputs, options)
     graphs = run._inference._graphs

@@ -66,7 +66,7 @@ def test_cells_are_compared(tmp_path, monkeypatch) -> None:
         score = 0.5 if "lstm" in words[words.index("train") + 1] else 0.25
         record = (
             f'{{"metric": "accuracy", "better": 1, "split": "test", "seconds": [1, 1],'
-            f' "figures": {{"accuracy": {score}}}}}'
+            f' "metrics": {{"accuracy": {score}}}}}'
         )
         return Ended(0, record, "", 2**20)
 

@@ -34,7 +34,7 @@ def command(
 
     \b
     Examples:
-      seqzoo generate runs/python-source "def main(" --temperature 0.7 --longest-answer 200
+      seqzoo generate runs/python-source "def main(" --temperature 0.7 --maximum-length 200
       seqzoo generate runs/glyph-captioner letter.png
     """
     from seqzoo.zoo.inference.generate import generate

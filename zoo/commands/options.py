@@ -52,7 +52,7 @@ class Whole(click.ParamType):
     name = "integer"
 
     def __init__(self, least: int, most: int | None = None):
-        self.range = Range(least=least, most=most)
+        self.range = Range(minimum=least, maximum=most)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         try:

@@ -22,6 +22,7 @@ from seqzoo.zoo.comparison.report import Comparison, Result, ordered
 from seqzoo.zoo.config import toml_writer
 from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen
 from seqzoo.zoo.config.toml_reader import read_config
+from seqzoo.zoo.training.stored_result import read_result
 
 COMPARISONS = pathlib.Path("comparisons")
 
@@ -182,8 +183,8 @@ def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
         Interrupted: Ctrl-C.
     """
     file = path / "trainings" / f"{cell}-{seed}.json"
-    record = read_json(file) if file.exists() else {"peak_bytes": 0}
-    if "figures" in record:
+    record = read_result(file) if file.exists() else {"peak_bytes": 0}
+    if "metrics" in record:
         return f"{_result_line(record)}, already trained"
     folder = path / "trainings" / f"{cell}-{seed}"
     words = ["train", str(path / f"{cell}{CONFIG}"), "--seed", str(seed), "--run", str(folder)]
@@ -213,7 +214,7 @@ def _after_first(values: list[float]) -> list[float]:
 
 
 def _score(record: dict[str, Any]) -> float | None:
-    return record["figures"].get(record["metric"])
+    return record["metrics"].get(record["metric"])
 
 
 def _gathered(
@@ -230,17 +231,17 @@ def _gathered(
         SeqzooError: all training runs failed.
     """
     records = {
-        (cell, seed): read_json(path / "trainings" / f"{cell}-{seed}.json")
+        (cell, seed): read_result(path / "trainings" / f"{cell}-{seed}.json")
         for cell in cells
         for seed in seeds
     }
-    done = [record for record in records.values() if "figures" in record]
+    done = [record for record in records.values() if "metrics" in record]
     if not done:
         raise SeqzooError(f"All training runs failed: {next(iter(records.values()))['failed']}")
     results = []
     for cell in cells:
         by_seed = {seed: records[cell, seed] for seed in seeds}
-        ended = {seed: record for seed, record in by_seed.items() if "figures" in record}
+        ended = {seed: record for seed, record in by_seed.items() if "metrics" in record}
         scores = {seed: _score(record) for seed, record in ended.items()}
         results.append(
             Result(

@@ -91,10 +91,10 @@ def backtest(
         if refit:
             print_fn(f"Training up to {shown}.")
             splits, _ = split_by_time(cut, replace(source, split_at=(shown,)))
-            figures = train_temporarily(run, splits).evaluate(examples)
+            metrics = train_temporarily(run, splits).evaluate(examples)
         else:
-            figures = run.evaluate(examples)
-        results.append({"origin": shown, **figures})
+            metrics = run.evaluate(examples)
+        results.append({"origin": shown, **metrics})
     return {"origins": results, MEAN: _mean(results)}
 
 

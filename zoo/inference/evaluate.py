@@ -8,7 +8,7 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.source import HISTORY, Source
 from seqzoo.zoo.inference.open_run import open_runs
-from seqzoo.zoo.inference.options import answer_options
+from seqzoo.zoo.inference.options import prediction_options
 
 
 def evaluate(
@@ -54,7 +54,7 @@ def evaluate(
         examples = examples.pick(range(min(limit, len(examples))))
     elif limit is not None:  # only of these; the training data has its own limit
         examples = _sample(examples, limit, source.seed)
-    return run.evaluate(examples, answer_options(run, None, decoding), folder=report)
+    return run.evaluate(examples, prediction_options(run, None, decoding), folder=report)
 
 
 def _check_held_out(runs: Sequence[Any], split: str | None) -> None:

@@ -8,7 +8,7 @@ from seqzoo.tasks.export.formats import check_choices, check_installed
 from seqzoo.tasks.kinds import TEXTS
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.open_run import open_run
-from seqzoo.zoo.inference.options import answer_options
+from seqzoo.zoo.inference.options import prediction_options
 
 
 def export(
@@ -48,7 +48,7 @@ def export(
     run = open_run(folder, device)
     report = run.export(
         target,
-        answer_options(run, top, decoding),
+        prediction_options(run, top, decoding),
         format=format,
         precision=precision,
         steps=steps,

@@ -11,12 +11,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from seqzoo.tasks.atomic_files import read_json
-from seqzoo.tasks.base import Answer, AnswerOptions
+from seqzoo.tasks.base import Prediction, PredictionOptions
 from seqzoo.tasks.decoding.settings import Decoding
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.formats import FORMATS
 from seqzoo.zoo.data.prediction_inputs import RawInput, of_arguments, of_lines
-from seqzoo.zoo.inference.options import answer_options
+from seqzoo.zoo.inference.options import prediction_options
 from seqzoo.zoo.inference.prediction_lines import (
     LINES_AT_ONCE,
     TAGGED,
@@ -98,8 +98,8 @@ class ExportedModel:
         splitter = getattr(self._model.reader, "splitter", None)
         return "" if splitter is None else splitter.remark
 
-    def options(self, top: int, given: dict[str, Any]) -> AnswerOptions:
-        """The options of predictions; see `seqzoo.zoo.inference.options.answer_options`.
+    def options(self, top: int, given: dict[str, Any]) -> PredictionOptions:
+        """The options of predictions; see `seqzoo.zoo.inference.options.prediction_options`.
 
         Raises:
             SeqzooError: the model generates no text, or the options contradict each other.
@@ -108,8 +108,9 @@ class ExportedModel:
         if self.kind in GENERATED:
             stored = dict(self._model.answer["decoding"])
             stored.pop("seed", None)
+            stored.pop("answers", None)  # the name of `count` in earlier versions
             task.decoding = Decoding(**stored)
-        return answer_options(SimpleNamespace(folder=self.folder, task=task), top, given)
+        return prediction_options(SimpleNamespace(folder=self.folder, task=task), top, given)
 
     def read(self, item: RawInput) -> RawInput:
         """An input as the model takes it, or its fault."""
@@ -138,11 +139,11 @@ class ExportedModel:
     def predict(
         self,
         inputs: Sequence[Any],
-        options: AnswerOptions,
+        options: PredictionOptions,
         *,
         lines: Sequence[int] = (),
         unit: str = "line",
-    ) -> list[Answer]:
+    ) -> list[Prediction]:
         """Predictions for raw inputs, as `Run.predict` returns them.
 
         Raises:
@@ -165,7 +166,7 @@ class ExportedModel:
             reason = _reason(error)
             raise SeqzooError(f"The export in {self.folder} is damaged: {reason}.") from error
         return [
-            Answer(
+            Prediction(
                 label=item["label"],
                 value=tuple(item["value"]) if isinstance(item["value"], list) else item["value"],
                 probability=item["probability"],

@@ -100,7 +100,7 @@ class Forecaster:
         return read_histories(replace(self.source, data=str(path), limit=None).absolute())[0]
 
     def forecast(self, histories: Sequence[History], horizon: int | None = None) -> list[Any]:
-        """A `ForecastAnswer` for each series.
+        """A `ForecastPrediction` for each series.
 
         Args:
             histories: the series.
@@ -115,45 +115,45 @@ class Forecaster:
                 whose = f"The series {history.name!r}" if history.name else "The table"
                 raise SeqzooError(f"{whose} has no number to forecast from; leave its rows out.")
         wanted = horizon or self.run.template.horizon
-        answers, found = self.run.predict(list(histories)), 0
-        parts = [answers]
+        predictions, found = self.run.predict(list(histories)), 0
+        parts = [predictions]
         while (found := found + self.run.template.horizon) < wanted:
             histories = [
-                _continued(history, answer)
-                for history, answer in zip(histories, parts[-1], strict=True)
+                _continued(history, prediction)
+                for history, prediction in zip(histories, parts[-1], strict=True)
             ]
             parts.append(self.run.predict(histories))
         return [_joined(item, wanted) for item in zip(*parts, strict=True)]
 
-    def table(self, answers: Sequence[Any]) -> ForecastTable:
+    def table(self, predictions: Sequence[Any]) -> ForecastTable:
         """Forecasts with a row per step: the series, if there are several, the date, and the value
         and the quantiles of each target."""
         levels, targets = self.run.template.levels, self.targets
         several = self.source.series_column is not None
-        wide = any(answer.quantiles is not None for answer in answers)
+        wide = any(prediction.quantiles is not None for prediction in predictions)
         heads = [str(self.source.series_column)] if several else []
         heads.append(str(self.source.date_column or "date"))
         for name in targets:
             heads += [name, *(f"{name}_{level:g}" for level in levels if wide)]
         rows = []
-        for answer in answers:
-            values = np.asarray(answer.value, np.float64).reshape(len(answer.dates), -1)
-            for step, date in enumerate(shown_dates(answer.dates)):
-                row: list[Any] = [answer.series, date] if several else [date]
+        for prediction in predictions:
+            values = np.asarray(prediction.value, np.float64).reshape(len(prediction.dates), -1)
+            for step, date in enumerate(shown_dates(prediction.dates)):
+                row: list[Any] = [prediction.series, date] if several else [date]
                 for column in range(len(targets)):
                     row.append(float(values[step, column]))
                     if wide:
-                        row += [float(item) for item in answer.quantiles[step, column]]
+                        row += [float(item) for item in prediction.quantiles[step, column]]
                 rows.append(row)
         return ForecastTable(heads, rows)
 
     def plot(
-        self, path: str | pathlib.Path, histories: Sequence[History], answers: Sequence[Any]
+        self, path: str | pathlib.Path, histories: Sequence[History], predictions: Sequence[Any]
     ) -> None:
         """Writes a plot with history, forecast and bands between quantiles."""
         from seqzoo.tasks.forecast.plot import plot_forecasts
 
-        plot_forecasts(pathlib.Path(path), histories, answers, self.targets)
+        plot_forecasts(pathlib.Path(path), histories, predictions, self.targets)
 
     def anomalies(self, histories: Sequence[History], least: float = UNUSUAL) -> ForecastTable:
         """The steps that are far from their forecasts.
@@ -204,10 +204,10 @@ class Forecaster:
         return ForecastTable(heads, rows)
 
 
-def _continued(history: History, answer: Any) -> History:
+def _continued(history: History, prediction: Any) -> History:
     """A history followed by its forecast."""
-    end, steps = history.end, len(answer.dates)
-    values = np.asarray(answer.value, np.float64).reshape(steps, -1)
+    end, steps = history.end, len(prediction.dates)
+    values = np.asarray(prediction.value, np.float64).reshape(steps, -1)
     size = max(len(history), end + steps)
     frequency = history.frequency
     assert frequency is not None
@@ -283,7 +283,7 @@ def forecast_text(
     if anomalies:
         yield forecaster.anomalies(histories).text(form)
         return
-    answers = forecaster.forecast(histories, horizon)
+    predictions = forecaster.forecast(histories, horizon)
     if plot:
-        forecaster.plot(pathlib.Path(plot).expanduser(), histories, answers)
-    yield forecaster.table(answers).text(form)
+        forecaster.plot(pathlib.Path(plot).expanduser(), histories, predictions)
+    yield forecaster.table(predictions).text(form)

@@ -9,7 +9,7 @@ from seqzoo.tasks.protocols import ContinuesText, Generates
 from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.lines import BYTE_ORDER_MARK
 from seqzoo.zoo.inference.open_run import open_run
-from seqzoo.zoo.inference.options import answer_options
+from seqzoo.zoo.inference.options import prediction_options
 
 
 def generate(
@@ -48,8 +48,8 @@ def generate(
                 values[index] = read(value)
             except SeqzooError as error:
                 raise SeqzooError(f"Text {index + 1} {error}.") from error
-    for value, answer in zip(
-        values, run.predict(values, answer_options(run, count, decoding)), strict=True
+    for value, prediction in zip(
+        values, run.predict(values, prediction_options(run, count, decoding)), strict=True
     ):
-        for text, _ in answer.alternatives or ((answer.label, None),):
+        for text, _ in prediction.alternatives or ((prediction.label, None),):
             yield task.continued(value, text) if isinstance(task, ContinuesText) else text

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.protocols import Generates
@@ -27,9 +27,9 @@ def _option(name: str) -> str:
     return "--seed" if name == "seed" else option_of(Decoding, name)
 
 
-def answer_options(
+def prediction_options(
     run: Any, top: int | None, given: dict[str, Any], named: Callable[[str], str] = _option
-) -> AnswerOptions:
+) -> PredictionOptions:
     """The options of predictions.
 
     Args:
@@ -45,7 +45,7 @@ def answer_options(
         if given:
             option = named(next(iter(given)))
             raise SeqzooError(f"{option} is for models that generate text; {run.folder} does not.")
-        return AnswerOptions(top or 5)
+        return PredictionOptions(top or 5)
     stored, top, given = run.task.decoding, top or 1, dict(given)
     seed = given.pop("seed", None)
     if stored.method == "greedy" and "method" not in given:
@@ -62,4 +62,4 @@ def answer_options(
                 )
     if method == "beam":
         given.setdefault("beam_width", max(top, stored.beam_width))
-    return AnswerOptions(top, replace(stored, answers=top, **given), seed)
+    return PredictionOptions(top, replace(stored, count=top, **given), seed)

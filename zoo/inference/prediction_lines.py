@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.prediction_inputs import File, RawInput, Tokenization
@@ -22,7 +22,7 @@ from seqzoo.zoo.inference.attention_text import (
     check_attention,
 )
 from seqzoo.zoo.inference.open_run import open_runs
-from seqzoo.zoo.inference.options import answer_options
+from seqzoo.zoo.inference.options import prediction_options
 from seqzoo.zoo.output import one_line
 
 Form = Literal["text", "jsonl", "csv", "conll", "conllu"]
@@ -124,7 +124,7 @@ def prediction_lines(
     if isinstance(given, File) and (not given.path.exists() or given.path.is_dir()):
         read_bytes(given.path)  # an error comes before TensorFlow's import
     run = open_runs(folder, others, device)
-    options = answer_options(run, top, decoding)
+    options = prediction_options(run, top, decoding)
     target = run.template.target
     if form in TAGGED and target != "tags":
         raise SeqzooError(f"--format {form} is for target 'tags', got {folder} with {target!r}.")
@@ -168,7 +168,7 @@ def csv_head(top: int) -> str:
 def replies_of(
     run: Any,
     chunk: Sequence[RawInput],
-    options: AnswerOptions,
+    options: PredictionOptions,
     form: Form,
     attention: AttentionOutput | None,
 ) -> Iterator[Reply]:
@@ -189,11 +189,13 @@ def replies_of(
             maps = run.attention([inputs[number] for number in numbers], options)
         return {
             number: Reply(
-                _sentence(run.task.tokens(inputs[number]), answer, form)
+                _sentence(run.task.tokens(inputs[number]), prediction, form)
                 if form in TAGGED
-                else _answer(number, answer, options.top, form, attention_map, words(number))
+                else _answer(number, prediction, options.top, form, attention_map, words(number))
             )
-            for number, answer, attention_map in zip(numbers, found, map(shown, maps), strict=True)
+            for number, prediction, attention_map in zip(
+                numbers, found, map(shown, maps), strict=True
+            )
         }
 
     def words(number: int) -> Sequence[str] | None:
@@ -241,57 +243,57 @@ def _wrong(item: RawInput, error: str) -> Reply:
     return Reply(location + error, bad=True, error=error, location=location.lower())
 
 
-def answer_fields(answer: Any, top: int) -> dict[str, Any]:
+def answer_fields(prediction: Any, top: int) -> dict[str, Any]:
     """A prediction in JSON: "answer", "probability", and where they exist "token_probability",
     "probabilities" (of each tag), "alignment" and, for a `top` above 1, "alternatives"."""
-    fields = {"answer": answer.value, "probability": answer.probability}
-    if answer.token_probabilities:
-        fields["token_probability"] = answer.token_probabilities[0]
-    if answer.step_probabilities:
-        fields["probabilities"] = list(answer.step_probabilities)
-    if answer.alignment:
-        fields["alignment"] = [list(span) for span in answer.alignment]
+    fields = {"answer": prediction.value, "probability": prediction.probability}
+    if prediction.token_probabilities:
+        fields["token_probability"] = prediction.token_probabilities[0]
+    if prediction.step_probabilities:
+        fields["probabilities"] = list(prediction.step_probabilities)
+    if prediction.alignment:
+        fields["alignment"] = [list(span) for span in prediction.alignment]
     if top > 1:
-        fields["alternatives"] = dict(answer.alternatives[:top])
+        fields["alternatives"] = dict(prediction.alternatives[:top])
     return fields
 
 
 def _answer(
     number: int,
-    answer: Any,
+    prediction: Any,
     top: int,
     form: Form,
     attention: Any = None,
     words: Sequence[str] | None = None,
 ) -> str:
     if form == "jsonl":
-        reply = {"line": number, **answer_fields(answer, top)}
+        reply = {"line": number, **answer_fields(prediction, top)}
         if words is not None:
             reply["words"] = words
         if attention is not None:
             reply["attention"] = attention
         return json.dumps(reply, ensure_ascii=False)
-    pairs = [(answer.label, answer.probability), *answer.alternatives[1:top]]
+    pairs = [(prediction.label, prediction.probability), *prediction.alternatives[1:top]]
     if form == "csv":
         flat = [field for pair in pairs for field in pair]
         flat += [""] * (2 * top - len(flat))
         return _record([number, *("" if field is None else field for field in flat)])
-    if answer.probability is None:
-        return one_line(answer.label)
-    if answer.token_probabilities:  # the probability of a complete text is close to zero
+    if prediction.probability is None:
+        return one_line(prediction.label)
+    if prediction.token_probabilities:  # the probability of a complete text is close to zero
         labels = [label for label, _ in pairs]
-        pairs = list(zip(labels, answer.token_probabilities, strict=False))
+        pairs = list(zip(labels, prediction.token_probabilities, strict=False))
     line = "\t".join(f"{one_line(label)}\t{probability:.4f}" for label, probability in pairs)
     return line if attention is None else f"{line}\n{attention}"
 
 
-def _sentence(tokens: Sequence[str] | None, answer: Any, form: Form) -> str:
+def _sentence(tokens: Sequence[str] | None, prediction: Any, form: Form) -> str:
     """The words, tags and probabilities of a sentence, with an empty line at the end.
 
     In CoNLL-U the tag is UPOS, and the probability is in MISC.
     """
-    tokens = tokens or [str(step) for step in range(1, len(answer.value) + 1)]
-    rows = zip(tokens, answer.value, answer.step_probabilities, strict=True)
+    tokens = tokens or [str(step) for step in range(1, len(prediction.value) + 1)]
+    rows = zip(tokens, prediction.value, prediction.step_probabilities, strict=True)
     if form == "conll":
         return "".join(f"{word}\t{tag}\t{share:.4f}\n" for word, tag, share in rows)
     lines = [f"# text = {' '.join(tokens)}\n"]

@@ -271,11 +271,11 @@ def report(
 
 
 def _probabilities(run: Any, data: Any) -> np.ndarray:
-    from seqzoo.tasks.base import AnswerOptions
+    from seqzoo.tasks.base import PredictionOptions
     from seqzoo.tasks.runs.predictor import Inference
 
     inference = Inference(run.task, run.model, run.settings, run.padding)
-    result = inference.collect(run.task.class_logits, data, AnswerOptions())
+    result = inference.collect(run.task.class_logits, data, PredictionOptions())
     logits = np.stack(result["logits"]).astype(np.float64)
     shares = np.exp(logits - logits.max(1, keepdims=True))
     return shares / shares.sum(1, keepdims=True)

@@ -4,7 +4,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.export.checking import dummy_inputs
@@ -12,7 +12,7 @@ from seqzoo.tasks.fields import NotTyped, hints_of, note
 from seqzoo.tasks.kinds import INPUTS
 from seqzoo.tasks.protocols import ContinuesText, Generates, StreamsText
 from seqzoo.zoo.config import field_types
-from seqzoo.zoo.inference.options import answer_options
+from seqzoo.zoo.inference.options import prediction_options
 from seqzoo.zoo.serving.answers import prediction
 from seqzoo.zoo.serving.inputs import Inputs
 from seqzoo.zoo.serving.settings import ServingSettings
@@ -107,7 +107,7 @@ class ServedModel:
             for _ in self.run.stream(value, options):
                 break
 
-    def predict(self, instances: Sequence[Any], options: AnswerOptions) -> list[dict[str, Any]]:
+    def predict(self, instances: Sequence[Any], options: PredictionOptions) -> list[dict[str, Any]]:
         """Predictions for the inputs of a request.
 
         Raises:
@@ -132,7 +132,7 @@ class ServedModel:
                 raise SeqzooError(f"{location} {error}.") from error
         return values
 
-    def options(self, given: Mapping[str, Any]) -> AnswerOptions:
+    def options(self, given: Mapping[str, Any]) -> PredictionOptions:
         """The options of predictions.
 
         Args:
@@ -164,7 +164,7 @@ class ServedModel:
             if value is not None and not (name != "seed") <= value <= most:
                 least = int(name != "seed")
                 raise SeqzooError(field=name, expected=f"from {least} to {most}", got=value)
-        return answer_options(self.run, top or 1, typed, named=lambda name: f"`{name}`")
+        return prediction_options(self.run, top or 1, typed, named=lambda name: f"`{name}`")
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -160,9 +160,9 @@ def _parameters(model: ServedModel, settings: ServingSettings) -> dict[str, Any]
         allowed = note(hints[name], Range) if name in hints else None
         if allowed is not None:
             bounds = {
-                "minimum": allowed.least,
+                "minimum": allowed.minimum,
                 "exclusiveMinimum": allowed.above,
-                "maximum": allowed.most,
+                "maximum": allowed.maximum,
             }
             schema |= {word: bound for word, bound in bounds.items() if bound is not None}
         if name in most:

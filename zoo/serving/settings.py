@@ -46,13 +46,13 @@ class ServingSettings:
     """
 
     host: str = "127.0.0.1"
-    port: Annotated[int, Range(least=0, most=65535)] = 8501
-    batch_size: Annotated[int, Range(least=1, most=256)] = 64
-    batch_wait: Annotated[float, Range(least=0, most=1000)] = 0.0
+    port: Annotated[int, Range(minimum=0, maximum=65535)] = 8501
+    batch_size: Annotated[int, Range(minimum=1, maximum=256)] = 64
+    batch_wait: Annotated[float, Range(minimum=0, maximum=1000)] = 0.0
     queue_size: Count = 256
     timeout: Annotated[float, Range(above=0, below=math.inf)] = 30.0
     body_size: Annotated[float, Range(above=0, below=math.inf)] = 8.0
-    instances: Annotated[int, Range(least=1, most=256), Named("max-instances")] = 128
+    instances: Annotated[int, Range(minimum=1, maximum=256), Named("max-instances")] = 128
     length: Annotated[Count, Named("max-length")] = 10_000
     pixels: Annotated[Count, Named("max-pixels")] = 25_000_000
     seconds: Annotated[float, Range(above=0, below=math.inf), Named("max-seconds")] = 60.0

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from seqzoo.tasks.atomic_files import read_json, write_json, write_text
+from seqzoo.tasks.atomic_files import write_json, write_text
 from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same, command
 from seqzoo.tasks.runs.layout import is_run
 from seqzoo.zoo.config import toml_writer
 from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen
 from seqzoo.zoo.config.toml_reader import read_config
 from seqzoo.zoo.output import metric_name, table
+from seqzoo.zoo.training.stored_result import read_result
 from seqzoo.zoo.training.train import TrainingPlan, folder_of, plan_resumed, run_plan
 
 BASE = f"repetition{CONFIG}"
@@ -32,7 +33,7 @@ class Repetition:
         metric: name of the score.
         better: 1 where a larger score is better, -1 where a smaller one is.
         split: that was scored: "validation", or "test", which is the fold where there are folds.
-        figures: of each training run by name, such as "seed-3" or "fold-1-of-5": its metrics that
+        metrics: of each training run by name, such as "seed-3" or "fold-1-of-5": its metrics that
             are single numbers.
     """
 
@@ -40,12 +41,12 @@ class Repetition:
     metric: str
     better: int
     split: str
-    figures: dict[str, dict[str, float]]
+    metrics: dict[str, dict[str, float]]
 
     @property
     def scores(self) -> dict[str, float]:
         """The score of each training run by name."""
-        return {name: figure[self.metric] for name, figure in self.figures.items()}
+        return {name: metrics[self.metric] for name, metrics in self.metrics.items()}
 
     @property
     def best(self) -> str:
@@ -59,15 +60,15 @@ class Repetition:
 
     def mean(self, metric: str | None = None) -> float:
         """The mean of a metric; None for that of the score."""
-        return statistics.fmean(figure[metric or self.metric] for figure in self.figures.values())
+        return statistics.fmean(metrics[metric or self.metric] for metrics in self.metrics.values())
 
     def deviation(self, metric: str | None = None) -> float:
         """The standard deviation of a metric over the training runs, from n - 1 of them."""
-        return statistics.stdev(figure[metric or self.metric] for figure in self.figures.values())
+        return statistics.stdev(metrics[metric or self.metric] for metrics in self.metrics.values())
 
     def to_json(self) -> dict[str, Any]:
         """The output of `seqzoo train --repeat 5 --json`."""
-        first = next(iter(self.figures.values()))
+        first = next(iter(self.metrics.values()))
         return {
             "folder": str(self.folder),
             "split": self.split,
@@ -77,7 +78,7 @@ class Repetition:
             "standard_deviation": self.deviation(),
             "best": {"run": self.best, "score": self.scores[self.best]},
             "worst": {"run": self.worst, "score": self.scores[self.worst]},
-            "runs": self.figures,
+            "runs": self.metrics,
             "metrics": {
                 name: {"mean": self.mean(name), "standard_deviation": self.deviation(name)}
                 for name in first
@@ -86,10 +87,10 @@ class Repetition:
 
     def text(self) -> str:
         """A table of all training runs, with mean, standard deviation, best and worst."""
-        names = list(dict.fromkeys([self.metric, *next(iter(self.figures.values()))]))
+        names = list(dict.fromkeys([self.metric, *next(iter(self.metrics.values()))]))
         rows = [
-            [run, *(f"{figure[name]:.4f}" for name in names)]
-            for run, figure in self.figures.items()
+            [run, *(f"{metrics[name]:.4f}" for name in names)]
+            for run, metrics in self.metrics.items()
         ]
         rows.append(["mean", *(f"{self.mean(name):.4f}" for name in names)])
         rows.append(["standard deviation", *(f"{self.deviation(name):.4f}" for name in names)])
@@ -97,7 +98,7 @@ class Repetition:
         return (
             f"{table(['training', *map(metric_name, names)], rows)}\n\n"
             f"{metric_name(self.metric)} {self.mean():.4f} ± {self.deviation():.4f} over "
-            f"{len(self.figures)} training runs; best {self.scores[best]:.4f} ({best}), worst "
+            f"{len(self.metrics)} training runs; best {self.scores[best]:.4f} ({best}), worst "
             f"{self.scores[worst]:.4f} ({worst})."
         )
 
@@ -219,7 +220,7 @@ def _train(
     """Trains, unless that has been done; returns the result of `Trained.to_json`, and its score."""
     file = folder.with_name(f"{folder.name}.json")
     if file.exists():
-        record = read_json(file)
+        record = read_result(file)
         return record, f"{_score(record)}, already trained"
     if is_run(folder):
         plan = plan_resumed(None, str(folder), {}, device)
@@ -238,23 +239,23 @@ def _train(
 
 def _score(record: dict[str, Any]) -> str:
     metric = _metric(record)
-    return f"{metric_name(metric)} {record['figures'][metric]:.4f}"
+    return f"{metric_name(metric)} {record['metrics'][metric]:.4f}"
 
 
 def _metric(record: dict[str, Any]) -> str:
     """The metric of the score: the task's, or the loss where its evaluation has none."""
-    return record["metric"] if record["metric"] in record["figures"] else "loss"
+    return record["metric"] if record["metric"] in record["metrics"] else "loss"
 
 
 def _gathered(path: pathlib.Path, records: dict[str, dict[str, Any]]) -> Repetition:
     """All records, with the metrics that each has."""
     numbers = {
-        run: {name: value for name, value in record["figures"].items() if isinstance(value, float)}
+        run: {name: value for name, value in record["metrics"].items() if isinstance(value, float)}
         for run, record in records.items()
     }
     first = next(iter(records.values()))
     shared = [
-        name for name in first["figures"] if all(name in number for number in numbers.values())
+        name for name in first["metrics"] if all(name in number for number in numbers.values())
     ]
     metric = _metric(first)
     return Repetition(

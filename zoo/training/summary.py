@@ -58,7 +58,7 @@ def summary(trained: Trained, program: str) -> str:
     scored = [f"  {program} evaluate {folder}{EVALUATED[trained.split]}"] if trained.split else []
     return "\n".join(
         [
-            f"\nOn {trained.split} examples: {metrics_line(trained.figures)}."
+            f"\nOn {trained.split} examples: {metrics_line(trained.metrics)}."
             if trained.split
             else "\nNo examples were held out to evaluate it on.",
             f"\nSample predictions on {trained.split or 'training'} examples:",
@@ -79,7 +79,7 @@ def _forecast_summary(trained: Trained, program: str) -> str:
     data = shlex.quote(str(trained.run.source.get("data", "history.csv")))
     scores = "No steps were held out to score it on."
     if trained.split:
-        line, baselines = metrics_line(trained.figures), baselines_table(trained.figures)
+        line, baselines = metrics_line(trained.metrics), baselines_table(trained.metrics)
         scores = f"On {trained.split} windows: {line}.\n\n{baselines}"
     return "\n".join(
         [
@@ -105,7 +105,7 @@ def _samples(run: Any, examples: Examples) -> tuple[str, str]:
     if run.template.target == "next" and hasattr(inputs[0], "shape") and len(inputs[0]) > TYPED:
         typed_input = typed(inputs[0], run.template.input)
         return typed_input, _forecasts(run, inputs, [examples.location(index) for index in chosen])
-    answers = run.predict(inputs)
+    predictions = run.predict(inputs)
     targets = None if examples.targets is None else [examples.targets[index] for index in chosen]
     shown = [_shown(value, examples.location(i)) for value, i in zip(inputs, chosen, strict=True)]
     # The shortest, so that it is not truncated.
@@ -114,16 +114,16 @@ def _samples(run: Any, examples: Examples) -> tuple[str, str]:
     else:
         typed_input = shlex.quote(min(shown, key=len))
     if run.template.target == "tags" and targets is not None:
-        return typed_input, _tagged(run, inputs, answers, targets)
-    return typed_input, _table(run.template, shown, answers, targets)
+        return typed_input, _tagged(run, inputs, predictions, targets)
+    return typed_input, _table(run.template, shown, predictions, targets)
 
 
 def _forecasts(run: Any, inputs: list, locations: Sequence[str]) -> str:
     """Forecasts of the last steps of sequences, from the steps before them."""
-    answers = run.predict([value[:-FORECAST] for value in inputs])
+    predictions = run.predict([value[:-FORECAST] for value in inputs])
     rows = []
-    for location, value, answer in zip(locations, inputs, answers, strict=True):
-        shown = (value[-2 * FORECAST : -FORECAST], answer.value[:FORECAST], value[-FORECAST:])
+    for location, value, prediction in zip(locations, inputs, predictions, strict=True):
+        shown = (value[-2 * FORECAST : -FORECAST], prediction.value[:FORECAST], value[-FORECAST:])
         rows.append([location, *(_steps(part) for part in shown)])
     return table([f"input, {FORECAST} steps before", "", "forecast", "truth"], rows)
 
@@ -137,30 +137,32 @@ def _steps(values: Any) -> str:
     return shortened(", ".join(shown))
 
 
-def _tagged(run: Any, inputs: list, answers: Sequence[Any], targets: list) -> str:
+def _tagged(run: Any, inputs: list, predictions: Sequence[Any], targets: list) -> str:
     """Tags below their tokens, and the true tag below a wrong one."""
     from seqzoo.tasks.runs.interlinear import interlinear
 
     parts = []
-    for value, answer, truth in zip(inputs, answers, targets, strict=True):
+    for value, prediction, truth in zip(inputs, predictions, targets, strict=True):
         tokens = run.task.tokens(value)
-        steps = [str(step) for step in range(len(answer.value))] if tokens is None else tokens
-        parts.append(interlinear(steps, answer.value, truth))
+        steps = [str(step) for step in range(len(prediction.value))] if tokens is None else tokens
+        parts.append(interlinear(steps, prediction.value, truth))
     return "\n\n".join(parts) + "\n"
 
 
-def _table(task: Any, shown: list[str], answers: Sequence[Any], targets: list | None) -> str:
+def _table(task: Any, shown: list[str], predictions: Sequence[Any], targets: list | None) -> str:
     # The probability of a complete text is close to zero, and falls with its length.
-    generated = any(answer.token_probabilities for answer in answers)
+    generated = any(prediction.token_probabilities for prediction in predictions)
     chance = "probability of a token" if generated else "probability"
     heads = ["input", "answer", chance, "truth", "wrong"]
     rows = []
-    for index, answer in enumerate(answers):
-        shown_probability = answer.token_probabilities[0] if generated else answer.probability
+    for index, prediction in enumerate(predictions):
+        shown_probability = (
+            prediction.token_probabilities[0] if generated else prediction.probability
+        )
         probability = "" if shown_probability is None else f"{shown_probability:.2f}"
-        row = [shown[index], shortened(answer.label), probability]
+        row = [shown[index], shortened(prediction.label), probability]
         if targets is not None:
-            wrong = "x" if _is_wrong(task, answer, targets[index]) else ""
+            wrong = "x" if _is_wrong(task, prediction, targets[index]) else ""
             row += [shortened(shown_target(targets[index])), wrong]
         rows.append(row)
     return table(heads if targets is not None else heads[:3], rows)
@@ -213,9 +215,9 @@ def _rounded(value: Any) -> Any:
     return [_rounded(item) for item in value] if value.ndim else float(f"{value:.4g}")
 
 
-def _is_wrong(task: Any, answer: Any, truth: Any) -> bool:
+def _is_wrong(task: Any, prediction: Any, truth: Any) -> bool:
     if task.target == "labels":  # in any order
-        return set(answer.value) != set(truth)
+        return set(prediction.value) != set(truth)
     if task.target in ("value", "values"):  # a predicted number is never exactly right
         return False
-    return answer.value != truth
+    return prediction.value != truth

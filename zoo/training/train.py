@@ -61,19 +61,19 @@ class Trained:
         run: the `seqzoo.tasks.runs.run.Run`.
         split: name of the evaluated split; empty if none was held out.
         examples: of that split, or of the training run.
-        figures: metrics of that split.
+        metrics: metrics of that split.
     """
 
     run: Any
     split: str
     examples: Examples
-    figures: dict[str, Any]
+    metrics: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
         """The output of `seqzoo train --json`.
 
         Returns: "run", "split", "metric" and "better" (1 where more is better, else -1),
-            "parameters" of the model, "seconds" of each epoch, and "figures", which are empty where
+            "parameters" of the model, "seconds" of each epoch, and "metrics", which are empty where
             nothing was held out.
         """
         run = self.run
@@ -84,7 +84,7 @@ class Trained:
             "better": run.task.better,
             "parameters": run.model.count_params(),
             "seconds": [row["seconds"] for row in run.history],
-            "figures": without_samples(self.figures),
+            "metrics": without_samples(self.metrics),
         }
 
 
@@ -297,8 +297,8 @@ def run_plan(
     if not chief:
         return None
     split, examples = _held_out(splits)
-    figures = run.evaluate(examples, folder=run.folder / SCORES) if split else {}
-    return Trained(run, split, examples, figures)
+    metrics = run.evaluate(examples, folder=run.folder / SCORES) if split else {}
+    return Trained(run, split, examples, metrics)
 
 
 def _folders(name: str) -> tuple[pathlib.Path | None, pathlib.Path]:

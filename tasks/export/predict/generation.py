@@ -36,7 +36,7 @@ class GeneratedTexts(Predictions):
                 for row, start in enumerate(starts)
             ]
         else:
-            drawn = [search.rows(states, starts, constants) for _ in range(options["answers"])]
+            drawn = [search.rows(states, starts, constants) for _ in range(options["count"])]
             ranked = list(zip(*drawn, strict=True))
         return [text_answer(model.answer, texts, int(search.has_end)) for texts in ranked]
 

@@ -127,7 +127,7 @@ class Search:
         self, states: dict[str, np.ndarray], start: int, constants: dict[str, np.ndarray]
     ) -> list[tuple[list[int], float]]:
         """Beam search for one input: the tokens and log-probability of the best texts."""
-        width, wanted = self.options["beam_width"], self.options["answers"]
+        width, wanted = self.options["beam_width"], self.options["count"]
         alpha, beta = self.options["length_penalty"], self.options["coverage_penalty"]
         source = constants["mask"].sum() if constants else None
         states = {name: np.repeat(state, width, 0) for name, state in states.items()}

@@ -42,7 +42,7 @@ def transcripts(
         before = np.concatenate([[PADDING], path[:-1]])
         texts = [tuple(path[(path != PADDING) & (path != before)].tolist())]
     else:
-        texts = prefix_beam_search(allowed, options["beam_width"])[: options["answers"]]
+        texts = prefix_beam_search(allowed, options["beam_width"])[: options["count"]]
     return [(text, log_likelihood(logs, text)) for text in texts]
 
 

@@ -153,7 +153,7 @@ def test_scores_are_those_of_the_model(subjects) -> None:
     case = subjects["class"]
     (answer,) = [
         dict(answer.alternatives)
-        for answer in case.run.task.answers(
+        for answer in case.run.task.predictions(
             {
                 "outputs": list(
                     case.run.task.infer(case.model, case.inputs, None)["outputs"].numpy()
