@@ -2,6 +2,7 @@
 
 import random
 from collections import namedtuple
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -378,6 +379,29 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         h = states[0] if recurrent_mask is None else states[0] * recurrent_mask
         r = self.split_recurrent(self.recur(h) if self.recurrent_gates else None)
         return self.step(self.split(x), r, states, *self.step_weights())
+
+    def joint_step(self) -> Callable | None:
+        """`project` and `advance` as one function, whose products take input and state together.
+
+        Optional, for a cell whose products are too large for compiled loops: the plain loop calls
+        it once, before the first step, so that it can join the weights.
+
+        Returns:
+            (inputs, states, recurrent_mask) -> what `advance` returns, the inputs being (batch,
+            features); None for a cell without such a function.
+        """
+        return None
+
+    @property
+    def joins_products(self) -> bool:
+        """Whether `joint_step` computes the cell's own `advance`, not one that a subclass
+        overrides."""
+
+        def origin(name):
+            return next(kind for kind in type(self).__mro__ if name in vars(kind))
+
+        joint = origin("joint_step")
+        return joint is not RecurrentCell and issubclass(joint, origin("advance"))
 
     def split(self, columns: Any, axis: int = -1) -> Any:
         """Named tuple of the gates' parts of a projected input."""

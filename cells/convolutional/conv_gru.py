@@ -44,3 +44,17 @@ class ConvGRUCell(FrameCell):
         n = self.activation(x.candidate + self.convolve(r * m, candidate_kernel))
         h = (1 - z) * h + z * n
         return h, [h]
+
+    def joint_step(self):
+        gate_kernel, candidate_kernel = ops.split(self.joint_kernel(), [2 * self.units], axis=-1)
+
+        def step(inputs, states, recurrent_mask=None):
+            (h,) = states
+            m = masked(h, recurrent_mask)
+            gates = self.convolve(self.joint_frames(inputs, m), gate_kernel)
+            z, r = ops.split(self.recurrent_activation(gates), 2, axis=-1)
+            n = self.activation(self.convolve(self.joint_frames(inputs, r * m), candidate_kernel))
+            h = h + z * (n - h)
+            return h, [h]
+
+        return step

@@ -64,7 +64,21 @@ class ConvLSTMCell(FrameCell):
 
     def advance(self, x, states, recurrent_mask=None):
         h, c = states
-        z = self.split(x + self.convolve(masked(h, recurrent_mask), self.recurrent_matrix()))
+        return self._gated(x + self.convolve(masked(h, recurrent_mask), self.recurrent_matrix()), c)
+
+    def joint_step(self):
+        kernel = self.joint_kernel()
+
+        def step(inputs, states, recurrent_mask=None):
+            h, c = states
+            frames = self.joint_frames(inputs, masked(h, recurrent_mask))
+            return self._gated(self.convolve(frames, kernel), c)
+
+        return step
+
+    def _gated(self, z: Any, c: Any) -> tuple[Any, list]:
+        """The elementwise part of a step."""
+        z = self.split(z)
         i = self.recurrent_activation(self._seen(z.input, c, "input"))
         f = self.recurrent_activation(self._seen(z.forget, c, "forget"))
         c = f * c + i * self.activation(z.candidate)

@@ -73,5 +73,19 @@ class FrameCell(CellWithGates):
         """(batch, height, width, channels) and (rows, columns, channels, n) -> (..., n)."""
         return ops.conv(frames, kernel, padding="same", data_format="channels_last")
 
+    def joint_kernel(self) -> Any:
+        """The kernel of one convolution of `joint_frames`: adding the bias separately would be
+        one more pass over its result."""
+        kernels, bias = [self.input_matrix(), self.recurrent_matrix()], self.input_bias()
+        if bias is not None:  # the middle of the kernel, which never meets the padding
+            around = [[side // 2, side // 2] for side in self.kernel_size]
+            kernels.append(ops.pad(bias[None, None, None], [*around, [0, 0], [0, 0]]))
+        return ops.concatenate(kernels, axis=-2)
+
+    def joint_frames(self, inputs: Any, state: Any) -> Any:
+        """The channels of the input, of a state, and a constant one for the bias."""
+        ones = [] if self.bias is None else [ops.ones_like(inputs[..., :1])]
+        return ops.concatenate([inputs, state, *ones], axis=-1)
+
     def get_config(self) -> dict:
         return {**super().get_config(), "kernel_size": self.kernel_size}

@@ -1,5 +1,6 @@
 """Which path a layer takes to run its cell here, and what prevents a faster one."""
 
+import math
 import os
 from enum import Enum
 from typing import Any, NamedTuple
@@ -8,6 +9,10 @@ import keras
 
 from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.engine import portability
+
+MOST_WEIGHTS_OF_JOINT_STEP = 1_000_000
+"""Weights of a cell with a `joint_step` up to which its loop is compiled: the compiled loop adds up
+the gradients of all weights at each step, which the processor's cache should hold."""
 
 
 class Path(Enum):
@@ -112,7 +117,21 @@ def _against_any_scan(layer: Any) -> tuple[str, ...]:
     if cell.input_rank == 4 and not has_gpu():
         # On two cores the gradient of a compiled convolution took seven times as long.
         return ("XLA's convolutions are slow on a CPU",)
+    if not has_gpu() and layer.recompute is None and _exceeds_cache(cell):
+        return (
+            f"{type(cell).__name__} has more than {MOST_WEIGHTS_OF_JOINT_STEP:,} weights here, "
+            "whose gradients a compiled loop adds up at each step",
+        )
     return ()
+
+
+def _exceeds_cache(cell: RecurrentCell) -> bool:
+    """Whether the plain loop's `joint_step` is faster than a compiled loop."""
+    return (
+        cell.joins_products
+        and cell.built
+        and sum(math.prod(weight.shape) for weight in cell.weights) > MOST_WEIGHTS_OF_JOINT_STEP
+    )
 
 
 def _against_cudnn(cell: RecurrentCell) -> tuple[str, ...]:

@@ -251,17 +251,21 @@ class Recurrent(keras.layers.RNN):
 
     def _loop(self, sequences, states, mask, recurrent_mask, training):
         # Keras' own `go_backwards` zeroes the wrong outputs of an unrolled loop with a mask.
-        projected = self.cell.projected(sequences, training)
-        projected, mask = self._in_order_of_running(projected, mask)
+        inputs, advance = self.cell.prepare(sequences, training), self.cell.advance
+        if self.cell.joins_products:
+            advance = self.cell.joint_step()
+        else:
+            inputs = self.cell.project(inputs)
+        inputs, mask = self._in_order_of_running(inputs, mask)
         if mask is not None and keras.backend.backend() == "jax" and len(sequences.shape) > 3:
             mask = _spread(mask, sequences)  # its loop broadcasts masks only with vectors
 
         def step(x, states):
-            return self.cell.advance(x, list(states), recurrent_mask)
+            return advance(x, list(states), recurrent_mask)
 
         return backend.rnn(
             step,
-            projected,
+            inputs,
             states,
             mask=mask,
             unroll=self.unroll,

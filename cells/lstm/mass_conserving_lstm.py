@@ -100,17 +100,43 @@ class MassConservingLSTMCell(CellWithGates):
     def advance(self, x, states, recurrent_mask=None):
         _, c = states
         mass, steering = ops.split(x, [self.mass_features], axis=-1)
+        k = masked(self._shares(c), recurrent_mask)
+        o, i, r = self._gates(super().project(steering) + self.recur(k))
+        m = ops.sum(c[:, :, None] * r, axis=1) + ops.sum(mass[:, :, None] * i, axis=1)
+        h = o * m
+        return h, [h, (1 - o) * m]
+
+    def joint_step(self):
+        matrices = [self.input_matrix(), self.recurrent_matrix()]
+        if self.bias is not None:  # adding it separately would be one more pass over the result
+            matrices.append(self.input_bias()[None])
+        matrix = ops.concatenate(matrices)
+
+        def step(inputs, states, recurrent_mask=None):
+            _, c = states
+            mass, steering = ops.split(inputs, [self.mass_features], axis=-1)
+            rows = [steering, masked(self._shares(c), recurrent_mask)]
+            if self.bias is not None:
+                rows.append(ops.ones_like(c[:, :1]))
+            o, i, r = self._gates(ops.matmul(ops.concatenate(rows, axis=-1), matrix))
+            m = ops.squeeze(ops.matmul(c[:, None], r), 1) + ops.sum(mass[:, :, None] * i, axis=1)
+            h = o * m
+            return h, [h, (1 - o) * m]
+
+        return step
+
+    def _shares(self, c: Any) -> Any:
+        """k: each unit's share of all that is stored."""
         total = ops.sum(ops.abs(c), axis=-1, keepdims=True)
-        k = c / ops.where(total == 0, ops.ones_like(total), total)
-        z = super().project(steering) + self.recur(masked(k, recurrent_mask))
+        return c / ops.where(total == 0, ops.ones_like(total), total)
+
+    def _gates(self, z: Any) -> tuple[Any, Any, Any]:
+        """o, I and R from the arguments of their activations."""
         output, rest, _ = self._widths
         o, i, r = ops.split(z, [output, output + rest], axis=-1)
         i = ops.softmax(ops.reshape(i, (-1, self.mass_features, self.units)), axis=-1)
         r = ops.softmax(ops.reshape(r, (-1, self.units, self.units)), axis=-1)
-        m = ops.sum(c[:, :, None] * r, axis=1) + ops.sum(mass[:, :, None] * i, axis=1)
-        o = self.recurrent_activation(o)
-        h = o * m
-        return h, [h, (1 - o) * m]
+        return self.recurrent_activation(o), i, r
 
     def get_config(self) -> dict:
         return {

@@ -13,6 +13,7 @@ from seqzoo.cells import (
     GatedCell,
     GRUCell,
     LSTMCell,
+    MassConservingLSTMCell,
     Recurrent,
     VanillaCell,
     portable,
@@ -56,6 +57,12 @@ SENTENCES = [
         lambda: Recurrent(keras.layers.LSTMCell(UNITS)),
         f"{PLAIN} because LSTMCell is not a seqzoo.cells.RecurrentCell.",
     ),
+    (lambda: built(Recurrent(MassConservingLSTMCell(8))), GENERAL),
+    (
+        lambda: built(Recurrent(MassConservingLSTMCell(100))),
+        f"{PLAIN} because MassConservingLSTMCell has more than 1,000,000 weights here",
+    ),
+    (lambda: built(Recurrent(MassConservingLSTMCell(100), recompute=2)), GENERAL),
     (lambda: Recurrent(LSTMCell(UNITS), fast=False), f"{PLAIN} because `fast=False`."),
     (lambda: Recurrent(LSTMCell(UNITS), unroll=True), f"{PLAIN} because `unroll=True`."),
 ]

@@ -52,3 +52,27 @@ def test_frames_have_a_known_size():
         Recurrent(ConvGRUCell(UNITS)).build((None, None, None, 6, FEATURES))
     with pytest.raises(ValueError, match="expected ndim=5, found ndim=3"):
         Recurrent(ConvGRUCell(UNITS))(np.zeros((2, 3, 4), "float32"))
+
+
+class Doubled(ConvGRUCell):
+    """Overrides `advance`, so the inherited `joint_step` does not apply."""
+
+    def advance(self, x, states, recurrent_mask=None):
+        return super().advance(2 * x, states, recurrent_mask)
+
+
+@pytest.mark.parametrize(
+    "kind, options",
+    [
+        (ConvLSTMCell, {"use_bias": False}),
+        (ConvGRUCell, {"use_bias": False}),
+        (ConvGRUCell, {"kernel_size": (1, 3), "bias_initializer": "ones"}),
+        (Doubled, {}),
+    ],
+)
+def test_joint_convolutions_equal_separate_ones(kind, options):
+    cell = kind(UNITS, **options)
+    ours = Recurrent(cell, return_sequences=True)
+    assert cell.joins_products == (kind is not Doubled)
+    expected = keras.layers.RNN(cell, return_sequences=True)(FRAMES32)
+    assert error(ours(FRAMES32), expected) < 1e-6
