@@ -4,11 +4,11 @@ import csv
 import pathlib
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice, zip_longest
+from itertools import zip_longest
 from typing import Any
 
-from seqzoo.tasks.data.stored_columns import AT_ONCE
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.delimited_blocks import read_blocks
 from seqzoo.zoo.data.formats import suffix_of
 from seqzoo.zoo.data.records import (
     Chunk,
@@ -60,30 +60,9 @@ def read(path: pathlib.Path, request: Request) -> Records:
             raise SeqzooError(f"{path} has no rows below its header ({', '.join(names)}).")
 
     def chunks() -> Iterator[Chunk | None]:
-        rows = csv.reader(file.lines(), **_quoting(file, delimiter))
-        ended, header = 0, source.columns is None
-        if file.has_lone_returns():  # the reader would count these as the ends of lines
-            yield None
-            return
-        while True:
-            try:
-                found = [(row, rows.line_num) for row in islice(rows, AT_ONCE)]
-            except csv.Error:
-                yield None
-                return
-            if not found:
-                return
-            starts = [ended + 1, *(line + 1 for _, line in found)]
-            ended = found[-1][1]
-            filled = [(row, start) for (row, _), start in zip(found, starts, strict=False) if row]
-            filled, header = filled[int(header and bool(filled)) :], header and not filled
-            if any(len(row) != len(names) for row, _ in filled):
-                yield None
-                return
-            fields = {
-                role: [row[position] for row, _ in filled] for role, position in positions.items()
-            }
-            yield Chunk([start for _, start in filled], fields)
+        quoting = _quoting(file, delimiter)
+        header = source.columns is None
+        return read_blocks(file, len(names), positions, quoting, header=header)
 
     return Records(str(path), records(), columns=columns, names=names, chunks=chunks)
 

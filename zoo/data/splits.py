@@ -349,8 +349,14 @@ class _Digests:
 def digests_of(encoded: Iterable[bytes], seed: int) -> np.ndarray:
     """The digests that `order` sorts inputs by, in two halves: (n, 2), uint64."""
     salt = str(seed).encode()[:16]
-    digest: Any = hashlib.blake2b
-    result = b"".join([digest(item, digest_size=16, salt=salt).digest() for item in encoded])
+    copy = hashlib.blake2b(digest_size=16, salt=salt).copy
+
+    def digest(item: bytes) -> bytes:
+        state = copy()  # faster than one made with its parameters
+        state.update(item)
+        return state.digest()
+
+    result = b"".join(map(digest, encoded))
     return np.frombuffer(result, ">u8").reshape(-1, 2).astype(np.uint64)
 
 

@@ -27,6 +27,7 @@ from seqzoo.zoo.data.hugging_face import files_of
 from seqzoo.zoo.data.records import INPUT, SPLIT, TARGET, WEIGHT, Chunk, Record, Records, Request
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part, digests_of
+from seqzoo.zoo.data.utf8 import Utf8Texts
 
 LARGE_TABLE = 64_000_000
 """Minimum bytes of files whose examples are read from the disk."""
@@ -217,6 +218,8 @@ class _Table:
 
     def _append(self, chunk: Chunk | list[Record], records: Records, folder: pathlib.Path) -> None:
         """Writes some records; the reader of all formats finds their faults."""
+        if isinstance(chunk, Chunk) and self._append_texts(chunk):
+            return
         plain = self._plain(chunk) if isinstance(chunk, Chunk) else None
         if plain is None:
             part, _ = part_of(replace(records, records=_records(chunk)), self.source, folder)
@@ -224,9 +227,9 @@ class _Table:
             plain = examples.inputs, examples.targets, part.splits, examples.weights
         inputs, targets, splits, weights = plain
         encoded = [text.encode() for text in inputs]
-        self._texts(INPUT, encoded)
+        self._texts(INPUT, _joined(encoded))
         if self.in_text:
-            self._texts(TARGET, [text.encode() for text in targets])
+            self._texts(TARGET, _joined([text.encode() for text in targets]))
         else:
             self._classes(TARGET, targets)
         if splits is not None:
@@ -236,6 +239,24 @@ class _Table:
         numbers = chunk.numbers if isinstance(chunk, Chunk) else [item.number for item in chunk]
         self.writer.append("lines", np.array(numbers, np.int64))
         self.writer.append("digests", digests_of(encoded, self.source.seed))
+
+    def _append_texts(self, chunk: Chunk) -> bool:
+        """Writes records whose fields are `Utf8Texts` that are not blank; False for all others."""
+        fields: dict[str, Any] = dict(chunk.fields)
+        if self.source.weight_column is not None or any(
+            not isinstance(texts, Utf8Texts) or texts.has_blank() for texts in fields.values()
+        ):
+            return False
+        self._texts(INPUT, fields[INPUT])
+        if self.in_text:
+            self._texts(TARGET, fields[TARGET])
+        for role in (SPLIT,) if self.in_text else (TARGET, SPLIT):
+            if role in fields:
+                names, indices = fields[role].distinct()
+                self._classes(role, map(str.strip, names), indices)
+        self.writer.append("lines", np.array(chunk.numbers, np.int64))
+        self.writer.append("digests", digests_of(fields[INPUT].encoded(), self.source.seed))
+        return True
 
     def _plain(self, chunk: Chunk) -> tuple | None:
         """Inputs, targets, splits and weights of records of plain texts; None for all others."""
@@ -249,15 +270,16 @@ class _Table:
             targets = list(map(str.strip, targets or ()))
         return inputs, targets, splits and list(map(str.strip, splits)), None
 
-    def _texts(self, role: str, encoded: list[bytes]) -> None:
+    def _texts(self, role: str, texts: Utf8Texts) -> None:
         if not self.ends[role]:
             self.writer.append(f"{role}-offsets", np.zeros(1, np.int64))
-        ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded))) + self.ends[role]
+        ends = texts.ends + self.ends[role]
         self.ends[role] = int(ends[-1])
-        self.writer.append(role, np.frombuffer(b"".join(encoded), np.uint8))
+        self.writer.append(role, texts.data)
         self.writer.append(f"{role}-offsets", ends)
 
-    def _classes(self, role: str, values: Iterable[str]) -> None:
+    def _classes(self, role: str, values: Iterable[str], indices: np.ndarray | None = None) -> None:
+        """Writes classes: all values, or of each record the index of its value."""
         names = self.names[role]
         before = len(names)
         codes = [names.setdefault(value, len(names)) for value in values]
@@ -265,7 +287,14 @@ class _Table:
             self.writer.widen(role, "uint16")
         if before <= 1 << 16 < len(names):
             self.writer.widen(role, "uint32")
-        self.writer.append(role, np.array(codes, narrow(len(names))))
+        array = np.array(codes, narrow(len(names)))
+        self.writer.append(role, array if indices is None else array[indices])
+
+
+def _joined(encoded: list[bytes]) -> Utf8Texts:
+    """Texts one after the other."""
+    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+    return Utf8Texts(np.frombuffer(b"".join(encoded), np.uint8), np.cumsum(lengths))
 
 
 def _chunk(records: list[Record]) -> Chunk | list[Record]:
