@@ -17,7 +17,12 @@ from seqzoo.cells.engine import product_loops
 from seqzoo.cells.engine.linear_scans import scan_back
 from seqzoo.cells.engine.portability import within_portable
 from seqzoo.cells.engine.product_loops import output_shape
-from seqzoo.cells.engine.step_gradients import backward_step, forward_step, state_derivatives
+from seqzoo.cells.engine.step_gradients import (
+    backward_step,
+    copied_gates,
+    forward_step,
+    state_derivatives,
+)
 from seqzoo.cells.engine.xla_slices import (
     read_at,
     read_row,
@@ -74,7 +79,8 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
 
     Returns:
         "states": list of the last states; "trajectory": the first state after each step, (batch,
-        time, units); "values": list of the other states, of the same shape, for `backward`.
+        time, units); "values": list of the other states, of the same shape, for `backward`, except
+        those that it finds in the inputs.
     """
     weights = _step_weights(cell, tensors)
     # Programs that are exported can only write along the first axis.
@@ -91,14 +97,14 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
         if "mask" in slices:
             live = slices["mask"][:, None]
             new = [tf.where(live, a, b) for a, b in zip(new, states, strict=True)]
-        written = [write(whole, part, t) for whole, part in zip(written, new, strict=False)]
+        written = [write(whole, new[k], t) for whole, k in zip(written, kept, strict=True)]
         return t + 1, following, list(new), written
 
     states = tensors["states"]
     length, batch = tf.shape(tensors["x"])[0], tf.shape(tensors["x"])[1]
     axes = [length, batch] if within_portable() else [batch, length]
-    count = len(states) if keep else int(sequences)
-    written = [tf.zeros([*axes, cell.units], states[0].dtype) for _ in range(count)]
+    kept = _kept_states(cell, tensors) if keep else [0] if sequences else []
+    written = [tf.zeros([*axes, cell.units], states[0].dtype) for _ in kept]
     _, states, written = while_steps(tensors["steps"], body, read(0), states, written)
     if within_portable():
         written = [time_major(whole) for whole in written]
@@ -122,9 +128,10 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
     x = _cut(tensors["x"], 0, chunk)
     mask = _cut(tensors["mask"], 0, chunk) if "mask" in tensors else None
     history = [_cut(whole, 1, chunk) for whole in (tensors["trajectory"], *tensors["values"])]
+    kept = _kept_states(cell, tensors)
     first = [
-        tf.concat([initial[:, None], whole[:, :-1, -1]], 1)
-        for initial, whole in zip(tensors["states"], history, strict=True)
+        tf.concat([tensors["states"][k][:, None], whole[:, :-1, -1]], 1)
+        for k, whole in zip(kept, history, strict=True)
     ]
     d_sequence = _cut(tensors["d_sequence"], 1, chunk) if sequences else None
     # In half precision, sums over all steps would lose precision.
@@ -136,6 +143,9 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
         c = tf.maximum(c, 0)
         part = {"x": read_at(x, c, 0), "first": [read_at(each, c, 1) for each in first]}
         part["after"] = [read_at(whole, c, 1) for whole in history]
+        if len(kept) < len(tensors["states"]):
+            part["begins"] = c == 0
+            part["x_before"] = read_step(tensors["x"], tf.maximum(c * chunk - 1, 0))
         if mask is not None:
             part["mask"] = read_at(mask, c, 0)
         if sequences:
@@ -184,11 +194,18 @@ def _backward_chunk(
     live = time < tensors["steps"]
     if "mask" in part:
         live = live & tf.transpose(part["mask"])[:, :, None]
+    gates = _projected(cell, tensors, x)
+    kept = _kept_states(cell, tensors)
+    around = dict(zip(kept, zip(part["first"], part["after"], strict=True), strict=True))
+    if "x_before" in part:
+        gates_before = _projected(cell, tensors, part["x_before"])
+        for k, gate in copied_gates(cell, weights).items():
+            initial = tensors["states"][k]
+            around[k] = tf.where(part["begins"], initial, gates_before[gate]), gates[gate]
     before = [
         tf.concat([first[:, None], after[:, :-1]], 1)
-        for first, after in zip(part["first"], part["after"], strict=True)
+        for first, after in (around[k] for k in range(len(around)))
     ]
-    gates = _projected(cell, tensors, x)
     _, _, values = forward_step(cell, gates, cell.RecurrentGates(), before, weights)
     derivatives = state_derivatives(cell, values, before, weights)
     valid = time < tensors["steps"] if "mask" in part else None
@@ -196,22 +213,33 @@ def _backward_chunk(
     counted = [tf.where(live, d, tf.zeros_like(d)) for d in d_new]
     d_gates, _, _, d_weights = backward_step(cell, values, counted, weights)
 
-    d_input = tf.concat(d_gates, 2)
     d: dict = {"states": d_states}
     if "kernel" in tensors:
-        exact = tf.cast(tf.reshape(d_input, [-1, tensors["kernel"].shape[1]]), dtype)
+        # Gate by gate, because joining the gradients takes as long as the products.
         column = tf.cast(tf.reshape(x, [-1, 1]), dtype)
         rows = tf.concat([column, tf.ones_like(column)], 1)
-        d_kernel, d["bias"] = tf.unstack(tf.matmul(rows, exact, transpose_a=True), 2)
+        exact = [tf.cast(tf.reshape(each, [-1, cell.units]), dtype) for each in d_gates]
+        products = [tf.matmul(rows, each, transpose_a=True) for each in exact]
+        d_kernel, d["bias"] = tf.unstack(tf.concat(products, 1), 2)
         d["kernel"] = d_kernel[None]
-        d_input = tf.linalg.matvec(d_input, tensors["kernel"][0])[:, :, None]
-    d["x"] = time_major(d_input)
+        kernels = cell.split(tensors["kernel"][0])
+        parts = [tf.linalg.matvec(a, b) for a, b in zip(d_gates, kernels, strict=True)]
+        d["x"] = time_major(tf.add_n(parts)[:, :, None])
+    else:
+        d["x"] = time_major(tf.concat(d_gates, 2))
     if "unit_weights" in tensors:
         d["unit_weights"] = [
             _summed_as(tf.cast(each, dtype), weight)
             for each, weight in zip(d_weights, tensors["unit_weights"], strict=True)
         ]
     return d
+
+
+def _kept_states(cell: RecurrentCell, tensors: dict) -> list[int]:
+    """The states that are kept for `backward`: not those that copy a gate, unless masked steps
+    hold them."""
+    copied = {} if "mask" in tensors else copied_gates(cell, _step_weights(cell, tensors))
+    return [k for k in range(len(tensors["states"])) if k not in copied]
 
 
 def _chunks(length: Any) -> tuple[Any, Any]:
@@ -334,4 +362,8 @@ def _step_weights(cell: RecurrentCell, tensors: dict) -> tuple:
 
 def _summed_as(d: Any, weight: Any) -> Any:
     """(batch, time, units) summed to the shape of a unit weight, (units,) or (1,)."""
-    return tf.reduce_sum(d)[None] if weight.shape[0] == 1 else tf.reduce_sum(d, [0, 1])
+    if weight.shape[0] == 1:
+        return tf.reduce_sum(d)[None]
+    rows = tf.reshape(d, [-1, weight.shape[0]])
+    # As a product: XLA's sums over rows take longer.
+    return tf.matmul(tf.ones([1, tf.shape(rows)[0]], d.dtype), rows)[0]

@@ -86,12 +86,40 @@ def state_derivatives(
     if defines_gradient(cell):
         count = range(len(states))
         upstream = [[ones if i == k else zeros for i in count] for k in count]
-        return [backward_step(cell, values, d, weights)[2] for d in upstream]
+        derivatives = [backward_step(cell, values, d, weights)[2] for d in upstream]
+        depends = _dependences(cell, states, weights)
+        return [
+            [d if depends[i][j] else None for j, d in enumerate(row)]
+            for i, row in enumerate(derivatives)
+        ]
     gates = len(cell.gates)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(states)
         _, new = _step_of_sums(cell, values[:gates], [], states, weights)
     return [tape.gradient(state, states) for state in new]
+
+
+def copied_gates(cell: RecurrentCell, weights: tuple = ()) -> dict[int, int]:
+    """States that only pass a gate's projected input on to the next step: the gate of each.
+
+    Args:
+        cell: the cell, without a recurrent product.
+        weights: the last arguments of `step`.
+    """
+    zeros = [tf.zeros([1, cell.units], cell.compute_dtype) for _ in range(len(cell.gates) + 1)]
+    x = cell.Gates(*zeros[1:])
+    states = [zeros[0] for _ in cell.get_initial_state(1)]
+    _, new = cell.step(x, cell.RecurrentGates(), states, *weights)
+    return {k: g for k, state in enumerate(new) for g, gate in enumerate(x) if k and state is gate}
+
+
+def _dependences(cell: RecurrentCell, states: list, weights: tuple) -> list[list[bool]]:
+    """Whether each new state depends on each old one, from a trace that XLA removes."""
+    x = cell.Gates(*[tf.zeros_like(states[0]) for _ in cell.gates])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(states)
+        _, new = cell.step(x, cell.RecurrentGates(), states, *weights)
+    return [[d is not None for d in tape.gradient(state, states)] for state in new]
 
 
 def defines_gradient(cell: RecurrentCell) -> bool:

@@ -42,16 +42,18 @@ class MinLSTMCell(RecurrentCell):
         f, i, n = ops.split(super().initial_bias(shape, dtype), 3)
         return ops.concatenate([f + self.forget_bias, i, n])
 
-    def share(self, x: Any) -> Any:
-        """i / (f + i), written so that it is never 0 / 0."""
+    def shares(self, x: Any) -> tuple[Any, Any, Any]:
+        """i / (f + i), written so that it is never 0 / 0; 1 - f; 1 - i."""
         largest = ops.maximum(ops.maximum(-x.forget, -x.input), 0)
-        one = ops.exp(-largest)
-        forget = one + ops.exp(-x.forget - largest)  # of which 1 / f is a multiple
-        return forget / (forget + (one + ops.exp(-x.input - largest)))
+        one, no_forget = ops.exp(-largest), ops.exp(-x.forget - largest)
+        no_input = ops.exp(-x.input - largest)
+        forget, given = one + no_forget, one + no_input  # multiples of 1 / f and 1 / i
+        return forget / (forget + given), no_forget / forget, no_input / given
 
     def step(self, x, r, states):
         (h,) = states
-        h = h + self.share(x) * (self.activation(x.candidate) - h)
+        share, *_ = self.shares(x)
+        h = h + share * (self.activation(x.candidate) - h)
         return h, [h]
 
     @property
@@ -60,16 +62,17 @@ class MinLSTMCell(RecurrentCell):
 
     def step_with_values(self, x, r, states):
         (h,) = states
-        share, n = self.share(x), self.activation(x.candidate)
+        share, no_forget, no_input = self.shares(x)
+        n = self.activation(x.candidate)
         new = h + share * (n - h)
-        return new, [new], (share, x.forget, x.input, n, h)
+        return new, [new], (share, no_forget, no_input, n, h)
 
     def step_gradient(self, values, d_states):
-        (share, forget, given, n, h), (dh,) = values, d_states
+        (share, no_forget, no_input, n, h), (dh,) = values, d_states
         dn = dh * share
         d = dn * (n - h) * (1 - share)  # of log(i / f)
-        df, di = -d * ops.sigmoid(-forget), d * ops.sigmoid(-given)
-        return [df, di, dn * derivative(self.activation, n)], None, [dh - dn]
+        dx = [-d * no_forget, d * no_input, dn * derivative(self.activation, n)]
+        return dx, None, [dh - dn]
 
     def get_config(self) -> dict:
         return {**super().get_config(), "forget_bias": self.forget_bias}

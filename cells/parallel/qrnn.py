@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from seqzoo.cells.activation_gradients import derivative, known
 from seqzoo.cells.base import RecurrentCell
 
 
@@ -57,3 +58,27 @@ class QRNNCell(RecurrentCell):
         c = n + f * (c - n)
         h = o * c
         return h, [h, c, x.earlier_candidate, x.earlier_forget, x.earlier_output]
+
+    @property
+    def has_step_gradient(self):
+        return known(self.activation)
+
+    def step_with_values(self, x, r, states):
+        _, before, candidate, forget, output = states
+        n = self.activation(x.candidate + candidate)
+        f = ops.sigmoid(x.forget + forget)
+        o = ops.sigmoid(x.output + output)
+        c = n + f * (before - n)
+        h = o * c
+        new = [h, c, x.earlier_candidate, x.earlier_forget, x.earlier_output]
+        return h, new, (n, f, o, before, c)
+
+    def step_gradient(self, values, d_states):
+        (n, f, o, before, c), (dh, dc, *d_earlier) = values, d_states
+        dc = dc + dh * o
+        d_now = [
+            dc * (1 - f) * derivative(self.activation, n),
+            dc * (before - n) * f * (1 - f),
+            dh * c * o * (1 - o),
+        ]
+        return [*d_now, *d_earlier], None, [ops.zeros_like(dh), dc * f, *d_now]

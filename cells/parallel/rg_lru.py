@@ -1,5 +1,7 @@
 """The real-gated linear recurrent unit."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -36,6 +38,10 @@ class RGLRUCell(RecurrentCell):
         a = self.random_numbers().uniform(0.9, 0.999, shape)
         return ops.cast(np.log(np.expm1(-np.log(a) / 8)), dtype)  # inverse of softplus
 
+    def step_weights(self):
+        ((decay,),) = super().step_weights()
+        return (self.UnitWeights(-8 * ops.softplus(decay)),)
+
     def step(self, x, r, states, w):
         h, new, _ = self.step_with_values(x, r, states, w)
         return h, new
@@ -47,24 +53,25 @@ class RGLRUCell(RecurrentCell):
     def step_with_values(self, x, r, states, w):
         (h,) = states
         gate, i = ops.sigmoid(x.recurrence), ops.sigmoid(x.input)
-        log_a = -8 * ops.softplus(w.decay) * gate
-        # 1 - a^2 without cancellation; the square root has no gradient at zero.
-        half = keras.backend.standardize_dtype(h.dtype) == "float16"
-        # As Python's number: NumPy's would make float32 of bfloat16.
-        smallest = float(np.finfo("float16" if half else "float32").tiny)
-        a, b = ops.exp(log_a), ops.sqrt(ops.maximum(-ops.expm1(2 * log_a), smallest))
+        # a = exp(2 y) and b = sqrt(1 - a^2), both without cancellation from -tanh(y).
+        t = -ops.tanh(0.5 * w.decay * gate)
+        a = (1 - t) / (1 + t)
+        b = 2 * ops.sqrt(ops.maximum(t, smallest(h.dtype))) / (1 + t)
         new = a * h + b * i * x.candidate
         return new, [new], (gate, i, x.candidate, a, b, h)
 
     def step_gradient(self, values, d_states, w):
         (gate, i, n, a, b, h), (dh,) = values, d_states
         db, dn = dh * i * n, dh * b
-        # b has no gradient at its minimum, whose square is the smallest number.
-        half = keras.backend.standardize_dtype(h.dtype) == "float16"
-        smallest = float(np.finfo("float16" if half else "float32").tiny)
-        slope = ops.where(b * b > 2 * smallest, -a * a / b, ops.zeros_like(b))
+        # The square root has no gradient at its minimum, where b^2 is four smallest numbers.
+        slope = ops.where(b * b > 5 * smallest(h.dtype), -a * a / b, ops.zeros_like(b))
         d_log = dh * h * a + db * slope
-        d_gate = -8 * ops.softplus(w.decay) * d_log
-        d_decay = -8 * ops.sigmoid(w.decay) * d_log * gate
+        d_gate = w.decay * d_log
         dx = [d_gate * gate * (1 - gate), dn * n * i * (1 - i), dn * i]
-        return dx, None, [dh * a], (d_decay,)
+        return dx, None, [dh * a], (d_log * gate,)
+
+
+def smallest(dtype: Any) -> float:
+    """The smallest normal number; Python's, since NumPy's would make float32 of bfloat16."""
+    half = keras.backend.standardize_dtype(dtype) == "float16"
+    return float(np.finfo("float16" if half else "float32").tiny)

@@ -56,3 +56,24 @@ class SRUCell(RecurrentCell):
         c = x.candidate + f * (c - x.candidate)
         h = x.skip + reset * (c - x.skip)
         return h, [h, c]
+
+    @property
+    def has_step_gradient(self):
+        return True
+
+    def step_with_values(self, x, r, states, w):
+        _, before = states
+        f = ops.sigmoid(x.forget + w.forget_weight * before)
+        reset = ops.sigmoid(x.reset + w.reset_weight * before)
+        c = x.candidate + f * (before - x.candidate)
+        h = x.skip + reset * (c - x.skip)
+        return h, [h, c], (x.candidate, f, reset, x.skip, before, c)
+
+    def step_gradient(self, values, d_states, w):
+        (n, f, reset, skip, before, c), (dh, dc) = values, d_states
+        dc = dc + dh * reset
+        df = dc * (before - n) * f * (1 - f)
+        d_reset = dh * (c - skip) * reset * (1 - reset)
+        d_before = dc * f + df * w.forget_weight + d_reset * w.reset_weight
+        dx = [dc * (1 - f), df, d_reset, dh * (1 - reset)]
+        return dx, None, [ops.zeros_like(dh), d_before], (df * before, d_reset * before)

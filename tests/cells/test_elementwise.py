@@ -7,30 +7,43 @@ import tensorflow as tf
 from seqzoo.cells import Recurrent, create
 from seqzoo.cells.engine import elementwise_loops, scan
 from seqzoo.cells.engine.linear_scans import scan_back
+from seqzoo.cells.engine.step_gradients import copied_gates
 
 
 @pytest.mark.parametrize(
-    "name, features",
-    [("feed-forward", 1), ("mingru", 1), ("rg-lru", 1), ("sru", 1), ("qrnn", 3)],
+    "name, features, masked",
+    [
+        ("feed-forward", 1, True),
+        ("feed-forward", 3, False),
+        ("rg-lru", 1, True),
+        ("sru", 1, True),
+        ("qrnn", 3, True),
+        ("qrnn", 1, False),
+    ],
 )
-def test_a_batch_in_pieces_and_time_in_chunks_equal_the_step_form(name, features, monkeypatch):
+def test_a_batch_in_pieces_and_time_in_chunks_equal_the_step_form(
+    name, features, masked, monkeypatch
+):
     monkeypatch.setattr(scan, "cores", lambda: 2)
     monkeypatch.setattr(elementwise_loops, "LONGEST_PART", 4)
     rng = np.random.default_rng(0)
     x = tf.constant(rng.normal(size=(17, 9, features)))
-    mask = rng.random((17, 9)) < 0.7
+    mask = rng.random((17, 9)) < 0.7 if masked else None
     cell = create(name, 8, bias_initializer="random_normal", seed=1, dtype="float64")
     cell.build((None, features))
     assert scan.loops_of(cell) is elementwise_loops
+    states = [tf.constant(rng.normal(size=(17, 8))) for _ in cell.get_initial_state(1)]
     found = []
     for fast in (True, False):
         layer = Recurrent(cell, return_sequences=True, fast=fast, dtype="float64")
         with tf.GradientTape() as tape:
-            tape.watch(x)
-            h = layer(x, mask=mask)
+            tape.watch([x, states])
+            h = layer(x, mask=mask, initial_state=states)
             loss = tf.reduce_sum(h * np.random.default_rng(1).normal(size=h.shape))
         weights = [weight.value for weight in cell.trainable_variables]
-        found.append([h, *tape.gradient(loss, [x, *weights])])
+        found.append(
+            [h, *tape.gradient(loss, [x, *states, *weights], unconnected_gradients="zero")]
+        )
     for ours, theirs in zip(*found, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
 
@@ -44,6 +57,12 @@ def test_chunks_equal_the_recurrence(length):
         s = expected[:, t] = a[:, t] * s + b[:, t]
     found = tf.function(scan_back, jit_compile=True)(tf.constant(a), tf.constant(b))
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_states_that_copy_a_gate_are_found():
+    assert copied_gates(create("qrnn", 4)) == {2: 3, 3: 4, 4: 5}
+    assert copied_gates(create("feed-forward", 4, window=3)) == {2: 2}
+    assert copied_gates(create("mingru", 4)) == {}
 
 
 def test_states_are_ordered_by_dependence():
