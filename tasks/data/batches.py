@@ -121,9 +121,10 @@ class Data:
     def tensors(self) -> dict[str, Any]:
         """The arrays where a `tf.data` pipeline reads them, with the sequences' starts; inputs on
         disk stay there."""
-        arrays = {**self.others, "lengths": self.inputs.lengths}
+        arrays = self.others
         if not self.on_disk:
-            arrays |= {"flat": self.inputs.flat, "starts": self.inputs.starts}
+            inputs = self.inputs
+            arrays |= {"lengths": inputs.lengths, "flat": inputs.flat, "starts": inputs.starts}
         if isinstance(self.targets, Sequences):
             arrays["target_starts"] = self.targets.starts
         for number, item in enumerate(self.further, 1):
@@ -193,13 +194,15 @@ class Plan:
     def time_steps(self, data: Data) -> np.ndarray:
         """Steps of each batch without padding, (steps,), int64: those of the inputs, plus those of
         the targets unless these are aligned with the inputs."""
-        lengths = self.views.get("lengths", data.inputs.lengths[self.rows]).astype(np.int64)
+        lengths = (
+            self.views["lengths"] if "lengths" in self.views else data.inputs.lengths[self.rows]
+        )
         targets = data.targets
         if isinstance(targets, Sequences):
             if not np.array_equal(targets.lengths, data.inputs.lengths):
-                lengths += targets.lengths[self.rows]
+                lengths = lengths + targets.lengths[self.rows]
         counted = np.where(self.weights > 0, lengths, 0)
-        return np.add.reduceat(counted, self.bounds[:-1])
+        return np.add.reduceat(counted, self.bounds[:-1], dtype=np.int64)
 
     def since(self, step: int) -> "Plan":
         """The plan without its first steps."""
@@ -311,7 +314,7 @@ def make_plan(
     """
     ends, buckets = _sorted_in(padding.inputs, data.inputs.lengths)
     random = None if seed is None else np.random.Generator(np.random.PCG64(seed))
-    target_ends, target_buckets = [0], np.zeros(len(data), np.int64)
+    target_ends, target_buckets = [0], None
     if isinstance(data.targets, Sequences):
         target_ends, target_buckets = _sorted_in(padding.targets, data.targets.lengths)
     batches: list[tuple[np.ndarray, np.ndarray, int, int]] = []
@@ -319,7 +322,8 @@ def make_plan(
         members = np.flatnonzero(buckets == bucket)
         if random is not None:
             random.shuffle(members)
-        members = members[np.argsort(target_buckets[members], kind="stable")]
+        if target_buckets is not None:
+            members = members[np.argsort(target_buckets[members], kind="stable")]
         size = batch_size
         if steps_per_batch is not None:
             size = min(size, steps_per_batch // ends[bucket])
@@ -328,7 +332,7 @@ def make_plan(
             selected = members[start : start + size]
             weights = np.zeros(size, np.float32)
             weights[: len(selected)] = 1.0
-            longest = target_ends[target_buckets[selected].max()]
+            longest = target_ends[0 if target_buckets is None else target_buckets[selected].max()]
             rows = np.concatenate([selected, np.repeat(selected[:1], size - len(selected))])
             batches.append((rows.astype(np.int32), weights, ends[bucket], longest))
     if random is not None:
@@ -387,6 +391,9 @@ def batches(data: Data, plan: Plan) -> Any:
         rows, weights = tf.constant(plan.rows), tf.constant(plan.weights)
         views = {name: tf.constant(array) for name, array in plan.views.items()}
 
+    def read(selected, longest):
+        return data.inputs.padded(selected, longest), data.inputs.lengths[selected]
+
     def gather(start, stop, longest, longest_target):
         selected = rows[start:stop]
         selected.set_shape([plan.size])
@@ -398,9 +405,9 @@ def batches(data: Data, plan: Plan) -> Any:
         batch |= parts
         longest = longest if plan.length is None else plan.length
         if data.on_disk:
-            values = tf.numpy_function(data.inputs.padded, [selected, longest], tf.int32)
+            values, ends = tf.numpy_function(read, [selected, longest], [tf.int32, tf.int32])
             batch["values"] = tf.ensure_shape(values, [plan.size, plan.length])
-            batch["lengths"] = tf.gather(tensors["lengths"], selected)
+            batch["lengths"] = tf.ensure_shape(ends, [plan.size])
         else:
             batch["values"], batch["lengths"] = _padded(
                 tensors["flat"],

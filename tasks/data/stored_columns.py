@@ -30,10 +30,10 @@ class StoredColumn(Sequence):
 
     def pick(self, chosen: Any) -> Self:
         """Selects rows, in the order of `chosen`."""
-        chosen = np.asarray(chosen, np.int64)
         picked = object.__new__(type(self))
         picked.__dict__.update(self.__dict__)
-        picked.rows = (chosen if self.rows is None else self.rows[chosen]).astype(np.int32)
+        # Not copied where it can be shared by all columns of a table.
+        picked.rows = np.asarray(chosen if self.rows is None else self.rows[chosen], np.int32)
         return picked
 
     def __len__(self) -> int:
@@ -206,6 +206,15 @@ class DigestKeys(StoredColumn):
     def halves(self) -> np.ndarray:
         """All digests, (n, 2)."""
         return self.digests[:] if self.rows is None else self.digests[self.rows]
+
+    def is_in(self, other: "DigestKeys") -> np.ndarray:
+        """Whether each is equal to one of other rows of the same column, (n,), bool."""
+        order = self.order[:]
+        groups = np.empty(self.count, np.int32)
+        groups[order] = np.cumsum(self.fresh[:], dtype=np.int32) - 1
+        known = np.zeros(self.count, bool)
+        known[groups if other.rows is None else groups[other.rows]] = True
+        return known[groups if self.rows is None else groups[self.rows]]
 
     def shuffled(self) -> tuple[np.ndarray, np.ndarray]:
         """The indices of the examples in the order of their digests, and whether each differs from

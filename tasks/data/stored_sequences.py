@@ -10,6 +10,9 @@ from seqzoo.tasks.data.batches import Sequences
 from seqzoo.tasks.data.cache import Entry, Mapped
 from seqzoo.tasks.data.stored_columns import AT_ONCE
 
+APART = 16
+"""One of so many sequences has its start in memory."""
+
 
 class StoredSequences(Sequences):
     """Some of the sequences in a file.
@@ -39,8 +42,11 @@ class StoredSequences(Sequences):
         self.ids = ids
         self.key = key
         self.lengths = all_lengths[rows]
-        ends = np.cumsum(all_lengths, dtype=np.int64)
-        self.offsets = ends[rows] - self.lengths
+        self.rows = rows
+        self._all_lengths = all_lengths
+        # The start of every few sequences; of all, they would take more memory than the lengths.
+        sums = np.add.reduceat(all_lengths, np.arange(0, len(all_lengths), APART), dtype=np.int64)
+        self._starts = np.cumsum(sums) - sums
         self._lock = threading.Lock()
 
     @cached_property
@@ -53,17 +59,23 @@ class StoredSequences(Sequences):
         """The start of each sequence in `flat`."""
         return np.cumsum(self.lengths, dtype=np.int64) - self.lengths
 
+    def offsets(self, chosen: np.ndarray) -> np.ndarray:
+        """The start of some sequences in the file."""
+        block, after = np.divmod(self.rows[chosen], APART)
+        steps = np.arange(APART)
+        before = np.minimum(block[:, None] * APART + steps, len(self._all_lengths) - 1)
+        lengths = np.where(steps < after[:, None], self._all_lengths[before], 0)
+        return self._starts[block] + lengths.sum(1, dtype=np.int64)
+
     def __getitem__(self, index: int) -> np.ndarray:
-        start = int(self.offsets[index])
+        start = int(self.offsets(np.array([index]))[0])
         return self.ids[self.tokens[start : start + int(self.lengths[index])]]
 
     def pieces(self) -> Iterator[np.ndarray]:
         """The ids of `flat`, a piece at a time."""
         for start in range(0, len(self), AT_ONCE):
-            indices, lengths = (
-                self.offsets[start : start + AT_ONCE],
-                self.lengths[start : start + AT_ONCE],
-            )
+            chosen = np.arange(start, min(start + AT_ONCE, len(self)))
+            indices, lengths = self.offsets(chosen), self.lengths[chosen]
             low, high = int(indices[0]), int(indices[-1]) + int(lengths[-1])
             count = int(lengths.sum())
             if 0 <= high - low <= 4 * count and (np.diff(indices) > 0).all():
@@ -81,7 +93,7 @@ class StoredSequences(Sequences):
         lengths = np.minimum(self.lengths[rows], longest)
         inside = np.arange(longest) < lengths[:, None]
         values = np.zeros(inside.shape, np.int32)
-        at = self.offsets[rows][:, None] + np.arange(longest)
+        at = self.offsets(rows)[:, None] + np.arange(longest)
         with self._lock:
             values[inside] = self.ids[self.tokens.take(at[inside], len(rows))]
         return values

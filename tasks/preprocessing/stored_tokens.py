@@ -5,6 +5,7 @@ Tokens are stored as indices of distinct tokens, without a vocabulary, so anothe
 another vocabulary or another seed needs only a table from these indices to ids.
 """
 
+import json
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -67,6 +68,9 @@ class StoredTokens:
 
     def counts(self, column: TextColumn) -> Counter[bytes]:
         """How often each token occurs in some rows of the column."""
+        remembered = self.entry.remembered("counts", rows_digest(column))
+        if remembered is not None and (known := self._from_json(remembered)) is not None:
+            return known
         rows = _rows(column)
         inside = np.zeros(len(self.all_lengths), bool)
         inside[rows] = True
@@ -78,8 +82,19 @@ class StoredTokens:
             tokens = self.flat[start:stop][np.repeat(inside[first : first + MANY], lengths)]
             result += np.bincount(tokens, minlength=len(result))
             start = stop
-        pairs = zip(self.types, result.tolist(), strict=True)
+        self.entry.remember(json.dumps(result.tolist()), "counts", rows_digest(column))
+        return self._counter(result.tolist())
+
+    def _counter(self, counts: list[int]) -> Counter[bytes]:
+        pairs = zip(self.types, counts, strict=True)
         return Counter({token: count for token, count in pairs if count})
+
+    def _from_json(self, text: str) -> Counter[bytes] | None:
+        """Counts that were kept; None if they are damaged."""
+        try:
+            return self._counter(json.loads(text))
+        except (ValueError, TypeError):
+            return None
 
     def encode(self, examples: Examples, features: Any) -> StoredSequences:
         """The ids of examples whose inputs are rows of the column.

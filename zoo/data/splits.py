@@ -43,6 +43,9 @@ class Part:
     def pick(self, indices: Sequence[int] | np.ndarray) -> "Part":
         """Some of the examples, in the order of the indices."""
 
+        stored = isinstance(self.examples.inputs, StoredColumn)
+        indices = np.asarray(indices, np.int32) if stored else indices
+
         def of(values: Any) -> Any:
             if isinstance(values, StoredColumn):
                 return values.pick(indices)
@@ -326,24 +329,32 @@ class _Digests:
 
     def __init__(self, seed: int):
         self.seed = seed
-        self.known = np.zeros((0, 2), np.uint64)
+        self.known: list[Sequence[bytes]] = []
 
     def _of(self, keys: Sequence[bytes]) -> np.ndarray:
         return keys.halves() if isinstance(keys, DigestKeys) else digests_of(keys, self.seed)
 
     def add(self, keys: Sequence[bytes]) -> None:
-        self.known = np.concatenate([self.known, self._of(keys)])
+        self.known.append(keys)
 
     def others(self, keys: Sequence[bytes]) -> Sequence[int]:
-        digests = self._of(keys)
-        alike = np.flatnonzero(np.isin(digests[:, 0], self.known[:, 0]))
-        kept = np.ones(len(digests), bool)
-        if len(alike):
-            known = set(
-                map(tuple, self.known[np.isin(self.known[:, 0], digests[alike, 0])].tolist())
-            )
-            kept[[at for at in alike.tolist() if tuple(digests[at].tolist()) in known]] = False
+        kept = np.ones(len(keys), bool)
+        for known in self.known:
+            kept &= ~self._is_in(keys, known)
         return np.flatnonzero(kept)  # pyright: ignore[reportReturnType]
+
+    def _is_in(self, keys: Sequence[bytes], known: Sequence[bytes]) -> np.ndarray:
+        """Whether each key is among others."""
+        stored = isinstance(keys, DigestKeys) and isinstance(known, DigestKeys)
+        if stored and keys.digests is known.digests:  # of one file, where equal ones are known
+            return keys.is_in(known)
+        digests, others = self._of(keys), self._of(known)
+        result = np.isin(digests[:, 0], others[:, 0])
+        alike = np.flatnonzero(result)
+        if len(alike):
+            both = set(map(tuple, others[np.isin(others[:, 0], digests[alike, 0])].tolist()))
+            result[[at for at in alike.tolist() if tuple(digests[at].tolist()) not in both]] = False
+        return result
 
 
 def digests_of(encoded: Iterable[bytes], seed: int) -> np.ndarray:
