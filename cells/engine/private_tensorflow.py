@@ -36,6 +36,15 @@ def outside_of_graphs() -> Iterator[None]:
             pywrap_tfe.TFE_Py_TapeSetStopOnThread()
 
 
+def of_this_replica(variable: Any) -> Any:
+    """The copy of a variable in this replica of a `tf.distribute` strategy; without one, the
+    variable itself.
+
+    `tf.gather` reads single rows of a copy, but all rows of what the strategy wraps around it.
+    """
+    return variable._get() if isinstance(variable, tf.distribute.DistributedValues) else variable
+
+
 def take_unowned_input(name: str, device: str | None) -> None:
     """Adds an input to the graph that is being traced, which makes it impossible to save.
 

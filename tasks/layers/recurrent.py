@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 import seqzoo.cells
+from seqzoo.cells.engine.private_tensorflow import of_this_replica
 from seqzoo.tasks.errors import SeqzooError
 
 HASH = 10_007
@@ -74,12 +75,13 @@ class NGramEmbedding(keras.layers.Layer):
 
     def call(self, ids: Any) -> Any:
         # Not `ops.take`, which reads, and with sparse updates copies, the whole table.
+        table = of_this_replica(self.table.value)
         total, hashed, time = 0, ops.mod(ids, self.buckets), ops.shape(ids)[1]
         for back in range(1, self.longest):
             earlier = ops.pad(ids, [[0, 0], [back, 0]])[:, :time]
             hashed = ops.mod(hashed * HASH + earlier + 1, self.buckets)
             rows = hashed + (back - 1) * self.buckets
-            total += ops.cast(tf.gather(self.table.value, rows), self.compute_dtype)
+            total += ops.cast(tf.gather(table, rows), self.compute_dtype)
         return total
 
     def compute_output_spec(self, ids: Any) -> Any:

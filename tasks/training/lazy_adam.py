@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from seqzoo.cells.engine.private_tensorflow import of_this_replica
 from seqzoo.tasks.training.sparse_gradients import values_of
 
 
@@ -44,13 +45,13 @@ class LazyAdam(keras.optimizers.Adam):
         scale = tf.sqrt(1 - self.beta_2**update) / (1 - self.beta_1**update)
 
         values = tf.cast(gradient.values, dtype)
-        m = tf.gather(first, rows)
+        m = tf.gather(of_this_replica(first), rows)
         m += (values - m) * (1 - self.beta_1)
-        s = tf.gather(second, rows)
+        s = tf.gather(of_this_replica(second), rows)
         s += (tf.square(values) - s) * (1 - self.beta_2)
         change = scale * m / (tf.sqrt(s) + self.epsilon)
         if self.weight_decay is not None and self._use_weight_decay(variable):
-            change += self.weight_decay * tf.gather(variable, rows)
+            change += self.weight_decay * tf.gather(of_this_replica(variable), rows)
         first.scatter_update(tf.IndexedSlices(m, rows))
         second.scatter_update(tf.IndexedSlices(s, rows))
         variable.scatter_sub(tf.IndexedSlices(rate * change, rows))

@@ -141,6 +141,20 @@ def test_sparse_gradients_are_the_dense_ones(chosen: Any, choices: dict) -> None
         np.testing.assert_allclose(one.numpy(), other.numpy(), atol=1e-6, err_msg=one.path)
 
 
+def test_no_step_reads_a_whole_table() -> None:
+    task, chosen = N_GRAMS.adapt(names(6, 3)), settings(batch_size=3, embedding_updates="lazy")
+    data = task.data(names(6, 3))
+    plan = data.plan(Padding([9], []), chosen)
+    # One replica suffices: the strategy wraps each variable.
+    for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0"])):
+        loop = Loop(task, chosen, len(plan), strategy)
+        next(loop.train(data, plan))
+        graph = loop._train.get_concrete_function().graph
+        read = [item for item in graph.get_operations() if item.type == "ReadVariableOp"]
+        table = loop.model.get_layer("ngrams").table.shape
+        assert read and not [item.name for item in read if item.outputs[0].shape == table]
+
+
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions")
 def test_rows_that_a_batch_lacks_are_not_updated() -> None:
     examples = Examples(["abab", "aabb", "baab", "cdcd", "ccdd", "dccd"], [*"xyxyxy"])
