@@ -12,6 +12,12 @@ import tensorflow as tf
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.settings import TrainingSettings
 
+SORTED_AT_ONCE = 1 << 20
+"""Number of lengths that are sorted into padded lengths together."""
+
+BATCHES_COUNTED = 1000
+"""Number of batches whose time steps are counted together."""
+
 CANDIDATES = 200
 """Number of lengths that are considered as padded lengths."""
 
@@ -122,7 +128,9 @@ class Data:
         """The arrays where a `tf.data` pipeline reads them, with the sequences' starts; inputs on
         disk stay there."""
         arrays = self.others
-        if not self.on_disk:
+        if self.on_disk:
+            arrays.pop("targets", None)  # read with the inputs
+        else:
             inputs = self.inputs
             arrays |= {"lengths": inputs.lengths, "flat": inputs.flat, "starts": inputs.starts}
         if isinstance(self.targets, Sequences):
@@ -194,15 +202,23 @@ class Plan:
     def time_steps(self, data: Data) -> np.ndarray:
         """Steps of each batch without padding, (steps,), int64: those of the inputs, plus those of
         the targets unless these are aligned with the inputs."""
-        lengths = (
-            self.views["lengths"] if "lengths" in self.views else data.inputs.lengths[self.rows]
-        )
         targets = data.targets
-        if isinstance(targets, Sequences):
-            if not np.array_equal(targets.lengths, data.inputs.lengths):
-                lengths = lengths + targets.lengths[self.rows]
-        counted = np.where(self.weights > 0, lengths, 0)
-        return np.add.reduceat(counted, self.bounds[:-1], dtype=np.int64)
+        more = targets.lengths if isinstance(targets, Sequences) else None
+        if more is not None and np.array_equal(more, data.inputs.lengths):
+            more = None
+        sums = []
+        # A few batches after others: the lengths of all rows would take as much memory as the plan.
+        for first in range(0, len(self), BATCHES_COUNTED):
+            bounds = self.bounds[first : first + BATCHES_COUNTED + 1]
+            part = slice(bounds[0], bounds[-1])
+            lengths = self.views["lengths"][part] if "lengths" in self.views else None
+            if lengths is None:
+                lengths = data.inputs.lengths[self.rows[part]]
+            lengths = np.where(self.weights[part] > 0, lengths, 0).astype(np.int64)
+            if more is not None:
+                lengths += np.where(self.weights[part] > 0, more[self.rows[part]], 0)
+            sums.append(np.add.reduceat(lengths, bounds[:-1] - bounds[0]))
+        return np.concatenate([np.zeros(0, np.int64), *sums])
 
     def since(self, step: int) -> "Plan":
         """The plan without its first steps."""
@@ -317,9 +333,10 @@ def make_plan(
     target_ends, target_buckets = [0], None
     if isinstance(data.targets, Sequences):
         target_ends, target_buckets = _sorted_in(padding.targets, data.targets.lengths)
+    ones = np.ones(-(-batch_size // multiple) * multiple, np.float32)
     batches: list[tuple[np.ndarray, np.ndarray, int, int]] = []
     for bucket in np.unique(buckets):
-        members = np.flatnonzero(buckets == bucket)
+        members = np.flatnonzero(buckets == bucket).astype(np.int32)
         if random is not None:
             random.shuffle(members)
         if target_buckets is not None:
@@ -330,11 +347,12 @@ def make_plan(
         size = max(size // multiple, 1) * multiple
         for start in range(0, len(members), size):
             selected = members[start : start + size]
-            weights = np.zeros(size, np.float32)
-            weights[: len(selected)] = 1.0
+            rows, weights = selected, ones[:size]
+            if len(selected) < size:
+                rows = np.concatenate([selected, np.repeat(selected[:1], size - len(selected))])
+                weights = (np.arange(size) < len(selected)).astype(np.float32)
             longest = target_ends[0 if target_buckets is None else target_buckets[selected].max()]
-            rows = np.concatenate([selected, np.repeat(selected[:1], size - len(selected))])
-            batches.append((rows.astype(np.int32), weights, ends[bucket], longest))
+            batches.append((rows, weights, ends[bucket], longest))
     if random is not None:
         batches = [batches[index] for index in random.permutation(len(batches))]
     rows, weights, lengths, target_lengths = zip(*batches, strict=True)
@@ -374,7 +392,11 @@ def _sorted_in(padded: Sequence[int], lengths: np.ndarray) -> tuple[list[int], n
     padded = list(padded)
     while padded[-1] < lengths.max():
         padded.append(2 * padded[-1])
-    return padded, np.searchsorted(padded, lengths)
+    pieces = range(0, len(lengths), SORTED_AT_ONCE)
+    found = [
+        np.searchsorted(padded, lengths[at : at + SORTED_AT_ONCE]).astype(np.int16) for at in pieces
+    ]
+    return padded, np.concatenate(found)
 
 
 def batches(data: Data, plan: Plan) -> Any:
@@ -387,12 +409,11 @@ def batches(data: Data, plan: Plan) -> Any:
     they are; and all that the plan says of parts of examples, see `Plan.views`.
     """
     tensors = data.tensors
+    if data.on_disk:
+        return _batches_on_disk(data, plan)
     with tf.device("CPU:0"):
         rows, weights = tf.constant(plan.rows), tf.constant(plan.weights)
         views = {name: tf.constant(array) for name, array in plan.views.items()}
-
-    def read(selected, longest):
-        return data.inputs.padded(selected, longest), data.inputs.lengths[selected]
 
     def gather(start, stop, longest, longest_target):
         selected = rows[start:stop]
@@ -404,17 +425,12 @@ def batches(data: Data, plan: Plan) -> Any:
         starts, lengths = parts.pop("starts", None), parts.pop("lengths", None)
         batch |= parts
         longest = longest if plan.length is None else plan.length
-        if data.on_disk:
-            values, ends = tf.numpy_function(read, [selected, longest], [tf.int32, tf.int32])
-            batch["values"] = tf.ensure_shape(values, [plan.size, plan.length])
-            batch["lengths"] = tf.ensure_shape(ends, [plan.size])
-        else:
-            batch["values"], batch["lengths"] = _padded(
-                tensors["flat"],
-                tf.gather(tensors["starts"], selected) if starts is None else starts,
-                tf.gather(tensors["lengths"], selected) if lengths is None else lengths,
-                longest,
-            )
+        batch["values"], batch["lengths"] = _padded(
+            tensors["flat"],
+            tf.gather(tensors["starts"], selected) if starts is None else starts,
+            tf.gather(tensors["lengths"], selected) if lengths is None else lengths,
+            longest,
+        )
         if "targets" in tensors:
             batch["targets"] = tf.gather(tensors["targets"], selected)
         elif "target_flat" in tensors:
@@ -436,9 +452,53 @@ def batches(data: Data, plan: Plan) -> Any:
             )
         return batch
 
+    return _mapped(plan, gather)
+
+
+def _mapped(plan: Plan, gather: Any) -> Any:
+    """The data set of the batches that a function makes of their bounds and lengths."""
     steps = (plan.bounds[:-1], plan.bounds[1:], plan.lengths, plan.target_lengths)
     dataset = tf.data.Dataset.from_tensor_slices(steps)
     return dataset.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def _batches_on_disk(data: Data, plan: Plan) -> Any:
+    """The same for examples whose inputs are on disk. Nothing is copied into constants: the arrays
+    of all examples are read where they are."""
+    tensors = data.tensors
+    targets = data.targets if isinstance(data.targets, np.ndarray) else None
+
+    def read(start, stop, longest):
+        rows = plan.rows[start:stop]
+        results = [rows, plan.weights[start:stop], data.inputs.lengths[rows]]
+        results.append(data.inputs.padded(rows, longest))
+        return results if targets is None else [*results, targets[rows]]
+
+    def gather(start, stop, longest, longest_target):
+        longest = longest if plan.length is None else plan.length
+        types = [tf.int32, tf.float32, tf.int32, tf.int32]
+        types += [] if targets is None else [tf.as_dtype(targets.dtype)]
+        rows, weights, ends, values, *others = tf.numpy_function(
+            read, [start, stop, longest], types
+        )
+        rows = tf.ensure_shape(rows, [plan.size])
+        batch = {"weights": tf.ensure_shape(weights, [plan.size]), "rows": rows}
+        batch["values"] = tf.ensure_shape(values, [plan.size, plan.length])
+        batch["lengths"] = tf.ensure_shape(ends, [plan.size])
+        if targets is not None:
+            batch["targets"] = tf.ensure_shape(others[0], [plan.size, *targets.shape[1:]])
+        elif "target_flat" in tensors:
+            batch["targets"], batch["target_lengths"] = _padded(
+                tensors["target_flat"],
+                tf.gather(tensors["target_starts"], rows),
+                tf.gather(tensors["target_lengths"], rows),
+                longest_target,
+            )
+        if "importance" in tensors:
+            batch["importance"] = tf.gather(tensors["importance"], rows)
+        return batch
+
+    return _mapped(plan, gather)
 
 
 def _padded(flat: Any, starts: Any, lengths: Any, longest: Any) -> tuple[Any, Any]:

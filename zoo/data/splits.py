@@ -201,7 +201,7 @@ def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | 
     known = whole.pick(train).known()
     lost = np.zeros(count, bool)
     lost[whole.pick(held).unknown(known)] = True
-    groups = np.cumsum(is_new)
+    groups = np.cumsum(is_new, dtype=np.int32)
     back = np.isin(groups[:start], groups[lost])
     parts, begin = {}, 0
     for name, end in ends.items():
