@@ -1,6 +1,5 @@
 """Recurrent cells, and the layers that run them through time."""
 
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -8,6 +7,7 @@ from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.engine.portability import portable
 from seqzoo.cells.layers.recurrent import Bidirectional, Recurrent
 from seqzoo.cells.registry import REGISTRY
+from seqzoo.cells.spelling import suggestion
 
 
 def _class(location: str) -> type[RecurrentCell]:
@@ -31,12 +31,11 @@ def create(name: str, /, units: int, **options: Any) -> RecurrentCell:
         **options: options of the cell's class.
 
     Raises:
-        ValueError: the cell does not exist.
+        ValueError: the cell does not exist, or does not take an option.
     """
     if name not in CELLS:
-        near = get_close_matches(name, CELLS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(CELLS)}."
-        raise ValueError(f"There is no cell named {name!r}; {hint}")
+        hint = suggestion(name, CELLS) or f"; choose one of {', '.join(CELLS)}."
+        raise ValueError(f"There is no cell named {name!r}{hint}")
     return CELLS[name](units, **options)
 
 

@@ -12,6 +12,7 @@ from keras import ops
 
 from seqzoo.cells.options import check_types, from_keras
 from seqzoo.cells.private_keras import DropoutRNNCell
+from seqzoo.cells.spelling import check_options
 
 
 class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
@@ -38,24 +39,25 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         units: size of the output and of each state, at least 1.
         activation: name or function of the candidate's nonlinearity (f); any Keras activation.
         use_bias: whether the candidate and the gates have a bias.
-        kernel_initializer: of the input weights, shape (features, gates * units).
-        recurrent_initializer: of the recurrent weights, shape (units, gates * units).
-        bias_initializer: of the biases.
+        kernel_initializer: initializer of the input weights, shape (features, gates * units).
+        recurrent_initializer: initializer of the recurrent weights, shape (units, gates * units).
+        bias_initializer: initializer of the biases.
         kernel_regularizer: penalty on the input weights, and on any other matrices of a cell,
             added to the loss; any Keras regularizer.
         recurrent_regularizer: penalty on the recurrent weights.
         bias_regularizer: penalty on the bias.
-        kernel_constraint: applied to the input weights after each update, such as "non_neg"; any
-            Keras constraint.
-        recurrent_constraint: the same for the recurrent weights.
-        bias_constraint: the same for the bias.
+        kernel_constraint: constraint on the input weights, applied after each update, such as
+            "non_neg"; any Keras constraint.
+        recurrent_constraint: constraint on the recurrent weights.
+        bias_constraint: constraint on the bias.
         dropout: dropout rate on the inputs, from 0 to 1, with one mask per sequence.
-        recurrent_dropout: the same for the recurrent inputs.
-        seed: of the dropout masks.
+        recurrent_dropout: dropout rate on the recurrent inputs, likewise.
+        seed: random seed of the dropout masks.
 
     Raises:
-        ValueError: `units`, `dropout` or `recurrent_dropout` is out of its range, an option is not
-            of its type, or `activity_regularizer` is given, which is an option of the layer.
+        ValueError: `units`, `dropout` or `recurrent_dropout` is out of its range, an option does
+            not exist or is not of its type, or `activity_regularizer` is given, which is an option
+            of the layer.
     """
 
     gates: tuple[str, ...] = ()
@@ -123,6 +125,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
                 "`activity_regularizer` belongs to the layer, which sees the outputs of all steps: "
                 f"Recurrent({type(self).__name__}(...), activity_regularizer=...)."
             )
+        check_options(type(self), kwargs)
         super().__init__(**kwargs)
         self.units = units
         self.activation = from_keras("activation", activation)

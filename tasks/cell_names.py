@@ -6,7 +6,7 @@ import sys
 from functools import cache
 from typing import Any
 
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, nearest_of
 
 CELLS = pathlib.Path(__file__).resolve().parent.parent / "cells"
 """Folder of the package `seqzoo.cells`."""
@@ -34,9 +34,7 @@ def check_cell(template: Any) -> None:
     # A program may have added its own cells.
     names = {**cells_module("registry").REGISTRY, **getattr(imported, "CELLS", {})}
     if template.cell not in names:
-        hint = nearest(template.cell, names)
-        if hint == ".":
-            hint = f"; choose one of {', '.join(names)}."
+        hint = nearest_of(template.cell, names)
         raise SeqzooError(
             f"There is no cell named {template.cell!r}{hint}", field="cell", got=template.cell
         )

@@ -1,6 +1,7 @@
 """The errors that users see: one line with what was expected, what was given, and what to do."""
 
 import difflib
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -86,6 +87,20 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: "; did you mean 'gru'?", or a full stop."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else "."
+
+
+def nearest_of(name: str, known: Iterable[str]) -> str:
+    """As `nearest`, but with all names if none is similar: "; choose one of gru, lstm."."""
+    names = list(known)
+    hint = nearest(name, names)
+    return f"; choose one of {', '.join(names)}." if hint == "." else hint
+
+
+def unreadable(path: str | os.PathLike[str], error: Exception) -> SeqzooError:
+    """The error for a file that cannot be opened or read."""
+    if isinstance(error, FileNotFoundError):
+        return SeqzooError(f"There is no file {path}.")
+    return SeqzooError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.")
 
 
 def some_of(names: Sequence[str]) -> str:

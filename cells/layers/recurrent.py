@@ -13,6 +13,8 @@ from seqzoo.cells.engine.portability import tie_to_process
 from seqzoo.cells.engine.runners import chosen_runner
 from seqzoo.cells.layers.elapsed import check_elapsed, elapsed_in_order
 from seqzoo.cells.private_keras import backend, nothing_shared
+from seqzoo.cells.registry import REGISTRY
+from seqzoo.cells.spelling import suggestion
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -49,10 +51,10 @@ class Recurrent(keras.layers.RNN):
             outputs.
 
     Raises:
-        ValueError: `cell` is a class; a call lacks the elapsed time that the cell needs, or has one
-            that it does not take; inputs have too few or too many axes; there is not one elapsed
-            time per step, or (checked only in eager mode) one is negative or not a number; or
-            `recompute` is out of range or has no effect here.
+        ValueError: `cell` is a class or a name; a call lacks the elapsed time that the cell needs,
+            or has one that it does not take; inputs have too few or too many axes; there is not
+            one elapsed time per step, or (checked only in eager mode) one is negative or not a
+            number; or `recompute` is out of range or has no effect here.
     """
 
     def __init__(
@@ -72,6 +74,12 @@ class Recurrent(keras.layers.RNN):
             raise ValueError(
                 f"`cell` must be a cell, got the class {cell.__name__}; make one of it: "
                 f"{cell.__name__}(units)."
+            )
+        if isinstance(cell, str):
+            hint = suggestion(cell, REGISTRY) if cell not in REGISTRY else ""
+            raise ValueError(
+                f"`cell` must be a cell, such as create('lstm', units=64), got the string {cell!r}"
+                f"{hint or '.'}"
             )
         super().__init__(
             cell,

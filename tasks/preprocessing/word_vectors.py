@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from seqzoo.tasks.data.npz_members import FAULTS, read_member
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, unreadable
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, Vocabulary
 
 ARRAY, WORDS = ".npy", (".txt", ".vocab", ".json", ".parquet")
@@ -243,7 +243,7 @@ def _of_npz(path: str, file: pathlib.Path) -> Rows:
                 raise _error(path, f"{needed}, lacks {' and '.join(missing)}")
             words, table = (read_member(opened, members[f"{name}.npy"]) for name in NAMED)
     except FileNotFoundError as error:
-        raise _error(path, "does not exist") from error
+        raise unreadable(path, error) from error
     except FAULTS as error:
         raise _error(path, f"cannot be read: {_reason(error)}") from error
     table = _array(path, table)
@@ -308,7 +308,7 @@ def _opened(path: str, file: pathlib.Path) -> Iterator[Any]:
         except (zipfile.BadZipFile, RuntimeError) as error:  # also: encrypted, not implemented
             raise _error(path, f"is damaged ({error})") from error
         except OSError as error:
-            raise _error(path, f"cannot be read: {error.strerror or error}") from error
+            raise unreadable(path, error) from error
         yield stack.enter_context(io.BufferedReader(opened, 1 << 20))
 
 

@@ -21,7 +21,7 @@ from cell_cases import (
 )
 from custom_cells import Multiplicative, StepOnly, make
 
-from seqzoo.cells import LSTMCell, Recurrent, VanillaCell
+from seqzoo.cells import CELLS, LSTMCell, Recurrent, VanillaCell, create
 
 LSTM = Case("lstm", {})
 MASK = MASKS["gaps"] & np.array([[True], [False], [True]])
@@ -237,3 +237,18 @@ def test_inputs_without_time_and_classes_of_cells_are_errors():
         Recurrent(VanillaCell(UNITS))(np.zeros((2, FEATURES), "float32"))
     with pytest.raises(ValueError, match=r"got the class LSTMCell; make one of it: LSTMCell\(un"):
         Recurrent(LSTMCell)
+
+
+def test_misspelled_names_and_options_are_answered_with_the_nearest():
+    for name, text in {
+        "lsmt": r"got the string 'lsmt'; did you mean 'lstm'\?",
+        "gru": "'gru'\\.",
+    }.items():
+        with pytest.raises(ValueError, match=text):
+            Recurrent(name, units=4)
+    with pytest.raises(ValueError, match=r"no cell named 'lsmt'; did you mean 'lstm'\?"):
+        create("lsmt", 4)
+    expected = r"Cell has no option 'recurent_dropout'; did you mean 'recurrent_dropout'\?"
+    for kind in CELLS:
+        with pytest.raises(ValueError, match=expected):
+            create(kind, 4, recurent_dropout=0.1)

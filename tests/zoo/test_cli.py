@@ -208,7 +208,7 @@ def test_predict_reports_invalid_lines_and_predicts_the_others(trained) -> None:
     assert result.exit_code == 2
     assert len(result.stdout.splitlines()) == 3
     assert result.stderr.splitlines() == [
-        "Line 2 is empty.",
+        "Line 2 is empty; fill it in or leave it out.",
         "Line 4 is not UTF-8: byte 2 is 0xff.",
         "1 more line had the same error as line 2: 3",
     ]

@@ -143,7 +143,7 @@ def test_an_export_that_no_model_has_is_refused_before_the_run_is_opened(words, 
 def test_what_cannot_be_generated_from_is_named() -> None:
     result = seqzoo("generate", "date-normaliser", "3 mars 2021", "")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "Error: Text 2 is empty.\n"
+    assert result.stderr == "Error: Text 2 is empty; fill it in or leave it out.\n"
 
 
 def test_a_run_from_python_is_scored_on_a_file_that_is_named(trained, tmp_path) -> None:

@@ -210,7 +210,7 @@ def test_order_is_kept_over_many(run, tmp_path) -> None:
     assert [int(row["line"]) for row in rows] == [i + 2 for i in range(1100) if i % 50]
     shown = ", ".join(str(i + 2) for i in range(50, 1050, 50))
     assert result.stderr.splitlines() == [
-        "Line 2 is empty.",
+        "Line 2 is empty; fill it in or leave it out.",
         f"21 more lines had the same error as line 2: {shown}, ...",
     ]
     distinct = sorted(set(texts) - {""})

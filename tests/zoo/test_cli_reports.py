@@ -16,7 +16,7 @@ from seqzoo.zoo.data import fields
 from seqzoo.zoo.data.splits import Part, to_splits
 from seqzoo.zoo.inference import prediction_lines
 from seqzoo.zoo.training import summary
-from seqzoo.zoo.training.train import Trained
+from seqzoo.zoo.training.train import Trained, rare_labels
 
 
 def test_separators_are_not_printed_within_fields_and_lines() -> None:
@@ -121,3 +121,11 @@ def test_examples_are_picked_in_any_order() -> None:
 def test_examples_that_an_evaluation_shows_are_not_metrics() -> None:
     metrics = {"accuracy": 0.5, "confusion": [[1]], "samples": [{"tokens": ["a"]}]}
     assert output.without_samples(metrics) == {"accuracy": 0.5, "confusion": [[1]]}
+
+
+def test_labels_with_a_single_example_are_named() -> None:
+    labels = ["pos", "neg", "pos", "neutral", "neg"]
+    expected = "1 of 3 labels have a single training example (neutral)"
+    assert rare_labels(labels, "class").startswith(expected)
+    assert "(b)" in rare_labels([("a", "b"), ("a",)], "labels")
+    assert rare_labels(labels[:3] + ["neg"], "class") == rare_labels([1.0, 2.0], "value") == ""

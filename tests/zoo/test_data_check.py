@@ -59,7 +59,7 @@ def test_clean_data_are_described_and_a_training_is_suggested(tmp_path) -> None:
     }
     assert not report.broken
     assert {finding.state for finding in report.findings if finding.subject == "labels"} == {"ok"}
-    assert _found(report, "rows", "48 for train").values["test"] == 6
+    assert _found(report, "rows", "48 training examples").values["test"] == 6
     lengths = _found(report, "lengths", "words").values
     assert (lengths["least"], lengths["median"], lengths["most"]) == (7, 7, 7)
     assert report.suggestion is not None and report.suggestion.template == "many-to-one"
@@ -178,7 +178,9 @@ def test_unknown_words_of_held_out_texts(tmp_path) -> None:
         test=_table(tmp_path / "t.csv", test),
         duplicates="keep",
     )
-    assert _found(report, "vocabulary", "of test").values["share"] == 0.5
+    assert _found(report, "vocabulary", "50.00% of the words in test are").values == {
+        "shares": {"test": 0.5}
+    }
 
 
 def test_numbers_that_stand_out(tmp_path) -> None:

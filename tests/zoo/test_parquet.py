@@ -132,7 +132,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an empty text": (
         {"text": ["a", " "], "label": ["x", "y"]},
-        "t.parquet, row 2: 'text' is empty.",
+        "t.parquet, row 2: 'text' is empty; fill it in or leave it out.",
     ),
     "a number for a text": (
         {"text": [1.5, 2.5], "label": ["x", "y"]},

@@ -76,7 +76,10 @@ def test_its_output_is_that_of_runs(tiny) -> None:
     result = seqzoo("predict", tiny, "--top", 2, stdin="b\n\na\n")
     other = 1 / (1 + math.exp(6))
     assert result.stdout.splitlines()[0] == f"x\t{1 - other:.4f}\ty\t{other:.4f}"
-    assert (result.exit_code, result.stderr) == (2, "Line 2 is empty.\n")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "Line 2 is empty; fill it in or leave it out.\n",
+    )
     table = seqzoo("predict", tiny, "a", "--format", "csv").stdout.splitlines()
     assert table[0] == "line,answer,probability" and table[1].startswith("1,x,0.98")
 

@@ -164,7 +164,11 @@ ERRORS: dict[str, tuple[int, Any, str]] = {
     "columns": (400, {"inputs": ["a"]}, "`inputs` is not supported"),
     "signature": (400, {"instances": ["a"], "signature_name": "x"}, "must be 'serving_default'"),
     "number": (400, {"instances": ["a", 7]}, "Instance 1 must be text, got 7."),
-    "empty": (400, {"instances": ["a", "a", " "]}, "Instance 2 is empty."),
+    "empty": (
+        400,
+        {"instances": ["a", "a", " "]},
+        "Instance 2 is empty; fill it in",
+    ),
     "half": (400, b'{"instances": ["\\ud800"]}', "Instance 0 is not Unicode text"),
     "long": (400, {"instances": ["a" * 101]}, "Instance 0 has 101 characters; at most 100 are"),
     "many": (413, {"instances": ["a"] * 9}, "`instances` has 9 inputs, at most 8 are allowed."),

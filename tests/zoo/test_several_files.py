@@ -52,7 +52,10 @@ def test_errors_name_the_file(parts) -> None:
     (parts / "part-1.csv").write_text("text,label\nfine,pos\n,neg\n")
     with pytest.raises(SeqzooError) as caught:
         open_source(source_of(parts / "part-*.csv"))
-    assert str(caught.value) == f"line 3 of {parts / 'part-1.csv'}: 'text' is empty."
+    assert (
+        str(caught.value)
+        == f"line 3 of {parts / 'part-1.csv'}: 'text' is empty; fill it in or leave it out."
+    )
     (parts / "part-2.csv").write_text("text,class\nfine,pos\n")
     (parts / "part-1.csv").write_text(table(range(4)))
     with pytest.raises(SeqzooError, match="part-2.csv .text, class., got 'label'"):

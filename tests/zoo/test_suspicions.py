@@ -241,7 +241,7 @@ def test_repeated_errors_are_reported_once(trained) -> None:
     answered = seqzoo("predict", trained / "run", stdin="\n".join(lines) + "\n")
     assert answered.exit_code == 2 and len(answered.stdout.splitlines()) == 2
     assert answered.stderr == (
-        "Line 2 is empty.\n21 more lines had the same error as line 2: "
+        "Line 2 is empty; fill it in or leave it out.\n21 more lines had the same error as line 2: "
         f"{', '.join(map(str, range(4, 24)))}, ...\n"
     )
 

@@ -132,16 +132,16 @@ def test_a_missing_column_lists_the_columns_and_the_nearest(tmp_path) -> None:
 # Fields
 
 BAD_FIELDS: dict[str, tuple[str, str, Any, Any, str]] = {
-    "empty text": ("words", "class", "  ", "x", "'in' is empty."),
+    "empty text": ("words", "class", "  ", "x", "'in' is empty; fill it in or leave it out."),
     "text that is none": ("words", "class", 3, "x", "'in' must be text, got 3."),
-    "empty label": ("words", "class", "a", " ", "'out' is empty."),
+    "empty label": ("words", "class", "a", " ", "'out' is empty; fill it in or leave it out."),
     "no number": ("words", "value", "a", "three", "'out' must be numbers, but 'three' is no"),
     "decimal comma": ("words", "value", "a", "3,5", "'out' must be numbers, but '3,5' is no"),
     "NaN as a value": ("words", "value", "a", "nan", "'out' contains NaN (number 1)"),
     "NaN in a series": ("series", "class", "1 2 nan", "x", "'in' contains NaN (number 3)"),
     "null in a series": ("series", "class", [1, None], "x", "'in' contains NaN (number 2)"),
     "infinity": ("series", "class", "1 inf", "x", "'in' contains an infinite number (number 2)"),
-    "empty series": ("series", "class", "[]", "x", "'in' is empty."),
+    "empty series": ("series", "class", "[]", "x", "'in' is empty; fill it in or leave it out."),
     "words in a series": (
         "series",
         "class",

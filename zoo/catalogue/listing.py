@@ -2,7 +2,7 @@
 
 from fnmatch import fnmatch
 
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, nearest_of
 from seqzoo.zoo.catalogue import source_docs
 from seqzoo.zoo.config.docstrings import first_line
 from seqzoo.zoo.output import table
@@ -18,8 +18,7 @@ def listed(what: str | None, pattern: str, family: str | None = None) -> dict[st
     families = dict.fromkeys(entry.family for entry in registry.values())
     if family is not None and family not in families:
         raise SeqzooError(
-            f"There is no family of cells named {family!r} (there are {', '.join(families)})"
-            f"{nearest(family, families)}"
+            f"There is no family of cells named {family!r}{nearest_of(family, families)}"
         )
     sections = {
         "cells": _cells,

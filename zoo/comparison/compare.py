@@ -14,7 +14,7 @@ from typing import Any
 
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import occupied, read_json, write_json, write_text
-from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same, nearest
+from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same, nearest_of
 from seqzoo.tasks.runs.layout import is_run
 from seqzoo.zoo.catalogue import source_docs
 from seqzoo.zoo.comparison.processes import STOPPED, run
@@ -69,9 +69,7 @@ def compare(
     for cell in cells:
         if cell not in source_docs.cells():
             known = source_docs.cells()
-            raise SeqzooError(
-                f"There is no cell {cell!r} (there are {', '.join(known)}){nearest(cell, known)}"
-            )
+            raise SeqzooError(f"There is no cell {cell!r}{nearest_of(cell, known)}")
     choices = chosen(name, options)
     if name in TEMPLATES and "cell" not in options:
         choices = replace(choices, task=replace(choices.task, cell=cells[0]))

@@ -7,7 +7,7 @@ from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, get_args, get_type_hints
 
 from seqzoo.tasks import TEMPLATES
-from seqzoo.tasks.errors import SeqzooError, command, nearest
+from seqzoo.tasks.errors import SeqzooError, command, nearest_of
 from seqzoo.tasks.fine_tuning.templates import matching_template
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.config.options import TASK_NAMES, task_options
@@ -72,10 +72,7 @@ def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) ->
             f"template ({', '.join(TEMPLATES)}) and the data with --data."
         )
     else:
-        raise SeqzooError(
-            f"There is no preset or template {name!r} (there are {', '.join(known)})"
-            f"{nearest(name, known)}"
-        )
+        raise SeqzooError(f"There is no preset or template {name!r}{nearest_of(name, known)}")
     if complete and not (choices.source.data or given.get("data")):
         raise SeqzooError(f"{name} needs --data: {needs(name)}.")
     return overridden(choices, given)

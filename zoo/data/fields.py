@@ -39,7 +39,7 @@ def text(field: Any) -> str:
     if not isinstance(field, str):
         raise SeqzooError(f"must be text, got {_shown(field)}")
     if not field.strip():
-        raise SeqzooError("is empty")
+        raise SeqzooError("is empty; fill it in or leave it out")
     try:
         field.encode("utf-8")
     except UnicodeEncodeError as error:  # JSON may contain a lone surrogate: "\\ud800"
@@ -85,7 +85,7 @@ def words(field: Any) -> tuple[str, ...]:
     if not isinstance(field, list | tuple):
         return tuple(text(field).split())
     if not field:
-        raise SeqzooError("is empty")
+        raise SeqzooError("is empty; fill it in or leave it out")
     results = []
     for number, word in enumerate(field, 1):
         try:
@@ -333,7 +333,7 @@ def _numbers(field: Any) -> np.ndarray:
     if isinstance(field, str):
         stripped = field.strip()
         if not stripped:
-            raise SeqzooError("is empty")
+            raise SeqzooError("is empty; fill it in or leave it out")
         field = _json(stripped) if stripped.startswith("[") else stripped.split()
     try:
         numbers = np.asarray(field, dtype=np.float64)
@@ -343,7 +343,7 @@ def _numbers(field: Any) -> np.ndarray:
         raise SeqzooError(f"must be numbers, but {reason}") from error
     numbers = np.atleast_1d(numbers)
     if numbers.size == 0:
-        raise SeqzooError("is empty")
+        raise SeqzooError("is empty; fill it in or leave it out")
     if not np.isfinite(numbers).all():
         position = np.argwhere(~np.isfinite(numbers))[0]
         number = numbers[tuple(position)]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, nearest, unreadable
 from seqzoo.zoo.data.source import Source
 
 _HALF = re.compile("[\udc80-\udcff]")
@@ -187,8 +187,7 @@ def read_bytes(path: pathlib.Path, *, blank: bool = False) -> bytes:
             check_packed(path)
             data = gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SeqzooError(f"{path} cannot be read: {reason}.") from error
+        raise unreadable(path, error) from error
     if not blank and not data.strip():
         raise SeqzooError(f"{path} is empty.")
     return data

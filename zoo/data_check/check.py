@@ -150,7 +150,10 @@ def _findings(
 
 def _sizes(parts: Mapping[str, Part]) -> Finding:
     counts = {name: len(part.keys) for name, part in parts.items()}
-    shown = ", ".join(f"{count:,} for {name}" for name, count in counts.items())
+    shown = ", ".join(
+        f"{count:,} {'training' if name == 'train' else name} examples"
+        for name, count in counts.items()
+    )
     few = counts.get("test", FEW_TESTED) < FEW_TESTED and counts["train"] > 1
     return Finding(
         "rows",

@@ -61,17 +61,23 @@ def encoded(parts: Mapping[str, Part], task: Any) -> Iterator[Finding]:
     yield _lengths(sequences["train"].lengths, kind, task.template)
     if kind not in TEXTS:
         return
-    for name in ("validation", "test"):
-        if name in sequences and sequences[name].flat.ndim == 1:
-            share = float((sequences[name].flat == UNKNOWN).mean())
-            yield Finding(
-                "vocabulary",
-                f"{share:.2%} of the {_unit(kind)} of {name} are not in the vocabulary of "
-                f"{len(task.vocabularies['vocabulary']):,} learned from training",
-                "note" if share > UNKNOWN_RATE else "ok",
-                _advice(kind) if share > UNKNOWN_RATE else "",
-                {"split": name, "share": share},
-            )
+    shares = {
+        name: float((sequences[name].flat == UNKNOWN).mean())
+        for name in ("validation", "test")
+        if name in sequences and sequences[name].flat.ndim == 1
+    }
+    if shares:
+        many = max(shares.values()) > UNKNOWN_RATE
+        size = len(task.vocabularies["vocabulary"])
+        unknown = [f"{share:.2%} in {name}" for name, share in shares.items()]
+        unknown[0] = unknown[0].replace(" in ", f" of the {_unit(kind)} in ", 1)
+        yield Finding(
+            "vocabulary",
+            f"{' and '.join(unknown)} are not in the training vocabulary of {size:,}",
+            "note" if many else "ok",
+            _advice(kind) if many else "",
+            {"shares": shares},
+        )
 
 
 def _advice(kind: str) -> str:

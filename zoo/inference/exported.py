@@ -123,7 +123,7 @@ class ExportedModel:
             except (OSError, ValueError, EOFError) as error:
                 return replace(item, wrong=f"cannot be read: {str(error).rstrip('.')}")
         if not text.strip() and not self._model.answer.get("continues"):
-            return replace(item, wrong="is empty")
+            return replace(item, wrong="is empty; fill it in or leave it out")
         return item
 
     def _numbers(self, text: str) -> Any:

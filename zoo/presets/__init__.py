@@ -2,7 +2,7 @@
 
 from fnmatch import fnmatch
 
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, nearest_of
 from seqzoo.zoo.presets import (
     forecast,
     many_to_many_aligned,
@@ -30,9 +30,7 @@ def get(name: str) -> Preset:
         SeqzooError: the preset does not exist.
     """
     if name not in PRESETS:
-        raise SeqzooError(
-            f"There is no preset {name!r} (there are {', '.join(PRESETS)}){nearest(name, PRESETS)}"
-        )
+        raise SeqzooError(f"There is no preset {name!r}{nearest_of(name, PRESETS)}")
     return PRESETS[name]
 
 

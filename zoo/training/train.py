@@ -1,8 +1,10 @@
 """Trains from a name and options: plans or resumes a run, trains it and evaluates it."""
 
+import itertools
 import pathlib
 import re
 import shlex
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import occupied
 from seqzoo.tasks.data.examples import Examples, Splits
-from seqzoo.tasks.errors import SeqzooError, check_same, command
+from seqzoo.tasks.errors import SeqzooError, check_same, command, some_of
 from seqzoo.tasks.runs.layout import SCORES
 from seqzoo.tasks.startup import start_devices
 from seqzoo.tasks.training.clusters import make_strategy
@@ -279,6 +281,8 @@ def run_plan(
     splits, source = open_source(source)
     if not quiet:
         print_fn(splits.description)
+        if note := rare_labels(splits.train.targets, source.target_kind):
+            print_fn(note)
     if source.sample_rate:
         task = replace(task, sample_rate=source.sample_rate)
     resume = command(f"train --resume --run {shlex.quote(str(plan.folder))}")
@@ -299,6 +303,21 @@ def run_plan(
     split, examples = _held_out(splits)
     metrics = run.evaluate(examples, folder=run.folder / SCORES) if split else {}
     return Trained(run, split, examples, metrics)
+
+
+def rare_labels(targets: Any, target_kind: str) -> str:
+    """A sentence about labels with a single training example; empty if there are none."""
+    if target_kind not in ("class", "labels") or targets is None:
+        return ""
+    groups = ([target] if isinstance(target, str) else target for target in targets)
+    counts = Counter(itertools.chain.from_iterable(groups))
+    rare = sorted(str(label) for label, count in counts.items() if count == 1)
+    if not rare:
+        return ""
+    return (
+        f"{len(rare):,} of {len(counts):,} labels have a single training example "
+        f"({some_of(rare)}); collect more, or merge them into others."
+    )
 
 
 def _folders(name: str) -> tuple[pathlib.Path | None, pathlib.Path]:
