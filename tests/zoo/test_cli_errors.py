@@ -225,7 +225,7 @@ def test_a_request_to_end_is_handled_where_control_c_is_ignored() -> None:
         (["--method", "greedy", "--temperature", "2"], "--temperature is for --method sample"),
         (["--method", "sample", "--beam-width", "2"], "--beam-width is for --method beam"),
         (["--method", "beam", "--beam-width", "0"], "`beam_width` must be at least 1, got 0"),
-        (["--beam-width", "2", "--top", "5"], "`answers` must be at most 2 with the method 'beam'"),
+        (["--beam-width", "2", "--top", "5"], "`count` must be at most 2 with the method 'beam'"),
     ],
 )
 def test_contradictory_decoding_options(options, message) -> None:
@@ -245,6 +245,9 @@ def test_a_pattern_that_nothing_matches() -> None:
 
 
 def test_a_folder_as_inputs_is_reported_before_the_model_is_loaded(trained, tmp_path) -> None:
-    for path, reason in ((tmp_path, "Is a directory"), (tmp_path / "no.csv", "No such file")):
+    for path, expected in (
+        (tmp_path, f"{tmp_path} cannot be read: Is a directory."),
+        (tmp_path / "no.csv", f"There is no file {tmp_path / 'no.csv'}."),
+    ):
         message = seqzoo("predict", "no-run", "--input-file", path).stderr
-        assert message.startswith(f"Error: {path} cannot be read: {reason}")
+        assert message == f"Error: {expected}\n"

@@ -88,7 +88,7 @@ def test_all_malformed_rows_are_reported(tmp_path) -> None:
     assert finding.state == "broken" and finding.values["lines"] == [5, 12]
     assert _found(report, "rows", "'label' is empty").values["lines"] == [22]
     # The others are still examined.
-    assert _found(report, "rows", "45 for train")
+    assert _found(report, "rows", "45 training examples")
 
 
 def test_equal_inputs_and_contradictions(tmp_path) -> None:
@@ -227,10 +227,13 @@ def test_command(tmp_path) -> None:
     path, page = _table(tmp_path / "data.csv", _rows()), tmp_path / "page.html"
     result = seqzoo("check", path, "--no-timing", "--html", page)
     assert result.exit_code == 0
-    assert "note    rows: 48 for train, 6 for validation, 6 for test\n" in result.stdout
+    assert (
+        "note    rows: 48 training examples, 6 validation examples, 6 test examples\n"
+        in result.stdout
+    )
     assert result.stdout.splitlines()[-1].startswith("  ")
     written = page.read_text(encoding="utf-8")
-    assert "48 for train" in written and "http" not in written
+    assert "48 training examples" in written and "http" not in written
     report = json.loads(seqzoo("check", path, "--no-timing", "--json").stdout)
     assert report["healthy"] and report["suggestion"]["template"] == "many-to-one"
     rows = _rows()
@@ -249,7 +252,7 @@ def test_options_are_those_of_training(tmp_path) -> None:
     report = _check(path, **chosen, target_kind="next", time_column="at")
     assert "target" not in report.guessed and report.source.time_column == "at"
     texts = _table(tmp_path / "texts.csv", _rows())
-    assert _found(_check(texts, limit=10), "rows", "10 for train")
+    assert _found(_check(texts, limit=10), "rows", "10 training examples")
     with pytest.raises(SeqzooError, match=r"`input` must name a column \(text, label\), got 'txt'"):
         _check(texts, input="txt")
     (tmp_path / "head.csv").write_text("text,label\n")

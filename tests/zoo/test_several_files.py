@@ -77,7 +77,7 @@ def test_paths_in_fields_need_a_single_folder(tmp_path) -> None:
 
 def test_a_pattern_from_the_command_line(parts) -> None:
     shown = seqzoo("check", str(parts / "part-*"), "--kind", "words")
-    assert shown.exit_code == 0 and "24 for train" in shown.output
+    assert shown.exit_code == 0 and "24 training examples" in shown.output
 
 
 def dataset(folder: pathlib.Path, rows: range, *, shards: int = 1) -> None:

@@ -46,7 +46,7 @@ def test_splits_are_of_sentences(tmp_path) -> None:
     [
         (
             ",a,X,O\n",
-            "line 2 does not begin a sentence: 'Sentence #' is empty; fill it in",
+            "line 2 does not begin a sentence: 'Sentence #' is empty.",
         ),
         ("1,a,X,O\n,,X,O\n", "line 3 has no 'Word'."),
         ("1,a,X,O\n1,b,X, \n", "line 3 has no 'Tag'."),
