@@ -166,7 +166,7 @@ GROUPS = [
         "cells/parallel/qrnn.py",
         EQUATIONS,
         "[qrnn",
-        {"c = n + f * (c - n)": "c = c + f * (n - c)"},
+        {"c = n + f * (before - n)": "c = before + f * (n - before)"},
     ),
     Group(
         "cells/parallel/sru.py",

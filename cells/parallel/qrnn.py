@@ -51,13 +51,8 @@ class QRNNCell(RecurrentCell):
         return None if bias is None else ops.concatenate([bias, ops.zeros_like(bias)])
 
     def step(self, x, r, states):
-        _, c, candidate, forget, output = states
-        n = self.activation(x.candidate + candidate)
-        f = ops.sigmoid(x.forget + forget)
-        o = ops.sigmoid(x.output + output)
-        c = n + f * (c - n)
-        h = o * c
-        return h, [h, c, x.earlier_candidate, x.earlier_forget, x.earlier_output]
+        h, new, _ = self.step_with_values(x, r, states)
+        return h, new
 
     @property
     def has_step_gradient(self):

@@ -50,12 +50,8 @@ class SRUCell(RecurrentCell):
         return keras.initializers.RandomUniform(-1, 1)(shape, dtype=dtype)
 
     def step(self, x, r, states, w):
-        _, c = states
-        f = ops.sigmoid(x.forget + w.forget_weight * c)
-        reset = ops.sigmoid(x.reset + w.reset_weight * c)
-        c = x.candidate + f * (c - x.candidate)
-        h = x.skip + reset * (c - x.skip)
-        return h, [h, c]
+        h, new, _ = self.step_with_values(x, r, states, w)
+        return h, new
 
     @property
     def has_step_gradient(self):
