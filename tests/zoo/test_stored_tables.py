@@ -73,6 +73,26 @@ def test_inputs_of_a_validation_file_are_left_out(table, tmp_path) -> None:
     assert "left out, since they are also in other splits" in stored.description
 
 
+def test_inputs_in_several_splits_of_a_file_are_left_out(tmp_path) -> None:
+    parts = ["train", "val", "test"]
+    rows = [f"text {number % 46},{'ab'[number % 2]},{parts[number % 3]}" for number in range(60)]
+    path = tmp_path / "several.csv"
+    path.write_text("\n".join(["text,label,part", *rows]) + "\n")
+    stored, plain = (_open(path, storage, split_column="part") for storage in ("disk", "memory"))
+    _assert_equal(stored, plain)
+    assert len(stored.train) < 20 and "left out, since they are also" in stored.description
+
+
+def test_damaged_counts_of_tokens_are_counted_again(table, own_cache) -> None:
+    template, splits = ManyToOne(input="words", minimum_count=1), _open(table, "disk")
+    first = template.adapt(splits.train).vocabularies["vocabulary"].tokens
+    (note,) = own_cache.glob("tokens-*/note-*")
+    for damaged in ("[1,", "[1]", "{}"):
+        note.write_text(damaged)
+        assert template.adapt(splits.train).vocabularies["vocabulary"].tokens == first
+    assert note.read_text().startswith("[") and note.read_text() != "[1]"
+
+
 @pytest.mark.parametrize(
     "kind, options",
     [
