@@ -345,9 +345,9 @@ class _Digests:
 
     def _is_in(self, keys: Sequence[bytes], known: Sequence[bytes]) -> np.ndarray:
         """Whether each key is among others."""
-        stored = isinstance(keys, DigestKeys) and isinstance(known, DigestKeys)
-        if stored and keys.digests is known.digests:  # of one file, where equal ones are known
-            return keys.is_in(known)
+        if isinstance(keys, DigestKeys) and isinstance(known, DigestKeys):
+            if keys.digests is known.digests:  # of one file, where equal ones are known
+                return keys.is_in(known)
         digests, others = self._of(keys), self._of(known)
         result = np.isin(digests[:, 0], others[:, 0])
         alike = np.flatnonzero(result)
