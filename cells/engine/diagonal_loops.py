@@ -10,7 +10,15 @@ from typing import Any
 import tensorflow as tf
 
 from seqzoo.cells.diagonal import DiagonalCell
-from seqzoo.cells.engine.xla_slices import read_step, time_major, while_steps, write_step
+from seqzoo.cells.engine.portability import within_portable
+from seqzoo.cells.engine.xla_slices import (
+    read_row,
+    read_step,
+    time_major,
+    while_steps,
+    write_row,
+    write_step,
+)
 
 
 def tensors_of(cell: DiagonalCell, x: Any) -> dict:
@@ -26,13 +34,19 @@ def output_shape(cell: DiagonalCell) -> tuple[int]:
 
 def upstream(d: Any) -> Any:
     """Gradients of the trajectory, (batch, time, 2 * pairs), as `backward` expects them."""
-    return tf.transpose(d, [1, 0, 2])
+    return d
 
 
 def forward(cell: DiagonalCell, tensors: dict, sequences: bool, keep: bool) -> dict:
-    """Runs the recurrence; "trajectory" is the state before the first step and after each."""
+    """Runs the recurrence; "trajectory" is the state after each step.
+
+    It is (batch, time, 2 * pairs), as the readout takes it, because a transposition would take as
+    long as the loop.
+    """
     a, b = tensors["coefficients"]
     length, batch, size = tf.unstack(tf.shape(tensors["x"]))
+    # Programs that are exported can only write along the first axis.
+    write = write_step if within_portable() else write_row
 
     def read(t):
         t = tf.minimum(t, length - 1)
@@ -48,16 +62,19 @@ def forward(cell: DiagonalCell, tensors: dict, sequences: bool, keep: bool) -> d
             new_real = tf.where(live, new_real, real)
             new_imaginary = tf.where(live, new_imaginary, imaginary)
         state = tf.concat([new_real, new_imaginary], 1)
-        written = [write_step(whole, state, t + 1) for whole in written]
+        written = [write(whole, state, t) for whole in written]
         return t + 1, following, new_real, new_imaginary, written
 
     (state,) = tensors["states"]
     written = []
     if sequences or keep:
-        written = [write_step(tf.zeros([length + 1, batch, size], state.dtype), state, 0)]
+        axes = [length, batch] if within_portable() else [batch, length]
+        written = [tf.zeros([*axes, size], state.dtype)]
     _, real, imaginary, written = while_steps(
         tensors["steps"], body, read(0), *tf.split(state, 2, axis=1), written
     )
+    if within_portable():
+        written = [time_major(whole) for whole in written]
     result = {"states": [tf.concat([real, imaginary], 1)]}
     return result | {"trajectory": written[0]} if written else result
 
@@ -66,14 +83,20 @@ def backward(cell: DiagonalCell, tensors: dict, sequences: bool) -> dict:
     """Runs the backward pass of `forward`; returns the gradients of states, x and coefficients."""
     a, b = tensors["coefficients"]
     trajectory, steps = tensors["trajectory"], tensors["steps"]
-    length, batch, size = tf.unstack(tf.shape(trajectory))
+    batch, length, size = tf.unstack(tf.shape(trajectory))
+    (first,) = tensors["states"]
 
     def read(t):
-        names = {"d_sequence": sequences, "mask": "mask" in tensors}
-        t = tf.maximum(t, 0)
-        return {name: read_step(tensors[name], t) for name, wanted in names.items() if wanted}
+        # The state before step t, and what arrives at the one after it.
+        now, before = tf.maximum(t, 0), tf.maximum(t - 1, 0)
+        part = {"before": tf.where(t > 0, read_row(trajectory, before), first)}
+        if sequences:
+            part["d_sequence"] = read_row(tensors["d_sequence"], now)
+        if "mask" in tensors:
+            part["mask"] = read_step(tensors["mask"], now)
+        return part
 
-    def body(count, slices, real, imaginary, d_x):
+    def body(count, slices, real, imaginary, d_a, d_b, d_x):
         t = steps - 1 - count
         following = read(t - 1)
         if sequences:
@@ -84,17 +107,20 @@ def backward(cell: DiagonalCell, tensors: dict, sequences: bool) -> dict:
             live = slices["mask"][:, None]
             old = [tf.where(live, o, n) for o, n in zip(old, new, strict=True)]
             new = [tf.where(live, n, tf.zeros_like(n)) for n in new]
-        return count + 1, following, *old, write_step(d_x, tf.concat(new, 1), t)
+        before_real, before_imaginary = tf.split(slices["before"], 2, axis=1)
+        d_a += tf.cast(new[0] * before_real + new[1] * before_imaginary, exact)
+        d_b += tf.cast(new[1] * before_real - new[0] * before_imaginary, exact)
+        return count + 1, following, *old, d_a, d_b, write_step(d_x, tf.concat(new, 1), t)
 
     (d_state,) = tensors["d_states"]
-    d_x = tf.zeros([length - 1, batch, size], d_state.dtype)
-    _, real, imaginary, d_x = while_steps(
-        steps, body, read(steps - 1), *tf.split(d_state, 2, axis=1), d_x
+    # In half precision, sums over all steps would lose precision.
+    exact = tf.float32 if d_state.dtype.size == 2 else d_state.dtype
+    sums = [tf.zeros([batch, size // 2], exact) for _ in range(2)]
+    d_x = tf.zeros([length, batch, size], d_state.dtype)
+    _, real, imaginary, *sums, d_x = while_steps(
+        steps, body, read(steps - 1), *tf.split(d_state, 2, axis=1), *sums, d_x
     )
-    before_real, before_imaginary = tf.split(trajectory[:-1], 2, axis=2)
-    d_real, d_imaginary = tf.split(d_x, 2, axis=2)
-    d_a = tf.reduce_sum(d_real * before_real + d_imaginary * before_imaginary, [0, 1])
-    d_b = tf.reduce_sum(d_imaginary * before_real - d_real * before_imaginary, [0, 1])
+    d_a, d_b = [tf.cast(tf.reduce_sum(each, 0), a.dtype) for each in sums]
     return {
         "states": [tf.concat([real, imaginary], 1)],
         "x": d_x,
@@ -104,10 +130,10 @@ def backward(cell: DiagonalCell, tensors: dict, sequences: bool) -> dict:
 
 def sequence(result: dict) -> Any:
     """The state after each step, (batch, time, 2 * pairs), of what `forward` returned."""
-    return time_major(result["trajectory"][1:])
+    return result["trajectory"]
 
 
-BACKWARD_NEEDS = ("steps", "coefficients", "mask", "trajectory")
+BACKWARD_NEEDS = ("steps", "coefficients", "mask", "states", "trajectory")
 
 
 def gradients(tensors: dict, result: dict, d: dict) -> dict:
