@@ -174,7 +174,7 @@ def test_what_does_not_fit(tmp_path) -> None:
     _member_of_a_zip(tmp_path)
     with pytest.raises(SeqzooError, match=r"must name one of .*in/a.3d.txt, in/a.2d.txt"):
         read_vectors(str(tmp_path / "b.zip"), (), None)
-    with pytest.raises(SeqzooError, match="cannot be read: No such file"):
+    with pytest.raises(SeqzooError, match="There is no file"):
         read_vectors(str(tmp_path / "none.txt"), (), None)
     np.save(tmp_path / "a.npy", TABLE)
     (tmp_path / "words.txt").write_text("one\ntwo")

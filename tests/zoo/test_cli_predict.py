@@ -143,7 +143,7 @@ def test_columns_and_delimiters(run, tmp_path) -> None:
         (["predict", run, "axyz", "--input", "word"], "are for --input-file"),
         ([*named, "--json", "--format", "csv"], "got --format csv; leave one of them out"),
         (["predict", run, "--input-file", path], "must end in one of .* --delimiter"),
-        (["predict", run, "--input-file", tmp_path / "no.csv"], "no.csv cannot be read: No such"),
+        (["predict", run, "--input-file", tmp_path / "no.csv"], "There is no file .*no.csv"),
     ):
         result = seqzoo(*words)
         assert (result.exit_code, result.stdout) == (2, ""), words
