@@ -112,6 +112,9 @@ def note(hint: Any, kind: type) -> Any:
     return None
 
 
+LARGEST_COUNT = 2**31 - 1
+"""Largest whole number in a field without another limit: TensorFlow counts with 32 bits."""
+
 TYPES: dict[Any, tuple[type, str]] = {
     int: (numbers.Integral, "a whole number"),
     float: (numbers.Real, "a number"),
@@ -186,6 +189,9 @@ def check(settings: Any) -> None:
             raise SeqzooError(field=name, expected=expected, got=value)
         if limits.range is not None and value not in limits.range:
             raise SeqzooError(field=name, expected=str(limits.range), got=value)
+        if limits.type is int and value > LARGEST_COUNT and limits.range is not None:
+            if limits.range.most is None and limits.range.below is None:
+                raise SeqzooError(field=name, expected=f"at most {LARGEST_COUNT}", got=value)
 
 
 def whole_numbers(name: str, values: Any) -> tuple[int, ...]:

@@ -154,6 +154,8 @@ class Padding:
     targets: list[int]
 
     def __post_init__(self) -> None:
+        if not self.inputs or not all(isinstance(x, list) for x in (self.inputs, self.targets)):
+            raise TypeError("padded lengths must be lists, that of inputs not empty")
         for length in (*self.inputs, *self.targets):
             if not isinstance(length, int | np.integer) or not 0 < length < 2**31:
                 raise TypeError(f"a padded length must be from 1 to {2**31 - 1}, got {length!r}")

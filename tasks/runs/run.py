@@ -26,6 +26,7 @@ from seqzoo.tasks.runs.evaluation_files import write_evaluation
 from seqzoo.tasks.runs.layout import CONFIG, HISTORY, MODEL, is_run
 from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.runs.session import Session, Stepper
+from seqzoo.tasks.runs.stored_config import check_learned, check_model
 from seqzoo.tasks.runs.temperature import collect_logits, stored_temperature
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.startup import start_devices
@@ -92,11 +93,12 @@ class Run:
                 name: Vocabulary.load(folder / file, sizes.get(name))
                 for name, file in config["vocabularies"].items()
             }
-            _check_names(config[LEARNED])
+            check_learned(config[LEARNED])
             task = _template(config).restore(config[LEARNED], vocabularies)
             return cls(folder, config, task)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise SeqzooError(f"{folder / CONFIG} is damaged: {error!r}.") from error
+        except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+            reason = str(error) if isinstance(error, ValueError) else repr(error)
+            raise SeqzooError(f"{folder / CONFIG} is damaged: {_first_line(reason)}.") from error
 
     @classmethod
     def create(cls, folder: str | os.PathLike, config: dict, task: Task) -> "Run":
@@ -147,13 +149,21 @@ class Run:
         if not zipfile.is_zipfile(path):
             raise SeqzooError(f"{path} is damaged or not a model; train it again.")
         try:
-            return keras.saving.load_model(path, compile=False, safe_mode=True)
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
         except (
             *(OSError, ValueError, KeyError, TypeError, AttributeError),
             *(RecursionError, zipfile.BadZipFile, ImportError),
         ) as error:
             reason = str(error).partition("\n")[0]
             raise SeqzooError(f"{path} cannot be read: {reason}") from error
+        try:
+            check_model(self.task, model)
+        except ValueError as error:
+            raise SeqzooError(
+                f"{path} is not the model that {self.folder / CONFIG} describes: {error}; copy the "
+                "files of one run, or train it again."
+            ) from error
+        return model
 
     @cached_property
     def _inference(self) -> Inference:
@@ -365,16 +375,8 @@ class Run:
         return export(wanted, folder, format)
 
 
-def _check_names(learnt: Any) -> None:
-    """Checks that the names of classes, labels or tags in a config.json are strings.
-
-    Raises:
-        TypeError: they are not.
-    """
-    for part in learnt.values():
-        names = (part.get("names") or []) if isinstance(part, dict) else []
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise TypeError(f"`names` must be a list of strings, got {str(names)[:40]}")
+def _first_line(reason: str) -> str:
+    return reason.strip().partition("\n")[0].rstrip(".")
 
 
 def _check_list(inputs: Any) -> None:

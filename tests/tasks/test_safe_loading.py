@@ -21,6 +21,7 @@ from seqzoo.tasks import SeqzooError
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.runs.compact_weights import pack
 from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.runs.stored_config import check_learned
 from seqzoo.tasks.runs.temperature import stored_temperature
 from seqzoo.tasks.training.checkpoints import Checkpoints
 from seqzoo.tasks.training.trainer import describe, train
@@ -313,13 +314,53 @@ def test_a_resumed_training_writes_only_to_its_own_folder(name: str, run: Run, t
         train(template(units=3), splits(), settings(), run.folder, resume=True)
 
 
-@pytest.mark.parametrize("names_of_classes", [3, [{}, "b"], "ab"])
-def test_names_of_classes_are_strings(names_of_classes: Any, run: Run) -> None:
+LEARNED: list[tuple[Any, str]] = [
+    *(
+        ({"targets": {"names": names_}}, "`names` must be a list of strings")
+        for names_ in (3, [{}, "b"], "ab", [], None, ["\ud800", "b"])
+    ),
+    *(
+        ({"mean": [0.0], "scale": scale}, "`scale` must be finite numbers")
+        for scale in (None, ["x"], [10**400], [float("nan")], [0.0], [[1.0], [2.0, 3.0]])
+    ),
+    ({"mean": [0.0], "scale": [1.0, 2.0]}, "must have the same shape"),
+    ({"parts": [None, {"mean": {}, "scale": {}}]}, "`mean` must be finite numbers"),
+    ({"texts": {"longest": 10**30}}, "`longest` must be a whole number up to"),
+    ({"texts": {"longest": "x"}}, "`longest` must be a whole number up to"),
+    ({"cycles": ["century"]}, "`cycles` must be of day, week, year"),
+    ({"series": ["x", "y"], "mean": [[1.0]], "scale": [[1.0]]}, "a row for each of 2 series"),
+    ({"series": ["x"], "mean": 1.0, "scale": 1.0}, "`mean` must have a row for each series"),
+    ({"past": [[1.0]]}, "`past` must be finite numbers"),
+    ("names", "an object was expected"),
+]
+
+
+@pytest.mark.parametrize(("part", "message"), LEARNED, ids=range(len(LEARNED)))
+def test_what_was_learned_is_checked(part: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_learned(part)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("prepared", "targets", "names"), "ab", "is damaged: `names` must be a list of strings"),
+        (("padded_lengths", "inputs"), [], "is damaged: .*padded lengths must be lists"),
+        (("task", "maximum_length"), 10**30, "`maximum_length` must be at most 2147483647"),
+        (("vocabulary_sizes", "vocabulary"), 3, "it is not the one trained with"),
+        (("prepared", "targets", "names"), ["x"], "model.keras is not the model that .* scores"),
+    ],
+    ids=["names", "lengths", "maximum", "size", "other names"],
+)
+def test_a_config_of_other_things_is_refused(path, value, message, run: Run) -> None:
     written = json.loads((run.folder / "config.json").read_text())
-    written["prepared"]["targets"]["names"] = names_of_classes
+    part = written
+    for name in path[:-1]:
+        part = part[name]
+    part[path[-1]] = value
     (run.folder / "config.json").write_text(json.dumps(written))
-    with pytest.raises(SeqzooError, match="config.json is damaged: .*must be a list of strings"):
-        Run.open(run.folder)
+    with pytest.raises(SeqzooError, match=message):
+        _ = Run.open(run.folder).model
 
 
 @pytest.mark.parametrize("temperature", ["hot", 0, None, [1]])

@@ -8,6 +8,7 @@ import os
 import pathlib
 import struct
 import sys
+import tracemalloc
 import zipfile
 import zlib
 from typing import Any
@@ -17,6 +18,8 @@ import pyarrow as pa
 import pytest
 from cli_cases import seqzoo
 
+from seqzoo.tasks.data import npz_members
+from seqzoo.tasks.data.npz_members import LARGE_ARRAY
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.word_vectors import check_readable
 from seqzoo.zoo.data import fields
@@ -84,6 +87,26 @@ def test_arrays_are_neither_unpickled_nor_allocated_as_declared(tmp_path: pathli
             with pytest.raises(SeqzooError, match=f"'{name}' .*{message}"):
                 _ = arrays[name]
     assert not trace.exists()
+
+
+def test_arrays_that_fill_the_memory_are_not_unpacked(tmp_path, monkeypatch) -> None:
+    path = tmp_path / "x.npz"
+    np.savez_compressed(path, zeros=np.zeros(LARGE_ARRAY // 4 + 1, np.float32), few=np.zeros(9))
+    assert path.stat().st_size < 200_000
+    assert (npz_members.available_memory() or 0) > 1 << 24
+    tracemalloc.start()
+    try:
+        with Arrays(path) as arrays:
+            with pytest.raises(SeqzooError, match="unpacks to 100,000,004 bytes, over 200 times"):
+                _ = arrays["zeros"]
+            assert len(arrays["few"].values) == 9
+            monkeypatch.setattr(npz_members, "MOST_UNPACKED", 2000)
+            monkeypatch.setattr(npz_members, "available_memory", lambda: 1000)
+            with pytest.raises(SeqzooError, match="needs 100,000,004 bytes .* 1,000 are available"):
+                _ = arrays["zeros"]
+        assert tracemalloc.get_traced_memory()[1] < LARGE_ARRAY // 2
+    finally:
+        tracemalloc.stop()
 
 
 def test_arrays_are_checked_without_columns(tmp_path: pathlib.Path) -> None:

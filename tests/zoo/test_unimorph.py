@@ -12,6 +12,8 @@ from seqzoo.zoo.data.formats import format_of
 from seqzoo.zoo.data.prediction_inputs import File
 from seqzoo.zoo.data.source import Source
 
+KIND = {"kind": "lemma", "target_kind": "characters"}
+
 LINES = "absetzen\tsetzten ab\tV;PST;1;PL\n\nad hoc\tad hoc\tADV\nVers\tVerse\tN;NOM;PL\n" * 4
 
 
@@ -56,9 +58,37 @@ def test_a_malformed_line_is_named(tmp_path, line, fault) -> None:
     assert fault in str(caught.value) and caught.value.location == f"{path}, line 17"
 
 
+IN_2016 = "absetzen\tpos=V,tense=PST\tsetzten ab\nVers\tpos=N\tVerse\nja\tpos=X\tja\n"
+
+
+@pytest.mark.parametrize(
+    "lines, order, pairs",
+    [
+        (IN_2016, None, [("absetzen pos=V;tense=PST", "setzten ab"), ("Vers pos=N", "Verse")]),
+        ("Vers\tN;PL\tVerse\na\tN\tb\nc;d\tV\te\n", None, [("Vers N;PL", "Verse"), ("a N", "b")]),
+        ("a\tb\tN\nVers\tVerse\tN;PL\nc;d\te\tV\n", None, [("a N", "b"), ("Vers N;PL", "Verse")]),
+        ("a\tb\tN\nc\td\tADV\ne\tf\tV\n", None, [("a N", "b"), ("c ADV", "d")]),
+        ("N;PL\tb;c\ta\n" * 3, ("features", "form", "lemma"), [("a N;PL", "b;c")] * 2),
+    ],
+)
+def test_the_order_of_the_columns_is_found(tmp_path, lines, order, pairs) -> None:
+    path = write(tmp_path / "german-train", lines)
+    splits, _ = open_source(source(path, validation=0, test=0, columns=order))
+    assert list(zip(splits.train.inputs, splits.train.targets, strict=True))[:2] == pairs
+
+
+def test_an_unclear_order_of_the_columns_is_refused(tmp_path) -> None:
+    path = write(tmp_path / "t.tsv", "a\tb;c\tN;PL\n" * 4)
+    with pytest.raises(SeqzooError, match="features in 4 lines each; name it, as in --columns lem"):
+        open_source(source(path))
+    asked = list(of_file(File(write(tmp_path / "x", IN_2016 + "y\tpos=N\n")), KIND))
+    fields = ["absetzen pos=V;tense=PST", "Vers pos=N", "ja pos=X", "y pos=N"]
+    assert [item.field for item in asked] == fields
+
+
 def test_predictions_need_no_forms(tmp_path) -> None:
     path = write(tmp_path / "covered", "absetzen\tV;PST\nVers\tVerse\tN;PL\nVers\n")
-    asked = list(of_file(File(path), {"kind": "lemma", "target_kind": "characters"}))
+    asked = list(of_file(File(path), KIND))
     assert [item.field for item in asked[:2]] == ["absetzen V;PST", "Vers N;PL"]
     assert "has 1 field" in str(asked[2].wrong)
 

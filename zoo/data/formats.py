@@ -67,6 +67,9 @@ FORMATS = {
 TABLES = ("csv", "tsv", "json lines", "parquet", "arrow")
 """Formats with named columns and a record per row."""
 
+LEMMA_COLUMNS = ("lemma", "form", "features")
+"""The columns of a file of inflected forms, as UniMorph orders them."""
+
 JOINED = (*TABLES, "text", "conll", "unimorph")
 """Formats of which several files can be read as one."""
 
@@ -93,9 +96,11 @@ def suffix_of(path: str) -> str:
 
 
 def reads_lemmas(source: "Source") -> bool:
-    """Whether a source is read as lemmas with features: its columns have no names."""
+    """Whether a source is read as lemmas with features: its columns have no names, or those of
+    `LEMMA_COLUMNS`, which give their order."""
     kind = getattr(source, "kind", None)  # of a table whose columns are all read, there is none
-    return kind == "lemma" and source.input is None and source.columns is None
+    ordered = sorted(source.columns or LEMMA_COLUMNS) == sorted(LEMMA_COLUMNS)
+    return kind == "lemma" and source.input is None and ordered
 
 
 def format_of(

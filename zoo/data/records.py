@@ -14,15 +14,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from seqzoo.tasks.data.npz_members import MOST_UNPACKED
 from seqzoo.tasks.errors import SeqzooError, nearest, unreadable
 from seqzoo.zoo.data.source import Source
 
 _HALF = re.compile("[\udc80-\udcff]")
 """Lone surrogates, by which the error handler "surrogateescape" replaces bytes that are not
 UTF-8."""
-
-MOST_UNPACKED = 200
-"""Maximum bytes that a byte of a compressed file may unpack to; those of text do to 3 to 20."""
 
 PACKED_LOOKED_AT = 1 << 25
 """Bytes of a compressed file that are looked at for this."""

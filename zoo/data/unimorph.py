@@ -1,13 +1,19 @@
 """Files of inflected forms, as UniMorph and the SIGMORPHON shared tasks have them:
 
     lemma TAB form TAB features        absetzen    setzten ab    V;PST;1;PL
+    lemma TAB features TAB form        absetzen    pos=V,tense=PST,per=1,num=PL    setzten ab
 
-There is no line of column names. An input is the lemma, a space and the features.
+The second order is that of 2016, and is recognised by its features. There is no line of column
+names. An input is the lemma, a space and the features, which are separated by semicolons.
 """
 
+import itertools
 import pathlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.formats import LEMMA_COLUMNS
 from seqzoo.zoo.data.records import (
     INPUT,
     TARGET,
@@ -19,46 +25,78 @@ from seqzoo.zoo.data.records import (
     undecoded,
 )
 
-COLUMNS = ("lemma", "form", "features")
+ORDER_OF_2016 = ("lemma", "features", "form")
+
+PROBED = 1000
+"""Number of lines from whose fields the order of the columns is inferred."""
+
+SEVERAL_FEATURES = re.compile(r"[^\s;=]+(;[^\s;=]+)+|[^\s;,=]+=[^\s;=]*")
+"""More than one feature, "V;PST", or one with its name, "pos=V,tense=PST"."""
 
 
 def read(path: pathlib.Path, request: Request) -> Records:
     """The lines of a file that are not empty; where no forms are needed, they may be left out.
 
     Raises:
-        SeqzooError: it cannot be read, is empty, or another column is needed.
+        SeqzooError: it cannot be read, is empty, another column is needed, or the order of the
+            columns is not clear.
     """
     refuse_columns(path, request)
     file = TextFile(path, strict=request.strict)
+    order = _order(path, file, request.source.columns)
     columns = {INPUT: "lemma, features", TARGET: "form"}
     columns = {role: columns[role] for role in request.roles}
-    return Records(str(path), _records(file, request), columns=columns, names=COLUMNS)
+    return Records(str(path), _records(file, request, order), columns=columns, names=order)
 
 
-def _records(file: TextFile, request: Request) -> Iterator[Record]:
+def _order(path: pathlib.Path, file: TextFile, given: Sequence[str] | None) -> tuple[str, ...]:
+    """The order of the columns: the given one, or that in which features are where most lines have
+    several of them.
+
+    Raises:
+        SeqzooError: two columns have as many lines with features.
+    """
+    if given:
+        return tuple(given)
+    lines = (line.split("\t") for line in itertools.islice(file.fed_lines(), PROBED))
+    rows = [fields for fields in lines if len(fields) == len(LEMMA_COLUMNS)]
+    counts = [sum(bool(SEVERAL_FEATURES.match(row[at].strip())) for row in rows) for at in (1, 2)]
+    if counts[0] == counts[1] > 0:
+        raise SeqzooError(
+            f"The order of the columns of {path} is not clear: fields 2 and 3 look like features "
+            f"in {counts[0]:,} lines each; name it, as in --columns {','.join(LEMMA_COLUMNS)}.",
+            field="columns",
+        )
+    return ORDER_OF_2016 if counts[0] > counts[1] else LEMMA_COLUMNS
+
+
+def _records(file: TextFile, request: Request, order: Sequence[str]) -> Iterator[Record]:
     for number, line in enumerate(file.fed_lines(), 1):
         if not line.strip():
             continue
         fields = line.split("\t")
         if TARGET not in request.roles and len(fields) == 2:
-            fields.insert(1, "")
+            fields.insert(order.index("form"), "")
         error = "" if request.strict else undecoded(line)
         if not error:
-            error = _fault(fields, needs_form=TARGET in request.roles)
+            error = _fault(fields, order, needs_form=TARGET in request.roles)
         if error:
             yield Record(number, {}, error)
         else:
-            lemma, form, features = fields
-            yield Record(number, {INPUT: f"{lemma} {features.strip()}", TARGET: form})
+            lemma, form, features = (fields[order.index(name)] for name in LEMMA_COLUMNS)
+            features = features.strip()
+            if "=" in features:
+                features = features.replace(",", ";")
+            yield Record(number, {INPUT: f"{lemma} {features}", TARGET: form})
 
 
-def _fault(fields: list[str], *, needs_form: bool) -> str:
+def _fault(fields: list[str], order: Sequence[str], *, needs_form: bool) -> str:
     """The fault of the fields of a line; empty if there is none."""
-    if len(fields) != len(COLUMNS):
+    if len(fields) != len(LEMMA_COLUMNS):
         count = f"{len(fields)} field{'s' * (len(fields) != 1)}"
-        listed = ", ".join(COLUMNS)
-        return f"has {count} separated by tabs, expected {len(COLUMNS)} ({listed})"
-    lemma, form, features = (field.strip() for field in fields)
+        listed = ", ".join(order)
+        return f"has {count} separated by tabs, expected {len(LEMMA_COLUMNS)} ({listed})"
+    lemma, form, features = (fields[order.index(name)].strip() for name in LEMMA_COLUMNS)
     if not lemma or not features or (needs_form and not form):
         name = "lemma" if not lemma else "features" if not features else "form"
         return f"has no {name}"

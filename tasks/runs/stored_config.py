@@ -1,0 +1,99 @@
+"""Checks that what a run learned, as in its config.json, is sound and fits its model."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.fields import LARGEST_COUNT
+from seqzoo.tasks.preprocessing.histories import CYCLES
+
+
+def check_learned(part: Any) -> None:
+    """Checks the state of features and targets, with all of its parts.
+
+    Args:
+        part: `Task.to_config`, as it was read.
+
+    Raises:
+        ValueError: a name, a moment or a length cannot be one.
+    """
+    if isinstance(part, list):
+        for item in part:
+            if isinstance(item, Mapping):
+                check_learned(item)
+        return
+    if not isinstance(part, Mapping):
+        raise ValueError(f"an object was expected, got {_shown(part)}")
+    for name in ("names", "series"):
+        if name in part:
+            _check_names(name, part[name])
+    for name in ("mean", "scale", "past", "known", "time_unit"):
+        if name in part:
+            _check_numbers(name, part[name])
+    if "mean" in part and np.shape(part["mean"]) != np.shape(part.get("scale")):
+        raise ValueError("`mean` and `scale` must have the same shape")
+    if "series" in part and np.ndim(part["mean"]) != 2:
+        raise ValueError("`mean` must have a row for each series")
+    if "series" in part and len(part["mean"]) < len(part["series"]):
+        raise ValueError(f"`mean` must have a row for each of {len(part['series'])} series")
+    if not set(part.get("cycles", ())) <= set(CYCLES):
+        raise ValueError(f"`cycles` must be of {', '.join(CYCLES)}, got {_shown(part['cycles'])}")
+    longest = part.get("longest", 0)
+    if not isinstance(longest, int) or not 0 <= longest <= LARGEST_COUNT:
+        raise ValueError(
+            f"`longest` must be a whole number up to {LARGEST_COUNT}, got {_shown(longest)}"
+        )
+    for item in part.values():
+        if isinstance(item, Mapping | list):
+            check_learned(item)
+
+
+def check_model(task: Any, model: Any) -> None:
+    """Compares the inputs and outputs of a model with a task.
+
+    Raises:
+        ValueError: they differ.
+    """
+    inputs = getattr(model, "input", None)
+    if isinstance(inputs, dict) and {"values", "lengths"} <= inputs.keys():
+        wanted, got = tuple(task.features.step[0]), tuple(inputs["values"].shape[2:])
+        if wanted != got:
+            raise ValueError(f"it takes steps of shape {got}, and not {wanted}")
+    known = getattr(task, "tags", None) or getattr(task, "targets", None)
+    names, outputs = getattr(known, "names", None), getattr(model, "output_shape", None)
+    if names is not None and isinstance(outputs, tuple) and outputs[-1] != len(names):
+        raise ValueError(f"it scores {outputs[-1]} names, and not {len(names)}")
+
+
+def _check_names(field: str, names: Any) -> None:
+    try:
+        fit = isinstance(names, list) and bool(names)
+        fit = fit and all(isinstance(name, str) for name in names)
+        if fit:
+            "".join(names).encode("utf-8")
+    except UnicodeEncodeError:  # half of a surrogate pair
+        fit = False
+    if not fit:
+        raise ValueError(f"`{field}` must be a list of strings, got {_shown(names)}")
+
+
+def _check_numbers(field: str, numbers: Any) -> None:
+    try:
+        array = np.asarray(numbers)
+        fit = array.dtype.kind in "if" and bool(np.isfinite(array.astype(np.float32)).all())
+    except (ValueError, TypeError, OverflowError):  # a ragged list, or one of other things
+        fit = False
+    else:
+        fit = fit or not array.size
+        fit = fit and bool(array.size or field in ("past", "known"))
+        if field in ("past", "known") and array.size:
+            fit = fit and array.ndim == 2 and array.shape[1] == 2
+        if field == "scale":
+            fit = fit and bool((array != 0).all())
+    if not fit:
+        raise ValueError(f"`{field}` must be finite numbers, got {_shown(numbers)}")
+
+
+def _shown(value: Any) -> str:
+    return ascii(value)[:40]
