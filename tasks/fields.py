@@ -190,7 +190,7 @@ def check(settings: Any) -> None:
         if limits.range is not None and value not in limits.range:
             raise SeqzooError(field=name, expected=str(limits.range), got=value)
         if limits.type is int and value > LARGEST_COUNT and limits.range is not None:
-            if limits.range.most is None and limits.range.below is None:
+            if limits.range.maximum is None and limits.range.below is None:
                 raise SeqzooError(field=name, expected=f"at most {LARGEST_COUNT}", got=value)
 
 

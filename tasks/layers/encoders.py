@@ -13,7 +13,7 @@ from seqzoo.tasks.layers.recurrent import (
 )
 from seqzoo.tasks.layers.word_vectors import embed_tokens
 from seqzoo.tasks.preprocessing.base import Features
-from seqzoo.tasks.preprocessing.joined import JoinedFeatures, part_template, suffix
+from seqzoo.tasks.preprocessing.joined import JoinedFeatures, part_template
 
 
 def encode_sequence(
@@ -101,8 +101,9 @@ def further_encoder(template: Any, features: JoinedFeatures, precision: str) -> 
     others = zip(features.kinds[1:], features.parts[1:], strict=True)
     for number, (kind, part) in enumerate(others, 1):
         shape, dtype = part.step
-        values = keras.Input((None, *shape), dtype=dtype, name=f"values{suffix(number)}")
-        lengths = keras.Input((), dtype="int32", name=f"lengths{suffix(number)}")
+        end = features.suffix(number)
+        values = keras.Input((None, *shape), dtype=dtype, name=f"values{end}")
+        lengths = keras.Input((), dtype="int32", name=f"lengths{end}")
         inputs |= {values.name: values, lengths.name: lengths}
         encoder = encoder_of(part_template(template, kind), part, precision, f"encoder_{number}")
         vectors.append(encoder({"values": values, "lengths": lengths}))

@@ -162,12 +162,6 @@ class ManyToManyAligned(Template):
         check_loss(self)
         check_vectors(self)
         check_features_from(self)
-        if self.features_from and self.further_inputs:
-            raise SeqzooError(
-                "`features_from` is for taggers with one input, got further inputs "
-                f"{', '.join(self.further_inputs)}.",
-                field="features_from",
-            )
         for name, fits, where in (
             ("crf", self.target == "tags", "target 'tags'"),
             ("characters", (self.input, self.target) == ("words", "tags"), "words with tags"),

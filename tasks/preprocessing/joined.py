@@ -80,6 +80,11 @@ class JoinedFeatures(Features):
     def raw_of_first(self, raw: tuple) -> tuple:
         return raw[: len(self.parts[0].signature)]
 
+    def suffix(self, number: int) -> str:
+        """The end of the names of an input's tensors: "" of the first one, "_1" of the next. What
+        language models read of the first one is numbered before the next."""
+        return suffix(number + len(getattr(self.first, "models", ())) if number else 0)
+
     @property
     def compared(self) -> int | None:
         """The index of the input that the first one is compared with; None for none."""
@@ -139,7 +144,8 @@ class JoinedFeatures(Features):
             count = len(part.signature)
             part_raw, rest = rest[:count], rest[count:]
             results |= {
-                f"{key}{suffix(number)}": value for key, value in part.tensors(*part_raw).items()
+                f"{key}{self.suffix(number)}": value
+                for key, value in part.tensors(*part_raw).items()
             }
         return results
 
@@ -147,7 +153,8 @@ class JoinedFeatures(Features):
         return self.parts[0].encode(self.column(examples, self.names[0]), optional=optional)
 
     def encode_further(self, examples: Examples) -> tuple[Sequences, ...]:
-        return tuple(
+        read = self.first.encode_further(self.column(examples, self.names[0]))
+        return *read, *(
             part.encode(self.column(examples, name), optional=True)
             for name, part in zip(self.names[1:], self.parts[1:], strict=True)
         )
@@ -210,7 +217,7 @@ class JoinedFeatures(Features):
 
 
 def suffix(number: int) -> str:
-    """The end of the names of an input's tensors: "" of the first one, "_1" of the next."""
+    """The end of the names of what belongs to an input: "" of the first one, "_1" of the next."""
     return f"_{number}" if number else ""
 
 

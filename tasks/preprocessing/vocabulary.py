@@ -84,7 +84,7 @@ class Vocabulary:
             # Not splitlines(), which also splits at separators that JSON does not escape.
             lines = pathlib.Path(path).read_bytes().decode("utf-8").split("\n")
             rows = [json.loads(line) for line in lines if line]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise SeqzooError(f"The vocabulary {path} cannot be read: {error}.") from error
         read = _scored(rows) or cls(rows)
         tokens = read.tokens

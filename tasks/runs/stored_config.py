@@ -61,9 +61,15 @@ def check_model(task: Any, model: Any) -> None:
         if wanted != got:
             raise ValueError(f"it takes steps of shape {got}, and not {wanted}")
     known = getattr(task, "tags", None) or getattr(task, "targets", None)
-    names, outputs = getattr(known, "names", None), getattr(model, "output_shape", None)
-    if names is not None and isinstance(outputs, tuple) and outputs[-1] != len(names):
-        raise ValueError(f"it scores {outputs[-1]} names, and not {len(names)}")
+    names = getattr(known, "names", None)
+    if names is None:
+        if hasattr(task, "texts") and isinstance(inputs, dict):
+            raise ValueError("it generates no text")
+        return
+    if not isinstance(inputs, dict):
+        raise ValueError("it generates text")
+    if model.output_shape[-1] != len(names):
+        raise ValueError(f"it scores {model.output_shape[-1]} names, and not {len(names)}")
 
 
 def _check_names(field: str, names: Any) -> None:

@@ -132,6 +132,8 @@ def _check_own(folder: pathlib.Path) -> None:
         SeqzooError: it names another file.
         ValueError: it is not text.
     """
+    if (folder / "checkpoint").is_dir():
+        raise SeqzooError(f"{folder / 'checkpoint'} must be a file, got a folder; remove it.")
     state = tf.train.get_checkpoint_state(str(folder))
     own = os.path.abspath(folder)
     for path in () if state is None else state.all_model_checkpoint_paths:

@@ -3,6 +3,7 @@
 import shutil
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -79,6 +80,37 @@ def test_words_have_the_states_of_the_models_at_their_ends(models, characters) -
                 else:
                     text = " ".join(words[place:]).lower()[::-1] + " "
                 np.testing.assert_allclose(row[place], state_after(run, text), atol=1e-5)
+
+
+def test_further_inputs_are_beside_the_states_of_the_models(models, tmp_path) -> None:
+    """The vector of a step is: the further inputs, the embedding, the states of both models."""
+    template = tagger(
+        features_from=folders(models), further_inputs={"age": "number"}, minimum_count=1
+    )
+    rows = [{"text": own, "age": age} for own, age in zip(SENTENCES, (1.0, 5.0, None), strict=True)]
+    examples = Examples(rows, [[*"abc"][: len(own)] for own in SENTENCES])
+    run = Run.open(make_run(tmp_path / "run", template, examples).folder)
+    task, model = run.task, run.model
+    raw = map(tf.constant, task.features.raw(rows, ["", "", ""]))
+    inputs = task.features.tensors(*raw)
+    assert {f"{key}_{n}" for key in ("values", "lengths") for n in (1, 2, 3)} < inputs.keys()
+    beside = keras.Model(model.input, model.get_layer("beside_steps").output)
+    with seqzoo.cells.portable():
+        steps = beside({name: inputs[name] for name in model.input}).numpy()
+    sizes = [models[name].template.units for name in ("forward", "backward")]
+    for row, vectors, age in zip(rows, steps, (-1.0, 1.0, 0.0), strict=True):
+        words = [word.replace(" ", "\u00a0") for word in row["text"]]
+        for place, vector in enumerate(vectors[: len(words)]):
+            np.testing.assert_allclose(vector[:2], [age, row["age"] is None], atol=1e-6)
+            forward = state_after(models["forward"], " ".join(words[: place + 1]) + " ")
+            backward = state_after(models["backward"], " ".join(words[place:]).lower()[::-1] + " ")
+            np.testing.assert_allclose(vector[-sum(sizes) : -sizes[1]], forward, atol=1e-5)
+            np.testing.assert_allclose(vector[-sizes[1] :], backward, atol=1e-5)
+    # Batches of training and evaluation have the same inputs.
+    loss = run.evaluate(examples)["loss"]
+    other = Examples([{**row, "age": 9.0} for row in rows], examples.targets)
+    assert abs(run.evaluate(other)["loss"] - loss) > 1e-4
+    assert len(run.predict(rows)) == 3
 
 
 @pytest.mark.slow

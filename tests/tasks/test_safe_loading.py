@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from cli_cases import seqzoo
+from export_cases import make_run
 from task_data import names, settings, splits, template
 
-from seqzoo.tasks import SeqzooError
+from seqzoo.tasks import Examples, ManyToManyEncoderDecoder, SeqzooError
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.runs.compact_weights import pack
 from seqzoo.tasks.runs.run import Run
@@ -300,6 +301,12 @@ def test_checkpoints_elsewhere_are_neither_read_nor_removed(tmp_path: pathlib.Pa
         assert all(path.exists() for path in kept)
 
 
+def test_a_folder_in_place_of_the_list_of_checkpoints_is_refused(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    with pytest.raises(SeqzooError, match="checkpoint must be a file, got a folder; remove it"):
+        _checkpoints(tmp_path)
+
+
 @pytest.mark.parametrize("state", [[], "text", None])
 def test_a_checkpoint_with_a_damaged_state_is_refused(state: Any, tmp_path: pathlib.Path) -> None:
     _checkpoints(tmp_path).save(state)
@@ -361,6 +368,25 @@ def test_a_config_of_other_things_is_refused(path, value, message, run: Run) -> 
     (run.folder / "config.json").write_text(json.dumps(written))
     with pytest.raises(SeqzooError, match=message):
         _ = Run.open(run.folder).model
+
+
+def test_a_vocabulary_that_is_nested_deeply_is_refused(run: Run) -> None:
+    (run.folder / "vocabulary.jsonl").write_text("[" * 100_000)
+    with pytest.raises(SeqzooError, match="vocabulary.jsonl cannot be read: maximum recursion"):
+        Run.open(run.folder)
+
+
+def test_a_model_that_generates_text_is_no_classifier(run: Run, tmp_path: pathlib.Path) -> None:
+    pairs = Examples(["ab", "b"], ["b", "ba"])
+    chosen = ManyToManyEncoderDecoder("characters", "characters", units=3, minimum_count=1)
+    other = make_run(tmp_path / "other", chosen, pairs)
+    models = [(run.folder / "model.keras"), (other.folder / "model.keras")]
+    contents = [path.read_bytes() for path in models]
+    for path, content in zip(models, contents[::-1], strict=True):
+        path.write_bytes(content)
+    for folder, what in ((run.folder, "it generates text"), (other.folder, "it generates no text")):
+        with pytest.raises(SeqzooError, match=f"is not the model that .* describes: {what}; copy"):
+            _ = Run.open(folder).model
 
 
 @pytest.mark.parametrize("temperature", ["hot", 0, None, [1]])

@@ -134,6 +134,8 @@ def _serving(file: Any) -> dict[str, Any]:
         {"input": {"vocabulary": [{}]}},
         {"answer": {"names": 3}},
         {"answer": {"names": []}},
+        {"answer": {"names": ["x", None]}},
+        {"answer": {"kind": "texts", "decoding": ["x"]}},
     ],
     ids=str,
 )

@@ -76,6 +76,9 @@ class ExportedModel:
             extra = FORMATS[about["format"]].extra
             self._model = model_class(about)(folder)
             self.kind = str(self._model.answer["kind"])
+            names = self._model.answer.get("names") or []
+            if not all(isinstance(name, str) for name in names):
+                raise ValueError(f"names must be strings, got {ascii(names)[:40]}")
         except ImportError as error:
             raise SeqzooError(
                 f"{folder} needs {error.name}, which cannot be imported; install the extra: python "
@@ -106,10 +109,14 @@ class ExportedModel:
         """
         task = SimpleNamespace()
         if self.kind in GENERATED:
-            stored = dict(self._model.answer["decoding"])
-            stored.pop("seed", None)
-            stored.pop("answers", None)  # the name of `count` in earlier versions
-            task.decoding = Decoding(**stored)
+            try:
+                stored = dict(self._model.answer["decoding"])
+                stored.pop("seed", None)
+                stored.pop("answers", None)  # the name of `count` in earlier versions
+                task.decoding = Decoding(**stored)
+            except (KeyError, TypeError, ValueError) as error:
+                reason = _reason(error)
+                raise SeqzooError(f"The export in {self.folder} is damaged: {reason}.") from error
         return prediction_options(SimpleNamespace(folder=self.folder, task=task), top, given)
 
     def read(self, item: RawInput) -> RawInput:
