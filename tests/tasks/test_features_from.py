@@ -23,6 +23,7 @@ from seqzoo.tasks import (
     matching_template,
     train,
 )
+from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.preprocessing.tagged_words import TokenFeatures
 
 SENTENCES = [("Ab", "é", "cba"), ("x",), ("ba ab", "a")]
@@ -107,6 +108,7 @@ def test_further_inputs_are_beside_the_states_of_the_models(models, tmp_path) ->
             np.testing.assert_allclose(vector[-sum(sizes) : -sizes[1]], forward, atol=1e-5)
             np.testing.assert_allclose(vector[-sizes[1] :], backward, atol=1e-5)
     # Batches of training and evaluation have the same inputs.
+    run.padding = Padding([4], [4])
     loss = run.evaluate(examples)["loss"]
     other = Examples([{**row, "age": 9.0} for row in rows], examples.targets)
     assert abs(run.evaluate(other)["loss"] - loss) > 1e-4
