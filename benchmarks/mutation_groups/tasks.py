@@ -59,7 +59,7 @@ GROUPS = [
             "closed = best / self": "closed = best * self",
             "tf.gather(item, rows), proposal": "item, proposal",
             "tf.gather(coverage, rows)": "coverage",
-            "(reachable <= answers[:, -1])": "(reachable <= answers[:, 0])",
+            "(reachable <= finished[:, -1])": "(reachable <= finished[:, 0])",
         },
     ),
     Group(
@@ -135,11 +135,11 @@ GROUPS = [
         "tests/tasks/test_batching.py tests/tasks/test_shards.py",
         "",
         {
-            "weights[: len(selected)] = 1.0": "weights[:] = 1.0",
+            "(np.arange(size) < len(selected))": "(np.arange(size) < size)",
             "max(size // multiple, 1) * multiple": "max(size, multiple)",
             "target_buckets[selected].max()": "target_buckets[selected].min()",
             "random.shuffle(members)": "pass",
-            "np.searchsorted(padded, lengths)": 'np.searchsorted(padded, lengths, "right")',
+            "+ SORTED_AT_ONCE]).astype": '+ SORTED_AT_ONCE], "right").astype',
             "np.arange(start + index, end, count)": "np.arange(start, end, count)",
         },
     ),

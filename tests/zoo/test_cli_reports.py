@@ -11,6 +11,7 @@ import pytest
 from seqzoo.tasks import ManyToOne, OneToMany
 from seqzoo.tasks.base import Prediction
 from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.stored_columns import ClassColumn
 from seqzoo.zoo import output
 from seqzoo.zoo.data import fields
 from seqzoo.zoo.data.splits import Part, to_splits
@@ -125,7 +126,9 @@ def test_examples_that_an_evaluation_shows_are_not_metrics() -> None:
 
 def test_labels_with_a_single_example_are_named() -> None:
     labels = ["pos", "neg", "pos", "neutral", "neg"]
-    expected = "1 of 3 labels have a single training example (neutral)"
+    expected = "Labels with a single training example: 1 of 3 (neutral)"
     assert rare_labels(labels, "class").startswith(expected)
+    stored = ClassColumn(["pos", "neg", "neutral"], np.array([0, 1, 0, 2, 1]))
+    assert rare_labels(stored, "class") == rare_labels(labels, "class")
     assert "(b)" in rare_labels([("a", "b"), ("a",)], "labels")
     assert rare_labels(labels[:3] + ["neg"], "class") == rare_labels([1.0, 2.0], "value") == ""

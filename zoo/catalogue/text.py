@@ -131,7 +131,11 @@ def _preset(details: dict[str, Any], program: str) -> list[str]:
     ]
     rows += [["task, small", name, _value(value)] for name, value in details["small"].items()]
     lines += [table(["of", "setting", "value"], rows), ""]
-    lines.append(f"Cells: {details['cell']}, or with --cell any of {', '.join(details['cells'])}.")
+    others = len(details["cells"])
+    lines.append(
+        f"Cell: {details['cell']}, or with --cell any of the {others} others in "
+        f"`{program} list cells`."
+    )
     lines.append("Sizes: base, or with --size small the one with the settings marked so.")
     lines.append(f"Score: {details['score']}." if details["score"] else "Score: not measured yet.")
     return [

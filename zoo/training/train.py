@@ -12,6 +12,7 @@ from typing import Any
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import occupied
 from seqzoo.tasks.data.examples import Examples, Splits
+from seqzoo.tasks.data.stored_columns import ClassColumn
 from seqzoo.tasks.errors import SeqzooError, check_same, command, some_of
 from seqzoo.tasks.runs.layout import SCORES
 from seqzoo.tasks.startup import start_devices
@@ -309,14 +310,17 @@ def rare_labels(targets: Any, target_kind: str) -> str:
     """A sentence about labels with a single training example; empty if there are none."""
     if target_kind not in ("class", "labels") or targets is None:
         return ""
-    groups = ([target] if isinstance(target, str) else target for target in targets)
-    counts = Counter(itertools.chain.from_iterable(groups))
+    if isinstance(targets, ClassColumn):
+        counts = targets.counts()
+    else:
+        groups = ([target] if isinstance(target, str) else target for target in targets)
+        counts = Counter(itertools.chain.from_iterable(groups))
     rare = sorted(str(label) for label, count in counts.items() if count == 1)
     if not rare:
         return ""
     return (
-        f"{len(rare):,} of {len(counts):,} labels have a single training example "
-        f"({some_of(rare)}); collect more, or merge them into others."
+        f"Labels with a single training example: {len(rare):,} of {len(counts):,} "
+        f"({some_of(rare)}); add examples, or merge them with other labels."
     )
 
 
