@@ -31,7 +31,9 @@ def check_learned(part: Any) -> None:
     for name in ("mean", "scale", "past", "known", "time_unit"):
         if name in part:
             _check_numbers(name, part[name])
-    if "mean" in part and np.shape(part["mean"]) != np.shape(part.get("scale")):
+    if "mean" in part and (
+        "scale" not in part or np.shape(part["mean"]) != np.shape(part["scale"])
+    ):
         raise ValueError("`mean` and `scale` must have the same shape")
     if "series" in part and np.ndim(part["mean"]) != 2:
         raise ValueError("`mean` must have a row for each series")
