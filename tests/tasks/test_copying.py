@@ -153,7 +153,7 @@ def test_texts_have_the_words_of_the_input(words, method) -> None:
         "lengths": tf.constant(data.inputs.lengths),
     }
     found = {name: [*value.numpy()] for name, value in own.infer(network, batch, options).items()}
-    assert [answer.label for answer in own.answers(found, inputs, options)] == expected
+    assert [prediction.label for prediction in own.predictions(found, inputs, options)] == expected
     examples = Examples(inputs, expected)
     assert own.compute_metrics(found, data, examples, options)["exact_match"] == 1.0
     assert own.judge("chrf", found, examples) == pytest.approx(100)
