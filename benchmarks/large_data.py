@@ -1,4 +1,4 @@
-"""Time and memory for tables larger than the memory: `python -m benchmarks.large_data`.
+"""Time and memory for tables larger than memory: `python -m benchmarks.large_data`.
 
 A table of short texts with two classes is written, by default 2,000,000 rows in 200 MB, and a
 classifier is trained on it, each time in a new process:
@@ -7,10 +7,10 @@ classifier is trained on it, each time in a new process:
 - from the disk for the first time, with an empty cache;
 - from the disk again.
 
-Reported are the seconds from the end of the imports to the first training step, by the clock and of
-the processor, which other work on the machine affects less; the milliseconds of later steps, the
-seconds of the epoch and of all the rest, and the peak memory of the process, pages of mapped files
-included.
+It reports the seconds from the end of the imports to the first training step, in wall-clock time and
+in CPU time, which other work on the machine affects less; the milliseconds per later step, the
+seconds that reading, the epoch and everything together took, and the peak memory of the process,
+pages of mapped files included.
 
     python -m benchmarks.large_data [--rows 2000000] [--kind characters] [--suffix .csv]
         [--steps 300] [--ways memory,first,again] [--folder /tmp/large]
@@ -37,7 +37,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 DISTINCT, MEAN_WORDS = 50_000, 15
-"""Distinct words, and words in a text on average."""
+"""Number of distinct words, and mean number of words in a text."""
 
 WAYS = {"memory": "memory", "first": "disk", "again": "disk"}
 
@@ -45,7 +45,7 @@ WRITTEN_AT_ONCE = 10_000
 
 
 def texts(rows: int) -> Iterator[tuple[str, str]]:
-    """Texts with a class each, the same every time; words are as frequent as in a language."""
+    """Texts with a class each, the same every time; word frequencies follow Zipf's law."""
     generator = random.Random(0)
     letters = "etaoinshrdlcumwfgypbvk"
     words = [
@@ -108,9 +108,9 @@ def measure(path: pathlib.Path, kind: str, storage: str, steps: int | None) -> d
             now = time.perf_counter()
             results.setdefault("first_step", now - began)
             results.setdefault("first_step_processor", time.process_time() - processor)
-            self.told = getattr(self, "told", (now, done))
-            if done > self.told[1]:
-                seconds, count = now - self.told[0], done - self.told[1]
+            self.first = getattr(self, "first", (now, done))
+            if done > self.first[1]:
+                seconds, count = now - self.first[0], done - self.first[1]
                 results["step_ms"] = 1000 * seconds / count
             if steps is not None and done >= steps:
                 report()

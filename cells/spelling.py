@@ -16,10 +16,10 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 
 def check_options(cell: type, options: Mapping[str, Any]) -> None:
-    """Checks the options that no constructor of a cell's class names.
+    """Checks the keyword arguments that no constructor of a cell names.
 
     Raises:
-        ValueError: the cell does not take one of them.
+        ValueError: the cell has no such option.
     """
     unknown = [name for name in options if name not in LAYER_OPTIONS]
     if not unknown:

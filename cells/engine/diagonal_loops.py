@@ -1,8 +1,8 @@
 """The two time loops of a linear, diagonal, complex recurrence; XLA compiles them.
 
-They do only elementwise work: the inputs of the state are projected before, the output is read from
-all states after. product_loops.py says what the functions take and return; here the one state is
-(batch, 2 * pairs), real parts first.
+They do only elementwise work: the inputs are projected before the loop, and the outputs are read
+from all states after it. product_loops.py documents the arguments and results; here the only state
+is (batch, 2 * pairs), real parts first.
 """
 
 from typing import Any
@@ -87,7 +87,7 @@ def backward(cell: DiagonalCell, tensors: dict, sequences: bool) -> dict:
     (first,) = tensors["states"]
 
     def read(t):
-        # The state before step t, and what arrives at the one after it.
+        # The state before step t, and the gradient that arrives at the state after it.
         now, before = tf.maximum(t, 0), tf.maximum(t - 1, 0)
         part = {"before": tf.where(t > 0, read_row(trajectory, before), first)}
         if sequences:

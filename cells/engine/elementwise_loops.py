@@ -58,13 +58,13 @@ BACKWARD_NEEDS = (
 )
 
 LONGEST_PART = 64
-"""Steps of a backward pass that are computed at once."""
+"""Maximum number of steps of a backward pass that are computed at once."""
 
 
 def tensors_of(cell: RecurrentCell, x: Any) -> dict:
     """The inputs of the loops: the projected input, (time, batch, columns), and the weights.
 
-    A single feature remains as it is, and the loops project it.
+    A single feature is left as it is, and the loops project it.
     """
     if x.shape[-1] == 1 and product_loops.projects(cell):
         return product_loops.tensors_of(cell, x)
@@ -119,9 +119,10 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
 def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
     """Runs the backward pass of `forward`; returns the gradients of all its arguments.
 
-    Chunk after chunk of time, from the last to the first, so that what is computed in between stays
-    in the processor's cache. In a chunk all steps at once, except for the gradients of the states,
-    which are linear recurrences: one for each state, as long as no two states depend on each other.
+    It works on one chunk of time after another, from the last to the first, so that intermediate
+    results stay in the processor's cache. All steps of a chunk are computed at once, except for the
+    gradients of the states, which are linear recurrences: one for each state, as long as no two
+    states depend on each other.
     """
     chunk, count = _chunks(tf.shape(tensors["x"])[0])
     # Axes: chunk and step in it take the place of time.
@@ -139,7 +140,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
     summed = [name for name in ("kernel", "bias", "unit_weights") if name in tensors]
 
     def read(c):
-        # Read one chunk ahead: fused with a read, sigmoid and its like become scalar code.
+        # Read one chunk ahead: fused with a read, sigmoid and the like become scalar code.
         c = tf.maximum(c, 0)
         part = {"x": read_at(x, c, 0), "first": [read_at(each, c, 1) for each in first]}
         part["after"] = [read_at(whole, c, 1) for whole in history]
@@ -365,5 +366,5 @@ def _summed_as(d: Any, weight: Any) -> Any:
     if weight.shape[0] == 1:
         return tf.reduce_sum(d)[None]
     rows = tf.reshape(d, [-1, weight.shape[0]])
-    # As a product: XLA's sums over rows take longer.
+    # A matrix product, because XLA's sums over rows take longer.
     return tf.matmul(tf.ones([1, tf.shape(rows)[0]], d.dtype), rows)[0]

@@ -1,4 +1,4 @@
-"""Checks that what a run learned, as in its config.json, is sound and fits its model."""
+"""Checks that what a run learned, as stored in its config.json, is valid and fits its model."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,13 +10,13 @@ from seqzoo.tasks.preprocessing.histories import CYCLES
 
 
 def check_learned(part: Any) -> None:
-    """Checks the state of features and targets, with all of its parts.
+    """Checks the state of features and targets, nested parts included.
 
     Args:
-        part: `Task.to_config`, as it was read.
+        part: the result of `Task.to_config`, as read from the file, or a part of it.
 
     Raises:
-        ValueError: a name, a moment or a length cannot be one.
+        ValueError: a name, a mean, a scale or a length is not valid.
     """
     if isinstance(part, list):
         for item in part:
@@ -90,7 +90,7 @@ def _check_numbers(field: str, numbers: Any) -> None:
     try:
         array = np.asarray(numbers)
         fit = array.dtype.kind in "if" and bool(np.isfinite(array.astype(np.float32)).all())
-    except (ValueError, TypeError, OverflowError):  # a ragged list, or one of other things
+    except (ValueError, TypeError, OverflowError):  # a ragged list, or not a list of numbers
         fit = False
     else:
         fit = fit or not array.size

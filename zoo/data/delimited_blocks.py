@@ -1,8 +1,8 @@
-"""Blocks of a delimited file, split into fields by operations on all of their bytes at once.
+"""Splits blocks of a delimited file into fields by vectorised operations on their bytes.
 
-Records of RFC 4180 whose quotes are all around or within quoted fields are found by counting: a
-delimiter or a line feed after an odd number of quotes is in a field. Blocks with any other quote
-are left to Python's `csv`.
+Where quotes occur only around and within quoted fields, as in RFC 4180, counting them is enough: a
+delimiter or a line feed after an odd number of quotes is inside a field. Blocks with any other
+quote are left to Python's `csv`.
 """
 
 import codecs
@@ -22,10 +22,10 @@ class Block(NamedTuple):
     """The complete records of a block.
 
     Attributes:
-        size: their bytes; the rest of the block belongs to the next record.
-        lines: line feeds in these.
-        starts: the line that each record begins at, counted from 0 at the beginning of the block.
-        fields: those of all records, by role.
+        size: number of bytes in these records; the rest of the block belongs to the next record.
+        lines: number of line feeds in these records.
+        starts: the line on which each record begins, counted from 0 at the beginning of the block.
+        fields: the fields of all records, by role.
     """
 
     size: int
@@ -51,7 +51,7 @@ def read_blocks(
         quoting: the options of `csv.reader`.
         header: whether the first record names the columns.
     """
-    if file.has_lone_returns():  # `csv` would count these as the ends of lines
+    if file.has_lone_returns():  # `csv` would count these as line ends
         yield None
         return
     delimiter = quoting["delimiter"].encode()
@@ -72,7 +72,7 @@ def read_blocks(
             found = _parse_block(data, columns, positions, quoting, skip=header, final=final)
         if found is None or (final and found.size < len(data)):
             if not _is_unicode(data):
-                file.text()  # says where it is not
+                file.text()  # raises an error that says where
             yield None
             return
         if found.starts:
@@ -99,10 +99,10 @@ def _parse_block(
     skip: bool,
     final: bool,
 ) -> Block | None:
-    """The same as `split_block` by Python's `csv`, for all files that it reads.
+    """Does the same as `split_block` with Python's `csv`, for every file that `csv` reads.
 
     Args:
-        final: whether the file ends with the block.
+        final: whether this is the last block of the file.
     """
     lines = data.splitlines(keepends=True)
     if not final and not data.endswith(b"\n"):
@@ -142,15 +142,16 @@ def split_block(
 
     Args:
         data: begins with a record; carriage returns occur only before line feeds.
-        delimiter: its byte.
+        delimiter: the delimiter's byte.
         columns: the number of fields of each record.
         positions: the fields to keep, by role.
         quoted: whether fields may be in quotes.
         skip: whether the first record, the header, is left out.
 
-    Returns: None if a record is malformed or has quotes elsewhere, or the text is not UTF-8.
+    Returns:
+        None if a record is malformed or has quotes elsewhere, or the text is not UTF-8.
     """
-    if b"\0" in data:  # not every version of `csv` reads it
+    if b"\0" in data:  # not every version of `csv` accepts it
         return None
     array = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(array == LINE_FEED)
@@ -195,7 +196,7 @@ def split_block(
 
 
 def _are_around_fields(array: np.ndarray, quotes: np.ndarray, delimiter: int) -> bool:
-    """Whether each quote opens or closes a field, or is one of two within a quoted field."""
+    """Whether each quote opens or closes a field, or is half of a doubled quote within one."""
     opening, closing = quotes[0::2], quotes[1::2]
     before = array[np.maximum(opening - 1, 0)]
     opens = (opening == 0) | (before == delimiter) | (before == LINE_FEED)
@@ -209,7 +210,7 @@ def _are_around_fields(array: np.ndarray, quotes: np.ndarray, delimiter: int) ->
 def _texts(
     array: np.ndarray, starts: np.ndarray, ends: np.ndarray, quotes: np.ndarray
 ) -> Utf8Texts:
-    """The texts of fields, without the quotes around them, and with one of each two in them."""
+    """The texts of fields, without the quotes around them and with doubled quotes made single."""
     marks = np.zeros(len(array) + 1, np.int8)
     lengths = ends - starts
     doubled = quotes[:0]

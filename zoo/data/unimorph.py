@@ -1,10 +1,10 @@
-"""Files of inflected forms, as UniMorph and the SIGMORPHON shared tasks have them:
+"""Files of inflected forms, as UniMorph and the SIGMORPHON shared tasks publish them:
 
     lemma TAB form TAB features        absetzen    setzten ab    V;PST;1;PL
     lemma TAB features TAB form        absetzen    pos=V,tense=PST,per=1,num=PL    setzten ab
 
-The second order is that of 2016, and is recognised by its features. There is no line of column
-names. An input is the lemma, a space and the features, which are separated by semicolons.
+The second order is that of 2016, and is recognised by where the features are. There is no header
+line. An input is the lemma, a space and the features, which are separated by semicolons.
 """
 
 import itertools
@@ -35,7 +35,7 @@ SEVERAL_FEATURES = re.compile(r"[^\s;=]+(;[^\s;=]+)+|[^\s;,=]+=[^\s;=]*")
 
 
 def read(path: pathlib.Path, request: Request) -> Records:
-    """The lines of a file that are not empty; where no forms are needed, they may be left out.
+    """The non-empty lines of a file; they may lack the form where none is needed.
 
     Raises:
         SeqzooError: it cannot be read, is empty, another column is needed, or the order of the
@@ -50,11 +50,11 @@ def read(path: pathlib.Path, request: Request) -> Records:
 
 
 def _order(path: pathlib.Path, file: TextFile, given: Sequence[str] | None) -> tuple[str, ...]:
-    """The order of the columns: the given one, or that in which features are where most lines have
-    several of them.
+    """The order of the columns: the given one, or the one that fits more lines, judged by which
+    field has several features.
 
     Raises:
-        SeqzooError: two columns have as many lines with features.
+        SeqzooError: both orders fit equally many lines.
     """
     if given:
         return tuple(given)
@@ -91,7 +91,7 @@ def _records(file: TextFile, request: Request, order: Sequence[str]) -> Iterator
 
 
 def _fault(fields: list[str], order: Sequence[str], *, needs_form: bool) -> str:
-    """The fault of the fields of a line; empty if there is none."""
+    """What is wrong with the fields of a line; empty if nothing is."""
     if len(fields) != len(LEMMA_COLUMNS):
         count = f"{len(fields)} field{'s' * (len(fields) != 1)}"
         listed = ", ".join(order)

@@ -1,12 +1,12 @@
-"""Texts of many records in one array of UTF-8, which large tables are read and stored in."""
+"""Texts of many records in one array of UTF-8 bytes, as large tables are read and stored."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-# White space in Unicode begins with one of these bytes; other characters that begin with the last
-# four are told from it by their second byte.
+# The UTF-8 of a whitespace character begins with one of these bytes. So does that of other
+# characters for the last four bytes; most of them differ in the second byte.
 _SPACES = [*range(0x09, 0x0E), *range(0x1C, 0x21), 0xC2, 0xE1, 0xE2, 0xE3]
 _MAY_BE_SPACE = np.isin(np.arange(256), _SPACES)
 _SECOND = np.isin(np.arange(256), [0x80, 0x81, 0x85, 0x9A, 0xA0])
@@ -17,7 +17,7 @@ class Utf8Texts(Sequence):
 
     Args:
         data: the bytes of all texts, uint8, valid UTF-8.
-        ends: where each ends, (n,), int64.
+        ends: the offset at which each text ends, (n,), int64.
     """
 
     def __init__(self, data: np.ndarray, ends: np.ndarray):
@@ -55,7 +55,7 @@ class Utf8Texts(Sequence):
         return any(not self[at].strip() for at in np.flatnonzero(likely).tolist())
 
     def distinct(self) -> tuple[list[str], np.ndarray]:
-        """The different texts in the order of their first occurrence, and the index of each."""
+        """The distinct texts in the order of their first occurrence, and each text's index in them."""
         import pyarrow as pa  # takes longer to import than a small table to read
 
         offsets = np.concatenate([np.zeros(1, np.int64), self.ends])
