@@ -6,7 +6,7 @@ The methods of a table take turns in one process; each figure is the median over
 plain loop is a `tf.while_loop` around the model's own step, whose most probable token is fed back:
 what decoding costs without log-probabilities, bans and ends. It is measured as a graph of plain
 operations, and compiled by XLA. Ours is measured as the first answers and exported models run it
-(plain operations), and compiled, as it runs once a model has generated for some seconds.
+(plain operations), and compiled, as it runs once a model has generated for a few seconds.
 """
 
 import os
@@ -48,7 +48,7 @@ class Loops:
 
     Args:
         decoder: the model's.
-        vocabulary_size: of its tokens.
+        vocabulary_size: number of tokens in its vocabulary.
         memory: (rows) -> what its attention looks at, or None.
     """
 

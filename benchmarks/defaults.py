@@ -30,7 +30,7 @@ class DataSet:
     Attributes:
         template: its name.
         epochs: passes over the examples.
-        source: of the `Source`, `data`, `validation` and `test` being names of files.
+        source: the fields of the `Source`, `data`, `validation` and `test` being names of files.
         task: the choices that are not the template's defaults.
     """
 

@@ -175,8 +175,8 @@ def ask_all(folder: pathlib.Path, models: list[str], what: str) -> None:
     """Measures exports one after the other, and adds the figures to the results.
 
     Args:
-        folder: of the exports.
-        models: by name or path.
+        folder: the folder of the exports.
+        models: the models, by name or path.
         what: "quality" or "times".
     """
     measured = Measurements(path_of(f"deployment-{what}"), KEYS[what])

@@ -7,10 +7,10 @@ classifier is trained on it, each time in a new process:
 - from the disk for the first time, with an empty cache;
 - from the disk again.
 
-It reports the seconds from the end of the imports to the first training step, in wall-clock time and
-in CPU time, which other work on the machine affects less; the milliseconds per later step, the
-seconds that reading, the epoch and everything together took, and the peak memory of the process,
-pages of mapped files included.
+It reports the seconds from the end of the imports to the first training step, in wall-clock and in
+CPU time, which other work on the machine affects less; the milliseconds per later step, the seconds
+that reading, the epoch and everything together took, and the peak memory of the process, pages of
+mapped files included.
 
     python -m benchmarks.large_data [--rows 2000000] [--kind characters] [--suffix .csv]
         [--steps 300] [--ways memory,first,again] [--folder /tmp/large]

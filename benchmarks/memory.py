@@ -141,8 +141,8 @@ class Training:
     Args:
         cell: its name.
         problem: a name in `PROBLEMS`.
-        length: of the sequences.
-        units: of the cell.
+        length: the length of the sequences.
+        units: number of units of the cell.
         batch: sequences per step.
     """
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.models RUNS [NAME ...]
 
-RUNS is a folder of `benchmarks.quality`. The packed model is scored, whose weights have
-fewer bits, and the card gets that score.
+RUNS is a folder of `benchmarks.quality`. The score on a card is that of the packed model, whose
+weights have fewer bits.
 """
 
 import argparse
@@ -34,7 +34,7 @@ FIGURES += ("nats", "perplexity", "bits_per_character", "character_error")
 """The metrics of an evaluation that are on a card."""
 
 
-def hand_out(name: str, runs: pathlib.Path) -> dict:
+def package(name: str, runs: pathlib.Path) -> dict:
     """Packs a run and returns its card."""
     run = Run.open(runs / name)
     card = {
@@ -58,11 +58,11 @@ def hand_out(name: str, runs: pathlib.Path) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("runs", type=pathlib.Path, help="folder of trained runs, by their presets")
-    parser.add_argument("names", nargs="*", help="presets; all that are trained by default")
+    parser.add_argument("runs", type=pathlib.Path, help="folder with a trained run for each preset")
+    parser.add_argument("names", nargs="*", help="presets; by default all that are trained")
     chosen = parser.parse_args()
     for name in chosen.names or sorted(path.name for path in chosen.runs.iterdir()):
-        print(json.dumps(hand_out(name, chosen.runs)), flush=True)
+        print(json.dumps(package(name, chosen.runs)), flush=True)
 
 
 if __name__ == "__main__":

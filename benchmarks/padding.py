@@ -68,7 +68,7 @@ class Case(NamedTuple):
     Attributes:
         source: where the examples come from; `data` is a file of FILES if it ends in one.
         task: the template.
-        settings: of its training.
+        settings: the settings of its training.
     """
 
     source: Source
@@ -141,7 +141,7 @@ def shares(data: Data, plan: Plan) -> tuple[float, float]:
 
 
 def steps(plan: Plan) -> np.ndarray:
-    """Of each batch, padding and targets included."""
+    """The number of steps in each batch, padding and targets included."""
     lengths = plan.lengths.astype(np.int64) + plan.target_lengths
     return np.diff(plan.bounds) * lengths
 

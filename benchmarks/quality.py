@@ -38,7 +38,7 @@ class Quality:
     Attributes:
         files: --data, --validation and --test, of the folder that `benchmarks.tables` fills; empty
             for none.
-        figure: of the evaluation.
+        figure: name of the metric of the evaluation.
         bar: the score to reach; None if it is only reported.
         higher: whether more is better.
         options: other options of the command.

@@ -31,7 +31,7 @@ HORIZON, WASHOUT = 10, 100
 STEPS = {"train": 1000, "validation": 300, "test": 500}
 TRIED = 12
 PENALTIES = 10.0 ** np.arange(-14, 3.5, 0.5)
-"""In units of the mean variance of the states."""
+"""Ridge penalties to choose from, in units of the mean variance of the states."""
 SEARCH_SEEDS, TEST_SEEDS = (0, 10, 20), (1, 2, 3)
 
 
@@ -51,7 +51,7 @@ class Problem(NamedTuple):
     """Data of a problem.
 
     Attributes:
-        parts: by "train", "validation" and "test".
+        parts: the splits, by "train", "validation" and "test".
         classes: whether there is a class per sequence, or numbers at each step.
     """
 

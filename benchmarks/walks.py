@@ -49,7 +49,7 @@ class Call:
     """A call that is handed the value.
 
     Args:
-        code: of its function.
+        code: the code of its function.
         within: the call that it is made in, or None.
     """
 

@@ -78,8 +78,8 @@ WAYS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         SERIES | {"bptt_every": 1},
     ),
 }
-"""By name, the data set, choices of the task ("wrong" is the share of training examples with a
-drawn label, and "weight" the weight of those), and training settings."""
+"""Experiments by name: the data set, options of the task ("wrong" is the share of training examples
+with a drawn label, and "weight" the weight of those), and training settings."""
 
 SCORES = ("loss", "accuracy", "macro_accuracy", "mae", "rmse")
 

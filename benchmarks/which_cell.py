@@ -48,10 +48,10 @@ class Problem(NamedTuple):
 
     Attributes:
         title: heading of its column.
-        features: of each step.
-        outputs: of the dense layer.
+        features: number of features of each step.
+        outputs: number of outputs of the dense layer.
         sequence: whether each step has an output.
-        steps: of training.
+        steps: number of training steps.
         batch: step of training -> inputs and targets; -1 and below for those that are tested.
         loss: targets and outputs -> what is minimised.
         figure: targets and outputs -> what is reported.

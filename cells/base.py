@@ -159,7 +159,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     @property
     def state_size(self) -> Any:
-        """Size of each state, or its shape without the batch; `recur` takes the first.
+        """Size of each state, or its shape without the batch axis; `recur` takes the first.
 
         Sizes that follow from those of the input are None until the cell is built.
         """
@@ -167,7 +167,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     @property
     def output_size(self) -> Any:
-        """Size of the output, or its shape without the batch."""
+        """Size of the output, or its shape without the batch axis."""
         return self.units
 
     def get_initial_state(self, batch_size: Any = None) -> list:
@@ -484,7 +484,7 @@ def as_list(sizes: Any) -> list:
 
 
 def shape_of(size: Any) -> tuple:
-    """An entry of `state_size` as a shape without the batch."""
+    """An entry of `state_size` as a shape without the batch axis."""
     return tuple(size) if isinstance(size, (list, tuple)) else (size,)
 
 

@@ -45,14 +45,14 @@ def run_cell_test(
     sequence run in two parts gives the same results as in one; the fast loops, the plain loop and
     `keras.layers.RNN` give the same outputs and states, with dropout, with a mask, from given
     states and backwards; the fast loops' gradients are those of automatic differentiation; the
-    values of masked steps do not matter. Takes some seconds, most of them to compile the loops.
+    values of masked steps do not matter. Takes a few seconds, mostly to compile the loops.
 
     Args:
         cell: the class.
-        units: of the cell.
-        input_shape: of one step of one example; (4,) by default, or (6, 5, 2) for frames.
+        units: number of units of the cell.
+        input_shape: shape of one step of one example; (4,) by default, or (6, 5, 2) for frames.
         tolerance: largest relative error between two paths, in float64.
-        **options: of the cell.
+        **options: options of the cell.
 
     Raises:
         AssertionError: the cell violates the contract; the message says what differs.

@@ -35,7 +35,7 @@ def newest(benchmark: str) -> pathlib.Path:
 
     found = list(RESULTS.glob(f"{benchmark}-*.csv"))
     machines = [path.stem.removeprefix(benchmark) for path in found]
-    # "adding-curves-..." is the file of another benchmark than "adding-...".
+    # "adding-curves-..." belongs to a different benchmark from "adding-...".
     paths = [
         path for path in found if sum(path.stem.endswith(machine) for machine in machines) == 1
     ]

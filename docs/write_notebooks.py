@@ -47,7 +47,7 @@ def run(code: list[str], name: str) -> list[str]:
 
     Args:
         code: its cells.
-        name: of the notebook, for tracebacks.
+        name: the name of the notebook, for tracebacks.
 
     Returns:
         What each cell printed.

@@ -29,13 +29,13 @@ class Prediction:
     Attributes:
         label: the prediction as text.
         value: the prediction: a string, a tuple of strings, a number or a tuple of numbers.
-        probability: of the prediction, or None if it has none.
+        probability: probability of the prediction, or None if it has none.
         alternatives: the most probable labels with their probabilities, best first.
         token_probabilities: for each alternative that is a text, the geometric mean of the
             probabilities of its tokens and its end; empty for other predictions.
-        alignment: of a text that is read step by step, each symbol with its first step and the
+        alignment: for a text that is read step by step, each symbol with its first step and the
             step after its last one; empty for other predictions.
-        step_probabilities: of each tag; empty for other predictions.
+        step_probabilities: probability of each tag; empty for other predictions.
     """
 
     label: str

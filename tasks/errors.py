@@ -90,7 +90,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def nearest_of(name: str, known: Iterable[str]) -> str:
-    """As `nearest`, but with all names if none is similar: "; choose one of gru, lstm."."""
+    """Like `nearest`, but with all names if none is similar: "; choose one of gru, lstm."."""
     names = list(known)
     hint = nearest(name, names)
     return f"; choose one of {', '.join(names)}." if hint == "." else hint

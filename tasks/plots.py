@@ -90,7 +90,7 @@ def plot_reliability(path: pathlib.Path, calibration: dict[str, Any]) -> None:
     """Draws accuracy against mean probability; calibrated predictions are on the diagonal.
 
     Args:
-        path: of the PNG file.
+        path: the path of the PNG file.
         calibration: "error" and "reliability", and of a calibrated model the same "before".
     """
     figure = Figure(figsize=(4.8, 4.8), layout="constrained")
@@ -125,7 +125,7 @@ def plot_captions(
     """Draws images with their captions below, and the true caption below a wrong one.
 
     Args:
-        path: of the PNG file.
+        path: the path of the PNG file.
         images: (n, height, width) or (n, height, width, channels), bytes.
         captions: the predicted captions.
         truths: the true captions.
@@ -153,9 +153,9 @@ def plot_attention(
     weights.
 
     Args:
-        path: of the PNG file.
+        path: the path of the PNG file.
         image: (height, width) or (height, width, channels), bytes.
-        tokens: of the caption.
+        tokens: the tokens of the caption.
         maps: (tokens, rows, columns).
     """
     tokens = tokens[: LOOKS - 1]
@@ -186,8 +186,8 @@ class Look(NamedTuple):
 
     Attributes:
         source: name of each step of the input.
-        tokens: of the text.
-        weights: of the steps at each token, (tokens, steps).
+        tokens: the tokens of the text.
+        weights: the weights of the steps at each token, (tokens, steps).
     """
 
     source: Sequence[str]

@@ -174,7 +174,7 @@ class Cuts(Protocol):
         """A part of a batch.
 
         Args:
-            batch: with targets.
+            batch: a batch with targets.
             start: its first step.
             stop: the step after its last one; sequences end there.
             size: steps of its tensors, at least those between.

@@ -46,7 +46,7 @@ def keras_model(
         template: the template with its options.
         examples: the training examples, from which it learns vocabularies, classes and scales;
             `fit` takes these or others.
-        settings: for the batch size, the optimizer, the seed and the precision; by default the
+        settings: the batch size, the optimizer, the seed and the precision; by default the
             template's. Schedules and checkpoints are those of Keras, by callbacks.
 
     Raises:
@@ -226,7 +226,7 @@ class TaskModel(keras.Model):
             x: the inputs; of a data set of pairs, its inputs.
             batch_size: number of inputs that are predicted together.
             verbose: is ignored, as there is no progress bar.
-            options: of `PredictionOptions`: `decoding` and `seed` for texts.
+            options: fields of `PredictionOptions`: `decoding` and `seed` for texts.
 
         Returns:
             For classes and labels their probabilities, (n, classes); for numbers these, (n,) or

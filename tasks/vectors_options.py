@@ -24,7 +24,7 @@ def check_vectors(template: Any) -> None:
         return
     if template.input != "words" or template.target == "next":
         raise SeqzooError(
-            f"`vectors` is for the input 'words' and other targets than 'next', got input "
+            f"`vectors` is for the input 'words' and targets other than 'next', got input "
             f"{template.input!r} and target {template.target!r}.",
             field="vectors",
         )

@@ -9,7 +9,7 @@ class Finding:
     """The result of one check.
 
     Attributes:
-        subject: of the check.
+        subject: the subject of the check.
         message: the result.
         state: "ok"; "note" for a possible improvement; "broken" if commands fail because of it.
         fix: a command or an instruction; empty if there is nothing to do.

@@ -25,7 +25,7 @@ def load(name: str) -> Run:
     """The trained model of a preset, ready to predict: `load("language-id").predict(["hola"])`.
 
     Args:
-        name: of a preset in `list_trained()`.
+        name: the name of a preset in `list_trained()`.
 
     Raises:
         SeqzooError: the preset does not exist or has no pretrained model; run folders have none.

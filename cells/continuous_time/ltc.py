@@ -36,7 +36,7 @@ class LTCCell(RecurrentCell):
     Args:
         units: size of the state.
         solver_steps: fused steps of the solver in each time step, at least 1.
-        activation: of f, positive.
+        activation: the activation f, positive.
         **kwargs: see `RecurrentCell`.
 
     Raises:

@@ -77,7 +77,7 @@ class FrameCell(CellWithGates):
         """The kernel of one convolution of `joint_frames`: adding the bias separately would be
         one more pass over its result."""
         kernels, bias = [self.input_matrix(), self.recurrent_matrix()], self.input_bias()
-        if bias is not None:  # the middle of the kernel, which never meets the padding
+        if bias is not None:  # the middle of the kernel, which never overlaps the padding
             around = [[side // 2, side // 2] for side in self.kernel_size]
             kernels.append(ops.pad(bias[None, None, None], [*around, [0, 0], [0, 0]]))
         return ops.concatenate(kernels, axis=-2)

@@ -28,7 +28,7 @@ def tensors_of(cell: DiagonalCell, x: Any) -> dict:
 
 
 def output_shape(cell: DiagonalCell) -> tuple[int]:
-    """Shape of the state whose trajectory is returned, without the batch."""
+    """Shape of the state whose trajectory is returned, without the batch axis."""
     return (2 * cell.pairs,)
 
 

@@ -180,7 +180,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
 
 
 def output_shape(cell: RecurrentCell) -> tuple:
-    """Shape of the state whose trajectory is returned, without the batch."""
+    """Shape of the state whose trajectory is returned, without the batch axis."""
     return shape_of(cell.output_size)
 
 

@@ -121,7 +121,7 @@ class Recomputing:
         return {"states": d_states, "x": d_x, **sums}
 
     def output_shape(self, cell: RecurrentCell) -> tuple:
-        """Shape of the state whose trajectory is returned, without the batch."""
+        """Shape of the state whose trajectory is returned, without the batch axis."""
         return self.loops.output_shape(cell)
 
     def upstream(self, d: Any) -> Any:

@@ -350,8 +350,8 @@ def cut(tensors: dict, count: int | None = None, units: int | None = None) -> li
 
     Args:
         tensors: those of a scan.
-        count: of the pieces; None for `pieces_of`.
-        units: for `pieces_of`.
+        count: number of pieces; None for `pieces_of`.
+        units: number of units, for `pieces_of`.
     """
     static = tensors["x"].shape[1]
     count = count or pieces_of(static, units)
@@ -373,7 +373,7 @@ def pieces_of(batch: int | None, units: int | None = None) -> int:
 
     Args:
         batch: rows; None for a batch of any size.
-        units: of elementwise loops; None for others.
+        units: number of units of elementwise loops; None for others.
     """
     if has_gpu():
         return 1

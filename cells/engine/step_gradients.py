@@ -36,7 +36,7 @@ def backward_step(
 
     Args:
         cell: the cell.
-        values: as `forward_step` returned them.
+        values: the values, as `forward_step` returned them.
         d_states: gradients of the new states.
         weights: the last arguments of `step`.
 
@@ -75,7 +75,7 @@ def state_derivatives(
 
     Args:
         cell: the cell.
-        values: as `forward_step` returned them.
+        values: the values, as `forward_step` returned them.
         states: the old states.
         weights: the last arguments of `step`.
 

@@ -47,8 +47,8 @@ class Recurrent(keras.layers.RNN):
             the gradient, and recompute the steps between them in the backward pass; None to keep
             the values of every step. Memory use is lowest near the square root of the number of
             steps.
-        **kwargs: of `keras.layers.Layer`, among them `activity_regularizer`, a penalty on the
-            outputs.
+        **kwargs: passed to `keras.layers.Layer`, among them `activity_regularizer`, a penalty on
+            the outputs.
 
     Raises:
         ValueError: `cell` is a class or a name; a call lacks the elapsed time that the cell needs,
@@ -112,7 +112,7 @@ class Recurrent(keras.layers.RNN):
 
     @property
     def state_size(self) -> list:
-        """Size of each state, or its shape without the batch; see `RecurrentCell`."""
+        """Size of each state, or its shape without the batch axis; see `RecurrentCell`."""
         return as_list(self.cell.state_size)
 
     @state_size.setter

@@ -158,7 +158,7 @@ def hippo(size: int) -> tuple[Any, Any]:
     """The normal part of HiPPO-LegS: eigenvalues above the real axis, and their eigenvectors.
 
     Args:
-        size: of the matrix, even.
+        size: the size of the matrix, even.
 
     Returns:
         (size / 2,) and (size, size / 2), complex.

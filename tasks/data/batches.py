@@ -465,8 +465,8 @@ def _mapped(plan: Plan, gather: Any) -> Any:
 
 
 def _batches_on_disk(data: Data, plan: Plan) -> Any:
-    """The same for examples whose inputs are on disk. Nothing is copied into constants: the arrays
-    of all examples are read where they are."""
+    """The batches of a plan for examples whose inputs are on disk. Nothing is copied into
+    constants: the arrays of all examples are read where they are."""
     tensors = data.tensors
     targets = data.targets if isinstance(data.targets, np.ndarray) else None
 
@@ -521,7 +521,7 @@ def cut_steps(
     """A part of a batch in time.
 
     Args:
-        batch: of `batches`.
+        batch: a batch from `batches`.
         start: its first step.
         stop: the step after its last one; sequences end there.
         size: steps of its tensors, with zeros after the batch's own steps.

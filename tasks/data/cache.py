@@ -76,8 +76,8 @@ class Mapped:
 
     Args:
         path: the file.
-        dtype: of the array.
-        shape: of the array.
+        dtype: the dtype of the array.
+        shape: the shape of the array.
     """
 
     def __init__(self, path: pathlib.Path, dtype: str, shape: tuple[int, ...]):
@@ -98,7 +98,7 @@ class Mapped:
         return self.take(index, len(first) if isinstance(first, np.ndarray) else 1)
 
     def take(self, index: Any, pieces: int) -> np.ndarray:
-        """The same for indices that are known to be of so many pieces of the file."""
+        """A copy of the elements at an index that touches so many pieces of the file."""
         result = np.array(self._array[index])
         self._touched += max(result.nbytes, min(pieces * PAGES, self._array.nbytes))
         if self._touched > MAPPED:

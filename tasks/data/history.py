@@ -18,13 +18,13 @@ class History:
     """One series, one row per step; NaN marks a missing value.
 
     Attributes:
-        dates: of the steps, datetime64, (time,); evenly spaced.
+        dates: the dates of the steps, datetime64, (time,); evenly spaced.
         values: the series to forecast, (time,) or (time, targets). Rows after the last number are
             the future, for which covariates may be known.
         past: covariates that are known up to the last number, (time, past).
         known: covariates that are also known for the future, (time, known).
         static: numbers or names that belong to the series as a whole.
-        name: of the series.
+        name: the name of the series.
         since: the first step that is scored or trained on; earlier ones are only input.
         frequency: time between steps; None to infer it from the dates.
 

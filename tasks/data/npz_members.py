@@ -57,8 +57,8 @@ def check_size(name: str, size: int, stored: int) -> None:
     """Checks that an array is not far larger than its file, and fits into memory.
 
     Args:
-        name: of the array.
-        size: in bytes, as its header declares it.
+        name: the name of the array.
+        size: its size in bytes, as its header declares it.
         stored: the bytes that it takes in the file.
 
     Raises:

@@ -18,9 +18,9 @@ class StoredSequences(Sequences):
     """Some of the sequences in a file.
 
     Args:
-        entry: of the cache, which has the file.
+        entry: the cache entry, which has the file.
         tokens: all sequences of the file, one after the other.
-        all_lengths: of each of them, (sequences,), int32.
+        all_lengths: length of each of them, (sequences,), int32.
         rows: which of them these are, (n,).
         ids: the id of each token.
         key: identifies these sequences across processes.

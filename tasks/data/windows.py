@@ -113,7 +113,7 @@ class CropData(Data):
     """Sequences that are cropped at random positions in training, and otherwise used as a whole.
 
     Attributes:
-        steps: of a part.
+        steps: number of steps in a part.
     """
 
     steps: int = 1
@@ -195,7 +195,7 @@ def crop_plan(
         data: sequences.
         padding: what batches of shorter sequences are padded to.
         batch_size: maximum number of rows in a batch.
-        steps: of a part.
+        steps: number of steps in a part.
         multiple: the rows of a batch are a multiple of this.
         seed: chooses the positions and shuffles.
     """

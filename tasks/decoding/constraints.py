@@ -49,7 +49,7 @@ def repeated_ngrams(history: Any, t: Any, size: int, vocabulary_size: int) -> An
     Args:
         history: shape (rows, time), of which t steps are written.
         t: number of the step.
-        size: of the n-grams.
+        size: length of the n-grams.
         vocabulary_size: number of ids.
 
     Returns:

@@ -93,7 +93,7 @@ def decode(
         prefix: shape (batch, time), int32: tokens that texts begin with, regardless
             of the constraints; they count in lengths and log-probabilities.
         prefix_lengths: shape (batch,): how many of them are forced; None for all.
-        seed: of "sample": a number, a pair of numbers, a tensor (batch, 2) with a pair for each
+        seed: for "sample": a number, a pair of numbers, a tensor (batch, 2) with a pair for each
             row, so that samples depend only on the row, or None for different texts each time.
         banned: ids that must not be generated.
         report_attention: whether the texts include the model's attention, if it has any, which

@@ -166,8 +166,8 @@ def run_in_fresh_process(
     """The results of an export in a separate process.
 
     Args:
-        folder: of the export.
-        format: of it.
+        folder: the folder of the export.
+        format: its format.
         parts: inputs of its parts, or signatures, by name.
         inputs: raw ones, for `predict`.
         decoding: how texts are generated.
@@ -314,10 +314,10 @@ def check_parts(
 
     Args:
         wanted: the `Export`.
-        folder: of the export.
-        format: of it.
+        folder: the folder of the export.
+        format: its format.
         task: the task of the model.
-        parts: of the model.
+        parts: the parts of the model.
         steps: arguments of the step; by default some at random.
 
     Raises:

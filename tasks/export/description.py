@@ -47,14 +47,14 @@ def write_description(
     """Writes model.json and predict.py.
 
     Args:
-        folder: of the export.
+        folder: the folder of the export.
         task: the task of the model.
         model: the trained model.
         options: the options of the predictions.
         format: whose runtime the parts need: "onnx" or "litert".
-        precision: of the weights.
-        parts: by name.
-        files: of the parts.
+        precision: the precision of the weights.
+        parts: the parts, by name.
+        files: the files of the parts.
         outputs: names of their results.
         time: number of steps that a part takes, if it is fixed.
     """

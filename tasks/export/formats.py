@@ -77,7 +77,7 @@ class Export:
         options: the options of the predictions.
         predict: (raw inputs, options) -> the predictions of the model in Python.
         examples: raw inputs that the export is tested on; empty for random ones.
-        precision: of the weights.
+        precision: the precision of the weights.
         steps: number of steps of an input, for runtimes that need it fixed; None for any number.
         check: whether the export is loaded and compared in a separate process.
         signatures: additional ones of a SavedModel: "explain", "serving_compiled".

@@ -44,8 +44,8 @@ def litert_model(
 
     Args:
         part: the function.
-        precision: of the weights: "float32", "float16", or "int8", where matrix products use bytes
-            if the runtime supports it.
+        precision: the precision of the weights: "float32", "float16", or "int8", where matrix
+            products use bytes if the runtime supports it.
         steps: time steps of inputs; None for any number.
         calibration: example arguments of a part without a loop, which determine the range of each
             activation: with "int8" activations are bytes, too, if the runtime supports it;

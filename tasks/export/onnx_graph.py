@@ -69,9 +69,10 @@ class Translator:
     Args:
         function: a concrete function; its variables are read as they are now.
         writer: collects the nodes.
-        inputs: by the names of its placeholders, the names that they have in the ONNX graph.
-        replaced: by the names of operations, functions that write their replacements: (translator,
-            operation) -> the names of its outputs. More may be added before `translate`.
+        inputs: for each of its placeholders, by name, the name that it has in the ONNX graph.
+        replaced: by the names of operations, the functions that write their replacements:
+            (translator, operation) -> the names of its outputs. More may be added before
+            `translate`.
 
     Raises:
         SeqzooError: `translate` met an operation that it does not know.

@@ -25,7 +25,7 @@ def onnx_model(part: Part, name: str = "model") -> Any:
 
     Args:
         part: the function.
-        name: of its graph.
+        name: the name of its graph.
 
     Raises:
         SeqzooError: an operation has no translation.

@@ -137,7 +137,7 @@ class Carried:
     their final ones.
 
     Args:
-        states: of all layers, in the order in which these are run.
+        states: the states of all layers, in the order in which these are run.
     """
 
     def __init__(self, states: Sequence[Any]):
@@ -305,7 +305,7 @@ def run_steps(
         task: the task that built the model.
         model: not a language model and not an encoder-decoder.
         steps: each (batch, time, ...), see `step_specs`.
-        states: in the order of `state_specs`.
+        states: the states, in the order of `state_specs`.
 
     Returns:
         The outputs of each step or of the last, and the states after them.

@@ -12,10 +12,10 @@ from typing import Any
 PACKAGE = "seqzoo.tasks.export.predict"
 
 SHARED = {"raw_sentences": "seqzoo.tasks.preprocessing.raw_sentences"}
-"""Modules of this package that are parts of predict.py as well; they import no others of it."""
+"""Modules of this package that predict.py includes, too; they import no other module of it."""
 
 PARTS = {"onnx": ("onnx_part", "OnnxPart"), "litert": ("litert_part", "LiteRTPart")}
-"""By format: the module and class that runs a part of the model."""
+"""The module and class that runs a part of the model, by format."""
 
 READERS = {
     "arrays": ("numbers", "ArrayReader"),
@@ -31,7 +31,7 @@ READERS = {
     "text in subwords": ("subwords", "SubwordReader"),
     "text in lemma": ("lemmas", "LemmaReader"),
 }
-"""By kind of input: the module and class that reads it."""
+"""The module and class that reads an input, by kind of input."""
 
 ANSWERS = {
     "class": ("classes", "Classes"),
@@ -44,7 +44,7 @@ ANSWERS = {
     "texts": ("generation", "GeneratedTexts"),
     "transcripts": ("transcripts", "Transcripts"),
 }
-"""By kind of prediction: the module and class that computes it. Others are numbers only."""
+"""The module and class that computes a prediction, by its kind. Others are numbers only."""
 
 BEGINNING = '''"""An exported model, from raw inputs to predictions.
 

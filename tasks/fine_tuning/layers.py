@@ -38,7 +38,7 @@ def freeze(model: Any, names: Sequence[str]) -> None:
 
     Args:
         model: a built model.
-        names: of its layers, see `weights_by_layer`.
+        names: the names of its layers, see `weights_by_layer`.
 
     Raises:
         SeqzooError: there is no such layer, or nothing is left to train.

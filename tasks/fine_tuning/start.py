@@ -118,7 +118,7 @@ class Start:
         initial weights.
 
         Args:
-            task: of the new model.
+            task: the task of the new model.
             model: the new model.
 
         Returns:

@@ -56,7 +56,7 @@ def matching_template(
         old: the template of the run that the training starts from.
         kind: another template, whose other options are its defaults; or an instance of it, with
             its own. None for the template of the old run with all its options.
-        **options: of the new template, such as `target`.
+        **options: the options of the new template, such as `target`.
 
     Raises:
         SeqzooError: an option must match the old run but is given another value, does not exist, or

@@ -44,7 +44,7 @@ class SegmentForecaster(keras.Model):
         form: "at-once" or "rolled"; see `Forecast`.
         normalization: "last", "mean" or "none"; see `Forecast`.
         precision: Keras' dtype policy of the layers.
-        **kwargs: of `keras.Model`.
+        **kwargs: passed to `keras.Model`.
     """
 
     def __init__(

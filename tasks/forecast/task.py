@@ -31,9 +31,9 @@ class ForecastPrediction(Prediction):
 
     Attributes:
         series: its name.
-        dates: of the steps of the horizon, datetime64[s], (horizon,).
-        quantiles: of each level, target and step, (horizon, targets, levels); None for point
-            forecasts without calibrated intervals.
+        dates: the dates of the steps of the horizon, datetime64[s], (horizon,).
+        quantiles: values for each level, target and step, (horizon, targets, levels); None for
+            point forecasts without calibrated intervals.
     """
 
     series: str = ""
@@ -246,8 +246,8 @@ class ForecastTask(Task):
 
         Args:
             model: the trained model.
-            history: with more than one step; those of the first look-back window are not forecast,
-                unless there are no others.
+            history: a history of more than one step; those of the first look-back window are not
+                forecast, unless there are no others.
 
         Returns: "values", (steps, targets), and "quantiles", (steps, targets, levels); and which
             steps of the history these are of.

@@ -21,7 +21,7 @@ class AttentionMap:
 
     Attributes:
         source: names of the input's steps, or of the cells of an image's grid.
-        tokens: of the answer.
+        tokens: the tokens of the answer.
         weights: (tokens, source); each row sums up to 1.
         answer: the text that the model wrote.
         grid: rows and columns of an image's grid; None for sequences.
@@ -69,7 +69,7 @@ def attention_of(
     Args:
         run: a `seqzoo.tasks.Run`.
         inputs: raw inputs, as `Run.predict` takes them.
-        options: of the predictions; if there are several answers, the first one is shown.
+        options: the prediction options; if there are several answers, the first one is shown.
 
     Raises:
         SeqzooError: the model has no attention, or an input is wrong.

@@ -26,9 +26,9 @@ class CellFlow:
     Attributes:
         cell: its name.
         units: its number of units.
-        norms: of d loss / d state from 0 steps back on, (distance + 1,).
-        shares: by steps back: the share of the gradient that is left there.
-        decay: of the norms.
+        norms: norms of d loss / d state from 0 steps back on, (distance + 1,).
+        shares: by steps back, the share of the gradient that is left there.
+        decay: the decay of the norms.
     """
 
     cell: str
@@ -51,7 +51,7 @@ def cell_flows(
     Args:
         cells: names of cells, which get 32 units, or options of `seqzoo.cells.create` by name.
         distances: steps back to report; the longest one is the length of the sequence.
-        seed: of the weights and the inputs.
+        seed: the seed of the weights and the inputs.
 
     Raises:
         SeqzooError: a cell reads frames instead of vectors.

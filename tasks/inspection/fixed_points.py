@@ -29,7 +29,7 @@ class Point:
         state: all states side by side, (n,).
         speed: the distance that one step moves it by.
         kind: "fixed" or "slow".
-        eigenvalues: of the Jacobian there, largest modulus first, (n,).
+        eigenvalues: eigenvalues of the Jacobian there, largest modulus first, (n,).
     """
 
     state: np.ndarray

@@ -29,8 +29,8 @@ class GateTrace:
     """One gate, or one candidate, over an input.
 
     Attributes:
-        name: of the gate, as the cell names it.
-        values: in the order of the input, (time, units).
+        name: the name of the gate, as the cell names it.
+        values: its values in the order of the input, (time, units).
         bounded: whether it is a gate in the strict sense, with values between 0 and 1.
     """
 

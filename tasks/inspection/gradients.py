@@ -80,9 +80,9 @@ class GradientFlow:
 
     Attributes:
         name: name of the layer.
-        positions: of the steps in the input, the chosen one first, (steps,); -1 for the initial
-            state.
-        norms: of d loss / d all states together, (steps,).
+        positions: positions of the steps in the input, the chosen one first, (steps,); -1 for the
+            initial state.
+        norms: norms of d loss / d all states together, (steps,).
         by_state: the same of each state, (states, steps).
         decay: their decay.
     """

@@ -96,7 +96,7 @@ def jacobian_flow(layer_trace: LayerTrace, step: int | None = None, row: int = 0
 
 
 def flow_of(jacobians: np.ndarray, name: str = "", positions: Any = None) -> JacobianFlow:
-    """The same for given Jacobians in the order in which the steps ran, (steps, n, n)."""
+    """The flow through given Jacobians, in the order in which the steps ran, (steps, n, n)."""
     back = tf.constant(jacobians[::-1].astype(np.float64))
     product, log_scale = tf.eye(back.shape[-1], dtype=tf.float64), 0.0
     each, scales = [product], [0.0]

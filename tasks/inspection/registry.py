@@ -45,4 +45,4 @@ ANALYSES = {
     "transitions": Analysis(f"{_SECTIONS}:transitions", "How a CRF scores pairs of tags."),
     "embeddings": Analysis(f"{_SECTIONS}:embeddings", "Nearest neighbours of tokens."),
 }
-"""In the order of a report."""
+"""All analyses, in the order of a report."""

@@ -43,10 +43,10 @@ class Section:
     """A part of a report.
 
     Attributes:
-        name: of the analysis, which its files and its numbers are named after.
+        name: the name of the analysis, which its files and its numbers are named after.
         title: its heading.
         text: how to read it, in HTML.
-        figures: by name.
+        figures: the figures, by name.
         data: its numbers, JSON-serialisable.
     """
 
@@ -64,8 +64,8 @@ class Inspection:
     Attributes:
         run: the `Run`.
         subjects: one per input; the first one is shown in detail.
-        traces: of each, with the loss of the chosen step of the answer.
-        step: of the answer, as it was chosen; None for each analysis' own default.
+        traces: a trace for each, with the loss of the chosen step of the answer.
+        step: the chosen step of the answer; None for each analysis' own default.
     """
 
     run: Any

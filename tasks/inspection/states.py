@@ -70,8 +70,8 @@ def rank_units(states: np.ndarray, event: np.ndarray) -> list[Reaction]:
     """All units, those that react most to an event first.
 
     Args:
-        states: of one or several inputs, one after another, (steps, units).
-        event: of the same steps, (steps,): truth values or numbers; see `EVENTS`.
+        states: the states of one or several inputs, one after another, (steps, units).
+        event: the event at the same steps, (steps,): truth values or numbers; see `EVENTS`.
     """
     states = np.asarray(states, np.float64)
     event = np.asarray(event, np.float64)
@@ -88,7 +88,7 @@ class SimilarStep:
 
     Attributes:
         input: index of the input.
-        step: of it.
+        step: index of the step in it.
         similarity: cosine of the angle between the states, from -1 to 1.
     """
 
@@ -104,7 +104,7 @@ def similar_states(
 
     Args:
         state: the given state, (units,).
-        states: of the inputs to be searched, each (steps, units).
+        states: the states of the inputs to be searched, each (steps, units).
         top: maximum number of steps, the most similar first.
         units: the units to compare; all by default.
     """

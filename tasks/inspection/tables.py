@@ -60,9 +60,10 @@ class Transitions:
 
     Attributes:
         tags: names.
-        scores: from the tag of the row to that of the column, (tags, tags).
-        start: of beginning with each tag, (tags,).
-        end: of ending with it, (tags,).
+        scores: scores of the transitions from the tag of the row to that of the column, (tags,
+            tags).
+        start: score of beginning with each tag, (tags,).
+        end: score of ending with it, (tags,).
     """
 
     tags: tuple[str, ...]

@@ -30,10 +30,10 @@ class Attention(keras.layers.Layer):
 
     Args:
         kind: "additive" or "multiplicative".
-        units: of W q and U m in the additive kind; those of the queries by default. The
-            multiplicative kind takes none, as its keys have the units of the queries.
-        kernel_initializer: of W and U, and of v.
-        **kwargs: of `keras.layers.Layer`.
+        units: number of units of W q and U m in the additive kind; those of the queries by default.
+            The multiplicative kind takes none, as its keys have the units of the queries.
+        kernel_initializer: the initializer of W and U, and of v.
+        **kwargs: passed to `keras.layers.Layer`.
 
     Raises:
         ValueError: an argument is out of its range.

@@ -20,7 +20,7 @@ class BatchNormalization(keras.layers.Layer):
     Args:
         momentum: share of the moving statistics that is kept in a step.
         epsilon: added to the variance.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: passed to `keras.layers.Layer`.
     """
 
     def __init__(self, momentum: float = 0.9, epsilon: float = 1e-3, **kwargs: Any):
@@ -51,7 +51,7 @@ class BatchNormalization(keras.layers.Layer):
         """Normalises (batch, height, width, channels).
 
         Args:
-            values: of any precision; statistics are at least float32.
+            values: values of any precision; statistics are at least float32.
             valid: whether each row is an example, (batch,) of bool; all by default.
             training: whether to use the statistics of the batch, unless the layer is frozen.
         """

@@ -37,7 +37,7 @@ class CRF(keras.layers.Layer):
         allowed: what may occur at all, three nested lists of bool: of shape (tags, tags), from a
             row's tag to a column's; of shape (tags,), what a sequence may begin with; of shape
             (tags,), what it may end with. Everything by default. `bio_constraints` makes them.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: passed to `keras.layers.Layer`.
 
     Raises:
         ValueError: an argument is out of its range or has another shape.

@@ -23,7 +23,7 @@ def encode_sequence(
 
     Args:
         template: a `ManyToOne`, or the options of an input, see `part_template`.
-        features: of the sequence.
+        features: the features of the sequence.
         ids: Keras tensor "values" of the network's inputs.
         values: the same, (batch, time, ...).
         mask: (batch, time).
@@ -93,7 +93,7 @@ def further_encoder(template: Any, features: JoinedFeatures, precision: str) -> 
 
     Args:
         template: has `further_inputs`.
-        features: of all inputs.
+        features: the features of all inputs.
         precision: Keras' dtype policy.
     """
     inputs: dict[str, Any] = {}
@@ -120,10 +120,10 @@ def beside_steps(
     these are added to the inputs of the network.
 
     Args:
-        inputs: of the network, by name.
+        inputs: the inputs of the network, by name.
         steps: Keras tensor (batch, time, features).
-        template: of the network.
-        features: of its inputs.
+        template: the template of the network.
+        features: the features of its inputs.
         precision: Keras' dtype policy.
     """
     if not isinstance(features, JoinedFeatures):

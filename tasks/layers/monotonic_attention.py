@@ -34,8 +34,8 @@ class MonotonicAttention(keras.layers.Layer):
     steps are excluded.
 
     Args:
-        units: of the queries.
-        **kwargs: of `keras.layers.Layer`.
+        units: number of units of the queries.
+        **kwargs: passed to `keras.layers.Layer`.
     """
 
     def __init__(self, units: int, **kwargs: Any):
@@ -68,7 +68,7 @@ class MonotonicAttention(keras.layers.Layer):
 
         Args:
             emissions: log p(y | h_i, m_j), (batch, steps, source, ids).
-            scores: as `scores_of` returns them.
+            scores: the scores, as `scores_of` returns them.
             tokens: the token before each step, (batch, steps); that of the first one is not used.
 
         Returns:
@@ -91,7 +91,7 @@ class MonotonicAttention(keras.layers.Layer):
             emissions: (rows, source, ids).
             scores: (rows, source).
             tokens: the token before, (rows,).
-            state: of the step before; at first `first_state`.
+            state: the state after the step before; at first `first_state`.
 
         Returns:
             Log-probabilities (rows, ids), attention (rows, source), and the state.

@@ -19,10 +19,10 @@ def scan(
 
     Args:
         step: `first` says whether it is step 0.
-        carry: to begin with, shape (batch, ...).
+        carry: the initial carry, (batch, ...).
         elements: tensors of shape (batch, time, ...).
         kept: type of the kept values; nothing is kept by default.
-        reverse: from the last step to the first.
+        reverse: whether to run from the last step to the first.
 
     Returns:
         The last carry, and the kept values, (batch, time, ...), or None.

@@ -23,7 +23,7 @@ class StringStates(keras.layers.Layer):
         units: units per layer.
         layers: number of recurrent layers.
         cell_options: other options of the cell's class.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: passed to `keras.layers.Layer`.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Columns(keras.layers.Layer):
     Args:
         start: the first column.
         stop: the one after the last; None for the single column `start`.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: passed to `keras.layers.Layer`.
     """
 
     def __init__(self, start: int, stop: int | None = None, **kwargs: Any):

@@ -31,9 +31,9 @@ class WordCharacters(keras.layers.Layer):
         vocabulary_size: number of ids of characters; 0 is the padding.
         size: embedding size of characters.
         cell: name of the cell in `seqzoo.cells.CELLS`.
-        units: of each direction.
+        units: number of units of each direction.
         cell_options: other options of the cell's class.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: passed to `keras.layers.Layer`.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class ConvolvedCharacters(keras.layers.Layer):
         vocabulary_size: number of ids of characters; 0 is the padding.
         size: embedding size of characters.
         units: size of a word's vector.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: passed to `keras.layers.Layer`.
     """
 
     def __init__(self, vocabulary_size: int, size: int, units: int, **kwargs: Any):

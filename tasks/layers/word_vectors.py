@@ -25,10 +25,10 @@ class VectorTable(keras.layers.Layer):
 
     Args:
         size: number of ids.
-        dimension: of the vectors.
+        dimension: number of dimensions of the vectors.
         mode: "frozen" keeps them, "tuned" trains them, "mapped" trains a linear map of them,
             initially the identity.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: passed to `keras.layers.Layer`.
     """
 
     def __init__(self, size: int, dimension: int, mode: VectorsMode = "frozen", **kwargs: Any):

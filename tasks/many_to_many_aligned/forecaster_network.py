@@ -36,7 +36,7 @@ class NextStep(keras.Model):
         all_layers: whether the output layer sees the outputs of all layers, not only those of the
             last.
         precision: Keras' dtype policy of the layers.
-        **kwargs: of `keras.Model`.
+        **kwargs: passed to `keras.Model`.
     """
 
     def __init__(

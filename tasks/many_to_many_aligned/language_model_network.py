@@ -15,7 +15,7 @@ class LanguageModel(keras.Model):
 
     Args:
         decoder: without attention.
-        **kwargs: of `keras.Model`.
+        **kwargs: passed to `keras.Model`.
     """
 
     def __init__(self, decoder: Decoder, **kwargs: Any) -> None:

@@ -235,7 +235,7 @@ class TaggerTask(CutsAtSteps, Task):
 
         Args:
             model: the model.
-            scores: of its tags.
+            scores: the scores of its tags.
             lengths: steps of each row, (batch,).
             top: the most probable sequences of tags that a CRF returns; above 1 they are "best",
                 (batch, top, time), with "best_log_probabilities", (batch, top).

@@ -29,10 +29,10 @@ def tagging_metrics(
         tags: the meaning of the ids.
         predicted: predicted ids of each sequence, without padding.
         truth: the true ones.
-        tokens: of the first sequences, for the samples; None for sequences of numbers.
+        tokens: the tokens of the first sequences, for the samples; None for sequences of numbers.
         unknown: whether the word of each step, one sequence after the other, is out of vocabulary;
             None if there are no words.
-        probabilities: of the predicted tags, one sequence after the other.
+        probabilities: probabilities of the predicted tags, one sequence after the other.
 
     Returns:
         "accuracy" and "errors" of steps, "sequence_accuracy" (sequences with all steps correct),

@@ -23,7 +23,7 @@ class WordIds(keras.layers.Layer):
 
     Args:
         rate: share of the words that become unknown.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: passed to `keras.layers.Layer`.
     """
 
     def __init__(self, rate: float = 0.0, **kwargs: Any):
@@ -58,7 +58,8 @@ def tagger_network(
 
     Args:
         template: a `ManyToManyAligned`.
-        features: of all inputs; those that accompany the sequence are put beside each step.
+        features: the features of all inputs; those that accompany the sequence are put beside each
+            step.
         characters_size: number of ids of the characters of words, or None if they are not read.
         outputs: a layer after the scores, a `CRF`, or None.
         tags: number of tags.

@@ -21,9 +21,9 @@ class FusedLanguage:
     the probability of its unknown token.
 
     Args:
-        run: of the language model.
-        vocabulary: of the texts that are searched.
-        weight: of its log-probabilities.
+        run: the run of the language model.
+        vocabulary: the vocabulary of the texts that are searched.
+        weight: the weight of its log-probabilities.
     """
 
     def __init__(self, run: Any, vocabulary: Vocabulary, weight: float):

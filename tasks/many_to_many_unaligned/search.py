@@ -27,7 +27,7 @@ class Language(Protocol):
         ...
 
     def step(self, symbols: Any, states: Any) -> tuple[Any, Any, Any]:
-        """The same after a symbol (rows,)."""
+        """After one symbol per row, (rows,): states and scores, as `first` returns them."""
         ...
 
 
@@ -35,8 +35,8 @@ class Beams(NamedTuple):
     """The prefixes of a search and their log-probabilities, (batch, beams) each.
 
     Attributes:
-        blank: of all alignments of a prefix with the steps so far that end in a blank.
-        symbol: of those that end in its last symbol.
+        blank: that of all alignments of a prefix with the steps so far that end in a blank.
+        symbol: that of those that end in its last symbol.
         last: the last symbol; `BLANK` for the empty prefix.
         name: identifies a prefix; equal prefixes have equal names.
         parent: the name of the prefix without its last symbol.

@@ -19,7 +19,7 @@ def level_corrections(above: np.ndarray, levels: Sequence[float]) -> np.ndarray:
     Args:
         above: the true values minus their quantiles, (windows, horizon, targets, levels); NaN where
             a value is missing.
-        levels: of the quantiles; NaN for one that stays as it is.
+        levels: the levels of the quantiles; NaN for one that stays as it is.
 
     Returns: shape (horizon, targets, levels).
     """

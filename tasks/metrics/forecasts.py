@@ -34,7 +34,7 @@ def forecast_metrics(
         examples: the evaluated histories.
         windows: the evaluated windows of these.
         values: forecasts, (windows, horizon, targets).
-        quantiles: of these, (windows, horizon, targets, levels).
+        quantiles: quantiles of the forecasts, (windows, horizon, targets, levels).
         template: a `Forecast`.
         has_quantiles: whether the model forecasts any; if not, they are intervals by correction, or
             all equal.

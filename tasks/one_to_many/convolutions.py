@@ -27,7 +27,7 @@ class ConvolutionalGrid(keras.layers.Layer):
         filters: number of filters of each block.
         normalization: "batch" (Ioffe and Szegedy 2015), "group" (Wu and He 2018), which cannot
             tell a dark surface from a bright one, or "none".
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: passed to `keras.layers.Layer`.
     """
 
     def __init__(self, filters: Sequence[int], normalization: str = "batch", **kwargs: Any):
@@ -60,7 +60,8 @@ class ConvolutionalGrid(keras.layers.Layer):
         """Images (batch, height, width, channels), 0 to 255 -> (batch, rows, columns, filters).
 
         Args:
-            images: of any number of channels; of four, the last one is opacity, over white.
+            images: images with any number of channels; of four, the last one is opacity, over
+                white.
             valid: which rows are images, (batch,) of bool; only these count in the batch
                 statistics; all by default.
             training: whether to use the statistics of the batch.
@@ -93,7 +94,7 @@ class ApplicationGrid(keras.layers.Layer):
         weights: path of a file, "imagenet" or None; not part of the configuration, because a saved
             layer has its weights.
         frozen: whether the weights and statistics are frozen.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: passed to `keras.layers.Layer`.
 
     Raises:
         SeqzooError: there is no such application, images are too small for it, or the weights do

@@ -18,7 +18,7 @@ class RandomView(keras.layers.Layer):
         shift: maximum shift, as a share of height and width.
         zoom: maximum change of height and width, as a share.
         shear: maximum sideways shift of the top relative to the middle, as a share of the height.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: passed to `keras.layers.Layer`.
     """
 
     def __init__(self, shift: float = 0.0, zoom: float = 0.0, shear: float = 0.0, **kwargs: Any):
@@ -67,7 +67,7 @@ class ImageEncoder(keras.layers.Layer):
         pooling: how the grid becomes a summary: "mean" or "flatten".
         view: the options of `RandomView` in training: "shift", "zoom" and "shear".
         dropout: share of the features dropped in training.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: passed to `keras.layers.Layer`.
     """
 
     def __init__(
@@ -147,10 +147,10 @@ class VectorEncoder(keras.layers.Layer):
 
     Args:
         vocabulary_size: number of ids, or None for vectors.
-        units: of the memory.
+        units: number of units of the memory.
         summaries: how many layers the decoder has.
         dropout: share of the features dropped in training.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: passed to `keras.layers.Layer`.
     """
 
     def __init__(

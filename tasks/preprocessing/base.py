@@ -21,8 +21,8 @@ class Features(ABC):
 
     Attributes:
         chunk: number of examples that are transformed together.
-        vocabulary: for text, otherwise None.
-        vectors: of words, from elsewhere; otherwise None.
+        vocabulary: the vocabulary, for text; otherwise None.
+        vectors: pretrained word vectors; otherwise None.
         takes_time: whether the last feature of `values` is the time since the previous step.
         in_time: whether inputs have steps in time; otherwise there is one step.
     """

@@ -32,10 +32,10 @@ class CharacterModel:
 
     Attributes:
         choices: how the model reads characters.
-        vocabulary: of the model.
+        vocabulary: the vocabulary of the model.
         layers: the options of its layers; see `StringStates`.
-        weights: of the embedding and the recurrent layers; None in a loaded run, whose model has
-            them.
+        weights: weights of the embedding and the recurrent layers; None in a loaded run, whose
+            model has them.
     """
 
     choices: TextOptions

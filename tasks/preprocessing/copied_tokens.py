@@ -21,8 +21,8 @@ def copy_ids(tokens: Any, vocabulary: Vocabulary) -> Any:
 
     Args:
         tokens: strings (batch, source), "" where there is none to copy.
-        vocabulary: of the targets; its first two tokens, the start and the end of a text, are not
-            copied.
+        vocabulary: the vocabulary of the targets; its first two tokens, the start and the end of a
+            text, are not copied.
 
     Returns:
         Shape (batch, source), int32: `PADDING` where there is none to copy, and `UNKNOWN` for

@@ -32,7 +32,7 @@ class Layout(NamedTuple):
         calendar: sines and cosines of the date.
         static: static covariates of the series.
         series: its index in training from 1, or 0 if it was not in training.
-        mean: of each target in its series.
+        mean: the mean of each target in its series.
         scale: the standard deviation of each target in its series.
     """
 
@@ -326,9 +326,9 @@ class HistoryFeatures(Features):
             past: (rows, time, past).
             known: (rows, time, known).
             static: encoded, (rows, static).
-            index: of the series from 1, or 0, (rows,).
-            mean: of each target, (rows, targets).
-            scale: of each target, (rows, targets).
+            index: the index of the series from 1, or 0, (rows,).
+            mean: the mean of each target, (rows, targets).
+            scale: the scale of each target, (rows, targets).
         """
         observed = tf.math.is_finite(values)
         standard = (values - mean[:, None]) / scale[:, None]

@@ -22,7 +22,7 @@ class ColumnFeatures(Features):
             `columns_per_step`.
         shape: (height, None) or (height, None, channels).
         dtype: "uint8" or "float32".
-        mean: of numbers that are not bytes, a list with one entry.
+        mean: the mean of numbers that are not bytes, a list with one entry.
         scale: their standard deviation.
     """
 

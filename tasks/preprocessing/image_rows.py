@@ -24,7 +24,7 @@ class RowFeatures(Features):
             have any size, `image_size`.
         shape: (height, width) or (height, width, channels).
         dtype: "uint8" or "float32".
-        mean: of numbers that are not bytes, a list with one entry.
+        mean: the mean of numbers that are not bytes, a list with one entry.
         scale: their standard deviation.
         order: the index of the pixel that each step reads; None for the order of the image.
     """

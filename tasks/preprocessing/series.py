@@ -22,7 +22,7 @@ class SeriesFeatures(Features):
 
     Args:
         template: a template with `cell` and `maximum_length`.
-        mean: of each feature, in training.
+        mean: mean of each feature in the training data.
         scale: standard deviation of each feature, in training.
         time_unit: mean time between steps in training; None if the cell takes no time.
     """

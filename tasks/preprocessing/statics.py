@@ -24,7 +24,7 @@ class NumberFeatures(Features):
     A missing number is NaN in the raw input, and its standardised value is 0, the mean.
 
     Args:
-        mean: of the numbers of the training examples.
+        mean: the mean of the numbers of the training examples.
         scale: their standard deviation; 1 if it is zero.
     """
 

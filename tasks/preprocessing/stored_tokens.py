@@ -30,7 +30,7 @@ class StoredTokens:
     """The tokens of a column of texts.
 
     Args:
-        entry: of the cache.
+        entry: the entry of the cache.
     """
 
     def __init__(self, entry: cache.Entry):
@@ -222,7 +222,7 @@ class _Tokens:
 
 
 class _CodePoints:
-    """The same for characters."""
+    """The characters of stored texts and their indices, as code points."""
 
     def __init__(self) -> None:
         self.known = np.full(CODE_POINTS, -1, np.int32)

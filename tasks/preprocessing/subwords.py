@@ -93,8 +93,8 @@ def split_subwords(texts: Any, vocabulary: Vocabulary) -> Any:
     A character that is in no piece is a piece by itself.
 
     Args:
-        texts: in UTF-8.
-        vocabulary: from `learn_subwords`.
+        texts: the texts, in UTF-8.
+        vocabulary: the vocabulary from `learn_subwords`.
     """
     words = tf.strings.split(spaces_made_one(texts))
     # Each distinct word is searched once.
@@ -150,7 +150,7 @@ def _candidates(characters: Any, vocabulary: Vocabulary) -> tuple[Any, Any]:
 
     Args:
         characters: ragged (words, characters); below, "all" counts those of all words.
-        vocabulary: with scores.
+        vocabulary: a vocabulary with scores.
 
     Returns:
         Strings and their scores, (all, LONGEST_PIECE); -inf for strings that are not pieces.

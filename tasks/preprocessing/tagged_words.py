@@ -52,7 +52,7 @@ class TokenFeatures(TextFeatures):
 
     Args:
         template: has `input`, `lowercase`, `nfc` and `characters`.
-        vocabulary: of tokens.
+        vocabulary: the vocabulary of tokens.
         characters: vocabulary of the characters of words, if these are read.
         vectors: pretrained word vectors, or None.
         models: language models whose states are features of words.

@@ -16,7 +16,7 @@ class VectorFeatures(Features):
 
     Args:
         template: a template.
-        mean: of each feature, in training.
+        mean: mean of each feature in the training data.
         scale: standard deviation of each feature, in training.
     """
 

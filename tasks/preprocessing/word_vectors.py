@@ -45,7 +45,7 @@ class WordVectors:
     Attributes:
         own: number of ids, padding and unknown included, that also have a trained embedding; later
             tokens occur only in the file of vectors.
-        dimension: of the vectors.
+        dimension: number of dimensions of the vectors.
         coverage: share of the training examples' tokens that have a vector.
         table: shape (ids, dimension), float32, zeros for tokens without one; None in a loaded run,
             whose model has them.
@@ -81,7 +81,7 @@ def add_vectors(
     Args:
         vocabulary: learned from the training examples.
         counts: how often each token, UTF-8, occurs in them.
-        path: of the vectors, see `read_vectors`.
+        path: the path of the vectors, see `read_vectors`.
         keep: number of words at the beginning of the file to keep even if they do not occur in the
             examples, for predictions; None for all.
 

@@ -16,7 +16,7 @@ def correct(folder: pathlib.Path, inference: Inference, validation: Data) -> Non
 
     Args:
         folder: the run folder.
-        inference: of the run's model, whose task is a `Corrects`.
+        inference: the inference of the run's model, whose task is a `Corrects`.
         validation: the examples.
     """
     task: Corrects = inference.task

@@ -155,7 +155,7 @@ class Ensemble:
     def _collect(
         self, ask: str, data: list[Data], options: PredictionOptions
     ) -> list[dict[str, list]]:
-        """The results of a method of each task on its encoded examples."""
+        """The results of a method, named `ask`, of each task on its encoded examples."""
         return [
             run._inference.collect(getattr(run.task, ask), item, options)
             for run, item in zip(self.runs, data, strict=True)
@@ -183,7 +183,9 @@ class Ensemble:
         result = self._collect("marginals", data, options)
         for run, item in zip(self.runs, data, strict=True):
             if not np.array_equal(item.inputs.lengths, lengths):
-                raise SeqzooError(f"{run.folder} reads other steps than {self.folder}.")
+                raise SeqzooError(
+                    f"{run.folder} and {self.folder} split the inputs into different steps."
+                )
         crf = any(run.template.crf for run in self.runs)
         allowed = self.task.tags.constraints if crf else None
         tags, probabilities = [], []
@@ -231,7 +233,7 @@ def most_probable(probabilities: np.ndarray, allowed: tuple | None) -> np.ndarra
     """The allowed sequence of tags with the largest product of probabilities.
 
     Args:
-        probabilities: of each tag at each step, (time, tags).
+        probabilities: the probabilities of each tag at each step, (time, tags).
         allowed: the allowed transitions, starts and ends, as `bio_constraints` returns them; None
             for all.
 

@@ -23,7 +23,7 @@ FEW = 256
 """Maximum number of examples for which compiling the time loop would not pay off."""
 
 FEW_BATCHES = 20
-"""The same for batches, for examples that are run in many windows."""
+"""Maximum number of batches likewise, for examples that are run in many windows."""
 
 PATIENCE = 1.0
 """Seconds of generating with batches of one shape before its loop is compiled, which takes half a

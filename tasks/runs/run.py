@@ -189,10 +189,10 @@ class Run:
         """Predicts for raw inputs.
 
         Args:
-            inputs: as `Examples.inputs`, such as a list of strings or a column of a data frame; or
-                a dict of columns for a model with several inputs. For a tagger of words, strings
-                are raw sentences, which are split into words like the training data; sequences of
-                words are not split.
+            inputs: the inputs, as in `Examples.inputs`, such as a list of strings or a column of a
+                data frame; or a dict of columns for a model with several inputs. For a tagger of
+                words, strings are raw sentences, which are split into words like the training data;
+                sequences of words are not split.
             options: the options of the predictions.
             lines: the line of each input in its file, counted from 1, for error messages; None if
                 there is no file.
@@ -341,10 +341,11 @@ class Run:
         with the model, in a separate process.
 
         Args:
-            folder: to write.
+            folder: the folder to write.
             options: the options of the predictions.
             format: "saved-model", "onnx" or "litert"; see `seqzoo.tasks.export.formats`.
-            precision: of the weights: "float32", or another one that the format supports.
+            precision: the precision of the weights: "float32", or another one that the format
+                supports.
             steps: how many steps an input has, for LiteRT; None for any number.
             examples: raw inputs to compare answers on; by default random ones.
             check: whether to compare.

@@ -90,7 +90,7 @@ class Session:
     these are kept; the input is not.
 
     Args:
-        stepper: of the run.
+        stepper: the stepper of the run.
         options: the options of the predictions.
     """
 
@@ -109,8 +109,8 @@ class Session:
         """Reads a part of the input.
 
         Args:
-            part: like an input of `Run.predict`: text, steps of a series, rows of an image (or
-                pixels), any number of audio samples.
+            part: the next part of an input of `Run.predict`: text, steps of a series, rows of an
+                image (or pixels), any number of audio samples.
 
         Raises:
             SeqzooError: the part is empty or of another shape, or the input is longer than the

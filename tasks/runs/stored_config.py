@@ -61,7 +61,7 @@ def check_model(task: Any, model: Any) -> None:
     if isinstance(inputs, dict) and {"values", "lengths"} <= inputs.keys():
         wanted, got = tuple(task.features.step[0]), tuple(inputs["values"].shape[2:])
         if wanted != got:
-            raise ValueError(f"it takes steps of shape {got}, and not {wanted}")
+            raise ValueError(f"it takes steps of shape {got}, not {wanted}")
     known = getattr(task, "tags", None) or getattr(task, "targets", None)
     names = getattr(known, "names", None)
     if names is None:
@@ -71,7 +71,7 @@ def check_model(task: Any, model: Any) -> None:
     if not isinstance(inputs, dict):
         raise ValueError("it generates text")
     if model.output_shape[-1] != len(names):
-        raise ValueError(f"it scores {model.output_shape[-1]} names, and not {len(names)}")
+        raise ValueError(f"it scores {model.output_shape[-1]} names, not {len(names)}")
 
 
 def _check_names(field: str, names: Any) -> None:

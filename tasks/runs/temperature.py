@@ -60,7 +60,7 @@ def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> s
 
     Args:
         folder: the run folder.
-        inference: of the run's model.
+        inference: the inference of the run's model.
         validation: the examples.
 
     Returns:

@@ -45,7 +45,7 @@ class Decoder(keras.layers.Layer):
         tied: whether the output layer's weights are the tokens' vectors (Press and Wolf 2017).
         copies: number of ids after those of the vocabulary, for copied tokens; 0 for a decoder that
             does not copy.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: passed to `keras.layers.Layer`.
     """
 
     joined_by: Any = "tanh"
@@ -262,7 +262,7 @@ class Bridge(keras.layers.Layer):
 
     Args:
         state_sizes: sizes of the states of each layer of the decoder.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: passed to `keras.layers.Layer`.
     """
 
     def __init__(self, state_sizes: list[list[int]], **kwargs: Any):

@@ -24,7 +24,7 @@ class Generator(keras.Model):
         step: shape and type of one step of the inputs.
         further: the network of further inputs, tensors by name -> (batch, features), whose vector
             is put beside each step of the memory and beside each summary; None for none.
-        **kwargs: of `keras.Model`.
+        **kwargs: passed to `keras.Model`.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class SequenceEncoder(keras.layers.Layer):
         recompute: see `Recurrent`.
         vectors: pretrained word vectors: how many of the ids are the vocabulary's "own", the
             "dimension" and the "mode" of `VectorTable`; None for none.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: passed to `keras.layers.Layer`.
     """
 
     def __init__(

@@ -291,7 +291,7 @@ class GeneratorTask(Task):
         """Texts whose unknown tokens are replaced by those of the inputs.
 
         Args:
-            ids: of tokens, (batch, texts, time).
+            ids: ids of the tokens, (batch, texts, time).
             lengths: (batch, texts).
             looks: the step of the input with the highest attention, (batch, texts, time).
             sources: tokens of the inputs, strings, (batch, source).

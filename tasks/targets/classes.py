@@ -20,7 +20,7 @@ class ClassTargets(Targets):
     """Classes by name; the loss is the cross-entropy, the metric the accuracy.
 
     Args:
-        names: of the classes, in the order of the outputs.
+        names: the names of the classes, in the order of the outputs.
         smoothing: share of the probability that is spread over all classes in the loss.
     """
 

@@ -24,7 +24,7 @@ class Units(NamedTuple):
     Attributes:
         level: the number that the window's normalisation subtracts, on the standardised scale.
         spread: the number that it divides by.
-        mean: of the series.
+        mean: the mean of the series.
         scale: standard deviation of the series.
     """
 
@@ -39,7 +39,7 @@ class Distribution(ABC):
 
     Args:
         levels: quantiles to report.
-        loss: of point forecasts.
+        loss: the loss of point forecasts.
     """
 
     has_quantiles = True

@@ -32,7 +32,7 @@ class ElementLoss:
     The loss of several elements is their mean, except for the cross-entropy.
 
     Attributes:
-        name: of the loss.
+        name: the name of the loss.
         activation: a name of `keras.activations`; None for the loss' own.
     """
 

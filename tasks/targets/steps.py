@@ -35,7 +35,7 @@ class StepTargets(ABC):
 
         Args:
             features: the features.
-            loss: of numbers.
+            loss: the loss for numbers.
         """
 
     @abstractmethod
@@ -79,13 +79,13 @@ class StepTargets(ABC):
 
 
 class StepValues(StepTargets):
-    """Numbers; the loss is that of the template, by default their mean squared error, standardised,
-    and the metric the mean absolute error in the units of the data.
+    """Numbers; the loss is that of the template, by default the mean squared error after
+    standardisation, and the metric the mean absolute error in the units of the data.
 
     Args:
-        mean: of each number, in training.
+        mean: mean of each number in the training data.
         scale: standard deviation of each number, in training.
-        loss: between outputs and targets.
+        loss: the loss between outputs and targets.
     """
 
     metric = "mae"

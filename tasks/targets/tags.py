@@ -16,7 +16,7 @@ class Tags:
     """One tag per step.
 
     Args:
-        names: of the tags, in the order of their ids.
+        names: the names of the tags, in the order of their ids.
         well_formed: whether each sequence of training was well formed BIO or BIOES. A CRF then only
             allows well-formed tags; other kinds of tags, such as IOB1, it learns only from
             examples.

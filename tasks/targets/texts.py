@@ -162,8 +162,8 @@ class Texts:
         """Ids (..., time) and lengths (...) -> strings (...).
 
         Args:
-            ids: of tokens.
-            lengths: of texts.
+            ids: ids of the tokens.
+            lengths: lengths of the texts.
             continues: whether a text continues another, so that it keeps a leading space; see
                 `starts_with_space`.
         """

@@ -1,4 +1,4 @@
-"""One number or several."""
+"""Targets that are one number or several."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ from seqzoo.tasks.targets.elements import ElementLoss
 
 
 class ValueTargets(Targets):
-    """Numbers; the loss is that of the template, by default their mean squared error, standardised,
-    and the metric the mean absolute error in the units of the data.
+    """Numbers; the loss is that of the template, by default the mean squared error after
+    standardisation, and the metric the mean absolute error in the units of the data.
 
     Args:
-        mean: of each number, in training.
+        mean: mean of each number in the training data.
         scale: standard deviation of each number, in training.
-        loss: between outputs and targets.
+        loss: the loss between outputs and targets.
     """
 
     metric = "mae"

@@ -36,7 +36,7 @@ class Weighting:
 
         Args:
             settings: the training settings.
-            names: of the classes, in the order of the outputs.
+            names: the names of the classes, in the order of the outputs.
             counts: how often each class is a target in training.
 
         Raises:

@@ -42,7 +42,7 @@ class BestEpochs:
     """The weights of some epochs, in files.
 
     Args:
-        folder: that contains them.
+        folder: the folder that contains them.
     """
 
     def __init__(self, folder: pathlib.Path):
@@ -54,7 +54,7 @@ class BestEpochs:
         Args:
             epoch: the epoch.
             variables: have its weights.
-            epochs: to be kept, with this one.
+            epochs: number of epochs to keep, including this one.
 
         Returns:
             The means over the kept epochs, one per variable.

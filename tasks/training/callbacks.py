@@ -64,7 +64,7 @@ class Callbacks:
     Args:
         callbacks: one `keras.callbacks.Callback`, a list of them, or None.
         task: the task that is trained.
-        settings: of the training run.
+        settings: the settings of the training run.
 
     Raises:
         SeqzooError: one is not a callback, or cannot work here.

@@ -24,7 +24,7 @@ class Checkpoints:
     """The last two states of a training run, on disk.
 
     Args:
-        folder: that contains them.
+        folder: the folder that contains them.
         loop: whose variables are kept.
 
     Raises:

@@ -70,7 +70,7 @@ def resolve(environment: Mapping[str, str], workers: int | None = None) -> Any:
     """The resolver of the cluster that an environment names.
 
     Args:
-        environment: of the process.
+        environment: the environment of the process.
         workers: see `make_strategy`.
 
     Raises:
@@ -135,8 +135,9 @@ def kubernetes_addresses(name: str, index: int, workers: int | None) -> list[str
     """The addresses of the pods of an indexed job with a headless service.
 
     Args:
-        name: of this pod's host, with its domain: "train-0.workers.default.svc.cluster.local".
-        index: of this pod.
+        name: the name of this pod's host, with its domain:
+            "train-0.workers.default.svc.cluster.local".
+        index: the index of this pod.
         workers: number of pods.
 
     Raises:

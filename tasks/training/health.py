@@ -28,7 +28,7 @@ class GradientNorms:
         model: whose trainable variables have the gradients.
 
     Attributes:
-        names: of the columns.
+        names: the names of the columns.
         sums: variable, float64: a sum of norms per column, and the number of updates.
     """
 

@@ -15,7 +15,7 @@ def initialize_layers(model: Any, names: str, seed: int) -> None:
         model: a built model.
         names: names of `seqzoo.cells.initialization.NAMES`, with numbers, as in
             "orthogonal,chrono:100".
-        seed: of random numbers, which differ between layers.
+        seed: the seed of the random numbers, which differ between layers.
 
     Raises:
         SeqzooError: a name or a number is wrong, or a cell lacks the weights to set.

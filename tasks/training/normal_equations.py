@@ -59,7 +59,7 @@ class Fit(NamedTuple):
     Attributes:
         kernel: (features, targets).
         bias: (targets,).
-        penalty: in units of the mean variance of the features.
+        penalty: the penalty, in units of the mean variance of the features.
     """
 
     kernel: np.ndarray

@@ -64,7 +64,7 @@ class TerminalProgress:
     validation included. Both get one line per epoch.
 
     Args:
-        console: to write to; standard error by default, so that results can be piped.
+        console: the console to write to; standard error by default, so that results can be piped.
     """
 
     def __init__(self, console: Console | None = None):

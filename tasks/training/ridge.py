@@ -31,8 +31,8 @@ class RidgeLoop(Loop):
         task: the task, a `FitsReadout`.
         settings: the training settings.
         steps: number of steps of the one epoch.
-        strategy: of one replica.
-        callbacks: of Keras.
+        strategy: a strategy with one replica.
+        callbacks: Keras callbacks.
         start: the run whose weights the model begins with.
 
     Raises:

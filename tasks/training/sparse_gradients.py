@@ -38,7 +38,7 @@ def sum_over_replicas(gradients: Sequence[Any]) -> list[Any]:
     once for each replica; in all other gradients that were sparse, once.
 
     Args:
-        gradients: of this replica, in its replica context.
+        gradients: the gradients of this replica, in its replica context.
     """
     sparse = [isinstance(gradient, tf.IndexedSlices) for gradient in gradients]
     exchanged = [

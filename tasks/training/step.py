@@ -37,7 +37,7 @@ class Loop:
 
     Attributes:
         model: the `keras.Model`.
-        optimizer: of it.
+        optimizer: its optimizer.
         epoch: variable, epochs done.
         step: variable, steps done in this epoch.
         totals: variable, float64: loss, answers, and the metric's sums over the epoch so far.
@@ -60,8 +60,8 @@ class Loop:
         task: the task.
         settings: the training settings.
         steps: number of steps per epoch.
-        strategy: to train under.
-        callbacks: of Keras, which may set the learning rate.
+        strategy: the strategy to train with.
+        callbacks: Keras callbacks, which may set the learning rate.
         start: the run whose weights the model begins with.
     """
 

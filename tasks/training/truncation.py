@@ -71,7 +71,7 @@ def truncated_gradients(
     Args:
         task: has `cut`.
         model: its model.
-        batch: with targets.
+        batch: a batch with targets.
         settings: the training settings.
         loss: the loss of a part of the batch, a scalar.
 
@@ -139,8 +139,8 @@ class Passing:
     final states; other layers, such as those of the characters of words, run as usual.
 
     Args:
-        layers: in the order in which they are run.
-        states: of all of them, in order.
+        layers: the layers, in the order in which they are run.
+        states: the states of all of them, in the same order.
     """
 
     def __init__(self, layers: Sequence[Any], states: Sequence[Any]):

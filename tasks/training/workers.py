@@ -47,7 +47,7 @@ class Workers:
         strategy: `tf.distribute` strategy; of several workers a `MultiWorkerMirroredStrategy`.
 
     Attributes:
-        index: of this one, from 0.
+        index: the index of this worker, from 0.
         count: number of workers; 1 for all other strategies.
     """
 

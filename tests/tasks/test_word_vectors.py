@@ -184,7 +184,7 @@ def test_what_does_not_fit(tmp_path) -> None:
         add_vectors(Vocabulary([]), Counter({b"zebra": 1}), str(_glove(tmp_path)), None)
     with pytest.raises(SeqzooError, match="`vectors` is for the input 'words'"):
         ManyToOne(input="characters", vectors="a.txt")
-    with pytest.raises(SeqzooError, match="other targets than 'next'"):
+    with pytest.raises(SeqzooError, match="targets other than 'next'"):
         ManyToManyAligned(input="words", target="next", vectors="a.txt")
 
 

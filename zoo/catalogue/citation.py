@@ -9,7 +9,7 @@ def bibtex(name: str, reference: str) -> str:
     """A reference as an entry of BibTeX; of several papers the first.
 
     Args:
-        name: of the cell, which the key begins with.
+        name: the name of the cell, which the key begins with.
         reference: 'Authors, "Title", venue and year, section ...'.
 
     Returns:

@@ -27,7 +27,7 @@ def describe(name: str, features: int, units: int, data_dir: str | None) -> list
     """Details of a name, one JSON-serialisable dictionary per kind.
 
     Args:
-        name: of cells, templates, presets or data sets.
+        name: a name of cells, templates, presets or data sets.
         features: number of input features for which a cell's parameters are counted.
         units: units of the cell, used in the same way.
         data_dir: the folder in which data sets are prepared.

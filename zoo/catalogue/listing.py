@@ -38,7 +38,7 @@ def listed(what: str | None, pattern: str, family: str | None = None) -> dict[st
 
 
 def listing(what: str | None, pattern: str, family: str | None = None) -> str:
-    """The same as tables.
+    """The names that match, as tables.
 
     Raises:
         SeqzooError: no name matches.

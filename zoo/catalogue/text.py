@@ -12,7 +12,7 @@ def text(found: list[dict[str, Any]], program: str) -> str:
     """The details from `seqzoo.zoo.catalogue.describe.describe` as text.
 
     Args:
-        found: from there.
+        found: the details.
         program: the name of the program.
     """
     renderings = {"cell": _cell, "template": _template, "preset": _preset, "data set": _dataset}

@@ -47,16 +47,16 @@ def compare(
     already has are not repeated.
 
     Args:
-        name: of a preset or a template, or the path of a configuration file.
+        name: the name of a preset or a template, or the path of a configuration file.
         cells: names of the cells.
         seeds: training runs per cell, with the seed of the settings and those after it.
         gradient_flow: whether to add how much of a gradient each cell passes back over 10, 100 and
             1,000 steps before any training.
-        folder: to write to; None for comparisons/NAME.
-        device: of the training runs: "cpu", "gpu" or None for a GPU if there is one.
+        folder: the folder to write to; None for comparisons/NAME.
+        device: the device to train on: "cpu", "gpu" or None for a GPU if there is one.
         print_fn: receives a line on each training run.
-        options: of source, template and training, named as in `seqzoo compare`: `epochs=1`,
-            `data="prices.tsv"`, `kind="series"`.
+        options: the options of source, template and training, named as in `seqzoo compare`:
+            `epochs=1`, `data="prices.tsv"`, `kind="series"`.
 
     Returns: the comparison; its folder contains it as Markdown, CSV, JSON and a plot.
 

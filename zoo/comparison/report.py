@@ -31,7 +31,7 @@ class Result:
         units: units per layer.
         parameters: parameter count of the model.
         scores: one per seed; NaN if the metric is undefined.
-        seconds: of the epochs of all seeds, without those that include compilation.
+        seconds: the time that the epochs of all seeds took, without those that include compilation.
         peak_bytes: the largest peak memory of its training runs.
         failed: messages of its failed training runs, by seed.
     """
@@ -51,7 +51,7 @@ class Result:
 
     @property
     def spread(self) -> float:
-        """From the lowest to the highest score."""
+        """The difference between the highest and the lowest score."""
         return max(self.scores.values()) - min(self.scores.values())
 
 
@@ -60,15 +60,15 @@ class Comparison:
     """A comparison.
 
     Attributes:
-        name: of the preset, template or file that was trained.
+        name: the name of the preset, template or file that was trained.
         metric: name of the score.
         better: 1 where a larger score is better, -1 where a smaller one is.
-        split: that was scored.
+        split: the split that was scored.
         reference: the cell whose parameter count the others were matched to.
         wanted: that parameter count.
-        seeds: of each cell.
+        seeds: the seeds of each cell.
         results: the best cell first; those without a score last.
-        folder: that it is written to.
+        folder: the folder that it is written to.
         flow: rows of the cells' gradient flow, if it was asked for.
     """
 

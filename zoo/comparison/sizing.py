@@ -18,7 +18,7 @@ class Size:
     Attributes:
         units: units per layer.
         parameters: parameter count of the model.
-        options: of the cell.
+        options: the options of the cell.
     """
 
     units: int

@@ -37,9 +37,9 @@ class Option:
     """The command-line option of one field, which several templates may share.
 
     Attributes:
-        name: of the field.
-        flags: as typed: "--units", or for a switch "--lowercase/--keep-case".
-        type: of the value: int, float, str, bool, a `Literal`, a sequence or a mapping.
+        name: the name of the field.
+        flags: the flags as typed: "--units", or for a switch "--lowercase/--keep-case".
+        type: the type of the value: int, float, str, bool, a `Literal`, a sequence or a mapping.
         takes_none: whether "none" may be typed for None.
         help: its description, with its range and its default.
     """

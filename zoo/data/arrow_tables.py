@@ -30,7 +30,7 @@ class ArrowTable:
     """A table that is read batch by batch; a format defines `record_batches`.
 
     Args:
-        path: of the file or the folder.
+        path: the path of the file or the folder.
         schema: its `pyarrow.Schema`.
 
     Attributes:

@@ -33,7 +33,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
     """The images of a folder, sorted by class and name; the class is the name of their folder.
 
     Raises:
-        SeqzooError: other inputs than images or other targets than classes are asked for, or there
+        SeqzooError: inputs other than images or targets other than classes are requested, or there
             are no images in folders.
     """
     refuse_columns(path, request)

@@ -66,7 +66,7 @@ def parse_dates(
         texts: the fields.
         location: names the location of a field: "sales.csv, line 18".
         column: the name of the column, for messages.
-        form: as `datetime.strptime` has it, "%d/%m/%Y"; None to find it.
+        form: a `datetime.strptime` format, such as "%d/%m/%Y"; None to find it.
 
     Raises:
         SeqzooError: a field is empty or no date, or day and month cannot be told apart.

@@ -113,7 +113,7 @@ def _reason(error: str, file: TextFile, delimiter: str, number: int) -> str:
     Args:
         error: the message of `csv`.
         file: the file.
-        delimiter: of its fields.
+        delimiter: the delimiter of its fields.
         number: the line that the record begins at.
     """
     if "expected after" in error:
@@ -136,8 +136,8 @@ def check_names(
     first line contains another delimiter.
 
     Args:
-        path: of the file, for messages.
-        names: of the columns.
+        path: the path of the file, for messages.
+        names: the names of the columns.
         delimiter: the delimiter that separates them.
         typed: whether the names were given as an option, and are not in the file.
 
@@ -195,7 +195,7 @@ def _has_space(fields: Sequence[str], skipped: Sequence[str]) -> bool:
     """Whether a record contains a space in front of a quote that begins a field.
 
     Args:
-        fields: as they are.
+        fields: the fields, unchanged.
         skipped: without spaces in front; a field that is entirely in quotes keeps those in it.
     """
     spaced = [

@@ -83,7 +83,7 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
     """Reads the fields of records.
 
     Args:
-        records: of a file, or of a split of a data set.
+        records: the records of a file, or of a split of a data set.
         source: what their fields are.
         folder: paths in a field are relative to it.
 
@@ -149,12 +149,12 @@ def _inputs(
     """The inputs for a task, and the sample rate of audio.
 
     Args:
-        records: that they were read from.
-        numbers: of the records.
+        records: the records that they were read from.
+        numbers: record numbers.
         source: what its fields are.
         inputs: the fields that were read.
-        role: of their column.
-        kind: of the inputs; None for that of the source.
+        role: the role of their column.
+        kind: the kind of the inputs; None for that of the source.
     """
     kind = kind or source.kind
     form = FURTHER_KINDS[kind].form if role != INPUT else INPUTS[kind].form

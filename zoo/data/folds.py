@@ -33,9 +33,9 @@ def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
     same share of the examples outside the fold becomes the new one.
 
     Args:
-        splits: with the training and validation examples that the folds are made of.
+        splits: the splits whose training and validation examples the folds are made of.
         fold: number and count, as in "2/5".
-        target_kind: of the examples.
+        target_kind: the target kind of the examples.
         seed: another one draws other folds.
 
     Raises:

@@ -47,9 +47,9 @@ class Table:
     """The rows of a file with dates, in the order of the file.
 
     Attributes:
-        name: of the file, for messages.
+        name: the name of the file, for messages.
         unit: the unit that `numbers` count.
-        numbers: of each row.
+        numbers: the number of each row.
         columns: the fields of each column that was read, by name.
     """
 

@@ -67,7 +67,7 @@ class _Reader:
     """Reads the arrays of one file.
 
     Args:
-        arrays: of the file.
+        arrays: the arrays of the file.
         request: the arrays to read.
     """
 

@@ -19,7 +19,7 @@ class Array:
 
     Attributes:
         path: the file.
-        name: of the array.
+        name: the name of the array.
         values: numbers, truth values or text.
     """
 
@@ -77,7 +77,7 @@ class Array:
         """The sequences of an array, padded or joined, without padding.
 
         Args:
-            lengths: of the sequences.
+            lengths: the lengths of the sequences.
             values: the values of the array, before cutting.
             whose: the owner of these lengths, for a message.
 

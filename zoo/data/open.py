@@ -161,7 +161,7 @@ def split_file(whole: Part, source: Source) -> dict[str, Part | None]:
 
     Args:
         whole: all examples of the file.
-        source: with absolute paths.
+        source: a source with absolute paths.
 
     Raises:
         SeqzooError: there are too few examples, or a separate file cannot be read.

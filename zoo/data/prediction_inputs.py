@@ -29,8 +29,8 @@ from seqzoo.zoo.data.records import (
 from seqzoo.zoo.data.source import Source
 
 FIRST = ""
-"""The name of the first of several inputs of a file, whose column may have another name than in
-training."""
+"""The name of the first of several inputs of a file, whose column may be named differently than
+in training."""
 
 VALUES, TIMES = "values", "times"
 """The parts of a series with times, as keys of a JSON object."""
@@ -45,8 +45,8 @@ class RawInput:
     """One raw input.
 
     Attributes:
-        number: of the line that it begins at, of the argument, or of the example among arrays,
-            from 1.
+        number: the number of the line that it begins at, of the argument, or of the example among
+            arrays, from 1.
         field: text, or a value of JSON; after `read` a raw input of the run's kind.
         wrong: the fault of the line, such as "is empty"; None if there is none.
         unit: the unit of the number.
@@ -70,7 +70,7 @@ class File:
             in training, if there is a column of that name.
         columns: names of its columns where it has no line that names them; None for those of the
             training.
-        delimiter: of its fields, if its name does not determine it.
+        delimiter: the delimiter of its fields, if its name does not determine it.
         resample: whether to convert audio to the sample rate of the model.
     """
 
@@ -297,7 +297,7 @@ def _joined(
 
     Args:
         field: the given value.
-        names: of all inputs, the first one first.
+        names: the names of all inputs, the first one first.
         read_first: reads the first one.
         further: reads each other one.
 

@@ -41,7 +41,7 @@ def folder_of(files: Sequence[pathlib.Path], *, of_paths: bool) -> pathlib.Path:
     """The folder that paths in the fields of some files are relative to.
 
     Args:
-        files: at least one.
+        files: the files, at least one.
         of_paths: whether fields may be paths; if not, any folder will do.
 
     Raises:

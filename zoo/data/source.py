@@ -58,7 +58,7 @@ def input_columns(fields: Mapping[str, Any], kind: str | None) -> dict[str, Any]
     static columns are further inputs.
 
     Args:
-        fields: of a source, as they are typed.
+        fields: fields of a source, as typed.
         kind: that of the input; None where it is not known.
     """
     if kind in (None, HISTORY):

@@ -27,7 +27,7 @@ class Part:
     Attributes:
         name: name for messages: a file or a split.
         examples: the examples.
-        keys: of each input, from `input_key`, or `DigestKeys` of inputs on disk.
+        keys: the key of each input, from `input_key`, or `DigestKeys` of inputs on disk.
         labels: labels of each example, or a `ClassColumn` on disk; None if targets are values.
         splits: the split of each example, if its file names it.
         notes: sentences that say how the file was read.
@@ -109,7 +109,7 @@ def official(names: Iterable[str], owner: str) -> dict[str, str]:
     """train, validation and test -> their names among some splits.
 
     Args:
-        names: of the splits.
+        names: the names of the splits.
         owner: the file or data set that has them, for messages.
 
     Raises:
@@ -220,7 +220,7 @@ def by_column(
         whole: the examples, with the split of each.
         shares: name of a split -> its share of the training split, where the file lacks it.
         column: the one of the splits, for messages.
-        seed: of the shares.
+        seed: the seed for the shares.
 
     Raises:
         SeqzooError: it has no training split, or one with too few different inputs.
@@ -325,7 +325,7 @@ class _Keys:
 
 
 class _Digests:
-    """The same by their digests, of which there may be many."""
+    """Keys of inputs that occur in splits, as digests, of which there may be many."""
 
     def __init__(self, seed: int):
         self.seed = seed

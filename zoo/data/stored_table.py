@@ -97,8 +97,8 @@ def read_stored(paths: Sequence[pathlib.Path], source: Source, name: str) -> Par
 
     Args:
         paths: the files.
-        source: with absolute paths.
-        name: of the files in messages.
+        source: a source with absolute paths.
+        name: the name of the files, for messages.
 
     Raises:
         SeqzooError: a record is malformed, or the cache cannot be written.
@@ -166,7 +166,7 @@ class _Table:
     """Writes the examples of files.
 
     Args:
-        writer: of the entry.
+        writer: the writer of the entry.
         source: what their fields are.
     """
 
@@ -322,7 +322,7 @@ def narrow(count: int) -> str:
 
 
 def _plain_texts(values: Any) -> list[str] | None:
-    """The same if all are texts that are not blank; else None."""
+    """The values, if all of them are texts that are not blank; else None."""
     try:
         if all(map(str.strip, values)) and "".join(values).encode():
             return values

@@ -64,7 +64,7 @@ def _order(path: pathlib.Path, file: TextFile, given: Sequence[str] | None) -> t
     if counts[0] == counts[1] > 0:
         raise SeqzooError(
             f"The order of the columns of {path} is not clear: fields 2 and 3 look like features "
-            f"in {counts[0]:,} lines each; name it, as in --columns {','.join(LEMMA_COLUMNS)}.",
+            f"in {counts[0]:,} lines each; set it with --columns {','.join(LEMMA_COLUMNS)}.",
             field="columns",
         )
     return ORDER_OF_2016 if counts[0] > counts[1] else LEMMA_COLUMNS

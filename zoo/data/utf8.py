@@ -55,7 +55,7 @@ class Utf8Texts(Sequence):
         return any(not self[at].strip() for at in np.flatnonzero(likely).tolist())
 
     def distinct(self) -> tuple[list[str], np.ndarray]:
-        """The distinct texts in the order of their first occurrence, and each text's index in them."""
+        """The distinct texts in the order of first occurrence, and each text's index in them."""
         import pyarrow as pa  # takes longer to import than a small table to read
 
         offsets = np.concatenate([np.zeros(1, np.int64), self.ends])

@@ -63,10 +63,10 @@ def check(
 
     Args:
         data: a preset, a built-in data set, tfds:NAME, or a file or folder.
-        timing: whether to measure how long an epoch takes here, some seconds.
+        timing: whether to measure how long an epoch takes here, which takes a few seconds.
         print_fn: is called with each finding as soon as there is one.
-        fields: of `Source`, such as `kind` and `target`; fields that are not given are guessed for
-            tables.
+        fields: fields of `Source`, such as `kind` and `target`; fields that are not given are
+            guessed for tables.
 
     Raises:
         SeqzooError: the data do not exist, cannot be read at all, or their content cannot be

@@ -50,7 +50,7 @@ class Column:
 
     Attributes:
         name: its name.
-        values: of each row; text, or values of the format. None if missing.
+        values: the value in each row: text, or a value of the format; None if missing.
     """
 
     name: str

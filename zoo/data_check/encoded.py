@@ -50,7 +50,7 @@ def encoded(parts: Mapping[str, Part], task: Any) -> Iterator[Finding]:
 
     Args:
         parts: the splits.
-        task: of the training examples, see `template_of`.
+        task: the task of the training examples, see `template_of`.
     """
     from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
 

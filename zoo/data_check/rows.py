@@ -26,9 +26,9 @@ class Rows:
     """The readable examples, by split.
 
     Attributes:
-        source: with its guesses resolved and absolute paths.
+        source: a source with its guesses resolved and absolute paths.
         parts: "train", and "validation" and "test" if there are any.
-        findings: on rows that could not be read.
+        findings: findings about rows that could not be read.
     """
 
     source: Source

@@ -147,7 +147,7 @@ def _own_data(locale: str) -> dict[str, Any]:
 
 
 def _named(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each (item, name) of a locale; an item's plural forms and its like share the item."""
+    """Each (item, name) of a locale; an item's plural forms and the like share the item."""
     for kind in ("territories", "languages", "scripts", "variants", "currency_names"):
         for code, name in data.get(kind, {}).items():
             if name.casefold() != code.casefold():  # a code that is its own name

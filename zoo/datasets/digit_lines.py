@@ -80,7 +80,7 @@ def join_digits(
     Args:
         images: (n, 28, 28), uint8.
         labels: (n,).
-        seed: of the order, the lengths and the gaps.
+        seed: the seed for the order, the lengths and the gaps.
         rounds: how often each digit is used.
 
     Yields: the image of a number, (28, width), and its digits.

@@ -27,7 +27,7 @@ class Style(NamedTuple):
         em: size of the letters, in pixels.
         slant: pixels to the right by pixels upwards.
         spacing: added between letters, in pixels.
-        shift: of the baseline upwards, in pixels.
+        shift: the shift of the baseline upwards, in pixels.
         ink: brightness of letters, from 0 to 255.
         noise: standard deviation of the noise added to each pixel.
     """

@@ -50,7 +50,7 @@ def highlight(source: str) -> tuple[list[str], list[int]]:
     - `space`: everything between the tokens: spaces, line ends, a backslash at the end of a line.
 
     Args:
-        source: a whole file or whole statements, with "\\n" at the ends of lines.
+        source: a whole file or whole statements, with "\\n" as line ends.
 
     Returns: one of `CLASSES` a character; the positions after each statement, comment line or blank
     line, where the source can be split.

@@ -22,7 +22,7 @@ class Piece(NamedTuple):
 
     Attributes:
         text: whole lines, without the last one's end.
-        labels: as many of `python_syntax.CLASSES` as there are characters.
+        labels: a class of `python_syntax.CLASSES` for each character.
         path: the file in the library, such as "json/decoder.py".
     """
 

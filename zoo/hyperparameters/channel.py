@@ -30,7 +30,8 @@ class Channel:
     """A worker's side. It ends the process when the search has ended.
 
     Args:
-        descriptor: of the pipe to write to. The search's lines come on standard input.
+        descriptor: the file descriptor of the pipe to write to. The search's lines come on standard
+            input.
     """
 
     def __init__(self, descriptor: int):
@@ -75,7 +76,7 @@ def work(
     """Trains one trial after another until there are no more.
 
     Args:
-        channel: to the search.
+        channel: the channel to the search.
         begin: opens the data; returns the values that all trials share: "metric" and "better".
         train: trains the trial of an order, with its "number", "values" and "resume", reports its
             epochs, and returns its "score", "epoch", "epochs" and "parameters".

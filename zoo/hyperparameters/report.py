@@ -19,7 +19,7 @@ class TrialResult:
     """A trial.
 
     Attributes:
-        number: of it, from 0; its run folder is trials/NUMBER.
+        number: its number, from 0; its run folder is trials/NUMBER.
         state: "complete", "pruned", "failed" or "unfinished".
         score: validation score of its best epoch so far; None without one.
         epoch: the best epoch, from 1; None without one.
@@ -50,10 +50,10 @@ class Search:
     """A search with all of its trials.
 
     Attributes:
-        name: of the preset, template or file that was trained.
+        name: the name of the preset, template or file that was trained.
         metric: name of the score.
         better: 1 where a larger score is better, -1 where a smaller one is.
-        trials: in the order in which they began.
+        trials: the trials, in the order in which they began.
         importances: share of each option in the variation of the score, the largest first; empty
             where too few trials are complete.
         folder: that it is written to.

@@ -69,7 +69,7 @@ def search(
     examples are not used. A call with the folder of an earlier search continues it.
 
     Args:
-        name: of a preset or a template, or the path of a configuration file.
+        name: the name of a preset or a template, or the path of a configuration file.
         trials: number of trials in the folder; None for 30, or as many as `seconds` allow.
         seconds: seconds for all trials in the folder; trials still running at the end are stopped
             after a checkpoint. None for no limit.
@@ -79,11 +79,11 @@ def search(
         pruner: the rule by which trials are stopped early: "median", if after an epoch one is worse
             than the median of the others (Golovin et al. 2017); "hyperband" (Li et al. 2018); or
             "none".
-        folder: to write to; None for searches/NAME.
-        device: of the training runs: "cpu", "gpu" or None for a GPU if there is one.
+        folder: the folder to write to; None for searches/NAME.
+        device: the device to train on: "cpu", "gpu" or None for a GPU if there is one.
         print_fn: receives a line on each trial.
-        options: of source, template and training, named as in `seqzoo search`: `epochs=1`,
-            `data="prices.tsv"`, `kind="series"`.
+        options: the options of source, template and training, named as in `seqzoo search`:
+            `epochs=1`, `data="prices.tsv"`, `kind="series"`.
 
     Returns: the trials; the folder contains them as a table, JSON and a plot, and the configuration
         of the best one as best.toml.
@@ -186,7 +186,7 @@ class _Running:
 
     Args:
         path: its folder.
-        name: of the preset, template or file that is trained.
+        name: the name of the preset, template or file that is trained.
         base: the settings that are searched around.
         space: the space.
         pruner: see `search`.

@@ -22,7 +22,7 @@ class TrialRunner:
     """The training runs of a worker, which share their data.
 
     Args:
-        folder: of the search.
+        folder: the folder of the search.
         device: see `seqzoo.zoo.devices.choose`.
     """
 

@@ -25,9 +25,9 @@ class Worker:
     """A process that trains one trial after another.
 
     Args:
-        index: of it, from 1.
-        folder: of the search.
-        device: of the training runs, or None.
+        index: its index, from 1.
+        folder: the folder of the search.
+        device: the device to train on, or None.
         events: receives the worker with each of its events, and with None when it has ended.
         cores: the processor cores that it may use; empty for all.
         shared: whether other workers may use the same GPU.

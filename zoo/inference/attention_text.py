@@ -67,7 +67,7 @@ class AttentionOutput:
     """Collects attention maps and draws them into a file at the end.
 
     Args:
-        path: of a .png or .html file; None for no file.
+        path: the path of a .png or .html file; None for no file.
 
     Raises:
         SeqzooError: the file is of another kind.

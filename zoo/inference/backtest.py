@@ -33,7 +33,7 @@ def backtest(
     the end of the data.
 
     Args:
-        folder: of the run.
+        folder: the folder of the run.
         given: fields of its source that were given, such as `data`.
         origins: number of origins.
         stride: steps between two of them; None for the horizon.

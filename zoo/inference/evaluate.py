@@ -23,7 +23,7 @@ def evaluate(
     """Evaluates a run.
 
     Args:
-        folder: of the run.
+        folder: the folder of the run.
         given: fields of its source that were given; a limit is that of the examples to score on.
         split: the split to evaluate on; None for all of a given file, otherwise the test split.
         report: folder to write tables and plots to.
@@ -73,8 +73,8 @@ def _check_held_out(runs: Sequence[Any], split: str | None) -> None:
     for other in others:
         if replace(Source.of_run(other), fold=None) != expected:
             raise SeqzooError(
-                f"{other.folder} was trained on other examples than {first.folder}, so what one "
-                "of them held out the other may have seen; name a file with --data."
+                f"{other.folder} and {first.folder} were trained on different examples, so one may "
+                "have been trained on what the other held out; name a file with --data."
             )
 
 

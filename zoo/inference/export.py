@@ -26,13 +26,13 @@ def export(
     """Exports a run's model.
 
     Args:
-        folder: of the run.
+        folder: the folder of the run.
         target: folder to write.
         top: predictions per input; None for 5 labels, or 1 text.
         decoding: settings of `Decoding` that were given.
         device: see `seqzoo.zoo.devices.choose`.
         format: key of `seqzoo.tasks.export.formats.FORMATS`.
-        precision: of the weights.
+        precision: the precision of the weights.
         steps: fixed number of time steps; None for any.
         signatures: additional ones of a SavedModel.
 

@@ -61,7 +61,7 @@ class ExportedModel:
     """An exported model that predicts as a run does.
 
     Args:
-        folder: of the export.
+        folder: the folder of the export.
 
     Raises:
         SeqzooError: its runtime is not installed, or the export is damaged.
@@ -201,7 +201,7 @@ def exported_lines(
     """The output for each input, in order, as `prediction_lines` has it for a run.
 
     Args:
-        folder: of the export.
+        folder: the folder of the export.
         given: lines in UTF-8, or texts from the command line.
         top: predictions per input.
         form: format of the output.

@@ -41,7 +41,7 @@ class ForecastTable:
 
     Attributes:
         heads: names of the columns.
-        rows: of numbers and texts.
+        rows: rows of numbers and texts.
     """
 
     heads: Sequence[str]
@@ -263,7 +263,7 @@ def forecast_text(
     """The output of `seqzoo predict` for a run of the template forecast.
 
     Args:
-        folder: of the run.
+        folder: the folder of the run.
         path: path of a table with the history, followed by the known covariates of the future.
         given: fields of the source that were given.
         horizon: steps to forecast; None for that of the model.

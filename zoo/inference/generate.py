@@ -24,7 +24,7 @@ def generate(
     """Texts for each input; for a language model, the prompt with its continuation.
 
     Args:
-        folder: of the run.
+        folder: the folder of the run.
         inputs: texts as in files; a language model also takes an empty one.
         count: texts per input.
         decoding: settings of `Decoding` that were given.

@@ -17,7 +17,7 @@ def open_run(folder: str, device: str | None) -> Any:
     """The `seqzoo.tasks.runs.run.Run` in a folder, with TensorFlow's devices started.
 
     Args:
-        folder: of the run, or the name of a preset that comes with a trained model.
+        folder: the folder of the run, or the name of a preset that comes with a trained model.
         device: see `seqzoo.zoo.devices.choose`.
 
     Raises:

@@ -93,7 +93,7 @@ class PredictionFile:
         """Writes predictions until all inputs have theirs, and reports errors and progress.
 
         Args:
-            lines: as `prediction_lines`, of which it gets `skip` and `complete`.
+            lines: called like `prediction_lines`, with `skip` and `complete`.
             print_fn: receives a line.
 
         Raises:
@@ -161,7 +161,7 @@ def write_predictions(
 
     Args:
         path: the file of predictions.
-        lines: as `prediction_lines`, of which it gets `skip` and `complete`.
+        lines: called like `prediction_lines`, with `skip` and `complete`.
         given: the file of inputs.
         settings: JSON values that predictions depend on, in addition to the inputs.
         print_fn: receives errors and progress, line by line.

@@ -102,7 +102,7 @@ def prediction_lines(
     """The output for each input, in order; "csv" begins with a header.
 
     Args:
-        folder: of the run.
+        folder: the folder of the run.
         given: lines in UTF-8, texts from the command line, or a file.
         top: predictions per input.
         form: format of the output: fields between tabs, a JSON object, or a CSV record.
@@ -177,7 +177,7 @@ def replies_of(
     Args:
         run: the run, or an object that predicts like one.
         chunk: the inputs.
-        options: of the predictions.
+        options: the options of the predictions.
         form: format of the output.
         attention: shows where the model looks; None for only answers.
     """

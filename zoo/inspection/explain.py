@@ -58,7 +58,7 @@ def terminal_text(found: dict[str, Any], gap: str) -> str:
     """An explanation for a terminal: the answer, the coloured input, and its strongest steps.
 
     Args:
-        found: by `explain`.
+        found: the result of `explain`.
         gap: text between two labels; empty between characters.
     """
     from seqzoo.tasks.inspection.subject import visible

@@ -40,7 +40,7 @@ class Predictions:
     """Held-out predictions of a classifier, and the examples.
 
     Attributes:
-        names: of the classes.
+        names: the names of the classes.
         probabilities: shape (examples, classes).
         truths: indices of the true classes, (examples,).
         inputs: raw ones.
@@ -92,7 +92,7 @@ def causes_of(found: Predictions, training: Training | None) -> dict[str, np.nda
 
     Args:
         found: the predictions.
-        training: of the training examples; None if these are not known.
+        training: statistics of the training examples; None if these are not known.
     """
     count = len(found.truths)
     predicted, truths = found.predicted.tolist(), found.truths.tolist()

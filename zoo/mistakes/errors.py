@@ -28,8 +28,8 @@ class Mistake:
         input: the input in one line; empty for numbers.
         truth: its label.
         prediction: another class.
-        probability: of that class.
-        probability_of_truth: of the label.
+        probability: the probability of that class.
+        probability_of_truth: the probability of the label.
         causes: likely ones, see `seqzoo.zoo.mistakes.causes.CAUSES`; empty for label errors.
     """
 
@@ -50,7 +50,7 @@ class Group:
         cause: its name.
         meaning: its explanation.
         mistakes: the number of mistakes.
-        share: of all mistakes.
+        share: its share of all mistakes.
         share_of_examples: the share of all examples that the cause applies to.
         examples: the most confident ones, first.
     """
@@ -72,7 +72,7 @@ class ErrorReport:
         split: the split that was predicted.
         examples: number of examples.
         mistakes: number of mistakes.
-        groups: by likely cause.
+        groups: the groups, by likely cause.
         confusions: the most frequent pairs: truth, prediction and how often.
         label_errors: number of likely label errors.
         labels: the likeliest of these.
@@ -140,15 +140,16 @@ def errors(
     Args:
         run: a folder, a preset with a trained model, or a `seqzoo.tasks.Run` with target "class".
         data: a file or data set; None for that of the training run.
-        split: of the data; None for all of a given file, otherwise the test split.
+        split: the split of the data to examine; None for all of a given file, otherwise the test
+            split.
         folds: number of models to train, each on all but one fold of the training examples; their
             predictions for the fold that each was not trained on are analysed instead of those of
             the run.
         top: number of examples shown of each group, and four times as many label errors.
         device: see `seqzoo.zoo.devices.choose`.
         print_fn: is called with a sentence about each step.
-        **fields: of `Source`, such as `input`, where the data differ from those of the training
-            run.
+        **fields: fields of `Source`, such as `input`, where the data differ from those of the
+            training run.
 
     Raises:
         SeqzooError: the run has another target, its data are not known, or an option is wrong.

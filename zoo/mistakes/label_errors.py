@@ -11,7 +11,8 @@ def likely_label_errors(probabilities: np.ndarray, labels: np.ndarray) -> list[t
     predicted class differs from its label.
 
     Args:
-        probabilities: of a model that was not trained on these examples, (examples, classes).
+        probabilities: predicted by a model that was not trained on these examples, (examples,
+            classes).
         labels: indices of classes, (examples,).
 
     Returns:

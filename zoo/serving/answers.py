@@ -24,7 +24,7 @@ def prediction(run: Any, value: Any, answer: Any, top: int) -> dict[str, Any]:
 
 
 def finite(value: Any) -> Any:
-    """The same with None for numbers that are NaN or infinite, which JSON does not have."""
+    """A JSON value with None for numbers that are NaN or infinite, which JSON does not have."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

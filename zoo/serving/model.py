@@ -35,7 +35,7 @@ class ServedModel:
     """A run that is served.
 
     Attributes:
-        name: in the routes.
+        name: its name in the routes.
         run: the `seqzoo.tasks.runs.run.Run`.
         worker: the thread that computes.
         state: "LOADING", "AVAILABLE" or "FAILED".

@@ -28,7 +28,7 @@ class Refusal(Exception):
 
 
 def busy(message: str, seconds: int = 1) -> Refusal:
-    """The refusal of a request that may be repeated after some seconds."""
+    """The refusal of a request that may be repeated after a few seconds."""
     return Refusal(503, message, {"Retry-After": str(seconds)})
 
 

@@ -1,5 +1,4 @@
-"""The thread of a model: the only one to compute with it; it answers waiting requests in
-batches."""
+"""A model's thread, the only one that runs it; it answers waiting requests in batches."""
 
 import collections
 import logging
@@ -21,7 +20,7 @@ class Full(Exception):
 
 @dataclass(eq=False)
 class Job:
-    """A job of a model, for one request.
+    """A job for a model, from one request.
 
     Attributes:
         inputs: raw inputs.
@@ -42,8 +41,8 @@ class Worker:
     """A thread with a bounded queue.
 
     Args:
-        name: of the model.
-        compute: (inputs, key) -> a result for each input; in the thread.
+        name: the name of the model.
+        compute: (inputs, key) -> a result for each input; called in the thread.
         queue_size: maximum number of waiting jobs.
         batch_size: maximum number of inputs that are computed together. A job with more of them is
             computed alone.

@@ -35,7 +35,7 @@ def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resu
 
     Args:
         count: number of workers.
-        arguments: of the command line, without the name of the program.
+        arguments: the arguments of the command line, without the name of the program.
         folder: the run folder.
         resume: the command that resumes the training run.
 
@@ -73,9 +73,9 @@ class Worker:
     """A process that trains with others.
 
     Args:
-        index: of it; 0 is the chief.
-        addresses: of all workers.
-        arguments: of the command line.
+        index: its index; 0 is the chief.
+        addresses: the addresses of all workers.
+        arguments: the arguments of the command line.
         folder: the run folder, for the log.
         receiver: the end of a pipe that closes when this process ends.
         cores: the processor cores it may use; empty for all.

@@ -29,11 +29,11 @@ class Repetition:
     """The scores of training runs that differ in their seed or in their held-out examples.
 
     Attributes:
-        folder: with the run folder of each.
+        folder: the folder with the run folder of each.
         metric: name of the score.
         better: 1 where a larger score is better, -1 where a smaller one is.
         split: that was scored: "validation", or "test", which is the fold where there are folds.
-        metrics: of each training run by name, such as "seed-3" or "fold-1-of-5": its metrics that
+        metrics: for each training run by name, such as "seed-3" or "fold-1-of-5": its metrics that
             are single numbers.
     """
 
@@ -122,16 +122,17 @@ def repeat(
     each model is scored on the fold it was not trained on, and test examples are not used.
 
     Args:
-        name: of a preset or a template, or the path of a configuration file; None to resume.
+        name: the name of a preset or a template, or the path of a configuration file; None to
+            resume.
         seeds: number of training runs, at least 2; or
         folds: number of folds, at least 2.
-        folder: to write to, with a run folder for each training run; None for runs/NAME.
+        folder: the folder to write to, with a run folder for each training run; None for runs/NAME.
         resume: whether to continue in the folder: finished training runs are not repeated.
         quiet: whether no progress of the training runs is shown.
         device: "cpu", "gpu" or None for a GPU if there is one.
         print_fn: receives a line on each training run.
-        options: of source, template and training, named as in `seqzoo train`: `epochs=1`,
-            `data="prices.tsv"`, `kind="series"`.
+        options: the options of source, template and training, named as in `seqzoo train`:
+            `epochs=1`, `data="prices.tsv"`, `kind="series"`.
 
     Returns: the scores; the folder contains them as repetition.json.
 

@@ -48,7 +48,7 @@ def summary(trained: Trained, program: str) -> str:
     """The whole summary.
 
     Args:
-        trained: from `seqzoo.zoo.training.train.run_plan`.
+        trained: the result of `seqzoo.zoo.training.train.run_plan`.
         program: the name of the program.
     """
     if trained.run.template.name == FORECAST_TEMPLATE:
@@ -183,7 +183,7 @@ def typed(value: Any, kind: str, time_values: str = "elapsed") -> str:
 
     Args:
         value: the input.
-        kind: of the input.
+        kind: the kind of the input.
         time_values: the meaning of a series' times; see `Source`.
     """
     if isinstance(value, Mapping):  # several inputs

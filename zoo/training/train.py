@@ -63,7 +63,7 @@ class Trained:
     Attributes:
         run: the `seqzoo.tasks.runs.run.Run`.
         split: name of the evaluated split; empty if none was held out.
-        examples: of that split, or of the training run.
+        examples: the examples of that split, or of the training run.
         metrics: metrics of that split.
     """
 
@@ -137,7 +137,7 @@ def plan_new(
     """Plans a new training run.
 
     Args:
-        name: of a preset or a template, or the path of a configuration file.
+        name: the name of a preset or a template, or the path of a configuration file.
         folder: the run folder; None for runs/NAME, with a number where that exists.
         given: settings that were given; see `seqzoo.zoo.config.resolve.chosen`.
         start_from: a run, or a preset with a trained model, that the training starts from.
@@ -169,7 +169,7 @@ def plan_resumed(
     """Plans to resume a training run with the settings it was started with.
 
     Args:
-        name: of the preset, the template or the file; None if `folder` is named.
+        name: the name of the preset, the template or the file; None if `folder` is named.
         folder: the run folder; None for the last one of runs/NAME.
         given: settings that were given; these and those of the file must equal the run's.
         device: see `seqzoo.zoo.devices.choose`.
@@ -242,7 +242,7 @@ def run_plan(
     """Trains and scores.
 
     Args:
-        plan: from `plan_new` or `plan_resumed`.
+        plan: the plan from `plan_new` or `plan_resumed`.
         quiet: whether no progress is shown.
         print_fn: receives a sentence about the data.
         device: see `seqzoo.zoo.devices.choose`.

@@ -11,7 +11,7 @@ class LiteRTPart:
     padded.
 
     Args:
-        path: of the .tflite file.
+        path: the path of the .tflite file.
         about: the part in model.json.
         threads: number of threads.
     """

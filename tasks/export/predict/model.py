@@ -12,7 +12,7 @@ class BaseModel:
     """An exported model.
 
     Args:
-        folder: that contains model.json; that of this file by default.
+        folder: the folder that contains model.json; by default that of this file.
         threads: number of threads of the runtime. More than one rarely helps: the products of a
             time step are small, and threads would wait for each other at every step.
 
@@ -20,7 +20,7 @@ class BaseModel:
         about: all of model.json.
         input: its "input".
         answer: its "answer".
-        names: of the parts.
+        names: the names of the parts.
         reader: reads raw inputs.
     """
 

@@ -10,7 +10,7 @@ class OnnxPart:
     """A part that onnxruntime runs.
 
     Args:
-        path: of the .onnx file.
+        path: the path of the .onnx file.
         about: the part in model.json.
         threads: number of threads.
     """

@@ -43,7 +43,7 @@ class Search:
         Args:
             t: number of the step.
             tokens: the last token of each row.
-            states: by name.
+            states: the states, by name.
             histories: all tokens of each row.
             constants: other inputs of the step, by name.
         """
