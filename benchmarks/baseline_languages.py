@@ -1,4 +1,4 @@
-"""A baseline for `languages`: character n-grams and logistic regression of scikit-learn.
+"""A baseline for `languages`: character n-grams and scikit-learn's logistic regression.
 
     python -m benchmarks.baseline_languages        # from the checkout
 

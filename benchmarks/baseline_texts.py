@@ -1,9 +1,9 @@
-"""Baselines for texts with classes: n-grams and logistic regression of scikit-learn.
+"""Baselines for text classification: n-grams and scikit-learn's logistic regression.
 
     python -m benchmarks.baseline_texts FILES [--data-dir DIR]
 
 FILES is the folder that `benchmarks.tables` filled, DIR one with tfds' imdb_reviews. The splits are
-those of the presets; how strongly it is regularised is chosen by the validation split. The reviews
+those of the presets; the regularisation strength is chosen on the validation split. The reviews
 take a quarter of an hour on one core, the others half a minute.
 """
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.recomputation --shape 8,10000,32,256 --every none,100,400
 
-Memory is measured in a separate process for each row: the peak of resident memory during the
-second step, above that before the first one with the long input, after a step with a short one.
+Memory is measured in a separate process for each row, after a step with a short input: the peak of
+resident memory during the second step with the long input, minus the memory before the first one.
 Times are medians of steps that take turns in one process.
 """
 
@@ -43,7 +43,7 @@ def inputs(shape: list[int]):
 
 
 def memory(cell: str, sequences: bool, shape: list[int], every: int | None) -> float:
-    """The peak above the base, in MB."""
+    """The increase of peak memory in a step, in MB."""
     step = step_of(cell, sequences, shape[3], every)
     step(inputs([shape[0], 64, *shape[2:]]))
     x = inputs(shape)

@@ -15,7 +15,7 @@ WRITTEN = "<!-- Written by `python -m docs.write_presets`, from presets, cards a
 
 
 PAGES = {"forecast": "forecasts"}
-"""Pages of templates that have another name."""
+"""Pages of templates that have a different name."""
 
 
 def pages() -> dict[str, str]:

@@ -106,7 +106,7 @@ class TaskModel(keras.Model):
         )
         self._padding: Padding | None = None
         self._inference: Inference | None = None
-        self.supports_jit = False  # the metric is computed outside of the graph
+        self.supports_jit = False  # the metric is computed outside the graph
         self.built = True
 
     @property

@@ -15,7 +15,7 @@ NAMES = {
     "macro_f1": "macro F1",
     "entity F1": "entity F1",
 }
-"""Metrics that are printed under another name."""
+"""Metrics that are printed under a different name."""
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -42,7 +42,7 @@ class GRUDCell(CellWithGates):
         **kwargs: see `CellWithGates`.
 
     Raises:
-        ValueError: there are not as many mask values as values, or `mean` has another number of
+        ValueError: there are not as many mask values as values, or `mean` has the wrong number of
             features.
     """
 

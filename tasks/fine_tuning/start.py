@@ -114,7 +114,7 @@ class Start:
     def transfer(self, task: Any, model: Any) -> dict[str, Any]:
         """Gives the layers of a new model the weights of the run's layers of the same names.
 
-        The rows of tokens and labels are matched by name. A layer of another shape keeps its
+        The rows of tokens and labels are matched by name. A layer of a different shape keeps its
         initial weights.
 
         Args:

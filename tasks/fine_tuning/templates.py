@@ -59,8 +59,8 @@ def matching_template(
         **options: the options of the new template, such as `target`.
 
     Raises:
-        SeqzooError: an option must match the old run but is given another value, does not exist, or
-            is out of range.
+        SeqzooError: an option must match the old run but is given a different value, does not
+            exist, or is out of range.
 
     Example:
         matching_template(Run.open("runs/language-model").template, ManyToOne, dropout=0.3)

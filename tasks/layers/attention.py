@@ -145,7 +145,7 @@ class Attention(keras.layers.Layer):
         return ops.cast(ops.transpose(scores, (1, 0, 2)), precision)
 
     def _product(self, values: Any, kernel: Any) -> Any:
-        """A product in the precision of the policy, outside of a call too."""
+        """A product in the precision of the policy, outside a call too."""
         return ops.matmul(
             ops.cast(values, self.compute_dtype), ops.cast(kernel, self.compute_dtype)
         )

@@ -40,7 +40,7 @@ class CRF(keras.layers.Layer):
         **kwargs: passed to `keras.layers.Layer`.
 
     Raises:
-        ValueError: an argument is out of its range or has another shape.
+        ValueError: an argument is out of its range or has the wrong shape.
     """
 
     def __init__(self, tags: int, allowed: Sequence[Sequence] | None = None, **kwargs: Any):

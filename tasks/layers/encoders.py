@@ -1,4 +1,4 @@
-"""Networks from an input to a vector, and further inputs beside the steps of a sequence."""
+"""Networks from an input to a vector, and further inputs joined to the steps of a sequence."""
 
 from typing import Any
 
@@ -74,8 +74,8 @@ def encoder_of(template: Any, features: Features, precision: str, name: str) -> 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class BesideSteps(keras.layers.Layer):
-    """A vector beside each step: (batch, features) and (batch, time, others) -> (batch, time,
-    features + others). It comes first, since the last feature of a step may be its time."""
+    """A vector concatenated to each step: (batch, features) and (batch, time, others) -> (batch,
+    time, features + others). It comes first, since the last feature of a step may be its time."""
 
     def call(self, vector: Any, steps: Any) -> Any:
         shape = (ops.shape(steps)[0], ops.shape(steps)[1], vector.shape[-1])

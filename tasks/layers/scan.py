@@ -1,4 +1,4 @@
-"""A loop over the steps of a batch, for recursions outside of layers."""
+"""A loop over the steps of a batch, for recursions outside layers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -58,8 +58,8 @@ def tagger_network(
 
     Args:
         template: a `ManyToManyAligned`.
-        features: the features of all inputs; those that accompany the sequence are put beside each
-            step.
+        features: the features of all inputs; those that accompany the sequence are concatenated to
+            each step.
         characters_size: number of ids of the characters of words, or None if they are not read.
         outputs: a layer after the scores, a `CRF`, or None.
         tags: number of tags.

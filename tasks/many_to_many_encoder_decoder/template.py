@@ -1,4 +1,4 @@
-"""The template from a sequence to a text of another length."""
+"""The template from a sequence to a text of any length."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def language_model(folder: str, target: str) -> Any:
     """Opens the run of a language model for texts of a target type, and loads its model.
 
     Raises:
-        SeqzooError: it is not a run, not a language model, or has another kind of tokens.
+        SeqzooError: it is not a run, not a language model, or has a different kind of tokens.
     """
     from seqzoo.tasks.runs.run import Run
 

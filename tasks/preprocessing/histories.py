@@ -537,7 +537,7 @@ def _learn_static(values: Sequence[Any]) -> Any:
 
 
 def _window(one: History, begin: int, stop: int, frequency: Frequency) -> History:
-    """The steps of a history from `begin` to `stop`, which may be outside of it, where values are
+    """The steps of a history from `begin` to `stop`, which may be outside it, where values are
     missing."""
     inside = slice(max(begin, 0), min(stop, len(one)))
     padding = ((inside.start - begin, max(stop - max(len(one), inside.start), 0)), (0, 0))

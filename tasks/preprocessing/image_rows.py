@@ -17,7 +17,7 @@ class RowFeatures(Features):
     row with all its channels, or a pixel with its own.
 
     Bytes stay bytes up to the model, which scales them to 0..1; other numbers are standardised.
-    Pixels may be read in another order, the same for all images.
+    Pixels may be read in a different order, the same for all images.
 
     Args:
         template: a template with `input`, "rows" or "pixels", `maximum_length` and, if images may

@@ -1,8 +1,8 @@
 """Tokens of texts on disk: each text of a column is split once, for all models that are trained on
 it.
 
-Tokens are stored as indices of distinct tokens, without a vocabulary, so another split,
-another vocabulary or another seed needs only a table from these indices to ids.
+Tokens are stored as indices of distinct tokens, without a vocabulary, so a different split,
+vocabulary or seed needs only a table from these indices to ids.
 """
 
 import json

@@ -49,7 +49,7 @@ class Vocabulary:
     @cached_property
     def table(self) -> Any:
         """The lookup table; the exporter of a graph that uses it must track it."""
-        # Created outside of any graph, because the first use may be in a temporary one.
+        # Created outside any graph, because the first use may be in a temporary one.
         with tf.init_scope():
             # An empty table cannot be created; the empty token never occurs.
             keys = tf.constant(self.tokens or [""], tf.string)

@@ -72,7 +72,7 @@ class Inference:
         # from one batch to the next.
         trimmed = array_batches(data, plan, trim=few and data.window is None)
         for batch, longest in zip(trimmed, plan.lengths, strict=True):
-            # An input of the graph, not a constant, so that another seed does not retrace it.
+            # An input of the graph, not a constant, so that a different seed does not retrace it.
             seed = None if options.seed is None else seed_tensor(options.seed)
             key = (ask.__name__, replace(options, seed=None), few)
             compiled = False

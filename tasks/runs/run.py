@@ -173,7 +173,7 @@ class Run:
         """The options of predictions, the default ones of the task for None.
 
         Raises:
-            SeqzooError: they are of another type.
+            SeqzooError: they are of the wrong type.
         """
         check_instance("options", given, (PredictionOptions, type(None)), "`PredictionOptions`")
         return given or self.task.default_options

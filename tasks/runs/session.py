@@ -113,7 +113,7 @@ class Session:
                 image (or pixels), any number of audio samples.
 
         Raises:
-            SeqzooError: the part is empty or of another shape, or the input is longer than the
+            SeqzooError: the part is empty or of the wrong shape, or the input is longer than the
                 model's maximum length.
         """
         task = self.stepper.task

@@ -23,7 +23,7 @@ class Generator(keras.Model):
         decoder: the decoder.
         step: shape and type of one step of the inputs.
         further: the network of further inputs, tensors by name -> (batch, features), whose vector
-            is put beside each step of the memory and beside each summary; None for none.
+            is concatenated to each step of the memory and to each summary; None for none.
         **kwargs: passed to `keras.Model`.
     """
 

@@ -346,7 +346,7 @@ def _digest(content: bytes) -> bytes:
 
 
 def change_of_replicas(config: dict[str, Any], settings: TrainingSettings, replicas: int) -> str:
-    """A sentence about what differs when training is resumed on another number of replicas, or
+    """A sentence about what differs when training is resumed on a different number of replicas, or
     nothing.
 
     Raises:

@@ -42,8 +42,8 @@ def test_output_of_the_chief_is_shown_and_others_are_kept(run, tmp_path, capfd) 
     "first, second, message",
     [
         (f"os._exit({LOST})", "sys.exit('no data')", r"Worker 1 failed \(exit 1\); its output is"),
-        ("time.sleep(60)", "os.kill(os.getpid(), 9)", "Worker 1 was ended by SIGKILL; its output"),
-        ("os.kill(os.getpid(), 9)", f"os._exit({LOST})", "Worker 0 was ended by SIGKILL"),
+        ("time.sleep(60)", "os.kill(os.getpid(), 9)", "Worker 1 was killed by SIGKILL; its output"),
+        ("os.kill(os.getpid(), 9)", f"os._exit({LOST})", "Worker 0 was killed by SIGKILL"),
         (f"os._exit({LOST})", f"os._exit({LOST})", "The workers lost contact"),
     ],
 )

@@ -175,7 +175,7 @@ def test_trials_end_in_all_ways_and_the_search_continues(fake, tmp_path) -> None
     assert len(match.trials) == 14 and set(by_units) == {10, 11, 13, 14, 40}
     assert {item.error for item in by_units[13]} == {"13 units bring bad luck."}
     (killed,) = {item.error for item in by_units[14]}
-    assert killed == "Its process was ended by SIGKILL; there may not have been enough memory."
+    assert killed == "Its process was killed by SIGKILL; there may not have been enough memory."
     assert {item.state for item in [*by_units[13], *by_units[14]]} == {"failed"}
     assert {item.state for item in by_units[11]} == {"complete"}
     assert match.best and match.best.score == pytest.approx(0.99)

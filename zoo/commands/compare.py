@@ -16,7 +16,7 @@ from seqzoo.zoo.commands import completers, options
     "--seeds",
     type=options.Whole(1),
     default=3,
-    help="Number of training runs per cell, each with another seed. [at least 1; default: 3]",
+    help="Number of training runs per cell, each with a different seed. [at least 1; default: 3]",
 )
 @click.option(
     "--gradient-flow",

@@ -65,7 +65,7 @@ class TrainCommand(options.Command):
 @click.option(
     "--folds",
     type=options.Whole(2),
-    help="Cross-validate: train this many times, each time holding out another fold of the "
+    help="Cross-validate: train this many times, each time holding out a different fold of the "
     "training and validation examples to score on. [at least 2]",
 )
 @click.option("--quiet", is_flag=True, help="Print only the run folder.")

@@ -89,7 +89,7 @@ def chosen_from(run: Any, name: str | None, given: dict[str, Any]) -> Choices:
 
     Raises:
         SeqzooError: the name does not exist, an option is invalid or missing, or it must match the
-            run but is given another value.
+            run but is given a different value.
     """
     given, base = dict(given), None
     if name is not None and name not in TEMPLATES:

@@ -42,7 +42,7 @@ def read_audio(file: pathlib.Path | bytes) -> tuple[np.ndarray, int]:
 
 
 def resampled(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    """Audio at another sample rate.
+    """Audio at a different sample rate.
 
     Args:
         samples: float32, (samples,).

@@ -1,8 +1,8 @@
 """One field to a raw input or a target: numbers, labels, audio, images.
 
 A field is text, a JSON value, the bytes of a file, or a value of an array or a data set: a NumPy
-array or a number. Each function raises `SeqzooError` with the fault of the field; the caller
-says where it is.
+array or a number. Each function raises a `SeqzooError` that says what is wrong with the field; the
+caller says where it is.
 """
 
 import json
@@ -21,7 +21,7 @@ from seqzoo.zoo.data.audio import read_audio
 from seqzoo.zoo.data.image_size import HUGE, pixel_count
 
 MOST_PIXELS = 100_000_000
-"""Maximum pixels of an image that is decoded."""
+"""Maximum number of pixels of an image that is decoded."""
 
 LARGEST = float(np.finfo(np.float32).max)
 """Models compute in float32."""

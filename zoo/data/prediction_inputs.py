@@ -48,7 +48,7 @@ class RawInput:
         number: the number of the line that it begins at, of the argument, or of the example among
             arrays, from 1.
         field: text, or a value of JSON; after `read` a raw input of the run's kind.
-        wrong: the fault of the line, such as "is empty"; None if there is none.
+        wrong: what is wrong with the line, such as "is empty"; None if there is none.
         unit: the unit of the number.
     """
 
@@ -247,7 +247,7 @@ def reader(
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
         folder: paths in a field are relative to it.
-        resample: whether audio with another sample rate is converted to the model's; it also is
+        resample: whether audio with a different sample rate is converted to the model's; it also is
             if that was chosen in training.
         tokenize: how sentences become the words of a tagger: "auto" leaves that to its
             predictions, which split them as the training data were split; "whitespace" splits them

@@ -74,7 +74,7 @@ class Record(NamedTuple):
     Attributes:
         number: number of the line at which it begins, or of the row or the example.
         fields: text, or values of the format, by role; empty if the record is malformed.
-        error: the fault of the record, "has 3 fields, expected 2 (text, label)".
+        error: what is wrong with the record, "has 3 fields, expected 2 (text, label)".
     """
 
     number: int

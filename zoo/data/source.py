@@ -120,7 +120,7 @@ class Source:
             implies.
         separator: separator between the labels within a field.
         data_dir: data directory of TensorFlow Datasets.
-        resample: resample audio that has another sample rate.
+        resample: resample audio that has a different sample rate.
         split_column: column or array with the split of each example. Splits are "train", "val",
             "test", or any other name, to be evaluated by that name; a split that is missing is held
             out as a share.
@@ -258,7 +258,8 @@ class Source:
         """Options of tables with dates are only for them.
 
         Raises:
-            SeqzooError: one is given for another kind, or the frequency is not valid.
+            SeqzooError: one is given for a kind that it does not apply to, or the frequency is not
+                valid.
         """
         for name in DATED:
             if getattr(self, name) is not None and self.kind != HISTORY:

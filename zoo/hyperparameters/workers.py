@@ -108,7 +108,7 @@ class Worker:
         if code < 0:
             name = signal.Signals(-code).name
             hint = "; there may not have been enough memory" if code == -signal.SIGKILL else ""
-            return f"Its process was ended by {name}{hint}."
+            return f"Its process was killed by {name}{hint}."
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         last_line = f": {lines[-1].strip()}" if lines else "."
         return f"Its process ended with exit code {code}{last_line}"

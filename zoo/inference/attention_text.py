@@ -70,7 +70,7 @@ class AttentionOutput:
         path: the path of a .png or .html file; None for no file.
 
     Raises:
-        SeqzooError: the file is of another kind.
+        SeqzooError: the file is of the wrong kind.
     """
 
     def __init__(self, path: str | None = None):

@@ -34,7 +34,7 @@ SUFFIXES_OF_PARTS = (".onnx", ".tflite")
 """Extensions of the files of an exported model's parts."""
 
 GENERATED = ("texts", "transcripts")
-"""Kinds of answers that are generated, with options of decoding."""
+"""Kinds of answers that are generated, with decoding options."""
 
 
 def export_folder(path: str) -> pathlib.Path | None:
@@ -58,7 +58,7 @@ def export_folder(path: str) -> pathlib.Path | None:
 
 
 class ExportedModel:
-    """An exported model that predicts as a run does.
+    """An exported model that predicts like a run.
 
     Args:
         folder: the folder of the export.

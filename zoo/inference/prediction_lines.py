@@ -39,9 +39,9 @@ class Reply:
     """The output for a line.
 
     Attributes:
-        text: the prediction, or the fault of the line.
+        text: the prediction, or what is wrong with the line.
         bad: whether the line is invalid.
-        error: the fault, without the location.
+        error: what is wrong, without the location.
         location: that of the line, as in "line 18"; empty for other output.
         aside: whether it is a remark, and not a prediction.
     """

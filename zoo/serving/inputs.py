@@ -59,7 +59,7 @@ class Inputs:
             part: whether it is a part of an input, as sessions take it.
 
         Raises:
-            SeqzooError: it is of another kind, empty or too large; the caller adds the location.
+            SeqzooError: it is of the wrong kind, empty or too large; the caller adds the location.
         """
         if self.form in ("text", "name"):
             return self._text(instance)

@@ -131,7 +131,7 @@ class Worker:
     def describe_end(self) -> str:
         """A sentence that says how it ended, and where its output is."""
         code = self.process.returncode
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"failed (exit {code})"
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"failed (exit {code})"
         if self.index == 0:
             return f"Worker 0 {how}."
         if self.log.exists():
