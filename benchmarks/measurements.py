@@ -1,4 +1,4 @@
-"""Measurements in a CSV file that a benchmark continues, and the tables made from it."""
+"""Measurements in a CSV file that a benchmark appends to, and the tables made from it."""
 
 import csv
 import pathlib
@@ -61,18 +61,18 @@ def machine() -> str:
 
 
 def path_of(benchmark: str) -> pathlib.Path:
-    """The file of a benchmark's measurements on this machine: another machine or version writes
-    another one."""
+    """The file of a benchmark's measurements on this machine; each machine and version has its
+    own."""
     slug = re.sub(r"[^a-z0-9.]+", "-", machine().lower()).strip("-")
     return FOLDER / f"{benchmark}-{slug}.csv"
 
 
 def write_section(page: pathlib.Path, command: str, section: str) -> None:
-    """Writes a section of a page between two marks; without these, at its end.
+    """Writes a section of a page between two markers; without these, at its end.
 
     Args:
         page: the Markdown file.
-        command: what makes the section, named in the first mark.
+        command: the command that writes the section, named in the first marker.
         section: its text, from the heading on.
     """
     begin = f"<!-- Written by `{command}`. -->"

@@ -143,7 +143,7 @@ for name in ("serving_default", "serving_compiled"):
 
 
 def first_calls(model: str) -> None:
-    """Prints a row of docs/deployment.md for each signature of an exported classifier of texts."""
+    """Prints a row of docs/deployment.md for each signature of an exported text classifier."""
     with tempfile.TemporaryDirectory() as folder:
         target = f"{folder}/exported"
         export = [sys.executable, str(ROOT / "cli.py"), "export", model, target]

@@ -495,13 +495,13 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.convolutional.conv_lstm:ConvLSTMCell",
         "convolutional",
         2015,
-        "An LSTM of maps, with convolutions and peepholes",
+        "An LSTM over feature maps, with convolutions and peepholes",
     ),
     "conv-gru": Entry(
         "seqzoo.cells.convolutional.conv_gru:ConvGRUCell",
         "convolutional",
         2016,
-        "A GRU of maps, with convolutions",
+        "A GRU over feature maps, with convolutions",
         products=2,
     ),
     "echo-state": Entry(

@@ -9,7 +9,7 @@ from seqzoo.cells.gates import masked
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class ConvGRUCell(FrameCell):
-    """A GRU of maps: convolutions, written (.), replace the matrix products.
+    """A GRU over feature maps: convolutions, written (.), replace the matrix products.
 
         z = sigmoid(Wz (.) x + Uz (.) h + bz)
         r = sigmoid(Wr (.) x + Ur (.) h + br)

@@ -11,7 +11,7 @@ from seqzoo.cells.gates import masked
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class ConvLSTMCell(FrameCell):
-    """An LSTM of maps: convolutions, written (.), replace the matrix products.
+    """An LSTM over feature maps: convolutions, written (.), replace the matrix products.
 
         i = sigmoid(Wi (.) x + Ui (.) h + pi * c + bi)
         f = sigmoid(Wf (.) x + Uf (.) h + pf * c + bf)

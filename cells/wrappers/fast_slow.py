@@ -23,8 +23,8 @@ class FastSlowCell(WrapperCell):
     output is the last h.
     Any cell for vectors with any number of features can be wrapped.
 
-    For language models of characters: the paper's FS-LSTM-4 has four fast LSTMs of 700 to 900 units
-    and a slow one of 400 to 1500, with zoneout and layer normalisation.
+    For character-level language models: the paper's FS-LSTM-4 has four fast LSTMs of 700 to 900
+    units and a slow one of 400 to 1500, with zoneout and layer normalisation.
 
     Reference: Mujika, Meier and Steger, "Fast-Slow Recurrent Neural Networks", NeurIPS 2017,
     section 3, equations 1 to 5.

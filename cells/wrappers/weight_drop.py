@@ -18,7 +18,7 @@ class WeightDropCell(SameFormWrapper):
     m is 0 with probability `rate` and 1 otherwise, drawn once for all steps of a batch. So the
     inner cell's own loop can run it. The inner cell's step must have one recurrent product.
 
-    The regulariser of the AWD-LSTM, for language models of words: the paper uses 0.5.
+    The regulariser of the AWD-LSTM, for word-level language models: the paper uses 0.5.
 
     Reference: Merity, Keskar and Socher, "Regularizing and Optimizing LSTM Language Models", ICLR
     2018, section 2.

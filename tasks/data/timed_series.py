@@ -67,7 +67,7 @@ class TimedSeries:
 
 
 def fault(times: np.ndarray, steps: int, meaning: TimeValues = "elapsed") -> str:
-    """The first fault in the times of a series; empty if there is none.
+    """The first error in the times of a series; empty if there is none.
 
     Args:
         times: the times.

@@ -100,7 +100,7 @@ def decode(
             takes time.
 
     Raises:
-        SeqzooError: arguments do not fit each other.
+        SeqzooError: arguments are incompatible.
     """
     if getattr(choices, "language_model", None) is not None:
         raise SeqzooError(

@@ -66,7 +66,7 @@ class Forecast(Template):
         windows: maximum number of training windows per epoch, resampled each epoch.
 
     Raises:
-        SeqzooError: a value is out of its range, or choices do not fit each other.
+        SeqzooError: a value is out of its range, or options are incompatible.
     """
 
     name: ClassVar[str] = FORECAST

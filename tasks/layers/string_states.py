@@ -1,4 +1,4 @@
-"""The states of a trained language model of characters at given steps of a text."""
+"""The states of a trained character-level language model at given steps of a text."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

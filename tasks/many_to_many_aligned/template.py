@@ -75,7 +75,7 @@ class ManyToManyAligned(Template):
         vectors_vocabulary: words that are known in addition to those of the training examples: the
             first `vectors_keep` of the file of word vectors, or all.
         vectors_keep: number of words to keep from the beginning of the file of word vectors.
-        features_from: run folders of language models of characters, such as a forward and a
+        features_from: run folders of character-level language models, such as a forward and a
             backward one. Each word also gets their states at its end (its beginning, if a model
             reads backward), which are concatenated to its embedding: contextual string embeddings.
             The models are not trained further, and are kept in the run. For "words" with "tags".
@@ -101,7 +101,7 @@ class ManyToManyAligned(Template):
         whole: read the file as one long sequence, or each line as a sequence. No start or end token
             is between the windows of one text. For "next".
         backward: read texts from the last character to the first, and predict the one before. For
-            a language model of characters whose states taggers use.
+            a character-level language model whose states taggers use.
         loss: loss function for numeric targets; other targets have a fixed one. None for squared
             with "values" and series.
         output_activation: activation of numeric outputs, by its Keras name. Targets are
@@ -111,7 +111,7 @@ class ManyToManyAligned(Template):
         tied: tie input and output embeddings.
 
     Raises:
-        SeqzooError: a value is out of its range, or choices do not fit each other.
+        SeqzooError: a value is out of its range, or options are incompatible.
     """
 
     name: ClassVar[str] = ALIGNED

@@ -1,4 +1,4 @@
-"""Trained language models of characters, whose states are features of words: the texts that they
+"""Trained character-level language models, whose states are features of words: the texts that they
 read, and the steps at which the words end in these."""
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ SPACE = " "
 
 @dataclass(frozen=True)
 class CharacterModel:
-    """A language model of characters.
+    """A character-level language model.
 
     It reads the words of a sentence with a space after each, after the start token; a backward one
     reads the same from the last character to the first, with a space after the beginning of each
@@ -106,7 +106,7 @@ def read_character_models(folders: Sequence[str] | None) -> tuple[CharacterModel
 
 
 def check_character_models(folders: Sequence[str] | None) -> list[Any]:
-    """Opens runs of language models of characters.
+    """Opens runs of character-level language models.
 
     Raises:
         SeqzooError: one is not a run, or not such a model.
@@ -123,7 +123,7 @@ def check_character_models(folders: Sequence[str] | None) -> list[Any]:
         if not getattr(template, "models_language", False) or template.input != "characters":
             got = f"{folder}, a {template.name} of {template.input} to {template.target}"
             raise SeqzooError(
-                "`features_from` must name language models of characters (many-to-many-aligned "
+                "`features_from` must name character-level language models (many-to-many-aligned "
                 f"with kind characters and target kind next), got {got}.",
                 field="features_from",
                 got=folder,

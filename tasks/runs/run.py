@@ -190,9 +190,9 @@ class Run:
 
         Args:
             inputs: the inputs, as in `Examples.inputs`, such as a list of strings or a column of a
-                data frame; or a dict of columns for a model with several inputs. For a tagger of
-                words, strings are raw sentences, which are split into words like the training data;
-                sequences of words are not split.
+                data frame; or a dict of columns for a model with several inputs. For a word
+                tagger, strings are raw sentences, which are split into words like the training
+                data; sequences of words are not split.
             options: the options of the predictions.
             lines: the line of each input in its file, counted from 1, for error messages; None if
                 there is no file.

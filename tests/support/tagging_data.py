@@ -43,6 +43,6 @@ MAKERS = {"words": sentences, "characters": texts, "series": numbers}
 
 
 def tagger(**choices) -> ManyToManyAligned:
-    """A small tagger of words."""
+    """A small word tagger."""
     small = {"cell": "gru", "units": 7, "embedding": 6, "character_embedding": 5}
     return ManyToManyAligned(**{**small, **choices})

@@ -1,4 +1,4 @@
-"""Taggers whose words have features from language models of characters, forward and backward."""
+"""Taggers whose words have features from character-level language models, forward and backward."""
 
 import shutil
 from typing import Any
@@ -30,7 +30,7 @@ SENTENCES = [("Ab", "é", "cba"), ("x",), ("ba ab", "a")]
 
 
 def language_model(folder, **choices) -> Run:
-    """A language model of characters with random weights."""
+    """A character-level language model with random weights."""
     small = {"embedding": 3, "units": 5, "minimum_count": 1, "cell": "gru"}
     template = ManyToManyAligned("characters", "next", **{**small, **choices})
     return make_run(folder, template, Examples(["Ab é cba", "ba\u00a0ab a"]))
@@ -174,7 +174,7 @@ def test_runs_that_do_not_fit_have_one_clear_line(models, tmp_path) -> None:
     words = make_run(
         tmp_path / "words", ManyToManyAligned("words", "next", minimum_count=1), Examples(["a b"])
     )
-    expected = r"must name language models of characters .*, got .*words, a many-to-many-aligned"
+    expected = r"must name character-level language models .*, got .*words, a many-to-many-aligned"
     for folder, message in {
         str(tmp_path / "none"): "`features_from`: .*none is not a run folder",
         str(words.folder): f"{expected} of words to next",

@@ -159,7 +159,7 @@ def test_encodings_and_markup(tmp_path) -> None:
     report = _check(_table(tmp_path / "data.csv", rows), validation=0, test=0)
     for part in ("U+FFFD", "another encoding", "markup", "composed form"):
         assert _found(report, "characters", part).values["texts"] == 1, part
-    scripts = _found(report, "characters", "different ones").values["scripts"]
+    scripts = _found(report, "characters", "distinct").values["scripts"]
     assert scripts["Cyrillic"] == 3 and max(scripts, key=scripts.get) == "Latin"
 
 

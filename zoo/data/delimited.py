@@ -77,7 +77,7 @@ def _header(path: pathlib.Path, records: Iterator[tuple[int, list[str], str]]) -
 
 
 def _records(file: TextFile, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
-    """The line that each record begins at, its fields, and its fault."""
+    """The line that each record begins at, its fields, and what is wrong with it."""
     ended = 0
     end = _end(file)
 
@@ -108,7 +108,7 @@ def _end(file: TextFile) -> str:
 
 
 def _reason(error: str, file: TextFile, delimiter: str, number: int) -> str:
-    """The fault of a record that `csv` cannot read.
+    """What is wrong with a record that `csv` cannot read.
 
     Args:
         error: the message of `csv`.

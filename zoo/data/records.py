@@ -328,7 +328,7 @@ class TextFile:
 
 
 def undecoded(text: str) -> str:
-    """The fault of a text with lone surrogates; empty if it has none."""
+    """What is wrong with a text that has lone surrogates; empty if it has none."""
     half = _HALF.search(text)
     if half is None:
         return ""

@@ -217,7 +217,7 @@ class _Table:
         }
 
     def _append(self, chunk: Chunk | list[Record], records: Records, folder: pathlib.Path) -> None:
-        """Writes some records; the reader of all formats finds their faults."""
+        """Writes some records; the reader of all formats finds what is wrong with them."""
         if isinstance(chunk, Chunk) and self._append_texts(chunk):
             return
         plain = self._plain(chunk) if isinstance(chunk, Chunk) else None

@@ -55,7 +55,7 @@ def sentences(records: Records, *, strict: bool) -> Records:
 
 
 def _missing_input(records: Records, record: Record) -> str:
-    """The fault of a row that lacks its word or tag."""
+    """What is wrong with a row that lacks its word or tag."""
     for role in (INPUT, TARGET):
         if role in record.fields and not _text(record.fields[role]):
             return f"has no {records.columns[role]!r}"

@@ -87,7 +87,7 @@ class Column:
 
     @cached_property
     def distinct(self) -> int:
-        """The number of different values."""
+        """The number of distinct values."""
         return len(set(map(str, self.present)))
 
 

@@ -1,4 +1,4 @@
-"""Inputs: characters and encodings of texts, numbers of series."""
+"""Checks the inputs: characters and encodings of texts, numbers of series."""
 
 import re
 import unicodedata
@@ -27,7 +27,7 @@ MOJIBAKE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac[\u2122\u0153\u
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 FAR = 20.0
-"""Interquartile ranges from the median at which a number stands out."""
+"""Number of interquartile ranges from the median beyond which a number is an outlier."""
 
 SCALES = 1_000.0
 """Minimum ratio of the standard deviations of two features for a finding."""
@@ -59,7 +59,7 @@ def _further(name: str, kind: str, values: Sequence[Any]) -> Finding:
     ]
     missing = len(values) - len(known)
     keys = {input_key(item) for item in known}
-    fix = "leave it out, since it says nothing" if len(keys) < 2 else ""
+    fix = "leave it out, since it carries no information" if len(keys) < 2 else ""
     if kind == "static":
         wrong = [item for item in known if not is_number(item)]
         if 0 < len(wrong) <= (1 - OF_A_KIND) * len(known):
@@ -69,7 +69,7 @@ def _further(name: str, kind: str, values: Sequence[Any]) -> Finding:
             )
     return Finding(
         "further inputs",
-        f"{name!r}: {len(keys):,} different values, {missing:,} of {len(values):,} missing",
+        f"{name!r}: {len(keys):,} distinct values, {missing:,} of {len(values):,} missing",
         "note" if fix else "ok",
         fix,
         {"input": name, "different": len(keys), "missing": missing},
@@ -89,7 +89,7 @@ def _texts(part: Part, source: Source) -> Iterator[Finding]:
     shown = ", ".join(f"{name} {count / total:.1%}" for name, count in scripts.most_common(4))
     yield Finding(
         "characters",
-        f"{len(counts):,} different ones; {shown or 'no letters'}",
+        f"{len(counts):,} distinct; {shown or 'no letters'}",
         values={"characters": len(counts), "scripts": dict(scripts.most_common())},
     )
     looks = {
@@ -188,7 +188,7 @@ def _features(numbers: np.ndarray, part: Part) -> Iterator[Finding]:
             f"ranges from the median, such as {extreme[np.argmax(np.abs(extreme))]:.6g} in feature "
             f"{feature + 1}",
             "note",
-            "look for recording faults, or for codes of missing values such as -999",
+            "look for recording errors, or for codes of missing values such as -999",
             {"numbers": int(far.sum())},
         )
     moving = deviations[deviations > 0]

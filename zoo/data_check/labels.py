@@ -21,7 +21,7 @@ NAMED = 5
 """Maximum number of labels that a finding names."""
 
 FAR = 20.0
-"""Interquartile ranges from the median at which a number stands out."""
+"""Number of interquartile ranges from the median beyond which a number is an outlier."""
 
 
 def targets(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:

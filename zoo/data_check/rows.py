@@ -110,7 +110,7 @@ def _good(path: pathlib.Path, source: Source) -> tuple[Records, list[Finding]]:
 
 
 def _judged(records: Records, source: Source, folder: pathlib.Path) -> Iterator[tuple[Record, str]]:
-    """Each record with its fault; an empty text for none."""
+    """Each record with what is wrong with it; an empty text if nothing is."""
     readers = readers_of(source, folder)
     for record in records.records:
         error = record.error

@@ -286,7 +286,7 @@ def applied(values: Mapping[str, Any], choices: Choices) -> Choices:
     """Settings with the values of a trial.
 
     Raises:
-        SeqzooError: the values do not fit together.
+        SeqzooError: the values are incompatible.
     """
     made: list[dict[str, Any]] = [{}, {}, {}]
     parts = choices.parts()

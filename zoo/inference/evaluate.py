@@ -32,7 +32,7 @@ def evaluate(
         others: more runs, whose predictions are averaged with those of the first.
 
     Raises:
-        SeqzooError: the run or the data do not exist, or do not fit each other.
+        SeqzooError: the run or the data do not exist, or are incompatible.
     """
     run = open_runs(folder, others, device)
     from seqzoo.zoo.data.open import open_examples

@@ -120,7 +120,7 @@ class ExportedModel:
         return prediction_options(SimpleNamespace(folder=self.folder, task=task), top, given)
 
     def read(self, item: RawInput) -> RawInput:
-        """An input as the model takes it, or its fault."""
+        """An input as the model takes it, or what is wrong with it."""
         if item.wrong:
             return item
         about, text = self._model.input, item.field

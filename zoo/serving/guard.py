@@ -34,7 +34,7 @@ class Guard:
         app: the application that answers.
         settings: the settings.
         requests: counts requests by route, model, method and status.
-        seconds: their durations.
+        seconds: observes their durations.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Guard:
             else:
                 await self.app(scope, receive, watched)
         finally:
-            self._tell(scope, status, size, time.perf_counter() - start)
+            self._record(scope, status, size, time.perf_counter() - start)
 
     def _refused(self, scope: Any) -> str:
         """Why a request is refused; empty if it is not."""
@@ -80,9 +80,9 @@ class Guard:
             return ""
         if urlsplit(origin).netloc.lower() == headers.get(b"host", "").lower():
             return ""
-        return f"Pages of {origin} may not call this server; --allow-origins permits them."
+        return f"Pages from {origin} may not call this server; --allow-origins permits them."
 
-    def _tell(self, scope: Any, status: int, size: int, seconds: float) -> None:
+    def _record(self, scope: Any, status: int, size: int, seconds: float) -> None:
         route = getattr(scope.get("endpoint"), "__name__", "other")
         model = scope.get("path_params", {}).get("name", "")
         model = model if status != 404 else ""
