@@ -67,10 +67,11 @@ def is_stored(paths: Sequence[pathlib.Path], source: Source) -> bool:
     )
     if source.storage == "disk":
         if not suits:
+            more = " and further inputs" if source.further_inputs else ""
             raise SeqzooError(
-                "`storage` 'disk' is for tables of texts whose targets are classes or texts, got "
-                f"{source.data} with input {source.kind!r} and target {source.target_kind!r}; "
-                "leave it out.",
+                "`storage` 'disk' is for tables of one text per row, whose targets are classes or "
+                f"texts, got {source.data} with input {source.kind!r}{more} and target "
+                f"{source.target_kind!r}; leave it out.",
                 field="storage",
             )
         return True
