@@ -259,11 +259,10 @@ class Recurrent(keras.layers.RNN):
 
     def _loop(self, sequences, states, mask, recurrent_mask, training):
         # Keras' own `go_backwards` zeroes the wrong outputs of an unrolled loop with a mask.
-        inputs, advance = self.cell.prepare(sequences, training), self.cell.advance
         if self.cell.joins_products:
-            advance = self.cell.joint_step()
+            inputs, advance = self.cell.prepare(sequences, training), self.cell.joint_step()
         else:
-            inputs = self.cell.project(inputs)
+            inputs, advance = self.cell.projected(sequences, training), self.cell.advance
         inputs, mask = self._in_order_of_running(inputs, mask)
         if mask is not None and keras.backend.backend() == "jax" and len(sequences.shape) > 3:
             mask = _spread(mask, sequences)  # its loop broadcasts masks only with vectors
