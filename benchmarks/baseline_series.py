@@ -1,4 +1,4 @@
-"""A plain baseline for forecasts: least squares on the steps before.
+"""A simple baseline for forecasts: least squares on the previous steps.
 
     python -m benchmarks.baseline_series FILE.npz [STEPS ...]
 
@@ -15,7 +15,7 @@ TEST = 0.1
 
 
 def errors(series: np.ndarray, steps: int) -> tuple[float, float]:
-    """Mean absolute error, and root of the mean squared one, of the next step."""
+    """Mean absolute error and root mean squared error for the next step."""
     before = np.lib.stride_tricks.sliding_window_view(series[:-1], steps)
     inputs = np.concatenate([before, np.ones((len(before), 1))], 1)
     targets, test = series[steps:], int(len(series) * TEST)
@@ -27,13 +27,15 @@ def errors(series: np.ndarray, steps: int) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("file", type=pathlib.Path, help="file that benchmarks.tables wrote")
-    parser.add_argument("steps", type=int, nargs="*", help="steps before; 1, 7 and 30 by default")
+    parser.add_argument(
+        "steps", type=int, nargs="*", help="numbers of previous steps; 1, 7 and 30 by default"
+    )
     chosen = parser.parse_args()
     with np.load(chosen.file) as arrays:
         series = arrays["inputs"].astype(float)
     for steps in chosen.steps or (1, 7, 30):
         mean, root = errors(series, steps)
-        print(f"{steps} steps: mean absolute error {mean:.3f}, root mean squared {root:.3f}")
+        print(f"{steps} steps: mean absolute error {mean:.3f}, root mean squared error {root:.3f}")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class DataSet:
         template: its name.
         epochs: passes over the examples.
         source: the fields of the `Source`, `data`, `validation` and `test` being names of files.
-        task: the choices that are not the template's defaults.
+        task: the options that are not the template's defaults.
     """
 
     template: str

@@ -31,7 +31,7 @@ HEADING = "## Padding\n"
 PREFACE = """
 Padding wastes computation. This table compares three ways to make batches, with the preset's
 model: `ours` (a few lengths chosen once from the data, one length per batch), `batch` (shuffled
-examples, each batch padded to its own longest) and `data` (shuffled, everything padded to the
+examples, each batch padded to its longest example) and `data` (shuffled, everything padded to the
 longest of all).
 
 "padding" is the share of padded steps among all steps of inputs and targets, as a mean over the
@@ -115,7 +115,7 @@ def ways(task: Any, data: Data, settings: TrainingSettings) -> dict[str, Plan]:
 
 
 def by_batch(data: Data, size: int) -> Plan:
-    """Shuffled examples, each batch padded to its own longest; the last one is filled up."""
+    """Shuffled examples, each batch padded to its longest example; the last one is filled up."""
     rows = np.random.default_rng(0).permutation(len(data)).astype(np.int32)
     missing = -len(rows) % size
     weights = np.ones(len(rows) + missing, np.float32)

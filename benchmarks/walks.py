@@ -164,7 +164,7 @@ class Walk:
         return files
 
     def counts(self) -> dict[str, Any]:
-        """ "files", "returns", and "visits" of each file."""
+        """The numbers "files", "returns", and "visits" of each file."""
         files = self.files
         visits = {name: files.count(name) for name in dict.fromkeys(files)}
         return {"files": len(visits), "returns": len(files) - len(visits), "visits": visits}

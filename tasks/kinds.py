@@ -196,7 +196,7 @@ FURTHER: dict[str, InputKind] = {
     "vector": INPUTS["vector"],
     **STATICS,
 }
-"""The kinds of inputs that can accompany another one."""
+"""The kinds of inputs that can accompany another."""
 
 
 def inputs_of(template: str | None = None) -> Any:

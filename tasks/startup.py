@@ -46,7 +46,7 @@ def start_tensorflow(*, quiet_loggers: bool = True) -> None:
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # Sets the backend for `import keras`, whose configuration file may name another one.
+    # Sets the backend for `import keras`, whose configuration file may name a different one.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     with _filtered_errors():
         tensorflow = importlib.import_module("tensorflow")

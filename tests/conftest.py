@@ -65,7 +65,7 @@ def _memory() -> Iterator[None]:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Gives each process a stretch of the tests, so that most files, whose tests share what they
-    trained, stay in one; a process that is done takes over half of what another one has left."""
+    trained, stay in one; a process that is done takes over half of what another has left."""
     from xdist.scheduler import WorkStealingScheduling
 
     return WorkStealingScheduling(config, log) if config.getvalue("dist") == "load" else None

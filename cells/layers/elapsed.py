@@ -62,7 +62,7 @@ def check_elapsed(elapsed: Any, sequences: Any) -> None:
     if wrong.any():
         row, step, *_ = position = next(zip(*wrong.nonzero(), strict=True))
         raise ValueError(
-            f"`elapsed` must be the time since the step before, at least 0, got "
+            f"`elapsed` must be the time since the previous step, at least 0, got "
             f"{float(values[position])} in row {row}, step {step}."
         )
 

@@ -168,7 +168,7 @@ class Recurrent(keras.layers.RNN):
         name = type(self.cell).__name__
         if self._takes_time and inputs != 2:
             raise ValueError(
-                f"{name} needs the time since the step before, (batch, time): "
+                f"{name} needs the time since the previous step, (batch, time): "
                 f"layer((x, elapsed)), got {inputs} input{'s' * (inputs > 1)}."
             )
         if not self._takes_time and inputs != 1:

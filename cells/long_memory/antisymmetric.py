@@ -10,7 +10,7 @@ class AntisymmetricRNNCell(AntisymmetricCell):
     """h = h + epsilon * tanh(W x + (U - U^T - gamma I) h + b)
 
     One Euler step of a differential equation whose Jacobian has eigenvalues near the imaginary
-    axis: states are neither forgotten nor blown up. The paper uses epsilon from 0.01 to 1 and gamma
+    axis: states neither decay nor blow up. The paper uses epsilon from 0.01 to 1 and gamma
     from 0 to 1.
 
     Reference: Chang, Chen, Haber and Chi, "AntisymmetricRNN: A Dynamical System View on Recurrent

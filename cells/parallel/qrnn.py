@@ -17,7 +17,7 @@ class QRNNCell(RecurrentCell):
         c = f * c + (1 - f) * n
         h = o * c
 
-    x' is the input of the step before: a causal convolution of width two, as in the paper's
+    x' is the input of the previous step: a causal convolution of width two, as in the paper's
     language model. States are [h, c] and V x', Vf x', Vo x' of the last step that counted, so that
     one step at a time works as well. Columns: those of W (candidate, forget, output), then of V.
 

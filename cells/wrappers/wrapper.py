@@ -12,7 +12,7 @@ from seqzoo.cells.registry import REGISTRY
 
 
 class WrapperCell(RecurrentCell):
-    """A cell that wraps another one; abstract.
+    """A cell that wraps another; abstract.
 
     Args:
         units: size of the output and of the inner cell.

@@ -16,7 +16,7 @@ import numpy as np
 
 
 def _grouped(arrays):
-    """ "part/name" -> {part: {name: array}}."""
+    """Splits names: "part/name" -> {part: {name: array}}."""
     parts = {}
     for key, array in arrays.items():
         part, _, name = key.partition("/")

@@ -78,11 +78,11 @@ def signatures_of(
 
 
 def _compiled(task: Any, model: Any, options: PredictionOptions) -> Signature:
-    """ "serving_default" with loops that XLA compiles."""
+    """The signature "serving_default", with loops that XLA compiles."""
     if isinstance(task, Generates):
         raise SeqzooError(
             f"`{COMPILED}` is for models that read whole sequences, and this one generates: its "
-            "loop is no faster when it is compiled. Export it without."
+            "loop is no faster when it is compiled. Leave it out."
         )
     names = [spec.name for spec in task.signature]
 
@@ -98,8 +98,8 @@ def _explain(task: Any, model: Any, options: PredictionOptions) -> Signature:
     if getattr(getattr(model, "decoder", None), "attention", None) is None:
         raise SeqzooError(
             f"`{EXPLAIN}` shows attention, which this model does not have; models of "
-            "many-to-many-encoder-decoder and one-to-many have, unless `attention` is 'none'. "
-            f"Export it without, or explain predictions by `{command('inspect')}`."
+            "many-to-many-encoder-decoder and one-to-many have it, unless `attention` is 'none'. "
+            f"Leave it out, or explain predictions with `{command('inspect')}`."
         )
     names = [spec.name for spec in task.signature]
 
@@ -150,7 +150,7 @@ def _steps(task: Any, model: Any) -> dict[str, Signature]:
 
 
 def _generate(task: Any, model: Any, options: PredictionOptions) -> Signature:
-    """Generation whose choices are arguments: "maximum_length"; "beam", the beam size, 0 or 1 for
+    """Generation whose options are arguments: "maximum_length"; "beam", the beam size, 0 or 1 for
     none; "temperature", 0 for the most probable token of each step; "top_k" and "top_p", 0 for all
     tokens; "seed", negative for a different one each time. Beam search takes precedence."""
     base = vars(options.decoding or task.decoding)

@@ -106,7 +106,7 @@ def check_attention(run: Any) -> None:
     if not has_attention(run.model):
         raise SeqzooError(
             f"{run.folder} has no attention; models of many-to-many-encoder-decoder and "
-            "one-to-many have, unless `attention` is 'none'."
+            "one-to-many have it, unless `attention` is 'none'."
         )
 
 

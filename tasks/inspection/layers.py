@@ -41,8 +41,8 @@ def _walk(layer: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], 
 
 
 def _name(path: tuple[str, ...]) -> str:
-    """ "layer 1 forward" for ("both_ways_1", "forward"), "encoder 1" for ("encoder",
-    "recurrent[0]")."""
+    """The name of a layer for messages: "layer 1 forward" for ("both_ways_1", "forward"), "encoder
+    1" for ("encoder", "recurrent[0]")."""
     words = []
     for part in path:
         part = re.sub(r"\[(\d+)\]", lambda match: f" {int(match[1]) + 1}", part)

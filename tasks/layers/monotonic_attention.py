@@ -30,7 +30,7 @@ class MonotonicAttention(keras.layers.Layer):
     decoding, token after token, computes the same numbers.
 
     Source: Wu and Cotterell 2019, "Exact Hard Monotonic Attention for Character-Level
-    Transduction", section 3; the score does not depend on the step before, except that earlier
+    Transduction", section 3; the score does not depend on the previous step, except that earlier
     steps are excluded.
 
     Args:
@@ -91,7 +91,7 @@ class MonotonicAttention(keras.layers.Layer):
             emissions: (rows, source, ids).
             scores: (rows, source).
             tokens: the token before, (rows,).
-            state: the state after the step before; at first `first_state`.
+            state: the state after the previous step; at first `first_state`.
 
         Returns:
             Log-probabilities (rows, ids), attention (rows, source), and the state.

@@ -72,7 +72,7 @@ class WordCharacters(keras.layers.Layer):
 
     def call(self, values: Any, training: bool = False) -> Any:
         words, positions = each_once(values, SIZES)
-        # At least one step, because cuDNN takes no empty rows; the padding is not used.
+        # At least one step, because cuDNN does not accept empty rows; the padding is not used.
         lengths = tf.maximum(tf.math.count_nonzero(words, 1, dtype=tf.int32), 1)
         mask = tf.sequence_mask(lengths, values.shape[2] - 1)
         vectors = self.recurrent(self.embedding(words), mask=mask, training=training)
@@ -142,7 +142,7 @@ def each_once(values: Any, octave: int = 4) -> tuple[Any, Any]:
     """The characters of the distinct words of a batch, (words, characters), and the index of each
     step's word, (batch * time,).
 
-    A batch of sentences has three or four times as many steps as different words, padding included.
+    A batch of sentences has three or four times as many steps as distinct words, padding included.
     The number of rows is rounded up to one of `octave` between a power of two and the next, because
     loops are compiled, and a GPU looks for its best kernel, for each.
     """

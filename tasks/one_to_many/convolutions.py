@@ -132,7 +132,7 @@ class ApplicationGrid(keras.layers.Layer):
 
         Images of one channel are grey; of four, the last one is opacity, over white.
         """
-        del valid  # an application takes no mask
+        del valid  # models of `keras.applications` take no mask
         values = opaque(images)
         if values.shape[-1] == 1:
             values = ops.repeat(values, 3, axis=-1)

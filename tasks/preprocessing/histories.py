@@ -382,7 +382,7 @@ class HistoryFeatures(Features):
             offset += len(padded)
         if not flat:
             raise SeqzooError(
-                "There is no step to forecast: no series has a number that follows another one."
+                "There is no step to forecast: no series has a number that follows another."
             )
         return HistoryWindows(
             np.concatenate(flat),

@@ -144,5 +144,5 @@ class ColumnFeatures(Features):
 
 
 def _shown(shape: Sequence[int | None]) -> str:
-    """ "32 x any width" for a shape."""
+    """A shape as text: "32 x any width"."""
     return " x ".join("any width" if size is None else str(size) for size in shape)

@@ -158,7 +158,7 @@ def _of_one_size(template: Any, inputs: Any, locations: Sequence[str]) -> np.nda
 
 
 def _resized(images: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """Images of one size, (n, height, width[, channels]), in another one."""
+    """Images, (n, height, width[, channels]), resized to another size."""
     if images.shape[1:3] == tuple(size):
         return images
     images = images if images.dtype == np.uint8 else images.astype(np.float32)

@@ -344,7 +344,7 @@ class Run:
             folder: the folder to write.
             options: the options of the predictions.
             format: "saved-model", "onnx" or "litert"; see `seqzoo.tasks.export.formats`.
-            precision: the precision of the weights: "float32", or another one that the format
+            precision: the precision of the weights: "float32", or another that the format
                 supports.
             steps: how many steps an input has, for LiteRT; None for any number.
             examples: raw inputs to compare answers on; by default random ones.

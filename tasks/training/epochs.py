@@ -300,7 +300,7 @@ class Epochs:
             self.write_model()
 
     def best_epochs(self, rows: list[dict[str, Any]]) -> list[int]:
-        """The numbers of the best epochs, the latest of equal ones, in order."""
+        """The numbers of the best epochs, the latest of several equal ones, in order."""
         ranked = sorted(rows, key=lambda row: (self.rank(row), row["epoch"]))
         return sorted(row["epoch"] for row in ranked[-self.settings.average_best :])
 

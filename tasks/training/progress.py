@@ -207,7 +207,7 @@ def _words(name: str) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """ "1:02:03", or "2:03"."""
+    """A duration as text: "1:02:03", or "2:03"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

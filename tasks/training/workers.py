@@ -19,7 +19,7 @@ SEED_STRIDE = 1_000_003
 """Difference between the seeds of two workers, whose dropout masks must differ."""
 
 SECONDS_TO_SEE = 20.0
-"""Seconds within which a worker must see the run folder that another one has made."""
+"""Seconds within which a worker must see the run folder that another has made."""
 
 LOSSES = (
     tf.errors.UnavailableError,
@@ -151,7 +151,7 @@ class Workers:
         """Prepares each worker for training; if one fails, the others end as well.
 
         Raises:
-            WorkerLost: another one failed.
+            WorkerLost: another worker failed.
         """
         try:
             yield

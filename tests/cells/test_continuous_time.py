@@ -1,4 +1,4 @@
-"""Layers that are called with the time since the step before."""
+"""Layers that are called with the time since the previous step."""
 
 import keras
 import numpy as np

@@ -47,7 +47,7 @@ METHODS = ("advance", "prepare", "project", "recur", "recurrent_mask", "step_wei
 
 
 def form(name: str) -> tuple:
-    """All that the compiled loops distinguish in a cell: the step is another one in each, but what
+    """All that the compiled loops distinguish in a cell: the step differs in each, but what
     is around it is the same code for all cells of a form."""
     cell = create(name, 2)
     return (

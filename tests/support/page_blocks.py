@@ -55,7 +55,7 @@ def blocks_of(path: pathlib.Path) -> list[Block]:
 
 
 def parts_of(path: pathlib.Path) -> list[list[Block]]:
-    """The blocks of a page, cut into parts of which none reads what another one writes."""
+    """The blocks of a page, cut into parts of which none reads what another writes."""
     parts: list[list[Block]] = []
     for block in blocks_of(path):
         needed = [part for part in parts if any(_written(item) & _read(block) for item in part)]
@@ -78,7 +78,7 @@ def _read(block: Block) -> set[str]:
 
 
 def _root(path: str) -> str:
-    """The part of a path that says whether it is in another one."""
+    """The part of a path that says whether it is in another."""
     first, *rest = path.split("/")
     return f"{first}/{rest[0]}" if first == "runs" and rest else first
 

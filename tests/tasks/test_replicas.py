@@ -38,7 +38,7 @@ cases = {
     "image": (OneToMany(filters=(4, 3), **small), Examples(images, words)),
 }
 padding = Padding([4], [5])
-# One of each: another one would take the numbers of the first one's collective operations.
+# One of each: another would take the numbers of the first one's collective operations.
 both = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 strategies = {1: tf.distribute.get_strategy(), 2: both}
 for name, (template, examples) in cases.items():

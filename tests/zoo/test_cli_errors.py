@@ -182,7 +182,7 @@ def test_files_are_told_by_their_names_in_this_folder(tmp_path, monkeypatch) -> 
         monkeypatch.chdir(folder)
         message = seqzoo(*named, "--data", name).stderr
         assert f"must name a column of {name} (text, label), got 'txt'" in message
-    # A folder of the same name inside of the path stays.
+    # A folder of the same name inside the path stays.
     top = pathlib.Path("/", tmp_path.parts[1])
     inner = tmp_path / top.name / "t.csv"
     inner.parent.mkdir()

@@ -191,7 +191,7 @@ def test_another_process_that_was_faster_is_not_an_error(tmp_path, few_names, mo
     from seqzoo.zoo.datasets.languages import Languages
 
     def names(minimum):
-        # During one preparation another one begins and ends.
+        # During one preparation another begins and ends.
         monkeypatch.setattr(cldr, "names", lambda minimum: few_names)
         Languages(data_dir=tmp_path).download_and_prepare()
         return few_names

@@ -74,7 +74,7 @@ def test_a_port_in_use_is_told_before_anything_is_loaded(trained: pathlib.Path) 
         port = taken.getsockname()[1]
         result = seqzoo("serve", trained / "run", "--port", port)
     assert result.exit_code == 2
-    message = f"Error: Port {port} is in use; choose another one with --port, or 0 for any.\n"
+    message = f"Error: Port {port} is in use; choose another with --port, or 0 for any.\n"
     assert result.stderr == message
     result = seqzoo("serve", "no-such-run", "--port", 0)
     assert result.exit_code == 2 and "is not a run folder" in result.stderr

@@ -74,7 +74,11 @@ BAD_TABLES: dict[str, tuple[str, bytes, str]] = {
         b'a,b\n"x\ny","1\n2,3\n',
         "line 2 has a quote, opened in line 3, that is never closed.",
     ),
-    "two columns of one name": ("t.csv", b"a,a\n1,2\n", "t.csv: two columns are named 'a'; if its"),
+    "two columns of the same name": (
+        "t.csv",
+        b"a,a\n1,2\n",
+        "t.csv: two columns are named 'a'; if its",
+    ),
     "broken JSON": (
         "t.jsonl",
         b'{"a": 1}\n{"a": \n',

@@ -1,4 +1,4 @@
-"""Fields separated by a delimiter: CSV after RFC 4180, TSV, and files with another delimiter."""
+"""Fields separated by a delimiter: CSV as in RFC 4180, TSV, and files with other delimiters."""
 
 import csv
 import pathlib
@@ -142,7 +142,7 @@ def check_names(
         typed: whether the names were given as an option, and are not in the file.
 
     Raises:
-        SeqzooError: there are two of one name, or the delimiter is another one.
+        SeqzooError: two columns have the same name, or the file uses a different delimiter.
     """
     if len(set(names)) < len(names):
         twice = next(name for name in names if list(names).count(name) > 1)
@@ -167,7 +167,7 @@ def _quoting(file: TextFile, delimiter: str) -> dict[str, Any]:
 
     In TSV a quote is a character like any other, unless each name in the first line is in
     quotes, as R writes it. Spaces between a delimiter and a quote are ignored where some are
-    there and all of the file can be read so.
+    there and all of the file can be read in this way.
     """
     if delimiter == "\t":
         first = next(file.lines(), "").rstrip("\r\n").split(delimiter)
@@ -181,7 +181,7 @@ def _quoting(file: TextFile, delimiter: str) -> dict[str, Any]:
         readers = [csv.reader(file.lines(), **how) for how in (loose, skipping)]
         spaced = False
         try:
-            # All of it, even after the first difference: the rest may not be readable so.
+            # All of it, even after the first difference: the rest may not be readable in this way.
             for records in zip_longest(*readers, fillvalue=[]):
                 spaced = spaced or _has_space(*records)
         except csv.Error:

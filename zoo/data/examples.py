@@ -263,5 +263,5 @@ def _error(records: Records, number: int, role: str, message: str) -> SeqzooErro
 
 
 def _size(value: int | tuple[int, ...]) -> str:
-    """ "16,000" for a number, "28 x 28" for a shape."""
+    """A size as text: "16,000" for a number, "28 x 28" for a shape."""
     return f"{value:,}" if isinstance(value, int) else " x ".join(map(str, value)) or "1"

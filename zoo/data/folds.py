@@ -36,7 +36,7 @@ def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
         splits: the splits whose training and validation examples the folds are made of.
         fold: number and count, as in "2/5".
         target_kind: the target kind of the examples.
-        seed: another one draws other folds.
+        seed: the seed of the folds.
 
     Raises:
         SeqzooError: there are more folds than different inputs.

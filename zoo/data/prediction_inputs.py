@@ -122,7 +122,7 @@ def read(
 def _source_of(run: Any, file: File) -> Source:
     """The type of the inputs in a file."""
     source = Source.of_run(run, str(file.path))
-    # The sample rate is the model's, even if the source of the training data has another one.
+    # The sample rate is the model's, even if the source of the training data has another.
     rate = run.template.sample_rate if source.kind == "audio" else None
     return replace(source, sample_rate=rate)
 

@@ -173,7 +173,7 @@ def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | 
     Args:
         whole: the examples.
         shares: name of a split -> its share of the examples; the rest is "train".
-        seed: another one draws other splits.
+        seed: the seed of the splits.
 
     Returns: the splits of `shares` and "train"; None for one that has no examples.
 

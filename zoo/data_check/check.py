@@ -17,7 +17,7 @@ from seqzoo.zoo.finding import Finding
 from seqzoo.zoo.presets import PRESETS
 
 FEW_TESTED = 50
-"""Test examples below which a score is hardly more than chance."""
+"""Number of test examples below which a score is mostly noise."""
 
 
 @dataclass(frozen=True)

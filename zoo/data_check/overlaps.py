@@ -27,7 +27,7 @@ def _within(parts: Mapping[str, Part]) -> Iterator[Finding]:
             share = repeated / len(part.keys)
             yield Finding(
                 "duplicates",
-                f"{repeated:,} of {len(part.keys):,} inputs of {name} repeat another one of it "
+                f"{repeated:,} of {len(part.keys):,} inputs of {name} are duplicates "
                 f"({share:.1%})",
                 "note" if share > 0.01 else "ok",
                 values={"split": name, "repeated": repeated, "share": share},

@@ -76,7 +76,7 @@ def _prepare(builder_class: type, folder: pathlib.Path) -> tfds.core.DatasetBuil
     except OSError as error:
         raise SeqzooError(
             f"`data_dir` must be a folder that can be written to, got {str(folder)!r} "
-            f"({error.strerror or error}); name another one or set TFDS_DATA_DIR."
+            f"({error.strerror or error}); name another or set TFDS_DATA_DIR."
         ) from error
     try:
         # tfds writes into a folder next to the final one and renames it at the end. Its messages

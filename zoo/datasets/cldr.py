@@ -174,7 +174,7 @@ def _named(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _table(entry: object) -> dict:
-    """A locale's own part of a table that may refer to another one."""
+    """A locale's own part of a table that may refer to another."""
     if isinstance(entry, tuple):  # (alias, what differs from it)
         entry = entry[1]
     return entry if isinstance(entry, dict) else {}

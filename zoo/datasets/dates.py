@@ -16,7 +16,7 @@ FIRST_YEAR, LAST_YEAR = 1900, 2099
 FIRST_RECENT, LAST_RECENT = 1980, 2039
 
 WELL_KNOWN_SHARE = 4
-"""Ratio of the number of dates of a well-known language to that of another one."""
+"""Ratio of the number of dates of a well-known language to that of another."""
 
 
 class Pair(NamedTuple):

@@ -125,7 +125,7 @@ def look_alikes(images: dict[str, np.ndarray]) -> Iterator[tuple[str, str]]:
 
 
 def distinct(faces: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, np.ndarray]]:
-    """Leaves out characters that look like another one, such as A and the Greek Alpha. If two
+    """Leaves out characters that look like another, such as A and the Greek Alpha. If two
     characters look alike in a face, it keeps the one with the lower number. If they do so in at
     least a third of the faces that have both, the other is left out of all faces. No image ever
     belongs to two characters, in any faces.

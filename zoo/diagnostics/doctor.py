@@ -116,7 +116,7 @@ def _version(name: str) -> str | None:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """ "2.21.0rc1" -> (2, 21, 0)."""
+    """A version as numbers: "2.21.0rc1" -> (2, 21, 0)."""
     match = re.match(r"\d+(?:\.\d+)*", version)
     return tuple(map(int, match[0].split("."))) if match else ()
 

@@ -56,7 +56,7 @@ class Search:
         trials: the trials, in the order in which they began.
         importances: share of each option in the variation of the score, the largest first; empty
             where too few trials are complete.
-        folder: that it is written to.
+        folder: the folder that it is written to.
     """
 
     name: str
@@ -68,7 +68,8 @@ class Search:
 
     @property
     def best(self) -> TrialResult | None:
-        """The complete trial with the best score, the first of equal ones; None without one."""
+        """The complete trial with the best score, the first of several equal ones; None without
+        one."""
         done = [trial for trial in self.trials if trial.state == COMPLETE]
         return min(done, key=self._rank, default=None)
 

@@ -58,7 +58,7 @@ def evaluate(
 
 
 def _check_held_out(runs: Sequence[Any], split: str | None) -> None:
-    """Checks that no run of an ensemble was trained on examples that another one held out.
+    """Checks that no run of an ensemble was trained on examples that another held out.
 
     Raises:
         SeqzooError: their examples, or the splits of these, differ.

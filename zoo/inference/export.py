@@ -109,7 +109,7 @@ def _held_out(run: Any) -> list[Any]:
 
 
 def _described(spec: Any) -> str:
-    """ "values of shape (n, ?, 3), float32"."""
+    """A tensor as text: "values of shape (n, ?, 3), float32"."""
     axes = ["n", *("?" if size is None else str(size) for size in spec.shape[1:])]
     shape = ", ".join(axes) if len(axes) > 1 else "n,"
     return f"{spec.name} of shape ({shape}), {spec.dtype.name}"

@@ -100,7 +100,7 @@ def _socket(settings: ServingSettings) -> socket.socket:
         listening.close()
         if error.errno == errno.EADDRINUSE:
             raise SeqzooError(
-                f"Port {port} is in use; choose another one with --port, or 0 for any.",
+                f"Port {port} is in use; choose another with --port, or 0 for any.",
                 field="port",
             ) from error
         raise SeqzooError(

@@ -18,13 +18,13 @@ from seqzoo.tasks.runs.layout import CONFIG, LOGS
 from seqzoo.tasks.training.clusters import STARTER
 
 SECONDS_TO_NOTICE = 40.0
-"""Seconds within which workers notice that another one is lost; TensorFlow takes about 10."""
+"""Seconds within which workers notice that another is lost; TensorFlow takes about 10."""
 
 SECONDS_TO_LEAVE = 10.0
 """Seconds that a worker has to exit after SIGTERM before it is killed."""
 
 LOST = 75
-"""Exit code of a worker that ended because another one was lost."""
+"""Exit code of a worker that ended because another was lost."""
 
 
 def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resume: str) -> int:

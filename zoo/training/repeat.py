@@ -32,7 +32,8 @@ class Repetition:
         folder: the folder with the run folder of each.
         metric: name of the score.
         better: 1 where a larger score is better, -1 where a smaller one is.
-        split: that was scored: "validation", or "test", which is the fold where there are folds.
+        split: the split that was scored: "validation", or "test", which is the fold where there are
+            folds.
         metrics: for each training run by name, such as "seed-3" or "fold-1-of-5": its metrics that
             are single numbers.
     """

@@ -206,7 +206,7 @@ def _check_problem(path: pathlib.Path, name: str, stored: Any, named: Any) -> No
     """Checks that a run has the template and the kinds of the named settings.
 
     Raises:
-        SeqzooError: it is of another one.
+        SeqzooError: they differ.
     """
     problem, other = ((task.name, task.input, task.target) for task in (stored, named))
     parts = 1 if name in TEMPLATES else 3  # the name of a template says nothing about kinds

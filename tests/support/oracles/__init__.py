@@ -57,10 +57,10 @@ def run(step, x, states, mask=None, go_backwards=False, zero_output_for_mask=Fal
         x: (batch, time, features), or more axes.
         states: list of (batch, units).
         mask: (batch, time) of bool; false for steps that change no state and repeat the output
-            of the step before (zeros before the first), or None.
+            of the previous step (zeros before the first), or None.
         go_backwards: run from the last step to the first, and leave the outputs in that order.
-        zero_output_for_mask: masked steps give zeros, not the output of the step before.
-        elapsed: (batch, time), the time since the step before, which steps find as their last
+        zero_output_for_mask: masked steps give zeros, not the output of the previous step.
+        elapsed: (batch, time), the time since the previous step, which steps find as their last
             feature: all of it since the last step that counted. The step that runs first finds
             that of the first in time.
 
