@@ -127,7 +127,7 @@ def measure_again(name: str, measured: Measurements) -> None:
 
 
 def remark(row: dict[str, str], again: Measurements) -> str:
-    """What the table says of a cell that has not learned it."""
+    """The table's note on a cell that has not learned the problem."""
     parts = [REASONS[row["cell"]]] if row["cell"] in REASONS else []
     for layers, rate in AGAIN:
         other = again.find(row["cell"], str(layers), str(rate))

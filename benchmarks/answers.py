@@ -203,7 +203,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parts", default="decoding,attention,exported,predict")
     parser.add_argument("--rows", default="1,64", help="numbers of rows, comma between them")
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each row of a table")
+    parser.add_argument(
+        "--seconds", type=float, default=4.0, help="seconds to measure each row of a table"
+    )
     given = parser.parse_args()
     parts, rows = given.parts.split(","), [int(item) for item in given.rows.split(",")]
     print(

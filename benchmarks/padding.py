@@ -156,7 +156,8 @@ def programs(plan: Plan) -> int:
 
 
 def chosen(plan: Plan, most: int) -> tuple[Plan, np.ndarray, np.ndarray]:
-    """Some batches of each part of an epoch, as a plan; the part of each; batches a part has."""
+    """Some batches of each part of an epoch, as a plan; the part of each; and the size of each
+    part."""
     parts = np.array_split(np.argsort(steps(plan), kind="stable"), min(BINS, len(plan)))
     random = np.random.default_rng(1)
     few = max(most // len(parts), 1)
@@ -231,7 +232,7 @@ def measure(name: str, case: Case, most: int) -> list[list[str]]:
 
 
 def line(cells: Sequence[str]) -> str:
-    """One of the table."""
+    """A row of the table."""
     return f"| {' | '.join(cells)} |"
 
 
@@ -242,7 +243,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[[], *CASES], help="data; all by default")
     parser.add_argument("--data-dir", help="folder of tfds data sets")
     parser.add_argument("--limit", type=int, help="maximum number of examples per split")
-    parser.add_argument("--steps", type=int, default=240, help="that are measured, of each way")
+    parser.add_argument(
+        "--steps", type=int, default=240, help="number of steps to measure for each way"
+    )
     parser.add_argument("--page", type=pathlib.Path, help="page whose table to write")
     given = parser.parse_args()
     lines = [line(HEADS), line(["---"] * len(HEADS))]

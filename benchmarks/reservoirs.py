@@ -60,7 +60,7 @@ class Problem(NamedTuple):
 
 
 def candidates() -> list[dict[str, float]]:
-    """What is tried, the same for all."""
+    """The configurations to try, the same for all libraries."""
     rng = np.random.default_rng(0)
     return [
         {
@@ -269,7 +269,7 @@ def measure(library: Seqzoo | ReservoirPy, problem: Problem, units: int) -> dict
 
 
 def run(library: Seqzoo | ReservoirPy, chosen: dict[str, Problem], units: int) -> dict:
-    """What a library reaches in each problem."""
+    """Measures a library on each problem."""
     found = {}
     for name, problem in chosen.items():
         found[name] = measure(library, problem, units)

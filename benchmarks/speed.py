@@ -280,7 +280,7 @@ def main() -> None:
     parser.add_argument("--cells", type=lambda text: text.split(","))
     parser.add_argument("--shapes", default=",".join(map(str, range(len(SHAPES)))))
     parser.add_argument("--modes", default=",".join(MODES))
-    parser.add_argument("--seconds", type=float, default=4.0, help="of measuring, a row")
+    parser.add_argument("--seconds", type=float, default=4.0, help="seconds to measure each row")
     parser.add_argument("--output", type=pathlib.Path, help="also write the table there")
     parser.add_argument("--every-cell", action="store_true", help="against RNN(cell), at 2 shapes")
     parser.add_argument("--parallel", action="store_true", help="parallel cells against the LSTM")

@@ -39,7 +39,7 @@ def tatoeba(source: pathlib.Path, out: pathlib.Path) -> None:
 
 
 def shakespeare(source: pathlib.Path, out: pathlib.Path) -> None:
-    """One long text."""
+    """Copies one long text."""
     out.mkdir(parents=True, exist_ok=True)
     shutil.copy(source / "input.txt", out / "shakespeare.txt")
 
@@ -153,7 +153,7 @@ def series(source: pathlib.Path, out: pathlib.Path) -> None:
 
 
 def write(path: pathlib.Path, lines: list[str]) -> None:
-    """One line each, and their number."""
+    """Writes lines to a file, and prints their number."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     print(f"{path}: {len(lines):,} lines")

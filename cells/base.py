@@ -32,7 +32,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     weights with one number per unit that `step` reads (`unit_weights`), matrices computed from
     the weights once per sequence (`input_matrix`, `recurrent_matrix`). `Recurrent` and
     `keras.layers.RNN` both run such a cell; the former computes the products of all inputs at once
-    and uses a hand-written backward pass. A cell whose recurrence has another form overrides
+    and uses a hand-written backward pass. A cell whose recurrence has a different form overrides
     `advance` instead, and `build` where its weights differ.
 
     Args:

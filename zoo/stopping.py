@@ -17,7 +17,7 @@ _last_words = ["Stopped."]
 
 
 def set_exit_message(words: str) -> None:
-    """Sets the message that a command prints if it is stopped at once."""
+    """Sets the message that a command prints if it is stopped immediately."""
     _last_words[0] = words
 
 

@@ -1,4 +1,4 @@
-"""Reads arrays of .npz files, without believing what their headers declare."""
+"""Reads arrays of .npz files, without trusting what their headers declare."""
 
 import math
 import os

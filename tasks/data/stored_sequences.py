@@ -11,7 +11,7 @@ from seqzoo.tasks.data.cache import Entry, Mapped
 from seqzoo.tasks.data.stored_columns import AT_ONCE
 
 APART = 16
-"""One of so many sequences has its start in memory."""
+"""Interval, in sequences, at which starts are kept in memory."""
 
 
 class StoredSequences(Sequences):

@@ -16,7 +16,7 @@ from seqzoo.tasks.kinds import FORECAST
 
 
 class Format(NamedTuple):
-    """One format."""
+    """An export format."""
 
     location: str
     """Module and function, "module:function": (`Export`, folder) -> None."""
@@ -205,7 +205,7 @@ def _checked(wanted: Export, format: str) -> Format:
 
 
 def _only_as_saved_model(task: Any) -> Iterator[str]:
-    """What in a task no other format can represent."""
+    """What a task contains that no other format can represent."""
     template = task.template
     if template.name == FORECAST:
         yield FORECAST

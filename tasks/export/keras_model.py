@@ -49,7 +49,7 @@ def keras_model(model: Any) -> Any:
 
 def _layer(layer: Any) -> Any:
     if isinstance(layer, LengthMask):
-        return layer  # `_called` puts operations in its place
+        return layer  # `_called` replaces it with operations
     if isinstance(layer, Bidirectional):
         return keras.layers.Bidirectional(
             _layer(layer.forward_layer), merge_mode=layer.merge_mode, name=layer.name

@@ -35,7 +35,7 @@ TASKS = {
 """The class of tasks of each target."""
 
 LANGUAGE_MODEL = "seqzoo.tasks.many_to_many_aligned.language_model:LanguageModelTask"
-"""That of "next" for text."""
+"""The class for the target "next" of text."""
 
 
 @dataclass(frozen=True)

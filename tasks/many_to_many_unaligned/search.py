@@ -220,8 +220,8 @@ def _advance(beams: Beams, step: Any, coming: Any) -> tuple[Beams, Any, Any]:
 
 
 def _longer_name(name: Any, symbol: Any) -> Any:
-    """The name of a prefix with one more symbol: 64 bits, so that collisions are not to be
-    expected, regardless of the texts."""
+    """The name of a prefix with one more symbol: 64 bits, so that collisions are practically
+    impossible, regardless of the texts."""
     mixed = tf.bitwise.bitwise_xor(name, tf.cast(symbol, tf.int64) + 1) * MULTIPLIER
     return tf.bitwise.bitwise_xor(mixed, tf.bitwise.right_shift(mixed, tf.constant(29, tf.int64)))
 

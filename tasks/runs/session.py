@@ -83,9 +83,9 @@ class Stepper:
 
 
 class Session:
-    """One input that comes in parts: each part is processed at once and not kept. After each part
-    the answer equals that of `Run.predict` for all parts so far as one input, except that tags and
-    numbers per step are only those of the last part, a forecast has only the next step, and a
+    """One input that comes in parts: each part is processed when it comes, and not kept. After each
+    part the answer equals that of `Run.predict` for all parts so far as one input, except that tags
+    and numbers per step are only those of the last part, a forecast has only the next step, and a
     language model answers with the next token. If a text is decoded from the outputs of all steps,
     these are kept; the input is not.
 

@@ -1,4 +1,4 @@
-"""One class out of several."""
+"""Targets that are one class out of several."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Any number of labels out of several."""
+"""Targets that are any number of labels out of several."""
 
 from typing import Any
 

@@ -17,7 +17,7 @@ rng = np.random.default_rng(0)
 
 
 def moments(x, y, weights, batch=7):
-    """Those of several batches."""
+    """The moments summed over several batches."""
     parts = [slice(k, k + batch) for k in range(0, len(x), batch)]
     return Moments(
         sum(Moments.of(x[part], y[part], weights[part]).numpy() for part in parts), x.shape[1]

@@ -24,7 +24,7 @@ CASES = {
 
 
 def _inputs(kind: str) -> list:
-    """Some that training never saw; one word contains a space."""
+    """Inputs that training never saw; one word contains a space."""
     inputs = list(MAKERS[kind](6, 9).inputs)
     return [*inputs, ["New Yorks", "ÄBCT", "x" * 30 + "t"]] if kind == "words" else inputs
 

@@ -28,7 +28,7 @@ def plain(names) -> list[tuple[str, str]]:
 
 
 def beginning(letters: str, names: Iterable[str]) -> list[str]:
-    """Those of several names that begin with some letters."""
+    """The names that begin with some letters."""
     return [name for name in names if name.startswith(letters)]
 
 

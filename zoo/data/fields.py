@@ -1,4 +1,4 @@
-"""One field to a raw input or a target: numbers, labels, audio, images.
+"""Converts a field to a raw input or a target: numbers, labels, audio, images.
 
 A field is text, a JSON value, the bytes of a file, or a value of an array or a data set: a NumPy
 array or a number. Each function raises a `SeqzooError` that says what is wrong with the field; the

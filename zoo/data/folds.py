@@ -16,7 +16,7 @@ def parse_fold(fold: str) -> tuple[int, int]:
     """Number and count of "2/5", from 1: (2, 5).
 
     Raises:
-        SeqzooError: it is of another form, or the number is not one of those.
+        SeqzooError: it has a different form, or the number is out of range.
     """
     match = re.fullmatch(r"(\d+)/(\d+)", fold)
     number, count = map(int, match.groups()) if match else (0, 0)

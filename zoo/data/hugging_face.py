@@ -9,10 +9,10 @@ import pathlib
 from seqzoo.tasks.errors import SeqzooError
 
 STATE = "state.json"
-"""Lists the files of a data set; in the folder of each."""
+"""The file that lists the files of a data set, in its folder."""
 
 SPLITS = "dataset_dict.json"
-"""Lists the splits of a data set; each has its own folder."""
+"""The file that lists the splits of a data set; each has its own folder."""
 
 SPLIT_COLUMN = "split"
 """The column that is added to the rows of a data set with splits."""

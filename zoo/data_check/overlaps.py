@@ -27,8 +27,7 @@ def _within(parts: Mapping[str, Part]) -> Iterator[Finding]:
             share = repeated / len(part.keys)
             yield Finding(
                 "duplicates",
-                f"{repeated:,} of {len(part.keys):,} inputs of {name} are duplicates "
-                f"({share:.1%})",
+                f"{repeated:,} of {len(part.keys):,} inputs of {name} are duplicates ({share:.1%})",
                 "note" if share > 0.01 else "ok",
                 values={"split": name, "repeated": repeated, "share": share},
             )

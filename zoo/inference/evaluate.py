@@ -66,8 +66,8 @@ def _check_held_out(runs: Sequence[Any], split: str | None) -> None:
     first, *others = runs
     if split not in (None, "test") and any(Source.of_run(run).fold for run in runs):
         raise SeqzooError(
-            f"Runs on folds together hold out the test examples, but no {split!r}; leave --split "
-            "out, or name a file with --data."
+            f"Runs on different folds share held-out test examples, but no {split!r} ones; leave "
+            "--split out, or name a file with --data."
         )
     expected = replace(Source.of_run(first), fold=None)
     for other in others:

@@ -1,4 +1,4 @@
-"""Predictions as responses have them, in JSON."""
+"""Predictions as JSON values, for responses."""
 
 import math
 from typing import Any

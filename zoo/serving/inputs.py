@@ -1,4 +1,4 @@
-"""Inputs as requests have them, in JSON, to raw inputs of a model; what is too large is refused
+"""Converts the JSON inputs of requests to raw inputs of a model; what is too large is refused
 before it is decoded."""
 
 import base64

@@ -1,4 +1,4 @@
-"""Counts of a server in Prometheus' text format, version 0.0.4."""
+"""The metrics of a server in Prometheus' text format, version 0.0.4."""
 
 import os
 import threading
