@@ -270,8 +270,8 @@ def _serving(task: Any, model: Any) -> Part:
 
 
 def step_specs(task: Any) -> tuple[Any, ...]:
-    """One step as arguments: an id, numbers as data have them, or the samples of a window; for a
-    cell that takes time, also the time since the previous step."""
+    """One step as arguments: an id, numbers in the units of the data, or the samples of a window;
+    for a cell that takes time, also the time since the previous step."""
     features = task.features
     if isinstance(features, AudioFeatures):
         return (tf.TensorSpec([None, features.window], tf.float32, "samples"),)

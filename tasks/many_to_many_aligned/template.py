@@ -49,7 +49,7 @@ class ManyToManyAligned(Template):
             step that follows. "next" is a language model of characters, words or subwords, a
             forecaster of series, a composer of notes.
         further_inputs: inputs other than the first one, by name, and the kind of each: "number",
-            "category", "static" (a number or a category, as the training examples have it),
+            "category", "static" (a number or a category, as in the training examples),
             "vector", or any kind of input. Their encoders' vectors are concatenated to each step.
             Not with target "next".
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.

@@ -33,7 +33,7 @@ class ManyToOne(Template):
         input: input type.
         target: target type: one class, any number of labels, or a value.
         further_inputs: inputs other than the first one, by name, and the kind of each: "number",
-            "category", "static" (a number or a category, as the training examples have it),
+            "category", "static" (a number or a category, as in the training examples),
             "vector", or any kind of input. Each has its own encoder, with the same options.
         join: how the encoders' vectors are joined: concatenated, or also compared. To compare two
             inputs of one kind, u and v, they share their vocabulary and their encoder, and

@@ -131,7 +131,7 @@ class TextFeatures(Features):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples, *, joined: bool = False) -> "TextFeatures":
-        # Words are copied as targets have them.
+        # Words are copied as they are written in targets.
         joined = joined or (template.input == "words" and getattr(template, "copy", False))
         features = cls(template, Vocabulary([]), joined=joined)
         if isinstance(examples.inputs, TextColumn) and template.input != "subwords":
@@ -193,7 +193,7 @@ class TextFeatures(Features):
         return with_a_step(self.split(self.cased(text)).to_tensor(""), "")
 
     def copied(self, text: Any) -> Any:
-        """Strings (batch,) -> the tokens that a model can copy, as targets have them, (batch,
+        """Strings (batch,) -> the tokens that a model can copy, as in targets, (batch,
         time), "" where there is none. Words keep their case, unless that of targets is lowered."""
         cased = self.formed if self.template.input == "words" else self.cased
         tokens = with_a_step(self.split(cased(text)).to_tensor(""), "")

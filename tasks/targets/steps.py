@@ -62,7 +62,7 @@ class StepTargets(ABC):
 
     @abstractmethod
     def decode(self, values: Any) -> Any:
-        """Steps as a model takes them -> as the data have them."""
+        """Standardised steps -> steps in the units of the data."""
 
     @abstractmethod
     def compute_metrics(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class StepTargets(ABC):
 
     @abstractmethod
     def prediction(self, values: np.ndarray) -> tuple[str, tuple]:
-        """Steps as the data have them, (time, size), as text and as plain Python."""
+        """Steps in the units of the data, (time, size), as text and as plain Python."""
 
 
 class StepValues(StepTargets):

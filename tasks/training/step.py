@@ -42,7 +42,7 @@ class Loop:
         step: variable, steps done in this epoch.
         totals: variable, float64: loss, answers, and the metric's sums over the epoch so far.
         carried: variables, states that are passed from one batch to the next, of the rows of this
-            worker; `lanes` are those of all rows, as a checkpoint has them.
+            worker; `lanes` are those of all rows, as in a checkpoint.
         workers: the processes that train together.
         requests: variable, float64: actions that this worker requests after the next step, see
             `agree`.

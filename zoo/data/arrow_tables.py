@@ -1,4 +1,4 @@
-"""Tables of Arrow columns, batch by batch: their values as JSON Lines would hold them."""
+"""Tables of Arrow columns, batch by batch: their values as in JSON Lines."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""Parquet files, batch by batch: their values as JSON Lines would hold them."""
+"""Parquet files, batch by batch: their values as in JSON Lines."""
 
 import pathlib
 from collections.abc import Iterator, Sequence

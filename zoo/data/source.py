@@ -92,7 +92,7 @@ class Source:
             tables).
         further_inputs: additional input columns and the kind of each: a kind of input, "vector",
             "number", "category" or "static". They are the template's `further_inputs`; "static" is
-            a number or a category, as the training examples have it.
+            a number or a category, as in the training examples.
         time_column: column or array with the time of each step of a series, for time-aware cells.
             Times are numbers, or ISO 8601 dates and times, which become seconds.
         time_values: meaning of the time column: the time of each step ("timestamps"), or the time

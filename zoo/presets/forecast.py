@@ -13,7 +13,7 @@ PRESETS: dict[str, Preset] = {
             kind="history",
             target_kind="horizon",
             date_column="date",
-            # 12, 4 and 4 months of 30 days, as published results have them.
+            # 12, 4 and 4 months of 30 days, as in published results.
             split_at=["2017-06-26", "2017-10-24", "2018-02-21"],
         ),
         Forecast(look_back=720, horizon=96, segment=48, dropout=0.5),
