@@ -52,7 +52,7 @@ def creating(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
     """
     folder = pathlib.Path(folder).absolute()
     if occupied(folder):
-        raise SeqzooError(f"{folder} exists already; name a new folder.")
+        raise SeqzooError(f"{folder} already exists; name a new folder.")
     temporary = folder.with_name(f".new-{folder.name}")
     with naming_full_disk(folder, "nothing of it was kept"):
         try:

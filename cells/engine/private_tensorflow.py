@@ -49,7 +49,7 @@ def take_unowned_input(name: str, device: str | None) -> None:
     """Adds an input to the graph that is being traced, which makes it impossible to save.
 
     The input is the handle of a variable that no object owns, and that is never created or read.
-    `tf.saved_model.save` refuses such a graph and cites the name. Outside of the graph of a
+    `tf.saved_model.save` refuses such a graph and cites the name. Outside the graph of a
     `tf.function`, nothing is done.
     """
     graph: Any = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()

@@ -5,7 +5,7 @@ layer, and models of one configuration run the same few. Programs that two cells
 in two ways. A cell of this package is described by its class and its attributes, and a program that
 was traced for one with an equal description is used without tracing. Any other cell, and one with
 an activation that is not Keras', may read anything that Python can reach: it is traced, and shares
-a program whose graph is the same, operation for operation. A program whose graph contains a tensor
+a program whose graph is the same, operation by operation. A program whose graph contains a tensor
 or a variable belongs to its cell.
 
 No program has a reference to the cell that it was traced with: neither keeps the other alive.

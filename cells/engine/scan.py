@@ -49,7 +49,7 @@ _training_programs = contextvars.ContextVar("programs of training", default=Fals
 def use_training_programs() -> Iterator[None]:
     """A context in which graphs run the training programs although no gradient is computed.
 
-    For validation during training, whose shapes are then compiled already. Keeping the values for
+    For validation during training, whose shapes are then already compiled. Keeping the values for
     a gradient takes as much time and memory as in training.
     """
     token = _training_programs.set(True)

@@ -81,7 +81,7 @@ class GuidedModel:
 
     Args:
         model: the model.
-        choices: whose lengths and repetitions count.
+        choices: the options, whose lengths and repetitions count.
         banned: ids that are not generated, except for the end token.
         limits: maximum number of tokens: a number, or one per row, shape (rows,).
         prefix: shape (rows, time), int32, or None.

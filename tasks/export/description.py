@@ -51,7 +51,7 @@ def write_description(
         task: the task of the model.
         model: the trained model.
         options: the options of the predictions.
-        format: whose runtime the parts need: "onnx" or "litert".
+        format: the format whose runtime the parts need: "onnx" or "litert".
         precision: the precision of the weights.
         parts: the parts, by name.
         files: the files of the parts.

@@ -19,7 +19,7 @@ class SentenceSplitter:
     then the shorter part of contractions in the training data: a prefix that ends in an apostrophe
     ("l'" of "l'homme"), a suffix that begins with an apostrophe or a hyphen ("'s" of "dog's",
     "-t-il" of "va-t-il"), or "n't". A text in which a full stop or a comma is by itself has
-    been split already, and is split only at whitespace.
+    already been split, and is split only at whitespace.
 
     Args:
         words: the vocabulary of the training data, the most frequent first. A contraction that also

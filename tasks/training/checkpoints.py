@@ -25,7 +25,7 @@ class Checkpoints:
 
     Args:
         folder: the folder that contains them.
-        loop: whose variables are kept.
+        loop: the loop whose variables are kept.
 
     Raises:
         SeqzooError: a checkpoint is damaged.

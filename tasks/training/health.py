@@ -25,7 +25,7 @@ class GradientNorms:
     """The mean norms of an epoch's gradients before clipping: of all, and of each layer.
 
     Args:
-        model: whose trainable variables have the gradients.
+        model: the model whose trainable variables have the gradients.
 
     Attributes:
         names: the names of the columns.

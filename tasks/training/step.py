@@ -95,7 +95,7 @@ class Loop:
             settable = self.callbacks.sets_rate
             self.optimizer = make_optimizer(settings, updates, settable=settable)
             self.optimizer.build(self.model.trainable_variables)
-        # Outside of the scope: one copy, changed by the one step that spans all replicas.
+        # Outside the scope: one copy, changed by the one step that spans all replicas.
         self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.bad = tf.Variable(ONGOING, dtype=tf.int64, trainable=False)

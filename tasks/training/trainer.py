@@ -104,7 +104,7 @@ def train(
         with workers.starting():
             if workers.chief and not resume and occupied(folder):
                 raise SeqzooError(
-                    f"{folder} exists already; name a new folder, or resume its training with "
+                    f"{folder} already exists; name a new folder, or resume its training with "
                     "--resume."
                 )
             run = Run.open(folder) if resume else None

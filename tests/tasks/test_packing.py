@@ -52,7 +52,7 @@ def test_damaged_weights_are_reported(run: Run, tmp_path: pathlib.Path) -> None:
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(SeqzooError, match="weights.npz cannot be read"):
         Run.open(tmp_path / "packed").predict(["abc"])
-    with pytest.raises(SeqzooError, match="exists already"):
+    with pytest.raises(SeqzooError, match="already exists"):
         pack(run, tmp_path / "packed", {})
 
 

@@ -113,7 +113,7 @@ def test_an_export_overwrites_nothing(tmp_path) -> None:
     run = _run(tmp_path / "run", "characters")
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "notes.txt").write_text("mine")
-    with pytest.raises(SeqzooError, match="saved exists already"):
+    with pytest.raises(SeqzooError, match="saved already exists"):
         run.export(tmp_path / "saved", check=False)
     assert [path.name for path in (tmp_path / "saved").iterdir()] == ["notes.txt"]
     assert {path.name for path in tmp_path.iterdir()} == {"run", "saved"}

@@ -70,7 +70,7 @@ def test_bad_input_leaves_no_folder(tmp_path, choices: dict, data, message: str)
 
 def test_run_folders_are_not_overwritten_or_mixed_up(unbroken, tmp_path) -> None:
     folder = unbroken[0]
-    with pytest.raises(SeqzooError, match="exists already.*--resume"):
+    with pytest.raises(SeqzooError, match="already exists.*--resume"):
         train(template(**CHOICES), splits(), settings(), folder)
     for changed, message in (
         ({"template": template(units=9, **CHOICES)}, "units=8, got 9"),

@@ -170,7 +170,7 @@ def test_a_file_keeps_its_place(tmp_path, monkeypatch) -> None:
     (tmp_path / "mnist-rows.toml").write_text("mine")
     result = seqzoo("init", "mnist-rows")
     assert (
-        result.exit_code == 2 and "exists already" in result.stderr and "--force" in result.stderr
+        result.exit_code == 2 and "already exists" in result.stderr and "--force" in result.stderr
     )
     assert (tmp_path / "mnist-rows.toml").read_text() == "mine"
     assert seqzoo("init", "mnist-rows", "--force").exit_code == 0

@@ -68,7 +68,7 @@ BAD: dict[str, tuple[str | bytes, str, str]] = {
     "shares above one": ("", f"{TRAIN} --test 0.9 --validation 0.2", "leave training examples"),
     "unknown option": ("", "train language-id --unit 3", "No such option.*--unit"),
     "unknown command": ("", "trian", "No such command 'trian'"),
-    "run folder that exists": ("", f"{TRAIN} --run .", r"\. exists already"),
+    "run folder that exists": ("", f"{TRAIN} --run .", r"\. already exists"),
     "nothing to resume": ("", "train language-id --resume", "no run of language-id"),
     "resume of nothing named": ("", "train --resume", "--resume needs --run"),
     "resume of no run": ("", "train --resume --run .", r"\. is not a run folder"),
@@ -116,7 +116,7 @@ def test_bad_input_to_a_run(trained, tmp_path) -> None:
     for words, message in (
         (["evaluate", trained / "run", "--data", unseen], "'c-text'.*line 3|line 3.*'c-text'"),
         (["evaluate", trained / "run", "--split", "all", "--data", "languages"], "is for files"),
-        (["export", trained / "run", occupied], "occupied exists already"),
+        (["export", trained / "run", occupied], "occupied already exists"),
         (["evaluate", broken], r"config\.json is damaged"),
     ):
         before = files(tmp_path)

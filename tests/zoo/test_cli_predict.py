@@ -239,8 +239,8 @@ def test_predictions_are_written_to_a_file(run, tmp_path) -> None:
     assert result.exit_code == 2 and result.stdout == "" and "empty" in result.stderr
     assert output.read_text() == shown.stdout
     for words, expected in [
-        ([*command, "--output", output], "exists already; name another file"),
-        ([*command, "--output", output, "--resume"], "is finished already"),
+        ([*command, "--output", output], "already exists; name another file"),
+        ([*command, "--output", output, "--resume"], "is already finished"),
         ([*command, "--resume"], "--resume continues the file of --output"),
         (["predict", run, "a", "--output", output], "--output is for --input-file"),
     ]:

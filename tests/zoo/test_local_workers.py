@@ -22,7 +22,7 @@ exec(sys.argv[1 + task["index"]])
 
 @pytest.fixture
 def run(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
-    """Runs two workers that each run the given code; their folder exists already."""
+    """Runs two workers that each run the given code; their folder already exists."""
     program, folder = tmp_path / "program.py", tmp_path / "run"
     program.write_text(PROGRAM)
     folder.mkdir()

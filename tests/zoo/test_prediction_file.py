@@ -33,7 +33,7 @@ def test_a_stopped_file_is_continued(tmp_path, stop) -> None:
     started = PredictionFile(path, SETTINGS, resume=True)
     with pytest.raises(KeyboardInterrupt):
         started.write(lines_of(10, stop=stop), messages.append)
-    with pytest.raises(SeqzooError, match="exists already; --resume continues it"):
+    with pytest.raises(SeqzooError, match="already exists; --resume continues it"):
         PredictionFile(path, SETTINGS, resume=False)
     with pytest.raises(SeqzooError, match="started with a different option"):
         PredictionFile(path, SETTINGS | {"option": {"top": 2}}, resume=True)
@@ -45,7 +45,7 @@ def test_a_stopped_file_is_continued(tmp_path, stop) -> None:
     assert path.read_text() == whole.read_text()
     assert continued.failed and set(messages) == {"line 1"}
     assert not progress_path(path).exists()
-    with pytest.raises(SeqzooError, match="is finished already"):
+    with pytest.raises(SeqzooError, match="is already finished"):
         PredictionFile(path, SETTINGS, resume=True)
 
 

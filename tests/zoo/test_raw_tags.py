@@ -75,7 +75,7 @@ SENTENCES = {
     "qu’il est": ("qu'", "il", "est"),
     "I don't , .": ("I", "don't", ",", "."),
 }
-"""Raw sentences, the last one tokenised already, and their words."""
+"""Raw sentences, the last one already tokenised, and their words."""
 
 
 def test_a_string_is_a_raw_sentence_wherever_a_model_predicts(tagger, tmp_path) -> None:

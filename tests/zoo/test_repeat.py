@@ -99,7 +99,7 @@ def test_seeds_are_resumed(trained, tmp_path, monkeypatch) -> None:
     assert report["metrics"]["loss"]["mean"] == pytest.approx(np.mean([one["loss"], two["loss"]]))
 
     for more, message in (
-        (["--repeat", 2], "exists already"),
+        (["--repeat", 2], "already exists"),
         (["--repeat", 2, "--resume", "--seed", 4], "was started with seed=3, got 4"),
         (["--repeat", 2, "--folds", 2], "not both"),
         (["--repeat", 2, "--workers", 2], "cannot be combined with --from"),

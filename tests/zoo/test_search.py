@@ -180,7 +180,7 @@ def test_trials_end_in_all_ways_and_the_search_continues(fake, tmp_path) -> None
     assert {item.state for item in by_units[11]} == {"complete"}
     assert match.best and match.best.score == pytest.approx(0.99)
     assert match.best.options["units"] == 11
-    # What was trained already is not trained again.
+    # What was already trained is not trained again.
     trained = (tmp_path / "found" / "trained.txt").read_text().split()
     repeated = [trial for trial in match.trials if trial.same_as is not None]
     assert len(trained) == len(set(trained)) == 14 - len(repeated)

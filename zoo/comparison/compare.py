@@ -100,7 +100,7 @@ def _begun(path: pathlib.Path, choices: Choices) -> Choices:
     if not (path / BASE).exists():
         if occupied(path):
             raise SeqzooError(
-                f"{path} exists already and is not a comparison; name another folder with --run."
+                f"{path} already exists and is not a comparison; name another folder with --run."
             )
         return base
     stored = read_config(str(path / BASE))

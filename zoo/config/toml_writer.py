@@ -59,7 +59,7 @@ def init(name: str, output: str | None, given: dict[str, Any], *, force: bool) -
         raise SeqzooError(f"--output must end in {CONFIG}, got {output!r}.")
     if path.exists() and not force:
         raise SeqzooError(
-            f"{path} exists already; name another file with --output, or add --force."
+            f"{path} already exists; name another file with --output, or add --force."
         )
     text = config(choices, origin, shlex.quote(str(path)), needs(name))
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -340,7 +340,7 @@ def decoded(records: Iterator[Record], *, strict: bool) -> Iterator[Record]:
     """Records, of which those whose texts are not UTF-8 get an error.
 
     Args:
-        records: whose texts `read_text` decoded.
+        records: records whose texts `read_text` decoded.
         strict: see `read_text`, which then has found all errors.
     """
     if strict:

@@ -84,7 +84,7 @@ def _prepare(builder_class: type, folder: pathlib.Path) -> tfds.core.DatasetBuil
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             builder_class(data_dir=folder).download_and_prepare()
     except Exception:
-        # Another process may have been faster, and its folder then exists already.
+        # Another process may have been faster, and its folder then already exists.
         if not _is_prepared(builder_class(data_dir=folder)):
             raise
     return builder_class(data_dir=folder)

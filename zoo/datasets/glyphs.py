@@ -56,11 +56,11 @@ class Glyphs(tfds.core.GeneratorBasedBuilder):
       split. Their captions must be composed from words of others.
     """
 
-    # The second number is matplotlib's release, which decides the pixels.
+    # The second number is matplotlib's release, which determines the pixels.
     VERSION = tfds.core.Version(
         "1.{}{:02d}.0".format(*map(int, matplotlib.__version__.split(".")[:2]))
     )
-    RELEASE_NOTES = {str(VERSION): f"First form, from matplotlib {matplotlib.__version__}."}
+    RELEASE_NOTES = {str(VERSION): f"First version, from matplotlib {matplotlib.__version__}."}
 
     def _info(self) -> tfds.core.DatasetInfo:
         size = glyph_images.SIZE

@@ -33,7 +33,7 @@ class Languages(tfds.core.GeneratorBasedBuilder):
     # The second number is Babel's release, since its CLDR decides the names: a new release is a new
     # data set, so that prepared data of another release is not mistaken for it.
     VERSION = tfds.core.Version("1.{}{:02d}.0".format(*map(int, babel.__version__.split(".")[:2])))
-    RELEASE_NOTES = {str(VERSION): f"First form, from Babel {babel.__version__}."}
+    RELEASE_NOTES = {str(VERSION): f"First version, from Babel {babel.__version__}."}
 
     def _info(self) -> tfds.core.DatasetInfo:
         # Finding out which languages there are takes seconds, so prepared data must include it:

@@ -21,7 +21,7 @@ class PythonSource(tfds.core.GeneratorBasedBuilder):
     """
 
     VERSION = tfds.core.Version(python_library.VERSION)
-    RELEASE_NOTES = {python_library.VERSION: "First form."}
+    RELEASE_NOTES = {python_library.VERSION: "First version."}
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(

@@ -52,7 +52,8 @@ def highlight(source: str) -> tuple[list[str], list[int]]:
     Args:
         source: a whole file or whole statements, with "\\n" as line ends.
 
-    Returns: one of `CLASSES` a character; the positions after each statement, comment line or blank
+    Returns: one of `CLASSES` per character; the positions after each statement, comment line or
+        blank
     line, where the source can be split.
 
     Raises:
@@ -88,7 +89,7 @@ def _tokens(source: str) -> Iterator[tokenize.TokenInfo]:
     try:
         for item in tokenize.generate_tokens(io.StringIO(source).readline):
             if item.type == token.ERRORTOKEN:
-                raise SyntaxError(f"no token of Python: {item.string!r} in line {item.start[0]}")
+                raise SyntaxError(f"not a Python token: {item.string!r} in line {item.start[0]}")
             kind = token.tok_name[item.type]
             if kind.endswith("STRING_START"):
                 opened.append(item)

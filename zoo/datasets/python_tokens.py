@@ -50,7 +50,7 @@ class PythonTokens(tfds.core.GeneratorBasedBuilder):
     """
 
     VERSION = tfds.core.Version(python_library.VERSION)
-    RELEASE_NOTES = {python_library.VERSION: "First form."}
+    RELEASE_NOTES = {python_library.VERSION: "First version."}
 
     def _info(self) -> tfds.core.DatasetInfo:
         label = tfds.features.ClassLabel(names=list(python_syntax.CLASSES))

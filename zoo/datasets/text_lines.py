@@ -47,7 +47,7 @@ class TextLines(tfds.core.GeneratorBasedBuilder):
             *map(int, matplotlib.__version__.split(".")[:2]), sys.version_info.minor
         )
     )
-    RELEASE_NOTES = {str(VERSION): f"First form, from matplotlib {matplotlib.__version__}."}
+    RELEASE_NOTES = {str(VERSION): f"First version, from matplotlib {matplotlib.__version__}."}
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(

@@ -48,7 +48,7 @@ class Channel:
         os._exit(1)  # in the middle of an epoch; checkpoints are consistent at any time
 
     def receive(self) -> dict[str, Any] | None:
-        """The next line; None where there are no more trials."""
+        """The next line; None when there are no more trials."""
         return self._lines.get()
 
     def send(self, event: str, **values: Any) -> None:

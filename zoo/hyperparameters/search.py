@@ -147,7 +147,7 @@ def _begun(path: pathlib.Path, choices: Choices, space: Space) -> Iterator[Choic
     new = not (path / SETTINGS).exists()
     if new and occupied(path):
         raise SeqzooError(
-            f"{path} exists already and is not a search; name another folder with --run."
+            f"{path} already exists and is not a search; name another folder with --run."
         )
     if not new:
         hint = "continue with the same settings, or name another folder with --run"

@@ -48,7 +48,7 @@ class PredictionFile:
         known = self._read() if resume else None
         if known is None and path.exists():
             advice = "--resume continues it, or name" if progress_path(path).exists() else "name"
-            raise SeqzooError(f"{path} exists already; {advice} another file.", field="output")
+            raise SeqzooError(f"{path} already exists; {advice} another file.", field="output")
         if known is None:
             self._size = 0
             return
@@ -74,7 +74,7 @@ class PredictionFile:
         except FileNotFoundError as error:
             if not self.path.exists():
                 return None
-            raise SeqzooError(f"{self.path} is finished already.", field="output") from error
+            raise SeqzooError(f"{self.path} is already finished.", field="output") from error
         except (OSError, ValueError, KeyError, TypeError):
             complete = False
         if not complete:

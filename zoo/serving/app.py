@@ -251,7 +251,7 @@ class Service:
         session = await self.done(lambda: model.worker.call(lambda: model.run.session(options)))
         name = self.sessions[model.name].add(session)
         if name is None:
-            raise busy(f"{self.settings.sessions} sessions are open already; end one.", 10)
+            raise busy(f"{self.settings.sessions} sessions are already open; end one.", 10)
         path = f"/v1/models/{model.name}/sessions/{name}"
         results = {"session": name, "expires_after": self.settings.session_seconds}
         return JSONResponse(results, 201, {"Location": path})
@@ -325,7 +325,7 @@ class Service:
         return JSONResponse({"status": "ready"})
 
     async def show_metrics(self, _: Request) -> Response:
-        """Counts for Prometheus."""
+        """Metrics for Prometheus."""
         return Response(exposition(self.metrics), media_type="text/plain; version=0.0.4")
 
     async def openapi(self, _: Request) -> Response:

@@ -50,7 +50,7 @@ def description(models: Mapping[str, ServedModel], settings: ServingSettings) ->
         "/readyz": {
             "get": _operation("ready", "All models are ready.", _object("status"), errors=(503,))
         },
-        "/metrics": {"get": _operation("metrics", "Counts for Prometheus.", media="text/plain")},
+        "/metrics": {"get": _operation("metrics", "Metrics for Prometheus.", media="text/plain")},
         "/openapi.json": {"get": _operation("openapi", "This description.", {"type": "object"})},
         "/v1/models": {"get": _operation("models", "All models.", _object("models"))},
     }
@@ -88,7 +88,9 @@ def _model(name: str, model: ServedModel, settings: ServingSettings) -> dict[str
     paths = {
         one: {"get": _operation(f"{name} state", "State.", _object("model_version_status"))},
         f"{one}/metadata": {
-            "get": _operation(f"{name} metadata", "What it takes.", _object("metadata"))
+            "get": _operation(
+                f"{name} metadata", "Description and inputs of the model.", _object("metadata")
+            )
         },
         f"{one}:predict": {
             "post": _operation(

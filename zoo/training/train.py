@@ -158,7 +158,7 @@ def plan_new(
     path = pathlib.Path(folder).expanduser() if folder else _folders(str(name))[1]
     if occupied(path) and not shared:
         raise SeqzooError(
-            f"{path} exists already; name a new folder with --run, or resume it with --resume."
+            f"{path} already exists; name a new folder with --run, or resume it with --resume."
         )
     return TrainingPlan(path, choices, start=start)
 
