@@ -1,7 +1,7 @@
 """Annotations of the types of settings: their ranges and their command-line options.
 
 Settings are fields of frozen dataclasses. A field is annotated once, `units: Count = 128`, and from
-that come its check, the option of the command line with its range, and the comment in a
+that come its check, the command-line option with its range, and the comment in a
 configuration file; the docstring's entry of the field is the option's help.
 """
 

@@ -79,7 +79,7 @@ def crf_transitions(run: Any) -> Transitions:
         SeqzooError: it has none.
     """
     if not getattr(run.template, "crf", False):
-        raise SeqzooError(f"{run.folder} has no CRF; taggers that are trained with `crf` have.")
+        raise SeqzooError(f"{run.folder} has no CRF; taggers that are trained with `crf` have one.")
     layer = run.model.get_layer("crf")
     start, into, end = (np.asarray(score) for score in layer.scores())
     scores = (np.where(item < -1e20, -np.inf, item) for item in (into.T, start, end))

@@ -79,7 +79,7 @@ class TextOptions:
 class Texts:
     """Texts as targets, with an end token after each.
 
-    Characters come back from their tokens as they were, words and subwords with single spaces where
+    Characters are restored exactly from their tokens, words and subwords with single spaces where
     there was whitespace of any kind and length.
 
     Args:

@@ -28,7 +28,7 @@ def make_strategy(name: str, workers: int | None = None) -> Any:
 
     Args:
         name: "mirrored" for all GPUs of this machine, or "multi-worker", whose processes
-            `TF_CONFIG`, SLURM or an indexed job of Kubernetes name.
+            `TF_CONFIG`, SLURM or an indexed Kubernetes job names.
         workers: how many there are, for Kubernetes, which does not say; otherwise it is only
             checked.
 
@@ -88,7 +88,7 @@ def resolve(environment: Mapping[str, str], workers: int | None = None) -> Any:
     else:
         raise SeqzooError(
             "'multi-worker' finds no workers: set TF_CONFIG, start it with srun (SLURM) or as an "
-            "indexed job of Kubernetes; for processes on this machine use only --workers."
+            "indexed Kubernetes job; for processes on this machine use only --workers."
         )
     count = sum(map(len, cluster.values()))
     if workers is not None and workers != count:
@@ -121,7 +121,7 @@ def read_tf_config(text: str) -> tuple[dict[str, list[str]], str, int]:
     if others:
         raise SeqzooError(
             f"TF_CONFIG may name jobs 'chief' and 'worker', got {others[0]!r}; parameter servers "
-            "and evaluators have no part in training."
+            "and evaluators take no part in training."
         )
     if not 0 <= index < len(cluster.get(job, ())):
         raise SeqzooError(
@@ -159,7 +159,7 @@ def kubernetes_addresses(name: str, index: int, workers: int | None) -> list[str
 
 
 def slurm_port(job: str) -> int:
-    """The first port of a job of SLURM, so that two jobs on one machine do not collide."""
+    """The first port of a SLURM job, so that two jobs on one machine do not collide."""
     return PORT + int(job or 0) % 1_000 * PORTS_PER_JOB
 
 
@@ -167,7 +167,7 @@ def read_slurm(environment: Mapping[str, str]) -> tuple[dict[str, list[str]], st
     """The addresses, job and index of a task that srun started.
 
     Raises:
-        SeqzooError: a variable of SLURM is missing or cannot be read.
+        SeqzooError: a SLURM variable is missing or cannot be read.
     """
     for name in ("SLURM_STEP_NUM_TASKS", "SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE"):
         if name not in environment:

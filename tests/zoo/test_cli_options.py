@@ -1,4 +1,4 @@
-"""Options of the command line are made from the fields of settings."""
+"""Command-line options are made from the fields of settings."""
 
 from collections import defaultdict
 from dataclasses import fields

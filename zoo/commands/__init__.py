@@ -1,1 +1,1 @@
-"""The commands of the command line; `cli.py` parses arguments, calls these and prints."""
+"""The commands of `seqzoo`; `cli.py` parses arguments, calls these and prints."""

@@ -1,4 +1,4 @@
-"""Settings as options of the command line."""
+"""Settings as command-line options."""
 
 import shlex
 from collections.abc import Mapping

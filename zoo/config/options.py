@@ -1,4 +1,4 @@
-"""The options of the command line, made from the fields of settings, their types and docstrings.
+"""The command-line options, made from the fields of settings, their types and docstrings.
 
 Nothing here depends on click: `seqzoo.zoo.commands.options` makes click options of these, `seqzoo
 show` and the reference page list them.

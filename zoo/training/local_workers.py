@@ -35,7 +35,7 @@ def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resu
 
     Args:
         count: number of workers.
-        arguments: the arguments of the command line, without the name of the program.
+        arguments: the command-line arguments, without the name of the program.
         folder: the run folder.
         resume: the command that resumes the training run.
 
@@ -75,7 +75,7 @@ class Worker:
     Args:
         index: its index; 0 is the chief.
         addresses: the addresses of all workers.
-        arguments: the arguments of the command line.
+        arguments: the command-line arguments.
         folder: the run folder, for the log.
         receiver: the end of a pipe that closes when this process ends.
         cores: the processor cores it may use; empty for all.

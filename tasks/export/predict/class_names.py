@@ -27,5 +27,5 @@ class ClassNameReader:
         return {"classes": np.array([self.classes[name] for name in inputs], np.int32)}
 
     def from_argument(self, argument: str) -> str:
-        """An argument of the command line as an input."""
+        """A command-line argument as an input."""
         return argument

@@ -56,7 +56,7 @@ class TextReader:
         return unicodedata.normalize("NFC", text) if self.about["nfc"] else text
 
     def from_argument(self, argument: str) -> str:
-        """An argument of the command line as an input."""
+        """A command-line argument as an input."""
         return argument
 
 
