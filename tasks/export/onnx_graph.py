@@ -197,7 +197,7 @@ class Translator:
         if not self.is_constant(tensor.op):
             raise SeqzooError(
                 f"The operation {operation.type} ({operation.name!r}) has {what or 'an input'} "
-                "that is known at run time alone, and no translation to ONNX; export a "
+                "that is known only at run time, and no translation to ONNX; export a "
                 "saved-model instead."
             )
         return self.value(tensor)

@@ -28,7 +28,7 @@ READING = (
     "permutation_seed",
     "image_size",
 )
-"""Options of how inputs become tensors."""
+"""Options that determine how inputs become tensors."""
 
 ENCODING = (
     "cell",

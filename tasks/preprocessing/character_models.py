@@ -15,7 +15,7 @@ from seqzoo.tasks.preprocessing.vocabulary import PADDING, Vocabulary
 from seqzoo.tasks.targets.texts import START, TextOptions
 
 SPACE = " "
-"""Between the words that a model reads, and after the last one."""
+"""The separator between the words that a model reads, and after the last one."""
 
 
 @dataclass(frozen=True)

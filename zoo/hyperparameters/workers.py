@@ -81,7 +81,7 @@ class Worker:
         self._events.put((self, None))
 
     def send(self, **order: Any) -> None:
-        """Sends a line; nothing says that there are no more trials."""
+        """Sends a line; an empty one says that there are no more trials."""
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(json.dumps(order).encode() + b"\n")
@@ -115,5 +115,5 @@ class Worker:
 
 
 def unended(workers: Sequence[Worker]) -> list[Worker]:
-    """Those that have not ended."""
+    """The workers that have not ended."""
     return [worker for worker in workers if not worker.ended]
