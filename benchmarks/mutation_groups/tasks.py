@@ -143,7 +143,7 @@ GROUPS = [
             "np.arange(start + index, end, count)": "np.arange(start, end, count)",
         },
     ),
-    # Schedules, checkpoints, going on.
+    # Schedules, checkpoints, resuming.
     Group(
         "tasks/training/optimizer.py",
         "tests/tasks/test_training.py tests/tasks/test_training_defaults.py",

@@ -71,7 +71,7 @@ class GRUDCell(CellWithGates):
     def kernel_shape(self, features):
         if features % 2:
             raise ValueError(
-                f"GRUDCell takes n values and then n marks of what was observed, got {features} "
+                f"GRUDCell takes n values and then n flags of what was observed, got {features} "
                 "features."
             )
         self.values = features // 2

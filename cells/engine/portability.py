@@ -63,7 +63,8 @@ def tie_to_process(cell: Any) -> None:
     """Makes TensorFlow refuse to save the graph that is being traced, if there is one."""
     from seqzoo.cells.engine.private_tensorflow import take_unowned_input
 
-    # On the device of the weights: if XLA compiles the graph, it wants all variables on one device.
+    # On the device of the weights: if XLA compiles the graph, it requires all variables on one
+    # device.
     with backend.AutocastScope(None):
         device = getattr(cell.weights[0].value, "device", None) if cell.weights else None
     take_unowned_input(REFUSAL, device or None)

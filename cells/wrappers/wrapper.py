@@ -221,7 +221,7 @@ def make(
     if isinstance(cell, Mapping):
         cell = keras.saving.deserialize_keras_object(dict(cell))
     if not isinstance(cell, RecurrentCell):
-        raise ValueError(f"`cell` must be a name or a cell of seqzoo, got {cell!r}.")
+        raise ValueError(f"`cell` must be a name or a seqzoo cell, got {cell!r}.")
     if cell.units != units:
         raise ValueError(f"`cell` must have {units} units, got one of {cell.units}.")
     return cell

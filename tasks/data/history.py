@@ -52,7 +52,7 @@ class History:
         ordered = dates.ndim == 1 and len(dates) and not np.isnat(dates).any()
         if not ordered or (np.diff(dates) <= np.timedelta64(0)).any():
             raise SeqzooError(
-                "`dates` of a history must be one or more dates in order, each of them once.",
+                "`dates` of a history must be one or more dates in order, without duplicates.",
                 field="dates",
             )
         object.__setattr__(self, "dates", dates)

@@ -130,7 +130,7 @@ def _encoded(run: Any, value: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
 def input_labels(features: Any, raw: tuple, steps: int) -> tuple[str, ...]:
     """A name for each step of one raw input: characters, words, or numbers of frames."""
     if isinstance(features, TextFeatures):
-        # The features of tagged words have another `split`.
+        # The features of tagged words have a different `split`.
         parts = features.split(tf.constant(raw[0]) if steps else raw[0])
         return tuple(token.decode("utf-8") for token in parts.to_list()[0][:steps])
     return tuple(str(step) for step in range(steps))

@@ -58,7 +58,7 @@ class RowFeatures(Features):
         seed = getattr(template, "permutation_seed", None)
         order = None
         if seed is not None:
-            # Stored with the task, because later versions of NumPy may draw other numbers.
+            # Stored with the task, because later versions of NumPy may draw different numbers.
             order = np.random.default_rng(seed).permutation(int(np.prod(images.shape[1:3])))
             order = order.tolist()
         return cls(template, images.shape[1:], dtype, mean, scale, order)
@@ -147,7 +147,7 @@ def _of_one_size(template: Any, inputs: Any, locations: Sequence[str]) -> np.nda
             resize = ", or train with --image-size (`image_size` in Python)" if resizes else ""
             raise SeqzooError(
                 f"Images must have the same size, but {location} has the shape {image.shape} and "
-                f"{locations[0]} {first.shape}; bring them to one size{resize}.",
+                f"{locations[0]} {first.shape}; resize them to one size{resize}.",
                 location=location,
             )
     if size is None or first.ndim not in (2, 3) or first.dtype.kind not in "buif":

@@ -67,7 +67,7 @@ class ImageFeatures(Features):
         if self.template.image_size is None:
             raise SeqzooError(
                 f"Images must have the shape {self.shape} of those in training, but {location} has "
-                f"{image.shape}; bring them to one size, or train with `image_size`.",
+                f"{image.shape}; resize them to one size, or train with `image_size`.",
                 location=location,
             )
         axes = tf.reshape(image, (*image.shape[:2], self.channels))

@@ -278,7 +278,7 @@ def _of_stream(path: str, file: pathlib.Path) -> Rows:
 def _parsed(path: str, stream: Any) -> Rows:
     first = stream.peek(LONGEST_WORD)
     if first.startswith(FASTTEXT):
-        raise _error(path, "is a model of fastText; give its .vec file")
+        raise _error(path, "is a fastText model; give its .vec file")
     head = first.partition(b"\n")[0].split()
     counted = len(head) == 2 and all(item.isdigit() and len(item) < 20 for item in head)
     if counted:
@@ -337,7 +337,7 @@ def _text(path: str, stream: BinaryIO, width: int) -> Rows:
         raise _error(path, "must begin with a word and its numbers, or with two numbers")
     for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE), b""), 1):
         if len(line) == LONGEST_LINE:
-            raise _error(path, f"has no end of the line of word {number:,}")
+            raise _error(path, f"has a line that is too long, at word {number:,}")
         line = line.rstrip()
         if line.count(b" ") < width and line.count(b"\t") < width:
             got = max(len(line.split()) - 1, 0)

@@ -40,7 +40,8 @@ def check_learned(part: Any) -> None:
     if "series" in part and len(part["mean"]) < len(part["series"]):
         raise ValueError(f"`mean` must have a row for each of {len(part['series'])} series")
     if not set(part.get("cycles", ())) <= set(CYCLES):
-        raise ValueError(f"`cycles` must be of {', '.join(CYCLES)}, got {_shown(part['cycles'])}")
+        got = _shown(part["cycles"])
+        raise ValueError(f"`cycles` must be among {', '.join(CYCLES)}, got {got}")
     longest = part.get("longest", 0)
     if not isinstance(longest, int) or not 0 <= longest <= LARGEST_COUNT:
         raise ValueError(

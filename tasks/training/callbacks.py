@@ -127,8 +127,8 @@ class Callbacks:
                 and not callback.append
             ):
                 raise SeqzooError(
-                    "`callbacks`: a resumed training needs CSVLogger(append=True), which keeps the "
-                    f"rows of {callback.filename}.",
+                    "`callbacks`: a resumed training run needs CSVLogger(append=True), which "
+                    f"keeps the rows of {callback.filename}.",
                     field="callbacks",
                 )
             callback.set_params({"epochs": epochs, "steps": steps, "verbose": 0})

@@ -110,8 +110,8 @@ def train(
             run = Run.open(folder) if resume else None
             if run is not None and (linked := linked_folder(folder)) is not None:
                 raise SeqzooError(
-                    f"{linked} is a link, and a resumed training writes only to its own folder; "
-                    f"replace it by the folder that it names, {os.path.realpath(linked)}."
+                    f"{linked} is a link, and a resumed training run writes only to its own "
+                    f"folder; replace it by the folder that it names, {os.path.realpath(linked)}."
                 )
             start = _start(start_from, run)
             if run is not None:
@@ -355,10 +355,10 @@ def change_of_replicas(config: dict[str, Any], settings: TrainingSettings, repli
     before = config.get("replicas", 1)
     if replicas == before:
         return ""
-    # Batches stay those of the beginning; rows that are not limited are `batch_size`.
+    # Batches stay as they were at the start; rows that are not limited are `batch_size`.
     if settings.batch_steps is not None and before % replicas:
         raise SeqzooError(
-            f"The training was started on {before} replicas, and its batches of at most "
+            f"Training was started on {before} replicas, and its batches of at most "
             f"{settings.batch_steps} steps cannot be shared out among {replicas}; resume it on "
             f"{before} or a divisor of it."
         )

@@ -125,8 +125,8 @@ class Workers:
             for name, same in zip(parts, digest == all_digests[0], strict=True):
                 if not same:
                     raise SeqzooError(
-                        f"Worker {worker} has {name} other than worker 0; start all workers with "
-                        "the same command on the same files."
+                        f"Worker {worker} differs from worker 0 in its {name}; start all workers "
+                        "with the same command on the same files."
                     )
 
     def check_shared(self, path: pathlib.Path) -> None:

@@ -23,7 +23,7 @@ X32 = X.astype("float32")
         ("stacked", "conv-gru", "StackedCell needs a cell of vectors, .* got ConvGRUCell"),
         ("residual", "zoneout", "ResidualCell needs a cell that draws no masks .* got ZoneoutCell"),
         ("residual", "ltsm", "`cell` must be the name of a cell, such as 'lstm', got 'ltsm'"),
-        ("residual", 3, "`cell` must be a name or a cell of seqzoo, got 3"),
+        ("residual", 3, "`cell` must be a name or a seqzoo cell, got 3"),
         ("residual", VanillaCell(3), "`cell` must have 5 units, got one of 3"),
     ],
 )

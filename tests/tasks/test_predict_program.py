@@ -183,7 +183,7 @@ def test_files_of_numbers_and_audio_are_read(tmp_path: pathlib.Path) -> None:
         arrays.from_argument("a.wav")
     with pytest.raises(ValueError, match=r"reads .npy or .wav files, got 'a.mp3'"):
         reader.from_argument("a.mp3")
-    with pytest.raises(ValueError, match="with 16000 samples of 16 bits .* has 8000 of 16"):
+    with pytest.raises(ValueError, match="16-bit audio at 16000 Hz, but .* has 16 bits at 8000 Hz"):
         audio.AudioReader({"sample_rate": 16000}).from_argument(str(tmp_path / "a.wav"))
     (tmp_path / "text.wav").write_text("not audio")
     with pytest.raises(ValueError, match="does not start with RIFF"):

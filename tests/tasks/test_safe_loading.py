@@ -334,7 +334,7 @@ LEARNED: list[tuple[Any, str]] = [
     ({"parts": [None, {"mean": {}, "scale": {}}]}, "`mean` must be finite numbers"),
     ({"texts": {"longest": 10**30}}, "`longest` must be a whole number up to"),
     ({"texts": {"longest": "x"}}, "`longest` must be a whole number up to"),
-    ({"cycles": ["century"]}, "`cycles` must be of day, week, year"),
+    ({"cycles": ["century"]}, "`cycles` must be among day, week, year"),
     ({"series": ["x", "y"], "mean": [[1.0]], "scale": [[1.0]]}, "a row for each of 2 series"),
     ({"series": ["x"], "mean": 1.0, "scale": 1.0}, "`mean` must have a row for each series"),
     ({"past": [[1.0]]}, "`past` must be finite numbers"),

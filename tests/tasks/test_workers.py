@@ -257,7 +257,7 @@ def test_workers_that_differ_report_the_difference() -> None:
     digest = np.frombuffer(b"01234567", np.int64)
     same = {"data": b"01234567"}
     TwoWorkers(digest).check_same(same)
-    with pytest.raises(SeqzooError, match="Worker 1 has data other than worker 0"):
+    with pytest.raises(SeqzooError, match="Worker 1 differs from worker 0 in its data"):
         TwoWorkers(digest + 1).check_same(same)
     with pytest.raises(WorkerLost, match="Worker 0 could not start"):
         with TwoWorkers(0).starting():

@@ -109,7 +109,7 @@ def test_a_history_has_evenly_spaced_dates() -> None:
     with pytest.raises(SeqzooError, match="one row for each of 5 dates"):
         History(days, range(4))
     for wrong in (days[::-1], days[[0, 1, 1, 2, 3]], [*days[:4], "NaT"]):
-        with pytest.raises(SeqzooError, match="in order, each of them once"):
+        with pytest.raises(SeqzooError, match="in order, without duplicates"):
             History(wrong, range(5))
     with pytest.raises(SeqzooError, match="one or more dates"):
         History([], [], frequency=Frequency.parse("day"))
@@ -147,7 +147,7 @@ def test_thousands_separators_with_a_decimal_comma(tmp_path: pathlib.Path) -> No
 
 def test_a_duplicate_date_is_named_with_both_lines(tmp_path: pathlib.Path) -> None:
     text = "date,a\n2020-01-01,1\n2020-01-02,2\n2020-01-02,3\n"
-    with pytest.raises(SeqzooError, match=r"line 4: the date 2020-01-02 is in line 3 already"):
+    with pytest.raises(SeqzooError, match=r"line 4: the date 2020-01-02 is already in line 3"):
         read_histories(_table(tmp_path, text).absolute())
 
 
@@ -191,7 +191,7 @@ def test_series_of_a_panel_are_split_at_the_same_dates(tmp_path: pathlib.Path) -
     "options, message",
     [
         ({"series_column": "shp"}, "`series_column` must name a column .* did you mean 'shop'"),
-        ({}, "line 14: the date 2020-01-01 is in line 2 already.*--series-column"),
+        ({}, "line 14: the date 2020-01-01 is already in line 2.*--series-column"),
         ({"series_column": "shop", "target": "shop"}, "'shop' has two"),
         ({"series_column": "shop", "split_at": ["1999-01-01"]}, "within those of the table"),
         ({"series_column": "shop", "validation": 10}, "leave some of the 12 steps to train on"),

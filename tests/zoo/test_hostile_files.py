@@ -216,7 +216,7 @@ def test_hostile_word_vectors(tmp_path: pathlib.Path, monkeypatch) -> None:
         "objects.npz": "Object arrays",
         "huge.npz": "is shorter than its shape",
         "wide.bin": "declares vectors of 2,000,000,000 numbers",
-        "long.vec": "has no end of the line",
+        "long.vec": "has a line that is too long",
         "folder": "cannot be read: a.npy",
     }.items():
         with pytest.raises(SeqzooError, match=message):

@@ -37,7 +37,7 @@ class _File:
         try:
             self.text = path.read_text(encoding="utf-8-sig")
             if DEEP.search(self.text):  # which tomllib reads in quadratic time and memory
-                raise SeqzooError(f"{path} has a key of 20 parts and more.")
+                raise SeqzooError(f"{path} has a key of 20 parts or more.")
             self.data = tomllib.loads(self.text)
         except FileNotFoundError as error:
             raise SeqzooError(

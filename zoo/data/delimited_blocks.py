@@ -118,7 +118,7 @@ def _parse_block(
         return None
     except csv.Error:
         if final or reader.line_num < len(lines):
-            return None  # otherwise the last record may go on in the next block
+            return None  # otherwise the last record may continue in the next block
     if any(len(row) != columns for _, row in rows):
         return None
     size = sum(map(len, lines[:ended]))

@@ -52,7 +52,7 @@ def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
         groups.setdefault(keys[index], []).append(index)
     if len(groups) < count:
         raise SeqzooError(field="folds", expected=f"at most {len(groups)}", got=count)
-    # One after another goes to the next fold, class by class.
+    # Examples are dealt to the folds in turn, class by class.
     ordered = list(groups.values())
     if target_kind in ("class", "labels"):
         ordered.sort(key=lambda item: labels[item[0]])

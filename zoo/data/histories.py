@@ -137,8 +137,8 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
             whose = f" of series {name!r}" if source.series_column else ""
             advice = "" if source.series_column else "; name the series with --series-column"
             raise SeqzooError(
-                f"{table.location(second)}: the date {shown_dates(dates[[first]])[0]}{whose} is in "
-                f"{table.unit} {table.numbers[first]} already; keep one of them{advice}.",
+                f"{table.location(second)}: the date {shown_dates(dates[[first]])[0]}{whose} is "
+                f"already in {table.unit} {table.numbers[first]}; keep one of them{advice}.",
                 location=table.location(second),
                 field="date_column",
             )

@@ -205,8 +205,8 @@ def check_packed(path: pathlib.Path) -> None:
             count += len(block)
         if count > most:
             raise SeqzooError(
-                f"{path} unpacks to over {MOST_UNPACKED} times its size, as no data do that are "
-                "worth training on."
+                f"{path} unpacks to over {MOST_UNPACKED} times its size, which no real data set "
+                "does."
             )
 
 

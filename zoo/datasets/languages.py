@@ -30,8 +30,8 @@ class Languages(tfds.core.GeneratorBasedBuilder):
     traditional. Languages with fewer than 300 names of their own are left out.
     """
 
-    # The second number is Babel's release, since its CLDR decides the names: a new release is a new
-    # data set, so that prepared data of another release is not mistaken for it.
+    # The second number is Babel's release, since its CLDR determines the names: a new release is a
+    # new data set, so that prepared data of another release is not mistaken for it.
     VERSION = tfds.core.Version("1.{}{:02d}.0".format(*map(int, babel.__version__.split(".")[:2])))
     RELEASE_NOTES = {str(VERSION): f"First version, from Babel {babel.__version__}."}
 

@@ -41,7 +41,7 @@ class TextLines(tfds.core.GeneratorBasedBuilder):
     - `test`: the other words, in these three faces.
     """
 
-    # Python's release decides the words, matplotlib's the pixels.
+    # Python's release determines the words, matplotlib's the pixels.
     VERSION = tfds.core.Version(
         "1.{}{:02d}.{}".format(
             *map(int, matplotlib.__version__.split(".")[:2]), sys.version_info.minor

@@ -250,7 +250,7 @@ class _Running:
             pruner=self.pruner,
         )
         before = self.study.get_trials(deepcopy=False)
-        # A resumed search has another seed, or it would draw the same trials again.
+        # A resumed search has a different seed, or it would draw the same trials again.
         self.study.sampler = optuna.samplers.TPESampler(
             seed=self.base.settings.seed + len(before), constant_liar=True
         )

@@ -75,7 +75,7 @@ class TrialRunner:
             raise
         except Exception as error:
             raise _explained(error) from error
-        # Only a resumed training needs them.
+        # Only a resumed training run needs them.
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
         return result
 

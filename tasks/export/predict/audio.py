@@ -27,7 +27,7 @@ class AudioReader(SeriesReader):
             raise ValueError(str(error)) from error
         if (rate, width) != (self.about["sample_rate"], 2):
             raise ValueError(
-                f"this model reads audio with {self.about['sample_rate']} samples of 16 bits per "
-                f"second, but {argument} has {rate} of {8 * width}"
+                f"this model reads 16-bit audio at {self.about['sample_rate']} Hz, but "
+                f"{argument} has {8 * width} bits at {rate} Hz"
             )
         return np.frombuffer(samples, "<i2").reshape(-1, channels).mean(1, dtype=np.float32) / 32768
