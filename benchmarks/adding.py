@@ -1,4 +1,4 @@
-"""The adding problem for every cell: how many steps of training until a cell has learned it.
+"""The adding problem for every cell: how many training steps each needs to learn it.
 
     python -m benchmarks.adding [--cells lstm,gru] [--write docs/cells.md]
     python -m benchmarks.adding --again

@@ -3,10 +3,10 @@
     python -m benchmarks.tables DATA FILES
     python -m benchmarks.defaults FILES RESULTS [--sets NAME ...] [--settings NAME ...]
 
-Every data set is trained with every settings from seed 0, for equally many epochs, by a template
-whose other choices are the defaults. RESULTS is a JSON Lines file: its entries are not trained
-again. The table that is printed has the lowest validation loss (without label smoothing) of each
-training and its seconds of CPU time, compiling included.
+Every data set is trained with each of the settings, from seed 0, for the same number of epochs, by
+a template with its default options otherwise. RESULTS is a JSON Lines file: its entries are not
+trained again. The table that is printed has the lowest validation loss (without label smoothing) of
+each run and its seconds of CPU time, compiling included.
 """
 
 import argparse

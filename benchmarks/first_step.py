@@ -4,7 +4,7 @@
 
 A model of three stacked `Bidirectional(cell(32))` learns from batches of (32, length, 64), by
 `train_on_batch`. The first step of the first length also builds the optimizer and traces the
-model's own graph, which Keras' layer does alike. Nothing is subtracted: a second step of the same
+model's own graph, as Keras' layer does, too. Nothing is subtracted: a second step of the same
 length is listed next to it.
 """
 

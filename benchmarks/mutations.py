@@ -2,9 +2,9 @@
 
     python -m benchmarks.mutations [--only PATTERN] [--jobs N]
 
-Each group in `mutation_groups` names a file, the tests that must catch, and mutations: text that
-occurs in the file once, and its replacement. No mutation leaves the meaning of the code as it is.
-The tests of a group must first pass on the unchanged code. A mutation is killed if one of
+Each group in `mutation_groups` names a file, the tests that must catch its mutations, and these:
+text that occurs in the file once, and its replacement. No mutation leaves the meaning of the code
+as it is. The tests of a group must first pass on the unchanged code. A mutation is killed if one of
 them then fails, and has survived where all pass; the exit code is 1 unless all are killed.
 
 TensorFlow is imported once. Each run of tests is a fork of that process, made before any operation

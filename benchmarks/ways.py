@@ -1,4 +1,4 @@
-"""The effect of ways to train on small real data sets: each against the same training without it.
+"""The effect of ways to train on small real data sets, each compared with the same run without it.
 
     python -m benchmarks.tables DATA FILES names ts_classics
     python -m benchmarks.ways FILES RESULTS [--ways NAME ...] [--seeds 0 1 2]

@@ -1,4 +1,4 @@
-"""Which cell for which problem: cells with equally many parameters on problems of memory.
+"""Which cell for which problem: cells with the same number of parameters on problems of memory.
 
     python -m benchmarks.which_cell [--problems copy] [--cells lstm] [--write docs/choosing.md]
 

@@ -88,7 +88,7 @@ def adding() -> dict[str, tuple[int | None, float]]:
 
 
 def text() -> str:
-    """The file, of all cells that have been measured."""
+    """The contents of the file, for all cells that have been measured."""
     fast, learned, names = speed(), adding(), list(source_docs.registry())
     parts = [HEAD + f'MACHINE = "{machine(newest("speed"))}"\n']
     parts.append("SPEED: dict[str, dict[tuple[int, ...], tuple[float, ...]]] = {")

@@ -26,7 +26,7 @@ def sizes(name: str) -> tuple[int, int]:
 
 
 def text() -> str:
-    """The file, of all cells."""
+    """The contents of the file, for all cells."""
     from seqzoo.cells import CELLS
 
     lines = [f'    "{name}": {sizes(name)},' for name in CELLS]

@@ -63,7 +63,7 @@ def run(code: list[str], name: str) -> list[str]:
 
 
 def notebook(parts: list[tuple[str, str]], outputs: list[str]) -> dict[str, Any]:
-    """A notebook in the format of Jupyter (nbformat 4.5)."""
+    """A notebook in Jupyter's format (nbformat 4.5)."""
     remaining = iter(enumerate(outputs, 1))
     written: list[dict[str, Any]] = []
     for index, (kind, text) in enumerate(parts):

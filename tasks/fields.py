@@ -75,7 +75,7 @@ class NotTyped:
     """A field without a command-line option.
 
     Attributes:
-        reason: the reason.
+        reason: why it has none.
     """
 
     reason: str

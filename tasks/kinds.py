@@ -49,8 +49,7 @@ class InputKind(NamedTuple):
     """The class of `Features` for inputs with a tag per token, if it differs."""
 
     following: str = ""
-    """The class of `StepTargets` that the steps that follow are, "module:Class", if it is
-    forecast."""
+    """The class of `StepTargets` for the steps that follow, "module:Class", if it is forecast."""
 
 
 class TargetKind(NamedTuple):

@@ -34,7 +34,7 @@ def start_tensorflow(*, quiet_loggers: bool = True) -> None:
             line; a program that imports seqzoo decides that for itself.
 
     Raises:
-        SeqzooError: Keras was imported with another backend.
+        SeqzooError: Keras was imported with a different backend.
     """
     keras: Any = sys.modules.get("keras")
     backend = keras.backend.backend() if hasattr(keras, "backend") else "tensorflow"

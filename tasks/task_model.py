@@ -423,7 +423,8 @@ def _examples(x: Any, y: Any) -> Examples:
     examples = Examples(x, y)
     if y is not None and len(examples.targets) != len(examples):
         raise SeqzooError(
-            f"`x` and `y` must be equally long, got {len(examples)} and {len(examples.targets)}."
+            f"`x` and `y` must have the same length, got {len(examples)} and "
+            f"{len(examples.targets)}."
         )
     return examples
 

@@ -14,7 +14,7 @@ def choose(device: str | None) -> None:
             one.
 
     Raises:
-        SeqzooError: there is no GPU, or devices are in use already.
+        SeqzooError: there is no GPU, or devices are already in use.
     """
     start_tensorflow()
     if device is None:

@@ -95,8 +95,8 @@ class Examples:
             values = others[f"{field}s"] = take_column(columns, name, field)
             if len(inputs) != len(values):
                 raise SeqzooError(
-                    f"Columns must be equally long, but {input!r} has {len(inputs):,} rows and "
-                    f"{name!r} {len(values):,}."
+                    f"Columns must have the same length, but {input!r} has {len(inputs):,} rows "
+                    f"and {name!r} {len(values):,}."
                 )
         if time is not None:
             from seqzoo.tasks.data.timed_series import timed_column  # imports NumPy
@@ -207,12 +207,12 @@ def rows_of(columns: Any) -> list[dict[str, Any]]:
     lengths = {name: len(values) for name, values in taken.items()}
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name!r} has {count:,}" for name, count in lengths.items())
-        raise SeqzooError(f"Columns must be equally long, but {shown}.")
+        raise SeqzooError(f"Columns must have the same length, but {shown}.")
     return [dict(zip(names, row, strict=True)) for row in zip(*taken.values(), strict=True)]
 
 
 def _is_frame(values: Any) -> bool:
-    """Whether inputs are a data frame or a table, and not one column or a list."""
+    """Whether inputs are a data frame or a table rather than one column or a list."""
     return hasattr(values, "columns") and hasattr(values, "__getitem__")
 
 

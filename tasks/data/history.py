@@ -29,7 +29,7 @@ class History:
         frequency: time between steps; None to infer it from the dates.
 
     Raises:
-        SeqzooError: arrays are not equally long, or dates are not in order and evenly spaced.
+        SeqzooError: arrays have different lengths, or dates are not in order and evenly spaced.
     """
 
     dates: Any

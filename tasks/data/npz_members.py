@@ -11,10 +11,10 @@ DEFLATED = 1032
 """Maximum bytes that one compressed byte can unpack to."""
 
 MOST_UNPACKED = 200
-"""Maximum bytes that a byte of a compressed file may unpack to; those of text do to 3 to 20."""
+"""Maximum bytes that a byte of a compressed file may unpack to; text unpacks to 3 to 20."""
 
 LARGE_ARRAY = 100_000_000
-"""Bytes from which an array must not be compressed to less than one in `MOST_UNPACKED`."""
+"""Size in bytes from which an array must not be compressed to less than one in `MOST_UNPACKED`."""
 
 HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,

@@ -31,7 +31,9 @@ class TimedSeries:
             try:
                 array = np.asarray(getattr(self, name), dtype)
             except (TypeError, ValueError) as error:
-                raise SeqzooError(f"`{name}` must be numbers of one shape.", field=name) from error
+                raise SeqzooError(
+                    f"`{name}` must be numbers of equal shape.", field=name
+                ) from error
             object.__setattr__(self, name, array)
         if problem := fault(self.elapsed, len(np.atleast_1d(self.values))):
             raise SeqzooError(f"`elapsed` {problem}.", field="elapsed")

@@ -160,7 +160,7 @@ def window_plan(
         padding: what batches of shorter sequences are padded to.
         batch_size: rows in a batch.
         whole: whether there is only one sequence, a part of an endless one, so each lane
-            begins with `start`. With a seed its windows have another offset in each epoch.
+            begins with `start`. With a seed its windows have a different offset in each epoch.
         start: id of the token that begins a sequence.
         seed: shuffles; None for none, and for lanes that begin inside a sequence with `WARM_UP`
             steps of weight 0, so each step that counts is scored with the steps before it.

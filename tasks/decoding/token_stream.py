@@ -16,7 +16,7 @@ from seqzoo.tasks.protocols import StreamsText
 
 
 class TokenStream:
-    """Generates one text as `decode` does, but hands it out after each token.
+    """Generates one text as `decode` does, but yields it after each token.
 
     Args:
         task: the task.

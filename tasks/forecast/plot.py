@@ -14,7 +14,7 @@ PANELS = 12
 """Maximum number of series and targets in a plot."""
 
 SHOWN_HORIZONS = 4
-"""Steps of history in a plot, in horizons; less than that many are all shown."""
+"""Length of the history in a plot, in horizons; a shorter history is shown in full."""
 
 
 def plot_forecasts(

@@ -72,7 +72,7 @@ def attention_of(
         options: the prediction options; if there are several answers, the first one is shown.
 
     Raises:
-        SeqzooError: the model has no attention, or an input is wrong.
+        SeqzooError: the model has no attention, or an input is not valid.
     """
     check_attention(run)
     task, model = run.task, run.model

@@ -36,7 +36,7 @@ LABELLED_STEPS = 80
 """Steps whose labels are all written below a heat map."""
 
 FIGURE_WIDTH = 5.6
-"""Inches."""
+"""Width of a figure, in inches."""
 
 
 def _panel(height: float = 3.4, columns: int = 1, rows: int = 1) -> tuple[Figure, np.ndarray]:

@@ -40,7 +40,7 @@ class GateTrace:
 
     @property
     def mean(self) -> float:
-        """Over steps and units."""
+        """The mean over steps and units."""
         return float(self.values.mean())
 
     @property

@@ -17,7 +17,7 @@ from seqzoo.tasks.inspection.subject import subject, visible
 PAGE, NUMBERS = "index.html", "inspection.json"
 
 MAX_INPUTS = 8
-"""Inputs of one inspection."""
+"""Maximum number of inputs of one inspection."""
 
 
 def inspect(
@@ -37,7 +37,7 @@ def inspect(
         The `Inspection`, and the sections of a report.
 
     Raises:
-        SeqzooError: an input, a name or a step is wrong.
+        SeqzooError: an input, a name or a step is not valid.
     """
     if not 1 <= len(inputs) <= MAX_INPUTS:
         raise SeqzooError(f"An inspection takes from 1 to {MAX_INPUTS} inputs, got {len(inputs)}.")

@@ -116,8 +116,8 @@ def further_encoder(template: Any, features: JoinedFeatures, precision: str) -> 
 def beside_steps(
     inputs: dict[str, Any], steps: Any, template: Any, features: Features, precision: str
 ) -> Any:
-    """The steps of a sequence with the vector of the further inputs beside each, if there are any;
-    these are added to the inputs of the network.
+    """The steps of a sequence with the vector of the further inputs concatenated to each, if there
+    are any; these are added to the inputs of the network.
 
     Args:
         inputs: the inputs of the network, by name.

@@ -259,7 +259,7 @@ class LanguageModelTask(Task):
         _, states = model(values, steps=tf.range(tf.shape(values)[1]) < last[:, None])
         seed = options.seed
         if seed is not None:
-            # A text depends on its position among the prompts, and not on the batches.
+            # A text depends on its position among the prompts, not on the batches.
             seed = row_seeds(seed, batch["rows"])
         return {
             "step": model.decoder.step,

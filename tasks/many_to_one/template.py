@@ -36,7 +36,7 @@ class ManyToOne(Template):
             "category", "static" (a number or a category, as in the training examples),
             "vector", or any kind of input. Each has its own encoder, with the same options.
         join: how the encoders' vectors are joined: concatenated, or also compared. To compare two
-            inputs of one kind, u and v, they share their vocabulary and their encoder, and
+            inputs of the same kind, u and v, they share their vocabulary and their encoder, and
             |u - v| and u * v are added (InferSent).
         join_units: units of the dense layer after joined vectors; 0 for none.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.

@@ -251,4 +251,4 @@ def _check(answers: Sequence[Any], references: Sequence[Any]) -> None:
 
 
 def _unequal(first: str, second: str, one: int, other: int) -> ValueError:
-    return ValueError(f"`{first}` and `{second}` must be equally long, got {one} and {other}.")
+    return ValueError(f"`{first}` and `{second}` must have the same length, got {one} and {other}.")

@@ -60,8 +60,7 @@ class ConvolutionalGrid(keras.layers.Layer):
         """Images (batch, height, width, channels), 0 to 255 -> (batch, rows, columns, filters).
 
         Args:
-            images: images with any number of channels; of four, the last one is opacity, over
-                white.
+            images: images with any number of channels; four are RGBA, composited over white.
             valid: which rows are images, (batch,) of bool; only these count in the batch
                 statistics; all by default.
             training: whether to use the statistics of the batch.
@@ -130,7 +129,7 @@ class ApplicationGrid(keras.layers.Layer):
     def call(self, images: Any, valid: Any = None, training: bool = False) -> Any:
         """Images (batch, height, width, channels), 0 to 255 -> (batch, rows, columns, features).
 
-        Images of one channel are grey; of four, the last one is opacity, over white.
+        One channel is greyscale; four are RGBA, composited over white.
         """
         del valid  # models of `keras.applications` take no mask
         values = opaque(images)

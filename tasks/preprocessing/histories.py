@@ -56,7 +56,7 @@ class Layout(NamedTuple):
 
 
 class HistoryWindows(Sequences):
-    """Windows of one length, which may overlap.
+    """Windows of equal length, which may overlap.
 
     Args:
         flat: the encoded steps of all series, one after the other.

@@ -1,4 +1,4 @@
-"""Images of one height and any width, read one column per step from left to right."""
+"""Images of the same height and any width, read one column per step from left to right."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -61,8 +61,8 @@ class ColumnFeatures(Features):
         """An image as an array of `shape` and `dtype`.
 
         Raises:
-            SeqzooError: it has another height or number of channels, is not of bytes although those
-                of training are, or has no column.
+            SeqzooError: it has a different height or number of channels, is not bytes although
+                those in training are, or has no column.
         """
         image = np.asarray(one)
         expected = tuple(

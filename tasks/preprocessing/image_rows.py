@@ -13,8 +13,8 @@ from seqzoo.tasks.preprocessing.images import resized
 
 
 class RowFeatures(Features):
-    """Images of one size, or resized to one, from left to right and from top to bottom; a step is a
-    row with all its channels, or a pixel with its own.
+    """Images of the same size, or resized to it, from left to right and from top to bottom; a step
+    is a row with all its channels, or a pixel with its own.
 
     Bytes stay bytes up to the model, which scales them to 0..1; other numbers are standardised.
     Pixels may be read in a different order, the same for all images.

@@ -1,4 +1,4 @@
-"""Images of one size, as bytes; encoded images, such as PNG files, are resized to it."""
+"""Images of the same size, as bytes; encoded images, such as PNG files, are resized to it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features
 
 DECODED = (1, 3, 4)
-"""Channels that an encoded image can have: grey, colours, and colours with opacity."""
+"""Channels that an encoded image can have: greyscale, RGB and RGBA."""
 
 
 class ImageFeatures(Features):
@@ -127,7 +127,7 @@ def decoded(encoded: Any, channels: int) -> Any:
 
 
 def resized(image: Any, size: Sequence[int]) -> Any:
-    """One or several images, ([batch,] height, width, channels) -> the same of another size; uint8,
+    """One or several images, ([batch,] height, width, channels) -> the same, resized; uint8,
     or float32 if they are not bytes."""
     result = tf.image.resize(image, size, antialias=True)
     if image.dtype != tf.uint8:

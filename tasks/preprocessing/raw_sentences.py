@@ -115,7 +115,7 @@ class SentenceSplitter:
         return self._folded(part) in clitics
 
     def _folded(self, word: str) -> str:
-        """For comparison with contractions, which may begin with a capital: "L'homme"."""
+        """A word as it is compared with contractions, which may begin with a capital: "L'homme"."""
         return _plain(word).lower()
 
     def _knows(self, word: str) -> bool:

@@ -32,7 +32,7 @@ LARGEST_DIMENSION = 1_000_000
 """Maximum numbers of a vector in a binary file."""
 
 LONGEST_LINE = 1 << 24
-"""Bytes of a line of a text file that are read at once; a line has fewer."""
+"""Limit on the bytes of a line of a text file."""
 
 LONGEST_WORD = 10_000
 """Maximum bytes of a word in a binary file; a longer one means that the file is not binary."""

@@ -222,7 +222,7 @@ class Run:
             the `weights` of the first at each of the second, (tokens, steps).
 
         Raises:
-            SeqzooError: the model has no attention, or an input is wrong.
+            SeqzooError: the model has no attention, or an input is not valid.
         """
         from seqzoo.tasks.inspection.attention import attention_of
 

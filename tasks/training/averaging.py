@@ -15,7 +15,7 @@ EPOCH = "epoch-"
 
 
 def averaged_variables(model: Any) -> list[Any]:
-    """The variables of a model that are averaged: all numbers, and not the states of seeds."""
+    """The variables of a model that are averaged: all numbers, but not the states of seeds."""
     return [variable for variable in model.variables if tf.as_dtype(variable.dtype).is_floating]
 
 

@@ -247,7 +247,7 @@ def choose_mode(callback: Any, task: Task) -> None:
 
 
 def settable_rate(settings: TrainingSettings) -> bool:
-    """Whether the learning rate is a variable that callbacks set, and not a schedule."""
+    """Whether the learning rate is a variable that callbacks set, not a schedule."""
     return settings.schedule == "constant" and settings.warmup_steps == 0
 
 

@@ -18,7 +18,7 @@ def initialize_layers(model: Any, names: str, seed: int) -> None:
         seed: the seed of the random numbers, which differ between layers.
 
     Raises:
-        SeqzooError: a name or a number is wrong, or a cell lacks the weights to set.
+        SeqzooError: a name or a number is not valid, or a cell lacks the weights to set.
     """
     for index, layer in enumerate(recurrent_layers(model).values()):
         for each in names.split(","):

@@ -303,7 +303,7 @@ def _data(task: Task, examples: Any, split: str) -> Data:
 
 
 def _fingerprint(parts: Sequence[Data]) -> str:
-    """Changes if an example or its position does."""
+    """A fingerprint, which changes if an example or its position does."""
     first: Any = parts[0].inputs
     keys = [getattr(part.inputs, "key", None) for part in parts]
     others = [array for part in parts for array in part.others.values()]

@@ -114,7 +114,7 @@ class Workers:
         """Checks that some values are the same in all workers.
 
         Args:
-            parts: a digest of each, by its name in messages: {"the data": ...}.
+            parts: a digest of each, by its name in messages: {"data": ...}.
 
         Raises:
             SeqzooError: the digest of a worker differs from that of the chief.

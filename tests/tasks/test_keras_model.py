@@ -130,7 +130,7 @@ def test_a_loaded_model_continues_with_its_optimizer(fitted, tmp_path) -> None:
 
 def test_mistakes_are_reported(fitted) -> None:
     model, _ = fitted
-    with pytest.raises(SeqzooError, match="`x` and `y` must be equally long, got 2 and 1"):
+    with pytest.raises(SeqzooError, match="`x` and `y` must have the same length, got 2 and 1"):
         model.fit(["a", "b"], ["A"])
     with pytest.raises(SeqzooError, match="example 0 has the label 'D'"):
         model.evaluate(["a"], ["D"])

@@ -121,7 +121,7 @@ def test_error_rates_by_hand() -> None:
     "answers, references, message",
     [
         ([], [], "`answers` must not be empty"),
-        (["a"], [["a"], ["b"]], "equally long, got 1 and 2"),
+        (["a"], [["a"], ["b"]], "the same length, got 1 and 2"),
         (["a", "b"], [["a"], []], r"`references\[1\]` must be a list of at least one .* got \[\]"),
         (["a", "b"], ["a", "b"], r"`references\[0\]` must be a list .* 'a', got 'a'"),
         ([["a"]], [["a"]], r"`references\[0\]` must be a list"),
@@ -162,7 +162,7 @@ def test_span_scores_by_hand() -> None:
 
 
 def test_span_scores_refuse_unequal_and_unknown() -> None:
-    with pytest.raises(ValueError, match="equally long, got 1 and 2"):
+    with pytest.raises(ValueError, match="the same length, got 1 and 2"):
         span_scores([["O"]], [["O"], ["O"]])
     with pytest.raises(ValueError, match=r"`answers\[1\]` and `references\[1\]`.* got 2 and 1"):
         span_scores([["O"], ["O", "O"]], [["O"], ["O"]])

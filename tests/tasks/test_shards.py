@@ -1,4 +1,5 @@
-"""Several workers share out a plan: equally many batches of equal lengths, and all of the epoch."""
+"""Several workers share out a plan: the same number of batches of equal lengths, and all of the
+epoch."""
 
 import numpy as np
 import pytest

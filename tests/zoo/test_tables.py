@@ -153,7 +153,7 @@ BAD_FIELDS: dict[str, tuple[str, str, Any, Any, str]] = {
         "x",
         "must be numbers, but 'x' is not a number",
     ),
-    "ragged series": ("series", "class", [[1, 2], [3]], "x", "its lists are not equally long"),
+    "ragged series": ("series", "class", [[1, 2], [3]], "x", "its lists have different lengths"),
     "too large a number": ("series", "class", "1 -1e39", "x", "'in' contains a number beyond 3.4e"),
     "too large a value": ("words", "value", "a", 1e39, "'out' contains a number beyond 3.4e+38"),
     "far too large a number": ("series", "class", [1, 10**400], "x", "'in' must be numbers, but"),

@@ -275,7 +275,7 @@ READING = (
     "duplicates",
     "limit",
 )
-"""Fields of a source that say how it is read, and not which examples of it train."""
+"""Fields of a source that say how it is read, but not which examples are trained on."""
 
 others = click.option(
     "--with",

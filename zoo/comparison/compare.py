@@ -61,7 +61,7 @@ def compare(
     Returns: the comparison; its folder contains it as Markdown, CSV, JSON and a plot.
 
     Raises:
-        SeqzooError: a name or a setting is wrong, the folder contains another comparison, or no
+        SeqzooError: a name or a setting is not valid, the folder contains another comparison, or no
             cell can be trained.
         Interrupted: Ctrl-C; the same call continues.
     """

@@ -37,7 +37,7 @@ class ArrowTable:
         names: its columns' names.
 
     Raises:
-        SeqzooError: two columns have one name.
+        SeqzooError: two columns have the same name.
     """
 
     def __init__(self, path: pathlib.Path, schema: Any):

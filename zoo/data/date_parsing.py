@@ -119,7 +119,7 @@ def parse_dates(
 
 
 def _likelier(fitting: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The readings in which the fewest steps lack a date, since dates are rather regular than not:
+    """The readings in which the fewest steps lack a date, since dates tend to be regular:
     of "1/1/1949, 2/1/1949, ..., 1/1/1950" months, not days. Equal readings are one."""
     first, *others = fitting
     if all(np.array_equal(fitting[first], fitting[other]) for other in others):

@@ -24,7 +24,7 @@ MOST_PIXELS = 100_000_000
 """Maximum number of pixels of an image that is decoded."""
 
 LARGEST = float(np.finfo(np.float32).max)
-"""Models compute in float32."""
+"""Largest number that is accepted; models compute in float32."""
 
 _QUOTED = re.compile(r"\s*\[\s*[\"']")
 """Beginnings of a list of names in quotes, in JSON or as Python prints it."""
@@ -339,7 +339,7 @@ def _numbers(field: Any) -> np.ndarray:
         numbers = np.asarray(field, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         wrong = _first_wrong(field)
-        reason = f"{wrong} is not a number" if wrong else "its lists are not equally long"
+        reason = f"{wrong} is not a number" if wrong else "its lists have different lengths"
         raise SeqzooError(f"must be numbers, but {reason}") from error
     numbers = np.atleast_1d(numbers)
     if numbers.size == 0:

@@ -357,7 +357,7 @@ def _read(path: pathlib.Path, source: Source) -> tuple[list[str], Table]:
 
 
 def _listed(text: str, names: Sequence[str]) -> list[str]:
-    """The columns that an option names, with commas between."""
+    """The columns that an option names, separated by commas."""
     return [text] if text in names else [name.strip() for name in text.split(",")]
 
 

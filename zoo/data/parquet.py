@@ -31,7 +31,7 @@ class ParquetTable(ArrowTable):
         path: the file, which may be compressed (.gz).
 
     Raises:
-        SeqzooError: it cannot be opened, is not a Parquet file, or two columns have one name.
+        SeqzooError: it cannot be opened, is not a Parquet file, or two columns have the same name.
     """
 
     def __init__(self, path: pathlib.Path):

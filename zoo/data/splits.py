@@ -128,7 +128,7 @@ def official(names: Iterable[str], owner: str) -> dict[str, str]:
 
 
 def input_key(value: Any) -> bytes:
-    """Equal for equal inputs of any type: text, numbers, images or audio."""
+    """A key, equal for equal inputs of any type: text, numbers, images or audio."""
     if isinstance(value, str):
         return value.encode("utf-8")
     if isinstance(value, bytes):

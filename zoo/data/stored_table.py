@@ -118,7 +118,7 @@ def read_stored(paths: Sequence[pathlib.Path], source: Source, name: str) -> Par
 
 
 def _identity(path: pathlib.Path) -> list[Any]:
-    """Changes when a file does."""
+    """A description of a file, which changes when the file does."""
     if path.is_dir():
         return [str(path), *(_identity(file) for file, _ in files_of(path))]
     try:

@@ -1,4 +1,4 @@
-"""Plain text: one input per line, or one in all; it has no targets."""
+"""Plain text: one input per line, or a single one; it has no targets."""
 
 import pathlib
 from collections.abc import Iterator

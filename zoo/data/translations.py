@@ -19,7 +19,7 @@ class Translations(tfds.TranslateFolder):
         folder: contains only texts.
 
     Raises:
-        SeqzooError: a file is not called so or cannot be read, or the languages of a split have
+        SeqzooError: a file has a different name or cannot be read, or the languages of a split have
             unequal numbers of lines.
     """
 

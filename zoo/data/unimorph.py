@@ -54,7 +54,7 @@ def _order(path: pathlib.Path, file: TextFile, given: Sequence[str] | None) -> t
     field has several features.
 
     Raises:
-        SeqzooError: both orders fit equally many lines.
+        SeqzooError: both orders fit the same number of lines.
     """
     if given:
         return tuple(given)

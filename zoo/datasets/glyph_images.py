@@ -89,7 +89,7 @@ def draw(face: str, characters: Collection[str] | None = None) -> dict[str, np.n
 
 
 def png(image: np.ndarray) -> bytes:
-    """A gray image, uint8 of shape (height, width), as a PNG file.
+    """A greyscale image, uint8 of shape (height, width), as a PNG file.
 
     TensorFlow's encoder, called once per image, turns seconds into minutes on a busy machine.
     """

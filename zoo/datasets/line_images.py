@@ -41,7 +41,7 @@ class Style(NamedTuple):
 
     @classmethod
     def drawn(cls, random: np.random.Generator) -> "Style":
-        """One at random."""
+        """A random style."""
         return cls(
             em=random.uniform(14, 17),
             slant=random.uniform(-0.15, 0.25),

@@ -1,4 +1,4 @@
-"""Searches hyperparameters: draws trials, has worker processes train them, and keeps the best.
+"""Searches hyperparameters: samples trials, has worker processes train them, and keeps the best.
 
 Nothing here imports TensorFlow.
 """
@@ -64,7 +64,7 @@ def search(
     """Searches hyperparameters: `seqzoo search` from Python.
 
     Each trial is a training run with different options, which Optuna's tree-structured Parzen
-    estimator (Bergstra et al. 2011) draws from the space. The first one has the given options, if
+    estimator (Bergstra et al. 2011) samples from the space. The first one has the given options, if
     they are in the space. Trials are compared by the validation score of their best epoch; test
     examples are not used. A call with the folder of an earlier search continues it.
 
@@ -89,8 +89,9 @@ def search(
         of the best one as best.toml.
 
     Raises:
-        SeqzooError: Optuna is not installed, a name, an option or the space is wrong, the folder
-            contains another search, there are no validation examples, or no trial is complete.
+        SeqzooError: Optuna is not installed, a name, an option or the space is not valid, the
+            folder contains another search, there are no validation examples, or no trial is
+            complete.
         Interrupted: Ctrl-C; the same call continues.
     """
     if importlib.util.find_spec("optuna") is None:
@@ -122,7 +123,7 @@ def _space(name: str, given: Mapping[str, Any] | None, choices: Choices) -> Spac
     """The space that is given, that of the file, or the default one.
 
     Raises:
-        SeqzooError: it is wrong; in a file, the message has the line.
+        SeqzooError: it is not valid; in a file, the message has the line.
     """
     location = None
     if given is None and name.endswith(CONFIG):

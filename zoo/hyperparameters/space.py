@@ -13,7 +13,7 @@ from seqzoo.zoo.config import field_types
 from seqzoo.zoo.config.resolve import Choices
 
 SEARCHED_OF_SOURCE = ("past_columns", "known_columns", "static_columns", "resample")
-"""Fields of a source that change what a model reads, and not which examples it is scored on."""
+"""Fields of a source that change what a model reads, but not which examples it is scored on."""
 
 FIXED = {
     "input": "it is the same for all trials",
@@ -40,7 +40,8 @@ class Interval:
     Attributes:
         low: the smallest.
         high: the largest.
-        log: whether the logarithm is drawn, so that 0.001 to 0.01 is as likely as 0.01 to 0.1.
+        log: whether to sample on a logarithmic scale, so that 0.001 to 0.01 is as likely as 0.01
+            to 0.1.
         step: distance between two values; None for any number, or any whole number.
     """
 
@@ -66,7 +67,7 @@ class Interval:
         return FloatDistribution(self.low, self.high, self.log, self.step)
 
     def value(self, drawn: Any) -> Any:
-        """The value of an option for Optuna's: 0.15, and not 0.15000000000000002."""
+        """The value of an option for Optuna's: 0.15, not 0.15000000000000002."""
         return round(drawn, 12) if self.step is not None and isinstance(drawn, float) else drawn
 
     def drawn(self, value: Any) -> Any:

@@ -65,7 +65,7 @@ class TrialRunner:
             Pruned: the search ended it.
             Interrupted: Ctrl-C, after a checkpoint.
             OutOfMemory: there is not enough memory.
-            SeqzooError: its options are incompatible, or the training failed.
+            SeqzooError: its options are incompatible, or training failed.
         """
         folder = trial_folder(self._folder, order["number"])
         try:

@@ -39,7 +39,7 @@ def backtest(
         stride: steps between two of them; None for the horizon.
         refit: whether a model is trained at each origin, with the settings of the run, on the steps
             before it; otherwise the run's own model is used.
-        print_fn: receives a sentence per training.
+        print_fn: receives a sentence per training run.
         device: see `seqzoo.zoo.devices.choose`.
 
     Returns: "origins", a list of dates with their scores and "baselines", as `Run.evaluate` has

@@ -43,7 +43,7 @@ class Reply:
         bad: whether the line is invalid.
         error: what is wrong, without the location.
         location: that of the line, as in "line 18"; empty for other output.
-        aside: whether it is a remark, and not a prediction.
+        aside: whether it is a remark rather than a prediction.
     """
 
     text: str

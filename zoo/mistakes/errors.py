@@ -152,7 +152,8 @@ def errors(
             training run.
 
     Raises:
-        SeqzooError: the run has another target, its data are not known, or an option is wrong.
+        SeqzooError: the run has a different target, its data are not known, or an option is not
+            valid.
     """
     opened = open_run(str(run), device) if isinstance(run, str | pathlib.Path) else run
     if opened.template.target != "class":

@@ -43,8 +43,8 @@ def serve(
         print_fn: called with the server's address, and when it is ready.
 
     Raises:
-        SeqzooError: a run does not exist or cannot be read, two have one name, or the port cannot
-            be used.
+        SeqzooError: a run does not exist or cannot be read, two have the same name, or the port
+            cannot be used.
     """
     named = names_of(runs)
     with _socket(settings) as listening:
@@ -56,7 +56,7 @@ def names_of(runs: Sequence[str]) -> dict[str, str]:
     """Runs by the names in their addresses.
 
     Raises:
-        SeqzooError: two have one name, or it cannot be a part of an address.
+        SeqzooError: two have the same name, or it cannot be a part of an address.
     """
     results: dict[str, str] = {}
     for given in runs:

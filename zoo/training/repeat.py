@@ -138,8 +138,8 @@ def repeat(
     Returns: the scores; the folder contains them as repetition.json.
 
     Raises:
-        SeqzooError: a name or a setting is wrong, the folder contains something else, nothing is
-            held out to score, or a training run fails.
+        SeqzooError: a name or a setting is not valid, the folder contains something else, nothing
+            is held out to score, or a training run fails.
         Interrupted: Ctrl-C, after a checkpoint; with `resume` the same call continues.
     """
     if (seeds is None) == (folds is None):

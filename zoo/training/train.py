@@ -47,7 +47,7 @@ class TrainingPlan:
         folder: the run folder.
         choices: source, template and training settings.
         resume: whether the folder's training is resumed.
-        start: the `seqzoo.tasks.runs.run.Run` that a new training starts from, or None.
+        start: the `seqzoo.tasks.runs.run.Run` that a new training run starts from, or None.
     """
 
     folder: pathlib.Path
@@ -145,7 +145,7 @@ def plan_new(
         shared: whether several workers train, of which one makes the folder.
 
     Raises:
-        SeqzooError: there is no such name, a setting is wrong or missing, or the folder exists.
+        SeqzooError: there is no such name, a setting is not valid or missing, or the folder exists.
     """
     start = None if start_from is None else open_run(start_from, device)
     choices = chosen(name, given) if start is None else chosen_from(start, name, given)
@@ -250,7 +250,7 @@ def run_plan(
         workers: their number, see there.
 
     Returns:
-        The training; None in a worker other than the chief, which scores.
+        The training run; None in a worker other than the chief, which scores.
 
     Raises:
         SeqzooError: the data or the settings cannot be trained on.

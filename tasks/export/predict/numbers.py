@@ -10,7 +10,7 @@ from seqzoo.tasks.export.predict.padded_batches import lengths, padded
 
 
 class ArrayReader:
-    """Reads arrays of one shape.
+    """Reads arrays of the same shape.
 
     Args:
         about: "input" of model.json.
