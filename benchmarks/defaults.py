@@ -1,11 +1,11 @@
-"""Compares training settings on real data, those that were the default with candidates.
+"""Compares the former default training settings with candidates, on real data.
 
     python -m benchmarks.tables DATA FILES
     python -m benchmarks.defaults FILES RESULTS [--sets NAME ...] [--settings NAME ...]
 
 Every data set is trained with each of the settings, from seed 0, for the same number of epochs, by
 a template with its default options otherwise. RESULTS is a JSON Lines file: its entries are not
-trained again. The table that is printed has the lowest validation loss (without label smoothing) of
+trained again. The printed table has the lowest validation loss (without label smoothing) of
 each run and its seconds of CPU time, compiling included.
 """
 

@@ -6,9 +6,9 @@
     python -m benchmarks.deployment layers FOLDER
     python -m benchmarks.deployment tables FOLDER
 
-The first writes all exports to FOLDER. The second and third ask each in a process that has its
-runtime: its accuracy on held-out examples, and the time that it takes. The fourth
-compares bare layers of 128 units over 100 steps of 64 numbers, and the last writes the tables of
+The first writes all exports to FOLDER. The second and third measure each in a process that has its
+runtime: its accuracy on held-out examples, and the time that it takes. The fourth compares bare
+layers of 128 units over 100 steps of 64 numbers, and the last writes the tables of
 docs/deployment.md. Figures are in benchmarks/results, one row each, and those there are not
 measured again. Models are those that come with the package, "lstm-256" with initial weights, and
 run folders by their paths; the streaming model of the table is that of
@@ -302,7 +302,7 @@ def table_of_models(times: Measurements, quality: Measurements) -> list[str]:
         lines += ["", f"**{name}**", ""]
         lines += [
             "| format | MB | load | step, batch 1 | step, 64 | request, 1 | request, 64 "
-            "| memory, of which runtime | right |",
+            "| memory, of which runtime | accuracy |",
             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
         ]
         for row in times.rows:

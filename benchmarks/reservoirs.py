@@ -5,8 +5,8 @@ run.
 
 Each library gets the same candidates (spectral radius, leak, scales of input and bias), the same
 penalties of the ridge regression and the same seeds. The candidate and the penalty with the lowest
-validation error are tested with three other seeds; all of that three times. Errors are those of
-`HORIZON` steps ahead of a given series (Mackey-Glass, Lorenz), or of the output for an input
+validation error are tested with three other seeds; all of this is done three times. Errors are
+those `HORIZON` steps ahead of a given series (Mackey-Glass, Lorenz), or of the output for an input
 (NARMA), over the standard deviation of the target (NRMSE); for the sets in --series, UCR or aeon
 files NAME_TRAIN and NAME_TEST, they are the share of wrong classes, by ridge regression on the mean
 and the last of the states.
@@ -36,7 +36,7 @@ SEARCH_SEEDS, TEST_SEEDS = (0, 10, 20), (1, 2, 3)
 
 
 class Part(NamedTuple):
-    """Sequences, and what is fitted.
+    """Sequences and their targets.
 
     Attributes:
         inputs: arrays of (time, features).
@@ -228,7 +228,7 @@ class ReservoirPy:
 
 
 def measure(library: Seqzoo | ReservoirPy, problem: Problem, units: int) -> dict:
-    """The best candidates and penalties, and the errors in the test with each seed."""
+    """The best candidates and penalties, and the test error with each seed."""
     parts = problem.parts
 
     def errors(candidate: dict, seed: int, penalties: np.ndarray, judge: str) -> list[float]:
@@ -245,7 +245,7 @@ def measure(library: Seqzoo | ReservoirPy, problem: Problem, units: int) -> dict
             out = run(rows[1])
             if problem.classes:
                 found.append(float(np.mean(out.argmax(1) != y.argmax(1))))
-                # A tie of few validation series is broken by the squared error.
+                # With few validation series, ties are common; the squared error breaks them.
                 found[-1] += 1e-6 * float(np.mean((out - y) ** 2)) if judge != "test" else 0.0
             else:
                 found.append(float(np.sqrt(np.mean((out - y) ** 2) / y.var(0).mean())))

@@ -37,8 +37,8 @@ def run(
         sequences: (batch, time, features).
         states: list of (batch, units).
         mask: (batch, time) of bool, or None.
-        otherwise: runs instead if cuDNN does not support the mask; it supports right padding, in
-            which no row is all padding.
+        otherwise: runs instead if cuDNN does not support the mask; it supports right padding
+            where no row is all padding.
 
     Returns:
         Last output, all outputs, last states.

@@ -193,7 +193,7 @@ def _numbers(examples: Examples) -> list[np.ndarray]:
             array = np.asarray(item, np.float64)
         except (TypeError, ValueError) as error:
             raise SeqzooError(
-                f"Numbers were expected, but {location} is not of numbers.",
+                f"Numbers were expected, but {location} does not consist of numbers.",
                 location=location,
             ) from error
         array = array[:, None] if array.ndim == 1 else array

@@ -47,8 +47,8 @@ class StoredTokens:
 
         Args:
             column: the texts.
-            features: a `TextFeatures`, whose splitting does not depend on its vocabulary, or else
-                has it already.
+            features: a `TextFeatures`, whose splitting does not depend on its vocabulary, or which
+                already has one.
         """
         template = features.template
         options = {name: getattr(template, name) for name in ("input", "nfc", "lowercase")}

@@ -70,8 +70,9 @@ class Fit(NamedTuple):
 def ridge(training: Moments, validation: Moments | None, penalty: float | None = None) -> Fit:
     """The fit with a penalty, or the best of several; see `fits`.
 
-    Without a penalty given, that of `PENALTIES` is taken which has the least squared error in
-    validation (in training, where there is none). All errors follow from the moments.
+    Without a penalty, the one of `PENALTIES` with the smallest squared error on the validation
+    examples (the training examples, where there are none) is chosen. All errors follow from the
+    moments.
 
     Args:
         training: the moments to fit.

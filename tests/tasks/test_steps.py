@@ -272,7 +272,11 @@ def test_exported_model_does_not_need_seqzoo(tmp_path, clean_tensorflow) -> None
     [
         ("values", Examples([[1.0, 2.0]], [[[1.0]]]), "at each of the 2 steps of example 0"),
         ("values", Examples([[1.0, 2.0]]), "Training and evaluation need targets"),
-        ("values", Examples([[1.0]], [["a"]]), "the target of example 0 is not of numbers"),
+        (
+            "values",
+            Examples([[1.0]], [["a"]]),
+            "the target of example 0 does not consist of numbers",
+        ),
         ("values", Examples([[1.0]], [[float("nan")]]), "target of example 0 has 1 of 1"),
         ("series", Examples([[1.0, 2.0], [3.0]]), "two steps, but example 1 has one"),
         ("notes", Examples([np.full((3, 2), 0.5)]), "zeros and ones, but example 0 has 0.5"),

@@ -1,4 +1,4 @@
-"""Images in a folder per class, CLASS/*.png, without folders of splits."""
+"""Images in a folder per class, CLASS/*.png, without a folder per split."""
 
 import pathlib
 
@@ -24,7 +24,7 @@ KINDS = ("rows", "pixels", "columns", "image")
 
 
 def is_one(folder: pathlib.Path) -> bool:
-    """Whether images are directly in several folders of a folder, which are not named as splits."""
+    """Whether several folders in a folder directly contain images and are not named like splits."""
     classes = _classes(folder)
     return len(classes) > 1 and not {item.name.lower() for item in classes} <= SPLITS
 
