@@ -3,8 +3,9 @@
     seqzoo train language-id --label-smoothing 0.1 --run RUN
     python -m benchmarks.calibration RUN [RUN ...]
 
-The calibration error is the mean difference between accuracy and mean probability in 15 bins of
-equal width, weighted by their examples (Guo et al. 2017, section 2). Measured on test examples.
+The calibration error is the mean absolute difference between accuracy and mean probability in
+15 bins of equal width, weighted by their examples (Guo et al. 2017, section 2). Measured on test
+examples.
 """
 
 import argparse

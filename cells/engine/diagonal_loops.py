@@ -129,7 +129,7 @@ def backward(cell: DiagonalCell, tensors: dict, sequences: bool) -> dict:
 
 
 def sequence(result: dict) -> Any:
-    """The state after each step, (batch, time, 2 * pairs), of what `forward` returned."""
+    """The state after each step, (batch, time, 2 * pairs), from the results of `forward`."""
     return result["trajectory"]
 
 

@@ -315,7 +315,7 @@ def edits(predicted: Any, lengths: Any, targets: Any, target_lengths: Any) -> An
 
 
 def _allowed(scores: Any) -> Any:
-    """Scores (..., ids) of symbols that may be found; `IMPOSSIBLE` of all others."""
+    """Scores (..., ids) of symbols that may be found; `IMPOSSIBLE` for all others."""
     banned = np.zeros(scores.shape[-1], bool)
     banned[list(BANNED)] = True
     return tf.where(banned, tf.cast(IMPOSSIBLE, scores.dtype), scores)
@@ -325,7 +325,7 @@ def _check_decoding(choices: Any) -> None:
     """Raises an error for options that a search over alignments does not have.
 
     Raises:
-        SeqzooError: there is one.
+        SeqzooError: one is set.
     """
     if choices.method == "sample":
         expected = f"'greedy' or 'beam' for {UNALIGNED}"

@@ -19,7 +19,7 @@ def errors_of_mean(standardised: np.ndarray, scale: Sequence[float]) -> dict[str
     Args:
         standardised: targets, standardised with the training mean and standard deviation; shape
             (rows, columns).
-        scale: the training's standard deviation of each column.
+        scale: the training standard deviation of each column.
     """
     result = errors(standardised.astype(np.float64) * np.asarray(scale))
     return {f"{name}_of_mean": value for name, value in result.items()}

@@ -44,7 +44,7 @@ def test_quiet_training_prints_where_the_run_is(trained, tmp_path, monkeypatch) 
     data = os.path.relpath(trained / "data.csv")
     (tmp_path / "runs" / "many-to-one").mkdir(parents=True)
     result = seqzoo(*MANY_TO_ONE, "--data", data, "--quiet", "--epochs", 1)
-    # Not into the folder that is there, though it is empty: it may be another training's.
+    # Not into the folder that is there, though it is empty: it may be another run's.
     assert (result.stdout, result.stderr) == ("runs/many-to-one-2\n", "")
     # The stored source is valid from any folder.
     monkeypatch.chdir("/")

@@ -162,7 +162,7 @@ class Comparison:
             f"{self.wanted:,} parameters that it has with {self.reference}. Seeds: "
             f"{', '.join(map(str, self.seeds))}. Scores are means over seeds, on {self.split} "
             f"examples; {'higher' if self.better > 0 else 'lower'} is better. Times are medians of "
-            f"the epochs after the first; memory is the largest of a training's process.",
+            f"the epochs after the first; memory is the peak of a training process.",
             "",
             _row(heads),
             _row(["---"] * len(heads)),

@@ -15,7 +15,7 @@ def train_temporarily(run: Any, splits: Splits) -> Any:
         run: the `seqzoo.tasks.runs.run.Run`.
         splits: the examples.
 
-    Returns: a run whose model is read, and whose folder is deleted.
+    Returns: a run whose model is in memory, and whose folder is deleted.
 
     Raises:
         SeqzooError: the examples cannot be trained on, or the run that it starts from no longer
