@@ -260,7 +260,7 @@ def dependence_order(derivatives: list[list]) -> list[int] | None:
     """The states, each after all others whose new values depend on it; None if impossible.
 
     Args:
-        derivatives: those of `state_derivatives`.
+        derivatives: the derivatives from `state_derivatives`.
     """
     order: list[int] = []
     while len(order) < len(derivatives):
@@ -278,7 +278,7 @@ def _recurrences(
     """Gradients of the states after each step, (batch, time, units), and of those before the first.
 
     Args:
-        derivatives: those of `state_derivatives`, for all steps.
+        derivatives: the derivatives from `state_derivatives`, for all steps.
         received: gradients of the states after each step, without those of later steps.
         live: (batch, time, 1), false for steps that are masked or padding.
         valid: likewise, false for padding only; None where there is no mask.

@@ -52,8 +52,8 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
 
     Args:
         cell: the cell whose `step` is run.
-        tensors: those of `tensors_of`, with "steps", how many of x's time steps to run, "states",
-            list of (batch, units), and where there are such "mask" (time, batch) and
+        tensors: the tensors of `tensors_of`, with "steps", how many of x's time steps to run,
+            "states", list of (batch, units), and where there are any, "mask" (time, batch) and
             "recurrent_mask" (batch, units).
         sequences: whether to return the first state of each step.
         keep: whether to return all that `backward` needs.
@@ -110,7 +110,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
 
     Args:
         cell: the cell.
-        tensors: those of `forward`, what it returned for training, "d_states" list of
+        tensors: the tensors of `forward`, what it returned for training, "d_states" list of
             (batch, units), and with `sequences` "d_sequence" (time, units, batch).
         sequences: whether the first state of each step has a gradient.
 
@@ -205,7 +205,7 @@ def gradients(tensors: dict, result: dict, d: dict) -> dict:
     """Gradients of the arguments of `forward`, from the results of `backward`.
 
     Args:
-        tensors: those of `forward`.
+        tensors: the tensors of `forward`.
         result: its results.
         d: the results of `backward`.
     """

@@ -349,7 +349,7 @@ def cut(tensors: dict, count: int | None = None, units: int | None = None) -> li
     """Cuts tensors with a batch axis into pieces; each piece gets all weights.
 
     Args:
-        tensors: those of a scan.
+        tensors: the tensors of a scan.
         count: number of pieces; None for `pieces_of`.
         units: number of units, for `pieces_of`.
     """

@@ -80,7 +80,7 @@ def next_tokens(
     Args:
         guided: the model, with constraints for each row.
         t: number of the step.
-        variables: those of the previous step.
+        variables: the loop variables after the previous step.
         choose: (t, scores (rows, ids)) -> tokens (rows,), int32.
 
     Returns:

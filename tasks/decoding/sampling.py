@@ -28,7 +28,7 @@ def chooser(choices: Decoding, numbers: Any, prefix: Any = None) -> Callable:
 
     Args:
         choices: the options of generation.
-        numbers: those of `numbers_for`.
+        numbers: the numbers from `numbers_for`.
         prefix: tokens that texts begin with, or None.
     """
     if numbers is None:

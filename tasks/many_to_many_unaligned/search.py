@@ -35,8 +35,9 @@ class Beams(NamedTuple):
     """The prefixes of a search and their log-probabilities, (batch, beams) each.
 
     Attributes:
-        blank: that of all alignments of a prefix with the steps so far that end in a blank.
-        symbol: that of those that end in its last symbol.
+        blank: the log-probability of all alignments of a prefix with the steps so far that end in
+            a blank.
+        symbol: the log-probability of those that end in its last symbol.
         last: the last symbol; `BLANK` for the empty prefix.
         name: identifies a prefix; equal prefixes have equal names.
         parent: the name of the prefix without its last symbol.

@@ -18,7 +18,7 @@ def calibration(probabilities: np.ndarray, right: np.ndarray) -> dict[str, Any]:
     width, weighted by their predictions (Guo et al. 2017, section 2).
 
     Args:
-        probabilities: those of the predictions, (n,).
+        probabilities: the probabilities of the predictions, (n,).
         right: whether each is right, (n,).
 
     Returns:

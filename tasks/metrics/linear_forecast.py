@@ -32,7 +32,7 @@ class LinearForecast:
         """Fits it to series (time, targets) without missing values.
 
         Args:
-            series: those of training.
+            series: the training series.
             template: has `look_back` and `horizon`.
 
         Returns: None if no series is as long as two windows.

@@ -111,8 +111,8 @@ class TextFeatures(Features):
             reused.
 
     Attributes:
-        target_vocabulary: that of a model that copies tokens; None for others. A step is
-            then the id of a token and its `copy_ids`.
+        target_vocabulary: the target vocabulary of a model that copies tokens; None for others. A
+            step is then the id of a token and its `copy_ids`.
     """
 
     target_vocabulary: Vocabulary | None = None

@@ -61,7 +61,7 @@ class Targets(ABC):
 
         Args:
             settings: the training settings.
-            targets: those of the training examples, encoded.
+            targets: the targets of the training examples, encoded.
 
         Raises:
             SeqzooError: the settings do not fit the targets.

@@ -52,7 +52,7 @@ class Epochs:
         training: examples to learn from.
         validation: examples to choose the best epoch by, or None to keep the last.
         strategy: `tf.distribute` strategy.
-        examples: those of `validation`, which generated texts are compared with.
+        examples: the examples of `validation`, which generated texts are compared with.
         callbacks: Keras callbacks, in the order in which they are called.
         start: the run whose weights the model begins with.
         multiple: the rows of a batch are a multiple of this; None for the number of replicas.

@@ -76,7 +76,7 @@ def ridge(training: Moments, validation: Moments | None, penalty: float | None =
 
     Args:
         training: the moments to fit.
-        validation: those to choose the penalty by.
+        validation: the moments to choose the penalty by.
         penalty: the penalty, or None to choose it.
     """
     if penalty is not None:

@@ -65,11 +65,11 @@ class File:
     Attributes:
         path: the path of the file.
         column: the column of inputs; None for the one used in training.
-        time_column: that of the times of steps; None for the one used in training.
-        sentence_column: that of the sentences of words, where each has a row; None for the one used
-            in training, if there is a column of that name.
-        columns: names of its columns where it has no line that names them; None for those of the
-            training.
+        time_column: the column with the times of steps; None for the one used in training.
+        sentence_column: the column that says which sentence each word belongs to, where each word
+            has a row; None for the one used in training, if there is a column of that name.
+        columns: names of its columns where it has no line that names them; None for those
+            used in training.
         delimiter: the delimiter of its fields, if its name does not determine it.
         resample: whether to convert audio to the sample rate of the model.
     """
@@ -163,7 +163,7 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
 
     Args:
         file: the file.
-        source: that of the run, for fields that `file` does not have.
+        source: the source of the run, for fields that `file` does not have.
         width: numbers per step of the series that the run's model takes.
 
     Raises:

@@ -87,7 +87,7 @@ class Chunk(NamedTuple):
 
     Attributes:
         numbers: see `Record`.
-        fields: those of all records, by role.
+        fields: the fields of all records, by role.
     """
 
     numbers: Sequence[int]

@@ -59,7 +59,7 @@ def input_columns(fields: Mapping[str, Any], kind: str | None) -> dict[str, Any]
 
     Args:
         fields: fields of a source, as typed.
-        kind: that of the input; None where it is not known.
+        kind: the kind of the input; None where it is not known.
     """
     if kind in (None, HISTORY):
         return dict(fields)

@@ -157,7 +157,7 @@ def order(keys: Sequence[bytes], seed: int) -> list[int]:
 
 
 def _shuffled(keys: Sequence[bytes], seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The examples in their `order`, and whether the input of each differs from that before."""
+    """The examples in their `order`, and whether each input differs from the previous one."""
     if isinstance(keys, DigestKeys) and keys.seed == seed:
         return keys.shuffled()
     shuffled = order(keys, seed)
@@ -219,7 +219,7 @@ def by_column(
     Args:
         whole: the examples, with the split of each.
         shares: name of a split -> its share of the training split, where the file lacks it.
-        column: the one of the splits, for messages.
+        column: the column that names the splits, for messages.
         seed: the seed for the shares.
 
     Raises:

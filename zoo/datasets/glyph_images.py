@@ -41,9 +41,9 @@ ALIKE_SHARE = 1 / 3
 
 
 def draw(face: str, characters: Collection[str] | None = None) -> dict[str, np.ndarray]:
-    """Draws the characters that a face has, in the order of their numbers.
+    """Draws the characters that a face has, in the order of their code points.
 
-    White on black, all in one size on one baseline, so that capitals are larger than small letters
+    White on black, all in one size on one baseline, so that capitals are larger than lower case
     and an accent is above or below; centred from left to right. Outlines are not hinted. Left out
     are characters without a Unicode name or without ink, and those that are larger than the image.
 
@@ -107,7 +107,7 @@ def png(image: np.ndarray) -> bytes:
 
 
 def look_alikes(images: dict[str, np.ndarray]) -> Iterator[tuple[str, str]]:
-    """Each pair of characters whose images are alike, the one with the lower number first."""
+    """Each pair of characters whose images are alike, the one with the lower code point first."""
     characters = sorted(images)
     ink = np.stack([images[c] for c in characters]).astype(np.float32) / 255  # (n, SIZE, SIZE)
     # Squares of 4 by 4 pixels, averaged: four times their distance is never more than that of the
@@ -126,14 +126,14 @@ def look_alikes(images: dict[str, np.ndarray]) -> Iterator[tuple[str, str]]:
 
 def distinct(faces: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, np.ndarray]]:
     """Leaves out characters that look like another, such as A and the Greek Alpha. If two
-    characters look alike in a face, it keeps the one with the lower number. If they do so in at
+    characters look alike in a face, it keeps the one with the lower code point. If they do so in at
     least a third of the faces that have both, the other is left out of all faces. No image ever
     belongs to two characters, in any faces.
 
     Args:
         faces: face -> character -> image.
 
-    Returns: the same without the characters that were left out, in the order of their numbers.
+    Returns: the same without the characters that were left out, in the order of their code points.
     """
     alike: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
     for face, images in faces.items():

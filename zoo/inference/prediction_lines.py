@@ -42,7 +42,7 @@ class Reply:
         text: the prediction, or what is wrong with the line.
         bad: whether the line is invalid.
         error: what is wrong, without the location.
-        location: that of the line, as in "line 18"; empty for other output.
+        location: the location of the line, as in "line 18"; empty for other output.
         aside: whether it is a remark rather than a prediction.
     """
 

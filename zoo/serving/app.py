@@ -56,7 +56,7 @@ class Service:
     Args:
         runs: opened runs by name.
         settings: the settings.
-        failed: called with the error if a model cannot be read.
+        failed: called with the error if a model cannot be loaded.
     """
 
     def __init__(
@@ -349,7 +349,7 @@ def create_app(
     Args:
         runs: opened runs by their names in the routes.
         settings: the settings; None for the defaults.
-        failed: called with the error if a model cannot be read.
+        failed: called with the error if a model cannot be loaded.
     """
     settings = settings or ServingSettings()
     service = Service(runs, settings, failed)

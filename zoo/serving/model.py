@@ -43,7 +43,7 @@ class ServedModel:
 
     Args:
         name: the name.
-        run: an opened run; its model is read by `start`.
+        run: an opened run; `start` loads its model.
         settings: has the limits.
         observe: called with the number of inputs predicted together.
     """
@@ -74,11 +74,11 @@ class ServedModel:
         )
 
     def start(self, failed: Callable[[Exception], None] = lambda _: None) -> None:
-        """Starts the thread, which reads the model and predicts once, so that the first request
+        """Starts the thread, which loads the model and predicts once, so that the first request
         need not wait.
 
         Args:
-            failed: called with the error if the model cannot be read.
+            failed: called with the error if the model cannot be loaded.
         """
 
         def load() -> None:
