@@ -387,7 +387,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         """`project` and `advance` as one function, whose products take input and state together.
 
         Optional, for a cell whose products are too large for compiled loops: the plain loop calls
-        it once, before the first step, so that it can join the weights.
+        it once, before the first step, so that it can concatenate the weights.
 
         Returns:
             (inputs, states, recurrent_mask) -> what `advance` returns, the inputs being (batch,
@@ -437,7 +437,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return self.project(self.prepare(inputs, training))
 
     def input_mask(self, inputs: Any, training: bool) -> Any:
-        """The dropout mask of one step's inputs, the same for a sequence, or None."""
+        """The dropout mask of the inputs, one for all steps of a sequence, or None."""
         if not (training and self.dropout):
             return None
         mask = ops.cast(self.get_dropout_mask(inputs), inputs.dtype)
@@ -446,7 +446,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return mask
 
     def recurrent_mask(self, h: Any, training: bool) -> Any:
-        """The dropout mask of the recurrent input, the same for a sequence, or None."""
+        """The dropout mask of the recurrent input, one for all steps of a sequence, or None."""
         return self.get_recurrent_dropout_mask(h) if training and self.recurrent_dropout else None
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, list]:

@@ -144,8 +144,8 @@ class TaskModel(keras.Model):
         class_weight: Any = None,
         sample_weight: Any = None,
     ) -> Any:
-        """Trains as `keras.Model.fit` does, on raw inputs and targets; batches have inputs of about
-        one length.
+        """Trains as `keras.Model.fit` does, on raw inputs and targets; batches have inputs of
+        similar length.
 
         Raises:
             SeqzooError: an example does not fit the template, or there are weights of classes or

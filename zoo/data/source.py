@@ -52,7 +52,7 @@ def kinds_of(template: Any) -> dict[str, Any]:
 
 
 def input_columns(fields: Mapping[str, Any], kind: str | None) -> dict[str, Any]:
-    """Fields in which the columns of `input`, and static ones, are told apart.
+    """Separates the columns of `input`, and static ones, by their roles.
 
     "title,body" are an input and a further one of the same kind; of a model that does not forecast,
     static columns are further inputs.
