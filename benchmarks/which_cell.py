@@ -2,16 +2,17 @@
 
     python -m benchmarks.which_cell [--problems copy] [--cells lstm] [--write docs/choosing.md]
 
-- adding: the sum of two marked numbers among 200; the mean squared error (1/6 for always predicting
-1). - copy: ten symbols, one of eight each, to be repeated after 100 blank steps; nats per symbol
-(2.08
+- adding: the sum of two marked numbers among 200; the mean squared error (1/6 for always
+  predicting 1).
+- copy: ten symbols, one of eight each, to be repeated after 100 blank steps; nats per symbol (2.08
   for guessing).
 - pixels: digits of MNIST, one pixel per step in a fixed random order; accuracy on 2,000 test
   digits.
 
-Every cell gets the units with which the whole model has closest to 20,000 parameters, the same
-batches in the same order, the same optimizer and few steps: what is compared is how fast cells
-learn, not how far they get. What was measured is skipped; --write makes the table of what there is.
+Every cell gets the number of units that brings the whole model closest to 20,000 parameters, the
+same batches in the same order, the same optimizer and few steps: what is compared is how fast cells
+learn, not how far they get. Measurements that exist are skipped; --write makes the table from those
+that exist.
 
 Source of the copy problem: Arjovsky, Shah and Bengio, "Unitary Evolution Recurrent Neural
 Networks", 2016, section 5.1; of the pixels: Le, Jaitly and Hinton, "A Simple Way to Initialize
@@ -165,7 +166,7 @@ def model_of(cell: str, units: int, problem: Problem) -> Any:
 
 
 def units_of(cell: str, problem: Problem) -> int:
-    """The units with which the model has closest to PARAMETERS parameters."""
+    """The number of units that brings the model closest to PARAMETERS parameters."""
 
     def parameters(units: int) -> int:
         inner = create(cell, units)

@@ -26,7 +26,7 @@ BMP = (18, 22)
 """The positions of width and height."""
 
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-"""Markers of JPEG that a size follows."""
+"""JPEG markers that are followed by a size."""
 
 
 def _big(data: bytes, at: int, size: int) -> int:
