@@ -183,7 +183,7 @@ TARGETS: dict[str, TargetKind] = {
         "seqzoo.tasks.targets.steps:StepTargets", (ALIGNED,), "The step that comes next"
     ),
     "horizon": TargetKind(
-        "seqzoo.tasks.targets.distributions:Distribution", (FORECAST,), "All steps of the future"
+        "seqzoo.tasks.targets.distributions:Distribution", (FORECAST,), "All future steps"
     ),
 }
 

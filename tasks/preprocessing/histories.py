@@ -15,7 +15,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features, empty
 
 CYCLES = {"day": 86_400, "week": 604_800, "year": 31_556_952}
-"""Seconds of the cycles of a calendar."""
+"""Lengths of the calendar's cycles, in seconds."""
 
 REPETITIONS = 2
 """How often a cycle must occur in training before a model gets it as a feature."""
@@ -62,7 +62,7 @@ class HistoryWindows(Sequences):
         flat: the encoded steps of all series, one after the other.
         starts: the first step of each window.
         length: steps of a window.
-        examples: which example each is of.
+        examples: the example that each belongs to.
         origins: the first step of each, in its history, that is forecast.
     """
 

@@ -70,5 +70,5 @@ def _gif(data: bytes) -> int:
 
 
 def _table(flags: int) -> int:
-    """Bytes of a table of colours."""
+    """Size of a colour table, in bytes."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0

@@ -40,7 +40,7 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
     """Reads a tfds data set; prepares it first if needed.
 
     Its splits are used as published; a missing one is held out of its training split. A test split
-    without labels counts as lacking.
+    without labels counts as missing.
 
     Raises:
         SeqzooError: the data set does not exist, cannot be prepared, or lacks a feature.

@@ -53,8 +53,7 @@ def highlight(source: str) -> tuple[list[str], list[int]]:
         source: a whole file or whole statements, with "\\n" as line ends.
 
     Returns: one of `CLASSES` per character; the positions after each statement, comment line or
-        blank
-    line, where the source can be split.
+        blank line, where the source can be split.
 
     Raises:
         SyntaxError: the source cannot be tokenised.
