@@ -74,7 +74,7 @@ class Problem(NamedTuple):
         features: numbers per step.
         outputs: numbers that are predicted per step.
         answers: steps at the end that have a target.
-        metric: (outputs, targets) -> what says whether it is learned.
+        metric: (outputs, targets) -> the number that tells whether it is learned.
         learned: whether a value of the metric is good enough.
     """
 

@@ -20,7 +20,7 @@ class LRUCell(DiagonalCell):
     s, l, B and C are complex; exp(n) and exp(t) keep |l| below one and give its angle, exp(g)
     starts as sqrt(1 - |l|^2). |l| starts uniform on a ring from `minimum` to `maximum`, angles up
     to `maximum_angle`. States are [y, Re s, Im s]. Columns of the kernel: Re B, Im B, D; rows of
-    `readout_kernel`: Re C, then -Im C. Linear throughout: put nonlinear layers between.
+    `readout_kernel`: Re C, then -Im C. Linear throughout: put nonlinear layers in between.
 
     Reference: Orvieto et al., "Resurrecting Recurrent Neural Networks for Long Sequences", ICML
     2023, section 3 and algorithm 1.

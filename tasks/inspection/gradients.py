@@ -83,7 +83,7 @@ class GradientFlow:
         positions: positions of the steps in the input, the chosen one first, (steps,); -1 for the
             initial state.
         norms: norms of d loss / d all states together, (steps,).
-        by_state: the same of each state, (states, steps).
+        by_state: norms of d loss / d each state, (states, steps).
         decay: their decay.
     """
 

@@ -15,7 +15,7 @@ exp to be zero in float32, and small enough for differences to be exact."""
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class MonotonicAttention(keras.layers.Layer):
-    """Each token comes from one step of a memory, which is not before that of the last token.
+    """Each token comes from one step of a memory, never before that of the previous token.
 
     The step a_i of token y_i is a hidden variable. With the decoder's state h_i and the memory m:
 

@@ -26,7 +26,7 @@ class MonotonicDecoder(Decoder):
     The probabilities of all tokens at all steps, (batch, time, source, ids), are in memory at
     once.
 
-    Args: those of `Decoder`.
+    Args: see `Decoder`.
     """
 
     joined_by = None  # the tanh follows the addition of the memory's part

@@ -68,7 +68,7 @@ class Tags:
 
         Raises:
             SeqzooError: an example has more or fewer tags than steps, or a tag that does not occur
-        in training.
+                in training.
         """
         results = []
         for index, tags in enumerate(_sequences(examples)):

@@ -109,7 +109,7 @@ class Records:
         locations: the text after the unit in the location of each record, by its number, where that
             is not the number.
         chunks: yields the records in order, many at once, which is several times as fast, and ends
-    with None at the first that is malformed. None if the format has no faster way.
+            with None at the first that is malformed. None if the format has no faster way.
     """
 
     name: str
