@@ -2,7 +2,7 @@
 
 Settings are fields of frozen dataclasses. A field is annotated once, `units: Count = 128`, and from
 that come its check, the command-line option with its range, and the comment in a
-configuration file; the docstring's entry of the field is the option's help.
+configuration file; the docstring's entry for the field is the option's help.
 """
 
 import dataclasses

@@ -32,7 +32,7 @@ class Subject:
         steps: names of the prediction's steps: one for a class or a value, a tag per step, the
             tokens of a text.
         scores: the model's inputs, of any batch size -> (batch, answer steps), float32: the
-            log-probability of the prediction there, or of numbers the value itself,
+            log-probability of the prediction there, or for numbers the value itself,
             standardised. Larger means more certain.
         measure: the meaning of a score, in words.
         of_inputs: the step of the input that each step of the answer belongs to, or None if they do

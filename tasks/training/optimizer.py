@@ -14,7 +14,7 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
     """Rises linearly for some steps, then stays or falls to zero along a cosine.
 
     Args:
-        peak: the highest.
+        peak: the highest learning rate.
         steps: number of training steps.
         warmup: steps of the rise.
         cosine: whether it falls afterwards.
@@ -69,6 +69,6 @@ def make_optimizer(settings: TrainingSettings, steps: int, *, settable: bool = F
 
 
 def take_gradients_as_they_are(optimizer: Any) -> None:
-    """Keeps one of Keras' optimizers from summing gradients over all replicas, which are summed
-    already to be clipped; between machines that would double the traffic."""
+    """Keeps one of Keras' optimizers from summing gradients over all replicas, which have already
+    been summed for clipping; between machines that would double the traffic."""
     optimizer._all_reduce_sum_gradients = list

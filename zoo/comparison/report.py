@@ -69,7 +69,7 @@ class Comparison:
         seeds: the seeds of each cell.
         results: the best cell first; those without a score last.
         folder: the folder that it is written to.
-        flow: rows of the cells' gradient flow, if it was asked for.
+        flow: rows of the cells' gradient flow, if it was requested.
     """
 
     name: str

@@ -132,7 +132,7 @@ def vector(field: Any) -> np.ndarray:
 
 def image(field: Any, folder: pathlib.Path) -> bytes | np.ndarray:
     """The path of a PNG, JPEG, BMP or GIF file -> its contents; bytes are the contents, and
-    arrays are images already."""
+    arrays are already images."""
     if isinstance(field, np.ndarray):
         return field
     if isinstance(field, bytes):

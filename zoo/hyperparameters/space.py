@@ -38,8 +38,8 @@ class Interval:
     """A range of numbers, both ends included.
 
     Attributes:
-        low: the smallest.
-        high: the largest.
+        low: the smallest value.
+        high: the largest value.
         log: whether to sample on a logarithmic scale, so that 0.001 to 0.01 is as likely as 0.01
             to 0.1.
         step: distance between two values; None for any number, or any whole number.
