@@ -97,8 +97,8 @@ def trace(
 
     Args:
         model: a Keras model or layer that contains `Recurrent` layers.
-        forward: calls it: `lambda: model(inputs)`.
-        loss: a scalar from the result of `forward`; None for only the forward pass.
+        forward: a function that calls the model: `lambda: model(inputs)`.
+        loss: a scalar from the result of `forward`; None to run only the forward pass.
 
     Example:
         layer = Recurrent(LSTMCell(8), return_sequences=True)

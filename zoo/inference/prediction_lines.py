@@ -109,7 +109,7 @@ def prediction_lines(
         decoding: the given options of text generation.
         device: see `seqzoo.zoo.devices.choose`.
         resample: whether to convert audio to the sample rate of the model.
-        attention: shows where the model looks; None for only answers.
+        attention: shows where the model looks; None to print only answers.
         tokenize: how sentences become the words of a tagger, see `prediction_inputs.reader`; None
             for "auto".
         others: more runs, whose predictions are averaged with those of the first.
@@ -179,7 +179,7 @@ def replies_of(
         chunk: the inputs.
         options: the options of the predictions.
         form: format of the output.
-        attention: shows where the model looks; None for only answers.
+        attention: shows where the model looks; None to print only answers.
     """
 
     def answered(numbers: Iterable[int], found: Sequence[Any]) -> dict[int, Reply]:
