@@ -72,7 +72,7 @@ class Recurrent(keras.layers.RNN):
     ):
         if isinstance(cell, type):
             raise ValueError(
-                f"`cell` must be a cell, got the class {cell.__name__}; make one of it: "
+                f"`cell` must be a cell, got the class {cell.__name__}; instantiate it: "
                 f"{cell.__name__}(units)."
             )
         if isinstance(cell, str):
@@ -182,7 +182,9 @@ class Recurrent(keras.layers.RNN):
             )
         reason = paths.against_recomputation(self)
         if reason:
-            raise ValueError(f"`recompute` has no use here: {reason}; leave it out, got {every}.")
+            raise ValueError(
+                f"`recompute` has no effect here: {reason}; leave it out, got {every}."
+            )
 
     def execution_path(self) -> str:
         """Says which path the layer takes in this process, and what prevents a faster one."""

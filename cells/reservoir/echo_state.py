@@ -64,7 +64,7 @@ class EchoStateCell(RecurrentCell):
         for name in ("kernel_initializer", "recurrent_initializer", "bias_initializer"):
             if name in kwargs:
                 raise ValueError(
-                    f"`{name}` has no use in EchoStateCell, whose weights follow `input_scale`, "
+                    f"`{name}` has no effect in EchoStateCell, whose weights follow `input_scale`, "
                     "`spectral_radius`, `connectivity` and `bias_scale`; leave it out."
                 )
         super().__init__(units, **kwargs)

@@ -80,7 +80,7 @@ class Export:
         precision: the precision of the weights.
         steps: number of steps of an input, for runtimes that need it fixed; None for any number.
         check: whether the export is loaded and compared in a separate process.
-        signatures: additional ones of a SavedModel: "explain", "serving_compiled".
+        signatures: additional signatures of a SavedModel: "explain", "serving_compiled".
     """
 
     task: Any

@@ -50,7 +50,7 @@ def find_origin(
     Args:
         model: a Keras model with `Recurrent` layers.
         forward: calls it on a batch.
-        loss: a scalar from its result; None for only the forward pass.
+        loss: a scalar from its result; None to run only the forward pass.
 
     Returns:
         The origin, or None if all numbers are finite.

@@ -349,9 +349,9 @@ class Run:
             steps: how many steps an input has, for LiteRT; None for any number.
             examples: raw inputs to compare answers on; by default random ones.
             check: whether to compare.
-            signatures: additional ones of a SavedModel, which make it slower to load: "explain",
-                the attention of each generated token, and "serving_compiled", with loops that XLA
-                compiles, for batches of 32 and more; see docs/deployment.md.
+            signatures: additional signatures of a SavedModel, which make it slower to load:
+                "explain", the attention of each generated token, and "serving_compiled", with loops
+                that XLA compiles, for batches of 32 and more; see docs/deployment.md.
 
         Returns:
             "files", the size of each in bytes by name, and "difference", the largest difference

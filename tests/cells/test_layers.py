@@ -235,7 +235,7 @@ def test_a_last_batch_of_another_size():
 def test_inputs_without_time_and_classes_of_cells_are_errors():
     with pytest.raises(ValueError, match="expected min_ndim=3, found ndim=2"):
         Recurrent(VanillaCell(UNITS))(np.zeros((2, FEATURES), "float32"))
-    with pytest.raises(ValueError, match=r"got the class LSTMCell; make one of it: LSTMCell\(un"):
+    with pytest.raises(ValueError, match=r"got the class LSTMCell; instantiate it: LSTMCell\(un"):
         Recurrent(LSTMCell)
 
 

@@ -34,7 +34,7 @@ def export(
         format: key of `seqzoo.tasks.export.formats.FORMATS`.
         precision: the precision of the weights.
         steps: fixed number of time steps; None for any.
-        signatures: additional ones of a SavedModel.
+        signatures: additional signatures of a SavedModel.
 
     Returns: how to load it, for a person.
 
