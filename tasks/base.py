@@ -210,7 +210,7 @@ class Task(ABC):
         """Encodes examples for the model.
 
         Args:
-            examples: raw ones.
+            examples: raw examples.
             targets: whether to encode their targets, too.
 
         Raises:

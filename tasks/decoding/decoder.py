@@ -79,7 +79,7 @@ def decode(
         step: (tokens (rows,) int32, states) -> (logits (rows, vocabulary), new states, attention
             (rows, source) or None). The new states have the shapes and types of the old ones. Rows
             are independent; those of one input are adjacent.
-        states: initial ones, a nest of tensors with the leading axis batch.
+        states: the initial states, a nest of tensors with the leading axis batch.
         choices: how texts are generated.
         start: token before the first one: an id, or a tensor (batch,).
         end: id of the end token; None if there is none, and all texts reach their maximum length.

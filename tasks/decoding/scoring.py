@@ -25,10 +25,10 @@ def score(
 
     Args:
         step: see `decode`.
-        states: initial ones, a nest of tensors with the leading axis batch.
+        states: the initial states, a nest of tensors with the leading axis batch.
         tokens: shape (batch, time), int32, without the end token; values after the end of a
             sequence do not matter.
-        lengths: shape (batch,): of the sequences.
+        lengths: lengths of the sequences, (batch,).
         start: token before the first one: an id, or a tensor (batch,).
         end: id of the end token, which counts; None if there is none.
         vocabulary_size: number of ids.

@@ -169,7 +169,7 @@ def run_in_fresh_process(
         folder: the folder of the export.
         format: its format.
         parts: inputs of its parts, or signatures, by name.
-        inputs: raw ones, for `predict`.
+        inputs: raw inputs, for `predict`.
         decoding: how texts are generated.
 
     Returns:

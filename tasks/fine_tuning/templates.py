@@ -53,7 +53,7 @@ def matching_template(
     """A template whose layers fit those of an old one.
 
     Args:
-        old: the template of the run that the training starts from.
+        old: the template of the run that training starts from.
         kind: another template, whose other options are its defaults; or an instance of it, with
             its own. None for the template of the old run with all its options.
         **options: the options of the new template, such as `target`.

@@ -118,7 +118,7 @@ class Features(ABC):
         """Transforms all examples.
 
         Args:
-            examples: raw ones.
+            examples: raw examples.
             optional: whether sequences may be empty.
 
         Raises:

@@ -127,7 +127,7 @@ def _split_times(
     """The values of inputs, and the elapsed time of each.
 
     Args:
-        inputs: raw ones.
+        inputs: raw inputs.
         locations: the location of each for messages.
         cell: the cell that takes time; None if it takes none.
 

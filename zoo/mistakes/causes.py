@@ -43,7 +43,7 @@ class Predictions:
         names: the names of the classes.
         probabilities: shape (examples, classes).
         truths: indices of the true classes, (examples,).
-        inputs: raw ones.
+        inputs: raw inputs.
         lengths: steps of each input, (examples,).
         unknown: share of unknown tokens of each input, (examples,).
     """

@@ -117,7 +117,7 @@ def folder_of(
         return plan_new(name, folder, given, start_from, device).folder
     if not folder and name is None:
         raise SeqzooError(
-            "--resume needs --run DIR, or the name that the training was started with."
+            "--resume needs --run DIR, or the name that the training run was started with."
         )
     path = pathlib.Path(folder).expanduser() if folder else _folders(str(name))[0]
     if path is None:
@@ -140,7 +140,7 @@ def plan_new(
         name: the name of a preset or a template, or the path of a configuration file.
         folder: the run folder; None for runs/NAME, with a number where that exists.
         given: settings that were given; see `seqzoo.zoo.config.resolve.chosen`.
-        start_from: a run, or a preset with a trained model, that the training starts from.
+        start_from: a run, or a preset with a trained model, that training starts from.
         device: see `seqzoo.zoo.devices.choose`.
         shared: whether several workers train, of which one makes the folder.
 
@@ -247,7 +247,7 @@ def run_plan(
         print_fn: receives a sentence about the data.
         device: see `seqzoo.zoo.devices.choose`.
         distribute: see `seqzoo.tasks.training.clusters.make_strategy`; None for one process.
-        workers: their number, see there.
+        workers: number of workers; see `make_strategy`.
 
     Returns:
         The training run; None in a worker other than the chief, which scores.
