@@ -52,7 +52,7 @@ class StepTargets(ABC):
 
         Args:
             outputs: the model's.
-            numbers: random ones in [0, 1), (rows, size), or None for the most probable step.
+            numbers: random numbers in [0, 1), (rows, size), or None for the most probable step.
             temperature: divides log-odds in sampling.
         """
 

@@ -49,7 +49,7 @@ def draw(face: str, characters: Collection[str] | None = None) -> dict[str, np.n
 
     Args:
         face: a name in `FACES`.
-        characters: which ones; all by default.
+        characters: the characters to draw; all by default.
 
     Returns: character -> image, uint8 of shape (SIZE, SIZE), 0 where there is no ink.
     """

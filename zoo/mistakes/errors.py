@@ -30,7 +30,7 @@ class Mistake:
         prediction: another class.
         probability: the probability of that class.
         probability_of_truth: the probability of the label.
-        causes: likely ones, see `seqzoo.zoo.mistakes.causes.CAUSES`; empty for label errors.
+        causes: likely causes, see `seqzoo.zoo.mistakes.causes.CAUSES`; empty for label errors.
     """
 
     location: str
