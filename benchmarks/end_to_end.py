@@ -1,0 +1,351 @@
+"""Measures whole training epochs: seqzoo, a Keras model with `fit`, and PyTorch, in one process.
+
+    python -m benchmarks.end_to_end [--tasks tagger,pixels] [--write docs/speed.md]
+
+The models are equal in layers and sizes, the optimizer is Adam with its global norm clipped at 1,
+the batch size is 32 or 64, and everything is float32. Each library gets its batches as its users
+make them: seqzoo by its plan of lengths; Keras from `tf.data`, shuffled and padded to the longest
+of a batch; PyTorch from a `DataLoader` over batches of similar length, as packed sequences. An
+epoch includes the preparation of batches. The contestants take turns, after one epoch each in which
+programs are compiled; the others wait a moment after PyTorch, whose threads keep spinning.
+
+- language-model: characters of Python's standard library, an LSTM of 512 units, windows of 64
+  steps in which the state is carried on.
+- tagger: words of UD English EWT (`--sentences`, a CoNLL-U file), a bidirectional GRU of 128 units.
+- pixels: digits of MNIST in 784 steps, an LSTM of 128 units.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import argparse
+import pathlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.contestants import torch
+from benchmarks.measurements import machine, write_section
+from seqzoo.tasks import Examples, ManyToManyAligned, ManyToOne, TrainingSettings
+from seqzoo.tasks.data.batches import Padding
+from seqzoo.tasks.training.step import Loop
+from seqzoo.zoo.data.open import open_source
+from seqzoo.zoo.data.source import Source
+
+RATE, CLIP, WINDOW, LANES, EMBEDDING = 1e-3, 1.0, 64, 64, 64
+FILES, SENTENCES, DIGITS = 10, 3_000, 1_280
+PAUSE = 0.5
+"""Seconds after which PyTorch's threads no longer spin."""
+
+COMMAND = "python -m benchmarks.end_to_end --write docs/speed.md"
+
+Epoch = Callable[[], int]
+"""Trains an epoch; returns the number of tokens, or of digits, that it has trained on."""
+
+
+class Model(NamedTuple):
+    """The model of a task.
+
+    Attributes:
+        cell: "lstm" or "gru".
+        units: of the cell.
+        inputs: number of input tokens; 0 for inputs that are numbers.
+        outputs: number of classes.
+        bidirectional: whether it reads both ways.
+        last: whether only the last step has an output.
+    """
+
+    cell: str
+    units: int
+    inputs: int
+    outputs: int
+    bidirectional: bool = False
+    last: bool = False
+
+
+def of_seqzoo(template: Any, examples: Examples, batch_size: int) -> Epoch:
+    """An epoch of seqzoo."""
+    settings = TrainingSettings(
+        batch_size=batch_size, learning_rate=RATE, schedule="constant", clip_norm=CLIP
+    )
+    task = template.adapt(examples)
+    data = task.data(examples)
+    padding = Padding.choose(data, 8, batch_size)
+    plan = data.plan(padding, settings, seed=(0, 0))
+    loop = Loop(task, settings, len(plan), tf.distribute.get_strategy())
+
+    def epoch() -> int:
+        for _ in loop.train(data, plan):
+            pass
+        count = int(loop.totals.numpy()[1])
+        loop.next_epoch()
+        return count
+
+    return epoch
+
+
+def of_keras(model: Model, batches: tf.data.Dataset, count: int, *, lanes: int = 0) -> Epoch:
+    """An epoch of Keras' `fit`.
+
+    Args:
+        model: the model.
+        batches: inputs, targets and the weights of steps.
+        count: number of tokens or digits in them.
+        lanes: rows of a batch that continue those of the one before; 0 for batches of their own.
+    """
+    kind = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[model.cell]
+    layer: Any = kind(model.units, return_sequences=not model.last, stateful=lanes > 0)
+    if model.bidirectional:
+        layer = keras.layers.Bidirectional(layer)
+    if model.inputs:
+        inputs = keras.Input(batch_shape=(lanes or None, WINDOW if lanes else None), dtype="int32")
+        embedding = keras.layers.Embedding(model.inputs, EMBEDDING, mask_zero=not lanes)
+        hidden = layer(embedding(inputs))
+    else:
+        inputs = keras.Input((None, 1))
+        hidden = layer(inputs)
+    network = keras.Model(inputs, keras.layers.Dense(model.outputs)(hidden))
+    network.compile(
+        keras.optimizers.Adam(RATE, global_clipnorm=CLIP),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+
+    def epoch() -> int:
+        if lanes:
+            layer.reset_states()
+        network.fit(batches, verbose=0, shuffle=False)
+        return count
+
+    return epoch
+
+
+def of_torch(model: Model, batches: Callable[[], Iterator[Any]], *, carried: bool = False) -> Epoch:
+    """An epoch of PyTorch.
+
+    Args:
+        model: the model.
+        batches: inputs, targets and lengths; lengths are None if all are equal.
+        carried: whether the state is carried on from batch to batch.
+    """
+    kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[model.cell]
+    size = EMBEDDING if model.inputs else 1
+    embedding = torch.nn.Embedding(model.inputs, size) if model.inputs else torch.nn.Identity()
+    layer = kind(size, model.units, batch_first=True, bidirectional=model.bidirectional)
+    dense = torch.nn.Linear(model.units * (1 + model.bidirectional), model.outputs)
+    network = torch.nn.ModuleList([embedding, layer, dense])
+    optimizer = torch.optim.Adam(network.parameters(), RATE)
+    pack, unpack = torch.nn.utils.rnn.pack_padded_sequence, torch.nn.utils.rnn.pad_packed_sequence
+
+    def epoch() -> int:
+        state, count = None, 0
+        for inputs, targets, lengths in batches():
+            hidden = embedding(inputs)
+            if lengths is None:
+                hidden, state = layer(hidden, state if carried else None)
+                state = tuple(part.detach() for part in state)
+                hidden = hidden[:, -1] if model.last else hidden
+            else:
+                packed = pack(hidden, lengths, batch_first=True, enforce_sorted=False)
+                hidden, _ = unpack(layer(packed)[0], batch_first=True)
+            loss = torch.nn.functional.cross_entropy(
+                dense(hidden).flatten(0, -2), targets.flatten(), ignore_index=-1
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+            optimizer.step()
+            count += int((targets >= 0).sum())
+        return count
+
+    return epoch
+
+
+def language_model(_: Any) -> dict[str, Epoch]:
+    """A language model of characters."""
+    splits, _ = open_source(Source("python_source", "characters", limit=FILES))
+    texts = list(splits.train.inputs)
+    characters = {name: index for index, name in enumerate(sorted(set("".join(texts))), 1)}
+    stream = np.array([characters[item] for text in texts for item in text], np.int32)
+    # Lanes of one stream, as tutorials cut them.
+    steps = (len(stream) - 1) // LANES // WINDOW
+    lanes = stream[: LANES * WINDOW * steps].reshape(LANES, steps, WINDOW).swapaxes(0, 1)
+    following = stream[1 : LANES * WINDOW * steps + 1]
+    following = following.reshape(LANES, steps, WINDOW).swapaxes(0, 1)
+    model = Model("lstm", 512, len(characters) + 1, len(characters) + 1)
+    batches = tf.data.Dataset.from_tensor_slices((lanes, following)).prefetch(tf.data.AUTOTUNE)
+
+    def pairs() -> Iterator[Any]:
+        for x, y in zip(lanes, following, strict=True):
+            yield torch.from_numpy(x), torch.from_numpy(y).long(), None
+
+    template = ManyToManyAligned(
+        "characters", "next", cell="lstm", units=512, embedding=EMBEDDING, window=WINDOW
+    )
+    return {
+        "seqzoo": of_seqzoo(template, splits.train, LANES),
+        "Keras": of_keras(model, batches, lanes.size, lanes=LANES),
+        "torch": of_torch(model, pairs, carried=True),
+    }
+
+
+def tagger(sentences: str) -> dict[str, Epoch]:
+    """A tagger of words."""
+    splits, _ = open_source(Source(sentences, "words", target_kind="tags", limit=SENTENCES))
+    examples, size = splits.train, 32
+    words, tags = list(examples.inputs), list(examples.targets)
+    # Words that occur once are unknown, as in seqzoo.
+    ids = {"": 0, None: 1, **_numbered(words, 2, minimum=2)}
+    names = _numbered(tags, 0)
+    pairs = [
+        (
+            np.array([ids.get(word, 1) for word in sentence], np.int32),
+            np.array([names[tag] for tag in line], np.int32),
+        )
+        for sentence, line in zip(words, tags, strict=True)
+    ]
+    kinds = tf.TensorSpec([None], tf.int32)
+    batches = (
+        tf.data.Dataset.from_generator(lambda: iter(pairs), output_signature=(kinds, kinds))
+        .cache()
+        .shuffle(len(pairs))
+        .padded_batch(size)
+        .map(lambda x, y: (x, y, tf.cast(x > 0, tf.float32)))
+        .prefetch(tf.data.AUTOTUNE)
+    )
+    random = np.random.default_rng(0)
+
+    def buckets() -> Iterator[list[int]]:
+        order = random.permutation(len(pairs))
+        order = order[np.argsort([len(pairs[index][0]) for index in order], kind="stable")]
+        parts = [order[start : start + size].tolist() for start in range(0, len(order), size)]
+        yield from (parts[index] for index in random.permutation(len(parts)))
+
+    def joined(rows: Sequence[Any]) -> Any:
+        pad = torch.nn.utils.rnn.pad_sequence
+        x, y = ([torch.from_numpy(row[part]) for row in rows] for part in (0, 1))
+        lengths = torch.tensor([len(row) for row in x])
+        return pad(x, True), pad([row.long() for row in y], True, -1), lengths
+
+    def loader() -> Iterator[Any]:
+        sampler = list(buckets())
+        return iter(torch.utils.data.DataLoader(pairs, batch_sampler=sampler, collate_fn=joined))
+
+    model = Model("gru", 128, max(ids.values()) + 1, len(names), bidirectional=True)
+    template = ManyToManyAligned(
+        "words", "tags", units=128, embedding=EMBEDDING, bidirectional=True
+    )
+    return {
+        "seqzoo": of_seqzoo(template, examples, size),
+        "Keras": of_keras(model, batches, sum(len(x) for x, _ in pairs)),
+        "torch": of_torch(model, loader),
+    }
+
+
+def pixels(_: Any) -> dict[str, Epoch]:
+    """Digits, one pixel per step."""
+    splits, _ = open_source(Source("tfds:mnist", "pixels", limit=DIGITS))
+    images = np.stack(list(splits.train.inputs)).reshape(len(splits.train), -1, 1)
+    digits = np.array([int(item) for item in splits.train.targets], np.int32)
+    size = 64
+    batches = (
+        tf.data.Dataset.from_tensor_slices((images, digits))
+        .shuffle(len(digits))
+        .batch(size)
+        .map(lambda x, y: (tf.cast(x, tf.float32) / 255, y))
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+    def loader() -> Iterator[Any]:
+        pairs = list(zip(images, digits, strict=True))
+        for x, y in torch.utils.data.DataLoader(pairs, size, shuffle=True):
+            yield x.float() / 255, y.long(), None
+
+    model = Model("lstm", 128, 0, 10, last=True)
+    return {
+        "seqzoo": of_seqzoo(ManyToOne("pixels", cell="lstm"), splits.train, size),
+        "Keras": of_keras(model, batches, len(digits)),
+        "torch": of_torch(model, loader),
+    }
+
+
+TASKS = {"language-model": language_model, "tagger": tagger, "pixels": pixels}
+
+
+def measure(contestants: dict[str, Epoch], rounds: int) -> dict[str, float]:
+    """The median seconds that each contestant takes for 1,000 tokens or digits."""
+    taken: dict[str, list[float]] = {name: [] for name in contestants}
+    for number in range(rounds + 1):
+        for name, epoch in contestants.items():
+            start = time.perf_counter()
+            count = epoch()
+            seconds = time.perf_counter() - start
+            if number:  # programs are compiled in the first
+                taken[name].append(1000 * seconds / count)
+            if name == "torch":
+                time.sleep(PAUSE)
+    return {name: float(np.median(seconds)) for name, seconds in taken.items()}
+
+
+def _numbered(sequences: Sequence[Sequence[str]], first: int, minimum: int = 1) -> dict[str, int]:
+    names, counts = np.unique([item for one in sequences for item in one], return_counts=True)
+    kept = [str(name) for name, count in zip(names, counts, strict=True) if count >= minimum]
+    return {name: index for index, name in enumerate(kept, first)}
+
+
+def section(rows: dict[str, dict[str, float]]) -> str:
+    """The section of docs/speed.md."""
+    lines = []
+    for task, row in rows.items():
+        ours, others = row["seqzoo"], [row[name] for name in ("Keras", "torch")]
+        lines.append(
+            f"| {task} | {1000 * ours:.1f} | "
+            + " | ".join(f"{1000 * other:.1f}" for other in others)
+            + " | "
+            + " | ".join(f"{other / ours:.2f}" for other in others)
+            + " |"
+        )
+    return "\n".join(
+        [
+            "## Whole epochs",
+            "",
+            "Milliseconds per 1,000 characters, words or digits, preparation of batches included: "
+            "seqzoo's `train`, a Keras model with `fit` and `tf.data`, and PyTorch with a "
+            "`DataLoader`, all with the same layers and sizes. "
+            f"{machine()}, PyTorch {torch.__version__}. Made by",
+            "",
+            f"    {COMMAND}",
+            "",
+            "| task | seqzoo, ms | Keras, ms | torch, ms | times Keras | times torch |",
+            "| --- | --- | --- | --- | --- | --- |",
+            *lines,
+        ]
+    )
+
+
+def main() -> None:
+    """Runs the benchmark from the command line."""
+    parser = argparse.ArgumentParser(description="Whole epochs beside Keras and PyTorch.")
+    parser.add_argument("--tasks", default=",".join(TASKS))
+    parser.add_argument("--sentences", default="en_ewt-ud-train.conllu", help="a CoNLL-U file")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--write", type=pathlib.Path, help="page that gets the table")
+    given = parser.parse_args()
+    if torch is None:
+        parser.error("PyTorch cannot be imported; install it: python -m pip install torch")
+    torch.set_num_threads(os.cpu_count() or 1)
+    keras.utils.set_random_seed(0)
+    rows = {}
+    for task in given.tasks.split(","):
+        rows[task] = measure(TASKS[task](given.sentences), given.rounds)
+        print(task, {name: f"{1000 * value:.1f} ms" for name, value in rows[task].items()})
+    if given.write:
+        write_section(given.write, COMMAND, section(rows))
+
+
+if __name__ == "__main__":
+    main()
