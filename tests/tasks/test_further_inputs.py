@@ -54,6 +54,7 @@ def run(splits, tmp_path_factory) -> Run:
     return Run.open(folder)
 
 
+@pytest.mark.slow
 def test_a_label_that_needs_two_inputs_is_learned(run, splits):
     assert run.task.features.kinds == ("words", "category", "number")
     assert run.evaluate(splits.test)["accuracy"] > 0.95

@@ -164,6 +164,7 @@ def run(tmp_path_factory) -> Run:
     )
 
 
+@pytest.mark.slow
 def test_it_learns_the_positions_of_symbols_without_supervision(run) -> None:
     held_out = columns(40, 3)
     metrics = run.evaluate(held_out)

@@ -53,6 +53,7 @@ def test_every_string_has_one_language_and_one_split(examples) -> None:
     assert len(texts) > 150_000
 
 
+@pytest.mark.slow
 def test_splits_are_a_tenth_each_for_validation_and_test(examples) -> None:
     total = sum(map(len, examples.values()))
     assert 0.75 < len(examples["train"]) / total < 0.85
