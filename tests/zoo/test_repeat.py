@@ -146,4 +146,4 @@ def test_each_fold_is_scored_by_a_run_that_held_it_out(trained, tmp_path) -> Non
     scored = json.loads(seqzoo("evaluate", *runs, "--json").stdout)
     assert scored["examples"] == len(plain.test)
     refused = seqzoo("evaluate", *runs, "--split", "validation")
-    assert refused.exit_code == 2 and "Runs on folds" in refused.stderr
+    assert refused.exit_code == 2 and "Runs on different folds" in refused.stderr
