@@ -69,7 +69,7 @@ def learn_subwords(
             minloglevel=2,
         )
     except RuntimeError as error:
-        reason = str(error).rpartition("] ")[2].strip() or "there is no text"
+        reason = str(error).rpartition("] ")[2].strip() or "the texts are empty"
         raise SeqzooError(
             f"No {size} subwords can be learned from these texts ({reason}); set "
             "`vocabulary_size`, or use characters."
