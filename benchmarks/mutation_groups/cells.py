@@ -258,8 +258,8 @@ GROUPS = [
             '[d_states[0] + slices["d_output"], *': '[slices["d_output"], *',
             '["trajectory"][:-1]': '["trajectory"][1:]',
             'before = before * tensors["recurrent_mask"]': "pass",
-            'whole["recurrent_bias"] = tf.reduce_sum(d_recurrent, 1)': (
-                'whole["recurrent_bias"] = tf.reduce_sum(d_projected, 1)'
+            'results["recurrent_bias"] = tf.reduce_sum(d_recurrent, 1)': (
+                'results["recurrent_bias"] = tf.reduce_sum(d_projected, 1)'
             ),
         },
     ),
@@ -274,7 +274,7 @@ GROUPS = [
             'a + d["weights"][k] for': 'd["weights"][k] for',
             "t = steps - 1 - count": "t = count",
             '"values": states}': '"values": new}',
-            'tf.where(rows(slices["mask"], a), a, b)': "a",
+            'tf.where(expand(slices["mask"], a), a, b)': "a",
         },
     ),
     Group(
@@ -289,7 +289,7 @@ GROUPS = [
         "custom_cell",
         {
             " - set(cell.separate)": "",
-            ' and issubclass(origin("step_gradient"), origin("step"))': "",
+            "cell.has_step_gradient and has_current_gradient": "cell.has_step_gradient",
             "sums = [a + getattr(r, g) if g": "sums = [a if g",
         },
     ),
@@ -325,7 +325,7 @@ GROUPS = [
         {
             "tf.where(live, a, b) for a, b in zip(new, states": "a for a, b in zip(new, states",
             "tf.where(end, after[:, None], zeros)": "zeros",
-            "whole[:, :-1, -1]": "whole[:, :-1, 0]",
+            "array[:, :-1, -1]": "array[:, :-1, 0]",
             "tf.nest.map_structure(tf.add, s, d[n])": "d[n]",
         },
     ),

@@ -1,1 +1,1 @@
-"""How a cell's step is run through time, forward and back."""
+"""The loops that run a cell through time, forward and backward."""

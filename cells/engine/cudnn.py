@@ -1,4 +1,4 @@
-"""cuDNN's kernels for LSTM and GRU, on a GPU."""
+"""Runs LSTM and GRU cells with cuDNN's kernels on a GPU."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,11 +10,11 @@ from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.private_keras import backend
 
 
-def against(cell: RecurrentCell) -> tuple[str, ...]:
+def obstacles(cell: RecurrentCell) -> tuple[str, ...]:
     """The reasons why a cell cannot use cuDNN; empty if it can."""
     if "cudnn" not in vars(type(cell)):  # declared by the class itself: a subclass may differ
         return (f"cuDNN has no {type(cell).__name__}",)
-    demands = {
+    requirements = {
         "`activation` is not tanh": cell.activation is keras.activations.tanh,
         "`recurrent_activation` is not sigmoid": (
             cell.recurrent_activation is keras.activations.sigmoid
@@ -24,7 +24,7 @@ def against(cell: RecurrentCell) -> tuple[str, ...]:
         "`recurrent_dropout` is set": not cell.recurrent_dropout,
         f"the precision is {cell.compute_dtype}": cell.compute_dtype in ("float16", "float32"),
     }
-    return tuple(reason for reason, met in demands.items() if not met)
+    return tuple(reason for reason, met in requirements.items() if not met)
 
 
 def run(
@@ -33,15 +33,16 @@ def run(
     """Runs the cell of `layer` on cuDNN, with Keras' outputs for masked steps.
 
     Args:
-        layer: a `Recurrent` whose cell qualifies.
+        layer: a `Recurrent` whose cell has no `obstacles`.
         sequences: (batch, time, features).
         states: list of (batch, units).
         mask: (batch, time) of bool, or None.
-        otherwise: runs instead if cuDNN does not support the mask; it supports right padding
-            where no row is all padding.
+        otherwise: function without arguments that runs instead if cuDNN does not support the mask;
+            it supports right padding, unless a row is all padding.
 
     Returns:
-        Last output, all outputs, last states.
+        The last output (batch, units), all outputs (batch, time, units), and the list of last
+        states.
     """
     if mask is None:
         return _kernel(layer, sequences, states, None)
@@ -51,11 +52,11 @@ def run(
         last, outputs, new = _kernel(layer, sequences, states, mask)
         if not layer.return_sequences:
             return last, outputs, new
-        live = mask[:, ::-1] if layer.go_backwards else mask
+        unmasked = mask[:, ::-1] if layer.go_backwards else mask
         if not (layer.zero_output_for_mask or layer.go_backwards):
-            outputs = tf.where(live[..., None], outputs, last[:, None])
+            outputs = tf.where(unmasked[..., None], outputs, last[:, None])
         if layer.zero_output_for_mask:
-            last = tf.where(live[:, -1:], last, tf.zeros_like(last))
+            last = tf.where(unmasked[:, -1:], last, tf.zeros_like(last))
         return last, outputs, new
 
     right_padded = tf.reduce_all(mask[:, :-1] | ~mask[:, 1:]) & tf.reduce_all(mask[:, 0])

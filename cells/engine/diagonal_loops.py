@@ -1,8 +1,8 @@
 """The two time loops of a linear, diagonal, complex recurrence; XLA compiles them.
 
-They do only elementwise work: the inputs are projected before the loop, and the outputs are read
-from all states after it. product_loops.py documents the arguments and results; here the only state
-is (batch, 2 * pairs), real parts first.
+They do only elementwise work: the inputs are projected before the loop, and the outputs are
+computed from all states after it. product_loops.py documents the arguments and results; here the
+only state is (batch, 2 * pairs), real parts first.
 """
 
 from typing import Any
@@ -40,12 +40,12 @@ def upstream(d: Any) -> Any:
 def forward(cell: DiagonalCell, tensors: dict, sequences: bool, keep: bool) -> dict:
     """Runs the recurrence; "trajectory" is the state after each step.
 
-    It is (batch, time, 2 * pairs), as the readout takes it, because a transposition would take as
-    long as the loop.
+    Its shape is (batch, time, 2 * pairs), as the readout expects, because transposing it would take
+    as long as the loop.
     """
     a, b = tensors["coefficients"]
     length, batch, size = tf.unstack(tf.shape(tensors["x"]))
-    # Programs that are exported can only write along the first axis.
+    # Exported programs can write only along the first axis.
     write = write_step if within_portable() else write_row
 
     def read(t):
@@ -62,7 +62,7 @@ def forward(cell: DiagonalCell, tensors: dict, sequences: bool, keep: bool) -> d
             new_real = tf.where(live, new_real, real)
             new_imaginary = tf.where(live, new_imaginary, imaginary)
         state = tf.concat([new_real, new_imaginary], 1)
-        written = [write(whole, state, t) for whole in written]
+        written = [write(array, state, t) for array in written]
         return t + 1, following, new_real, new_imaginary, written
 
     (state,) = tensors["states"]
@@ -74,7 +74,7 @@ def forward(cell: DiagonalCell, tensors: dict, sequences: bool, keep: bool) -> d
         tensors["steps"], body, read(0), *tf.split(state, 2, axis=1), written
     )
     if within_portable():
-        written = [time_major(whole) for whole in written]
+        written = [time_major(array) for array in written]
     result = {"states": [tf.concat([real, imaginary], 1)]}
     return result | {"trajectory": written[0]} if written else result
 
@@ -87,7 +87,7 @@ def backward(cell: DiagonalCell, tensors: dict, sequences: bool) -> dict:
     (first,) = tensors["states"]
 
     def read(t):
-        # The state before step t, and the gradient that arrives at the state after it.
+        # The state before step t, and the upstream gradient of the state after it.
         now, before = tf.maximum(t, 0), tf.maximum(t - 1, 0)
         part = {"before": tf.where(t > 0, read_row(trajectory, before), first)}
         if sequences:
@@ -137,5 +137,5 @@ BACKWARD_NEEDS = ("steps", "coefficients", "mask", "states", "trajectory")
 
 
 def gradients(tensors: dict, result: dict, d: dict) -> dict:
-    """The result of `backward` is already the gradient of all inputs."""
+    """The results of `backward` are already the gradients of all arguments."""
     return d

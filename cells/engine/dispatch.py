@@ -1,4 +1,4 @@
-"""Which path a layer takes to run its cell here, and what prevents a faster one."""
+"""Chooses the path on which a layer runs its cell, and explains what prevents a faster one."""
 
 import math
 import os
@@ -10,9 +10,10 @@ import keras
 from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.engine import portability
 
-MOST_WEIGHTS_OF_JOINT_STEP = 1_000_000
-"""Weights of a cell with a `joint_step` up to which its loop is compiled: the compiled loop adds up
-the gradients of all weights at each step, which the processor's cache should hold."""
+MAX_COMPILED_WEIGHTS = 1_000_000
+"""Maximum number of weights with which the loop of a cell with a `joint_step` is compiled. A
+compiled loop adds up the gradients of all weights at each step; they should fit into the CPU's
+cache."""
 
 
 class Path(Enum):
@@ -26,37 +27,37 @@ class Path(Enum):
 
 
 class Choice(NamedTuple):
-    """A path, and why it is not a faster one (empty for the fastest)."""
+    """A path, and the reasons why no faster one can be taken (none for the fastest)."""
 
     path: Path
     reasons: tuple[str, ...] = ()
 
     def sentence(self) -> str:
-        """The choice in a sentence."""
+        """The choice as a sentence: "Runs Keras' plain loop because `fast=False`."."""
         because = f" because {'; '.join(self.reasons)}" if self.reasons else ""
         return f"Runs {self.path.value}{because}."
 
 
 def choose(layer: Any) -> Choice:
-    """The path on which `layer`, with its current settings, runs its cell in this process."""
-    reasons = _against_any_scan(layer)
+    """The path on which `layer`, a `Recurrent`, runs its cell in this process."""
+    reasons = _obstacles_to_scans(layer)
     if reasons:
         return Choice(Path.LOOP, reasons)
     cell = layer.cell
-    against_cudnn = _against_cudnn(cell)
+    against_cudnn = _obstacles_to_cudnn(cell)
     if layer.recompute is not None and has_gpu():
-        against_cudnn = (*against_cudnn, "`recompute` is given")
+        against_cudnn = (*against_cudnn, "`recompute` is set")
     if not against_cudnn:
         return Choice(Path.CUDNN)
     if cell.combines_output and keeps_contract(cell.cell):
-        return _of_scan(cell.cell, against_cudnn)
-    return _of_scan(cell, against_cudnn)
+        return _choose_scan(cell.cell, against_cudnn)
+    return _choose_scan(cell, against_cudnn)
 
 
-def against_recomputation(layer: Any) -> str:
-    """Why the steps of a layer cannot be recomputed, or need not be; empty if they can."""
+def obstacle_to_recomputation(layer: Any) -> str:
+    """Why the steps of a layer cannot be recomputed, or need not be; "" if they can."""
     if not portability.exporting():  # a graph that is exported has no gradient
-        reasons = _against_any_scan(layer)
+        reasons = _obstacles_to_scans(layer)
         if reasons:
             return f"only compiled loops recompute steps, and {'; '.join(reasons)}"
     cell = layer.cell
@@ -66,7 +67,7 @@ def against_recomputation(layer: Any) -> str:
     return ""
 
 
-def _of_scan(cell: RecurrentCell, against_cudnn: tuple[str, ...]) -> Choice:
+def _choose_scan(cell: RecurrentCell, against_cudnn: tuple[str, ...]) -> Choice:
     if cell.recurs_diagonally:
         return Choice(Path.SCAN, against_cudnn)
     if not cell.recurs_by_product:
@@ -84,23 +85,23 @@ def _of_scan(cell: RecurrentCell, against_cudnn: tuple[str, ...]) -> Choice:
 
 
 def has_gpu() -> bool:
-    """Whether TensorFlow may use a GPU; devices can still be configured afterwards."""
+    """Whether TensorFlow may use a GPU; calling this does not initialise the devices."""
     import tensorflow as tf
 
     return bool(tf.config.get_visible_devices("GPU"))
 
 
 def cores() -> int:
-    """How many processor cores this process may use."""
+    """Number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def keeps_contract(cell: Any) -> bool:
-    """Whether a cell consists of `project` and `advance`, so that these can be run."""
+    """Whether a cell's `call` is that of `RecurrentCell`, so that its parts can be run instead."""
     return isinstance(cell, RecurrentCell) and type(cell).call is RecurrentCell.call
 
 
-def _against_any_scan(layer: Any) -> tuple[str, ...]:
+def _obstacles_to_scans(layer: Any) -> tuple[str, ...]:
     cell = layer.cell
     if keras.backend.backend() != "tensorflow":
         return (f"the backend is {keras.backend.backend()}, not TensorFlow",)
@@ -115,26 +116,27 @@ def _against_any_scan(layer: Any) -> tuple[str, ...]:
     if portability.exporting():
         return ("the graph is being exported",)
     if cell.input_rank == 4 and not has_gpu():
-        # On two cores the gradient of a compiled convolution took seven times as long.
+        # On two cores, the gradient of a compiled convolution took seven times as long as a plain
+        # one.
         return ("XLA's convolutions are slow on a CPU",)
     if not has_gpu() and layer.recompute is None and _exceeds_cache(cell):
         return (
-            f"{type(cell).__name__} has more than {MOST_WEIGHTS_OF_JOINT_STEP:,} weights here, "
+            f"{type(cell).__name__} has more than {MAX_COMPILED_WEIGHTS:,} weights here, "
             "whose gradients a compiled loop adds up at each step",
         )
     return ()
 
 
 def _exceeds_cache(cell: RecurrentCell) -> bool:
-    """Whether the plain loop's `joint_step` is faster than a compiled loop."""
+    """Whether a cell has so many weights that the plain loop, with `joint_step`, is faster."""
     return (
         cell.joins_products
         and cell.built
-        and sum(math.prod(weight.shape) for weight in cell.weights) > MOST_WEIGHTS_OF_JOINT_STEP
+        and sum(math.prod(weight.shape) for weight in cell.weights) > MAX_COMPILED_WEIGHTS
     )
 
 
-def _against_cudnn(cell: RecurrentCell) -> tuple[str, ...]:
+def _obstacles_to_cudnn(cell: RecurrentCell) -> tuple[str, ...]:
     from seqzoo.cells.engine import cudnn
 
-    return cudnn.against(cell) if has_gpu() else ("there is no GPU",)
+    return cudnn.obstacles(cell) if has_gpu() else ("there is no GPU",)

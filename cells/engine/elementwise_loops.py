@@ -1,11 +1,11 @@
-"""Forward and backward passes of a cell without a recurrent product, which consists only of `step`.
+"""The two time loops of a cell without a recurrent product, whose recurrence is only `step`.
 
-The forward loop computes the gates of a step within it and keeps only the states. The backward pass
-computes everything for all steps at once, from the inputs and the kept states: the gates, the
-derivatives of each state by those before it, and, after a linear recurrence of these, the gradients
-of the gates. Sequences of states are (batch, time, units), as the layer's output is, and are never
-transposed. A single feature is projected here as well. product_loops.py documents the arguments and
-results.
+The forward loop computes the gates of each step and stores only the states. The backward pass
+recomputes the gates from the inputs and the stored states, for all steps of a chunk at once, then
+the derivatives of each state with respect to the previous states, and, after a linear recurrence
+over these, the gradients of the gates. Sequences of states are (batch, time, units), like the
+layer's output, and are never transposed. A single feature is projected within the loop, too.
+product_loops.py documents the arguments and results.
 """
 
 from typing import Any
@@ -57,14 +57,14 @@ BACKWARD_NEEDS = (
     "values",
 )
 
-LONGEST_PART = 64
-"""Maximum number of steps of a backward pass that are computed at once."""
+LONGEST_CHUNK = 64
+"""Maximum number of steps that the backward pass computes at once."""
 
 
 def tensors_of(cell: RecurrentCell, x: Any) -> dict:
     """The inputs of the loops: the projected input, (time, batch, columns), and the weights.
 
-    A single feature is left as it is, and the loops project it.
+    A single feature is not projected here: the loops do that.
     """
     if x.shape[-1] == 1 and product_loops.projects(cell):
         return product_loops.tensors_of(cell, x)
@@ -80,10 +80,10 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
     Returns:
         "states": list of the last states; "trajectory": the first state after each step, (batch,
         time, units); "values": list of the other states, of the same shape, for `backward`, except
-        those that it finds in the inputs.
+        those that it can take from the inputs.
     """
     weights = _step_weights(cell, tensors)
-    # Programs that are exported can only write along the first axis.
+    # Exported programs can write only along the first axis.
     write = write_step if within_portable() else write_row
 
     def read(t):
@@ -97,7 +97,7 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
         if "mask" in slices:
             live = slices["mask"][:, None]
             new = [tf.where(live, a, b) for a, b in zip(new, states, strict=True)]
-        written = [write(whole, new[k], t) for whole, k in zip(written, kept, strict=True)]
+        written = [write(array, new[k], t) for array, k in zip(written, kept, strict=True)]
         return t + 1, following, list(new), written
 
     states = tensors["states"]
@@ -107,7 +107,7 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
     written = [tf.zeros([*axes, cell.units], states[0].dtype) for _ in kept]
     _, states, written = while_steps(tensors["steps"], body, read(0), states, written)
     if within_portable():
-        written = [time_major(whole) for whole in written]
+        written = [time_major(array) for array in written]
     result = {"states": states}
     if sequences or keep:
         result["trajectory"] = written[0]
@@ -119,31 +119,33 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
 def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
     """Runs the backward pass of `forward`; returns the gradients of all its arguments.
 
-    It works on one chunk of time after another, from the last to the first, so that intermediate
-    results stay in the processor's cache. All steps of a chunk are computed at once, except for the
-    gradients of the states, which are linear recurrences: one for each state, as long as no two
-    states depend on each other.
+    It processes chunks of time steps from the last to the first, so that intermediate results stay
+    in the CPU's cache. All steps of a chunk are computed at once, except for the gradients of the
+    states, which are linear recurrences: one per state, unless two states depend on each other.
     """
     chunk, count = _chunks(tf.shape(tensors["x"])[0])
-    # Axes: chunk and step in it take the place of time.
-    x = _cut(tensors["x"], 0, chunk)
-    mask = _cut(tensors["mask"], 0, chunk) if "mask" in tensors else None
-    history = [_cut(whole, 1, chunk) for whole in (tensors["trajectory"], *tensors["values"])]
+    # The time axis becomes two axes: the chunk, and the step within it.
+    x = _split_axis(tensors["x"], 0, chunk)
+    mask = _split_axis(tensors["mask"], 0, chunk) if "mask" in tensors else None
+    history = [
+        _split_axis(array, 1, chunk) for array in (tensors["trajectory"], *tensors["values"])
+    ]
     kept = _kept_states(cell, tensors)
     first = [
-        tf.concat([tensors["states"][k][:, None], whole[:, :-1, -1]], 1)
-        for k, whole in zip(kept, history, strict=True)
+        tf.concat([tensors["states"][k][:, None], array[:, :-1, -1]], 1)
+        for k, array in zip(kept, history, strict=True)
     ]
-    d_sequence = _cut(tensors["d_sequence"], 1, chunk) if sequences else None
+    d_sequence = _split_axis(tensors["d_sequence"], 1, chunk) if sequences else None
     # In half precision, sums over all steps would lose precision.
     dtype = tf.float32 if x.dtype.size == 2 else x.dtype
     summed = [name for name in ("kernel", "bias", "unit_weights") if name in tensors]
 
     def read(c):
-        # Read one chunk ahead: fused with a read, sigmoid and the like become scalar code.
+        # Chunks are read one iteration ahead: XLA would fuse a read with functions such as sigmoid,
+        # which would then no longer be vectorised.
         c = tf.maximum(c, 0)
         part = {"x": read_at(x, c, 0), "first": [read_at(each, c, 1) for each in first]}
-        part["after"] = [read_at(whole, c, 1) for whole in history]
+        part["after"] = [read_at(array, c, 1) for array in history]
         if len(kept) < len(tensors["states"]):
             part["begins"] = c == 0
             part["x_before"] = read_step(tensors["x"], tf.maximum(c * chunk - 1, 0))
@@ -211,12 +213,12 @@ def _backward_chunk(
     derivatives = state_derivatives(cell, values, before, weights)
     valid = time < tensors["steps"] if "mask" in part else None
     d_new, d_states = _recurrences(derivatives, received, live, valid)
-    counted = [tf.where(live, d, tf.zeros_like(d)) for d in d_new]
-    d_gates, _, _, d_weights = backward_step(cell, values, counted, weights)
+    d_live = [tf.where(live, d, tf.zeros_like(d)) for d in d_new]
+    d_gates, _, _, d_weights = backward_step(cell, values, d_live, weights)
 
     d: dict = {"states": d_states}
     if "kernel" in tensors:
-        # Gate by gate, because joining the gradients takes as long as the products.
+        # Gate by gate, because concatenating the gradients takes as long as the products.
         column = tf.cast(tf.reshape(x, [-1, 1]), dtype)
         rows = tf.concat([column, tf.ones_like(column)], 1)
         exact = [tf.cast(tf.reshape(each, [-1, cell.units]), dtype) for each in d_gates]
@@ -237,35 +239,38 @@ def _backward_chunk(
 
 
 def _kept_states(cell: RecurrentCell, tensors: dict) -> list[int]:
-    """The states that are kept for `backward`: not those that copy a gate, unless masked steps
-    hold them."""
+    """Indices of the states that are stored for `backward`: not those that copy a gate, unless
+    there is a mask, which makes them hold older values."""
     copied = {} if "mask" in tensors else copied_gates(cell, _step_weights(cell, tensors))
     return [k for k in range(len(tensors["states"])) if k not in copied]
 
 
 def _chunks(length: Any) -> tuple[Any, Any]:
-    """The length of the chunks of a backward pass, and their number."""
-    lengths = tf.range(1, LONGEST_PART + 1)
+    """Length and number of the chunks of a backward pass over `length` steps."""
+    lengths = tf.range(1, LONGEST_CHUNK + 1)
     chunk = tf.reduce_max(tf.where(length % lengths == 0, lengths, 1))
     return chunk, length // chunk
 
 
-def _cut(whole: Any, axis: int, chunk: Any) -> Any:
-    """`whole` with an axis cut in two: chunks, and the steps of each."""
-    shape = tf.shape(whole)
-    return tf.reshape(whole, tf.concat([shape[:axis], [-1, chunk], shape[axis + 1 :]], 0))
+def _split_axis(tensor: Any, axis: int, chunk: Any) -> Any:
+    """A tensor with one axis split into two: chunks, and the steps of each."""
+    shape = tf.shape(tensor)
+    return tf.reshape(tensor, tf.concat([shape[:axis], [-1, chunk], shape[axis + 1 :]], 0))
 
 
 def dependence_order(derivatives: list[list]) -> list[int] | None:
-    """The states, each after all others whose new values depend on it; None if impossible.
+    """Sorts the states topologically: each after all others whose new values depend on it.
 
     Args:
         derivatives: the derivatives from `state_derivatives`.
+
+    Returns:
+        Indices of the states; None if dependences are circular.
     """
     order: list[int] = []
     while len(order) < len(derivatives):
-        rest = [j for j in range(len(derivatives)) if j not in order]
-        free = [j for j in rest if all(derivatives[i][j] is None or i == j for i in rest)]
+        remaining = [j for j in range(len(derivatives)) if j not in order]
+        free = [j for j in remaining if all(derivatives[i][j] is None or i == j for i in remaining)]
         if not free:
             return None
         order += free
@@ -279,14 +284,14 @@ def _recurrences(
 
     Args:
         derivatives: the derivatives from `state_derivatives`, for all steps.
-        received: gradients of the states after each step, without those of later steps.
-        live: (batch, time, 1), false for steps that are masked or padding.
-        valid: likewise, false for padding only; None where there is no mask.
+        received: gradients of the states after each step, excluding what later steps pass back.
+        live: (batch, time, 1) of bool, false for steps that are masked or padding.
+        valid: the same, but false for padding only; None if there is no mask.
     """
     count = range(len(received))
 
     def factor(i, j):
-        """The factor of the gradient of new state i in that of old state j, or None."""
+        """The factor by which new state i's gradient contributes to old state j's, or None."""
         repeated = i == j and valid is not None
         if derivatives[i][j] is None and not repeated:
             return None
@@ -317,16 +322,16 @@ def _joint_recurrence(factors: list[list], received: list) -> tuple[list, list]:
 
     def body(k, later, d_new):
         t = length - 1 - k
-        now = [read_row(whole, t) + each for whole, each in zip(received, later, strict=True)]
-        d_new = [write_row(whole, each, t) for whole, each in zip(d_new, now, strict=True)]
-        known = [
+        now = [read_row(array, t) + each for array, each in zip(received, later, strict=True)]
+        d_new = [write_row(array, each, t) for array, each in zip(d_new, now, strict=True)]
+        passed_back = [
             [read_row(factors[i][j], t) * now[i] for i in count if factors[i][j] is not None]
             for j in count
         ]
-        return k + 1, [tf.add_n([tf.zeros_like(now[0]), *each]) for each in known], d_new
+        return k + 1, [tf.add_n([tf.zeros_like(now[0]), *each]) for each in passed_back], d_new
 
-    start = [tf.zeros_like(whole[:, 0]) for whole in received]
-    later, d_new = while_steps(length, body, start, [tf.zeros_like(whole) for whole in received])
+    start = [tf.zeros_like(array[:, 0]) for array in received]
+    later, d_new = while_steps(length, body, start, [tf.zeros_like(array) for array in received])
     return d_new, later
 
 
@@ -341,7 +346,7 @@ def sequence(result: dict) -> Any:
 
 
 def gradients(tensors: dict, result: dict, d: dict) -> dict:
-    """The results of `backward` are already all gradients."""
+    """The results of `backward` are already the gradients of all arguments."""
     return d
 
 
@@ -355,7 +360,7 @@ def _projected(cell: RecurrentCell, tensors: dict, x: Any) -> Any:
 
 
 def _step_weights(cell: RecurrentCell, tensors: dict) -> tuple:
-    """The last arguments of `step`."""
+    """The further arguments of `step`: the named tuple of unit weights, if there are any."""
     if "unit_weights" not in tensors:
         return ()
     return (cell.UnitWeights(*tensors["unit_weights"]),)

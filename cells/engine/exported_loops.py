@@ -1,7 +1,7 @@
 """The compiled loops in exported graphs: fast where TensorFlow has XLA, correct without it.
 
-A function that is marked to be compiled contains only operations that TensorFlow itself has, so a
-program without XLA, which ignores the mark, runs it unchanged.
+A function that is marked for compilation contains only standard TensorFlow operations, so a program
+without XLA ignores the mark and runs it unchanged.
 """
 
 from typing import Any
@@ -13,20 +13,20 @@ from seqzoo.cells.engine.portability import portable
 from seqzoo.cells.engine.runners import run_by
 from seqzoo.cells.engine.scan import round_length, scan_of
 
-FEWEST_ROWS = 32
-"""Minimum rows of a batch for the compiled loops; for fewer, compiling would not pay off."""
+MIN_ROWS = 32
+"""Minimum number of rows for the compiled loops; with fewer, compilation does not pay off."""
 
 PIECES = {0: 2, 128: 4}
-"""Number of pieces of a batch, by the minimum number of its rows; the number of cores is not known
-in advance."""
+"""Number of pieces into which a batch is split, by the minimum number of its rows; the number of
+cores is unknown when a model is exported."""
 
 
 def run_compiled(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[Any, Any, list]:
-    """A runner, see `seqzoo.cells.engine.runners`: the compiled loops for batches of at least
-    `FEWEST_ROWS`, the plain loop for smaller ones.
+    """Runs batches of at least `MIN_ROWS` rows by compiled loops, smaller ones by the plain loop.
 
-    XLA compiles a program for each shape, so rows and steps are padded to one of a few
-    numbers: four from one power of two to the next.
+    A `Runner`; see `seqzoo.cells.engine.runners` for the arguments and results. XLA compiles a
+    program for each shape, so the numbers of rows and of steps are padded to one of a few sizes:
+    four from one power of two to the next.
     """
 
     if not keeps_contract(layer.cell) or sequences.shape[1] == 1:
@@ -42,11 +42,13 @@ def run_compiled(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[A
         with run_by(None), portable():
             return _compiled(layer, sequences, states, mask, pieces)
 
-    rows, least = tf.shape(sequences)[0], list(PIECES)[1]
+    rows, threshold = tf.shape(sequences)[0], list(PIECES)[1]
     last, outputs, *new = tf.cond(
-        rows < FEWEST_ROWS,
+        rows < MIN_ROWS,
         plain,
-        lambda: tf.cond(rows < least, lambda: compiled(PIECES[0]), lambda: compiled(PIECES[least])),
+        lambda: tf.cond(
+            rows < threshold, lambda: compiled(PIECES[0]), lambda: compiled(PIECES[threshold])
+        ),
     )
     layer._set_static_shapes(sequences, last, outputs, new)
     return last, outputs, new
@@ -54,16 +56,16 @@ def run_compiled(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[A
 
 def _compiled(layer: Any, sequences: Any, states: list, mask: Any, pieces: int) -> list:
     rows = tf.shape(sequences)[0]
-    more = round_length(rows) - rows
+    missing = round_length(rows) - rows
 
-    def padded(tensor: Any) -> Any:
-        whole = tf.pad(tensor, [[0, more]] + [[0, 0]] * (tensor.shape.rank - 1))
-        return tf.ensure_shape(whole, [None, *tensor.shape[1:]])
+    def pad(tensor: Any) -> Any:
+        padded = tf.pad(tensor, [[0, missing]] + [[0, 0]] * (tensor.shape.rank - 1))
+        return tf.ensure_shape(padded, [None, *tensor.shape[1:]])
 
-    sequences = layer.cell.prepare(padded(sequences), False)
+    sequences = layer.cell.prepare(pad(sequences), False)
     if mask is not None:
-        mask = padded(tf.reshape(tf.cast(mask, "bool"), tf.shape(mask)[:2]))
-    states = [padded(tf.cast(state, layer.cell.compute_dtype)) for state in states]
+        mask = pad(tf.reshape(tf.cast(mask, "bool"), tf.shape(mask)[:2]))
+    states = [pad(tf.cast(state, layer.cell.compute_dtype)) for state in states]
     scan = scan_of(layer.cell, pieces=pieces)
     last, outputs, states = layer._fast(sequences, states, mask, None, False, scan)
     return [item[:rows] for item in (last, outputs, *states)]

@@ -1,8 +1,8 @@
 """The two time loops of a cell that overrides `advance`; XLA compiles them.
 
-The backward loop differentiates one step at a time, from the states that forward kept, and adds up
-the gradients of the weights as it goes. It works for every cell, and is slower than
-product_loops.py, which documents the arguments and results of the functions.
+The backward loop differentiates one step at a time, from the states that the forward loop stored,
+and sums the gradients of the weights as it goes. It works for every cell, but is slower than the
+loops of product_loops.py, which documents the arguments and results of the functions.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ def tensors_of(cell: RecurrentCell, x: Any) -> dict:
 
 
 def weights_of(cell: RecurrentCell) -> list:
-    """Tensors of `float_weights`, in their own precision, in which their gradients are summed."""
+    """Values of `float_weights` in their stored dtype, in which their gradients are summed."""
     with backend.AutocastScope(None):
         return [tf.convert_to_tensor(variable) for variable in float_weights(cell)]
 
@@ -40,18 +40,18 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
     def body(t, slices, states, written):
         following = read(t + 1)
         new = _advance(cell, tensors, slices, states)
-        parts = {"trajectory": new[0], "values": states}
-        parts = {name: parts[name] for name in written}
-        written = tf.nest.map_structure(lambda w, part: write_step(w, part, t), written, parts)
+        values = {"trajectory": new[0], "values": states}
+        values = {name: values[name] for name in written}
+        written = tf.nest.map_structure(lambda w, value: write_step(w, value, t), written, values)
         return t + 1, following, new, written
 
-    def room(state):
+    def buffer(state):
         return tf.zeros(tf.concat([[length], tf.shape(state)], 0), state.dtype)
 
     states = tensors["states"]
-    written: dict = {"trajectory": room(states[0])} if sequences else {}
+    written: dict = {"trajectory": buffer(states[0])} if sequences else {}
     if keep:
-        written["values"] = [room(state) for state in states]
+        written["values"] = [buffer(state) for state in states]
     _, states, written = while_steps(tensors["steps"], body, read(0), states, written)
     return {"states": states, **written}
 
@@ -76,7 +76,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
             new = _advance(cell, tensors, slices, slices["states"])
         return tape.gradient(new, sources, d_states, unconnected)
 
-    # Traced a second time to find out which weights a step reads; XLA removes it.
+    # An extra trace, to find out which weights a step reads; XLA removes the dead code.
     traced = step_gradient(read(0), tensors["d_states"], tf.UnconnectedGradients.NONE)
     summed = [k for k, d in enumerate(traced["weights"]) if d is not None]
 
@@ -123,12 +123,12 @@ BACKWARD_NEEDS = ("steps", "x", "weights", "mask", "recurrent_mask", "values")
 
 
 def gradients(tensors: dict, result: dict, d: dict) -> dict:
-    """The results of `backward` are already all gradients."""
+    """The results of `backward` are already the gradients of all arguments."""
     return d
 
 
 def _advance(cell: RecurrentCell, tensors: dict, slices: dict, states: list) -> list:
-    # Loops lose static sizes, which convolutions need.
+    # `tf.while_loop` loses static sizes, which convolutions need.
     sizes = [(None, *shape_of(size)) for size in as_list(cell.state_size)]
     states = [tf.ensure_shape(s, size) for s, size in zip(states, sizes, strict=True)]
     x = tf.ensure_shape(slices["x"], tensors["x"].shape[1:])
@@ -138,15 +138,18 @@ def _advance(cell: RecurrentCell, tensors: dict, slices: dict, states: list) -> 
         output, new = cell.advance(x, states, tensors.get("recurrent_mask"))
     check_output(cell, output, new)
     if "mask" in slices:
-        new = [tf.where(rows(slices["mask"], a), a, b) for a, b in zip(new, states, strict=True)]
+        new = [tf.where(expand(slices["mask"], a), a, b) for a, b in zip(new, states, strict=True)]
     return list(new)
 
 
-def rows(values: Any, state: Any) -> Any:
-    """(batch,) reshaped to broadcast with a state, (batch, ...)."""
+def expand(values: Any, state: Any) -> Any:
+    """Reshapes (batch,) to broadcast with a state, (batch, ...)."""
     return tf.reshape(values, [-1] + [1] * (state.shape.rank - 1))
 
 
 def float_weights(cell: RecurrentCell) -> list:
-    """Frozen ones too: a loop must read no variable that a tape may watch."""
+    """A cell's floating-point variables, frozen ones included.
+
+    A loop takes all of them as tensors, since it must not read a variable that a tape may watch.
+    """
     return [weight for weight in cell.weights if keras.backend.is_float_dtype(weight.dtype)]

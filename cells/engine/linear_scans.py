@@ -1,8 +1,8 @@
-"""Elementwise linear recurrences, s = a * s + b, with few and large operations.
+"""Elementwise linear recurrences, s = a * s + b, by chunks in parallel.
 
-Time is cut into chunks of equal length. All chunks run side by side from zero, which gives the
-state that each adds and the factor by which it multiplies the one before; from these follow the
-states between chunks; then all chunks run side by side again, from the correct states.
+Time is split into chunks of equal length. All chunks run in parallel from zero, which gives for
+each the state that it adds and the factor by which it multiplies the state before it. From these
+follow the states between chunks. Then all chunks run in parallel again, from the correct states.
 """
 
 from typing import Any
@@ -12,6 +12,7 @@ import tensorflow as tf
 from seqzoo.cells.engine.xla_slices import read_at, write_at
 
 LONGEST_CHUNK = 32
+"""Maximum number of steps per chunk."""
 
 
 def scan_back(a: Any, b: Any) -> Any:
@@ -19,10 +20,10 @@ def scan_back(a: Any, b: Any) -> Any:
 
     Args:
         a: (batch, time, units).
-        b: likewise.
+        b: (batch, time, units).
 
     Returns:
-        s, likewise.
+        s, (batch, time, units).
     """
     batch, length, units = tf.unstack(tf.shape(a))
     lengths = tf.range(1, LONGEST_CHUNK + 1)

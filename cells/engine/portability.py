@@ -1,4 +1,4 @@
-"""Graphs that leave the process: exporters get the plain loop, and no other graph can be saved."""
+"""Exporters trace the plain loop; graphs with compiled loops cannot be saved."""
 
 import contextlib
 import contextvars
@@ -19,16 +19,16 @@ REFUSAL = (
     "a compiled loop of seqzoo.cells, which only runs in this process. Trace the function that "
     "you save within seqzoo.cells.portable()"
 )
-"""The text that TensorFlow quotes when it refuses to save a graph."""
+"""TensorFlow quotes this text when it refuses to save a graph."""
 
 
 @contextlib.contextmanager
 def portable() -> Iterator[None]:
     """A context in which layers trace the plain loop, whose graphs run wherever TensorFlow does.
 
-    `model.export`, `keras.export.ExportArchive` and `tf.saved_model.save` need no such help for
-    what they trace themselves. A function that was traced before must be traced again in this
-    context; otherwise `tf.saved_model.save` refuses it.
+    Not needed for what `model.export`, `keras.export.ExportArchive` and `tf.saved_model.save` trace
+    themselves. A function that was traced before must be traced again in this context; otherwise
+    `tf.saved_model.save` refuses to save it.
     """
     token = _portable.set(True)
     try:
@@ -38,12 +38,12 @@ def portable() -> Iterator[None]:
 
 
 def within_portable() -> bool:
-    """Whether this is traced within `portable`."""
+    """Whether the calling code runs within `portable`."""
     return _portable.get()
 
 
 def exporting() -> bool:
-    """Whether the graph that is being traced is made to be saved."""
+    """Whether a graph is being traced for an export: within `portable`, or by an exporter."""
     import tensorflow as tf
 
     if _portable.get():
@@ -63,8 +63,7 @@ def tie_to_process(cell: Any) -> None:
     """Makes TensorFlow refuse to save the graph that is being traced, if there is one."""
     from seqzoo.cells.engine.private_tensorflow import take_unowned_input
 
-    # On the device of the weights: if XLA compiles the graph, it requires all variables on one
-    # device.
+    # XLA requires all variables of a graph to be on one device: that of the weights.
     with backend.AutocastScope(None):
         device = getattr(cell.weights[0].value, "device", None) if cell.weights else None
     take_unowned_input(REFUSAL, device or None)
@@ -78,23 +77,23 @@ def unportable_operations(graph: Any, compiled: bool = False) -> set[str]:
         compiled: whether functions may be compiled where TensorFlow has XLA.
 
     Returns:
-        Names of operations of cuDNN and XLA, and of functions that have to be compiled.
+        Names of operations of cuDNN and XLA, and of functions that must be compiled.
     """
     functions = graph.library.function
     nodes = [*graph.node, *(node for function in functions for node in function.node_def)]
     results = {node.op for node in nodes if node.op.startswith(("CudnnRNN", "Xla"))}
     if compiled:
         return results
-    holders = [(node.op, node) for node in nodes]
-    holders += [(function.signature.name, function) for function in functions]
-    return results | {name for name, holder in holders if holder.attr["_XlaMustCompile"].b}
+    marked = [(node.op, node) for node in nodes]
+    marked += [(function.signature.name, function) for function in functions]
+    return results | {name for name, item in marked if item.attr["_XlaMustCompile"].b}
 
 
 @functools.cache
 def _exporters() -> frozenset[CodeType]:
-    """The code of the public functions that save a model.
+    """The code objects of the public functions that save a model.
 
-    They are found by their public names, regardless of the module that defines them.
+    Looked up by their public names, whichever module defines them.
     """
     import tensorflow as tf
 
@@ -102,8 +101,8 @@ def _exporters() -> frozenset[CodeType]:
     functions = [keras.Model.export, tf.saved_model.save]
     functions += [
         function
-        for kind in archive.__mro__[:-1]
-        for function in vars(kind).values()
+        for base in archive.__mro__[:-1]
+        for function in vars(base).values()
         if inspect.isfunction(function)
     ]
     unwrapped = [inspect.unwrap(function) for function in functions]

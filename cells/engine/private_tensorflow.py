@@ -7,13 +7,14 @@ from typing import Any
 
 import tensorflow as tf
 
-# Slices at a position known at run time; the public operations become XLA gathers and scatters.
+# Slices at a position that is known only at run time; XLA turns the public operations into gathers
+# and scatters.
 from tensorflow.compiler.tf2xla.python import xla
 
 # Stops and restarts the tapes of this thread.
 from tensorflow.python import pywrap_tfe
 
-# Whether a tape would record an operation on given tensors; public code can only record one.
+# Whether a tape would record an operation on some tensors; there is no public function for that.
 from tensorflow.python.eager.record import should_record_backprop
 
 dynamic_slice = xla.dynamic_slice
@@ -21,13 +22,13 @@ dynamic_update_slice = xla.dynamic_update_slice
 
 
 def recording(tensors: list) -> bool:
-    """Whether a gradient tape that records here and now watches one of the tensors."""
+    """Whether a gradient tape that is currently recording watches one of the tensors."""
     return should_record_backprop(tensors)
 
 
 @contextlib.contextmanager
 def outside_of_graphs() -> Iterator[None]:
-    """`tf.init_scope` in which tapes keep recording, since the traced code may differentiate."""
+    """`tf.init_scope`, but tapes keep recording, since the traced code may compute gradients."""
     with tf.init_scope():
         pywrap_tfe.TFE_Py_TapeSetRestartOnThread()
         try:
@@ -40,17 +41,21 @@ def of_this_replica(variable: Any) -> Any:
     """The copy of a variable in this replica of a `tf.distribute` strategy; without one, the
     variable itself.
 
-    `tf.gather` reads single rows of a copy, but all rows of what the strategy wraps around it.
+    `tf.gather` reads single rows of a copy, but all rows of the strategy's wrapper.
     """
     return variable._get() if isinstance(variable, tf.distribute.DistributedValues) else variable
 
 
 def take_unowned_input(name: str, device: str | None) -> None:
-    """Adds an input to the graph that is being traced, which makes it impossible to save.
+    """Adds an input to the graph that is being traced, so that the graph cannot be saved.
 
-    The input is the handle of a variable that no object owns, and that is never created or read.
-    `tf.saved_model.save` refuses such a graph and cites the name. Outside the graph of a
-    `tf.function`, nothing is done.
+    The input is the handle of a variable that no object owns and that is never created or read.
+    `tf.saved_model.save` refuses such a graph and quotes the name. Does nothing outside the graph
+    of a `tf.function`.
+
+    Args:
+        name: text for the error message.
+        device: device of the handle; None for the default.
     """
     graph: Any = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
     if hasattr(graph, "capture"):
@@ -61,13 +66,13 @@ def take_unowned_input(name: str, device: str | None) -> None:
 def _unowned_handle(name: str, device: str | None) -> Any:
     with tf.init_scope(), tf.device(device):
         handle = tf.raw_ops.VarHandleOp(dtype=tf.bool, shape=[], shared_name=name)
-    # Cited as its owner: otherwise TensorFlow searches all objects for one, which takes a minute.
+    # Quoted as its owner; without one, TensorFlow searches all objects for it, for up to a minute.
     handle._parent_trackable = lambda: name
     return handle
 
 
 def extend_call(outputs: list, program: Any) -> list | None:
-    """Replaces the program of a call in a graph by one with more outputs.
+    """Replaces the program that a call in a graph runs with one that has more outputs.
 
     TensorFlow does the same for calls of functions whose gradient is requested: `_set_func_attr`
     names the function that a call runs, `_set_type_list_attr` its outputs' types, and
@@ -87,15 +92,17 @@ def extend_call(outputs: list, program: Any) -> list | None:
     call, graph = outputs[0].op, outputs[0].graph
     if call.type not in ("PartitionedCall", "StatefulPartitionedCall"):
         return None
-    if not hasattr(graph, "outer_graph"):  # not the graph of a `tf.function`: it may have run
+    if not hasattr(
+        graph, "outer_graph"
+    ):  # not the graph of a `tf.function`, so it may have run already
         return None
     specs = program.function_type.flat_outputs
     if call.get_attr("f").name != program.name.decode():
         program.add_to_graph(graph)
         call._set_func_attr("f", program.name)
         call._set_type_list_attr("Tout", [spec.dtype for spec in specs])
-        more = specs[len(call.outputs) :]
-        call._add_outputs([s.dtype.as_datatype_enum for s in more], [s.shape for s in more])
+        added = specs[len(call.outputs) :]
+        call._add_outputs([s.dtype.as_datatype_enum for s in added], [s.shape for s in added])
     for output, spec in zip(call.outputs, specs, strict=True):
         output.set_shape(spec.shape)
     return list(call.outputs)

@@ -1,9 +1,9 @@
-"""The two time loops of a cell with `recur` and `step`: forward, and backward from kept values.
+"""The two time loops of a cell with `recur` and `step`: forward, and backward from stored values.
 
 XLA compiles them. Outside a loop, sequences are (time, batch, units) and states (batch, units).
-Inside, tensors are (units, batch): the weights are then on the left of every product, and a gate is
-a block of rows. A loop reads the slices of a step during the previous step; otherwise XLA fuses the
-strided read into the elementwise operations, which are then no longer vectorised.
+Inside, tensors are (units, batch), so that the weights are on the left of every product and a gate
+is a block of rows. A loop reads the slices of a step during the previous step; otherwise XLA would
+fuse the strided read into the elementwise operations, which would then no longer be vectorised.
 """
 
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def tensors_of(cell: RecurrentCell, x: Any) -> dict:
 
 
 def projects(cell: RecurrentCell) -> bool:
-    """Whether the loops compute the input's product, which a cell may have replaced."""
+    """Whether the loops compute the input's product: not if a cell overrides `project`."""
     return type(cell).project is RecurrentCell.project
 
 
@@ -52,16 +52,16 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
 
     Args:
         cell: the cell whose `step` is run.
-        tensors: the tensors of `tensors_of`, with "steps", how many of x's time steps to run,
-            "states", list of (batch, units), and where there are any, "mask" (time, batch) and
+        tensors: the tensors of `tensors_of`; "steps", the number of x's time steps to run;
+            "states", list of (batch, units); and optionally "mask" (time, batch) and
             "recurrent_mask" (batch, units).
         sequences: whether to return the first state of each step.
-        keep: whether to return all that `backward` needs.
+        keep: whether to return the values that `backward` needs.
 
     Returns:
         "states": list of the last states; "trajectory": the first state before the first step and
         after each, (1 + time, batch, units); "values": list of (time, units, batch), for
-        `backward`. Those that `keep` adds come last in the order of the names.
+        `backward`. In the order of the names, those that `keep` adds come last.
     """
     length, batch = tf.shape(tensors["x"])[0], tf.shape(tensors["x"])[1]
     products = _products(cell, tensors)
@@ -88,8 +88,8 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
         if "trajectory" in written:
             written["trajectory"] = write_step(written["trajectory"], tf.transpose(new[0]), t + 1)
         if "values" in written:
-            whole = zip(written["values"], values, strict=True)
-            written["values"] = [write_step(w, value, t) for w, value in whole]
+            pairs = zip(written["values"], values, strict=True)
+            written["values"] = [write_step(w, value, t) for w, value in pairs]
         return t + 1, following, new, written
 
     states = [tf.transpose(state) for state in tensors["states"]]
@@ -98,7 +98,7 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
         rows = tf.zeros([length + 1, batch, cell.units], states[0].dtype)
         written["trajectory"] = write_step(rows, tensors["states"][0], 0)
     if keep:
-        # Traced a second time to find out how many values a step keeps; XLA removes it.
+        # An extra trace, to find out how many values a step keeps; XLA removes the dead code.
         kept = advance(read(0), states)[1]
         written["values"] = [tf.zeros([length, cell.units, batch], v.dtype) for v in kept]
     _, states, written = while_steps(tensors["steps"], body, read(0), states, written)
@@ -117,9 +117,9 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
     Returns:
         "d_states": list of (batch, units), gradients of the initial states; "d_recurrent" and
         "d_projected": gradients of the recurrent product, (recurrent gates * units, time * batch),
-        and of the projected input, (gates * units, time * batch), of which the former is left out
-        where there are no recurrent gates and the latter where it equals the former;
-        "d_unit_weights": list of gradients, where there are such weights.
+        and of the projected input, (gates * units, time * batch), "d_recurrent" is
+        missing without recurrent gates, and "d_projected" if it equals "d_recurrent";
+        "d_unit_weights": list of gradients, if the cell has unit weights.
     """
     values, steps = tensors["values"], tensors["steps"]
     length, batch = tf.shape(values[0])[0], tf.shape(values[0])[2]
@@ -174,8 +174,8 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
         steps, body, read(steps - 1), d_states, d_weights, written
     )
     if d_weights:
-        whole = zip(d_weights, tensors["unit_weights"], strict=True)
-        written["d_unit_weights"] = [_summed_as(d, weight) for d, weight in whole]
+        pairs = zip(d_weights, tensors["unit_weights"], strict=True)
+        written["d_unit_weights"] = [_summed_as(d, weight) for d, weight in pairs]
     return {"d_states": [tf.transpose(d) for d in d_states], **written}
 
 
@@ -198,7 +198,7 @@ def sequence(result: dict) -> Any:
 
 
 BACKWARD_NEEDS = ("steps", "recurrent_kernel", "unit_weights", "mask", "recurrent_mask", "values")
-"""The tensors of `forward`, arguments and results, that `backward` reads."""
+"""Names of those arguments and results of `forward` that `backward` reads."""
 
 
 def gradients(tensors: dict, result: dict, d: dict) -> dict:
@@ -212,29 +212,29 @@ def gradients(tensors: dict, result: dict, d: dict) -> dict:
     d_recurrent = d.get("d_recurrent")
     d_projected = d.get("d_projected", d_recurrent)
     x = tensors["x"]
-    whole = {"states": d["d_states"]}
+    results = {"states": d["d_states"]}
     if "unit_weights" in tensors:
-        whole["unit_weights"] = d["d_unit_weights"]
+        results["unit_weights"] = d["d_unit_weights"]
     if "recurrent_kernel" in tensors:
         before = result["trajectory"][:-1]
         if "recurrent_mask" in tensors:
             before = before * tensors["recurrent_mask"]
-        whole["recurrent_kernel"] = _summed_product(before, d_recurrent)
+        results["recurrent_kernel"] = _summed_product(before, d_recurrent)
     if "recurrent_bias" in tensors:
-        whole["recurrent_bias"] = tf.reduce_sum(d_recurrent, 1)
+        results["recurrent_bias"] = tf.reduce_sum(d_recurrent, 1)
     if "bias" in tensors:
-        whole["bias"] = tf.reduce_sum(d_projected, 1)
+        results["bias"] = tf.reduce_sum(d_projected, 1)
     d_x = d_projected
     if "kernel" in tensors:
-        whole["kernel"] = _summed_product(x, d_projected)
+        results["kernel"] = _summed_product(x, d_projected)
         d_x = tf.matmul(tensors["kernel"], d_projected)
     steps, batch, features = tf.unstack(tf.shape(x))
-    whole["x"] = tf.transpose(tf.reshape(d_x, [features, steps, batch]), [1, 2, 0])
-    return whole
+    results["x"] = tf.transpose(tf.reshape(d_x, [features, steps, batch]), [1, 2, 0])
+    return results
 
 
 def _products(cell: RecurrentCell, tensors: dict) -> Callable:
-    """x and h of one step -> the gates' projected inputs and recurrent products."""
+    """A function: x and h of one step -> the gates' projected inputs and recurrent products."""
     recurrent = _transposed(tensors.get("recurrent_kernel"))
     recurrent_bias = _column(tensors.get("recurrent_bias"))
     kernel, bias = _transposed(tensors.get("kernel")), _column(tensors.get("bias"))
@@ -256,14 +256,14 @@ def _products(cell: RecurrentCell, tensors: dict) -> Callable:
 
 
 def _step_weights(cell: RecurrentCell, tensors: dict) -> tuple:
-    """The last arguments of `step`, as columns that broadcast with (units, batch)."""
+    """The further arguments of `step`, as columns that broadcast with (units, batch)."""
     if "unit_weights" not in tensors:
         return ()
     return (cell.UnitWeights(*map(_column, tensors["unit_weights"])),)
 
 
 def _gradient_gates(cell: RecurrentCell) -> dict[str, int]:
-    """The number of gates in the gradient arrays of `backward`."""
+    """Number of gates in each of the arrays of gradients that `backward` writes."""
     if not cell.recurrent_gates:
         return {"d_projected": len(cell.gates)}
     gates = {"d_recurrent": len(cell.recurrent_gates)}

@@ -1,14 +1,14 @@
 """Compiled programs, shared by all cells of this process that would trace the same one.
 
 Weights are arguments of a program, so most layers of a model, both directions of a bidirectional
-layer, and models of one configuration run the same few. Programs that two cells can share are found
-in two ways. A cell of this package is described by its class and its attributes, and a program that
-was traced for one with an equal description is used without tracing. Any other cell, and one with
-an activation that is not Keras', may read anything that Python can reach: it is traced, and shares
-a program whose graph is the same, operation by operation. A program whose graph contains a tensor
-or a variable belongs to its cell.
+layer, and models of the same configuration run the same few programs. There are two ways to find a
+program that a cell can share. A cell of this package is described by its class and attributes; if a
+program was traced for a cell with an equal description, it is used without tracing. Any other cell,
+and one with an activation that is not from Keras, may depend on any Python object. It is traced,
+and shares a program whose graph is the same, operation by operation. A program whose graph captures
+a tensor or a variable is not shared.
 
-No program has a reference to the cell that it was traced with: neither keeps the other alive.
+Programs hold no reference to the cell that they were traced with, so neither keeps the other alive.
 """
 
 import functools
@@ -29,15 +29,19 @@ from seqzoo.cells.engine.portability import within_portable
 from seqzoo.cells.engine.private_tensorflow import outside_of_graphs
 
 MAX_PROGRAMS = 512
-"""Maximum number of programs that are kept; the least recently used are dropped first. One that
-cells of this package share counts twice, and a layer in training uses two."""
+"""Maximum number of programs in the cache. A program that cells of this package share counts twice,
+since it is found in both ways, and a layer in training uses two programs."""
 
 LARGEST_ARRAY = 64
-"""Maximum size of an array whose numbers are part of a description."""
+"""Maximum size of an array whose values are part of a description."""
 
 
 class Programs:
-    """Programs by key, the least recently used of which are dropped; thread-safe."""
+    """A thread-safe LRU cache of programs.
+
+    Args:
+        max_programs: number of programs above which the least recently used is evicted.
+    """
 
     def __init__(self, max_programs: int = MAX_PROGRAMS):
         self.max_programs = max_programs
@@ -48,14 +52,14 @@ class Programs:
         return len(self._programs)
 
     def get(self, key: Hashable) -> Callable | None:
-        """The program kept under a key."""
+        """The program of a key, or None."""
         with self._lock:
             if key in self._programs:
                 self._programs.move_to_end(key)
             return self._programs.get(key)
 
     def keep(self, key: Hashable, program: Callable) -> Callable:
-        """Keeps a program; returns the one that was kept under the key before, if there is one."""
+        """Adds a program and returns it, or returns the one that the key already has."""
         with self._lock:
             program = self._programs.setdefault(key, program)
             self._programs.move_to_end(key)
@@ -64,7 +68,7 @@ class Programs:
             return program
 
     def clear(self) -> None:
-        """Drops all programs."""
+        """Removes all programs."""
         with self._lock:
             self._programs.clear()
 
@@ -73,7 +77,11 @@ SHARED = Programs()
 
 
 class CellPrograms:
-    """The programs of one cell, shared ones included."""
+    """The programs of one cell, shared or not.
+
+    Args:
+        cell: the cell.
+    """
 
     def __init__(self, cell: RecurrentCell):
         self.cell = cell
@@ -86,8 +94,8 @@ class CellPrograms:
         Args:
             loop: (cell, tensors, *options) -> dictionary of tensors.
             options: other arguments, hashable.
-            signature: nested `tf.TensorSpec` of the tensors; equal for all shapes that one trace
-                serves.
+            signature: nested `tf.TensorSpec` of the tensors; the same for all shapes that share a
+                trace.
 
         Returns:
             A function of the tensors.
@@ -122,32 +130,32 @@ class CellPrograms:
             with outside_of_graphs():
                 program = function.get_concrete_function()
         except Exception:
-            return function  # reads a tensor of that graph, or fails again when it is called
+            return function  # depends on the outer graph; any other error recurs when it is called
         if program.captured_inputs:
             return function
         cells.clear()
         return SHARED.keep((key, digest(program)), program)
 
     def _forget_if_changed(self) -> None:
-        """Drops programs that were traced before an attribute of the cell changed."""
-        now = {name: v for name, v in vars(self.cell).items() if not _irrelevant(name)}
-        if now.keys() != self._attributes.keys() or not all(
-            _same(value, self._attributes[name]) for name, value in now.items()
+        """Drops the cell's own programs if one of its attributes has changed since their trace."""
+        attributes = {name: v for name, v in vars(self.cell).items() if not _irrelevant(name)}
+        if attributes.keys() != self._attributes.keys() or not all(
+            _is_same(value, self._attributes[name]) for name, value in attributes.items()
         ):
-            self._attributes = now
+            self._attributes = attributes
             self._own.clear()
 
 
 def description(cell: RecurrentCell) -> Hashable | None:
-    """Everything that a trace of a cell of this package depends on; None for other cells."""
+    """Everything that a cell's trace depends on, as a hashable value; None if that is unknown."""
     try:
         return _described(cell)
-    except _Unknown:
+    except _Indescribable:
         return None
 
 
-class _Unknown(Exception):
-    """A value that cannot be described."""
+class _Indescribable(Exception):
+    """A value on which a trace may depend in unknown ways."""
 
 
 def _described(value: Any) -> Hashable:
@@ -164,37 +172,37 @@ def _described(value: Any) -> Hashable:
     if isinstance(value, np.ndarray) and value.size <= LARGEST_ARRAY and value.dtype != object:
         return "array", value.shape, str(value.dtype), value.tobytes()
     if isinstance(value, (keras.initializers.Initializer, keras.random.SeedGenerator)):
-        return None  # creates weights and masks, which are arguments
+        return None  # only creates weights and masks, which are arguments
     if isinstance(value, FunctionType) and value in _keras_activations():
         return value
-    raise _Unknown
+    raise _Indescribable
 
 
 def _cell(cell: RecurrentCell) -> Hashable:
-    kind = type(cell)
-    if not kind.__module__.startswith("seqzoo.cells."):
-        raise _Unknown
+    cell_class = type(cell)
+    if not cell_class.__module__.startswith("seqzoo.cells."):
+        raise _Indescribable
     attributes = {name: v for name, v in vars(cell).items() if not _irrelevant(name)}
     return (
-        kind,
-        _definition(kind),
+        cell_class,
+        _definition(cell_class),
         cell.dtype_policy.name,
         *((name, _described(attributes[name])) for name in sorted(attributes)),
     )
 
 
-def _definition(kind: type) -> Hashable:
-    """The functions and properties of a class, which a test may have replaced."""
+def _definition(cell_class: type) -> Hashable:
+    """The methods and properties of a class, since a test may have replaced some."""
     return tuple(
         value
-        for base in kind.__mro__[: kind.__mro__.index(RecurrentCell) + 1]
+        for base in cell_class.__mro__[: cell_class.__mro__.index(RecurrentCell) + 1]
         for value in vars(base).values()
         if callable(value) or isinstance(value, property)
     )
 
 
 def _irrelevant(name: str) -> bool:
-    """Whether an attribute belongs to Keras, TensorFlow, or the creation of weights."""
+    """Whether an attribute, of Keras, TensorFlow or for new weights, has no effect on traces."""
     return name in _attributes_of_layers() or name.startswith("_self_")
 
 
@@ -215,13 +223,13 @@ def _keras_activations() -> frozenset[Callable]:
     return frozenset(f for f in functions if f.__module__.startswith("keras.src."))
 
 
-def _same(a: Any, b: Any) -> bool:
+def _is_same(a: Any, b: Any) -> bool:
     plain = (bool, int, float, str, bytes)
     return a is b or (type(a) is type(b) and isinstance(a, plain) and a == b)
 
 
 def _flat(signature: dict) -> tuple:
-    """The signature, hashable."""
+    """The signature as a hashable tuple."""
     return tuple(
         (name, *((tuple(spec.shape), spec.dtype) for spec in tf.nest.flatten(specs)))
         for name, specs in sorted(signature.items())
@@ -229,9 +237,9 @@ def _flat(signature: dict) -> tuple:
 
 
 def digest(program: Any) -> str:
-    """A hash of what a program computes: equal for traces that differ only in names."""
+    """A hash of a program's graph, equal for traces that differ only in names."""
     library = {f.signature.name: f for f in program.graph.as_graph_def().library.function}
-    known: dict[str, str] = {}
+    digests: dict[str, str] = {}
 
     def function(definition):
         arguments = {
@@ -257,12 +265,12 @@ def digest(program: Any) -> str:
     def named(func):
         if func.name not in library:
             return func.name
-        if func.name not in known:
-            known[func.name] = function(library[func.name])
-        return known[func.name] + attributes(func.attr)
+        if func.name not in digests:
+            digests[func.name] = function(library[func.name])
+        return digests[func.name] + attributes(func.attr)
 
     def attributes(attr):
-        # The gradient of an operation, which a program does not need, is named by a number.
+        # `_gradient_op_type` is the serial number of a gradient function, which is not used here.
         names = sorted(attr.keys() - {"_gradient_op_type", "_class"})
         return str([(name, attribute(attr[name])) for name in names])
 

@@ -1,9 +1,9 @@
-"""Recomputation: time loops in segments that keep only the states before each of them.
+"""Gradient checkpointing: time loops in segments, which store only the states before each segment.
 
-The backward pass runs the segments from last to first: each one forward again from its first
-states, this time keeping what the gradient needs, and then backward. So the values of one
-segment are in memory instead of those of all steps, at the cost of one more forward pass. Inputs
-are projected within the segments, too.
+The backward pass runs the segments from last to first: each one forward again from its initial
+states, this time storing the values that the gradient needs, and then backward. So the values of
+one segment are in memory instead of those of all steps, at the cost of one more forward pass.
+Inputs are projected within the segments, too.
 
 Reference: Chen, Xu, Zhang and Guestrin, "Training Deep Nets with Sublinear Memory Cost", arXiv
 1604.06174, 2016, section 4; for recurrent networks Gruslys, Munos, Danihelka, Lanctot and Graves,
@@ -28,13 +28,13 @@ SUMMED = ("kernel", "bias", "recurrent_kernel", "recurrent_bias", "unit_weights"
 
 
 class Recomputing:
-    """Loops with the functions of `product_loops`, made of those of another module.
+    """Loops over segments, with the same functions as the module whose loops run each segment.
 
-    The time axis of their tensors is a whole number of segments long.
+    The time axis of their tensors must be a multiple of `every`.
 
     Args:
         loops: `product_loops` or `general_loops`.
-        every: steps per segment, at least 1.
+        every: number of steps per segment, at least 1.
     """
 
     BACKWARD_NEEDS = ("steps", "x", *SUMMED, "mask", "recurrent_mask", "values")
@@ -44,11 +44,11 @@ class Recomputing:
         self.every = every
 
     def tensors_of(self, cell: RecurrentCell, x: Any) -> dict:
-        """The inputs of the loops: the input as it is, (time, batch, features), and the weights."""
+        """The inputs of the loops: unprojected, (time, batch, features), and the weights."""
         if self._loops_project(cell):
             return self.loops.tensors_of(cell, x)
-        # The projection of all steps would be as large as what recomputation saves; only that of
-        # the first step is computed here, and not used.
+        # Projecting all steps would take as much memory as recomputation saves, so `tensors_of`
+        # gets only the first step, and its result for x is replaced.
         tensors = self.loops.tensors_of(cell, x[:1])
         weights = general_loops.weights_of(cell)
         return tensors | {"x": tf.cast(x, cell.compute_dtype), "weights": weights}
@@ -133,15 +133,15 @@ class Recomputing:
         return result["trajectory"]
 
     def gradients(self, tensors: dict, result: dict, d: dict) -> dict:
-        """The results of `backward` are already all gradients."""
+        """The results of `backward` are already the gradients of all arguments."""
         return d
 
     def _loops_project(self, cell: RecurrentCell) -> bool:
-        """Whether the loops take inputs that are not projected yet."""
+        """Whether the loops project the inputs themselves."""
         return self.loops is product_loops and product_loops.projects(cell)
 
     def _used(self, tensors: dict) -> Any:
-        """Number of segments in which a step is run."""
+        """Number of segments that contain a step to run; the others are padding."""
         return -(-tensors["steps"] // self.every)
 
     def _segment(self, cell: RecurrentCell, tensors: dict, k: Any) -> dict:
@@ -170,8 +170,8 @@ class Recomputing:
     ) -> dict:
         """Gradients of the states before a segment, of its inputs, and of the weights."""
         result = self.loops.forward(cell, segment, self.loops is product_loops, True)
-        known = segment | result
-        needed = {name: known[name] for name in self.loops.BACKWARD_NEEDS if name in known}
+        available = segment | result
+        needed = {name: available[name] for name in self.loops.BACKWARD_NEEDS if name in available}
         needed["d_states"] = d_states
         if d_sequence is not None:
             needed["d_sequence"] = self.loops.upstream(d_sequence)
@@ -191,8 +191,8 @@ class Recomputing:
 
 @functools.cache
 def recomputing(loops: ModuleType, every: int) -> Recomputing:
-    """A `Recomputing`, one object for equal arguments, since compiled programs are found by its
-    methods."""
+    """A `Recomputing`; the same object for equal arguments, since its methods are part of the keys
+    of compiled programs."""
     return Recomputing(loops, every)
 
 
@@ -204,18 +204,18 @@ def _projected(cell: RecurrentCell, x: Any, weights: list) -> Any:
         return tf.cast(cell.project(x), cell.compute_dtype)
 
 
-def _read_steps(whole: Any, k: Any, every: int, axis: int = 0) -> Any:
-    """The steps of segment k."""
-    sizes = tf.unstack(tf.shape(whole))
+def _read_steps(array: Any, k: Any, every: int, axis: int = 0) -> Any:
+    """The steps of segment k of `array`."""
+    sizes = tf.unstack(tf.shape(array))
     sizes[axis] = every
-    start = [k * every if a == axis else 0 for a in range(whole.shape.rank)]
-    part = dynamic_slice(whole, tf.stack(start), tf.stack(sizes))
-    shape = whole.shape.as_list()
+    start = [k * every if a == axis else 0 for a in range(array.shape.rank)]
+    part = dynamic_slice(array, tf.stack(start), tf.stack(sizes))
+    shape = array.shape.as_list()
     shape[axis] = every
     return tf.ensure_shape(part, shape)
 
 
-def _write_steps(whole: Any, part: Any, k: Any, every: int, axis: int = 0) -> Any:
-    """`whole` with the steps of segment k replaced."""
-    start = [k * every if a == axis else 0 for a in range(whole.shape.rank)]
-    return dynamic_update_slice(whole, part, tf.stack(start))
+def _write_steps(array: Any, part: Any, k: Any, every: int, axis: int = 0) -> Any:
+    """`array` with the steps of segment k replaced by `part`."""
+    start = [k * every if a == axis else 0 for a in range(array.shape.rank)]
+    return dynamic_update_slice(array, part, tf.stack(start))

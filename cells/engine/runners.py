@@ -1,4 +1,4 @@
-"""Runners run a layer over a sequence: an exporter can replace the layer's loop by its own."""
+"""Runners run a layer over a sequence, so that an exporter can replace the layer's loop."""
 
 import contextlib
 import contextvars
@@ -7,16 +7,15 @@ from typing import Any
 
 Runner = Callable[[Any, Any, list, Any], tuple[Any, Any, list]]
 """(layer, sequences (batch, time, features), initial states, mask (batch, time) or None) -> the
-last output (batch, units), the outputs (batch, time, units) in the order of running, and the last
-states."""
+last output (batch, units), the outputs (batch, time, units) in the order in which the steps run,
+and the list of last states."""
 
 _runner: contextvars.ContextVar[Runner | None] = contextvars.ContextVar("runner", default=None)
 
 
 @contextlib.contextmanager
 def run_by(runner: Runner | None) -> Iterator[None]:
-    """A context in which each `Recurrent` layer that is traced is run by `runner`, or by its own
-    loops."""
+    """A context in which `runner` runs all `Recurrent` layers; None for their own loops."""
     token = _runner.set(runner)
     try:
         yield
@@ -25,5 +24,5 @@ def run_by(runner: Runner | None) -> Iterator[None]:
 
 
 def chosen_runner() -> Runner | None:
-    """The runner of the layers that are being traced; None for the layer's own loops."""
+    """The runner that `run_by` has set; None for the layers' own loops."""
     return _runner.get()

@@ -1,8 +1,8 @@
 """The fast scan: compiled loops run a cell through time on all cores, with a custom gradient.
 
-The batch is cut into one piece per core. Each piece runs through all time steps independently, so
-that the cores never wait for each other within a step. The gradients of the weights are one product
-each, after the backward loop.
+The batch is split into one piece per core. Each piece runs through all time steps independently, so
+that the cores never wait for each other. The gradient of each weight matrix is a single product
+after the backward loop.
 """
 
 import contextlib
@@ -25,9 +25,9 @@ from seqzoo.cells.engine.recomputing import Recomputing, recomputing
 from seqzoo.cells.engine.step_gradients import reads_weights
 from seqzoo.cells.engine.xla_slices import time_major
 
-# Each piece is a separate program: many take long to trace, and small ones waste a core.
+# The graph has one call per piece: many calls take long to trace, and small pieces waste a core.
 ROWS_PER_PIECE = 8
-# XLA divides a kernel of more numbers among threads, whose start takes longer than a step.
+# XLA splits larger kernels among threads, and starting these takes longer than a step.
 NUMBERS_PER_STEP = 1024
 FEW_PIECES = 4
 MAX_PIECES = 16
@@ -49,8 +49,8 @@ _training_programs = contextvars.ContextVar("programs of training", default=Fals
 def use_training_programs() -> Iterator[None]:
     """A context in which graphs run the training programs although no gradient is computed.
 
-    For validation during training, whose shapes are then already compiled. Keeping the values for
-    a gradient takes as much time and memory as in training.
+    For validation during training, which then needs no compilation. Storing the values for the
+    gradient takes as much time and memory as in training.
     """
     token = _training_programs.set(True)
     try:
@@ -60,8 +60,13 @@ def use_training_programs() -> Iterator[None]:
 
 
 class ScanOptions(NamedTuple):
-    """Options of a scan: whether the first state of each step is returned, whether all that
-    the gradient needs is kept, and a graph's length, if it is known."""
+    """Options of a scan.
+
+    Attributes:
+        sequences: whether the first state of each step is returned.
+        keep: whether the values that the gradient needs are stored.
+        fixed: the number of steps, if it is fixed in a graph; otherwise None.
+    """
 
     sequences: bool
     keep: bool
@@ -73,8 +78,8 @@ class Scan:
 
     Args:
         cell: the cell.
-        recompute: only the states of every k-th step are kept for the gradient, and the steps
-            between them are recomputed; None to keep all.
+        recompute: k: only the states of every k-th step are stored for the gradient, and the steps
+            between them are recomputed; None to store all.
         pieces: number of pieces of a batch; None for one per core.
     """
 
@@ -104,11 +109,11 @@ class Scan:
         Args:
             x: (batch, time, features).
             states: list of (batch, units), the states before the first step.
-            mask: (batch, time) of bool, false for steps that change nothing, or None.
-            recurrent_mask: (batch, units) that multiplies the recurrent input, or None.
+            mask: (batch, time) of bool, false for steps that leave the states unchanged, or None.
+            recurrent_mask: (batch, units), a factor of the recurrent input, or None.
             sequences: whether to return the first state of each step.
-            training: whether a gradient is likely to be requested later, in a graph that is being
-                built; a tape that is recording is detected.
+            training: whether a gradient is likely to be requested later, for a graph that is being
+                built without a tape; a recording tape is detected.
 
         Returns:
             The first state after each step, (batch, time, units), or None without `sequences`;
@@ -117,19 +122,19 @@ class Scan:
         dtype = self.cell.compute_dtype
         steps = tf.shape(x)[1]
         eager = tf.executing_eagerly()
-        # A graph of a fixed length is compiled once; any other runs many lengths.
+        # A graph with a fixed length is compiled once; otherwise lengths are rounded up to a few.
         fixed = None if eager else x.shape[1]
         length = fixed or round_length(steps)
-        # Padded to whole segments here, not in the compiled loops: XLA of TensorFlow 2.21 writes
-        # out of bounds where it pads an array of rows of four float64 numbers by one row.
+        # Padded to a multiple of the segment length here, not in the compiled loops: the XLA of
+        # TensorFlow 2.21 writes out of bounds when it pads rows of four float64 numbers by one row.
         length = -(-length // self.every) * self.every
         constants = {"steps": steps}
         if mask is not None:
-            constants["mask"] = padded(tf.transpose(tf.cast(mask, "bool")), length)
+            constants["mask"] = pad_time(tf.transpose(tf.cast(mask, "bool")), length)
         if recurrent_mask is not None:
-            # Not made from the states, because tapes that watch them would watch it.
+            # Not derived from the states, since a tape that watches those would watch it.
             constants["recurrent_mask"] = tf.stop_gradient(tf.cast(recurrent_mask, dtype))
-        tensors = self.loops.tensors_of(self.cell, padded(time_major(tf.cast(x, dtype)), length))
+        tensors = self.loops.tensors_of(self.cell, pad_time(time_major(tf.cast(x, dtype)), length))
         tensors["states"] = [tf.cast(state, dtype) for state in states]
         keep = recording(tf.nest.flatten(tensors))
         keep = keep or ((training or _training_programs.get()) and not eager)
@@ -144,17 +149,17 @@ class Scan:
 
         @tf.custom_gradient
         def scan(*flat):
-            whole = tf.nest.pack_sequence_as(tensors, unwatched(flat)) | constants
-            pieces, results = self._run(whole, options)
+            arguments = tf.nest.pack_sequence_as(tensors, hide_from_tapes(flat)) | constants
+            pieces, results = self._run(arguments, options)
 
             def gradient(*upstream):
                 @tf.custom_gradient
                 def once(*_):
-                    d = self._gradient(pieces, results, unwatched(upstream), options)
+                    d = self._gradient(pieces, results, hide_from_tapes(upstream), options)
                     gradients = tf.nest.flatten({name: d[name] for name in tensors})
                     for gradient, tensor in zip(gradients, flat, strict=True):
                         gradient.set_shape(tensor.shape)
-                    return gradients, refuse
+                    return gradients, refuse_second_order
 
                 return once(*upstream, *flat)
 
@@ -163,14 +168,16 @@ class Scan:
         outputs = list(scan(*flat))
         return (outputs[0], outputs[1:]) if options.sequences else (None, outputs)
 
-    def _run(self, whole: dict, options: ScanOptions) -> tuple[list[dict], list]:
+    def _run(self, tensors: dict, options: ScanOptions) -> tuple[list[dict], list]:
         """The pieces of a batch, and the results of each."""
-        pieces = cut(whole, self.pieces, self.cell.units if elementwise(self.loops) else None)
+        pieces = split_batch(
+            tensors, self.pieces, self.cell.units if elementwise(self.loops) else None
+        )
         program = self._forward_program(pieces[0], options)
         return pieces, [program(piece) for piece in pieces]
 
     def _outputs(self, tensors: dict, constants: dict, results: list, options: ScanOptions) -> list:
-        """The outputs of each step if they are requested, and the last states."""
+        """The last states, preceded by the outputs of all steps if these are requested."""
         outputs = [tf.concat(s, 0) for s in zip(*(r["states"] for r in results), strict=True)]
         if options.sequences:
             rows = tf.concat([self.loops.sequence(result) for result in results], 0)
@@ -189,21 +196,23 @@ class Scan:
         d_states = [tf.split(d, rows, 0) for d in upstream]
         gradients, program = [], None
         for k, (piece, result) in enumerate(zip(pieces, results, strict=True)):
-            known = result | piece  # the states before the first step, not the last
-            needed = {name: known[name] for name in self.loops.BACKWARD_NEEDS if name in known}
+            available = result | piece  # "states" are those before the first step
+            needed = {
+                name: available[name] for name in self.loops.BACKWARD_NEEDS if name in available
+            }
             needed["d_states"] = [d[k] for d in d_states]
             if d_sequences is not None:
                 length = piece["x"].shape[0] or tf.shape(piece["x"])[0]
-                needed["d_sequence"] = self.loops.upstream(padded(d_sequences[k], length, axis=1))
+                needed["d_sequence"] = self.loops.upstream(pad_time(d_sequences[k], length, axis=1))
             program = program or self._program(self.loops.backward, needed, options.sequences)
             gradients.append(self.loops.gradients(piece, result, program(needed)))
-        return joined(gradients)
+        return join_gradients(gradients)
 
     def _with_values(self, pieces: list, results: list, options: ScanOptions) -> list:
-        """The results of `forward` with all that `backward` needs.
+        """The results of `forward`, completed by the values that `backward` needs.
 
-        In a graph, the existing calls are made to return more. Where there is no graph that can
-        be changed, the loops are run again.
+        In a graph, the existing calls are changed to return more. If that is not possible, the
+        loops are run again.
         """
         program = self._forward_program(pieces[0], options)
         complete = []
@@ -216,19 +225,19 @@ class Scan:
         return complete
 
     def _forward_program(self, piece: dict, options: ScanOptions) -> Any:
-        # The values kept for the gradient by the product loops include each step's state.
+        # The values that these loops store for the gradient include the state of each step.
         keeps = self.loops is loops or self.loops is elementwise_loops
         sequences = options.sequences or (options.keep and keeps)
         return self._program(self.loops.forward, piece, sequences, options.keep)
 
     def _program(self, loop: Any, tensors: dict, *options: bool) -> Any:
-        """The compiled loop for tensors; it serves all pieces of a batch."""
-        signature = {name: specs(self.loops, name, value) for name, value in tensors.items()}
+        """The compiled loop for some tensors, which all pieces of a batch share."""
+        signature = {name: specs_of(self.loops, name, value) for name, value in tensors.items()}
         return self.programs.get(loop, options, signature)
 
 
 class DiagonalScan(Scan):
-    """Runs a cell whose output is read from its complex state and is not used in later steps."""
+    """Runs a `DiagonalCell`, whose output is read from its complex state after the loop."""
 
     def __call__(
         self,
@@ -248,19 +257,19 @@ class DiagonalScan(Scan):
         if sequences:
             outputs = self.cell.read(trajectory, self.cell.skip(x))
             if mask is not None:
-                outputs = held(outputs, mask, before)
+                outputs = hold_outputs(outputs, mask, before)
             last = outputs[:, -1]
         elif mask is None:
             last = self.cell.read(state, self.cell.skip(x[:, -1]))
         else:
             live = tf.reduce_any(mask, 1)[:, None]
-            skip = self.cell.skip(tf.gather(x, last_of(mask)[:, -1], batch_dims=1))
+            skip = self.cell.skip(tf.gather(x, last_true(mask)[:, -1], batch_dims=1))
             last = tf.where(live, self.cell.read(state, skip), before)
         return outputs, [last, *tf.split(state, 2, axis=1)]
 
 
 class OutputScan:
-    """Runs a cell whose output is computed from an inner cell's and is not used in later steps."""
+    """Runs a cell whose output is computed from an inner cell's, after the inner cell's loop."""
 
     def __init__(
         self, cell: RecurrentCell, recompute: int | None = None, pieces: int | None = None
@@ -284,16 +293,16 @@ class OutputScan:
         if sequences:
             outputs = self.cell.combine(rows, x)
             if mask is not None:
-                outputs = held(outputs, mask, before)
+                outputs = hold_outputs(outputs, mask, before)
             return outputs, [outputs[:, -1], *inner]
         if mask is None:
             return None, [self.cell.combine(inner[0], x[:, -1]), *inner]
-        last = self.cell.combine(inner[0], tf.gather(x, last_of(mask)[:, -1], batch_dims=1))
+        last = self.cell.combine(inner[0], tf.gather(x, last_true(mask)[:, -1], batch_dims=1))
         return None, [tf.where(tf.reduce_any(mask, 1)[:, None], last, before), *inner]
 
 
 def scan_of(cell: RecurrentCell, recompute: int | None = None, pieces: int | None = None) -> Any:
-    """The runner of a cell: a `Scan`, or another object with the same call."""
+    """A `Scan` of a cell, or another object with the same `__call__`."""
     if cell.combines_output:
         return OutputScan(cell, recompute, pieces)
     if cell.recurs_diagonally:
@@ -302,7 +311,7 @@ def scan_of(cell: RecurrentCell, recompute: int | None = None, pieces: int | Non
 
 
 def loops_of(cell: RecurrentCell) -> ModuleType:
-    """The loops that a cell runs on."""
+    """The module with the loops that run a cell."""
     if cell.recurs_diagonally:
         return diagonal_loops
     if not cell.recurs_by_product or reads_weights(cell):
@@ -311,31 +320,31 @@ def loops_of(cell: RecurrentCell) -> ModuleType:
 
 
 def elementwise(loop_module: Any) -> bool:
-    """Whether loops compute only elementwise functions."""
+    """Whether a module's loops compute only elementwise functions."""
     return loop_module is elementwise_loops or loop_module is diagonal_loops
 
 
-def last_of(mask: Any) -> Any:
-    """(batch, time) of bool -> the last true step up to each, or the first step where none is."""
+def last_true(mask: Any) -> Any:
+    """(batch, time) of bool -> the index of the last true step so far, or of the row's first."""
     steps = tf.range(tf.shape(mask)[1])[None]
     true_first = tf.argsort(tf.where(mask, steps, steps + tf.shape(mask)[1]), axis=1)
     rank = tf.maximum(tf.cumsum(tf.cast(mask, "int32"), axis=1) - 1, 0)
     return tf.gather(true_first, rank, batch_dims=1)
 
 
-def held(outputs: Any, mask: Any, before: Any) -> Any:
-    """Outputs in which masked steps repeat the output before them, the first ones `before`."""
+def hold_outputs(outputs: Any, mask: Any, before: Any) -> Any:
+    """Outputs in which masked steps repeat the last unmasked output, at first `before`."""
     started = tf.cumsum(tf.cast(mask, "int32"), axis=1)[..., None] > 0
-    return tf.where(started, tf.gather(outputs, last_of(mask), batch_dims=1), before[:, None])
+    return tf.where(started, tf.gather(outputs, last_true(mask), batch_dims=1), before[:, None])
 
 
-def unwatched(tensors: Any) -> list:
-    """Hides tensors from tapes, which would look for gradients of the loops' own operations."""
+def hide_from_tapes(tensors: Any) -> list:
+    """Hides tensors from tapes, which would otherwise differentiate the operations of the loops."""
     return [tf.stop_gradient(tensor) for tensor in tensors]
 
 
-def refuse(*_: Any) -> Any:
-    """The gradient of the gradient, which TensorFlow's forward mode requests, too."""
+def refuse_second_order(*_: Any) -> Any:
+    """Raises an error for the gradient of the gradient, which forward mode requests, too."""
     raise tf.errors.UnimplementedError(
         None,
         None,
@@ -345,8 +354,8 @@ def refuse(*_: Any) -> Any:
     )
 
 
-def cut(tensors: dict, count: int | None = None, units: int | None = None) -> list[dict]:
-    """Cuts tensors with a batch axis into pieces; each piece gets all weights.
+def split_batch(tensors: dict, count: int | None = None, units: int | None = None) -> list[dict]:
+    """Splits tensors with a batch axis into pieces; each piece gets all weights.
 
     Args:
         tensors: the tensors of a scan.
@@ -372,21 +381,21 @@ def pieces_of(batch: int | None, units: int | None = None) -> int:
     """The number of pieces of a batch: one per core, or more for elementwise loops.
 
     Args:
-        batch: rows; None for a batch of any size.
-        units: number of units of elementwise loops; None for others.
+        batch: number of rows; None if it is not fixed.
+        units: number of units of a cell in elementwise loops; None for other loops.
     """
     if has_gpu():
         return 1
     if batch is None:
         return min(cores(), FEW_PIECES)
-    least = min(cores(), batch // ROWS_PER_PIECE)
-    if units is not None and least > 1:
-        least = max(least, min(batch * units // NUMBERS_PER_STEP, batch // 2))
-    return max(1, min(least, MAX_PIECES))
+    count = min(cores(), batch // ROWS_PER_PIECE)
+    if units is not None and count > 1:
+        count = max(count, min(batch * units // NUMBERS_PER_STEP, batch // 2))
+    return max(1, min(count, MAX_PIECES))
 
 
-def joined(gradients: list[dict]) -> dict:
-    """Joins the gradients of the pieces: concatenated over the batch, summed for weights."""
+def join_gradients(gradients: list[dict]) -> dict:
+    """Joins the gradients of the pieces: concatenates over the batch, sums those of weights."""
 
     def join(name, *parts):
         return tf.concat(parts, BATCH_AXIS[name]) if name in BATCH_AXIS else tf.add_n(parts)
@@ -399,8 +408,8 @@ def joined(gradients: list[dict]) -> dict:
     }
 
 
-def specs(loop_module: Any, name: str, tensors: Any) -> Any:
-    """Specs with free batch and time axes, so that a loop is not traced again for other sizes."""
+def specs_of(loop_module: Any, name: str, tensors: Any) -> Any:
+    """Specs with unknown batch and time sizes, so that other sizes need no new trace."""
     free = FREE_AXES.get(name, ())
     if name == "values":
         free = (0, 2) if loop_module is loops else (0, 1)
@@ -417,17 +426,17 @@ def specs(loop_module: Any, name: str, tensors: Any) -> Any:
     return tf.nest.map_structure(spec, tensors)
 
 
-def padded(sequences: Any, length: Any, axis: int = 0) -> Any:
+def pad_time(sequences: Any, length: Any, axis: int = 0) -> Any:
     """Pads the time axis with zeros to `length` steps."""
     if isinstance(length, int) and length == sequences.shape[axis]:
         return sequences
-    missing = [[0, 0] for _ in range(sequences.shape.rank)]
-    missing[axis][1] = length - tf.shape(sequences)[axis]
-    return tf.pad(sequences, missing)
+    paddings = [[0, 0] for _ in range(sequences.shape.rank)]
+    paddings[axis][1] = length - tf.shape(sequences)[axis]
+    return tf.pad(sequences, paddings)
 
 
 def round_length(steps: Any, octave: int = 4) -> Any:
-    """The next of a few lengths; a loop is compiled for each length that occurs.
+    """Rounds a length up to one of a few, since a loop is compiled for each length that occurs.
 
     Args:
         steps: the length, at least 1.

@@ -1,7 +1,7 @@
-"""One forward step that keeps the values its gradient needs, and the gradient.
+"""A forward step that returns the values its gradient needs, and the gradient.
 
-A cell may define both itself (`step_with_values`, `step_gradient`); for all others they
-come from automatic differentiation of `step`, whose arguments are then kept.
+A cell may define both itself (`step_with_values`, `step_gradient`). For other cells, `step` is
+differentiated automatically, and the values are its arguments.
 """
 
 import weakref
@@ -36,12 +36,12 @@ def backward_step(
 
     Args:
         cell: the cell.
-        values: the values, as `forward_step` returned them.
+        values: the values that `forward_step` returned.
         d_states: gradients of the new states.
-        weights: the last arguments of `step`.
+        weights: the further arguments of `step`.
 
     Returns:
-        Gradients of x, of r (None where equal to that of x), of the old states, and of each unit
+        Gradients of x, of r (None if equal to those of x), of the old states, and of each unit
         weight before it is summed over the batch.
     """
     if defines_gradient(cell):
@@ -51,7 +51,7 @@ def backward_step(
     gates = len(cell.gates)
     separate = len(cell.recurrent_gates) - len(summed)
     arguments = values[:gates], values[gates : gates + separate], values[gates + separate :]
-    # Each as large as a state; they are summed over the batch after the loop.
+    # Each of the shape of a state; their gradients are summed over the batch after the loop.
     spread = [w + tf.zeros_like(d_states[0]) for named in weights for w in named]
     with tf.GradientTape() as tape:
         tape.watch([values, spread])
@@ -62,25 +62,26 @@ def backward_step(
     )
     if len(summed) == len(cell.recurrent_gates) == gates:
         return dx, None, d_old, d_weights
-    rest = iter(dr_separate)
+    remaining = iter(dr_separate)
     by_gate = dict(zip(cell.gates, dx, strict=True))
-    dr = [by_gate[g] if g in summed else next(rest) for g in cell.recurrent_gates]
+    dr = [by_gate[g] if g in summed else next(remaining) for g in cell.recurrent_gates]
     return dx, dr, d_old, d_weights
 
 
 def state_derivatives(
     cell: RecurrentCell, values: list, states: list, weights: tuple = ()
 ) -> list[list]:
-    """Derivatives of each new state by each old one, of a cell without a recurrent product.
+    """Derivatives of each new state with respect to each old one, without a recurrent product.
 
     Args:
         cell: the cell.
-        values: the values, as `forward_step` returned them.
+        values: the values that `forward_step` returned.
         states: the old states.
-        weights: the last arguments of `step`.
+        weights: the further arguments of `step`.
 
     Returns:
-        derivatives[i][j], of new state i by old state j; None where it does not depend on it.
+        derivatives[i][j], of new state i with respect to old state j; None if it does not depend on
+        it.
     """
     ones, zeros = tf.ones_like(states[0]), tf.zeros_like(states[0])
     if defines_gradient(cell):
@@ -100,11 +101,14 @@ def state_derivatives(
 
 
 def copied_gates(cell: RecurrentCell, weights: tuple = ()) -> dict[int, int]:
-    """States that only pass a gate's projected input on to the next step: the gate of each.
+    """States that only pass a gate's projected input on to the next step.
 
     Args:
-        cell: the cell, without a recurrent product.
-        weights: the last arguments of `step`.
+        cell: a cell without a recurrent product.
+        weights: the further arguments of `step`.
+
+    Returns:
+        Index of the gate by index of the state.
     """
     zeros = [tf.zeros([1, cell.units], cell.compute_dtype) for _ in range(len(cell.gates) + 1)]
     x = cell.Gates(*zeros[1:])
@@ -114,7 +118,7 @@ def copied_gates(cell: RecurrentCell, weights: tuple = ()) -> dict[int, int]:
 
 
 def _dependences(cell: RecurrentCell, states: list, weights: tuple) -> list[list[bool]]:
-    """Whether each new state depends on each old one, from a trace that XLA removes."""
+    """Whether each new state depends on each old one; XLA removes the operations of this check."""
     x = cell.Gates(*[tf.zeros_like(states[0]) for _ in cell.gates])
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(states)
@@ -125,17 +129,18 @@ def _dependences(cell: RecurrentCell, states: list, weights: tuple) -> list[list
 def defines_gradient(cell: RecurrentCell) -> bool:
     """Whether the cell has a hand-written gradient for its own `step`.
 
-    A subclass may override only `step`: the gradient that it inherits is then wrong.
+    Not if a subclass overrides only `step`: the gradient that it inherits is then wrong.
     """
 
-    def origin(name):
-        return next(kind for kind in type(cell).__mro__ if name in vars(kind))
+    def defining_class(name):
+        return next(base for base in type(cell).__mro__ if name in vars(base))
 
-    return cell.has_step_gradient and issubclass(origin("step_gradient"), origin("step"))
+    has_current_gradient = issubclass(defining_class("step_gradient"), defining_class("step"))
+    return cell.has_step_gradient and has_current_gradient
 
 
 def reads_weights(cell: RecurrentCell) -> bool:
-    """Whether `step` itself reads a weight, whose gradient only the general loops compute."""
+    """Whether `step` itself reads a variable, whose gradient only the general loops compute."""
     if defines_gradient(cell) or not cell.built:
         return False
     if cell not in _reads_weights:
@@ -157,7 +162,11 @@ _reads_weights: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def check_output(cell: RecurrentCell, output: Any, states: list) -> None:
-    """Checks that a cell's output is the first of its states, which the loops rely on."""
+    """Checks that a cell's output is the first of its states, as the loops assume.
+
+    Raises:
+        TypeError: it is a different tensor.
+    """
     if output is not states[0]:
         raise TypeError(
             f"{type(cell).__name__} must return the same tensor as its output and as its first "
@@ -174,7 +183,7 @@ def _summed_gates(cell: RecurrentCell) -> list[str]:
 def _step_of_sums(
     cell: RecurrentCell, sums: list, separate: list, states: list, weights: tuple
 ) -> tuple[Any, list]:
-    rest, zeros = iter(separate), tf.zeros_like(states[0])
+    remaining, zeros = iter(separate), tf.zeros_like(states[0])
     summed = _summed_gates(cell)
-    r = [zeros if gate in summed else next(rest) for gate in cell.recurrent_gates or ()]
+    r = [zeros if gate in summed else next(remaining) for gate in cell.recurrent_gates or ()]
     return cell.step(cell.Gates(*sums), cell.RecurrentGates(*r), states, *weights)

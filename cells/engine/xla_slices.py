@@ -1,6 +1,6 @@
-"""Time axes: reading and writing a step, looping over steps, for programs of XLA.
+"""Reads and writes of single steps, and loops over steps, for programs that XLA compiles.
 
-Exported programs contain only operations that also run without XLA.
+Within `portable`, only operations that also run without XLA are used.
 """
 
 from collections.abc import Callable
@@ -12,52 +12,52 @@ from seqzoo.cells.engine.portability import within_portable
 from seqzoo.cells.engine.private_tensorflow import dynamic_slice, dynamic_update_slice
 
 
-def read_step(whole: Any, t: Any) -> Any:
-    """whole[t]."""
-    rest = tf.shape(whole)[1:]
-    start = tf.stack([t] + [0] * (whole.shape.rank - 1))
+def read_step(array: Any, t: Any) -> Any:
+    """array[t]."""
+    rest = tf.shape(array)[1:]
+    start = tf.stack([t] + [0] * (array.shape.rank - 1))
     slice_at = tf.slice if within_portable() else dynamic_slice
-    part = slice_at(whole, start, tf.concat([[1], rest], 0))
-    return tf.ensure_shape(tf.reshape(part, rest), whole.shape[1:])
+    part = slice_at(array, start, tf.concat([[1], rest], 0))
+    return tf.ensure_shape(tf.reshape(part, rest), array.shape[1:])
 
 
-def write_step(whole: Any, part: Any, t: Any) -> Any:
-    """`whole` with whole[t] = part."""
+def write_step(array: Any, part: Any, t: Any) -> Any:
+    """`array` after array[t] = part."""
     if within_portable():
-        return tf.tensor_scatter_nd_update(whole, [[t]], part[None])
-    return dynamic_update_slice(whole, part[None], tf.stack([t] + [0] * part.shape.rank))
+        return tf.tensor_scatter_nd_update(array, [[t]], part[None])
+    return dynamic_update_slice(array, part[None], tf.stack([t] + [0] * part.shape.rank))
 
 
-def read_row(whole: Any, t: Any) -> Any:
-    """whole[:, t]; whole has three axes."""
-    batch, _, size = tf.unstack(tf.shape(whole))
-    part = dynamic_slice(whole, tf.stack([0, t, 0]), tf.stack([batch, 1, size]))
-    return tf.ensure_shape(tf.reshape(part, [batch, size]), [whole.shape[0], whole.shape[2]])
+def read_row(array: Any, t: Any) -> Any:
+    """array[:, t], of an array with three axes."""
+    batch, _, size = tf.unstack(tf.shape(array))
+    part = dynamic_slice(array, tf.stack([0, t, 0]), tf.stack([batch, 1, size]))
+    return tf.ensure_shape(tf.reshape(part, [batch, size]), [array.shape[0], array.shape[2]])
 
 
-def write_row(whole: Any, part: Any, t: Any) -> Any:
-    """`whole` with whole[:, t] = part; whole has three axes."""
-    return dynamic_update_slice(whole, part[:, None], tf.stack([0, t, 0]))
+def write_row(array: Any, part: Any, t: Any) -> Any:
+    """`array`, with three axes, after array[:, t] = part."""
+    return dynamic_update_slice(array, part[:, None], tf.stack([0, t, 0]))
 
 
-def read_at(whole: Any, t: Any, axis: int) -> Any:
-    """`whole` at `t` of an axis, without that axis."""
-    shape = tf.unstack(tf.shape(whole))
+def read_at(array: Any, t: Any, axis: int) -> Any:
+    """The slice at index `t` of an axis, without that axis."""
+    shape = tf.unstack(tf.shape(array))
     start = [t if k == axis else 0 for k in range(len(shape))]
     rest = [size for k, size in enumerate(shape) if k != axis]
     sizes = [1 if k == axis else size for k, size in enumerate(shape)]
-    return tf.reshape(dynamic_slice(whole, tf.stack(start), tf.stack(sizes)), rest)
+    return tf.reshape(dynamic_slice(array, tf.stack(start), tf.stack(sizes)), rest)
 
 
-def write_at(whole: Any, part: Any, t: Any, axis: int) -> Any:
-    """`whole` with `part` at `t` of an axis."""
-    start = [t if k == axis else 0 for k in range(whole.shape.rank)]
-    return dynamic_update_slice(whole, tf.expand_dims(part, axis), tf.stack(start))
+def write_at(array: Any, part: Any, t: Any, axis: int) -> Any:
+    """`array` with its slice at index `t` of an axis replaced by `part`."""
+    start = [t if k == axis else 0 for k in range(array.shape.rank)]
+    return dynamic_update_slice(array, tf.expand_dims(part, axis), tf.stack(start))
 
 
-def write_columns(whole: Any, part: Any, start: Any) -> Any:
-    """`whole` with the matrix `part` as its columns from `start` on."""
-    return dynamic_update_slice(whole, part, tf.stack([0, start]))
+def write_columns(array: Any, part: Any, start: Any) -> Any:
+    """`array`, a matrix, with its columns from `start` on replaced by `part`."""
+    return dynamic_update_slice(array, part, tf.stack([0, start]))
 
 
 def time_major(sequences: Any) -> Any:
@@ -66,7 +66,7 @@ def time_major(sequences: Any) -> Any:
 
 
 def while_steps(steps: Any, body: Callable, *variables: Any) -> list:
-    """Calls body(t, *variables) -> (t + 1, *variables) `steps` times, from t = 0."""
+    """Runs body(t, *variables) -> (t + 1, *variables) `steps` times, starting at t = 0."""
     shapes = tf.nest.map_structure(lambda v: tf.TensorShape([None] * v.shape.rank), variables)
     _, *last = tf.while_loop(
         lambda t, *_: t < steps, body, [0, *variables], [tf.TensorShape([]), *shapes]

@@ -10,7 +10,8 @@ from keras import ops
 def elapsed_in_order(elapsed: Any, mask: Any, go_backwards: bool) -> Any:
     """The time between each step and the step run before it.
 
-    Masked steps add to the elapsed time. The first step run keeps the time before the sequence.
+    The time of masked steps is added to that of the next unmasked step. The step that runs first
+    keeps the time before the sequence.
 
     Args:
         elapsed: (batch, time), the time since the previous step.
@@ -28,23 +29,31 @@ def elapsed_in_order(elapsed: Any, mask: Any, go_backwards: bool) -> Any:
     order = ops.argsort(ops.where(mask, steps, steps + time), axis=1)  # unmasked steps first
     order = ops.cast(order, "int32")
     clock = ops.take_along_axis(ops.cumsum(elapsed, axis=1), order, axis=1)
-    passed = clock - ops.pad(clock, [[0, 0], [1, 0]])[:, :-1]
+    differences = clock - ops.pad(clock, [[0, 0], [1, 0]])[:, :-1]
     before = ops.pad(order, [[0, 0], [1, 0]], constant_values=-1)[:, :-1]
-    # The sum is rounded, so it is only used where steps are masked.
-    passed = ops.where(order - before == 1, ops.take_along_axis(elapsed, order, axis=1), passed)
+    # Differences of the sums have rounding errors, so they are used only where steps are masked.
+    times = ops.take_along_axis(elapsed, order, axis=1)
+    times = ops.where(order - before == 1, times, differences)
     rank = ops.cumsum(ops.cast(mask, "int32"), axis=1)
     if go_backwards:
         rank = ops.where(rank < rank[:, -1:], rank, 0)
     else:
         rank = ops.maximum(rank - 1, 0)
-    return ops.take_along_axis(passed, rank, axis=1)
+    return ops.take_along_axis(times, rank, axis=1)
 
 
 def check_elapsed(elapsed: Any, sequences: Any) -> None:
-    """Raises ValueError if there is not one time per step, or if a time is negative or NaN.
+    """Checks that there is one time per step and that none is negative or NaN.
 
     Values are checked only in TensorFlow's eager mode or, with another backend, if they are NumPy
     arrays.
+
+    Args:
+        elapsed: (batch, time).
+        sequences: (batch, time, ...).
+
+    Raises:
+        ValueError: a check fails.
     """
     steps, times = _time(sequences), _time(elapsed)
     if None not in (steps, times) and steps != times:
@@ -58,9 +67,9 @@ def check_elapsed(elapsed: Any, sequences: Any) -> None:
         if not tf.executing_eagerly() or isinstance(elapsed, keras.KerasTensor):
             return
     values = ops.convert_to_numpy(elapsed)
-    wrong = ~(values >= 0)
-    if wrong.any():
-        row, step, *_ = position = next(zip(*wrong.nonzero(), strict=True))
+    invalid = ~(values >= 0)
+    if invalid.any():
+        row, step, *_ = position = next(zip(*invalid.nonzero(), strict=True))
         raise ValueError(
             f"`elapsed` must be the time since the previous step, at least 0, got "
             f"{float(values[position])} in row {row}, step {step}."
@@ -68,6 +77,6 @@ def check_elapsed(elapsed: Any, sequences: Any) -> None:
 
 
 def _time(tensor: Any) -> int | None:
-    """The steps of (batch, time, ...); None if they are not known."""
+    """The number of steps of (batch, time, ...); None if it is unknown."""
     shape = getattr(tensor, "shape", ())
     return shape[1] if len(shape) > 1 else None

@@ -21,16 +21,16 @@ from seqzoo.cells.spelling import suggestion
 class Recurrent(keras.layers.RNN):
     """Runs a cell over a sequence; drop-in for `keras.layers.RNN`, and faster.
 
-    Inputs are (batch, time, features). Steps that a mask, (batch, time) of bool, excludes leave
-    the states unchanged and repeat the last output (zeros before the first unmasked step, or for
-    all masked steps with `zero_output_for_mask`). A row that is all padding keeps its initial
+    Inputs are (batch, time, features). Steps where the mask, (batch, time) of bool, is false
+    leave the states unchanged and repeat the last output (zeros before the first unmasked step, or
+    for all masked steps with `zero_output_for_mask`). A row that is all padding keeps its initial
     state.
 
     A cell in continuous time takes a pair, `layer((x, elapsed))`: elapsed, (batch, time), is the
-    time since the previous step, at least 0; the first is the time before the sequence. Masked
-    steps add to the elapsed time. A layer that runs backwards, as half of a `Bidirectional`,
-    computes the time between each step and the next itself. A cell for frames takes (batch, time,
-    height, width, channels).
+    time since the previous step, at least 0; the first is the time before the sequence. The time of
+    masked steps is added to that of the next step. A layer that runs backwards, such as half of a
+    `Bidirectional`, computes the time between each step and the next itself. A cell for frames
+    takes (batch, time, height, width, channels).
 
     Args:
         cell: a cell of `seqzoo.cells`, any cell of Keras, or a list of cells to stack.
@@ -41,20 +41,20 @@ class Recurrent(keras.layers.RNN):
         stateful: start each batch from the final states of the previous batch.
         unroll: unroll the loop over the steps in the graph.
         zero_output_for_mask: return zeros for masked steps instead of repeating the last output.
-        fast: whether compiled loops may be used; otherwise Keras' loop runs the cell, which is the
-            only one with second-order gradients.
-        recompute: for sequences too long for memory: keep only the states of every k-th step for
-            the gradient, and recompute the steps between them in the backward pass; None to keep
-            the values of every step. Memory use is lowest near the square root of the number of
-            steps.
+        fast: whether compiled loops may be used; otherwise Keras' loop runs the cell, the only loop
+            with second-order gradients.
+        recompute: gradient checkpointing, for sequences too long for memory: store only the states
+            of every k-th step, and recompute the steps between them in the backward pass; None to
+            store the values of every step. Memory use is lowest near the square root of the number
+            of steps.
         **kwargs: passed to `keras.layers.Layer`, among them `activity_regularizer`, a penalty on
             the outputs.
 
     Raises:
         ValueError: `cell` is a class or a name; a call lacks the elapsed time that the cell needs,
-            or has one that it does not take; inputs have too few or too many axes; there is not
-            one elapsed time per step, or (checked only in eager mode) one is negative or not a
-            number; or `recompute` is out of range or has no effect here.
+            or has one that it does not take; inputs have too few or too many axes; there is not one
+            elapsed time per step, or (checked only in eager mode) one is negative or NaN; or
+            `recompute` is out of range or has no effect here.
     """
 
     def __init__(
@@ -124,11 +124,12 @@ class Recurrent(keras.layers.RNN):
         return getattr(self.cell, "takes_time", False)
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
-        """Creates the weights for inputs of shape (batch, time, features), or a pair of such."""
+        """Creates the weights for inputs of shape (batch, time, features), or for a pair, with
+        (batch, time)."""
         super().build(self._merged_shape(sequences_shape), initial_state_shape)
 
     def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
-        """Shapes of the results of a call."""
+        """Shapes of what a call returns: the outputs, and the states with `return_state`."""
         if not isinstance(self.cell, RecurrentCell):
             return super().compute_output_shape(sequences_shape, initial_state_shape)
         batch, time = self._merged_shape(sequences_shape)[:2]
@@ -141,13 +142,13 @@ class Recurrent(keras.layers.RNN):
     def call(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
     ) -> Any:
-        """Runs the cell over (batch, time, features), or a pair of that and the elapsed time."""
+        """Runs the cell over (batch, time, features), or over a pair with the elapsed time."""
         if isinstance(mask, (list, tuple)):
             mask = mask[0]
         return super().call(self._merged(sequences, mask), initial_state, mask, training)
 
     def _merged(self, sequences, mask):
-        """The inputs as one tensor, the elapsed time as its last feature."""
+        """The inputs as one tensor, with the elapsed time as the last feature."""
         pair = isinstance(sequences, (list, tuple))
         self._check_pair(len(sequences) if pair else 1)
         if not pair:
@@ -180,14 +181,14 @@ class Recurrent(keras.layers.RNN):
             raise ValueError(
                 f"`recompute` must be a whole number of steps, at least 1, or None, got {every!r}."
             )
-        reason = paths.against_recomputation(self)
+        reason = paths.obstacle_to_recomputation(self)
         if reason:
             raise ValueError(
                 f"`recompute` has no effect here: {reason}; leave it out, got {every}."
             )
 
     def execution_path(self) -> str:
-        """Says which path the layer takes in this process, and what prevents a faster one."""
+        """Describes the path the layer takes in this process, and what prevents a faster one."""
         return paths.choose(self).sentence()
 
     def reset_state(self, rows: Sequence[int] | None = None) -> None:
@@ -204,8 +205,10 @@ class Recurrent(keras.layers.RNN):
     def compute_mask(self, _: Any, mask: Any) -> Any:
         """Passes the mask on with the outputs of each step."""
         mask = tree.flatten(mask)[0]
-        passed = mask if self.return_sequences else None
-        return [passed, *(None for _ in self.state_size)] if self.return_state else passed
+        output_mask = mask if self.return_sequences else None
+        if not self.return_state:
+            return output_mask
+        return [output_mask, *(None for _ in self.state_size)]
 
     def inner_loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
@@ -265,9 +268,9 @@ class Recurrent(keras.layers.RNN):
             inputs, advance = self.cell.prepare(sequences, training), self.cell.joint_step()
         else:
             inputs, advance = self.cell.projected(sequences, training), self.cell.advance
-        inputs, mask = self._in_order_of_running(inputs, mask)
+        inputs, mask = self._in_running_order(inputs, mask)
         if mask is not None and keras.backend.backend() == "jax" and len(sequences.shape) > 3:
-            mask = _spread(mask, sequences)  # its loop broadcasts masks only with vectors
+            mask = _spread(mask, sequences)  # JAX's loop broadcasts masks only with vectors
 
         def step(x, states):
             return advance(x, list(states), recurrent_mask)
@@ -284,7 +287,7 @@ class Recurrent(keras.layers.RNN):
         )
 
     def _fast(self, sequences, states, mask, recurrent_mask, training, scan=None):
-        sequences, mask = self._in_order_of_running(sequences, mask)
+        sequences, mask = self._in_running_order(sequences, mask)
         if sequences.shape[1] == 1:
             x = self.cell.project(sequences[:, 0])
             last, states = self._one_step(x, states, mask, recurrent_mask)
@@ -301,7 +304,7 @@ class Recurrent(keras.layers.RNN):
             last, outputs = self._masked(last, outputs, mask)
         return last, last[:, None] if outputs is None else outputs, states
 
-    def _in_order_of_running(self, sequences, mask):
+    def _in_running_order(self, sequences, mask):
         if not self.go_backwards:
             return sequences, mask
         return ops.flip(sequences, axis=1), None if mask is None else ops.flip(mask, axis=1)
@@ -314,15 +317,15 @@ class Recurrent(keras.layers.RNN):
         return ops.where(_spread(mask, output), output, ops.zeros_like(output)), new
 
     def _masked(self, last, outputs, mask):
-        """Outputs of masked steps as in Keras, from the states of these steps."""
+        """Sets the outputs of masked steps as Keras does; they still hold the states there."""
         if self.zero_output_for_mask:
-            shown, shown_last = mask, mask[:, -1]
+            visible, visible_last = mask, mask[:, -1]
         else:
-            shown = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
-            shown_last = shown[:, -1]
-        last = ops.where(_spread(shown_last, last), last, ops.zeros_like(last))
+            visible = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
+            visible_last = visible[:, -1]
+        last = ops.where(_spread(visible_last, last), last, ops.zeros_like(last))
         if outputs is not None:
-            outputs = ops.where(_spread(shown, outputs), outputs, ops.zeros_like(outputs))
+            outputs = ops.where(_spread(visible, outputs), outputs, ops.zeros_like(outputs))
         return last, outputs
 
     def get_config(self) -> dict:
@@ -336,11 +339,11 @@ class Bidirectional(keras.layers.Bidirectional):
 
     Args:
         layer: a cell of `seqzoo.cells`, which is wrapped in a `Recurrent`, or a recurrent layer.
-        merge_mode: how the two outputs become one: "concat", "sum", "mul", "ave", or None for
+        merge_mode: how the two outputs are combined: "concat", "sum", "mul", "ave", or None for
             both.
-        weights: initial weights, those of the forward layer first.
+        weights: list of arrays, the initial weights, those of the forward layer first.
         backward_layer: the layer that runs backwards; a copy of the first by default.
-        **kwargs: options of `Recurrent` if a cell is given, otherwise of `keras.layers.Layer`.
+        **kwargs: options of `Recurrent` if `layer` is a cell, otherwise of `keras.layers.Layer`.
     """
 
     def __init__(
@@ -356,18 +359,18 @@ class Bidirectional(keras.layers.Bidirectional):
             layer, kwargs = Recurrent(layer, **kwargs), options
         with nothing_shared():  # Keras copies the layer through its configuration
             super().__init__(layer, merge_mode, None, backward_layer, **kwargs)
-        # Keras also takes `weights`, but ignores them.
-        self._weights_to_begin_with = weights
+        # Keras accepts `weights` but ignores them.
+        self._weights_to_set = weights
 
     def build(self, sequences_shape: tuple, initial_state_shape: Any = None) -> None:
         """Creates the weights of both directions for inputs of shape (batch, time, features)."""
         super().build(sequences_shape, initial_state_shape)
-        if self._weights_to_begin_with is not None:
-            self.set_weights(self._weights_to_begin_with)
-            self._weights_to_begin_with = None
+        if self._weights_to_set is not None:
+            self.set_weights(self._weights_to_set)
+            self._weights_to_set = None
 
     def execution_path(self) -> str:
-        """Says which path each direction takes in this process, once if it is the same."""
+        """Describes the path of each direction in this process, once if both take the same."""
         forward, backward = (
             layer.execution_path()
             if isinstance(layer, Recurrent)
@@ -379,7 +382,7 @@ class Bidirectional(keras.layers.Bidirectional):
     def reset_state(self, rows: Sequence[int] | None = None) -> None:
         """Sets the states of stateful layers to zero; see `Recurrent.reset_state`.
 
-        Selected rows can also be reset in Keras' own layers and in stacks of cells.
+        Rows can be selected in Keras' own layers and in stacks of cells, too.
         """
         for layer in (self.forward_layer, self.backward_layer):
             overridden = type(layer).reset_state is not keras.layers.RNN.reset_state
@@ -393,20 +396,20 @@ class Bidirectional(keras.layers.Bidirectional):
     def compute_mask(self, _: Any, mask: Any) -> Any:
         """Passes the mask on with the outputs of each step."""
         mask = tree.flatten(mask)[0]
-        passed = mask if self.return_sequences else None
-        outputs = [passed, passed] if self.merge_mode is None else [passed]
+        output_mask = mask if self.return_sequences else None
+        masks = [output_mask, output_mask] if self.merge_mode is None else [output_mask]
         if self.return_state:
-            outputs += [None] * 2 * len(self.forward_layer.state_size)
-        return outputs if len(outputs) > 1 else passed
+            masks += [None] * 2 * len(self.forward_layer.state_size)
+        return masks if len(masks) > 1 else output_mask
 
 
 def _spread(mask: Any, tensor: Any) -> Any:
-    """A mask with axes of size one added, so that it broadcasts with a tensor of higher rank."""
+    """A mask with trailing axes of size one, so that it broadcasts with a tensor of higher rank."""
     return ops.reshape(mask, (*ops.shape(mask), *[1] * (len(tensor.shape) - len(mask.shape))))
 
 
 def _reset(states: Any, rows: Sequence[int] | None) -> None:
-    """Sets variables of states, in any structure, or some rows of them, to zero."""
+    """Sets nested state variables, or some of their rows, to zero."""
     if states is None:
         return
     for variable in tree.flatten(states):

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo.cells.engine.exported_loops import FEWEST_ROWS
+from seqzoo.cells.engine.exported_loops import MIN_ROWS
 from seqzoo.cells.engine.portability import unportable_operations
 from seqzoo.tasks.base import PredictionOptions, Task
 from seqzoo.tasks.errors import SeqzooError
@@ -63,7 +63,7 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
 
 def _repeated(rows: np.ndarray) -> np.ndarray:
     """Repeats rows until there are enough for the compiled loops."""
-    return rows[np.arange(FEWEST_ROWS) % len(rows)]
+    return rows[np.arange(MIN_ROWS) % len(rows)]
 
 
 def _repeatable(task: Task, options: PredictionOptions) -> bool:

@@ -48,7 +48,7 @@ def _without_marks(folder: pathlib.Path) -> None:
 def test_exported_loops_compute_what_the_plain_loop_computes(
     name: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exported_loops, "FEWEST_ROWS", 4)
+    monkeypatch.setattr(exported_loops, "MIN_ROWS", 4)
     layer = Recurrent(create(name, UNITS), return_sequences=True, go_backwards=True)
 
     def run(values: Any, lengths: Any) -> Any:
