@@ -19,19 +19,22 @@ def _class(location: str) -> type[RecurrentCell]:
 CELLS: dict[str, type[RecurrentCell]] = {
     name: _class(entry.location) for name, entry in REGISTRY.items()
 }
-_CLASSES = {kind.__name__: kind for kind in CELLS.values()}
+_CLASSES = {cell_class.__name__: cell_class for cell_class in CELLS.values()}
 
 
 def create(name: str, /, units: int, **options: Any) -> RecurrentCell:
-    """Makes a cell by its name in `CELLS`.
+    """Creates a cell by its name in `CELLS`.
 
     Args:
         name: key of `CELLS`.
-        units: size of its state.
-        **options: options of the cell's class.
+        units: size of the output and of each state.
+        **options: keyword arguments of the cell's class.
+
+    Returns:
+        The cell, not yet built.
 
     Raises:
-        ValueError: the cell does not exist, or does not take an option.
+        ValueError: there is no cell of that name, or it has no such option.
     """
     if name not in CELLS:
         hint = suggestion(name, CELLS) or f"; choose one of {', '.join(CELLS)}."

@@ -16,24 +16,24 @@ from seqzoo.cells.spelling import check_options
 
 
 class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
-    """One step of a recurrence, divided into parts so that it runs fast; abstract.
+    """One step of a recurrence, split into parts so that layers can run it fast; abstract.
 
-    A step is three parts:
+    A step has three parts:
 
         x = project(inputs)              everything that depends only on the input
         r = recur(h)                     the recurrent product, h being the first state
         output, states = step(x, r, states)    the rest, elementwise
 
-    A cell names its gates and writes `step`. `x` and `r` reach it as named tuples with one tensor
-    of shape (batch, units) per gate, so it reads `x.forget + r.forget`. `step` must be
+    A subclass lists its gates and implements `step`, which receives `x` and `r` as named tuples
+    with one tensor of shape (batch, units) per gate: `x.forget + r.forget`. `step` must be
     elementwise, because the fast loop calls it with tensors of shape (units, batch).
 
-    Deviations from this plan are declared: gates without a recurrent product (`recurrent_gates`),
+    Exceptions to this scheme are declared: gates without a recurrent product (`recurrent_gates`),
     weights with one number per unit that `step` reads (`unit_weights`), matrices computed from
     the weights once per sequence (`input_matrix`, `recurrent_matrix`). `Recurrent` and
-    `keras.layers.RNN` both run such a cell; the former computes the products of all inputs at once
+    `keras.layers.RNN` both run such a cell; `Recurrent` computes the products of all inputs at once
     and uses a hand-written backward pass. A cell whose recurrence has a different form overrides
-    `advance` instead, and `build` where its weights differ.
+    `advance` instead, and also `build` if its weights differ.
 
     Args:
         units: size of the output and of each state, at least 1.
@@ -50,13 +50,13 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             "non_neg"; any Keras constraint.
         recurrent_constraint: constraint on the recurrent weights.
         bias_constraint: constraint on the bias.
-        dropout: dropout rate on the inputs, from 0 to 1, with one mask per sequence.
-        recurrent_dropout: dropout rate on the recurrent inputs, likewise.
+        dropout: dropout rate of the inputs, from 0 to below 1, with one mask per sequence.
+        recurrent_dropout: the same for the recurrent inputs.
         seed: random seed of the dropout masks.
 
     Raises:
         ValueError: `units`, `dropout` or `recurrent_dropout` is out of its range, an option does
-            not exist or is not of its type, or `activity_regularizer` is given, which is an option
+            not exist or is not of its type, or `activity_regularizer` is passed, which is an option
             of the layer.
     """
 
@@ -65,25 +65,25 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     recurrent_gates: Any = None
     """Names of the gates that have a recurrent product, in the order of its columns; None for all
-    gates. With none, `()`, the recurrence is diagonal: `recur` is left out and r is empty."""
+    gates. If it is `()`, the recurrence is elementwise: `recur` is skipped and r is empty."""
 
     separate: tuple[str, ...] = ()
-    """Gates for which `step` needs x and r separately; for all others it only uses their sum."""
+    """Gates for which `step` needs x and r separately; of the others it uses only the sum."""
 
     unit_weights: tuple[str, ...] = ()
-    """Names of weights of shape (units,) or (1,) that `step` reads; it takes them as a fourth
+    """Names of weights of shape (units,) or (1,) that `step` reads; they are its fourth
     argument, a named tuple of tensors that broadcast with a state."""
 
     takes_time: bool = False
     """Whether the inputs' last feature is the time since the previous step, which `Recurrent`
-    appends where it is called with it: `layer((x, elapsed))`."""
+    appends when it is called with a pair: `layer((x, elapsed))`."""
 
     input_rank: int = 2
     """Axes of one step's inputs: 2 for (batch, features), 4 for frames, (batch, height, width,
     channels)."""
 
     cudnn: str | None = None
-    """Name of cuDNN's kernel that computes the same with the default options: "lstm" or "gru"."""
+    """The cuDNN kernel that computes the same with the default options: "lstm", "gru" or None."""
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         """Checks the types of the options before any of them is used."""
@@ -149,9 +149,9 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
         if isinstance(cls.gates, property):
-            return  # a wrapper has those of its inner cell
-        renamed = "gates" in vars(cls) and "recurrent_gates" not in vars(cls)
-        if renamed or cls.recurrent_gates is None:
+            return  # a wrapper has the gates of its inner cell
+        redefined = "gates" in vars(cls) and "recurrent_gates" not in vars(cls)
+        if redefined or cls.recurrent_gates is None:
             cls.recurrent_gates = cls.gates
         cls.Gates = namedtuple("Gates", cls.gates)
         cls.RecurrentGates = namedtuple("RecurrentGates", cls.recurrent_gates)
@@ -161,7 +161,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     def state_size(self) -> Any:
         """Size of each state, or its shape without the batch axis; `recur` takes the first.
 
-        Sizes that follow from those of the input are None until the cell is built.
+        Sizes that depend on the input's are None until the cell is built.
         """
         return self.units
 
@@ -208,7 +208,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         self.built = True
 
     def random_numbers(self) -> np.random.Generator:
-        """Generator for weights that a cell draws itself, seeded by `seed` or NumPy's global seed.
+        """Generator for initial weights that a cell draws itself, seeded by `seed` or, without
+        one, from NumPy's global generator.
 
         Unlike tensors, NumPy's numbers can be drawn while a `tf.function` is traced.
         """
@@ -223,14 +224,15 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return (self.units, len(self.recurrent_gates) * self.units)
 
     def add_weight(self, *args: Any, **kwargs: Any) -> Any:
-        """See `keras.layers.Layer`; weights get the regularizers and constraints of their kind.
+        """See `keras.layers.Layer`; adds the regularizer and the constraint of the weight.
 
-        Weights named "...kernel" get those of the input weights, unless they have the initializer
-        of the recurrent weights, and "bias" gets those of the bias.
+        A weight that is called "recurrent_kernel" or has the recurrent initializer gets the
+        recurrent ones; any other whose name ends in "kernel" gets the kernel's; "bias" gets the
+        bias's.
 
-        The first weight also creates the state of dropout's seeds, a variable. Creating it in
-        `__init__` would initialise TensorFlow's devices, so that they could no longer be
-        configured.
+        The first call also creates the variable that holds the state of the dropout seed generator.
+        Creating it in `__init__` would initialise TensorFlow's devices, which could then no longer
+        be configured.
         """
         if not hasattr(self, "seed_generator"):
             self.seed_generator = keras.random.SeedGenerator(self._dropout_seed)
@@ -258,9 +260,9 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return (len(self.gates) * self.units,)
 
     def initial_recurrent_kernel(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
-        """Initial recurrent weights; TensorFlow has no orthogonal initialization for bfloat16."""
-        drawn = "float32" if dtype == "bfloat16" else dtype
-        return ops.cast(self.recurrent_initializer(shape, dtype=drawn), dtype)
+        """Initial recurrent weights; TensorFlow cannot draw orthogonal matrices in bfloat16."""
+        draw_dtype = "float32" if dtype == "bfloat16" else dtype
+        return ops.cast(self.recurrent_initializer(shape, dtype=draw_dtype), dtype)
 
     def initial_bias(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         """Initial values of the biases."""
@@ -318,14 +320,16 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     @property
     def has_recurrent_product(self) -> bool:
-        """Whether a step multiplies a state by a matrix, so recurrent dropout applies."""
+        """Whether a step multiplies a state by a matrix, so that recurrent dropout can apply."""
         return bool(self.recurrent_gates) or type(self).advance is not RecurrentCell.advance
 
     @property
     def recurs_by_product(self) -> bool:
-        """Whether a step consists of `recur`, one product, and the elementwise `step`."""
-        kind = type(self)
-        return kind.advance is RecurrentCell.advance and kind.recur is RecurrentCell.recur
+        """Whether a step consists of one recurrent product and the elementwise `step`."""
+        cell_class = type(self)
+        return (
+            cell_class.advance is RecurrentCell.advance and cell_class.recur is RecurrentCell.recur
+        )
 
     @property
     def recurs_diagonally(self) -> bool:
@@ -334,8 +338,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     @property
     def combines_output(self) -> bool:
-        """Whether the output is computed from that of an inner cell, `cell`, and not used in later
-        steps.
+        """Whether the output is computed from an inner cell's and is not used in later steps.
 
         `combine(outputs, inputs)` computes it, for one step or for all at once; see
         `OutputWrapper`.
@@ -350,11 +353,12 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     def step_with_values(
         self, x: Any, r: Any, states: Any, *weights: Any
     ) -> tuple[Any, list, tuple]:
-        """`step`, with the values that `step_gradient` needs: tensors of the shape of a state."""
+        """`step`, and the values that `step_gradient` needs: tensors of the shape of a state."""
         raise TypeError(f"{type(self).__name__} has no hand-written gradient.")
 
     def step_gradient(self, values: Any, d_states: Any, *weights: Any) -> tuple:
-        """The hand-written gradient of `step`; optional, a quarter faster than the automatic one.
+        """The hand-written gradient of `step`; optional, a quarter faster than automatic
+        differentiation.
 
         Args:
             values: the values that `step_with_values` returned.
@@ -363,8 +367,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
         Returns:
             Gradients of x (one per gate), of r (or None if equal to those of x), and of the old
-            states; with `unit_weights` also of these, in the shape of a state, not yet summed over
-            the batch.
+            states; with `unit_weights` also their gradients, in the shape of a state, not yet
+            summed over the batch.
         """
         raise TypeError(f"{type(self).__name__} has no hand-written gradient.")
 
@@ -384,41 +388,40 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return self.step(self.split(x), r, states, *self.step_weights())
 
     def joint_step(self) -> Callable | None:
-        """`project` and `advance` as one function, whose products take input and state together.
+        """`project` and `advance` as one function, which multiplies input and state in one product.
 
-        Optional, for a cell whose products are too large for compiled loops: the plain loop calls
-        it once, before the first step, so that it can concatenate the weights.
+        Optional, for cells whose products are too large for compiled loops. The plain loop calls
+        this once before the first step, so that the weights are concatenated only once.
 
         Returns:
-            (inputs, states, recurrent_mask) -> what `advance` returns, the inputs being (batch,
-            features); None for a cell without such a function.
+            A function (inputs, states, recurrent_mask) -> (output, new states), with inputs of
+            shape (batch, features); None for cells without one.
         """
         return None
 
     @property
     def joins_products(self) -> bool:
-        """Whether `joint_step` computes the cell's own `advance`, not one that a subclass
-        overrides."""
+        """Whether the cell has a `joint_step` that no subclass has outdated by overriding
+        `advance`."""
 
-        def origin(name):
-            return next(kind for kind in type(self).__mro__ if name in vars(kind))
+        def defining_class(name):
+            return next(base for base in type(self).__mro__ if name in vars(base))
 
-        joint = origin("joint_step")
-        return joint is not RecurrentCell and issubclass(joint, origin("advance"))
+        joint = defining_class("joint_step")
+        return joint is not RecurrentCell and issubclass(joint, defining_class("advance"))
 
     def split(self, columns: Any, axis: int = -1) -> Any:
-        """Named tuple of the gates' parts of a projected input."""
+        """Splits a projected input into a named tuple with one tensor per gate."""
         return self.Gates(*ops.split(columns, len(self.gates), axis=axis))
 
     def split_recurrent(self, columns: Any, axis: int = -1) -> Any:
-        """Named tuple of the gates' parts of a recurrent product."""
+        """Splits a recurrent product into a named tuple with one tensor per recurrent gate."""
         if not self.recurrent_gates:
             return self.RecurrentGates()
         return self.RecurrentGates(*ops.split(columns, len(self.recurrent_gates), axis=axis))
 
     def step_weights(self) -> tuple:
-        """The remaining arguments of `step`: the named tuple of `unit_weights`, if there are
-        any."""
+        """The further arguments of `step`: the named tuple of `unit_weights`, if there are any."""
         if not self.unit_weights:
             return ()
         tensors = [ops.convert_to_tensor(getattr(self, name)) for name in self.unit_weights]
@@ -427,8 +430,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     def prepare(self, inputs: Any, training: bool) -> Any:
         """(..., features) -> the input of `project`; the layer calls it once for all steps.
 
-        Cells that need random numbers for each step append them here as additional columns, rather
-        than drawing them in the loop, so that the backward pass sees the same ones.
+        Cells that need random numbers at each step append them here as additional columns instead
+        of drawing them in the loop, so that the backward pass uses the same numbers.
         """
         return inputs
 
@@ -441,7 +444,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         if not (training and self.dropout):
             return None
         mask = ops.cast(self.get_dropout_mask(inputs), inputs.dtype)
-        if self.takes_time:  # the elapsed time has no dropout
+        if self.takes_time:  # no dropout of the elapsed time
             mask = ops.concatenate([mask[..., :-1], ops.ones_like(mask[..., -1:])], axis=-1)
         return mask
 
@@ -490,5 +493,5 @@ def shape_of(size: Any) -> tuple:
 
 @cache
 def gates_named(names: tuple[str, ...]) -> type:
-    """The named tuple of gates."""
+    """The named tuple type with these fields; equal names give the same type."""
     return namedtuple("Gates", names)

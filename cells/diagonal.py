@@ -9,14 +9,14 @@ from seqzoo.cells.base import RecurrentCell
 
 
 class DiagonalCell(RecurrentCell):
-    """A cell that is linear in its complex state, unit by unit; abstract.
+    """A cell whose complex state follows an elementwise linear recurrence; abstract.
 
         s = l * s + drive(x)
         y = read(s, skip(x))
 
-    s and l are complex, kept as real and imaginary parts. States are [y, Re s, Im s]. A cell writes
-    `coefficients`, `drive` and `skip`. Since y does not enter the recurrence, the fast loop
-    computes the products of all steps at once, before and after it.
+    s and l are complex, kept as real and imaginary parts. States are [y, Re s, Im s]. A subclass
+    implements `coefficients`, `drive` and `skip`. Since y does not enter the recurrence, the fast
+    scan computes the matrix products of all steps at once, before and after its loop.
 
     Args:
         units: size of y.
@@ -27,7 +27,7 @@ class DiagonalCell(RecurrentCell):
 
     @property
     def pairs(self) -> int:
-        """Size of s."""
+        """Number of complex numbers in s."""
         return self.units
 
     @property
@@ -47,15 +47,15 @@ class DiagonalCell(RecurrentCell):
         raise NotImplementedError
 
     def drive(self, inputs: Any) -> Any:
-        """(..., features) -> (..., 2 * pairs): the part that enters s, real parts first."""
+        """(..., features) -> (..., 2 * pairs): the input to the recurrence, real parts first."""
         raise NotImplementedError
 
     def skip(self, inputs: Any) -> Any:
-        """(..., features) -> (..., units): the part that enters y directly, without s."""
+        """(..., features) -> (..., units): the input's direct contribution to y."""
         raise NotImplementedError
 
     def read(self, s: Any, skip: Any) -> Any:
-        """(..., 2 * pairs) and (..., units) -> (..., units): y."""
+        """y: s (..., 2 * pairs) and `skip` (..., units) -> (..., units)."""
         return ops.matmul(s, ops.convert_to_tensor(self.readout_kernel)) + skip
 
     def project(self, inputs):
@@ -71,6 +71,6 @@ class DiagonalCell(RecurrentCell):
         return y, [y, new_real, new_imaginary]
 
 
-def drawn(value: Any) -> Callable:
-    """An initializer that returns a value drawn earlier."""
+def fixed_initializer(value: Any) -> Callable:
+    """An initializer that returns `value`, whatever the shape."""
     return lambda shape, dtype=None: ops.cast(value, dtype)

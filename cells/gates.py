@@ -39,7 +39,7 @@ class CellWithGates(RecurrentCell):
         return ops.concatenate([parts.get(gate, zeros) for gate in self.gates])
 
     def with_gate_bias(self, bias: Any, gate: str, value: Any) -> Any:
-        """The bias with the entries of one gate replaced by a number, or by one per unit."""
+        """The bias with the entries of one gate set to a number, or to a vector (units,)."""
         parts = self._bias_parts(bias)
         parts[gate] = ops.zeros_like(parts[gate]) + value
         return ops.concatenate(list(parts.values()))
@@ -62,8 +62,8 @@ class CellWithGates(RecurrentCell):
 class CellWithShortcut(CellWithGates):
     """A cell whose input also bypasses the gates' weights; abstract.
 
-    `project` appends it as the last columns: the input itself if it has as many features as
-    the cell has units, otherwise its product with a separate matrix, `shortcut_kernel`.
+    `project` appends the shortcut as the last columns: the input itself if it has as many features
+    as the cell has units, otherwise its product with a separate matrix, `shortcut_kernel`.
 
     Args:
         units: size of the output and of each state.
@@ -96,7 +96,7 @@ class CellWithShortcut(CellWithGates):
 
 
 def masked(h: Any, recurrent_mask: Any) -> Any:
-    """A state as it enters a recurrent product, with dropout applied if it is on."""
+    """A state with recurrent dropout applied, if there is a mask."""
     return h if recurrent_mask is None else h * recurrent_mask
 
 

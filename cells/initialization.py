@@ -11,21 +11,22 @@ MATRICES = ("orthogonal", "identity", "spectral-radius")
 GATES = ("chrono", "forget-bias")
 NAMES = (*MATRICES, *GATES)
 OPEN = 20.0
-"""A gate's input that opens it."""
+"""Pre-activation that opens a gate; its negative closes it."""
 
 
 def initialize(cell: RecurrentCell, name: str, value: float | None = None, seed: int = 0) -> None:
     """Reinitialises weights of a built cell.
 
-    - "orthogonal": the recurrent matrix of each gate is orthogonal, times `value` (default 1).
+    - "orthogonal": the recurrent matrix of each gate is random orthogonal, times `value` (default
+      1).
     - "identity": it is the identity matrix, times `value` (default 1).
     - "spectral-radius": it is Gaussian, scaled to the spectral radius `value` (default 1).
-    - "forget-bias": the bias of the gates that keep a state is `value` (default 1).
-    - "chrono": these gates have time constants that are spread between 1 and `value`, the longest
-      dependency expected, in steps: their bias is log(u), u uniform from 1 to value - 1, and that
-      of an input gate its negative.
+    - "forget-bias": the bias of the gates that retain a state is `value` (default 1).
+    - "chrono": the time constants of these gates are spread between 1 and `value`, the longest
+      expected dependency in steps: their bias is log(u), with u uniform from 1 to value - 1, and
+      the bias of an input gate is the negative of that.
 
-    A gate that forgets when it is open, such as that of the gated cell, gets the negative.
+    Gates that forget when they are open, such as the gate of the gated cell, get the negative bias.
 
     Reference: "identity": Le, Jaitly and Hinton, "A Simple Way to Initialize Recurrent Networks of
     Rectified Linear Units", arXiv 1504.00941, 2015; "forget-bias": Jozefowicz, Zaremba and
@@ -34,14 +35,14 @@ def initialize(cell: RecurrentCell, name: str, value: float | None = None, seed:
     equation 16.
 
     Args:
-        cell: the cell, built.
+        cell: a cell that has been built.
         name: one of `NAMES`.
-        value: the number, for names that take one.
+        value: the scale, radius, bias or number of steps, see above; None for the default.
         seed: random seed.
 
     Raises:
-        ValueError: there is no such name, the cell has no such matrix or gate, or `value` is out of
-            its range.
+        ValueError: `name` is not one of `NAMES`, the cell has no such matrix or gate, or `value` is
+            missing or out of range.
     """
     if name not in NAMES:
         raise ValueError(f"`initialization` must be one of {', '.join(NAMES)}, got {name!r}.")
@@ -61,17 +62,17 @@ def initialize(cell: RecurrentCell, name: str, value: float | None = None, seed:
 
 
 def keeping_gates(cell: RecurrentCell) -> dict[str, int]:
-    """The gates that decide which share of a state is kept, found from the equations of one step.
+    """The gates that control how much of a state is retained, determined by running one step.
 
     Returns:
-        by gate name, 1 for gates that keep the state when they are open, -1 for those that forget
-        it.
+        1 by name for gates that retain the state when they are open, -1 for gates that forget it;
+        empty for cells without `step`.
     """
     if not cell.recurs_by_product:
         return {}
     results = {}
     for gate in cell.gates:
-        closed, opened = _kept(cell, gate, -OPEN), _kept(cell, gate, OPEN)
+        closed, opened = _retention(cell, gate, -OPEN), _retention(cell, gate, OPEN)
         change = opened - closed
         largest = change[np.abs(change).argmax()]
         if abs(largest) > 0.9 and min(opened.min(), closed.min()) > -0.1:
@@ -79,22 +80,22 @@ def keeping_gates(cell: RecurrentCell) -> dict[str, int]:
     return results
 
 
-def _kept(cell: RecurrentCell, gate: str, value: float) -> np.ndarray:
-    """How much of a state is kept in a step: the new states from states of one, minus those from
-    states of zero."""
+def _retention(cell: RecurrentCell, gate: str, value: float) -> np.ndarray:
+    """Fraction of each state, (states,), that a step retains with `value` as a gate's
+    pre-activation: the new state from a state of ones minus that from zeros."""
     dtype = cell.compute_dtype
     zeros = ops.zeros((1, cell.units), dtype)
     x = cell.Gates(*[zeros + value if name == gate else zeros for name in cell.gates])
     r = cell.RecurrentGates(*[zeros for _ in cell.recurrent_gates or ()])
     count = len(cell.get_initial_state(1))
-    kept = []
+    fractions = []
     for k in range(count):
         new = []
         for state in (1.0, 0.0):
             states = [zeros + state if j == k else zeros for j in range(count)]
             new.append(cell.step(x, r, states, *cell.step_weights())[1][k])
-        kept.append(float(np.mean(ops.convert_to_numpy(new[0] - new[1]))))
-    return np.array(kept)
+        fractions.append(float(np.mean(ops.convert_to_numpy(new[0] - new[1]))))
+    return np.array(fractions)
 
 
 def _set_matrices(cell: RecurrentCell, name: str, value: float, rng: np.random.Generator) -> None:
@@ -102,17 +103,17 @@ def _set_matrices(cell: RecurrentCell, name: str, value: float, rng: np.random.G
     rows, columns = kernel.shape if kernel is not None and len(kernel.shape) == 2 else (0, 1)
     if kernel is None or not kernel.trainable or rows == 0 or columns % rows:
         raise ValueError(
-            f"`initialization` {name} is for a recurrent matrix that is trained, which "
+            f"`initialization` {name} is for a trainable recurrent matrix, which "
             f"{type(cell).__name__} does not have."
         )
 
     def block() -> np.ndarray:
         if name == "identity":
             return value * np.eye(rows)
-        drawn = rng.normal(size=(rows, rows))
+        gaussian = rng.normal(size=(rows, rows))
         if name == "spectral-radius":
-            return drawn * (value / np.abs(np.linalg.eigvals(drawn)).max())
-        q, r = np.linalg.qr(drawn)
+            return gaussian * (value / np.abs(np.linalg.eigvals(gaussian)).max())
+        q, r = np.linalg.qr(gaussian)
         return value * q * np.sign(np.diag(r))
 
     kernel.assign(np.concatenate([block() for _ in range(columns // rows)], axis=1))
@@ -121,25 +122,24 @@ def _set_matrices(cell: RecurrentCell, name: str, value: float, rng: np.random.G
 def _set_biases(cell: RecurrentCell, name: str, value: float, rng: np.random.Generator) -> None:
     gates, bias = keeping_gates(cell), cell.bias
     size = len(cell.gates) * cell.units
-    named: Any = getattr(cell, "biased_gates", None) or cell.gates
+    biased: Any = getattr(cell, "biased_gates", None) or cell.gates
     if bias is not None and int(np.prod(bias.shape)) not in (size, 2 * size):
-        # Not every gate has a bias; those that have one are named.
-        if bias.shape != (len(named) * cell.units,):
+        # The bias may have entries for `biased_gates` only.
+        if bias.shape != (len(biased) * cell.units,):
             bias = None
-    gates = {gate: sign for gate, sign in gates.items() if gate in named}
+    gates = {gate: sign for gate, sign in gates.items() if gate in biased}
     if bias is None or not gates:
         raise ValueError(
-            f"`initialization` {name} is for gates with a bias that keep or forget a state, which "
-            f"{type(cell).__name__} does not have."
+            f"`initialization` {name} is for gates with a bias that retain or forget a state, "
+            f"which {type(cell).__name__} does not have."
         )
     values = np.array(bias)
-    row = values.reshape(-1, len(named) * cell.units)[
-        0
-    ]  # a GRU has a second row, of recurrent ones
-    drawn = np.log(rng.uniform(1, value - 1, cell.units)) if name == "chrono" else value
-    parts = {gate: slice(k * cell.units, (k + 1) * cell.units) for k, gate in enumerate(named)}
+    # A GRU has a second row, of recurrent biases.
+    row = values.reshape(-1, len(biased) * cell.units)[0]
+    new = np.log(rng.uniform(1, value - 1, cell.units)) if name == "chrono" else value
+    columns = {gate: slice(k * cell.units, (k + 1) * cell.units) for k, gate in enumerate(biased)}
     for gate, sign in gates.items():
-        row[parts[gate]] = sign * drawn
-    if name == "chrono" and "input" in parts and "input" not in gates:
-        row[parts["input"]] = -drawn
+        row[columns[gate]] = sign * new
+    if name == "chrono" and "input" in columns and "input" not in gates:
+        row[columns["input"]] = -new
     bias.assign(values)

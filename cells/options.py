@@ -11,77 +11,79 @@ PLAIN = (bool, int, float, str, bytes, list, tuple, dict, type(None))
 """Types of values that are checked; tensors, variables and NumPy's numbers are left to the cell."""
 
 EXPECTED = {bool: "True or False", int: "a whole number", float: "a finite number", str: "text"}
-"""Descriptions of the values that each annotated type allows."""
+"""What an error message calls a value of each annotated type."""
 
 
-def check_types(kind: type, options: dict[str, Any]) -> None:
+def check_types(cell_class: type, options: dict[str, Any]) -> None:
     """Checks options against the annotations of `__init__` in a cell's class and its base classes.
 
     Args:
-        kind: the class of the cell.
-        options: the options that were given, by name.
+        cell_class: the class of the cell.
+        options: the keyword arguments that were passed, by name.
 
     Raises:
-        ValueError: one is not of its type, or a number is not finite.
+        ValueError: an option does not have its annotated type, or a number is not finite.
     """
-    for name, hint in _hints(kind).items():
+    for name, hint in _hints(cell_class).items():
         if name not in options or not isinstance(options[name], PLAIN):
             continue
         value, allowed = options[name], get_args(hint) or (hint,)
-        wanted = next((item for item in allowed if item in EXPECTED), None)
-        others = set(allowed) - {wanted, type(None)}
-        if wanted is None or others:
+        expected = next((item for item in allowed if item in EXPECTED), None)
+        others = set(allowed) - {expected, type(None)}
+        if expected is None or others:
             continue
-        if not (value is None and type(None) in allowed) and not _fits(value, wanted):
+        if not (value is None and type(None) in allowed) and not _has_type(value, expected):
             none = " or None" if type(None) in allowed else ""
-            raise ValueError(f"`{name}` must be {EXPECTED[wanted]}{none}, got {value!r}.")
+            raise ValueError(f"`{name}` must be {EXPECTED[expected]}{none}, got {value!r}.")
 
 
-def _fits(value: Any, wanted: type) -> bool:
-    if wanted is float:
+def _has_type(value: Any, expected: type) -> bool:
+    if expected is float:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return is_number and math.isfinite(value)
-    return isinstance(value, wanted) and (wanted is not int or not isinstance(value, bool))
+    return isinstance(value, expected) and (expected is not int or not isinstance(value, bool))
 
 
 _HINTS: WeakKeyDictionary[type, dict[str, Any]] = WeakKeyDictionary()
-"""Results of `_hints`, which keep no class alive."""
+"""Cache of `_hints`; its weak keys keep no class alive."""
 
 
-def _hints(kind: type) -> dict[str, Any]:
-    """The annotations of the options of a class, those of the class itself first; `units` and what
-    cannot be resolved are left out."""
-    if kind not in _HINTS:
-        _HINTS[kind] = _read_hints(kind)
-    return _HINTS[kind]
+def _hints(cell_class: type) -> dict[str, Any]:
+    """Annotations of a class's options by name; a subclass overrides those of its base classes.
+
+    Excludes `units` and annotations that cannot be resolved.
+    """
+    if cell_class not in _HINTS:
+        _HINTS[cell_class] = _read_hints(cell_class)
+    return _HINTS[cell_class]
 
 
-def _read_hints(kind: type) -> dict[str, Any]:
+def _read_hints(cell_class: type) -> dict[str, Any]:
     results: dict[str, Any] = {}
-    for item in kind.__mro__:
-        initializer = vars(item).get("__init__")
-        if not inspect.isfunction(initializer) or item is keras.layers.Layer:
+    for base in cell_class.__mro__:
+        constructor = vars(base).get("__init__")
+        if not inspect.isfunction(constructor) or base is keras.layers.Layer:
             continue
         try:
-            hints = get_type_hints(initializer)
+            hints = get_type_hints(constructor)
         except (NameError, TypeError):
             continue
         results = {**hints, **results}
-        parameters = inspect.signature(initializer).parameters.values()
+        parameters = inspect.signature(constructor).parameters.values()
         if not any(each.kind is each.VAR_KEYWORD for each in parameters):
-            break  # it passes no options on
+            break  # it takes no options of its base classes
     return {name: hint for name, hint in results.items() if name not in ("units", "return")}
 
 
 def from_keras(option: str, value: Any) -> Any:
-    """An activation, initializer, regularizer or constraint of Keras by its name.
+    """Gets an activation, initializer, regularizer or constraint as `keras` does, by name.
 
     Args:
-        option: the name of the option, which ends in its kind: "kernel_initializer".
+        option: name of the cell's option, whose last word says which: "kernel_initializer".
         value: a name, a configuration, an object, or None.
 
     Raises:
-        ValueError: Keras does not have it.
+        ValueError: Keras has nothing of that name.
     """
     kind = option.rpartition("_")[2]
     try:

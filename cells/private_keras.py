@@ -13,7 +13,7 @@ import keras.src.models.functional
 # kernels, `backend.AutocastScope` sets the precision in which variables are read.
 backend: Any = keras.src.backend
 
-# Keras resets the masks of cells of this kind before each sequence.
+# The mixin of cells with dropout, whose masks Keras resets before each sequence.
 DropoutRNNCell: Any = keras.src.layers.rnn.dropout_rnn_cell.DropoutRNNCell
 
 # The class of `keras.Model(inputs, outputs)`.
@@ -25,11 +25,11 @@ _SHARED = ("shared_objects/id_to_obj_map", "shared_objects/id_to_config_map")
 
 @contextmanager
 def nothing_shared() -> Iterator[None]:
-    """A context in which serialized objects are not mistaken for objects of the file being loaded.
+    """A context that hides from Keras the shared objects of the file that is being loaded.
 
-    While a model is loaded, Keras identifies objects by their address. A layer that is copied in
-    the meantime through its configuration, as `keras.layers.Bidirectional` copies the layer it is
-    given, may be allocated at the address of a deleted one and be mistaken for it.
+    While loading a model, Keras identifies objects by their memory address. A layer that is copied
+    meanwhile through its configuration, as `keras.layers.Bidirectional` does, may be allocated at
+    the address of a deleted object and be mistaken for it.
     """
     before = {name: _state.get_global_attribute(name) for name in _SHARED}
     for name in _SHARED:

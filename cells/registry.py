@@ -10,13 +10,13 @@ class Entry(NamedTuple):
     """Module and class, "module:Class"."""
 
     family: str
-    """Family, the name of the folder that the cell is in."""
+    """Family: name of the package that defines the cell, with hyphens."""
 
     year: int
     """Year of publication."""
 
     summary: str
-    """Its distinguishing feature, in one line."""
+    """What distinguishes the cell from others, in one line."""
 
     products: int = 1
     """Number of matrix products with a state per time step; gates that share one count once."""
@@ -30,7 +30,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.simple.vanilla:VanillaCell",
         "simple",
         1990,
-        "One product and one nonlinearity: the state machine of the textbooks",
+        "One product and one nonlinearity: the textbook recurrent network",
     ),
     "gated": Entry(
         "seqzoo.cells.simple.gated:GatedCell",
@@ -42,7 +42,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.simple.feed_forward:FeedForwardCell",
         "simple",
         1989,
-        "A window of inputs without recurrence, as a baseline",
+        "A window of inputs without recurrence: a baseline",
         products=0,
         parallel=True,
     ),
@@ -107,7 +107,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.lstm.nas:NASCell",
         "lstm",
         2017,
-        "The tree of eight projections that architecture search found",
+        "A tree of eight projections, found by architecture search",
     ),
     "working-memory-lstm": Entry(
         "seqzoo.cells.lstm.working_memory_lstm:WorkingMemoryLSTMCell",
@@ -127,7 +127,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.lstm.e_lstm:ELSTMCell",
         "lstm",
         2024,
-        "Element-wise feedback of the memory, for online learning",
+        "Elementwise feedback of the memory, for online learning",
     ),
     "gru": Entry(
         "seqzoo.cells.gru.gru:GRUCell",
@@ -153,7 +153,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.gru.mgu_reductions:MGU2Cell",
         "gru",
         2017,
-        "A minimal gated unit whose gate only sees the state",
+        "A minimal gated unit whose gate sees only the state",
         products=2,
     ),
     "mgu3": Entry(
@@ -178,13 +178,13 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.gru.light_ru:LightRUCell",
         "gru",
         2024,
-        "One gate, and a candidate that only depends on the input",
+        "One gate, and a candidate that depends only on the input",
     ),
     "mut1": Entry(
         "seqzoo.cells.gru.mut:MUT1Cell",
         "gru",
         2015,
-        "Found by evolution: an update gate that only sees the input",
+        "Found by evolution: an update gate that sees only the input",
         products=2,
     ),
     "mut2": Entry(
@@ -262,21 +262,21 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.gru.tau_gru:TauGRUCell",
         "gru",
         2022,
-        "A gated cell with delayed feedback of its own state",
+        "A gated cell with delayed feedback of its state",
         products=2,
     ),
     "brc": Entry(
         "seqzoo.cells.bistable.brc:BRCCell",
         "bistable",
         2021,
-        "Each unit feeds back to itself and can keep its sign forever",
+        "Each unit feeds back on itself and can keep its sign forever",
         products=0,
     ),
     "nbrc": Entry(
         "seqzoo.cells.bistable.nbrc:NBRCCell",
         "bistable",
         2021,
-        "Bistable units that set one another's feedback",
+        "Bistable units that control each other's feedback",
     ),
     "t-rnn": Entry(
         "seqzoo.cells.typed.t_rnn:TRNNCell",
@@ -290,7 +290,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.typed.t_gru:TGRUCell",
         "typed",
         2016,
-        "A gated sum of features of two inputs in a row",
+        "A gated sum of features of two consecutive inputs",
         products=0,
         parallel=True,
     ),
@@ -298,7 +298,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.typed.t_lstm:TLSTMCell",
         "typed",
         2016,
-        "A memory of features of two inputs in a row",
+        "A memory of features of two consecutive inputs",
         products=0,
         parallel=True,
     ),
@@ -318,7 +318,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.long_memory.indrnn:IndRNNCell",
         "long-memory",
         2018,
-        "Each unit only sees its own past state",
+        "Each unit sees only its own past state",
         products=0,
     ),
     "antisymmetric": Entry(
@@ -337,7 +337,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.long_memory.cornn:CoRNNCell",
         "long-memory",
         2021,
-        "Damped oscillators that drive one another",
+        "Damped oscillators that drive each other",
     ),
     "unicornn": Entry(
         "seqzoo.cells.long_memory.unicornn:UnICORNNCell",
@@ -401,7 +401,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.long_memory.lmu:LMUCell",
         "long-memory",
         2019,
-        "A sliding window kept in Legendre polynomials",
+        "A sliding window represented in Legendre polynomials",
         products=5,
     ),
     "plrnn": Entry(
@@ -488,7 +488,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.continuous_time.gru_d:GRUDCell",
         "continuous-time",
         2018,
-        "A GRU for missing values, which decay to their mean",
+        "A GRU for missing values: the last values decay towards the mean",
         products=3,
     ),
     "conv-lstm": Entry(
@@ -551,14 +551,14 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.wrappers.fast_slow:FastSlowCell",
         "wrappers",
         2017,
-        "Fast cells in a row, and a slow one fed by the first",
+        "Fast cells in sequence, and a slow one fed by the first",
         products=6,
     ),
     "attention": Entry(
         "seqzoo.cells.wrappers.attention:AttentionCell",
         "wrappers",
         2016,
-        "A cell that attends to its own last states (LSTMN)",
+        "A cell that attends to its own past states (LSTMN)",
         products=4,
     ),
 }

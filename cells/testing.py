@@ -39,16 +39,22 @@ def run_cell_test(
 ) -> None:
     """Runs a cell on all paths and in all the ways that layers use it.
 
-    A step has the shapes and types that the cell declares; the configuration rebuilds the cell,
-    and a saved model is loaded and gives the same outputs; half precision gives the results of full
-    precision, up to rounding; each kind of dropout changes what is trained and nothing else; a
-    sequence run in two parts gives the same results as in one; the fast loops, the plain loop and
-    `keras.layers.RNN` give the same outputs and states, with dropout, with a mask, from given
-    states and backwards; the fast loops' gradients are those of automatic differentiation; the
-    values of masked steps do not matter. Takes a few seconds, mostly to compile the loops.
+    Checks that:
+
+    - a step has the shapes and dtypes that the cell declares;
+    - the configuration rebuilds the cell, and a saved model gives the same outputs once loaded;
+    - half precision gives the results of full precision, up to rounding;
+    - both kinds of dropout change the outputs in training, and only there;
+    - a sequence that is run in two chunks gives the same results as in one;
+    - the fast loops, the plain loop and `keras.layers.RNN` give the same outputs and states, with
+      dropout, with a mask, from given initial states and backwards;
+    - the gradients of the fast loops are those of automatic differentiation;
+    - the values of masked steps have no effect.
+
+    Takes a few seconds, mostly to compile the loops.
 
     Args:
-        cell: the class.
+        cell: the cell's class.
         units: number of units of the cell.
         input_shape: shape of one step of one example; (4,) by default, or (6, 5, 2) for frames.
         tolerance: largest relative error between two paths, in float64.
@@ -57,32 +63,32 @@ def run_cell_test(
     Raises:
         AssertionError: the cell violates the contract; the message says what differs.
     """
-    trial = _Trial(cell, units, input_shape, tolerance, options)
-    trial.check_step()
-    trial.check_configuration()
-    trial.check_dropout()
-    trial.check_parts()
-    trial.check_precision()
-    trial.check_saving()
-    trial.check_paths()
+    test = _CellTest(cell, units, input_shape, tolerance, options)
+    test.check_step()
+    test.check_configuration()
+    test.check_dropout()
+    test.check_chunks()
+    test.check_precision()
+    test.check_saving()
+    test.check_paths()
 
 
-class _Trial:
-    """One cell with inputs for it."""
+class _CellTest:
+    """A cell, inputs for it, and the checks."""
 
     def __init__(
         self,
-        kind: type[RecurrentCell],
+        cell_class: type[RecurrentCell],
         units: int,
         input_shape: tuple[int, ...] | None,
         tolerance: float,
         options: dict[str, Any],
     ):
-        self.kind = kind
+        self.cell_class = cell_class
         self.units = units
         self.options = options
         self.tolerance = tolerance
-        self.shape = input_shape or ((4,) if kind.input_rank == 2 else FRAME)
+        self.shape = input_shape or ((4,) if cell_class.input_rank == 2 else FRAME)
         self.random = np.random.default_rng(0)
         self.x = self.random.normal(size=(BATCH, TIME, *self.shape))
         self.elapsed = self.random.uniform(0, 3, (BATCH, TIME))
@@ -92,29 +98,29 @@ class _Trial:
         self.states = [self.random.normal(0, 0.7, (BATCH, *shape_of(size))) for size in sizes]
 
     def make(self, dtype: str = "float64", **options: Any) -> RecurrentCell:
-        """The built cell, with the same weights each time; random ones, even if an initializer
-        returns zeros."""
-        cell = self.kind(self.units, dtype=dtype, **self.options, **options)
-        features = self.shape[-1] + self.kind.takes_time
+        """A built cell with random weights, the same for each call; also those that are initialised
+        with zeros."""
+        cell = self.cell_class(self.units, dtype=dtype, **self.options, **options)
+        features = self.shape[-1] + self.cell_class.takes_time
         cell.build((None, *self.shape[:-1], features))
         if self.cell is not None:
             cell.set_weights(self.cell.get_weights())
             return cell
         random = np.random.default_rng(1)
         for weight in cell.trainable_variables:
-            drawn = random.uniform(-0.5, 0.5, weight.shape)
-            weight.assign(drawn if weight.name.endswith("kernel") else weight + drawn)
+            noise = random.uniform(-0.5, 0.5, weight.shape)
+            weight.assign(noise if weight.name.endswith("kernel") else weight + noise)
         return cell
 
     def layer_inputs(self, x: np.ndarray, start: int = 0, stop: int = TIME) -> Any:
-        """Some steps as a layer expects them."""
+        """Steps `start` to `stop` in the form that a layer expects."""
         x = x[:, start:stop]
-        return (x, self.elapsed[:, start:stop]) if self.kind.takes_time else x
+        return (x, self.elapsed[:, start:stop]) if self.cell_class.takes_time else x
 
     def step_inputs(self) -> Any:
-        """The first step as a cell expects it."""
+        """The first step in the form that a cell expects."""
         first = self.x[:, 0]
-        if self.kind.takes_time:
+        if self.cell_class.takes_time:
             first = np.concatenate([first, self.elapsed[:, :1]], axis=-1)
         return tf.constant(first)
 
@@ -123,16 +129,16 @@ class _Trial:
         output, states = cell(self.step_inputs(), [tf.constant(state) for state in self.states])
         self.expect("the output", output, cell.output_size)
         initial = cell.get_initial_state(BATCH)
-        for name, found in (("states", states), ("initial states", initial)):
+        for name, actual in (("states", states), ("initial states", initial)):
             self.require(
-                len(found) == len(self.states),
-                f"`state_size` says {len(self.states)} states, got {len(found)} {name}",
+                len(actual) == len(self.states),
+                f"`state_size` says {len(self.states)} states, got {len(actual)} {name}",
             )
-            for size, state in zip(as_list(cell.state_size), found, strict=True):
+            for size, state in zip(as_list(cell.state_size), actual, strict=True):
                 self.expect(f"one of the {name}", state, size)
 
     def expect(self, what: str, tensor: Any, size: Any) -> None:
-        """Checks that a tensor has the shape and the type that the cell declares."""
+        """Checks that a tensor has the shape and the dtype that the cell declares."""
         shape, dtype = (BATCH, *shape_of(size)), self.cell.compute_dtype
         self.require(
             (tuple(tensor.shape), keras.backend.standardize_dtype(tensor.dtype)) == (shape, dtype),
@@ -141,26 +147,30 @@ class _Trial:
 
     def check_configuration(self) -> None:
         config = self.cell.get_config()
-        taken = [
+        options = [
             name
-            for name, parameter in inspect.signature(self.kind.__init__).parameters.items()
+            for name, parameter in inspect.signature(self.cell_class.__init__).parameters.items()
             if name != "self" and parameter.kind is not parameter.VAR_KEYWORD
         ]
-        missing = [name for name in taken if name not in config]
+        missing = [name for name in options if name not in config]
         self.require(not missing, f"`get_config` lacks {', '.join(missing)}")
-        again = self.kind.from_config(config)
-        self.require(again.get_config() == config, "`from_config` makes a cell of another config")
-        registered = keras.saving.get_registered_object(keras.saving.get_registered_name(self.kind))
+        rebuilt = self.cell_class.from_config(config)
         self.require(
-            registered is self.kind,
-            "saved models need the class registered: put "
-            "`@keras.saving.register_keras_serializable()` above it",
+            rebuilt.get_config() == config, "`from_config` makes a cell with a different config"
+        )
+        registered = keras.saving.get_registered_object(
+            keras.saving.get_registered_name(self.cell_class)
+        )
+        self.require(
+            registered is self.cell_class,
+            "a class must be registered so that models with it can be loaded: decorate it with "
+            "`@keras.saving.register_keras_serializable()`",
         )
 
     def check_dropout(self) -> None:
-        kinds = ["dropout", *["recurrent_dropout"] * self.cell.has_recurrent_product]
-        for kind in kinds:
-            cell = self.make(**{kind: 0.5, "seed": 3})
+        options = ["dropout", *["recurrent_dropout"] * self.cell.has_recurrent_product]
+        for option in options:
+            cell = self.make(**{option: 0.5, "seed": 3})
 
             def run(training: bool, cell: RecurrentCell = cell) -> Any:
                 cell.reset_dropout_mask()
@@ -169,20 +179,20 @@ class _Trial:
                 return cell(self.step_inputs(), states, training=training)
 
             plain = self.cell(self.step_inputs(), [tf.constant(state) for state in self.states])
-            self.same(f"answers with `{kind}` and without", run(False), plain)
-            trained = zip(keras.tree.flatten(run(True)), keras.tree.flatten(plain), strict=True)
+            self.same(f"outputs at inference with `{option}` and without", run(False), plain)
+            pairs = zip(keras.tree.flatten(run(True)), keras.tree.flatten(plain), strict=True)
             self.require(
-                any(_error(a, b) > self.tolerance for a, b in trained),
-                f"`{kind}` changes nothing in training",
+                any(_error(a, b) > self.tolerance for a, b in pairs),
+                f"`{option}` changes nothing in training",
             )
 
-    def check_parts(self) -> None:
+    def check_chunks(self) -> None:
         layer = self.layer(Recurrent, self.cell, fast=False)
-        whole, *last = layer(self.layer_inputs(self.x), initial_state=self.states)
+        outputs, *last = layer(self.layer_inputs(self.x), initial_state=self.states)
         first, *states = layer(self.layer_inputs(self.x, 0, 4), initial_state=self.states)
         second, *states = layer(self.layer_inputs(self.x, 4), initial_state=states)
-        parts = [tf.concat([first, second], 1), *states]
-        self.same("a sequence in two parts and in one", parts, [whole, *last])
+        joined = [tf.concat([first, second], 1), *states]
+        self.same("a sequence in two chunks and in one", joined, [outputs, *last])
 
     def check_precision(self) -> None:
         full = self.layer(Recurrent, self.cell, fast=False)(self.layer_inputs(self.x))
@@ -199,7 +209,7 @@ class _Trial:
 
     def check_saving(self) -> None:
         inputs: Any = keras.Input((None, *self.shape))
-        inputs = [inputs, keras.Input((None,))] if self.kind.takes_time else inputs
+        inputs = [inputs, keras.Input((None,))] if self.cell_class.takes_time else inputs
         layer = Recurrent(self.make("float32"), return_sequences=True, fast=False)
         model = keras.Model(inputs, layer(inputs))
         expected = (None, None, *shape_of(layer.cell.output_size))
@@ -210,13 +220,11 @@ class _Trial:
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "cell.keras"
             model.save(path)
-            again = keras.saving.load_model(path)
-        given = self.layer_inputs(self.x)
-        given = [
-            each.astype("float32") for each in (given if isinstance(given, tuple) else [given])
-        ]
-        given = given if len(given) > 1 else given[0]
-        self.same("a saved model and the loaded one", again(given), model(given), 1e-6)
+            loaded = keras.saving.load_model(path)
+        x = self.layer_inputs(self.x)
+        x = [each.astype("float32") for each in (x if isinstance(x, tuple) else [x])]
+        x = x if len(x) > 1 else x[0]
+        self.same("a saved model and the loaded one", loaded(x), model(x), 1e-6)
 
     def check_paths(self) -> None:
         rates: dict[str, Any] = {"dropout": 0.3, "recurrent_dropout": 0.3}
@@ -227,68 +235,69 @@ class _Trial:
             self.layer(Recurrent, cell, go_backwards=True, fast=fast) for fast in (True, False)
         )
         results, gradients = self.differentiated(fast, self.x)
-        expected, slopes = self.differentiated(plain, self.x)
+        expected, expected_gradients = self.differentiated(plain, self.x)
         self.same("results of the fast loops and of the plain one", results, expected)
         names = ["the input", *[f"state {k}" for k in range(len(self.states))]]
         names += [variable.name for variable in cell.trainable_variables]
-        for name, ours, theirs in zip(names, gradients, slopes, strict=True):
-            self.require((ours is None) == (theirs is None), f"one path has no gradient of {name}")
-            if theirs is not None:
-                self.same(f"gradients of {name} on the fast path and automatic", ours, theirs)
-        if not self.kind.takes_time:
-            stock = self.layer(keras.layers.RNN, cell, go_backwards=True)
-            result = self.run(stock, self.x)
+        for name, fast_d, plain_d in zip(names, gradients, expected_gradients, strict=True):
+            self.require(
+                (fast_d is None) == (plain_d is None), f"one path has no gradient of {name}"
+            )
+            if plain_d is not None:
+                self.same(f"gradients of {name} on the fast path and automatic", fast_d, plain_d)
+        if not self.cell_class.takes_time:
+            keras_layer = self.layer(keras.layers.RNN, cell, go_backwards=True)
+            result = self.run(keras_layer, self.x)
             self.same("results of `Recurrent` and of `keras.layers.RNN`", results, result)
 
-        shown = MASK.reshape(BATCH, TIME, *[1] * len(self.shape))
-        other = np.where(shown, self.x, self.random.normal(0, 9, self.x.shape))
+        unmasked = MASK.reshape(BATCH, TIME, *[1] * len(self.shape))
+        other = np.where(unmasked, self.x, self.random.normal(0, 9, self.x.shape))
         changed = self.differentiated(fast, other)
         self.same("results with other values in masked steps", changed[0], results)
-        # The first gradient is the input's own.
         pairs = [(a, b) for a, b in zip(changed[1], gradients, strict=True) if b is not None]
-        for ours, theirs in pairs:
-            self.same("gradients with other values in masked steps", ours, theirs)
+        for actual, original in pairs:
+            self.same("gradients with other values in masked steps", actual, original)
 
-    def layer(self, kind: type, cell: RecurrentCell, **options: Any) -> Any:
-        return kind(
+    def layer(self, layer_class: type, cell: RecurrentCell, **options: Any) -> Any:
+        return layer_class(
             cell, return_sequences=True, return_state=True, dtype=cell.dtype_policy, **options
         )
 
     def run(self, layer: Any, x: Any, states: Any = None) -> list:
         """Outputs and last states in training, with the same dropout each time."""
         layer.cell.seed_generator.state.assign([0, 7])
-        given = (x, self.elapsed) if self.kind.takes_time else x
+        inputs = (x, self.elapsed) if self.cell_class.takes_time else x
         states = self.states if states is None else states
-        return list(layer(given, initial_state=states, mask=MASK, training=True))
+        return list(layer(inputs, initial_state=states, mask=MASK, training=True))
 
     def differentiated(self, layer: Any, x: np.ndarray) -> tuple[list, list]:
         """Results, and gradients of the input, the states and all weights."""
-        given, states = tf.constant(x), [tf.constant(state) for state in self.states]
+        x, states = tf.constant(x), [tf.constant(state) for state in self.states]
         random = np.random.default_rng(4)
         with tf.GradientTape() as tape:
-            tape.watch([given, states])
-            results = self.run(layer, given, states)
+            tape.watch([x, states])
+            results = self.run(layer, x, states)
             loss = tf.add_n(
                 [tf.reduce_sum(result * random.normal(size=result.shape)) for result in results]
             )
         weights = [variable.value for variable in layer.cell.trainable_variables]
-        return results, tape.gradient(loss, [given, *states, *weights])
+        return results, tape.gradient(loss, [x, *states, *weights])
 
     def same(self, what: str, actual: Any, expected: Any, tolerance: float | None = None) -> None:
-        """Checks that nests of tensors are equal up to rounding."""
+        """Checks that nested tensors are equal up to rounding."""
         limit = self.tolerance if tolerance is None else tolerance
         pairs = zip(keras.tree.flatten(actual), keras.tree.flatten(expected), strict=True)
         largest = max(_error(a, b) for a, b in pairs)
-        # Not the opposite comparison, so that NaN counts as an error.
+        # Written so that a NaN fails, too.
         self.require(
             largest <= limit,
             f"{what} must be the same, but their relative error is {largest:.2g} "
             f"(at most {limit:.2g})",
         )
 
-    def require(self, kept: bool, message: str) -> None:
-        if not kept:
-            raise AssertionError(f"{self.kind.__name__}: {message}.")
+    def require(self, condition: bool, message: str) -> None:
+        if not condition:
+            raise AssertionError(f"{self.cell_class.__name__}: {message}.")
 
 
 def _error(actual: Any, expected: Any) -> float:

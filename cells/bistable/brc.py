@@ -1,4 +1,4 @@
-"""The bistable recurrent cell, in which each unit feeds back only to itself."""
+"""The bistable recurrent cell, in which each unit feeds back only on itself."""
 
 from keras import ops, saving
 
@@ -7,7 +7,7 @@ from seqzoo.cells.gates import CellWithGates
 
 @saving.register_keras_serializable(package="seqzoo")
 class BRCCell(CellWithGates):
-    """Each unit feeds back to itself, so strongly at times that it has two stable states.
+    """Each unit feeds back on itself, at times so strongly that it has two stable states.
 
         a = 1 + tanh(Wa x + va * h + ba)
         c = sigmoid(Wc x + vc * h + bc)
@@ -19,8 +19,8 @@ class BRCCell(CellWithGates):
     keeps its sign forever; below one, h decays to zero. h stays between -1 and 1 if it starts
     there. RecurrentLayers has more biases.
 
-    For memories that must not fade, over hundreds of steps; `nbrc` lets units change each other's
-    feedback.
+    For memories that must not fade, over hundreds of steps; in `nbrc`, units control each
+    other's feedback.
 
     Reference: Vecoven, Ernst and Drion, "A Bio-inspired Bistable Recurrent Cell Allows for
     Long-lasting Memory", PLoS ONE 16(6), 2021.

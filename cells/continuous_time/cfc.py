@@ -10,7 +10,7 @@ from seqzoo.cells.gates import clone_initializer, masked
 from seqzoo.cells.options import from_keras
 
 VARIANTS = {"default": 4, "no-gate": 4, "pure": 1}
-"""How many heads each variant has."""
+"""Number of heads of each variant."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -24,9 +24,10 @@ class CfCCell(RecurrentCell):
         h = s * g + (1 - s) * k
 
     t is the time since the previous step. With `variant="no-gate"`, h = g + (1 - s) * k. With
-    "pure", only the closed form, f = Wg z + bg and h = A * (1 - f * exp(-t * (|w| + |f|))), w and A
-    with one weight per unit. z is the backbone: `backbone_layers` layers, each of which only sees
-    the one before; without any, the heads see x and h. Columns of `head_kernel`: g, k, a, b.
+    "pure", there is only the closed-form solution: f = Wg z + bg and h = A * (1 - f * exp(-t * (|w|
+    + |f|))), w and A with one weight per unit. z is the backbone: `backbone_layers` layers, each of
+    which only sees the one before; without any, the heads see x and h. Columns of `head_kernel`: g,
+    k, a, b.
 
     The paper's equation has s = sigmoid(-f * t), with one head f. The authors' code adds a second
     one, b, without which g and k would have equal weight at t = 0; this cell follows the code. The

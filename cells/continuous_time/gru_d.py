@@ -12,7 +12,7 @@ from seqzoo.cells.gates import CellWithGates, clone_initializer, masked
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class GRUDCell(CellWithGates):
-    """A GRU that fills gaps with the last value, decayed towards the mean, and whose state decays.
+    """A GRU that fills gaps with the last value, decayed to the mean, and decays its state.
 
         d = t + d
         v = m * x + (1 - m) * (gx * x' + (1 - gx) * mean)      gx = exp(-max(0, wx * d + bx))
@@ -28,7 +28,7 @@ class GRUDCell(CellWithGates):
     where it is missing; a missing value may be any finite number. t is the time since the previous
     step, d the time since each feature was last observed, x' its last observed value. States are
     [h, x', d]; x' starts at the mean. Columns: update, reset, candidate. wx starts at 0.1, so that
-    a value has lost two thirds of its weight after a time of ten.
+    the weight of a value falls to about a third after ten units of time.
 
     For clinical and sensor series in which the gaps are informative. The paper standardises the
     inputs, so that the mean is 0, and uses 49 to 67 units.
@@ -54,7 +54,9 @@ class GRUDCell(CellWithGates):
         if not numbers or not all(
             type(number) in (int, float) and math.isfinite(number) for number in numbers
         ):
-            raise ValueError(f"`mean` must be a finite number or a list of such, got {mean!r}.")
+            raise ValueError(
+                f"`mean` must be a finite number or a list of finite numbers, got {mean!r}."
+            )
         super().__init__(units, **kwargs)
         results = [float(number) for number in numbers]
         self.mean = results if isinstance(mean, list | tuple) else results[0]
@@ -65,14 +67,13 @@ class GRUDCell(CellWithGates):
         return [self.units, self.values, self.values]
 
     def get_initial_state(self, batch_size=None):
-        h, last, waited = super().get_initial_state(batch_size)
-        return [h, last + ops.cast(self.mean, self.compute_dtype), waited]
+        h, last, unobserved = super().get_initial_state(batch_size)
+        return [h, last + ops.cast(self.mean, self.compute_dtype), unobserved]
 
     def kernel_shape(self, features):
         if features % 2:
             raise ValueError(
-                f"GRUDCell takes n values and then n flags of what was observed, got {features} "
-                "features."
+                f"GRUDCell takes n values followed by n mask values, got {features} features."
             )
         self.values = features // 2
         if isinstance(self.mean, list) and len(self.mean) != self.values:
@@ -97,20 +98,20 @@ class GRUDCell(CellWithGates):
 
     def project(self, inputs):
         """The inputs themselves, and V m + b."""
-        marks = inputs[..., self.values : -1]
-        v = ops.matmul(marks, ops.convert_to_tensor(self.mark_kernel))
+        mask = inputs[..., self.values : -1]
+        v = ops.matmul(mask, ops.convert_to_tensor(self.mark_kernel))
         bias = self.input_bias()
         return ops.concatenate([inputs, v if bias is None else v + bias], axis=-1)
 
     def advance(self, x, states, recurrent_mask=None):
-        h, last, waited = states
+        h, last, unobserved = states
         n = self.values
-        value, mark, t, v = ops.split(x, [n, 2 * n, 2 * n + 1], axis=-1)
-        d = t + waited
-        kept = self._decay(d * self.input_decay, "input_decay_bias")
+        value, mask, t, v = ops.split(x, [n, 2 * n, 2 * n + 1], axis=-1)
+        d = t + unobserved
+        decay = self._decay(d * self.input_decay, "input_decay_bias")
         mean = ops.cast(self.mean, x.dtype)
-        value, seen = mark * value, 1 - mark
-        filled = value + seen * (kept * last + (1 - kept) * mean)
+        value, missing = mask * value, 1 - mask
+        filled = value + missing * (decay * last + (1 - decay) * mean)
         h = self._decay(ops.matmul(d, ops.convert_to_tensor(self.decay_kernel)), "decay_bias") * h
         x = self.split(v + ops.matmul(filled, self.input_matrix()))
         u, k = ops.split(self.recurrent_matrix(), [2 * self.units], axis=1)
@@ -120,7 +121,7 @@ class GRUDCell(CellWithGates):
         r = self.recurrent_activation(x.reset + r)
         n = self.activation(x.candidate + ops.matmul(r * m, k))
         h = (1 - z) * h + z * n
-        return h, [h, value + seen * last, seen * d]
+        return h, [h, value + missing * last, missing * d]
 
     def _decay(self, rate: Any, bias: str) -> Any:
         """exp(-max(0, rate + bias))."""

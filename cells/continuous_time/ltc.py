@@ -35,8 +35,8 @@ class LTCCell(RecurrentCell):
 
     Args:
         units: size of the state.
-        solver_steps: fused steps of the solver in each time step, at least 1.
-        activation: the activation f, positive.
+        solver_steps: number of fused solver steps per time step, at least 1.
+        activation: the activation in f, which should be positive.
         **kwargs: see `RecurrentCell`.
 
     Raises:
@@ -58,7 +58,7 @@ class LTCCell(RecurrentCell):
 
     def build(self, input_shape):
         super().build(input_shape)
-        one = keras.initializers.Constant(0.5413248546129181)  # its softplus is one
+        one = keras.initializers.Constant(0.5413248546129181)  # softplus of this is 1
         self.rate = self.add_weight(shape=(self.units,), name="rate", initializer=one)
         spread = keras.initializers.RandomUniform(-1, 1, seed=self.seed)
         self.target = self.add_weight(shape=(self.units,), name="target", initializer=spread)

@@ -19,8 +19,8 @@ class ConvGRUCell(FrameCell):
     The state is h, (batch, height, width, units). Gates: update, reset, candidate. The paper leaves
     the biases out (`use_bias=False`).
 
-    For video on top of a convolutional network's feature maps: the paper recognises actions with
-    64 to 512 units on each of five such maps.
+    For video, on top of a convolutional network's feature maps: the paper recognises actions with
+    64 to 512 units on each of five maps.
 
     Reference: Ballas, Yao, Pal and Courville, "Delving Deeper into Convolutional Networks for
     Learning Video Representations", ICLR 2016, equations 6 to 9.

@@ -22,8 +22,8 @@ class ConvLSTMCell(FrameCell):
 
     States are [h, c], (batch, height, width, units). Gates: input, forget, candidate, output. The
     peepholes p have a weight for each position and unit, and start at zero; o sees the new c.
-    Keras' ConvLSTM2D has no peepholes: with `peepholes=False` the weights have the same shapes and
-    order.
+    With `peepholes=False`, the weights have the shapes and order of those of Keras' ConvLSTM2D,
+    which has no peepholes.
 
     For radar, satellite and video frames. The paper stacks two or three layers of 64 to 256 units
     with kernels of 3 or 5 to forecast rain.
@@ -79,15 +79,15 @@ class ConvLSTMCell(FrameCell):
     def _gated(self, z: Any, c: Any) -> tuple[Any, list]:
         """The elementwise part of a step."""
         z = self.split(z)
-        i = self.recurrent_activation(self._seen(z.input, c, "input"))
-        f = self.recurrent_activation(self._seen(z.forget, c, "forget"))
+        i = self.recurrent_activation(self._with_peephole(z.input, c, "input"))
+        f = self.recurrent_activation(self._with_peephole(z.forget, c, "forget"))
         c = f * c + i * self.activation(z.candidate)
-        o = self.recurrent_activation(self._seen(z.output, c, "output"))
+        o = self.recurrent_activation(self._with_peephole(z.output, c, "output"))
         h = o * self.activation(c)
         return h, [h, c]
 
-    def _seen(self, z: Any, c: Any, gate: str) -> Any:
-        """A gate's argument, with its peephole to the memory."""
+    def _with_peephole(self, z: Any, c: Any, gate: str) -> Any:
+        """A gate's pre-activation with the peephole to the memory added."""
         if not self.peepholes:
             return z
         return z + ops.convert_to_tensor(getattr(self, f"{gate}_peephole")) * c

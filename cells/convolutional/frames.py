@@ -15,7 +15,7 @@ class FrameCell(CellWithGates):
 
     Args:
         units: channels of the output and of each state.
-        kernel_size: height and width of the kernels, odd: one number, or two.
+        kernel_size: height and width of the kernels: an odd number, or a pair of odd numbers.
         **kwargs: see `CellWithGates`.
 
     Raises:
@@ -74,16 +74,16 @@ class FrameCell(CellWithGates):
         return ops.conv(frames, kernel, padding="same", data_format="channels_last")
 
     def joint_kernel(self) -> Any:
-        """The kernel of one convolution of `joint_frames`: adding the bias separately would be
-        one more pass over its result."""
+        """The kernel that convolves `joint_frames`, which includes the bias: adding it separately
+        would be one more pass over the result."""
         kernels, bias = [self.input_matrix(), self.recurrent_matrix()], self.input_bias()
-        if bias is not None:  # the middle of the kernel, which never overlaps the padding
+        if bias is not None:  # at the centre of the kernel, which never overlaps the padding
             around = [[side // 2, side // 2] for side in self.kernel_size]
             kernels.append(ops.pad(bias[None, None, None], [*around, [0, 0], [0, 0]]))
         return ops.concatenate(kernels, axis=-2)
 
     def joint_frames(self, inputs: Any, state: Any) -> Any:
-        """The channels of the input, of a state, and a constant one for the bias."""
+        """The channels of the input and of a state, and one channel of ones for the bias."""
         ones = [] if self.bias is None else [ops.ones_like(inputs[..., :1])]
         return ops.concatenate([inputs, state, *ones], axis=-1)
 

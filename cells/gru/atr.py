@@ -16,7 +16,7 @@ class ATRCell(CellWithGates):
         h = i * p + f * h
 
     The paper has no bias (`use_bias=False`). The state is a weighted sum of projected
-    inputs, whose weights can be read off the gates.
+    inputs; the weights can be read off the gates.
 
     For translation: two matrices where a GRU has six, and competitive in the paper.
 

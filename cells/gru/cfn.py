@@ -7,7 +7,7 @@ from seqzoo.cells.gates import CellWithGates
 
 @saving.register_keras_serializable(package="seqzoo")
 class CFNCell(CellWithGates):
-    """Two gates on squashed state and squashed input; without inputs all states decay to zero.
+    """Two gates, on the squashed state and the squashed input; without inputs the state decays.
 
         f = sigmoid(Wf x + Uf h + bf)
         i = sigmoid(Wi x + Ui h + bi)
@@ -17,7 +17,7 @@ class CFNCell(CellWithGates):
     (RecurrentLayers gives it a bias). The paper writes theta for f and eta for i, and starts bf at
     one and bi at minus one.
 
-    For language models whose states can be explained: the dynamics are never chaotic.
+    For interpretable language models: the dynamics are never chaotic.
 
     Reference: Laurent and von Brecht, "A Recurrent Neural Network without Chaos", ICLR 2017,
     equations 1 to 3.

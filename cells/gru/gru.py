@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqzoo.cells.activation_gradients import derivative, known
+from seqzoo.cells.activation_gradients import derivative, have_derivatives
 from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.options import from_keras
 
@@ -20,12 +20,12 @@ class GRUCell(RecurrentCell):
         n = tanh(Wn x + bn + Un (r * h))           reset_after=False
         h = z * h + (1 - z) * n
 
-    With `reset_after=True`, the form of cuDNN, the recurrent products have separate biases.
+    With `reset_after=True`, as in cuDNN, the recurrent products have separate biases.
     Weights have the shapes and the column order (update, reset, candidate) of `keras.layers.GRU`,
     and can be copied in both directions.
 
     Reference: Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", EMNLP
-    2014; version 1 of the paper has the reset before the product, version 3 after it.
+    2014; in version 1 of the paper the reset gate acts before the product, in version 3 after it.
 
     Args:
         units: size of the state.
@@ -71,7 +71,7 @@ class GRUCell(RecurrentCell):
 
     @property
     def has_step_gradient(self):
-        return known(self.activation, self.recurrent_activation)
+        return have_derivatives(self.activation, self.recurrent_activation)
 
     def step_with_values(self, x, r, states):
         (h,) = states

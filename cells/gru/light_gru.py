@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from seqzoo.cells.activation_gradients import derivative, known
+from seqzoo.cells.activation_gradients import derivative, have_derivatives
 from seqzoo.cells.gates import CellWithGates
 
 
@@ -43,7 +43,7 @@ class LightGRUCell(CellWithGates):
 
     @property
     def has_step_gradient(self):
-        return known(self.activation, self.recurrent_activation)
+        return have_derivatives(self.activation, self.recurrent_activation)
 
     def step_with_values(self, x, r, states):
         (h,) = states

@@ -1,4 +1,4 @@
-"""The light recurrent unit: one gate, and a candidate that only sees the input."""
+"""The light recurrent unit: one gate, and a candidate that sees only the input."""
 
 from keras import saving
 
@@ -17,7 +17,7 @@ class LightRUCell(CellWithGates):
     RecurrentLayers gives the candidate a bias too.
 
     For small models that run in real time; h is a weighted mean of the candidates so far, which
-    makes it easy to read.
+    makes it easy to interpret.
 
     Reference: Ye, Zhang, Liu, Li, Chang and Zheng, "Light Recurrent Unit: Towards an Interpretable
     Recurrent Neural Network for Modeling Long-Range Dependency", Electronics 13(16), 2024.

@@ -1,4 +1,4 @@
-"""The three reductions of the minimal gated unit, whose gates do without the input."""
+"""The three reductions of the minimal gated unit, whose gates do not see the input."""
 
 from typing import Any
 

@@ -9,18 +9,18 @@ from seqzoo.cells.gates import CellWithGates, clone_initializer
 
 @saving.register_keras_serializable(package="seqzoo")
 class MinimalRNNCell(CellWithGates):
-    """A gate mixes the state with an encoding z of the input, which it also sees.
+    """A gate, which sees the state and an encoding z of the input, mixes the two.
 
         z = tanh(Wz x + bz)
         u = sigmoid(Uh h + Uz z + bu)
         h = u * h + (1 - u) * z
 
     The paper leaves the encoder of x open; this is the fully connected one. Uz is the weight
-    `update_kernel`; the bias is bz, bu. RecurrentLayers gates by the encoding of the previous
-    step.
+    `update_kernel`; the bias is bz, bu. In RecurrentLayers, the gate sees the encoding of the
+    previous step.
 
-    Each unit keeps the meaning that it has in the encoder, so states are easy to interpret. In the
-    paper it is as accurate as gated networks on recommendation, and remembers for longer.
+    A unit of the state means the same as in the encoder, which makes states easy to interpret. In
+    the paper it is as accurate as gated networks on recommendation, and remembers for longer.
 
     Reference: Chen, "MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural
     Networks", NIPS 2017 workshop on interpretability, arXiv 1711.06788.

@@ -19,14 +19,14 @@ class MiRU1Cell(CellWithGates):
     a is `update_coefficient`. Columns: reset, candidate. h stays between -1 and 1 if it starts
     there.
 
-    For small devices that keep learning.
+    For continual learning on small devices.
 
     Reference: Zyarah and Kudithipudi, "Minion Gated Recurrent Unit for Continual Learning", arXiv
     2503.06175, 2025, and Neurocomputing, 2026, variant MiRU-1.
 
     Args:
         units: size of the state.
-        update_coefficient: share of the state that is kept, from 0 to 1.
+        update_coefficient: fraction of the state that is kept, from 0 to 1.
         **kwargs: see `RecurrentCell`.
 
     Raises:
@@ -37,7 +37,7 @@ class MiRU1Cell(CellWithGates):
 
     def __init__(self, units: int, *, update_coefficient: float = 0.5, **kwargs: Any):
         super().__init__(units, **kwargs)
-        self.update_coefficient = _share("update_coefficient", update_coefficient)
+        self.update_coefficient = _checked_fraction("update_coefficient", update_coefficient)
 
     def advance(self, x, states, recurrent_mask=None):
         (h,) = states
@@ -70,8 +70,8 @@ class MiRU2Cell(RecurrentCell):
 
     Args:
         units: size of the state.
-        update_coefficient: share of the state that is kept, from 0 to 1.
-        reset_coefficient: share of the state that the candidate sees, from 0 to 1.
+        update_coefficient: fraction of the state that is kept, from 0 to 1.
+        reset_coefficient: fraction of the state that the candidate sees, from 0 to 1.
         **kwargs: see `RecurrentCell`.
 
     Raises:
@@ -89,8 +89,8 @@ class MiRU2Cell(RecurrentCell):
         **kwargs: Any,
     ):
         super().__init__(units, **kwargs)
-        self.update_coefficient = _share("update_coefficient", update_coefficient)
-        self.reset_coefficient = _share("reset_coefficient", reset_coefficient)
+        self.update_coefficient = _checked_fraction("update_coefficient", update_coefficient)
+        self.reset_coefficient = _checked_fraction("reset_coefficient", reset_coefficient)
 
     def recurrent_matrix(self):
         return self.reset_coefficient * super().recurrent_matrix()
@@ -109,7 +109,7 @@ class MiRU2Cell(RecurrentCell):
         }
 
 
-def _share(name: str, value: float) -> float:
+def _checked_fraction(name: str, value: float) -> float:
     if not 0 <= value <= 1:
         raise ValueError(f"`{name}` must be from 0 to 1, got {value!r}.")
     return value

@@ -1,4 +1,4 @@
-"""Three cells that an evolutionary search found, in addition to the GRU and the LSTM."""
+"""MUT1, MUT2 and MUT3: three cells found by an evolutionary search."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from seqzoo.cells.gates import CellWithGates, CellWithShortcut, masked
 
 @saving.register_keras_serializable(package="seqzoo")
 class MUT1Cell(CellWithShortcut):
-    """The first: an update gate that only sees the input, and a squashed input.
+    """The first: its update gate sees only the input, and its candidate the squashed input.
 
         z = sigmoid(Wz x + bz)
         r = sigmoid(Wr x + Ur h + br)
@@ -18,8 +18,8 @@ class MUT1Cell(CellWithShortcut):
 
     s is x if it has as many features as the cell has units, as in the paper, otherwise Ws x.
     Columns of W: update, reset; of U: reset, candidate; of the bias: update, reset, candidate.
-    RecurrentLayers adds bn within tanh(s), too. The paper has it ahead of the GRU on most tasks
-    except language modelling.
+    RecurrentLayers adds bn within tanh(s), too. In the paper it outperforms the GRU on most tasks,
+    but not in language modelling.
 
     Reference: Jozefowicz, Zaremba and Sutskever, "An Empirical Exploration of Recurrent Network
     Architectures", ICML 2015.
@@ -128,5 +128,5 @@ class MUT3Cell(CellWithGates):
 
 
 def _last_bias(cell: Any) -> Any:
-    """The third part of the bias, which does not belong to the projected input, or 0."""
+    """The last third of the bias, which is not part of the projected input; 0 without biases."""
     return 0 if cell.bias is None else ops.convert_to_tensor(cell.bias)[2 * cell.units :]

@@ -11,7 +11,7 @@ from seqzoo.cells.options import from_keras
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class SGUCell(CellWithGates):
-    """The input gates the state twice to form the candidate.
+    """The input gates the state, and the result gates it again to form the candidate.
 
         g = Wg x + bg
         s = tanh(Ug (g * h))
@@ -23,8 +23,8 @@ class SGUCell(CellWithGates):
     the time of the paper it was clip(z / 5 + 1 / 2, 0, 1). According to the paper, states may grow
     larger than those of `dsgu`.
 
-    For sequences with few classes: fewer weights than a GRU, and faster to learn long dependencies
-    in the paper.
+    For classification into few classes: in the paper it has fewer weights than a GRU and learns
+    long dependencies faster.
 
     Reference: Gao and Glowacka, "Deep Gate Recurrent Neural Network", ACML 2016 (PMLR 63).
 
@@ -69,7 +69,7 @@ class SGUCell(CellWithGates):
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class DSGUCell(CellWithGates):
-    """A simple gated unit with one more layer before the candidate, which bounds it.
+    """A simple gated unit with one more layer before the candidate, which keeps it in bounds.
 
         g = Wg x + bg
         s = tanh(Ug (g * h))

@@ -12,10 +12,11 @@ class SimpleGatedRNNCell(CellWithGates):
         f = sigmoid(W x + U h + b)
         h = tanh((1 - f) * (W x) + f * h)
 
-    The equations are those that RecurrentLayers documents for the paper; its code adds b to the
-    second W x as well.
+    The equations are those in the documentation of RecurrentLayers, whose code adds b to the second
+    W x as well.
 
-    With one matrix of each kind, the smallest gated cell; made for signals of power grids.
+    The smallest gated cell, with one input matrix and one recurrent matrix; designed for signals of
+    power grids.
 
     Reference: Zu et al., IET Generation, Transmission and Distribution, 2021, doi
     10.1049/gtd2.12056.

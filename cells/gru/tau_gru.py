@@ -10,7 +10,7 @@ from seqzoo.cells.gates import CellWithGates, masked
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class TauGRUCell(CellWithGates):
-    """A gated cell that also sees its own state from some steps ago, scaled by a gate.
+    """A gated cell that also sees its state of some steps ago, weighted by another gate.
 
         u = tanh(Wu x + Uu h + bu)
         z = tanh(Wz x + Uz p + bz)
@@ -30,7 +30,7 @@ class TauGRUCell(CellWithGates):
 
     Args:
         units: size of h.
-        delay: time steps between h and p, at least 1.
+        delay: number of steps between p and h, at least 1.
         **kwargs: see `RecurrentCell`.
 
     Raises:
@@ -51,8 +51,8 @@ class TauGRUCell(CellWithGates):
 
     def advance(self, x, states, recurrent_mask=None):
         h, past = states
-        newest = (self.delay - 1) * self.units
-        newer, p = past[:, :newest], past[:, newest:]
+        size = (self.delay - 1) * self.units  # of all but the oldest state
+        newer, p = past[:, :size], past[:, size:]
         m = masked(h, recurrent_mask)
         x = self.split(x)
         Uu, Uz, Ug, Ua = ops.split(self.recurrent_matrix(), 4, axis=1)

@@ -1,10 +1,10 @@
-"""The update gate recurrent network: one gate between a vanilla network and memory."""
+"""The update gate recurrent network: one gate that mixes the old state with a vanilla update."""
 
 from typing import Any
 
 import keras
 
-from seqzoo.cells.activation_gradients import derivative, known
+from seqzoo.cells.activation_gradients import derivative, have_derivatives
 from seqzoo.cells.gates import CellWithGates
 
 
@@ -46,7 +46,7 @@ class UGRNNCell(CellWithGates):
 
     @property
     def has_step_gradient(self):
-        return known(self.activation, self.recurrent_activation)
+        return have_derivatives(self.activation, self.recurrent_activation)
 
     def step_with_values(self, x, r, states):
         (h,) = states

@@ -1,1 +1,1 @@
-"""Cells whose output is separate from the state, each with a gate."""
+"""Cells whose output and state are separate, each with its own gate."""

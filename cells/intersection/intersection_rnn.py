@@ -21,9 +21,9 @@ class IntersectionRNNCell(CellWithShortcut):
 
     s is x if it has as many features as the cell has units, as in the paper, otherwise Ws x. States
     are [y, h], of which y is the output and is not fed back. Columns: output candidate, candidate,
-    depth, update. RecurrentLayers mixes u by one minus the other gate.
+    depth, update. In RecurrentLayers, u is weighted by one minus the other gate.
 
-    For deep stacks: in the paper eight layers of it train more easily than those of GRUs or LSTMs.
+    For deep stacks: in the paper eight layers train more easily than eight of GRUs or LSTMs.
 
     Reference: Collins, Sohl-Dickstein and Sussillo, "Capacity and Trainability in Recurrent Neural
     Networks", ICLR 2017.

@@ -10,7 +10,7 @@ class AntisymmetricRNNCell(AntisymmetricCell):
     """h = h + epsilon * tanh(W x + (U - U^T - gamma I) h + b)
 
     One Euler step of a differential equation whose Jacobian has eigenvalues near the imaginary
-    axis: states neither decay nor blow up. The paper uses epsilon from 0.01 to 1 and gamma
+    axis: states neither vanish nor explode. The paper uses epsilon from 0.01 to 1 and gamma
     from 0 to 1.
 
     Reference: Chang, Chen, Haber and Chi, "AntisymmetricRNN: A Dynamical System View on Recurrent
@@ -22,6 +22,9 @@ class AntisymmetricRNNCell(AntisymmetricCell):
         gamma: strength of diffusion, at least 0.
         **kwargs: see `RecurrentCell`; `recurrent_initializer` is normal with variance
             1 / units by default.
+
+    Raises:
+        ValueError: `epsilon` is not above 0, or `gamma` is below 0.
     """
 
     gates = ("candidate",)

@@ -1,4 +1,4 @@
-"""Shared base of the antisymmetric recurrences: the recurrent matrix and its two options."""
+"""Shared base of the antisymmetric recurrences: the recurrent matrix, step size and diffusion."""
 
 from typing import Any
 

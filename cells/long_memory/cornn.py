@@ -30,6 +30,9 @@ class CoRNNCell(RecurrentCell):
         epsilon: damping, at least 0.
         **kwargs: see `RecurrentCell`; `recurrent_initializer` is that of U and V, "glorot_uniform"
             by default.
+
+    Raises:
+        ValueError: `dt` is not above 0, or `gamma` or `epsilon` is below 0.
     """
 
     gates = ("candidate",)

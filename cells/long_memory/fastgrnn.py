@@ -8,13 +8,13 @@ from seqzoo.cells.base import RecurrentCell
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class FastGRNNCell(RecurrentCell):
-    """One pair of matrices serves gate and candidate, which differ in their biases.
+    """Gate and candidate share one pair of matrices and differ only in their biases.
 
         z = sigmoid(W x + U h + bz)
         h = (sigmoid(a) * (1 - z) + sigmoid(c)) * tanh(W x + U h + b) + z * h
 
-    For small devices: hardly more weights than a vanilla recurrence. a starts at 1 and c at -4, as
-    in the authors' code. Biases: gate, candidate.
+    For small devices: hardly more weights than a vanilla recurrence. a is the weight `zeta` and
+    starts at 1, c is `nu` and starts at -4, as in the authors' code. Biases: gate, candidate.
 
     Reference: Kusupati et al., "FastGRNN: A Fast, Accurate, Stable and Tiny Kilobyte Sized Gated
     Recurrent Neural Network", NeurIPS 2018, section 3.2.

@@ -8,12 +8,13 @@ from seqzoo.cells.base import RecurrentCell
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class FastRNNCell(RecurrentCell):
-    """Two numbers, shared by all units, weigh the old state and the candidate.
+    """Two scalars, shared by all units, weight the candidate and the old state.
 
         h = sigmoid(a) * tanh(W x + U h + b) + sigmoid(c) * h
 
-    For small devices: two weights more than a vanilla recurrence, and stable training. a starts at
-    -3 and c at 3, so that the state changes slowly at first.
+    For small devices: only two weights more than a vanilla recurrence, and stable training. a is
+    `candidate_weight` and starts at -3, c is `residual_weight` and starts at 3, so that the state
+    changes slowly at first.
 
     Reference: Kusupati et al., "FastGRNN: A Fast, Accurate, Stable and Tiny Kilobyte Sized Gated
     Recurrent Neural Network", NeurIPS 2018, section 3.1.

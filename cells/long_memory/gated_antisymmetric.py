@@ -25,6 +25,9 @@ class GatedAntisymmetricRNNCell(AntisymmetricCell):
         gamma: strength of diffusion, at least 0.
         **kwargs: see `RecurrentCell`; `recurrent_initializer` is normal with variance
             1 / units by default.
+
+    Raises:
+        ValueError: `epsilon` is not above 0, or `gamma` is below 0.
     """
 
     gates = ("gate", "candidate")

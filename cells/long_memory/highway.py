@@ -15,7 +15,7 @@ class RecurrentHighwayCell(RecurrentCell):
 
         c = tanh(Rc1 h + bc1 + W x);    t = sigmoid(Rt1 h + bt1 + Wt x);    h = c * t + h * (1 - t)
         c = tanh(Rc2 h + bc2);          t = sigmoid(Rt2 h + bt2);           h = c * t + h * (1 - t)
-        and so on, `depth` times; the input only enters the first.
+        and so on, `depth` times; the input enters only the first layer.
 
     The transform gates' biases start at -2, so that a step changes little at first; the paper uses
     -2 to -4 and a depth of 5 to 10 for language models. Columns: candidate, transform.
@@ -25,9 +25,12 @@ class RecurrentHighwayCell(RecurrentCell):
 
     Args:
         units: size of the state.
-        depth: layers per step, at least 1.
+        depth: number of layers per step, at least 1.
         transform_bias: initial bias of the transform gates.
         **kwargs: see `RecurrentCell`.
+
+    Raises:
+        ValueError: `depth` is below 1.
     """
 
     gates = ("candidate", "transform")
@@ -46,10 +49,10 @@ class RecurrentHighwayCell(RecurrentCell):
         return (2 * self.units * self.depth,)
 
     def initial_recurrent_kernel(self, shape, dtype=None):
-        drawn = "float32" if dtype == "bfloat16" else dtype
+        draw_dtype = "float32" if dtype == "bfloat16" else dtype
         square = (self.units, self.units)
         parts = [
-            clone_initializer(self.recurrent_initializer)(square, dtype=drawn)
+            clone_initializer(self.recurrent_initializer)(square, dtype=draw_dtype)
             for _ in range(2 * self.depth)
         ]
         return ops.cast(ops.concatenate(parts, 1), dtype)
@@ -60,7 +63,7 @@ class RecurrentHighwayCell(RecurrentCell):
         return ops.reshape(bias + start, shape)
 
     def input_bias(self):
-        return None  # it belongs to the layers within a step
+        return None  # the layers within a step add their own biases
 
     def advance(self, x, states, recurrent_mask=None):
         (h,) = states

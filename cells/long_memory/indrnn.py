@@ -1,10 +1,10 @@
-"""The independently recurrent network: each unit only sees its own state."""
+"""The independently recurrent network: each unit sees only its own state."""
 
 from typing import Any
 
 import keras
 
-from seqzoo.cells.activation_gradients import derivative, known
+from seqzoo.cells.activation_gradients import derivative, have_derivatives
 from seqzoo.cells.base import RecurrentCell
 
 
@@ -13,17 +13,20 @@ class IndRNNCell(RecurrentCell):
     """h = relu(W x + u * h + b)
 
     u has one recurrent weight per unit, so a step has no matrix product, and the gradient of a
-    unit through time is a power of its own weight. Units only mix between layers, so stack two or
-    more. The paper bounds |u| by 2 ** (1 / steps), which `recurrent_maximum` does.
+    unit through time is a power of its own weight. Units mix only between layers, so stack two or
+    more. The paper bounds |u| by 2 ** (1 / steps); set that as `recurrent_maximum`.
 
     Reference: Li et al., "Independently Recurrent Neural Network (IndRNN): Building A Longer and
     Deeper RNN", CVPR 2018, section 3.
 
     Args:
         units: size of the state.
-        recurrent_maximum: bound on |u|, enforced in training, or None.
+        recurrent_maximum: bound on |u|, above 0, enforced by clipping; None for no bound.
         **kwargs: see `RecurrentCell`; `activation` is "relu" by default. `recurrent_initializer`
             initialises u, uniformly from -1 to 1 by default.
+
+    Raises:
+        ValueError: `recurrent_maximum` is not above 0.
     """
 
     gates = ("candidate",)
@@ -64,7 +67,7 @@ class IndRNNCell(RecurrentCell):
 
     @property
     def has_step_gradient(self):
-        return known(self.activation)
+        return have_derivatives(self.activation)
 
     def step_with_values(self, x, r, states, w):
         h, new = self.step(x, r, states, w)

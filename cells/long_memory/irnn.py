@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from seqzoo.cells.activation_gradients import derivative, known
+from seqzoo.cells.activation_gradients import derivative, have_derivatives
 from seqzoo.cells.base import RecurrentCell
 
 
@@ -44,7 +44,7 @@ class IRNNCell(RecurrentCell):
 
     @property
     def has_step_gradient(self):
-        return known(self.activation)
+        return have_derivatives(self.activation)
 
     def step_with_values(self, x, r, states):
         h, new = self.step(x, r, states)

@@ -17,9 +17,9 @@ class LEMCell(RecurrentCell):
         z = (1 - s) * z + s * tanh(Wz x + Uz y + bz)
         y = (1 - t) * y + t * tanh(Wy x + V z + by)
 
-    States are [y, z]; y is the output, and its candidate reads the new z, as in the paper (one
-    library's code reads the old one). Columns: fast, slow, memory, output, of which the last has
-    V, `memory_kernel`, instead of a recurrent product.
+    States are [y, z]; y is the output, and its candidate reads the new z, as in the paper (in
+    another library it reads the old one). Columns: fast, slow, memory, output, of which the last
+    has V, `memory_kernel`, instead of a recurrent product.
 
     Reference: Rusch, Mishra, Erichson and Mahoney, "Long Expressive Memory for Sequence Modeling",
     ICLR 2022, equation 3.
@@ -28,6 +28,9 @@ class LEMCell(RecurrentCell):
         units: size of y and of z.
         dt: largest step size, above 0; 1 in most of the paper.
         **kwargs: see `RecurrentCell`.
+
+    Raises:
+        ValueError: `dt` is not above 0.
     """
 
     gates = ("fast", "slow", "memory", "output")

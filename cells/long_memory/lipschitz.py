@@ -29,6 +29,9 @@ class LipschitzRNNCell(RecurrentCell):
         gamma: strength of diffusion, at least 0.
         **kwargs: see `RecurrentCell`; `recurrent_initializer` is normal with variance
             1 / units by default.
+
+    Raises:
+        ValueError: `epsilon` is not above 0, `beta` is not from 0 to 1, or `gamma` is below 0.
     """
 
     gates = ("candidate",)

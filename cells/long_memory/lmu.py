@@ -17,9 +17,9 @@ class LMUCell(RecurrentCell):
         m = A m + B u
         h = tanh(W x + U h + V m)
 
-    A and B are fixed: they keep the best polynomial of degree `order` - 1 of the last `theta` steps
-    of u. States are [h, m]; ex, eh and em encode each step into one number. There are no biases, as
-    in the paper.
+    A and B are fixed: m holds the best approximation of the last `theta` steps of u by a polynomial
+    of degree `order` - 1. States are [h, m]; ex, eh and em encode each step as one number. There
+    are no biases, as in the paper.
 
     Reference: Voelker, Kajic and Eliasmith, "Legendre Memory Units: Continuous-Time Representation
     in Recurrent Neural Networks", NeurIPS 2019, equations 1 to 7, zero-order hold.
@@ -30,6 +30,9 @@ class LMUCell(RecurrentCell):
         theta: length of the window in steps, above 0; set it to the longest lag that matters.
         **kwargs: see `RecurrentCell`; `recurrent_initializer` is "glorot_normal" and `use_bias`
             false by default.
+
+    Raises:
+        ValueError: `order` is below 1, or `theta` is not above 0.
     """
 
     gates = ("candidate",)
@@ -101,17 +104,17 @@ class LMUCell(RecurrentCell):
 
 
 def legendre_memory(order: int, theta: float) -> tuple[np.ndarray, np.ndarray]:
-    """A (order, order) and B (order,) of a window of `theta` steps, held constant within a step."""
+    """A (order, order) and B (order,) for a window of `theta` steps, by zero-order hold."""
     q = np.arange(order)
     scale = (2 * q + 1.0) / theta
     i, j = np.meshgrid(q, q, indexing="ij")
     a = np.where(i < j, -1.0, (-1.0) ** (i - j + 1)) * scale[:, None]
     b = (-1.0) ** q * scale
-    # exp of [[a, b], [0, 0]] contains both matrices of the step.
-    whole = np.zeros((order + 1, order + 1))
-    whole[:order, :order], whole[:order, order] = a, b
-    squarings = max(0, int(np.ceil(np.log2(max(np.linalg.norm(whole, 1), 1e-9)))) + 4)
-    scaled = whole / 2**squarings
+    # exp of [[a, b], [0, 0]] contains both discretised matrices.
+    augmented = np.zeros((order + 1, order + 1))
+    augmented[:order, :order], augmented[:order, order] = a, b
+    squarings = max(0, int(np.ceil(np.log2(max(np.linalg.norm(augmented, 1), 1e-9)))) + 4)
+    scaled = augmented / 2**squarings
     total = power = np.eye(order + 1)
     for k in range(1, 20):
         power = power @ scaled / k

@@ -30,8 +30,11 @@ class OrthogonalCell(RecurrentCell):
     Args:
         units: size of the state.
         parametrization: "exponential" or "cayley".
-        activation: "modrelu" or any Keras activation, which b is then added before.
+        activation: "modrelu" or any Keras activation, applied to z + b.
         **kwargs: see `RecurrentCell`; `bias_initializer` is that of b.
+
+    Raises:
+        ValueError: `parametrization` is not one of the two.
     """
 
     gates = ("candidate",)

@@ -12,7 +12,8 @@ from seqzoo.cells.base import RecurrentCell
 class PLRNNCell(RecurrentCell):
     """h = a * h + U relu(h) + W x + b
 
-    a is one number per unit, the weight of its own past; U couples the units and has no diagonal.
+    a is one weight per unit, `own_weight`, on its old state; U couples the units, with a zero
+    diagonal.
     Within each orthant the map is linear, so fixed points and cycles can be found exactly.
 
     Reference: Durstewitz, "A State Space Approach for Piecewise-Linear Recurrent Neural Networks

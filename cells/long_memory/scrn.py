@@ -10,7 +10,7 @@ from seqzoo.cells.base import RecurrentCell
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class SCRNCell(RecurrentCell):
-    """Slow context units, which average their input, and fast hidden units.
+    """Slow context units, which average the input, and fast hidden units.
 
         s = (1 - alpha) * B x + alpha * s
         h = sigmoid(A x + R h + P s + b)
@@ -25,8 +25,11 @@ class SCRNCell(RecurrentCell):
     Args:
         units: size of y and of h.
         context_units: size of s; the same as `units` by default.
-        alpha: share of the context that is kept, from 0 to 1.
+        alpha: fraction of the context that is kept, from 0 to 1.
         **kwargs: see `RecurrentCell`; `activation` is "sigmoid" by default.
+
+    Raises:
+        ValueError: `alpha` is not from 0 to 1, or `context_units` is below 1.
     """
 
     gates = ("hidden", "context")

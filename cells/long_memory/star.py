@@ -8,7 +8,7 @@ from seqzoo.cells.base import RecurrentCell
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class STARCell(RecurrentCell):
-    """One gate, and a candidate that only sees the input; made for deep stacks.
+    """One gate, and a candidate that sees only the input; made for deep stacks.
 
         z = tanh(W x + b)
         k = sigmoid(Wk x + Uk h + bk)

@@ -16,9 +16,9 @@ class UnICORNNCell(RecurrentCell):
         z = z - s * (tanh(W x + w * y + b) + alpha * y)
         y = y + s * z
 
-    States are [y, z], position and velocity; y is the output. A step has no matrix product. Meant
-    for stacks of two or three layers. Implementations that replace w with a matrix, as some
-    collections do, compute a different model.
+    States are [y, z], position and velocity; y is the output. A step has no matrix product.
+    Designed for stacks of two or three layers. Some libraries have a matrix in place of w, which is
+    a different model.
 
     Reference: Rusch and Mishra, "UnICORNN: A Recurrent Model for Learning Very Long Time
     Dependencies", ICML 2021, equation 3.
@@ -29,6 +29,9 @@ class UnICORNNCell(RecurrentCell):
         alpha: strength of the restoring force, at least 0.
         **kwargs: see `RecurrentCell`; `recurrent_initializer` is that of w, uniform from 0 to 1 by
             default, c starts uniform from -0.1 to 0.1.
+
+    Raises:
+        ValueError: `dt` is not above 0, or `alpha` is below 0.
     """
 
     gates = ("candidate",)

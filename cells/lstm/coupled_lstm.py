@@ -1,11 +1,11 @@
-"""Long short-term memory with one gate for remembering and forgetting."""
+"""Long short-term memory with coupled input and forget gates."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
-from seqzoo.cells.activation_gradients import derivative, known
+from seqzoo.cells.activation_gradients import derivative, have_derivatives
 from seqzoo.cells.gates import CellWithGates
 
 
@@ -22,7 +22,7 @@ class CoupledLSTMCell(CellWithGates):
     States are [h, c]. Columns: input, candidate, output. c stays between -1 and 1 if it starts
     there. The paper's variants all have peepholes, which are left out here.
 
-    A smaller LSTM that does as well: the paper finds no significant loss on three tasks.
+    A smaller LSTM that performs as well: the paper finds no significant difference on three tasks.
 
     Reference: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber, "LSTM: A Search Space
     Odyssey", IEEE Transactions on Neural Networks and Learning Systems 28(10), 2017, variant CIFG.
@@ -54,7 +54,7 @@ class CoupledLSTMCell(CellWithGates):
 
     @property
     def has_step_gradient(self):
-        return known(self.activation, self.recurrent_activation)
+        return have_derivatives(self.activation, self.recurrent_activation)
 
     def step_with_values(self, x, r, states):
         _, c = states

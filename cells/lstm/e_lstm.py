@@ -1,4 +1,4 @@
-"""Long short-term memory with element-wise recurrence."""
+"""Long short-term memory with elementwise recurrence."""
 
 from keras import ops, saving
 
@@ -7,7 +7,7 @@ from seqzoo.cells.gates import CellWithGates, masked
 
 @saving.register_keras_serializable(package="seqzoo")
 class ELSTMCell(CellWithGates):
-    """An LSTM with elementwise feedback of the memory, which makes real-time learning cheap.
+    """An LSTM with elementwise feedback of the memory, for cheap real-time recurrent learning.
 
         f = sigmoid(Wf x + vf * c + bf)
         z = tanh(Wz x + vz * c + bz)
@@ -19,7 +19,7 @@ class ELSTMCell(CellWithGates):
     have one weight per unit and start at zero. c stays between -1 and 1 if it starts there.
 
     For online learning: with elementwise feedback, the exact gradient of real-time recurrent
-    learning is cheap for one layer. The paper plays DMLab and Atari games with it.
+    learning is cheap for one layer. The paper's agents play DMLab and Atari games with it.
 
     Reference: Irie, Gopalakrishnan and Schmidhuber, "Exploring the Promise and Limits of Real-Time
     Recurrent Learning", ICLR 2024, arXiv 2305.19044.

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqzoo.cells.activation_gradients import derivative, known
+from seqzoo.cells.activation_gradients import derivative, have_derivatives
 from seqzoo.cells.gates import CellWithGates
 
 
@@ -20,7 +20,7 @@ class JANETCell(CellWithGates):
     The state is h, which the paper also calls c. Columns: forget, candidate.
 
     For long memories with few weights: the paper's results on pixel-by-pixel digits, copying and
-    adding come from `beta=1` and gates whose biases are drawn for the longest dependency (chrono
+    adding come from `beta=1` and forget biases drawn according to the longest dependency (chrono
     initialisation: bf = log(u), u uniform between 1 and that length minus 1, 784 there).
 
     Reference: van der Westhuizen and Lasenby, "The Unreasonable Effectiveness of the Forget Gate",
@@ -29,9 +29,10 @@ class JANETCell(CellWithGates):
 
     Args:
         units: size of the state.
-        beta: how far the input gate is ahead of the forget gate.
-        longest_dependency: time steps that the memory should span, at least 3, from which bf is
-            drawn; None for a bf of one.
+        beta: shift of the input gate against the forget gate; above 0, a step adds more than it
+            forgets.
+        longest_dependency: number of steps that the memory should span, at least 3, which
+            determines the initial bf as above; None to start bf at one.
         **kwargs: see `RecurrentCell`.
 
     Raises:
@@ -60,9 +61,9 @@ class JANETCell(CellWithGates):
         bias = super().initial_bias(shape, dtype)
         if self.longest_dependency is None:
             return self.with_gate_bias(bias, "forget", 1)
-        spans = keras.initializers.RandomUniform(1, self.longest_dependency - 1, seed=self.seed)
-        drawn = ops.log(spans((self.units,), dtype="float32"))
-        return self.with_gate_bias(bias, "forget", ops.cast(drawn, bias.dtype))
+        uniform = keras.initializers.RandomUniform(1, self.longest_dependency - 1, seed=self.seed)
+        forget_bias = ops.log(uniform((self.units,), dtype="float32"))
+        return self.with_gate_bias(bias, "forget", ops.cast(forget_bias, bias.dtype))
 
     def step(self, x, r, states):
         h, new, _ = self.step_with_values(x, r, states)
@@ -70,22 +71,22 @@ class JANETCell(CellWithGates):
 
     @property
     def has_step_gradient(self):
-        return known(self.activation, self.recurrent_activation)
+        return have_derivatives(self.activation, self.recurrent_activation)
 
     def step_with_values(self, x, r, states):
         (h,) = states
         s = x.forget + r.forget
         f = self.recurrent_activation(s)
-        ahead = self.recurrent_activation(s - self.beta)
+        shifted = self.recurrent_activation(s - self.beta)
         n = self.activation(x.candidate + r.candidate)
-        new = f * h + (1 - ahead) * n
-        return new, [new], (f, ahead, n, h)
+        new = f * h + (1 - shifted) * n
+        return new, [new], (f, shifted, n, h)
 
     def step_gradient(self, values, d_states):
-        (f, ahead, n, h), (dh,) = values, d_states
-        d_kept = dh * h * derivative(self.recurrent_activation, f)
-        d_forget = d_kept - dh * n * derivative(self.recurrent_activation, ahead)
-        d_candidate = dh * (1 - ahead) * derivative(self.activation, n)
+        (f, shifted, n, h), (dh,) = values, d_states
+        d_retain = dh * h * derivative(self.recurrent_activation, f)
+        d_forget = d_retain - dh * n * derivative(self.recurrent_activation, shifted)
+        d_candidate = dh * (1 - shifted) * derivative(self.activation, n)
         return [d_forget, d_candidate], None, [dh * f]
 
     def get_config(self) -> dict:

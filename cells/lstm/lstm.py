@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqzoo.cells.activation_gradients import derivative, known
+from seqzoo.cells.activation_gradients import derivative, have_derivatives
 from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.options import from_keras
 
@@ -67,7 +67,7 @@ class LSTMCell(RecurrentCell):
 
     @property
     def has_step_gradient(self):
-        return known(self.activation, self.recurrent_activation)
+        return have_derivatives(self.activation, self.recurrent_activation)
 
     def step_with_values(self, x, r, states):
         _, c = states

@@ -20,7 +20,7 @@ PARTS = (
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class LSTMVariantCell(CellWithGates):
-    """The LSTM without one of its parts, from a study of what each contributes.
+    """An LSTM without one of its parts, from an ablation study.
 
         i = sigmoid(Wi x + Ui h + pi * c + bi)         1 without the input gate (NIG)
         f = sigmoid(Wf x + Uf h + pf * c + bf)         1 without the forget gate (NFG)
@@ -29,10 +29,10 @@ class LSTMVariantCell(CellWithGates):
         o = sigmoid(Wo x + Uo h + po * c + bo)         1 without the output gate (NOG)
         h = o * tanh(c)                                without tanh: no output activation (NOAF)
 
-    With `peepholes=False`, the p are left out (NP): with nothing else left out this is `lstm`, and
-    with peepholes `peephole-lstm`; both of these are faster. Coupled gates (CIFG) are
+    With `peepholes=False` there are no p (NP). If nothing else is removed, this is `lstm`, and with
+    peepholes `peephole-lstm`; use those, which are faster. Coupled gates (CIFG) are
     `coupled-lstm`. States are [h, c]. Columns: input, forget, candidate, output, if present.
-    The paper's eighth variant, full gate recurrence (FGR), made results worse and is not here.
+    The paper's eighth variant, full gate recurrence (FGR), made results worse and is not included.
 
     For measuring what a part contributes on your data. The paper finds that the forget gate and the
     output activation matter most.
@@ -43,14 +43,14 @@ class LSTMVariantCell(CellWithGates):
 
     Args:
         units: size of h and of c.
-        without: the part that is left out: "nothing", "input_gate", "forget_gate", "output_gate",
+        without: the part to remove: "nothing", "input_gate", "forget_gate", "output_gate",
             "input_activation" or "output_activation".
         peepholes: whether the gates see the memory.
         unit_forget_bias: whether bf starts at one.
         **kwargs: see `CellWithGates`.
 
     Raises:
-        ValueError: `without` is not one of these.
+        ValueError: `without` is not one of these parts.
     """
 
     def __init__(
@@ -80,20 +80,20 @@ class LSTMVariantCell(CellWithGates):
 
     @property
     def unit_weights(self):
-        seen = [name for name in self.gates if name != "candidate"]
-        return tuple(f"{name}_peephole" for name in seen) if self.peepholes else ()
+        gates = [name for name in self.gates if name != "candidate"]
+        return tuple(f"{name}_peephole" for name in gates) if self.peepholes else ()
 
     @property
     def Gates(self):
-        return _named("Gates", self.gates)
+        return _named_tuple("Gates", self.gates)
 
     @property
     def RecurrentGates(self):
-        return _named("RecurrentGates", self.gates)
+        return _named_tuple("RecurrentGates", self.gates)
 
     @property
     def UnitWeights(self):
-        return _named("UnitWeights", self.unit_weights)
+        return _named_tuple("UnitWeights", self.unit_weights)
 
     @property
     def has_recurrent_product(self):
@@ -138,5 +138,5 @@ class LSTMVariantCell(CellWithGates):
 
 
 @cache
-def _named(name: str, fields: tuple[str, ...]) -> Any:
+def _named_tuple(name: str, fields: tuple[str, ...]) -> Any:
     return namedtuple(name, fields)

@@ -10,7 +10,7 @@ from seqzoo.cells.gates import CellWithGates, masked
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class MultiplicativeLSTMCell(CellWithGates):
-    """An LSTM whose gates see, in place of the state, its product m with a projection of the input.
+    """An LSTM whose gates see, instead of the state, its product m with a projection of the input.
 
         m = (Wm x) * (Um h)
         i = sigmoid(Wi x + Ui m + bi)
@@ -24,8 +24,8 @@ class MultiplicativeLSTMCell(CellWithGates):
     Um is the weight `multiplier_kernel`. The output gate acts inside tanh, as in the paper;
     RecurrentLayers has o * tanh(c).
 
-    For characters and other inputs of few kinds: each input has its own recurrent matrix. The
-    paper's language models of bytes have 1,900 to 2,800 units.
+    For characters and other inputs with few distinct values: each value has its own recurrent
+    matrix. The paper's byte-level language models have 1,900 to 2,800 units.
 
     Reference: Krause, Lu, Murray and Renals, "Multiplicative LSTM for Sequence Modelling", ICLR
     2017 workshop, arXiv 1609.07959, section 3.

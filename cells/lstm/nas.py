@@ -1,4 +1,4 @@
-"""The cell that neural architecture search found for language models."""
+"""The cell found by neural architecture search on language modelling."""
 
 from keras import ops, saving
 
@@ -21,7 +21,7 @@ class NASCell(CellWithGates):
         h = tanh(c * tanh(tanh(a5 * a6) + sigmoid(a7 + a8)))
 
     States are [h, c]. Columns: first to eighth. The authors' code has no bias by default
-    (`use_bias=False`). RecurrentLayers documents the product of the fourth and computes a sum.
+    (`use_bias=False`). RecurrentLayers documents the product in a4 but computes a sum.
 
     For language models: the paper's best on Penn Treebank, at perplexity 62.4 with shared
     embeddings.
@@ -45,9 +45,9 @@ class NASCell(CellWithGates):
         _, c = states
         tanh, sigmoid = self.activation, self.recurrent_activation
         upper = tanh(sigmoid(x.first + r.first) * ops.relu(x.second + r.second))
-        kept = tanh(sigmoid(x.third + r.third) + ops.relu(x.fourth * r.fourth))
+        lower = tanh(sigmoid(x.third + r.third) + ops.relu(x.fourth * r.fourth))
         left = tanh(tanh(x.fifth + r.fifth) * sigmoid(x.sixth + r.sixth))
         right = sigmoid(tanh(x.seventh + r.seventh) + sigmoid(x.eighth + r.eighth))
-        c = tanh(upper + c) * kept
+        c = tanh(upper + c) * lower
         h = tanh(c * tanh(left + right))
         return h, [h, c]

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqzoo.cells.activation_gradients import derivative, known
+from seqzoo.cells.activation_gradients import derivative, have_derivatives
 from seqzoo.cells.gates import CellWithGates
 
 
@@ -21,7 +21,7 @@ class PeepholeLSTMCell(CellWithGates):
         h = o * tanh(c)
 
     States are [h, c]. Columns: input, forget, candidate, output. The output gate sees the new c,
-    as in the papers; RecurrentLayers shows it the old one.
+    as in the papers; in RecurrentLayers it sees the old one.
 
     For precise timing and counting, where a closed output gate would hide the memory from the
     gates. Peepholes start at zero, so that the cell starts as an LSTM.
@@ -57,7 +57,7 @@ class PeepholeLSTMCell(CellWithGates):
 
     @property
     def has_step_gradient(self):
-        return known(self.activation, self.recurrent_activation)
+        return have_derivatives(self.activation, self.recurrent_activation)
 
     def step_with_values(self, x, r, states, weights):
         _, c = states

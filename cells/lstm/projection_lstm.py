@@ -23,7 +23,7 @@ class ProjectionLSTMCell(CellWithGates):
     The peepholes p are those of the paper; torch's LSTM with `proj_size` has none. The paper's
     second projection, which is not fed back, is left out.
 
-    For large memories at the cost of small ones: the paper's best for speech has 2,048 memory
+    For a large memory at the cost of a small one: the paper's best speech model has 2,048 memory
     cells and an output of 512.
 
     Reference: Sak, Senior and Beaufays, "Long Short-Term Memory Recurrent Neural Network

@@ -22,7 +22,7 @@ class ResidualLSTMCell(CellWithShortcut):
     s is x if it has as many features as the cell has units, as in the paper's upper layers,
     otherwise Ws x. States are [h, c]. Columns: input, forget, candidate, output.
 
-    For stacks: in the paper the error falls up to ten layers, while that of the LSTM rises.
+    For deep stacks: in the paper the error decreases up to ten layers, while an LSTM's increases.
 
     Reference: Kim, El-Khamy and Lee, "Residual LSTM: Design of a Deep Recurrent Architecture for
     Distant Speech Recognition", Interspeech 2017.

@@ -24,8 +24,8 @@ class WorkingMemoryLSTMCell(CellWithGates):
     saturating the gates. RecurrentLayers leaves Ug h out; torchrecurrent documents the connections
     without tanh.
 
-    For longer sequences than an LSTM easily learns: the paper improves on it in copying, adding,
-    digits by pixels, characters and captions.
+    For sequences that are too long for an LSTM: the paper improves on it in copying, adding,
+    pixel-by-pixel digits, character-level language modelling and image captioning.
 
     Reference: Landi, Baraldi, Cornia and Cucchiara, "Working Memory Connections for LSTM", Neural
     Networks 144, 2021.
@@ -65,14 +65,14 @@ class WorkingMemoryLSTMCell(CellWithGates):
         before, after = ops.split(
             ops.convert_to_tensor(self.memory_kernel), [2 * self.units], axis=1
         )
-        seen = self.activation(ops.matmul(masked(c, recurrent_mask), before))
-        seen_input, seen_forget = ops.split(seen, 2, axis=-1)
-        i = self.recurrent_activation(x.input + r.input + seen_input)
-        f = self.recurrent_activation(x.forget + r.forget + seen_forget)
+        memory = self.activation(ops.matmul(masked(c, recurrent_mask), before))
+        memory_input, memory_forget = ops.split(memory, 2, axis=-1)
+        i = self.recurrent_activation(x.input + r.input + memory_input)
+        f = self.recurrent_activation(x.forget + r.forget + memory_forget)
         g = self.activation(x.candidate + r.candidate)
         c = f * c + i * g
-        seen = self.activation(ops.matmul(masked(c, recurrent_mask), after))
-        o = self.recurrent_activation(x.output + r.output + seen)
+        memory_output = self.activation(ops.matmul(masked(c, recurrent_mask), after))
+        o = self.recurrent_activation(x.output + r.output + memory_output)
         h = o * self.activation(c)
         return h, [h, c]
 

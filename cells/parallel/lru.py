@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from seqzoo.cells.diagonal import DiagonalCell, drawn
+from seqzoo.cells.diagonal import DiagonalCell, fixed_initializer
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -17,10 +17,11 @@ class LRUCell(DiagonalCell):
         s = l * s + exp(g) * (B x)
         y = Re(C s) + D x
 
-    s, l, B and C are complex; exp(n) and exp(t) keep |l| below one and give its angle, exp(g)
-    starts as sqrt(1 - |l|^2). |l| starts uniform on a ring from `minimum` to `maximum`, angles up
-    to `maximum_angle`. States are [y, Re s, Im s]. Columns of the kernel: Re B, Im B, D; rows of
-    `readout_kernel`: Re C, then -Im C. Linear throughout: put nonlinear layers in between.
+    s, l, B and C are complex; exp(n) keeps |l| below one, exp(t) is the angle of l, and exp(g)
+    starts at sqrt(1 - |l|^2). Initially l is uniform on a ring with radii from `minimum` to
+    `maximum`, at angles up to `maximum_angle`. States are [y, Re s, Im s]. Columns of the kernel:
+    Re B, Im B, D; rows of `readout_kernel`: Re C, then -Im C. Linear throughout: put nonlinear
+    layers in between.
 
     Reference: Orvieto et al., "Resurrecting Recurrent Neural Networks for Long Sequences", ICML
     2023, section 3 and algorithm 1.
@@ -31,6 +32,9 @@ class LRUCell(DiagonalCell):
         maximum: largest initial |l|, below 1.
         maximum_angle: largest initial angle, above 0.
         **kwargs: see `RecurrentCell`; `activation` is not used, and the bias is added to D x.
+
+    Raises:
+        ValueError: the radii are not in order from 0 to below 1, or `maximum_angle` is not above 0.
     """
 
     gates = ("real", "imaginary", "skip")
@@ -71,15 +75,16 @@ class LRUCell(DiagonalCell):
             "scale": 0.5 * np.log(1 - square),
         }
         for name, value in start.items():
-            setattr(self, name, self.add_weight(shape=shape, name=name, initializer=drawn(value)))
+            weight = self.add_weight(shape=shape, name=name, initializer=fixed_initializer(value))
+            setattr(self, name, weight)
         self.readout_kernel = self.add_weight(
             shape=(2 * self.units, self.units), name="readout_kernel", initializer="glorot_normal"
         )
 
     def coefficients(self):
-        size = ops.exp(-ops.exp(ops.convert_to_tensor(self.decay)))
+        radius = ops.exp(-ops.exp(ops.convert_to_tensor(self.decay)))
         angle = ops.exp(ops.convert_to_tensor(self.angle))
-        return size * ops.cos(angle), size * ops.sin(angle)
+        return radius * ops.cos(angle), radius * ops.sin(angle)
 
     def drive(self, inputs):
         scale = ops.exp(ops.convert_to_tensor(self.scale))

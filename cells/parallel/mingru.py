@@ -15,9 +15,10 @@ class MinGRUCell(RecurrentCell):
         z = sigmoid(Wz x + bz)
         h = (1 - z) * h + z * g(W x + b)
 
-    g is `activation`: linear as in section 3.1, or "minimal_positive", z + 1/2 above zero and
-    sigmoid(z) below, which the paper's log-space form needs to keep states positive. The recurrence
-    is linear in h; a step has no matrix product. Columns: update, candidate. Stack two or more.
+    g is `activation`: linear as in section 3.1, or "minimal_positive", g(a) = a + 1/2 for a >= 0
+    and sigmoid(a) below, with which the paper's log-space form keeps states positive. The
+    recurrence is linear in h; a step has no matrix product. Columns: update, candidate. Stack two
+    or more.
 
     Reference: Feng, Tung, Ahmed, Bengio and Hajimirsadeghi, "Were RNNs All We Needed?", arXiv
     2410.01201 (2024), section 3.1 and appendix B.

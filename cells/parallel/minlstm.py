@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqzoo.cells.activation_gradients import derivative, known
+from seqzoo.cells.activation_gradients import derivative, have_derivatives
 from seqzoo.cells.base import RecurrentCell
 
 
@@ -43,12 +43,12 @@ class MinLSTMCell(RecurrentCell):
         return ops.concatenate([f + self.forget_bias, i, n])
 
     def shares(self, x: Any) -> tuple[Any, Any, Any]:
-        """i / (f + i), written so that it is never 0 / 0; 1 - f; 1 - i."""
+        """i / (f + i), 1 - f and 1 - i, computed so that none is ever 0 / 0."""
         largest = ops.maximum(ops.maximum(-x.forget, -x.input), 0)
         one, no_forget = ops.exp(-largest), ops.exp(-x.forget - largest)
         no_input = ops.exp(-x.input - largest)
-        forget, given = one + no_forget, one + no_input  # multiples of 1 / f and 1 / i
-        return forget / (forget + given), no_forget / forget, no_input / given
+        inverse_f, inverse_i = one + no_forget, one + no_input  # each times exp(-largest)
+        return inverse_f / (inverse_f + inverse_i), no_forget / inverse_f, no_input / inverse_i
 
     def step(self, x, r, states):
         (h,) = states
@@ -58,7 +58,7 @@ class MinLSTMCell(RecurrentCell):
 
     @property
     def has_step_gradient(self):
-        return known(self.activation)
+        return have_derivatives(self.activation)
 
     def step_with_values(self, x, r, states):
         (h,) = states
@@ -70,7 +70,7 @@ class MinLSTMCell(RecurrentCell):
     def step_gradient(self, values, d_states):
         (share, no_forget, no_input, n, h), (dh,) = values, d_states
         dn = dh * share
-        d = dn * (n - h) * (1 - share)  # of log(i / f)
+        d = dn * (n - h) * (1 - share)  # the gradient of log(i / f)
         dx = [-d * no_forget, d * no_input, dn * derivative(self.activation, n)]
         return dx, None, [dh - dn]
 

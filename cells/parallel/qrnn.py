@@ -3,13 +3,13 @@
 import keras
 from keras import ops
 
-from seqzoo.cells.activation_gradients import derivative, known
+from seqzoo.cells.activation_gradients import derivative, have_derivatives
 from seqzoo.cells.base import RecurrentCell
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class QRNNCell(RecurrentCell):
-    """Gates from this input and the one before, and fo-pooling.
+    """Gates computed from the current and the previous input, and fo-pooling.
 
         n = tanh(W x + V x' + b)
         f = sigmoid(Wf x + Vf x' + bf)
@@ -18,8 +18,9 @@ class QRNNCell(RecurrentCell):
         h = o * c
 
     x' is the input of the previous step: a causal convolution of width two, as in the paper's
-    language model. States are [h, c] and V x', Vf x', Vo x' of the last step that counted, so that
-    one step at a time works as well. Columns: those of W (candidate, forget, output), then of V.
+    language model. States are [h, c] and V x', Vf x', Vo x' of the last unmasked step, so that the
+    cell can also be run one step at a time. Columns: those of W (candidate, forget, output), then
+    of V.
 
     Reference: Bradbury, Merity, Xiong and Socher, "Quasi-Recurrent Neural Networks", ICLR 2017,
     section 2, equations 3 and 5.
@@ -56,7 +57,7 @@ class QRNNCell(RecurrentCell):
 
     @property
     def has_step_gradient(self):
-        return known(self.activation)
+        return have_derivatives(self.activation)
 
     def step_with_values(self, x, r, states):
         _, before, candidate, forget, output = states

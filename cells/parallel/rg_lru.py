@@ -18,9 +18,9 @@ class RGLRUCell(RecurrentCell):
         a = exp(-8 * softplus(l) * r)
         h = a * h + sqrt(1 - a^2) * (i * (W x + b))
 
-    l starts so that a is uniform from 0.9 to 0.999 where r is one. W is the linear layer that comes
-    before the recurrence in the paper's block. The recurrence is linear in h; a step has no matrix
-    product. Columns: recurrence, input, candidate.
+    l starts so that a is uniform from 0.9 to 0.999 where r is one. W is the linear layer that
+    precedes the recurrence in the paper's block. The recurrence is linear in h; a step has no
+    matrix product. Columns: recurrence, input, candidate.
 
     Reference: De et al., "Griffin: Mixing Gated Linear Recurrences with Local Attention for
     Efficient Language Models", arXiv 2402.19427 (2024), section 2.4.
@@ -56,22 +56,22 @@ class RGLRUCell(RecurrentCell):
         # a = exp(2 y) and b = sqrt(1 - a^2), both without cancellation from -tanh(y).
         t = -ops.tanh(0.5 * w.decay * gate)
         a = (1 - t) / (1 + t)
-        b = 2 * ops.sqrt(ops.maximum(t, smallest(h.dtype))) / (1 + t)
+        b = 2 * ops.sqrt(ops.maximum(t, smallest_normal(h.dtype))) / (1 + t)
         new = a * h + b * i * x.candidate
         return new, [new], (gate, i, x.candidate, a, b, h)
 
     def step_gradient(self, values, d_states, w):
         (gate, i, n, a, b, h), (dh,) = values, d_states
         db, dn = dh * i * n, dh * b
-        # The square root has no gradient at its minimum, where b^2 is four smallest numbers.
-        slope = ops.where(b * b > 5 * smallest(h.dtype), -a * a / b, ops.zeros_like(b))
+        # No gradient where the maximum clips t: there b^2 is four times the smallest number.
+        slope = ops.where(b * b > 5 * smallest_normal(h.dtype), -a * a / b, ops.zeros_like(b))
         d_log = dh * h * a + db * slope
         d_gate = w.decay * d_log
         dx = [d_gate * gate * (1 - gate), dn * n * i * (1 - i), dn * i]
         return dx, None, [dh * a], (d_log * gate,)
 
 
-def smallest(dtype: Any) -> float:
-    """The smallest normal number; Python's, since NumPy's would make float32 of bfloat16."""
+def smallest_normal(dtype: Any) -> float:
+    """The smallest normal number, as a Python float: NumPy's would promote bfloat16 to float32."""
     half = keras.backend.standardize_dtype(dtype) == "float16"
     return float(np.finfo("float16" if half else "float32").tiny)

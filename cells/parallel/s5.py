@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from seqzoo.cells.diagonal import DiagonalCell, drawn
+from seqzoo.cells.diagonal import DiagonalCell, fixed_initializer
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -17,9 +17,9 @@ class S5Cell(DiagonalCell):
         s = l * s + (l - 1) / L * (B x)
         y = 2 Re(C s) + D x
 
-    s, L, B and C are complex. Only one half of each conjugate pair is kept, which the 2 makes up
-    for. L starts at the eigenvalues of the normal part of HiPPO-LegS, B and C in its eigenvectors'
-    basis; the time scales d, one per pair, are drawn log-uniform from `minimum_step` to
+    s, L, B and C are complex. Only one of each conjugate pair is kept, hence the factor 2. L starts
+    at the eigenvalues of the normal part of HiPPO-LegS, and B and C start in the basis of its
+    eigenvectors; the time scales d, one per pair, are drawn log-uniform from `minimum_step` to
     `maximum_step`. States are [y, Re s, Im s]. Columns of the kernel: Re B, Im B, D; rows of
     `readout_kernel`: 2 Re C, then -2 Im C. The paper learns Re L itself; exp(n), as in S4D, keeps
     it negative. Its D is diagonal, with as many features as outputs.
@@ -34,13 +34,14 @@ class S5Cell(DiagonalCell):
 
     Args:
         units: size of y.
-        state_pairs: conjugate pairs of states, at least 1; None for half of the units.
-        minimum_step: smallest initial d, above 0.
-        maximum_step: largest initial d.
+        state_pairs: number of conjugate pairs, at least 1; None for half of `units`.
+        minimum_step: smallest initial time scale d, above 0.
+        maximum_step: largest initial d, at least `minimum_step`.
         **kwargs: see `RecurrentCell`; `activation` is not used, and the bias is added to D x.
 
     Raises:
-        ValueError: `state_pairs` is below 1, or the steps are not positive and in order.
+        ValueError: `state_pairs` is below 1, `minimum_step` is not above 0, or `maximum_step` is
+            below it.
     """
 
     gates = ("real", "imaginary", "skip")
@@ -84,9 +85,9 @@ class S5Cell(DiagonalCell):
         eigenvalues, vectors = hippo(2 * pairs)
         b = vectors.conj().T @ rng.normal(0, features**-0.5, (2 * pairs, features))
         c = rng.normal(0, (2 * pairs) ** -0.5, (self.units, 2 * pairs)) @ vectors
-        self._started = np.concatenate([b.real, b.imag]).T
+        self._initial_b = np.concatenate([b.real, b.imag]).T
         super().build(input_shape)
-        del self._started
+        del self._initial_b
         low, high = np.log(self.minimum_step), np.log(self.maximum_step)
         start = {
             "decay": np.log(-eigenvalues.real),
@@ -94,23 +95,25 @@ class S5Cell(DiagonalCell):
             "log_step": rng.uniform(low, high, pairs),
         }
         for name, value in start.items():
-            weight = self.add_weight(shape=(pairs,), name=name, initializer=drawn(value))
+            weight = self.add_weight(
+                shape=(pairs,), name=name, initializer=fixed_initializer(value)
+            )
             setattr(self, name, weight)
         self.readout_kernel = self.add_weight(
             shape=(2 * pairs, self.units),
             name="readout_kernel",
-            initializer=drawn(2 * np.concatenate([c.real, -c.imag], axis=1).T),
+            initializer=fixed_initializer(2 * np.concatenate([c.real, -c.imag], axis=1).T),
         )
 
     def add_weight(self, *args: Any, **kwargs: Any) -> Any:
-        """See `RecurrentCell`; B starts as drawn, D by `kernel_initializer`."""
+        """See `RecurrentCell`; B starts at the value from `build`, D by `kernel_initializer`."""
         if kwargs.get("name") == "kernel":
-            skip = kwargs["initializer"]
-            started = self._started
+            initialize_d = kwargs["initializer"]
+            initial_b = self._initial_b
 
             def initial(shape, dtype=None):
-                drawn_skip = skip((shape[0], self.units), dtype=dtype)
-                return ops.concatenate([ops.cast(started, dtype), drawn_skip], axis=1)
+                initial_d = initialize_d((shape[0], self.units), dtype=dtype)
+                return ops.concatenate([ops.cast(initial_b, dtype), initial_d], axis=1)
 
             kwargs["initializer"] = initial
         return super().add_weight(*args, **kwargs)
@@ -120,8 +123,8 @@ class S5Cell(DiagonalCell):
         real = -ops.exp(ops.convert_to_tensor(self.decay))
         imaginary = ops.convert_to_tensor(self.frequency)
         step = ops.exp(ops.convert_to_tensor(self.log_step))
-        size, angle = ops.exp(real * step), imaginary * step
-        a, b = size * ops.cos(angle), size * ops.sin(angle)
+        radius, angle = ops.exp(real * step), imaginary * step
+        a, b = radius * ops.cos(angle), radius * ops.sin(angle)
         square = real * real + imaginary * imaginary
         scale_real = ((a - 1) * real + b * imaginary) / square
         scale_imaginary = (b * real - (a - 1) * imaginary) / square

@@ -21,8 +21,8 @@ class SLSTMCell(RecurrentCell):
         n = exp(f + m - m') * n + exp(i - m')
         h = o * c / n
 
-    States are [h, c, n, m], and m becomes m'. Columns: candidate, input, forget, output. The blocks
-    around it in the paper (normalisation, projections, heads) are left to layers.
+    States are [h, c, n, m], and m becomes m'. Columns: candidate, input, forget, output. The rest
+    of the paper's block (normalisation, projections, heads) is not part of the cell.
 
     Reference: Beck et al., "xLSTM: Extended Long Short-Term Memory", NeurIPS 2024, equations 8 to
     17.
@@ -31,6 +31,9 @@ class SLSTMCell(RecurrentCell):
         units: size of each state.
         forget: "sigmoid" or "exp", the forget gate's activation.
         **kwargs: see `RecurrentCell`.
+
+    Raises:
+        ValueError: `forget` is not one of the two.
     """
 
     gates = ("candidate", "input", "forget", "output")

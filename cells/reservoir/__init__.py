@@ -1,1 +1,1 @@
-"""Recurrences that are not trained; only a readout of their states is."""
+"""Untrained recurrences: only a readout of their states is trained."""

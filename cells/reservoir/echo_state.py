@@ -11,11 +11,11 @@ from seqzoo.cells.base import RecurrentCell
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class EchoStateCell(RecurrentCell):
-    """h = (1 - leak) * h + leak * tanh(W x + U h + b), W, U and b being random and never trained.
+    """h = (1 - leak) * h + leak * tanh(W x + U h + b), with random, untrained W, U and b.
 
-    W and U are sparse, and U is scaled to a spectral radius; below one, two initial states end in
-    the same states (the echo state property) for the usual inputs. Only a layer that reads the
-    states is trained. With few units connected to the inputs, the others remember longer.
+    W and U are sparse, and U is scaled to a spectral radius. Below one, the effect of the initial
+    state usually fades (the echo state property). Only a readout, a layer that reads the states, is
+    trained. If few units are connected to the inputs, the others remember longer.
 
     Reference: Jaeger, "The 'echo state' approach to analysing and training recurrent neural
     networks", GMD report 148 (2001); the leak: Jaeger, Lukosevicius, Popovici and Siewert,
@@ -25,13 +25,16 @@ class EchoStateCell(RecurrentCell):
     Args:
         units: size of the reservoir.
         spectral_radius: largest absolute eigenvalue of U, above 0.
-        leak: share of a step that is new, above 0 and at most 1.
-        connectivity: share of U's entries that are not zero, above 0 and at most 1.
-        input_connectivity: share of W's entries that are not zero, above 0 and at most 1; each
+        leak: leaking rate, the weight of the new activation, above 0 and at most 1.
+        connectivity: fraction of U's entries that are not zero, above 0 and at most 1.
+        input_connectivity: fraction of W's entries that are not zero, above 0 and at most 1; each
             input has at least one.
-        input_scale: entries of W are uniform from minus this to this, above 0.
-        bias_scale: the same for b, at least 0.
+        input_scale: the nonzero entries of W are uniform from -input_scale to input_scale; above 0.
+        bias_scale: the same for the entries of b, at least 0.
         **kwargs: see `RecurrentCell`.
+
+    Raises:
+        ValueError: an option is out of its range, or an initializer is passed.
     """
 
     gates = ("candidate",)
@@ -51,12 +54,12 @@ class EchoStateCell(RecurrentCell):
         for name, value in (("spectral_radius", spectral_radius), ("input_scale", input_scale)):
             if value <= 0:
                 raise ValueError(f"`{name}` must be above 0, got {value!r}.")
-        shares = {
+        fractions = {
             "leak": leak,
             "connectivity": connectivity,
             "input_connectivity": input_connectivity,
         }
-        for name, value in shares.items():
+        for name, value in fractions.items():
             if not 0 < value <= 1:
                 raise ValueError(f"`{name}` must be above 0 and at most 1, got {value!r}.")
         if bias_scale < 0:
@@ -86,7 +89,7 @@ class EchoStateCell(RecurrentCell):
                 weight.trainable = False
 
     def initial_kernel(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
-        """W, (features, units); its numbers are independent of those of U."""
+        """W, (features, units), drawn independently of U."""
         (rng,) = self.random_numbers().spawn(1)
         connected = rng.random(shape) < self.input_connectivity
         connected[np.arange(shape[0]), rng.integers(shape[1], size=shape[0])] = True
@@ -96,7 +99,7 @@ class EchoStateCell(RecurrentCell):
         rng = self.random_numbers()
         kernel = rng.uniform(-1, 1, shape) * (rng.random(shape) < self.connectivity)
         radius = np.abs(np.linalg.eigvals(kernel)).max()
-        if radius < 1e-6:  # a few units, and by chance no cycle among them
+        if radius < 1e-6:  # with few units there may be no cycle among them
             kernel, radius = np.eye(shape[0]), 1.0
         return ops.cast(kernel * self.spectral_radius / radius, dtype)
 

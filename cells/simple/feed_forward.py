@@ -1,26 +1,26 @@
-"""No recurrence: a layer that sees the last few inputs, to show the benefit of recurrence."""
+"""A baseline without recurrence: a layer that sees only the last few inputs."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
-from seqzoo.cells.activation_gradients import derivative, known
+from seqzoo.cells.activation_gradients import derivative, have_derivatives
 from seqzoo.cells.base import RecurrentCell, gates_named
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class FeedForwardCell(RecurrentCell):
-    """h = f(W0 x + W1 x1 + W2 x2 + ... + b), x1 being the input before x, x2 the one before that.
+    """h = f(W0 x + W1 x1 + W2 x2 + ... + b), where x1 is the input before x, x2 the one before.
 
     One layer of a time-delay network: nothing older than the window reaches the output. Inputs
-    before the first, and masked ones, are left out. With a window of one it is a dense layer for
-    each step. As a language model it is that of Bengio et al., over n-grams of window + 1 tokens;
-    under the mean over all steps, a bag of n-grams.
+    before the start of the sequence and masked inputs contribute nothing. With a window of one it
+    is a dense layer at each step. In a language model it gives the model of Bengio et al., over
+    n-grams of window + 1 tokens; with its outputs averaged over all steps, a bag of n-grams.
 
-    States are h and the contributions of the inputs so far to each of the next steps, starting with
-    W1 x + W2 x1 + ..., so a step is elementwise. The kernel's columns are W0, W1, W2 and so
-    on.
+    States are h and, for each of the next steps, the sum of what the inputs so far contribute to
+    it, starting with W1 x + W2 x1 + ..., so that a step is elementwise. Columns of the kernel: W0,
+    W1, W2 and so on.
 
     Reference: Waibel, Hanazawa, Hinton, Shikano and Lang, "Phoneme Recognition Using Time-Delay
     Neural Networks", IEEE Transactions on Acoustics, Speech, and Signal Processing 37 (1989),
@@ -29,7 +29,7 @@ class FeedForwardCell(RecurrentCell):
 
     Args:
         units: size of h.
-        window: number of inputs in the window, the current one included, at least 1.
+        window: number of inputs that h depends on, the current one included, at least 1.
         **kwargs: see `RecurrentCell`.
 
     Raises:
@@ -75,7 +75,7 @@ class FeedForwardCell(RecurrentCell):
 
     @property
     def has_step_gradient(self):
-        return known(self.activation)
+        return have_derivatives(self.activation)
 
     def step_with_values(self, x, r, states):
         h, new = self.step(x, r, states)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqzoo.cells.activation_gradients import derivative, known
+from seqzoo.cells.activation_gradients import derivative, have_derivatives
 from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.options import from_keras
 
@@ -17,12 +17,12 @@ class GatedCell(RecurrentCell):
         g = sigmoid(Wg x + Ug h + bg)
         h = (1 - g) * h + g * f(W x + U h + b)
 
-    bg is left out unless `gate_bias` is set. Columns: gate, candidate.
+    There is no bg unless `gate_bias` is set. Columns: gate, candidate.
 
     Args:
         units: size of the state.
         recurrent_activation: nonlinearity of the gate.
-        gate_bias: whether the gate has a bias; needs `use_bias`.
+        gate_bias: whether the gate has a bias; requires `use_bias`.
         **kwargs: see `RecurrentCell`.
 
     Raises:
@@ -60,7 +60,7 @@ class GatedCell(RecurrentCell):
 
     @property
     def has_step_gradient(self):
-        return known(self.activation, self.recurrent_activation)
+        return have_derivatives(self.activation, self.recurrent_activation)
 
     def step_with_values(self, x, r, states):
         (h,) = states

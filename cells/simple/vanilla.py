@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from seqzoo.cells.activation_gradients import derivative, known
+from seqzoo.cells.activation_gradients import derivative, have_derivatives
 from seqzoo.cells.base import RecurrentCell
 
 
@@ -11,7 +11,8 @@ from seqzoo.cells.base import RecurrentCell
 class VanillaCell(RecurrentCell):
     """h = f(W x + U h + b)
 
-    f is `activation`, tanh by default. Weights are shaped as those of `keras.layers.SimpleRNN`.
+    f is `activation`, tanh by default. Weights have the shapes of those of
+    `keras.layers.SimpleRNN`.
 
     Reference: Elman, "Finding Structure in Time", Cognitive Science 14 (1990).
 
@@ -28,7 +29,7 @@ class VanillaCell(RecurrentCell):
 
     @property
     def has_step_gradient(self):
-        return known(self.activation)
+        return have_derivatives(self.activation)
 
     def step_with_values(self, x, r, states):
         h, new = self.step(x, r, states)

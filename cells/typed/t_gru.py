@@ -14,8 +14,8 @@ class TGRUCell(CellWithGates):
         o = tanh(Vo x + Wo p + bo)
         h = f * h + z * o
 
-    p is the input before x, zero at first. States are [h, Wz p, Wf p, Wo p]. Columns: candidate,
-    forget, output, and the same for the input that comes next, without biases.
+    p is the input before x, zero at first. States are [h, Wz p, Wf p, Wo p]. Columns: those of V
+    (candidate, forget, output), then those of W, without biases.
 
     For comparison with the GRU, which it matches on characters and words in the paper.
 

@@ -15,8 +15,8 @@ class TLSTMCell(CellWithGates):
         c = f * c + (1 - f) * z
         h = c * o
 
-    p is the input before x, zero at first. States are [h, c, Wz p, Wf p, Wo p]. Columns: candidate,
-    forget, output, and the same for the input that comes next, without biases.
+    p is the input before x, zero at first. States are [h, c, Wz p, Wf p, Wo p]. Columns: those of V
+    (candidate, forget, output), then those of W, without biases.
 
     For comparison with the LSTM: the paper trains it to lower losses on characters and words.
 

@@ -13,8 +13,8 @@ class TRNNCell(CellWithGates):
         f = sigmoid(Wf x + bf)
         h = f * h + (1 - f) * z
 
-    Columns: candidate, forget. No matrix multiplies the state, so each unit keeps its meaning over
-    time.
+    Columns: candidate, forget. No matrix multiplies the state, so a unit means the same at every
+    step.
 
     For comparison with gated cells, which it matches on characters and words in the paper.
 

@@ -19,14 +19,14 @@ class AttentionCell(WrapperCell):
         q = sum of ak * hk, and the same for each other state
         h, s = cell(x, [q, ...])
 
-    and h and the other states are appended to the tape, which drops the oldest. The paper's tape
-    is as long as the sequence; this one has `window` steps. States are those of the cell, q, a
-    tape for each state of the cell, (batch, window * units), and a mask of its filled positions.
+    h and the other new states are then appended to the tape, which drops the oldest. The paper's
+    tape is as long as the sequence; this one has `window` steps. States are those of the cell, q, a
+    tape for each state of the cell, (batch, window * units), and a mask of the filled positions.
     The tape is empty at first, regardless of the initial states. All states of the inner cell must
     have `units` units.
 
-    For reading texts, where the paper's LSTMN relates words to earlier ones; it uses 300 units for
-    language models and 168 for sentiment.
+    For text comprehension: the paper's LSTMN relates each word to earlier ones. It has 300 units
+    for language models and 168 for sentiment analysis.
 
     Reference: Cheng, Dong and Lapata, "Long Short-Term Memory-Networks for Machine Reading", EMNLP
     2016, section 3.1, equations 4 to 9.
@@ -37,7 +37,7 @@ class AttentionCell(WrapperCell):
         **kwargs: see `WrapperCell`.
 
     Raises:
-        ValueError: `window` is below 1, or the cell does not fit.
+        ValueError: `window` is below 1, or the cell cannot be wrapped.
     """
 
     def __init__(self, units: int, *, window: int = 10, **kwargs: Any):
@@ -49,7 +49,7 @@ class AttentionCell(WrapperCell):
     def check(self, inner):
         super().check(inner)
         if set(as_list(inner.state_size)) != {inner.units}:
-            self.refuse(inner, "a cell whose states all have as many units")
+            self.refuse(inner, "a cell whose states all have `units` units")
 
     @property
     def _count(self) -> int:
@@ -80,18 +80,18 @@ class AttentionCell(WrapperCell):
         )
 
     def project(self, inputs):
-        scored = ops.matmul(inputs, ops.convert_to_tensor(self.input_score))
-        return ops.concatenate([scored, self.cell.project(inputs)], axis=-1)
+        score = ops.matmul(inputs, ops.convert_to_tensor(self.input_score))
+        return ops.concatenate([score, self.cell.project(inputs)], axis=-1)
 
     def advance(self, x, states, recurrent_mask=None):
         n = self._count
         query, tapes, filled = states[n], list(states[n + 1 : -1]), states[-1]
-        scored, x = ops.split(x, [self.units], axis=-1)
-        scored = scored + ops.matmul(query, ops.convert_to_tensor(self.query_score))
+        score, x = ops.split(x, [self.units], axis=-1)
+        score = score + ops.matmul(query, ops.convert_to_tensor(self.query_score))
         past = [ops.reshape(tape, (-1, self.window, self.units)) for tape in tapes]
-        z = ops.matmul(past[0], ops.convert_to_tensor(self.memory_score)) + scored[:, None]
+        z = ops.matmul(past[0], ops.convert_to_tensor(self.memory_score)) + score[:, None]
         e = ops.matmul(ops.tanh(z), ops.convert_to_tensor(self.score))[..., 0]
-        # Within the range of float16; while no position is filled, the tapes are zeros.
+        # -3e4 is within the range of float16. Before any position is filled, the tapes are zeros.
         a = ops.softmax(ops.where(filled > 0.5, e, ops.cast(-3e4, e.dtype)), axis=-1)
         attended = [ops.sum(a[..., None] * each, axis=1) for each in past]
         h, new = self.cell.advance(x, attended, recurrent_mask)

@@ -11,8 +11,8 @@ from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class FastSlowCell(WrapperCell):
-    """Fast cells update one state one after the other, each continuing where the previous one
-    ended.
+    """Several fast cells update one state in sequence; a slow cell reads the first and feeds the
+    second.
 
         h = fast1(x, f)
         g = slow(h, s)
@@ -36,7 +36,7 @@ class FastSlowCell(WrapperCell):
         **kwargs: see `WrapperCell`.
 
     Raises:
-        ValueError: `fast_cells` is below 2, `slow_units` below 1, or the cell does not fit.
+        ValueError: `fast_cells` is below 2, `slow_units` below 1, or the cell cannot be wrapped.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class FastSlowCell(WrapperCell):
         super().__init__(units, **kwargs)
         self.fast_cells = fast_cells
         self.slow_units = slow_units
-        first, kind = self.cell, type(self.cell)
-        copies = [kind.from_config(first.get_config()) for _ in range(fast_cells - 1)]
-        slow = kind.from_config({**first.get_config(), "units": slow_units or units})
+        first, cell_class = self.cell, type(self.cell)
+        copies = [cell_class.from_config(first.get_config()) for _ in range(fast_cells - 1)]
+        slow = cell_class.from_config({**first.get_config(), "units": slow_units or units})
         self.cells = [first, *copies, slow]
 
     @property
@@ -77,10 +77,10 @@ class FastSlowCell(WrapperCell):
         fast, slow = list(states[:count]), list(states[count:])
         first, *later, slow_cell = self.cells
         h, fast = first.advance(x, fast, recurrent_mask)
-        seen, slow = slow_cell.advance(slow_cell.project(h), slow)
+        x, slow = slow_cell.advance(slow_cell.project(h), slow)
         for inner in later:
-            h, fast = inner.advance(inner.project(seen), fast, recurrent_mask)
-            seen = ops.zeros_like(h[:, :1])
+            h, fast = inner.advance(inner.project(x), fast, recurrent_mask)
+            x = ops.zeros_like(h[:, :1])
         return h, [*fast, *slow]
 
     def get_config(self) -> dict:

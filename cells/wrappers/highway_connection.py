@@ -17,10 +17,11 @@ class HighwayConnectionCell(OutputWrapper):
         t = sigmoid(Wt x + bt)
         y = t * h + (1 - t) * x
 
-    States are y, which no later step sees, and those of the cell. If the number of features differs
+    States are y, which is not fed back, and those of the cell. If the number of features differs
     from the number of units, x is projected for y, by `shortcut_kernel`. bt starts at
-    `transform_bias`, so that a new layer lets most of its input through. Any cell for vectors can
-    be wrapped. `highway` is a different cell, with the connection inside its recurrence.
+    `transform_bias`, so that an untrained layer passes most of its input through. Any cell for
+    vectors can be wrapped. `highway` is a different cell, with the connection inside its
+    recurrence.
 
     For deep stacks that are unstable with plain residual connections. The paper starts bt at -1 to
     -3.
@@ -45,9 +46,9 @@ class HighwayConnectionCell(OutputWrapper):
             name="transform_kernel",
             initializer=clone_initializer(self.kernel_initializer),
         )
-        start = keras.initializers.Constant(self.transform_bias)
+        initializer = keras.initializers.Constant(self.transform_bias)
         self.gate_bias = self.add_weight(
-            shape=(self.units,), name="transform_bias", initializer=start
+            shape=(self.units,), name="transform_bias", initializer=initializer
         )
 
     def combine(self, outputs, inputs):

@@ -11,12 +11,12 @@ from seqzoo.cells.wrappers.wrapper import SameFormWrapper
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class LayerNormCell(SameFormWrapper):
-    """Both products of a step are normalised, each over all of its gates' units.
+    """Layer normalisation of both products of a step, each over the units of all its gates.
 
         n(a) = (a - mean(a)) / sqrt(variance(a) + epsilon)
         x = gx * n(W x) + b
         r = gr * n(U h)
-        s = step of the cell(x, r, s)
+        s = step(x, r, s)                               the inner cell's
 
     gx and gr have a weight for each unit of each gate and start at one. The paper's LSTM also
     normalises the memory inside its last equation, which a wrapper cannot change; TensorFlow Addons
@@ -33,7 +33,7 @@ class LayerNormCell(SameFormWrapper):
         **kwargs: see `WrapperCell`.
 
     Raises:
-        ValueError: `epsilon` is not above 0, or the cell does not fit.
+        ValueError: `epsilon` is not above 0, or the cell cannot be wrapped.
     """
 
     def __init__(self, units: int, *, epsilon: float = 1e-5, **kwargs: Any):

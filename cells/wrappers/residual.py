@@ -12,7 +12,7 @@ class ResidualCell(OutputWrapper):
         h, s = cell(x, s)
         y = h + x
 
-    States are y, which no later step sees, and those of the cell. If the number of features differs
+    States are y, which is not fed back, and those of the cell. If the number of features differs
     from the number of units, x is projected first, by `shortcut_kernel`. Any cell for vectors can
     be wrapped.
 

@@ -17,8 +17,8 @@ class StackedCell(WrapperCell):
         hk, sk = cellk([h(k-1), x], sk)                 for k from 2 to `layers`
         y = V [h1, h2, ...] + c
 
-    With `skips=False`, cellk sees only h(k-1) and y is the last h. States are y, which no later
-    step sees, and those of the cells, from the lowest up. Any cell for vectors can be wrapped.
+    With `skips=False`, cellk sees only h(k-1) and y is the last h. States are y, which is not fed
+    back, and those of the cells, from the bottom up. Any cell for vectors can be wrapped.
     Stacking layers, `Recurrent` on `Recurrent`, is faster; this cell is for skip connections, and
     for code that takes a single cell.
 
@@ -33,7 +33,7 @@ class StackedCell(WrapperCell):
         **kwargs: see `WrapperCell`.
 
     Raises:
-        ValueError: `layers` is below 1, or the cell does not fit.
+        ValueError: `layers` is below 1, or the cell cannot be wrapped.
     """
 
     def __init__(self, units: int, *, layers: int = 2, skips: bool = True, **kwargs: Any):
@@ -42,10 +42,10 @@ class StackedCell(WrapperCell):
         super().__init__(units, **kwargs)
         self.layers = layers
         self.skips = skips
-        first, kind = self.cell, type(self.cell)
+        first, cell_class = self.cell, type(self.cell)
         # Each copy has its own initializers, so that weights of equal shape start with different
         # values.
-        copies = [kind.from_config(first.get_config()) for _ in range(layers - 1)]
+        copies = [cell_class.from_config(first.get_config()) for _ in range(layers - 1)]
         self.cells = [first, *copies]
 
     @property
@@ -76,14 +76,14 @@ class StackedCell(WrapperCell):
 
     def advance(self, x, states, recurrent_mask=None):
         inputs, x = ops.split(x, [self.features], axis=-1)
-        rest, new, outputs = list(states[1:]), [], []
+        remaining, new, outputs = list(states[1:]), [], []
         for k, inner in enumerate(self.cells):
             if k:
-                seen = ops.concatenate([outputs[-1], inputs], -1) if self.skips else outputs[-1]
-                x = inner.project(seen)
+                below = ops.concatenate([outputs[-1], inputs], -1) if self.skips else outputs[-1]
+                x = inner.project(below)
             count = len(as_list(inner.state_size))
-            h, updated = inner.advance(x, rest[:count], recurrent_mask)
-            rest, new, outputs = rest[count:], [*new, *updated], [*outputs, h]
+            h, updated = inner.advance(x, remaining[:count], recurrent_mask)
+            remaining, new, outputs = remaining[count:], [*new, *updated], [*outputs, h]
         if not self.skips:
             return outputs[-1], [outputs[-1], *new]
         kernel = ops.convert_to_tensor(self.readout_kernel)

@@ -10,13 +10,13 @@ from seqzoo.cells.wrappers.wrapper import SameFormWrapper
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class WeightDropCell(SameFormWrapper):
-    """In training, entries of the recurrent matrix are dropped, the same ones for a whole batch.
+    """In training, drops entries of the recurrent matrix, the same ones for the entire batch.
 
         U' = U * m / (1 - rate)
         s = cell(x, s), with U' for U
 
-    m is 0 with probability `rate` and 1 otherwise, drawn once for all steps of a batch. So the
-    inner cell's own loop can run it. The inner cell's step must have one recurrent product.
+    m is 0 with probability `rate` and 1 otherwise, drawn once per batch, so that the wrapper runs
+    on the inner cell's fast loop. The inner cell's step must have one recurrent product.
 
     The regulariser of the AWD-LSTM, for word-level language models: the paper uses 0.5.
 
@@ -25,11 +25,11 @@ class WeightDropCell(SameFormWrapper):
 
     Args:
         units: size of the output and of the inner cell.
-        rate: share of the matrix's entries that are dropped, from 0 to below 1.
+        rate: probability of dropping an entry of the matrix, from 0 to below 1.
         **kwargs: see `WrapperCell`.
 
     Raises:
-        ValueError: `rate` is out of its range, or the cell does not fit.
+        ValueError: `rate` is out of its range, or the cell cannot be wrapped.
     """
 
     def __init__(self, units: int, *, rate: float = 0.5, **kwargs: Any):
@@ -59,10 +59,10 @@ class WeightDropCell(SameFormWrapper):
         self._drawn_mask = None
 
     def recurrent_matrix(self):
-        whole = self.cell.recurrent_matrix()
+        matrix = self.cell.recurrent_matrix()
         if self._drawn_mask is None:
-            return whole
-        return whole * ops.cast(self._drawn_mask, whole.dtype)
+            return matrix
+        return matrix * ops.cast(self._drawn_mask, matrix.dtype)
 
     @property
     def has_step_gradient(self):

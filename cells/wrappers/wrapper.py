@@ -1,4 +1,4 @@
-"""Shared base of the wrapper cells: how the inner cell is given, made and saved."""
+"""Shared base of the wrapper cells: creates, builds and saves the inner cell."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -48,16 +48,16 @@ class WrapperCell(RecurrentCell):
         """Raises ValueError if an inner cell cannot be wrapped."""
         if inner.takes_time or inner.input_rank != 2:
             self.refuse(inner, "a cell of vectors, without elapsed time")
-        drawing = (inner.prepare, inner.recurrent_mask)
-        plain = (RecurrentCell.prepare, RecurrentCell.recurrent_mask)
-        if any(item.__func__ is not base for item, base in zip(drawing, plain, strict=True)):
+        methods = (inner.prepare, inner.recurrent_mask)
+        inherited = (RecurrentCell.prepare, RecurrentCell.recurrent_mask)
+        if any(item.__func__ is not base for item, base in zip(methods, inherited, strict=True)):
             self.refuse(
                 inner, "a cell that draws no masks in training; wrap it the other way round"
             )
 
-    def refuse(self, inner: RecurrentCell, wanted: str) -> None:
-        """Raises ValueError: `wanted` says which cells fit."""
-        raise ValueError(f"{type(self).__name__} needs {wanted}, got {type(inner).__name__}.")
+    def refuse(self, inner: RecurrentCell, requirement: str) -> None:
+        """Raises ValueError; `requirement` describes the cells that can be wrapped."""
+        raise ValueError(f"{type(self).__name__} needs {requirement}, got {type(inner).__name__}.")
 
     @property
     def state_size(self):
@@ -68,7 +68,7 @@ class WrapperCell(RecurrentCell):
 
     @property
     def has_recurrent_product(self):
-        inner = getattr(self, "cell", None)  # none yet while `__init__` of the base runs
+        inner = getattr(self, "cell", None)  # not set yet while the base's `__init__` runs
         return inner is None or inner.has_recurrent_product
 
     def build(self, input_shape):
@@ -196,15 +196,18 @@ class OutputWrapper(WrapperCell):
 
 
 def make(
-    cell: Any, units: int, options: Mapping[str, Any] | None, given: Mapping[str, Any]
+    cell: Any, units: int, options: Mapping[str, Any] | None, wrapper_options: Mapping[str, Any]
 ) -> RecurrentCell:
-    """Makes an inner cell from a name or a configuration, or returns the given one.
+    """Creates an inner cell from a name or a configuration, or checks and returns a cell.
 
     Args:
         cell: see `WrapperCell`.
-        units: number of units it must have.
-        options: options of the cell's class.
-        given: the wrapper's own options.
+        units: number of units that it must have.
+        options: options of the cell's class, for a name only.
+        wrapper_options: options of the wrapper, most of which a cell made by name inherits.
+
+    Raises:
+        ValueError: see `WrapperCell`.
     """
     if options is not None and not isinstance(options, Mapping):
         raise ValueError(f"`cell_options` must be options by name or None, got {options!r}.")
@@ -212,18 +215,20 @@ def make(
         if cell not in REGISTRY:
             raise ValueError(f"`cell` must be the name of a cell, such as 'lstm', got {cell!r}.")
         module, _, name = REGISTRY[cell].location.partition(":")
-        left = ("dropout", "recurrent_dropout", "seed", "name")
-        shared = {key: value for key, value in given.items() if key not in left}
-        kind = getattr(import_module(module), name)
-        return kind(units, **{"name": "cell"} | shared | dict(options or {}))
+        not_inherited = ("dropout", "recurrent_dropout", "seed", "name")
+        shared = {key: value for key, value in wrapper_options.items() if key not in not_inherited}
+        cell_class = getattr(import_module(module), name)
+        return cell_class(units, **{"name": "cell"} | shared | dict(options or {}))
     if options:
-        raise ValueError("`cell_options` are for a cell that is named; give them to the cell.")
+        raise ValueError(
+            "`cell_options` needs `cell` to be a name, got a cell; pass the options to that cell."
+        )
     if isinstance(cell, Mapping):
         cell = keras.saving.deserialize_keras_object(dict(cell))
     if not isinstance(cell, RecurrentCell):
         raise ValueError(f"`cell` must be a name or a seqzoo cell, got {cell!r}.")
     if cell.units != units:
-        raise ValueError(f"`cell` must have {units} units, got one of {cell.units}.")
+        raise ValueError(f"`cell` must have {units} units, got a cell with {cell.units}.")
     return cell
 
 

@@ -11,16 +11,16 @@ from seqzoo.cells.wrappers.wrapper import SameFormWrapper, WrapperCell
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class ZoneoutCell(SameFormWrapper):
-    """In training, each unit of each state keeps its old value with some probability.
+    """In training, each unit of each state randomly keeps its old value.
 
         n = cell(x, s)
         s = m * s + (1 - m) * n
 
     m is 1 with probability `rate` for the cell's first state and `memory_rate` for its others, 0
-    otherwise, drawn independently for each step; outside training it is that probability itself.
+    otherwise, drawn independently for each step; at inference it is that probability itself.
     Any cell for vectors can be wrapped.
 
-    A regulariser for recurrences that dropout would make forget. The paper uses 0.05 for h and 0.5
+    A regulariser that, unlike dropout, does not erase the memory. The paper uses 0.05 for h and 0.5
     for c of an LSTM in character-level language models.
 
     Reference: Krueger, Maharaj, Kramar, Pezeshki, Ballas, Ke, Goyal, Bengio, Courville and Pal,
@@ -33,7 +33,7 @@ class ZoneoutCell(SameFormWrapper):
         **kwargs: see `WrapperCell`.
 
     Raises:
-        ValueError: a rate is out of its range, or the cell does not fit.
+        ValueError: a rate is out of its range, or the cell cannot be wrapped.
     """
 
     def __init__(self, units: int, *, rate: float = 0.05, memory_rate: float = 0.5, **kwargs: Any):
@@ -65,7 +65,7 @@ class ZoneoutCell(SameFormWrapper):
         self.features = input_shape[-1]
 
     def prepare(self, inputs, training):
-        """Appends the masks of all states."""
+        """Appends the masks of all states, or at inference their expected values."""
         rates = [self.rate] + [self.memory_rate] * (len(self._sizes) - 1)
         shape = ops.shape(inputs)[:-1]
         kept = []

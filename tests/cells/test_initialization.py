@@ -73,12 +73,12 @@ def test_a_forget_bias():
 @pytest.mark.parametrize(
     "make, arguments, message",
     [
-        (lambda: built("vanilla"), ("chrono", 100), "keep or forget a state, which VanillaCell"),
+        (lambda: built("vanilla"), ("chrono", 100), "retain or forget a state, which VanillaCell"),
         (lambda: built("gru", use_bias=False), ("forget-bias",), "which GRUCell does not have"),
         (
             lambda: built("mingru"),
             ("orthogonal",),
-            "recurrent matrix that is trained, which MinGRU",
+            "trainable recurrent matrix, which MinGRU",
         ),
         (lambda: built("echo-state"), ("identity",), "that is trained, which EchoStateCell"),
         (lambda: built("lstm"), ("chrono",), "above 2, as in chrono:100, got None"),

@@ -37,7 +37,9 @@ def test_masses_initially_stay_where_they_are():
 
 
 def test_a_cell_without_its_masses_is_refused():
-    with pytest.raises(ValueError, match="`mass_features=3` needs as many features, got 2"):
+    with pytest.raises(
+        ValueError, match="`mass_features=3` needs at least as many features, got 2"
+    ):
         create("mass-conserving-lstm", UNITS, mass_features=3).build((None, 2))
 
 

@@ -19,12 +19,12 @@ X32 = X.astype("float32")
         ("layer-norm", "lru", "LayerNormCell needs a cell whose step is one .* got LRUCell"),
         ("layer-norm", "minlstm", "LayerNormCell needs a cell with one product .* got MinLSTMCell"),
         ("weight-drop", "mingru", "WeightDropCell needs a cell with a recurrent product, got MinG"),
-        ("attention", "tau-gru", "AttentionCell needs a cell whose states all have as many units"),
+        ("attention", "tau-gru", "AttentionCell needs a cell whose states all have `units` units"),
         ("stacked", "conv-gru", "StackedCell needs a cell of vectors, .* got ConvGRUCell"),
         ("residual", "zoneout", "ResidualCell needs a cell that draws no masks .* got ZoneoutCell"),
         ("residual", "ltsm", "`cell` must be the name of a cell, such as 'lstm', got 'ltsm'"),
         ("residual", 3, "`cell` must be a name or a seqzoo cell, got 3"),
-        ("residual", VanillaCell(3), "`cell` must have 5 units, got one of 3"),
+        ("residual", VanillaCell(3), "`cell` must have 5 units, got a cell with 3"),
     ],
 )
 def test_a_cell_that_does_not_fit_is_refused_in_one_line(name, cell, message):

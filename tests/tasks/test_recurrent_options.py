@@ -45,5 +45,5 @@ def test_invalid_options_are_refused():
     model = (
         ManyToOne("series", "value", cell="vanilla", units=3).adapt(CASES[0][1]).build("float32")
     )
-    with pytest.raises(SeqzooError, match="keep or forget a state, which VanillaCell"):
+    with pytest.raises(SeqzooError, match="retain or forget a state, which VanillaCell"):
         initialize_layers(model, "chrono:9", 0)
