@@ -1,13 +1,13 @@
-"""The adding problem for every cell: how many training steps each needs to learn it.
+"""The adding problem for every cell: the number of training steps to learn it.
 
     python -m benchmarks.adding [--cells lstm,gru] [--write docs/cells.md]
     python -m benchmarks.adding --again
 
 A sequence has 50 numbers from 0 to 1, two of which are marked, one in each half; the answer is
-their sum. Always predicting 1 has a mean squared error of 1/6. All cells have the same units and
-optimizer, and see the same sequences in the same order. Cells that were measured are skipped, so a
-run that was stopped continues; --write makes the table of the results so far. --again tries once
-more with cells that have not learned it: with two layers, and then with a higher learning rate.
+their sum. Always predicting 1 has a mean squared error of 1/6. All cells have the same number of
+units, optimizer and sequences in the same order. Cells that have been measured are skipped, so an
+interrupted run can be continued; --write makes the table of the results so far. --again trains
+cells that have not learned it again, with two layers, and then also with a higher learning rate.
 
 Source of the problem: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997, section 5.4, in
 the form of Arjovsky, Shah and Bengio, "Unitary Evolution Recurrent Neural Networks", 2016.
@@ -30,28 +30,27 @@ from seqzoo.cells import CELLS, Recurrent, create
 
 TIME, UNITS, BATCH = 50, 64, 64
 LEARNING_RATE, CLIP = 3e-3, 1.0
-MOST, EACH, TEST = 2000, 50, 1024
-"""Maximum number of steps, steps between measurements of the error, and sequences per
-measurement."""
+MAX_STEPS, EVAL_EVERY, EVAL_SEQUENCES = 2000, 50, 1024
+"""Maximum number of training steps, steps between evaluations, and sequences per evaluation."""
 
 LEARNED = 0.01
 """Mean squared error below which the problem counts as learned."""
 
 AGAIN = ((2, LEARNING_RATE), (2, 1e-2))
-"""Layers and learning rates that are tried with cells that have not learned it."""
+"""Numbers of layers and learning rates to try with cells that have not learned it."""
 
 REASONS = {
     "vanilla": "its gradient vanishes within about ten steps",
     "feed-forward": "it only sees a window of inputs",
     "echo-state": "its recurrent weights are not trained",
 }
-"""Reasons why some cells do not learn it in that many steps."""
+"""Why some cells do not learn it within `MAX_STEPS`."""
 
 COMMAND = "python -m benchmarks.adding --write docs/cells.md"
 
 
 def sequences(count: int, seed: Any, time: int = TIME) -> tuple[Any, Any]:
-    """Inputs (count, time, 2), numbers and marks, and sums (count, 1)."""
+    """Inputs (count, time, 2), which are numbers and marks, and targets (count, 1), the sums."""
     half = time // 2
     numbers = tf.random.stateless_uniform([count, time], tf.stack([seed, 0]))
     positions = tf.random.stateless_uniform([count, 2], tf.stack([seed, 1]), 0, half, tf.int32)
@@ -62,21 +61,21 @@ def sequences(count: int, seed: Any, time: int = TIME) -> tuple[Any, Any]:
 
 
 def network(name: str, layers: int = 1) -> Any:
-    """Inputs -> answers: layers of the cell, then a dense layer."""
+    """A model of recurrent layers and a dense layer: (batch, TIME, 2) -> (batch, 1)."""
     inputs = keras.Input((TIME, 2))
     values: Any = inputs
     for below in reversed(range(layers)):
         cell = create(name, UNITS)
-        if cell.takes_time:  # a unit of time between all steps
+        if cell.takes_time:  # one unit of time between steps
             values = (values, keras.ops.ones_like(inputs[:, :, 0]))
         values = Recurrent(cell, return_sequences=below > 0)(values)
     return keras.Model(inputs, keras.layers.Dense(1)(values))
 
 
 def measure(
-    name: str, most: int = MOST, *, layers: int = 1, learning_rate: float = LEARNING_RATE
+    name: str, max_steps: int = MAX_STEPS, *, layers: int = 1, learning_rate: float = LEARNING_RATE
 ) -> dict[str, Any]:
-    """Trains a cell until it has learned the problem, or for `most` steps."""
+    """Trains a cell until it has learned the problem, or for `max_steps`; returns a table row."""
     keras.utils.set_random_seed(0)
     model = network(name, layers)
     optimizer = keras.optimizers.Adam(learning_rate, global_clipnorm=CLIP)
@@ -92,29 +91,29 @@ def measure(
 
     @tf.function(autograph=False)
     def error() -> Any:
-        x, y = sequences(TEST, -1)
+        x, y = sequences(EVAL_SEQUENCES, -1)
         return tf.reduce_mean((model(x, training=False) - y) ** 2)
 
-    found, seconds, steps = float(error()), 0.0, 0
+    value, seconds, steps = float(error()), 0.0, 0
     train(tf.constant(0))  # compiled before timing starts; it counts as a step
-    while steps < most and found >= LEARNED and found == found:
+    while steps < max_steps and value >= LEARNED and value == value:  # or until NaN
         began = time.monotonic()
-        for step in range(max(steps, 1), steps + EACH):
+        for step in range(max(steps, 1), steps + EVAL_EVERY):
             train(tf.constant(step))
         seconds += time.monotonic() - began
-        steps += EACH
-        found = float(error())
+        steps += EVAL_EVERY
+        value = float(error())
     return {
         "cell": name,
         "parameters": model.count_params(),
-        "steps": steps if found < LEARNED else "",
+        "steps": steps if value < LEARNED else "",
         "seconds": f"{seconds:.1f}",
-        "error": f"{found:.5f}",
+        "error": f"{value:.5f}",
     }
 
 
 def measure_again(name: str, measured: Measurements) -> None:
-    """Tries a cell that has not learned it in other ways, until one succeeds."""
+    """Trains a cell with each setting of `AGAIN` in turn, until it learns the problem."""
     for layers, rate in AGAIN:
         row = measured.find(name, str(layers), str(rate))
         if row is None:
@@ -127,7 +126,7 @@ def measure_again(name: str, measured: Measurements) -> None:
 
 
 def remark(row: dict[str, str], again: Measurements) -> str:
-    """The table's note on a cell that has not learned the problem."""
+    """The note in the table on a cell that has not learned the problem."""
     parts = [REASONS[row["cell"]]] if row["cell"] in REASONS else []
     for layers, rate in AGAIN:
         other = again.find(row["cell"], str(layers), str(rate))
@@ -148,7 +147,7 @@ def section(measured: Measurements, again: Measurements) -> str:
         "### Cells on the adding problem",
         "Training steps until the mean squared error of the sum of two marked numbers among "
         f"{TIME} is below {LEARNED} (1/6 for always predicting 1): {UNITS} units, batches of "
-        f"{BATCH}, Adam at {LEARNING_RATE:g}, at most {MOST:,} steps, one seed. {machine()}.",
+        f"{BATCH}, Adam at {LEARNING_RATE:g}, at most {MAX_STEPS:,} steps, one seed. {machine()}.",
         "",
         "| cell | parameters | steps | final error | notes |",
         "| --- | --- | --- | --- | --- |",
@@ -166,11 +165,11 @@ def section(measured: Measurements, again: Measurements) -> str:
 def main() -> None:
     """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description="The adding problem for every cell.")
-    names = [name for name, kind in CELLS.items() if kind.input_rank == 2]
+    names = [name for name, cell in CELLS.items() if cell.input_rank == 2]
     parser.add_argument("--cells", default=",".join(names))
     parser.add_argument("--results", type=pathlib.Path, default=path_of("adding"))
-    parser.add_argument("--again", action="store_true", help="try cells that have not learned it")
-    parser.add_argument("--write", type=pathlib.Path, help="page that gets the table")
+    parser.add_argument("--again", action="store_true", help="train cells that have not learned it")
+    parser.add_argument("--write", type=pathlib.Path, help="page to write the table into")
     arguments = parser.parse_args()
     measured = Measurements(arguments.results, ("cell",))
     again = Measurements(path_of("adding-again"), ("cell", "layers", "learning_rate"))

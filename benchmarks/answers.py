@@ -2,11 +2,11 @@
 
     python -m benchmarks.answers [--parts decoding,attention,exported,predict] [--rows 1,64]
 
-The methods of a table take turns in one process; each figure is the median over the rounds. The
-plain loop is a `tf.while_loop` around the model's own step, whose most probable token is fed back:
-what decoding costs without log-probabilities, bans and ends. It is measured as a graph of plain
-operations, and compiled by XLA. Ours is measured as the first answers and exported models run it
-(plain operations), and compiled, as it runs once a model has generated for a few seconds.
+The methods of a table alternate in one process; each figure is a median. The plain loop is a
+`tf.while_loop` around the model's step that feeds back the most probable token: decoding without
+log-probabilities, constraints and end of text. It is measured as a graph of plain operations and
+compiled by XLA. So is seqzoo's decoding: the first predictions and exported models use plain
+operations, and a model that has generated text for a second uses the compiled loop.
 """
 
 import os
@@ -47,9 +47,9 @@ class Loops:
     """Ways to generate `STEPS` tokens from a decoder, each a function without arguments.
 
     Args:
-        decoder: the model's.
+        decoder: a model's decoder.
         vocabulary_size: number of tokens in its vocabulary.
-        memory: (rows) -> what its attention looks at, or None.
+        memory: (rows) -> the arguments of its attention; None without attention.
     """
 
     def __init__(self, decoder: Any, vocabulary_size: int, memory: Callable | None = None):
@@ -75,15 +75,15 @@ class Loops:
                 (tf.TensorShape([]), *shapes, tf.TensorShape(None)),
             )[3].stack()
 
-        return self._asked(run, rows, compiled)
+        return self._bind(run, rows, compiled)
 
-    def ours(self, rows: int, *, compiled: bool = False, **choices: Any) -> Callable:
+    def decode(self, rows: int, *, compiled: bool = False, **options: Any) -> Callable:
         def run(states, start, constants):
             with compiled_loops() if compiled else contextlib.nullcontext():
-                found = decode(
+                result = decode(
                     self.decoder.step,
                     states,
-                    choices=Decoding(maximum_length=STEPS, **choices),
+                    choices=Decoding(maximum_length=STEPS, **options),
                     start=start,
                     end=None,
                     vocabulary_size=self.vocabulary_size,
@@ -91,11 +91,11 @@ class Loops:
                     seed=1,
                     report_attention=False,
                 )
-            return found.tokens, found.log_probabilities
+            return result.tokens, result.log_probabilities
 
-        return self._asked(run, rows, False)
+        return self._bind(run, rows, False)
 
-    def _asked(self, run: Callable, rows: int, compiled: bool) -> Callable:
+    def _bind(self, run: Callable, rows: int, compiled: bool) -> Callable:
         inputs = (
             self.decoder.zero_states(rows),
             tf.fill([rows], 5),
@@ -112,22 +112,24 @@ class Loops:
 
 def decoding_table(loops: Loops, rows: int, seconds: float) -> None:
     """Prints the milliseconds per step of all methods."""
-    ways: dict[str, Callable] = {}
+    methods: dict[str, Callable] = {}
     for compiled in (False, True):
         suffix = ", compiled" if compiled else ""
-        ways |= {
+        methods |= {
             f"plain loop{suffix}": loops.plain(rows, compiled=compiled),
-            f"greedy{suffix}": loops.ours(rows, compiled=compiled),
-            f"sampling{suffix}": loops.ours(rows, compiled=compiled, method="sample"),
-            f"beam {BEAMS}{suffix}": loops.ours(
+            f"greedy{suffix}": loops.decode(rows, compiled=compiled),
+            f"sampling{suffix}": loops.decode(rows, compiled=compiled, method="sample"),
+            f"beam {BEAMS}{suffix}": loops.decode(
                 rows, compiled=compiled, method="beam", beam_width=BEAMS
             ),
-            f"greedy, {BEAMS} times the rows{suffix}": loops.ours(BEAMS * rows, compiled=compiled),
+            f"greedy, {BEAMS} times the rows{suffix}": loops.decode(
+                BEAMS * rows, compiled=compiled
+            ),
         }
-    medians, first = interleaved(ways, seconds)
+    medians, first = interleaved(methods, seconds)
     plain = medians["plain loop"]
-    for name, taken in medians.items():
-        cells = [rows, name, f"{1e3 * taken / STEPS:.3f}", f"{taken / plain:.2f}"]
+    for name, time in medians.items():
+        cells = [rows, name, f"{1e3 * time / STEPS:.3f}", f"{time / plain:.2f}"]
         print(f"| {' | '.join(map(str, cells))} | {first[name]:.1f} |", flush=True)
 
 
@@ -164,21 +166,21 @@ def exported_table(rows: list[int], seconds: float) -> None:
         for count in rows:
             texts = tf.constant(["d"] * count)
 
-            def ask(model: Any, texts: Any = texts) -> Callable:
-                answer = model.signatures["serving_default"]
-                return lambda: answer(texts)["text"].numpy()
+            def request(model: Any, texts: Any = texts) -> Callable:
+                signature = model.signatures["serving_default"]
+                return lambda: signature(texts)["text"].numpy()
 
-            ways = {"plain loop": loops.plain(count)}
-            ways |= {f"exported, {name}": ask(model) for name, model in served.items()}
-            medians, first = interleaved(ways, seconds)
-            for name, taken in medians.items():
-                times = taken / medians["plain loop"]
-                print(f"| {count} | {name} | {1e3 * taken / STEPS:.3f} | {times:.2f} | ", end="")
+            calls = {"plain loop": loops.plain(count)}
+            calls |= {f"exported, {name}": request(model) for name, model in served.items()}
+            medians, first = interleaved(calls, seconds)
+            for name, time in medians.items():
+                ratio = time / medians["plain loop"]
+                print(f"| {count} | {name} | {1e3 * time / STEPS:.3f} | {ratio:.2f} | ", end="")
                 print(f"{first[name]:.1f} |", flush=True)
 
 
 def predict_table(seconds: float) -> None:
-    """Prints milliseconds of `Run.predict` of one text, and of 1,000 where a data set has them."""
+    """Prints the milliseconds of `Run.predict` for one text and, with a data set, for 1,000."""
     from seqzoo.zoo.data.open import open_examples
     from seqzoo.zoo.data.source import Source
 
@@ -188,8 +190,8 @@ def predict_table(seconds: float) -> None:
         if name != "python-source":
             many = list(open_examples(Source.of_run(run, None), "test").inputs[:1000])
         one = [TEXTS[name]] if name in TEXTS else list(many or [])[:1]
-        ways: dict[str, Callable] = {"one": lambda run=run, one=one: run.predict(one)}
-        medians, first = interleaved(ways, seconds)
+        calls: dict[str, Callable] = {"one": lambda run=run, one=one: run.predict(one)}
+        medians, first = interleaved(calls, seconds)
         cells = [name, f"{1e3 * medians['one']:.1f}", ""]
         if many:
             medians, _ = interleaved(
@@ -202,12 +204,12 @@ def predict_table(seconds: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parts", default="decoding,attention,exported,predict")
-    parser.add_argument("--rows", default="1,64", help="numbers of rows, comma between them")
+    parser.add_argument("--rows", default="1,64", help="numbers of rows, separated by commas")
     parser.add_argument(
         "--seconds", type=float, default=4.0, help="seconds to measure each row of a table"
     )
-    given = parser.parse_args()
-    parts, rows = given.parts.split(","), [int(item) for item in given.rows.split(",")]
+    args = parser.parse_args()
+    parts, rows = args.parts.split(","), [int(item) for item in args.rows.split(",")]
     print(
         f"{cores()} cores, {platform.processor() or platform.machine()}, TensorFlow "
         f"{tf.__version__}, Keras {keras.__version__}."
@@ -217,15 +219,15 @@ def main() -> None:
             print("\n| rows | method | ms per step | times the plain loop | first call, s |")
             print("| --- | --- | --- | --- | --- |")
             for count in rows:
-                decoding_table(loops(), count, given.seconds)
+                decoding_table(loops(), count, args.seconds)
     if "exported" in parts:
         print("\n| rows | method | ms per step | times the plain loop | first call, s |")
         print("| --- | --- | --- | --- | --- |")
-        exported_table(rows, given.seconds)
+        exported_table(rows, args.seconds)
     if "predict" in parts:
         print("\n| model | one text, ms | 1,000 texts, ms | first text, s |")
         print("| --- | --- | --- | --- |")
-        predict_table(given.seconds)
+        predict_table(args.seconds)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,12 @@ from sklearn.pipeline import make_pipeline
 from seqzoo.zoo import datasets
 
 
-def macro_accuracy(labels: np.ndarray, answers: np.ndarray) -> float:
+def macro_accuracy(labels: np.ndarray, predictions: np.ndarray) -> float:
     """The accuracy of each language, averaged over the languages."""
-    right = [float(np.mean(answers[labels == label] == label)) for label in np.unique(labels)]
-    return float(np.mean(right))
+    accuracies = [
+        float(np.mean(predictions[labels == label] == label)) for label in np.unique(labels)
+    ]
+    return float(np.mean(accuracies))
 
 
 def main() -> None:
@@ -31,8 +33,8 @@ def main() -> None:
         splits[split] = texts, data["language"].numpy()
 
     started = time.perf_counter()
-    # Chosen by validation accuracy, out of: n-grams across words or within them, upper case kept
-    # or not, and the strength of the regularisation.
+    # Chosen by validation accuracy: n-grams within words or across them, with or without upper
+    # case, and the strength of the regularisation.
     model = make_pipeline(
         TfidfVectorizer(
             analyzer="char_wb",
@@ -51,10 +53,10 @@ def main() -> None:
     print(f"languages {builder.version}, {languages} languages, trained in {seconds:.0f} s")
     for split in ("validation", "test"):
         texts, labels = splits[split]
-        answers = model.predict(texts)
+        predictions = model.predict(texts)
         print(
-            f"{split:10}  {len(labels):6} names   accuracy {np.mean(answers == labels):.2%}   "
-            f"macro accuracy {macro_accuracy(labels, answers):.2%}"
+            f"{split:10}  {len(labels):6} names   accuracy {np.mean(predictions == labels):.2%}   "
+            f"macro accuracy {macro_accuracy(labels, predictions):.2%}"
         )
 
 

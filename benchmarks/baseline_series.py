@@ -2,7 +2,7 @@
 
     python -m benchmarks.baseline_series FILE.npz [STEPS ...]
 
-It is fitted to the first nine tenths of the one series in the file, and scored on the rest.
+It is fitted to the first 90% of the series in the file and scored on the rest.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import pathlib
 import numpy as np
 
 TEST = 0.1
-"""The share of the series, at its end, that is predicted."""
+"""Share of the series, at its end, that is used for the test."""
 
 
 def errors(series: np.ndarray, steps: int) -> tuple[float, float]:
@@ -20,8 +20,8 @@ def errors(series: np.ndarray, steps: int) -> tuple[float, float]:
     inputs = np.concatenate([before, np.ones((len(before), 1))], 1)
     targets, test = series[steps:], int(len(series) * TEST)
     weights = np.linalg.lstsq(inputs[:-test], targets[:-test], rcond=None)[0]
-    wrong = inputs[-test:] @ weights - targets[-test:]
-    return float(np.abs(wrong).mean()), float(np.sqrt((wrong**2).mean()))
+    residuals = inputs[-test:] @ weights - targets[-test:]
+    return float(np.abs(residuals).mean()), float(np.sqrt((residuals**2).mean()))
 
 
 def main() -> None:
@@ -30,10 +30,10 @@ def main() -> None:
     parser.add_argument(
         "steps", type=int, nargs="*", help="numbers of previous steps; 1, 7 and 30 by default"
     )
-    chosen = parser.parse_args()
-    with np.load(chosen.file) as arrays:
+    args = parser.parse_args()
+    with np.load(args.file) as arrays:
         series = arrays["inputs"].astype(float)
-    for steps in chosen.steps or (1, 7, 30):
+    for steps in args.steps or (1, 7, 30):
         mean, root = errors(series, steps)
         print(f"{steps} steps: mean absolute error {mean:.3f}, root mean squared error {root:.3f}")
 

@@ -3,8 +3,8 @@
     python -m benchmarks.baseline_texts FILES [--data-dir DIR]
 
 FILES is the folder that `benchmarks.tables` filled, DIR one with tfds' imdb_reviews. The splits are
-those of the presets; the regularisation strength is chosen on the validation split. The reviews
-take a quarter of an hour on one core, the others half a minute.
+those of the presets; the regularisation strength is chosen on the validation split. Takes a quarter
+of an hour for the reviews and half a minute for the others, on one core.
 """
 
 import argparse
@@ -25,10 +25,10 @@ STRENGTHS = (1, 3, 10, 30, 100)
 
 
 def measure(source: Source) -> tuple[float, float, int]:
-    """Accuracy on validation and test, and the inverse strength that was chosen."""
+    """Validation accuracy, test accuracy and the chosen inverse strength."""
     splits, _ = open_source(source)
     if splits.validation is None or splits.test is None:
-        raise SystemExit(f"{source.data} leaves nothing for validation or test.")
+        raise SystemExit(f"{source.data} has no validation or test split.")
     analyzer, size = NGRAMS[source.kind]
     vectorizer = TfidfVectorizer(analyzer=analyzer, ngram_range=size, sublinear_tf=True)
     train = vectorizer.fit_transform(splits.train.inputs)
@@ -48,11 +48,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("files", type=pathlib.Path, help="folder that benchmarks.tables filled")
     parser.add_argument("--data-dir", help="folder of prepared tfds data sets")
-    chosen = parser.parse_args()
+    args = parser.parse_args()
     for name, file in FILES.items():
-        source = replace(get(name).source, data_dir=chosen.data_dir)
+        source = replace(get(name).source, data_dir=args.data_dir)
         if file:
-            source = replace(source, data=str(chosen.files / file))
+            source = replace(source, data=str(args.files / file))
         validation, test, strength = measure(source)
         print(f"{name}: validation {validation:.4f}, test {test:.4f} (C = {strength})", flush=True)
 

@@ -1,4 +1,4 @@
-"""The calibration of a classifier: accuracy, mean probability, calibration error.
+"""Measures the calibration of classifiers: accuracy, mean probability and calibration error.
 
     seqzoo train language-id --label-smoothing 0.1 --run RUN
     python -m benchmarks.calibration RUN [RUN ...]
@@ -24,14 +24,14 @@ def main() -> None:
     for folder in parser.parse_args().runs:
         run = Run.open(folder)
         examples = open_examples(Source.of_run(run), "test")
-        answers = run.predict(examples.inputs)
-        probabilities = np.array([answer.probability for answer in answers])
-        pairs = zip(answers, examples.targets, strict=True)
-        right = np.array([answer.label == target for answer, target in pairs], float)
-        error = calibration(probabilities, right)["error"]
+        predictions = run.predict(examples.inputs)
+        probabilities = np.array([prediction.probability for prediction in predictions])
+        pairs = zip(predictions, examples.targets, strict=True)
+        correct = np.array([prediction.label == target for prediction, target in pairs], float)
+        error = calibration(probabilities, correct)["error"]
         print(
-            f"{folder}: accuracy {right.mean():.4f}, mean probability {probabilities.mean():.4f}, "
-            f"calibration error {error:.4f}"
+            f"{folder}: accuracy {correct.mean():.4f}, "
+            f"mean probability {probabilities.mean():.4f}, calibration error {error:.4f}"
         )
 
 

@@ -1,4 +1,4 @@
-"""One step of training or inference of each library's layer, for benchmarks.speed."""
+"""Forward and backward passes of each library's layer, for benchmarks.speed."""
 
 import importlib
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from seqzoo.cells import CELLS, Bidirectional, Recurrent, create
 
-try:  # by name, because type checks must not need it either
+try:  # imported by name, so that type checks do not need PyTorch
     torch: Any = importlib.import_module("torch")
 except ImportError:
     torch = None
@@ -23,7 +23,7 @@ KERAS_LAYERS = {
 
 
 class Shape(NamedTuple):
-    """Sizes of a problem."""
+    """Sizes of inputs and layer."""
 
     batch: int
     time: int
@@ -32,7 +32,7 @@ class Shape(NamedTuple):
 
 
 class Frames(NamedTuple):
-    """Sizes of a problem of frames."""
+    """Sizes of inputs and layer, for frames."""
 
     batch: int
     time: int
@@ -43,16 +43,16 @@ class Frames(NamedTuple):
 
 
 def all_of(cell: str, shape: Shape, mode: str, training: bool) -> dict[str, Callable]:
-    """Functions of no arguments, each of which runs one step and waits for it."""
+    """Functions by library; each takes no arguments, runs one pass and waits for its result."""
     inputs, upstream, mask = data(shape, mode)
     runs = {
-        "seqzoo": tensorflow_run(ours(cell, shape, mode), inputs, upstream, mask, training),
+        "seqzoo": tensorflow_run(seqzoo_layer(cell, shape, mode), inputs, upstream, mask, training),
         "Keras RNN(cell)": tensorflow_run(
-            keras_layer(cell, shape, mode, native=True), inputs, upstream, mask, training
+            keras_layer(cell, shape, mode, wrapped=True), inputs, upstream, mask, training
         ),
     }
     if cell in KERAS_LAYERS:
-        layer = keras_layer(cell, shape, mode, native=False)
+        layer = keras_layer(cell, shape, mode, wrapped=False)
         runs["Keras layer"] = tensorflow_run(layer, inputs, upstream, mask, training)
     if torch is not None and cell in ("lstm", "gru") and mode != "masked":
         runs["torch"] = torch_run(cell, shape, mode, inputs, upstream, training)
@@ -61,22 +61,24 @@ def all_of(cell: str, shape: Shape, mode: str, training: bool) -> dict[str, Call
 
 
 def pair_of(cell: str, shape: Shape | Frames, training: bool) -> dict[str, Callable]:
-    """Our layer and Keras' loop around the same cell, as `all_of`; any cell, of frames too."""
+    """seqzoo's layer and Keras' loop around the same cell, as in `all_of`, but for any cell."""
     inputs, upstream, _ = data(shape, "plain")
-    given, merged = inputs, inputs
+    pair, merged = inputs, inputs
     if CELLS[cell].takes_time:
         elapsed = np.ones((shape.batch, shape.time), "float32")
-        given, merged = (inputs, elapsed), np.concatenate([inputs, elapsed[..., None]], -1)
+        pair, merged = (inputs, elapsed), np.concatenate([inputs, elapsed[..., None]], -1)
     return {
-        "seqzoo": tensorflow_run(ours(cell, shape, "plain"), given, upstream, None, training),
+        "seqzoo": tensorflow_run(
+            seqzoo_layer(cell, shape, "plain"), pair, upstream, None, training
+        ),
         "Keras RNN(cell)": tensorflow_run(
-            keras_layer(cell, shape, "plain", native=True), merged, upstream, None, training
+            keras_layer(cell, shape, "plain", wrapped=True), merged, upstream, None, training
         ),
     }
 
 
 def data(shape: Shape | Frames, mode: str) -> tuple[Any, Any, Any]:
-    """Inputs, gradients of the outputs, and the mask of right padding or None."""
+    """Random inputs, gradients of the outputs, and a mask with right padding in mode "masked"."""
     random = np.random.default_rng(0)
     inputs = random.normal(size=shape[:-1]).astype("float32")
     width = shape.units * (2 if mode == "bidirectional" else 1)
@@ -86,15 +88,15 @@ def data(shape: Shape | Frames, mode: str) -> tuple[Any, Any, Any]:
     return inputs, upstream, mask if mode == "masked" else None
 
 
-def ours(cell: str, shape: Shape | Frames, mode: str) -> keras.layers.Layer:
-    """Our layer."""
-    kind = Bidirectional if mode == "bidirectional" else Recurrent
-    return kind(create(cell, shape.units), return_sequences=True)
+def seqzoo_layer(cell: str, shape: Shape | Frames, mode: str) -> keras.layers.Layer:
+    """seqzoo's layer with a cell."""
+    layer_class = Bidirectional if mode == "bidirectional" else Recurrent
+    return layer_class(create(cell, shape.units), return_sequences=True)
 
 
-def keras_layer(cell: str, shape: Shape | Frames, mode: str, native: bool) -> keras.layers.Layer:
-    """Keras' layer of that name, or Keras' loop around our cell."""
-    if native:
+def keras_layer(cell: str, shape: Shape | Frames, mode: str, wrapped: bool) -> keras.layers.Layer:
+    """Keras' own layer of that name, or with `wrapped` Keras' loop around seqzoo's cell."""
+    if wrapped:
         layer = keras.layers.RNN(create(cell, shape.units), return_sequences=True)
     else:
         layer = KERAS_LAYERS[cell](shape.units, return_sequences=True)
@@ -104,7 +106,7 @@ def keras_layer(cell: str, shape: Shape | Frames, mode: str, native: bool) -> ke
 def tensorflow_run(
     layer: keras.layers.Layer, inputs: Any, upstream: Any, mask: Any, training: bool
 ) -> Callable:
-    """A step of a Keras layer in a `tf.function`."""
+    """A pass of a Keras layer in a `tf.function`."""
     inputs, upstream = tf.nest.map_structure(tf.constant, (inputs, upstream))
     mask = None if mask is None else tf.constant(mask)
     layer.build(tf.nest.map_structure(lambda item: tuple(item.shape), inputs))
@@ -130,9 +132,9 @@ def tensorflow_run(
 def torch_run(
     cell: str, shape: Shape, mode: str, inputs: Any, upstream: Any, training: bool
 ) -> Callable:
-    """A step of PyTorch's layer."""
-    kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[cell]
-    layer = kind(
+    """A pass of PyTorch's layer."""
+    layer_class = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[cell]
+    layer = layer_class(
         shape.features, shape.units, batch_first=True, bidirectional=mode == "bidirectional"
     )
     inputs = torch.tensor(inputs, requires_grad=training)
@@ -151,7 +153,7 @@ def torch_run(
 
 
 def limit_run(cell: str, shape: Shape, mode: str, training: bool) -> Callable:
-    """The products of the forward pass over all steps at once; three times for training."""
+    """The matrix products of the forward pass, for all steps at once; three times if training."""
     columns = len(create(cell, 1).gates) * shape.units
     rows = shape.batch * shape.time * (2 if mode == "bidirectional" else 1)
     x, h = tf.random.normal((rows, shape.features)), tf.random.normal((rows, shape.units))

@@ -3,10 +3,10 @@
     python -m benchmarks.tables DATA FILES
     python -m benchmarks.defaults FILES RESULTS [--sets NAME ...] [--settings NAME ...]
 
-Every data set is trained with each of the settings, from seed 0, for the same number of epochs, by
-a template with its default options otherwise. RESULTS is a JSON Lines file: its entries are not
-trained again. The printed table has the lowest validation loss (without label smoothing) of
-each run and its seconds of CPU time, compiling included.
+A template, otherwise with default options, is trained on every data set with each of the settings,
+with seed 0 and for the same number of epochs. RESULTS is a JSON Lines file; runs in it are not
+repeated. The printed table has the lowest validation loss (without label smoothing) of each run and
+its CPU time in seconds, including compilation.
 """
 
 import argparse
@@ -28,10 +28,10 @@ class DataSet:
     """Real examples for a template.
 
     Attributes:
-        template: its name.
-        epochs: passes over the examples.
-        source: the fields of the `Source`, `data`, `validation` and `test` being names of files.
-        task: the options that are not the template's defaults.
+        template: name of the template.
+        epochs: number of epochs.
+        source: fields of the `Source`; `data` and `validation` are names of files.
+        task: options of the template that differ from its defaults.
     """
 
     template: str
@@ -137,11 +137,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "label_smoothing": 0.1,
     },
 }
-"""Batch size, learning rate and so on; the first ones were the defaults of all templates."""
+"""Training settings by name; the first were the defaults of all templates."""
 
 
 def measure(name: str, setting: str, files: pathlib.Path) -> dict[str, Any]:
-    """Trains once.
+    """Trains on a data set with one of the settings.
 
     Returns: "set", "settings", "metric", "losses" and "metrics" of each epoch on the validation
         examples, and "seconds" of CPU time.
@@ -149,11 +149,11 @@ def measure(name: str, setting: str, files: pathlib.Path) -> dict[str, Any]:
     from seqzoo.tasks.training.trainer import train
     from seqzoo.zoo.data.open import open_source
 
-    data_set, chosen = SETS[name], SETTINGS[setting]
+    data_set, options = SETS[name], SETTINGS[setting]
     names = {item.name for item in fields(TrainingSettings)}
-    training = {key: value for key, value in chosen.items() if key in names}
-    task_choices = {key: value for key, value in chosen.items() if key not in names}
-    task = TEMPLATES[data_set.template](**{**data_set.task, **task_choices})
+    training = {key: value for key, value in options.items() if key in names}
+    task_options = {key: value for key, value in options.items() if key not in names}
+    task = TEMPLATES[data_set.template](**{**data_set.task, **task_options})
     paths = {
         key: str(files / value)
         for key, value in data_set.source.items()
@@ -179,13 +179,13 @@ def measure(name: str, setting: str, files: pathlib.Path) -> dict[str, Any]:
 
 def table(results: list[dict[str, Any]], settings: list[str]) -> str:
     """One row per data set, one column per training run."""
-    found = {(row["set"], row["settings"]): row for row in results}
+    rows = {(row["set"], row["settings"]): row for row in results}
     heads = ["data set", "epochs", *settings]
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
     for name, value in SETS.items():
         cells = [name, str(value.epochs)]
         for setting in settings:
-            row = found.get((name, setting))
+            row = rows.get((name, setting))
             cells.append(f"{min(row['losses']):.3f} ({row['seconds']:.0f} s)" if row else "")
         if any(cells[2:]):
             lines.append(f"| {' | '.join(cells)} |")
@@ -198,19 +198,19 @@ def main() -> None:
     parser.add_argument("results", type=pathlib.Path, help="JSON Lines file to continue")
     parser.add_argument("--sets", nargs="*", choices=list(SETS), default=list(SETS))
     parser.add_argument("--settings", nargs="*", choices=list(SETTINGS), default=list(SETTINGS))
-    chosen = parser.parse_args()
-    lines = chosen.results.read_text().splitlines() if chosen.results.exists() else []
+    args = parser.parse_args()
+    lines = args.results.read_text().splitlines() if args.results.exists() else []
     results = [json.loads(line) for line in lines]
     done = {(row["set"], row["settings"]) for row in results}
-    for name in chosen.sets:
-        for setting in chosen.settings:
+    for name in args.sets:
+        for setting in args.settings:
             if (name, setting) in done:
                 continue
-            results.append(measure(name, setting, chosen.files))
+            results.append(measure(name, setting, args.files))
             print(name, setting, min(results[-1]["losses"]), results[-1]["seconds"], flush=True)
-            with chosen.results.open("a", encoding="utf-8") as file:
+            with args.results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(results[-1]) + "\n")
-    print(table(results, chosen.settings))
+    print(table(results, args.settings))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Times and scores one exported model in a process that has only its runtime;
-`benchmarks.deployment` starts it and reads the JSON line that it prints.
+"""Measures an exported model in a process that has only its runtime.
 
-    python -I deployed.py times|quality FORMAT FOLDER ASKED.json
+`benchmarks.deployment` runs this program and reads the JSON line that it prints.
+
+    python -I deployed.py times|quality FORMAT FOLDER REQUEST.json
 """
 
 import importlib.util
@@ -14,11 +15,11 @@ import time
 import numpy as np
 
 SECONDS = 0.7
-"""Seconds for which each figure is measured."""
+"""Seconds for which each time is measured."""
 
 
 def percentiles(call, seconds=SECONDS):
-    """Median and 99th percentile of a call's milliseconds."""
+    """Median and 99th percentile of the milliseconds of a call."""
     for _ in range(5):
         call()
     times, end = [], time.perf_counter() + seconds
@@ -30,7 +31,7 @@ def percentiles(call, seconds=SECONDS):
 
 
 def memory():
-    """Peak memory of the process, in MB; on Linux without that of its parent."""
+    """Peak memory of the process, in MB; on Linux excluding that of its parent process."""
     status = pathlib.Path("/proc/self/status")
     if status.exists():
         (line,) = [item for item in status.read_text().splitlines() if item.startswith("VmHWM")]
@@ -48,8 +49,13 @@ def arrays(specs, rows):
     }
 
 
-def saved_model(folder, asked):
-    """A SavedModel: its requests, and its step."""
+def saved_model(folder, description):
+    """Loads a SavedModel.
+
+    Returns:
+        The start time, the memory after the imports, and functions (rows) -> a call without
+        arguments, for requests and for steps.
+    """
     import tensorflow as tf
 
     imported = memory()
@@ -58,27 +64,27 @@ def saved_model(folder, asked):
     serve, step = signatures["serving_default"], signatures.get("step")
 
     def request(rows):
-        given = {
+        inputs = {
             name: tf.constant(np.array(value["values"] * rows, value["dtype"]))
-            for name, value in asked["raw"].items()
+            for name, value in description["raw"].items()
         }
-        return lambda: serve(**given)
+        return lambda: serve(**inputs)
 
     def one_step(rows):
         if step is None:
             return None
-        given = {
+        inputs = {
             name: tf.zeros([rows, *(1 if n is None else n for n in value.shape[1:])], value.dtype)
             for name, value in step.structured_input_signature[1].items()
         }
-        return lambda: step(**given)
+        return lambda: step(**inputs)
 
     request(1)()
     return start, imported, request, one_step
 
 
-def standalone(folder, asked):
-    """ONNX or LiteRT files with predict.py: requests from raw inputs, and a bare step."""
+def standalone(folder, description):
+    """The same as `saved_model`, for ONNX or LiteRT files with predict.py."""
     spec = importlib.util.spec_from_file_location("predict", pathlib.Path(folder) / "predict.py")
     assert spec is not None and spec.loader is not None
     predict = importlib.util.module_from_spec(spec)
@@ -86,36 +92,40 @@ def standalone(folder, asked):
     imported = memory()
     start = time.perf_counter()
     model = predict.Model(folder)
-    inputs = asked["inputs"]
+    inputs = description["inputs"]
     if not isinstance(inputs[0], str):
-        inputs = [np.array(item, asked["dtype"]) for item in inputs]
+        inputs = [np.array(item, description["dtype"]) for item in inputs]
 
     def request(rows):
-        given = (inputs * rows)[:rows]
-        return lambda: model.predict(given)
+        batch = (inputs * rows)[:rows]
+        return lambda: model.predict(batch)
 
     def one_step(rows):
         if "step" not in model.names:
             return None
-        given = arrays(model.about["parts"]["step"]["inputs"], rows)
+        inputs = arrays(model.about["parts"]["step"]["inputs"], rows)
         part = model.parts["step"]
         if hasattr(part, "session"):
-            return lambda: part.session.run(part.outputs, given)
+            return lambda: part.session.run(part.outputs, inputs)
         if rows > 1:
-            return lambda: model.run("step", **given)
-        return lambda: part.runner(**given)
+            return lambda: model.run("step", **inputs)
+        return lambda: part.runner(**inputs)
 
     request(1)()
     return start, imported, request, one_step
 
 
-def main(what, format, folder, asked):
-    asked = json.loads(pathlib.Path(asked).read_text(encoding="utf-8"))
+def main(what, format, folder, description):
+    description = json.loads(pathlib.Path(description).read_text(encoding="utf-8"))
     if what == "quality":
-        print(json.dumps({"right": quality(format, folder, asked) if asked["held_out"] else ""}))
+        print(
+            json.dumps(
+                {"right": quality(format, folder, description) if description["held_out"] else ""}
+            )
+        )
         return
     opened = saved_model if format == "saved-model" else standalone
-    start, imported, request, one_step = opened(folder, asked)
+    start, imported, request, one_step = opened(folder, description)
     figures: dict = {"load_ms": 1000 * (time.perf_counter() - start)}
     for rows in (1, 64):
         step = one_step(rows)
@@ -127,21 +137,20 @@ def main(what, format, folder, asked):
 
 
 def quality(format, folder, description):
-    """The share of held-out labels and texts that are predicted right; of tags and of texts that
-    are to be continued, the share of tokens."""
+    """Accuracy on held-out labels and texts; for tags and language models, per token."""
     targets = description["held_out"]
-    ask = saved_answers if format == "saved-model" else standalone_answers
-    right = [
+    predict = saved_predictions if format == "saved-model" else standalone_predictions
+    correct = [
         [a == b for a, b in zip(predicted, true, strict=True)]
         if isinstance(true, list)
         else predicted == true
-        for predicted, true in zip(ask(folder, description, targets), targets, strict=True)
+        for predicted, true in zip(predict(folder, description, targets), targets, strict=True)
     ]
-    return float(np.mean(np.concatenate([np.atleast_1d(item) for item in right])))
+    return float(np.mean(np.concatenate([np.atleast_1d(item) for item in correct])))
 
 
-def saved_answers(folder, description, targets):
-    """The answers of a SavedModel: labels, texts, or lists of tags or of next tokens."""
+def saved_predictions(folder, description, targets):
+    """Predictions of a SavedModel: labels, texts, or lists of tags or of next tokens."""
     import tensorflow as tf
 
     signatures = tf.saved_model.load(folder).signatures
@@ -156,16 +165,16 @@ def saved_answers(folder, description, targets):
         return [row[:length].tolist() for row, length in zip(ids, lengths, strict=True)]
     with np.load(description["arrays"]) as file:
         raw = {name[4:]: file[name] for name in file.files if name.startswith("raw/")}
-    given = {name: tf.constant(value) for name, value in raw.items()}
-    result = signatures["serving_default"](**given)
+    inputs = {name: tf.constant(value) for name, value in raw.items()}
+    result = signatures["serving_default"](**inputs)
     if "tags" in result:
         rows = zip(result["tags"].numpy(), result["lengths"].numpy(), strict=True)
         return [[item.decode() for item in row[:length]] for row, length in rows]
     return [item.decode() for item in result.get("label", result.get("text")).numpy()]
 
 
-def standalone_answers(folder, description, targets):
-    """The answers of predict.py; see `saved_answers`."""
+def standalone_predictions(folder, description, targets):
+    """Predictions of predict.py; see `saved_predictions`."""
     spec = importlib.util.spec_from_file_location("predict", f"{folder}/predict.py")
     assert spec is not None and spec.loader is not None
     predict = importlib.util.module_from_spec(spec)
@@ -183,12 +192,12 @@ def standalone_answers(folder, description, targets):
         if model.about["precision"] == "full-int8":
             states, predicted = model.initial_states(), []
             for token in tokens[0]:
-                answer, states = model.step(states, tokens=np.array([token]))
-                predicted.append(int(answer["logits"].argmax()))
+                outputs, states = model.step(states, tokens=np.array([token]))
+                predicted.append(int(outputs["logits"].argmax()))
             results.append(predicted)
             continue
-        given = {"values": tokens, "lengths": np.array([len(ids)], np.int32)}
-        results.append(model.run("serving", **given)["logits"][0].argmax(-1).tolist())
+        inputs = {"values": tokens, "lengths": np.array([len(ids)], np.int32)}
+        results.append(model.run("serving", **inputs)["logits"][0].argmax(-1).tolist())
     return results
 
 

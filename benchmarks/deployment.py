@@ -1,4 +1,4 @@
-"""Measures exported models: size, load time, a step, a request, memory and quality by format.
+"""Measures exported models by format: size, load time, time per step and request, memory, score.
 
     python -m benchmarks.deployment export FOLDER [--models language-id,runs/spoken-digits,...]
     python -m benchmarks.deployment score FOLDER [--models language-id,...]
@@ -6,12 +6,12 @@
     python -m benchmarks.deployment layers FOLDER
     python -m benchmarks.deployment tables FOLDER
 
-The first writes all exports to FOLDER. The second and third measure each in a process that has its
-runtime: its accuracy on held-out examples, and the time that it takes. The fourth compares bare
-layers of 128 units over 100 steps of 64 numbers, and the last writes the tables of
-docs/deployment.md. Figures are in benchmarks/results, one row each, and those there are not
-measured again. Models are those that come with the package, "lstm-256" with initial weights, and
-run folders by their paths; the streaming model of the table is that of
+`export` writes all exports to FOLDER. `score` and `measure` run each one in a process that has only
+its runtime, and measure its accuracy on held-out examples and its speed. `layers` compares single
+layers of 128 units over 100 steps of 64 features, and `tables` writes the tables of
+docs/deployment.md. Results are rows of files in benchmarks/results; existing rows are not measured
+again. --models takes names of pretrained models, "lstm-256" (initial weights) and paths of run
+folders; the streaming model in the table was trained by
 
     python cli.py train spoken-digits --one-direction --data digits.tsv --run runs/spoken-digits
 """
@@ -51,19 +51,19 @@ SHIPPED += ["glyph-captioner", "line-reader"]
 UNTRAINED = "lstm-256"
 
 SHORT = {"python-highlighter": "x = [a for a in range(3)]", "python-source": "def f("}
-"""Inputs of the requests where held-out examples are long."""
+"""Inputs of the requests to models whose held-out examples are long."""
 
 HELD_OUT = 300
-"""Examples that quality is measured on."""
+"""Number of examples on which accuracy is measured."""
 
 CONTINUED = 300
-"""Tokens of each text to continue."""
+"""Number of characters of each text whose next tokens are predicted."""
 
 PAGE = pathlib.Path("docs/deployment.md")
 
 
 def untrained() -> tuple[Any, Any]:
-    """A run of one LSTM over 64 numbers per step, with initial weights, and an input."""
+    """A run of an LSTM over 64 features with initial weights, and an input for it."""
     import tempfile
 
     from seqzoo.tasks import Examples, ManyToManyAligned, TrainingSettings
@@ -73,17 +73,17 @@ def untrained() -> tuple[Any, Any]:
 
     random = np.random.default_rng(0)
     inputs = [random.normal(size=(20, 64)).astype("float32") for _ in range(4)]
-    chosen = ManyToManyAligned("series", "values", cell="lstm", units=256, bidirectional=False)
-    task = chosen.adapt(Examples(inputs, [item[:, :1] for item in inputs]))
+    template = ManyToManyAligned("series", "values", cell="lstm", units=256, bidirectional=False)
+    task = template.adapt(Examples(inputs, [item[:, :1] for item in inputs]))
     folder = pathlib.Path(tempfile.mkdtemp()) / "run"
-    described = describe(chosen, task, TrainingSettings(), {}, Padding([400], []))
-    run = Run.create(folder, described, task)
+    description = describe(template, task, TrainingSettings(), {}, Padding([400], []))
+    run = Run.create(folder, description, task)
     task.build("float32").save(folder / "model.keras")
     return run, inputs[0]
 
 
 def opened(name: str) -> tuple[Any, Any, list, list]:
-    """A run, an input for requests, and held-out inputs with the expected answers."""
+    """A run, an input for requests, and held-out inputs and targets."""
     from seqzoo.tasks.runs.run import Run
     from seqzoo.zoo import load
     from seqzoo.zoo.data.open import open_examples
@@ -106,7 +106,7 @@ def opened(name: str) -> tuple[Any, Any, list, list]:
 
 
 def export_all(folder: pathlib.Path, models: list[str]) -> None:
-    """Writes the missing exports, and the inputs for each."""
+    """Writes the missing exports, and for each model the inputs to measure them with."""
     from seqzoo.tasks.export.checking import raw_tensors
     from seqzoo.tasks.many_to_many_aligned.language_model import LanguageModelTask
     from seqzoo.tasks.targets.texts import START
@@ -171,8 +171,8 @@ def export_all(folder: pathlib.Path, models: list[str]) -> None:
                 print(target, flush=True)
 
 
-def ask_all(folder: pathlib.Path, models: list[str], what: str) -> None:
-    """Measures exports one after the other, and adds the figures to the results.
+def measure_all(folder: pathlib.Path, models: list[str], what: str) -> None:
+    """Measures exports one after the other, and adds the results to the file.
 
     Args:
         folder: the folder of the exports.
@@ -203,14 +203,13 @@ def ask_all(folder: pathlib.Path, models: list[str], what: str) -> None:
 
 
 LAYERS = ["lstm", "gru", "vanilla", "mgu", "lem", "indrnn", "highway"]
-"""Cells that become ONNX' own operators, and some that become a Scan."""
+"""Cells with an ONNX operator, and some that are exported as a Scan."""
 
 WAYS = ("onnx", "saved-model", "saved-model compiled", "python")
 
 
 def layers(folder: pathlib.Path) -> None:
-    """Measures layers of cells as ONNX, as SavedModels and in Python, alternating in one
-    process."""
+    """Measures layers as ONNX models, as SavedModels and in Python, alternating in one process."""
     import onnxruntime
     import tensorflow as tf
 
@@ -236,7 +235,7 @@ def layers(folder: pathlib.Path) -> None:
                 return run(values)
 
         one_thread = onnxruntime.SessionOptions()
-        one_thread.intra_op_num_threads = 1  # as predict.py asks
+        one_thread.intra_op_num_threads = 1  # like predict.py
         session = onnxruntime.InferenceSession(
             onnx_model(Part(run, (spec,))).SerializeToString(),
             one_thread,
@@ -276,11 +275,11 @@ def layers(folder: pathlib.Path) -> None:
 
 
 def table_of_layers(measured: Measurements) -> list[str]:
-    """Milliseconds by cell, batch and way."""
+    """Table of milliseconds by cell, batch size and runtime."""
     lines = [
-        "Layers of 128 units over 100 steps of 64 numbers, milliseconds; ONNX with one thread, as "
-        "predict.py asks for,",
-        "all else with two cores. Python is the layer in a `tf.function`.",
+        "Milliseconds of layers of 128 units over 100 steps of 64 features. ONNX uses one thread, "
+        "like predict.py,",
+        "everything else two cores. Python is the layer in a `tf.function`.",
         "",
         "| cell | ONNX, batch 1 | SavedModel, 1 | ONNX, 64 | SavedModel, 64 | "
         "`serving_compiled`, 64 | Python, 64 |",
@@ -290,13 +289,13 @@ def table_of_layers(measured: Measurements) -> list[str]:
         one, many = measured.find(name, 1), measured.find(name, 64)
         if one is None or many is None:
             continue
-        chosen = [one["onnx"], one["saved-model"], *(many[way] for way in WAYS)]
-        lines.append(f"| `{name}` | {' | '.join(f'{float(item):.3g}' for item in chosen)} |")
+        times = [one["onnx"], one["saved-model"], *(many[way] for way in WAYS)]
+        lines.append(f"| `{name}` | {' | '.join(f'{float(item):.3g}' for item in times)} |")
     return lines
 
 
 def table_of_models(times: Measurements, quality: Measurements) -> list[str]:
-    """A table for each model, a row for each format and precision."""
+    """Tables, one per model, with a row for each format and precision."""
     lines = []
     for name in dict.fromkeys(row["model"] for row in (*times.rows, *quality.rows)):
         lines += ["", f"**{name}**", ""]
@@ -323,7 +322,7 @@ def table_of_models(times: Measurements, quality: Measurements) -> list[str]:
                 f"| {row['format']} | {int(row['bytes']) / 1e6:.2f} | "
                 f"{float(row['load_ms']):.0f} ms | {' | '.join(cells)} | {memory} | {share} |"
             )
-        for row in quality.rows:  # scored, but not measured on a machine without other work yet
+        for row in quality.rows:  # scored, but not yet measured on an idle machine
             if row["model"] == name and times.find(name, row["format"]) is None:
                 share = f"{100 * float(row['right']):.1f}%"
                 lines.append(f"| {row['format']} {'| - ' * 7}| {share} |")
@@ -331,7 +330,7 @@ def table_of_models(times: Measurements, quality: Measurements) -> list[str]:
 
 
 KEYS = {"layers": ("cell", "rows"), "times": ("model", "format"), "quality": ("model", "format")}
-"""Columns that tell the rows of each file apart."""
+"""Columns that identify a row of each file."""
 
 
 def section(paths: dict[str, pathlib.Path]) -> str:
@@ -363,7 +362,7 @@ def main() -> None:
     if args.what == "export":
         export_all(folder, models)
     elif args.what in ("score", "measure"):
-        ask_all(folder, models, "quality" if args.what == "score" else "times")
+        measure_all(folder, models, "quality" if args.what == "score" else "times")
     elif args.what == "layers":
         layers(folder)
     else:

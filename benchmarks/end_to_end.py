@@ -1,16 +1,17 @@
-"""Measures whole training epochs: seqzoo, a Keras model with `fit`, and PyTorch, in one process.
+"""Measures training epochs of seqzoo, of a Keras model with `fit` and of PyTorch, in one process.
 
     python -m benchmarks.end_to_end [--tasks tagger,pixels] [--write docs/speed.md]
 
-The models are equal in layers and sizes, the optimizer is Adam with its global norm clipped at 1,
-the batch size is 32 or 64, and everything is float32. Each library gets its batches as its users
-make them: seqzoo by its plan of lengths; Keras from `tf.data`, shuffled and padded to the longest
-of a batch; PyTorch from a `DataLoader` over batches of similar length, as packed sequences. An
-epoch includes the preparation of batches. The contestants take turns, after one epoch each in which
-programs are compiled; the others wait a moment after PyTorch, whose threads keep spinning.
+The models have the same layers and sizes, the optimizer is Adam with gradients clipped to a global
+norm of 1, the batch size is 32 or 64, and everything is float32. Batches are made as is usual in
+each library: in seqzoo by a plan of lengths; in Keras by `tf.data`, shuffled and padded to the
+longest of a batch; in PyTorch by a `DataLoader` with batches of similar length, as packed
+sequences. An epoch includes the preparation of batches. The libraries alternate, after one epoch
+each in which programs are compiled. After PyTorch's epochs there is a pause, because its threads
+keep spinning.
 
 - language-model: characters of Python's standard library, an LSTM of 512 units, windows of 64
-  steps in which the state is carried on.
+  steps, with the state carried over from window to window.
 - tagger: words of UD English EWT (`--sentences`, a CoNLL-U file), a bidirectional GRU of 128 units.
 - pixels: digits of MNIST in 784 steps, an LSTM of 128 units.
 """
@@ -40,18 +41,18 @@ from seqzoo.zoo.data.source import Source
 RATE, CLIP, WINDOW, LANES, EMBEDDING = 1e-3, 1.0, 64, 64, 64
 FILES, SENTENCES, DIGITS = 10, 3_000, 1_280
 PAUSE = 0.5
-"""Seconds after which PyTorch's threads no longer spin."""
+"""Seconds until PyTorch's threads stop spinning."""
 
 COMMAND = "python -m benchmarks.end_to_end --write docs/speed.md"
 
-INTRODUCTION = """## Whole epochs
+INTRODUCTION = """## Training epochs
 
-Milliseconds per 1,000 characters, words or digits of a training epoch, preparation of batches
-included: seqzoo's training loop, a Keras model with `fit` and `tf.data`, and PyTorch with a
+Milliseconds of a training epoch per 1,000 characters, words or digits, including the preparation of
+batches: seqzoo's training loop, a Keras model with `fit` and `tf.data`, and PyTorch with a
 `DataLoader`, all with the same layers and sizes, on real data. language-model: an LSTM of 512 units
 that carries its state from window to window, 64 rows of 64 characters; tagger: a bidirectional GRU
 of 128 units, 32 sentences of UD English EWT; pixels: an LSTM of 128 units over 784 pixels, 64
-digits of MNIST. Medians of five epochs, in turns."""
+digits of MNIST. Medians of five epochs that alternate."""
 
 HEADS = (
     "| task | seqzoo, ms | Keras, ms | torch, ms | times Keras | times torch |\n"
@@ -59,7 +60,7 @@ HEADS = (
 )
 
 Epoch = Callable[[], int]
-"""Trains an epoch; returns the number of tokens, or of digits, that it has trained on."""
+"""Trains for an epoch; returns the number of tokens, or of digits."""
 
 
 class Model(NamedTuple):
@@ -67,10 +68,10 @@ class Model(NamedTuple):
 
     Attributes:
         cell: "lstm" or "gru".
-        units: of the cell.
+        units: number of units of the cell.
         inputs: number of input tokens; 0 for inputs that are numbers.
         outputs: number of classes.
-        bidirectional: whether it reads both ways.
+        bidirectional: whether the layer is bidirectional.
         last: whether only the last step has an output.
     """
 
@@ -108,12 +109,13 @@ def of_keras(model: Model, batches: tf.data.Dataset, count: int, *, lanes: int =
 
     Args:
         model: the model.
-        batches: inputs, targets and the weights of steps.
-        count: number of tokens or digits in them.
-        lanes: rows of a batch that continue those of the one before; 0 for batches of their own.
+        batches: inputs, targets and optionally the weights of steps.
+        count: number of tokens or digits in an epoch.
+        lanes: number of rows, each of which continues that of the previous batch; 0 for independent
+            batches.
     """
-    kind = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[model.cell]
-    layer: Any = kind(model.units, return_sequences=not model.last, stateful=lanes > 0)
+    layer_class = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[model.cell]
+    layer: Any = layer_class(model.units, return_sequences=not model.last, stateful=lanes > 0)
     if model.bidirectional:
         layer = keras.layers.Bidirectional(layer)
     if model.inputs:
@@ -143,13 +145,13 @@ def of_torch(model: Model, batches: Callable[[], Iterator[Any]], *, carried: boo
 
     Args:
         model: the model.
-        batches: inputs, targets and lengths; lengths are None if all are equal.
-        carried: whether the state is carried on from batch to batch.
+        batches: yields inputs, targets and lengths; the latter are None if all are equal.
+        carried: whether the state is carried over from batch to batch.
     """
-    kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[model.cell]
+    layer_class = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[model.cell]
     size = EMBEDDING if model.inputs else 1
     embedding = torch.nn.Embedding(model.inputs, size) if model.inputs else torch.nn.Identity()
-    layer = kind(size, model.units, batch_first=True, bidirectional=model.bidirectional)
+    layer = layer_class(size, model.units, batch_first=True, bidirectional=model.bidirectional)
     dense = torch.nn.Linear(model.units * (1 + model.bidirectional), model.outputs)
     network = torch.nn.ModuleList([embedding, layer, dense])
     optimizer = torch.optim.Adam(network.parameters(), RATE)
@@ -185,7 +187,7 @@ def language_model(_: Any) -> dict[str, Epoch]:
     texts = list(splits.train.inputs)
     characters = {name: index for index, name in enumerate(sorted(set("".join(texts))), 1)}
     stream = np.array([characters[item] for text in texts for item in text], np.int32)
-    # Lanes of one stream, as tutorials cut them.
+    # Rows of one long stream, as in tutorials.
     steps = (len(stream) - 1) // LANES // WINDOW
     lanes = stream[: LANES * WINDOW * steps].reshape(LANES, steps, WINDOW).swapaxes(0, 1)
     following = stream[1 : LANES * WINDOW * steps + 1]
@@ -212,7 +214,7 @@ def tagger(sentences: str) -> dict[str, Epoch]:
     splits, _ = open_source(Source(sentences, "words", target_kind="tags", limit=SENTENCES))
     examples, size = splits.train, 32
     words, tags = list(examples.inputs), list(examples.targets)
-    # Words that occur once are unknown, as in seqzoo.
+    # Words that occur only once are unknown, as in seqzoo.
     ids = {"": 0, None: 1, **_numbered(words, 2, minimum=2)}
     names = _numbered(tags, 0)
     pairs = [
@@ -222,9 +224,9 @@ def tagger(sentences: str) -> dict[str, Epoch]:
         )
         for sentence, line in zip(words, tags, strict=True)
     ]
-    kinds = tf.TensorSpec([None], tf.int32)
+    spec = tf.TensorSpec([None], tf.int32)
     batches = (
-        tf.data.Dataset.from_generator(lambda: iter(pairs), output_signature=(kinds, kinds))
+        tf.data.Dataset.from_generator(lambda: iter(pairs), output_signature=(spec, spec))
         .cache()
         .shuffle(len(pairs))
         .padded_batch(size)
@@ -239,7 +241,7 @@ def tagger(sentences: str) -> dict[str, Epoch]:
         parts = [order[start : start + size].tolist() for start in range(0, len(order), size)]
         yield from (parts[index] for index in random.permutation(len(parts)))
 
-    def joined(rows: Sequence[Any]) -> Any:
+    def collate(rows: Sequence[Any]) -> Any:
         pad = torch.nn.utils.rnn.pad_sequence
         x, y = ([torch.from_numpy(row[part]) for row in rows] for part in (0, 1))
         lengths = torch.tensor([len(row) for row in x])
@@ -247,7 +249,7 @@ def tagger(sentences: str) -> dict[str, Epoch]:
 
     def loader() -> Iterator[Any]:
         sampler = list(buckets())
-        return iter(torch.utils.data.DataLoader(pairs, batch_sampler=sampler, collate_fn=joined))
+        return iter(torch.utils.data.DataLoader(pairs, batch_sampler=sampler, collate_fn=collate))
 
     model = Model("gru", 128, max(ids.values()) + 1, len(names), bidirectional=True)
     template = ManyToManyAligned(
@@ -291,18 +293,18 @@ TASKS = {"language-model": language_model, "tagger": tagger, "pixels": pixels}
 
 
 def measure(contestants: dict[str, Epoch], rounds: int) -> dict[str, float]:
-    """The median seconds that each contestant takes for 1,000 tokens or digits."""
-    taken: dict[str, list[float]] = {name: [] for name in contestants}
+    """The median seconds that each library takes for 1,000 tokens or digits."""
+    times: dict[str, list[float]] = {name: [] for name in contestants}
     for number in range(rounds + 1):
         for name, epoch in contestants.items():
             start = time.perf_counter()
             count = epoch()
             seconds = time.perf_counter() - start
-            if number:  # programs are compiled in the first
-                taken[name].append(1000 * seconds / count)
+            if number:  # the first round compiles
+                times[name].append(1000 * seconds / count)
             if name == "torch":
                 time.sleep(PAUSE)
-    return {name: float(np.median(seconds)) for name, seconds in taken.items()}
+    return {name: float(np.median(seconds)) for name, seconds in times.items()}
 
 
 def _numbered(sequences: Sequence[Sequence[str]], first: int, minimum: int = 1) -> dict[str, int]:
@@ -323,28 +325,28 @@ def section(rows: dict[str, dict[str, float]]) -> str:
             + " | ".join(f"{other / ours:.2f}" for other in others)
             + " |"
         )
-    versions = f"{machine()}, PyTorch {torch.__version__}. Made by"
+    versions = f"{machine()}, PyTorch {torch.__version__}. Measured by"
     return "\n".join([INTRODUCTION, f"{versions}\n\n    {COMMAND}\n", HEADS, *lines])
 
 
 def main() -> None:
     """Runs the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description="Whole epochs beside Keras and PyTorch.")
+    parser = argparse.ArgumentParser(description="Training epochs of seqzoo, Keras and PyTorch.")
     parser.add_argument("--tasks", default=",".join(TASKS))
     parser.add_argument("--sentences", default="en_ewt-ud-train.conllu", help="a CoNLL-U file")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--write", type=pathlib.Path, help="page that gets the table")
-    given = parser.parse_args()
+    parser.add_argument("--write", type=pathlib.Path, help="page to write the table into")
+    args = parser.parse_args()
     if torch is None:
         parser.error("PyTorch cannot be imported; install it: python -m pip install torch")
     torch.set_num_threads(os.cpu_count() or 1)
     keras.utils.set_random_seed(0)
     rows = {}
-    for task in given.tasks.split(","):
-        rows[task] = measure(TASKS[task](given.sentences), given.rounds)
+    for task in args.tasks.split(","):
+        rows[task] = measure(TASKS[task](args.sentences), args.rounds)
         print(task, {name: f"{1000 * value:.1f} ms" for name, value in rows[task].items()})
-    if given.write:
-        write_section(given.write, COMMAND, section(rows))
+    if args.write:
+        write_section(args.write, COMMAND, section(rows))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Measures the first step of each shape, which includes tracing and compiling.
+"""Measures the first training step with each shape, which includes tracing and compilation.
 
     python -m benchmarks.first_step [--cells gru,lstm] [--lengths 40,60,90]
 
-A model of three stacked `Bidirectional(cell(32))` learns from batches of (32, length, 64), by
-`train_on_batch`. The first step of the first length also builds the optimizer and traces the
-model's own graph, as Keras' layer does, too. Nothing is subtracted: a second step of the same
-length is listed next to it.
+Three stacked bidirectional layers of 32 units are trained with `train_on_batch` on batches of shape
+(32, length, 64). The first step of the first length also builds the optimizer and traces
+the model, with seqzoo's layers and with Keras'. A second step of the same length is listed for
+comparison.
 """
 
 import os
@@ -26,17 +26,17 @@ HEADS = "| layer | length | first step, s | second step, s |\n| --- | --- | --- 
 
 
 def measure(name: str, lengths: list[int]) -> list[tuple[str, int, float, float]]:
-    """Seconds of the first and the second step of each length: ours, then Keras' own layer."""
+    """Rows of (layer, length, seconds of the first step, of the second step)."""
 
-    def ours(sequences):
+    def seqzoo_layer(sequences):
         return Bidirectional(Recurrent(create(name, UNITS), return_sequences=sequences))
 
-    def theirs(sequences):
+    def keras_layer(sequences):
         layer = getattr(keras.layers, name.upper())
         return keras.layers.Bidirectional(layer(UNITS, return_sequences=sequences))
 
     rows = []
-    for title, layer in ((f"seqzoo {name}", ours), (f"Keras {name}", theirs)):
+    for title, layer in ((f"seqzoo {name}", seqzoo_layer), (f"Keras {name}", keras_layer)):
         layers = [layer(k < LAYERS - 1) for k in range(LAYERS)]
         model = keras.Sequential([*layers, keras.layers.Dense(1)])
         model.compile("adam", "mse")

@@ -1,21 +1,21 @@
 """Time and memory for tables larger than memory: `python -m benchmarks.large_data`.
 
-A table of short texts with two classes is written, by default 2,000,000 rows in 200 MB, and a
-classifier is trained on it, each time in a new process:
+Writes a table of short texts with two classes, by default 2,000,000 rows in 200 MB, and trains a
+classifier on it, each time in a new process:
 
-- in memory (--storage memory), where the table is small enough for that;
-- from the disk for the first time, with an empty cache;
-- from the disk again.
+- memory: with --storage memory, for tables that fit;
+- first: from disk with an empty cache;
+- again: from disk with the cache of the previous run.
 
-It reports the seconds from the end of the imports to the first training step, in wall-clock and in
-CPU time, which other work on the machine affects less; the milliseconds per later step, the seconds
-that reading, the epoch and everything together took, and the peak memory of the process, pages of
-mapped files included.
+Reports the seconds from the end of the imports to the first training step, as wall-clock time and
+as CPU time, which other work on the machine affects less; the milliseconds per later step; the
+seconds for reading, for the epoch and in total; and the peak memory of the process, including pages
+of mapped files.
 
     python -m benchmarks.large_data [--rows 2000000] [--kind characters] [--suffix .csv]
         [--steps 300] [--ways memory,first,again] [--folder /tmp/large]
 
-With --steps a training run ends after so many steps; without, after an epoch and its evaluation.
+With --steps, training ends after that number of steps; otherwise after an epoch and the evaluation.
 """
 
 import argparse
@@ -41,11 +41,12 @@ DISTINCT, MEAN_WORDS = 50_000, 15
 
 WAYS = {"memory": "memory", "first": "disk", "again": "disk"}
 
-WRITTEN_AT_ONCE = 10_000
+ROW_GROUP = 10_000
 
 
 def texts(rows: int) -> Iterator[tuple[str, str]]:
-    """Texts with a class each, the same every time; word frequencies follow Zipf's law."""
+    """Yields random texts, the same for each call, with their class; word frequencies follow Zipf's
+    law."""
     generator = random.Random(0)
     letters = "etaoinshrdlcumwfgypbvk"
     words = [
@@ -75,7 +76,7 @@ def write(path: pathlib.Path, rows: int) -> None:
         pending: list[tuple[str, str]] = []
         for row in texts(rows):
             pending.append(row)
-            if len(pending) == WRITTEN_AT_ONCE:
+            if len(pending) == ROW_GROUP:
                 columns = [list(column) for column in zip(*pending, strict=True)]
                 writer.write_table(pa.table(columns, schema=schema))
                 pending = []
@@ -85,7 +86,7 @@ def write(path: pathlib.Path, rows: int) -> None:
 
 
 def measure(path: pathlib.Path, kind: str, storage: str, steps: int | None) -> dict[str, Any]:
-    """Trains in this process, and returns the time and memory that it took."""
+    """Trains in this process; returns and prints how much time and memory that takes."""
     from seqzoo.tasks import ManyToOne, TrainingSettings, train
     from seqzoo.tasks.startup import start_devices
     from seqzoo.tasks.training.progress import Silent

@@ -17,8 +17,8 @@ class Measurements:
     """The rows of a CSV file; each is on disk as soon as it is added.
 
     Args:
-        path: the file, made with the first row.
-        keys: names of the columns that tell rows apart.
+        path: the file, created with the first row.
+        keys: names of the columns that identify a row.
     """
 
     def __init__(self, path: pathlib.Path, keys: tuple[str, ...]):
@@ -30,12 +30,12 @@ class Measurements:
                 self.rows = list(csv.DictReader(file))
 
     def find(self, *key: Any) -> dict[str, str] | None:
-        """The row of a key, if it has been measured."""
-        wanted = [str(part) for part in key]
-        return next((row for row in self.rows if [row[name] for name in self.keys] == wanted), None)
+        """The row with these values of the key columns, or None."""
+        values = [str(value) for value in key]
+        return next((row for row in self.rows if [row[name] for name in self.keys] == values), None)
 
     def add(self, row: dict[str, Any]) -> None:
-        """Appends a row."""
+        """Appends a row to `rows` and to the file."""
         text = {name: str(value) for name, value in row.items()}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8", newline="") as file:
@@ -47,7 +47,7 @@ class Measurements:
 
 
 def machine() -> str:
-    """The processor, its cores, and the versions: "AMD EPYC, 2 cores, TensorFlow 2.21.0, ..."."""
+    """The processor, number of cores and versions: "AMD EPYC, 2 cores, TensorFlow 2.21.0, ..."."""
     name = platform.processor() or platform.machine()
     information = pathlib.Path("/proc/cpuinfo")
     if information.exists():
@@ -61,14 +61,13 @@ def machine() -> str:
 
 
 def path_of(benchmark: str) -> pathlib.Path:
-    """The file of a benchmark's measurements on this machine; each machine and version has its
-    own."""
+    """The file of a benchmark's measurements on this machine with the installed versions."""
     slug = re.sub(r"[^a-z0-9.]+", "-", machine().lower()).strip("-")
     return FOLDER / f"{benchmark}-{slug}.csv"
 
 
 def write_section(page: pathlib.Path, command: str, section: str) -> None:
-    """Writes a section of a page between two markers; without these, at its end.
+    """Writes a section of a page between two markers, or at the end if there are none.
 
     Args:
         page: the Markdown file.
@@ -77,7 +76,7 @@ def write_section(page: pathlib.Path, command: str, section: str) -> None:
     """
     begin = f"<!-- Written by `{command}`. -->"
     text = page.read_text(encoding="utf-8")
-    head, found, rest = text.partition(begin)
-    tail = rest.partition(END)[2] if found else "\n"
-    head = head if found else f"{text.rstrip()}\n\n"
+    head, marker, rest = text.partition(begin)
+    tail = rest.partition(END)[2] if marker else "\n"
+    head = head if marker else f"{text.rstrip()}\n\n"
     page.write_text(f"{head}{begin}\n{section.strip()}\n\n{END}{tail}", encoding="utf-8")

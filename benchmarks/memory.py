@@ -1,18 +1,19 @@
-"""How far back cells remember: the longest sequences of three problems that they learn in a budget.
+"""Memory span of cells: the longest sequences of three problems that they learn within a budget.
 
     python -m benchmarks.memory [--cells lstm,gru] [--write docs/gradients.md]
     python -m benchmarks.memory --curves
 
-Each cell is trained on sequences of 10 steps, then again on 20, and so on to 160, until a length is
-not learned within the budget. All cells have the same units, optimizer and sequences. --curves
-measures the error on the adding problem of 200 steps while a GRU and a vanilla cell are trained.
-Rows that were measured are skipped, so a run that was stopped continues; --write makes the table
-of the results so far.
+Each cell is trained on sequences of 10 steps, then anew on 20, and so on to 160, until it does not
+learn a length within the budget. All cells have the same number of units, optimizer and sequences.
+--curves measures the error on the adding problem of 200 steps during the training of a GRU and of a
+vanilla cell. Existing rows are skipped, so an interrupted run can be continued; --write makes the
+table of the results so far.
 
     adding          the sum of two marked numbers, one in each half; learned below an error of 0.02
-    copy            two symbols of four at the beginning, to be repeated at the end; 95% of them
-    temporal order  two symbols among six others, in the first tenth and the middle; which of the
-                    four orders it was, in 95%
+    copy            two symbols of four at the beginning, to be repeated at the end; learned above
+                    an accuracy of 95%
+    temporal order  two symbols among six others, in the first tenth and after the middle; which of
+                    the four orders it is; learned above an accuracy of 95%
 
 Sources: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997, sections 5.4 and 5.6; Arjovsky,
 Shah and Bengio, "Unitary Evolution Recurrent Neural Networks", 2016, sections 5.1 and 5.2.
@@ -51,43 +52,43 @@ CELLS = (
     "mingru",
 )
 LENGTHS = (10, 20, 40, 80, 160)
-UNITS, BATCH, STEPS, EACH, TEST = 32, 32, 600, 50, 512
+UNITS, BATCH, STEPS, EVAL_EVERY, EVAL_SEQUENCES = 32, 32, 600, 50, 512
 LEARNING_RATE, CLIP = 5e-3, 1.0
 
 SYMBOLS, COPIED = 4, 2
-"""Symbols of the copy problem, and how many are copied."""
+"""Number of different symbols in the copy problem, and number of symbols to copy."""
 
 DISTRACTORS = 6
-"""Symbols of the temporal order problem that do not matter."""
+"""Number of different irrelevant symbols in the temporal order problem."""
 
 CURVE_LENGTH, CURVE_UNITS, CURVE_BATCH, CURVE_STEPS, CURVE_ERROR = 200, 64, 64, 4000, 1e-3
-"""Smallest error in the measured curves."""
+"""Settings of the curves; `CURVE_ERROR` is the error at which training stops."""
 
 COMMAND = "python -m benchmarks.memory --write docs/gradients.md"
 
 
 class Problem(NamedTuple):
-    """A problem of memory.
+    """A problem that tests memory.
 
     Attributes:
         sequences: (count, length, seed) -> inputs (count, steps, features), targets.
-        features: numbers per step.
-        outputs: numbers that are predicted per step.
-        answers: steps at the end that have a target.
-        metric: (outputs, targets) -> the number that tells whether it is learned.
+        features: number of features per step.
+        outputs: number of outputs per step.
+        predicted_steps: number of steps at the end that have a target.
+        metric: (outputs, targets) -> the metric by which the problem counts as learned.
         learned: whether a value of the metric is good enough.
     """
 
     sequences: Callable[[int, int, Any], tuple[Any, Any]]
     features: int
     outputs: int
-    answers: int
+    predicted_steps: int
     metric: Callable[[Any, Any], Any]
     learned: Callable[[float], bool]
 
 
 def adding(count: int, length: int, seed: Any) -> tuple[Any, Any]:
-    """Inputs (count, length, 2), numbers and marks, and sums (count, 1, 1)."""
+    """Inputs (count, length, 2), numbers and marks, and targets (count, 1, 1), the sums."""
     half = length // 2
     numbers = tf.random.stateless_uniform([count, length], tf.stack([seed, 0]))
     positions = tf.random.stateless_uniform([count, 2], tf.stack([seed, 1]), 0, half, tf.int32)
@@ -108,7 +109,7 @@ def copying(count: int, length: int, seed: Any) -> tuple[Any, Any]:
 
 
 def ordering(count: int, length: int, seed: Any) -> tuple[Any, Any]:
-    """Inputs (count, length, DISTRACTORS + 2) and which of four orders it is, (count, 1)."""
+    """Inputs (count, length, DISTRACTORS + 2) and which of four orders they have, (count, 1)."""
     shape = [count, length]
     distractors = tf.random.stateless_uniform(shape, tf.stack([seed, 3]), 0, DISTRACTORS, tf.int32)
     which = tf.random.stateless_uniform([count, 2], tf.stack([seed, 4]), 0, 2, tf.int32)
@@ -143,7 +144,7 @@ class Training:
         problem: a name in `PROBLEMS`.
         length: the length of the sequences.
         units: number of units of the cell.
-        batch: sequences per step.
+        batch: number of sequences per training step.
     """
 
     def __init__(
@@ -153,7 +154,7 @@ class Training:
         spec = self.problem = PROBLEMS[problem]
         self.layer = Recurrent(create(cell, units), return_sequences=True)
         inputs = keras.Input((spec.sequences(1, length, 0)[0].shape[1], spec.features))
-        outputs = keras.layers.Dense(spec.outputs)(self.layer(inputs)[:, -spec.answers :])
+        outputs = keras.layers.Dense(spec.outputs)(self.layer(inputs)[:, -spec.predicted_steps :])
         self.model = keras.Model(inputs, outputs)
         optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=CLIP)
         optimizer.build(self.model.trainable_variables)
@@ -168,57 +169,64 @@ class Training:
 
         @tf.function(autograph=False)
         def score() -> Any:
-            x, y = spec.sequences(TEST, length, -1)
+            x, y = spec.sequences(EVAL_SEQUENCES, length, -1)
             return spec.metric(self.model(x, training=True), y)
 
         self._train, self._score = train, score
 
     def loss(self, outputs: Any, targets: Any) -> Any:
-        """The loss of outputs (batch, answers, outputs)."""
+        """The loss of outputs (batch, predicted steps, outputs)."""
         if self.problem.metric is _error:
             return _error(outputs, targets)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs)
         return tf.reduce_mean(losses)
 
     def run(self, steps: int) -> float:
-        """Takes `EACH` steps from number `steps` on, and returns the metric after them."""
-        for step in range(steps, steps + EACH):
+        """Trains for `EVAL_EVERY` steps, numbered from `steps` on; returns the metric."""
+        for step in range(steps, steps + EVAL_EVERY):
             self._train(tf.constant(step))
         return float(self._score())
 
 
 def reach(cell: str, problem: str) -> dict[str, Any]:
-    """The longest of `LENGTHS` that a cell learns in the budget, with all shorter ones."""
-    began, found, taken = time.process_time(), 0, 0
+    """The longest of `LENGTHS` up to which a cell learns a problem within the budget."""
+    began, longest, needed = time.process_time(), 0, 0
     for length in LENGTHS:
         training, learned = Training(cell, problem, length), False
-        for steps in range(0, STEPS, EACH):
+        for steps in range(0, STEPS, EVAL_EVERY):
             if learned := training.problem.learned(training.run(steps)):
-                taken = steps + EACH
+                needed = steps + EVAL_EVERY
                 break
         keras.backend.clear_session()
         if not learned:
             break
-        found = length
+        longest = length
     seconds = f"{time.process_time() - began:.0f}"
-    return {"cell": cell, "problem": problem, "reach": found, "steps": taken, "seconds": seconds}
+    return {"cell": cell, "problem": problem, "reach": longest, "steps": needed, "seconds": seconds}
 
 
-def curve(cell: str, file: Measurements, flows: Measurements, most: int = CURVE_STEPS) -> None:
-    """Measures the error on the adding problem of `CURVE_LENGTH` steps as a cell is trained, for
-    `most` steps or until it is small, and the flow of gradients before and after."""
+def curve(cell: str, file: Measurements, flows: Measurements, max_steps: int = CURVE_STEPS) -> None:
+    """Measures the error on the adding problem of `CURVE_LENGTH` steps during the training of a
+    cell, and the flow of gradients before and after.
+
+    Args:
+        cell: name of the cell.
+        file: gets a row per evaluation.
+        flows: gets the gradients.
+        max_steps: number of steps after which training stops, unless the error is small earlier.
+    """
     training = Training(cell, "adding", CURVE_LENGTH, CURVE_UNITS, CURVE_BATCH)
     flow(cell, training, flows, "before")
-    for steps in range(0, most, EACH):
+    for steps in range(0, max_steps, EVAL_EVERY):
         error = training.run(steps)
-        file.add({"cell": cell, "steps": steps + EACH, "error": f"{error:.6f}"})
+        file.add({"cell": cell, "steps": steps + EVAL_EVERY, "error": f"{error:.6f}"})
         if error < CURVE_ERROR:
             break
     flow(cell, training, flows, "after")
 
 
 def flow(cell: str, training: Training, file: Measurements, when: str) -> None:
-    """Writes how much of the gradient of a sequence's loss is left at each fifth step back."""
+    """Adds rows with the fraction of a sequence's gradient left at every fifth step back."""
     x, y = adding(1, CURVE_LENGTH, -1)
     traced = trace(training.model, lambda: training.model(x), lambda out: training.loss(out, y))
     norms = gradient_flow(traced)[0].norms
@@ -228,11 +236,11 @@ def flow(cell: str, training: Training, file: Measurements, when: str) -> None:
 
 
 def section(measured: Measurements) -> str:
-    """The table of the measurements, one row per cell, those that reach furthest first."""
+    """The section with the table of the measurements, cells with the longest memory first."""
     results = {(row["cell"], row["problem"]): row for row in measured.rows}
     cells = list(dict.fromkeys(row["cell"] for row in measured.rows))
 
-    def described(cell: str, problem: str) -> str:
+    def entry(cell: str, problem: str) -> str:
         row = results.get((cell, problem))
         if row is None:
             return ""
@@ -244,33 +252,33 @@ def section(measured: Measurements) -> str:
         )
 
     lines = [
-        "### How far cells reach",
+        "### Memory span of cells",
         f"The longest sequences, of {', '.join(map(str, LENGTHS))} steps, on which each cell "
         f"learns a problem within {STEPS} training steps, and how many it took: {UNITS} units, "
-        f"batches of {BATCH}, Adam at {LEARNING_RATE:g}, one seed. A cell that needs more steps to "
-        f"begin with is not shown to reach less far with a larger budget. {machine()}.",
+        f"batches of {BATCH}, Adam at {LEARNING_RATE:g}, one seed. With a larger budget, "
+        f"cells that learn slowly might reach further. {machine()}.",
         "",
         f"| cell | {' | '.join(PROBLEMS)} |",
         f"| --- |{' --- |' * len(PROBLEMS)}",
     ]
     for cell in sorted(cells, key=lambda item: -total(item)):
-        lines.append(f"| `{cell}` | {' | '.join(described(cell, item) for item in PROBLEMS)} |")
+        lines.append(f"| `{cell}` | {' | '.join(entry(cell, item) for item in PROBLEMS)} |")
     return "\n".join(lines)
 
 
 def main() -> None:
     """Runs the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description="How far back cells remember.")
+    parser = argparse.ArgumentParser(description="Memory span of cells.")
     parser.add_argument("--cells", default=",".join(CELLS))
     parser.add_argument("--results", type=pathlib.Path, default=path_of("memory"))
-    parser.add_argument("--curves", action="store_true", help="the adding problem of 200 steps")
-    parser.add_argument("--write", type=pathlib.Path, help="page that gets the table")
+    parser.add_argument("--curves", action="store_true", help="measure learning curves instead")
+    parser.add_argument("--write", type=pathlib.Path, help="page to write the table into")
     arguments = parser.parse_args()
     if arguments.curves:
         file = Measurements(path_of("adding-curves"), ("cell", "steps"))
         flows = Measurements(path_of("adding-gradients"), ("cell", "when", "back"))
         for cell in ("gru", "vanilla"):
-            if file.find(cell, EACH) is None:
+            if file.find(cell, EVAL_EVERY) is None:
                 # The vanilla cell gets as many steps as the GRU took.
                 curve(cell, file, flows, int(file.rows[-1]["steps"]) if file.rows else CURVE_STEPS)
                 print(*file.rows[-1].values(), sep="\t", flush=True)

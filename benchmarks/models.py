@@ -1,9 +1,9 @@
-"""Packs trained runs of presets as the models that come with the package, and scores them again.
+"""Packs trained runs of presets as the pretrained models of the package, and scores these.
 
     python -m benchmarks.models RUNS [NAME ...]
 
-RUNS is a folder of `benchmarks.quality`. The score on a card is that of the packed model, whose
-weights have fewer bits.
+RUNS is the folder that `benchmarks.quality` filled. The scores on a card are those of the packed
+model, whose weights are stored with fewer bits.
 """
 
 import argparse
@@ -27,11 +27,11 @@ LICENCES = {
     "text_lines": "Bitstream Vera and DejaVu licence (the faces), PSF License 2 (the words)",
     "python_source": "PSF License 2 (Python's standard library)",
 }
-"""Licences of the data of presets that need no file."""
+"""Licences of the data of presets that need no files."""
 
-FIGURES = ("examples", "loss", "accuracy", "macro_f1", "exact_match", "token_error", "chrf", "bits")
-FIGURES += ("nats", "perplexity", "bits_per_character", "character_error")
-"""The metrics of an evaluation that are on a card."""
+METRICS = ("examples", "loss", "accuracy", "macro_f1", "exact_match", "token_error", "chrf", "bits")
+METRICS += ("nats", "perplexity", "bits_per_character", "character_error")
+"""Metrics of the evaluation that go on the card."""
 
 
 def package(name: str, runs: pathlib.Path) -> dict:
@@ -50,8 +50,8 @@ def package(name: str, runs: pathlib.Path) -> dict:
     shutil.rmtree(FOLDER / name, ignore_errors=True)
     pack(run, FOLDER / name, card)
     splits, _ = open_source(Source.of_run(run))
-    figures = Run.open(FOLDER / name).evaluate(splits.test or splits.validation or splits.train)
-    card["scores"] = {key: figures[key] for key in FIGURES if figures.get(key) is not None}
+    scores = Run.open(FOLDER / name).evaluate(splits.test or splits.validation or splits.train)
+    card["scores"] = {key: scores[key] for key in METRICS if scores.get(key) is not None}
     (FOLDER / name / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     return card
 
@@ -60,9 +60,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("runs", type=pathlib.Path, help="folder with a trained run for each preset")
     parser.add_argument("names", nargs="*", help="presets; by default all that are trained")
-    chosen = parser.parse_args()
-    for name in chosen.names or sorted(path.name for path in chosen.runs.iterdir()):
-        print(json.dumps(package(name, chosen.runs)), flush=True)
+    args = parser.parse_args()
+    for name in args.names or sorted(path.name for path in args.runs.iterdir()):
+        print(json.dumps(package(name, args.runs)), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
     python -m benchmarks.mutations [--only PATTERN] [--jobs N]
 
-Each group in `mutation_groups` names a file, the tests that must catch its mutations, and these:
-text that occurs in the file once, and its replacement. No mutation leaves the meaning of the code
-as it is. The tests of a group must first pass on the unchanged code. A mutation is killed if one of
-them then fails, and has survived where all pass; the exit code is 1 unless all are killed.
+Each group in `mutation_groups` has a file, the tests that must catch its mutations, and the
+mutations: a text that occurs once in the file, and its replacement. Every mutation changes what the
+code does. The tests of a group must first pass on the unchanged code. A mutation is killed if a
+test then fails, and survives if all pass; the exit code is 1 unless all are killed.
 
-TensorFlow is imported once. Each run of tests is a fork of that process, made before any operation
-has run, which imports the rest from the copy.
+TensorFlow is imported once. Each run of tests is a fork of that process, from before any operation
+has run, and imports everything else from the copy.
 """
 
 import argparse
@@ -32,11 +32,11 @@ from benchmarks.mutation_groups import GROUPS, Group
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SECONDS = 300
-"""A run of tests that takes longer counts as killed: the mutation made a loop endless."""
+"""Time limit of a run of tests; if it is exceeded, the mutation counts as killed (endless loop)."""
 
 
 class Mutation(NamedTuple):
-    """One replacement."""
+    """One replacement in a file."""
 
     group: Group
     old: str
@@ -46,7 +46,10 @@ class Mutation(NamedTuple):
         return f"{self.group.file}: {' '.join(self.old.split())} -> {' '.join(self.new.split())}"
 
     def source(self, folder: pathlib.Path = ROOT) -> str:
-        """The file's text in a folder with the replacement.
+        """The file's text after the replacement.
+
+        Args:
+            folder: the checkout, or a copy.
 
         Raises:
             ValueError: the old text does not occur in the file exactly once, or the mutation does
@@ -66,7 +69,7 @@ MUTATIONS = [Mutation(group, *pair) for group in GROUPS for pair in group.mutati
 
 
 def _code(source: str) -> str:
-    """The syntax tree without docstrings."""
+    """The syntax tree without docstrings, as text."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -75,19 +78,22 @@ def _code(source: str) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Mutation testing: each mistake must be noticed.")
+    parser = argparse.ArgumentParser(description="Mutation testing: tests must catch each mistake.")
     parser.add_argument(
         "--only", default="*", help="pattern of a file or of `file: old -> new`, such as '*crf*'"
     )
-    parser.add_argument("--jobs", type=int, default=1, help="copies that are tested side by side")
+    parser.add_argument("--jobs", type=int, default=1, help="number of copies to test in parallel")
     return parser.parse_args()
 
 
 def _copy(folder: pathlib.Path) -> pathlib.Path:
-    """A copy of the checkout, compiled, whose files are compared by content: not by times, in
-    which a mutation and what it replaces may agree."""
+    """Copies and compiles the checkout.
 
-    def left_out(parent: str, names: list[str]) -> list[str]:
+    Compiled files are validated by content, since a mutated file may have the modification time of
+    the original.
+    """
+
+    def ignore(parent: str, names: list[str]) -> list[str]:
         top = pathlib.Path(parent) == ROOT
         return [
             name
@@ -95,7 +101,7 @@ def _copy(folder: pathlib.Path) -> pathlib.Path:
             if name[0] == "." or name == "__pycache__" or (top and name == "runs")
         ]
 
-    shutil.copytree(ROOT, folder, ignore=left_out)
+    shutil.copytree(ROOT, folder, ignore=ignore)
     mode = py_compile.PycInvalidationMode.CHECKED_HASH
     for part in ("cells", "tasks", "zoo"):
         compileall.compile_dir(folder / part, quiet=1, invalidation_mode=mode)
@@ -113,7 +119,7 @@ def _replaced(path: pathlib.Path, source: str) -> Iterator[None]:
 
 
 def _test(folder: pathlib.Path, group: Group) -> int | None:
-    """pytest's exit code for a group's tests in a copy; None where they took too long."""
+    """pytest's exit code for a group's tests in a copy; None if they took too long."""
     child = os.fork()
     if not child:
         _run_tests(folder, group)
@@ -129,7 +135,7 @@ def _test(folder: pathlib.Path, group: Group) -> int | None:
 
 
 def _run_tests(folder: pathlib.Path, group: Group) -> None:
-    """Runs in the fork, and ends it."""
+    """Runs the tests in the forked process, and ends it."""
     import pytest
 
     code = 70
@@ -149,7 +155,7 @@ def _run_tests(folder: pathlib.Path, group: Group) -> None:
 
 
 class Lane:
-    """One copy of the checkout, and the groups whose tests are known to pass in it."""
+    """A copy of the checkout in which mutations are tested."""
 
     def __init__(self, folder: pathlib.Path):
         self.folder = _copy(folder)
@@ -167,41 +173,41 @@ class Lane:
         print(
             f"pass      {group.tests} {group.only} ({time.monotonic() - began:.0f} s)", flush=True
         )
-        left = []
+        survivors = []
         for mutation in mutations:
             began = time.monotonic()
             with _replaced(self.folder / group.file, mutation.source(self.folder)):
                 code = _test(self.folder, group)
             verdict = {1: "killed", None: "killed", 0: "survived"}.get(code, f"exit {code}")
             if verdict != "killed":
-                left.append(mutation)
+                survivors.append(mutation)
             print(f"{verdict:9} {mutation} ({time.monotonic() - began:.0f} s)", flush=True)
-        return left
+        return survivors
 
 
 def main() -> int:
     """Runs the mutations that are requested."""
     arguments = _arguments()
     pattern = arguments.only
-    chosen = [
+    selected = [
         item
         for item in MUTATIONS
         if fnmatch.fnmatchcase(item.group.file, pattern) or fnmatch.fnmatchcase(str(item), pattern)
     ]
-    if not chosen:
+    if not selected:
         print(f"No mutation matches {pattern!r}.")
         return 2
-    for mutation in chosen:
+    for mutation in selected:
         mutation.source()
-    # As tests/conftest.py sets them, which comes too late here.
+    # As in tests/conftest.py, which would set them too late here.
     os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "MPLBACKEND": "Agg"}
     import keras  # noqa: F401
     import pytest  # noqa: F401
     import tensorflow  # noqa: F401
 
-    groups = [(group, [item for item in chosen if item.group is group]) for group in GROUPS]
+    groups = [(group, [item for item in selected if item.group is group]) for group in GROUPS]
     groups = [(group, item) for group, item in groups if item]
-    left: list[Mutation] = []
+    survivors: list[Mutation] = []
     with tempfile.TemporaryDirectory() as name:
         lanes = [Lane(pathlib.Path(name) / str(index)) for index in range(arguments.jobs)]
         with ThreadPoolExecutor(arguments.jobs) as pool:
@@ -211,11 +217,11 @@ def main() -> int:
                 for lane, share in zip(lanes, shares, strict=True)
             ]
             for done in work:
-                left += [item for part in done.result() for item in part]
-    print(f"{len(chosen) - len(left)} of {len(chosen)} mutations killed.")
-    for mutation in left:
+                survivors += [item for part in done.result() for item in part]
+    print(f"{len(selected) - len(survivors)} of {len(selected)} mutations killed.")
+    for mutation in survivors:
         print(f"not killed: {mutation}")
-    return int(bool(left))
+    return int(bool(survivors))
 
 
 if __name__ == "__main__":

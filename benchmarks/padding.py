@@ -1,9 +1,9 @@
-"""Padding and time per epoch, compared with the usual ways to make batches.
+"""Compares padding and time per epoch with the usual ways to make batches.
 
     python -m benchmarks.padding FILES [NAME ...] [--data-dir DIR] [--page docs/data.md]
 
-FILES is the folder that `benchmarks.tables` filled. All ways train the preset's model in one
-process, alternating, on batches drawn from a whole epoch; see `PREFACE`.
+FILES is the folder that `benchmarks.tables` filled. All ways train the preset's model, alternating
+in one process, on batches that are sampled from an epoch; see `PREFACE`.
 """
 
 import argparse
@@ -66,7 +66,7 @@ class Case(NamedTuple):
     """Data and the model that they are trained with.
 
     Attributes:
-        source: where the examples come from; `data` is a file of FILES if it ends in one.
+        source: source of the examples; if `data` has a suffix, it is a file in FILES.
         task: the template.
         settings: the settings of its training.
     """
@@ -77,7 +77,7 @@ class Case(NamedTuple):
 
 
 def of_preset(name: str, **source: Any) -> Case:
-    """A preset, perhaps with its own data."""
+    """A preset, with fields of its source replaced."""
     preset = PRESETS[name]
     return Case(dataclasses.replace(preset.source, **source), preset.task, preset.training)
 
@@ -103,14 +103,14 @@ CASES = {
 
 
 def ways(task: Any, data: Data, settings: TrainingSettings) -> dict[str, Plan]:
-    """The batches of an epoch, for each of the ways."""
+    """The batches of an epoch, by way."""
     padding = Padding.choose(data, settings.buckets, settings.batch_size, epochs=settings.epochs)
     longest = [int(sequence.lengths.max()) for sequence in _sequences(data)]
-    whole = Padding(longest[:1], longest[1:])
+    to_longest = Padding(longest[:1], longest[1:])
     return {
         "ours": data.plan(padding, settings, seed=(0, 0)),
         "batch": by_batch(data, settings.batch_size),
-        "data": make_plan(data, whole, settings.batch_size, seed=(0, 0)),
+        "data": make_plan(data, to_longest, settings.batch_size, seed=(0, 0)),
     }
 
 
@@ -128,12 +128,12 @@ def by_batch(data: Data, size: int) -> Plan:
 
 
 def _sequences(data: Data) -> list[Sequences]:
-    """Inputs, and targets if they have lengths of their own."""
+    """The inputs, and the targets if these are sequences, too."""
     return [data.inputs, *([data.targets] if isinstance(data.targets, Sequences) else [])]
 
 
 def shares(data: Data, plan: Plan) -> tuple[float, float]:
-    """The share of padding in all batches, and in the worst."""
+    """The share of padding in all batches together, and in the worst batch."""
     real = sum(sequence.lengths[plan.rows] for sequence in _sequences(data)) * plan.weights
     used = np.add.reduceat(real, plan.bounds[:-1])
     padded = steps(plan)
@@ -155,14 +155,17 @@ def programs(plan: Plan) -> int:
     return len({int(round_length(tf.constant(length))) for length in np.unique(plan.lengths)})
 
 
-def chosen(plan: Plan, most: int) -> tuple[Plan, np.ndarray, np.ndarray]:
-    """Some batches of each part of an epoch, as a plan; the part of each; and the size of each
-    part."""
+def sample_batches(plan: Plan, count: int) -> tuple[Plan, np.ndarray, np.ndarray]:
+    """Samples about `count` batches, equally many from each of `BINS` parts of an epoch.
+
+    Returns:
+        A plan of the sampled batches; the part of each; and the number of batches in each part.
+    """
     parts = np.array_split(np.argsort(steps(plan), kind="stable"), min(BINS, len(plan)))
     random = np.random.default_rng(1)
-    few = max(most // len(parts), 1)
-    picks = [random.permutation(np.resize(random.permutation(part), few)) for part in parts]
-    at = np.stack(picks, 1).reshape(-1)  # the parts one after the other
+    per_part = max(count // len(parts), 1)
+    picks = [random.permutation(np.resize(random.permutation(part), per_part)) for part in parts]
+    at = np.stack(picks, 1).reshape(-1)  # alternating between the parts
     rows = np.concatenate([np.arange(*plan.bounds[i : i + 2].tolist()) for i in at])
     plan = dataclasses.replace(
         plan,
@@ -173,11 +176,11 @@ def chosen(plan: Plan, most: int) -> tuple[Plan, np.ndarray, np.ndarray]:
         target_lengths=plan.target_lengths[at],
         views={name: view[rows] for name, view in plan.views.items()},
     )
-    return plan, np.tile(np.arange(len(parts)), few), np.array([len(part) for part in parts])
+    return plan, np.tile(np.arange(len(parts)), per_part), np.array([len(part) for part in parts])
 
 
 def timed(loops: dict[str, Loop], data: Data, plans: dict[str, Plan]) -> dict[str, list[float]]:
-    """Seconds of each step; the ways take turns."""
+    """Seconds of each step, by way; the ways alternate."""
     running = {name: loop.train(data, plans[name]) for name, loop in loops.items()}
     seconds: dict[str, list[float]] = {name: [] for name in loops}
     for at in range(max(map(len, plans.values()))):
@@ -191,7 +194,7 @@ def timed(loops: dict[str, Loop], data: Data, plans: dict[str, Plan]) -> dict[st
     return seconds
 
 
-def measure(name: str, case: Case, most: int) -> list[list[str]]:
+def measure(name: str, case: Case, count: int) -> list[list[str]]:
     """The rows of one data set."""
     splits, source = open_source(case.source)
     task = case.task.adapt(splits.train)
@@ -202,12 +205,12 @@ def measure(name: str, case: Case, most: int) -> list[list[str]]:
         way: Loop(task, case.settings, len(plan), tf.distribute.get_strategy())
         for way, plan in plans.items()
     }
-    some = {way: chosen(plan, most) for way, plan in plans.items()}
-    first = timed(loops, data, {way: value[0] for way, value in some.items()})
-    second = timed(loops, data, {way: value[0] for way, value in some.items()})
+    samples = {way: sample_batches(plan, count) for way, plan in plans.items()}
+    first = timed(loops, data, {way: sample[0] for way, sample in samples.items()})
+    second = timed(loops, data, {way: sample[0] for way, sample in samples.items()})
     epochs, rows = {}, []
     for way, plan in plans.items():
-        _, parts, counts = some[way]
+        _, parts, counts = samples[way]
         times = np.array(second[way])
         medians = [statistics.median(times[parts == part]) for part in range(len(counts))]
         epochs[way] = float(np.dot(medians, counts))
@@ -243,25 +246,23 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[[], *CASES], help="data; all by default")
     parser.add_argument("--data-dir", help="folder of tfds data sets")
     parser.add_argument("--limit", type=int, help="maximum number of examples per split")
-    parser.add_argument(
-        "--steps", type=int, default=240, help="number of steps to measure for each way"
-    )
+    parser.add_argument("--steps", type=int, default=240, help="number of steps to measure per way")
     parser.add_argument("--page", type=pathlib.Path, help="page whose table to write")
-    given = parser.parse_args()
+    args = parser.parse_args()
     lines = [line(HEADS), line(["---"] * len(HEADS))]
-    for name in given.names or CASES:
+    for name in args.names or CASES:
         case = CASES[name]
-        source = dataclasses.replace(case.source, data_dir=given.data_dir, limit=given.limit)
+        source = dataclasses.replace(case.source, data_dir=args.data_dir, limit=args.limit)
         if source.suffix:
-            source = dataclasses.replace(source, data=str(given.files / source.data))
-        for cells in measure(name, case._replace(source=source), given.steps):
+            source = dataclasses.replace(source, data=str(args.files / source.data))
+        for cells in measure(name, case._replace(source=source), args.steps):
             lines.append(line(cells))
             print(lines[-1], flush=True)
-    if given.page:
-        before = given.page.read_text(encoding="utf-8").partition(HEADING)[0].rstrip("\n")
+    if args.page:
+        before = args.page.read_text(encoding="utf-8").partition(HEADING)[0].rstrip("\n")
         preface = PREFACE.format(bins=BINS, machine=machine())
         table = "\n".join(lines)
-        given.page.write_text(f"{before}\n\n{HEADING}{preface}\n{table}\n", encoding="utf-8")
+        args.page.write_text(f"{before}\n\n{HEADING}{preface}\n{table}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draws README's picture: the current output of some commands.
+"""Draws the picture in README, which shows the output of some commands.
 
 python -m benchmarks.picture docs/images/answers.svg
 """

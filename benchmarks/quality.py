@@ -1,10 +1,10 @@
-"""Trains presets on real data, one after the other, and writes a table of their scores.
+"""Trains presets on real data and writes a table of their scores.
 
     python -m benchmarks.tables DATA FILES
     python -m benchmarks.quality FILES RUNS [NAME ...] [--output PAGE]
 
-A finished run is not trained again; an interrupted one is resumed. A row says what a
-preset reached on its test split, with seed 0, next to the baseline.
+A finished run is not trained again; an interrupted one is resumed. A row has the score of a
+preset on its test split, with seed 0, and the target score.
 """
 
 import argparse
@@ -22,8 +22,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 PREFACE = """# Quality
 
-What presets reach on real data, seed 0, {cores} cores ({machine}), all told from the command to the
-score. "bar" is what we hold them against. Made by
+Test scores of presets on real data, with seed 0, on {cores} cores ({machine}). "seconds" are from
+the start of the command to the score. Measured by
 
     python -m benchmarks.tables DATA FILES
     python -m benchmarks.quality FILES RUNS --output PAGE
@@ -36,17 +36,17 @@ class Quality:
     """A preset on real data.
 
     Attributes:
-        files: --data, --validation and --test, of the folder that `benchmarks.tables` fills; empty
-            for none.
-        figure: name of the metric of the evaluation.
-        bar: the score to reach; None if it is only reported.
-        higher: whether more is better.
+        files: values of --data, --validation and --test, names in the folder that
+            `benchmarks.tables` fills; "" for none.
+        metric: name of the metric in the evaluation.
+        target: the score to reach; None if it is only reported.
+        higher: whether higher scores are better.
         options: other options of the command.
     """
 
     files: tuple[str, ...]
-    figure: str
-    bar: float | None = None
+    metric: str
+    target: float | None = None
     higher: bool = True
     options: tuple[str, ...] = ()
 
@@ -91,7 +91,7 @@ RUNS = {
 
 
 def measure(name: str, files: pathlib.Path, runs: pathlib.Path) -> dict:
-    """Trains a preset if needed, and returns a row of the table."""
+    """Trains a preset unless that has been done, and returns its scores and seconds."""
     run, quality = runs / name, RUNS[name]
     names = ("--data", "--validation", "--test")
     options = [
@@ -113,21 +113,22 @@ def measure(name: str, files: pathlib.Path, runs: pathlib.Path) -> dict:
     return {"name": name, "scores": scores, **json.loads(done.read_text())}
 
 
-def row(found: dict) -> str:
-    """A line of the table."""
-    quality, scores = RUNS[found["name"]], found["scores"]
+def row(result: dict) -> str:
+    """A row of the table as Markdown."""
+    quality, scores = RUNS[result["name"]], result["scores"]
     value: Any = scores
-    for part in quality.figure.split("."):
+    for part in quality.metric.split("."):
         value = value[part]
-    figure = quality.figure.translate(str.maketrans("_.", "  "))
-    bar, met = "", ""
-    if quality.bar is not None:
-        met = "yes" if (value >= quality.bar) == quality.higher or value == quality.bar else "no"
-        bar = f"{'≥' if quality.higher else '≤'} {quality.bar:g}"
-    seconds = str(found["seconds"]) if found["whole"] else "resumed"
+    metric = quality.metric.translate(str.maketrans("_.", "  "))
+    target, reached = "", ""
+    if quality.target is not None:
+        is_higher = value >= quality.target
+        reached = "yes" if is_higher == quality.higher or value == quality.target else "no"
+        target = f"{'≥' if quality.higher else '≤'} {quality.target:g}"
+    seconds = str(result["seconds"]) if result["whole"] else "resumed"
     return (
-        f"| `{found['name']}` | {scores['examples']:,} | {figure} "
-        f"| {value:.4f} | {bar} | {met} | {seconds} |"
+        f"| `{result['name']}` | {scores['examples']:,} | {metric} "
+        f"| {value:.4f} | {target} | {reached} | {seconds} |"
     )
 
 
@@ -137,15 +138,15 @@ def main() -> None:
     parser.add_argument("runs", type=pathlib.Path, help="folder of the runs")
     parser.add_argument("names", nargs="*", choices=[[], *RUNS], help="presets; all by default")
     parser.add_argument("--output", type=pathlib.Path, help="page to write")
-    chosen = parser.parse_args()
-    heads = ["preset", "test examples", "figure", "score", "bar", "met", "seconds"]
+    args = parser.parse_args()
+    heads = ["preset", "test examples", "metric", "score", "target", "reached", "seconds"]
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
-    for name in chosen.names or RUNS:
-        lines.append(row(measure(name, chosen.files, chosen.runs)))
+    for name in args.names or RUNS:
+        lines.append(row(measure(name, args.files, args.runs)))
         print(lines[-1], flush=True)
-    if chosen.output:
+    if args.output:
         preface = PREFACE.format(cores=os.cpu_count(), machine=platform.machine())
-        chosen.output.write_text(preface + "\n".join(lines) + "\n", encoding="utf-8")
+        args.output.write_text(preface + "\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

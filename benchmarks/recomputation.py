@@ -2,9 +2,9 @@
 
     python -m benchmarks.recomputation --shape 8,10000,32,256 --every none,100,400
 
-Memory is measured in a separate process for each row, after a step with a short input: the peak of
-resident memory during the second step with the long input, minus the memory before the first one.
-Times are medians of steps that take turns in one process.
+Memory is measured in a separate process for each row, after a step with a short input: the peak
+resident memory during the second step with the long input, minus the resident memory before the
+first one. Times are medians of steps that alternate in one process.
 """
 
 import argparse
@@ -19,7 +19,7 @@ ROUNDS = 5
 
 
 def step_of(cell: str, sequences: bool, units: int, every: int | None) -> Callable:
-    """A compiled step: (batch, time, features) -> gradients."""
+    """A training step as a `tf.function`: (batch, time, features) -> gradients of the weights."""
     import tensorflow as tf
 
     from seqzoo.cells import Recurrent, create
@@ -47,12 +47,12 @@ def memory(cell: str, sequences: bool, shape: list[int], every: int | None) -> f
     step = step_of(cell, sequences, shape[3], every)
     step(inputs([shape[0], 64, *shape[2:]]))
     x = inputs(shape)
-    base = _status("VmRSS")
+    before = _status("VmRSS")
     step(x)
     with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")  # forgets the peak, to which compiling may have added
+        file.write("5")  # resets the peak, which may be due to compilation
     step(x)[0].numpy()
-    return _status("VmHWM") - base
+    return _status("VmHWM") - before
 
 
 def times(cell: str, sequences: bool, shape: list[int], every: list[int | None]) -> list[float]:
@@ -82,7 +82,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shape", default="8,10000,32,256", help="batch, time, features, units")
     parser.add_argument("--every", default="none,100,400", help="values of `recompute`")
-    parser.add_argument("--rows", default="0,1,2", help="which rows")
+    parser.add_argument("--rows", default="0,1,2", help="indices of the rows to measure")
     parser.add_argument("--part", choices=["memory", "times"], help="measure in this process")
     args = parser.parse_args()
     shape = [int(size) for size in args.shape.split(",")]

@@ -1,16 +1,15 @@
-"""Echo state networks compared with reservoirpy: equal sizes, equal search, the same data, in one
-run.
+"""Compares echo state networks with reservoirpy: same sizes, search and data, in one run.
 
     python -m benchmarks.reservoirs [--reservoirpy PYTHON] [--series FOLDER] [--units 300]
 
 Each library gets the same candidates (spectral radius, leak, scales of input and bias), the same
-penalties of the ridge regression and the same seeds. The candidate and the penalty with the lowest
-validation error are tested with three other seeds; all of this is done three times. Errors are
-those `HORIZON` steps ahead of a given series (Mackey-Glass, Lorenz), or of the output for an input
-(NARMA), over the standard deviation of the target (NRMSE); for the sets in --series, UCR or aeon
-files NAME_TRAIN and NAME_TEST, they are the share of wrong classes, by ridge regression on the mean
-and the last of the states.
-Without --reservoirpy, the interpreter of an environment that has it, only seqzoo is measured.
+ridge penalties and the same seeds. The candidate and the penalty with the lowest validation error
+are tested with three other seeds; the search is repeated three times. The metric of the series is
+the NRMSE, the root mean squared error over the standard deviation of the target, `HORIZON` steps
+ahead (Mackey-Glass, Lorenz) or of the output for an input (NARMA). The data sets in --series, UCR
+or aeon files NAME_TRAIN and NAME_TEST, are classified by ridge regression on the mean and the last
+state; their metric is the error rate. --reservoirpy is the Python interpreter of an environment
+that has reservoirpy; without it, only seqzoo is measured.
 
 Sources: Mackey and Glass, Science 197 (1977); Lorenz, Journal of the Atmospheric Sciences 20
 (1963); NARMA of order ten: Atiya and Parlos, IEEE Transactions on Neural Networks 11 (2000).
@@ -29,9 +28,9 @@ import numpy as np
 
 HORIZON, WASHOUT = 10, 100
 STEPS = {"train": 1000, "validation": 300, "test": 500}
-TRIED = 12
+CANDIDATES = 12
 PENALTIES = 10.0 ** np.arange(-14, 3.5, 0.5)
-"""Ridge penalties to choose from, in units of the mean variance of the states."""
+"""Ridge penalties to try, relative to the mean variance of the states."""
 SEARCH_SEEDS, TEST_SEEDS = (0, 10, 20), (1, 2, 3)
 
 
@@ -40,7 +39,7 @@ class Part(NamedTuple):
 
     Attributes:
         inputs: arrays of (time, features).
-        targets: (time, outputs) for each step of a single sequence, or one row per sequence.
+        targets: (time, outputs) of a single sequence, or (sequences, classes).
     """
 
     inputs: list[np.ndarray]
@@ -51,8 +50,8 @@ class Problem(NamedTuple):
     """Data of a problem.
 
     Attributes:
-        parts: the splits, by "train", "validation" and "test".
-        classes: whether there is a class per sequence, or numbers at each step.
+        parts: the splits "train", "validation" and "test".
+        classes: whether the targets are a class per sequence instead of numbers per step.
     """
 
     parts: dict[str, Part]
@@ -69,7 +68,7 @@ def candidates() -> list[dict[str, float]]:
             "input_scale": float(10 ** rng.uniform(-1, 0.3)),
             "bias_scale": float(10 ** rng.uniform(-1.5, 0)),
         }
-        for _ in range(TRIED)
+        for _ in range(CANDIDATES)
     ]
 
 
@@ -122,7 +121,7 @@ SERIES = {
 
 
 def of_series(name: str) -> Problem:
-    """A generated series; the parts follow each other, and each begins with the steps before it."""
+    """A generated series, split in time; each part begins with the `WASHOUT` steps before it."""
     x, y = SERIES[name](sum(STEPS.values()))
     x = (x - x[: STEPS["train"]].mean(0)) / x[: STEPS["train"]].std(0)
     ends = np.cumsum([0, *STEPS.values()])
@@ -134,7 +133,7 @@ def of_series(name: str) -> Problem:
 
 
 def of_files(folder: pathlib.Path, name: str) -> Problem:
-    """A set of labelled series; every third training series is for validation."""
+    """A data set of labelled series; every third training series is used for validation."""
     read = {part: _read(folder, f"{name}_{part}") for part in ("TRAIN", "TEST")}
     steps = np.concatenate(read["TRAIN"][0])
     mean, scale = steps.mean(0), steps.std(0)
@@ -166,7 +165,7 @@ def _read(folder: pathlib.Path, name: str) -> tuple[list[np.ndarray], np.ndarray
 
 
 class Seqzoo:
-    """States from a `Recurrent` layer, the readout by seqzoo's ridge regression."""
+    """seqzoo: states of a `Recurrent` layer, and the readout by its ridge regression."""
 
     def __init__(self, dtype: str):
         self.dtype = dtype
@@ -177,10 +176,10 @@ class Seqzoo:
         cell = create("echo-state", units, seed=seed, dtype=self.dtype, **candidate)
         layer = Recurrent(cell, return_sequences=True, dtype=self.dtype)
         lengths = [len(row) for row in x]
-        whole = np.zeros((len(x), max(lengths), x[0].shape[1]), self.dtype)
-        for row, steps in zip(whole, x, strict=True):
+        padded = np.zeros((len(x), max(lengths), x[0].shape[1]), self.dtype)
+        for row, steps in zip(padded, x, strict=True):
             row[: len(steps)] = steps
-        out = layer(whole).numpy().astype("float64")
+        out = layer(padded).numpy().astype("float64")
         return [row[:length] for row, length in zip(out, lengths, strict=True)]
 
     def fit(self, x: np.ndarray, y: np.ndarray, penalties: Iterable[float]):
@@ -192,7 +191,7 @@ class Seqzoo:
 
 
 class ReservoirPy:
-    """reservoirpy's `Reservoir` and `Ridge` nodes, whose penalty is not divided by the steps."""
+    """reservoirpy: its `Reservoir` and `Ridge` nodes; their penalty is not divided by the steps."""
 
     def states(self, x: list[np.ndarray], candidate: dict, seed: int, units: int) -> list:
         from reservoirpy.nodes import Reservoir  # pyright: ignore[reportMissingImports]
@@ -228,40 +227,40 @@ class ReservoirPy:
 
 
 def measure(library: Seqzoo | ReservoirPy, problem: Problem, units: int) -> dict:
-    """The best candidates and penalties, and the test error with each seed."""
+    """Searches and tests; returns the test errors, the chosen candidates and the CPU time."""
     parts = problem.parts
 
-    def errors(candidate: dict, seed: int, penalties: np.ndarray, judge: str) -> list[float]:
-        train, judged = parts["train"], parts[judge]
-        states = library.states([*train.inputs, *judged.inputs], candidate, seed, units)
+    def errors(candidate: dict, seed: int, penalties: np.ndarray, split: str) -> list[float]:
+        train, held_out = parts["train"], parts[split]
+        states = library.states([*train.inputs, *held_out.inputs], candidate, seed, units)
         if problem.classes:
             rows = np.array([[*state.mean(0), *state[-1]] for state in states])
             rows = np.split(rows, [len(train.inputs)])
         else:
             rows = [state[WASHOUT:] for state in states]
-        y = judged.targets
-        found = []
+        y = held_out.targets
+        values = []
         for run in library.fit(rows[0], train.targets, penalties):
             out = run(rows[1])
             if problem.classes:
-                found.append(float(np.mean(out.argmax(1) != y.argmax(1))))
+                values.append(float(np.mean(out.argmax(1) != y.argmax(1))))
                 # With few validation series, ties are common; the squared error breaks them.
-                found[-1] += 1e-6 * float(np.mean((out - y) ** 2)) if judge != "test" else 0.0
+                values[-1] += 1e-6 * float(np.mean((out - y) ** 2)) if split != "test" else 0.0
             else:
-                found.append(float(np.sqrt(np.mean((out - y) ** 2) / y.var(0).mean())))
-        return found
+                values.append(float(np.sqrt(np.mean((out - y) ** 2) / y.var(0).mean())))
+        return values
 
     began = time.process_time()
     tests, chosen = [], []
     for search in SEARCH_SEEDS:
-        tried = [
+        results = [
             (value, index, float(penalty))
             for index, candidate in enumerate(candidates())
             for value, penalty in zip(
                 errors(candidate, search, PENALTIES, "validation"), PENALTIES, strict=True
             )
         ]
-        _, index, penalty = min(tried)
+        _, index, penalty = min(results)
         best = candidates()[index]
         tests += [errors(best, seed, np.array([penalty]), "test")[0] for seed in TEST_SEEDS]
         chosen.append({"candidate": index, "penalty": penalty})
@@ -270,29 +269,29 @@ def measure(library: Seqzoo | ReservoirPy, problem: Problem, units: int) -> dict
 
 def run(library: Seqzoo | ReservoirPy, chosen: dict[str, Problem], units: int) -> dict:
     """Measures a library on each problem."""
-    found = {}
+    results = {}
     for name, problem in chosen.items():
-        found[name] = measure(library, problem, units)
-        print(type(library).__name__, name, found[name], file=sys.stderr, flush=True)
-    return found
+        results[name] = measure(library, problem, units)
+        print(type(library).__name__, name, results[name], file=sys.stderr, flush=True)
+    return results
 
 
 def problems(folder: pathlib.Path | None) -> dict[str, Problem]:
     """All problems by name."""
-    found = {name: of_series(name) for name in SERIES}
+    by_name = {name: of_series(name) for name in SERIES}
     if folder is not None:
         sets = {path.name.partition("_")[0] for path in folder.glob("*_TRAIN.*")}
-        found |= {name: of_files(folder, name) for name in sorted(sets)}
-    return found
+        by_name |= {name: of_files(folder, name) for name in sorted(sets)}
+    return by_name
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--reservoirpy", help="an interpreter whose environment has reservoirpy")
-    parser.add_argument("--series", type=pathlib.Path, help="folder of labelled series")
+    parser.add_argument("--reservoirpy", help="Python interpreter that has reservoirpy")
+    parser.add_argument("--series", type=pathlib.Path, help="folder of data sets to classify")
     parser.add_argument("--units", type=int, default=300)
     parser.add_argument("--problems", nargs="*", help="names; all by default")
-    parser.add_argument("--float32", action="store_true", help="seqzoo with states in float32, too")
+    parser.add_argument("--float32", action="store_true", help="also measure seqzoo in float32")
     parser.add_argument("--contestant", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     chosen = {
@@ -307,16 +306,18 @@ def main() -> None:
     if args.reservoirpy:
         command = [args.reservoirpy, __file__, *sys.argv[1:], "--contestant"]
         other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    found = {"seqzoo": run(Seqzoo("float64"), chosen, args.units)}
+    results = {"seqzoo": run(Seqzoo("float64"), chosen, args.units)}
     if args.float32:
-        found["seqzoo, float32"] = run(Seqzoo("float32"), chosen, args.units)
+        results["seqzoo, float32"] = run(Seqzoo("float32"), chosen, args.units)
     if other is not None:
         out, _ = other.communicate()
-        found["reservoirpy"] = json.loads(out.splitlines()[-1])
-    print(f"| {args.units} units | " + " | ".join(found) + " |\n| --- |" + " --- |" * len(found))
+        results["reservoirpy"] = json.loads(out.splitlines()[-1])
+    print(
+        f"| {args.units} units | " + " | ".join(results) + " |\n| --- |" + " --- |" * len(results)
+    )
     for name, problem in chosen.items():
         cells = []
-        for of_library in found.values():
+        for of_library in results.values():
             errors = of_library[name]["errors"]
             if problem.classes:
                 errors = [100 * value for value in errors]

@@ -2,12 +2,12 @@
 
     python -m benchmarks.scaling [--presets language-id,language-id:lazy] [--write]
 
-Each worker is a process that is pinned to one core. They train the preset's model on its own data;
-":lazy" updates embeddings lazily. Two workers are measured twice: with the batch size of the preset
-in total, of which each has half, and with that of the preset for each of them. Two processes that
-train apart, each with half of the batch size, show what two workers could reach if they exchanged
-nothing. All batches are padded to one length. A step is the median of those after the first ten, in
-the fastest of three rounds. Without --write the table is only printed.
+Each worker is a process that is pinned to one core. The workers train the preset's model on its
+data; ":lazy" updates embeddings lazily. Two workers are measured twice: with the preset's batch
+size in total, half of it per worker, and with the preset's batch size per worker. Two independent
+processes, each with half of the batch size, show what two workers could reach without
+communication. All batches are padded to one length. The time of a step is the median after the
+first ten steps, in the fastest of three rounds. Without --write the table is only printed.
 """
 
 import argparse
@@ -35,18 +35,18 @@ HEADS = (
 )
 SECONDS, BATCHES, WARM_UP, ROUNDS = 5.0, 24, 10, 3
 NETWORK = 1.25e9
-"""Bytes per second of the network that is assumed for the estimate: 10 Gbit/s."""
+"""Bandwidth that is assumed for the estimate, in bytes per second: 10 Gbit/s."""
 
 LATENCY = 50e-6
-"""Seconds that a message takes there."""
+"""Latency of a message that is assumed for the estimate, in seconds."""
 
 
 def worker(name: str, factor: float) -> None:
-    """Trains, and prints what it measured as JSON.
+    """Trains, and prints the seconds per step and the bytes of the gradients as JSON.
 
     Args:
-        name: of a preset, with ":lazy" for lazy updates of embeddings.
-        factor: the preset's batch size is multiplied by this.
+        name: name of a preset, with ":lazy" for lazy updates of embeddings.
+        factor: factor of the preset's batch size.
     """
     from seqzoo.tasks.training.clusters import make_strategy
 
@@ -80,22 +80,22 @@ def worker(name: str, factor: float) -> None:
                 yield index
             loop.next_epoch()
 
-    taken, before, start = [], 0.0, math.inf
+    times, before, start = [], 0.0, math.inf
     for count, index in enumerate(steps()):
-        # All stop after the same step, as in a training run; the answer awaits the step.
+        # All workers stop after the same step, as in a training run; this waits for the step.
         ended = loop.agree(time.perf_counter() - start > SECONDS, False, False)[0]
         now = time.perf_counter()
-        if index and count > WARM_UP:  # the first of an epoch opens the data
-            taken.append(now - before)
+        if index and count > WARM_UP:  # the first step of an epoch also opens the data
+            times.append(now - before)
         before, start = now, now if count == WARM_UP else start
         if ended:
             break
     size = 0 if replicas > 1 else exchanged(loop, data, plan)
-    print(json.dumps({"step": float(np.median(taken)), "bytes": size}), flush=True)
+    print(json.dumps({"step": float(np.median(times)), "bytes": size}), flush=True)
 
 
 def exchanged(loop: Any, data: Any, plan: Any) -> int:
-    """The bytes of the gradients that a worker would send: of large embeddings, those of rows."""
+    """Bytes of the gradients that a worker sends; of large embeddings, only the changed rows."""
     import tensorflow as tf
 
     from seqzoo.tasks.training.sparse_gradients import LARGE
@@ -106,8 +106,8 @@ def exchanged(loop: Any, data: Any, plan: Any) -> int:
     for gradient, variable in zip(gradients, loop.model.trainable_variables, strict=True):
         size = 4 * variable.shape.num_elements()
         if size >= 4 * LARGE and re.search("embedding|table|vectors", variable.path):
-            moved = tf.reduce_any(tf.convert_to_tensor(gradient) != 0, axis=1)
-            size = int(tf.math.count_nonzero(moved)) * 4 * (1 + variable.shape[1])
+            changed = tf.reduce_any(tf.convert_to_tensor(gradient) != 0, axis=1)
+            size = int(tf.math.count_nonzero(changed)) * 4 * (1 + variable.shape[1])
         total += size
     return total
 
@@ -115,14 +115,16 @@ def exchanged(loop: Any, data: Any, plan: Any) -> int:
 def measure(
     name: str, processes: int, factor: float = 1.0, *, apart: bool = False
 ) -> dict[str, float]:
-    """Measures training with several processes, each on one core: the seconds of a step, and the
-    bytes that one of them exchanges.
+    """Measures training with several processes, each on one core.
 
     Args:
         name: see `worker`.
-        processes: their number.
+        processes: number of processes.
         factor: see `worker`.
-        apart: whether each trains its own model.
+        apart: whether the processes are independent, each with its own model.
+
+    Returns:
+        "step", the seconds per step, and "bytes", the gradients that a worker exchanges.
     """
     addresses = free_addresses(processes)
     started = []
@@ -142,15 +144,15 @@ def measure(
 
 
 def estimate(one: float, two: float, size: float, workers: int) -> float:
-    """The speed-up of many workers over one, each with the batch size that the one had.
+    """Estimates the speed-up of many workers over one, with the same batch size per worker.
 
-    A step takes what the computing takes, as with one worker, and the exchange: a ring sends
-    2 (n - 1) / n of the gradients over a network, in 2 (n - 1) messages. What two processes
-    of one machine took beyond that, their waiting for each other, is assumed to stay.
+    A step takes the time of the computation, measured with one worker, and of the exchange: a ring
+    all-reduce sends 2 (n - 1) / n of the gradients over the network, in 2 (n - 1) messages. The
+    additional time with two processes on one machine, waiting for each other, is assumed to remain.
 
     Args:
-        one: seconds of a step of one worker.
-        two: seconds of a step of two workers with a batch each.
+        one: seconds per step of one worker.
+        two: seconds per step of two workers, each with a full batch.
         size: bytes of the gradients that a worker exchanges.
         workers: number of workers.
     """
@@ -171,7 +173,7 @@ def row(name: str) -> str:
         functools.partial(measure, name, 2, 2.0),
     ]
     rounds = [[way() for way in ways] for _ in range(ROUNDS)]
-    # Other work on the machine can only make a step longer.
+    # The minimum, since other work on the machine can only make a step longer.
     steps = [min(item["step"] for item in runs) for runs in zip(*rounds, strict=True)]
     size = rounds[0][1]["bytes"]
     many = [estimate(steps[0], steps[3], size, workers) for workers in (8, 64)]
@@ -193,13 +195,13 @@ def main() -> None:
     )
     parser.add_argument("--write", action="store_true", help="write the rows to docs/scaling.md")
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.worker:
-        worker(given.worker[0], float(given.worker[1]))
+    args = parser.parse_args()
+    if args.worker:
+        worker(args.worker[0], float(args.worker[1]))
         return
-    rows = {preset: row(preset) for preset in given.presets.split(",")}
+    rows = {preset: row(preset) for preset in args.presets.split(",")}
     print(HEADS, *rows.values(), sep="\n")
-    if given.write:
+    if args.write:
         page = PAGE.read_text(encoding="utf-8")
         for preset, line in rows.items():
             page = re.sub(rf"^\| {preset} \|.*$", line, page, flags=re.MULTILINE)

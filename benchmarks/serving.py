@@ -1,13 +1,13 @@
-"""Throughput and latency of `seqzoo serve`, with and without batches of several requests.
+"""Measures throughput and latency of `seqzoo serve`, with and without batching of requests.
 
     python -m benchmarks.serving [--model language-id] [--batch-size 64] [--load 64:10000]
     python -m benchmarks.serving --first
 
-A load is CLIENTS:REQUESTS: that many clients on a connection each, which send their next request
-when they have the answer to the last. Prints a row of docs/serving.md for each, and stops with an
-error if a request gets no prediction. With --first it prints the time until each pretrained model
-is ready, and that of its first requests after that; and the same for an exported SavedModel in a
-process that has only TensorFlow.
+A load is CLIENTS:REQUESTS: each client has one connection and sends its next request when it has
+the response to the last one. Prints a row of docs/serving.md for each load, and stops with an error
+if a request gets no prediction. With --first, it prints the time until each pretrained model is
+ready and the times of its first requests, and the same for an exported SavedModel in a process that
+has only TensorFlow.
 """
 
 import argparse
@@ -32,51 +32,51 @@ from seqzoo.zoo import card
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 TEXTS = ["Zuid-Korea", "buenos días", "Donnerstag", "île de Pâques", "Ελλάδα", "30 апреля"]
-"""Inputs of the clients, one after the other."""
+"""Inputs that the clients send in turn."""
 
 LOADS = ["1:1000", "8:4000", "64:10000"]
 
 
 def resident(address: str) -> float:
-    """The memory of the server in MB."""
+    """Resident memory of the server, in MB."""
     with urllib.request.urlopen(f"{address}/metrics") as response:
         text = response.read().decode()
     match = re.search(r"^process_resident_memory_bytes (\S+)$", text, re.MULTILINE)
     return float(match[1]) / 1e6 if match else float("nan")
 
 
-async def client(port: int, path: str, turns: "asyncio.Queue[int]", times: list[float]) -> None:
-    """Sends requests on one connection until there are no turns left."""
+async def client(port: int, path: str, queue: "asyncio.Queue[int]", times: list[float]) -> None:
+    """Sends requests on one connection until the queue is empty."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    while not turns.empty():
-        text = TEXTS[turns.get_nowait() % len(TEXTS)]
+    while not queue.empty():
+        text = TEXTS[queue.get_nowait() % len(TEXTS)]
         body = json.dumps({"instances": [text]}).encode()
         head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
         start = time.perf_counter()
         writer.write(head.encode() + body)
-        answer = await reader.readuntil(b"\r\n\r\n")
-        size = re.search(rb"content-length: (\d+)", answer)
+        header = await reader.readuntil(b"\r\n\r\n")
+        size = re.search(rb"content-length: (\d+)", header)
         content = await reader.readexactly(int(size[1]) if size else 0)
         times.append(time.perf_counter() - start)
-        if not answer.startswith(b"HTTP/1.1 200") or b'"answer"' not in content:
-            raise RuntimeError(f"A request was lost: {answer[:80]!r} {content[:200]!r}")
+        if not header.startswith(b"HTTP/1.1 200") or b'"answer"' not in content:
+            raise RuntimeError(f"A request got no prediction: {header[:80]!r} {content[:200]!r}")
     writer.close()
 
 
 async def load(port: int, path: str, clients: int, requests: int) -> tuple[float, Sequence[float]]:
-    """Seconds that all requests took, and those of each."""
-    turns: asyncio.Queue[int] = asyncio.Queue()
-    for turn in range(requests):
-        turns.put_nowait(turn)
+    """Seconds for all requests together, and for each."""
+    queue: asyncio.Queue[int] = asyncio.Queue()
+    for number in range(requests):
+        queue.put_nowait(number)
     times: list[float] = []
     start = time.perf_counter()
-    await asyncio.gather(*(client(port, path, turns, times) for _ in range(clients)))
+    await asyncio.gather(*(client(port, path, queue, times) for _ in range(clients)))
     return time.perf_counter() - start, times
 
 
 @contextlib.contextmanager
 def served(*words: str) -> Iterator[str]:
-    """The address of `seqzoo serve` with some arguments, once it is ready."""
+    """Runs `seqzoo serve` with some arguments; yields its address once it is ready."""
     command = [sys.executable, str(ROOT / "cli.py"), "serve", *words, "--port", "0"]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
@@ -94,8 +94,8 @@ def served(*words: str) -> Iterator[str]:
 
 
 def first_requests() -> None:
-    """Prints a row of docs/serving.md for each pretrained model: until it is ready, and its first
-    request."""
+    """Prints a row of docs/serving.md for each pretrained model: seconds until it is ready, and
+    milliseconds of its first and second request."""
 
     def noise(shape: tuple[int, ...]) -> list:
         return np.random.default_rng(0).integers(0, 256, shape).tolist()
@@ -119,7 +119,7 @@ def first_requests() -> None:
                 with urllib.request.urlopen(url, body) as response:
                     assert json.load(response)["predictions"][0]["answer"] is not None
                 seconds.append(time.perf_counter() - start)
-            first, second = (f"{1000 * own:,.0f}" for own in seconds)
+            first, second = (f"{1000 * each:,.0f}" for each in seconds)
             print(f"| `{name}` | {ready:.1f} | {first} | {second} |", flush=True)
 
 
@@ -139,7 +139,7 @@ for name in ("serving_default", "serving_compiled"):
             times.append(f"{1000 * (time.perf_counter() - start):,.1f}")
         print(f"| `{name}` | {rows} | {loaded:.1f} | {' | '.join(times)} |")
 """
-"""A program without seqzoo, which prints a row for the first calls of each signature."""
+"""A program without seqzoo that prints a row with the first calls of each signature."""
 
 
 def first_calls(model: str) -> None:
@@ -158,26 +158,26 @@ def main() -> None:
     parser.add_argument("--model", default="language-id")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--load", action="append", help=f"CLIENTS:REQUESTS; default {LOADS}")
-    parser.add_argument("--first", action="store_true", help="time first requests instead")
-    chosen = parser.parse_args()
-    if chosen.first:
-        first_calls(chosen.model)
+    parser.add_argument("--first", action="store_true", help="measure first requests instead")
+    args = parser.parse_args()
+    if args.first:
+        first_calls(args.model)
         first_requests()
         print(machine())
         return
-    card(chosen.model)  # errors are reported before the server starts
-    with served(chosen.model, "--batch-size", str(chosen.batch_size)) as address:
-        path, port = f"/v1/models/{chosen.model}:predict", int(address.rpartition(":")[2])
-        asyncio.run(load(port, path, 64, 1000))  # fills caches
-        for item in chosen.load or LOADS:
+    card(args.model)  # errors are reported before the server starts
+    with served(args.model, "--batch-size", str(args.batch_size)) as address:
+        path, port = f"/v1/models/{args.model}:predict", int(address.rpartition(":")[2])
+        asyncio.run(load(port, path, 64, 1000))  # warm-up
+        for item in args.load or LOADS:
             clients, requests = map(int, item.split(":"))
             before = resident(address)
             seconds, times = asyncio.run(load(port, path, clients, requests))
             assert len(times) == requests
-            middle, late = 1000 * np.percentile(times, [50, 99])
+            median, p99 = 1000 * np.percentile(times, [50, 99])
             print(
-                f"| {chosen.batch_size} | {clients} | {requests:,} | {requests / seconds:,.0f} "
-                f"| {middle:.1f} | {late:.1f} | {before:,.0f} -> {resident(address):,.0f} |",
+                f"| {args.batch_size} | {clients} | {requests:,} | {requests / seconds:,.0f} "
+                f"| {median:.1f} | {p99:.1f} | {before:,.0f} -> {resident(address):,.0f} |",
                 flush=True,
             )
     print(machine())

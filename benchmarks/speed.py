@@ -1,18 +1,18 @@
-"""Measures our layers, Keras' and PyTorch's side by side, and writes a table.
+"""Measures the layers of seqzoo, Keras and PyTorch side by side, and writes a table.
 
     python -m benchmarks.speed [--shapes 0,1] [--cells lstm,gru] [--output docs/speed.md]
     python -m benchmarks.speed --every-cell [--cells lstm,gru] [--write docs/speed.md]
     python -m benchmarks.speed --parallel [--write docs/speed.md]
 
-The layers of a row take turns in one process, so changes of the machine's speed affect them
-alike; each figure is the median over the rounds. `limit` is three times the matrix products of
-the forward pass (one of the input, one of the states, each over all steps at once), which no way
-of training can beat; for the forward pass it is one time.
+The layers of a row alternate in one process, so that changes of the machine's speed affect them
+equally; each figure is a median. `limit` is a lower bound: the time of the matrix products of the
+forward pass (one of the input, one of the states, each over all steps at once), times three for
+forward and backward.
 
 With --every-cell all cells are compared with `keras.layers.RNN` of the same cell, at two shapes.
-Each row goes to a CSV file as soon as it is measured, and what is there is not measured again;
---write makes the table of it. With --parallel the parallel and diagonal cells take turns with the
-LSTM at one shape.
+Each row is appended to a CSV file as soon as it is measured, and rows in the file are not measured
+again; --write makes the table from it. With --parallel, the parallel and diagonal cells alternate
+with the LSTM at one shape.
 """
 
 import os
@@ -51,9 +51,9 @@ forward and a backward pass. The layers of a row alternate in one process; each 
 
 | column | meaning |
 | --- | --- |
-| times Keras, times torch | their time divided by seqzoo's: above 1, seqzoo is faster |
+| times Keras, times torch | the other's time divided by seqzoo's: above 1, seqzoo is faster |
 | Keras RNN(cell) | `keras.layers.RNN` around seqzoo's cell |
-| limit | only the matrix products, for all steps at once; times three for forward and backward |
+| limit | the matrix products alone, for all steps at once; times three with backward |
 | first step | tracing and compiling a new shape |
 
 Masked rows have padding on the right, with lengths from half to all of the steps. Measured by
@@ -63,8 +63,8 @@ Masked rows have padding on the right, with lengths from half to all of the step
 MODES = ("plain", "masked", "bidirectional")
 EVERY_CELL_SHAPES = (SHAPES[0], SHAPES[2])
 NOT_MEASURED = {("mass-conserving-lstm", SHAPES[2]), ("gru-d", SHAPES[2])}
-"""A step of the former computes a matrix for each example, which takes seconds at this length; the
-latter takes pairs of features."""
+"""A step of mass-conserving-lstm computes a matrix for each example, which takes seconds at this
+length; gru-d needs an even number of features."""
 
 FRAMES = Frames(8, 20, 16, 16, 8, 16)
 EVERY_CELL = "python -m benchmarks.speed --every-cell --write docs/speed.md"
@@ -77,7 +77,7 @@ PASSES = {False: "forward", True: "forward and backward"}
 def interleaved(
     runs: dict[str, Callable], seconds: float, least: int = 5
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Median seconds of each of at least `least` calls, and seconds of its first call."""
+    """Median seconds of at least `least` calls of each function, and seconds of its first call."""
     first = {}
     for name, run in runs.items():
         start = time.perf_counter()
@@ -88,7 +88,7 @@ def interleaved(
 
 
 def medians(runs: dict[str, Callable], seconds: float, least: int) -> dict[str, float]:
-    """Median seconds of each, which take turns and have run before."""
+    """Median seconds of each function; the functions alternate and have been called before."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(times[next(iter(times))]) < least:
@@ -104,19 +104,19 @@ def medians(runs: dict[str, Callable], seconds: float, least: int) -> dict[str, 
 def measure(cell: str, shape: Shape, mode: str, training: bool, seconds: float) -> dict:
     """One row of the table."""
     runs = contestants.all_of(cell, shape, mode, training)
-    found, first = interleaved(runs, seconds)
+    times, first = interleaved(runs, seconds)
     return {
         "cell": cell,
         "shape": shape,
         "mode": mode,
         "training": training,
-        "medians": found,
+        "medians": times,
         "first": first["seqzoo"],
     }
 
 
 def table(rows: list[dict]) -> str:
-    """Rows as Markdown: milliseconds, and how many times faster than each we are."""
+    """Rows as Markdown: milliseconds, and how many times as long as seqzoo the others take."""
     names = ["seqzoo", "Keras layer", "Keras RNN(cell)", "torch", "limit"]
     lines = [
         "| cell | batch, time, features, units | mode | pass | "
@@ -137,7 +137,7 @@ def table(rows: list[dict]) -> str:
 
 
 def summary(rows: list[dict]) -> str:
-    """The smallest and largest ratios, and the time of a step of Gated per parameter."""
+    """The range and median of the ratios, and the time of the gated cell per parameter."""
     lines = []
     for rival in ("Keras layer", "Keras RNN(cell)", "torch"):
         ratios = [
@@ -147,8 +147,8 @@ def summary(rows: list[dict]) -> str:
         ]
         if ratios:
             lines.append(
-                f"- {rival}: takes {min(ratios):.2f} to {max(ratios):.2f} times as long as ours, "
-                f"median {statistics.median(ratios):.2f}, over {len(ratios)} rows."
+                f"- {rival}: takes {min(ratios):.2f} to {max(ratios):.2f} times as long as "
+                f"seqzoo, median {statistics.median(ratios):.2f}, over {len(ratios)} rows."
             )
     by_key = {
         (r["cell"], r["shape"], r["mode"], r["training"]): r["medians"]["seqzoo"] for r in rows
@@ -160,8 +160,8 @@ def summary(rows: list[dict]) -> str:
     ]
     if costs:
         lines.append(
-            "- Gated, which has half of the LSTM's parameters, costs a parameter "
-            f"{min(costs):.2f} to {max(costs):.2f} times what the LSTM costs, "
+            "- The gated cell, which has half as many parameters as the LSTM, takes per parameter "
+            f"{min(costs):.2f} to {max(costs):.2f} times as long, "
             f"median {statistics.median(costs):.2f}."
         )
     return "\n".join(lines)
@@ -175,7 +175,7 @@ def shapes_of(cell: str) -> list[Shape | Frames]:
 
 
 def measure_every_cell(cells: list[str], measured: Measurements, seconds: float) -> None:
-    """Adds what is not yet measured of each cell."""
+    """Measures the missing rows of each cell."""
     for cell in cells:
         for shape in shapes_of(cell):
             for training, name in PASSES.items():
@@ -183,31 +183,31 @@ def measure_every_cell(cells: list[str], measured: Measurements, seconds: float)
                 if measured.find(cell, sizes, name) is not None:
                     continue
                 pair = contestants.pair_of(cell, shape, training)
-                found, _ = interleaved(pair, seconds, least=3)
-                times = {f"{key}, ms": f"{value * 1e3:.2f}" for key, value in found.items()}
+                medians, _ = interleaved(pair, seconds, least=3)
+                times = {f"{key}, ms": f"{value * 1e3:.2f}" for key, value in medians.items()}
                 measured.add({"cell": cell, "shape": sizes, "pass": name, **times})
                 print(*measured.rows[-1].values(), sep="\t", flush=True)
 
 
 def measure_parallel_cells(measured: Measurements, seconds: float) -> None:
-    """Adds a row for each parallel and diagonal cell, which all take turns with the LSTM."""
+    """Adds a row for each parallel and diagonal cell; they all alternate with the LSTM."""
     parallel = [name for name, entry in REGISTRY.items() if entry.family == "parallel"]
     names = ["lstm", "indrnn", "lru", *(name for name in parallel if name != "lru")]
     for training, step in PASSES.items():
         runs = {name: contestants.pair_of(name, LONG, training)["seqzoo"] for name in names}
-        found, _ = interleaved(runs, seconds * len(runs))
-        for name, value in found.items():
+        medians, _ = interleaved(runs, seconds * len(runs))
+        for name, value in medians.items():
             measured.add({"cell": name, "pass": step, "seqzoo, ms": f"{value * 1e3:.2f}"})
             print(*measured.rows[-1].values(), sep="\t", flush=True)
 
 
 def section_of_parallel_cells(measured: Measurements) -> str:
-    """The table of the parallel and diagonal cells, with how many times as fast as the LSTM."""
+    """The table of the parallel and diagonal cells, with their speed relative to the LSTM."""
     lines = [
         "## Parallel and diagonal cells",
-        "Milliseconds of one step of our layer at batch, time, features, units "
-        f"{', '.join(map(str, LONG))}, and in brackets how many times as fast as the LSTM. All "
-        f"alternate in one process; medians. {measurements.machine()}. Made by",
+        "Milliseconds of one pass of seqzoo's layer at batch, time, features, units "
+        f"{', '.join(map(str, LONG))}, and in brackets how many times as fast as the LSTM it is. "
+        f"The cells alternate in one process; medians. {measurements.machine()}. Measured by",
         "",
         f"    {PARALLEL}",
         "",
@@ -225,7 +225,7 @@ def section_of_parallel_cells(measured: Measurements) -> str:
 
 
 def section_of_every_cell(measured: Measurements) -> str:
-    """The tables of all cells that were measured, each in one row: those of vectors, of frames."""
+    """The tables of all measured cells, one row per cell: first for vectors, then for frames."""
     ratios = [float(r["Keras RNN(cell), ms"]) / float(r["seqzoo, ms"]) for r in measured.rows]
     missing = [f"`{cell}`" for cell in CELLS if cell not in {row["cell"] for row in measured.rows}]
     vectors = _table_of_every_cell(measured, EVERY_CELL_SHAPES)
@@ -233,12 +233,13 @@ def section_of_every_cell(measured: Measurements) -> str:
     return "\n".join(
         [
             "## Every cell",
-            "Milliseconds of one step of our layer, and in brackets how many times as long "
+            "Milliseconds of one pass of seqzoo's layer, and in brackets how many times as long "
             "`keras.layers.RNN` around the same cell takes, alternating in one process; medians. "
-            f"Keras' loop takes {min(ratios):.2f} to {max(ratios):.2f} times as long as ours, "
-            f"median {statistics.median(ratios):.2f}, over {len(ratios)} measurements. "
-            f"{measurements.machine()}, shared with other work, most of it paused meanwhile. "
-            "Columns: batch, time, features (of frames: height, width, channels), units. Made by",
+            f"Keras' loop takes {min(ratios):.2f} to {max(ratios):.2f} times as long as "
+            f"seqzoo's, median {statistics.median(ratios):.2f}, over {len(ratios)} measurements. "
+            f"{measurements.machine()}, shared with other work, most of which was paused. "
+            "Columns: batch, time, features (for frames: height, width, channels), units. "
+            "Measured by",
             "",
             f"    {EVERY_CELL}",
             *(["", f"Not measured yet: {', '.join(missing)}."] if missing else []),
@@ -264,9 +265,9 @@ def _table_of_every_cell(measured: Measurements, shapes: tuple[Shape | Frames, .
             rows.append(f"| {' | '.join(fields)} |")
     if not rows:
         return []
-    named = [f"{shape.replace(' ', ', ')}: {name}" for shape, name in columns]
+    titles = [f"{shape.replace(' ', ', ')}: {name}" for shape, name in columns]
     head = [
-        f"| cell | {' | '.join(named)} |",
+        f"| cell | {' | '.join(titles)} |",
         "| " + " | ".join(["---"] * (1 + len(columns))) + " |",
     ]
     return ["", *head, *rows]
@@ -276,16 +277,20 @@ def main() -> None:
     """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description="Speed of recurrent layers, side by side.")
     # Frames and elapsed time have no counterpart in the layers that are compared.
-    vectors = [n for n, kind in CELLS.items() if kind.input_rank == 2 and not kind.takes_time]
+    vectors = [n for n, cell in CELLS.items() if cell.input_rank == 2 and not cell.takes_time]
     parser.add_argument("--cells", type=lambda text: text.split(","))
     parser.add_argument("--shapes", default=",".join(map(str, range(len(SHAPES)))))
     parser.add_argument("--modes", default=",".join(MODES))
     parser.add_argument("--seconds", type=float, default=4.0, help="seconds to measure each row")
     parser.add_argument("--output", type=pathlib.Path, help="also write the table there")
-    parser.add_argument("--every-cell", action="store_true", help="against RNN(cell), at 2 shapes")
-    parser.add_argument("--parallel", action="store_true", help="parallel cells against the LSTM")
+    parser.add_argument(
+        "--every-cell", action="store_true", help="compare all cells with RNN(cell)"
+    )
+    parser.add_argument(
+        "--parallel", action="store_true", help="compare parallel cells with the LSTM"
+    )
     parser.add_argument("--results", type=pathlib.Path, help="CSV file of --every-cell")
-    parser.add_argument("--write", type=pathlib.Path, help="page that gets its table")
+    parser.add_argument("--write", type=pathlib.Path, help="page to write the table into")
     arguments = parser.parse_args()
     if arguments.parallel:
         path = arguments.results or measurements.path_of("parallel")

@@ -1,8 +1,8 @@
-"""Real data as the files that `seqzoo train --data` reads.
+"""Converts real data sets to files for `seqzoo train --data`.
 
     python -m benchmarks.tables DATA OUT [NAME ...]
 
-DATA has a folder for each data set, as published; the files are written to OUT.
+DATA has a folder with the published files of each data set; the converted files are written to OUT.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import numpy as np
 
 
 def cmudict(source: pathlib.Path, out: pathlib.Path) -> None:
-    """Words and their phonemes, without stress; a word has a line for each pronunciation."""
+    """Words and their phonemes without stress marks, one line per pronunciation."""
     lines = ["word\tphonemes"]
     with gzip.open(source / "cmudict.dict.gz", "rt", encoding="utf-8") as file:
         for line in file:
@@ -31,7 +31,7 @@ def cmudict(source: pathlib.Path, out: pathlib.Path) -> None:
 
 
 def tatoeba(source: pathlib.Path, out: pathlib.Path) -> None:
-    """English sentences and their French translations; many have several."""
+    """English sentences and their French translations, one line per translation."""
     with zipfile.ZipFile(source / "fra-eng.zip") as archive:
         text = archive.read("fra.txt").decode("utf-8")
     pairs = [line.split("\t")[:2] for line in text.split("\n") if line]
@@ -39,27 +39,27 @@ def tatoeba(source: pathlib.Path, out: pathlib.Path) -> None:
 
 
 def shakespeare(source: pathlib.Path, out: pathlib.Path) -> None:
-    """Copies one long text."""
+    """The tiny Shakespeare text, as it is."""
     out.mkdir(parents=True, exist_ok=True)
     shutil.copy(source / "input.txt", out / "shakespeare.txt")
 
 
 def ewt(source: pathlib.Path, out: pathlib.Path) -> None:
-    """Sentences of the English Web Treebank."""
+    """Sentences of the English Web Treebank, as they are."""
     out.mkdir(parents=True, exist_ok=True)
     for split in ("train", "dev", "test"):
         shutil.copy(source / f"en_ewt-ud-{split}.conllu.gz", out / f"ewt-{split}.conllu.gz")
 
 
 def wnut17(source: pathlib.Path, out: pathlib.Path) -> None:
-    """Sentences with emerging entities: a word and its tag per line."""
+    """Sentences with emerging entities, in CoNLL format: a word and its tag per line."""
     files = ("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated")
     for split, file in zip(("train", "dev", "test"), files, strict=True):
         write(out / f"wnut17-{split}.conll", (source / file).read_text("utf-8").split("\n"))
 
 
 def emoji(source: pathlib.Path, out: pathlib.Path) -> None:
-    """Pictures on white and their table, which has captions and two columns of splits."""
+    """Emoji on a white background, and a table with captions and two columns of splits."""
     from PIL import Image
 
     (out / "emoji").mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def emoji(source: pathlib.Path, out: pathlib.Path) -> None:
 
 
 def chorales(source: pathlib.Path, out: pathlib.Path) -> None:
-    """Bach's chorales as frames of 88 keys, zero or one: `notes` of a JSON line each."""
+    """Bach's chorales as piano rolls of 88 keys: one JSON line with `notes` per chorale."""
     from scipy.io import loadmat
 
     data = loadmat(source / "JSB_Chorales.mat")
@@ -122,8 +122,8 @@ def polarity(source: pathlib.Path, out: pathlib.Path) -> None:
 
 
 def inflection(source: pathlib.Path, out: pathlib.Path) -> None:
-    """German words: the lemma with what it is inflected for, and the inflected form; and the files
-    of German and Spanish as they are."""
+    """German words: the lemma with the features of a form, and the form; also copies the original
+    files of German and Spanish."""
     for path in source.glob("*.tsv"):
         shutil.copy(path, out / path.name)
     lines = ["lemma\tform"]
@@ -153,7 +153,7 @@ def series(source: pathlib.Path, out: pathlib.Path) -> None:
 
 
 def write(path: pathlib.Path, lines: list[str]) -> None:
-    """Writes lines to a file, and prints their number."""
+    """Writes lines to a file and prints how many there are."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     print(f"{path}: {len(lines):,} lines")
@@ -180,12 +180,12 @@ MAKERS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("data", type=pathlib.Path, help="folder with a folder a data set")
+    parser.add_argument("data", type=pathlib.Path, help="folder with one folder per data set")
     parser.add_argument("out", type=pathlib.Path, help="folder to write to")
     parser.add_argument("names", nargs="*", choices=[[], *MAKERS], help="data sets; all by default")
-    chosen = parser.parse_args()
-    for name in chosen.names or MAKERS:
-        MAKERS[name](chosen.data / name, chosen.out)
+    args = parser.parse_args()
+    for name in args.names or MAKERS:
+        MAKERS[name](args.data / name, args.out)
 
 
 if __name__ == "__main__":

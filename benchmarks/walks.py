@@ -1,25 +1,25 @@
-"""How far a value walks through the code: `python -m benchmarks.walks`.
+"""Counts the files that a value passes through: `python -m benchmarks.walks`.
 
-Two walks are traced as they happen, in small generated data:
+Two runs are traced, with small generated data:
 
 - a raw training example from the command line, `train many-to-one`, to its loss;
 - a text from the command line, `predict`, to its printed answer.
 
-The counting rule. The value is the text itself, and what is made of it: examples, arrays, tensors,
-answers, also in lists, tuples, dictionaries and the package's own containers. A call is part of a
-walk if its function is defined in a file of this package, an argument has the value, and so does
-its result; or if it returns nothing and such a call is within it, or the end of the walk. All else
-asks about the value or prepares for it, and is not counted, nor what it calls: importing, options,
-settings, paths, checks, lengths, learning a vocabulary, building a network, writing other things.
+The counting rule: the value is the text itself and everything made from it (examples, arrays,
+tensors, predictions), also inside lists, tuples, dictionaries and the package's own containers. A
+call is part of the walk if its function is defined in this package, an argument contains the value,
+and so does its result; or if it returns None and contains such a call or the end of the walk. Other
+calls only inspect the value or prepare for it; neither they nor what they call is counted: imports,
+options, settings, paths, checks, lengths, learning a vocabulary, building a network, other output.
 
-The walk is the sequence of files, read as a person reads: at each call that is part of it, the
-caller's file and then the called function's file. The same call of the same function by the same
-function counts once, however often it is repeated.
+The walk is the sequence of files that a reader would open: at each call that is part of it, the
+file of the caller and then that of the called function. Repeated calls of a function by the same
+caller count once.
 
-- files: different files in that sequence;
-- returns: how often it comes back to a file that it had left.
+- files: number of different files in the sequence;
+- returns: how often the sequence comes back to a file that it has left.
 
-Functions that TensorFlow traces are Python while they are traced, and counted like all others.
+Functions that TensorFlow traces run as Python during tracing and are counted like all others.
 """
 
 import argparse
@@ -36,28 +36,28 @@ from typing import Any
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-ROOMS = ("cells", "tasks", "zoo")
+PACKAGES = ("cells", "tasks", "zoo")
 
 WORDS = ["qazq", "qox", "xqazqx", "zqx", "qxo", "zqqz", "xqo", "qxzxq"]
 """Texts of the examples; none of them occurs in the code."""
 
 DEPTH = 3
-"""Containers within containers that are looked into."""
+"""Maximum nesting of containers that are searched for the value."""
 
 
 class Call:
-    """A call that is handed the value.
+    """A call with the value among its arguments.
 
     Args:
         code: the code of its function.
-        within: the call that it is made in, or None.
+        within: the call that makes it, or None.
     """
 
     def __init__(self, code: CodeType, within: "Call | None"):
         self.code = code
         self.within = within
         self.calls: list[Call] = []
-        self.gives: bool | None = None  # whether its result holds the value; None: it has none
+        self.returns_value: bool | None = None  # None if the result is None
         self.is_last = False
         if within is not None:
             within.calls.append(self)
@@ -65,9 +65,9 @@ class Call:
     @property
     def counts(self) -> bool:
         """Whether it is part of the walk."""
-        if self.gives or self.is_last or any(call.reaches_last for call in self.calls):
+        if self.returns_value or self.is_last or any(call.reaches_last for call in self.calls):
             return True
-        return self.gives is None and any(call.counts for call in self.calls)
+        return self.returns_value is None and any(call.counts for call in self.calls)
 
     @property
     def reaches_last(self) -> bool:
@@ -76,11 +76,11 @@ class Call:
 
 
 class Walk:
-    """The calls of a walk, by `sys.setprofile`.
+    """Records the calls of a walk, by `sys.setprofile`.
 
     Args:
         values: texts that are the value.
-        last: name of the function whose return ends the walk, after its first call; None for none.
+        last: name of the function whose first return ends the walk; None to record everything.
     """
 
     def __init__(self, values: set[str], last: str | None = None):
@@ -103,8 +103,8 @@ class Walk:
         if event == "return":
             call = self._calls.pop(id(frame), None)
             if call is not None:
-                gives = result is not None and self._is_value(result, DEPTH)
-                call.gives = None if result is None else gives
+                returns_value = result is not None and self._is_value(result, DEPTH)
+                call.returns_value = None if result is None else returns_value
                 self.ended = call.is_last = self.last == frame.f_code.co_name
         elif event == "call" and self._handles(frame):
             outer = frame.f_back
@@ -118,7 +118,7 @@ class Walk:
 
     @property
     def edges(self) -> list[tuple[CodeType, CodeType]]:
-        """Caller and called function of each call that counts, none twice, in order."""
+        """Caller and called function of each call that counts, in order and without duplicates."""
         edges: dict[tuple[CodeType, CodeType], None] = {}
 
         def visit(call: Call, caller: CodeType | None) -> None:
@@ -134,27 +134,27 @@ class Walk:
     def _handles(self, frame: FrameType) -> bool:
         code = frame.f_code
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + 2]
-        given = [frame.f_locals[name] for name in names if name in frame.f_locals]
-        return any(self._is_value(one, DEPTH) for one in given)
+        arguments = [frame.f_locals[name] for name in names if name in frame.f_locals]
+        return any(self._is_value(argument, DEPTH) for argument in arguments)
 
-    def _is_value(self, one: Any, depth: int) -> bool:
-        if isinstance(one, str | bytes):
-            text = one.decode("utf-8", "replace") if isinstance(one, bytes) else one
+    def _is_value(self, item: Any, depth: int) -> bool:
+        if isinstance(item, str | bytes):
+            text = item.decode("utf-8", "replace") if isinstance(item, bytes) else item
             return any(value in text for value in self.values)
-        kind = type(one)
-        if kind is np.ndarray:
-            return one.ndim > 0
-        if kind.__module__.startswith("tensorflow") and kind.__name__.endswith("Tensor"):
+        cls = type(item)
+        if cls is np.ndarray:
+            return item.ndim > 0
+        if cls.__module__.startswith("tensorflow") and cls.__name__.endswith("Tensor"):
             return True
-        if depth and isinstance(one, list | tuple):
-            return any(self._is_value(item, depth - 1) for item in one[:8])
-        if depth and isinstance(one, dict):
-            return any(self._is_value(item, depth - 1) for item in list(one.values())[:32])
-        return kind.__name__ in CONTAINERS
+        if depth and isinstance(item, list | tuple):
+            return any(self._is_value(each, depth - 1) for each in item[:8])
+        if depth and isinstance(item, dict):
+            return any(self._is_value(each, depth - 1) for each in list(item.values())[:32])
+        return cls.__name__ in CONTAINERS
 
     @property
     def files(self) -> list[str]:
-        """The files of the walk in order, none twice in a row."""
+        """The files of the walk in order, without consecutive duplicates."""
         files: list[str] = []
         for edge in self.edges:
             for code in edge:
@@ -172,18 +172,18 @@ class Walk:
 
 CONTAINERS = {"Examples", "Splits", "Sequences", "Data", "Plan", "Prediction", "Outcome", "Part"}
 CONTAINERS |= {"RawInput", "Reply"}
-"""Classes of this package that hold examples, or what was made of them."""
+"""Classes of this package that contain examples or something made from them."""
 
 
 def _ours(code: CodeType) -> bool:
     path = code.co_filename
     if not path.startswith(f"{ROOT}/") or code.co_name == "<module>":
         return False
-    return path[len(str(ROOT)) + 1 :].split("/")[0] in (*ROOMS, "cli.py")
+    return path[len(str(ROOT)) + 1 :].split("/")[0] in (*PACKAGES, "cli.py")
 
 
 def walks(folder: pathlib.Path) -> Iterator[tuple[str, Walk]]:
-    """Both walks, with a table and a run in a folder."""
+    """Yields both walks; `folder` is for a table and a run."""
     from seqzoo.cli import main
 
     table, run = folder / "words.csv", folder / "run"
@@ -216,17 +216,17 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="print JSON, with each file's visits")
     parser.add_argument("--steps", action="store_true", help="print the files in order")
-    given = parser.parse_args()
-    if given.steps:
+    args = parser.parse_args()
+    if args.steps:
         with tempfile.TemporaryDirectory() as home:
             for title, walked in walks(pathlib.Path(home)):
                 print(title)
                 for source, target in walked.edges:
                     print(f"  {source.co_qualname} -> {target.co_qualname}  {target.co_filename}")
     else:
-        found = run()
-        if given.json:
-            print(json.dumps(found, indent=2))
+        results = run()
+        if args.json:
+            print(json.dumps(results, indent=2))
         else:
-            for title, counted in found.items():
-                print(f"{title}: {counted['files']} files, {counted['returns']} returns")
+            for title, counts in results.items():
+                print(f"{title}: {counts['files']} files, {counts['returns']} returns")

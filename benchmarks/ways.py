@@ -1,10 +1,10 @@
-"""The effect of ways to train on small real data sets, each compared with the same run without it.
+"""Ablations of training options on small real data sets, each compared with a run without it.
 
     python -m benchmarks.tables DATA FILES names ts_classics
     python -m benchmarks.ways FILES RESULTS [--ways NAME ...] [--seeds 0 1 2]
 
-RESULTS is a JSON Lines file: its entries are not trained again. The tables that are printed
-have the means over seeds of scores on the test examples, and the seconds of CPU time.
+RESULTS is a JSON Lines file; runs in it are not repeated. The printed tables have the test scores
+and the CPU time in seconds, both as means over the seeds.
 """
 
 import argparse
@@ -79,20 +79,20 @@ WAYS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     ),
 }
 """Experiments by name: the data set, options of the task ("wrong" is the share of training examples
-with a drawn label, and "weight" the weight of those), and training settings."""
+that get a random label, and "weight" their weight), and training settings."""
 
 SCORES = ("loss", "accuracy", "macro_accuracy", "mae", "rmse")
 
 
 def measure(name: str, seed: int, files: pathlib.Path) -> dict[str, Any]:
-    """Trains once, and scores the test examples."""
+    """Runs an experiment with a seed; returns the test scores and the CPU time."""
     from seqzoo.tasks.training.trainer import train
     from seqzoo.zoo.data.open import open_source
 
-    data, choices, training = WAYS[name]
-    data_set, choices = SETS[data], dict(choices)
-    wrong, weight = choices.pop("wrong", 0.0), choices.pop("weight", 1.0)
-    task = TEMPLATES[data_set.template](**{**data_set.task, **choices})
+    data, options, training = WAYS[name]
+    data_set, options = SETS[data], dict(options)
+    wrong, weight = options.pop("wrong", 0.0), options.pop("weight", 1.0)
+    task = TEMPLATES[data_set.template](**{**data_set.task, **options})
     source = Source(
         **{
             **data_set.source,
@@ -124,7 +124,7 @@ def measure(name: str, seed: int, files: pathlib.Path) -> dict[str, Any]:
 
 
 def _with_wrong_labels(splits: Splits, share: float, weight: float) -> Splits:
-    """Splits in which a share of the training examples has a drawn label and a given weight."""
+    """Splits in which a share of the training examples has a random label and this weight."""
     train, random = splits.train, np.random.default_rng(0)
     labels, names = np.array(train.targets), sorted(set(train.targets))
     chosen = random.random(len(labels)) < share
@@ -134,7 +134,7 @@ def _with_wrong_labels(splits: Splits, share: float, weight: float) -> Splits:
 
 
 def table(results: list[dict[str, Any]]) -> str:
-    """A row per way, the means over seeds."""
+    """Tables with one row per experiment: means over the seeds."""
     parts = []
     for data in ("names", "temperatures"):
         selected = [row for row in results if row["way"].startswith(data)]
@@ -162,17 +162,17 @@ def main() -> None:
     parser.add_argument("results", type=pathlib.Path, help="JSON Lines file to continue")
     parser.add_argument("--ways", nargs="*", choices=list(WAYS), default=list(WAYS))
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
-    chosen = parser.parse_args()
-    lines = chosen.results.read_text().splitlines() if chosen.results.exists() else []
+    args = parser.parse_args()
+    lines = args.results.read_text().splitlines() if args.results.exists() else []
     results = [json.loads(line) for line in lines]
     done = {(row["way"], row["seed"]) for row in results}
-    for seed in chosen.seeds:
-        for name in chosen.ways:
+    for seed in args.seeds:
+        for name in args.ways:
             if (name, seed) in done:
                 continue
-            results.append(measure(name, seed, chosen.files))
+            results.append(measure(name, seed, args.files))
             print(results[-1], flush=True)
-            with chosen.results.open("a", encoding="utf-8") as file:
+            with args.results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(results[-1]) + "\n")
     print(table(results))
 

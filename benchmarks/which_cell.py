@@ -1,4 +1,4 @@
-"""Which cell for which problem: cells with the same number of parameters on problems of memory.
+"""Compares cells with the same number of parameters on problems that test memory.
 
     python -m benchmarks.which_cell [--problems copy] [--cells lstm] [--write docs/choosing.md]
 
@@ -9,10 +9,9 @@
 - pixels: digits of MNIST, one pixel per step in a fixed random order; accuracy on 2,000 test
   digits.
 
-Every cell gets the number of units that brings the whole model closest to 20,000 parameters, the
-same batches in the same order, the same optimizer and few steps: what is compared is how fast cells
-learn, not how far they get. Measurements that exist are skipped; --write makes the table from those
-that exist.
+Every cell gets the number of units at which the model has about 20,000 parameters, the same batches
+in the same order, the same optimizer and few steps: this compares how fast cells learn, not what
+they reach in the end. Existing measurements are skipped; --write makes the table from them.
 
 Source of the copy problem: Arjovsky, Shah and Bengio, "Unitary Evolution Recurrent Neural
 Networks", 2016, section 5.1; of the pixels: Le, Jaitly and Hinton, "A Simple Way to Initialize
@@ -53,9 +52,9 @@ class Problem(NamedTuple):
         outputs: number of outputs of the dense layer.
         sequence: whether each step has an output.
         steps: number of training steps.
-        batch: step of training -> inputs and targets; -1 and below for those that are tested.
-        loss: targets and outputs -> what is minimised.
-        figure: targets and outputs -> what is reported.
+        batch: number of a training step -> inputs and targets; negative numbers give test batches.
+        loss: targets and outputs -> the training loss.
+        metric: targets and outputs -> the metric that is reported.
     """
 
     title: str
@@ -65,7 +64,7 @@ class Problem(NamedTuple):
     steps: int
     batch: Callable
     loss: Callable
-    figure: Callable
+    metric: Callable
 
 
 def copies(step: Any) -> tuple[Any, Any]:
@@ -86,7 +85,7 @@ def _nats(symbols: Any, outputs: Any) -> Any:
 
 @functools.cache
 def _digits() -> tuple[Any, ...]:
-    """Permuted pixels and labels of training, then of the test."""
+    """Permuted pixels and labels of the training split, then of the test split."""
     import tensorflow_datasets as tfds
 
     order = np.random.default_rng(0).permutation(784)
@@ -154,12 +153,11 @@ PROBLEMS = {
         _accuracy,
     ),
 }
-TESTS = 16
-"""Batches that a problem is tested on."""
+TEST_BATCHES = 16
 
 
 def model_of(cell: str, units: int, problem: Problem) -> Any:
-    """Inputs -> answers: the cell, then a dense layer."""
+    """A model of the cell and a dense layer."""
     inputs = keras.Input((None, problem.features))
     layer = Recurrent(create(cell, units), return_sequences=problem.sequence)
     return keras.Model(inputs, keras.layers.Dense(problem.outputs)(layer(inputs)))
@@ -183,7 +181,7 @@ def units_of(cell: str, problem: Problem) -> int:
 
 
 def measure(cell: str, name: str) -> dict[str, Any]:
-    """Trains a cell on a problem."""
+    """Trains a cell on a problem; returns a row of the measurements."""
     problem = PROBLEMS[name]
     keras.utils.set_random_seed(0)
     units = units_of(cell, problem)
@@ -200,27 +198,27 @@ def measure(cell: str, name: str) -> dict[str, Any]:
 
     @tf.function(autograph=False)
     def test(x: Any, y: Any) -> Any:
-        return problem.figure(y, model(x, training=False))
+        return problem.metric(y, model(x, training=False))
 
     train(*problem.batch(0))  # compiled before timing starts; it counts as a step
     began = time.monotonic()
     for step in range(1, problem.steps):
         train(*problem.batch(step))
     seconds = time.monotonic() - began
-    figures = [float(test(*problem.batch(-1 - k))) for k in range(TESTS)]
+    values = [float(test(*problem.batch(-1 - k))) for k in range(TEST_BATCHES)]
     return {
         "problem": name,
         "cell": cell,
         "units": units,
         "parameters": model.count_params(),
         "steps": problem.steps,
-        "figure": f"{np.mean(figures):.4f}",
+        "metric": f"{np.mean(values):.4f}",
         "seconds": f"{seconds:.0f}",
     }
 
 
 def section(measured: Measurements) -> str:
-    """The table of the measurements, one row per cell."""
+    """The section with the table of the measurements, one row per cell."""
     problems = [name for name in PROBLEMS if any(r["problem"] == name for r in measured.rows)]
     steps = ", ".join(
         f"{int(next(r['steps'] for r in measured.rows if r['problem'] == name)):,}"
@@ -231,17 +229,17 @@ def section(measured: Measurements) -> str:
         fields = [f"`{cell}`"]
         for name in problems:
             row = measured.find(name, cell)
-            fields += [row["figure"], row["seconds"]] if row else ["", ""]
+            fields += [row["metric"], row["seconds"]] if row else ["", ""]
         rows.append(f"| {' | '.join(fields)} |")
     heads = [part for name in problems for part in (PROBLEMS[name].title, "s")]
     return "\n".join(
         [
-            "### Cells on problems of memory",
-            f"One layer with the units that bring the model closest to {PARAMETERS:,} parameters, "
+            "### Cells on problems that test memory",
+            f"One layer with the units at which the model has about {PARAMETERS:,} parameters, "
             f"batches of {BATCH}, Adam at {LEARNING_RATE:g} for all, one seed, and few steps "
-            f"({steps}): how fast a cell learns, not how far it gets. Guessing has a squared error "
-            "of 0.167, 2.08 nats and 10%. s: seconds of training, while other jobs ran.  "
-            f"{machine()}. Made by",
+            f"({steps}): how fast a cell learns, not what it reaches in the end. Guessing has "
+            "a squared error of 0.167, 2.08 nats and 10%. s: seconds of training, while other jobs "
+            f"ran. {machine()}. Measured by",
             "",
             f"    {COMMAND}",
             "",
@@ -254,11 +252,11 @@ def section(measured: Measurements) -> str:
 
 def main() -> None:
     """Runs the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description="Which cell for which problem of memory.")
+    parser = argparse.ArgumentParser(description="Compares cells on problems that test memory.")
     parser.add_argument("--problems", default=",".join(PROBLEMS))
     parser.add_argument("--cells", default=",".join(CELLS))
     parser.add_argument("--results", type=pathlib.Path, default=path_of("which-cell"))
-    parser.add_argument("--write", type=pathlib.Path, help="page that gets the table")
+    parser.add_argument("--write", type=pathlib.Path, help="page to write the table into")
     arguments = parser.parse_args()
     measured = Measurements(arguments.results, ("problem", "cell"))
     for problem in filter(None, arguments.problems.split(",")):

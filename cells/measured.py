@@ -327,9 +327,9 @@ SPEED: dict[str, dict[tuple[int, ...], tuple[float, ...]]] = {
         (32, 784, 1, 128): (104.43, 509.79, 288.68, 830.23),
     },
 }
-"""Milliseconds of one step of a layer, by batch, time, features and units (of frames: by
-batch, time, height, width, channels and units): seqzoo's forward, forward and backward;
-then those of `keras.layers.RNN` around the same cell."""
+"""Milliseconds of one pass of a layer, by (batch, time, features, units), for frames by
+(batch, time, height, width, channels, units): forward, then forward and backward,
+of seqzoo's layer, and the same of `keras.layers.RNN` around the cell."""
 
 ADDING: dict[str, tuple[int | None, float]] = {
     "vanilla": (None, 0.17784),
@@ -408,4 +408,4 @@ ADDING: dict[str, tuple[int | None, float]] = {
     "residual": (850, 0.00555),
     "highway-connection": (1250, 0.00974),
 }
-"""Training steps until the adding problem is learned, or None, and the squared error."""
+"""Training steps until the adding problem is learned, or None, and squared error."""

@@ -1,6 +1,6 @@
 """Writes the measured speed of cells, for `seqzoo show`: `python -m docs.write_cell_measurements`.
 
-From the newest files of `python -m benchmarks.speed --every-cell` and of `benchmarks.adding`.
+Reads the newest results of `python -m benchmarks.speed --every-cell` and `benchmarks.adding`.
 """
 
 import csv
@@ -33,54 +33,58 @@ def newest(benchmark: str) -> pathlib.Path:
         parts = NAME.fullmatch(path.stem)
         return tuple(map(int, parts[3].split("."))) if parts else ()
 
-    found = list(RESULTS.glob(f"{benchmark}-*.csv"))
-    machines = [path.stem.removeprefix(benchmark) for path in found]
+    candidates = list(RESULTS.glob(f"{benchmark}-*.csv"))
+    machines = [path.stem.removeprefix(benchmark) for path in candidates]
     # "adding-curves-..." belongs to a different benchmark from "adding-...".
     paths = [
-        path for path in found if sum(path.stem.endswith(machine) for machine in machines) == 1
+        path for path in candidates if sum(path.stem.endswith(machine) for machine in machines) == 1
     ]
     paths.sort(key=version)
     if not paths:
         raise FileNotFoundError(
-            f"{RESULTS} must contain {benchmark}-*.csv, which that benchmark makes"
+            f"{RESULTS} must contain {benchmark}-*.csv; run the benchmark to make it"
         )
     return paths[-1]
 
 
 def rows(benchmark: str) -> list[dict[str, str]]:
-    """The rows of its newest measurements."""
+    """The rows of a benchmark's newest measurements."""
     with newest(benchmark).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def machine(path: pathlib.Path) -> str:
-    """The processor and versions in the name of a file of measurements, as text."""
-    found = NAME.fullmatch(path.stem)
-    if found is None:
+    """The processor and versions in the name of a file of measurements, as text.
+
+    Raises:
+        ValueError: the name does not have this form.
+    """
+    match = NAME.fullmatch(path.stem)
+    if match is None:
         raise ValueError(f"{path.name} must be named after a processor and versions")
-    processor = found[1].replace("-", " ").upper()
-    return f"{processor}, {found[2]} cores, TensorFlow {found[3]}, Keras {found[4]}"
+    processor = match[1].replace("-", " ").upper()
+    return f"{processor}, {match[2]} cores, TensorFlow {match[3]}, Keras {match[4]}"
 
 
 def speed() -> dict[str, dict[tuple[int, ...], tuple[float, ...]]]:
     """Milliseconds of each cell, by shape, as `seqzoo.cells.measured.SPEED`."""
-    found: dict[str, dict[tuple[int, ...], dict[str, tuple[float, float]]]] = {}
+    by_cell: dict[str, dict[tuple[int, ...], dict[str, tuple[float, float]]]] = {}
     for row in rows("speed"):
         shape = tuple(map(int, row["shape"].split()))
         times = (float(row["seqzoo, ms"]), float(row["Keras RNN(cell), ms"]))
-        found.setdefault(row["cell"], {}).setdefault(shape, {})[row["pass"]] = times
+        by_cell.setdefault(row["cell"], {}).setdefault(shape, {})[row["pass"]] = times
     return {
         cell: {
             shape: tuple(passes[name][side] for side in (0, 1) for name in PASSES)
             for shape, passes in shapes.items()
             if passes.keys() == set(PASSES)
         }
-        for cell, shapes in found.items()
+        for cell, shapes in by_cell.items()
     }
 
 
 def adding() -> dict[str, tuple[int | None, float]]:
-    """Steps and error of each cell, as `seqzoo.cells.measured.ADDING`."""
+    """Training steps and error of each cell, as `seqzoo.cells.measured.ADDING`."""
     return {
         row["cell"]: (int(row["steps"]) if row["steps"] else None, float(row["error"]))
         for row in rows("adding")
@@ -89,23 +93,23 @@ def adding() -> dict[str, tuple[int | None, float]]:
 
 def text() -> str:
     """The contents of the file, for all cells that have been measured."""
-    fast, learned, names = speed(), adding(), list(source_docs.registry())
+    times, results, names = speed(), adding(), list(source_docs.registry())
     parts = [HEAD + f'MACHINE = "{machine(newest("speed"))}"\n']
     parts.append("SPEED: dict[str, dict[tuple[int, ...], tuple[float, ...]]] = {")
     for name in names:
-        if name in fast:
+        if name in times:
             parts.append(f'    "{name}": {{')
-            parts += [f"        {shape}: {times}," for shape, times in fast[name].items()]
+            parts += [f"        {shape}: {values}," for shape, values in times[name].items()]
             parts.append("    },")
     parts += [
         "}",
-        '"""Milliseconds of one step of a layer, by batch, time, features and units (of frames: by',
-        "batch, time, height, width, channels and units): seqzoo's forward, forward and backward;",
-        'then those of `keras.layers.RNN` around the same cell."""\n',
+        '"""Milliseconds of one pass of a layer, by (batch, time, features, units), for frames by',
+        "(batch, time, height, width, channels, units): forward, then forward and backward,",
+        'of seqzoo\'s layer, and the same of `keras.layers.RNN` around the cell."""\n',
         "ADDING: dict[str, tuple[int | None, float]] = {",
-        *(f'    "{name}": {learned[name]},' for name in names if name in learned),
+        *(f'    "{name}": {results[name]},' for name in names if name in results),
         "}",
-        '"""Training steps until the adding problem is learned, or None, and the squared error."""',
+        '"""Training steps until the adding problem is learned, or None, and squared error."""',
     ]
     return "\n".join(parts) + "\n"
 

@@ -15,7 +15,7 @@ are {FRAME[0]} by {FRAME[1]}.
 
 
 def sizes(name: str) -> tuple[int, int]:
-    """The number of states of a cell, and of parameters."""
+    """The number of states and the number of parameters of a cell."""
     from seqzoo.cells import create
     from seqzoo.cells.base import as_list
 

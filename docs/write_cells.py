@@ -21,7 +21,7 @@ def families() -> list[str]:
 
 def page(family: str) -> str:
     """The page of a family: a table of its cells, then each with equations and options."""
-    registry, described = source_docs.registry(), source_docs.cells()
+    registry, docstrings_of = source_docs.registry(), source_docs.cells()
     names = [name for name, entry in registry.items() if entry.family == family]
     rows = [
         f"| [`{name}`](#{name}) | {registry[name].year} | {registry[name].products} "
@@ -29,21 +29,21 @@ def page(family: str) -> str:
         for name in names
     ]
     table = ["| cell | year | products | description |", "| --- | --- | --- | --- |", *rows]
-    sections = [_section(name, registry[name].location, described[name]) for name in names]
+    sections = [_section(name, registry[name].location, docstrings_of[name]) for name in names]
     title = {"lstm": "LSTM", "gru": "GRU", "wrappers": "Wrapper"}.get(family, family.capitalize())
     head = f"# {title} cells"
     parts = [head, WRITTEN, _purpose(family), "\n".join(table), *sections]
     measured = source_docs.measured()
     if any(name in measured.SPEED for name in names):
-        parts.append(_measured(names))
+        parts.append(_benchmarks(names))
     return "\n\n".join(parts) + "\n"
 
 
-def _measured(names: list[str]) -> str:
-    """The measured speed of cells and their results on the adding problem."""
+def _benchmarks(names: list[str]) -> str:
+    """The section with the speed of cells and their results on the adding problem."""
     measured = source_docs.measured()
     shapes = list(dict.fromkeys(shape for name in names for shape in measured.SPEED.get(name, {})))
-    heads = [f"{', '.join(map(str, shape))}: {way}" for shape in shapes for way in ("f", "f + b")]
+    heads = [f"{', '.join(map(str, shape))}: {part}" for shape in shapes for part in ("f", "f + b")]
     rows = []
     for name in names:
         cells = [f"[`{name}`](#{name})"]
@@ -63,12 +63,12 @@ def _measured(names: list[str]) -> str:
         [
             "## Benchmarks",
             "",
-            "Milliseconds of one step of a layer, forward (f) and forward and backward (f + b), by "
+            "Milliseconds of one pass of a layer, forward (f) or forward and backward (f + b), by "
             f"batch, time, {'features' if len(shapes[0]) == 4 else 'frame'} and units; in brackets "
             "how many times as long `keras.layers.RNN` around the same cell takes "
             "([speed](../speed.md#every-cell)). Training steps until the [adding "
             "problem](../cells.md#cells-on-the-adding-problem) of 50 steps is learned, and the "
-            f"final squared error. {measured.MACHINE}.",
+            f"final mean squared error. {measured.MACHINE}.",
             "",
             f"| cell | {' | '.join(heads)} | adding, steps | error |",
             "| " + " | ".join(["---"] * (3 + len(heads))) + " |",

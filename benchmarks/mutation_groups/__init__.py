@@ -1,4 +1,4 @@
-"""The mistakes that `python -m benchmarks.mutations` puts into the code, by file."""
+"""The mutations of `python -m benchmarks.mutations`, by file."""
 
 from benchmarks.mutation_groups import cells, tasks, zoo
 from benchmarks.mutation_groups.group import Group

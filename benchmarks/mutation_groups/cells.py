@@ -1,4 +1,4 @@
-"""The mistakes that are put into the files of cells/."""
+"""The mutations of files in cells/."""
 
 from benchmarks.mutation_groups.group import Group
 

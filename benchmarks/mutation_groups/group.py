@@ -1,4 +1,4 @@
-"""What a group of mutations consists of."""
+"""The data structure of a group of mutations."""
 
 from typing import NamedTuple
 
@@ -7,10 +7,10 @@ class Group(NamedTuple):
     """Mutations of one file.
 
     Attributes:
-        file: path from the root.
+        file: path relative to the root of the repository.
         tests: test files, separated by spaces.
-        only: pytest's `-k`, an expression of the tests' names; empty for all.
-        mutations: text in the file -> what replaces it.
+        only: expression for pytest's `-k` that selects tests by name; "" for all.
+        mutations: replacements by the text that they replace.
     """
 
     file: str

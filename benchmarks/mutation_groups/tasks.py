@@ -1,4 +1,4 @@
-"""The mistakes that are put into the files of tasks/."""
+"""The mutations of files in tasks/."""
 
 from benchmarks.mutation_groups.group import Group
 

@@ -1,4 +1,4 @@
-"""The mistakes that are put into the files of zoo/."""
+"""The mutations of files in zoo/."""
 
 from benchmarks.mutation_groups.group import Group
 

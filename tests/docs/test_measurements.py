@@ -91,7 +91,7 @@ def test_the_table_of_every_cell_contains_ratios(tmp_path) -> None:
         measured.add({"cell": "gru", "shape": shape, "pass": training, **times})
     lines = speed.section_of_every_cell(measured).split("\n")
     assert lines[-1] == "| `gru` | 2.00 (2.50) |  |  | 4.00 (1.00) |"
-    assert "1.00 to 2.50 times as long as ours, median 1.75, over 2 measurements" in lines[1]
+    assert "1.00 to 2.50 times as long as seqzoo's, median 1.75, over 2 measurements" in lines[1]
 
 
 NOT_TRIED = {"mass-conserving-lstm", "stacked", "fast-slow", "attention"}
