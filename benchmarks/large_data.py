@@ -54,10 +54,10 @@ def texts(rows: int) -> Iterator[tuple[str, str]]:
     ]
     weights = list(accumulate(1 / (rank + 5) for rank in range(DISTINCT)))
     for _ in range(rows):
-        chosen = generator.choices(
+        text = generator.choices(
             words, cum_weights=weights, k=generator.randint(MEAN_WORDS - 5, MEAN_WORDS + 5)
         )
-        yield " ".join(chosen) + ".", "up" if chosen[0] < "m" else "down"
+        yield " ".join(text) + ".", "up" if text[0] < "m" else "down"
 
 
 def write(path: pathlib.Path, rows: int) -> None:

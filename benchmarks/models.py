@@ -31,7 +31,7 @@ LICENCES = {
 
 METRICS = ("examples", "loss", "accuracy", "macro_f1", "exact_match", "token_error", "chrf", "bits")
 METRICS += ("nats", "perplexity", "bits_per_character", "character_error")
-"""Metrics of the evaluation that go on the card."""
+"""Metrics of the evaluation that the card includes."""
 
 
 def package(name: str, runs: pathlib.Path) -> dict:

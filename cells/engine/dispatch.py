@@ -59,11 +59,13 @@ def obstacle_to_recomputation(layer: Any) -> str:
     if not portability.exporting():  # a graph that is exported has no gradient
         reasons = _obstacles_to_scans(layer)
         if reasons:
-            return f"only compiled loops recompute steps, and {'; '.join(reasons)}"
+            return (
+                f"the layer runs Keras' loop, which stores every step, because {'; '.join(reasons)}"
+            )
     cell = layer.cell
     cell = cell.cell if getattr(cell, "combines_output", False) else cell
     if getattr(cell, "recurs_diagonally", False):
-        return f"{type(cell).__name__} keeps nothing but the state of each step"
+        return f"{type(cell).__name__} stores only the state of each step anyway"
     return ""
 
 
@@ -116,8 +118,7 @@ def _obstacles_to_scans(layer: Any) -> tuple[str, ...]:
     if portability.exporting():
         return ("the graph is being exported",)
     if cell.input_rank == 4 and not has_gpu():
-        # On two cores, the gradient of a compiled convolution took seven times as long as a plain
-        # one.
+        # On two cores, the gradient of a convolution took seven times as long when compiled.
         return ("XLA's convolutions are slow on a CPU",)
     if not has_gpu() and layer.recompute is None and _exceeds_cache(cell):
         return (

@@ -85,7 +85,7 @@ class CellPrograms:
 
     def __init__(self, cell: RecurrentCell):
         self.cell = cell
-        self._own: dict[Hashable, Callable] = {}
+        self._unshared: dict[Hashable, Callable] = {}
         self._attributes: dict[str, Any] = {}
 
     def get(self, loop: Callable, options: tuple, signature: dict) -> Callable:
@@ -100,23 +100,23 @@ class CellPrograms:
         Returns:
             A function of the tensors.
         """
-        key = (loop, options, _flat(signature), within_portable())
-        described = description(self.cell)
-        if described is not None:
-            shared = SHARED.get((key, described))
+        key = (loop, options, _hashable(signature), within_portable())
+        cell_description = description(self.cell)
+        if cell_description is not None:
+            shared = SHARED.get((key, cell_description))
             if shared is not None:
                 return shared
         else:
             self._forget_if_changed()
-        entry = key, described
-        if entry not in self._own:
-            program = self._traced(key, signature)
-            if described is not None and isinstance(program, ConcreteFunction):
-                return SHARED.keep((key, described), program)
-            self._own[entry] = program
-        return self._own[entry]
+        entry = key, cell_description
+        if entry not in self._unshared:
+            program = self._trace(key, signature)
+            if cell_description is not None and isinstance(program, ConcreteFunction):
+                return SHARED.keep((key, cell_description), program)
+            self._unshared[entry] = program
+        return self._unshared[entry]
 
-    def _traced(self, key: tuple, signature: dict) -> Callable:
+    def _trace(self, key: tuple, signature: dict) -> Callable:
         loop, options, *_ = key
         cells = [self.cell]
 
@@ -143,13 +143,13 @@ class CellPrograms:
             _is_same(value, self._attributes[name]) for name, value in attributes.items()
         ):
             self._attributes = attributes
-            self._own.clear()
+            self._unshared.clear()
 
 
 def description(cell: RecurrentCell) -> Hashable | None:
     """Everything that a cell's trace depends on, as a hashable value; None if that is unknown."""
     try:
-        return _described(cell)
+        return _describe(cell)
     except _Indescribable:
         return None
 
@@ -158,15 +158,15 @@ class _Indescribable(Exception):
     """A value on which a trace may depend in unknown ways."""
 
 
-def _described(value: Any) -> Hashable:
+def _describe(value: Any) -> Hashable:
     if isinstance(value, RecurrentCell):
-        return _cell(value)
+        return _describe_cell(value)
     if value is None or isinstance(value, (bool, int, float, complex, str, bytes, np.generic)):
         return type(value), repr(value)
     if isinstance(value, (list, tuple)):
-        return ("sequence", *map(_described, value))
+        return ("sequence", *map(_describe, value))
     if isinstance(value, dict):
-        return ("dictionary", *((key, _described(item)) for key, item in value.items()))
+        return ("dictionary", *((key, _describe(item)) for key, item in value.items()))
     if isinstance(value, keras.Variable):
         return "variable", tuple(value.shape), str(value.dtype)
     if isinstance(value, np.ndarray) and value.size <= LARGEST_ARRAY and value.dtype != object:
@@ -178,7 +178,7 @@ def _described(value: Any) -> Hashable:
     raise _Indescribable
 
 
-def _cell(cell: RecurrentCell) -> Hashable:
+def _describe_cell(cell: RecurrentCell) -> Hashable:
     cell_class = type(cell)
     if not cell_class.__module__.startswith("seqzoo.cells."):
         raise _Indescribable
@@ -187,7 +187,7 @@ def _cell(cell: RecurrentCell) -> Hashable:
         cell_class,
         _definition(cell_class),
         cell.dtype_policy.name,
-        *((name, _described(attributes[name])) for name in sorted(attributes)),
+        *((name, _describe(attributes[name])) for name in sorted(attributes)),
     )
 
 
@@ -228,7 +228,7 @@ def _is_same(a: Any, b: Any) -> bool:
     return a is b or (type(a) is type(b) and isinstance(a, plain) and a == b)
 
 
-def _flat(signature: dict) -> tuple:
+def _hashable(signature: dict) -> tuple:
     """The signature as a hashable tuple."""
     return tuple(
         (name, *((tuple(spec.shape), spec.dtype) for spec in tf.nest.flatten(specs)))

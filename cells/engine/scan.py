@@ -32,6 +32,7 @@ NUMBERS_PER_STEP = 1024
 FEW_PIECES = 4
 MAX_PIECES = 16
 BATCH_AXIS = {"x": 1, "states": 0, "mask": 1, "recurrent_mask": 0}
+# Axes of unknown size in the signatures of programs, by tensor.
 FREE_AXES = {
     "x": (0, 1),
     "states": (0,),
@@ -325,7 +326,10 @@ def elementwise(loop_module: Any) -> bool:
 
 
 def last_true(mask: Any) -> Any:
-    """(batch, time) of bool -> the index of the last true step so far, or of the row's first."""
+    """(batch, time) of bool -> at each step, the index of the last true step so far.
+
+    Before the first true step it is the index of that step; 0 for rows without any.
+    """
     steps = tf.range(tf.shape(mask)[1])[None]
     true_first = tf.argsort(tf.where(mask, steps, steps + tf.shape(mask)[1]), axis=1)
     rank = tf.maximum(tf.cumsum(tf.cast(mask, "int32"), axis=1) - 1, 0)
