@@ -54,8 +54,8 @@ def machine() -> str:
         match = re.search(r"model name\s*:\s*(.+)", information.read_text(encoding="utf-8"))
         name = match[1].strip() if match else name
     versions = ", ".join(
-        f"{shown} {metadata.version(package)}"
-        for shown, package in (("TensorFlow", "tensorflow"), ("Keras", "keras"))
+        f"{title} {metadata.version(package)}"
+        for title, package in (("TensorFlow", "tensorflow"), ("Keras", "keras"))
     )
     return f"{name}, {cores()} cores, {versions}"
 

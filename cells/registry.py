@@ -93,7 +93,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.lstm.multiplicative_lstm:MultiplicativeLSTMCell",
         "lstm",
         2016,
-        "Each input has its own recurrent matrix",
+        "Each input value has its own recurrent matrix",
         products=2,
     ),
     "residual-lstm": Entry(

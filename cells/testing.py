@@ -1,4 +1,4 @@
-"""Tests whether a cell of your own satisfies the contract of `RecurrentCell`, in one call."""
+"""One call that tests whether a custom cell satisfies the contract of `RecurrentCell`."""
 
 import inspect
 import pathlib

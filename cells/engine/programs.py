@@ -137,7 +137,7 @@ class CellPrograms:
         return SHARED.keep((key, digest(program)), program)
 
     def _forget_if_changed(self) -> None:
-        """Drops the cell's own programs if one of its attributes has changed since their trace."""
+        """Drops unshared programs if one of the cell's attributes has changed since their trace."""
         attributes = {name: v for name, v in vars(self.cell).items() if not _irrelevant(name)}
         if attributes.keys() != self._attributes.keys() or not all(
             _is_same(value, self._attributes[name]) for name, value in attributes.items()

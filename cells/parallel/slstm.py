@@ -57,9 +57,9 @@ class SLSTMCell(RecurrentCell):
             f = -ops.softplus(-f)
         o = ops.sigmoid(x.output + r.output)
         new_m = ops.maximum(f + m, i)
-        kept, taken = ops.exp(f + m - new_m), ops.exp(i - new_m)
-        c = kept * c + taken * z
-        n = kept * n + taken
+        stable_f, stable_i = ops.exp(f + m - new_m), ops.exp(i - new_m)
+        c = stable_f * c + stable_i * z
+        n = stable_f * n + stable_i
         h = o * c / n
         return h, [h, c, n, new_m]
 

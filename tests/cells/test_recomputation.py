@@ -151,7 +151,10 @@ def test_bidirectional_layers_take_it_and_models_keep_it(tmp_path):
     [
         (lambda: Recurrent(create("lstm", 3), recompute=0), "at least 1, or None, got 0"),
         (lambda: Recurrent(create("lru", 3), recompute=9), "LRUCell stores only the state"),
-        (lambda: Recurrent(create("gru", 3), recompute=9, fast=False), "because `fast=False`; leave"),
+        (
+            lambda: Recurrent(create("gru", 3), recompute=9, fast=False),
+            "because `fast=False`; leave",
+        ),
         (lambda: Recurrent(keras.layers.GRUCell(3), recompute=9), "GRUCell is not a seqzoo"),
     ],
 )
