@@ -134,7 +134,7 @@ class Double(Sound):
     "kind, message",
     [
         (Forgetful, "`get_config` lacks factor"),
-        (Unregistered, "class registered"),
+        (Unregistered, "class must be registered"),
         (Narrow, r"the output must be float64 of shape \(3, 2\), got .*\(3, 5\)"),
         (OneStateShort, "`state_size` says 2 states, got 1 states"),
         (Undropped, "`recurrent_dropout` changes nothing in training"),

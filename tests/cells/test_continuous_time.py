@@ -103,7 +103,7 @@ def test_missing_values_do_not_matter_and_decay_to_the_mean():
             (X32, ELAPSED32[:, 1:]),
             "`elapsed` must have one time per step, got 6 for 7 steps",
         ),
-        ("gru-d", (X32[..., :3], ELAPSED32), "n values and then n flags .* got 3 features"),
+        ("gru-d", (X32[..., :3], ELAPSED32), "n values followed by n mask values, got 3 features"),
     ],
 )
 def test_wrong_times_are_refused_in_one_line(name, given, message):

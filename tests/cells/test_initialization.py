@@ -80,7 +80,11 @@ def test_a_forget_bias():
             ("orthogonal",),
             "trainable recurrent matrix, which MinGRU",
         ),
-        (lambda: built("echo-state"), ("identity",), "that is trained, which EchoStateCell"),
+        (
+            lambda: built("echo-state"),
+            ("identity",),
+            "trainable recurrent matrix, which EchoStateCell",
+        ),
         (lambda: built("lstm"), ("chrono",), "above 2, as in chrono:100, got None"),
         (lambda: built("lstm"), ("glorot",), "must be one of orthogonal, identity"),
     ],
