@@ -1,7 +1,7 @@
 """Ablations of training options on small real data sets, each compared with a run without it.
 
     python -m benchmarks.tables DATA FILES names ts_classics
-    python -m benchmarks.ways FILES RESULTS [--ways NAME ...] [--seeds 0 1 2]
+    python -m benchmarks.training_options FILES RESULTS [--ways NAME ...] [--seeds 0 1 2]
 
 RESULTS is a JSON Lines file; runs in it are not repeated. The printed tables have the test scores
 and the CPU time in seconds, both as means over the seeds.

@@ -1,6 +1,7 @@
 """Measures the speed of predictions: a decoding step compared with a plain loop, and single texts.
 
-    python -m benchmarks.answers [--parts decoding,attention,exported,predict] [--rows 1,64]
+    python -m benchmarks.prediction_speed [--rows 1,64]
+        [--parts decoding,attention,exported,predict]
 
 The methods of a table alternate in one process; each figure is a median. The plain loop is a
 `tf.while_loop` around the model's step that feeds back the most probable token: decoding without
