@@ -181,21 +181,21 @@ def sample_batches(plan: Plan, count: int) -> tuple[Plan, np.ndarray, np.ndarray
 
 def timed(loops: dict[str, Loop], data: Data, plans: dict[str, Plan]) -> dict[str, list[float]]:
     """Seconds of each step, by way; the ways alternate."""
-    running = {name: loop.train(data, plans[name]) for name, loop in loops.items()}
+    training = {name: loop.train(data, plans[name]) for name, loop in loops.items()}
     seconds: dict[str, list[float]] = {name: [] for name in loops}
     for at in range(max(map(len, plans.values()))):
         order = list(loops) if at % 2 else list(reversed(loops))
         for name in order:
             if at < len(plans[name]):
                 began = time.perf_counter()
-                next(running[name])
+                next(training[name])
                 loops[name].step.numpy()
                 seconds[name].append(time.perf_counter() - began)
     return seconds
 
 
 def measure(name: str, case: Case, count: int) -> list[list[str]]:
-    """The rows of one data set."""
+    """Measures all ways on one data set; returns the rows of the table."""
     splits, source = open_source(case.source)
     task = case.task.adapt(splits.train)
     data = task.data(splits.train)

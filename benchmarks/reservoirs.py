@@ -139,13 +139,13 @@ def of_files(folder: pathlib.Path, name: str) -> Problem:
     mean, scale = steps.mean(0), steps.std(0)
     names = sorted(set(read["TRAIN"][1]))
 
-    def part(of: str, chosen: slice | np.ndarray) -> Part:
-        rows, labels = read[of]
-        rows = [(rows[k] - mean) / scale for k in np.arange(len(rows))[chosen]]
-        return Part(rows, np.eye(len(names))[[names.index(label) for label in labels[chosen]]])
+    def part(file: str, selection: slice | np.ndarray) -> Part:
+        rows, labels = read[file]
+        rows = [(rows[k] - mean) / scale for k in np.arange(len(rows))[selection]]
+        return Part(rows, np.eye(len(names))[[names.index(label) for label in labels[selection]]])
 
-    third = np.arange(len(read["TRAIN"][0])) % 3 == 2
-    parts = {"train": part("TRAIN", ~third), "validation": part("TRAIN", third)}
+    held_out = np.arange(len(read["TRAIN"][0])) % 3 == 2
+    parts = {"train": part("TRAIN", ~held_out), "validation": part("TRAIN", held_out)}
     return Problem(parts | {"test": part("TEST", slice(None))}, True)
 
 

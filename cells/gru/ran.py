@@ -17,7 +17,7 @@ class RANCell(CellWithGates):
     States are [h, c]. Columns: input, forget, candidate; the last has neither a recurrent product
     nor a bias (RecurrentLayers gives it a bias). `activation="linear"` is the paper's other form.
 
-    For interpretable language models: each element of c is a weighted sum of inputs.
+    For interpretable language models: the gates determine the weight of each input in c.
 
     Reference: Lee, Levy and Zettlemoyer, "Recurrent Additive Networks", arXiv 1705.07393, 2017.
 
