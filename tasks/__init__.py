@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from seqzoo.tasks.task_model import keras_model
     from seqzoo.tasks.training.trainer import train
 
-# These import NumPy, or TensorFlow, which takes seconds; the command line lists templates without.
+# Importing these loads NumPy or TensorFlow, which takes seconds; listing templates needs neither.
 _IMPORTED_ON_FIRST_USE = {
     "Ensemble": "seqzoo.tasks.runs.ensemble",
     "History": "seqzoo.tasks.data.history",

@@ -22,16 +22,16 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """Yields a temporary path, which replaces a file if the block succeeds.
+    """Yields a temporary path, which replaces the file at `path` if the block succeeds.
 
-    The temporary name has the extension of the file, because writers depend on it.
+    The temporary name keeps the file's extension, because writers depend on it.
 
     Raises:
         DiskFull: the disk is full; an existing file is kept.
     """
     path = pathlib.Path(path)
     temporary = path.with_name(f".new-{path.name}")
-    kept = "what it held before is kept" if path.exists() else ""
+    kept = "its previous contents are kept" if path.exists() else ""
     try:
         with naming_full_disk(path, kept):
             yield temporary
@@ -48,7 +48,7 @@ def creating(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
 
     Raises:
         SeqzooError: the folder exists and is not empty, or cannot be created.
-        DiskFull: the disk is full; nothing of it remains.
+        DiskFull: the disk is full; no part of the folder remains.
     """
     folder = pathlib.Path(folder).absolute()
     if occupied(folder):
@@ -85,7 +85,7 @@ def synchronise(path: str | os.PathLike) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some file systems do not support it; files can still be written to them.
+        # Some file systems do not support flushing; files can still be written to them.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
@@ -98,7 +98,7 @@ def naming_full_disk(path: str | os.PathLike, kept: str = "") -> Iterator[None]:
 
     Args:
         path: the file that the block writes.
-        kept: the things that are not lost, as part of a sentence.
+        kept: what is not lost, phrased as part of a sentence.
 
     Raises:
         DiskFull: the block raised an error because the disk is full.
@@ -116,16 +116,16 @@ def naming_full_disk(path: str | os.PathLike, kept: str = "") -> Iterator[None]:
 def is_full(error: BaseException) -> bool:
     """Whether an error, or one of its causes, reports a full disk.
 
-    TensorFlow reports it like exhausted memory, and HDF5 only in the text of an error.
+    TensorFlow reports a full disk like exhausted memory, and HDF5 only in the text of an error.
     """
-    seen: BaseException | None = error
-    while seen is not None:
-        text = str(seen)
-        if getattr(seen, "errno", None) in FULL:
+    cause: BaseException | None = error
+    while cause is not None:
+        text = str(cause)
+        if getattr(cause, "errno", None) in FULL:
             return True
-        if not isinstance(seen, SeqzooError) and any(os.strerror(code) in text for code in FULL):
+        if not isinstance(cause, SeqzooError) and any(os.strerror(code) in text for code in FULL):
             return True
-        seen = seen.__cause__ or seen.__context__
+        cause = cause.__cause__ or cause.__context__
     return False
 
 
@@ -152,7 +152,7 @@ def occupied(path: str | os.PathLike) -> bool:
 
 
 def write_table(path: str | os.PathLike, rows: Sequence[dict[str, Any]]) -> None:
-    """Writes rows with the same keys as CSV; no rows give an empty file."""
+    """Writes rows, all with the same keys, as CSV; without rows, the file is empty."""
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         if rows:
             writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
@@ -175,7 +175,7 @@ def read_json(path: str | os.PathLike) -> Any:
     """Reads a JSON file.
 
     Raises:
-        SeqzooError: it is not JSON.
+        SeqzooError: the file is not valid JSON.
     """
     try:
         return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))

@@ -131,8 +131,8 @@ class Outcome(NamedTuple):
         losses: the loss of each example, summed over its steps, (batch,), float32.
         sums: the terms of the metric, summed over steps, (batch, `Task.sums`).
         carried: states for the next batch, each (batch, units); see `Task.carries`.
-        shown: losses to report next to those of validation, without label smoothing and other terms
-            that only training has; None if they equal `losses`.
+        shown: losses to report beside the validation losses, without label smoothing and other
+            terms that only training has; None if they equal `losses`.
     """
 
     losses: Any
@@ -167,11 +167,11 @@ class Task(ABC):
     judges: tuple[BestBy, ...] = ("loss", "metric")
     """The criteria that can be chosen."""
     default_options = PredictionOptions()
-    """The options of predictions that name none."""
+    """The options of predictions that are requested without any."""
 
     @classmethod
     def adapt(cls, template: Any, examples: Examples) -> Self:
-        """The task of a template and its training examples.
+        """Makes the task of a template from training examples.
 
         Raises:
             SeqzooError: there are no examples, they do not fit the template, or its cell does not
@@ -190,7 +190,7 @@ class Task(ABC):
         """Makes a task from at least one training example.
 
         Raises:
-            SeqzooError: they do not fit the template.
+            SeqzooError: the examples do not fit the template.
         """
 
     @classmethod
@@ -203,7 +203,7 @@ class Task(ABC):
         """A new `keras.Model`.
 
         Args:
-            precision: Keras' dtype policy of its layers.
+            precision: Keras' dtype policy for the layers.
         """
 
     def data(self, examples: Examples, *, targets: bool = True) -> Data:
@@ -229,7 +229,7 @@ class Task(ABC):
         """
 
     def weigh(self, settings: TrainingSettings, data: Data) -> None:
-        """Prepares `forward` for the weights of losses that a training run asks for.
+        """Prepares `forward` for the loss weights that the training settings ask for.
 
         Args:
             settings: the training settings.
@@ -245,7 +245,7 @@ class Task(ABC):
 
     @abstractmethod
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
-        """The loss of a batch with targets."""
+        """The loss and the terms of the metric for a batch with targets."""
 
     def counts(self, batch: dict[str, Any]) -> Any:
         """The number of predictions that each example's loss is summed over, (batch,), float32."""
@@ -283,8 +283,8 @@ class Task(ABC):
         the first axis of each tensor is the batch."""
 
     def traced_options(self, options: PredictionOptions) -> Any:
-        """The part of the options that the graph of `infer` depends on, hashable; None where they
-        are only used after it."""
+        """The part of the options that the graph of `infer` depends on, hashable; None if they are
+        only used after it."""
         return None
 
     def score(
@@ -297,14 +297,14 @@ class Task(ABC):
         return results | self.infer(model, batch, options)
 
     def judge(self, by: BestBy, found: dict[str, list], examples: Examples) -> float:
-        """A criterion of `judges` that `forward` does not compute; larger is better.
+        """The value of a criterion in `judges` that `forward` does not compute; larger is better.
 
         Args:
             by: the criterion.
             found: the tensors of `infer`, as lists with one array per example.
             examples: the examples, with targets.
         """
-        raise TypeError(f"{type(self).__name__} lists {by!r} in `judges` and does not compute it.")
+        raise TypeError(f"{type(self).__name__} lists {by!r} in `judges` but does not compute it.")
 
     @abstractmethod
     def predictions(

@@ -28,7 +28,7 @@ def check_cell(template: Any) -> None:
     """Checks that a template's cell exists.
 
     Raises:
-        SeqzooError: it does not.
+        SeqzooError: there is no such cell.
     """
     imported = sys.modules.get("seqzoo.cells")
     # A program may have added its own cells.

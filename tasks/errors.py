@@ -1,4 +1,4 @@
-"""The errors that users see: one line with what was expected, what was given, and what to do."""
+"""The errors that users see: one line with what was expected, what came, and what to do."""
 
 import difflib
 import os
@@ -27,11 +27,11 @@ class SeqzooError(Exception):
         field: the dataclass field of the invalid option; empty for none.
         location: the file and line, or the example, of the mistake; empty for none.
         expected: what the field must be: "at least 1".
-        got: the value that was given; `NOTHING` for none.
-        hint: what to do, without a capital letter and a full stop.
+        got: the invalid value; `NOTHING` for none.
+        hint: what to do, without a capital letter or a full stop.
 
     Args:
-        message: positional; all other attributes by name.
+        message: the only positional argument; the others are named like their attributes.
     """
 
     def __init__(
@@ -83,15 +83,15 @@ class DiskFull(SeqzooError):
     """A file could not be written, because its disk is full; `location` is the file."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str]) -> str:
     """The end of a message about an unknown name: "; did you mean 'gru'?", or a full stop."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else "."
+    matches = difflib.get_close_matches(name, list(names), n=1)
+    return f"; did you mean {matches[0]!r}?" if matches else "."
 
 
-def nearest_of(name: str, known: Iterable[str]) -> str:
+def nearest_of(name: str, names: Iterable[str]) -> str:
     """Like `nearest`, but with all names if none is similar: "; choose one of gru, lstm."."""
-    names = list(known)
+    names = list(names)
     hint = nearest(name, names)
     return f"; choose one of {', '.join(names)}." if hint == "." else hint
 
@@ -113,13 +113,13 @@ def check_instance(field: str, value: Any, kind: type | tuple[type, ...], expect
     """Checks the type of an argument.
 
     Args:
-        field: its name.
-        value: the given value.
-        kind: the type that it must be an instance of, or several.
+        field: the name of the argument.
+        value: its value.
+        kind: the type that it must have, or several.
         expected: a description of valid values: "a list of texts".
 
     Raises:
-        SeqzooError: it has a different type.
+        SeqzooError: the value has a different type.
     """
     if not isinstance(value, kind):
         raise SeqzooError(field=field, expected=expected, got=value)
@@ -131,13 +131,13 @@ def check_same(
     """Checks that a resumed run has the settings that it was started with.
 
     Args:
-        folder: folder of a run or a comparison.
-        stored: its settings.
+        folder: the folder of a run or a comparison.
+        stored: the settings that it was started with.
         wanted: the current settings; a missing one counts as different.
         hint: what to do instead.
 
     Raises:
-        SeqzooError: one differs; its field is named.
+        SeqzooError: a setting differs; `field` names it.
     """
     for name, before in stored.items():
         now = wanted.get(name)

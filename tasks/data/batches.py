@@ -13,10 +13,10 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.settings import TrainingSettings
 
 SORTED_AT_ONCE = 1 << 20
-"""Number of lengths that are sorted into padded lengths together."""
+"""Number of sequences that are assigned to padded lengths at a time."""
 
 BATCHES_COUNTED = 1000
-"""Number of batches whose time steps are counted together."""
+"""Number of batches whose time steps are counted at a time."""
 
 CANDIDATES = 200
 """Number of lengths that are considered as padded lengths."""
@@ -65,7 +65,7 @@ class Sequences:
 
 @dataclass(frozen=True)
 class Data:
-    """Encoded examples. Subclasses are cut into batches in other ways.
+    """Encoded examples. Subclasses form batches in other ways.
 
     Attributes:
         inputs: the sequences that batches are sorted by.
@@ -73,8 +73,8 @@ class Data:
         window: length of the windows that sequences are cut into, with the state carried from one
             to the next; None if sequences are not cut.
         importance: shape (n,), float32: the weight of each example in the loss of training; None
-            if all are equal. It is not the weight of rows, which tells examples from filler.
-        further: other inputs of the same examples; each is padded to its longest one of a batch.
+            if all are equal. Not to be confused with `Plan.weights`, which marks filler rows.
+        further: other inputs of the same examples; each is padded to the longest in the batch.
     """
 
     inputs: Sequences
@@ -155,7 +155,7 @@ class Padding:
 
     def __post_init__(self) -> None:
         if not self.inputs or not all(isinstance(x, list) for x in (self.inputs, self.targets)):
-            raise TypeError("padded lengths must be lists, that of inputs not empty")
+            raise TypeError("padded lengths must be lists, and the one for inputs not empty")
         for length in (*self.inputs, *self.targets):
             if not isinstance(length, int | np.integer) or not 0 < length < 2**31:
                 raise TypeError(f"a padded length must be from 1 to {2**31 - 1}, got {length!r}")
@@ -181,9 +181,10 @@ class Plan:
         weights: shape (all rows,), float32: one, or zero for filler rows.
         bounds: shape (steps + 1,), int64: the start of each batch in `rows`, and the end.
         lengths: shape (steps,), int32: the padded length of a batch's inputs.
-        target_lengths: shape (steps,), int32: that of its targets.
-        size: rows per batch if all batches are equal, otherwise None.
-        length: length of the batches if all are equal, otherwise None; it can then be static.
+        target_lengths: shape (steps,), int32: the padded length of a batch's targets.
+        size: rows per batch if all batches have the same number, otherwise None.
+        length: the padded length of inputs if it is the same for all batches, so that it can be
+            static; otherwise None.
         views: if the rows are parts of examples, arrays of shape (all rows,) by name: "starts"
             (int64) and "lengths" (int32) locate a row among all steps (and its targets, if any);
             all others are passed on with the batch.
@@ -209,7 +210,7 @@ class Plan:
         if more is not None and np.array_equal(more, data.inputs.lengths):
             more = None
         sums = []
-        # A few batches after others: the lengths of all rows would take as much memory as the plan.
+        # A few batches at a time: the lengths of all rows would take as much memory as the plan.
         for first in range(0, len(self), BATCHES_COUNTED):
             bounds = self.bounds[first : first + BATCHES_COUNTED + 1]
             part = slice(bounds[0], bounds[-1])
@@ -232,11 +233,12 @@ class Plan:
         )
 
     def shard(self, index: int, count: int) -> "Plan":
-        """The share of one of several workers, each of which makes the same plan.
+        """One worker's share of the plan; every worker makes the same plan.
 
-        Each gets its rows of every batch: all have the same number of batches, of the same
-        lengths, and together all examples. A row belongs to the same worker in every batch, so
-        that states can be carried over. Like a plan, a shard resumes in mid-epoch with `since`.
+        Each worker gets some rows of every batch, so all workers have the same number of batches,
+        of the same lengths, and together they have all examples. A row belongs to the same worker
+        in every batch, so that states can be carried over. Like a plan, a shard resumes in
+        mid-epoch with `since`.
 
         Args:
             index: index of the worker, from 0.
@@ -254,7 +256,7 @@ class Plan:
                 f"The rows of each batch must be a multiple of {count} workers, got "
                 f"{int(sizes[sizes % count > 0][0])}; make the plan with `multiple`={count}."
             )
-        # Not in blocks, because filler rows are the last ones of a batch.
+        # Rows are interleaved: in blocks, the last worker would get all filler rows of a batch.
         parts = [np.arange(start + index, end, count) for start, end in self._edges()]
         indices = np.concatenate([np.zeros(0, np.int64), *parts])
         return replace(
@@ -267,14 +269,14 @@ class Plan:
         )
 
     def _edges(self) -> Iterator[tuple[int, int]]:
-        """The start and end of each batch."""
+        """The start and the end of each batch in `rows`."""
         return zip(self.bounds[:-1].tolist(), self.bounds[1:].tolist(), strict=True)
 
 
 def choose_lengths(
     lengths: np.ndarray, most: int, batch_size: int, *, epochs: int = 1
 ) -> list[int]:
-    """Padded lengths that cost the least time, compilation included, shortest first.
+    """Chooses the padded lengths that cost the least time, compilation included, shortest first.
 
     Args:
         lengths: lengths of all training sequences.
@@ -285,7 +287,7 @@ def choose_lengths(
     ordered = np.sort(lengths)
     picks = np.linspace(0, len(ordered) - 1, min(CANDIDATES, len(ordered))).round().astype(int)
     ends = np.unique(ordered[picks])
-    # up_to[j]: number of sequences up to the j-th candidate, with an entry for "none" first.
+    # up_to[j]: number of sequences up to the j-th candidate length; up_to[0] is 0.
     up_to = np.concatenate([[0], np.searchsorted(ordered, ends, side="right")])
     batches = -(-(up_to[None, :] - up_to[:, None]) // batch_size)
     cost = np.where(batches > 0, batches * np.concatenate([[0], ends])[None, :], np.inf)
@@ -327,8 +329,8 @@ def make_plan(
         batch_size: maximum number of rows in a batch.
         steps_per_batch: maximum number of time steps in a batch, padding included, so that batches
             of long sequences have fewer rows. None for no limit.
-        multiple: the rows of a batch are a multiple of this.
-        seed: shuffles examples within a length, and then the batches; None for neither.
+        multiple: the number of rows in a batch is a multiple of this.
+        seed: shuffles examples of the same padded length, and then the batches; None for neither.
     """
     ends, buckets = _sorted_in(padding.inputs, data.inputs.lengths)
     random = None if seed is None else np.random.Generator(np.random.PCG64(seed))
@@ -390,25 +392,25 @@ def join_plans(plans: Sequence[Plan]) -> Plan:
 
 
 def _sorted_in(padded: Sequence[int], lengths: np.ndarray) -> tuple[list[int], np.ndarray]:
-    """The padded lengths, extended for longer sequences, and the index for each sequence."""
+    """The padded lengths, extended for longer sequences, and the index of each sequence's one."""
     padded = list(padded)
     while padded[-1] < lengths.max():
         padded.append(2 * padded[-1])
     pieces = range(0, len(lengths), SORTED_AT_ONCE)
-    found = [
+    indices = [
         np.searchsorted(padded, lengths[at : at + SORTED_AT_ONCE]).astype(np.int16) for at in pieces
     ]
-    return padded, np.concatenate(found)
+    return padded, np.concatenate(indices)
 
 
 def batches(data: Data, plan: Plan) -> Any:
     """A `tf.data.Dataset` of a plan's batches.
 
-    Each is a dictionary: "values" (batch, time, ...), zero after a sequence's end; "lengths"
-    (batch,), int32; "weights" (batch,), float32; and where there are any, "targets" (batch, ...),
-    with "target_lengths" (batch,) where these are sequences, and "importance" (batch,); "values_1"
-    and "lengths_1" of the first further input, and so on; "rows" (batch,), int32, which examples
-    they are; and all that the plan says of parts of examples, see `Plan.views`.
+    Each batch is a dictionary: "values" (batch, time, ...), zero after a sequence's end; "lengths"
+    (batch,), int32; "weights" (batch,), float32; "rows" (batch,), int32, the indices of the
+    examples; and if the data has them, "targets" (batch, ...), "target_lengths" (batch,) of
+    targets that are sequences, "importance" (batch,), and "values_1" and "lengths_1" of the first
+    further input, and so on; also the entries of `Plan.views` except "starts" and "lengths".
     """
     tensors = data.tensors
     if data.on_disk:
@@ -458,15 +460,15 @@ def batches(data: Data, plan: Plan) -> Any:
 
 
 def _mapped(plan: Plan, gather: Any) -> Any:
-    """The data set of the batches that a function makes of their bounds and lengths."""
+    """The data set of the batches that `gather` makes from their bounds and lengths."""
     steps = (plan.bounds[:-1], plan.bounds[1:], plan.lengths, plan.target_lengths)
     dataset = tf.data.Dataset.from_tensor_slices(steps)
     return dataset.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4)
 
 
 def _batches_on_disk(data: Data, plan: Plan) -> Any:
-    """The batches of a plan for examples whose inputs are on disk. Nothing is copied into
-    constants: the arrays of all examples are read where they are."""
+    """The batches of a plan for examples whose inputs are on disk. Rows are read directly from the
+    arrays, which are not copied into constants."""
     tensors = data.tensors
     targets = data.targets if isinstance(data.targets, np.ndarray) else None
 
@@ -504,7 +506,7 @@ def _batches_on_disk(data: Data, plan: Plan) -> Any:
 
 
 def _padded(flat: Any, starts: Any, lengths: Any, longest: Any) -> tuple[Any, Any]:
-    """Some sequences, (rows, longest, ...), and their lengths (rows,)."""
+    """Gathers sequences, padded with zeros, (rows, longest, ...), and their lengths (rows,)."""
     steps = tf.range(longest)
     # Positions beyond the end of a sequence read its last step, which the mask then removes.
     inside = tf.minimum(steps[None, :], tf.maximum(lengths[:, None] - 1, 0))
@@ -518,14 +520,14 @@ def _padded(flat: Any, starts: Any, lengths: Any, longest: Any) -> tuple[Any, An
 def cut_steps(
     batch: dict[str, Any], start: Any, stop: Any, size: int, names: Sequence[str]
 ) -> dict[str, Any]:
-    """A part of a batch in time.
+    """Cuts a range of time steps out of a batch.
 
     Args:
         batch: a batch from `batches`.
-        start: its first step.
-        stop: the step after its last one; sequences end there.
-        size: steps of its tensors, with zeros after the batch's own steps.
-        names: tensors with a time axis, (batch, time, ...).
+        start: the first step.
+        stop: the step after the last one; sequences are cut off there.
+        size: number of time steps in the result, which is padded with zeros.
+        names: names of the tensors with a time axis, (batch, time, ...).
     """
     part = dict(batch)
     for name in names:
@@ -539,14 +541,14 @@ def cut_steps(
 
 
 def array_batches(data: Data, plan: Plan, *, trim: bool) -> Iterator[dict[str, np.ndarray]]:
-    """Yields the same batches as arrays, made on demand.
+    """Yields the same batches as `batches`, as arrays that are made on demand.
 
     A `tf.data` pipeline takes 40 to 100 ms to trace and start, which does not matter in training
     but does for a single prediction.
 
     Args:
         data: the examples.
-        plan: their batches.
+        plan: the batches.
         trim: whether to pad only to the longest sequence of a batch and to leave out filler rows,
             for graphs that take any shape at no cost.
     """

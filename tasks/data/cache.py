@@ -1,8 +1,8 @@
-"""The cache on disk: arrays made from data once, and found again by their origin.
+"""The cache on disk: arrays that are made from data once and looked up by their origin.
 
-An entry is a folder of files, one per array, with a manifest that is written last. It gets its name
-only when it is complete, so an incomplete entry of a killed process is never read. An entry of
-another version, or one that is damaged, counts as missing and is rebuilt.
+An entry is a folder of files, one per array, with a manifest that is written last. The folder gets
+its name only when it is complete, so an incomplete entry of a killed process is never read. A
+damaged entry, or one of another version, counts as missing and is rebuilt.
 """
 
 import contextlib
@@ -28,16 +28,16 @@ VARIABLE = "SEQZOO_CACHE"
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".new-"
-"""Prefix of the folders of entries that are being written, which ends in the process ID."""
+"""Prefix of the names of folders that are being written; these names end in the process ID."""
 
 SAMPLED_BYTES = 1 << 16
 """Bytes at the beginning, in the middle and at the end of a file that its digest covers."""
 
 MAPPED = 1 << 25
-"""Bytes of a file that stay in memory after they are read, before they are released."""
+"""Number of bytes read from a file after which its pages are released from memory."""
 
 PAGES = 1 << 16
-"""Bytes that the system maps when one of them is read."""
+"""Number of bytes that the system reads in when it needs one of them."""
 
 
 def cache_folder() -> pathlib.Path:
@@ -98,7 +98,7 @@ class Mapped:
         return self.take(index, len(first) if isinstance(first, np.ndarray) else 1)
 
     def take(self, index: Any, pieces: int) -> np.ndarray:
-        """A copy of the elements at an index that touches so many pieces of the file."""
+        """A copy of the elements at `index`, which touches `pieces` pieces of the file."""
         result = np.array(self._array[index])
         self._touched += max(result.nbytes, min(pieces * PAGES, self._array.nbytes))
         if self._touched > MAPPED:
@@ -117,8 +117,8 @@ class Entry:
     """An entry of the cache.
 
     Args:
-        folder: its folder.
-        manifest: the contents of its manifest.
+        folder: the folder of the entry.
+        manifest: the contents of the manifest.
     """
 
     def __init__(self, folder: pathlib.Path, manifest: dict[str, Any]):
@@ -127,33 +127,33 @@ class Entry:
 
     @property
     def key(self) -> str:
-        """Its name, which identifies its origin."""
+        """The entry's name, which identifies its origin."""
         return self.folder.name
 
     @property
     def about(self) -> dict[str, Any]:
-        """The description that its maker stored."""
+        """The description that was stored with the arrays."""
         return self.manifest["about"]
 
     @property
     def size(self) -> int:
-        """Bytes of its files."""
+        """Size of the files, in bytes."""
         return sum(path.stat().st_size for path in self.folder.iterdir())
 
     def array(self, name: str) -> Mapped:
-        """One of its arrays."""
+        """One of the arrays, by name."""
         info = self.manifest["arrays"][name]
         return Mapped(self.folder / name, info["dtype"], tuple(info["shape"]))
 
     def remembered(self, *parts: Any) -> str | None:
-        """The text that was kept for some values; None if there is none."""
+        """The text that `remember` stored for these values; None if there is none."""
         try:
             return self._note(parts).read_text(encoding="utf-8") or None
         except (OSError, UnicodeDecodeError):
             return None
 
     def remember(self, text: str, *parts: Any) -> None:
-        """Keeps a text that takes long to compute, for the next time."""
+        """Stores a text that takes long to compute, by the values that it was computed from."""
         with contextlib.suppress(SeqzooError, OSError), replacing(self._note(parts)) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
@@ -165,7 +165,7 @@ class Writer:
     """Writes the arrays of an entry, piece by piece.
 
     Args:
-        folder: where they are written.
+        folder: the folder that the files are written to.
     """
 
     def __init__(self, folder: pathlib.Path):
@@ -192,7 +192,7 @@ class Writer:
         return Mapped(self.folder / name, array["dtype"], tuple(array["shape"]))
 
     def widen(self, name: str, dtype: str) -> None:
-        """Changes the type of the part of an array that has been written."""
+        """Converts the part of an array that has been written to another dtype."""
         if name not in self._files:
             return
         stored = self._arrays[name]
@@ -283,12 +283,12 @@ def remove_unfinished(root: pathlib.Path) -> None:
 
 
 def _runs(process: str) -> bool:
-    """Whether a process of this machine still runs."""
+    """Whether a process on this machine is still running."""
     try:
         os.kill(int(process), 0)
     except (ProcessLookupError, ValueError):
         return False
-    except OSError:  # of another user
+    except OSError:  # it belongs to another user
         return True
     return True
 
@@ -303,8 +303,8 @@ class Listed(NamedTuple):
 
 
 def list_cache() -> list[Listed]:
-    """All entries, the largest first; those that cannot be used are of another version, damaged or
-    unfinished."""
+    """All entries, the largest first; entries that are damaged, unfinished or of another version
+    are not usable."""
     root = cache_folder()
     results = []
     for folder in sorted(root.iterdir()) if root.is_dir() else ():

@@ -29,10 +29,10 @@ class Examples:
             of these for each example, or a dict of columns or a data frame.
         targets: for "class" strings; for "labels" sequences of strings; for "value" numbers of
             shape (n,) or (n, k); None if there are no targets.
-        lines: the line of each example in its file, in units of `unit`, or its own file, for
-            messages; or None.
+        lines: where each example comes from, for messages: its line or row in a file (see
+            `unit`), or its file if it has one of its own; None to count examples instead.
         weights: the weight of each example in the loss of training, at least 0; None if all are
-            equal. Scores count each example once.
+            equal. Metrics count each example once.
         unit: "line" or "row", counted from 1; "example", counted from 0; or "image", by its file.
 
     Raises:
@@ -141,7 +141,7 @@ class Locations(Sequence):
 
     Args:
         examples: the examples.
-        rows: which of them.
+        rows: the indices of these examples; None for all.
     """
 
     def __init__(self, examples: Examples, rows: range | None = None):
@@ -164,7 +164,7 @@ class Splits:
     Attributes:
         train: the examples from which weights and vocabulary are learned.
         validation: the examples that choose the best epoch; without them the last epoch is kept.
-        test: the examples that the finished model is evaluated on.
+        test: the examples that the trained model is evaluated on.
         name: name of the data set.
         description: one sentence about it.
 

@@ -25,8 +25,8 @@ UNITS: dict[str, tuple[int, Unit]] = {
 """Names of frequencies: how many of which unit each is."""
 
 SEASONS = {"second": 60, "minute": 1_440, "hour": 24, "day": 7, "week": 52, "business day": 5}
-"""Steps of a season, by the frequency: a day of minutes and hours, a week of days, a year of weeks;
-of months and longer steps, those of a year."""
+"""Steps per season, by frequency: a season is a minute of seconds, a day of minutes or hours, a
+week of days and a year of weeks; for months and longer steps it is a year."""
 
 MANY_DATES = 7
 """Minimum number of dates from which business days are distinguished from days."""
@@ -34,10 +34,10 @@ MANY_DATES = 7
 
 @dataclass(frozen=True)
 class Frequency:
-    """Steps of equal length, of seconds, of months, or of days from Monday to Friday.
+    """A constant interval between steps: in seconds, in months, or in days from Monday to Friday.
 
     Attributes:
-        count: how many units a step has; one of business days.
+        count: number of units per step; always 1 for business days.
         unit: the unit.
     """
 
@@ -105,8 +105,8 @@ class Frequency:
         return months // self.count, (months % self.count == 0) & at_time & on_day
 
     def at(self, dates: np.ndarray, positions: np.ndarray) -> np.ndarray:
-        """The dates of steps, counted from the first of `dates`, from which the day of the month is
-        taken."""
+        """The dates at some positions, which are counted in steps from the first of `dates`; the
+        day of the month is taken from `dates`, too."""
         positions = np.asarray(positions, np.int64)
         if self.unit == "second":
             return dates[0] + (positions * self.count).astype("timedelta64[s]")
@@ -138,24 +138,24 @@ class Frequency:
 
     @property
     def seconds(self) -> int:
-        """The length of a step, in seconds; of months and business days the mean."""
+        """The length of a step, in seconds; the mean length of months and business days."""
         return self.count * {"second": 1, "business day": 120_960, "month": 2_629_746}[self.unit]
 
 
 def _day(days: np.ndarray) -> int:
-    """The day of the month that steps of months are on: the latest one, so that the ends of months
+    """The day of the month that monthly steps fall on: the latest one, so that the ends of months
     are on day 31."""
     return int((days - days.astype("datetime64[M]")).astype(np.int64).max()) + 1
 
 
 def _on_day(months: np.ndarray, day: int) -> np.ndarray:
-    """The day of each month with this number, or its last one if it is shorter."""
+    """The given day of each month, or the last day of shorter months."""
     last = (months + 1).astype("datetime64[D]") - 1
     return np.minimum(months.astype("datetime64[D]") + (day - 1), last)
 
 
 def shown_dates(dates: np.ndarray) -> Sequence[str]:
-    """Dates as people read them: "2016-07-01", with the time of day where some have one."""
+    """Dates for people to read: "2016-07-01", with the time of day if any has one."""
     unit = "m" if (dates.astype("datetime64[m]") == dates).all() else "s"
     if (dates.astype("datetime64[D]") == dates).all():
         unit = "D"

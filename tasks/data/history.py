@@ -9,7 +9,7 @@ from seqzoo.tasks.data.frequency import Frequency
 from seqzoo.tasks.errors import SeqzooError
 
 
-def _nothing() -> np.ndarray:
+def _no_covariates() -> np.ndarray:
     return np.zeros((0, 0), np.float64)
 
 
@@ -21,9 +21,9 @@ class History:
         dates: the dates of the steps, datetime64, (time,); evenly spaced.
         values: the series to forecast, (time,) or (time, targets). Rows after the last number are
             the future, for which covariates may be known.
-        past: covariates that are known up to the last number, (time, past).
+        past: covariates that are known only up to the last number, (time, past).
         known: covariates that are also known for the future, (time, known).
-        static: numbers or names that belong to the series as a whole.
+        static: static covariates, which do not change with time: numbers or names.
         name: the name of the series.
         since: the first step that is scored or trained on; earlier ones are only input.
         frequency: time between steps; None to infer it from the dates.
@@ -34,8 +34,8 @@ class History:
 
     dates: Any
     values: Any
-    past: Any = field(default_factory=_nothing)
-    known: Any = field(default_factory=_nothing)
+    past: Any = field(default_factory=_no_covariates)
+    known: Any = field(default_factory=_no_covariates)
     static: tuple[Any, ...] = ()
     name: str = ""
     since: int = 0
@@ -74,8 +74,8 @@ class History:
         if self.frequency is None:
             object.__setattr__(self, "frequency", Frequency.infer(dates))
         if self.frequency is not None:
-            steps, whole = self.frequency.positions(dates)
-            if not whole.all() or (np.diff(steps) != 1).any():
+            steps, aligned = self.frequency.positions(dates)
+            if not aligned.all() or (np.diff(steps) != 1).any():
                 raise SeqzooError(
                     f"Dates of a history must be evenly spaced, one per {self.frequency}; add "
                     "a row of NaN for each missing step.",
@@ -87,9 +87,9 @@ class History:
 
     @property
     def end(self) -> int:
-        """The step after the last number."""
-        seen = np.flatnonzero(np.isfinite(self.values).any(1))
-        return int(seen[-1]) + 1 if len(seen) else 0
+        """The step after the last number in `values`."""
+        present = np.flatnonzero(np.isfinite(self.values).any(1))
+        return int(present[-1]) + 1 if len(present) else 0
 
     def cut(self, stop: int, since: int = 0) -> "History":
         """The steps before `stop`, of which those from `since` on are scored."""

@@ -14,7 +14,7 @@ MOST_UNPACKED = 200
 """Maximum bytes that a byte of a compressed file may unpack to; text unpacks to 3 to 20."""
 
 LARGE_ARRAY = 100_000_000
-"""Size in bytes from which an array must not be compressed to less than one in `MOST_UNPACKED`."""
+"""Size in bytes above which `MOST_UNPACKED` applies to an array."""
 
 HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -23,17 +23,19 @@ HEADERS = {
 """The functions that read a header, by the version of the format."""
 
 FAULTS = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, RuntimeError)
-"""The errors of a damaged file; `RuntimeError` is that of an encrypted one, and with
-`NotImplementedError` that of an unknown compression."""
+"""The errors that damaged files raise. Encrypted files raise `RuntimeError`, and unknown
+compression methods its subclass `NotImplementedError`."""
 
 
 def read_member(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    """An array of an open file. NumPy allocates the memory that a header declares before it reads
-    the numbers, so the declared size is compared with that of the member first.
+    """Reads one array of an open file.
+
+    NumPy allocates the memory that a header declares before it reads the numbers, so the declared
+    size is first compared with that of the member.
 
     Raises:
-        ValueError: it has Python objects, is shorter than its shape, is too large, or is not an
-            array.
+        ValueError: the member is not an array, contains Python objects, has fewer numbers than
+            its shape, or is too large.
     """
     with file.open(member) as content:
         version = np.lib.format.read_magic(content)
@@ -58,11 +60,11 @@ def check_size(name: str, size: int, stored: int) -> None:
 
     Args:
         name: the name of the array.
-        size: its size in bytes, as its header declares it.
-        stored: the bytes that it takes in the file.
+        size: its size in bytes, as the header declares it.
+        stored: its compressed size in the file, in bytes.
 
     Raises:
-        ValueError: it is larger.
+        ValueError: the array is too large.
     """
     if size > max(LARGE_ARRAY, MOST_UNPACKED * stored):
         raise ValueError(
@@ -72,13 +74,13 @@ def check_size(name: str, size: int, stored: int) -> None:
     available = available_memory()
     if available is not None and size > available:
         raise ValueError(
-            f"{name} needs {size:,} bytes of memory, and {available:,} are available; save it in "
+            f"{name} needs {size:,} bytes of memory, but {available:,} are available; save it in "
             "parts"
         )
 
 
 def available_memory() -> int | None:
-    """Bytes of memory that can be allocated without swapping; None where it is not known."""
+    """Bytes of memory that can be allocated without swapping; None if unknown."""
     try:
         with open("/proc/meminfo", encoding="ascii") as file:
             fields = dict(line.split(":", 1) for line in file)

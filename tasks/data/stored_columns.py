@@ -1,5 +1,4 @@
-"""Columns of examples that stay on disk: sequences like lists, whose values are read on
-demand.
+"""Columns of examples that stay on disk: they behave like lists, but read values on demand.
 
 `pick` selects rows without reading them; `seqzoo.tasks.data.examples` and the splits call it.
 """
@@ -13,10 +12,10 @@ import numpy as np
 from seqzoo.tasks.data.cache import Mapped, digest_of
 
 MANY = 1 << 16
-"""Numbers that are read together."""
+"""Number of digests that are read at a time."""
 
 AT_ONCE = 8192
-"""Number of values that are read together when all of them are read."""
+"""Number of values that are read at a time when a column is iterated over."""
 
 
 class StoredColumn(Sequence):
@@ -74,7 +73,7 @@ class TextColumn(StoredColumn):
 
     Args:
         data: the bytes of all texts.
-        offsets: where each begins, and the end.
+        offsets: the first byte of each text, and the end of the last one.
         key: identifies the column, so that data derived from it can be found again.
     """
 
@@ -114,7 +113,7 @@ class ClassColumn(StoredColumn):
     """Names from a small set.
 
     Args:
-        names: all of them.
+        names: the names that may occur.
         codes: the index of each row's name.
     """
 
@@ -162,7 +161,7 @@ class LocationColumn(NumberColumn):
     """The locations of rows of several files: "18 of parts/2.csv".
 
     Args:
-        numbers: the line or the row of each in its file.
+        numbers: the line or row of each example in its file.
         names: the files.
         starts: the first row of each file in the column.
     """
@@ -208,7 +207,7 @@ class DigestKeys(StoredColumn):
         return self.digests[:] if self.rows is None else self.digests[self.rows]
 
     def is_in(self, other: "DigestKeys") -> np.ndarray:
-        """Whether each is equal to one of other rows of the same column, (n,), bool."""
+        """Whether each digest occurs in `other`, other rows of the same column, (n,), bool."""
         order = self.order[:]
         groups = np.empty(self.count, np.int32)
         groups[order] = np.cumsum(self.fresh[:], dtype=np.int32) - 1
@@ -230,8 +229,15 @@ class DigestKeys(StoredColumn):
 
 
 def sort_digests(digests: Mapped) -> tuple[np.ndarray, np.ndarray]:
-    """The order of digests in two halves, equal ones by their rows, int32; and whether each differs
-    from the one before."""
+    """Sorts digests.
+
+    Args:
+        digests: shape (n, 2), uint64.
+
+    Returns:
+        The rows in the order of their digests, equal digests in the order of their rows, (n,),
+        int32; and whether each digest in this order differs from the one before, (n,), bool.
+    """
     count = len(digests)
     pieces = range(0, count, MANY)
     first = np.concatenate([digests[start : start + MANY, 0] for start in pieces])
@@ -254,5 +260,5 @@ def sort_digests(digests: Mapped) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rows_digest(column: StoredColumn) -> str:
-    """Describes which rows of the whole column are in this one."""
+    """Identifies the selected rows of a column: "all" or a digest."""
     return "all" if column.rows is None else digest_of(column.rows)

@@ -1,4 +1,4 @@
-"""Sequences of ids whose tokens stay on disk, from which batches read only what they need."""
+"""Sequences of ids that stay on disk, from which batches read only the tokens that they need."""
 
 import threading
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ class StoredSequences(Sequences):
     """Some of the sequences in a file.
 
     Args:
-        entry: the cache entry, which has the file.
-        tokens: all sequences of the file, one after the other.
-        all_lengths: length of each of them, (sequences,), int32.
-        rows: which of them these are, (n,).
+        entry: the cache entry that contains the file.
+        tokens: the tokens of all sequences in the file, one sequence after the other.
+        all_lengths: length of each sequence in the file, (sequences,), int32.
+        rows: indices of the selected sequences, (n,).
         ids: the id of each token.
         key: identifies these sequences across processes.
     """
@@ -44,14 +44,14 @@ class StoredSequences(Sequences):
         self.lengths = all_lengths[rows]
         self.rows = rows
         self._all_lengths = all_lengths
-        # The start of every few sequences; of all, they would take more memory than the lengths.
+        # Starts at intervals only: those of all sequences would take more memory than the lengths.
         sums = np.add.reduceat(all_lengths, np.arange(0, len(all_lengths), APART), dtype=np.int64)
         self._starts = np.cumsum(sums) - sums
         self._lock = threading.Lock()
 
     @cached_property
     def flat(self) -> np.ndarray:
-        """All steps, in memory."""
+        """The ids of all sequences, one after the other, in memory."""
         return np.concatenate(list(self.pieces()))
 
     @cached_property

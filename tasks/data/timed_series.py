@@ -105,12 +105,12 @@ def timed_column(
     """Series joined with their times.
 
     Args:
-        inputs: values of each series.
-        times: times of each.
+        inputs: the values of each series.
+        times: the times of each series.
         meaning: "timestamps" or "elapsed", the time since the previous step.
 
     Raises:
-        SeqzooError: as `TimedSeries`, with the example.
+        SeqzooError: see `TimedSeries`; the message names the example.
     """
     joined = []
     make = TimedSeries if meaning == "elapsed" else TimedSeries.at

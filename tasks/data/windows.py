@@ -8,7 +8,7 @@ from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences, make_plan
 from seqzoo.tasks.settings import TrainingSettings
 
 WARM_UP = 256
-"""Steps that a lane runs first if it begins within a sequence, when models are scored."""
+"""Steps that a lane reads without being scored if it begins within a sequence, in evaluation."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class LaneData(Data):
     """Texts that are run in windows, with the state carried from each to the next.
 
     Attributes:
-        whole: whether there is only one sequence, a part of an endless one.
+        whole: whether the data is a single sequence, a part of an endless one.
         start: id of the token that begins a sequence.
     """
 
@@ -82,8 +82,8 @@ class LaneData(Data):
 
 @dataclass(frozen=True)
 class SampledData(Data):
-    """Sequences that are subsampled in training: each epoch draws at most `most` of them; otherwise
-    all are used.
+    """Sequences that are subsampled in training: each epoch draws at most `most` of them. Without a
+    seed, as in evaluation, all are used.
 
     Attributes:
         most: maximum number of sequences per epoch.
@@ -110,7 +110,7 @@ class SampledData(Data):
 
 @dataclass(frozen=True)
 class CropData(Data):
-    """Sequences that are cropped at random positions in training, and otherwise used as a whole.
+    """Sequences that are cropped at random positions in training, and complete in evaluation.
 
     Attributes:
         steps: number of steps in a part.
@@ -143,10 +143,10 @@ def window_plan(
 ) -> Plan:
     """Batches in which each row is a lane: it continues where the row of the previous batch ended.
 
-    Sequences of several windows follow one another in `batch_size` lanes of equal lengths,
-    so a few are cut where a lane ends. Those of one window need no carried state: sorted by
-    length into batches of their own, they are inserted at random positions and do not change the
-    states of the lanes.
+    Sequences of several windows follow one another in `batch_size` lanes of equal lengths, so a
+    few are cut where a lane ends. Sequences of one window need no carried state: they are sorted
+    by length into separate batches, which are inserted at random positions and leave the states of
+    the lanes unchanged.
 
     The same arguments give the same plan, and neither the number of batches nor their shapes
     depend on the seed.
@@ -157,16 +157,17 @@ def window_plan(
 
     Args:
         data: sequences of ids, with `window`.
-        padding: what batches of shorter sequences are padded to.
-        batch_size: rows in a batch.
-        whole: whether there is only one sequence, a part of an endless one, so each lane
-            begins with `start`. With a seed its windows have a different offset in each epoch.
+        padding: the lengths that batches of shorter sequences are padded to.
+        batch_size: number of rows in a batch.
+        whole: whether the data is a single sequence, a part of an endless one, so that each lane
+            begins with `start`. With a seed, its windows have a different offset in each epoch.
         start: id of the token that begins a sequence.
-        seed: shuffles; None for none, and for lanes that begin inside a sequence with `WARM_UP`
-            steps of weight 0, so each step that counts is scored with the steps before it.
+        seed: shuffles sequences and batches. None for evaluation: nothing is shuffled, and a lane
+            that begins inside a sequence first reads the `WARM_UP` steps before it, with weight 0,
+            so that every scored step has the steps before it as context.
     """
     random = None if seed is None else np.random.Generator(np.random.PCG64(seed))
-    # One sequence is in lanes even if it is short.
+    # A single endless sequence runs in lanes even if it is short.
     short = (data.inputs.lengths <= (data.window or 0)) & (not whole)
     chosen, others = np.flatnonzero(~short), np.flatnonzero(short)
     if not len(chosen):
@@ -188,15 +189,15 @@ def crop_plan(
 ) -> Plan:
     """Batches of parts of long sequences, each at a random position, and of short sequences.
 
-    A sequence has as many parts as would cover it. Neither the number of batches nor their shapes
-    depend on the seed.
+    A sequence has as many parts as are needed to cover it. Neither the number of batches nor their
+    shapes depend on the seed.
 
     Args:
         data: sequences.
-        padding: what batches of shorter sequences are padded to.
+        padding: the lengths that batches of shorter sequences are padded to.
         batch_size: maximum number of rows in a batch.
         steps: number of steps in a part.
-        multiple: the rows of a batch are a multiple of this.
+        multiple: the number of rows in a batch is a multiple of this.
         seed: chooses the positions and shuffles.
     """
     lengths = data.inputs.lengths.astype(np.int64)
@@ -211,7 +212,7 @@ def crop_plan(
 
 
 def _by_length(data, lengths, padding, most, batch_size, multiple, seed) -> Plan:
-    """A plan for rows of lengths up to `most`."""
+    """A plan for rows with these lengths, which are at most `most`."""
     ends = [end for end in padding.inputs if end < most] + [most]
     sized = Data(Sequences(data.inputs.flat, lengths))
     return make_plan(sized, Padding(ends, []), batch_size, multiple=multiple, seed=seed)
@@ -225,7 +226,7 @@ def _lanes(
     start: int,
     random: np.random.Generator | None,
 ) -> Plan:
-    """Batches of sequences of several windows."""
+    """Batches of lanes, for the sequences of several windows."""
     window = data.window or 0
     if random is None:
         windows = Windows.of(data.inputs, chosen, window)
@@ -275,7 +276,7 @@ def _asides(
     start: int,
     seed: tuple[int, ...] | None,
 ) -> Plan:
-    """Batches of sequences of one window."""
+    """Batches of the sequences of one window, which do not carry states over."""
     lengths = data.inputs.lengths[chosen]
     plan = _by_length(data, lengths, padding, data.window, batch_size, batch_size, seed)
     rows = chosen[plan.rows]
@@ -290,12 +291,12 @@ def _asides(
 
 
 def _mixed(lanes: Plan, asides: Plan, random: np.random.Generator | None) -> Plan:
-    """Both kinds of batches in one plan, each in its own order."""
-    kinds = np.repeat([0, 1], [len(lanes), len(asides)])
+    """Merges both plans at random positions; the batches of each keep their order."""
+    source = np.repeat([0, 1], [len(lanes), len(asides)])
     if random is not None:
-        kinds = random.permutation(kinds)
-    # Where each batch is among all lanes and then all asides.
-    order = np.argsort(np.argsort(kinds, kind="stable"), kind="stable")
+        source = random.permutation(source)
+    # The index of each batch in the concatenation of both plans.
+    order = np.argsort(np.argsort(source, kind="stable"), kind="stable")
     size = lanes.size or 0
     rows = (order[:, None] * size + np.arange(size)).reshape(-1)
     lengths = np.concatenate([lanes.lengths, asides.lengths])

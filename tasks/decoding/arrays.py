@@ -1,4 +1,4 @@
-"""Building blocks of the decoding loops: a loop that keeps values of each step, rows, steps."""
+"""Building blocks of decoding: the loop, which keeps values of each step, and small operations."""
 
 import contextlib
 import contextvars
@@ -52,8 +52,8 @@ def generate(
         }
 
         def body(t, running, variables, arrays):
-            running, variables, found = step(t, variables)
-            arrays = {name: array.write(t, found[name]) for name, array in arrays.items()}
+            running, variables, results = step(t, variables)
+            arrays = {name: array.write(t, results[name]) for name, array in arrays.items()}
             return t + 1, running, variables, arrays
 
         steps, _, last, arrays = tf.while_loop(
@@ -75,13 +75,13 @@ def generate(
 
     if not compiles:
         return run()
-    steps, last, found = tf.function(run, jit_compile=True, autograph=False)()
-    return steps, last, {name: values[:steps] for name, values in found.items()}
+    steps, last, results = tf.function(run, jit_compile=True, autograph=False)()
+    return steps, last, {name: values[:steps] for name, values in results.items()}
 
 
-def write(whole: Any, part: Any, t: Any) -> Any:
-    """(..., time) with (...) at step t; a step beyond the last one is not written."""
-    return tf.where(tf.range(tf.shape(whole)[-1]) == t, part[..., None], whole)
+def write(history: Any, values: Any, t: Any) -> Any:
+    """Writes values (...) at step t of a history (..., time); steps beyond its end are ignored."""
+    return tf.where(tf.range(tf.shape(history)[-1]) == t, values[..., None], history)
 
 
 def repeat(values: Any, times: int) -> Any:
@@ -90,7 +90,7 @@ def repeat(values: Any, times: int) -> Any:
 
 
 def free_rows(states: Any) -> Any:
-    """Shapes of a nest of states, whose first axis is free."""
+    """The shapes of a nest of states, with the size of the first axis left open."""
     return tf.nest.map_structure(lambda value: tf.TensorShape([None, *value.shape[1:]]), states)
 
 

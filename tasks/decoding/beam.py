@@ -23,14 +23,14 @@ NONE = float("-inf")
 
 
 class BeamSearch:
-    """One search.
+    """A beam search over a batch of inputs.
 
     Args:
         guided: the model, with constraints for batch * width rows.
         batch: number of inputs.
         limits: maximum number of tokens: a number, or one per input, shape (batch,).
-        source: number of steps that attention is over, or None without attention.
-        source_lengths: shape (batch,): how many of them count.
+        source: number of source steps that are attended to, or None without attention.
+        source_lengths: shape (batch,): how many of them are not padding.
         attends: whether to report attention.
     """
 
@@ -47,7 +47,7 @@ class BeamSearch:
         self.choices = guided.choices
         self.width = guided.choices.beam_width
         self.ids = guided.model.ids
-        # Among these are always `width` that do not end the text.
+        # Of these, at least `width` do not end the text.
         self.candidates = min(2, self.ids) * self.width
         self.batch = batch
         self.source = source
@@ -69,12 +69,12 @@ class BeamSearch:
 
         Returns:
             "tokens" (batch, texts, steps) with `PADDING` after the end, "lengths" and "scores"
-            (batch, texts), best first, "log_probabilities" (batch, texts, steps + 1) with that
-            of the end at the text's length; "attention" (batch, texts, steps, source) if asked
-            for.
+            (batch, texts), best first, "log_probabilities" (batch, texts, steps + 1) with that of
+            the end token at index "lengths"; "attention" (batch, texts, steps, source) if
+            requested.
         """
         rows = self.batch * self.width
-        # All beams except the first start disabled, because they would be identical.
+        # All beams but the first are disabled at first, because they would be identical.
         first = tf.one_hot(tf.zeros([self.batch], tf.int32), self.width, 0.0, NONE)
         variables: dict[str, Any] = {
             "previous": start,
@@ -159,11 +159,11 @@ class BeamSearch:
         return (t < guided.longest) & ~tf.reduce_all(new["done"]), new, results
 
     def _histories(self, scores: Any, positions: Any, written: dict) -> dict:
-        """Complete texts, reconstructed from their ends to their beginnings.
+        """Reconstructs complete texts, from their ends to their beginnings.
 
         Args:
             scores: shape (batch, texts).
-            positions: shape (batch, texts): the last step of each times the rows, and its row.
+            positions: shape (batch, texts): where each ends: step * batch * width + row.
             written: the kept values of each step.
         """
         shape = [self.batch, self.choices.count]

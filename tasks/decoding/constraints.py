@@ -1,4 +1,4 @@
-"""Constraints on the next token: repetitions, bans, lengths and forced prefixes."""
+"""Constraints on the next token: repetition penalty, repeated n-grams and forced tokens."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ gives the token no probability. Reported log-probabilities do not include it."""
 
 
 def among(history: Any, chosen: Any, vocabulary_size: int) -> Any:
-    """Which tokens occur at the chosen positions.
+    """Determines which tokens occur at the chosen positions.
 
     Args:
         history: shape (rows, time), int32.
@@ -35,8 +35,8 @@ def penalise_repetition(logits: Any, history: Any, t: Any, penalty: float) -> An
     Args:
         logits: shape (rows, vocabulary).
         history: shape (rows, time), of which t steps are written.
-        t: number of the step.
-        penalty: above 1 to lower.
+        t: index of the step.
+        penalty: logits are lowered if it is above 1.
     """
     written = tf.range(tf.shape(history)[1]) < t
     lowered = tf.where(logits > 0, logits / penalty, logits * penalty)
@@ -44,11 +44,11 @@ def penalise_repetition(logits: Any, history: Any, t: Any, penalty: float) -> An
 
 
 def repeated_ngrams(history: Any, t: Any, size: int, vocabulary_size: int) -> Any:
-    """Which tokens would end an n-gram that already occurs.
+    """Determines which tokens would complete an n-gram that already occurs.
 
     Args:
         history: shape (rows, time), of which t steps are written.
-        t: number of the step.
+        t: index of the step.
         size: length of the n-grams.
         vocabulary_size: number of ids.
 
@@ -56,7 +56,7 @@ def repeated_ngrams(history: Any, t: Any, size: int, vocabulary_size: int) -> An
         Shape (rows, vocabulary), bool.
     """
     positions = tf.range(tf.shape(history)[1])
-    # True where an n-gram ends whose first tokens are those that the next token will follow.
+    # True where an n-gram ends whose first size - 1 tokens equal the latest ones of the text.
     matches = tf.broadcast_to((positions >= size - 1) & (positions < t), tf.shape(history))
     for back in range(1, size):
         latest = tf.gather(history, tf.maximum(t - back, 0), axis=1)
@@ -65,11 +65,11 @@ def repeated_ngrams(history: Any, t: Any, size: int, vocabulary_size: int) -> An
 
 
 def force(scores: Any, token: Any, forced: Any) -> Any:
-    """Leaves one token to the rows that are forced.
+    """Allows only one token in the rows that are forced.
 
     Args:
         scores: shape (rows, vocabulary): the scores of the tokens in a search.
-        token: shape (rows,).
+        token: shape (rows,): the token that each forced row must take.
         forced: shape (rows,), bool.
     """
     alone = tf.range(scores.shape[1]) == token[:, None]

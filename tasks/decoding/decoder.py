@@ -1,4 +1,4 @@
-"""From a function that computes one step to complete texts, with TensorFlow operations only.
+"""Generates complete texts from a function that computes one step, with TensorFlow operations only.
 
 Everything here runs eagerly, in `tf.function` and in a SavedModel, for any number of rows and
 steps.
@@ -22,19 +22,20 @@ from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN
 class Decoded(NamedTuple):
     """Generated texts; time is the length of the longest one.
 
-    Log-probabilities are the model's own: constraints, penalties and temperature only choose.
+    Log-probabilities are those of the model: constraints, penalties and the temperature affect only
+    which tokens are chosen.
 
     Attributes:
-        tokens: shape (batch, texts, time), int32, without the end token, then `PADDING`.
-        lengths: shape (batch, texts), int32: of the tokens.
-        log_probabilities: shape (batch, texts): of tokens and end token. -inf, with a length of
-            0, where a beam search found fewer texts.
-        scores: shape (batch, texts): what "beam" ranks by, best first; otherwise the
+        tokens: shape (batch, texts, time), int32, without the end token; `PADDING` after the text.
+        lengths: shape (batch, texts), int32: number of tokens, without the end token.
+        log_probabilities: shape (batch, texts): sum over the tokens and the end token; -inf, with
+            a length of 0, for texts that a beam search did not find.
+        scores: shape (batch, texts): the scores that "beam" ranks by, best first; otherwise the
             log-probabilities.
-        token_log_probabilities: shape (batch, texts, time + 1): that of the end token is at the
-            text's length, followed by zeros.
-        attention: shape (batch, texts, time, source): that of the step which generated the
-            token; zeros after the text. None if the model reports none, or none was requested.
+        token_log_probabilities: shape (batch, texts, time + 1): the terms of the sum; that of the
+            end token is at the text's length, followed by zeros.
+        attention: shape (batch, texts, time, source): the attention of the step that generated
+            each token; zeros after the text. None if the model has none, or none was requested.
     """
 
     tokens: Any
@@ -89,7 +90,7 @@ def decode(
             while states are moved around in each step.
         source_lengths: shape (batch,): how many steps of the source count for the coverage
             penalty; None for all.
-        maximum_lengths: shape (batch,): of each row, where smaller than that of `choices`.
+        maximum_lengths: shape (batch,): maximum length of each row, if below that of `choices`.
         prefix: shape (batch, time), int32: tokens that texts begin with, regardless
             of the constraints; they count in lengths and log-probabilities.
         prefix_lengths: shape (batch,): how many of them are forced; None for all.
@@ -98,6 +99,9 @@ def decode(
         banned: ids that must not be generated.
         report_attention: whether the texts include the model's attention, if it has any, which
             takes time.
+
+    Returns:
+        The generated texts.
 
     Raises:
         SeqzooError: arguments are incompatible.
@@ -171,22 +175,22 @@ def _batch_size(*values: Any) -> Any:
     raise SeqzooError("`maximum_lengths` must give the number of rows if there are no states.")
 
 
-def _trim(found: dict) -> Decoded:
-    """The results of a search, cut to the longest text."""
-    lengths = found["lengths"]
+def _trim(results: dict) -> Decoded:
+    """Cuts the results of a search to the longest text."""
+    lengths = results["lengths"]
     time = largest(tf.reshape(lengths, [-1]))
-    each = found["log_probabilities"][:, :, : time + 1]
-    whole = tf.reduce_sum(each, axis=2)
-    scores = found.get("scores", whole)
-    attention = found.get("attention")
+    terms = results["log_probabilities"][:, :, : time + 1]
+    total = tf.reduce_sum(terms, axis=2)
+    scores = results.get("scores", total)
+    attention = results.get("attention")
     if attention is not None:
         inside = tf.range(time) < lengths[:, :, None]
         attention = tf.where(inside[..., None], attention[:, :, :time], 0.0)
     return Decoded(
-        tokens=found["tokens"][:, :, :time],
+        tokens=results["tokens"][:, :, :time],
         lengths=lengths,
-        log_probabilities=tf.where(scores == float("-inf"), scores, whole),
+        log_probabilities=tf.where(scores == float("-inf"), scores, total),
         scores=scores,
-        token_log_probabilities=each,
+        token_log_probabilities=terms,
         attention=attention,
     )

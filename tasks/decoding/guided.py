@@ -13,14 +13,14 @@ from seqzoo.tasks.errors import SeqzooError
 
 
 class Proposal(NamedTuple):
-    """The tokens that may come next.
+    """Log-probabilities and scores of the next token.
 
     Attributes:
-        log_probabilities: shape (rows, ids): the model's.
-        free: shape (rows, ids): these after the repetition penalty.
-        scores: shape (rows, ids): the scores that a search uses: the same with -inf for tokens that
-            are not allowed.
-        states: the model's new states.
+        log_probabilities: shape (rows, ids): those of the model.
+        free: shape (rows, ids): the same after the repetition penalty.
+        scores: shape (rows, ids): `free`, with -inf for tokens that are not allowed; searches use
+            these.
+        states: the new states of the model.
         attention: shape (rows, source), or None.
     """
 
@@ -81,8 +81,9 @@ class GuidedModel:
 
     Args:
         model: the model.
-        choices: the options, whose lengths and repetitions count.
-        banned: ids that are not generated, except for the end token.
+        choices: the decoding options, of which the minimum length and the options against
+            repetition are used.
+        banned: ids that are not generated; the end token may be generated even if it is listed.
         limits: maximum number of tokens: a number, or one per row, shape (rows,).
         prefix: shape (rows, time), int32, or None.
         prefix_lengths: shape (rows,): how many tokens of `prefix` are forced.
@@ -123,13 +124,13 @@ class GuidedModel:
         return self.longest if self.model.has_end else self.longest - 1
 
     def __call__(self, t: Any, tokens: Any, states: Any, history: Any) -> Proposal:
-        """The proposal for token t, before any is forced.
+        """The proposal for token t, before tokens are forced.
 
         Args:
-            t: number of the step.
-            tokens: shape (rows,): those before.
-            states: the model's.
-            history: shape (rows, time): all tokens before, t of them; not used unless `remembers`.
+            t: index of the step.
+            tokens: shape (rows,): the previous tokens.
+            states: the states of the model.
+            history: shape (rows, time): all t previous tokens; not used unless `remembers`.
         """
         logits, states, attention = self.model(tokens, states)
         log_probabilities = free = self.model.log_probabilities(logits)
@@ -147,23 +148,23 @@ class GuidedModel:
         return Proposal(log_probabilities, free, scores, states, attention)
 
     def forced(self, t: Any, scores: Any) -> tuple[Any, Any]:
-        """Tokens that are forced regardless of their scores: the prefix, and the end if a row is
-        full or nothing else is allowed.
+        """Tokens that are forced regardless of their scores: the prefix, and the end token if a row
+        has reached its limit or no other token is allowed.
 
         Returns:
-            Which rows are forced, (rows,), bool, and to what, () or (rows,).
+            Whether each row is forced, (rows,), bool, and to which token, () or (rows,).
         """
         forced = (tf.reduce_max(scores, axis=1) == float("-inf")) | (t >= self.limits)
         if self.prefix is None:
             return forced, self.model.end
         prefixed = t < self.prefix_lengths
-        # One more column, because steps after the prefix have to read something.
+        # A column of padding, for steps after the prefix to read.
         columns = tf.pad(self.prefix, [[0, 0], [0, 1]])
         prefix = tf.gather(columns, tf.minimum(t, tf.shape(self.prefix)[1]), axis=1)
         return forced | prefixed, tf.where(prefixed, prefix, self.model.end)
 
     def enforced(self, t: Any, proposal: Proposal) -> Any:
-        """The scores of a proposal, (rows, ids), with -inf for all but the forced tokens."""
+        """The scores of a proposal, (rows, ids); in forced rows, -inf for all other tokens."""
         forced, token = self.forced(t, proposal.scores)
         token = tf.broadcast_to(token, tf.shape(forced))
         return tf.cond(

@@ -27,8 +27,8 @@ def generate_rows(
 
     Returns:
         "tokens" (rows, steps) with `PADDING` after the end, "lengths" (rows,),
-        "log_probabilities" (rows, steps + 1) with that of the end at the row's length, and, if
-        asked for, "attention" (rows, steps, source), of all steps that were run.
+        "log_probabilities" (rows, steps + 1) with that of the end token at the row's length, and,
+        if requested, "attention" (rows, steps, source) of all steps that were run.
     """
     end = guided.model.end
     kept = {"tokens": (tf.int32, 1), "log_probabilities": (tf.float32, 1)}
@@ -36,9 +36,9 @@ def generate_rows(
         kept["attention"] = (tf.float32, 2)
 
     def step(t, variables):
-        new, found = next_tokens(guided, t, variables, choose)
+        new, results = next_tokens(guided, t, variables, choose)
         # The last step ends all rows, even those whose scores are NaN.
-        return (t < guided.last) & ~tf.reduce_all(new["finished"]), new, found
+        return (t < guided.last) & ~tf.reduce_all(new["finished"]), new, results
 
     variables = first_variables(guided, states, start)
     steps, _, written = generate(step, variables, kept, guided.longest + 1)
@@ -47,14 +47,14 @@ def generate_rows(
     lengths = tf.reduce_min(tf.where(tokens == end, positions, steps), axis=1)
     log_probabilities = tf.transpose(written["log_probabilities"])
     log_probabilities = tf.where(positions <= lengths[:, None], log_probabilities, 0.0)
-    found = {
+    results = {
         "tokens": tf.where(positions < lengths[:, None], tokens, PADDING),
         "log_probabilities": tf.pad(log_probabilities, [[0, 0], [0, 1]]),
         "lengths": lengths,
     }
     if attends:
-        found["attention"] = tf.transpose(written["attention"], [1, 0, 2])
-    return found
+        results["attention"] = tf.transpose(written["attention"], [1, 0, 2])
+    return results
 
 
 def first_variables(guided: GuidedModel, states: Any, start: Any) -> dict[str, Any]:
@@ -75,11 +75,11 @@ def first_variables(guided: GuidedModel, states: Any, start: Any) -> dict[str, A
 def next_tokens(
     guided: GuidedModel, t: Any, variables: dict[str, Any], choose: Callable
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Token t of each row.
+    """Chooses token t of each row.
 
     Args:
         guided: the model, with constraints for each row.
-        t: number of the step.
+        t: index of the step.
         variables: the loop variables after the previous step.
         choose: (t, scores (rows, ids)) -> tokens (rows,), int32.
 

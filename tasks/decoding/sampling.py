@@ -12,22 +12,23 @@ def numbers_for(choices: Decoding, batch: Any, seed: Any) -> Any:
     """The random numbers for sampling, (steps + 1, rows, 1); None without sampling.
 
     Args:
-        choices: the options of generation.
+        choices: the decoding options.
         batch: number of inputs.
         seed: see `random_numbers`.
     """
     if choices.method != "sample":
         return None
-    # Not only as many as this batch needs, because the numbers of a row would then depend on it.
+    # Always for the maximum length: with this batch's length, the numbers of a row would depend on
+    # the other rows.
     numbers = random_numbers(seed, batch, choices.count, choices.maximum_length)
     return tf.transpose(tf.concat([numbers, numbers[:, -1:]], 1))[:, :, None]
 
 
 def chooser(choices: Decoding, numbers: Any, prefix: Any = None) -> Callable:
-    """(t, scores (rows, ids)) -> tokens (rows,), greedy or at random.
+    """Makes the function (t, scores (rows, ids)) -> tokens (rows,), greedy or random.
 
     Args:
-        choices: the options of generation.
+        choices: the decoding options.
         numbers: the numbers from `numbers_for`.
         prefix: tokens that texts begin with, or None.
     """
@@ -44,7 +45,7 @@ def chooser(choices: Decoding, numbers: Any, prefix: Any = None) -> Callable:
 
 
 def row_seeds(seed: Any, rows: Any) -> Any:
-    """A seed of each row, (batch, 2), int64: a common one and the row's position, (batch,)."""
+    """A seed for each row, (batch, 2), int64: a common seed and the row's position, (batch,)."""
     rows = tf.cast(rows, tf.int64)
     return tf.stack([tf.fill(tf.shape(rows), tf.cast(seed, tf.int64)), rows], 1)
 
@@ -52,15 +53,15 @@ def row_seeds(seed: Any, rows: Any) -> Any:
 def random_numbers(seed: Any, batch: Any, texts: int, steps: Any) -> Any:
     """One random number in [0, 1) for each token that may be drawn.
 
-    Those of a row depend only on its own seed, or on a common seed and the row's position: never on
-    the number of rows.
+    The numbers of a row depend only on its own seed, or on a common seed and the row's position:
+    never on the number of rows.
 
     Args:
         seed: a number, a pair of numbers, a tensor (batch, 2) with a pair for each row, or None
             for numbers that differ each time.
         batch: number of rows.
-        texts: texts per row.
-        steps: steps per text, a number or a tensor.
+        texts: number of texts per row.
+        steps: number of steps per text, a number or a tensor.
 
     Returns:
         Shape (batch * texts, steps).
@@ -86,16 +87,16 @@ def random_numbers(seed: Any, batch: Any, texts: int, steps: Any) -> Any:
 def draw(scores: Any, number: Any, temperature: Any, top_k: Any, top_p: Any) -> Any:
     """Draws one token per row.
 
-    The temperature is applied first; then the `top_k` most probable tokens are kept; of these,
-    normalised to sum to 1, the fewest that reach `top_p`.
+    The temperature is applied first. Then the `top_k` most probable tokens are kept, and of these,
+    normalised to sum to 1, the most probable ones that together reach `top_p`.
 
     Args:
-        scores: shape (rows, ids): log-probabilities that need not sum to 1; each row has a finite
-            one.
-        number: shape (rows, 1), in [0, 1).
-        temperature: above 0; this and the following are numbers or scalar tensors.
-        top_k: or None for all.
-        top_p: or None for all.
+        scores: shape (rows, ids): log-probabilities, whose probabilities need not sum to 1; each
+            row has at least one that is finite.
+        number: shape (rows, 1): random numbers in [0, 1).
+        temperature: above 0; a number or a scalar tensor, like the following.
+        top_k: number of tokens to keep; None for all.
+        top_p: probability to reach; None for all.
 
     Returns:
         Shape (rows,), int32.
@@ -105,8 +106,8 @@ def draw(scores: Any, number: Any, temperature: Any, top_k: Any, top_p: Any) -> 
         scores /= temperature
     if top_k is not None or top_p is not None:
         ids = scores.shape[1]
-        known = top_k is not None and not tf.is_tensor(top_k)
-        scores, tokens = tf.math.top_k(scores, min(top_k, ids) if known else ids)
+        static = top_k is not None and not tf.is_tensor(top_k)
+        scores, tokens = tf.math.top_k(scores, min(top_k, ids) if static else ids)
         if tf.is_tensor(top_k):
             scores = tf.where(tf.range(ids) < top_k, scores, float("-inf"))
     # Not `softmax`, whose kernel takes five times as long; only `top_p` needs a sum of 1.
@@ -117,8 +118,8 @@ def draw(scores: Any, number: Any, temperature: Any, top_k: Any, top_p: Any) -> 
         probabilities = tf.where(before < top_p, probabilities, 0.0)
     sums = tf.cumsum(probabilities, axis=1)
     # The first token whose cumulative sum exceeds the number. Parallel sums need not be monotonic,
-    # so tokens of probability zero are excluded; if rounding leaves none, the most probable is
-    # taken.
+    # so tokens of probability zero are excluded; if rounding leaves no token, the most probable one
+    # is taken.
     passes = (sums > number * sums[:, -1:]) & (probabilities > 0)
     at = tf.argmax(tf.where(passes, 2.0, probabilities), axis=1, output_type=tf.int32)
     return at if tokens is None else tf.gather(tokens, at, batch_dims=1)

@@ -1,4 +1,4 @@
-"""Log-probabilities of given texts under a model."""
+"""Log-probabilities of existing texts under a model."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,13 +30,13 @@ def score(
             sequence do not matter.
         lengths: lengths of the sequences, (batch,).
         start: token before the first one: an id, or a tensor (batch,).
-        end: id of the end token, which counts; None if there is none.
+        end: id of the end token, which is scored, too; None if there is none.
         vocabulary_size: number of ids.
         constants: see `decode`.
 
     Returns:
-        Sums, shape (batch,), and their terms, shape (batch, time + 1): that of the end token is at
-        the sequence's length, followed by zeros.
+        The sums, shape (batch,), and their terms, shape (batch, time + 1); the term of the end
+        token is at the sequence's length, followed by zeros.
 
     Raises:
         SeqzooError: `end` is not an id.
@@ -50,19 +50,19 @@ def score(
     targets = tf.where(inside, tf.pad(tokens, [[0, 0], [0, 1]]), model.end)
     fed = tf.concat([start[:, None], tf.where(inside, targets, PADDING)], axis=1)
 
-    def body(t, states, each):
+    def body(t, states, terms):
         logits, states, _ = model(fed[:, t], states)
         target = targets[:, t]
         log_probabilities = model.log_probabilities(logits)
         chosen = tf.gather(log_probabilities, target, batch_dims=1)
         chosen = tf.where(t <= lengths, chosen, 0.0)
-        return t + 1, states, write(each, chosen, t)
+        return t + 1, states, write(terms, chosen, t)
 
     steps = largest(lengths) + (1 if model.has_end else 0)
-    _, _, each = tf.while_loop(
+    _, _, terms = tf.while_loop(
         lambda t, *_: t < steps,
         body,
         (tf.constant(0), states, tf.zeros([batch, time + 1])),
         (tf.TensorShape([]), free_rows(states), tf.TensorShape([None, None])),
     )
-    return tf.reduce_sum(each, axis=1), each
+    return tf.reduce_sum(terms, axis=1), terms

@@ -1,4 +1,4 @@
-"""Options of text generation."""
+"""The options of text generation."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal

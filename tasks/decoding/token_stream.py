@@ -25,8 +25,8 @@ class TokenStream:
         specs: the `tf.TensorSpec`s of a batch of one example, with a "seed" or without.
 
     Raises:
-        SeqzooError: `choices` asks for beam search, whose best text is only known at its end, or
-            for several answers.
+        SeqzooError: `choices` asks for beam search, whose best text is only known at the end, for
+            several texts, or for unknown tokens to be replaced; or the model copies tokens.
     """
 
     def __init__(self, task: StreamsText, model: Any, choices: Decoding, specs: dict[str, Any]):
@@ -71,17 +71,17 @@ class TokenStream:
         def step(t: Any, variables: Any, constants: Any, numbers: Any) -> tuple[Any, Any]:
             memory, drawn = constants[0], numbers[0]
             choose = chooser(choices, drawn if tf.is_tensor(drawn) else None)
-            new, found = next_tokens(guided(memory or None), t, variables, choose)
-            return found["tokens"], new
+            new, results = next_tokens(guided(memory or None), t, variables, choose)
+            return results["tokens"], new
 
         self._begin = tf.function(begin, input_signature=[specs], autograph=False)
-        made = self._begin.get_concrete_function().structured_outputs
-        given = tf.nest.map_structure(lambda item: tf.TensorSpec(item.shape, item.dtype), made)
+        outputs = self._begin.get_concrete_function().structured_outputs
+        rest = tf.nest.map_structure(lambda item: tf.TensorSpec(item.shape, item.dtype), outputs)
         counter = tf.TensorSpec([], tf.int32)
-        self._step = tf.function(step, input_signature=[counter, *given], autograph=False)
+        self._step = tf.function(step, input_signature=[counter, *rest], autograph=False)
         self._step.get_concrete_function()
         self.end = guided(None).model.end
-        fixed.clear()  # of tensors of a finished graph
+        fixed.clear()  # it refers to tensors of a finished graph
         self._written = tf.function(
             lambda tokens: task.written(tokens, tf.shape(tokens)[-1:])[0],
             input_signature=[tf.TensorSpec([1, None], tf.int32)],
@@ -89,7 +89,7 @@ class TokenStream:
         )
 
     def run(self, batch: dict[str, Any]) -> Iterator[str]:
-        """The text after each token, the end token not counted; a text without any yields nothing.
+        """Yields the text after each token except the end token; nothing for an empty text.
 
         Args:
             batch: tensors of one example.

@@ -1,4 +1,4 @@
-"""Compares an export with the model in Python, in a process without seqzoo."""
+"""Compares an export, run in a process without seqzoo, with the model in Python."""
 
 import json
 import pathlib
@@ -27,8 +27,8 @@ from seqzoo.tasks.preprocessing.statics import CategoryFeatures, NumberFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
 
 TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "int8": 0.3, "full-int8": 0.3}
-"""The largest difference by the precision of the weights, as a share of the largest result.
-Quantisation changes predictions; a test score says by how much, and this bound catches errors."""
+"""The largest allowed difference by the precision of the weights, relative to the largest result.
+Quantisation changes predictions; a test score tells by how much, and this bound catches errors."""
 
 GENERATED = 24
 """Maximum number of tokens that are generated to compare texts."""
@@ -38,7 +38,7 @@ EXAMPLES = 8
 
 
 def dummy_inputs(task: Any) -> list[Any]:
-    """Random raw inputs of the right kind; the same ones each time."""
+    """Random raw inputs that the task accepts, the same on each call."""
     random, features = np.random.default_rng(0), task.features
     if isinstance(features, JoinedFeatures):
         columns = [
@@ -81,21 +81,20 @@ def dummy_inputs(task: Any) -> list[Any]:
 
 
 def comparable(task: Any, options: PredictionOptions) -> PredictionOptions:
-    """How texts are generated for a comparison: as requested, but never at random, and short."""
+    """The options for a comparison: as requested, but with short texts and without sampling."""
     if getattr(task, "decoding", None) is None:
         return options
     choices = options.decoding or task.decoding
     method = "greedy" if choices.method == "sample" else choices.method
-    answers = choices.count if method == "beam" else 1
-    short = min(choices.maximum_length, GENERATED)
-    shorter = replace(
+    longest = min(choices.maximum_length, GENERATED)
+    decoding = replace(
         choices,
         method=method,
-        count=answers,
-        maximum_length=short,
-        minimum_length=min(choices.minimum_length, short),
+        count=choices.count if method == "beam" else 1,
+        maximum_length=longest,
+        minimum_length=min(choices.minimum_length, longest),
     )
-    return replace(options, decoding=shorter)
+    return replace(options, decoding=decoding)
 
 
 def raw_tensors(task: Any, examples: Sequence[Any]) -> dict[str, Any]:
@@ -106,15 +105,15 @@ def raw_tensors(task: Any, examples: Sequence[Any]) -> dict[str, Any]:
 
 
 def encoded_inputs(task: Any, examples: Sequence[Any]) -> dict[str, np.ndarray]:
-    """Raw inputs as the model takes them: "values" and "lengths"."""
+    """Raw inputs, encoded for the model: "values" and "lengths"."""
     raw = [tf.constant(raw_tensor) for raw_tensor in raw_tensors(task, examples).values()]
     values, lengths = task.features.transform(*raw)
     return {"values": values.numpy(), "lengths": lengths.numpy()}
 
 
 def part_inputs(task: Any, parts: dict[str, Part], examples: Sequence[Any]) -> dict[str, dict]:
-    """Arrays for each part: whole inputs from the examples, steps and states at random."""
-    random, found, encoded = np.random.default_rng(0), {}, {}
+    """Arrays for each part: complete inputs from the examples; steps and states are random."""
+    random, inputs, encoded = np.random.default_rng(0), {}, {}
     raw = raw_tensors(task, examples)
     if takes_ids(task):
         raw = encoded_inputs(task, examples)
@@ -129,30 +128,31 @@ def part_inputs(task: Any, parts: dict[str, Part], examples: Sequence[Any]) -> d
     names = [spec.name for spec in input_specs(task)]
     for name, part in parts.items():
         if name != "step":
-            found[name] = {item: raw[item] for item in names}
-            encoded = run(part, found[name])
+            inputs[name] = {item: raw[item] for item in names}
+            encoded = run(part, inputs[name])
             continue
         rows = len(examples)
-        given = {}
+        arrays = {}
         for spec in part.inputs:
             shape = [rows, *spec.shape[1:]]
             if spec.name in encoded:
-                given[spec.name] = encoded[spec.name]
+                array = encoded[spec.name]
             elif spec.name in part.states:
-                given[spec.name] = random.uniform(-0.5, 0.5, shape).astype(np.float32)
+                array = random.uniform(-0.5, 0.5, shape).astype(np.float32)
             elif spec.dtype.is_integer:
                 high = 255 if spec.dtype == tf.uint8 else 4
-                given[spec.name] = random.integers(1, high, shape).astype(spec.dtype.as_numpy_dtype)
+                array = random.integers(1, high, shape).astype(spec.dtype.as_numpy_dtype)
             else:
-                given[spec.name] = random.normal(size=shape).astype(np.float32)
-        found[name] = given
-    return found
+                array = random.normal(size=shape).astype(np.float32)
+            arrays[spec.name] = array
+        inputs[name] = arrays
+    return inputs
 
 
-def run(part: Part, given: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The results of a part in Python."""
+def run(part: Part, arrays: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Runs a part in Python and returns its results."""
     with seqzoo.cells.portable():
-        result = part.run(**{name: tf.constant(value) for name, value in given.items()})
+        result = part.run(**{name: tf.constant(value) for name, value in arrays.items()})
     return {name: value.numpy() for name, value in result.items()}
 
 
@@ -163,40 +163,41 @@ def run_in_fresh_process(
     inputs: Sequence[Any] = (),
     decoding: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any], list[dict]]:
-    """The results of an export in a separate process.
+    """Runs an export in a separate process.
 
     Args:
         folder: the folder of the export.
         format: its format.
-        parts: inputs of its parts, or signatures, by name.
+        parts: the inputs of each part or signature, by name.
         inputs: raw inputs, for `predict`.
-        decoding: how texts are generated.
+        decoding: the decoding options, for `predict`.
 
     Returns:
-        The results of the parts, arrays or lists of texts, named "part/result", and the answers.
+        The results of the parts, arrays or lists of texts, named "part/result", and the
+        predictions.
 
     Raises:
-        SeqzooError: it cannot be loaded or run there.
+        SeqzooError: the export cannot be loaded or run in that process.
     """
     with tempfile.TemporaryDirectory(prefix="seqzoo-") as temporary:
-        given, answered = pathlib.Path(temporary, "given"), pathlib.Path(temporary, "answered")
-        given.mkdir()
-        answered.mkdir()
-        whole = {
+        sent, received = pathlib.Path(temporary, "inputs"), pathlib.Path(temporary, "outputs")
+        sent.mkdir()
+        received.mkdir()
+        named = {
             f"{part}/{name}": np.asarray(value)
-            for part, all_ in parts.items()
-            for name, value in all_.items()
+            for part, tensors in parts.items()
+            for name, value in tensors.items()
         }
         texts = {
             key: [text.decode("utf-8") for text in value]
-            for key, value in whole.items()
+            for key, value in named.items()
             if value.dtype == object
         }
-        arrays = {key: value for key, value in whole.items() if key not in texts}
+        arrays = {key: value for key, value in named.items() if key not in texts}
         plain = all(not isinstance(item, np.ndarray) for item in inputs)
         if not plain:
             arrays |= {f"raw/{n}": np.asarray(item) for n, item in enumerate(inputs)}
-        np.savez(given / "arrays.npz", **arrays)  # pyright: ignore[reportArgumentType]
+        np.savez(sent / "arrays.npz", **arrays)  # pyright: ignore[reportArgumentType]
         request = {
             "format": format,
             "texts": texts,
@@ -204,12 +205,12 @@ def run_in_fresh_process(
             "arrays": 0 if plain else len(inputs),
             "decoding": decoding,
         }
-        (given / "request.json").write_text(json.dumps(request), encoding="utf-8")
+        (sent / "request.json").write_text(json.dumps(request), encoding="utf-8")
         # Isolated, and in a folder without our packages.
         process = subprocess.run(
             [
                 *(sys.executable, "-I", "-B", fresh_process.__file__),
-                *(str(folder), str(given), str(answered)),
+                *(str(folder), str(sent), str(received)),
             ],
             cwd=temporary,
             capture_output=True,
@@ -219,36 +220,48 @@ def run_in_fresh_process(
         if process.returncode:
             lines = process.stderr.strip().splitlines() or ["it exited without a message"]
             raise SeqzooError(f"The {format} export cannot be loaded and run: {lines[-1]}")
-        with np.load(answered / "arrays.npz", allow_pickle=False) as file:
+        with np.load(received / "arrays.npz", allow_pickle=False) as file:
             results: dict[str, Any] = dict(file)
-        results |= json.loads((answered / "texts.json").read_text(encoding="utf-8"))
-        return results, json.loads((answered / "answers.json").read_text(encoding="utf-8"))
+        results |= json.loads((received / "texts.json").read_text(encoding="utf-8"))
+        return results, json.loads((received / "predictions.json").read_text(encoding="utf-8"))
 
 
 def compare(
-    expected: dict[str, np.ndarray], found: dict[str, Any], format: str, precision: str = "float32"
+    expected: dict[str, np.ndarray],
+    results: dict[str, Any],
+    format: str,
+    precision: str = "float32",
 ) -> float:
-    """The largest difference between results, relative to the largest value of each.
+    """Compares the results of an export with those of the model.
+
+    Args:
+        expected: the results of the model, by name.
+        results: the results of the export, by name.
+        format: the format of the export, for messages.
+        precision: the precision of its weights.
+
+    Returns:
+        The largest difference, relative to the largest value of the same result.
 
     Raises:
-        SeqzooError: texts differ, or numbers by more than `TOLERANCE`.
+        SeqzooError: texts differ, or numbers differ by more than `TOLERANCE`.
     """
     worst = 0.0
     for name, value in expected.items():
-        other = found.get(name)
+        other = results.get(name)
         if value.dtype == object:
             texts = [text.decode("utf-8") for text in value.reshape(-1)]
-            for text, answer in zip(texts, other or [None] * len(texts), strict=True):
-                if text != answer:
+            for text, exported in zip(texts, other or [None] * len(texts), strict=True):
+                if text != exported:
                     raise SeqzooError(
-                        f"The {format} export differs from the model: {name} is {answer!r} where "
-                        f"the model says {text!r}."
+                        f"The {format} export differs from the model: {name} is {exported!r}, but "
+                        f"the model's is {text!r}."
                     )
             continue
         if other is None or other.shape != value.shape:
             raise SeqzooError(
                 f"The {format} export differs from the model: {name} has the shape "
-                f"{getattr(other, 'shape', None)} where the model's is {value.shape}."
+                f"{getattr(other, 'shape', None)}, but the model's is {value.shape}."
             )
         if not value.size:
             continue
@@ -256,32 +269,33 @@ def compare(
         same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))  # infinities, too
         with np.errstate(invalid="ignore"):
             gaps = np.where(same, 0.0, np.abs(ours - theirs))
-        known = np.abs(ours[np.isfinite(ours)])
-        difference = float(np.max(gaps) / max(np.max(known, initial=0.0), 1e-6))
+        finite = np.abs(ours[np.isfinite(ours)])
+        difference = float(np.max(gaps) / max(np.max(finite, initial=0.0), 1e-6))
         if not difference <= TOLERANCE[precision]:
             raise SeqzooError(
                 f"The {format} export differs from the model: {name} by {difference:.1e} of its "
-                f"largest number, where {TOLERANCE[precision]:.0e} is allowed."
+                f"largest number, but at most {TOLERANCE[precision]:.0e} is allowed."
             )
         worst = max(worst, difference)
     return worst
 
 
 def compare_predictions(
-    expected: Sequence[Prediction], found: Sequence[dict], format: str, precision: str
+    expected: Sequence[Prediction], predictions: Sequence[dict], format: str, precision: str
 ) -> None:
-    """Compares the answers of predict.py with the model's; with float32 weights they are equal.
+    """Compares the predictions of predict.py with the model's. They are equal with float32 weights;
+    other precisions are not compared.
 
     Raises:
-        SeqzooError: a label differs, or a probability by more than `TOLERANCE`.
+        SeqzooError: a label differs, or a probability differs by more than `TOLERANCE`.
     """
     if precision != "float32":
         return
-    for ours, theirs in zip(expected, found, strict=True):
+    for ours, theirs in zip(expected, predictions, strict=True):
         if isinstance(ours.value, str) and ours.label != theirs["label"]:
             raise SeqzooError(
-                f"The {format} export differs from the model: it answers {theirs['label']!r} where "
-                f"the model answers {ours.label!r}."
+                f"The {format} export differs from the model: it predicts {theirs['label']!r}, but "
+                f"the model predicts {ours.label!r}."
             )
         if ours.probability is None:
             close = np.allclose(_flat(ours.value), _flat(theirs["value"]), rtol=1e-3, atol=1e-4)
@@ -289,8 +303,8 @@ def compare_predictions(
             close = abs(ours.probability - theirs["probability"]) <= TOLERANCE[precision]
         if not close:
             raise SeqzooError(
-                f"The {format} export differs from the model: it answers {theirs['value']!r} "
-                f"({theirs['probability']}) where the model answers {ours.value!r} "
+                f"The {format} export differs from the model: it predicts {theirs['value']!r} "
+                f"({theirs['probability']}), but the model predicts {ours.value!r} "
                 f"({ours.probability})."
             )
 
@@ -318,28 +332,34 @@ def check_parts(
         format: its format.
         task: the task of the model.
         parts: the parts of the model.
-        steps: arguments of the step; by default some at random.
+        steps: arguments of the step; random ones by default.
+
+    Returns:
+        The largest difference, relative to the largest value of the same result.
 
     Raises:
-        SeqzooError: its results differ.
+        SeqzooError: the results of the export differ from the model's.
     """
     examples = list(wanted.examples[:EXAMPLES]) or dummy_inputs(task)
-    given = part_inputs(task, parts, examples)
-    if steps:  # of one example, because several may differ in length
+    inputs = part_inputs(task, parts, examples)
+    if steps:  # only those of the same shapes, because examples may differ in length
         first = [step for step in steps if _sizes(step) == _sizes(steps[0])][:EXAMPLES]
-        given["step"] = {name: np.concatenate([item[name] for item in first]) for name in steps[0]}
+        inputs["step"] = {name: np.concatenate([item[name] for item in first]) for name in steps[0]}
     expected = {
         f"{name}/{key}": value
         for name, part in parts.items()
-        for key, value in run(part, given[name]).items()
+        for key, value in run(part, inputs[name]).items()
     }
     options = comparable(task, wanted.options)
     decoding = None if options.decoding is None else dict(vars(options.decoding))
-    asks = _predictions_match(task)
-    found, answers = run_in_fresh_process(folder, format, given, examples if asks else [], decoding)
-    worst = compare(expected, found, format, wanted.precision)
-    if asks:
-        compare_predictions(wanted.predict(examples, options), answers, format, wanted.precision)
+    predicts = _predictions_match(task)
+    results, predictions = run_in_fresh_process(
+        folder, format, inputs, examples if predicts else [], decoding
+    )
+    worst = compare(expected, results, format, wanted.precision)
+    if predicts:
+        expected_predictions = wanted.predict(examples, options)
+        compare_predictions(expected_predictions, predictions, format, wanted.precision)
     return worst
 
 
@@ -348,5 +368,5 @@ def _sizes(tensors: dict[str, np.ndarray]) -> list[tuple]:
 
 
 def _predictions_match(task: Any) -> bool:
-    """Whether predict.py gives the same predictions as the model; it does not support notes."""
+    """Whether predict.py makes the same predictions as the model; it does not support notes."""
     return not hasattr(task.features, "notes")

@@ -51,12 +51,12 @@ def write_description(
         task: the task of the model.
         model: the trained model.
         options: the options of the predictions.
-        format: the format whose runtime the parts need: "onnx" or "litert".
+        format: the format of the parts: "onnx" or "litert".
         precision: the precision of the weights.
         parts: the parts, by name.
-        files: the files of the parts.
-        outputs: names of their results.
-        time: number of steps that a part takes, if it is fixed.
+        files: the file of each part, by its name.
+        outputs: the names of each part's results, by its name.
+        time: number of time steps of the parts' inputs, if it is fixed.
     """
     described = {
         name: {
@@ -98,14 +98,14 @@ def _input(task: Any) -> dict[str, Any]:
         if isinstance(features, AudioFeatures):
             about["sample_rate"] = features.template.sample_rate
         return about
-    choices = features.template
+    template = features.template
     about = {
         "kind": "text",
-        "split": choices.input,
-        "lowercase": choices.lowercase,
-        "nfc": choices.nfc,
+        "split": template.input,
+        "lowercase": template.lowercase,
+        "nfc": template.nfc,
         "removed": "",
-        "maximum_length": choices.maximum_length,
+        "maximum_length": template.maximum_length,
         "vocabulary": features.vocabulary.tokens,
         "scores": features.vocabulary.scores,
         "folded": features.vectors is not None,
@@ -122,7 +122,7 @@ def _input(task: Any) -> dict[str, Any]:
     texts = getattr(task, "texts", None)
     if texts is not None and texts.features is features:  # a language model reads its own output
         about["removed"] = START_TOKEN + END_TOKEN + (JOINT if texts.joined else "")
-        about["split"] = "joined words" if texts.joined else choices.input
+        about["split"] = "joined words" if texts.joined else template.input
     return about
 
 
@@ -152,8 +152,8 @@ def _transcripts(task: Any, options: PredictionOptions) -> dict[str, Any]:
     texts, choices = task.transcripts, options.decoding or task.decoding
     if choices.language_model is not None:
         raise SeqzooError(
-            "`language_model` must be None for this format, whose predict.py has none; export a "
-            f"saved-model, got {choices.language_model!r}.",
+            "`language_model` must be None for this format, whose predict.py does not support it, "
+            f"got {choices.language_model!r}; export a saved-model.",
             field="language_model",
         )
     return {
@@ -179,7 +179,8 @@ def _texts(task: Any, model: Any, options: PredictionOptions) -> dict[str, Any]:
     texts, decoding = task.texts, options.decoding or task.decoding
     if decoding.replace_unknown:
         raise SeqzooError(
-            "`replace_unknown` is for saved-model; the predict.py of this format does not have it.",
+            "`replace_unknown` is for saved-model; the predict.py of this format does not support "
+            "it.",
             field="replace_unknown",
         )
     end = END if isinstance(model, Generator) else task.end

@@ -31,7 +31,7 @@ class Format(NamedTuple):
     """The package's extra that it needs; empty for none."""
 
     modules: tuple[str, ...] = ()
-    """The modules of this extra that are imported."""
+    """The modules that this extra provides."""
 
 
 FORMATS: dict[str, Format] = {
@@ -69,7 +69,7 @@ SIGNATURES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Export:
-    """A model to export, and how.
+    """A model to export, with the options of the export.
 
     Attributes:
         task: the task of the model.
@@ -78,8 +78,8 @@ class Export:
         predict: (raw inputs, options) -> the predictions of the model in Python.
         examples: raw inputs that the export is tested on; empty for random ones.
         precision: the precision of the weights.
-        steps: number of steps of an input, for runtimes that need it fixed; None for any number.
-        check: whether the export is loaded and compared in a separate process.
+        steps: number of time steps of an input, for runtimes that need it fixed; None for any.
+        check: whether to load the export in a separate process and compare it with the model.
         signatures: additional signatures of a SavedModel: "explain", "serving_compiled".
     """
 
@@ -100,13 +100,14 @@ def export(
     """Writes a model in one of `FORMATS`; an export that fails leaves nothing behind.
 
     Args:
-        wanted: the model to export, and how.
+        wanted: the model to export, with the options of the export.
         folder: the folder to write; it must not have any contents.
         format: key of `FORMATS`.
 
     Returns:
-        "files", the size of each in bytes by name, and "difference", the largest difference from
-        the model in Python, relative to the largest result, if it was checked.
+        "format", "folder", "files", the size of each file in bytes by name, and if the export was
+        checked, "difference", the largest difference from the model in Python, relative to the
+        largest result.
 
     Raises:
         SeqzooError: there is no such format, the model cannot be written in it, an extra is not
@@ -138,7 +139,7 @@ def check_choices(
         signatures: see `Export`.
 
     Raises:
-        SeqzooError: it does not exist, or does not support one of the choices.
+        SeqzooError: the format does not exist, or does not support one of the choices.
     """
     if format not in FORMATS:
         known = ", ".join(FORMATS)
@@ -175,7 +176,7 @@ def check_installed(format: str) -> None:
     """Checks that the extra of a format is installed.
 
     Raises:
-        SeqzooError: it is not.
+        SeqzooError: a module of the extra is missing.
     """
     chosen = FORMATS[format]
     missing = [name for name in chosen.modules if importlib.util.find_spec(name) is None]
@@ -205,7 +206,7 @@ def _checked(wanted: Export, format: str) -> Format:
 
 
 def _only_as_saved_model(task: Any) -> Iterator[str]:
-    """What a task contains that no other format can represent."""
+    """Yields what only a saved-model can represent, among the parts of a task."""
     template = task.template
     if template.name == FORECAST:
         yield FORECAST

@@ -1,10 +1,11 @@
 """Runs an export in a process that has only its runtime and NumPy, without seqzoo.
 
-    python -I fresh_process.py FOLDER GIVEN ANSWERED
+    python -I fresh_process.py FOLDER INPUTS OUTPUTS
 
-FOLDER is the export. GIVEN contains arrays.npz, named "part/input", and request.json: "format",
-"texts" by "part/input", "inputs" for `predict` and its "decoding". ANSWERED is a folder to write
-results to: arrays.npz, named "part/output", texts.json and answers.json.
+FOLDER is the export. INPUTS contains arrays.npz, with arrays named "part/input", and request.json:
+"format", "texts" by "part/input", "inputs" for `predict` and its "decoding". OUTPUTS is the folder
+that results are written to: arrays.npz, with arrays named "part/output", texts.json and
+predictions.json.
 """
 
 import importlib.util
@@ -28,17 +29,17 @@ def _saved_model(folder, parts):
     import tensorflow as tf
 
     signatures = tf.saved_model.load(folder).signatures
-    for part, given in parts.items():
-        tensors = {name: tf.constant(value) for name, value in given.items()}
+    for part, inputs in parts.items():
+        tensors = {name: tf.constant(value) for name, value in inputs.items()}
         for name, value in signatures[part](**tensors).items():
             yield f"{part}/{name}", value.numpy()
 
 
-def _keras(folder, given):
+def _keras(folder, parts):
     import keras
 
     model = keras.saving.load_model(pathlib.Path(folder) / "model.keras", compile=False)
-    return {"model/outputs": np.asarray(model(given["model"]))}
+    return {"model/outputs": np.asarray(model(parts["model"]))}
 
 
 def _standalone(folder, parts, request):
@@ -47,45 +48,46 @@ def _standalone(folder, parts, request):
     predict = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(predict)
     model = predict.Model(folder)
-    answers = model.predict(request["inputs"], request["decoding"]) if request["inputs"] else []
+    raw = request["inputs"]
+    predictions = model.predict(raw, request["decoding"]) if raw else []
     results = {
         f"{part}/{name}": value
-        for part, given in parts.items()
-        for name, value in model.run(part, **given).items()
+        for part, inputs in parts.items()
+        for name, value in model.run(part, **inputs).items()
     }
-    return results, answers
+    return results, predictions
 
 
-def main(folder, given, answered):
-    given, answered = pathlib.Path(given), pathlib.Path(answered)
-    request = json.loads((given / "request.json").read_text(encoding="utf-8"))
+def main(folder, inputs, outputs):
+    inputs, outputs = pathlib.Path(inputs), pathlib.Path(outputs)
+    request = json.loads((inputs / "request.json").read_text(encoding="utf-8"))
     blocked = {"saved-model": ["keras"], "keras": []}.get(
         request["format"], ["keras", "tensorflow"]
     )
     blocked.append("seqzoo")
-    for name in blocked:  # importing them fails
+    for name in blocked:  # importing these modules fails
         sys.modules[name] = None  # pyright: ignore[reportArgumentType]
-    with np.load(given / "arrays.npz", allow_pickle=False) as file:
+    with np.load(inputs / "arrays.npz", allow_pickle=False) as file:
         arrays = dict(file)
     if request["arrays"]:  # raw inputs that are not texts
         request["inputs"] = [arrays.pop(f"raw/{n}") for n in range(request["arrays"])]
-    answers = []
+    predictions = []
     if request["format"] == "saved-model":
         texts = {key: np.array(value, object) for key, value in request["texts"].items()}
-        found = dict(_saved_model(folder, _grouped({**arrays, **texts})))
+        results = dict(_saved_model(folder, _grouped({**arrays, **texts})))
     elif request["format"] == "keras":
-        found = _keras(folder, _grouped(arrays))
+        results = _keras(folder, _grouped(arrays))
     else:
-        found, answers = _standalone(folder, _grouped(arrays), request)
+        results, predictions = _standalone(folder, _grouped(arrays), request)
     texts = {
         key: [text.decode("utf-8") for text in value.reshape(-1)]
-        for key, value in found.items()
+        for key, value in results.items()
         if value.dtype == object
     }
-    numbers = {key: value for key, value in found.items() if key not in texts}
-    np.savez(answered / "arrays.npz", **numbers)  # pyright: ignore[reportArgumentType]
-    (answered / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
-    (answered / "answers.json").write_text(json.dumps(answers), encoding="utf-8")
+    numbers = {key: value for key, value in results.items() if key not in texts}
+    np.savez(outputs / "arrays.npz", **numbers)  # pyright: ignore[reportArgumentType]
+    (outputs / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
+    (outputs / "predictions.json").write_text(json.dumps(predictions), encoding="utf-8")
 
 
 if __name__ == "__main__":

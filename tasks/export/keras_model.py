@@ -28,11 +28,11 @@ LAYERS: dict[type, Any] = {
     GRUCell: keras.layers.GRU,
     VanillaCell: keras.layers.SimpleRNN,
 }
-"""Keras' layers, by the cells that compute the same."""
+"""Keras' equivalent of each cell."""
 
 
 def keras_model(model: Any) -> Any:
-    """Rebuilds the model with Keras' own layers and the same weights.
+    """Rebuilds a model with Keras' own layers and the same weights.
 
     Raises:
         SeqzooError: Keras has no equivalent of one of the model's layers.
@@ -66,8 +66,8 @@ def _layer(layer: Any) -> Any:
 
 def _recurrent(layer: Any) -> Any:
     cell = layer.cell
-    kind = LAYERS.get(type(cell))
-    if kind is None:
+    layer_class = LAYERS.get(type(cell))
+    if layer_class is None:
         raise SeqzooError(
             f"Keras has no layer for {type(cell).__name__}; export to saved-model, onnx or litert, "
             "or train the cell 'lstm', 'gru' or 'vanilla'."
@@ -81,7 +81,7 @@ def _recurrent(layer: Any) -> Any:
     for name in ("recurrent_activation", "reset_after"):
         if hasattr(cell, name):
             equivalents[name] = getattr(cell, name)
-    return kind(
+    return layer_class(
         cell.units,
         return_sequences=layer.return_sequences,
         return_state=layer.return_state,
@@ -112,10 +112,10 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
     keras_model(model).save(folder / "model.keras")
     if not wanted.check:
         return None
-    given = encoded_inputs(task, list(wanted.examples[:EXAMPLES]) or dummy_inputs(task))
-    outputs = ops.convert_to_numpy(model(given))
-    found, _ = run_in_fresh_process(folder, "keras", {"model": given})
+    inputs = encoded_inputs(task, list(wanted.examples[:EXAMPLES]) or dummy_inputs(task))
+    outputs = ops.convert_to_numpy(model(inputs))
+    results, _ = run_in_fresh_process(folder, "keras", {"model": inputs})
     if outputs.ndim == 3:  # values in the padding do not matter
-        inside = (range(outputs.shape[1]) < given["lengths"][:, None])[..., None]
-        outputs, found["model/outputs"] = outputs * inside, found["model/outputs"] * inside
-    return compare({"model/outputs": outputs}, found, "keras")
+        inside = (range(outputs.shape[1]) < inputs["lengths"][:, None])[..., None]
+        outputs, results["model/outputs"] = outputs * inside, results["model/outputs"] * inside
+    return compare({"model/outputs": outputs}, results, "keras")

@@ -22,23 +22,23 @@ def run_loop(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[Any, 
     sizes = [state.shape[-1] for state in states]
     states = [_sized(item, batch, size) for item, size in zip(states, sizes, strict=True)]
     by_step = tf.transpose(x, [1, 0, 2])
-    counted = None if mask is None else tf.transpose(mask, [1, 0, 2])
-    kept = layer.return_sequences
+    mask_by_step = None if mask is None else tf.transpose(mask, [1, 0, 2])
+    keeps_steps = layer.return_sequences
     outputs = tf.TensorArray(x.dtype, count, element_shape=[batch, cell.output_size])
 
     def body(t: Any, outputs: tuple, *states: Any) -> tuple:
         position = count - 1 - t if layer.go_backwards else t
         output, new = cell.advance(tf.gather(by_step, position), list(states))
-        if counted is not None:
-            counts = tf.gather(counted, position) > 0
-            new = [tf.where(counts, a, b) for a, b in zip(new, states, strict=True)]
-            output = tf.where(counts, output, tf.zeros_like(output))
+        if mask_by_step is not None:
+            unmasked = tf.gather(mask_by_step, position) > 0
+            new = [tf.where(unmasked, a, b) for a, b in zip(new, states, strict=True)]
+            output = tf.where(unmasked, output, tf.zeros_like(output))
         new = [_sized(item, batch, size) for item, size in zip(new, sizes, strict=True)]
         return (t + 1, tuple(item.write(t, output) for item in outputs), *new)
 
-    first = (tf.constant(0), (outputs,) if kept else (), *states)
+    first = (tf.constant(0), (outputs,) if keeps_steps else (), *states)
     _, written, *last = tf.while_loop(lambda t, *_: t < count, body, first)
-    if not kept:
+    if not keeps_steps:
         return last[0], last[0][:, None], last
     steps = tf.transpose(written[0].stack(), [1, 0, 2])
     steps.set_shape([batch, time, cell.output_size])

@@ -28,10 +28,10 @@ from seqzoo.tasks.export.reading import read_by_steps
 from seqzoo.tasks.preprocessing.audio import AudioFeatures
 
 FULL = "full-int8"
-"""Precision whose step computes only with integers; parts with a loop are as in "int8"."""
+"""Precision whose step computes with integers only; parts with a loop are exported as in "int8"."""
 
 CALIBRATED = 400
-"""Maximum number of steps that ranges of activations are measured on."""
+"""Maximum number of steps on which the ranges of activations are measured."""
 
 
 def litert_model(
@@ -40,16 +40,16 @@ def litert_model(
     steps: int | None = None,
     calibration: Sequence[dict[str, np.ndarray]] = (),
 ) -> bytes:
-    """A part as the bytes of a LiteRT file, for one row at a time.
+    """Converts a part to the bytes of a LiteRT file, for one row at a time.
 
     Args:
-        part: the function.
-        precision: the precision of the weights: "float32", "float16", or "int8", where matrix
-            products use bytes if the runtime supports it.
-        steps: time steps of inputs; None for any number.
+        part: the part.
+        precision: the precision of the weights: "float32", "float16", or "int8", with which matrix
+            products are computed on 8-bit integers if the runtime supports it.
+        steps: number of time steps of inputs; None for any number.
         calibration: example arguments of a part without a loop, which determine the range of each
-            activation: with "int8" activations are bytes, too, if the runtime supports it;
-            arguments and results keep their types.
+            activation: with "int8", activations are 8-bit integers, too, if the runtime supports
+            it; arguments and results keep their types.
 
     Raises:
         SeqzooError: one of the part's operations is not built into LiteRT.
@@ -75,7 +75,7 @@ def litert_model(
     try:
         with _quiet():
             return converter.convert()
-    except Exception as error:  # of several kinds, with hundreds of lines
+    except Exception as error:  # of several types, with messages of hundreds of lines
         named = sorted(set(re.findall(r"tf\.[A-Z]\w+", str(error))))
         if not named:
             raise
@@ -98,18 +98,18 @@ def _quiet() -> Iterator[None]:
     logger, level = tf.get_logger(), tf.get_logger().level
     logger.setLevel(logging.ERROR)
     # They are written by C++ code, which bypasses Python's streams.
-    kept = os.dup(2)
+    stderr = os.dup(2)
     with (
-        open(os.devnull, "w") as nowhere,
+        open(os.devnull, "w") as null,
         contextlib.redirect_stderr(io.StringIO()),
         warnings.catch_warnings(action="ignore"),
     ):
-        os.dup2(nowhere.fileno(), 2)
+        os.dup2(null.fileno(), 2)
         try:
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr, 2)
+            os.close(stderr)
             logger.setLevel(level)
 
 
@@ -150,15 +150,20 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
     return check_parts(_shortened(wanted), folder, "litert", task, parts, steps=calibration)
 
 
-def _calibration(wanted: Export, parts: dict[str, Part], why_not: str | None) -> list[dict]:
+def _calibration(wanted: Export, parts: dict[str, Part], reason: str | None) -> list[dict]:
     """Arguments of the step, recorded while it reads examples.
+
+    Args:
+        wanted: the export, with the examples.
+        parts: the parts of the model.
+        reason: why the model has no step; None if it has one.
 
     Raises:
         SeqzooError: the model has no step, or reads audio.
     """
     if "step" not in parts:
         raise SeqzooError(
-            f"{FULL} is for a `step`, and this model has none because {why_not}; the runtime has "
+            f"{FULL} is for a `step`, and this model has none because {reason}; the runtime has "
             "no integer loop, so export it in int8.",
             field="precision",
         )

@@ -11,7 +11,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.onnx_operations import RENAMED, SAME_NAME, WRITTEN
 
 OPSET = 18
-"""Version of ONNX's operators: the first in which all reductions take their axes as an input."""
+"""Version of ONNX's operator set: the first in which all reductions take their axes as an input."""
 
 PASSED_ON = ("Identity", "StopGradient", "PreventGradient", "EnsureShape", "Snapshot")
 
@@ -64,18 +64,18 @@ class Writer:
 
 
 class Translator:
-    """Translates the operations that compute tensors of a traced function.
+    """Translates the operations that compute the tensors of a traced function.
 
     Args:
-        function: a concrete function; its variables are read as they are now.
+        function: a concrete function; its variables are exported with their current values.
         writer: collects the nodes.
-        inputs: for each of its placeholders, by name, the name that it has in the ONNX graph.
-        replaced: by the names of operations, the functions that write their replacements:
-            (translator, operation) -> the names of its outputs. More may be added before
-            `translate`.
+        inputs: the name in the ONNX graph of each of the function's placeholders, by its name.
+        replaced: functions that write replacements of operations, by the names of these:
+            (translator, operation) -> the names of the replacement's outputs. More may be added
+            before `translate`.
 
     Raises:
-        SeqzooError: `translate` met an operation that it does not know.
+        SeqzooError: `translate` reached an operation that has no translation.
     """
 
     def __init__(
@@ -187,11 +187,11 @@ class Translator:
 
     # Helpers for the functions of `onnx_operations`.
 
-    def at(self, operation: Any, index: int) -> str:
+    def input(self, operation: Any, index: int) -> str:
         """The name of an operation's input."""
         return self.translate(operation.inputs[index])
 
-    def fixed(self, operation: Any, index: int, what: str = "") -> np.ndarray:
+    def constant_input(self, operation: Any, index: int, what: str = "") -> np.ndarray:
         """An input that must be constant."""
         tensor = operation.inputs[index]
         if not self.is_constant(tensor.op):
@@ -220,7 +220,7 @@ class Translator:
 
 
 def element_type(dtype: Any) -> int:
-    """ONNX's code of a type."""
+    """ONNX's code for a dtype."""
     from onnx import helper
 
     dtype = tf.as_dtype(dtype).as_numpy_dtype
@@ -228,7 +228,8 @@ def element_type(dtype: Any) -> int:
 
 
 def _captures(function: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Variables by the placeholders of their handles, and other captured tensors by theirs."""
+    """Variables, by the placeholders of their handles, and other captured tensors, by the names of
+    their placeholders."""
     handles = {id(variable.handle): variable for variable in function.graph.variables}
     variables, values = {}, {}
     for outside, inside in function.graph.captures:

@@ -21,11 +21,11 @@ IR_VERSION = 10
 
 
 def onnx_model(part: Part, name: str = "model") -> Any:
-    """A part as an `onnx.ModelProto`.
+    """Converts a part to an `onnx.ModelProto`.
 
     Args:
-        part: the function.
-        name: the name of its graph.
+        part: the part.
+        name: the name of the ONNX graph.
 
     Raises:
         SeqzooError: an operation has no translation.
@@ -48,17 +48,17 @@ def onnx_model(part: Part, name: str = "model") -> Any:
         for placeholder, spec in zip(placeholders, part.inputs, strict=True)
     }
     translator = Translator(function, writer, names, recurrences.replaced)
-    answers = []
+    outputs = []
     # Results by name, in the order in which TensorFlow flattens them.
     for key, tensor in zip(sorted(function.structured_outputs), function.outputs, strict=True):
         result = translator.translate(tensor)
         writer.nodes.append(helper.make_node("Identity", [result], [key]))
-        answers.append(_described(key, tensor))
+        outputs.append(_described(key, tensor))
     graph = helper.make_graph(
         writer.nodes,
         name,
         [_described(spec.name, spec) for spec in part.inputs],
-        answers,
+        outputs,
         list(writer.constants.values()),
     )
     opsets = [helper.make_opsetid("", OPSET)]
@@ -105,15 +105,15 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
         precision=wanted.precision,
         parts=parts,
         files=files,
-        outputs={name: [item.name for item in one.graph.output] for name, one in written.items()},
+        outputs={name: [item.name for item in p.graph.output] for name, p in written.items()},
     )
     return check_parts(wanted, folder, "onnx", task, parts) if wanted.check else None
 
 
 def _quantise(path: pathlib.Path) -> None:
-    """Quantises weights to bytes; activations stay floats and are quantised dynamically. Products
-    whose logarithm is taken, as in audio spectra, are left out: the range of a byte is too small.
-    """
+    """Quantises weights to 8-bit integers; activations stay floats and are quantised dynamically.
+    Matrix products whose logarithm is taken, as in audio spectra, are left out: the range of 8 bits
+    is too small for them."""
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -129,8 +129,8 @@ def _quantise(path: pathlib.Path) -> None:
 
 
 def _before_logarithms(graph: Any) -> list[str]:
-    """Names of the nodes that a logarithm depends on; all nodes get a name."""
-    producers, found = {}, set()
+    """The names of all nodes that a logarithm depends on; nodes without a name get one."""
+    producers, names = {}, set()
     for number, node in enumerate(graph.node):
         node.name = node.name or f"node_{number}"
         producers |= dict.fromkeys(node.output, node)
@@ -138,7 +138,7 @@ def _before_logarithms(graph: Any) -> list[str]:
     while waiting:
         for name in waiting.pop().input:
             node = producers.get(name)
-            if node is not None and node.name not in found:
-                found.add(node.name)
+            if node is not None and node.name not in names:
+                names.add(node.name)
                 waiting.append(node)
-    return sorted(found)
+    return sorted(names)

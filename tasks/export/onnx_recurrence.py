@@ -19,8 +19,8 @@ ACTIVATIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu"}
 
 
 class Recurrences:
-    """A runner, see `seqzoo.cells.engine.runners`: it puts placeholders in place of layers, and
-    knows their translations."""
+    """A runner, see `seqzoo.cells.engine.runners`, that replaces layers by placeholders and keeps
+    the translations of these."""
 
     def __init__(self) -> None:
         self.replaced: dict[str, Callable] = {}
@@ -63,8 +63,8 @@ class _Part:
     def needs(self) -> list[Any]:
         """The tensors that must be written first."""
         recurrence = self.recurrence
-        both = [recurrence] if recurrence.partner is None else [recurrence, recurrence.partner]
-        return [tensor for one in both for tensor in one.inputs]
+        directions = [recurrence] + ([] if recurrence.partner is None else [recurrence.partner])
+        return [tensor for direction in directions for tensor in direction.inputs]
 
     def __call__(self, translator: Translator, operation: Any) -> list[str]:
         return [self.recurrence.written(translator)[self.index]]
@@ -94,7 +94,7 @@ class _Recurrence:
         return [first, *self.states, *([] if self.mask is None else [self.mask])]
 
     def pairs_with(self, other: "_Recurrence") -> bool:
-        """Whether this layer and a backward one are the two directions of one bidirectional
+        """Whether this layer and a backward one are the two directions of a bidirectional
         layer."""
         return (
             self.kind is not None
@@ -107,15 +107,19 @@ class _Recurrence:
         )
 
     def written(self, translator: Translator) -> list[str]:
-        """Names of the outputs (batch, time, units), in the order of the input, and last states."""
+        """The names of the outputs (batch, time, units), in the order of the input, and of the last
+        states (batch, units)."""
         if self._names is None:
             if self.kind is None:
                 self._names = _scan(self, translator)
             else:
-                both: list[_Recurrence] = [self] if self.partner is None else [self, self.partner]
-                both.sort(key=lambda one: one.backwards)
-                for one, names in zip(both, _native(self.kind, both, translator), strict=True):
-                    one._names = names
+                directions: list[_Recurrence] = [self]
+                if self.partner is not None:
+                    directions.append(self.partner)
+                directions.sort(key=lambda direction: direction.backwards)
+                names = _native(self.kind, directions, translator)
+                for direction, names_of_one in zip(directions, names, strict=True):
+                    direction._names = names_of_one
         assert self._names is not None
         return self._names
 
@@ -128,8 +132,8 @@ def _operator(cell: Any) -> str | None:
     if kind is None:
         return None
     functions = [cell.activation, cell.recurrent_activation]
-    known = all(_name(function) in ACTIVATIONS for function in functions)
-    return kind if known and cell.compute_dtype == "float32" else None
+    supported = all(_name(function) in ACTIVATIONS for function in functions)
+    return kind if supported and cell.compute_dtype == "float32" else None
 
 
 def _name(function: Any) -> str:
@@ -160,16 +164,17 @@ def _weights(kind: str, cell: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return w, r, np.concatenate([arranged(item) for item in bias])
 
 
-def _native(kind: str, both: list[_Recurrence], translator: Translator) -> list[list[str]]:
-    """One node for a layer, or for both directions of one; names for each direction."""
-    writer, first = translator.writer, both[0]
-    weights = [_weights(kind, one.cell) for one in both]
+def _native(kind: str, directions: list[_Recurrence], translator: Translator) -> list[list[str]]:
+    """Writes one node for a layer, or for both directions of a bidirectional one; returns the names
+    of the outputs and last states of each direction."""
+    writer, first = translator.writer, directions[0]
+    weights = [_weights(kind, direction.cell) for direction in directions]
     w, r, b = (writer.constant(np.stack(item), "weight") for item in zip(*weights, strict=True))
-    turned = writer.add("Transpose", [translator.translate(first.sequences)], perm=[1, 0, 2])
+    by_step = writer.add("Transpose", [translator.translate(first.sequences)], perm=[1, 0, 2])
     lengths = "" if first.mask is None else _lengths(first.mask, translator)
 
     def begin(index: int) -> str:
-        states = [one.states[index] for one in both]
+        states = [direction.states[index] for direction in directions]
         if all(_is_zero(state, translator) for state in states):
             return ""
         names = [
@@ -178,7 +183,7 @@ def _native(kind: str, both: list[_Recurrence], translator: Translator) -> list[
         ]
         return names[0] if len(names) == 1 else writer.add("Concat", names, axis=0)
 
-    inputs = [turned, w, r, b, lengths, *(begin(index) for index in range(len(first.states)))]
+    inputs = [by_step, w, r, b, lengths, *(begin(index) for index in range(len(first.states)))]
     while not inputs[-1]:
         inputs.pop()
     functions = [ACTIVATIONS[_name(first.cell.recurrent_activation)]]
@@ -186,25 +191,25 @@ def _native(kind: str, both: list[_Recurrence], translator: Translator) -> list[
     attributes: dict[str, Any] = {
         "hidden_size": first.cell.units,
         "direction": "bidirectional"
-        if len(both) == 2
+        if len(directions) == 2
         else ("reverse" if first.backwards else "forward"),
-        "activations": functions * len(both),
+        "activations": functions * len(directions),
     }
     if kind == "GRU":
         attributes["linear_before_reset"] = int(first.cell.reset_after)
     outputs, *last = writer.add(kind, inputs, 1 + len(first.states), **attributes)
     results = []
-    for index in range(len(both)):
-        # (time, directions, batch, units)
-        direction = writer.add("Gather", [outputs, writer.constant(np.array(index))], axis=1)
-        direction = writer.add("Transpose", [direction], perm=[1, 0, 2])
+    for index in range(len(directions)):
+        # (time, directions, batch, units) -> (batch, time, units)
+        steps = writer.add("Gather", [outputs, writer.constant(np.array(index))], axis=1)
+        steps = writer.add("Transpose", [steps], perm=[1, 0, 2])
         at = writer.constant(np.array(index))
-        results.append([direction, *(writer.add("Gather", [state, at], axis=0) for state in last)])
+        results.append([steps, *(writer.add("Gather", [state, at], axis=0) for state in last)])
     return results
 
 
 def _is_zero(tensor: Any, translator: Translator) -> bool:
-    """Whether a state is known to be zeros, for any number of rows."""
+    """Whether a state is known to be all zeros, for any number of rows."""
     operation = tensor.op
     if operation.type == "Fill":
         tensor = operation.inputs[1]
@@ -221,8 +226,8 @@ def _lengths(mask: Any, translator: Translator) -> str:
 
 
 class _FusedSum:
-    """The sum of a matrix product and something else as one Gemm, called by the translator in place
-    of the addition: in a step of few rows, every node saved matters."""
+    """A matrix product plus another term as one Gemm, called by the translator in place of the
+    addition: in a step of few rows, every saved node matters."""
 
     def __init__(self, product: Any, other: Any):
         self.product = product
@@ -234,14 +239,14 @@ class _FusedSum:
         return [*self.product.inputs, self.other]
 
     def __call__(self, translator: Translator, operation: Any) -> list[str]:
-        turned = [int(self.product.get_attr(f"transpose_{item}")) for item in "ab"]
-        given = [translator.translate(tensor) for tensor in self.needs]
-        return [translator.writer.add("Gemm", given, transA=turned[0], transB=turned[1])]
+        transposed = [int(self.product.get_attr(f"transpose_{item}")) for item in "ab"]
+        inputs = [translator.translate(tensor) for tensor in self.needs]
+        return [translator.writer.add("Gemm", inputs, transA=transposed[0], transB=transposed[1])]
 
 
 def _fused_sums(translator: Translator) -> dict[str, _FusedSum]:
-    """The additions of a step that become a Gemm, by name. All of its matrices have one row per
-    row of the batch, or one, so that the other term fits the product."""
+    """The additions of a step that become a Gemm, by name. All matrices of a step have either one
+    row per row of the batch or a single row, so that the other term always fits the product."""
     results = {}
     for operation in translator.graph.get_operations():
         if operation.type not in ("AddV2", "BiasAdd") or translator.is_constant(operation):
@@ -257,8 +262,8 @@ def _fused_sums(translator: Translator) -> dict[str, _FusedSum]:
 
 
 def _only_source(tensor: Any) -> Any:
-    """The operation that a tensor comes from, skipping splits into a single part; None if something
-    else takes it, too."""
+    """The operation that a tensor comes from, skipping splits into a single part; None if another
+    operation uses the tensor, too."""
     while len(tensor.consumers()) == 1:
         operation = tensor.op
         if operation.type not in ("Split", "SplitV") or operation.get_attr("num_split") > 1:
@@ -268,7 +273,8 @@ def _only_source(tensor: Any) -> Any:
 
 
 def _scan(recurrence: _Recurrence, translator: Translator) -> list[str]:
-    """A Scan whose body is the cell's step, translated from its trace."""
+    """Writes a Scan whose body is the cell's step, translated from its trace; returns the names of
+    the outputs and the last states."""
     from onnx import helper
 
     writer, cell = translator.writer, recurrence.cell
@@ -302,16 +308,16 @@ def _scan(recurrence: _Recurrence, translator: Translator) -> list[str]:
         if result in taken:
             results[index] = body.add("Identity", [result])
         taken.add(results[index])
-    described = [
+    input_infos = [
         helper.make_tensor_value_info(name, element_type(spec.dtype), [None, spec.shape[1]])
         for name, spec in zip(names.values(), specs, strict=True)
     ]
-    answered = [
+    output_infos = [
         helper.make_tensor_value_info(name, element_type(dtype), [None, size])
         for name, size in zip(results, [*sizes, cell.output_size], strict=True)
     ]
     graph = helper.make_graph(
-        body.nodes, writer.name("step"), described, answered, list(body.constants.values())
+        body.nodes, writer.name("step"), input_infos, output_infos, list(body.constants.values())
     )
     inputs = [translator.translate(state) for state in recurrence.states]
     inputs.append(translator.translate(recurrence.projected))
