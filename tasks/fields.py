@@ -1,8 +1,8 @@
-"""Annotations of the types of settings: their ranges and their command-line options.
+"""Type annotations of settings: their ranges and their command-line options.
 
-Settings are fields of frozen dataclasses. A field is annotated once, `units: Count = 128`, and from
-that come its check, the command-line option with its range, and the comment in a
-configuration file; the docstring's entry for the field is the option's help.
+Settings are fields of frozen dataclasses. A field is annotated once, `units: Count = 128`; its
+check, its command-line option with the range, and the comment in a configuration file are derived
+from that. The field's entry in the docstring is the help of the option.
 """
 
 import dataclasses
@@ -34,7 +34,7 @@ class Range:
     below: float | None = None
 
     def __contains__(self, value: float) -> bool:
-        # Written so that a NaN is outside, too.
+        # Every comparison is false for NaN, so that NaN is outside, too.
         return isinstance(value, numbers.Real) and (
             (self.minimum is None or value >= self.minimum)
             and (self.above is None or value > self.above)
@@ -59,10 +59,10 @@ class Range:
 
 @dataclass(frozen=True)
 class Named:
-    """The option of a field that is not named after it.
+    """Annotation of a field whose command-line option has another name.
 
     Attributes:
-        option: its name without dashes, "max-tokens".
+        option: the name of the option without leading dashes, "max-tokens".
         off: for a switch, the option that turns it off; empty for "no-" and the name.
     """
 
@@ -72,7 +72,7 @@ class Named:
 
 @dataclass(frozen=True)
 class NotTyped:
-    """A field without a command-line option.
+    """Annotation of a field that has no command-line option.
 
     Attributes:
         reason: why it has none.
@@ -121,7 +121,7 @@ TYPES: dict[Any, tuple[type, str]] = {
     str: (str, "a string"),
     Mapping: (Mapping, "a dictionary"),
 }
-"""The classes of which a value of each field type must be an instance, and the name in messages."""
+"""For each field type, the class that values must be instances of, and its name in messages."""
 
 
 class Limits(NamedTuple):
@@ -131,13 +131,13 @@ class Limits(NamedTuple):
     """Key of `TYPES`; None for other types."""
 
     range: Range | None
-    """Its range."""
+    """The range of the value; None for any."""
 
     names: tuple[Any, ...]
-    """The names that it can be one of; empty for any."""
+    """The values that a `Literal` allows; empty for other types."""
 
     optional: bool
-    """Whether it may be None."""
+    """Whether the value may be None."""
 
 
 @functools.cache
@@ -147,17 +147,15 @@ def _limits(kind: type) -> dict[str, Limits]:
     for name in (field.name for field in dataclasses.fields(kind)):
         hint = hints_of(kind)[name]
         type_ = plain(hint)
-        listed = get_args(type_) if get_origin(type_) is Literal else ()
-        known = get_origin(type_) or type_
+        names = get_args(type_) if get_origin(type_) is Literal else ()
+        base = get_origin(type_) or type_
         optional = type_ is Any or types.NoneType in _members(hint)
-        results[name] = Limits(
-            known if known in TYPES else None, note(hint, Range), listed, optional
-        )
+        results[name] = Limits(base if base in TYPES else None, note(hint, Range), names, optional)
     return results
 
 
 def _members(hint: Any) -> tuple[Any, ...]:
-    """The types that a type is the union of."""
+    """The members of a union type."""
     if get_origin(hint) is Annotated:
         return _members(get_args(hint)[0])
     return get_args(hint)
@@ -170,7 +168,7 @@ def check(settings: Any) -> None:
         settings: the dataclass.
 
     Raises:
-        SeqzooError: one has the wrong type or is out of range; it is the error's `field`.
+        SeqzooError: a field has the wrong type or is out of range; the error's `field` names it.
     """
     for name, limits in _limits(type(settings)).items():
         value = getattr(settings, name)
@@ -195,10 +193,10 @@ def check(settings: Any) -> None:
 
 
 def whole_numbers(name: str, values: Any) -> tuple[int, ...]:
-    """A field of positive whole numbers, at least one of them.
+    """The value of a field that holds one or more positive whole numbers, as a tuple.
 
     Raises:
-        SeqzooError: there is none, or one is not a whole number of at least 1.
+        SeqzooError: there are no numbers, or one is not a whole number of at least 1.
     """
     values = tuple(values) if isinstance(values, list | tuple) else (values,)
     if not values or any(type(value) is not int or value < 1 for value in values):
@@ -207,10 +205,10 @@ def whole_numbers(name: str, values: Any) -> tuple[int, ...]:
 
 
 def height_and_width(image_size: Any) -> tuple[int, ...] | None:
-    """The field `image_size` of a template; None for the size of the training images.
+    """The value of a template's `image_size`, as a tuple; None for the size of the training images.
 
     Raises:
-        SeqzooError: it is not two whole numbers of at least 1.
+        SeqzooError: the value is not two whole numbers of at least 1.
     """
     if image_size is None:
         return None

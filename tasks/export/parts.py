@@ -1,13 +1,13 @@
 """The numeric functions that a model consists of, which are exported to other runtimes.
 
-    serving    a batch of whole inputs -> answers as numbers
-    encode     a batch of whole inputs -> the memory of a decoder, and its initial states
-    step       one step and the states before it -> the answer of the step and the states after it
+    serving    a batch of complete inputs -> predictions as numbers
+    encode     a batch of complete inputs -> the memory of a decoder, and its initial states
+    step       one step and the states before it -> the step's prediction and the states after it
 
-Texts are ids, in inputs and outputs; images that are read by columns are columns; numbers, audio
-and other images are passed unchanged. States are arguments and results, named by layer and number:
-"layer_1_state_1", and "next_layer_1_state_1" after the step. The batch and time dimensions are
-dynamic.
+Texts are represented by ids, both as inputs and as outputs, and images that are read by columns by
+their columns; numbers, audio and other images are passed unchanged. States are arguments and
+results, named by layer and number: "layer_1_state_1" before a step and "next_layer_1_state_1" after
+it. The batch and time dimensions are dynamic.
 """
 
 from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ class Part:
     Attributes:
         run: tensors by name -> results by name, with TensorFlow operations only.
         inputs: the `tf.TensorSpec`s of its arguments.
-        states: names of the states among these.
+        states: the names of those arguments that are states.
     """
 
     run: Callable[..., dict[str, Any]]
@@ -90,7 +90,7 @@ def in_float32(task: Any, model: Any) -> Any:
 def no_step(model: Any) -> str | None:
     """Why a model cannot be run step by step; None if it can."""
     if isinstance(model, NextStep) and takes_time(model.choices["cell"]):
-        return "its answer depends on when the next step comes"
+        return "its prediction depends on when the next step comes"
     if isinstance(model, SegmentForecaster):
         return "it reads a window of steps at once"
     if isinstance(model, Generator) and model.further is not None:
@@ -105,15 +105,15 @@ def no_step(model: Any) -> str | None:
         if isinstance(layer, keras.layers.Bidirectional):
             return "it reads its input in both directions"
         if isinstance(layer, MaskedPooling):
-            return "its answer is pooled over all steps"
+            return "it pools over all steps"
         if isinstance(layer, NGramEmbedding):
-            return "it looks at n-grams of its input"
+            return "it reads n-grams of its input"
         if isinstance(layer, StringStates):
             return "a language model reads the characters of whole sentences"
         if isinstance(layer, WordCharacters):
             return "a recurrent layer reads the characters of each word"
         if "crf" in layer.name:
-            return "its CRF finds the tags of a whole sequence"
+            return "its CRF decodes the tags of a complete sequence"
     return None
 
 
@@ -126,8 +126,8 @@ def step_of(task: Any, model: Any) -> Part:
     parts = parts_of(task, model)
     if "step" not in parts:
         raise SeqzooError(
-            f"This model has no `step`, because {no_step(model)}; train one without, or use the "
-            "whole model."
+            f"This model has no `step`, because {no_step(model)}; run it on complete inputs, or "
+            "train a model that can be run step by step."
         )
     return parts["step"]
 
@@ -137,18 +137,18 @@ class Carried:
     their final ones.
 
     Args:
-        states: the states of all layers, in the order in which these are run.
+        states: the initial states of all layers, in the order in which the layers are run.
     """
 
     def __init__(self, states: Sequence[Any]):
-        self._given = list(states)
+        self._initial = list(states)
         self.last: list[Any] = []
 
     def __call__(
         self, layer: Any, sequences: Any, states: list, mask: Any
     ) -> tuple[Any, Any, list]:
-        initial, self._given = self._given[: len(states)], self._given[len(states) :]
-        initial = [tf.cast(state, layer.cell.compute_dtype) for state in initial]
+        first, self._initial = self._initial[: len(states)], self._initial[len(states) :]
+        initial = [tf.cast(state, layer.cell.compute_dtype) for state in first]
         if sequences.shape[1] == 1:  # no loop
             x = layer.cell.projected(sequences[:, 0])
             output, new = layer.cell.advance(x, initial)
@@ -161,7 +161,7 @@ class Carried:
 
 
 def state_specs(layers: Sequence[Any]) -> tuple[Any, ...]:
-    """The states of recurrent layers as arguments, in order."""
+    """The `tf.TensorSpec`s of the states of recurrent layers, in order."""
     specs = []
     for number, layer in enumerate(layers, 1):
         sizes = layer.cell.state_size
@@ -188,14 +188,14 @@ def recurrent_layers(model: Any) -> list[Any]:
 
 
 def named_states(specs: Sequence[Any], states: Sequence[Any], prefix: str = "") -> dict[str, Any]:
-    """States, in order, by their names."""
+    """States in the order of `specs`, by their names."""
     pairs = zip(specs, states, strict=True)
     return {f"{prefix}{spec.name}": tf.cast(state, tf.float32) for spec, state in pairs}
 
 
 def input_specs(task: Any) -> tuple[Any, ...]:
-    """The `tf.TensorSpec`s of whole inputs: ids and lengths for texts, columns for images read by
-    columns, raw inputs otherwise."""
+    """The `tf.TensorSpec`s of complete inputs: ids and lengths for texts, columns for images that
+    are read by columns, raw inputs otherwise."""
     if not takes_ids(task) and not isinstance(task.features, ColumnFeatures):
         return tuple(task.signature)
     if isinstance(task.features, NameFeatures):
@@ -208,19 +208,19 @@ def input_specs(task: Any) -> tuple[Any, ...]:
 
 
 def takes_ids(task: Any) -> bool:
-    """Whether inputs are strings, which parts take as ids."""
+    """Whether inputs are strings, which the parts take as ids."""
     return isinstance(task.features, TextFeatures | NameFeatures)
 
 
-def _encoded(task: Any, given: dict[str, Any]) -> tuple[Any, Any]:
-    """Arguments of `input_specs` -> the inputs of the model."""
+def _encoded(task: Any, tensors: dict[str, Any]) -> tuple[Any, Any]:
+    """Tensors of `input_specs`, by name -> "values" and "lengths" as the model takes them."""
     if isinstance(task.features, NameFeatures):
-        return given["classes"][:, None], tf.ones(tf.shape(given["classes"]), tf.int32)
+        return tensors["classes"][:, None], tf.ones(tf.shape(tensors["classes"]), tf.int32)
     if takes_ids(task):
-        return given["values"], given["lengths"]
+        return tensors["values"], tensors["lengths"]
     if isinstance(task.features, ColumnFeatures):
-        return encoded_steps(task, given["values"]), given["lengths"]
-    raw = [given[spec.name] for spec in task.signature]
+        return encoded_steps(task, tensors["values"]), tensors["lengths"]
+    raw = [tensors[spec.name] for spec in task.signature]
     if isinstance(task.features, AudioFeatures):
         return task.features.transform_by_products(*raw)
     return task.features.transform(*raw)
@@ -230,8 +230,8 @@ def _inside(values: Any, lengths: Any) -> Any:
     return tf.range(tf.shape(values)[1]) < lengths[:, None]
 
 
-def answer_of(task: Any, outputs: Any) -> dict[str, Any]:
-    """The prediction, as named tensors, from a model's outputs."""
+def prediction_of(task: Any, outputs: Any) -> dict[str, Any]:
+    """The prediction, as named tensors, from the outputs of a model."""
     targets = getattr(task, "targets", None)
     if isinstance(task, Transcribes):
         return {"log_probabilities": tf.nn.log_softmax(outputs)}
@@ -242,7 +242,7 @@ def answer_of(task: Any, outputs: Any) -> dict[str, Any]:
     if isinstance(targets, ValueTargets):
         return targets.decode(outputs, 1)
     if targets is None:
-        # Tags; a CRF finds the best ones from the scores.
+        # Tags; a CRF decodes them from the scores.
         return (
             {"scores": outputs} if task.template.crf else {"probabilities": tf.nn.softmax(outputs)}
         )
@@ -254,24 +254,24 @@ def answer_of(task: Any, outputs: Any) -> dict[str, Any]:
 def _serving(task: Any, model: Any) -> Part:
     specs = input_specs(task)
 
-    def run(**given: Any) -> dict[str, Any]:
-        values, lengths = _encoded(task, given)
+    def run(**tensors: Any) -> dict[str, Any]:
+        values, lengths = _encoded(task, tensors)
         inside = _inside(values, lengths)
         if isinstance(model, NextStep):
             outputs, _ = model(values, steps=inside)
         else:
             outputs = model({"values": values, "lengths": lengths})
-        answer = answer_of(task, tf.cast(outputs, tf.float32))
+        results = prediction_of(task, tf.cast(outputs, tf.float32))
         if outputs.shape.rank == 3:
-            return {name: tf.where(inside[..., None], value, 0.0) for name, value in answer.items()}
-        return answer
+            return {name: tf.where(inside[..., None], item, 0.0) for name, item in results.items()}
+        return results
 
     return Part(run, specs)
 
 
 def step_specs(task: Any) -> tuple[Any, ...]:
-    """One step as arguments: an id, numbers in the units of the data, or the samples of a window;
-    for a cell that takes time, also the time since the previous step."""
+    """The `tf.TensorSpec`s of one step's inputs: an id, numbers in the units of the data, or the
+    samples of a window; for a cell that takes time, also the time since the previous step."""
     features = task.features
     if isinstance(features, AudioFeatures):
         return (tf.TensorSpec([None, features.window], tf.float32, "samples"),)
@@ -299,7 +299,7 @@ def encoded_steps(task: Any, steps: Any, *elapsed: Any) -> Any:
 def run_steps(
     task: Any, model: Any, steps: Sequence[Any], states: Sequence[Any]
 ) -> tuple[Any, list]:
-    """Runs a model over some steps from given states.
+    """Runs a model over some steps, starting from the states passed in.
 
     Args:
         task: the task that built the model.
@@ -308,7 +308,8 @@ def run_steps(
         states: the states, in the order of `state_specs`.
 
     Returns:
-        The outputs of each step or of the last, and the states after them.
+        The outputs of each step, or of the last one if the model has only those, and the states
+        after the last step.
     """
     values, carried = encoded_steps(task, *steps), Carried(states)
     with run_by(carried):
@@ -324,13 +325,13 @@ def _step(task: Any, model: Any) -> Part:
     specs = state_specs(recurrent_layers(model))
     step = step_specs(task)
 
-    def run(**given: Any) -> dict[str, Any]:
-        states = [given[spec.name] for spec in specs]
-        steps = [given[spec.name][:, None] for spec in step]
+    def run(**tensors: Any) -> dict[str, Any]:
+        states = [tensors[spec.name] for spec in specs]
+        steps = [tensors[spec.name][:, None] for spec in step]
         outputs, last = run_steps(task, model, steps, states)
         if outputs.shape.rank == 3:
             outputs = outputs[:, 0]
-        return {**answer_of(task, outputs), **named_states(specs, last, NEXT)}
+        return {**prediction_of(task, outputs), **named_states(specs, last, NEXT)}
 
     return Part(run, (*step, *specs), tuple(spec.name for spec in specs))
 
@@ -338,7 +339,7 @@ def _step(task: Any, model: Any) -> Part:
 def _language_model(model: Any) -> dict[str, Part]:
     decoder = model.decoder
     specs = state_specs(decoder.recurrent)
-    whole = (
+    text_specs = (
         tf.TensorSpec([None, None], tf.int32, "values"),
         tf.TensorSpec([None], tf.int32, "lengths"),
     )
@@ -349,26 +350,26 @@ def _language_model(model: Any) -> dict[str, Part]:
         logits = tf.where(inside[..., None], tf.cast(logits, tf.float32), 0.0)
         return {"logits": logits, **named_states(specs, last)}
 
-    return {"serving": Part(serve, whole), "step": _decoder_step(decoder, specs, ())}
+    return {"serving": Part(serve, text_specs), "step": _decoder_step(decoder, specs, ())}
 
 
 def _generator(task: Any, model: Any) -> dict[str, Part]:
     decoder = model.decoder
     specs = state_specs(decoder.recurrent)
 
-    def encode(**given: Any) -> dict[str, Any]:
-        values, lengths = _encoded(task, given)
+    def encode(**tensors: Any) -> dict[str, Any]:
+        values, lengths = _encoded(task, tensors)
         memory, mask, states = model.encode({"values": values, "lengths": lengths})
-        found = named_states(specs, tf.nest.flatten(states))
+        results = named_states(specs, tf.nest.flatten(states))
         if decoder.attention is not None:
             inside = mask[..., None]
             memory, keys, mask, *_ = decoder.look_at(memory, mask)
-            found["memory"] = tf.where(inside, tf.cast(memory, tf.float32), 0.0)
-            found["keys"] = tf.where(inside, tf.cast(keys, tf.float32), 0.0)
-            found["mask"] = mask
+            results["memory"] = tf.where(inside, tf.cast(memory, tf.float32), 0.0)
+            results["keys"] = tf.where(inside, tf.cast(keys, tf.float32), 0.0)
+            results["mask"] = mask
         if decoder.copies:
-            found["copies"] = model.copies(values)
-        return found
+            results["copies"] = model.copies(values)
+        return results
 
     constants = ()
     if decoder.attention is not None:
@@ -379,10 +380,10 @@ def _generator(task: Any, model: Any) -> dict[str, Part]:
         if "lengths" in example:
             example["lengths"] = tf.constant([1, 2])
         with seqzoo.cells.portable():
-            found = encode(**example)
+            encoded = encode(**example)
         constants = (
             *(
-                tf.TensorSpec([None, None, found[name].shape[2]], tf.float32, name)
+                tf.TensorSpec([None, None, encoded[name].shape[2]], tf.float32, name)
                 for name in ("memory", "keys")
             ),
             tf.TensorSpec([None, None], tf.bool, "mask"),
@@ -398,14 +399,14 @@ def _generator(task: Any, model: Any) -> dict[str, Part]:
 def _decoder_step(decoder: Any, specs: Sequence[Any], constants: Sequence[Any]) -> Part:
     tokens = tf.TensorSpec([None], tf.int32, "tokens")
 
-    def run(**given: Any) -> dict[str, Any]:
-        states = [tf.cast(given[spec.name], decoder.compute_dtype) for spec in specs]
+    def run(**tensors: Any) -> dict[str, Any]:
+        states = [tf.cast(tensors[spec.name], decoder.compute_dtype) for spec in specs]
         nested = tf.nest.pack_sequence_as(decoder.zero_states(1), states)
-        looked_at = tuple(given[spec.name] for spec in constants) or None
-        logits, last, attention = decoder.step(given["tokens"], nested, looked_at)
-        found = {"logits": tf.cast(logits, tf.float32)}
+        memory = tuple(tensors[spec.name] for spec in constants) or None
+        logits, last, attention = decoder.step(tensors["tokens"], nested, memory)
+        results = {"logits": tf.cast(logits, tf.float32)}
         if attention is not None:
-            found["attention"] = attention
-        return {**found, **named_states(specs, tf.nest.flatten(last), NEXT)}
+            results["attention"] = attention
+        return {**results, **named_states(specs, tf.nest.flatten(last), NEXT)}
 
     return Part(run, (tokens, *specs, *constants), tuple(spec.name for spec in specs))

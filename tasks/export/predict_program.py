@@ -1,5 +1,4 @@
-"""predict.py, which comes with an ONNX or LiteRT export: the parts that its model needs, in one
-file."""
+"""The predict.py of an ONNX or LiteRT export: one file with the modules that the model needs."""
 
 import ast
 import importlib
@@ -12,7 +11,7 @@ from typing import Any
 PACKAGE = "seqzoo.tasks.export.predict"
 
 SHARED = {"raw_sentences": "seqzoo.tasks.preprocessing.raw_sentences"}
-"""Modules of this package that predict.py includes, too; they import no other module of it."""
+"""Other modules of seqzoo that predict.py includes; they import no further ones."""
 
 PARTS = {"onnx": ("onnx_part", "OnnxPart"), "litert": ("litert_part", "LiteRTPart")}
 """The module and class that runs a part of the model, by format."""
@@ -44,7 +43,8 @@ ANSWERS = {
     "texts": ("generation", "GeneratedTexts"),
     "transcripts": ("transcripts", "Transcripts"),
 }
-"""The module and class that computes a prediction, by its kind. Others are numbers only."""
+"""The module and class that computes a prediction, by kind of prediction. Other kinds have none:
+their numbers come from `Model.run`."""
 
 BEGINNING = '''"""An exported model, from raw inputs to predictions.
 
@@ -80,13 +80,13 @@ def predict_program(about: dict[str, Any]) -> str:
     """The source of predict.py for an export.
 
     Args:
-        about: its model.json.
+        about: the contents of its model.json.
     """
     chosen = _chosen(about)
     modules: dict[str, ast.Module] = {}
-    for module in ("model", *(one[0] for one in chosen.values() if one), "command_line"):
+    for module in ("model", *(item[0] for item in chosen.values() if item), "command_line"):
         _add_module(module, modules)
-    classes = {kind: one[1] if one else "None" for kind, one in chosen.items()}
+    classes = {role: item[1] if item else "None" for role, item in chosen.items()}
     bodies = [_body(name, tree) for name, tree in modules.items()]
     return "\n\n\n".join([BEGINNING + _imports(modules.values()), *bodies]) + END.format(**classes)
 
@@ -95,32 +95,31 @@ def model_class(about: dict[str, Any]) -> Any:
     """`Model` as in the predict.py of an export.
 
     Args:
-        about: its model.json.
+        about: the contents of its model.json.
 
     Raises:
-        KeyError: it is of no known format or kind of input.
+        KeyError: the format or the kind of input is unknown.
     """
     classes = {
-        f"{kind}_type": getattr(_module(one[0]), one[1]) if one else None
-        for kind, one in _chosen(about).items()
+        f"{role}_type": getattr(_module(item[0]), item[1]) if item else None
+        for role, item in _chosen(about).items()
     }
     return type("Model", (_module("model").BaseModel,), classes)
 
 
 def _chosen(about: dict[str, Any]) -> dict[str, Any]:
-    """The module and class of each kind that a model needs."""
-    reads, answers = about["input"], about["answer"]["kind"]
-    kind = reads["kind"]
-    if kind == "text":
-        kind = f"text in {reads['split']}"
-    elif kind == "sequences" and "sample_rate" in reads:
-        kind = "audio"
-    if answers == "tags" and about["answer"]["crf"]:
-        answers = "best tags"
+    """The modules and classes that a model needs, by their role in `Model`."""
+    input_kind, answer_kind = about["input"]["kind"], about["answer"]["kind"]
+    if input_kind == "text":
+        input_kind = f"text in {about['input']['split']}"
+    elif input_kind == "sequences" and "sample_rate" in about["input"]:
+        input_kind = "audio"
+    if answer_kind == "tags" and about["answer"]["crf"]:
+        answer_kind = "best tags"
     return {
         "part": PARTS[about["format"]],
-        "reader": READERS[kind],
-        "answers": ANSWERS.get(answers),
+        "reader": READERS[input_kind],
+        "answers": ANSWERS.get(answer_kind),
     }
 
 
@@ -129,7 +128,7 @@ def _module(name: str) -> Any:
 
 
 def _add_module(name: str, modules: dict[str, ast.Module]) -> None:
-    """Adds a module after those that it imports."""
+    """Adds a module, after the modules that it imports."""
     tree = ast.parse(inspect.getsource(_module(name)))
     for imported in _of_parts(tree):
         if imported not in modules:
@@ -138,13 +137,13 @@ def _add_module(name: str, modules: dict[str, ast.Module]) -> None:
 
 
 def _of_parts(tree: ast.Module) -> list[str]:
-    """The other parts that a module imports from."""
-    sources = [one.module or "" for one in tree.body if isinstance(one, ast.ImportFrom)]
-    return [one.rpartition(".")[2] for one in sources if _is_part(one)]
+    """The modules of predict.py that a module imports from."""
+    sources = [node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom)]
+    return [source.rpartition(".")[2] for source in sources if _is_part(source)]
 
 
 def _is_part(module: str) -> bool:
-    """Whether a module becomes a part of predict.py."""
+    """Whether a module is included in predict.py."""
     return module.startswith(f"{PACKAGE}.") or module in SHARED.values()
 
 
@@ -152,9 +151,9 @@ def _body(name: str, tree: ast.Module) -> str:
     """A module without its imports, headed by its docstring as a comment."""
     lines = inspect.getsource(_module(name)).splitlines()
     first = max(
-        one.end_lineno or 0
-        for position, one in enumerate(tree.body)
-        if position == 0 or isinstance(one, ast.Import | ast.ImportFrom)
+        node.end_lineno or 0
+        for position, node in enumerate(tree.body)
+        if position == 0 or isinstance(node, ast.Import | ast.ImportFrom)
     )
     heading = " ".join((ast.get_docstring(tree) or "").split())
     comment = textwrap.fill(heading, 100, initial_indent="# ", subsequent_indent="# ")
@@ -162,14 +161,14 @@ def _body(name: str, tree: ast.Module) -> str:
 
 
 def _imports(trees: Iterable[ast.Module]) -> str:
-    """The imports of modules, except of each other, sorted like ruff does."""
+    """The imports of modules, except those of each other, in the order that ruff expects."""
     plain, names = {"import sys"}, defaultdict[str, set[str]](set)
     for tree in trees:
-        for one in tree.body:
-            if isinstance(one, ast.Import):
-                plain.add(ast.unparse(one))
-            elif isinstance(one, ast.ImportFrom) and not _is_part(str(one.module)):
-                names[str(one.module)].update(alias.name for alias in one.names)
+        for node in tree.body:
+            if isinstance(node, ast.Import):
+                plain.add(ast.unparse(node))
+            elif isinstance(node, ast.ImportFrom) and not _is_part(str(node.module)):
+                names[str(node.module)].update(alias.name for alias in node.names)
     numpy = "import numpy as np"
     members = [f"from {name} import {', '.join(sorted(names[name]))}" for name in sorted(names)]
     return "\n".join([*sorted(plain - {numpy}), *members, "", numpy])

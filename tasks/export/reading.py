@@ -16,11 +16,13 @@ from seqzoo.tasks.targets.texts import START
 def read_by_steps(
     task: Any, parts: dict[str, Part], examples: Sequence[Any]
 ) -> Iterator[dict[str, np.ndarray]]:
-    """The arguments of the part "step" by name, each of one row, while a model that does not take
-    audio reads examples one after the other, or writes the text that is most probable in each
-    step."""
+    """Yields the arguments of the part "step" by name, with one row each, while the model reads
+    examples one after the other or, as an encoder-decoder, writes the most probable token at each
+    step. Audio is not supported."""
     part = parts["step"]
-    step = tf.function(lambda given: part.run(**given), autograph=False, reduce_retracing=True)
+    step = tf.function(
+        lambda arguments: part.run(**arguments), autograph=False, reduce_retracing=True
+    )
     with seqzoo.cells.portable():
         for example in examples:
             tensors = raw_tensors(task, [example])
@@ -28,53 +30,47 @@ def read_by_steps(
                 tensors = encoded_inputs(task, [example])
                 if isinstance(task.features, NameFeatures):
                     tensors = {"classes": tensors["values"][:, 0]}
-            tensors = (
-                {spec.name: tensors[spec.name] for spec in input_specs(task)}
-                if ("encode" in parts)
-                else tensors
-            )
             if "encode" in parts:
-                result = parts["encode"].run(
-                    **{k: tf.constant(tensor) for k, tensor in tensors.items()}
-                )
+                names = [spec.name for spec in input_specs(task)]
+                result = parts["encode"].run(**{name: tf.constant(tensors[name]) for name in names})
                 yield from _written(step, result)
             else:
                 yield from _read(step, part, tensors)
 
 
 def _read(step: Any, part: Part, tensors: dict[str, Any]) -> Iterator[dict]:
-    """The steps of one input."""
+    """The arguments of the steps of one input."""
     name = part.inputs[0].name
     states = {spec.name: _zeros(spec) for spec in part.inputs if spec.name in part.states}
-    for one in _steps(part, tensors):
-        given = {name: one[None], **states}
-        yield given
-        states = _next(step(given), states)
+    for values in _steps(part, tensors):
+        arguments = {name: values[None], **states}
+        yield arguments
+        states = _next(step(arguments), states)
 
 
 def _steps(part: Part, tensors: dict[str, Any]) -> np.ndarray:
-    """(time, ...): the inputs of the step, in order."""
-    spec, whole = part.inputs[0], next(iter(tensors.values()))[0]
+    """The inputs of all steps, in order, (time, ...)."""
+    spec, sequence = part.inputs[0], next(iter(tensors.values()))[0]
     if spec.name == "tokens":  # a language model begins with the start token
-        whole = np.concatenate([[START], whole])
-    return np.asarray(whole, spec.dtype.as_numpy_dtype)
+        sequence = np.concatenate([[START], sequence])
+    return np.asarray(sequence, spec.dtype.as_numpy_dtype)
 
 
 def _written(step: Any, encoded: dict[str, Any]) -> Iterator[dict]:
-    """The steps of a decoder that writes the most probable token each time."""
-    known = {name: value.numpy() for name, value in encoded.items()}
+    """The arguments of the steps of a decoder that writes the most probable token at each step."""
+    others = {name: value.numpy() for name, value in encoded.items()}
     token = np.array([START], np.int32)
     for _ in range(GENERATED):
-        given = {"tokens": token, **known}
-        yield given
-        result = step(given)
+        arguments = {"tokens": token, **others}
+        yield arguments
+        result = step(arguments)
         token = result["logits"].numpy().argmax(1).astype(np.int32)
-        known = _next(result, known)
+        others = _next(result, others)
 
 
-def _next(found: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+def _next(results: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
     """The states after a step, and the arguments that do not change."""
-    new = {name: found[f"{NEXT}{name}"].numpy() for name in before if f"{NEXT}{name}" in found}
+    new = {name: results[f"{NEXT}{name}"].numpy() for name in before if f"{NEXT}{name}" in results}
     return {**before, **new}
 
 

@@ -31,7 +31,7 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
             before; or the results of the SavedModel differ from the model's.
     """
     task, model, options = wanted.task, wanted.model, wanted.options
-    ways = signatures_of(task, model, options, wanted.signatures)
+    signatures = signatures_of(task, model, options, wanted.signatures)
     with seqzoo.cells.portable():
         module = tf.Module()
         # Only the objects that a module tracks are saved with it.
@@ -39,26 +39,26 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
         module.weights = [variable.value for item in models for variable in item.variables]
         module.tables = [vocabulary.table for vocabulary in task.vocabularies.values()]
         module.served, concrete = {}, {}
-        for name, (way, specs) in ways.items():
-            served = tf.function(way, autograph=False)
+        for name, (function, specs) in signatures.items():
+            served = tf.function(function, autograph=False)
             module.served[name] = served
             concrete[name] = served.get_concrete_function(**{spec.name: spec for spec in specs})
             _check(name, concrete[name])
         tf.saved_model.save(module, str(folder), signatures=concrete)
     if not wanted.check:
         return None
-    given = raw_tensors(task, list(wanted.examples[:EXAMPLES]) or dummy_inputs(task))
+    inputs = raw_tensors(task, list(wanted.examples[:EXAMPLES]) or dummy_inputs(task))
     with seqzoo.cells.portable():
-        ours = ways["serving_default"][0](
-            **{name: tf.constant(value) for name, value in given.items()}
+        ours = signatures["serving_default"][0](
+            **{name: tf.constant(value) for name, value in inputs.items()}
         )
     expected = {f"serving_default/{name}": value.numpy() for name, value in ours.items()}
-    requested = {"serving_default": given}
-    if COMPILED in ways:  # enough rows that the compiled loops run
-        requested[COMPILED] = {name: _repeated(value) for name, value in given.items()}
+    requested = {"serving_default": inputs}
+    if COMPILED in signatures:  # enough rows that the compiled loops run
+        requested[COMPILED] = {name: _repeated(value) for name, value in inputs.items()}
         expected |= {f"{COMPILED}/{name}": _repeated(value.numpy()) for name, value in ours.items()}
-    found, _ = run_in_fresh_process(folder, "saved-model", requested)
-    return compare(expected if _repeatable(task, options) else {}, found, "saved-model")
+    results, _ = run_in_fresh_process(folder, "saved-model", requested)
+    return compare(expected if _repeatable(task, options) else {}, results, "saved-model")
 
 
 def _repeated(rows: np.ndarray) -> np.ndarray:
@@ -73,10 +73,10 @@ def _repeatable(task: Task, options: PredictionOptions) -> bool:
 
 
 def _check(name: str, function: Any) -> None:
-    """Raises an error for a graph that would not load and run wherever TensorFlow runs."""
-    if found := unportable_operations(function.graph.as_graph_def(), name == COMPILED):
+    """Raises an error for a graph that cannot be loaded and run in another process."""
+    if operations := unportable_operations(function.graph.as_graph_def(), name == COMPILED):
         raise SeqzooError(
-            f"The graph of {name!r} cannot be served: it holds {', '.join(sorted(found))}, which "
-            "runs only in this process; trace every `tf.function` that it calls within "
+            f"The graph of {name!r} cannot be served: it contains {', '.join(sorted(operations))}, "
+            "which runs only in this process; trace every `tf.function` that it calls within "
             "`seqzoo.cells.portable()`."
         )

@@ -1,4 +1,4 @@
-"""Signatures of an exported SavedModel other than "serving_default": steps, states, generation."""
+"""The signatures of an exported SavedModel: predictions, steps, states, generation."""
 
 from collections.abc import Callable, Collection
 from types import SimpleNamespace
@@ -12,11 +12,11 @@ from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.tasks.export.parts import (
     NEXT,
-    answer_of,
     initial_states,
     named_states,
     no_step,
     parts_of,
+    prediction_of,
     recurrent_layers,
     run_steps,
     state_specs,
@@ -41,32 +41,32 @@ def signatures_of(
 ) -> dict[str, Signature]:
     """All signatures of a model by name.
 
-        serving_default   raw inputs -> answers
-        step              one step and states -> its answer and the states after it ("next_...")
-        chunk             some steps and states -> their answers and the states after them
+        serving_default   raw inputs -> predictions
+        step              one step and states -> its prediction and the states after it ("next_...")
+        chunk             some steps and states -> their predictions and the states after them
         initial_state     "batch" -> the states before the first step
-        encode            raw inputs, or ids -> the memory of a decoder, and its first states
+        encode            raw inputs, or ids -> the memory of a decoder, and its initial states
         ids               "text" -> "values" and "lengths", ids as `step` and `encode` expect them
-        generate          raw inputs and how to generate -> "text" and "log_probability"
+        generate          raw inputs and decoding options -> "text" and "log_probability"
 
     and those of the task, such as "score" and "bytes". A model that cannot be run step by step,
-    such as one that reads in both directions, has none of "step", "chunk" and "initial_state".
+    such as a bidirectional one, has no "step", "chunk" and "initial_state".
 
     Args:
         task: the task of the model.
         model: the trained model.
         options: the options of the predictions.
-        further: which of `ON_REQUEST` to include.
+        further: names of signatures in `ON_REQUEST` to include.
 
     Raises:
-        SeqzooError: the model has none of these.
+        SeqzooError: the model does not support one of these.
     """
     names = [spec.name for spec in task.signature]
 
-    def answer(**raw: Any) -> dict[str, Any]:
+    def predict(**raw: Any) -> dict[str, Any]:
         return task.respond(model, tuple(raw[name] for name in names), options)
 
-    results: dict[str, Signature] = {"serving_default": (answer, list(task.signature))}
+    results: dict[str, Signature] = {"serving_default": (predict, list(task.signature))}
     if no_step(model) is None:
         results |= _steps(task, model)
     if takes_ids(task) and isinstance(task.features, TextFeatures):
@@ -81,16 +81,16 @@ def _compiled(task: Any, model: Any, options: PredictionOptions) -> Signature:
     """The signature "serving_default", with loops that XLA compiles."""
     if isinstance(task, Generates):
         raise SeqzooError(
-            f"`{COMPILED}` is for models that read whole sequences, and this one generates: its "
-            "loop is no faster when it is compiled. Leave it out."
+            f"`{COMPILED}` is for models that read complete sequences, but this one generates "
+            "token by token, which is no faster when it is compiled. Leave it out."
         )
     names = [spec.name for spec in task.signature]
 
-    def answer(**raw: Any) -> dict[str, Any]:
+    def predict(**raw: Any) -> dict[str, Any]:
         with run_by(run_compiled):
             return task.respond(model, tuple(raw[name] for name in names), options)
 
-    return answer, list(task.signature)
+    return predict, list(task.signature)
 
 
 def _explain(task: Any, model: Any, options: PredictionOptions) -> Signature:
@@ -131,30 +131,33 @@ def _steps(task: Any, model: Any) -> dict[str, Signature]:
 
     results["initial_state"] = (begin, [tf.TensorSpec([], tf.int32, "batch")])
 
-    def chunk(**given: Any) -> dict[str, Any]:
-        states = [given[spec.name] for spec in specs]
-        if isinstance(model, LanguageModel):
-            logits, last = model(given["tokens"], states)
-            answer = {"logits": tf.cast(logits, tf.float32)}
-        else:
-            steps = [given[spec.name] for spec in one]
-            outputs, last = run_steps(task, model, steps, states)
-            answer = answer_of(task, outputs)
-        return {**answer, **named_states(specs, last, NEXT)}
-
     step = parts["step"]
-    one = [spec for spec in step.inputs if spec.name not in step.states]
-    some = [tf.TensorSpec([None, None, *item.shape[1:]], item.dtype, item.name) for item in one]
-    results["chunk"] = (chunk, [*some, *specs])
+    step_inputs = [spec for spec in step.inputs if spec.name not in step.states]
+
+    def chunk(**tensors: Any) -> dict[str, Any]:
+        states = [tensors[spec.name] for spec in specs]
+        if isinstance(model, LanguageModel):
+            logits, last = model(tensors["tokens"], states)
+            predictions = {"logits": tf.cast(logits, tf.float32)}
+        else:
+            steps = [tensors[spec.name] for spec in step_inputs]
+            outputs, last = run_steps(task, model, steps, states)
+            predictions = prediction_of(task, outputs)
+        return {**predictions, **named_states(specs, last, NEXT)}
+
+    chunk_inputs = [
+        tf.TensorSpec([None, None, *spec.shape[1:]], spec.dtype, spec.name) for spec in step_inputs
+    ]
+    results["chunk"] = (chunk, [*chunk_inputs, *specs])
     return results
 
 
 def _generate(task: Any, model: Any, options: PredictionOptions) -> Signature:
-    """Generation whose options are arguments: "maximum_length"; "beam", the beam size, 0 or 1 for
-    none; "temperature", 0 for the most probable token of each step; "top_k" and "top_p", 0 for all
-    tokens; "seed", negative for a different one each time. Beam search takes precedence."""
+    """Generation with options as arguments: "maximum_length"; "beam", the beam size, 0 or 1 for no
+    beam search; "temperature", 0 for greedy search; "top_k" and "top_p", 0 for all tokens; "seed",
+    negative for a different one each time. Beam search takes precedence over sampling."""
     base = vars(options.decoding or task.decoding)
-    choices = [
+    option_specs = [
         tf.TensorSpec([], tf.int32, "maximum_length"),
         tf.TensorSpec([], tf.float32, "temperature"),
         tf.TensorSpec([], tf.int32, "top_k"),
@@ -164,37 +167,37 @@ def _generate(task: Any, model: Any, options: PredictionOptions) -> Signature:
     ]
     ids = getattr(task, "ids", len(task.texts.vocabulary))
 
-    def generate(**given: Any) -> dict[str, Any]:
-        raw = tuple(given[spec.name] for spec in task.signature)
-        drawn = tf.random.uniform([], 0, tf.int32.max, tf.int32)
-        seed = tf.where(given["seed"] < 0, drawn, given["seed"])
+    def generate(**arguments: Any) -> dict[str, Any]:
+        raw = tuple(arguments[spec.name] for spec in task.signature)
+        random_seed = tf.random.uniform([], 0, tf.int32.max, tf.int32)
+        seed = tf.where(arguments["seed"] < 0, random_seed, arguments["seed"])
 
-        def asked(method: str, **more: Any) -> tuple[Any, Any]:
+        def respond(method: str, **more: Any) -> tuple[Any, Any]:
             settings = {**base, "method": method, "count": 1, **more}
-            settings["maximum_length"] = tf.maximum(given["maximum_length"], 1)
-            choices = SimpleNamespace(**settings)
-            found = task.respond(model, raw, PredictionOptions(1, choices, seed))  # pyright: ignore[reportArgumentType]
-            return found["text"], found["log_probability"]
+            settings["maximum_length"] = tf.maximum(arguments["maximum_length"], 1)
+            decoding = SimpleNamespace(**settings)
+            results = task.respond(model, raw, PredictionOptions(1, decoding, seed))  # pyright: ignore[reportArgumentType]
+            return results["text"], results["log_probability"]
 
         def sample() -> tuple[Any, Any]:
-            top_k, top_p = given["top_k"], given["top_p"]
-            return asked(
+            top_k, top_p = arguments["top_k"], arguments["top_p"]
+            return respond(
                 "sample",
-                temperature=given["temperature"],
+                temperature=arguments["temperature"],
                 top_k=tf.where(top_k > 0, top_k, ids + 1),
                 top_p=tf.where(top_p > 0, top_p, 1.0),
             )
 
         text, log_probability = tf.cond(
-            (given["temperature"] > 0) & (given["beam"] < 2),
+            (arguments["temperature"] > 0) & (arguments["beam"] < 2),
             sample,
-            # With one beam it is greedy search.
-            lambda: asked("beam", beam_width=tf.maximum(given["beam"], 1)),
+            # With a beam size of 1, beam search is greedy search.
+            lambda: respond("beam", beam_width=tf.maximum(arguments["beam"], 1)),
         )
         return {"text": text, "log_probability": log_probability}
 
-    return generate, [*task.signature, *choices]
+    return generate, [*task.signature, *option_specs]
 
 
 ON_REQUEST = {EXPLAIN: _explain, COMPILED: _compiled}
-"""Additional signatures, which take time to load."""
+"""Additional signatures, which make a SavedModel slower to load."""

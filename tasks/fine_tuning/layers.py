@@ -18,7 +18,7 @@ DECODER = "decoder_"
 
 
 def weights_by_layer(model: Any) -> dict[str, dict[str, Any]]:
-    """The weights of a model, by layers and by their paths in them.
+    """The weights of a model, by layer and by path within the layer.
 
     Layers that read inputs have the same names in all templates: "embedding", "ngrams",
     "characters", "vectors", "layer_1" and so on, in one or both directions. Others are "outputs",
@@ -41,18 +41,18 @@ def freeze(model: Any, names: Sequence[str]) -> None:
         names: the names of its layers, see `weights_by_layer`.
 
     Raises:
-        SeqzooError: there is no such layer, or nothing is left to train.
+        SeqzooError: there is no such layer, or no layer is left to train.
     """
-    known = weights_by_layer(model)
+    layers = weights_by_layer(model)
     for name in names:
-        if name not in known:
+        if name not in layers:
             raise SeqzooError(
-                f"`freeze` must name layers among {', '.join(known)}, got {name!r}"
-                f"{nearest(name, known)}",
+                f"`freeze` must name layers among {', '.join(layers)}, got {name!r}"
+                f"{nearest(name, layers)}",
                 field="freeze",
                 got=name,
             )
-    _freeze(model, {id(weight) for name in names for weight in known[name].values()})
+    _freeze(model, {id(weight) for name in names for weight in layers[name].values()})
     if not model.trainable_variables:
         raise SeqzooError(
             f"`freeze` must leave a layer to train, got all: {', '.join(names)}.", field="freeze"
@@ -72,7 +72,7 @@ def _freeze(layer: Any, frozen: set[int]) -> None:
 
 
 def _named(path: list[str], model: Any) -> tuple[str, str]:
-    """The layer of a weight, and the path of the weight in it."""
+    """The name of a weight's layer, and the path of the weight within the layer."""
     outer, prefix = path[0], ""
     if len(path) > 1 and (
         outer == "encoder" or (outer == "decoder" and isinstance(model, LanguageModel))
@@ -82,10 +82,10 @@ def _named(path: list[str], model: Any) -> tuple[str, str]:
         path, prefix = path[1:], DECODER
     if path == ["output_bias"]:  # of tied embeddings
         return prefix + OUTPUTS, "output_bias"
-    layer = re.sub(r"^recurrent\[(\d+)\]$", lambda at: f"layer_{int(at[1]) + 1}", path[0])
+    layer = re.sub(r"^recurrent\[(\d+)\]$", lambda match: f"layer_{int(match[1]) + 1}", path[0])
     layer = re.sub(r"^both_ways_", "layer_", layer)
     layer = re.sub(r"^(scores|output_layer)$", OUTPUTS, layer)
     layer = re.sub(r"\[\d+\]$", "", layer)
-    # Layers of a list become one, and their weights keep their positions.
+    # The layers of a list share one name; their positions become part of the weights' paths.
     inner = path[0][len(layer) :] if path[0].startswith(f"{layer}[") else ""
     return prefix + layer, "/".join([*([inner] if inner else []), *path[1:]])

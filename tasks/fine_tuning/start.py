@@ -26,7 +26,7 @@ TARGET = "target_vocabulary"
 """The name of the vocabulary of generated texts."""
 
 FROZEN_WITH = {"embedding": WORD, "characters": CHARACTERS}
-"""The vocabularies that gain no tokens if a layer is frozen, since theirs would stay random."""
+"""The vocabulary that gains no tokens if a layer is frozen: their weights would stay random."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Start:
     """The run that fine-tuning starts from.
 
     Attributes:
-        run: the run; its model may be packed.
+        run: the run; the weights of its model may be packed.
     """
 
     run: Run
@@ -56,13 +56,13 @@ class Start:
         """
         old = self.run.task
         check_matching(template, self.run.template)
-        # What the run took from elsewhere is part of it.
-        elsewhere = {
+        # Vectors and language models that the run used are stored in it.
+        stored = {
             name: None
             for name in ("vectors", "features_from")
             if getattr(template, name, None) is not None
         }
-        learned = replace(template, **elsewhere)  # pyright: ignore[reportArgumentType]
+        learned = replace(template, **stored)  # pyright: ignore[reportArgumentType]
         task: Any = learned.adapt(examples)
         config, before = task.to_config(), old.to_config()
         if "features" in config and _alike(task.features, old.features):
@@ -76,30 +76,30 @@ class Start:
         if "texts" in config and "texts" in before:
             longest = max(config["texts"]["longest"], before["texts"]["longest"])
             config["texts"] = {**before["texts"], "longest": longest}
-        same = template.target == self.run.template.target
-        if same and "targets" in config and "names" not in config["targets"]:
-            config["targets"] = before["targets"]  # the scale of numbers
+        same_target = template.target == self.run.template.target
+        if same_target and "targets" in config and "names" not in config["targets"]:
+            config["targets"] = before["targets"]  # the mean and scale of numbers
         fixed = {FROZEN_WITH[name] for name in frozen if name in FROZEN_WITH}
         if old.features.vectors is not None:
             fixed.add(WORD)
-        if isinstance(old.features, JoinedFeatures):  # each encoder is taken over as a whole
+        if isinstance(old.features, JoinedFeatures):  # encoders are reused without changes
             fixed |= old.features.vocabularies.keys()
-        words = task.vocabularies
+        new_vocabularies = task.vocabularies
         if config.get("features", {}).get("joined"):
             joined_vocabulary = TextFeatures.learn(learned, examples, joined=True).vocabulary
-            words = {**words, WORD: joined_vocabulary}
+            new_vocabularies = {**new_vocabularies, WORD: joined_vocabulary}
         if getattr(template, "features_from", None) is not None:
             models = {
                 name: vocabulary
                 for name, vocabulary in old.vocabularies.items()
                 if name.startswith(MODELS)
             }
-            words, fixed = {**words, **models}, fixed | models.keys()
+            new_vocabularies, fixed = {**new_vocabularies, **models}, fixed | models.keys()
         vocabularies = {
-            name: _extended(old.vocabularies[name], word, name in fixed)
+            name: _extended(old.vocabularies[name], vocabulary, name in fixed)
             if name in old.vocabularies
-            else word
-            for name, word in words.items()
+            else vocabulary
+            for name, vocabulary in new_vocabularies.items()
         }
         return template.restore(config, vocabularies)
 
@@ -107,14 +107,14 @@ class Start:
         """Reads the weights of the run for `transfer`.
 
         Raises:
-            SeqzooError: there are none yet, or they are damaged.
+            SeqzooError: the run has no weights yet, or they are damaged.
         """
         _ = self.run.model
 
     def transfer(self, task: Any, model: Any) -> dict[str, Any]:
-        """Gives the layers of a new model the weights of the run's layers of the same names.
+        """Copies the weights of the run's layers to the layers of a new model with the same names.
 
-        The rows of tokens and labels are matched by name. A layer of a different shape keeps its
+        The rows of tokens and labels are matched by name. A layer whose shape differs keeps its
         initial weights.
 
         Args:
@@ -122,8 +122,8 @@ class Start:
             model: the new model.
 
         Returns:
-            "run", the folder; names of layers, "taken", "new" and "unused" ones; numbers of
-            "tokens" by vocabulary and of "labels", each "kept" and "new". JSON-serialisable.
+            "run", the folder; "taken", "new" and "unused", the names of layers; "tokens" by
+            vocabulary and "labels", the numbers of "kept" and "new" ones. JSON-serialisable.
 
         Raises:
             SeqzooError: no layer fits.
@@ -164,7 +164,7 @@ class Start:
 
 
 def sentences(report: dict[str, Any]) -> list[str]:
-    """Sentences that say what `Start.transfer` reused."""
+    """Sentences that report what `Start.transfer` reused."""
     text = f"From {report['run']}: {', '.join(report['taken'])}"
     for name, word in (("new", "new"), ("unused", "not used")):
         text += f"; {word}: {', '.join(report[name])}" if report[name] else ""
@@ -177,28 +177,27 @@ def sentences(report: dict[str, Any]) -> list[str]:
 
 
 def _alike(features: Any, old: Any) -> bool:
-    """Whether new features can have the configuration of old ones."""
+    """Whether new features can take over the configuration of old ones."""
     texts = isinstance(features, TextFeatures) and isinstance(old, TextFeatures)
     return texts or type(features) is type(old)
 
 
 def _extended(old: Vocabulary, new: Vocabulary, fixed: bool) -> Vocabulary:
-    """An old vocabulary, followed by the tokens that only a new one has. The start and end tokens
-    come first, because their ids are fixed.
-    """
+    """An old vocabulary, followed by the tokens that occur only in a new one. The start and end
+    tokens come first, because their ids are fixed."""
     known = set(old.tokens)
-    signs = [token for token in new.tokens[:2] if token in (START_TOKEN, END_TOKEN)]
-    first = [token for token in signs if token not in known]
+    markers = [token for token in new.tokens[:2] if token in (START_TOKEN, END_TOKEN)]
+    first = [token for token in markers if token not in known]
     if old.scores is not None:
         scores = [score for score in (new.scores or [])[: len(first)]]
         return Vocabulary([*first, *old.tokens], [*scores, *old.scores])
-    further = [] if fixed else [token for token in new.tokens[len(signs) :] if token not in known]
+    further = [] if fixed else [token for token in new.tokens[len(markers) :] if token not in known]
     return Vocabulary([*first, *old.tokens, *further])
 
 
 def _rows(task: Any) -> dict[str, list[str]]:
-    """The names of the rows, or of the columns, of the weights of layers that have a row or column
-    per token or label."""
+    """The tokens or labels that the rows or columns of weights belong to, by layer; only layers
+    that have a row or column per token or label."""
 
     def tokens(name: str) -> list[str]:
         return ["<padding>", "<unknown>", *task.vocabularies[name].tokens]
@@ -227,7 +226,8 @@ def _labels(task: Any) -> list[str]:
 def _filled(
     layer: str, weight: Any, old: Any, rows: dict[str, list[str]], stored: dict[str, list[str]]
 ) -> np.ndarray | None:
-    """The values of a new weight with those of an old one; None if they do not fit."""
+    """The values of a new weight, with the matching rows of an old one copied into it; None if the
+    shapes do not fit."""
     values, source = np.array(weight), np.asarray(old)
     axes = _named_axes(layer, weight.path, values.ndim) if layer in rows else ()
     axes_names: list[tuple[Any, Any]] = []
@@ -246,7 +246,7 @@ def _filled(
 
 
 def _named_axes(layer: str, path: str, axes: int) -> tuple[int, ...]:
-    """The axes of a weight that have a row for each token or label."""
+    """The axes of a weight along which there is an entry for each token or label."""
     if layer == "crf":
         return tuple(range(axes))
     if layer.endswith(OUTPUTS):
@@ -257,7 +257,7 @@ def _named_axes(layer: str, path: str, axes: int) -> tuple[int, ...]:
 
 
 def _pairs(names: list[str], stored: list[str]) -> np.ndarray:
-    """The indices of the names that both lists have, in each of them, (names, 2)."""
+    """The indices, in each of two lists, of the names that occur in both, (names, 2)."""
     indices = {name: position for position, name in enumerate(stored)}
     for name, position in list(indices.items()):
         # Punctuation in a language model carries a joint where there is no space; elsewhere it has

@@ -54,8 +54,8 @@ def matching_template(
 
     Args:
         old: the template of the run that training starts from.
-        kind: another template, whose other options are its defaults; or an instance of it, with
-            its own. None for the template of the old run with all its options.
+        kind: another template, whose remaining options have their default values; or an instance,
+            whose options are kept. None for the template of the old run with all its options.
         **options: the options of the new template, such as `target`.
 
     Raises:
@@ -91,7 +91,7 @@ def check_matching(template: Any, old: Template) -> None:
     """Checks that the layers of a template fit those of an old one.
 
     Raises:
-        SeqzooError: an option differs; its field is named.
+        SeqzooError: an option differs; `field` names it.
     """
     options = required_options(template)
     if getattr(old, "backward", False) and "backward" not in options:

@@ -1,1 +1,1 @@
-"""The template forecast: from the history of a series to all steps of its future."""
+"""The template forecast: from the history of a series to all steps of a horizon."""

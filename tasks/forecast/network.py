@@ -1,4 +1,4 @@
-"""The network of a forecast: segments of a window to all segments of its horizon."""
+"""The network of a forecast: from the segments of a window to all segments of its horizon."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,28 +11,28 @@ from seqzoo.tasks.layers.recurrent import recurrent_layers
 from seqzoo.tasks.preprocessing.histories import Layout
 
 SMALLEST_SPREAD = 1e-2
-"""Smallest standard deviation that windows are divided by, in units of that of the series."""
+"""Smallest standard deviation that windows are divided by, relative to that of their series."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class SegmentForecaster(keras.Model):
-    """Steps of a window to outputs for each step of its horizon (SegRNN, Lin et al. 2023).
+    """From the steps of a window to outputs for each step of its horizon (SegRNN, Lin et al. 2023).
 
-    Each target is read by itself. A segment of the look-back, normalised, goes through a dense
-    layer with ReLU and the recurrent layers. From their last states, each segment of the horizon is
-    one more step, whose input says which segment, which target and which series it is, and the
-    known covariates of that time.
+    Targets are processed independently. Each segment of the look-back window, normalised, goes
+    through a dense layer with ReLU and the recurrent layers. From their last states, each segment
+    of the horizon is one more step, whose input is the sum of embeddings of the segment's position,
+    the target and the series, and a projection of the known covariates.
 
     Args:
-        look_back: steps to look back at.
-        horizon: steps to forecast.
-        segment: steps of a segment.
+        look_back: length of the look-back window, in steps.
+        horizon: number of steps to forecast.
+        segment: length of a segment, in steps.
         layout: the sizes of the parts of an encoded step, see `Layout`.
         series: number of series in training.
-        outputs: numbers for each step and target.
-        center: which of these is the point forecast.
+        outputs: number of outputs per step and target.
+        center: index of the output that is the point forecast.
         levels: number of quantiles that are corrected.
-        gaps: whether segments say which of their values are missing.
+        gaps: whether inputs have a feature that marks missing values.
         cell: name of the cell in `seqzoo.cells.CELLS`.
         units: units per layer.
         layers: number of recurrent layers.
@@ -130,13 +130,13 @@ class SegmentForecaster(keras.Model):
         """Runs over windows.
 
         Args:
-            values: encoded steps, (batch, look-back + horizon, features); of the horizon only the
+            values: encoded steps, (batch, look-back + horizon, features); in the horizon only the
                 known covariates are read.
             training: whether dropout is on.
 
         Returns:
-            Outputs of shape (batch, horizon, targets, outputs), float32; and what the window's
-            normalisation subtracted and divided by, (batch, 1, targets).
+            The outputs, (batch, horizon, targets, outputs), float32; and the level and the spread
+            that windows were normalised by, (batch, 1, targets) each.
         """
         choices, size = self.choices, self.choices["segment"]
         look_back, horizon, targets = choices["look_back"], choices["horizon"], self.layout.values
@@ -151,7 +151,7 @@ class SegmentForecaster(keras.Model):
         shared = tf.concat([behind["past"], behind["known"]], -1)[:, :, None]
         channels.append(tf.repeat(shared, targets, 2))
         steps = tf.concat(channels, -1)
-        # The first segment is filled up by repeating the earliest steps.
+        # The first segment is padded with zeros before the earliest steps.
         steps = tf.pad(steps, [[0, 0], [self.read * size - look_back, 0], [0, 0], [0, 0]])
         width = steps.shape[-1]
         steps = tf.reshape(steps, [-1, self.read, size, targets, width])
@@ -185,13 +185,13 @@ class SegmentForecaster(keras.Model):
             return zeros, zeros + 1.0
         if normalization == "last":
             steps = tf.range(1.0, self.choices["look_back"] + 1.0)[:, None]
-            last = tf.argmax(observed * steps, 1)  # of windows without a value the first, a zero
+            last = tf.argmax(observed * steps, 1)  # without any value the first step, which is 0
             level = tf.gather(tf.transpose(values, [0, 2, 1]), last, batch_dims=2)
             return level[:, None], zeros + 1.0
         count = tf.maximum(tf.reduce_sum(observed, 1, keepdims=True), 1.0)
         level = tf.reduce_sum(values * observed, 1, keepdims=True) / count
-        apart = tf.reduce_sum(tf.square((values - level) * observed), 1, keepdims=True)
-        return level, tf.maximum(tf.sqrt(apart / count), SMALLEST_SPREAD)
+        squares = tf.reduce_sum(tf.square((values - level) * observed), 1, keepdims=True)
+        return level, tf.maximum(tf.sqrt(squares / count), SMALLEST_SPREAD)
 
     def _queries(self, behind: dict[str, Any], ahead: dict[str, Any]) -> Any:
         """The input of each segment of the horizon, (batch, targets, segments, units)."""
@@ -202,9 +202,9 @@ class SegmentForecaster(keras.Model):
         queries = positions + channels + owners
         padding = [[0, 0], [0, self.written * size - self.choices["horizon"]], [0, 0]]
         known = tf.pad(ahead["known"], padding)
-        calendar = tf.pad(ahead["calendar"], padding)[:, ::size]  # of the first step of each
+        calendar = tf.pad(ahead["calendar"], padding)[:, ::size]  # the first step of each segment
         static = tf.repeat(behind["static"][:, :1], self.written, 1)
-        rows = tf.shape(known)[0]  # not -1, since there may be no static numbers
+        rows = tf.shape(known)[0]  # not -1, which needs at least one covariate
         known = tf.reshape(known, [rows, self.written, size * self.layout.known])
         about = tf.concat([known, calendar, static], -1)
         if about.shape[-1]:
@@ -212,7 +212,7 @@ class SegmentForecaster(keras.Model):
         return queries
 
     def _all_segments(self, queries: Any, states: list, training: bool) -> Any:
-        """The outputs of all segments, each one step from the last states."""
+        """The outputs of all segments, computed at once: one step from the last states for each."""
         units = queries.shape[-1]
         features = tf.reshape(queries, [-1, units])
         self._reset_dropout()
@@ -223,11 +223,11 @@ class SegmentForecaster(keras.Model):
         return self.output_layer(self.between(features, training=training))
 
     def _one_by_one(self, queries: Any, states: list, training: bool) -> Any:
-        """The outputs of all segments, each one step from the states after the one before, whose
-        forecast is read like a segment of the look-back."""
+        """The outputs of all segments, computed one after the other: each step continues from the
+        states of the previous one and reads its forecast like a segment of the look-back."""
         size, outputs = self.choices["segment"], self.choices["outputs"]
         queries = tf.reshape(queries, [-1, self.written, queries.shape[-1]])
-        before, found = None, []
+        before, results = None, []
         width = self.segments.kernel.shape[0]
         self._reset_dropout()
         for index in range(self.written):
@@ -247,12 +247,12 @@ class SegmentForecaster(keras.Model):
                 following.append(list(new))
             states = following
             before = self.output_layer(self.between(features, training=training))
-            found.append(before)
-        return tf.stack(found, 1)
+            results.append(before)
+        return tf.stack(results, 1)
 
     def _reset_dropout(self) -> None:
-        """Resets the dropout masks that cells keep for a sequence, because the rows may differ
-        here."""
+        """Resets the dropout masks that cells keep for a sequence, because the number of rows may
+        change."""
         for layer in self.recurrent:
             layer.cell.reset_dropout_mask()
             layer.cell.reset_recurrent_dropout_mask()

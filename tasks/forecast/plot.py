@@ -1,4 +1,4 @@
-"""Plots of forecasts: history, forecast, and bands between quantiles."""
+"""Plots of forecasts: the history, the forecast, and bands between quantiles."""
 
 import pathlib
 from collections.abc import Sequence
@@ -29,9 +29,9 @@ def plot_forecasts(
     Args:
         path: the .png file.
         histories: the histories before the forecasts.
-        predictions: a `ForecastPrediction` of each.
+        predictions: the `ForecastPrediction` of each history.
         targets: names of the targets.
-        truths: the actual values, (horizon, targets) each, where they are known.
+        truths: the actual values, (horizon, targets) each; None if they are not known.
     """
     panels = [(item, column) for item in range(len(predictions)) for column in range(len(targets))]
     panels = panels[:PANELS]

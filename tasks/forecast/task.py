@@ -22,7 +22,7 @@ from seqzoo.tasks.preprocessing.histories import HistoryFeatures, HistoryWindows
 from seqzoo.tasks.targets.distributions import DISTRIBUTIONS, Units
 
 ONE_STEP_ROWS = 512
-"""Windows that are run together to forecast each step of a history."""
+"""Number of windows in a batch when each step of a history is forecast."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ForecastPrediction(Prediction):
     """The forecast of one series.
 
     Attributes:
-        series: its name.
+        series: the name of the series.
         dates: the dates of the steps of the horizon, datetime64[s], (horizon,).
         quantiles: values for each level, target and step, (horizon, targets, levels); None for
             point forecasts without calibrated intervals.
@@ -44,7 +44,7 @@ class ForecastPrediction(Prediction):
 class ForecastTask(Task):
     """A model that forecasts all steps of a horizon at once.
 
-    Examples are series, and the model's examples are windows of them.
+    Examples are series; batches consist of windows of these.
 
     Args:
         template: the options, a `Forecast`.
@@ -94,8 +94,8 @@ class ForecastTask(Task):
 
     @property
     def segment(self) -> int:
-        """Steps of a segment: a season, halved until both the look-back and the horizon have two
-        segments."""
+        """Length of a segment, in steps: a season, halved until the look-back and the horizon both
+        have at least two segments."""
         template = self.template
         if template.segment is not None:
             return template.segment
@@ -117,7 +117,8 @@ class ForecastTask(Task):
         return Outcome(tf.reduce_sum(losses, [1, 2]), squares[:, None])
 
     def _run(self, model: Any, batch: dict[str, Any], training: bool = False) -> tuple:
-        """Outputs for a batch, their units, and the true values, with whether each is known."""
+        """The outputs for a batch, their units, the true values, and whether each of these is
+        known."""
         values = batch["values"]
         outputs, level, spread = model(values, training=training)
         look_back, horizon = self.template.look_back, self.template.horizon
@@ -141,7 +142,7 @@ class ForecastTask(Task):
         outputs, units, _, _ = self._run(model, batch)
         quantiles = self.distribution.quantiles(outputs, units)
         corrected = quantiles + model.correction * units.spread[..., None]
-        if 0.5 in self.template.levels:  # the median stays where it is, between the others
+        if 0.5 in self.template.levels:  # the median is not corrected and stays between the others
             median = quantiles[..., self.template.levels.index(0.5), None]
             below = tf.constant([level < 0.5 for level in self.template.levels])
             above = tf.constant([level > 0.5 for level in self.template.levels])
@@ -158,7 +159,7 @@ class ForecastTask(Task):
     ) -> dict[str, Any]:
         outputs, units, truth, observed = self._run(model, batch)
         quantiles = self.distribution.quantiles(outputs, units)
-        # In units of the window, so that windows that vary more are corrected by more.
+        # Relative to the window's spread, so that windows that vary more are corrected by more.
         above = (truth[..., None] - quantiles) / units.spread[..., None]
         return {"above": tf.where(observed[..., None], above, math.nan)}
 
@@ -176,27 +177,27 @@ class ForecastTask(Task):
         self, found: dict[str, list], inputs: Any, options: PredictionOptions
     ) -> list[Prediction]:
         return [
-            self._prediction(one, one.end, values, quantiles)
-            for one, values, quantiles in zip(
+            self._prediction(history, history.end, values, quantiles)
+            for history, values, quantiles in zip(
                 inputs, found["values"], found["quantiles"], strict=True
             )
         ]
 
     def _prediction(
-        self, one: History, origin: int, values: Any, quantiles: Any
+        self, history: History, origin: int, values: Any, quantiles: Any
     ) -> ForecastPrediction:
         """The forecast of a history from the step `origin` on."""
         frequency = self.features.frequency
-        dates = frequency.at(one.dates, np.arange(origin, origin + len(values)))
+        dates = frequency.at(history.dates, np.arange(origin, origin + len(values)))
         rows = [tuple(map(float, row)) for row in values]
         shown = [" ".join(f"{number:.6g}" for number in row) for row in rows]
-        wide = self.distribution.has_quantiles or np.ptp(quantiles, -1).any()
+        has_intervals = self.distribution.has_quantiles or np.ptp(quantiles, -1).any()
         return ForecastPrediction(
             f"{shown_dates(dates)[0]}: {', '.join(shown)}",
             tuple(row[0] for row in rows) if values.shape[1] == 1 else tuple(rows),
-            series=one.name,
+            series=history.name,
             dates=dates,
-            quantiles=quantiles if wide else None,
+            quantiles=quantiles if has_intervals else None,
         )
 
     def illustrate(
@@ -211,15 +212,15 @@ class ForecastTask(Task):
         from seqzoo.tasks.forecast.plot import PANELS, plot_forecasts
 
         histories, predictions, truths, behind = [], [], [], 0
-        for one in examples.inputs:
-            origins = self.features.origins(one)
+        for history in examples.inputs:
+            origins = self.features.origins(history)
             if not len(origins) or len(predictions) >= PANELS:
                 continue
             behind, origin = behind + len(origins), int(origins[-1])
             values, quantiles = (found[name][behind - 1] for name in ("values", "quantiles"))
-            histories.append(one.cut(origin))
-            predictions.append(self._prediction(one, origin, values, quantiles))
-            truth = one.values[origin : origin + len(values)]
+            histories.append(history.cut(origin))
+            predictions.append(self._prediction(history, origin, values, quantiles))
+            truth = history.values[origin : origin + len(values)]
             missing = ((0, len(values) - len(truth)), (0, 0))
             truths.append(np.pad(truth, missing, constant_values=np.nan))
         count = self.features.targets
@@ -242,19 +243,19 @@ class ForecastTask(Task):
         )
 
     def one_step(self, model: Any, history: History) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Forecasts each step of a history from those before it.
+        """Forecasts each step of a history from the steps before it.
 
         Args:
             model: the trained model.
-            history: a history of more than one step; those of the first look-back window are not
-                forecast, unless there are no others.
+            history: a history of more than one step; the steps of the first look-back window are
+                not forecast, unless there are no others.
 
-        Returns: "values", (steps, targets), and "quantiles", (steps, targets, levels); and which
-            steps of the history these are of.
+        Returns: "values", (steps, targets), and "quantiles", (steps, targets, levels); and the
+            indices of these steps in the history.
         """
         end = history.end
-        one = history.cut(end, since=max(min(self.template.look_back, end - 1), 1))
-        windows = self.features.windows(Examples([one]), whole=False)
+        history = history.cut(end, since=max(min(self.template.look_back, end - 1), 1))
+        windows = self.features.windows(Examples([history]), whole=False)
         parts: dict[str, list] = {"values": [], "quantiles": []}
         for start in range(0, len(windows), ONE_STEP_ROWS):
             rows = range(start, min(start + ONE_STEP_ROWS, len(windows)))

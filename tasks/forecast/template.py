@@ -1,4 +1,4 @@
-"""The template from the history of series with dates to all steps of a horizon at once."""
+"""The template that forecasts all steps of a horizon from the history of series with dates."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Forecast(Template):
     windows: Count = 10_000
 
     def __post_init__(self) -> None:
-        # In order, and a tuple also where a run's JSON has a list.
+        # In order, and as a tuple even if they come from the list in a run's JSON.
         object.__setattr__(self, "levels", tuple(sorted(self.levels)))
         check(self)
         if not self.levels or not all(0 < level < 1 for level in self.levels):

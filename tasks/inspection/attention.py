@@ -1,4 +1,4 @@
-"""Attention maps: which parts of its input a model attends to at each step of its answer."""
+"""Attention maps: which parts of its input a model attends to as it generates each token."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ class AttentionMap:
 
     Attributes:
         source: names of the input's steps, or of the cells of an image's grid.
-        tokens: the tokens of the answer.
-        weights: (tokens, source); each row sums up to 1.
-        answer: the text that the model wrote.
-        grid: rows and columns of an image's grid; None for sequences.
+        tokens: the generated tokens.
+        weights: the attention weights, (tokens, source); each row sums to 1.
+        answer: the generated text.
+        grid: number of rows and columns of an image's grid; None for sequences.
     """
 
     source: tuple[str, ...]
@@ -40,21 +40,21 @@ def has_attention(model: object) -> bool:
 
 
 def attention_map(subject: Subject) -> AttentionMap:
-    """The attention of a model over an input while it generates its answer, the end token included.
+    """The attention of a model while it generates a text, the end token included.
 
     Raises:
         SeqzooError: the model has no attention.
     """
     check_attention(subject.run)
-    kept = []
+    weights_of_calls = []
 
     def keep(result: tuple) -> tuple:
-        kept.append(result[1])
+        weights_of_calls.append(result[1])
         return result
 
     with step_by_step(subject.model), changed_output(subject.model.decoder.attention, keep):
         subject.scores(subject.inputs)
-    weights = np.asarray(kept[0], np.float32)[0]
+    weights = np.asarray(weights_of_calls[0], np.float32)[0]
     grid = _grid(subject.model)
     source = subject.labels if grid is None else _places(grid)
     return AttentionMap(source, subject.steps, weights, grid, subject.answer)
@@ -63,13 +63,13 @@ def attention_map(subject: Subject) -> AttentionMap:
 def attention_of(
     run: Any, inputs: Sequence[Any], options: PredictionOptions | None = None
 ) -> list[AttentionMap]:
-    """The attention of a model while it generates the answers that `Run.predict` returns with the
+    """The attention of a model while it generates the texts that `Run.predict` returns with the
     same options.
 
     Args:
         run: a `seqzoo.tasks.Run`.
         inputs: raw inputs, as `Run.predict` takes them.
-        options: the prediction options; if there are several answers, the first one is shown.
+        options: the prediction options; if an input gets several texts, the first one is used.
 
     Raises:
         SeqzooError: the model has no attention, or an input is not valid.
@@ -83,7 +83,7 @@ def attention_of(
         decoded = task.generate(model, batch, options or PredictionOptions())
     spelled = task.spelled(decoded.tokens, batch, raw)
     texts = task.texts.join_tokens(spelled[:, 0], decoded.lengths[:, 0]).numpy()
-    grid, found = _grid(model), []
+    grid, maps = _grid(model), []
     for index, steps in enumerate(lengths.numpy()):
         written = int(decoded.lengths[index, 0])
         each = spelled[index, 0, :written, None]
@@ -93,8 +93,8 @@ def attention_of(
         source = input_labels(first, example, steps) if grid is None else _places(grid)
         weights = decoded.attention[index, 0, :written, : len(source)].numpy()
         names = tuple(token.decode("utf-8") for token in tokens)
-        found.append(AttentionMap(source, names, weights, grid, texts[index].decode("utf-8")))
-    return found
+        maps.append(AttentionMap(source, names, weights, grid, texts[index].decode("utf-8")))
+    return maps
 
 
 def check_attention(run: Any) -> None:
@@ -111,7 +111,7 @@ def check_attention(run: Any) -> None:
 
 
 def _grid(model: Any) -> tuple[int, int] | None:
-    """Rows and columns of an image's grid; None for sequences."""
+    """The number of rows and columns of an image's grid; None for sequences."""
     grid_shape = tuple(getattr(model.encoder, "grid_shape", ()))
     return (int(grid_shape[0]), int(grid_shape[1])) if len(grid_shape) == 2 else None
 

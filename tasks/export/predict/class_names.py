@@ -1,4 +1,4 @@
-"""Names of classes as inputs of a model that describes a class."""
+"""Class names as inputs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from seqzoo.tasks.export.predict.token_ids import SPECIAL
 
 
 class ClassNameReader:
-    """Reads names of classes.
+    """Reads class names.
 
     Args:
         about: "input" of model.json.
@@ -20,10 +20,11 @@ class ClassNameReader:
         self.classes = {name: SPECIAL + position for position, name in enumerate(names)}
 
     def tensors(self, inputs: Sequence[str]) -> dict[str, np.ndarray]:
-        """Names -> ids "classes", (batch,)."""
+        """Class names -> ids "classes", (batch,)."""
         unknown = [name for name in inputs if name not in self.classes]
         if unknown:
-            raise ValueError(f"this model knows {', '.join(self.classes)}, got {unknown[0]!r}")
+            names = ", ".join(self.classes)
+            raise ValueError(f"this model takes one of {names}, got {unknown[0]!r}")
         return {"classes": np.array([self.classes[name] for name in inputs], np.int32)}
 
     def from_argument(self, argument: str) -> str:

@@ -6,15 +6,16 @@ from typing import Any
 
 
 def main(model: Any, arguments: Sequence[str]) -> None:
-    """Prints a prediction per line for the inputs of a command line, with its probability; for
-    generated texts, that of a token."""
+    """Prints one prediction per line for the inputs on the command line, with its probability; for
+    generated texts, the mean probability of a token."""
     try:
-        answers = model.predict([model.reader.from_argument(argument) for argument in arguments])
+        inputs = [model.reader.from_argument(argument) for argument in arguments]
+        predictions = model.predict(inputs)
     except (OSError, ValueError, EOFError) as error:
         sys.exit(f"predict.py: {error}")
-    for answer in answers:
+    for prediction in predictions:
         # The probability of a complete text is close to zero.
-        (probability, *_) = answer.get("token_probabilities") or [answer["probability"]]
-        shown = "" if probability is None else f"\t{probability:.4f}"
-        label = " ".join(answer["label"].splitlines()).replace("\t", " ")
-        print(f"{label}{shown}")
+        (probability, *_) = prediction.get("token_probabilities") or [prediction["probability"]]
+        column = "" if probability is None else f"\t{probability:.4f}"
+        label = " ".join(prediction["label"].splitlines()).replace("\t", " ")
+        print(f"{label}{column}")

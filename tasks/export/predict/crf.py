@@ -17,11 +17,11 @@ class CRFTags(Tags):
 
 
 def best_tags(crf: dict[str, Any], scores: np.ndarray) -> tuple[list[int], float]:
-    """Viterbi's path through a conditional random field, and its log-probability.
+    """The Viterbi path through a conditional random field, and its log-probability.
 
     Args:
         crf: "transitions", (tags, tags) from row to column, and "start" and "end", (tags,).
-        scores: (time, tags).
+        scores: the emission scores, (time, tags).
     """
     if not len(scores):  # an empty input has no tags
         return [], 0.0

@@ -1,4 +1,4 @@
-"""Texts that a model generates token by token, from a prompt or an encoded input."""
+"""Predictions of texts, generated token by token from a prompt or an encoded input."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -41,7 +41,7 @@ class GeneratedTexts(Predictions):
         return [text_answer(model.answer, texts, int(search.has_end)) for texts in ranked]
 
     def read_prompt(self, text: str) -> tuple[int, dict[str, np.ndarray]]:
-        """The last token of a prompt, and the states after all tokens before it."""
+        """The last token of a prompt, and the states after the tokens before it."""
         ids = [self.model.answer["start"], *self.model.ids(text)]
         states = self.model.initial_states()
         for token in ids[:-1]:

@@ -1,4 +1,4 @@
-"""Texts split into words with joints, marks where there was no space, so that the text can be
+"""Texts split into words with joints: marks where there was no space, so that the text can be
 restored."""
 
 import re

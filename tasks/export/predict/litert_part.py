@@ -7,8 +7,8 @@ import numpy as np
 
 
 class LiteRTPart:
-    """A part that LiteRT runs, one example at a time; with a fixed number of steps, inputs are
-    padded.
+    """A part that LiteRT runs, one example at a time. If it was exported for a fixed number of
+    steps, inputs are padded to that number.
 
     Args:
         path: the path of the .tflite file.
@@ -31,11 +31,11 @@ class LiteRTPart:
             self.one_example({name: array[n : n + 1] for name, array in tensors.items()})
             for n in range(count)
         ]
-        return {name: np.concatenate([one[name] for one in results]) for name in results[0]}
+        return {name: np.concatenate([item[name] for item in results]) for name in results[0]}
 
     def one_example(self, tensors: dict[str, Any]) -> dict[str, Any]:
         """Arrays with a batch of one by name -> results by name."""
-        given, time = {}, None
+        arguments, time = {}, None
         for name, array in tensors.items():
             spec = self.inputs[name]
             array = np.asarray(array, spec["dtype"])
@@ -47,8 +47,8 @@ class LiteRTPart:
                     )
                 missing = self.steps - time
                 array = np.pad(array, [(0, 0), (0, missing)] + [(0, 0)] * (array.ndim - 2))
-            given[name] = array
-        results = self.runner(**given)
+            arguments[name] = array
+        results = self.runner(**arguments)
         if time is None:
             return results
         return {

@@ -1,4 +1,4 @@
-"""The `Model` of predict.py: raw inputs to predictions."""
+"""The `Model` of predict.py, from raw inputs to predictions."""
 
 import json
 import pathlib
@@ -13,13 +13,13 @@ class BaseModel:
 
     Args:
         folder: the folder that contains model.json; by default that of this file.
-        threads: number of threads of the runtime. More than one rarely helps: the products of a
-            time step are small, and threads would wait for each other at every step.
+        threads: number of threads of the runtime. More than one rarely helps: the matrix products
+            of a time step are small, and threads would wait for each other at every step.
 
     Attributes:
-        about: all of model.json.
-        input: its "input".
-        answer: its "answer".
+        about: the contents of model.json.
+        input: "input" of model.json.
+        answer: "answer" of model.json.
         names: the names of the parts.
         reader: reads raw inputs.
     """
@@ -33,7 +33,7 @@ class BaseModel:
         self.about = json.loads((self.folder / "model.json").read_text(encoding="utf-8"))
         self.names = tuple(self.about["parts"])
         self.parts = {
-            # Only files in this folder, whatever paths a model.json from elsewhere has.
+            # Only files in this folder, whatever paths an untrusted model.json contains.
             name: self.part_type(self.folder / pathlib.Path(part["file"]).name, part, threads)
             for name, part in self.about["parts"].items()
         }
@@ -41,7 +41,7 @@ class BaseModel:
         self.reader = self.reader_type(self.input)
 
     def run(self, name: str, **tensors: Any) -> dict[str, Any]:
-        """Arrays by name -> the results of a part by name."""
+        """Runs the part `name`: arrays by name -> results by name."""
         return self.parts[name](tensors)
 
     def initial_states(self, batch: int = 1) -> dict[str, np.ndarray]:
@@ -56,18 +56,19 @@ class BaseModel:
     def step(
         self, states: dict[str, np.ndarray], **inputs: Any
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """One step: states and inputs by name -> results by name, and new states."""
+        """Runs one step: states and inputs by name -> results by name, and the new states."""
         results = self.run("step", **inputs, **states)
         return results, {name: results.pop(f"next_{name}") for name in states}
 
     def predict(
         self, inputs: Iterable[Any], decoding: dict[str, Any] | None = None
     ) -> list[dict[str, Any]]:
-        """Predictions for raw inputs: "label", "value", "probability" and "alternatives" each; of
-        texts also "token_probabilities", the geometric mean over the tokens of each alternative.
+        """Predictions for raw inputs, each with "label", "value", "probability" and "alternatives";
+        those of texts also with "token_probabilities", the geometric mean of the probabilities of
+        each alternative's tokens.
 
         Args:
-            inputs: texts, class names, or arrays, as the model was trained on.
+            inputs: texts, class names or arrays, like those that the model was trained on.
             decoding: decoding options that replace those in model.json.
         """
         inputs = list(inputs)
@@ -75,8 +76,8 @@ class BaseModel:
             return []
         if self.answers_type is None:
             raise ValueError(
-                f"predict.py has no answers of the kind {self.answer['kind']!r}; the numbers are "
-                'in model.run("serving", **model.tensors(inputs))'
+                f"predict.py does not support predictions of the kind {self.answer['kind']!r}; get "
+                'their numbers from model.run("serving", **model.tensors(inputs))'
             )
         return self.answers_type(self).predict(inputs, decoding)
 

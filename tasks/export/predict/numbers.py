@@ -30,7 +30,8 @@ class ArrayReader:
         """The array in a file that is named on the command line."""
         if pathlib.Path(argument).suffix != ".npy":
             raise ValueError(f"this model reads {self.files} files, got {argument!r}")
-        # A file that is shorter than its header declares is refused before memory is allocated.
+        # With mmap_mode, a file that is shorter than its header declares is refused before memory
+        # is allocated.
         return np.load(argument, mmap_mode="r", allow_pickle=False)
 
 

@@ -20,7 +20,7 @@ class OnnxPart:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        options.log_severity_level = 4  # errors are raised, and need not be printed as well
+        options.log_severity_level = 4  # errors are raised and need not be printed, too
         self.session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
@@ -29,5 +29,5 @@ class OnnxPart:
 
     def __call__(self, tensors: dict[str, Any]) -> dict[str, Any]:
         """Arrays by name -> results by name."""
-        given = {name: np.asarray(array, self.inputs[name]) for name, array in tensors.items()}
-        return dict(zip(self.outputs, self.session.run(self.outputs, given), strict=True))
+        feeds = {name: np.asarray(array, self.inputs[name]) for name, array in tensors.items()}
+        return dict(zip(self.outputs, self.session.run(self.outputs, feeds), strict=True))

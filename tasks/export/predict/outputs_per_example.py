@@ -1,4 +1,4 @@
-"""Predictions that are each computed from one example's outputs."""
+"""Predictions that are computed for each example from its outputs alone."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,5 +26,5 @@ class OutputsPerExample(Predictions):
         ]
 
     def answer(self, outputs: dict[str, np.ndarray], length: Any) -> dict[str, Any]:
-        """The prediction for one input, from its outputs and number of steps."""
+        """The prediction for one input, from its outputs and its number of steps."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""What the predictions of all kinds of models have in common."""
+"""The base class of predictions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,5 +17,5 @@ class Predictions:
     def predict(
         self, inputs: Sequence[Any], decoding: dict[str, Any] | None
     ) -> list[dict[str, Any]]:
-        """A prediction per input; `decoding` only matters to models that generate texts."""
+        """One prediction per input; only models that generate texts use `decoding`."""
         raise NotImplementedError

@@ -41,7 +41,7 @@ class Search:
         new states.
 
         Args:
-            t: number of the step.
+            t: index of the step.
             tokens: the last token of each row.
             states: the states, by name.
             histories: all tokens of each row.
@@ -86,8 +86,8 @@ class Search:
         starts: Sequence[int],
         constants: dict[str, np.ndarray],
     ) -> list[tuple[list[int], float]]:
-        """Greedy search or sampling for all inputs at once: the tokens and log-probability of
-        each."""
+        """Greedy search or sampling for all inputs at once; returns the tokens and the
+        log-probability of each text."""
         tokens: list[list[int]] = [[] for _ in starts]
         totals = [0.0] * len(starts)
         previous, open_rows = list(starts), set(range(len(starts)))
@@ -110,7 +110,7 @@ class Search:
         return list(zip(tokens, totals, strict=True))
 
     def sample(self, scores: np.ndarray) -> int:
-        """A token at random, from the most probable ones."""
+        """Draws a token from the most probable ones."""
         options = self.options
         order = np.argsort(-scores, kind="stable")
         order = order[: options["top_k"] or len(order)]
@@ -126,8 +126,9 @@ class Search:
     def beam(
         self, states: dict[str, np.ndarray], start: int, constants: dict[str, np.ndarray]
     ) -> list[tuple[list[int], float]]:
-        """Beam search for one input: the tokens and log-probability of the best texts."""
-        width, wanted = self.options["beam_width"], self.options["count"]
+        """Beam search for one input; returns the tokens and the log-probability of the best
+        texts."""
+        width, count = self.options["beam_width"], self.options["count"]
         alpha, beta = self.options["length_penalty"], self.options["coverage_penalty"]
         source = constants["mask"].sum() if constants else None
         states = {name: np.repeat(state, width, 0) for name, state in states.items()}
@@ -135,7 +136,7 @@ class Search:
         beams: list[tuple[list[int], float]] = [([], 0.0)] * width
         scores = np.array([0.0] + [-np.inf] * (width - 1), np.float32)
         previous, ended, coverage = [start] * width, 0, np.zeros(1, np.float32)
-        answers: list[tuple[Any, list[int], float]] = []
+        finished: list[tuple[Any, list[int], float]] = []
         for t in range(self.limit + 1):
             histories = [tokens for tokens, _ in beams]
             logs, gains, attention, states = self.propose(t, previous, states, histories, constants)
@@ -150,14 +151,14 @@ class Search:
                 if token != self.end:
                     following.append((sums[position], row, token, total))
                 elif rank < width and sums[position] > -np.inf:
-                    score = sums[position] / self.length(t, alpha)
+                    score = sums[position] / self.length_penalty(t, alpha)
                     if beta:
                         seen = coverage[row, :source]
                         tiny = np.finfo(np.float32).tiny
                         score += beta * np.log(np.clip(seen, tiny, 1)).sum()
-                    answers.append((score, beams[row][0], total))
+                    finished.append((score, beams[row][0], total))
                     ended += 1
-            answers = sorted(answers, key=lambda answer: -answer[0])[:wanted]
+            finished = sorted(finished, key=lambda text: -text[0])[:count]
             following += [(-np.inf, 0, PADDING, 0.0)] * (width - len(following))
             following = following[:width]
             rows = [row for _, row, _, _ in following]
@@ -166,12 +167,12 @@ class Search:
             beams = [(beams[row][0] + [token], total) for _, row, token, total in following]
             previous = [token for _, _, token, _ in following]
             scores = np.array([score for score, *_ in following], np.float32)
-            reachable = scores[0] / self.length(self.limit, alpha)
-            worst = answers[-1][0] if len(answers) == wanted else -np.inf
+            reachable = scores[0] / self.length_penalty(self.limit, alpha)
+            worst = finished[-1][0] if len(finished) == count else -np.inf
             if ended >= width or reachable <= worst:
                 break
-        return [(tokens, total) for _, tokens, total in answers]
+        return [(tokens, total) for _, tokens, total in finished]
 
-    def length(self, tokens: int, alpha: float) -> float:
-        """The length by which a score is divided (Wu et al. 2016, equation 14)."""
+    def length_penalty(self, tokens: int, alpha: float) -> float:
+        """The number by which the score of a text is divided (Wu et al. 2016, equation 14)."""
         return ((5.0 + tokens + self.has_end) / 6.0) ** alpha if alpha else 1.0

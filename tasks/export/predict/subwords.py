@@ -1,4 +1,4 @@
-"""Texts split into subwords, the most probable ones of a unigram model (Kudo 2018)."""
+"""Texts split into their most probable subwords under a unigram model (Kudo 2018)."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Texts as token ids; here a token is a character."""
+"""Texts as token ids: the base class, and texts split into characters."""
 
 import re
 import unicodedata
@@ -61,7 +61,7 @@ class TextReader:
 
 
 def one_text(text: str | Sequence[str]) -> str:
-    """A text; of a sequence of words, one whose spaces separate them."""
+    """A text unchanged, or words joined by spaces, with spaces in words made no-break spaces."""
     if isinstance(text, str):
         return text
     return " ".join(re.sub(r"\s", "\u00a0", word) for word in text)

@@ -1,4 +1,4 @@
-"""Texts from the probabilities of symbols per step (connectionist temporal classification)."""
+"""Texts from the probabilities of symbols at each step (connectionist temporal classification)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +32,7 @@ def transcripts(
 
     Args:
         logs: log-probabilities (time, symbols), with the blank at 0.
-        banned: ids of symbols that no text has.
+        banned: ids of symbols that texts must not contain.
         options: the decoding options, by name.
     """
     allowed = logs.copy()

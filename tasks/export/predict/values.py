@@ -1,4 +1,4 @@
-"""Predictions of numbers: of each input, of each of its steps, and of the steps after it."""
+"""Predictions of numbers: for each input, for each of its steps, and for the steps after it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -35,7 +35,7 @@ class Continuations(Predictions):
         return [self.continuation(series) for series in inputs]
 
     def continuation(self, series: Any) -> dict[str, Any]:
-        """The predicted steps, each from those before it."""
+        """Predicts the next steps one by one, feeding each prediction to the next step."""
         model = self.model
         values, states = model.tensors([series])[model.input["name"]][0], model.initial_states()
         outputs, predicted = {}, []

@@ -8,7 +8,7 @@ from seqzoo.tasks.export.predict.texts import TextReader
 
 class WordReader(TextReader):
     """Reads texts, split into words: runs of letters, digits and inner apostrophes. Every other
-    character is a word of its own."""
+    character is a separate word."""
 
     def split(self, text: str) -> list[str]:
         text = pattern(r"([^LETTERS\t\n\f\r '’])").sub(r" \1 ", text)
