@@ -43,13 +43,14 @@ class InputKind(NamedTuple):
     """The templates that take it."""
 
     summary: str
-    """Description of a time step, in one line."""
+    """What a time step is, in one line."""
 
     tokens: str = ""
-    """The class of `Features` for inputs with a tag per token, if it differs."""
+    """The class of `Features` for inputs with a prediction per token, if it differs."""
 
     following: str = ""
-    """The class of `StepTargets` for the steps that follow, "module:Class", if it is forecast."""
+    """The class of `StepTargets` for predicting the next steps, "module:Class"; empty if they
+    cannot be predicted."""
 
 
 class TargetKind(NamedTuple):
@@ -62,7 +63,7 @@ class TargetKind(NamedTuple):
     """The templates that can predict this."""
 
     summary: str
-    """Description of a target, in one line."""
+    """What a target is, in one line."""
 
 
 _TEXT = "seqzoo.tasks.preprocessing.text:TextFeatures"
@@ -160,7 +161,7 @@ STATICS: dict[str, InputKind] = {
         "A number if all training examples have numbers, otherwise a category",
     ),
 }
-"""Inputs that only accompany a sequence."""
+"""Inputs that can only accompany a sequence."""
 
 TARGETS: dict[str, TargetKind] = {
     "class": TargetKind(
@@ -188,14 +189,14 @@ TARGETS: dict[str, TargetKind] = {
 }
 
 TEXTS = tuple(name for name, kind in INPUTS.items() if kind.form == "text")
-"""The kinds of text."""
+"""The input types that are texts."""
 
 FURTHER: dict[str, InputKind] = {
     **{name: kind for name, kind in INPUTS.items() if MANY_TO_ONE in kind.templates},
     "vector": INPUTS["vector"],
     **STATICS,
 }
-"""The kinds of inputs that can accompany another."""
+"""The input types that can accompany another input."""
 
 
 def inputs_of(template: str | None = None) -> Any:
@@ -216,8 +217,8 @@ def check_further_inputs(template: Any) -> None:
     """Checks the further inputs of a template.
 
     Raises:
-        SeqzooError: one is not of a kind that can accompany another input, or the template cannot
-            have any.
+        SeqzooError: the type of a further input cannot accompany another input, or the template
+            cannot have further inputs.
     """
     further = template.further_inputs
     check_kinds(further)
@@ -240,7 +241,7 @@ def check_kinds(further_inputs: Mapping[str, Any]) -> None:
     """Checks the kind of each further input.
 
     Raises:
-        SeqzooError: one is not a kind that can accompany another input.
+        SeqzooError: the type of a further input cannot accompany another input.
     """
     for name, kind in further_inputs.items():
         if not isinstance(name, str) or not name:
@@ -255,7 +256,7 @@ def check_kinds(further_inputs: Mapping[str, Any]) -> None:
 
 
 def load(location: str) -> Any:
-    """The class at a "module:Class"."""
+    """Imports and returns the class at a location "module:Class"."""
     return pkgutil.resolve_name(location)
 
 

@@ -21,11 +21,11 @@ POINTS, MAX_POINTS = 64, 1024
 Gauss-Legendre quadrature."""
 
 INCOMPLETE = 0.01
-"""Share of the difference to be explained that may be missing; if more is missing, more points are
-taken, since quadrature converges slowly where a network is not smooth."""
+"""Relative error of the sum of attributions above which more points are used: quadrature converges
+slowly where a network is not smooth."""
 
 ROWS_AT_ONCE = 64
-"""Rows per call of a model."""
+"""Number of rows per call of the model."""
 
 VECTORS = (
     keras.layers.Embedding,
@@ -34,10 +34,10 @@ VECTORS = (
     ConvolvedCharacters,
     StringStates,
 )
-"""Layers that make vectors of the ids of an input."""
+"""Layers that turn the ids of an input into vectors."""
 
 REGION = 4
-"""Side of the regions of an image that occlusion covers, in pixels."""
+"""Side length of the regions of an image that occlusion covers, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ def integrated_gradients(
         for vector, gradient in zip(vectors, gradients, strict=True):
             if gradient is not None:
                 # Since all rows have the same input, its gradient is already the weighted sum.
-                product = np.sum(np.asarray(gradient, np.float64), 0) * np.asarray(vector.whole[0])
+                summed = np.sum(np.asarray(gradient, np.float64), 0)
+                product = summed * np.asarray(vector.original[0])
                 total = total + vector.by_step(product)
     ends, _ = _scaled(subject, np.array([0.0, 1.0], np.float32))
     baseline, score = np.asarray(subject.score(ends, step))
@@ -144,9 +145,9 @@ def _regions(subject: Subject) -> np.ndarray:
 
 @dataclass
 class _Vectors:
-    """Vectors of the input's steps: as computed, and as passed on."""
+    """The vectors of an input's steps, before and after they are scaled."""
 
-    whole: Any
+    original: Any
     scaled: Any
     image: bool = False
 
@@ -158,22 +159,22 @@ class _Vectors:
 
 
 def _scaled(subject: Subject, factors: np.ndarray, watch: Any = None) -> tuple[Any, list[_Vectors]]:
-    """The scores with all vectors of the input multiplied by factors, a row of the batch for each:
-    (rows,), (rows, time) or (rows, height, width)."""
-    rows, found = len(factors), []
+    """The scores with the vectors of the input multiplied by factors, which differ between the rows
+    of a batch: (rows,), (rows, time) or (rows, height, width)."""
+    rows, vectors = len(factors), []
     inputs = {name: tf.repeat(value, rows, 0) for name, value in subject.inputs.items()}
     values = inputs["values"]
 
-    def scaled(whole: Any) -> Any:
-        whole = tf.convert_to_tensor(whole)
-        shape = [rows] + [1] * (whole.shape.rank - 1)
+    def scaled(original: Any) -> Any:
+        original = tf.convert_to_tensor(original)
+        shape = [rows] + [1] * (original.shape.rank - 1)
         if factors.ndim == 3:
             shape[2:4] = factors.shape[1:]
         elif factors.ndim == 2:
             shape[1] = factors.shape[1]
-        multiplied = whole * tf.cast(tf.reshape(factors, shape), whole.dtype)
+        multiplied = original * tf.cast(tf.reshape(factors, shape), original.dtype)
         image = values.shape.rank >= 4
-        found.append(_Vectors(whole, multiplied, image))
+        vectors.append(_Vectors(original, multiplied, image))
         if watch is not None:
             watch(multiplied)
         return multiplied
@@ -186,12 +187,12 @@ def _scaled(subject: Subject, factors: np.ndarray, watch: Any = None) -> tuple[A
                 stack.enter_context(changed_output(layer, scaled))
         else:
             inputs["values"] = scaled(tf.cast(values, tf.float32))
-        return subject.scores(inputs), found
+        return subject.scores(inputs), vectors
 
 
 def _vector_layers(model: Any) -> list[Any]:
-    """The layers that make vectors of the input, outermost first: of a model that encodes its
-    input, those of the encoder, without the embedding of the output."""
+    """The layers that turn the input into vectors, outermost first; in an encoder-decoder only
+    those of the encoder."""
     start = getattr(model, "encoder", model)
     results: list[Any] = []
 

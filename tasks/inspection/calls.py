@@ -10,8 +10,8 @@ def changed_output(layer: Any, change: Callable[[Any], Any]) -> Iterator[None]:
     """A context in which a layer returns `change(output)` instead of its output."""
     call = layer.call
 
-    def changed(*given: Any, **options: Any) -> Any:
-        return change(call(*given, **options))
+    def changed(*arguments: Any, **options: Any) -> Any:
+        return change(call(*arguments, **options))
 
     layer.call = changed
     try:

@@ -14,7 +14,7 @@ from seqzoo.tasks.inspection.gradients import Decay, decay, gradient_flow
 from seqzoo.tasks.inspection.trace import trace
 
 DISTANCES = (10, 100, 1000)
-"""Steps back at which cells are compared."""
+"""Numbers of steps back at which cells are compared."""
 
 FEATURES = 8
 
@@ -24,10 +24,10 @@ class CellFlow:
     """The gradient flow of one cell.
 
     Attributes:
-        cell: its name.
+        cell: the name of the cell.
         units: its number of units.
         norms: norms of d loss / d state from 0 steps back on, (distance + 1,).
-        shares: by steps back, the share of the gradient that is left there.
+        shares: the fraction of the gradient that is left, by number of steps back.
         decay: the decay of the norms.
     """
 
@@ -50,7 +50,7 @@ def cell_flows(
 
     Args:
         cells: names of cells, which get 32 units, or options of `seqzoo.cells.create` by name.
-        distances: steps back to report; the longest one is the length of the sequence.
+        distances: numbers of steps back to report; the largest is the length of the sequence.
         seed: the seed of the weights and the inputs.
 
     Raises:
@@ -67,16 +67,16 @@ def cell_flows(
         if cell.input_rank != 2:
             raise SeqzooError(f"The gradient flow of {name!r} is not compared: it reads frames.")
         layer = Recurrent(cell, return_sequences=True)
-        given: Any = inputs
-        if cell.takes_time:  # a unit of time between all steps
-            given = (inputs, tf.ones_like(inputs[:, :, 0]))
-        width = layer(given).shape[-1]
+        arguments: Any = inputs
+        if cell.takes_time:  # one unit of time between steps
+            arguments = (inputs, tf.ones_like(inputs[:, :, 0]))
+        width = layer(arguments).shape[-1]
         direction = tf.constant(random.normal(size=width) / np.sqrt(width), tf.float32)
 
         def loss(outputs: Any, direction: Any = direction) -> Any:
             return tf.reduce_sum(outputs[:, -1] * direction)
 
-        traced = trace(layer, lambda layer=layer, given=given: layer(given), loss)
+        traced = trace(layer, lambda layer=layer, arguments=arguments: layer(arguments), loss)
         (flow,) = gradient_flow(traced)
         shares = {distance: float(flow.norms[distance] / flow.norms[0]) for distance in distances}
         results.append(CellFlow(name, cell.units, flow.norms, shares, decay(flow.norms)))

@@ -33,7 +33,7 @@ COLOURS: tuple[str, ...] = (
 )
 
 LABELLED_STEPS = 80
-"""Steps whose labels are all written below a heat map."""
+"""Largest number of steps for which all labels are written below a heat map."""
 
 FIGURE_WIDTH = 5.6
 """Width of a figure, in inches."""
@@ -199,7 +199,7 @@ def fixed_point_figure(states: Sequence[np.ndarray], points: Sequence[Point]) ->
         axes.scatter(*projected, s=45, facecolor=face, edgecolor=colour, zorder=3)
     axes.set_xlabel("first principal component")
     axes.set_ylabel("second")
-    axes.set_title("blue: stable; red: not; hollow: slow", fontsize=8)
+    axes.set_title("blue: stable; red: unstable; hollow: slow", fontsize=8)
     if points:
         beside = grid[0, 1]
         angle = np.linspace(0, 2 * np.pi, 200)
@@ -207,13 +207,13 @@ def fixed_point_figure(states: Sequence[np.ndarray], points: Sequence[Point]) ->
         values = points[0].eigenvalues
         beside.scatter(values.real, values.imag, s=9, color=COLOURS[0])
         beside.set_aspect("equal", adjustable="datalim")
-        beside.set_title(f"eigenvalues at the stillest ({points[0].kind}) point", fontsize=8)
+        beside.set_title(f"eigenvalues at the slowest ({points[0].kind}) point", fontsize=8)
     return figure
 
 
 def attention_figure(attention_map: AttentionMap) -> Figure:
-    """The input from left to right, the answer from top to bottom; darker cells have larger
-    weights."""
+    """The input from left to right, the generated tokens from top to bottom; darker cells have
+    larger weights."""
     if attention_map.grid is not None:
         columns = min(len(attention_map.tokens), 6)
         rows = -(-len(attention_map.tokens) // columns)
@@ -233,7 +233,7 @@ def attention_figure(attention_map: AttentionMap) -> Figure:
         attention_map.weights, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest"
     )
     axes.set_yticks(
-        range(len(attention_map.tokens)), [_plain(one) for one in visible(attention_map.tokens)]
+        range(len(attention_map.tokens)), [_plain(token) for token in visible(attention_map.tokens)]
     )
     axes.tick_params("y", length=0, labelsize=7)
     axes.spines[:].set_visible(False)
@@ -242,7 +242,8 @@ def attention_figure(attention_map: AttentionMap) -> Figure:
 
 
 def transition_figure(transitions: Transitions) -> Figure:
-    """The scores of a CRF, from the tag of the row to that of the column; forbidden ones grey."""
+    """The transition scores of a CRF, from the tag of the row to the tag of the column; forbidden
+    transitions are grey."""
     count = len(transitions.tags)
     size = min(max(3.4, 0.3 * count + 1.6), FIGURE_WIDTH)
     figure = Figure(figsize=(size, size), layout="constrained")
@@ -262,8 +263,8 @@ def transition_figure(transitions: Transitions) -> Figure:
 
 
 def image_attribution_figure(image: np.ndarray, values: np.ndarray, method: str) -> Figure:
-    """An image, and next to it the contribution of each part to the answer: red for, blue
-    against."""
+    """An image, and next to it the contribution of each part to the prediction: red supports it,
+    blue opposes it."""
     figure = Figure(figsize=(FIGURE_WIDTH * 0.8, 2.9), layout="constrained")
     left, right = figure.subplots(1, 2)
     for axes in (left, right):
@@ -277,7 +278,7 @@ def image_attribution_figure(image: np.ndarray, values: np.ndarray, method: str)
 
 
 def attribution_figure(values: np.ndarray, labels: Sequence[str], method: str) -> Figure:
-    """One bar per step: its contribution to the answer."""
+    """One bar per step: its contribution to the prediction."""
     figure, grid = _panel(2.2)
     axes = grid[0, 0]
     colours = [COLOURS[1] if value > 0 else COLOURS[0] for value in values]
@@ -290,7 +291,7 @@ def attribution_figure(values: np.ndarray, labels: Sequence[str], method: str) -
 
 
 def _label_steps(axes: Any, labels: Sequence[str]) -> None:
-    """Labels the steps: all of them if there is room."""
+    """Labels the steps of an axis: all of them if there is room, otherwise some by number."""
     names = [_plain(label) for label in visible(labels)]
     if len(names) > LABELLED_STEPS:
         positions = np.linspace(0, len(names) - 1, 12).astype(int)

@@ -1,4 +1,4 @@
-"""Fixed and slow points of a cell: states that a constant input leaves as they are, or nearly."""
+"""Fixed and slow points of a cell: states that a constant input leaves unchanged, or nearly so."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from seqzoo.tasks.inspection.linear_algebra import eigenvalues
 from seqzoo.tasks.inspection.trace import cell_step, projected
 
 STILL = 1e-4
-"""Distance that a step moves a state by, below which the point is fixed."""
+"""Distance that a state moves in one step, below which a point counts as fixed."""
 
 SAME_POINT = 1e-2
 """Distance below which two points count as one."""
@@ -26,7 +26,7 @@ class Point:
     """A state that a step moves little.
 
     Attributes:
-        state: all states side by side, (n,).
+        state: all states of the cell, concatenated, (n,).
         speed: the distance that one step moves it by.
         kind: "fixed" or "slow".
         eigenvalues: eigenvalues of the Jacobian there, largest modulus first, (n,).
@@ -57,7 +57,7 @@ def fixed_points(
         cell: any cell, built.
         starts: initial states, such as those reached on some inputs, (starts, n).
         inputs: the constant input, (features,); zeros by default.
-        iterations: maximum number of steps of the search.
+        iterations: maximum number of iterations of the search.
 
     Returns:
         Distinct points, the slowest first.
@@ -88,7 +88,7 @@ def fixed_points(
         step = tf.linalg.solve(normal, right).numpy()[..., 0]
         tried = moved(states[moving] + step)
         better = np.linalg.norm(tried, axis=1) < np.linalg.norm(move[moving], axis=1)
-        # The search has converged if steps are small, or if none decreases q any more.
+        # A search has converged when its steps are small, or when q is almost zero.
         size = np.linalg.norm(step, axis=1)
         ended = size < 1e-6 * (1 + np.linalg.norm(states[moving], axis=1))
         states[moving[better]] += step[better]
@@ -124,7 +124,7 @@ def principal_components(states: np.ndarray, count: int = 2) -> tuple[np.ndarray
 
     Args:
         states: (steps, n).
-        count: how many directions.
+        count: number of directions.
 
     Returns:
         The mean, (n,), and the directions, orthonormal, (n, count): project by

@@ -1,4 +1,4 @@
-"""Gates by name: their values over an input, and how long a unit remembers."""
+"""Gates by name: their values over an input, and the memory length of units."""
 
 import contextlib
 import inspect
@@ -66,40 +66,41 @@ def gate_values(layer_trace: LayerTrace, row: int = 0) -> list[GateTrace]:
         row: row of the batch.
 
     Returns:
-        One per gate, in the order of `cell.gates`; none for cells that are not of `seqzoo.cells`.
+        One trace per gate, in the order of `cell.gates`; none for cells that are not of
+        `seqzoo.cells`.
     """
     cell = layer_trace.cell
     if not isinstance(cell, RecurrentCell) or not cell.gates:
         return []
     result = _Gates(cell, layer_trace.inputs.shape[-1])
-    states = [one[row, :-1] for one in layer_trace.states]
+    states = [state[row, :-1] for state in layer_trace.states]
     values = result.values(layer_trace.inputs[row], states)
-    back = np.argsort(layer_trace.positions)
-    return [GateTrace(name, each[back], result.bounded[name]) for name, each in values.items()]
+    order = np.argsort(layer_trace.positions)
+    return [GateTrace(name, item[order], result.bounded[name]) for name, item in values.items()]
 
 
 class _Gates:
-    """The graph of one step of a cell, with the location of each gate."""
+    """The graph of one step of a cell, with the tensor of each gate."""
 
     def __init__(self, cell: RecurrentCell, features: int):
         self.cell = cell
         self.sizes = tree.flatten(cell.state_size)
         dtype = tf.as_dtype(cell.compute_dtype)
         width = int(self._project(np.zeros((1, features))).shape[-1])
-        made: list[Any] = []
+        activations: list[Any] = []
 
         def step(x: Any, *states: Any) -> Any:
-            with backend.AutocastScope(cell.compute_dtype), _marked(cell, made):
+            with backend.AutocastScope(cell.compute_dtype), _recorded(cell, activations):
                 return cell_step(cell)(x, list(states))[0]
 
         shapes = [(None, size) for size in (width, *self.sizes)]
         specs = [tf.TensorSpec(shape, dtype) for shape in shapes]
         graph = tf.compat.v1.wrap_function(step, specs)
-        inside = {op for one in made for op in one.inside}
+        inside = {op for activation in activations for op in activation.inside}
         candidates = [
             tensor
             for op in graph.graph.get_operations()
-            for tensor in self._made(op, made, inside)
+            for tensor in self._results(op, activations, inside)
             if tensor.shape.rank == 2
         ]
         # Only the placeholders of the arguments are fed, not captured values.
@@ -107,10 +108,12 @@ class _Gates:
         self.columns = _columns(cell, width)
         self._find(width)
 
-    def _made(self, op: Any, made: list["_Made"], inside: set[Any]) -> Iterator[Any]:
-        for one in made:
-            if one.output.op is op:
-                yield one.output
+    def _results(
+        self, op: Any, activations: list["_Activation"], inside: set[Any]
+    ) -> Iterator[Any]:
+        for activation in activations:
+            if activation.output.op is op:
+                yield activation.output
                 return
         if op.type in NONLINEAR and op not in inside:
             yield op.outputs[0]
@@ -148,8 +151,8 @@ class _Gates:
 
     def _candidates(self, x: np.ndarray, states: Sequence[np.ndarray]) -> list[np.ndarray]:
         dtype = tf.as_dtype(self.cell.compute_dtype)
-        tensors = [tf.cast(one, dtype) for one in (x, *states)]
-        return [np.asarray(one) for one in self._run(*tensors)]
+        tensors = [tf.cast(item, dtype) for item in (x, *states)]
+        return [np.asarray(result) for result in self._run(*tensors)]
 
     def values(self, inputs: np.ndarray, states: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         result = self._candidates(np.asarray(self._project(inputs)), states)
@@ -157,30 +160,31 @@ class _Gates:
 
 
 @dataclass(frozen=True)
-class _Made:
-    """The result of an activation of the cell, and the operations that compute it."""
+class _Activation:
+    """The result of one of the cell's activation functions, and the operations that compute it."""
 
     output: Any
     inside: frozenset[Any]
 
 
 @contextlib.contextmanager
-def _marked(cell: Any, made: list[_Made]) -> Iterator[None]:
-    """A context in which the results of a cell's activations are recorded."""
-    functions = {name: held for name, held in vars(cell).items() if inspect.isfunction(held)}
+def _recorded(cell: Any, activations: list[_Activation]) -> Iterator[None]:
+    """A context in which the results of a cell's activation functions are recorded."""
+    functions = {name: value for name, value in vars(cell).items() if inspect.isfunction(value)}
 
-    def marked(function: Any) -> Any:
+    def recorded(function: Any) -> Any:
         def call(value: Any) -> Any:
             graph = tf.compat.v1.get_default_graph()
             before = set(graph.get_operations())
             result = function(value)
-            made.append(_Made(result, frozenset(set(graph.get_operations()) - before)))
+            inside = frozenset(set(graph.get_operations()) - before)
+            activations.append(_Activation(result, inside))
             return result
 
         return call
 
     for name, function in functions.items():
-        setattr(cell, name, marked(function))
+        setattr(cell, name, recorded(function))
     try:
         yield
     finally:
@@ -189,10 +193,10 @@ def _marked(cell: Any, made: list[_Made]) -> Iterator[None]:
 
 
 def _columns(cell: RecurrentCell, width: int) -> dict[str, np.ndarray]:
-    """The columns of the projected input of each gate.
+    """The indices of each gate's columns in the projected input.
 
-    A cell that splits them itself provides them; in others, each gate has `units` columns, in
-    order.
+    They are recorded from the cell's own `split` if its step calls it; otherwise each gate has
+    `units` columns, in order.
     """
     tensors: list[Any] = []
     split = cell.split
@@ -222,10 +226,10 @@ def _columns(cell: RecurrentCell, width: int) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class Memory:
-    """How long the units of one state remember.
+    """The memory lengths of the units of one state.
 
     Attributes:
-        state: its number, from 0.
+        state: index of the state.
         kept: the factor by which a unit keeps its own value in a step, without the recurrent
             product: geometric mean of the absolute values over the steps, (units,). For an LSTM's
             memory it is the forget gate, for a GRU's state the update gate.
@@ -244,9 +248,9 @@ class Memory:
 def memory_lengths(layer_trace: LayerTrace, row: int = 0) -> list[Memory]:
     """The effective memory length of each unit of each state over an input.
 
-    It is computed from the factor of the unit's old state in the equations, regardless of its gate
-    and sign: d new / d old of a unit with the recurrent product held constant. For cells whose
-    recurrence is not a single product, it is the diagonal of the step's Jacobian.
+    It is computed from the factor by which the equations multiply the unit's old state, whichever
+    gate it comes from: d new / d old of a unit with the recurrent product held constant. For cells
+    whose recurrence is not a single product, it is the diagonal of the step's Jacobian.
 
     Args:
         layer_trace: the trace of the layer.
@@ -254,7 +258,7 @@ def memory_lengths(layer_trace: LayerTrace, row: int = 0) -> list[Memory]:
     """
     cell = layer_trace.cell
     sizes = tree.flatten(cell.state_size)
-    states = [tf.cast(one[row, :-1], cell.compute_dtype) for one in layer_trace.states]
+    states = [tf.cast(state[row, :-1], cell.compute_dtype) for state in layer_trace.states]
     if isinstance(cell, RecurrentCell) and cell.recurs_by_product:
         with backend.AutocastScope(cell.compute_dtype):
             x = cell.split(projected(cell, tf.cast(layer_trace.inputs[row], cell.compute_dtype)))
@@ -267,7 +271,7 @@ def memory_lengths(layer_trace: LayerTrace, row: int = 0) -> list[Memory]:
                 for after, before in zip(new, states, strict=True)
             ]
     else:
-        each = step_jacobians(cell, layer_trace.inputs[row], layer_trace.state(row)[:-1])
-        kept = np.split(np.diagonal(each, axis1=1, axis2=2), np.cumsum(sizes)[:-1], axis=-1)
-    logs = [np.log(np.maximum(np.abs(np.asarray(one, np.float64)), 1e-12)) for one in kept]
-    return [Memory(state, np.exp(one.mean(0))) for state, one in enumerate(logs)]
+        jacobians = step_jacobians(cell, layer_trace.inputs[row], layer_trace.state(row)[:-1])
+        kept = np.split(np.diagonal(jacobians, axis1=1, axis2=2), np.cumsum(sizes)[:-1], axis=-1)
+    logs = [np.log(np.maximum(np.abs(np.asarray(item, np.float64)), 1e-12)) for item in kept]
+    return [Memory(state, np.exp(log.mean(0))) for state, log in enumerate(logs)]

@@ -9,10 +9,10 @@ import numpy as np
 from seqzoo.tasks.inspection.trace import LayerTrace, Trace
 
 VANISHED = 0.01
-"""Share of a gradient that is left after all steps back, below which it has vanished."""
+"""Fraction of a gradient left after all steps back, below which it has vanished."""
 
 EXPLODED = 100.0
-"""Factor that a gradient has grown by after all steps back, above which it has exploded."""
+"""Factor by which a gradient has grown after all steps back, above which it has exploded."""
 
 Verdict = Literal["vanishing", "exploding", "healthy"]
 
@@ -46,7 +46,7 @@ class Decay:
 
 
 def decay(norms: np.ndarray) -> Decay:
-    """The decay of norms, given from the chosen step to the step furthest back.
+    """The decay of norms, in the order from the chosen step to the step furthest back.
 
     Zeros after the last positive norm are an underflow and count as zero gradient.
 
@@ -84,7 +84,7 @@ class GradientFlow:
             initial state.
         norms: norms of d loss / d all states together, (steps,).
         by_state: norms of d loss / d each state, (states, steps).
-        decay: their decay.
+        decay: the decay of `norms`.
     """
 
     name: str
@@ -105,14 +105,14 @@ def gradient_flow(traced: Trace, row: int = 0) -> list[GradientFlow]:
     return [
         _flow(layer, row)
         for layer in traced.layers
-        if layer.gradients is not None and any(one[row].any() for one in layer.gradients)
+        if layer.gradients is not None and any(item[row].any() for item in layer.gradients)
     ]
 
 
 def _flow(layer_trace: LayerTrace, row: int) -> GradientFlow:
     assert layer_trace.gradients is not None
     by_state = np.stack(
-        [np.linalg.norm(one[row].astype(np.float64), axis=-1) for one in layer_trace.gradients]
+        [np.linalg.norm(item[row].astype(np.float64), axis=-1) for item in layer_trace.gradients]
     )
     norms = np.sqrt((by_state**2).sum(0))
     # After the chosen step, gradients are zero.

@@ -54,15 +54,15 @@ def step_jacobians(cell: Any, inputs: np.ndarray, states: np.ndarray) -> np.ndar
 
 @dataclass(frozen=True)
 class JacobianFlow:
-    """Jacobians of a layer along an input, back from a given step.
+    """Jacobians of a layer along an input, going back from a chosen step.
 
     Attributes:
         name: name of the layer.
-        positions: positions of the steps in the input, the given one first, (steps,).
+        positions: positions of the steps in the input, the chosen one first, (steps,).
         largest: largest singular value of each step's Jacobian, (steps,).
         radii: spectral radius of each Jacobian, (steps,).
-        products: spectral norm of the product of all Jacobians from a step to the chosen one;
-            entry 0 is the identity's, 1, and entry k that of k steps, (steps + 1,).
+        products: spectral norms of the products of the Jacobians from a step to the chosen one,
+            (steps + 1,): entry k is that of k Jacobians, entry 0 is 1.
         decay: the decay of the products.
     """
 
@@ -89,25 +89,25 @@ def jacobian_flow(layer_trace: LayerTrace, step: int | None = None, row: int = 0
         last = layer_trace.steps - 1
     else:
         last = int(np.flatnonzero(layer_trace.positions == step)[0])
-    each = step_jacobians(
+    jacobians = step_jacobians(
         layer_trace.cell, layer_trace.inputs[row, : last + 1], layer_trace.state(row)[: last + 1]
     )
-    return flow_of(each, layer_trace.name, layer_trace.positions[: last + 1])
+    return flow_of(jacobians, layer_trace.name, layer_trace.positions[: last + 1])
 
 
 def flow_of(jacobians: np.ndarray, name: str = "", positions: Any = None) -> JacobianFlow:
-    """The flow through given Jacobians, in the order in which the steps ran, (steps, n, n)."""
+    """The flow through Jacobians (steps, n, n), in the order in which the steps ran."""
     back = tf.constant(jacobians[::-1].astype(np.float64))
     product, log_scale = tf.eye(back.shape[-1], dtype=tf.float64), 0.0
-    each, scales = [product], [0.0]
-    for one in tf.unstack(back):
-        product = product @ one
+    normalised, scales = [product], [0.0]
+    for jacobian in tf.unstack(back):
+        product = product @ jacobian
         size = float(tf.norm(product))
-        if size > 0 and np.isfinite(size):  # near one, so that a thousand steps do not underflow
+        if size > 0 and np.isfinite(size):  # rescaled, so that a thousand steps do not underflow
             product, log_scale = product / size, log_scale + np.log(size)
-        each.append(product)
+        normalised.append(product)
         scales.append(log_scale)
-    products = singular_values(tf.stack(each))[:, 0] * np.exp(np.clip(scales, -700, 700))
+    products = singular_values(tf.stack(normalised))[:, 0] * np.exp(np.clip(scales, -700, 700))
     input_positions = np.arange(len(jacobians)) if positions is None else np.asarray(positions)
     return JacobianFlow(
         name,

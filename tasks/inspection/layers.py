@@ -15,8 +15,8 @@ DIRECTIONS = ("forward", "backward")
 def recurrent_layers(model: Any) -> dict[str, Recurrent]:
     """All `Recurrent` layers of a model or layer, in order.
 
-    A bidirectional layer has two, "layer 1 forward" and "layer 1 backward"; those of an encoder and
-    a decoder are called "encoder 1", "decoder 1".
+    A bidirectional layer contains two, "layer 1 forward" and "layer 1 backward"; the layers of an
+    encoder and a decoder are called "encoder 1" and "decoder 1".
 
     Args:
         model: any Keras model or layer.

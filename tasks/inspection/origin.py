@@ -29,14 +29,14 @@ class Origin:
     row: int | None = None
 
     def sentence(self) -> str:
-        """The origin in words: "it began in the gate update of layer 1, at time step 7 of row
-        3"."""
+        """The origin in words: "it began in the gate update of layer 1, at time step 7 of
+        row 3"."""
         if self.part == "loss":
             return "it began in the loss itself: all recurrent states and gradients are finite"
         if self.part == "weights":
             return f"the weights {self.layer} are not finite to begin with"
-        known = ("input", "state", "gradient")
-        part = f"the {self.part}" if self.part in known else f"the gate {self.part}"
+        is_gate = self.part not in ("input", "state", "gradient")
+        part = f"the gate {self.part}" if is_gate else f"the {self.part}"
         return f"it began in {part} of {self.layer}, at time step {self.step} of row {self.row}"
 
 
@@ -49,8 +49,8 @@ def find_origin(
 
     Args:
         model: a Keras model with `Recurrent` layers.
-        forward: calls it on a batch.
-        loss: a scalar from its result; None to run only the forward pass.
+        forward: calls the model on a batch.
+        loss: a scalar from the result of `forward`; None to run only the forward pass.
 
     Returns:
         The origin, or None if all numbers are finite.
@@ -60,11 +60,11 @@ def find_origin(
             return Origin("weights", path)
     traced = trace(model, forward, loss)
     for layer in traced.layers:
-        if found := _forwards(layer):
-            return found
+        if origin := _forwards(layer):
+            return origin
     for layer in reversed(traced.layers):
-        if found := _backwards(layer):
-            return found
+        if origin := _backwards(layer):
+            return origin
     if traced.loss is not None and not np.isfinite(traced.loss):
         return Origin("loss")
     return None
@@ -72,7 +72,8 @@ def find_origin(
 
 def _forwards(layer_trace: LayerTrace) -> Origin | None:
     inputs: Any = ~np.isfinite(layer_trace.inputs).all(-1)
-    states: Any = ~np.stack([np.isfinite(one[:, 1:]).all(-1) for one in layer_trace.states]).all(0)
+    finite = [np.isfinite(state[:, 1:]).all(-1) for state in layer_trace.states]
+    states: Any = ~np.stack(finite).all(0)
     bad: Any = inputs | states
     if not bad.any():
         return None
@@ -90,10 +91,11 @@ def _forwards(layer_trace: LayerTrace) -> Origin | None:
 def _backwards(layer_trace: LayerTrace) -> Origin | None:
     if layer_trace.gradients is None:
         return None
-    bad: Any = ~np.stack([np.isfinite(one[:, 1:]).all(-1) for one in layer_trace.gradients]).all(0)
+    finite = [np.isfinite(gradient[:, 1:]).all(-1) for gradient in layer_trace.gradients]
+    bad: Any = ~np.stack(finite).all(0)
     if not bad.any():
         return None
-    # Backwards in time, the last step comes first.
+    # Gradients are computed backwards in time, so the last step comes first.
     step = int(np.flatnonzero(bad.any(0))[-1])
     row = int(np.flatnonzero(bad[:, step])[0])
     return Origin("gradient", layer_trace.name, int(layer_trace.positions[step]), row)

@@ -13,7 +13,7 @@ from seqzoo.tasks.inspection.linear_algebra import eigenvalues, singular_values
 
 @dataclass(frozen=True)
 class Spectrum:
-    """One square part of the recurrent weights, or one that is not square.
+    """The spectrum of one gate's part of the recurrent weights.
 
     Attributes:
         gate: the name of the gate.
@@ -91,6 +91,6 @@ def spectra_over_training(cells: Mapping[str, Any]) -> dict[str, dict[str, float
     results: dict[str, dict[str, float]] = {}
     for moment, cell in cells.items():
         for item in recurrent_spectra(cell):
-            figure = item.singular_values[0] if item.radius is None else item.radius
-            results.setdefault(item.gate, {})[moment] = float(figure)
+            metric = item.singular_values[0] if item.radius is None else item.radius
+            results.setdefault(item.gate, {})[moment] = float(metric)
     return results

@@ -1,4 +1,4 @@
-"""The registry of analyses: the function that makes the sections of each, and a summary."""
+"""The registry of analyses: for each, a summary and the function that makes its sections."""
 
 import pkgutil
 from collections.abc import Callable
@@ -40,7 +40,7 @@ ANALYSES = {
         f"{_SECTIONS}:weights", "Eigenvalues and singular values of the recurrent weights."
     ),
     "fixed-points": Analysis(
-        f"{_SECTIONS}:fixed_points", "States that a constant input leaves as they are."
+        f"{_SECTIONS}:fixed_points", "States that a constant input leaves unchanged."
     ),
     "transitions": Analysis(f"{_SECTIONS}:transitions", "How a CRF scores pairs of tags."),
     "embeddings": Analysis(f"{_SECTIONS}:embeddings", "Nearest neighbours of tokens."),

@@ -1,4 +1,4 @@
-"""Inspects a trained model with some inputs, and writes a page, its figures and its numbers."""
+"""Inspects a trained model on some inputs, and writes a page, its figures and its numbers."""
 
 import base64
 import html
@@ -30,8 +30,8 @@ def inspect(
         inputs: raw inputs, as `Run.predict` takes them, from one to `MAX_INPUTS`; the first one is
             shown in detail.
         only: names in `ANALYSES`; all of them by default.
-        step: the step of the answer that is explained and that gradients start from; by default the
-            last one, or the whole of a generated text.
+        step: the step of the prediction that is explained and that gradients start from; by
+            default the last one, or all steps of a generated text.
 
     Returns:
         The `Inspection`, and the sections of a report.
@@ -49,7 +49,7 @@ def inspect(
                 field="only",
             )
     subjects = tuple(subject(run, value) for value in inputs)
-    # Further inputs may have fewer steps, so the last one of each.
+    # Other inputs may have fewer steps, so they are traced from their last one.
     traces = tuple(item.trace(step if item is subjects[0] else None) for item in subjects)
     result = Inspection(run, subjects, traces, step)
     sections = []
@@ -71,7 +71,7 @@ def write_report(
         folder: created if needed; files of an earlier report are replaced.
         inspection: the model and its inputs.
         sections: the results.
-        form: format of the figures' files, "png" or "svg".
+        form: file format of the figures, "png" or "svg".
 
     Returns:
         The path of the page.

@@ -1,4 +1,4 @@
-"""The sections of a report: each analysis with a figure, its numbers and how to read them."""
+"""The sections of a report: each analysis with its figures, its numbers and how to read them."""
 
 import html
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from seqzoo.tasks.inspection.trace import LayerTrace, Trace
 from seqzoo.tasks.kinds import TEXTS
 
 STARTS = 8
-"""States that the search for fixed points begins from."""
+"""Number of states that the search for fixed points begins from."""
 
 JACOBIAN_STEPS = 60
 """Number of steps back over which products of Jacobians are computed."""
@@ -35,7 +35,7 @@ REACTING = 4
 """Number of units that are drawn, and that are named for each event."""
 
 TOKENS = 8
-"""Tokens whose neighbours are listed."""
+"""Number of tokens whose neighbours are listed."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Section:
     """A part of a report.
 
     Attributes:
-        name: the name of the analysis, which its files and its numbers are named after.
-        title: its heading.
-        text: how to read it, in HTML.
+        name: the name of the analysis; its files and its numbers are named after it.
+        title: the heading.
+        text: how to read the section, in HTML.
         figures: the figures, by name.
-        data: its numbers, JSON-serialisable.
+        data: the numbers, JSON-serialisable.
     """
 
     name: str
@@ -64,8 +64,8 @@ class Inspection:
     Attributes:
         run: the `Run`.
         subjects: one per input; the first one is shown in detail.
-        traces: a trace for each, with the loss of the chosen step of the answer.
-        step: the chosen step of the answer; None for each analysis' own default.
+        traces: a trace for each input, with the loss of the chosen step of the prediction.
+        step: the chosen step of the prediction; None for the default of each analysis.
     """
 
     run: Any
@@ -74,13 +74,13 @@ class Inspection:
     step: int | None = None
 
     def layers(self, index: int = 0) -> list[LayerTrace]:
-        """The layers that read an input or write its answer, step by step; not those that read the
+        """The layers that read an input or generate a text step by step; not those that read the
         characters of words."""
         return [layer for layer in self.traces[index].layers if layer.inputs.shape[0] == 1]
 
 
 def labels_of(subject: Subject, layer_trace: LayerTrace) -> tuple[str, ...]:
-    """A name of each step that a layer ran, in the order of the input."""
+    """A name for each step that a layer ran, in the order of the input."""
     if layer_trace.name.startswith("decoder") and subject.whole:
         return ("(start)", *subject.steps[:-1])[: layer_trace.steps]
     if layer_trace.steps == len(subject.labels):
@@ -89,7 +89,7 @@ def labels_of(subject: Subject, layer_trace: LayerTrace) -> tuple[str, ...]:
 
 
 def attribution(inspection: Inspection) -> list[Section]:
-    """Integrated gradients and occlusion of the answer to each input."""
+    """Integrated gradients and occlusion of the prediction for each input."""
     text = [
         "<p>Red supports the answer, blue opposes it: by integrated gradients, whose values sum "
         "to the difference between the scores with and without the input, and by occlusion of one "
@@ -135,7 +135,7 @@ def attribution(inspection: Inspection) -> list[Section]:
 
 
 def coloured(subject: Subject, attribution: Attribution) -> str:
-    """The input's tokens, with backgrounds coloured by their contributions to the answer."""
+    """The input's tokens, with backgrounds coloured by their contributions to the prediction."""
     limit = float(np.abs(attribution.values).max()) or 1.0
     gap = "" if subject.run.template.input == "characters" else " "
     parts = []
@@ -160,7 +160,7 @@ def gradients(inspection: Inspection) -> list[Section]:
         return []
     jacobians = []
     for layer in inspection.layers():
-        flow = next((one for one in flows if one.name == layer.name), None)
+        flow = next((item for item in flows if item.name == layer.name), None)
         if flow is None or layer.state().shape[1] > LARGEST_STATE:
             continue
         first = int(flow.positions[0])
@@ -175,9 +175,9 @@ def gradients(inspection: Inspection) -> list[Section]:
     )
     text = (
         f"<p>How strongly the loss of “{html.escape(visible([chosen])[0])}” depends on the state "
-        "so many steps before. A line that falls steeply is a vanishing gradient: nothing can be "
-        "learned from what happened that long ago. Below, how much of a gradient can be kept at "
-        "most.</p>"
+        "that many steps earlier. A line that falls steeply is a vanishing gradient: nothing can "
+        "be learned from what happened that long ago. Below: an upper bound on what is left of a "
+        "gradient.</p>"
         f"<table>{rows}{bounds}</table>"
     )
     data = {
@@ -211,7 +211,7 @@ def _recent_jacobians(layer_trace: LayerTrace, position: int) -> Any:
         layer_trace.name,
         layer_trace.layer,
         layer_trace.inputs[:, part],
-        tuple(one[:, start : last + 2] for one in layer_trace.states),
+        tuple(state[:, start : last + 2] for state in layer_trace.states),
         None,
         layer_trace.positions[part],
     )
@@ -234,7 +234,7 @@ def gates(inspection: Inspection) -> list[Section]:
         )
         text = (
             "<p>Units from top to bottom, steps of the input from left to right. A gate near 0 is "
-            "closed, near 1 open; where it is saturated at either, it hardly learns.</p>"
+            "closed, near 1 open; where it is saturated at either end, it hardly learns.</p>"
         )
         if rows:
             text += (
@@ -278,29 +278,29 @@ def states(inspection: Inspection) -> list[Section]:
     for number, layer in enumerate(inspection.layers()):
         subject = inspection.subjects[0]
         labels = labels_of(subject, layer)
-        each = [inspection.layers(index)[number] for index in range(len(inspection.subjects))]
-        names = [labels_of(*pair) for pair in zip(inspection.subjects, each, strict=True)]
-        outputs = [one.outputs() for one in each]
-        together = np.concatenate(outputs)
+        traces = [inspection.layers(index)[number] for index in range(len(inspection.subjects))]
+        names = [labels_of(*pair) for pair in zip(inspection.subjects, traces, strict=True)]
+        outputs = [item.outputs() for item in traces]
+        all_outputs = np.concatenate(outputs)
         data: dict[str, Any] = {"states": np.round(outputs[0], 4).tolist(), "reactions": {}}
         text = "<p>The state of each unit at each step.</p>"
         rows, drawn = [], []
         textual = inspection.run.template.input in TEXTS or layer.name.startswith("decoder")
         for event, find in EVENTS.items() if textual else ():
-            occurs = np.concatenate([np.asarray(find(one), float) for one in names])
+            occurs = np.concatenate([np.asarray(find(labels), float) for labels in names])
             if len(occurs) < 3 or occurs.std() == 0:
                 continue
-            ranked = rank_units(together, occurs)[:REACTING]
-            data["reactions"][event] = [[one.unit, one.correlation] for one in ranked]
-            drawn += [one.unit for one in ranked[:1]]
-            best = ", ".join(f"{one.unit} ({one.correlation:+.2f})" for one in ranked)
+            ranked = rank_units(all_outputs, occurs)[:REACTING]
+            data["reactions"][event] = [[item.unit, item.correlation] for item in ranked]
+            drawn += [item.unit for item in ranked[:1]]
+            best = ", ".join(f"{item.unit} ({item.correlation:+.2f})" for item in ranked)
             rows.append(f"<tr><td>{event}</td><td>{best}</td></tr>")
         if rows:
             text += (
                 f"<p>Units that react most, with the correlation:</p><table>{''.join(rows)}</table>"
             )
-        if len(together) > 3:
-            text += _alike(outputs, names, data)
+        if len(all_outputs) > 3:
+            text += _similar_steps(outputs, names, data)
         units = list(dict.fromkeys(drawn))[:REACTING]
         figure = figures.state_figure(outputs[0], labels, units)
         shown = {f"states-{_file(layer.name)}": figure}
@@ -310,8 +310,10 @@ def states(inspection: Inspection) -> list[Section]:
     return sections
 
 
-def _alike(outputs: list[np.ndarray], names: list[tuple[str, ...]], data: dict[str, Any]) -> str:
-    """Steps whose state is similar to that in the middle of the first input."""
+def _similar_steps(
+    outputs: list[np.ndarray], names: list[tuple[str, ...]], data: dict[str, Any]
+) -> str:
+    """The steps whose state is similar to that in the middle of the first input."""
     step = len(outputs[0]) // 2
     similar = similar_states(outputs[0][step], outputs, top=6)
     similar = [item for item in similar if (item.input, item.step) != (0, step)][:5]
@@ -321,18 +323,18 @@ def _alike(outputs: list[np.ndarray], names: list[tuple[str, ...]], data: dict[s
         for p in similar
     )
     return (
-        f"<p>Where else the state is like that at {_context(names[0], step)}:</p>"
+        f"<p>Steps with a state similar to that at {_context(names[0], step)}:</p>"
         f"<table>{rows}</table>"
     )
 
 
 def _context(labels: tuple[str, ...], step: int) -> str:
-    """A step with those around it."""
-    seen = visible(labels)
-    gap = "" if max(map(len, seen)) == 1 else " "
-    before = html.escape(gap.join(seen[max(0, step - 8) : step]))
-    after = html.escape(gap.join(seen[step + 1 : step + 4]))
-    return f"<code>{before}{gap}<b>{html.escape(seen[step])}</b>{gap}{after}</code>"
+    """A step with the steps around it."""
+    shown = visible(labels)
+    gap = "" if max(map(len, shown)) == 1 else " "
+    before = html.escape(gap.join(shown[max(0, step - 8) : step]))
+    after = html.escape(gap.join(shown[step + 1 : step + 4]))
+    return f"<code>{before}{gap}<b>{html.escape(shown[step])}</b>{gap}{after}</code>"
 
 
 def attention(inspection: Inspection) -> list[Section]:
@@ -344,8 +346,8 @@ def attention(inspection: Inspection) -> list[Section]:
         f"attention-{index + 1}": figures.attention_figure(item) for index, item in enumerate(maps)
     }
     text = (
-        "<p>What the decoder attends to as it writes: the input from left to right, the answer "
-        "from top to bottom, darker for more weight. For an image, one picture per token, "
+        "<p>What the decoder attends to as it writes: the input from left to right, the generated "
+        "tokens from top to bottom, darker for more weight. For an image, one picture per token, "
         "brighter for more weight.</p>"
     )
     data = {"maps": [np.round(item.weights, 4).tolist() for item in maps]}
@@ -361,8 +363,8 @@ def weights(inspection: Inspection) -> list[Section]:
             continue
         text = (
             "<p>Eigenvalues of each gate's recurrent matrix against the unit circle. In a cell "
-            "without gates, a spectral radius below 1 makes what is remembered fade, above 1 it "
-            "can grow without bounds; gates change what counts from step to step.</p>"
+            "without gates, memories fade if the spectral radius is below 1, and states can grow "
+            "without bound if it is above 1; gates change the effective matrix at every step.</p>"
         )
         data = {
             item.gate: {
@@ -388,8 +390,8 @@ def fixed_points(inspection: Inspection) -> list[Section]:
         if layer.state().shape[1] > LARGEST_STATE or layer.steps < 3:
             continue
         paths = [inspection.layers(k)[number].state() for k in range(len(inspection.subjects))]
-        together = np.concatenate(paths)
-        starts = together[np.linspace(0, len(together) - 1, STARTS).astype(int)]
+        visited = np.concatenate(paths)
+        starts = visited[np.linspace(0, len(visited) - 1, STARTS).astype(int)]
         result = find_fixed_points(layer.cell, starts, layer.inputs[0].mean(0))
         rows = "".join(
             f"<tr><td>{point.kind}</td><td>{point.speed:.1e}</td><td>{point.unstable}</td>"
@@ -398,8 +400,8 @@ def fixed_points(inspection: Inspection) -> list[Section]:
         )
         text = (
             "<p>Where the state would stay, or nearly so, if every step had the average of this "
-            "input. Stable points are what the layer falls back to; directions that are not "
-            "stable are decisions. Grey: the path of the states, in their first two "
+            "input. The layer falls back to stable points; unstable directions are where it makes "
+            "decisions. Grey: the path of the states, in their first two "
             "principal components.</p><table><tr><th>point</th><th>speed</th><th>unstable "
             f"directions</th><th>largest |eigenvalue|</th></tr>{rows}</table>"
         )
@@ -427,8 +429,8 @@ def transitions(inspection: Inspection) -> list[Section]:
         return []
     result = crf_transitions(inspection.run)
     text = (
-        "<p>How the CRF scores the tag of a column after that of a row; grey where that is "
-        "forbidden.</p>"
+        "<p>The CRF's score for the tag of a column after the tag of a row; forbidden transitions "
+        "are grey.</p>"
     )
     data = {
         "tags": list(result.tags),
@@ -442,9 +444,9 @@ def embeddings(inspection: Inspection) -> list[Section]:
     """Nearest neighbours of the tokens of the inputs."""
     if inspection.run.task.vocabularies.get("vocabulary") is None:
         return []
-    known, _ = embedding_of(inspection.run)
-    seen = dict.fromkeys(label for subject in inspection.subjects for label in subject.labels)
-    chosen = [label for label in seen if label in set(known)][:TOKENS]
+    tokens, _ = embedding_of(inspection.run)
+    labels = dict.fromkeys(label for subject in inspection.subjects for label in subject.labels)
+    chosen = [label for label in labels if label in set(tokens)][:TOKENS]
     if not chosen:
         return []
     results = {token: neighbours(inspection.run, token, 6) for token in chosen}
@@ -457,8 +459,8 @@ def embeddings(inspection: Inspection) -> list[Section]:
         for token, near in results.items()
     )
     text = (
-        "<p>The tokens whose vectors point most nearly the same way, with the cosine of the angle."
-        f"</p><table>{rows}</table>"
+        "<p>The tokens with the most similar vectors, with the cosine similarity.</p>"
+        f"<table>{rows}</table>"
     )
     return [Section("embeddings", "Neighbours of tokens", text, {}, {"neighbours": results})]
 
@@ -468,5 +470,5 @@ def _file(name: str) -> str:
 
 
 def _number(value: float) -> float | None:
-    """A number for JSON, which has no infinity."""
+    """A number for JSON, which has no infinity; None if it is not finite."""
     return float(value) if np.isfinite(value) else None

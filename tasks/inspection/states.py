@@ -17,24 +17,24 @@ def _end_of_word(labels: Sequence[str]) -> np.ndarray:
 
 
 def _inside_quotes(labels: Sequence[str]) -> np.ndarray:
-    found, opened = np.zeros(len(labels), bool), ""
+    inside, opened = np.zeros(len(labels), bool), ""
     closing = {'"': '"', "'": "'", "“": "”", "«": "»"}
     for position, label in enumerate(labels):
         if opened:
-            found[position] = True
+            inside[position] = True
             opened = "" if label == closing[opened] else opened
         elif label in closing:
             opened = label
-    return found
+    return inside
 
 
 def _inside_brackets(labels: Sequence[str]) -> np.ndarray:
-    depth, found = 0, np.zeros(len(labels), bool)
+    depth, inside = 0, np.zeros(len(labels), bool)
     for position, label in enumerate(labels):
         depth = max(0, depth - (label in (")", "]", "}")))
-        found[position] = depth > 0
+        inside[position] = depth > 0
         depth += label in ("(", "[", "{")
-    return found
+    return inside
 
 
 EVENTS: dict[str, Callable[[Sequence[str]], np.ndarray]] = {
@@ -49,8 +49,8 @@ EVENTS: dict[str, Callable[[Sequence[str]], np.ndarray]] = {
     ),
     "position": lambda labels: np.arange(len(labels)),
 }
-"""Properties that units may react to: functions from the labels of an input's steps to a number
-per step, mostly 1 where the step has the property."""
+"""Properties that units may react to: functions from the labels of an input's steps to a number per
+step, which for most properties is 1 or 0."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Reaction:
     """How strongly a unit correlates with an event.
 
     Attributes:
-        unit: its index.
-        correlation: Pearson's, between its state and the event, from -1 to 1.
+        unit: index of the unit.
+        correlation: Pearson correlation between the unit's state and the event, from -1 to 1.
     """
 
     unit: int
@@ -67,7 +67,7 @@ class Reaction:
 
 
 def rank_units(states: np.ndarray, event: np.ndarray) -> list[Reaction]:
-    """All units, those that react most to an event first.
+    """Ranks all units by how strongly they react to an event, strongest first.
 
     Args:
         states: the states of one or several inputs, one after another, (steps, units).
@@ -84,11 +84,11 @@ def rank_units(states: np.ndarray, event: np.ndarray) -> list[Reaction]:
 
 @dataclass(frozen=True)
 class SimilarStep:
-    """A step of an input whose state is similar to a given one.
+    """A step of an input whose state is similar to another state.
 
     Attributes:
         input: index of the input.
-        step: index of the step in it.
+        step: index of the step in the input.
         similarity: cosine of the angle between the states, from -1 to 1.
     """
 
@@ -100,20 +100,20 @@ class SimilarStep:
 def similar_states(
     state: np.ndarray, states: Sequence[np.ndarray], top: int = 10, units: Sequence[int] = ()
 ) -> list[SimilarStep]:
-    """The steps whose states are most similar to a given one, as in LSTMVis (Strobelt et al. 2018).
+    """The steps whose states are most similar to a state, as in LSTMVis (Strobelt et al. 2018).
 
     Args:
-        state: the given state, (units,).
+        state: the state to compare with, (units,).
         states: the states of the inputs to be searched, each (steps, units).
         top: maximum number of steps, the most similar first.
         units: the units to compare; all by default.
     """
     chosen = list(units) or slice(None)
-    wanted = np.asarray(state, np.float64)[chosen]
+    reference = np.asarray(state, np.float64)[chosen]
     similar = []
     for index, item in enumerate(states):
-        each = np.asarray(item, np.float64)[:, chosen]
-        norms = np.linalg.norm(each, axis=1) * np.linalg.norm(wanted)
-        alike = np.divide(each @ wanted, norms, out=np.zeros(len(each)), where=norms > 0)
-        similar += [SimilarStep(index, step, float(value)) for step, value in enumerate(alike)]
+        steps = np.asarray(item, np.float64)[:, chosen]
+        norms = np.linalg.norm(steps, axis=1) * np.linalg.norm(reference)
+        cosines = np.divide(steps @ reference, norms, out=np.zeros(len(steps)), where=norms > 0)
+        similar += [SimilarStep(index, step, float(value)) for step, value in enumerate(cosines)]
     return sorted(similar, key=lambda item: -item.similarity)[:top]

@@ -31,13 +31,13 @@ class Subject:
         answer: the prediction as text.
         steps: names of the prediction's steps: one for a class or a value, a tag per step, the
             tokens of a text.
-        scores: the model's inputs, of any batch size -> (batch, answer steps), float32: the
-            log-probability of the prediction there, or for numbers the value itself,
-            standardised. Larger means more certain.
+        scores: the model's inputs, of any batch size -> (batch, steps of the prediction), float32:
+            the log-probability of the prediction at each step, larger if the model is more
+            certain; or for numbers the standardised value.
         measure: the meaning of a score, in words.
-        of_inputs: the step of the input that each step of the answer belongs to, or None if they do
-            not correspond.
-        whole: whether an answer of several steps is one: the text of a model that generates it.
+        of_inputs: for each step of the prediction, the step of the input that it belongs to; None
+            if they do not correspond.
+        whole: whether the steps form one prediction: a generated text.
     """
 
     run: Any
@@ -56,7 +56,7 @@ class Subject:
         return self.run.model
 
     def step(self, step: int | None) -> int:
-        """An index of the prediction's steps; by default the last one.
+        """The index of a step of the prediction, from 0; that of the last one for None.
 
         Raises:
             SeqzooError: the step does not exist.
@@ -71,15 +71,15 @@ class Subject:
         return step % count
 
     def score(self, scores: Any, step: int | None) -> Any:
-        """Selects from `scores`, (batch, answer steps), the score of one step, (batch,); with None
-        the sum over the whole answer if it is a text, otherwise that of the last step."""
+        """Selects from `scores`, (batch, steps), the score of one step, (batch,); with None that of
+        the last step, or for a generated text the sum over all steps."""
         if step is None and self.whole:
             return tf.reduce_sum(scores, 1)
         return scores[:, self.step(step)]
 
     def trace(self, step: int | None = None) -> Trace:
-        """One forward pass, and one backward pass from the loss of a step of the prediction, minus
-        its score.
+        """Runs one forward pass, and one backward pass from the loss of a step of the prediction,
+        which is its negated score.
 
         Args:
             step: step of the prediction; the last one by default.
@@ -89,13 +89,13 @@ class Subject:
 
 
 def subject(run: Any, value: Any, answer: str | None = None) -> Subject:
-    """A trained model with one input.
+    """Makes the subject for a trained model and one input.
 
     Args:
         run: a `seqzoo.tasks.Run`.
         value: a raw input, as `Run.predict` takes them.
-        answer: the output to explain, if it is not the model's prediction: a class or a label, or
-            a text for models that generate texts.
+        answer: the output to explain instead of the model's prediction: a class or a label, or a
+            text for models that generate texts.
 
     Raises:
         SeqzooError: the input is empty or of the wrong shape, or the model cannot predict the
@@ -140,8 +140,8 @@ def _classes(run: Any, value: Any, answer: str | None) -> Subject:
     task, model = run.task, run.model
     inputs, labels = _encoded(run, value)
 
-    def outputs(given: dict[str, Any]) -> Any:
-        return task.outputs(model, given)
+    def outputs(batch: dict[str, Any]) -> Any:
+        return task.outputs(model, batch)
 
     names = getattr(task.targets, "names", None)
     with seqzoo.cells.portable():
@@ -165,16 +165,16 @@ def _classes(run: Any, value: Any, answer: str | None) -> Subject:
         )
     index, exclusive = names.index(name), type(task.targets).__name__ == "ClassTargets"
 
-    def scores(given: dict[str, Any]) -> Any:
-        raw_scores = outputs(given)
-        each = tf.nn.log_softmax(raw_scores) if exclusive else tf.math.log_sigmoid(raw_scores)
-        return each[:, index : index + 1]
+    def scores(batch: dict[str, Any]) -> Any:
+        logits = outputs(batch)
+        logs = tf.nn.log_softmax(logits) if exclusive else tf.math.log_sigmoid(logits)
+        return logs[:, index : index + 1]
 
     return Subject(run, inputs, labels, name, (name,), scores)
 
 
 def _tags(run: Any, value: Any, answer: str | None) -> Subject:
-    _own_answer(answer, "tags")
+    _refuse_answer(answer, "tags")
     task, model = run.task, run.model
     inputs, labels = _encoded(run, value)
     crf = model.get_layer("crf") if task.template.crf else None
@@ -182,41 +182,41 @@ def _tags(run: Any, value: Any, answer: str | None) -> Subject:
         tags = task.infer(model, inputs, task.default_options)["tags"][0].numpy()
     names = tuple(task.tags.names[tag] for tag in tags[: len(labels)])
 
-    def scores(given: dict[str, Any]) -> Any:
-        tag_scores = task.scores(model, given)
-        each = (
+    def scores(batch: dict[str, Any]) -> Any:
+        tag_scores = task.scores(model, batch)
+        logs = (
             tf.nn.log_softmax(tag_scores)
             if crf is None
-            else _log(crf.marginals(tag_scores, given["lengths"]))
+            else _log(crf.marginals(tag_scores, batch["lengths"]))
         )
         chosen = tf.tile(tf.constant(tags)[None], [tf.shape(tag_scores)[0], 1])
-        return tf.gather(each, chosen, axis=2, batch_dims=2)
+        return tf.gather(logs, chosen, axis=2, batch_dims=2)
 
-    together = tuple(range(len(labels)))
-    return Subject(run, inputs, labels, " ".join(names), names, scores, of_inputs=together)
+    positions = tuple(range(len(labels)))
+    return Subject(run, inputs, labels, " ".join(names), names, scores, of_inputs=positions)
 
 
 def _numbers(run: Any, value: Any, answer: str | None) -> Subject:
-    _own_answer(answer, "numbers")
+    _refuse_answer(answer, "numbers")
     task, model = run.task, run.model
     inputs, labels = _encoded(run, value)
 
-    def scores(given: dict[str, Any]) -> Any:
-        # Several numbers per step count as their sum.
-        return tf.reduce_sum(task.outputs(model, given), -1)
+    def scores(batch: dict[str, Any]) -> Any:
+        # The score of several numbers per step is their sum.
+        return tf.reduce_sum(task.outputs(model, batch), -1)
 
     with seqzoo.cells.portable():
         logits = task.outputs(model, inputs)
     text, _ = task.targets.prediction(
         task.targets.decode(task.targets.predicted(logits))[0].numpy()
     )
-    together = tuple(range(len(labels)))
-    return Subject(run, inputs, labels, text, labels, scores, "standardised value", together)
+    positions = tuple(range(len(labels)))
+    return Subject(run, inputs, labels, text, labels, scores, "standardised value", positions)
 
 
 def _following(run: Any, value: Any, answer: str | None) -> Subject:
-    """A forecaster: the next step of each step, and the model's forecast after the last one."""
-    _own_answer(answer, "what follows a series")
+    """A forecaster: after each step the actual next step, and after the last one the forecast."""
+    _refuse_answer(answer, "what follows a series")
     task, model = run.task, run.model
     inputs, labels = _encoded(run, value)
     notes = type(task.targets).__name__ == "StepNotes"
@@ -226,21 +226,22 @@ def _following(run: Any, value: Any, answer: str | None) -> Subject:
     targets = tf.concat([tf.cast(inputs["values"][:, 1:], tf.float32), expected[:, -1:]], 1)
     text, _ = task.targets.prediction(task.targets.decode(expected)[0].numpy())
 
-    def scores(given: dict[str, Any]) -> Any:
-        predicted, _ = model(given["values"])
+    def scores(batch: dict[str, Any]) -> Any:
+        predicted, _ = model(batch["values"])
         if not notes:
             return tf.reduce_sum(predicted, -1)
         return -task.targets.objective(predicted, tf.repeat(targets, tf.shape(predicted)[0], 0))[0]
 
     steps = tuple(f"after {label}" for label in labels)
     measure = "log-probability" if notes else "standardised value"
-    together = tuple(range(len(labels)))
-    return Subject(run, inputs, labels, text, steps, scores, measure, together)
+    positions = tuple(range(len(labels)))
+    return Subject(run, inputs, labels, text, steps, scores, measure, positions)
 
 
 def _language(run: Any, value: Any, answer: str | None) -> Subject:
-    """A language model: the next token of each, and the most probable one after the last."""
-    _own_answer(answer, "what follows a text")
+    """A language model: after each token the actual next one, and after the last one the most
+    probable one."""
+    _refuse_answer(answer, "what follows a text")
     task, model = run.task, run.model
     (raw,) = task.features.raw([value], ["the input"])
     tokens = task.texts.split(tf.constant(raw))
@@ -252,21 +253,21 @@ def _language(run: Any, value: Any, answer: str | None) -> Subject:
     banned = tf.one_hot([0, 1, START], logits.shape[-1], -1e30, 0.0)
     last = tf.argmax(logits[:, -1:] + tf.reduce_sum(banned, 0), -1, tf.int32)
     targets = tf.concat([values[:, 1:], last], 1)
-    known = ["", "?", *task.texts.vocabulary.tokens]
-    following = "(end)" if int(last[0, 0]) == END else known[int(last[0, 0])]
+    names = ["", "?", *task.texts.vocabulary.tokens]
+    following = "(end)" if int(last[0, 0]) == END else names[int(last[0, 0])]
 
-    def scores(given: dict[str, Any]) -> Any:
-        logits, _ = model(given["values"])
-        each = tf.nn.log_softmax(tf.cast(logits, tf.float32))
-        chosen = tf.repeat(targets, tf.shape(each)[0], 0)
-        return tf.gather(each, chosen, axis=2, batch_dims=2)
+    def scores(batch: dict[str, Any]) -> Any:
+        logits, _ = model(batch["values"])
+        logs = tf.nn.log_softmax(tf.cast(logits, tf.float32))
+        chosen = tf.repeat(targets, tf.shape(logs)[0], 0)
+        return tf.gather(logs, chosen, axis=2, batch_dims=2)
 
     lengths = tf.constant([values.shape[1]], tf.int32)
     inputs = {"values": values, "lengths": lengths}
     labels = ("(start)", *labels)
-    together = tuple(range(len(labels)))
+    positions = tuple(range(len(labels)))
     return Subject(
-        run, inputs, labels, following, (*labels[1:], following), scores, of_inputs=together
+        run, inputs, labels, following, (*labels[1:], following), scores, of_inputs=positions
     )
 
 
@@ -288,20 +289,20 @@ def _texts(run: Any, value: Any, answer: str | None) -> Subject:
     texts = task.texts.join_tokens(named[0, 0, :, None], tf.ones(len(ids), tf.int32)).numpy()
     (text,) = task.texts.join_tokens(named[0], tf.constant([len(ids)])).numpy()
 
-    def scores(given: dict[str, Any]) -> Any:
-        rows = tf.shape(given["values"])[0]
-        logits = model({**given, "tokens": tf.repeat(before, rows, 0)})
-        each = tf.nn.log_softmax(tf.cast(logits, tf.float32))
+    def scores(batch: dict[str, Any]) -> Any:
+        rows = tf.shape(batch["values"])[0]
+        logits = model({**batch, "tokens": tf.repeat(before, rows, 0)})
+        logs = tf.nn.log_softmax(tf.cast(logits, tf.float32))
         chosen = tf.tile(tf.constant(targets)[None], [rows, 1])
-        return tf.gather(each, chosen, axis=2, batch_dims=2)
+        return tf.gather(logs, chosen, axis=2, batch_dims=2)
 
     steps = (*(token.decode("utf-8") for token in texts), "(end)")
     return Subject(run, inputs, labels, text.decode("utf-8"), steps, scores, whole=True)
 
 
 def _symbols(run: Any, value: Any, answer: str | None) -> Subject:
-    """A text in the order of its input: each symbol at the first step where it is read."""
-    _own_answer(answer, "a text that is aligned with the input")
+    """A transcript in the order of its input: each symbol at the first step where it is read."""
+    _refuse_answer(answer, "a text that is aligned with the input")
     task, model = run.task, run.model
     inputs, labels = _encoded(run, value)
     with seqzoo.cells.portable():
@@ -315,15 +316,15 @@ def _symbols(run: Any, value: Any, answer: str | None) -> Subject:
     if not count:  # only blanks
         ids, starts, names = np.array([0]), np.array([len(labels) - 1]), ("(blank)",)
 
-    def scores(given: dict[str, Any]) -> Any:
-        each = tf.nn.log_softmax(task.outputs(model, given))
-        return tf.stack([each[:, t, k] for t, k in zip(starts, ids, strict=True)], 1)
+    def scores(batch: dict[str, Any]) -> Any:
+        logs = tf.nn.log_softmax(task.outputs(model, batch))
+        return tf.stack([logs[:, t, k] for t, k in zip(starts, ids, strict=True)], 1)
 
-    together = tuple(int(t) for t in starts)
-    return Subject(run, inputs, labels, text.decode("utf-8"), names, scores, of_inputs=together)
+    positions = tuple(int(t) for t in starts)
+    return Subject(run, inputs, labels, text.decode("utf-8"), names, scores, of_inputs=positions)
 
 
-def _own_answer(answer: str | None, what: str) -> None:
+def _refuse_answer(answer: str | None, what: str) -> None:
     if answer is not None:
         raise SeqzooError(
             f"`answer` is for classes, labels and texts; this model predicts {what}.",
@@ -335,7 +336,7 @@ def _log(probabilities: Any) -> Any:
     return tf.math.log(tf.maximum(probabilities, 1e-30))
 
 
-# By the names of classes, so that unused templates are not imported.
+# By class name, so that unused templates are not imported.
 _MAKERS: dict[str, Callable[[Any, Any, str | None], Subject]] = {
     "ManyToOneTask": _classes,
     "TaggerTask": _tags,
@@ -348,6 +349,6 @@ _MAKERS: dict[str, Callable[[Any, Any, str | None], Subject]] = {
 
 
 def visible(labels: Sequence[str]) -> list[str]:
-    """Visible labels, with signs for whitespace and control characters."""
-    signs = {" ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍", "": "∅"}
-    return [signs.get(label, label) for label in labels]
+    """Labels with visible symbols for whitespace and the empty string."""
+    symbols = {" ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍", "": "∅"}
+    return [symbols.get(label, label) for label in labels]

@@ -16,7 +16,7 @@ def embedding_of(run: Any) -> tuple[list[str], np.ndarray]:
     """The tokens of a model's input, and their vectors, (tokens, size).
 
     Raises:
-        SeqzooError: its inputs have no embedding.
+        SeqzooError: the model has no embedding.
     """
     model, vocabulary = run.model, run.task.vocabularies.get("vocabulary")
     layer = None if vocabulary is None else _embedding(getattr(model, "encoder", model))
@@ -30,7 +30,7 @@ def _embedding(layer: Any) -> Any:
     if isinstance(layer, keras.layers.Embedding):
         return layer
     for name, child in children(layer):
-        if name != "characters":  # of words, which have vectors of their own
+        if name != "characters":  # whose embedding is not that of the input's tokens
             result = _embedding(child)
             if result is not None:
                 return result
@@ -48,22 +48,22 @@ def neighbours(run: Any, token: str, top: int = 10) -> list[tuple[str, float]]:
         raise SeqzooError(f"The model does not know the token {token!r}{nearest(token, tokens)}")
     norms = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
     position = tokens.index(token)
-    alike = vectors @ vectors[position] / norms / norms[position]
-    alike[position] = -np.inf
-    order = np.argsort(-alike, kind="stable")[: min(top, len(tokens) - 1)]
-    return [(tokens[index], float(alike[index])) for index in order]
+    cosines = vectors @ vectors[position] / norms / norms[position]
+    cosines[position] = -np.inf
+    order = np.argsort(-cosines, kind="stable")[: min(top, len(tokens) - 1)]
+    return [(tokens[index], float(cosines[index])) for index in order]
 
 
 @dataclass(frozen=True)
 class Transitions:
-    """Learned scores of a CRF; minus infinity where a step is forbidden.
+    """Learned scores of a CRF; minus infinity for what is forbidden.
 
     Attributes:
-        tags: names.
-        scores: scores of the transitions from the tag of the row to that of the column, (tags,
+        tags: the names of the tags.
+        scores: scores of the transitions from the tag of a row to the tag of a column, (tags,
             tags).
         start: score of beginning with each tag, (tags,).
-        end: score of ending with it, (tags,).
+        end: score of ending with each tag, (tags,).
     """
 
     tags: tuple[str, ...]
@@ -76,7 +76,7 @@ def crf_transitions(run: Any) -> Transitions:
     """The transitions of a tagger's CRF.
 
     Raises:
-        SeqzooError: it has none.
+        SeqzooError: the model has no CRF.
     """
     if not getattr(run.template, "crf", False):
         raise SeqzooError(f"{run.folder} has no CRF; taggers that are trained with `crf` have one.")

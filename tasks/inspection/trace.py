@@ -1,4 +1,4 @@
-"""One forward and one backward pass with the values of the recurrent layers at each step."""
+"""Traces one forward and one backward pass: the values of the recurrent layers at each step."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -16,11 +16,11 @@ from seqzoo.tasks.inspection.layers import recurrent_layers
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """The values of one recurrent layer, or of one direction of it.
+    """The values of one recurrent layer, or of one direction of a bidirectional layer.
 
     Steps are counted in the order in which the layer ran them; `positions` has the position of each
-    in the input. Index 0 of states and their gradients is the initial state, index t + 1 the state
-    after step t.
+    step in the input. Index 0 of states and their gradients is the initial state, index t + 1 the
+    state after step t.
 
     Attributes:
         name: name of the layer; see `recurrent_layers`.
@@ -92,8 +92,8 @@ def trace(
 ) -> Trace:
     """Runs a forward and a backward pass and records the states of all recurrent layers.
 
-    The model is not changed: its layers run their cells step by step in Python during the call,
-    regardless of the path they take otherwise. So any cell can be traced, including Keras' own.
+    The model is not changed. During the call, its layers run their cells step by step in Python
+    instead of their usual loop, so that any cell can be traced, including Keras' own.
 
     Args:
         model: a Keras model or layer that contains `Recurrent` layers.
@@ -132,7 +132,7 @@ class _Pass:
 
 def _layer_trace(recorded: _Pass, gradients: list[list[Any]] | None) -> LayerTrace:
     of_states = None
-    if gradients is not None and any(one is not None for one in tree.flatten(gradients)):
+    if gradients is not None and any(item is not None for item in tree.flatten(gradients)):
         pairs = zip(recorded.states, gradients, strict=True)
         of_states = _by_state(
             [
@@ -150,7 +150,7 @@ def _layer_trace(recorded: _Pass, gradients: list[list[Any]] | None) -> LayerTra
 
 def _by_state(steps: list[list[Any]]) -> tuple[np.ndarray, ...]:
     """Tensors of each step and state -> one array per state, (batch, time + 1, size)."""
-    return tuple(np.asarray(tf.stack(each, 1)) for each in zip(*steps, strict=True))
+    return tuple(np.asarray(tf.stack(state, 1)) for state in zip(*steps, strict=True))
 
 
 @contextlib.contextmanager
@@ -163,8 +163,8 @@ def step_by_step(
 
     Args:
         model: the model with the layers.
-        keep: takes the tensors of each layer that has run.
-        watch: is called with each state before it is used.
+        keep: called with the tensors of each layer that has run.
+        watch: called with each state before it is used.
     """
     layers = recurrent_layers(model)
     for name, layer in layers.items():
@@ -194,8 +194,8 @@ def _run(layer, name, sequences, initial_state, mask, watch) -> tuple:
         inside = tf.reverse(inside, [1]) if layer.go_backwards else inside
         inside = None if np.all(inside) else tf.unstack(inside[..., None], axis=1)
 
-    def used(states: list[Any]) -> list[Any]:
-        """The states after a step, whose gradient is the one at the end of the step."""
+    def watched(states: list[Any]) -> list[Any]:
+        """Copies of the states after a step, so that their gradients are those after the step."""
         states = [tf.identity(state) for state in states]
         for item in states if watch is not None else ():
             watch(item)  # pyright: ignore[reportOptionalCall]
@@ -204,7 +204,7 @@ def _run(layer, name, sequences, initial_state, mask, watch) -> tuple:
     with backend.AutocastScope(cell.compute_dtype):
         advance = cell_step(cell)
         steps = tf.unstack(projected(cell, sequences), axis=1)
-        states = used([tf.convert_to_tensor(item) for item in tree.flatten(initial_state)])
+        states = watched([tf.convert_to_tensor(item) for item in tree.flatten(initial_state)])
         kept, outputs = [states], []
         shown = None
         for t, x in enumerate(steps):
@@ -212,7 +212,7 @@ def _run(layer, name, sequences, initial_state, mask, watch) -> tuple:
             first = output is new[0]
             if inside is not None:
                 new = [tf.where(inside[t], a, b) for a, b in zip(new, states, strict=True)]
-            states = used(new)
+            states = watched(new)
             output = states[0] if first else output
             if inside is not None:
                 if layer.zero_output_for_mask:
@@ -224,9 +224,9 @@ def _run(layer, name, sequences, initial_state, mask, watch) -> tuple:
                 output = tf.where(shown, output, tf.zeros_like(output))
             kept.append(states)
             outputs.append(output)
-    together = tf.stack(outputs, 1) if layer.return_sequences else outputs[-1][:, None]
+    sequence = tf.stack(outputs, 1) if layer.return_sequences else outputs[-1][:, None]
     nested = tree.pack_sequence_as(initial_state, states)
-    return outputs[-1], together, list(nested), _Pass(name, layer, sequences, kept)
+    return outputs[-1], sequence, list(nested), _Pass(name, layer, sequences, kept)
 
 
 def projected(cell: Any, inputs: Any) -> Any:

@@ -12,7 +12,7 @@ KINDS = ("additive", "multiplicative")
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class Attention(keras.layers.Layer):
-    """Weighs the steps of a memory by how well they fit a query.
+    """Weights the steps of a memory by how well they match a query.
 
         score(q, m) = v . tanh(W q + U m)          additive
         score(q, m) = q . U m                      multiplicative
@@ -78,7 +78,7 @@ class Attention(keras.layers.Layer):
     def keys(self, memory: Any) -> Any:
         """U m, which all queries share: (batch, source, features) -> (batch, source, units).
 
-        The layer must have been called, or built, before.
+        The layer must have been built.
         """
         return self._product(memory, self.memory_kernel)
 
@@ -138,14 +138,14 @@ class Attention(keras.layers.Layer):
         if queries.shape[1] == 1:
             return ops.cast(score(queries[:, 0], keys, kernel), precision)[:, None, :]
         # Step by step, and recomputed for the gradient: (batch, steps, source, units) is large, and
-        # on a CPU the detour through memory took longer.
+        # on a CPU storing and reading it took longer.
         score = keras.remat(score)
-        each = ops.transpose(queries, (1, 0, 2))
-        scores = ops.map(lambda query: score(query, keys, kernel), each)
+        by_step = ops.transpose(queries, (1, 0, 2))
+        scores = ops.map(lambda query: score(query, keys, kernel), by_step)
         return ops.cast(ops.transpose(scores, (1, 0, 2)), precision)
 
     def _product(self, values: Any, kernel: Any) -> Any:
-        """A product in the precision of the policy, outside a call too."""
+        """A product in the precision of the dtype policy, also outside a call of the layer."""
         return ops.matmul(
             ops.cast(values, self.compute_dtype), ops.cast(kernel, self.compute_dtype)
         )

@@ -18,7 +18,7 @@ class BatchNormalization(keras.layers.Layer):
     passes, and without filler rows.
 
     Args:
-        momentum: share of the moving statistics that is kept in a step.
+        momentum: momentum of the moving statistics.
         epsilon: added to the variance.
         **kwargs: passed to `keras.layers.Layer`.
     """

@@ -7,10 +7,10 @@ import tensorflow as tf
 from seqzoo.tasks.preprocessing.vocabulary import PADDING
 
 ABSENT = -1e30
-"""Log-probability of what is impossible, where the gradient of -inf would not be a number."""
+"""Log-probability of impossible tokens, where the gradient of -inf would be NaN."""
 
 SMALLEST_WEIGHT = 1e-30
-"""Attention weight below which a token that can be copied does not fall, so that its logarithm is
+"""Lower bound of the attention weights of tokens that can be copied, so that their logarithms are
 finite."""
 
 
@@ -48,7 +48,7 @@ def mixture(logits: Any, gate: Any, weights: Any, mask: Any, copies: Any, furthe
 
 
 def mixture_by_step(logits: Any, gate: Any, copies: Any, further: int) -> Any:
-    """Log-probabilities of tokens that come from one known step of the source each.
+    """Log-probabilities of tokens, given the step of the source that each comes from.
 
         p(w | j) = p_gen(j) softmax(logits_j)(w) + (1 - p_gen(j)) [w is the token of step j]
 
@@ -61,27 +61,28 @@ def mixture_by_step(logits: Any, gate: Any, copies: Any, further: int) -> Any:
         further: number of ids after those of the vocabulary.
 
     Returns:
-        Shape (batch, time, source, vocabulary + further); `ABSENT` for further ids of other steps.
+        Shape (batch, time, source, vocabulary + further); `ABSENT` for further ids that are not the
+        token of the step.
     """
-    own = tf.one_hot(copies, logits.shape[-1] + further, True, False, dtype=tf.bool)
+    is_copy = tf.one_hot(copies, logits.shape[-1] + further, True, False, dtype=tf.bool)
     copied = (copies != PADDING)[:, None, :, None]
     generated = tf.nn.log_softmax(logits) + tf.where(copied, tf.math.log_sigmoid(gate), 0.0)
     logs = tf.pad(generated, [[0, 0]] * 3 + [[0, further]], constant_values=ABSENT)
-    return tf.where(own[:, None] & copied, log_sum(logs, tf.math.log_sigmoid(-gate)), logs)
+    return tf.where(is_copy[:, None] & copied, log_sum(logs, tf.math.log_sigmoid(-gate)), logs)
 
 
 def _by_id(weights: Any, copies: Any, ids: int) -> Any:
     """The sums of the weights of each id: (batch, time, source) -> (batch, time, ids)."""
     shape = tf.shape(weights)
     rows, steps = tf.meshgrid(tf.range(shape[0]), tf.range(shape[1]), indexing="ij")
-    places = [rows[..., None], steps[..., None], copies[:, None, :]]
-    places = tf.stack([tf.broadcast_to(place, shape) for place in places], -1)
-    return tf.scatter_nd(places, weights, [shape[0], shape[1], ids])
+    indices = [rows[..., None], steps[..., None], copies[:, None, :]]
+    indices = tf.stack([tf.broadcast_to(index, shape) for index in indices], -1)
+    return tf.scatter_nd(indices, weights, [shape[0], shape[1], ids])
 
 
 def log_of(values: Any) -> Any:
-    """Logarithms of numbers, -inf of zero, whose gradient is 0; numbers near the smallest float32
-    count as zero, since their gradients would not be finite."""
+    """Logarithms of numbers at least 0; that of 0 is -inf, with a gradient of 0. Numbers near the
+    smallest float32 count as 0, since their gradients would not be finite."""
     positive = values > SMALLEST_WEIGHT / 1e5
     return tf.where(positive, tf.math.log(tf.where(positive, values, 1.0)), float("-inf"))
 

@@ -25,18 +25,18 @@ class CRF(keras.layers.Layer):
     A call returns the emissions unchanged, so that a model with this layer after its network tracks
     and saves its weights; the methods do the rest. They take tensors and arrays, in graphs and
     eagerly. Steps from a row's length on are padding: their emissions and tags may be anything. The
-    mask is not passed on, because a loss of one number per sequence cannot be multiplied with it.
-    Everything is computed in float32 regardless of the precision of the emissions, or in float64
-    under that policy.
+    mask is not passed on, because a loss of one number per sequence cannot be multiplied by it.
+    Everything is computed in float32, whatever the precision of the emissions, or in float64 with
+    the dtype policy float64.
 
     Source: Lafferty, McCallum and Pereira 2001; as a layer on a recurrent network: Lample et al.
     2016, section 2.2.
 
     Args:
         tags: number of tags, at least 1.
-        allowed: what may occur at all, three nested lists of bool: of shape (tags, tags), from a
-            row's tag to a column's; of shape (tags,), what a sequence may begin with; of shape
-            (tags,), what it may end with. Everything by default. `bio_constraints` makes them.
+        allowed: which tags may occur, three nested lists of bool: transitions from the tag of a
+            row to the tag of a column, (tags, tags); tags that a sequence may begin with, (tags,);
+            tags that it may end with, (tags,). All by default. `bio_constraints` makes them.
         **kwargs: passed to `keras.layers.Layer`.
 
     Raises:
@@ -59,7 +59,8 @@ class CRF(keras.layers.Layer):
         self.built = True
 
     def _weight(self, name: str, shape: tuple[int, ...]) -> Any:
-        # `autocast=False`: otherwise a layer of half precision that uses a method would round them.
+        # `autocast=False`: otherwise a layer in half precision that calls a method would round the
+        # weights.
         return self.add_weight(
             name=name, shape=shape, initializer="zeros", dtype=self._precision, autocast=False
         )
@@ -74,7 +75,7 @@ class CRF(keras.layers.Layer):
         return None
 
     def log_likelihood(self, emissions: Any, tags: Any, lengths: Any) -> Any:
-        """Logarithm of the probability of given tags; its mean, negated, is the loss.
+        """Log-probability of the true tags; its mean, negated, is the loss.
 
         Args:
             emissions: shape (batch, time, tags).
@@ -89,7 +90,7 @@ class CRF(keras.layers.Layer):
             ValueError: the emissions are not of shape (batch, time, tags).
         """
         emissions, valid = self._prepare(emissions, lengths)
-        emissions = _lowered(emissions)  # common to all paths
+        emissions = _lowered(emissions)  # a shift that all paths have in common
         tags = _inside(tags, valid)
         gold, possible = self._along(emissions, tags, valid)
         start, into, end = self.scores()
@@ -99,8 +100,8 @@ class CRF(keras.layers.Layer):
             moved = ops.where(first, start, before) + emission
             return ops.where(still[:, None], moved, alpha), None
 
-        # Emissions are taken relative to the given path's scores. If a model is certain of it, the
-        # sum over all paths is about 1, so that the loss is not lost to rounding.
+        # Emissions are relative to the scores of the true path. If a model is certain of it, the
+        # sum over all paths is about 1, so that a small loss does not drown in rounding errors.
         relative = emissions - gold[:, :, None]
         alpha, _ = scan(step, ops.zeros_like(emissions[:, 0]), (relative, valid))
         value = -ops.logsumexp(alpha + end, axis=-1)
@@ -201,7 +202,7 @@ class CRF(keras.layers.Layer):
         flat = tf.reshape(tags, (batch * count, -1))
         scores, possible = self._along(repeated(emissions), flat, repeated(valid))
         scores = tf.reshape(ops.sum(scores, axis=1), (batch, count))
-        # Lists that lack prefixes are filled with copies, whose values are lower than any path's.
+        # Lists with too few prefixes contain invalid ones, whose values are below any path's.
         real = (values > FORBIDDEN / 2) & (valid[:, :1] | (ranks == 0))
         real &= tf.reshape(possible, (batch, count))
         return tags[:, :, :time], ops.where(real, scores, FORBIDDEN)
@@ -241,9 +242,8 @@ class CRF(keras.layers.Layer):
         return ops.where(valid[:, :, None], ops.softmax(alphas + betas), 0.0)[:, :time]
 
     def _prepare(self, emissions: Any, lengths: Any) -> tuple[Any, Any]:
-        """Emissions, zero in the padding, and which steps are padding, shape (batch, time). There
-        is at least one step, since loops without steps give arrays of unknown shape.
-        """
+        """Emissions, zero in the padding, and which steps are not padding, (batch, time). At least
+        one step is returned, since loops without steps give arrays of unknown shape."""
         shape = tuple(emissions.shape)
         if len(shape) != 3 or shape[2] != self.tags:
             raise ValueError(
@@ -251,8 +251,8 @@ class CRF(keras.layers.Layer):
             )
         emissions = ops.cast(emissions, self._precision)
         if not shape[1]:
-            none = ops.maximum(1 - ops.shape(emissions)[1], 0)
-            emissions = tf.pad(emissions, [[0, 0], [0, none], [0, 0]])
+            missing = ops.maximum(1 - ops.shape(emissions)[1], 0)
+            emissions = tf.pad(emissions, [[0, 0], [0, missing], [0, 0]])
             emissions = tf.ensure_shape(emissions, (shape[0], None, self.tags))
         steps = ops.arange(ops.shape(emissions)[1], dtype="int32")
         valid = steps[None, :] < ops.cast(lengths, "int32")[:, None]
@@ -266,8 +266,8 @@ class CRF(keras.layers.Layer):
         return start, into, ops.where(self._ends, self.end, FORBIDDEN)
 
     def _along(self, emissions: Any, tags: Any, valid: Any) -> tuple[Any, Any]:
-        """The contribution of each step of given tags to their score, (batch, time), and whether
-        they are allowed, (batch,).
+        """The contribution of each step of a sequence of tags to its score, (batch, time), and
+        whether the sequence is allowed, (batch,).
 
         Forbidden steps contribute nothing, so that the others keep a useful gradient.
         """
@@ -282,11 +282,11 @@ class CRF(keras.layers.Layer):
         scores = emitted + ops.where(first, begins, ops.take(moves, pairs))
         scores = ops.where(valid, scores, 0.0) + ops.where(last, ended, 0.0)
 
-        right = ops.where(
+        allowed = ops.where(
             first, ops.take(self._starts, tags), ops.take(self._moves.reshape(-1), pairs)
         )
-        right = (right | ~valid) & (ops.take(self._ends, tags) | ~last)
-        return scores, ops.all(right, axis=1)
+        allowed = (allowed | ~valid) & (ops.take(self._ends, tags) | ~last)
+        return scores, ops.all(allowed, axis=1)
 
     def get_config(self) -> dict:
         allowed = [part.tolist() for part in (self._moves, self._starts, self._ends)]

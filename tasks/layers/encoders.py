@@ -1,4 +1,4 @@
-"""Networks from an input to a vector, and further inputs joined to the steps of a sequence."""
+"""Networks that encode an input as a vector, and further inputs concatenated to each step."""
 
 from typing import Any
 
@@ -19,14 +19,14 @@ from seqzoo.tasks.preprocessing.joined import JoinedFeatures, part_template
 def encode_sequence(
     template: Any, features: Features, ids: Any, values: Any, mask: Any, precision: str
 ) -> Any:
-    """A vector for each sequence: [embedding] -> recurrent layers -> pooling [+ bag].
+    """Encodes each sequence as a vector: [embedding] -> recurrent layers -> pooling [+ bag].
 
     Args:
         template: a `ManyToOne`, or the options of an input, see `part_template`.
         features: the features of the sequence.
         ids: Keras tensor "values" of the network's inputs.
-        values: the same, (batch, time, ...).
-        mask: (batch, time).
+        values: the steps of the sequence, (batch, time, ...).
+        mask: which steps are not padding, (batch, time).
         precision: Keras' dtype policy.
 
     Returns: Keras tensor (batch, features).
@@ -47,9 +47,9 @@ def encode_sequence(
     bag = None
     if template.bag:
         bag = MaskedPooling("sum", dtype=precision, name="bag")(values, mask)
-    whole = template.pooling != "last"
-    values = recurrent_stack(template, values, mask, sequence=whole, dtype=precision)
-    if whole:
+    pools = template.pooling != "last"
+    values = recurrent_stack(template, values, mask, sequence=pools, dtype=precision)
+    if pools:
         pool = MaskedPooling(template.pooling, dtype=precision, name="pooling")
         values = pool(values, mask)
     if bag is not None:
@@ -58,7 +58,8 @@ def encode_sequence(
 
 
 def encoder_of(template: Any, features: Features, precision: str, name: str) -> Any:
-    """The network from one input to a vector, {"values", "lengths"} -> (batch, features)."""
+    """The network that encodes one input as a vector, {"values", "lengths"} -> (batch,
+    features)."""
     inputs, values, mask = sequence_inputs(features)
     if features.in_time:
         vector = encode_sequence(template, features, inputs["values"], values, mask, precision)
@@ -67,15 +68,16 @@ def encoder_of(template: Any, features: Features, precision: str, name: str) -> 
         size = len(features.vocabulary)
         units = min(template.embedding, 1 + size // 2)
         values = keras.layers.Embedding(size, units, dtype=precision, name="embedding")(values)
-    # One step of numbers, whose mean over time is itself.
+    # An input without a time axis is a single step, whose mean over time is the step itself.
     vector = MaskedPooling("mean", dtype=precision, name="step")(values, mask)
     return keras.Model(inputs, vector, name=name)
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class BesideSteps(keras.layers.Layer):
-    """A vector concatenated to each step: (batch, features) and (batch, time, others) -> (batch,
-    time, features + others). It comes first, since the last feature of a step may be its time."""
+    """Concatenates a vector to each step: (batch, features) and (batch, time, others) -> (batch,
+    time, features + others). The vector comes first, since the last feature of a step may be its
+    time."""
 
     def call(self, vector: Any, steps: Any) -> Any:
         shape = (ops.shape(steps)[0], ops.shape(steps)[1], vector.shape[-1])
@@ -88,8 +90,8 @@ class BesideSteps(keras.layers.Layer):
 
 
 def further_encoder(template: Any, features: JoinedFeatures, precision: str) -> keras.Model:
-    """The network from the further inputs of an example, "values_1", "lengths_1" and so on, to one
-    vector, the concatenated vectors of their encoders, (batch, features).
+    """The network that encodes the further inputs of an example, "values_1", "lengths_1" and so on,
+    as one vector, (batch, features): the concatenated vectors of their encoders.
 
     Args:
         template: has `further_inputs`.
@@ -116,11 +118,10 @@ def further_encoder(template: Any, features: JoinedFeatures, precision: str) -> 
 def beside_steps(
     inputs: dict[str, Any], steps: Any, template: Any, features: Features, precision: str
 ) -> Any:
-    """The steps of a sequence with the vector of the further inputs concatenated to each, if there
-    are any; these are added to the inputs of the network.
+    """Concatenates the vector of the further inputs, if there are any, to each step of a sequence.
 
     Args:
-        inputs: the inputs of the network, by name.
+        inputs: the inputs of the network, by name; the further inputs are added to it.
         steps: Keras tensor (batch, time, features).
         template: the template of the network.
         features: the features of its inputs.
@@ -129,9 +130,9 @@ def beside_steps(
     if not isinstance(features, JoinedFeatures):
         return steps
     encoder = further_encoder(template, features, precision)
-    own = {
+    further = {
         name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=name)
         for name, tensor in encoder.input.items()
     }
-    inputs |= own
-    return BesideSteps(dtype=precision, name="beside_steps")(encoder(own), steps)
+    inputs |= further
+    return BesideSteps(dtype=precision, name="beside_steps")(encoder(further), steps)

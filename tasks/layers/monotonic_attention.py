@@ -9,8 +9,8 @@ from seqzoo.tasks.layers.copying import ABSENT, log_of
 from seqzoo.tasks.layers.scan import scan
 
 EXCLUDED = -1e4
-"""Score of padding, and logarithm of the probability of a step that is impossible: low enough for
-exp to be zero in float32, and small enough for differences to be exact."""
+"""Score of padding, and log-probability of impossible steps: so low that its exponential is 0 in
+float32, but small enough for differences to be exact."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -25,9 +25,9 @@ class MonotonicAttention(keras.layers.Layer):
         p(y_i | y_1 ... y_(i-1)) = sum over j of prior(i, j) p(y_i | h_i, m_j)
         p(a_i = j | y_1 ... y_i) is proportional to prior(i, j) p(y_i | h_i, m_j)
 
-    The first token may come from any step. The logarithms of the probabilities of all tokens sum to
-    that of the text over all alignments (the forward algorithm), so the loss is exact, and
-    decoding, token after token, computes the same numbers.
+    The first token may come from any step. The log-probabilities of all tokens sum to that of the
+    text over all alignments (the forward algorithm), so the loss is exact, and decoding, token by
+    token, computes the same numbers.
 
     Source: Wu and Cotterell 2019, "Exact Hard Monotonic Attention for Character-Level
     Transduction", section 3; the score does not depend on the previous step, except that earlier
@@ -53,8 +53,8 @@ class MonotonicAttention(keras.layers.Layer):
         Args:
             queries: (batch, steps, units).
             keys: `keys` of the memory.
-            mask: which steps of the memory exist, (batch, source), the first one of each row at
-                least.
+            mask: which steps of the memory exist, (batch, source); at least the first one of each
+                row must.
 
         Returns:
             Shape (batch, steps, source), float32.
@@ -64,12 +64,13 @@ class MonotonicAttention(keras.layers.Layer):
         return tf.where(mask[:, None], scores, EXCLUDED)
 
     def call(self, emissions: Any, scores: Any, tokens: Any) -> tuple[Any, Any]:
-        """Log-probabilities of tokens, and the attention, of known texts.
+        """Log-probabilities of the tokens of target texts, and the attention.
 
         Args:
             emissions: log p(y | h_i, m_j), (batch, steps, source, ids).
             scores: the scores, as `scores_of` returns them.
-            tokens: the token before each step, (batch, steps); that of the first one is not used.
+            tokens: the previous token of each step, (batch, steps); that of the first step is not
+                used.
 
         Returns:
             Shapes (batch, steps, ids) and (batch, steps, source).
@@ -85,16 +86,16 @@ class MonotonicAttention(keras.layers.Layer):
         return total(emissions, priors), priors
 
     def step(self, emissions: Any, scores: Any, tokens: Any, state: list) -> tuple[Any, Any, list]:
-        """One step of a text that is not known.
+        """One step of generating a text.
 
         Args:
             emissions: (rows, source, ids).
             scores: (rows, source).
-            tokens: the token before, (rows,).
+            tokens: the previous tokens, (rows,).
             state: the state after the previous step; at first `first_state`.
 
         Returns:
-            Log-probabilities (rows, ids), attention (rows, source), and the state.
+            Log-probabilities (rows, ids), attention (rows, source), and the new state.
         """
         prior, last = state
         before = tf.gather(last, tokens, axis=2, batch_dims=1)
@@ -102,7 +103,7 @@ class MonotonicAttention(keras.layers.Layer):
         return total(emissions, prior), prior, [prior, emissions]
 
     def first_state(self, mask: Any, ids: int) -> list:
-        """The state before the first token, whose step may be any."""
+        """The state before the first token, which may come from any step."""
         shape = tf.shape(mask)
         return [first_step(mask), tf.zeros([shape[0], shape[1], ids])]
 
@@ -120,15 +121,20 @@ def first_step(steps: Any) -> Any:
 
 
 def posterior(prior: Any, likelihoods: Any) -> Any:
-    """Probabilities of steps, (batch, source), given the log-likelihood of a token at each."""
+    """Posterior probabilities of steps, (batch, source), after a token was observed.
+
+    Args:
+        prior: probabilities of the steps, (batch, source).
+        likelihoods: log-likelihood of the token at each step, (batch, source).
+    """
     return tf.nn.softmax(log_of(prior) + likelihoods)
 
 
 def transition(scores: Any, before: Any) -> Any:
-    """Probabilities of the steps of a token, given those of the token before, (batch, source).
+    """Probabilities of the steps of a token, given those of the previous token, (batch, source).
 
-    With logarithms throughout: steps that are still allowed may have scores far below those of
-    earlier ones.
+    Computed with logarithms, since steps that are still allowed may have scores far below those of
+    earlier steps.
     """
     later = tf.math.cumulative_logsumexp(scores, -1, reverse=True)
     logs = tf.maximum(log_of(before), EXCLUDED) - later

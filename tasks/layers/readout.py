@@ -9,23 +9,30 @@ from seqzoo.tasks.protocols import Readout
 
 
 def inputs_of_layer(layer: keras.layers.Layer, model: keras.Model, batch: dict[str, Any]) -> Any:
-    """The input of a layer of a functional model, for a batch.
+    """Computes the input of a layer of a functional model, for a batch.
 
     Args:
         layer: the layer.
         model: the model that it belongs to.
-        batch: has the model's inputs by name.
+        batch: contains the model's inputs, by name.
     """
     inner = keras.Model(model.input, layer.input)
     return inner({name: batch[name] for name in model.input})
 
 
 def steps_of(features: Any, targets: Any, lengths: Any, washout: int) -> Readout:
-    """The steps of (batch, time, ...) as predictions of their own."""
+    """The steps of (batch, time, ...) as separate predictions.
+
+    Args:
+        features: shape (batch, time, features).
+        targets: shape (batch, time, outputs).
+        lengths: number of steps of each row, (batch,).
+        washout: number of steps at the beginning that are not used.
+    """
     steps = tf.range(tf.shape(features)[1])
     inside = (steps >= washout) & (steps < lengths[:, None])
 
-    def flat(each: Any) -> Any:
-        return tf.reshape(each, [-1, each.shape[-1]])
+    def flat(values: Any) -> Any:
+        return tf.reshape(values, [-1, values.shape[-1]])
 
     return Readout(flat(features), flat(targets), tf.reshape(inside, [-1]))
