@@ -1,4 +1,4 @@
-"""Losses of predictions by name, and the targets that each is for; read without TensorFlow."""
+"""The names of losses, and the targets that each is for; imported without TensorFlow."""
 
 from typing import Any, Literal, get_args
 
@@ -12,7 +12,7 @@ NUMBERS = ("value", "values")
 
 
 def losses_of(input: str, target: str) -> tuple[str, ...]:
-    """The losses that a template with an input and a target can have, its own first."""
+    """The losses that a template with an input and a target can have, the default first."""
     if target in NUMBERS:
         return ("squared", *(name for name in get_args(Loss) if name != "squared"))
     if target == "labels" or (input, target) == ("notes", "next"):
@@ -26,7 +26,7 @@ def check_loss(template: Any) -> None:
     """Checks the `loss` and the `output_activation` of a template.
 
     Raises:
-        SeqzooError: they are not for its target.
+        SeqzooError: the loss or the activation is not for the target.
     """
     names = losses_of(template.input, template.target)
     kind = f"target {template.target!r} of input {template.input!r}"

@@ -12,7 +12,7 @@ from seqzoo.cells.engine.private_tensorflow import of_this_replica
 from seqzoo.tasks.errors import SeqzooError
 
 HASH = 10_007
-"""A prime, whose product with the number of buckets must be below 2**31."""
+"""A prime; its product with the number of buckets must be below 2**31."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -46,11 +46,11 @@ def sequence_inputs(features: Any) -> tuple[dict[str, Any], Any, Any]:
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class NGramEmbedding(keras.layers.Layer):
-    """Vectors of n-grams: ids (batch, time) -> (batch, time, size).
+    """Embedding of n-grams: ids (batch, time) -> (batch, time, size).
 
-    A step gets the sum of the vectors of the 2-gram, the 3-gram, ... up to the longest that end in
-    it; the sequence is padded with zeros before the first step. N-grams with equal hashes share a
-    vector (Bojanowski et al. 2017, section 3.2).
+    The output of a step is the sum of the vectors of the n-grams that end in it, from 2-grams to
+    the longest; the sequence is padded with zeros before the first step. N-grams with equal hashes
+    share a vector (Bojanowski et al. 2017, section 3.2).
 
     Args:
         longest: length of the longest n-gram, at least 2.
@@ -69,7 +69,7 @@ class NGramEmbedding(keras.layers.Layer):
             shape=((self.longest - 1) * self.buckets, self.size),
             initializer=keras.initializers.RandomNormal(stddev=0.05),
             name="table",
-            autocast=False,  # only of the rows, see `call`
+            autocast=False,  # only the rows that are read are cast, see `call`
         )
         self.built = True
 
@@ -99,7 +99,7 @@ class MaskedPooling(keras.layers.Layer):
     The output for an empty sequence is zero.
 
     Args:
-        mode: "mean", "max", or "sum", which is divided by the square root of the steps.
+        mode: "mean", "max", or "sum", which is divided by the square root of the number of steps.
     """
 
     def __init__(self, mode: str, **kwargs: Any):
@@ -221,8 +221,8 @@ def without_time(cell: str, values: Any) -> tuple[Any, Any]:
 
 
 def after_one(cell: Any, values: Any) -> Any:
-    """The inputs of a cell in a step after one unit of time: values (..., features), with a one as
-    the last feature for a cell that takes time."""
+    """The inputs of a cell for a step one unit of time after the previous one: values (...,
+    features), with 1 as an additional last feature for a cell that takes time."""
     if not cell.takes_time:
         return values
     return ops.concatenate([values, ops.ones_like(values[..., :1])], axis=-1)
@@ -283,11 +283,11 @@ def recurrent_layers(
 
 
 def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dtype: str) -> Any:
-    """The output of a template's stacked recurrent layers.
+    """Applies the stacked recurrent layers of a template.
 
     Args:
-        template: has `bidirectional`, `all_layers` and what `cell_choices` reads; if it also has
-            `residual`, `layer_norm` and `layer_activation`, they say what is put between layers.
+        template: has `bidirectional`, `all_layers` and the options that `cell_choices` reads; if
+            it also has `residual`, `layer_norm` and `layer_activation`, they are applied, too.
         values: shape (batch, time, features); for a cell that takes time, the last feature is the
             time since the previous step.
         mask: shape (batch, time); passed to each layer, because Keras may not do so.
@@ -295,8 +295,8 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
         dtype: Keras' dtype policy.
 
     Returns:
-        Shape (batch, time, units) or (batch, units), twice the units if bidirectional, and times
-        the number of layers with `all_layers`.
+        Shape (batch, time, units) or (batch, units); the last axis is twice as long if
+        bidirectional, and as many times as there are layers with `all_layers`.
     """
     values, elapsed = without_time(template.cell, values)
     stack = recurrent_layers(
@@ -326,12 +326,12 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
     if not template.all_layers or len(outputs) == 1:
         return values
     if not sequence:
-        outputs[:-1] = [last(each) for each in outputs[:-1]]
+        outputs[:-1] = [last(output) for output in outputs[:-1]]
     return keras.layers.Concatenate(dtype=dtype, name="all_layers")(outputs)
 
 
 def zero_states(layers: Sequence[Any], rows: Any) -> list[Any]:
-    """The states of layers before the first step."""
+    """The states of layers before the first step, in at least float32."""
     return [
         tf.cast(item, tf.float32) if item.dtype in (tf.float16, tf.bfloat16) else item
         for layer in layers

@@ -21,7 +21,7 @@ def scan(
         step: `first` says whether it is step 0.
         carry: the initial carry, (batch, ...).
         elements: tensors of shape (batch, time, ...).
-        kept: type of the kept values; nothing is kept by default.
+        kept: dtype of the kept values; None to keep none.
         reverse: whether to run from the last step to the first.
 
     Returns:

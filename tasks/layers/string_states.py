@@ -1,4 +1,4 @@
-"""The states of a trained character-level language model at given steps of a text."""
+"""The states of a trained character-level language model at some steps of a text."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -71,7 +71,7 @@ class StringStates(keras.layers.Layer):
     def call(self, characters: Any, steps: Any) -> Any:
         values = self.embedding(characters)
         for layer in self.recurrent:
-            # No mask: what follows the steps does not change the states at them.
+            # No mask: padding after a step does not change the state at the step.
             values = layer(values, training=False)
         return tf.gather(tf.stop_gradient(values), steps, batch_dims=1)
 
@@ -85,12 +85,12 @@ class StringStates(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class Columns(keras.layers.Layer):
-    """Some of the numbers of each step: (batch, time, columns) -> (batch, time, stop - start), or
-    (batch, time) for a single one.
+    """Selects columns of each step: (batch, time, columns) -> (batch, time, stop - start), or
+    (batch, time) for a single column.
 
     Args:
         start: the first column.
-        stop: the one after the last; None for the single column `start`.
+        stop: the column after the last one; None for the single column `start`.
         **kwargs: passed to `keras.layers.Layer`.
     """
 

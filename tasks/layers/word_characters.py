@@ -15,15 +15,15 @@ WIDTH = 3
 """Width of the convolution, in characters."""
 
 SIZES = 1
-"""Numbers of words per octave that `WordCharacters` is compiled for. In batches of 32 sentences of
-UD English EWT it meets four, and one word in six is padding; with four per octave it would meet
-eleven, with one in fourteen."""
+"""How many sizes per octave (per doubling of the number of words) `WordCharacters` is compiled for.
+Batches of 32 sentences of UD English EWT then have four sizes, and one word in six is padding; with
+four per octave they would have eleven sizes, and one word in fourteen would be padding."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class WordCharacters(keras.layers.Layer):
-    """A vector of each word from its characters, by a layer that reads them in both directions:
-    (batch, time, 1 + characters) -> (batch, time, 2 * units).
+    """A vector for each word from its characters, by a bidirectional recurrent layer: (batch, time,
+    1 + characters) -> (batch, time, 2 * units).
 
     Source: Ling et al. 2015, "Finding Function in Form", section 3.
 
@@ -71,7 +71,7 @@ class WordCharacters(keras.layers.Layer):
         self.built = True
 
     def call(self, values: Any, training: bool = False) -> Any:
-        words, positions = each_once(values, SIZES)
+        words, positions = distinct_words(values, SIZES)
         # At least one step, because cuDNN does not accept empty rows; the padding is not used.
         lengths = tf.maximum(tf.math.count_nonzero(words, 1, dtype=tf.int32), 1)
         mask = tf.sequence_mask(lengths, values.shape[2] - 1)
@@ -89,14 +89,14 @@ class WordCharacters(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class ConvolvedCharacters(keras.layers.Layer):
-    """A vector of each word from its characters, by a convolution: (batch, time, 1 + characters)
+    """A vector for each word from its characters, by a convolution: (batch, time, 1 + characters)
     -> (batch, time, units).
 
         v = max over characters t of relu(W [e_t-1; e_t; e_t+1] + b)
 
-    where e are vectors of characters, zero before and after the word. Nothing has to be compiled
-    for each number of words, and a step takes a third of the time of `WordCharacters`, which was
-    0.2 points more accurate on UD English EWT.
+    where e are the embeddings of characters, zero before and after the word. It need not be
+    compiled for each number of words, and a training step takes a third of the time that
+    `WordCharacters` takes, which was 0.2 points more accurate on UD English EWT.
 
     Source: dos Santos and Zadrozny 2014; Ma and Hovy 2016, section 2.1.
 
@@ -123,7 +123,7 @@ class ConvolvedCharacters(keras.layers.Layer):
         self.built = True
 
     def call(self, values: Any) -> Any:
-        words, positions = each_once(values)
+        words, positions = distinct_words(values)
         inside = (words > 0)[:, :, None]
         vectors = self.convolution(ops.where(inside, self.embedding(words), 0))
         # No value is below zero, so zeros in the padding do not change the maximum.
@@ -138,17 +138,17 @@ class ConvolvedCharacters(keras.layers.Layer):
         return {**super().get_config(), **self.choices}
 
 
-def each_once(values: Any, octave: int = 4) -> tuple[Any, Any]:
+def distinct_words(values: Any, octave: int = 4) -> tuple[Any, Any]:
     """The characters of the distinct words of a batch, (words, characters), and the index of each
     step's word, (batch * time,).
 
     A batch of sentences has three or four times as many steps as distinct words, padding included.
-    The number of rows is rounded up to one of `octave` between a power of two and the next, because
-    loops are compiled, and a GPU looks for its best kernel, for each.
+    The number of rows is rounded up to one of `octave` sizes between one power of two and the next,
+    because for each size loops are compiled, and a GPU searches for its best kernel.
     """
     longest = values.shape[2] - 1
     rows = tf.reshape(values[:, :, 1:], (-1, longest))
-    if chosen_runner() is not None:  # other runtimes have no operation to find equal rows
+    if chosen_runner() is not None:  # other runtimes have no operation that finds equal rows
         return rows, tf.range(tf.shape(rows)[0])
     with tf.device("CPU:0"):  # there is no GPU kernel for rows of a matrix
         words, positions = tf.raw_ops.UniqueV2(x=rows, axis=[0])

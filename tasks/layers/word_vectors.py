@@ -12,7 +12,7 @@ from seqzoo.tasks.vectors_options import VectorsMode
 
 @keras.saving.register_keras_serializable("seqzoo")
 class KnownWords(keras.layers.Embedding):
-    """An embedding of the first ids; all others have that of the unknown token."""
+    """An embedding of the first `input_dim` ids; all others have that of the unknown token."""
 
     def call(self, inputs: Any) -> Any:
         """Ids (batch, time) -> (batch, time, output_dim)."""
@@ -41,7 +41,7 @@ class VectorTable(keras.layers.Layer):
             shape=(self.size, self.dimension),
             initializer="zeros",
             trainable=self.mode == "tuned",
-            autocast=False,  # only of the rows, see `call`
+            autocast=False,  # only the rows that are read are cast, see `call`
         )
         if self.mode == "mapped":
             self.map = self.add_weight(
@@ -69,8 +69,8 @@ def embed_tokens(
         template: has `embedding`, and `vectors_mode` if there are vectors.
         ids: Keras tensor (batch, time).
         precision: Keras' dtype policy.
-        words: the same before any were replaced by the unknown token, for their vectors; `ids` by
-            default.
+        words: the ids before some were replaced by the unknown token, to look up their word
+            vectors; `ids` by default.
 
     Returns: Keras tensor (batch, time, embedding [+ dimension]).
     """
@@ -78,7 +78,7 @@ def embed_tokens(
     vectors = features.vectors
     if vectors is None:
         return keras.layers.Embedding(len(features.vocabulary), template.embedding, **settings)(ids)
-    known = KnownWords(vectors.own, template.embedding, **settings)(ids)
+    trained = KnownWords(vectors.own, template.embedding, **settings)(ids)
     table = VectorTable(
         len(features.vocabulary),
         vectors.dimension,
@@ -89,4 +89,4 @@ def embed_tokens(
     result = table(ids if words is None else words)
     if vectors.table is not None:
         table.vectors.assign(vectors.table)
-    return keras.layers.concatenate([known, result])
+    return keras.layers.concatenate([trained, result])

@@ -1,4 +1,4 @@
-"""How batches with a target at each step are cut in time, for truncated back-propagation."""
+"""Cuts batches with a target at each step into windows, for truncated back-propagation."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -25,11 +25,11 @@ from seqzoo.tasks.targets.steps import StepTargets, StepValues
 
 
 class ForecasterTask(StepRegressionTask):
-    """A model of the next step in sequences of numbers, or of frames of zeros and ones.
+    """A model that predicts the next step in sequences of numbers, or of frames of zeros and ones.
 
-    The first step of a sequence is given, and all others are predicted from those before. Training
-    runs over parts of at most `window` predicted steps, each from a zero state; scores are those of
-    whole sequences.
+    All steps of a sequence but the first are predicted from the steps before them. Training runs
+    over parts of at most `window` predicted steps, each from a zero state; metrics are computed on
+    complete sequences.
 
     Args:
         template: the options, a `ManyToManyAligned`.
@@ -81,10 +81,9 @@ class ForecasterTask(StepRegressionTask):
         counted, inside = batch.get("counted"), None
         if counted is not None:
             inside = tf.range(tf.shape(counted)[1]) < batch["lengths"][:, None] - 1
-        # The padding comes after all steps that count, and needs no mask unless states are passed
-        # on.
-        given, following = self._pairs(batch["values"])
-        outputs, _ = model(given, steps=inside, training=training)
+        # Padding comes after all steps that count, so it needs no mask unless states are passed on.
+        inputs, following = self._pairs(batch["values"])
+        outputs, _ = model(inputs, steps=inside, training=training)
         return self.outcome(outputs, following, batch["lengths"] - 1, counted)
 
     def steps(self, batch: dict[str, Any]) -> Any:
@@ -97,18 +96,19 @@ class ForecasterTask(StepRegressionTask):
         return model.output_layer
 
     def readout(self, model: Any, batch: dict[str, Any], washout: int) -> Readout:
-        given, following = self._pairs(batch["values"])
-        features, _ = model.features(given)
+        inputs, following = self._pairs(batch["values"])
+        features, _ = model.features(inputs)
         targets = self.targets.regression_targets(following)
         return steps_of(features, targets, batch["lengths"] - 1, washout)
 
     def _pairs(self, values: Any) -> tuple[Any, Any]:
-        """Steps as the model takes them, and the steps that follow, (batch, time - 1, ...). Times
-        move by one step: a step has the time until the next one, which is then predicted."""
+        """The steps that the model reads, and the steps that follow them, (batch, time - 1, ...).
+        Times are shifted by one step: a step that is read has the time until the next one, which
+        the model predicts."""
         if not self.features.takes_time:
             return values[:, :-1], values[:, 1:]
-        given = tf.concat([values[:, :-1, :-1], values[:, 1:, -1:]], -1)
-        return given, values[:, 1:, :-1]
+        inputs = tf.concat([values[:, :-1, :-1], values[:, 1:, -1:]], -1)
+        return inputs, values[:, 1:, :-1]
 
     def counts(self, batch: dict[str, Any]) -> Any:
         return tf.cast(batch["lengths"] - 1, tf.float32)
@@ -116,8 +116,8 @@ class ForecasterTask(StepRegressionTask):
     def score(
         self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
-        given, following = self._pairs(batch["values"])
-        outputs, _ = model(given)
+        inputs, following = self._pairs(batch["values"])
+        outputs, _ = model(inputs)
         outcome = self.outcome(outputs, following, batch["lengths"] - 1)
         return {
             "loss": outcome.losses,
@@ -136,7 +136,7 @@ class ForecasterTask(StepRegressionTask):
         truth = [data.inputs[index][:, :size] for index in range(len(data))]
         metrics = self.targets.compute_metrics(predicted, [item[1:] for item in truth])
         if isinstance(self.targets, StepValues):
-            # The score of always predicting the previous step.
+            # The errors of always predicting the previous step.
             last = np.concatenate([np.diff(item, axis=0) for item in truth]) * self.targets.scale
             metrics |= {f"{name}_of_last": value for name, value in errors(last).items()}
         return metrics
@@ -154,11 +154,12 @@ class ForecasterTask(StepRegressionTask):
     def infer(
         self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
-        """The "values" that follow, (batch, horizon, size), each fed to the model as the next."""
+        """The "values" of the next steps, (batch, horizon, size); each is fed to the model to
+        predict the one after it."""
         choices = self._checked(options.decoding or self.decoding)
         values, lengths = batch["values"], batch["lengths"]
         steps, size = choices.maximum_length, self.targets.size
-        if self.features.takes_time:  # forecasts follow at the mean time between steps
+        if self.features.takes_time:  # forecasts are spaced by the mean time between steps
             until = tf.pad(values[:, 1:, -1], [[0, 0], [0, 1]])
             is_last = tf.range(tf.shape(values)[1]) >= lengths[:, None] - 1
             until = tf.where(is_last, tf.ones_like(until), until)
@@ -188,11 +189,11 @@ class ForecasterTask(StepRegressionTask):
         return {"values": self.targets.decode(tf.transpose(written.stack(), [1, 0, 2]))}
 
     def _checked(self, choices: Decoding) -> Decoding:
-        fits = sorted(self.targets.methods)
-        if choices.method not in fits or choices.count > 1:
+        methods = sorted(self.targets.methods)
+        if choices.method not in methods or choices.count > 1:
             raise SeqzooError(
-                f"What follows {self.template.input} is found by "
-                f"{' or '.join(map(repr, fits))} with `count` 1, got "
+                f"The continuation of {self.template.input} is predicted by the method "
+                f"{' or '.join(map(repr, methods))} with `count` 1, got "
                 f"{choices.method!r} with {choices.count}."
             )
         return choices

@@ -1,4 +1,4 @@
-"""The network of a forecaster: from steps to the following steps, with states."""
+"""The network of a forecaster: from each step to the next one, with states."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,14 +18,14 @@ from seqzoo.tasks.layers.recurrent import (
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class NextStep(keras.Model):
-    """Steps of numbers to outputs of the same size for the steps that follow them:
-    recurrent layers -> dropout -> dense.
+    """From steps of numbers to outputs of the same size for the next steps: recurrent layers ->
+    dropout -> dense.
 
-    For a cell that takes time, the last feature of a step is the time until the next one, which
-    the model predicts; so it knows when that step is.
+    For a cell that takes time, the last feature of a step is the time until the next step, so that
+    the model knows for when to predict.
 
     Args:
-        size: numbers per step.
+        size: number of values per step.
         cell: name of the cell in `seqzoo.cells.CELLS`.
         units: units per layer.
         layers: number of recurrent layers.
@@ -33,7 +33,7 @@ class NextStep(keras.Model):
         recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
         recompute: see `Recurrent`.
-        all_layers: whether the output layer sees the outputs of all layers, not only those of the
+        all_layers: whether the output layer reads the outputs of all layers, not only those of the
             last.
         precision: Keras' dtype policy of the layers.
         **kwargs: passed to `keras.Model`.
@@ -110,21 +110,21 @@ class NextStep(keras.Model):
             values, *states = layer(with_time(values, elapsed), mask=steps, training=training)
             last.append(states)
             outputs.append(values)
-        return self.dropout(self._seen(outputs), training=training), last
+        return self.dropout(self._joined(outputs), training=training), last
 
-    def _seen(self, outputs: list) -> Any:
+    def _joined(self, outputs: list) -> Any:
         """The inputs of the output layer, from the outputs of all layers."""
         return tf.concat(outputs, -1) if self.choices["all_layers"] else outputs[-1]
 
     def step(self, values: Any, states: Sequence) -> tuple[Any, list]:
-        """One step: values (rows, size) and states -> outputs (rows, size) and new states. Time
-        advances by one, the mean time between steps in training."""
+        """Runs one step: values (rows, size) and states -> outputs (rows, size) and new states.
+        Time advances by one unit, the mean time between steps in training."""
         last, outputs = [], []
         for layer, state in zip(self.recurrent, states, strict=True):
             values, new = layer.cell(after_one(layer.cell, values), state)
             last.append(list(new))
             outputs.append(values)
-        return self.output_layer(self._seen(outputs)), last
+        return self.output_layer(self._joined(outputs)), last
 
     def get_config(self) -> dict:
         return {"name": self.name, **self.choices}

@@ -31,7 +31,7 @@ SHORTEST = 16
 
 
 class Prompts(Data):
-    """Prompts, which are far shorter than the windows of training."""
+    """Prompts, which are far shorter than the training windows."""
 
     def plan(
         self,
@@ -94,8 +94,8 @@ class LanguageModelTask(Task):
         return model
 
     def encode(self, examples: Examples, targets: bool) -> Data:
-        """Encodes texts for training or scoring, in windows; otherwise prompts, which begin with a
-        start token."""
+        """Encodes texts in windows for training or evaluation, or without targets prompts, which
+        begin with a start token."""
         encoded = self.texts.encode(examples.inputs, examples.locations)
         if targets and not self.template.whole:
             return LaneData(encoded, window=self.template.window, start=START)
@@ -105,7 +105,8 @@ class LanguageModelTask(Task):
         if targets:
             if not len(flat):
                 raise SeqzooError(
-                    "A text to model must have at least one character, but it is empty."
+                    "The text of a language model must have at least one character, but it is "
+                    "empty."
                 )
             joined = Sequences(flat, np.array([len(flat)], np.int32))
             return LaneData(joined, window=self.template.window, whole=True, start=START)
@@ -206,13 +207,13 @@ class LanguageModelTask(Task):
             text: strings, (batch,).
 
         Returns:
-            "log_probability", float32, and "tokens", int32, (batch,): of all tokens and of the end
-            token, if there is one; equal to what decoding reports for the same text without a
-            prompt.
+            "log_probability", float32, and "tokens", the number of tokens, int32, (batch,) each.
+            Both include the end token, if there is one, and equal those that decoding reports for
+            the same text without a prompt.
         """
         tokens, lengths = self.texts.ids(text)
         states = model.decoder.zero_states(tf.shape(tokens)[0])
-        found, _ = score(
+        log_probability, _ = score(
             model.decoder.step,
             states,
             tokens=tokens,
@@ -221,7 +222,7 @@ class LanguageModelTask(Task):
             end=self.end,
             vocabulary_size=len(self.texts.vocabulary),
         )
-        return {"log_probability": found, "tokens": lengths + (self.end is not None)}
+        return {"log_probability": log_probability, "tokens": lengths + (self.end is not None)}
 
     def respond(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
         tokens, lengths = self.texts.ids(*raw)
@@ -247,19 +248,19 @@ class LanguageModelTask(Task):
         }
 
     def generate(self, model: Any, batch: dict[str, Any], options: PredictionOptions) -> Decoded:
-        """The `Decoded` continuations of the prompts of a batch."""
+        """Generates continuations of the prompts of a batch."""
         return decode(**self.opening(model, batch, options))
 
     def opening(
         self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
-        """The arguments of `decode` for the continuations of the prompts of a batch."""
+        """The arguments of `decode` that generate continuations of the prompts of a batch."""
         values, last = batch["values"], batch["lengths"] - 1
         # All tokens but the last are read at once; decoding starts from the last one.
         _, states = model(values, steps=tf.range(tf.shape(values)[1]) < last[:, None])
         seed = options.seed
         if seed is not None:
-            # A text depends on its position among the prompts, not on the batches.
+            # A text depends on its position among all prompts, not on how these are batched.
             seed = row_seeds(seed, batch["rows"])
         return {
             "step": model.decoder.step,

@@ -11,10 +11,10 @@ from seqzoo.tasks.seq2seq.decoder import Decoder
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class LanguageModel(keras.Model):
-    """Tokens to the logits of those that follow them.
+    """From tokens to the logits of the next tokens.
 
     Args:
-        decoder: without attention.
+        decoder: a decoder without attention.
         **kwargs: passed to `keras.Model`.
     """
 
@@ -66,7 +66,7 @@ class LanguageModel(keras.Model):
         return cls(decoder, name=config["name"])
 
     def get_build_config(self) -> dict:
-        # Keras would take an empty one for none, and would not load the weights.
+        # Keras would treat an empty config as missing, and would not load the weights.
         return {"tokens": 2}
 
     def build_from_config(self, config: dict) -> None:

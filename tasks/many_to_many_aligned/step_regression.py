@@ -109,14 +109,14 @@ class StepRegressionTask(CutsAtSteps, Task):
         return self.outcome(outputs, batch["targets"], batch["lengths"], batch.get("counted"))
 
     def outcome(self, outputs: Any, targets: Any, lengths: Any, counted: Any = None) -> Outcome:
-        """Losses and metrics over the first `lengths` steps of sequences, or only over those among
-        them that are `counted`, (batch, time)."""
+        """Losses and metrics, summed over the first `lengths` steps of sequences, or only over
+        those of them that are `counted`, (batch, time)."""
         inside = tf.range(tf.shape(targets)[1]) < lengths[:, None]
         if counted is not None:
             inside &= counted
         losses, metrics = (
-            tf.reduce_sum(tf.where(inside, each, 0.0), 1)
-            for each in self.targets.objective(outputs, targets)
+            tf.reduce_sum(tf.where(inside, values, 0.0), 1)
+            for values in self.targets.objective(outputs, targets)
         )
         return Outcome(losses, metrics[:, None])
 

@@ -70,12 +70,12 @@ class TaggerTask(CutsAtSteps, Task):
         return cls(template, features, Tags(**config["tags"]))
 
     def build(self, precision: str = "float32") -> Any:
-        known = {name: len(vocabulary) for name, vocabulary in self.vocabularies.items()}
+        sizes = {name: len(vocabulary) for name, vocabulary in self.vocabularies.items()}
         count = len(self.tags.names)
         return tagger_network(
             self.template,
             self.features,
-            known.get(CHARACTERS),
+            sizes.get(CHARACTERS),
             CRF(count, self.tags.constraints, name="crf") if self.template.crf else None,
             count,
             precision,
@@ -157,8 +157,8 @@ class TaggerTask(CutsAtSteps, Task):
         inside = _inside(scores, lengths)
         if self.spans:
             return Outcome(losses, self.spans.count(predicted, targets, inside))
-        right = (predicted == targets) & inside
-        return Outcome(losses, tf.reduce_sum(tf.cast(right, tf.float32), 1)[:, None])
+        correct = (predicted == targets) & inside
+        return Outcome(losses, tf.reduce_sum(tf.cast(correct, tf.float32), 1)[:, None])
 
     logits = True
 
@@ -178,8 +178,8 @@ class TaggerTask(CutsAtSteps, Task):
 
     def measure(self, sums: np.ndarray, count: float) -> float:
         if self.spans:
-            right, predicted, actual = sums
-            return f1(float(right), float(predicted), float(actual))
+            correct, predicted, actual = sums
+            return f1(float(correct), float(predicted), float(actual))
         return float(sums[0] / count)
 
     def respond(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
@@ -236,13 +236,13 @@ class TaggerTask(CutsAtSteps, Task):
         Args:
             model: the model.
             scores: the scores of its tags.
-            lengths: steps of each row, (batch,).
-            top: the most probable sequences of tags that a CRF returns; above 1 they are "best",
-                (batch, top, time), with "best_log_probabilities", (batch, top).
+            lengths: number of steps of each row, (batch,).
+            top: number of most probable sequences of tags that a CRF returns; above 1 these are
+                "best", (batch, top, time), with "best_log_probabilities", (batch, top).
         """
         tags = self._best(model, scores, lengths)
-        each = self._marginals(model, scores, lengths)
-        probabilities = tf.gather(each, tags, axis=2, batch_dims=2)
+        marginals = self._marginals(model, scores, lengths)
+        probabilities = tf.gather(marginals, tags, axis=2, batch_dims=2)
         results = {
             "tags": tags,
             "probabilities": tf.where(_inside(scores, lengths), probabilities, 0.0),
@@ -252,9 +252,9 @@ class TaggerTask(CutsAtSteps, Task):
         if not self.template.crf or top == 1:
             return results
         best, values = model.get_layer("crf").n_best(scores, lengths, top)
-        each = results["log_probabilities"][:, None] + values - values[:, :1]
-        each = tf.where(values > FORBIDDEN / 2, each, FORBIDDEN)
-        return {**results, "best": best, "best_log_probabilities": each}
+        logs = results["log_probabilities"][:, None] + values - values[:, :1]
+        logs = tf.where(values > FORBIDDEN / 2, logs, FORBIDDEN)
+        return {**results, "best": best, "best_log_probabilities": logs}
 
     def _marginals(self, model: Any, scores: Any, lengths: Any) -> Any:
         """The probability of each tag at each step, (batch, time, tags)."""
@@ -275,21 +275,21 @@ class TaggerTask(CutsAtSteps, Task):
         predictions = []
         names = ("tags", "lengths", "log_probabilities", "probabilities")
         parts = zip(*(found[name] for name in names), strict=True)
-        for index, (ids, length, log_probability, each) in enumerate(parts):
+        for index, (ids, length, log_probability, probabilities) in enumerate(parts):
             tags = self._names(ids[:length])
-            step_probabilities = tuple(map(float, each[:length]))
-            whole = float(np.exp(log_probability))
-            others = ()
+            by_step = tuple(map(float, probabilities[:length]))
+            probability = float(np.exp(log_probability))
+            alternatives = ()
             if "best" in found:
                 values = found["best_log_probabilities"][index]
-                others = tuple(
+                alternatives = tuple(
                     (" ".join(self._names(best[:length])), float(np.exp(value)))
                     for best, value in zip(found["best"][index], values, strict=True)
                     if value > FORBIDDEN / 2
                 )
             predictions.append(
                 Prediction(
-                    " ".join(tags), tags, whole, others, step_probabilities=step_probabilities
+                    " ".join(tags), tags, probability, alternatives, step_probabilities=by_step
                 )
             )
         return predictions
@@ -334,5 +334,5 @@ class TaggerTask(CutsAtSteps, Task):
 
 
 def _inside(steps: Any, lengths: Any) -> Any:
-    """Whether each step of (batch, time, ...) is in a sequence, (batch, time)."""
+    """Whether each step of (batch, time, ...) is not padding, (batch, time)."""
     return tf.range(tf.shape(steps)[1])[None, :] < lengths[:, None]

@@ -1,4 +1,4 @@
-"""Metrics of tags: per step, per sequence, and of the entities that they mark."""
+"""Metrics of tags: by step, by sequence, and by the entities that they mark."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +28,7 @@ def tagging_metrics(
     Args:
         tags: the meaning of the ids.
         predicted: predicted ids of each sequence, without padding.
-        truth: the true ones.
+        truth: the true ids.
         tokens: the tokens of the first sequences, for the samples; None for sequences of numbers.
         unknown: whether the word of each step, one sequence after the other, is out of vocabulary;
             None if there are no words.
@@ -37,34 +37,34 @@ def tagging_metrics(
     Returns:
         "accuracy" and "errors" of steps, "sequence_accuracy" (sequences with all steps correct),
         "macro_accuracy" over tags, "steps"; "classes", "confusions" and "confusion" as for
-        classes; for words "unknown_share" and "unknown_accuracy"; for BIO and BIOES "entities",
-        the span scores; "calibration" of steps; "samples", tokens with their tags.
+        classes; for words "unknown_share" and "unknown_accuracy"; for BIO and BIOES "entities", see
+        `span_scores`; "calibration" of steps; "samples", tokens with their tags.
     """
     flat, names = np.concatenate(list(predicted)), tags.names
-    right = flat == truth.flat
+    correct = flat == truth.flat
     matrix = confusion_matrix(truth.flat, flat, len(names))
     table = class_table(matrix, names)
     metrics: dict[str, Any] = {
-        "accuracy": float(right.mean()),
-        "errors": int((~right).sum()),
-        "sequence_accuracy": float(np.logical_and.reduceat(right, truth.starts).mean()),
+        "accuracy": float(correct.mean()),
+        "errors": int((~correct).sum()),
+        "sequence_accuracy": float(np.logical_and.reduceat(correct, truth.starts).mean()),
         "macro_accuracy": float(np.mean([row["accuracy"] for row in table if row["examples"]])),
-        "steps": len(right),
+        "steps": len(correct),
     }
     if unknown is not None:
         metrics["unknown_share"] = float(unknown.mean())
-        metrics["unknown_accuracy"] = float(right[unknown].mean()) if unknown.any() else None
+        metrics["unknown_accuracy"] = float(correct[unknown].mean()) if unknown.any() else None
 
     def named(ids: np.ndarray) -> list[str]:
         return [names[tag] for tag in ids]
 
     if tags.entities:
-        known = [truth[index] for index in range(len(truth))]
-        metrics["entities"] = span_scores(list(map(named, predicted)), list(map(named, known)))
+        true_ids = [truth[index] for index in range(len(truth))]
+        metrics["entities"] = span_scores(list(map(named, predicted)), list(map(named, true_ids)))
     metrics["classes"] = table
     metrics["confusions"] = top_confusions(matrix, names)
     metrics["confusion"] = matrix.tolist()
-    metrics["calibration"] = calibration(probabilities, right)
+    metrics["calibration"] = calibration(probabilities, correct)
     metrics["samples"] = [
         {"tokens": token, "answer": named(predicted[index]), "truth": named(truth[index])}
         for index, token in enumerate(tokens)

@@ -18,11 +18,11 @@ from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
 class WordIds(keras.layers.Layer):
     """The ids of words: (batch, time, 1 + characters) -> (batch, time).
 
-    In training some words, at random, become unknown, so that the network learns to use their
-    characters and neighbours.
+    In training, random words are replaced by the unknown token, so that the network learns to use
+    their characters and neighbours.
 
     Args:
-        rate: share of the words that become unknown.
+        rate: share of the words that are replaced.
         **kwargs: passed to `keras.layers.Layer`.
     """
 
@@ -66,7 +66,7 @@ def tagger_network(
         precision: Keras' dtype policy.
     """
     inputs, values, mask = sequence_inputs(features)
-    every, features = features, features.first
+    all_features, features = features, features.first
     states = _language_model_states(inputs, features, precision)
     if states:
         values = Columns(0, features.columns, name="of_words")(values)
@@ -81,15 +81,15 @@ def tagger_network(
         sizes = (characters_size, template.character_embedding)
         named = {"dtype": precision, "name": "characters"}
         if template.character_reader == "convolution":
-            read = ConvolvedCharacters(*sizes, 2 * template.characters, **named)
+            reader = ConvolvedCharacters(*sizes, 2 * template.characters, **named)
         else:
-            read = WordCharacters(
+            reader = WordCharacters(
                 *sizes, template.cell, template.characters, template.cell_options, **named
             )
-        vectors = keras.layers.concatenate([vectors, read(values)], dtype=precision)
+        vectors = keras.layers.concatenate([vectors, reader(values)], dtype=precision)
     if states:
         vectors = keras.layers.concatenate([vectors, *states], dtype=precision)
-    vectors = beside_steps(inputs, vectors, template, every, precision)
+    vectors = beside_steps(inputs, vectors, template, all_features, precision)
     stacked = replace(template, bidirectional=template.both_ways)
     vectors = recurrent_stack(stacked, vectors, mask, sequence=True, dtype=precision)
     if template.dropout:
@@ -101,11 +101,11 @@ def tagger_network(
 
 
 def _language_model_states(inputs: dict[str, Any], features: Any, precision: str) -> list[Any]:
-    """The states of each language model of `TokenFeatures`, (batch, time, units); what the models
-    read is added to the inputs."""
+    """The states of each language model of `TokenFeatures`, (batch, time, units); the characters
+    that the models read are added to `inputs`."""
     results = []
     for number, model in enumerate(getattr(features, "models", ()), 1):
-        read = keras.Input((None,), dtype="int32", name=f"values_{number}")
+        characters = keras.Input((None,), dtype="int32", name=f"values_{number}")
         column = features.columns + number - 1
         steps = Columns(column, name=f"steps_{number}")(inputs["values"])
         layer = StringStates(
@@ -114,8 +114,8 @@ def _language_model_states(inputs: dict[str, Any], features: Any, precision: str
             dtype=precision,
             name=f"language_model_{number}",
         )
-        results.append(layer(read, steps))
+        results.append(layer(characters, steps))
         if model.weights is not None:
             layer.assign_weights(model.weights)
-        inputs[read.name] = read
+        inputs[characters.name] = characters
     return results

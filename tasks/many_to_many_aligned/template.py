@@ -168,7 +168,7 @@ class ManyToManyAligned(Template):
             ("word_dropout", (self.input, self.target) == ("words", "tags"), "words with tags"),
             ("features_from", (self.input, self.target) == ("words", "tags"), "words with tags"),
             ("whole", self.target == "next", "target 'next'"),
-            ("all_layers", not self.models_language, "tags, values, and what is next of numbers"),
+            ("all_layers", not self.models_language, "all but language models"),
             ("tied", self.models_language, "target 'next' of texts"),
             (
                 "backward",
@@ -178,7 +178,7 @@ class ManyToManyAligned(Template):
             (
                 "nfc",
                 (self.input, self.target == "next") != ("characters", False),
-                "words, and for what is next",
+                "words, and for target 'next'",
             ),
         ):
             if getattr(self, name) and not fits:
@@ -193,19 +193,20 @@ class ManyToManyAligned(Template):
             raise SeqzooError(field="input", expected=expected, got=self.input)
         if self.bidirectional and self.target == "next":
             raise SeqzooError(
-                "`bidirectional` must be off for target 'next', since the layers would see it.",
+                "`bidirectional` must be off for target 'next', since layers that read backward "
+                "would see the next step.",
                 field="bidirectional",
             )
 
     @property
     def models_language(self) -> bool:
-        """Whether it predicts the next character, word or subword."""
+        """Whether the model predicts the next character, word or subword."""
         return self.target == "next" and self.input in TEXTS
 
     @property
     def default_settings(self) -> TrainingSettings:
-        """As for other templates, except for "next" of series and notes: there an example is a part
-        of a long sequence, and an epoch of ten years of daily values has thirty of them."""
+        """The same as for other templates, except for "next" of series and notes: there an example
+        is a part of a long sequence, and ten years of daily values have only about thirty."""
         if self.target == "next" and not self.models_language:
             return TrainingSettings(epochs=60, batch_size=16, learning_rate=3e-3)
         return super().default_settings

@@ -1,1 +1,1 @@
-"""The template many-to-many-encoder-decoder: a sequence to a text of any length."""
+"""The template many-to-many-encoder-decoder: from a sequence to a text of any length."""

@@ -92,13 +92,13 @@ class EncoderDecoderTask(GeneratorTask):
             decoded = self.generate(model, batch, options)
         sources, first = None, self.features.first
         if first.vocabulary is not None:
-            own = self.features.raw_of_first(raw)
-            sources = first.split(*own).to_list()  # pyright: ignore[reportAttributeAccessIssue]
+            texts = self.features.raw_of_first(raw)
+            sources = first.split(*texts).to_list()  # pyright: ignore[reportAttributeAccessIssue]
         looks, spelled = [], self.spelled(decoded.tokens, batch, raw)
         for index, steps in enumerate(np.asarray(lengths)):
             written = int(decoded.lengths[index, 0])
-            each = spelled[index, 0, :written, None]
-            tokens = self.texts.join_tokens(each, tf.ones(written, tf.int32)).numpy()
+            column = spelled[index, 0, :written, None]
+            tokens = self.texts.join_tokens(column, tf.ones(written, tf.int32)).numpy()
             names = range(steps) if sources is None else (item.decode() for item in sources[index])
             weights = decoded.attention[index, 0, :written, :steps].numpy()
             looks.append(Look([*map(str, names)], [token.decode() for token in tokens], weights))

@@ -1,1 +1,1 @@
-"""The template many-to-many-unaligned: a sequence to a shorter text in the same order (CTC)."""
+"""The template many-to-many-unaligned: from a sequence to a shorter text in its order (CTC)."""

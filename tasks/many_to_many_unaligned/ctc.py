@@ -16,7 +16,7 @@ BLANK = PADDING
 """The id of the blank, which no symbol has."""
 
 IMPOSSIBLE = -1e30
-"""The log-probability of what is impossible; finite, so that differences stay finite."""
+"""The log-probability of impossible symbols; finite, so that differences stay finite."""
 
 
 def ctc_losses(logits: Any, lengths: Any, targets: Any, target_lengths: Any) -> Any:
@@ -24,23 +24,24 @@ def ctc_losses(logits: Any, lengths: Any, targets: Any, target_lengths: Any) -> 
 
     Args:
         logits: (batch, time, ids).
-        lengths: (batch,), int32: steps of each row, at least one.
-        targets: (batch, symbols), int32, without blanks.
-        target_lengths: (batch,), int32; at most one per step, and with an additional step between
-            equal neighbours; otherwise TensorFlow raises an error.
+        lengths: number of steps of each row, at least 1, (batch,), int32.
+        targets: ids without blanks, (batch, symbols), int32.
+        target_lengths: number of symbols, (batch,), int32. Each symbol needs a step, and equal
+            neighbours need one more between them; otherwise TensorFlow raises an error.
 
-    Returns: (batch,), float32.
+    Returns: the losses, (batch,), float32.
     """
     logits = tf.cast(logits, tf.float32)
-    # TensorFlow refuses an empty target; its only alignment is all blanks.
+    # TensorFlow does not accept empty targets, so they get a symbol. The only alignment of an empty
+    # target is all blanks.
     empty = target_lengths == 0
-    some = tf.pad(targets, [[0, 0], [0, 1]])
-    some = tf.where(empty[:, None], UNKNOWN, some)
-    inside = tf.range(tf.shape(some)[1]) < tf.maximum(target_lengths, 1)[:, None]
+    symbols = tf.pad(targets, [[0, 0], [0, 1]])
+    symbols = tf.where(empty[:, None], UNKNOWN, symbols)
+    inside = tf.range(tf.shape(symbols)[1]) < tf.maximum(target_lengths, 1)[:, None]
     indices = tf.where(inside)
     # For sparse targets the loss is computed in C++, thirteen times as fast as for dense ones: 39
     # ms instead of 527, forward and backward, at (64, 200, 100).
-    sparse = tf.SparseTensor(indices, tf.gather_nd(some, indices), tf.shape(some, tf.int64))
+    sparse = tf.SparseTensor(indices, tf.gather_nd(symbols, indices), tf.shape(symbols, tf.int64))
     losses = tf.nn.ctc_loss(
         sparse, logits, None, lengths, logits_time_major=False, blank_index=BLANK
     )
@@ -56,9 +57,9 @@ def best_alignment(
 
     Args:
         log_probabilities: (batch, time, ids).
-        lengths: (batch,), int32: steps of each row.
-        targets: (batch, symbols), int32.
-        target_lengths: (batch,), int32, that fit into the steps.
+        lengths: number of steps of each row, (batch,), int32.
+        targets: ids without blanks, (batch, symbols), int32.
+        target_lengths: number of symbols, which must fit into the steps, (batch,), int32.
 
     Returns:
         The first step of each symbol, and the step after its last one, both (batch, symbols),
@@ -79,7 +80,7 @@ def best_alignment(
 
     def forward(step, total, origins):
         shifted = tf.pad(total, [[0, 0], [2, 0]], constant_values=IMPOSSIBLE)
-        ways = tf.stack(
+        candidates = tf.stack(
             [
                 total,
                 shifted[:, 1 : count + 1],
@@ -87,8 +88,8 @@ def best_alignment(
             ]
         )
         inside = (step < lengths)[:, None]
-        moved = tf.where(inside, tf.argmax(ways, 0, tf.int32), 0)
-        new = tf.where(inside, tf.reduce_max(ways, 0) + scores[:, step], total)
+        moved = tf.where(inside, tf.argmax(candidates, 0, tf.int32), 0)
+        new = tf.where(inside, tf.reduce_max(candidates, 0) + scores[:, step], total)
         return step + 1, new, origins.write(step - 1, moved)
 
     free = tf.TensorShape([None, None])
@@ -120,7 +121,7 @@ def best_alignment(
     path = tf.where(inside, tf.transpose(path.stack()), 0)  # (batch, time)
     is_symbol = path[:, :, None] == 2 * tf.range(symbols) + 1
     steps = tf.range(time)[:, None]
-    known = tf.range(symbols) < target_lengths[:, None]
+    exists = tf.range(symbols) < target_lengths[:, None]
     starts = tf.reduce_min(tf.where(is_symbol, steps, time), 1)
     stops = tf.reduce_max(tf.where(is_symbol, steps + 1, 0), 1)
-    return tf.where(known, starts, 0), tf.where(known, stops, 0)
+    return tf.where(exists, starts, 0), tf.where(exists, stops, 0)

@@ -22,17 +22,17 @@ class FusedLanguage:
 
     Args:
         run: the run of the language model.
-        vocabulary: the vocabulary of the texts that are searched.
-        weight: the weight of its log-probabilities.
+        vocabulary: the vocabulary of the transcripts.
+        weight: the weight of the language model's log-probabilities.
     """
 
     def __init__(self, run: Any, vocabulary: Vocabulary, weight: float):
         self.run = run
         self.weight = weight
-        known = {
+        id_of = {
             token: position for position, token in enumerate(run.task.texts.vocabulary.tokens, 2)
         }
-        ids = [known.get(token, UNKNOWN) for token in vocabulary.tokens]
+        ids = [id_of.get(token, UNKNOWN) for token in vocabulary.tokens]
         # The first ids are the blank, which has no score, and the unknown token.
         self.ids = np.array([UNKNOWN, UNKNOWN, *ids], np.int32)
 
@@ -56,7 +56,8 @@ def language_model(folder: str, target: str) -> Any:
     """Opens the run of a language model for texts of a target type, and loads its model.
 
     Raises:
-        SeqzooError: it is not a run, not a language model, or has a different kind of tokens.
+        SeqzooError: the folder is not a run, or its model is not a language model, has tokens of
+            another type, or reads texts backward.
     """
     from seqzoo.tasks.runs.run import Run
 
@@ -70,8 +71,8 @@ def language_model(folder: str, target: str) -> Any:
     if run.template.input != target:
         raise SeqzooError(
             field="language_model",
-            expected=f"a language model of {target}, as the texts are made of",
-            got=f"{folder}, one of {run.template.input}",
+            expected=f"a language model of {target}, like the target texts",
+            got=f"{folder}, a language model of {run.template.input}",
         )
     if run.template.backward:
         raise SeqzooError(

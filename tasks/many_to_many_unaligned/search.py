@@ -1,5 +1,5 @@
-"""From the probabilities of symbols and blanks at each step to texts: greedy and prefix beam
-search, with TensorFlow operations only."""
+"""Decodes texts from the probabilities of symbols and blanks at each step: greedy search and prefix
+beam search, with TensorFlow operations only."""
 
 from typing import Any, NamedTuple, Protocol
 
@@ -17,9 +17,8 @@ MULTIPLIER = 0x5851F42D4C957F2D
 
 
 class Language(Protocol):
-    """A prior on texts for the search, in addition to the recogniser. Scores are of the same ids;
-    `states` are a nest of tensors whose first axis is rows.
-    """
+    """A prior over texts for the search, in addition to the recogniser. Scores are for the same
+    ids; `states` are a nest of tensors whose first axis is rows."""
 
     def first(self, rows: Any) -> tuple[Any, Any, Any]:
         """Before the first symbol: states, scores of each symbol (rows, ids), and of the end
@@ -37,11 +36,11 @@ class Beams(NamedTuple):
     Attributes:
         blank: the log-probability of all alignments of a prefix with the steps so far that end in
             a blank.
-        symbol: the log-probability of those that end in its last symbol.
+        symbol: the log-probability of the alignments that end in its last symbol.
         last: the last symbol; `BLANK` for the empty prefix.
         name: identifies a prefix; equal prefixes have equal names.
         parent: the name of the prefix without its last symbol.
-        language: score of the prefix by the `Language`; zeros without one.
+        language: the score of the prefix by the `Language`; zeros without one.
     """
 
     blank: Any
@@ -57,11 +56,11 @@ def greedy_search(log_probabilities: Any, lengths: Any) -> tuple[Any, Any, Any, 
 
     Args:
         log_probabilities: (batch, time, ids).
-        lengths: (batch,), int32: steps of each row.
+        lengths: number of steps of each row, (batch,), int32.
 
     Returns:
-        Symbols (batch, symbols), int32, then `PADDING`; their number (batch,); the first step of
-        each symbol, and the step after its last one, (batch, symbols).
+        Symbols (batch, symbols), int32, followed by `PADDING`; their number (batch,); the first
+        step of each symbol, and the step after its last one, (batch, symbols).
     """
     ids = tf.argmax(log_probabilities, -1, tf.int32)
     time = tf.shape(ids)[1]
@@ -75,7 +74,8 @@ def greedy_search(log_probabilities: Any, lengths: Any) -> tuple[Any, Any, Any, 
 
 
 def _compact(values: Any, kept: Any) -> tuple[Any, Any]:
-    """The kept values of each row of (rows, time), moved to the front, and how many there are."""
+    """Moves the kept values of each row of (rows, time) to the front; returns them and their
+    number."""
     ragged = tf.ragged.boolean_mask(values, kept)
     return ragged.to_tensor(PADDING), tf.cast(ragged.row_lengths(), tf.int32)
 
@@ -94,60 +94,61 @@ def prefix_beam_search(
     1; a prefix that is reached both from a shorter one and from itself is one beam.
 
     Args:
-        log_probabilities: (batch, time, ids); `IMPOSSIBLE` for symbols that must not be found.
-        lengths: (batch,), int32: steps of each row.
+        log_probabilities: (batch, time, ids); `IMPOSSIBLE` for symbols that texts must not contain.
+        lengths: number of steps of each row, (batch,), int32.
         width: beam size.
         count: number of texts, at most `width`.
-        language: its scores are added to the log-probabilities by which texts are ranked.
+        language: a prior, whose scores are added to the log-probabilities that texts are ranked
+            by.
 
     Returns:
-        Symbols (batch, texts, symbols), int32; their lengths (batch, texts); the scores they
-        are ranked by, (batch, texts), best first, and -inf if there are fewer texts.
+        Symbols (batch, texts, symbols), int32; the lengths of texts (batch, texts); the scores that
+        they are ranked by, (batch, texts), best first, and -inf if there are fewer texts.
     """
     batch, time, size = tf.unstack(tf.shape(log_probabilities))
     beams = _first_beams(batch, width)
-    knowledge = () if language is None else tuple(language.first(batch * width))
+    prior = () if language is None else tuple(language.first(batch * width))
     moves = [tf.TensorArray(tf.int32, time, element_shape=[None, None]) for _ in range(2)]
 
-    def step(t, beams, knowledge, moves):
-        coming = 0.0
-        if knowledge:
-            coming = tf.reshape(knowledge[1], [batch, width, size])
+    def step(t, beams, prior, moves):
+        next_scores = 0.0
+        if prior:
+            next_scores = tf.reshape(prior[1], [batch, width, size])
         inside = (t < lengths)[:, None]
-        new, parents, symbols = _advance(beams, log_probabilities[:, t], coming)
+        new, parents, symbols = _advance(beams, log_probabilities[:, t], next_scores)
         unchanged = tf.broadcast_to(tf.range(width), [batch, width])
         parents, symbols = tf.where(inside, parents, unchanged), tf.where(inside, symbols, BLANK)
         beams = Beams(*(tf.where(inside, a, b) for a, b in zip(new, beams, strict=True)))
-        if knowledge:
-            knowledge = _informed(language, knowledge, parents, symbols)
+        if prior:
+            prior = _advance_language(language, prior, parents, symbols)
         moves = [moves[0].write(t, parents), moves[1].write(t, symbols)]
-        return t + 1, beams, knowledge, moves
+        return t + 1, beams, prior, moves
 
-    _, beams, knowledge, moves = tf.while_loop(
+    _, beams, prior, moves = tf.while_loop(
         lambda t, *_: t < time,
         step,
-        (tf.constant(0), beams, knowledge, moves),
+        (tf.constant(0), beams, prior, moves),
         (
             tf.TensorShape([]),
             Beams(*[tf.TensorShape([None, None])] * len(beams)),
-            free_rows(knowledge),
+            free_rows(prior),
             [tf.TensorShape(None)] * 2,
         ),
     )
     scores = _either(beams.blank, beams.symbol) + beams.language
-    if knowledge:
-        scores += tf.reshape(knowledge[2], [batch, width])
+    if prior:
+        scores += tf.reshape(prior[2], [batch, width])
     scores = tf.where(beams.name == DEAD, float("-inf"), scores)
     scores, order = tf.math.top_k(scores, count)
     symbols = _traced_back(order, moves[0].stack(), moves[1].stack())
     flat = tf.reshape(symbols, [batch * count, time])
-    found, lengths = _compact(flat, flat != BLANK)
-    found = tf.reshape(found, [batch, count, tf.shape(found)[1]])
-    return found, tf.reshape(lengths, [batch, count]), scores
+    texts, lengths = _compact(flat, flat != BLANK)
+    texts = tf.reshape(texts, [batch, count, tf.shape(texts)[1]])
+    return texts, tf.reshape(lengths, [batch, count]), scores
 
 
 def _first_beams(batch: Any, width: Any) -> Beams:
-    """The empty prefix, and beams without one."""
+    """The beams before the first step: the empty prefix, and beams without a prefix."""
     first = tf.broadcast_to(tf.range(width) == 0, [batch, width])
     nothing = tf.fill([batch, width], IMPOSSIBLE)
     return Beams(
@@ -160,39 +161,40 @@ def _first_beams(batch: Any, width: Any) -> Beams:
     )
 
 
-def _advance(beams: Beams, step: Any, coming: Any) -> tuple[Beams, Any, Any]:
+def _advance(beams: Beams, step: Any, next_scores: Any) -> tuple[Beams, Any, Any]:
     """The beams after a step, the beam that each comes from, and its new symbol, `BLANK` for none.
 
     Args:
-        beams: before the step.
-        step: its log-probabilities, (batch, ids).
-        coming: scores of each next symbol of each beam by the language, (batch, beams, ids).
+        beams: the beams before the step.
+        step: the log-probabilities of the step, (batch, ids).
+        next_scores: scores by the language of the next symbol of each beam, (batch, beams, ids);
+            0 without one.
     """
     batch, width = tf.unstack(tf.shape(beams.last))
     size = tf.shape(step)[1]
-    whole = _either(beams.blank, beams.symbol)
-    # A prefix that stays as it is: a blank follows, or its last symbol again.
-    blank = whole + step[:, BLANK, None]
+    either = _either(beams.blank, beams.symbol)
+    # A prefix that stays the same: followed by a blank, or by its last symbol again.
+    blank = either + step[:, BLANK, None]
     symbol = beams.symbol + tf.gather(step, beams.last, axis=1, batch_dims=1)
-    # One that gets longer: by its own last symbol only after a blank.
+    # A prefix that gets longer: by a second copy of its last symbol only after a blank.
     ids = tf.range(size)
-    before = tf.where(ids == beams.last[..., None], beams.blank[..., None], whole[..., None])
+    before = tf.where(ids == beams.last[..., None], beams.blank[..., None], either[..., None])
     longer = tf.where(ids == BLANK, IMPOSSIBLE, before + step[:, None])
-    # A longer prefix that is a beam already is that beam.
+    # A longer prefix that is already a beam is added to that beam.
     same = beams.parent[:, :, None] == beams.name[:, None, :]  # (batch, child, parent)
-    known = tf.reduce_any(same, 2)
+    has_parent = tf.reduce_any(same, 2)
     positions = tf.stack(
         [
             tf.broadcast_to(tf.range(batch)[:, None], [batch, width]),
             tf.argmax(same, 2, tf.int32),
-            tf.where(known, beams.last, BLANK),
+            tf.where(has_parent, beams.last, BLANK),
         ],
         2,
     )
     symbol = _either(symbol, tf.gather_nd(longer, positions))
     longer = tf.tensor_scatter_nd_update(longer, positions, tf.fill([batch, width], IMPOSSIBLE))
     stays = _either(blank, symbol) + beams.language
-    grows = tf.reshape(longer + coming + beams.language[..., None], [batch, width * size])
+    grows = tf.reshape(longer + next_scores + beams.language[..., None], [batch, width * size])
     score, chosen = tf.math.top_k(tf.concat([stays, grows], 1), width)
     stayed = chosen < width
     position = tf.maximum(chosen - width, 0)
@@ -204,34 +206,34 @@ def _advance(beams: Beams, step: Any, coming: Any) -> tuple[Beams, Any, Any]:
 
     extended = tf.gather(tf.reshape(longer, [batch, width * size]), position, batch_dims=1)
     name = of_parent(beams.name)
-    living = score > IMPOSSIBLE / 2
+    alive = score > IMPOSSIBLE / 2
     language = of_parent(beams.language)
-    if not isinstance(coming, float):
-        flat = tf.reshape(coming, [batch, width * size])
+    if not isinstance(next_scores, float):
+        flat = tf.reshape(next_scores, [batch, width * size])
         language += tf.where(stayed, 0.0, tf.gather(flat, position, batch_dims=1))
     new = Beams(
         blank=tf.where(stayed, of_parent(blank), IMPOSSIBLE),
         symbol=tf.where(stayed, of_parent(symbol), extended),
         last=tf.where(stayed, of_parent(beams.last), added),
-        name=tf.where(living, tf.where(stayed, name, _longer_name(name, added)), DEAD),
-        parent=tf.where(living, tf.where(stayed, of_parent(beams.parent), name), NO_PARENT),
+        name=tf.where(alive, tf.where(stayed, name, _longer_name(name, added)), DEAD),
+        parent=tf.where(alive, tf.where(stayed, of_parent(beams.parent), name), NO_PARENT),
         language=language,
     )
-    return new, parents, tf.where(living, added, BLANK)
+    return new, parents, tf.where(alive, added, BLANK)
 
 
 def _longer_name(name: Any, symbol: Any) -> Any:
-    """The name of a prefix with one more symbol: 64 bits, so that collisions are practically
-    impossible, regardless of the texts."""
+    """The name of a prefix with one more symbol: a 64-bit hash, so that collisions are practically
+    impossible."""
     mixed = tf.bitwise.bitwise_xor(name, tf.cast(symbol, tf.int64) + 1) * MULTIPLIER
     return tf.bitwise.bitwise_xor(mixed, tf.bitwise.right_shift(mixed, tf.constant(29, tf.int64)))
 
 
-def _informed(language: Any, knowledge: tuple, parents: Any, symbols: Any) -> tuple:
-    """The state of a language after a step of the search: states, scores, scores of the end."""
+def _advance_language(language: Any, prior: tuple, parents: Any, symbols: Any) -> tuple:
+    """The results of a language after a step of the search: states, scores, scores of the end."""
     batch, width = tf.unstack(tf.shape(parents))
     rows = tf.reshape(tf.range(batch)[:, None] * width + parents, [-1])
-    kept = tf.nest.map_structure(lambda item: tf.gather(item, rows), knowledge)
+    kept = tf.nest.map_structure(lambda item: tf.gather(item, rows), prior)
     added = tf.reshape(symbols, [-1])
 
     def step() -> tuple:
@@ -243,12 +245,13 @@ def _informed(language: Any, knowledge: tuple, parents: Any, symbols: Any) -> tu
 
         return tf.nest.map_structure(choose, new, kept)
 
-    # Most steps are blanks, and lengthen no prefix.
+    # Most steps are blanks, which make no prefix longer.
     return tf.cond(tf.reduce_any(added != BLANK), step, lambda: kept)
 
 
 def _traced_back(order: Any, parents: Any, symbols: Any) -> Any:
-    """The new symbol at each step of the beams that are in `order` at the end.
+    """Traces the beams that are in `order` after the last step back; returns the symbol that each
+    step added.
 
     Args:
         order: (batch, texts).

@@ -39,7 +39,7 @@ from seqzoo.tasks.targets.texts import END, START, TextOptions, Texts, required_
 BANNED = (UNKNOWN, START, END)
 """Ids that are not symbols of a text."""
 
-OTHERS = {
+UNSUPPORTED = {
     "length_penalty": 0.0,
     "coverage_penalty": 0.0,
     "temperature": 1.0,
@@ -50,15 +50,15 @@ OTHERS = {
     "repetition_penalty": 1.0,
     "replace_unknown": False,
 }
-"""Settings of `Decoding` that are for texts generated token by token, and the values that turn them
-off."""
+"""Options of `Decoding` that are only for texts generated token by token, with the values that turn
+them off."""
 
 
 class UnalignedTask(Task):
     """A model from a sequence to a shorter text in the same order, with CTC.
 
     The loss is the negative log-probability of a text, summed over its alignments, divided by the
-    number of its symbols plus one for the end. The metric is the share of wrong symbols in greedy
+    number of its symbols plus one for the end. The metric is the token error rate of greedy
     search.
 
     Args:
@@ -120,21 +120,22 @@ class UnalignedTask(Task):
         """Checks that each target has an alignment with its input.
 
         Raises:
-            SeqzooError: one needs more steps than its input has.
+            SeqzooError: a target needs more steps than its input has.
         """
-        # Each target is followed by its end token, so that neighbours never belong to two texts.
+        # Each target ends with an end token, so that equal neighbours are always in the same text.
         repeats = np.append(targets.flat[1:] == targets.flat[:-1], False).astype(np.int64)
         needed = targets.lengths - 1 + np.add.reduceat(repeats, targets.starts)
-        (wrong,) = np.nonzero(needed > inputs.lengths)
-        if not len(wrong):
+        (too_long,) = np.nonzero(needed > inputs.lengths)
+        if not len(too_long):
             return
-        first = int(wrong[0])
+        first = int(too_long[0])
         location = examples.location(first)
-        more = f", and so are those of {len(wrong) - 1:,} others" if len(wrong) > 1 else ""
+        others = len(too_long) - 1
+        more = f", and so are those of {others:,} others" if others else ""
         raise SeqzooError(
             f"The target of {location} is too long for its input{more}: "
             f"{targets.lengths[first] - 1} "
-            f"symbols and a blank between equal neighbours need {needed[first]} steps, and there "
+            f"symbols and a blank between equal neighbours need {needed[first]} steps, but there "
             f"are {inputs.lengths[first]}. Leave it out, or use many-to-many-encoder-decoder.",
             location=location,
         )
@@ -144,17 +145,16 @@ class UnalignedTask(Task):
         return self._outcome(logits, batch)
 
     def _outcome(self, logits: Any, batch: dict[str, Any]) -> Outcome:
-        # The end token of targets is for other templates: here a text ends with its input.
+        # The end token of targets is not used: a text ends with its input.
         targets, count = batch["targets"], batch["target_lengths"] - 1
         losses = ctc_losses(logits, batch["lengths"], targets, count)
         predicted, lengths, *_ = self.read(logits, batch["lengths"])
-        wrong = edits(predicted, lengths, targets, count)
-        sums = tf.stack([wrong, tf.cast(count, tf.float32)], 1)
+        distances = edits(predicted, lengths, targets, count)
+        sums = tf.stack([distances, tf.cast(count, tf.float32)], 1)
         return Outcome(losses, tf.stop_gradient(sums))
 
     def outputs(self, model: Any, batch: dict[str, Any], training: bool = False) -> Any:
-        """The logits for the encoded inputs of a batch, (batch, time, ids); the first one is of the
-        blank."""
+        """The logits for the encoded inputs of a batch, (batch, time, ids); id 0 is the blank."""
         outputs = model({name: batch[name] for name in model.input}, training=training)
         return at_least_float32(outputs)
 
@@ -178,12 +178,12 @@ class UnalignedTask(Task):
         """The best "text" with its "log_probability"; "texts" and "log_probabilities", (batch,
         texts); the "symbols" of the best one, (batch, time), followed by "", each with its first
         step, "starts", and the step after its last one, "stops"."""
-        found = self.infer(model, self.features.tensors(*raw), options)
+        results = self.infer(model, self.features.tensors(*raw), options)
         return {
-            "text": found["texts"][:, 0],
-            "log_probability": found["log_probabilities"][:, 0],
-            **{name: found[name] for name in ("texts", "log_probabilities")},
-            **{name: found[name] for name in ("symbols", "starts", "stops")},
+            "text": results["texts"][:, 0],
+            "log_probability": results["log_probabilities"][:, 0],
+            **{name: results[name] for name in ("texts", "log_probabilities")},
+            **{name: results[name] for name in ("symbols", "starts", "stops")},
         }
 
     def infer(
@@ -197,26 +197,25 @@ class UnalignedTask(Task):
     ) -> dict[str, Any]:
         logits = self.outputs(model, batch)
         outcome = self._outcome(logits, batch)
-        found = {"loss": outcome.losses, "count": self.counts(batch)}
-        return found | self.transcribe(logits, batch["lengths"], options)
+        results = {"loss": outcome.losses, "count": self.counts(batch)}
+        return results | self.transcribe(logits, batch["lengths"], options)
 
     def transcribe(self, outputs: Any, lengths: Any, options: PredictionOptions) -> dict[str, Any]:
-        """The texts of a batch.
+        """Transcribes a batch.
 
         Args:
             outputs: logits of all steps, (batch, time, ids).
-            lengths: (batch,), int32.
-            options: how texts are searched.
+            lengths: number of steps of each row, (batch,), int32.
+            options: the options of the search.
 
         Raises:
             SeqzooError: the options are for texts that are generated token by token.
         """
         choices = options.decoding or self.decoding
         _check_decoding(choices)
-        some = tf.maximum(lengths, 1)  # an input without steps has a step of padding
+        steps = tf.maximum(lengths, 1)  # an input without steps has a step of padding
         logits = tf.cast(outputs, tf.float32)
-        known = tf.nn.log_softmax(logits)
-        allowed = _allowed(known)
+        allowed = _allowed(tf.nn.log_softmax(logits))
         if choices.method == "greedy":
             ids, count, starts, stops = greedy_search(allowed, lengths)
             tokens, counts, ranks = (
@@ -229,11 +228,11 @@ class UnalignedTask(Task):
                 allowed, lengths, choices.beam_width, choices.count, self._language(choices)
             )
             ids, count = tokens[:, 0], counts[:, 0]
-            starts, stops = best_alignment(allowed, some, ids, count)
+            starts, stops = best_alignment(allowed, steps, ids, count)
         flat = tf.reshape(tokens, [-1, tf.shape(tokens)[2]])
         losses = ctc_losses(
             tf.repeat(logits, choices.count, 0),
-            tf.repeat(some, choices.count),
+            tf.repeat(steps, choices.count),
             flat,
             tf.reshape(counts, [-1]),
         )
@@ -310,27 +309,27 @@ def edits(predicted: Any, lengths: Any, targets: Any, target_lengths: Any) -> An
         shape = tf.shape(ids, out_type=tf.int64)
         return tf.SparseTensor(positions, tf.gather_nd(ids, positions), shape)
 
-    found = sparse(predicted, lengths), sparse(targets, target_lengths)
-    return tf.edit_distance(*found, normalize=False)
+    pair = sparse(predicted, lengths), sparse(targets, target_lengths)
+    return tf.edit_distance(*pair, normalize=False)
 
 
 def _allowed(scores: Any) -> Any:
-    """Scores (..., ids) of symbols that may be found; `IMPOSSIBLE` for all others."""
+    """Scores (..., ids), with `IMPOSSIBLE` for ids that are not symbols of a text."""
     banned = np.zeros(scores.shape[-1], bool)
     banned[list(BANNED)] = True
     return tf.where(banned, tf.cast(IMPOSSIBLE, scores.dtype), scores)
 
 
 def _check_decoding(choices: Any) -> None:
-    """Raises an error for options that a search over alignments does not have.
+    """Checks that no option is set that a search over alignments does not support.
 
     Raises:
-        SeqzooError: one is set.
+        SeqzooError: such an option is set.
     """
     if choices.method == "sample":
         expected = f"'greedy' or 'beam' for {UNALIGNED}"
         raise SeqzooError(field="method", expected=expected, got=choices.method)
-    for name, off in OTHERS.items():
+    for name, off in UNSUPPORTED.items():
         value = getattr(choices, name)
         if value != off:
             raise SeqzooError(field=name, expected=f"{off} for {UNALIGNED}", got=value)

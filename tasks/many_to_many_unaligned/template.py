@@ -1,4 +1,4 @@
-"""The template from a sequence to a shorter text whose symbols come in the order of the input."""
+"""The template from a sequence to a shorter text whose symbols are in the order of the input."""
 
 from __future__ import annotations
 

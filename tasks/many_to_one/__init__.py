@@ -1,1 +1,1 @@
-"""The template many-to-one: a sequence to a class, labels or a value."""
+"""The template many-to-one: from a sequence to a class, labels or a value."""

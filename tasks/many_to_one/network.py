@@ -1,4 +1,5 @@
-"""The network of many-to-one with several inputs: one encoder each, and a layer that joins them."""
+"""The network of many-to-one with several inputs: an encoder for each, and a layer that joins
+them."""
 
 from typing import Any
 
@@ -25,11 +26,16 @@ class Comparison(keras.layers.Layer):
 
 
 def encode_joined(template: Any, features: JoinedFeatures, precision: str) -> tuple[dict, Any]:
-    """A vector for each example of several inputs.
+    """Encodes the inputs of each example as one vector.
 
-    The encoders' vectors are concatenated; those of two inputs that are compared share their
-    encoder. A dense layer follows, since a linear output of them could only add up what each input
-    says.
+    The encoders' vectors are concatenated; two inputs that are compared share their encoder. A
+    dense layer follows, since the linear output layer alone could only add up the effects of the
+    inputs.
+
+    Args:
+        template: a `ManyToOne`.
+        features: the features of all inputs.
+        precision: Keras' dtype policy.
 
     Returns: the inputs of the network by name, and a Keras tensor (batch, features).
     """

@@ -168,14 +168,14 @@ class ManyToOne(Template):
         """Checks the kinds of further inputs.
 
         Raises:
-            SeqzooError: one is not a kind, or there are not two inputs to compare.
+            SeqzooError: a kind does not exist, or there are not two inputs to compare.
         """
         check_further_inputs(self)
-        alike = list(self.further_inputs.values()).count(self.input)
-        if self.join == "compare" and alike != 1:
+        count = list(self.further_inputs.values()).count(self.input)
+        if self.join == "compare" and count != 1:
             raise SeqzooError(
                 f"`join` 'compare' needs one further input of the kind {self.input!r}, got "
-                f"{alike}; name it in `further_inputs`, or join by 'concatenate'.",
+                f"{count}; name it in `further_inputs`, or join by 'concatenate'.",
                 field="join",
             )
 

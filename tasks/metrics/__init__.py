@@ -1,1 +1,1 @@
-"""Metrics of classes, sequences and entities."""
+"""Metrics of classes, numbers, sequences, entities and forecasts."""

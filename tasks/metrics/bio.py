@@ -24,8 +24,8 @@ def entity_spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:
     """The entities of one sequence, by the definition of conlleval.
 
     A tag continues an entity if it is an I or E of the same type right after a B or I. Any other
-    tag ends that entity and, unless it is O, begins one. So any sequence of tags has entities,
-    whether it is well formed or not.
+    tag ends that entity and, unless it is O, begins a new one. So the entities of any sequence of
+    tags are defined, even if it is not well formed.
 
     Source: conlleval.pl of the CoNLL-2000 shared task.
 
@@ -51,9 +51,9 @@ def entity_spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:
 def bio_constraints(names: Sequence[str]) -> tuple[list[list[bool]], list[bool], list[bool]]:
     """The constraints of well-formed tags, for `CRF`.
 
-    Names with an E or S are read as BIOES, others as BIO. In BIO an I continues an entity of its
-    type. In BIOES so does an E, an S is an entity of one step, and an entity that begins with a B
-    must end with an E.
+    Tags are read as BIOES if there are names with an E or S, otherwise as BIO. In BIO, an I
+    continues an entity of its type. In BIOES, an E does so, too, an S is an entity of one step, and
+    an entity that begins with a B must end with an E.
 
     Args:
         names: names of all tags, in the order of their ids.

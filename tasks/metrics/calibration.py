@@ -1,4 +1,4 @@
-"""Calibration of probabilities: how far they are from the shares of correct predictions."""
+"""Calibration of probabilities: how far they are from the accuracy of the predictions."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ def calibration(probabilities: np.ndarray, right: np.ndarray) -> dict[str, Any]:
     """The expected calibration error and the table of a reliability diagram.
 
     The error is the mean difference between accuracy and mean probability in 15 bins of equal
-    width, weighted by their predictions (Guo et al. 2017, section 2).
+    width, weighted by their number of predictions (Guo et al. 2017, section 2).
 
     Args:
         probabilities: the probabilities of the predictions, (n,).
-        right: whether each is right, (n,).
+        right: whether each prediction is correct, (n,).
 
     Returns:
-        "error" and "reliability": for each bin that has predictions "from", "to",
+        "error", and "reliability": for each bin that is not empty "from", "to", the number of
         "predictions", their mean "probability" and their "accuracy".
     """
     probabilities = np.asarray(probabilities, np.float64)
@@ -63,12 +63,12 @@ def cross_entropy(logits: np.ndarray, targets: np.ndarray) -> float:
 
 
 def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
-    """The temperature that logits are divided by for the lowest cross-entropy (Guo et al. 2017,
+    """Fits the temperature: dividing logits by it gives the lowest cross-entropy (Guo et al. 2017,
     section 4.2).
 
     The cross-entropy is convex in the inverse of the temperature, so the zero of its derivative is
-    found by bisection. The temperature is in `TEMPERATURES`: if all predictions are right, lower is
-    always better, and if the logits say nothing about the classes, higher.
+    found by bisection. The temperature is limited to `TEMPERATURES`: if all predictions are
+    correct, lower is always better, and if the logits are uninformative, higher is.
 
     Args:
         logits: (n, classes).

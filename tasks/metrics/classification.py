@@ -1,4 +1,4 @@
-"""Metrics computed from counts, and tables of them."""
+"""Metrics of classes and labels that are computed from counts, and tables of them."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ def f1(hits: float, predicted: float, actual: float) -> float:
     return float(2 * hits / (predicted + actual)) if predicted + actual else 0.0
 
 
-def confusion_matrix(targets: np.ndarray, answers: np.ndarray, size: int) -> np.ndarray:
+def confusion_matrix(targets: np.ndarray, predictions: np.ndarray, size: int) -> np.ndarray:
     """Counts of shape (size, size), with a row per true class and a column per prediction."""
-    pairs = targets.astype(np.int64) * size + answers
+    pairs = targets.astype(np.int64) * size + predictions
     return np.bincount(pairs, minlength=size * size).reshape(size, size)
 
 
@@ -40,7 +40,7 @@ def top_confusions(matrix: np.ndarray, names: list[str], most: int = 50) -> list
     wrong = matrix.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:most]
-    pairs = [divmod(int(at), len(names)) for at in order if wrong.flat[at]]
+    pairs = [divmod(int(index), len(names)) for index in order if wrong.flat[index]]
     return [{"label": names[i], "answered": names[j], "count": int(matrix[i, j])} for i, j in pairs]
 
 
@@ -51,15 +51,15 @@ def label_table(
     table = []
     for index, name in enumerate(names):
         hits = int((actual[:, index] & predicted[:, index]).sum())
-        of, answers = int(actual[:, index].sum()), int(predicted[:, index].sum())
+        true_count, predicted_count = int(actual[:, index].sum()), int(predicted[:, index].sum())
         table.append(
             {
                 "label": name,
-                "examples": of,
+                "examples": true_count,
                 "correct": hits,
-                "recall": hits / of if of else None,
-                "precision": hits / answers if answers else None,
-                "f1": f1(hits, answers, of),
+                "recall": hits / true_count if true_count else None,
+                "precision": hits / predicted_count if predicted_count else None,
+                "f1": f1(hits, predicted_count, true_count),
             }
         )
     return table

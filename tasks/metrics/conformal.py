@@ -1,4 +1,4 @@
-"""Conformal correction: shifts quantiles by how far held-out values are above them."""
+"""Conformal correction: shifts quantiles so that they cover held-out values as often as they should."""
 
 from collections.abc import Sequence
 
@@ -9,19 +9,19 @@ FEW_RESIDUALS = 100
 
 
 def level_corrections(above: np.ndarray, levels: Sequence[float]) -> np.ndarray:
-    """The corrections that give each quantile its share of held-out values below it.
+    """The corrections of each quantile.
 
-    Each quantile is moved by the quantile of the same level of the distances of values above it,
-    rounded outwards for the number of values, as in one-sided split conformal prediction (Romano et
-    al. 2019). If a step of a target has too few values, those of all steps are used, and then those
-    of all targets.
+    Each quantile is shifted by the quantile of the same level of the differences between values
+    and it, rounded outwards for the number of values, as in one-sided split conformal prediction
+    (Romano et al. 2019). If there are too few values for a step and a target, those of all steps
+    are used, and if these are still too few, those of all targets.
 
     Args:
         above: the true values minus their quantiles, (windows, horizon, targets, levels); NaN where
             a value is missing.
-        levels: the levels of the quantiles; NaN for one that stays as it is.
+        levels: the levels of the quantiles; NaN for one that is not corrected.
 
-    Returns: shape (horizon, targets, levels).
+    Returns: the numbers to add, (horizon, targets, levels), float32.
     """
     _, horizon, targets, count = above.shape
     result = np.zeros((horizon, targets, count), np.float32)

@@ -1,4 +1,5 @@
-"""Counts entities of predicted and true tags in the graph, for the metric of taggers."""
+"""Counts entities of predicted and true tags with TensorFlow operations, for the metric of
+taggers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -36,8 +37,8 @@ class Spans:
 
         Args:
             predicted: predicted ids of tags, (batch, time), int32.
-            truth: the true ones.
-            inside: whether each step is in a sequence, (batch, time).
+            truth: true ids of tags, (batch, time), int32.
+            inside: whether each step is not padding, (batch, time).
 
         Returns:
             (batch, 3), float32.
@@ -55,11 +56,11 @@ class Spans:
         errors = tf.math.unsorted_segment_sum(
             tf.cast(wrong, tf.int32), positions, rows * (steps + 1)
         )
-        right = true_starts & (tf.gather(errors, positions) == 0)
-        counted = [
-            tf.reduce_sum(tf.cast(item, tf.float32), 1) for item in (right, starts, true_starts)
+        correct = true_starts & (tf.gather(errors, positions) == 0)
+        counts = [
+            tf.reduce_sum(tf.cast(item, tf.float32), 1) for item in (correct, starts, true_starts)
         ]
-        return tf.stack(counted, 1)
+        return tf.stack(counts, 1)
 
     def _parts(self, tags: Any, inside: Any) -> tuple[Any, Any, Any]:
         """Whether steps are in an entity, begin one and end one, each (batch, time)."""

@@ -1,4 +1,4 @@
-"""Scores of forecasts, and those of three baselines on the same windows."""
+"""Metrics of forecasts, and of three baselines on the same windows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,27 +21,27 @@ def forecast_metrics(
     *,
     has_quantiles: bool,
 ) -> dict[str, Any]:
-    """The scores of forecasts.
+    """The metrics of forecasts.
 
-    MSE, MAE and RMSE are of values that are standardised by their series' mean and standard
-    deviation in training. MASE divides by the mean error of the seasonal naive forecast in training
-    (Hyndman and Koehler 2006), over steps that are a season apart. sMAPE is in percent, up to 200.
+    MSE, MAE and RMSE are computed on values that are standardised by the mean and the standard
+    deviation of their series in training. MASE divides by the mean absolute error of the seasonal
+    naive forecast in training (Hyndman and Koehler 2006). sMAPE is in percent, up to 200.
     CRPS is twice the quantile loss, averaged over the levels. Coverage is the share of values
     between the lowest and the highest quantile.
 
     Args:
         features: the `HistoryFeatures` of the model.
         examples: the evaluated histories.
-        windows: the evaluated windows of these.
+        windows: the evaluated windows of the histories.
         values: forecasts, (windows, horizon, targets).
         quantiles: quantiles of the forecasts, (windows, horizon, targets, levels).
         template: a `Forecast`.
-        has_quantiles: whether the model forecasts any; if not, they are intervals by correction, or
-            all equal.
+        has_quantiles: whether the model forecasts quantiles; if not, `quantiles` come from the
+            conformal correction alone, or are all equal to the forecast.
 
-    Returns: the scores by name, and under "baselines" those of the naive forecast (the last value),
-        the seasonal naive one (the value a season ago) and a linear model from the look-back to the
-        horizon, by ridge regression on the training steps.
+    Returns: the metrics by name, and under "baselines" those of the naive forecast (the last
+        value), the seasonal naive forecast (the value a season ago) and a linear model from the
+        look-back to the horizon, by ridge regression on the training steps.
     """
     horizon, season = values.shape[1], features.season
     series = [_Series(features, item) for item in examples.inputs]
@@ -51,41 +51,41 @@ def forecast_metrics(
     truth = _ahead(series, owners, origins, horizon)
     errors = np.stack([item.seasonal_error(season) for item in series])[owners][:, None]
 
-    def scores(found: np.ndarray) -> dict[str, float]:
-        return _scores(found, truth, mean, scale, errors)
+    def scores(forecasts: np.ndarray) -> dict[str, float]:
+        return _scores(forecasts, truth, mean, scale, errors)
 
     standard = (values - mean) / scale
     metrics: dict[str, Any] = scores(standard)
     levels = template.levels
     if has_quantiles or np.ptp(quantiles, -1).any():
-        apart = (quantiles - mean[..., None]) / scale[..., None]
-        metrics |= _interval_scores(apart, truth, levels)
+        standardised = (quantiles - mean[..., None]) / scale[..., None]
+        metrics |= _interval_scores(standardised, truth, levels)
     linear = LinearForecast.fit([item.filled[: item.trained] for item in series], template)
     baselines = {"naive": _naive(series, owners, origins, horizon)}
     if season > 1:
         baselines["seasonal naive"] = _seasonal(series, owners, origins, horizon, season)
     if linear is not None:
         baselines["linear"] = linear.predict([item.filled for item in series], owners, origins)
-    metrics["baselines"] = {name: scores(found) for name, found in baselines.items()}
+    metrics["baselines"] = {name: scores(forecasts) for name, forecasts in baselines.items()}
     return metrics
 
 
 class _Series:
-    """One history, standardised: `values` with NaN for missing ones, `filled` with the last value
-    before them; `trained` steps at its beginning were seen in training."""
+    """One history, standardised: in `values` missing values are NaN, in `filled` they are replaced
+    by the last value before them; the first `trained` steps were seen in training."""
 
-    def __init__(self, features: Any, one: Any):
-        self.mean, self.scale = (item.astype(np.float64) for item in features.scales_of(one))
-        self.values = (one.values - self.mean) / self.scale
+    def __init__(self, features: Any, history: Any):
+        self.mean, self.scale = (item.astype(np.float64) for item in features.scales_of(history))
+        self.values = (history.values - self.mean) / self.scale
         observed = np.isfinite(self.values)
-        steps = np.where(observed, np.arange(len(one))[:, None], 0)
+        steps = np.where(observed, np.arange(len(history))[:, None], 0)
         last = np.maximum.accumulate(steps, 0)
         filled = np.take_along_axis(self.values, last, 0)
         self.filled = np.where(np.isfinite(filled), filled, 0.0)
         until = np.datetime64(features.config["until"])
-        self.trained = int((one.dates <= until).sum())
-        if one.since:
-            self.trained = min(self.trained, one.since)
+        self.trained = int((history.dates <= until).sum())
+        if history.since:
+            self.trained = min(self.trained, history.since)
 
     def seasonal_error(self, season: int) -> np.ndarray:
         """Mean absolute difference of training steps that are a season apart, (targets,); NaN if
@@ -93,10 +93,10 @@ class _Series:
         values = self.values[: self.trained]
         if len(values) <= season:
             return np.full(len(self.mean), np.nan)
-        apart = np.abs(values[season:] - values[:-season])
-        known = np.isfinite(apart)
-        total = np.where(known, apart, 0).sum(0) / np.maximum(known.sum(0), 1)
-        return np.where(total > NEARLY_ZERO, total, np.nan)
+        differences = np.abs(values[season:] - values[:-season])
+        known = np.isfinite(differences)
+        mean = np.where(known, differences, 0).sum(0) / np.maximum(known.sum(0), 1)
+        return np.where(mean > NEARLY_ZERO, mean, np.nan)
 
 
 def _ahead(
@@ -136,21 +136,28 @@ def _seasonal(
 
 
 def _scores(
-    found: np.ndarray, truth: np.ndarray, mean: np.ndarray, scale: np.ndarray, errors: np.ndarray
+    forecasts: np.ndarray,
+    truth: np.ndarray,
+    mean: np.ndarray,
+    scale: np.ndarray,
+    errors: np.ndarray,
 ) -> dict[str, float]:
-    """The scores of standardised forecasts."""
+    """The metrics of standardised forecasts."""
     known = np.isfinite(truth)
-    apart = np.where(known, found - truth, 0.0)
+    differences = np.where(known, forecasts - truth, 0.0)
     count = known.sum()
-    mse, mae = float(np.square(apart).sum() / count), float(np.abs(apart).sum() / count)
+    mse = float(np.square(differences).sum() / count)
+    mae = float(np.abs(differences).sum() / count)
     metrics = {"mse": mse, "mae": mae, "rmse": float(np.sqrt(mse))}
-    scaled = np.where(known & np.isfinite(errors), np.abs(apart) / errors, np.nan)
+    scaled = np.where(known & np.isfinite(errors), np.abs(differences) / errors, np.nan)
     if np.isfinite(scaled).any():
         metrics["mase"] = float(np.nanmean(scaled))
-    one, other = found * scale + mean, truth * scale + mean
-    both = np.abs(one) + np.abs(other)
+    predicted, actual = forecasts * scale + mean, truth * scale + mean
+    sizes = np.abs(predicted) + np.abs(actual)
     ratio = np.where(
-        known & (both > NEARLY_ZERO), np.abs(one - other) / np.maximum(both, NEARLY_ZERO), 0
+        known & (sizes > NEARLY_ZERO),
+        np.abs(predicted - actual) / np.maximum(sizes, NEARLY_ZERO),
+        0,
     )
     return {**metrics, "smape": float(200 * ratio.sum() / count)}
 
@@ -159,13 +166,13 @@ def _interval_scores(
     quantiles: np.ndarray, truth: np.ndarray, levels: Sequence[float]
 ) -> dict[str, float]:
     known = np.isfinite(truth)
-    apart = truth[..., None] - quantiles
+    above = truth[..., None] - quantiles
     shares = np.asarray(levels)
-    losses = 2 * np.maximum(shares * apart, (shares - 1) * apart).mean(-1)
+    losses = 2 * np.maximum(shares * above, (shares - 1) * above).mean(-1)
     metrics = {"crps": float(losses[known].mean())}
     low, high = levels[0], levels[-1]
     if high > low:
-        inside = (apart[..., 0] >= 0) & (apart[..., -1] <= 0)
+        inside = (above[..., 0] >= 0) & (above[..., -1] <= 0)
         name = f"{100 * (high - low):.3g}"
         metrics[f"coverage_{name}"] = float(inside[known].mean())
         metrics[f"width_{name}"] = float((quantiles[..., -1] - quantiles[..., 0])[known].mean())

@@ -1,4 +1,4 @@
-"""A linear model from the last steps of a series to the next ones: a baseline of forecasts."""
+"""A linear model from the last steps of a series to the next ones: a baseline for forecasts."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -6,21 +6,21 @@ from typing import Any, Self
 import numpy as np
 
 PENALTIES = tuple(10.0**power for power in range(-6, 3))
-"""Penalties to choose from, in units of the mean variance of the inputs."""
+"""Penalties to choose from, relative to the mean eigenvalue of the normal equations."""
 
 HELD_OUT = 0.2
-"""Share of the windows, the last ones, by which the penalty is chosen."""
+"""Share of the windows, the last ones, on which the penalty is chosen."""
 
 MAX_WINDOWS = 20_000
-"""Maximum number of windows that are fitted to."""
+"""Maximum number of windows in the regression."""
 
 
 class LinearForecast:
     """Ridge regression from the look-back to the horizon, both minus the last value of the
-    look-back; one for all series and targets, like NLinear (Zeng et al. 2023).
+    look-back. All series and targets share it, as in NLinear (Zeng et al. 2023).
 
     Args:
-        weights: shape (look-back + 1, horizon), the last row for a constant.
+        weights: shape (look-back + 1, horizon); the last row is the bias.
     """
 
     def __init__(self, weights: np.ndarray):
@@ -29,10 +29,10 @@ class LinearForecast:
 
     @classmethod
     def fit(cls, series: Sequence[np.ndarray], template: Any) -> Self | None:
-        """Fits it to series (time, targets) without missing values.
+        """Fits the model.
 
         Args:
-            series: the training series.
+            series: the training series, (time, targets) each, without missing values.
             template: has `look_back` and `horizon`.
 
         Returns: None if no series is as long as two windows.
@@ -60,8 +60,8 @@ class LinearForecast:
             np.square(inputs @ fitted.solve(penalty) - targets).mean() if len(held) else 0.0
             for penalty in PENALTIES
         ]
-        whole = _Sums(np.concatenate(windows), look_back)
-        return cls(whole.solve(PENALTIES[int(np.argmin(losses))]))
+        refitted = _Sums(np.concatenate(windows), look_back)
+        return cls(refitted.solve(PENALTIES[int(np.argmin(losses))]))
 
     def predict(
         self, series: Sequence[np.ndarray], owners: np.ndarray, origins: np.ndarray
@@ -70,7 +70,7 @@ class LinearForecast:
 
         Args:
             series: arrays (time, targets).
-            owners: which series each window is of.
+            owners: the index of each window's series.
             origins: the first step of each window's horizon.
         """
         result = np.zeros((len(owners), self.horizon, series[0].shape[1]))
@@ -104,6 +104,6 @@ def _split_windows(windows: np.ndarray, look_back: int) -> tuple[np.ndarray, np.
 
 
 def _inputs(behind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The inputs of the regression, with a constant, and the last step of each window."""
+    """The inputs of the regression, with a column of ones, and the last step of each window."""
     last = behind[:, -1:]
     return np.concatenate([behind - last, np.ones_like(last)], 1), last

@@ -1,7 +1,7 @@
 """Metrics of generated and tagged sequences, from plain lists to JSON-serialisable values.
 
 A prediction may have several references, all of which count as correct: `references[i]` is the list
-of those of `answers[i]`.
+of the references of `answers[i]`.
 """
 
 import math
@@ -31,14 +31,15 @@ def bleu(
 
     Args:
         answers: predicted texts.
-        references: lists of texts.
+        references: the reference texts of each prediction.
         tokenize: sacrebleu's tokenizer; "none" for text whose tokens are already separated by
             spaces, "char" for characters.
         lowercase: whether to ignore case.
 
     Returns:
         "bleu_1" to "bleu_4", with n-grams of up to that many tokens; "brevity_penalty";
-        "length_ratio", tokens of the answers by those of the references; "signature".
+        "length_ratio", the number of predicted tokens divided by that of the references;
+        "signature".
 
     Raises:
         ValueError: there are no predictions, or one has no references.
@@ -72,7 +73,7 @@ def chrf(answers: Sequence[str], references: Sequence[Sequence[str]]) -> dict[st
 
     Args:
         answers: predicted texts.
-        references: lists of texts.
+        references: the reference texts of each prediction.
 
     Returns:
         "chrf" and "signature".
@@ -86,16 +87,16 @@ def chrf(answers: Sequence[str], references: Sequence[Sequence[str]]) -> dict[st
 
 
 def error_rates(answers: Sequence[Sequence], references: Sequence[Sequence]) -> dict[str, Any]:
-    """Shares of wrong sequences and of wrong tokens.
+    """Error rates of sequences and of tokens.
 
     A sequence is correct if it equals one of its references. Tokens are compared with the
     reference with the fewest edits (insertions, deletions, substitutions), or the longest of
-    these. So grapheme-to-phoneme conversion is scored on CMUdict, where the
-    two are called word error and phoneme error (Yao and Zweig 2015).
+    several such references. Grapheme-to-phoneme conversion on CMUdict is evaluated in this way; the
+    two rates are called word error and phoneme error there (Yao and Zweig 2015).
 
     Args:
         answers: predictions: lists of tokens, or strings, whose tokens are characters.
-        references: lists of these.
+        references: the references of each prediction, in the same form.
 
     Returns:
         "exact_match", "sequence_error" (1 minus that), "token_error" (edits divided by tokens of
@@ -106,8 +107,8 @@ def error_rates(answers: Sequence[Sequence], references: Sequence[Sequence]) -> 
     """
     _check(answers, references)
     exact = edits = tokens = 0
-    for answer, known in zip(answers, references, strict=True):
-        least, shorter = min((edit_distance(answer, one), -len(one)) for one in known)
+    for answer, candidates in zip(answers, references, strict=True):
+        least, shorter = min((edit_distance(answer, item), -len(item)) for item in candidates)
         exact += least == 0
         edits += least
         tokens -= shorter
@@ -122,14 +123,14 @@ def error_rates(answers: Sequence[Sequence], references: Sequence[Sequence]) -> 
 
 
 def edit_distance(first: Sequence[Hashable], second: Sequence[Hashable]) -> int:
-    """The edit distance: fewest insertions, deletions and substitutions between two sequences.
+    """The edit distance: the fewest insertions, deletions and substitutions between two sequences.
 
-    A column of Levenshtein's table is stored as two integers with one bit per row, which say
-    whether a row is one above or one below the previous row. So a token costs a dozen operations,
-    regardless of the length of the other sequence.
+    A column of the Levenshtein table is stored as two integers with one bit per row, which say
+    whether the value of a row is one above or one below that of the previous row. So a token costs
+    a dozen operations, whatever the length of the other sequence.
 
-    Source: Myers 1999, as put by Hyyrö 2003, "A bit-vector algorithm for computing Levenshtein and
-    Damerau edit distances".
+    Source: Myers 1999, in the form of Hyyrö 2003, "A bit-vector algorithm for computing Levenshtein
+    and Damerau edit distances".
     """
     if not first:
         return len(second)
@@ -172,8 +173,8 @@ def span_scores(
 ) -> dict[str, Any]:
     """Precision, recall and F1 of entities, which are correct if both ends and the type are.
 
-    Source: conlleval.pl of the CoNLL-2000 shared task, also seqeval's default; `entity_spans` says
-    what the entities of malformed tags are.
+    Source: conlleval.pl of the CoNLL-2000 shared task, also seqeval's default; see `entity_spans`
+    for the entities of malformed tags.
 
     Args:
         answers: predicted tags of each sequence, BIO or BIOES.
@@ -185,7 +186,7 @@ def span_scores(
         each type. Precision is None without predicted entities, recall without true ones.
 
     Raises:
-        ValueError: there are more sequences or tags of one than of the other.
+        ValueError: the numbers of sequences differ, or the numbers of tags of a sequence.
         SeqzooError: a tag is not a BIO or BIOES tag.
     """
     if len(answers) != len(references):
@@ -194,8 +195,12 @@ def span_scores(
     for index, (answer, reference) in enumerate(zip(answers, references, strict=True)):
         if len(answer) != len(reference):
             raise _unequal(f"answers[{index}]", f"references[{index}]", len(answer), len(reference))
-        found, known = set(entity_spans(answer)), set(entity_spans(reference))
-        for counts, spans in ((actual, known), (predicted, found), (correct, known & found)):
+        spans_predicted, spans_true = set(entity_spans(answer)), set(entity_spans(reference))
+        for counts, spans in (
+            (actual, spans_true),
+            (predicted, spans_predicted),
+            (correct, spans_true & spans_predicted),
+        ):
             counts.update(kind for kind, _, _ in spans)
     kinds = sorted(actual | predicted)
     types = [
@@ -224,9 +229,9 @@ def _streams(answers: Sequence[str], references: Sequence[Sequence[str]]) -> tup
     """The predictions, and the references in sacrebleu's form: all first ones, all second ones and
     so on, with None if a prediction has fewer."""
     _check(answers, references)
-    most = max(len(known) for known in references)
+    most = max(len(texts) for texts in references)
     return list(answers), [
-        [known[position] if position < len(known) else None for known in references]
+        [texts[position] if position < len(texts) else None for texts in references]
         for position in range(most)
     ]
 
@@ -236,17 +241,17 @@ def _check(answers: Sequence[Any], references: Sequence[Any]) -> None:
         raise _unequal("answers", "references", len(answers), len(references))
     if not answers:
         raise ValueError("`answers` must not be empty, got no sequence to score.")
-    for index, (answer, known) in enumerate(zip(answers, references, strict=True)):
+    for index, (answer, candidates) in enumerate(zip(answers, references, strict=True)):
         # A single reference that is not in a list would be read as a list of its tokens.
         if (
-            isinstance(known, str)
-            or not known
-            or not all(isinstance(one, Sequence) for one in known)
-            or any(isinstance(one, str) != isinstance(answer, str) for one in known)
+            isinstance(candidates, str)
+            or not candidates
+            or not all(isinstance(item, Sequence) for item in candidates)
+            or any(isinstance(item, str) != isinstance(answer, str) for item in candidates)
         ):
             raise ValueError(
-                f"`references[{index}]` must be a list of at least one sequence of the kind of "
-                f"the answer {answer!r}, got {known!r}."
+                f"`references[{index}]` must be a list of at least one sequence of the same type "
+                f"as the prediction {answer!r}, got {candidates!r}."
             )
 
 

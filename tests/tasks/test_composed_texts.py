@@ -66,7 +66,7 @@ def test_targets_are_composed() -> None:
 
 @pytest.mark.parametrize("target", ["tags", "values"])
 def test_characters_with_a_tag_each_stay_as_they_are(target) -> None:
-    with pytest.raises(SeqzooError, match="`nfc` is for words, and for what is next, got input"):
+    with pytest.raises(SeqzooError, match="`nfc` is for words, and for target 'next', got input"):
         ManyToManyAligned("characters", target, nfc=True)
     assert ManyToManyAligned("characters", "next", nfc=True).nfc
 
