@@ -20,10 +20,10 @@ LISTED = 25
 """Number of confusions listed next to a matrix that is too large for names."""
 
 PLOTTED_STEPS = 40
-"""Maximum steps of an input or an output in a plot of attention."""
+"""Maximum number of steps of an input or an output in an attention plot."""
 
 LOOKS = 24
-"""Maximum pictures in a plot of attention, the image itself included."""
+"""Maximum number of pictures in an attention plot of an image, the image itself included."""
 
 INK = "#222222"
 TRAINING, VALIDATION = "#4878a8", "#d1603d"
@@ -59,8 +59,8 @@ def plot_history(folder: pathlib.Path, rows: list[dict[str, Any]], metric: str) 
 def plot_confusion(path: pathlib.Path, metrics: dict[str, Any]) -> None:
     """Draws the confusion matrix of `ClassTargets.compute_metrics`.
 
-    Few classes: a matrix with names and counts. Many: the matrix without names, and the most
-    frequent confusions by name.
+    With few classes, the matrix has names and counts; with many, it has neither, and the most
+    frequent confusions are listed by name.
     """
     matrix = np.array(metrics["confusion"])
     names = [_plain(row["label"]) for row in metrics["classes"]]
@@ -71,12 +71,12 @@ def plot_confusion(path: pathlib.Path, metrics: dict[str, Any]) -> None:
     widths = (1,) if small else (3, 2)
     grid = figure.subplots(1, len(widths), squeeze=False, width_ratios=widths)
     axes = grid[0, 0]
-    # Square roots, so that rare confusions show next to the diagonal.
+    # Square roots, so that rare confusions are visible next to the diagonal.
     axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    total, right = matrix.sum(), np.trace(matrix)
-    title = f"{right / total:.1%} of {total} correct"
+    total, correct = matrix.sum(), np.trace(matrix)
+    title = f"{correct / total:.1%} of {total} correct"
     if small:
         _name_and_number(axes, matrix, share, names)
     else:
@@ -91,23 +91,23 @@ def plot_reliability(path: pathlib.Path, calibration: dict[str, Any]) -> None:
 
     Args:
         path: the path of the PNG file.
-        calibration: "error" and "reliability", and of a calibrated model the same "before".
+        calibration: "error" and "reliability", and for a calibrated model the same under "before".
     """
     figure = Figure(figsize=(4.8, 4.8), layout="constrained")
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
-    for label, found, colour in (
+    for label, item, colour in (
         ("before temperature scaling", calibration.get("before"), VALIDATION),
         ("predictions", calibration, TRAINING),
     ):
-        if found is None:
+        if item is None:
             continue
-        rows = found["reliability"]
+        rows = item["reliability"]
         points = [[row[key] for row in rows] for key in ("probability", "accuracy")]
         shares = np.array([row["predictions"] for row in rows], float)
         axes.plot(*points, color=colour, linewidth=1)
         axes.scatter(*points, s=8 + 120 * np.sqrt(shares / shares.sum()), color=colour)
-        text = f"{label}, calibration error {found['error']:.3f}"
+        text = f"{label}, calibration error {item['error']:.3f}"
         axes.plot([], color=colour, marker="o", label=text)
     axes.set_xlabel("mean probability of the prediction")
     axes.set_ylabel("accuracy")
@@ -185,9 +185,9 @@ class Look(NamedTuple):
     """The attention of a model while it generated a text.
 
     Attributes:
-        source: name of each step of the input.
+        source: names of the steps of the input.
         tokens: the tokens of the text.
-        weights: the weights of the steps at each token, (tokens, steps).
+        weights: the attention weights, (tokens, steps).
     """
 
     source: Sequence[str]
@@ -227,7 +227,7 @@ def plot_looks(path: pathlib.Path, looks: Sequence[Look]) -> None:
 
 
 def _visible(name: str) -> str:
-    """A visible character for a space."""
+    """A name, with visible characters if it consists of spaces."""
     return name if name.strip() else "␣" * max(len(name), 1)
 
 
@@ -275,7 +275,8 @@ def _plain(name: str) -> str:
 
 
 def save(figure: Figure, path: pathlib.Path) -> None:
-    # A character without a glyph is drawn as a box, without a warning for each plot.
+    """Writes a figure as a PNG file."""
+    # Characters without a glyph are drawn as boxes, without a warning for each plot.
     with warnings.catch_warnings(), replacing(path) as temporary:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         with matplotlib.rc_context({"font.size": 9}):

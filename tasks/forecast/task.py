@@ -255,7 +255,7 @@ class ForecastTask(Task):
         """
         end = history.end
         history = history.cut(end, since=max(min(self.template.look_back, end - 1), 1))
-        windows = self.features.windows(Examples([history]), whole=False)
+        windows = self.features.windows(Examples([history]), full_horizons=False)
         parts: dict[str, list] = {"values": [], "quantiles": []}
         for start in range(0, len(windows), ONE_STEP_ROWS):
             rows = range(start, min(start + ONE_STEP_ROWS, len(windows)))

@@ -1,4 +1,4 @@
-"""Conformal correction: shifts quantiles so that they cover held-out values as often as they should."""
+"""Conformal correction: shifts quantiles so that each has its share of held-out values below it."""
 
 from collections.abc import Sequence
 

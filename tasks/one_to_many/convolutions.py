@@ -14,12 +14,12 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.layers.batch_normalization import BatchNormalization
 
 GROUPS = 8
-"""Number of groups of channels for group normalisation, if it divides the number of filters."""
+"""Number of groups of group normalisation, if it divides the number of filters."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class ConvolutionalGrid(keras.layers.Layer):
-    """Blocks of a convolution, a normalisation and 2 by 2 max-pooling.
+    """Convolutional blocks: each is a convolution, a normalisation and 2 by 2 max-pooling.
 
         x = max over 2 x 2 of relu(normalise(W3x3 * x))
 
@@ -51,7 +51,7 @@ class ConvolutionalGrid(keras.layers.Layer):
                 layer = keras.layers.GroupNormalization(gcd(size, GROUPS), dtype=policy)
                 self.normalizations.append(layer)
             elif normalization == "batch":
-                # A short training run must not end with the statistics of its beginning.
+                # So that after a short training run the statistics are not those of its beginning.
                 layer = BatchNormalization(momentum=0.9, dtype=policy)
                 self.normalizations.append(layer)
         self.pool = keras.layers.MaxPooling2D(2, padding="same", dtype=policy)
@@ -61,8 +61,8 @@ class ConvolutionalGrid(keras.layers.Layer):
 
         Args:
             images: images with any number of channels; four are RGBA, composited over white.
-            valid: which rows are images, (batch,) of bool; only these count in the batch
-                statistics; all by default.
+            valid: which rows are images, (batch,) of bool, all by default; the others are not
+                part of the batch statistics.
             training: whether to use the statistics of the batch.
         """
         values = ops.cast(opaque(images) / 255, self.compute_dtype)
@@ -85,13 +85,13 @@ class ConvolutionalGrid(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class ApplicationGrid(keras.layers.Layer):
-    """One of `keras.applications` without its classifier, its own scaling of pixels included.
+    """One of `keras.applications` without its classifier, with its own preprocessing of pixels.
 
     Args:
-        application: name of the function that makes it, such as "MobileNetV2".
+        application: name of the function that creates the model, such as "MobileNetV2".
         size: height and width of the images.
         weights: path of a file, "imagenet" or None; not part of the configuration, because a saved
-            layer has its weights.
+            layer has its own weights.
         frozen: whether the weights and statistics are frozen.
         **kwargs: passed to `keras.layers.Layer`.
 
@@ -160,22 +160,23 @@ def application_module(name: str) -> ModuleType:
     Raises:
         SeqzooError: there is no application of that name.
     """
-    known = {}
+    modules = {}
     for _, module in inspect.getmembers(keras.applications, inspect.ismodule):
         if hasattr(module, "preprocess_input"):
-            made = inspect.getmembers(module, inspect.isfunction)
-            known |= {item: module for item, _ in made if item[0].isupper()}
-    if name not in known:
+            functions = inspect.getmembers(module, inspect.isfunction)
+            modules |= {item: module for item, _ in functions if item[0].isupper()}
+    if name not in modules:
         raise SeqzooError(
             "`encoder` must be 'convolutional' or one of keras.applications "
-            f"({', '.join(sorted(known))}), got {name!r}{nearest(name, ['convolutional', *known])}"
+            f"({', '.join(sorted(modules))}), got {name!r}"
+            f"{nearest(name, ['convolutional', *modules])}"
         )
-    return known[name]
+    return modules[name]
 
 
 @contextlib.contextmanager
 def _policy(policy: Any) -> Iterator[None]:
-    """Applications use the global dtype policy, and cannot have their own."""
+    """A context with another global dtype policy, the only one that applications follow."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

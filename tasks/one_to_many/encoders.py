@@ -1,4 +1,4 @@
-"""Encoders of an image, a vector or a class."""
+"""Encoders for an image, a vector or a class."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -37,8 +37,8 @@ class RandomView(keras.layers.Layer):
         zoom_x, zoom_y, shear, left, up = tf.unstack(random, axis=1)
         wide, high = 1 + self.shares["zoom"] * zoom_x, 1 + self.shares["zoom"] * zoom_y
         slant = self.shares["shear"] * 2 * shear
-        # The position that (x, y) of the output is read from: relative to the middle of the image,
-        # then shifted.
+        # Where pixel (x, y) of the output is read from: transformed relative to the middle of the
+        # image, then shifted.
         middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
         from_x = middle_x * (1 - wide) - middle_y * slant + self.shares["shift"] * width * left
         from_y = middle_y * (1 - high) + self.shares["shift"] * height * up
@@ -59,12 +59,12 @@ class RandomView(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class ImageEncoder(keras.layers.Layer):
-    """An image to a feature map, each position of which is a step of the memory, row by row.
+    """Encodes an image as a feature map, whose positions are the steps of the memory, row by row.
 
     Args:
-        grid: the layer from images to a grid.
-        summaries: how many layers the decoder has.
-        pooling: how the grid becomes a summary: "mean" or "flatten".
+        grid: the layer that computes the feature map.
+        summaries: number of layers of the decoder, each of which gets the summary.
+        pooling: how the feature map becomes the summary: "mean" or "flatten".
         view: the options of `RandomView` in training: "shift", "zoom" and "shear".
         dropout: share of the features dropped in training.
         **kwargs: passed to `keras.layers.Layer`.
@@ -87,19 +87,19 @@ class ImageEncoder(keras.layers.Layer):
         self.view = RandomView(**(view or {}), dtype="float32")
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.grid_shape: Sequence[int] = ()
-        """Rows and columns of the grid, once it is built."""
+        """Number of rows and columns of the feature map, once it is built."""
 
     def call(self, values: Any, lengths: Any, training: bool = False) -> tuple[Any, Any, list]:
         """Images (batch, 1, height, width[, channels]) -> memory, mask, and a summary per layer.
 
-        Steps after the first one are padding; a row of length 0 has no image, and is a filler row.
+        Steps after the first one are padding. A row of length 0 is a filler row without an image.
         """
         images = values[:, 0]
         images = images[..., None] if len(images.shape) == 3 else images
         valid = indices = None
         if training:
             # The batch statistics must exclude filler rows.
-            rows, indices = _rows_there(lengths)
+            rows, indices = _existing_rows(lengths)
             images, valid = tf.gather(images, rows), tf.gather(lengths > 0, rows)
         grid = self.grid(self.view(images, training=training), valid, training=training)
         if training:
@@ -132,23 +132,23 @@ class ImageEncoder(keras.layers.Layer):
         """None: the network builds its parts."""
 
 
-def _rows_there(lengths: Any) -> tuple[Any, Any]:
-    """The rows of a length above 0, or the first one if there are none; and for each row its index
-    among these: rows of length 0 get that of an existing one."""
+def _existing_rows(lengths: Any) -> tuple[Any, Any]:
+    """The rows with a length above 0, or the first row if there are none; and for each row its
+    index among these, where rows of length 0 get the index of an existing row."""
     exists = tf.cast(lengths > 0, tf.int32)
-    some = tf.where(exists > 0)[:, 0]
-    rows = tf.cond(tf.size(some) > 0, lambda: some, lambda: tf.zeros([1], tf.int64))
+    existing = tf.where(exists > 0)[:, 0]
+    rows = tf.cond(tf.size(existing) > 0, lambda: existing, lambda: tf.zeros([1], tf.int64))
     return rows, tf.maximum(tf.cumsum(exists) - 1, 0)
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class VectorEncoder(keras.layers.Layer):
-    """A vector or the id of a class to a memory of one step, which is also the summary.
+    """Encodes a vector or the id of a class as a memory of one step, which is also the summary.
 
     Args:
         vocabulary_size: number of ids, or None for vectors.
         units: number of units of the memory.
-        summaries: how many layers the decoder has.
+        summaries: number of layers of the decoder, each of which gets the summary.
         dropout: share of the features dropped in training.
         **kwargs: passed to `keras.layers.Layer`.
     """

@@ -89,15 +89,15 @@ class OneToManyTask(GeneratorTask):
         return super().forward(model, {**batch, "lengths": lengths}, training)
 
     def signatures(self, model: Any, options: PredictionOptions) -> dict[str, tuple[Any, list]]:
-        found, features = super().signatures(model, options), self.features
+        signatures, features = super().signatures(model, options), self.features
         if not isinstance(features, ImageFeatures) or features.channels not in DECODED:
-            return found
+            return signatures
         (spec,) = features.encoded_signature
 
         def respond(**raw: Any) -> dict[str, Any]:
             return self.respond(model, (features.decode(raw[spec.name]),), options)
 
-        return {**found, "bytes": (respond, [spec])}
+        return {**signatures, "bytes": (respond, [spec])}
 
     def illustrate(
         self,
@@ -116,7 +116,7 @@ class OneToManyTask(GeneratorTask):
         captions = [found["texts"][index][0].decode("utf-8") for index in chosen]
         targets = required_texts(examples)
         truths = [str(targets[index]) for index in chosen]
-        # Texts with equal tokens are equal, as in the metrics: they only differ in whitespace.
+        # As in the metrics, texts with equal tokens are equal: they differ only in whitespace.
         pairs = zip(self.texts.tokens(captions), self.texts.tokens(truths), strict=True)
         captions = [
             true if equal else caption

@@ -1,1 +1,1 @@
-"""How raw inputs become the tensors a model takes, in training and in the exported graph."""
+"""Converts raw inputs to the tensors that a model takes, in training and in exported graphs."""

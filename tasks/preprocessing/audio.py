@@ -1,4 +1,4 @@
-"""Waveforms to log-mel spectrograms, in the graph."""
+"""Converts waveforms to log-mel spectrograms with TensorFlow operations."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ WINDOW_SECONDS = 0.025
 HOP_SECONDS = 0.010
 LOWEST_HERTZ = 20.0
 FLOOR = 1e-6
-"""Added to energies before the logarithm, for samples between -1 and 1."""
+"""Added to energies before taking the logarithm, for samples between -1 and 1."""
 
 
 class AudioFeatures(Features):
@@ -38,8 +38,8 @@ class AudioFeatures(Features):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "AudioFeatures":
-        plain = cls(template, [0.0] * template.mel_bins, [1.0] * template.mel_bins)
-        flat = plain.encode(examples).flat.astype(np.float64)
+        unscaled = cls(template, [0.0] * template.mel_bins, [1.0] * template.mel_bins)
+        flat = unscaled.encode(examples).flat.astype(np.float64)
         return cls(template, flat.mean(0).tolist(), np.maximum(flat.std(0), 1e-3).tolist())
 
     def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
@@ -59,7 +59,7 @@ class AudioFeatures(Features):
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         waves, lengths = raw
-        # Samples beyond the end of a wave are silence, even if the caller padded otherwise.
+        # Samples beyond the end of a waveform become silence, however the caller padded them.
         waves = tf.where(tf.sequence_mask(lengths, tf.shape(waves)[1]), waves, 0.0)
         size = 1 << (self.window - 1).bit_length()
         spectrum = tf.abs(tf.signal.stft(waves, self.window, self.hop, size, pad_end=True))
@@ -77,7 +77,7 @@ class AudioFeatures(Features):
         return with_a_step(values, 0.0), steps
 
     def transform_by_products(self, waves: Any, lengths: Any) -> tuple[Any, Any]:
-        """`transform` without a Fourier transform, for runtimes that have none."""
+        """`transform` without a Fourier transform operation, for runtimes that have none."""
         waves = tf.where(tf.range(tf.shape(waves)[1]) < lengths[:, None], waves, 0.0)
         count = (tf.shape(waves)[1] + self.hop - 1) // self.hop
         positions = tf.range(count)[:, None] * self.hop + tf.range(self.window)
@@ -92,14 +92,14 @@ class AudioFeatures(Features):
     def energies(self, frames: Any) -> Any:
         """Standardised log-mel energies of windows: (..., samples) -> (..., bands).
 
-        The Fourier transform is a product with a matrix here, whose rows carry Hann's window.
+        The Fourier transform is a product with a matrix here, which includes the Hann window.
         """
         size = 1 << (self.window - 1).bit_length()
         samples, bins = np.arange(self.window)[:, None], np.arange(size // 2 + 1)
         hann = 0.5 - 0.5 * np.cos(2 * np.pi * samples / self.window)
         angles = 2 * np.pi * (samples * bins % size) / size
-        both = np.concatenate([hann * np.cos(angles), hann * np.sin(angles)], 1)
-        real, imaginary = tf.split(tf.matmul(frames, tf.constant(both, tf.float32)), 2, -1)
+        matrix = np.concatenate([hann * np.cos(angles), hann * np.sin(angles)], 1)
+        real, imaginary = tf.split(tf.matmul(frames, tf.constant(matrix, tf.float32)), 2, -1)
         rate = self.template.sample_rate
         weights = tf.signal.linear_to_mel_weight_matrix(
             self.template.mel_bins, size // 2 + 1, rate, LOWEST_HERTZ, rate / 2

@@ -24,7 +24,7 @@ class Features(ABC):
         vocabulary: the vocabulary, for text; otherwise None.
         vectors: pretrained word vectors; otherwise None.
         takes_time: whether the last feature of `values` is the time since the previous step.
-        in_time: whether inputs have steps in time; otherwise there is one step.
+        in_time: whether inputs are sequences; otherwise they have a single step.
     """
 
     chunk = 1024
@@ -48,7 +48,7 @@ class Features(ABC):
 
         Args:
             inputs: some of `Examples.inputs`.
-            locations: the location of each for messages.
+            locations: the location of each input, for messages.
 
         Raises:
             SeqzooError: an input is empty, not finite or of the wrong shape; the message names its
@@ -72,12 +72,12 @@ class Features(ABC):
         return self
 
     def raw_of_first(self, raw: tuple) -> tuple:
-        """The raw inputs of `first` among all."""
+        """Selects the raw inputs of `first`."""
         return raw
 
     @property
     def is_storable(self) -> bool:
-        """Whether the encoded texts of a column on disk are kept there as well."""
+        """Whether encoded texts of a column on disk can be stored on disk, too."""
         return True
 
     @property
@@ -145,7 +145,7 @@ class Features(ABC):
         return Sequences(np.concatenate(flat), np.concatenate(lengths))
 
     def encode_stored(self, examples: Examples) -> Sequences:
-        """Transforms texts on disk, where the result is kept as well; only of texts."""
+        """Transforms the texts of a column on disk; the result is stored on disk, too."""
         raise NotImplementedError
 
     def encode_further(self, examples: Examples) -> tuple[Sequences, ...]:
@@ -153,17 +153,17 @@ class Features(ABC):
         return ()
 
 
-def empty(where: str) -> SeqzooError:
+def empty(location: str) -> SeqzooError:
     """The error for an empty sequence."""
     return SeqzooError(
-        f"A sequence must have at least one step, but {where} has none; leave it out.",
-        location=where,
+        f"A sequence must have at least one step, but {location} has none; leave it out.",
+        location=location,
     )
 
 
 def with_a_step(values: Any, padding: Any) -> Any:
-    """Values (batch, time, ...) with a step of padding if there is none, since empty loops have no
-    outputs. So an empty input gets the same prediction in any batch."""
+    """Adds a step of padding to values (batch, time, ...) without any step, since empty loops have
+    no outputs. So an empty input gets the same prediction in any batch."""
     missing = tf.maximum(1 - tf.shape(values)[1], 0)
     widths = [[0, 0], [0, missing]] + [[0, 0]] * (values.shape.rank - 2)
     padded = tf.pad(values, widths, constant_values=padding)
@@ -171,18 +171,18 @@ def with_a_step(values: Any, padding: Any) -> Any:
     return padded
 
 
-def finite(array: np.ndarray, where: str) -> np.ndarray:
-    """The numbers of one example, unchanged.
+def finite(array: np.ndarray, location: str) -> np.ndarray:
+    """Checks that the numbers of an example are finite, and returns them.
 
     Raises:
-        SeqzooError: one is NaN or infinite; the message names `where`.
+        SeqzooError: a number is NaN or infinite; the message names the location.
     """
     bad = array.size - np.count_nonzero(np.isfinite(array))
     if bad:
         raise SeqzooError(
-            f"Numbers must be finite, but {where} has {bad} of {array.size} that are NaN or "
+            f"Numbers must be finite, but {location} has {bad} of {array.size} that are NaN or "
             "infinite; remove or fix it.",
-            location=where,
+            location=location,
         )
     return array
 

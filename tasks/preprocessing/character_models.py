@@ -1,5 +1,5 @@
-"""Trained character-level language models, whose states are features of words: the texts that they
-read, and the steps at which the words end in these."""
+"""Trained character-level language models, whose states are features of words: the characters that
+they read, and the steps at which words end."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,27 +15,28 @@ from seqzoo.tasks.preprocessing.vocabulary import PADDING, Vocabulary
 from seqzoo.tasks.targets.texts import START, TextOptions
 
 SPACE = " "
-"""The separator between the words that a model reads, and after the last one."""
+"""The separator after each word that a model reads."""
 
 
 @dataclass(frozen=True)
 class CharacterModel:
     """A character-level language model.
 
-    It reads the words of a sentence with a space after each, after the start token; a backward one
-    reads the same from the last character to the first, with a space after the beginning of each
-    word. The state after this space stands for the word (as in Flair; the paper reads the last
-    character of the word itself): it knows where the word ends, and all characters up to there.
+    It reads the start token and then the words of a sentence, each followed by a space; a backward
+    model reads each sentence from the last character to the first, with a space after the beginning
+    of each word. The state after this space represents the word (as in Flair; the paper takes the
+    state at the last character of the word): it has seen that the word ends, and all characters up
+    to there.
 
     Source: Akbik, Blythe and Vollgraf 2018, "Contextual String Embeddings for Sequence Labeling",
     section 2.2.
 
     Attributes:
-        choices: how the model reads characters.
+        choices: the options of the model's tokenisation.
         vocabulary: the vocabulary of the model.
         layers: the options of its layers; see `StringStates`.
         weights: weights of the embedding and the recurrent layers; None in a loaded run, whose
-            model has them.
+            model contains them.
     """
 
     choices: TextOptions
@@ -45,7 +46,7 @@ class CharacterModel:
 
     @classmethod
     def of_run(cls, run: Any) -> "CharacterModel":
-        """The model of the run of a language model.
+        """Reads the language model of a run.
 
         Raises:
             SeqzooError: no epoch has ended yet, or the model is damaged.
@@ -63,8 +64,8 @@ class CharacterModel:
         )
 
     def transform(self, tokens: Any) -> tuple[Any, Any, Any]:
-        """Words, ragged (batch, words), strings -> ids of the characters that the model reads,
-        (batch, characters), their lengths (batch,), and the step after each word, (batch, words),
+        """Words, strings, ragged (batch, words) -> ids of the characters that the model reads,
+        (batch, characters), their number, (batch,), and the step after each word, (batch, words),
         int32."""
         backward = self.choices.backward
         words = split_characters(self._features.cased(tokens.flat_values))
@@ -97,7 +98,7 @@ class CharacterModel:
 
 
 def read_character_models(folders: Sequence[str] | None) -> tuple[CharacterModel, ...]:
-    """The models of runs.
+    """Reads the language models of runs.
 
     Raises:
         SeqzooError: see `check_character_models`; or a run has no model yet.
@@ -109,7 +110,7 @@ def check_character_models(folders: Sequence[str] | None) -> list[Any]:
     """Opens runs of character-level language models.
 
     Raises:
-        SeqzooError: one is not a run, or not such a model.
+        SeqzooError: a folder is not a run, or its model is not a character-level language model.
     """
     from seqzoo.tasks.runs.run import Run  # runs import features
 
@@ -124,7 +125,7 @@ def check_character_models(folders: Sequence[str] | None) -> list[Any]:
             got = f"{folder}, a {template.name} of {template.input} to {template.target}"
             raise SeqzooError(
                 "`features_from` must name character-level language models (many-to-many-aligned "
-                f"with kind characters and target kind next), got {got}.",
+                f"with input characters and target next), got {got}.",
                 field="features_from",
                 got=folder,
             )

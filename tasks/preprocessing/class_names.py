@@ -1,4 +1,4 @@
-"""Classes by their names, as inputs."""
+"""Class names as inputs."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, Vocabulary
 
 
 class NameFeatures(Features):
-    """The id of a class, one step per class: (batch, 1), int32.
+    """The id of a class, as a sequence of one step: (batch, 1), int32.
 
     Args:
         template: a template.
@@ -48,7 +48,7 @@ class NameFeatures(Features):
         (names,) = raw
         ids = self.vocabulary.ids(names)
         known = tf.debugging.Assert(
-            tf.reduce_all(ids >= SPECIAL), ["a class that training never saw is among", names]
+            tf.reduce_all(ids >= SPECIAL), ["a class that does not occur in training:", names]
         )
         with tf.control_dependencies([] if known is None else [known]):
             return tf.identity(ids)[:, None], tf.ones(tf.shape(ids), tf.int32)

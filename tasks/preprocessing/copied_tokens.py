@@ -1,8 +1,8 @@
 """Ids of the tokens that a model may copy from its input.
 
-A token of the input that is in the target vocabulary has its id there. The others have ids of
-their own in each example, in the order of their first occurrence: `FURTHER_IDS` of them follow the
-ids of the vocabulary (See, Liu and Manning 2017, section 2.2: the extended vocabulary).
+A token of the input that is in the target vocabulary keeps its id there. The others get further ids
+in each example, in the order of their first occurrence; up to `FURTHER_IDS` of them follow the ids
+of the vocabulary (See, Liu and Manning 2017, section 2.2: the extended vocabulary).
 """
 
 from typing import Any
@@ -17,54 +17,55 @@ copied. Their number is fixed so that the shapes of a decoder do not depend on i
 
 
 def copy_ids(tokens: Any, vocabulary: Vocabulary) -> Any:
-    """The id that copying each token of an input generates.
+    """The id that is generated if a token of the input is copied, for each of its tokens.
 
     Args:
-        tokens: strings (batch, source), "" where there is none to copy.
+        tokens: strings (batch, source), "" for steps without a token to copy.
         vocabulary: the vocabulary of the targets; its first two tokens, the start and the end of a
             text, are not copied.
 
     Returns:
-        Shape (batch, source), int32: `PADDING` where there is none to copy, and `UNKNOWN` for
+        Shape (batch, source), int32: `PADDING` for steps without a token to copy, and `UNKNOWN` for
         unknown tokens beyond the first `FURTHER_IDS` distinct ones.
     """
     ids = vocabulary.ids(tokens)
-    places = tf.where((ids == UNKNOWN) & (tokens != ""))
-    rows = places[:, 0]
-    # Unique over the batch, so that the numbers of a row follow one another.
-    names = tf.strings.join([tf.as_string(rows), tf.gather_nd(tokens, places)], " ")
+    positions = tf.where((ids == UNKNOWN) & (tokens != ""))
+    rows = positions[:, 0]
+    # Tokens are numbered over the batch, with the row in their names, so that the numbers of a row
+    # are consecutive.
+    names = tf.strings.join([tf.as_string(rows), tf.gather_nd(tokens, positions)], " ")
     numbers = tf.unique(names).idx
     first = tf.math.unsorted_segment_min(numbers, rows, tf.shape(tokens, tf.int64)[0])
     numbers -= tf.gather(first, rows)
     further = tf.where(numbers < FURTHER_IDS, len(vocabulary) + numbers, UNKNOWN)
     none = (tokens == "") | ((ids != UNKNOWN) & (ids < SPECIAL + 2))
-    return tf.tensor_scatter_nd_update(tf.where(none, PADDING, ids), places, further)
+    return tf.tensor_scatter_nd_update(tf.where(none, PADDING, ids), positions, further)
 
 
 def extended_ids(ids: Any, tokens: Any, sources: Any, copies: Any) -> Any:
-    """Ids of target tokens, of which those that only the input knows get its further ids.
+    """Ids of target tokens; unknown tokens that occur in the input get its further ids.
 
     Args:
-        ids: shape (batch, time): in the target vocabulary.
-        tokens: the same tokens, strings.
+        ids: ids in the target vocabulary, (batch, time).
+        tokens: the same tokens, strings (batch, time).
         sources: tokens of the inputs, strings (batch, source).
-        copies: their `copy_ids`.
+        copies: the `copy_ids` of the inputs, (batch, source).
     """
-    same = tokens[:, :, None] == sources[:, None, :]
-    place = tf.argmax(tf.cast(same, tf.int32), -1, tf.int32)
-    copied = tf.gather(copies, place, batch_dims=1)
-    return tf.where((ids == UNKNOWN) & tf.reduce_any(same, -1), copied, ids)
+    matches = tokens[:, :, None] == sources[:, None, :]
+    position = tf.argmax(tf.cast(matches, tf.int32), -1, tf.int32)
+    copied = tf.gather(copies, position, batch_dims=1)
+    return tf.where((ids == UNKNOWN) & tf.reduce_any(matches, -1), copied, ids)
 
 
 def copied_tokens(ids: Any, sources: Any, copies: Any) -> Any:
-    """The tokens of the inputs that ids stand for, strings (batch, answers, time); those of ids
-    that no token of the input has do not matter.
+    """The tokens of the inputs that ids represent, strings (batch, texts, time); arbitrary for ids
+    that no token of the input has.
 
     Args:
-        ids: shape (batch, answers, time).
+        ids: shape (batch, texts, time).
         sources: tokens of the inputs, strings (batch, source).
-        copies: their `copy_ids`.
+        copies: the `copy_ids` of the inputs, (batch, source).
     """
-    same = ids[..., None] == copies[:, None, None, :]
-    place = tf.argmax(tf.cast(same, tf.int32), -1, tf.int32)
-    return tf.gather(sources, place, batch_dims=1)
+    matches = ids[..., None] == copies[:, None, None, :]
+    position = tf.argmax(tf.cast(matches, tf.int32), -1, tf.int32)
+    return tf.gather(sources, position, batch_dims=1)

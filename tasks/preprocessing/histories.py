@@ -1,4 +1,4 @@
-"""Series with dates and covariates as windows: steps to look back at, and steps to forecast."""
+"""Series with dates and covariates as windows: the look-back, and the horizon to forecast."""
 
 import math
 from collections.abc import Sequence
@@ -22,16 +22,16 @@ REPETITIONS = 2
 
 
 class Layout(NamedTuple):
-    """The groups of numbers in an encoded step, in this order; each is a count.
+    """The sizes of the parts of an encoded step, in this order.
 
     Attributes:
         values: targets, standardised; missing ones are zero.
         observed: whether each target was observed.
         past: covariates that are not known in the future.
-        known: covariates that are.
+        known: covariates that are known in the future.
         calendar: sines and cosines of the date.
         static: static covariates of the series.
-        series: its index in training from 1, or 0 if it was not in training.
+        series: the index of the series in training from 1, or 0 if it was not in training.
         mean: the mean of each target in its series.
         scale: the standard deviation of each target in its series.
     """
@@ -47,7 +47,7 @@ class Layout(NamedTuple):
     scale: int
 
     def split(self, steps: Any) -> dict[str, Any]:
-        """The parts of encoded steps (..., features), by name; of arrays and tensors."""
+        """Splits encoded steps (..., features), an array or a tensor, into their parts by name."""
         parts, start = {}, 0
         for name, size in self._asdict().items():
             parts[name] = steps[..., start : start + size]
@@ -61,9 +61,9 @@ class HistoryWindows(Sequences):
     Args:
         flat: the encoded steps of all series, one after the other.
         starts: the first step of each window.
-        length: steps of a window.
-        examples: the example that each belongs to.
-        origins: the first step of each, in its history, that is forecast.
+        length: number of steps of a window.
+        examples: the index of each window's example.
+        origins: the first step of each window's horizon, in its history.
     """
 
     def __init__(
@@ -120,8 +120,8 @@ class HistoryFeatures(Features):
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "HistoryFeatures":
         histories, locations = list(examples.inputs), examples.locations
-        for one, location in zip(histories, locations, strict=True):
-            _check_type(one, location)
+        for history, location in zip(histories, locations, strict=True):
+            _check_type(history, location)
         first = histories[0]
         widths = [
             (
@@ -187,87 +187,87 @@ class HistoryFeatures(Features):
 
     @property
     def season(self) -> int:
-        """Steps of a season."""
+        """Number of steps in a season."""
         return self.template.season or self.frequency.season
 
     # From a history to the inputs of `transform`.
 
-    def check(self, one: Any, location: str) -> History:
-        """Checks that a history fits those of training.
+    def check(self, history: Any, location: str) -> History:
+        """Checks that a history fits those of training, and returns it.
 
         Raises:
-            SeqzooError: it does not.
+            SeqzooError: it has other columns, static values or a different frequency.
         """
-        _check_type(one, location)
+        _check_type(history, location)
         for name, expected in (
             ("values", self.targets),
             *((item, len(self.config[item])) for item in ("past", "known")),
         ):
-            width = getattr(one, name).shape[1]
+            width = getattr(history, name).shape[1]
             if width != expected:
                 raise SeqzooError(
                     f"`{name}` must have {expected} columns, as in training, but {location} has "
                     f"{width}.",
                     location=location,
                 )
-        if len(one.static) != len(self.config["static"]):
+        if len(history.static) != len(self.config["static"]):
             raise SeqzooError(
                 f"`static` must have {len(self.config['static'])} values, as in training, but "
-                f"{location} has {len(one.static)}.",
+                f"{location} has {len(history.static)}.",
                 location=location,
             )
-        if one.frequency not in (None, self.frequency):
+        if history.frequency not in (None, self.frequency):
             raise SeqzooError(
                 f"Steps must be one {self.frequency} apart, as in training, but those of "
-                f"{location} are one {one.frequency} apart.",
+                f"{location} are one {history.frequency} apart.",
                 location=location,
             )
-        return one
+        return history
 
     def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
         look_back, horizon = self.template.look_back, self.template.horizon
         parts: dict[str, list] = {spec.name: [] for spec in self.signature}
-        for one, location in zip(inputs, locations, strict=True):
-            one = self.check(one, location)
-            end = one.end
+        for item, location in zip(inputs, locations, strict=True):
+            history = self.check(item, location)
+            end = history.end
             if not end:
                 raise empty(location)
-            future = len(one) - end
+            future = len(history) - end
             if self.layout.known and future < horizon:
                 raise SeqzooError(
                     f"Future covariates must be given for all {horizon} steps of the "
                     f"horizon, but {location} has {future} rows after its last number.",
                     location=location,
                 )
-            whole = _window(one, end - look_back, end + horizon, self.frequency)
-            sizes = {
-                "values": whole.values[:look_back],
-                "dates": whole.dates.astype(np.int64),
-                "past": whole.past[:look_back],
-                "known": whole.known,
-                "series": one.name.encode("utf-8"),
-                "static": self._static(one.static, location),
+            window = _window(history, end - look_back, end + horizon, self.frequency)
+            arrays = {
+                "values": window.values[:look_back],
+                "dates": window.dates.astype(np.int64),
+                "past": window.past[:look_back],
+                "known": window.known,
+                "series": history.name.encode("utf-8"),
+                "static": self._static(history.static, location),
             }
             for name, rows in parts.items():
-                rows.append(sizes[name])
+                rows.append(arrays[name])
         dtypes = {spec.name: spec.dtype.as_numpy_dtype for spec in self.signature}
         return tuple(np.array(rows, dtypes[name]) for name, rows in parts.items())
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
-        given = dict(zip((spec.name for spec in self.signature), raw, strict=True))
+        tensors = dict(zip((spec.name for spec in self.signature), raw, strict=True))
         look_back, horizon = self.template.look_back, self.template.horizon
-        rows = tf.shape(given["values"])[0]
-        values = _last(given["values"], look_back, math.nan)
-        index, mean, scale = self._scales(values, given.get("series"))
+        rows = tf.shape(tensors["values"])[0]
+        values = _last(tensors["values"], look_back, math.nan)
+        index, mean, scale = self._scales(values, tensors.get("series"))
         future = tf.fill([rows, horizon, self.targets], math.nan)
-        past = given.get("past")
+        past = tensors.get("past")
         if past is not None:
             past = tf.pad(
                 _last(past, look_back, math.nan),
                 [[0, 0], [0, horizon], [0, 0]],
                 constant_values=math.nan,
             )
-        known, dates = given.get("known"), given.get("dates")
+        known, dates = tensors.get("known"), tensors.get("dates")
         known = None if known is None else _last(known, self.length, math.nan)
         if dates is not None:
             # Steps before the first one get evenly spaced dates.
@@ -277,7 +277,7 @@ class HistoryFeatures(Features):
             dates,
             past,
             known,
-            given.get("static"),
+            tensors.get("static"),
             index,
             mean,
             scale,
@@ -301,8 +301,8 @@ class HistoryFeatures(Features):
         observed = tf.math.is_finite(values)
         count = tf.maximum(tf.reduce_sum(tf.cast(observed, tf.float32), 1), 1.0)
         own_mean = tf.reduce_sum(tf.where(observed, values, 0.0), 1) / count
-        apart = tf.where(observed, values - own_mean[:, None], 0.0)
-        own_scale = tf.sqrt(tf.reduce_sum(tf.square(apart), 1) / count)
+        deviations = tf.where(observed, values - own_mean[:, None], 0.0)
+        own_scale = tf.sqrt(tf.reduce_sum(tf.square(deviations), 1) / count)
         own_scale = tf.where(own_scale > 0, own_scale, 1.0)
         known = (index > 0)[:, None]
         return index, tf.where(known, mean, own_mean), tf.where(known, scale, own_scale)
@@ -318,15 +318,15 @@ class HistoryFeatures(Features):
         mean: Any,
         scale: Any,
     ) -> Any:
-        """Encoded steps in `layout`, (rows, time, features); parts that do not exist are None.
+        """Encodes steps in `layout`, (rows, time, features); parts that do not exist are None.
 
         Args:
             values: (rows, time, targets), NaN where missing.
             dates: seconds since 1970, int64, (rows, time).
             past: (rows, time, past).
             known: (rows, time, known).
-            static: encoded, (rows, static).
-            index: the index of the series from 1, or 0, (rows,).
+            static: encoded static covariates, (rows, static).
+            index: the index of the series from 1, or 0 if it was not in training, (rows,).
             mean: the mean of each target, (rows, targets).
             scale: the scale of each target, (rows, targets).
         """
@@ -351,16 +351,16 @@ class HistoryFeatures(Features):
         steps.set_shape([None, None, sum(self.layout)])
         return steps
 
-    # Windows of whole series, for training and scores.
+    # Windows of complete series, for training and evaluation.
 
-    def windows(self, examples: Examples, *, whole: bool = True) -> HistoryWindows:
+    def windows(self, examples: Examples, *, full_horizons: bool = True) -> HistoryWindows:
         """All windows of examples whose horizon begins at or after `History.since`. A window that
         extends beyond either end of its series is filled with missing values.
 
         Args:
             examples: histories.
-            whole: whether horizons end where a history ends, if it is long enough; otherwise every
-                step of it is the first one of a horizon.
+            full_horizons: whether the last horizon ends where the history ends, if the history is
+                long enough; otherwise a horizon begins at every step.
 
         Raises:
             SeqzooError: an example does not fit, or there is no window.
@@ -369,16 +369,16 @@ class HistoryFeatures(Features):
         look_back = self.template.look_back
         for number in range(len(examples)):
             location = examples.location(number)
-            one = self.check(examples.inputs[number], location)
-            result = self.origins(one, whole=whole)
-            if not len(result):
+            history = self.check(examples.inputs[number], location)
+            steps = self.origins(history, full_horizons=full_horizons)
+            if not len(steps):
                 continue
-            begin = int(result[0]) - look_back
-            padded = _window(one, begin, int(result[-1]) + self.template.horizon, self.frequency)
-            flat.append(self._encoded(one, padded, location))
-            starts.append(offset + result - result[0])
-            owners.append(np.full(len(result), number))
-            origins.append(result)
+            begin, stop = int(steps[0]) - look_back, int(steps[-1]) + self.template.horizon
+            padded = _window(history, begin, stop, self.frequency)
+            flat.append(self._encoded(history, padded, location))
+            starts.append(offset + steps - steps[0])
+            owners.append(np.full(len(steps), number))
+            origins.append(steps)
             offset += len(padded)
         if not flat:
             raise SeqzooError(
@@ -392,29 +392,30 @@ class HistoryFeatures(Features):
             np.concatenate(origins),
         )
 
-    def origins(self, one: History, *, whole: bool = True) -> np.ndarray:
+    def origins(self, history: History, *, full_horizons: bool = True) -> np.ndarray:
         """The first steps of the horizons of a history's windows; see `windows`."""
-        look_back, horizon, steps = self.template.look_back, self.template.horizon, one.end
-        first = one.since
+        look_back, horizon, steps = self.template.look_back, self.template.horizon, history.end
+        first = history.since
         if not first:
             first = look_back if steps - horizon >= look_back else max((steps - horizon) // 2, 1)
-        result = np.arange(first, max(first, steps - horizon) + 1 if whole else steps)
-        seen = np.concatenate([[0], np.isfinite(one.values).any(1).cumsum()])
-        behind = seen[np.clip(result, 0, len(one))]
-        before = seen[np.clip(result - look_back, 0, len(one))]
-        ahead = seen[np.clip(result + horizon, 0, len(one))]
+        result = np.arange(first, max(first, steps - horizon) + 1 if full_horizons else steps)
+        # Windows need a value in the look-back and one in the horizon: counts[t] values before t.
+        counts = np.concatenate([[0], np.isfinite(history.values).any(1).cumsum()])
+        behind = counts[np.clip(result, 0, len(history))]
+        before = counts[np.clip(result - look_back, 0, len(history))]
+        ahead = counts[np.clip(result + horizon, 0, len(history))]
         return result[(behind > before) & (ahead > behind)]
 
-    def _encoded(self, one: History, whole: History, location: str) -> np.ndarray:
-        """The encoded steps of a padded history, (time, features)."""
-        mean, scale = self.scales_of(one)
-        static = self._static(one.static, location)[None] if self.layout.static else None
-        index = self.names.get(one.name, -1) + 1 if len(self.names) > 1 else 1
+    def _encoded(self, history: History, padded: History, location: str) -> np.ndarray:
+        """The encoded steps of a history after padding, (time, features)."""
+        mean, scale = self.scales_of(history)
+        static = self._static(history.static, location)[None] if self.layout.static else None
+        index = self.names.get(history.name, -1) + 1 if len(self.names) > 1 else 1
         result = self.steps(
-            tf.constant(whole.values[None], tf.float32),
-            tf.constant(whole.dates.astype(np.int64)[None]),
-            tf.constant(whole.past[None], tf.float32) if self.layout.past else None,
-            tf.constant(whole.known[None], tf.float32) if self.layout.known else None,
+            tf.constant(padded.values[None], tf.float32),
+            tf.constant(padded.dates.astype(np.int64)[None]),
+            tf.constant(padded.past[None], tf.float32) if self.layout.past else None,
+            tf.constant(padded.known[None], tf.float32) if self.layout.known else None,
             static,
             tf.constant([index]),
             tf.constant(mean[None]),
@@ -422,17 +423,17 @@ class HistoryFeatures(Features):
         )
         return result[0].numpy()
 
-    def scales_of(self, one: History) -> tuple[np.ndarray, np.ndarray]:
+    def scales_of(self, history: History) -> tuple[np.ndarray, np.ndarray]:
         """The mean and standard deviation that standardise the targets of a history, float32."""
-        index = self.names.get(one.name) if len(self.names) > 1 else 0
+        index = self.names.get(history.name) if len(self.names) > 1 else 0
         if index is not None:
             return self.mean[index], self.scale[index]
-        # For a series that was not in training, the steps before those that are scored.
-        mean, scale = _moments(one.values[: one.since or len(one)])
+        # For a series that was not in training, those of the steps before the scored ones.
+        mean, scale = _moments(history.values[: history.since or len(history)])
         return mean.astype(np.float32), scale.astype(np.float32)
 
     def _static(self, values: Sequence[Any], location: str) -> np.ndarray:
-        """Numbers standardised, names one-hot, float32."""
+        """Encodes static covariates: numbers are standardised, names one-hot, float32."""
         encoded: list[float] = []
         for value, learned in zip(values, self.config["static"], strict=True):
             if isinstance(learned, list):
@@ -468,7 +469,7 @@ class HistoryFeatures(Features):
         return (sum(self.layout),), "float32"
 
     def dummy_inputs(self) -> list[Any]:
-        """Random histories that look like those of training; the same ones each time."""
+        """Random histories with the form of those in training, the same on each call."""
         random, horizon = np.random.default_rng(0), self.template.horizon
         results = []
         for index, steps in enumerate((self.template.look_back, self.template.look_back // 2 + 1)):
@@ -504,16 +505,17 @@ class HistoryFeatures(Features):
         return cls(template, config)
 
 
-def _check_type(one: Any, location: str) -> None:
-    if not isinstance(one, History):
+def _check_type(history: Any, location: str) -> None:
+    if not isinstance(history, History):
         raise SeqzooError(
-            f"A `History` was expected, but {location} is {type(one).__name__}.", location=location
+            f"A `History` was expected, but {location} is {type(history).__name__}.",
+            location=location,
         )
 
 
 def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each column, ignoring missing values; 0 and 1 if there are no
-    others."""
+    """Mean and standard deviation of each column, ignoring missing values; 0 and 1 for a column
+    without values."""
     observed = np.isfinite(values)
     count = np.maximum(observed.sum(0), 1)
     mean = np.where(observed, values, 0).sum(0) / count
@@ -527,7 +529,7 @@ def _pooled(arrays: Sequence[np.ndarray]) -> tuple[list[float], list[float]]:
 
 
 def _learn_static(values: Sequence[Any]) -> Any:
-    """The mean and standard deviation of numbers, or the names that occur."""
+    """The mean and standard deviation of a static covariate that has numbers, or its names."""
     try:
         numbers = np.array([[float(value)] for value in values])
     except (TypeError, ValueError):
@@ -536,17 +538,16 @@ def _learn_static(values: Sequence[Any]) -> Any:
     return {"mean": mean, "scale": scale}
 
 
-def _window(one: History, begin: int, stop: int, frequency: Frequency) -> History:
-    """The steps of a history from `begin` to `stop`, which may be outside it, where values are
-    missing."""
-    inside = slice(max(begin, 0), min(stop, len(one)))
-    padding = ((inside.start - begin, max(stop - max(len(one), inside.start), 0)), (0, 0))
+def _window(history: History, begin: int, stop: int, frequency: Frequency) -> History:
+    """The steps of a history from `begin` to `stop`; values of steps outside it are missing."""
+    inside = slice(max(begin, 0), min(stop, len(history)))
+    padding = ((inside.start - begin, max(stop - max(len(history), inside.start), 0)), (0, 0))
     parts: Any = {
-        name: np.pad(getattr(one, name)[inside], padding, constant_values=np.nan)
+        name: np.pad(getattr(history, name)[inside], padding, constant_values=np.nan)
         for name in ("values", "past", "known")
     }
-    dates = frequency.at(one.dates, np.arange(begin, stop))
-    return History(dates, **parts, name=one.name, frequency=frequency)
+    dates = frequency.at(history.dates, np.arange(begin, stop))
+    return History(dates, **parts, name=history.name, frequency=frequency)
 
 
 def _last(values: Any, steps: int, padding: float) -> Any:

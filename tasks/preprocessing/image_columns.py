@@ -12,13 +12,13 @@ from seqzoo.tasks.preprocessing.base import Features, empty, finite, moments, wi
 
 
 class ColumnFeatures(Features):
-    """Images from left to right; a step is a column with all its channels, or several side by side,
-    the last ones padded with zeros.
+    """Images from left to right; a step is a column with all its channels, or several adjacent
+    columns, the last ones padded with zeros.
 
     Bytes stay bytes up to the model, which scales them to 0..1; other numbers are standardised.
 
     Args:
-        template: a template with `maximum_length` and, where a step may have several columns,
+        template: a template with `maximum_length` and, if a step may have several columns,
             `columns_per_step`.
         shape: (height, None) or (height, None, channels).
         dtype: "uint8" or "float32".
@@ -57,14 +57,14 @@ class ColumnFeatures(Features):
             features.mean, features.scale = moments(flat)
         return features
 
-    def image(self, one: Any, location: str) -> np.ndarray:
-        """An image as an array of `shape` and `dtype`.
+    def image(self, value: Any, location: str) -> np.ndarray:
+        """Converts an image to an array of `shape` and `dtype`.
 
         Raises:
-            SeqzooError: it has a different height or number of channels, is not bytes although
-                those in training are, or has no column.
+            SeqzooError: it has a different height or number of channels than those in training, is
+                not bytes although these are, or has no column.
         """
-        image = np.asarray(one)
+        image = np.asarray(value)
         expected = tuple(
             size or width for size, width in zip(self.shape, image.shape, strict=False)
         )
@@ -94,7 +94,8 @@ class ColumnFeatures(Features):
         return padded, widths
 
     def steps_of(self, part: Any) -> np.ndarray:
-        """A part of an image, (height, columns) or (height, columns, channels), as steps."""
+        """Converts a part of an image, (height, columns) or (height, columns, channels), to
+        steps."""
         rows = np.moveaxis(part, 1, 0)
         missing = -len(rows) % self.columns
         rows = np.pad(rows, [(0, missing)] + [(0, 0)] * (rows.ndim - 1))
@@ -104,7 +105,7 @@ class ColumnFeatures(Features):
         images, lengths = raw
         values = tf.transpose(images, [0, 2, 1, *range(3, len(self.shape) + 1)])
         rows, width = tf.shape(values)[0], tf.shape(values)[1]
-        # Values after the end of an image are arbitrary, and may be in its last step.
+        # Values after the end of an image are arbitrary and may be part of its last step.
         inside = tf.sequence_mask(lengths, width)
         inside = tf.reshape(inside, [rows, width, *[1] * (len(self.shape) - 1)])
         values = tf.where(inside, values, tf.zeros((), values.dtype))

@@ -14,7 +14,7 @@ from seqzoo.tasks.preprocessing.images import resized
 
 class RowFeatures(Features):
     """Images of the same size, or resized to it, from left to right and from top to bottom; a step
-    is a row with all its channels, or a pixel with its own.
+    is a row or a pixel with all its channels.
 
     Bytes stay bytes up to the model, which scales them to 0..1; other numbers are standardised.
     Pixels may be read in a different order, the same for all images.
@@ -58,7 +58,7 @@ class RowFeatures(Features):
         seed = getattr(template, "permutation_seed", None)
         order = None
         if seed is not None:
-            # Stored with the task, because later versions of NumPy may draw different numbers.
+            # Stored with the task, because later versions of NumPy may draw another permutation.
             order = np.random.default_rng(seed).permutation(int(np.prod(images.shape[1:3])))
             order = order.tolist()
         return cls(template, images.shape[1:], dtype, mean, scale, order)
@@ -120,11 +120,11 @@ class RowFeatures(Features):
 
 
 def _of_one_size(template: Any, inputs: Any, locations: Sequence[str]) -> np.ndarray:
-    """Images as one array, (n, height, width[, channels]), resized as the template says.
+    """Images as one array, (n, height, width[, channels]), resized if the template has a size.
 
     Raises:
-        SeqzooError: they have several sizes, which the template does not resize; or different
-            numbers of channels.
+        SeqzooError: images have different sizes, and the template has none to resize them to; or
+            they have different numbers of channels.
     """
     size = getattr(template, "image_size", None)
     images = inputs if isinstance(inputs, np.ndarray) else [np.asarray(item) for item in inputs]

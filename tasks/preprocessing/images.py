@@ -81,11 +81,11 @@ class ImageFeatures(Features):
     def decode(self, encoded: Any) -> Any:
         """PNG, JPEG, BMP or GIF images, strings (batch,) -> the images of `signature`."""
 
-        def one(image: Any) -> Any:
+        def decode_one(image: Any) -> Any:
             return resized(decoded(image, self.channels), self.shape[:2])
 
         spec = tf.TensorSpec((*self.shape[:2], self.channels), tf.uint8)
-        images = tf.map_fn(one, encoded, fn_output_signature=spec)
+        images = tf.map_fn(decode_one, encoded, fn_output_signature=spec)
         return tf.reshape(images, (-1, *self.shape))
 
     @property
@@ -114,21 +114,22 @@ class ImageFeatures(Features):
 
 
 def decoded(encoded: Any, channels: int) -> Any:
-    """One encoded image -> (height, width, channels), uint8; 0 channels keeps its own."""
+    """Decodes one image to (height, width, channels), uint8; 0 channels for those of the file."""
     if channels != 4:
         # `expand_animations` returns four axes, and leaves the number of axes unknown to the graph.
         return tf.io.decode_image(encoded, channels, expand_animations=False)
     image = tf.io.decode_image(encoded, expand_animations=False)
-    has = tf.shape(image)[2]
-    colours = tf.gather(image, tf.where(has >= 3, [0, 1, 2], [0, 0, 0]), axis=2)
-    # The last of two or four channels is the alpha channel; decoding a JPEG with one is an error.
-    opacity = tf.where(has % 2 == 0, image[:, :, -1:], tf.constant(255, tf.uint8))
+    count = tf.shape(image)[2]
+    colours = tf.gather(image, tf.where(count >= 3, [0, 1, 2], [0, 0, 0]), axis=2)
+    # The last of two or four channels is the alpha channel. Images are decoded with the channels of
+    # the file, because a JPEG cannot be decoded with an alpha channel.
+    opacity = tf.where(count % 2 == 0, image[:, :, -1:], tf.constant(255, tf.uint8))
     return tf.concat([colours, opacity], 2)
 
 
 def resized(image: Any, size: Sequence[int]) -> Any:
-    """One or several images, ([batch,] height, width, channels) -> the same, resized; uint8,
-    or float32 if they are not bytes."""
+    """Resizes one or several images, ([batch,] height, width, channels); the result is uint8, or
+    float32 if they are not bytes."""
     result = tf.image.resize(image, size, antialias=True)
     if image.dtype != tf.uint8:
         return result

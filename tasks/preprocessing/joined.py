@@ -1,4 +1,4 @@
-"""Several inputs of one example, each encoded by the features of its own kind."""
+"""Several inputs per example, each encoded by the features of its kind."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,16 +17,16 @@ from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 
 
 class JoinedFeatures(Features):
-    """The features of several inputs, which are named: an example is a dictionary of them.
+    """The features of several named inputs: an example is a dictionary of inputs by name.
 
-    The first one is the sequence that `template.input` describes, and the other ones are those of
-    `template.further_inputs`. Two that are compared (`template.join`) share their features.
+    The first input is the sequence that `template.input` describes; the others are those of
+    `template.further_inputs`. Two inputs that are compared (`template.join`) share their features.
 
     Args:
-        template: a template with `input` and `further_inputs`, and perhaps `join`.
+        template: a template with `input` and `further_inputs`, and optionally `join`.
         names: the names of all inputs.
-        kinds: the kind of each.
-        parts: the features of each.
+        kinds: the kind of each input.
+        parts: the features of each input.
     """
 
     def __init__(
@@ -59,8 +59,7 @@ class JoinedFeatures(Features):
         columns = [joined.column(examples, name) for name in names]
         compared = joined.compared
         if compared is not None:
-            both = [columns[0].inputs, columns[compared].inputs]
-            columns[0] = Examples([value for item in both for value in item])
+            columns[0] = Examples([*columns[0].inputs, *columns[compared].inputs])
         parts: list[Features] = []
         for number, (kind, column) in enumerate(zip(kinds, columns, strict=True)):
             if number == compared:
@@ -81,8 +80,9 @@ class JoinedFeatures(Features):
         return raw[: len(self.parts[0].signature)]
 
     def suffix(self, number: int) -> str:
-        """The end of the names of an input's tensors: "" of the first one, "_1" of the next. What
-        language models read of the first one is numbered before the next."""
+        """The suffix of the names of an input's tensors: "" for the first one, "_1" for the next.
+        If language models read the characters of the first input, those tensors are numbered
+        before the next input."""
         return suffix(number + len(getattr(self.first, "models", ())) if number else 0)
 
     @property
@@ -93,15 +93,15 @@ class JoinedFeatures(Features):
         return self.kinds.index(self.kinds[0], 1)
 
     def column(self, examples: Examples, name: str) -> Examples:
-        """One input of all examples.
+        """The values of one input in all examples.
 
         Raises:
             SeqzooError: an example has no such input.
         """
         values = self._values(examples.inputs, name, examples.locations)
-        counted = range(len(examples)) if examples.lines is None else examples.lines
+        lines = range(len(examples)) if examples.lines is None else examples.lines
         unit = "example" if examples.lines is None else examples.unit
-        return Examples(values, lines=counted, unit=f"{name!r} of {unit}")
+        return Examples(values, lines=lines, unit=f"{name!r} of {unit}")
 
     def _values(self, inputs: Any, name: str, locations: Sequence[str]) -> list[Any]:
         number, values = self.names.index(name), []
@@ -153,8 +153,8 @@ class JoinedFeatures(Features):
         return self.parts[0].encode(self.column(examples, self.names[0]), optional=optional)
 
     def encode_further(self, examples: Examples) -> tuple[Sequences, ...]:
-        read = self.first.encode_further(self.column(examples, self.names[0]))
-        return *read, *(
+        of_first = self.first.encode_further(self.column(examples, self.names[0]))
+        return *of_first, *(
             part.encode(self.column(examples, name), optional=True)
             for name, part in zip(self.names[1:], self.parts[1:], strict=True)
         )
@@ -165,7 +165,7 @@ class JoinedFeatures(Features):
 
     @property
     def signature(self) -> list:
-        found, taken = [], set()
+        specs, taken = [], set()
         for name, part in zip(self.names, self.parts, strict=True):
             name = re.sub(r"\W", "_", name)
             for spec in part.signature:
@@ -173,8 +173,8 @@ class JoinedFeatures(Features):
                 while unique_name in taken:
                     unique_name += "_"
                 taken.add(unique_name)
-                found.append(tf.TensorSpec(spec.shape, spec.dtype, unique_name))
-        return found
+                specs.append(tf.TensorSpec(spec.shape, spec.dtype, unique_name))
+        return specs
 
     @property
     def step(self) -> tuple[tuple[int, ...], str]:
@@ -206,18 +206,19 @@ class JoinedFeatures(Features):
             if item is None:
                 parts.append(parts[0])
                 continue
-            known = {}
+            part_vocabularies = {}
             for key, vocabulary in vocabularies.items():
                 if number == 0 or key.endswith(suffix(number)):
-                    known[key.removesuffix(suffix(number))] = vocabulary
-            view = part_template(template, kind)
-            own = _class_of(template, number, kind)
-            parts.append(own.from_config(view, item, known))
+                    part_vocabularies[key.removesuffix(suffix(number))] = vocabulary
+            options = part_template(template, kind)
+            part_class = _class_of(template, number, kind)
+            parts.append(part_class.from_config(options, item, part_vocabularies))
         return cls(template, config["names"], config["kinds"], parts)
 
 
 def suffix(number: int) -> str:
-    """The end of the names of what belongs to an input: "" of the first one, "_1" of the next."""
+    """The suffix of the names of an input's layers and vocabularies: "" for the first input, "_1"
+    for the next."""
     return f"_{number}" if number else ""
 
 
@@ -232,11 +233,11 @@ UNSET = {
     "image_size": None,
     "permutation_seed": None,
 }
-"""Options of many-to-one, for the further inputs of templates that do not have them."""
+"""Default values of many-to-one's options, for the further inputs of templates without them."""
 
 
 def part_template(template: Any, kind: str) -> Any:
-    """A template's options for an input of a kind, as its features and layers read them."""
+    """The options of a template with those that the features and layers of an input kind need."""
     options = UNSET | dict(vars(template)) | {"input": kind}
     if template.name != MANY_TO_ONE:
         # One-to-many pools and resizes images in its own way.
@@ -252,7 +253,7 @@ def part_template(template: Any, kind: str) -> Any:
 
 
 def features_of(template: Any, *, tokens: bool = False) -> type[Features]:
-    """The class of the features of a template that may have several inputs.
+    """The class of a template's features: `JoinedFeatures` if it has several inputs.
 
     Args:
         template: the template.
@@ -269,10 +270,10 @@ def _class_of(template: Any, number: int, kind: str) -> Any:
 
 
 def _first_name(further: Mapping[str, str], examples: Examples) -> str:
-    """The name of the input that is not among the additional ones.
+    """The name of the first input: the one that is not among the further inputs.
 
     Raises:
-        SeqzooError: there is none, or more than one.
+        SeqzooError: there is no such input, or more than one.
     """
     row = examples.inputs[0]
     listed = ", ".join(further)

@@ -1,4 +1,4 @@
-"""Lemmas with morphological features: a step for each feature, then one for each character."""
+"""Lemmas with morphological features: one step per feature, followed by one step per character."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ import tensorflow as tf
 from seqzoo.tasks.preprocessing.text import TextFeatures, split_characters
 
 FEATURE = ";"
-"""Begins the token of a feature, so that the feature "V" and the letter "V" are two tokens."""
+"""Prefix of the tokens of features, so that the feature "V" and the letter "V" are two tokens."""
 
 LAST_WORD = r"(?s)^(.*[^ \t])[ \t]+([^ \t]+)[ \t]*$"
-"""The lemma, which may contain spaces, and the word after it."""
+"""Matches the lemma, which may contain spaces, and the last word, which lists the features."""
 
 
 def split_lemmas(text: Any) -> Any:

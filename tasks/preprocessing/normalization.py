@@ -1,4 +1,5 @@
-"""Unicode's composed form (NFC) of texts, in the graph: the same text however it was typed.
+"""Unicode's composed form (NFC) of texts, with TensorFlow operations: the same text however it was
+typed.
 
 A character with a mark may be written as one code point or as two ("é", "e" and U+0301); macOS
 writes file names in the second way. TensorFlow has no operation for this except in
@@ -20,18 +21,17 @@ LONGEST = 4
 """Maximum number of code points that one code point is decomposed into."""
 
 SYLLABLES, LEADS, VOWELS, TRAILS = 0xAC00, 0x1100, 0x1161, 0x11A7
-"""The first Hangul syllable, and the first of the letters that it is made of; trailing letters are
-counted from the one before the first, which stands for none."""
+"""The first Hangul syllable, and the first leading consonant, vowel and trailing consonant; the
+latter are counted from the code point before the first, which stands for none."""
 
 VOWEL_COUNT, TRAIL_COUNT = 21, 28
 SYLLABLE_COUNT = 19 * VOWEL_COUNT * TRAIL_COUNT
 
 CODES = 0x110000
-"""Number of code points, by which a pair of them becomes one number."""
-
+"""Number of code points; a pair (a, b) is represented by the number a * CODES + b."""
 
 NONE = np.array([-1])
-"""The position, or the index of the text, before the first one."""
+"""The position before the first code point, or the index before the first text."""
 
 
 class _Tables(NamedTuple):
@@ -40,9 +40,9 @@ class _Tables(NamedTuple):
 
     Attributes:
         classes: code points with a combining class other than 0, and these classes.
-        decompositions: code points that have a canonical one, and up to `LONGEST` code points; 0
-            for none.
-        compositions: pairs of code points, first * CODES + second, and what they are composed into.
+        decompositions: code points with a canonical decomposition, and the up to `LONGEST` code
+            points of it, padded with 0.
+        compositions: pairs of code points, first * CODES + second, and their compositions.
         pattern: matches texts without a code point that normalisation may change.
     """
 
@@ -54,7 +54,7 @@ class _Tables(NamedTuple):
 
 @functools.cache
 def _tables() -> _Tables:
-    classes, whole, composed = {}, {}, {}
+    classes, decompositions, compositions = {}, {}, {}
     seconds = {*range(VOWELS, VOWELS + VOWEL_COUNT), *range(TRAILS + 1, TRAILS + TRAIL_COUNT)}
     for code in range(CODES):
         if 0xD800 <= code < 0xE000 or SYLLABLES <= code < SYLLABLES + SYLLABLE_COUNT:
@@ -65,25 +65,27 @@ def _tables() -> _Tables:
         decomposed = unicodedata.normalize("NFD", character)
         if decomposed == character:
             continue
-        whole[code] = [ord(item) for item in decomposed.ljust(LONGEST, "\0")]
+        decompositions[code] = [ord(item) for item in decomposed.ljust(LONGEST, "\0")]
         pair = [int(item, 16) for item in unicodedata.decomposition(character).split()]
         # Characters that are excluded from composition stay decomposed in NFC.
         if len(pair) == 2 and unicodedata.normalize("NFC", character) == character:
-            composed[pair[0] * CODES + pair[1]] = code
+            compositions[pair[0] * CODES + pair[1]] = code
             seconds.add(pair[1])
-    changed = {code for code in whole if unicodedata.normalize("NFC", chr(code)) != chr(code)}
+    changed = {
+        code for code in decompositions if unicodedata.normalize("NFC", chr(code)) != chr(code)
+    }
     suspects = sorted(seconds | changed | classes.keys())
     return _Tables(
         _sorted(classes),
-        _sorted(whole),
-        _sorted(composed),
+        _sorted(decompositions),
+        _sorted(compositions),
         f"(?s)[^{''.join(_ranges(suspects))}]*",
     )
 
 
-def _sorted(known: dict[int, Any]) -> tuple[np.ndarray, np.ndarray]:
-    keys = sorted(known)
-    return np.array(keys, np.int64), np.array([known[key] for key in keys], np.int64)
+def _sorted(table: dict[int, Any]) -> tuple[np.ndarray, np.ndarray]:
+    keys = sorted(table)
+    return np.array(keys, np.int64), np.array([table[key] for key in keys], np.int64)
 
 
 def _ranges(codes: list[int]) -> list[str]:
@@ -98,9 +100,9 @@ def _ranges(codes: list[int]) -> list[str]:
 
 
 def composed(texts: Any) -> Any:
-    """Strings (batch,) in UTF-8 -> the same in Unicode's normalization form C.
+    """Strings (batch,) in UTF-8 -> the same in Unicode normalisation form C.
 
-    Texts that cannot change cost only one regular expression.
+    Texts that normalisation cannot change cost only one regular expression.
     """
     plain = tf.strings.regex_full_match(texts, _tables().pattern)
     return tf.cond(tf.reduce_all(plain), lambda: texts, lambda: _some_composed(texts, plain))
@@ -112,11 +114,11 @@ def composed(texts: Any) -> Any:
     autograph=False,
 )
 def _some_composed(texts: Any, plain: Any) -> Any:
-    """Strings (batch,) of which those that are not plain are composed."""
-    done = _all_composed(tf.boolean_mask(texts, ~plain))
+    """Strings (batch,), of which those that are not plain are composed."""
+    changed = _all_composed(tf.boolean_mask(texts, ~plain))
     count = tf.size(texts)
     positions = tf.where(plain, tf.range(count), count - 1 + tf.cumsum(tf.cast(~plain, tf.int32)))
-    return tf.gather(tf.concat([texts, done], 0), positions)
+    return tf.gather(tf.concat([texts, changed], 0), positions)
 
 
 def _all_composed(texts: Any) -> Any:
@@ -130,11 +132,11 @@ def _all_composed(texts: Any) -> Any:
 
 
 def _decomposed(codes: Any, rows: Any) -> tuple[Any, Any]:
-    """Code points (n,) and their texts -> the same, decomposed, (m,)."""
-    known, table = _tables().decompositions
-    position, found = _searched(codes, known)
-    alone = tf.pad(codes[:, None], [[0, 0], [0, LONGEST - 1]])
-    decomposed = tf.where(found[:, None], tf.gather(tf.constant(table), position), alone)
+    """Code points (n,) and the indices of their texts -> the same, decomposed, (m,)."""
+    keys, table = _tables().decompositions
+    position, exists = _searched(codes, keys)
+    unchanged = tf.pad(codes[:, None], [[0, 0], [0, LONGEST - 1]])
+    decomposed = tf.where(exists[:, None], tf.gather(tf.constant(table), position), unchanged)
     syllable = codes - SYLLABLES
     trail = syllable % TRAIL_COUNT
     letters = tf.stack(
@@ -155,11 +157,11 @@ def _decomposed(codes: Any, rows: Any) -> tuple[Any, Any]:
 
 
 def _ordered(codes: Any, rows: Any) -> tuple[Any, Any]:
-    """Code points (n,) and their texts -> the same with the marks of each character in the order of
-    their combining classes, and these."""
-    known, table = _tables().classes
-    position, found = _searched(codes, known)
-    classes = tf.where(found, tf.gather(tf.constant(table), position), 0)
+    """Code points (n,) and the indices of their texts -> the code points with the marks of each
+    character in the order of their combining classes, and these classes."""
+    keys, table = _tables().classes
+    position, exists = _searched(codes, keys)
+    classes = tf.where(exists, tf.gather(tf.constant(table), position), 0)
     begins = (classes == 0) | (rows != tf.concat([NONE, rows[:-1]], 0))
     character = tf.cumsum(tf.cast(begins, tf.int64))
     order = tf.argsort(character * 256 + classes, stable=True)
@@ -167,26 +169,25 @@ def _ordered(codes: Any, rows: Any) -> tuple[Any, Any]:
 
 
 def _pairs_composed(codes: Any, classes: Any, rows: Any) -> tuple[Any, Any]:
-    """Decomposed code points in order, and their texts -> the same, composed.
+    """Decomposed code points in order, and the indices of their texts -> the same, composed.
 
     In each round every character is composed with the first following code point that it can be
-    composed with and that is not blocked; a mark that it has passed over is not tried again. The
-    number of rounds is the largest number of code points that a character is composed with, plus
-    one.
+    composed with and that is not blocked; marks before that one are not tried again. The number of
+    rounds is the largest number of code points that a character is composed with, plus one.
     """
-    known, table = _tables().compositions
+    keys, table = _tables().compositions
 
     def composable(first: Any, second: Any) -> tuple[Any, Any]:
-        position, found = _searched(first * CODES + second, known)
+        position, exists = _searched(first * CODES + second, keys)
         pair = tf.gather(tf.constant(table), position)
         lead, vowel = first - LEADS, second - VOWELS
-        whole = SYLLABLES + (lead * VOWEL_COUNT + vowel) * TRAIL_COUNT
+        syllable_of_pair = SYLLABLES + (lead * VOWEL_COUNT + vowel) * TRAIL_COUNT
         open_ = (lead >= 0) & (lead < 19) & (vowel >= 0) & (vowel < VOWEL_COUNT)
         syllable, trail = first - SYLLABLES, second - TRAILS
         closed = (syllable >= 0) & (syllable < SYLLABLE_COUNT) & (syllable % TRAIL_COUNT == 0)
         closed &= (trail > 0) & (trail < TRAIL_COUNT)
-        pair = tf.where(open_, whole, tf.where(closed, first + trail, pair))
-        return pair, found | open_ | closed
+        pair = tf.where(open_, syllable_of_pair, tf.where(closed, first + trail, pair))
+        return pair, exists | open_ | closed
 
     def round_(codes: Any, classes: Any, rows: Any, passed: Any, positions: Any, _: Any) -> tuple:
         # `positions` are those of the code points before the first round; `passed` is the
@@ -200,7 +201,7 @@ def _pairs_composed(codes: Any, classes: Any, rows: Any) -> tuple[Any, Any]:
         free |= tf.gather(classes, tf.maximum(here - 1, 0)) < classes
         fits &= (starter >= 0) & (tf.gather(rows, behind) == rows) & free
         fits &= positions > tf.gather(passed, behind)
-        # A character that is composed with a previous one does not change otherwise in this round.
+        # A code point that is composed with a previous one takes no other part in this round.
         fits &= ~(tf.gather(fits, behind) & (starter >= 0))
         first = tf.math.unsorted_segment_min(
             tf.where(fits, here, count), tf.where(fits, starter, -1), count
@@ -223,15 +224,15 @@ def _pairs_composed(codes: Any, classes: Any, rows: Any) -> tuple[Any, Any]:
 
 
 def _starters(classes: Any) -> Any:
-    """Combining classes (n,) -> for each code point the position of the last one before it that is
-    not a mark; -1 for none."""
+    """Combining classes (n,) -> for each code point, the position of the last code point before it
+    that is not a mark; -1 for none."""
     starts = tf.where(classes == 0)[:, 0]
     before = tf.cumsum(tf.cast(classes == 0, tf.int64), exclusive=True)
     return tf.gather(tf.concat([NONE, starts], 0), before)
 
 
-def _searched(values: Any, known: np.ndarray) -> tuple[Any, Any]:
-    """The positions of values in a sorted table, and whether they are in it."""
-    table = tf.constant(known)
-    position = tf.minimum(tf.searchsorted(table, values), len(known) - 1)
-    return position, tf.gather(table, position) == values
+def _searched(values: Any, keys: np.ndarray) -> tuple[Any, Any]:
+    """The positions of values among sorted keys, and whether they are among them."""
+    sorted_keys = tf.constant(keys)
+    position = tf.minimum(tf.searchsorted(sorted_keys, values), len(keys) - 1)
+    return position, tf.gather(sorted_keys, position) == values

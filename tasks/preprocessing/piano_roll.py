@@ -13,7 +13,7 @@ from seqzoo.tasks.preprocessing.series import SeriesFeatures, pad
 
 
 class NoteFeatures(Features):
-    """Frames that say which of the notes sound.
+    """Frames in which each note is 1 while it sounds and otherwise 0.
 
     Args:
         template: a template with `maximum_length`.
@@ -42,8 +42,8 @@ class NoteFeatures(Features):
 
     def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
         frames = self._plain.check(inputs, locations)
-        for one, location in zip(frames, locations, strict=True):
-            other = one[(one != 0) & (one != 1)]
+        for item, location in zip(frames, locations, strict=True):
+            other = item[(item != 0) & (item != 1)]
             if other.size:
                 raise SeqzooError(
                     f"Notes must be zeros and ones, but {location} has {other[0]:g}.",

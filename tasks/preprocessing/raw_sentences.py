@@ -1,4 +1,4 @@
-"""Splits sentences as people type them into words as in a tagger's training data."""
+"""Splits raw sentences into words like those in a tagger's training data."""
 
 import re
 import unicodedata
@@ -12,19 +12,19 @@ LONGEST_CLITIC = 7
 
 
 class SentenceSplitter:
-    """Splits raw sentences by a rule that is derived from the words of the training data.
+    """Splits raw sentences by rules that are derived from the words of the training data.
 
-    Text is split at whitespace. A word that occurs in training stays whole, such as "U.S.". From
-    others, punctuation marks that are words of the training data are split off at both ends, and
-    then the shorter part of contractions in the training data: a prefix that ends in an apostrophe
-    ("l'" of "l'homme"), a suffix that begins with an apostrophe or a hyphen ("'s" of "dog's",
-    "-t-il" of "va-t-il"), or "n't". A text in which a full stop or a comma is by itself has
-    already been split, and is split only at whitespace.
+    Text is split at whitespace. A word that occurs in training is not split further, such as
+    "U.S.". From other words, punctuation marks that are words in the training data are split off at
+    both ends, and then the shorter part of contractions in the training data: a prefix that ends in
+    an apostrophe ("l'" of "l'homme"), a suffix that begins with an apostrophe or a hyphen ("'s" of
+    "dog's", "-t-il" of "va-t-il"), or "n't". A text in which a full stop or a comma is a word has
+    already been split into words, and is split only at whitespace.
 
     Args:
         words: the vocabulary of the training data, the most frequent first. A contraction that also
-            occurs as a whole is split if both of its parts are more frequent.
-        lowercase: whether these are lowercase, even if texts are not.
+            occurs unsplit is split if both of its parts are more frequent.
+        lowercase: whether `words` are lowercase even if texts are not.
     """
 
     def __init__(self, words: Sequence[str], lowercase: bool = False):
@@ -43,8 +43,8 @@ class SentenceSplitter:
         if self.signs:
             return ""
         return (
-            "The training data have no punctuation marks as words of their own, so that text is "
-            "split only at whitespace."
+            "The training data have no punctuation marks as separate words, so text is split only "
+            "at whitespace."
         )
 
     def __call__(self, text: str) -> tuple[str, ...]:
@@ -73,8 +73,8 @@ class SentenceSplitter:
         return [*before, *self._contraction(part), *reversed(after)]
 
     def _ending(self, part: str) -> str:
-        """The longest punctuation at the end that is one word in the training data, such as
-        "..."."""
+        """The longest sequence of punctuation marks at the end that is a word in the training data,
+        such as "..."."""
         match = re.search(r"[^\w\s]{2,}$", part)
         signs = match[0] if match else ""
         sizes = range(min(len(signs), len(part) - 1), 1, -1)
@@ -96,18 +96,18 @@ class SentenceSplitter:
         return [part]
 
     def _stays(self, part: str) -> bool:
-        """Whether a word occurs in training, and more often than its parts."""
+        """Whether a word is not split: it occurs in training, more often than its parts."""
         if not self._knows(part):
             return False
         plain, last = self._folded(part), len(self.ranks)
         rank = self.ranks.get(plain, last)
         for size in range(2, len(plain)):
-            for one, other, clitics in (
+            for clitic, rest, clitics in (
                 (plain[:size], plain[size:], self.first),
                 (plain[-size:], plain[:-size], self.last),
             ):
-                ranks = [self.ranks.get(item, last) for item in (one, other)]
-                if one in clitics and max(ranks) < rank:
+                ranks = [self.ranks.get(item, last) for item in (clitic, rest)]
+                if clitic in clitics and max(ranks) < rank:
                     return False
         return True
 
@@ -115,7 +115,7 @@ class SentenceSplitter:
         return self._folded(part) in clitics
 
     def _folded(self, word: str) -> str:
-        """A word as it is compared with contractions, which may begin with a capital: "L'homme"."""
+        """A word in the form in which contractions are looked up, which may be capitalised."""
         return _plain(word).lower()
 
     def _knows(self, word: str) -> bool:

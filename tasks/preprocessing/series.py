@@ -1,4 +1,4 @@
-"""Series of numbers, standardised by the training examples."""
+"""Series of numbers, standardised with the statistics of the training examples."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,15 +16,15 @@ from seqzoo.tasks.preprocessing.base import Features, empty, finite, moments, wi
 class SeriesFeatures(Features):
     """One or several numbers per step; for cells that take time, with the time between steps.
 
-    Times are in units of their mean in training, so that a model does not depend on whether data
-    have seconds or days. In series with times, features that are only zeros and ones are not
+    Times are divided by their mean in training, so that a model does not depend on whether they are
+    in seconds or days. In series with times, features that have only zeros and ones are not
     standardised: gru-d takes such masks of observed values.
 
     Args:
         template: a template with `cell` and `maximum_length`.
         mean: mean of each feature in the training data.
-        scale: standard deviation of each feature, in training.
-        time_unit: mean time between steps in training; None if the cell takes no time.
+        scale: standard deviation of each feature in the training data.
+        time_unit: mean time between steps in the training data; None if the cell takes no time.
     """
 
     chunk = 256
@@ -53,17 +53,21 @@ class SeriesFeatures(Features):
         return features
 
     def check(self, inputs: Any, locations: Sequence[str]) -> list[np.ndarray]:
-        """Arrays of shape (time, features), float32, checked for training."""
+        """Converts inputs to arrays of shape (time, features), float32, and checks them.
+
+        Raises:
+            SeqzooError: an input is empty, not finite or of the wrong shape.
+        """
         series = []
-        for one, location in zip(inputs, locations, strict=True):
-            one = finite(_two_axes(one, location), location)
-            if one.shape[1] != len(self.mean):
+        for item, location in zip(inputs, locations, strict=True):
+            array = finite(_two_axes(item, location), location)
+            if array.shape[1] != len(self.mean):
                 raise SeqzooError(
                     f"Each step must have {len(self.mean)} numbers, as the first training example "
-                    f"has, but {location} has {one.shape[1]}.",
+                    f"has, but {location} has {array.shape[1]}.",
                     location=location,
                 )
-            series.append(one)
+            series.append(array)
         return series
 
     def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
@@ -84,7 +88,7 @@ class SeriesFeatures(Features):
         return with_a_step(values, 0.0), lengths
 
     def scaled(self, values: Any, elapsed: Any = None) -> Any:
-        """Steps as the model takes them, the elapsed time as the last feature, if there is one."""
+        """Standardised steps, with the elapsed time as the last feature if it is passed."""
         values = (values - tf.constant(self.mean)) / tf.constant(self.scale)
         if elapsed is None:
             return values
@@ -113,7 +117,8 @@ class SeriesFeatures(Features):
 
 
 def pad(arrays: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Arrays of shape (time, ...) -> one of shape (n, longest, ...), and their lengths, int32."""
+    """Pads arrays of shape (time, ...) to one of shape (n, longest, ...); also returns their
+    lengths, int32."""
     lengths = np.array([len(array) for array in arrays], np.int32)
     padded = np.zeros((len(arrays), lengths.max(), *arrays[0].shape[1:]), np.float32)
     for row, array in zip(padded, arrays, strict=True):
@@ -124,11 +129,11 @@ def pad(arrays: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 def _split_times(
     inputs: Any, locations: Sequence[str], cell: str | None
 ) -> tuple[list[Any], list[np.ndarray]]:
-    """The values of inputs, and the elapsed time of each.
+    """The values and the elapsed times of inputs.
 
     Args:
         inputs: raw inputs.
-        locations: the location of each for messages.
+        locations: the location of each input, for messages.
         cell: the cell that takes time; None if it takes none.
 
     Raises:
@@ -136,29 +141,29 @@ def _split_times(
     """
     if cell is None:
         # An array of all series has no times, and need not be searched.
-        for one, location in (
+        for item, location in (
             zip(inputs, locations, strict=True) if isinstance(inputs, list) else ()
         ):
-            if isinstance(one, TimedSeries):
+            if isinstance(item, TimedSeries):
                 raise SeqzooError(
                     "A series without times was expected, since the cell takes none, but "
                     f"{location} has times; choose a time-aware cell, or leave them out.",
                     location=location,
                 )
         return inputs, []
-    for one, location in zip(inputs, locations, strict=True):
-        if not isinstance(one, TimedSeries):
+    for item, location in zip(inputs, locations, strict=True):
+        if not isinstance(item, TimedSeries):
             raise SeqzooError(
                 f"The cell {cell!r} needs the time of each step, but {location} has none; give a "
                 "`TimedSeries`, or name the time column with --time-column.",
                 location=location,
             )
-    return [one.values for one in inputs], [one.elapsed for one in inputs]
+    return [item.values for item in inputs], [item.elapsed for item in inputs]
 
 
-def _two_axes(one: Any, location: str) -> np.ndarray:
+def _two_axes(value: Any, location: str) -> np.ndarray:
     try:
-        array = np.asarray(one, np.float32)
+        array = np.asarray(value, np.float32)
     except (TypeError, ValueError) as error:
         raise SeqzooError(
             f"Numbers were expected, but {location} does not consist of numbers.",

@@ -15,11 +15,11 @@ from seqzoo.tasks.preprocessing.text import encoded
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, Vocabulary
 
 MISSING_NUMBERS = ("na", "n/a", "nan", "null", "none", "-", "?")
-"""How files write a number that is missing, in lower case."""
+"""Spellings of a missing number in files, in lower case."""
 
 
 class NumberFeatures(Features):
-    """A number, standardised by the training examples, and whether it is missing: (batch, 1, 2).
+    """A standardised number, and whether it is missing: (batch, 1, 2).
 
     A missing number is NaN in the raw input, and its standardised value is 0, the mean.
 
@@ -75,12 +75,12 @@ class NumberFeatures(Features):
 class CategoryFeatures(Features):
     """The id of a category: (batch, 1), int32.
 
-    Categories that occur in training less often than `minimum_count`, or not at all, share the id
-    of the unknown one. A missing category is the empty text, with its own id if some are
-    missing in training.
+    Categories that occur in training less often than `minimum_count` share the id of unknown
+    categories. A missing category is the empty text, which has its own id if categories are missing
+    in training.
 
     Args:
-        vocabulary: the known categories.
+        vocabulary: the categories.
     """
 
     kind = "category"
@@ -124,9 +124,9 @@ class StaticFeatures:
 
     @staticmethod
     def learn(template: Any, examples: Examples) -> Features:
-        """Makes the features of the one or the other."""
-        known = [value for value in examples.inputs if not _is_missing_number(value)]
-        numbers = bool(known) and all(map(_is_number, known))
+        """Makes `NumberFeatures` or `CategoryFeatures`."""
+        present = [value for value in examples.inputs if not _is_missing_number(value)]
+        numbers = bool(present) and all(map(_is_number, present))
         return (NumberFeatures if numbers else CategoryFeatures).learn(template, examples)
 
 
@@ -170,7 +170,7 @@ def _number(value: Any, location: str) -> float:
 
 
 def _name(value: Any, location: str) -> str:
-    """A category as text, 3.0 as 3; empty for a missing one."""
+    """A category as text, where 3.0 becomes "3"; empty for a missing one."""
     if _is_missing(value):
         return ""
     if isinstance(value, np.generic):

@@ -1,5 +1,5 @@
-"""Tokens of texts on disk: each text of a column is split once, for all models that are trained on
-it.
+"""Tokens of texts on disk: each text of a column is split only once, for all models that are
+trained on the column.
 
 Tokens are stored as indices of distinct tokens, without a vocabulary, so a different split,
 vocabulary or seed needs only a table from these indices to ids.
@@ -43,7 +43,7 @@ class StoredTokens:
 
     @classmethod
     def of(cls, column: TextColumn, features: Any) -> "StoredTokens":
-        """The tokens of a whole column, from the cache or made now.
+        """The tokens of a complete column, read from the cache, or computed and stored there.
 
         Args:
             column: the texts.
@@ -68,9 +68,9 @@ class StoredTokens:
 
     def counts(self, column: TextColumn) -> Counter[bytes]:
         """How often each token occurs in some rows of the column."""
-        remembered = self.entry.remembered("counts", rows_digest(column))
-        if remembered is not None and (known := self._from_json(remembered)) is not None:
-            return known
+        stored = self.entry.remembered("counts", rows_digest(column))
+        if stored is not None and (counts := self._from_json(stored)) is not None:
+            return counts
         rows = _rows(column)
         inside = np.zeros(len(self.all_lengths), bool)
         inside[rows] = True
@@ -90,7 +90,7 @@ class StoredTokens:
         return Counter({token: count for token, count in pairs if count})
 
     def _from_json(self, text: str) -> Counter[bytes] | None:
-        """Counts that were kept; None if they are damaged."""
+        """Stored counts; None if they are damaged."""
         try:
             return self._counter(json.loads(text))
         except (ValueError, TypeError):
@@ -124,8 +124,8 @@ def _write(writer: cache.Writer, column: TextColumn, features: Any) -> None:
     characters = features.template.input == "characters"
     types: Any = _CodePoints() if characters else _Tokens()
     split = _character_splitter(features) if characters else _token_splitter(features)
-    width, whole = 0, TextColumn(column.data, column.offsets, column.key)
-    for tokens, lengths in _in_threads(split, whole):
+    width, all_rows = 0, TextColumn(column.data, column.offsets, column.key)
+    for tokens, lengths in _in_threads(split, all_rows):
         indices = types.indices(tokens)
         while len(types) > 1 << (8 << width):
             width += 1
@@ -140,7 +140,7 @@ def _write(writer: cache.Writer, column: TextColumn, features: Any) -> None:
 def _in_threads(
     split: Callable[[list[bytes]], tuple[Any, np.ndarray]], column: TextColumn
 ) -> Iterator[tuple[Any, np.ndarray]]:
-    """The tokens of a column's texts, chunk after chunk; several are split at the same time."""
+    """Yields the tokens of a column's texts, chunk by chunk; chunks are split in parallel."""
     workers = min(os.cpu_count() or 1, 8)
     with ThreadPoolExecutor(workers) as pool:
         pending: deque = deque()
@@ -157,24 +157,24 @@ def _token_splitter(features: Any) -> Callable[[list[bytes]], tuple[Any, np.ndar
 
     def distinct(texts: Any) -> tuple[Any, Any, Any]:
         tokens = features.split(features.cased(texts))
-        chunk_tokens, at = tf.unique(tokens.flat_values)
-        return chunk_tokens, at, tokens.row_lengths()
+        chunk_tokens, indices = tf.unique(tokens.flat_values)
+        return chunk_tokens, indices, tokens.row_lengths()
 
     graph: Any = tf.function(
         distinct, input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False
     )
 
     def split(texts: list[bytes]) -> tuple[Any, np.ndarray]:
-        chunk_tokens, at, lengths = graph(tf.constant(texts, tf.string))
-        return (chunk_tokens.numpy().tolist(), at.numpy()), lengths.numpy()
+        chunk_tokens, indices, lengths = graph(tf.constant(texts, tf.string))
+        return (chunk_tokens.numpy().tolist(), indices.numpy()), lengths.numpy()
 
     return split
 
 
 def _character_splitter(features: Any) -> Callable[[list[bytes]], tuple[Any, np.ndarray]]:
-    """Texts -> the code points of their characters, and the number of these.
+    """Texts -> the code points of their characters, and the number of characters of each text.
 
-    The characters are those of `split_characters`, which takes a hundred times as long.
+    The characters are the same as those of `split_characters`, which takes a hundred times as long.
     """
     template = features.template
     cased: Any = None
@@ -210,7 +210,11 @@ class _Tokens:
         return len(self.known)
 
     def indices(self, tokens: tuple[list[bytes], np.ndarray]) -> np.ndarray:
-        """The index of each token, from those within a chunk."""
+        """The index of each token.
+
+        Args:
+            tokens: the distinct tokens of a chunk, and the index of each token among them.
+        """
         distinct, at = tokens
         known = self.known
         ids = [known.setdefault(token, len(known)) for token in distinct]
@@ -233,13 +237,13 @@ class _CodePoints:
 
     def indices(self, points: np.ndarray) -> np.ndarray:
         """The index of each code point."""
-        found = self.known[points]
-        if (found < 0).any():
-            new = np.unique(points[found < 0])
+        indices = self.known[points]
+        if (indices < 0).any():
+            new = np.unique(points[indices < 0])
             self.known[new] = np.arange(len(self.points), len(self.points) + len(new))
             self.points += new.tolist()
-            found = self.known[points]
-        return found
+            indices = self.known[points]
+        return indices
 
     def encoded(self) -> list[bytes]:
         """The characters in UTF-8, in the order of their indices."""

@@ -1,4 +1,4 @@
-"""Subwords: pieces of words that are learned from texts, and found by operations in the graph.
+"""Subwords: pieces of words that are learned from texts; words are split by TensorFlow operations.
 
 The pieces are those of SentencePiece's unigram language model. Its processor is a custom operation,
 without which an exported model could not be loaded; so the search for the most probable pieces of a
@@ -24,16 +24,16 @@ SPACE = "▁"
 """The first character of a word, SentencePiece's symbol for a space."""
 
 LONGEST_PIECE = 16
-"""Maximum characters of a piece."""
+"""Maximum number of characters of a piece."""
 
 UNKNOWN_COST = 10.0
-"""Difference in nats between the least probable piece and a character that is in no piece."""
+"""Difference in nats between the least probable piece and a character that occurs in no piece."""
 
 LEAST_COVERAGE = 0.98
-"""The share of characters that SentencePiece has to cover."""
+"""Minimum share of characters that SentencePiece has to cover."""
 
 LINE = 3000
-"""Maximum bytes of a line; SentencePiece skips longer ones."""
+"""Maximum number of bytes of a line; SentencePiece skips longer ones."""
 
 
 def learn_subwords(
@@ -42,11 +42,11 @@ def learn_subwords(
     """Learns the pieces of a unigram model from texts.
 
     Args:
-        chunks: arrays of texts (bytes, UTF-8), spaces as `spaces_made_one` leaves them.
+        chunks: arrays of texts (bytes, UTF-8), with whitespace replaced by `collapse_spaces`.
         size: maximum number of ids, padding and unknown included.
         minimum_count: characters that occur less often are unknown, the rarest first, as long as
             they are at most 2% of all.
-        reserved: tokens before the pieces, which occur in no text.
+        reserved: tokens before the pieces, which do not occur in texts.
 
     Raises:
         SeqzooError: there are no texts, or they have more than `size` distinct characters.
@@ -82,22 +82,22 @@ def learn_subwords(
     )
 
 
-def spaces_made_one(texts: Any) -> Any:
-    """Strings -> the same with all whitespace replaced by single spaces."""
+def collapse_spaces(texts: Any) -> Any:
+    """Strings -> the same with each run of whitespace replaced by a single space."""
     return tf.strings.strip(tf.strings.regex_replace(texts, rf"[\s\x0b\pZ{SPACE}]+", " "))
 
 
 def split_subwords(texts: Any, vocabulary: Vocabulary) -> Any:
     """Strings (batch,) -> their most probable pieces, ragged (batch, pieces).
 
-    A character that is in no piece is a piece by itself.
+    A character that occurs in no piece becomes a separate piece.
 
     Args:
         texts: the texts, in UTF-8.
         vocabulary: the vocabulary from `learn_subwords`.
     """
-    words = tf.strings.split(spaces_made_one(texts))
-    # Each distinct word is searched once.
+    words = tf.strings.split(collapse_spaces(texts))
+    # Each distinct word is split only once.
     distinct, positions = tf.unique(words.flat_values, tf.int64)
     pieces = tf.gather(_best_pieces(SPACE + distinct, vocabulary), positions)
     return words.with_values(pieces).merge_dims(1, 2)
@@ -131,8 +131,8 @@ def _best_pieces(words: Any, vocabulary: Vocabulary) -> Any:
 
 
 def _shorter(scores: Any) -> Any:
-    """The length, minus one, of the best last piece up to each character."""
-    # The scores of the best pieces up to the character before, the one before that, and so on.
+    """The length, minus one, of the best piece that ends at each character."""
+    # The scores of the best splits up to the previous character, the one before that, and so on.
     words = tf.shape(scores)[0]
     before = tf.fill([words, LONGEST_PIECE - 1], -float("inf"))
     before = tf.concat([tf.zeros([words, 1]), before], 1)
@@ -146,28 +146,29 @@ def _shorter(scores: Any) -> Any:
 
 
 def _candidates(characters: Any, vocabulary: Vocabulary) -> tuple[Any, Any]:
-    """The candidate pieces that end at a character, by their length minus one.
+    """The candidate pieces that end at each character, by their length minus one.
 
     Args:
-        characters: ragged (words, characters); below, "all" counts those of all words.
+        characters: ragged (words, characters).
         vocabulary: a vocabulary with scores.
 
     Returns:
-        Strings and their scores, (all, LONGEST_PIECE); -inf for strings that are not pieces.
+        Strings and their scores, (characters of all words, LONGEST_PIECE); -inf for strings that
+        are not pieces.
     """
     flat = characters.flat_values
-    everywhere = tf.range(tf.size(flat), dtype=tf.int64)
-    position = everywhere - tf.gather(characters.row_starts(), characters.value_rowids())
+    indices = tf.range(tf.size(flat), dtype=tf.int64)
+    position = indices - tf.gather(characters.row_starts(), characters.value_rowids())
     candidates = [flat]
     for shorter in range(1, LONGEST_PIECE):
-        first = tf.gather(flat, tf.maximum(everywhere - shorter, 0))
+        first = tf.gather(flat, tf.maximum(indices - shorter, 0))
         candidates.append(tf.strings.join([first, candidates[-1]]))
     candidates = tf.stack(candidates, 1)
     ids = vocabulary.ids(candidates)
     infinite = -float("inf")
-    known = vocabulary.scores or [0.0] * len(vocabulary.tokens)
-    scores = tf.gather(tf.constant([infinite] * SPECIAL + known), ids)
-    unknown = min(known) - UNKNOWN_COST
+    piece_scores = vocabulary.scores or [0.0] * len(vocabulary.tokens)
+    scores = tf.gather(tf.constant([infinite] * SPECIAL + piece_scores), ids)
+    unknown = min(piece_scores) - UNKNOWN_COST
     alone = tf.where(ids[:, :1] == UNKNOWN, unknown, scores[:, :1])
     scores = tf.concat([alone, scores[:, 1:]], 1)
     return candidates, tf.where(
@@ -181,12 +182,12 @@ def _coverage(texts: Sequence[str], minimum_count: int) -> float:
     for text in texts:
         counts.update(SPACE + text.replace(" ", SPACE))
     kept = sum(count for count in counts.values() if count >= minimum_count)
-    # SentencePiece takes the most frequent ones until their share is reached.
+    # SentencePiece keeps the most frequent characters until this share is reached.
     return max((kept - 0.5) / max(counts.total(), 1), LEAST_COVERAGE)
 
 
 def _lines(text: str) -> Iterable[str]:
-    """A text in lines that SentencePiece accepts, divided between words."""
+    """Splits a text between words into lines that SentencePiece accepts."""
     line, size = [], 0
     for word in text.split(" "):
         size += len(word.encode("utf-8")) + 1

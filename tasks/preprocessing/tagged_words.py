@@ -1,4 +1,5 @@
-"""Words with their characters, or only characters, to ids, in the graph: one step per token."""
+"""Converts words with their characters, or characters alone, to ids with TensorFlow operations: one
+step per token."""
 
 import re
 from collections import Counter
@@ -24,7 +25,7 @@ from seqzoo.tasks.preprocessing.vocabulary import PADDING, SPECIAL, Vocabulary
 from seqzoo.tasks.preprocessing.word_vectors import WordVectors
 
 WORD_CHARACTERS = 20
-"""Maximum characters of a word; of a longer one the first and the last ten are read."""
+"""Maximum number of characters of a word; of longer words the first and the last ten are read."""
 
 JOINER = "\u00a0"
 """The no-break space, which represents whitespace inside a word."""
@@ -33,22 +34,23 @@ WORD, CHARACTERS = "vocabulary", "character_vocabulary"
 """Names of the vocabularies."""
 
 MODELS = "language_model_vocabulary"
-"""Beginning of the names of the vocabularies of language models; their numbers follow, from 1."""
+"""Prefix of the names of the language models' vocabularies; their numbers follow, from 1."""
 
 
 class TokenFeatures(TextFeatures):
     """The words of sentences, or the characters of texts.
 
     A sentence is a sequence of words or one string. In training examples, whose tags belong to
-    words, and in the graph, a string is split at whitespace, but not at no-break spaces;
-    whitespace inside a word of a sequence becomes one. So a sentence whose words are joined with
+    words, and in the graph, a string is split at whitespace, but not at no-break spaces; whitespace
+    inside a word of a sequence becomes a no-break space. So a sentence whose words are joined with
     spaces gives the same words, and an exported graph can take such strings. In predictions a
-    string is a raw sentence, which `words` splits before that.
+    string is a raw sentence, which is first split by `words`.
 
-    Values are the ids of tokens (batch, time); if the characters of words are read, an id of the
-    word and `WORD_CHARACTERS` of its characters, (batch, time, 1 + WORD_CHARACTERS). If language
-    models read the characters of the whole sentence, one column per model follows, the step of the
-    model that stands for the word; what the models read are further inputs, "values_1" and so on.
+    Values are the ids of tokens (batch, time); if the characters of words are read, the id of the
+    word and the `WORD_CHARACTERS` ids of its characters, (batch, time, 1 + WORD_CHARACTERS). If
+    language models read the characters of the sentence, one column per model follows, the step of
+    the model that represents the word; the characters that the models read are further inputs,
+    "values_1" and so on.
 
     Args:
         template: has `input`, `lowercase`, `nfc` and `characters`.
@@ -110,8 +112,8 @@ class TokenFeatures(TextFeatures):
 
     @property
     def words_of_training(self) -> list[str]:
-        """The words of the training data, the most frequent first, without those that only have
-        a pretrained vector: their texts were not split like the training data."""
+        """The words of the training data, the most frequent first, without words that have only a
+        pretrained vector: these come from texts that were not split like the training data."""
         tokens = self.vocabulary.tokens
         return tokens if self.vectors is None else tokens[: self.vectors.own - SPECIAL]
 
@@ -121,8 +123,8 @@ class TokenFeatures(TextFeatures):
         return SentenceSplitter(self.words_of_training, self.template.lowercase)
 
     def words(self, sentence: Any) -> Any:
-        """The words of a raw sentence; a sequence of words, and text whose characters are tagged,
-        unchanged."""
+        """Splits a raw sentence into words; a sequence of words, or a text whose characters are
+        tagged, is returned unchanged."""
         raw = self.template.input == "words" and isinstance(sentence, str)
         return self.splitter(sentence) if raw else sentence
 
@@ -154,8 +156,8 @@ class TokenFeatures(TextFeatures):
         values = tokens.with_flat_values(values).to_tensor(PADDING)
         if self.models:
             columns = [model.transform(tokens)[2][:, :, None] for model in self.models]
-            own = values[:, :, None] if self.characters is None else values
-            values = tf.concat([own, *columns], 2)
+            word_columns = values[:, :, None] if self.characters is None else values
+            values = tf.concat([word_columns, *columns], 2)
         return with_a_step(values, PADDING), tf.cast(tokens.row_lengths(), tf.int32)
 
     def tensors(self, *raw: Any) -> dict[str, Any]:
@@ -171,7 +173,8 @@ class TokenFeatures(TextFeatures):
         )
 
     def _reader(self, model: CharacterModel) -> Any:
-        """What a language model reads, traced once for any number of examples."""
+        """The function that encodes the characters for a language model, traced once for any number
+        of examples."""
         return tf.function(
             lambda *raw: model.transform(self.split(*raw))[:2],
             input_signature=self.signature,
@@ -180,7 +183,7 @@ class TokenFeatures(TextFeatures):
 
     @property
     def columns(self) -> int:
-        """Numbers of a step that the word itself has: its id and those of its characters."""
+        """Number of columns of the word itself: its id, and the ids of its characters if read."""
         return 1 if self.characters is None else 1 + WORD_CHARACTERS
 
     @property
@@ -190,12 +193,12 @@ class TokenFeatures(TextFeatures):
 
     @property
     def vocabularies(self) -> dict[str, Vocabulary]:
-        known = {WORD: self.vocabulary}
+        vocabularies = {WORD: self.vocabulary}
         if self.characters is not None:
-            known[CHARACTERS] = self.characters
+            vocabularies[CHARACTERS] = self.characters
         for number, model in enumerate(self.models, 1):
-            known[f"{MODELS}{number}"] = model.vocabulary
-        return known
+            vocabularies[f"{MODELS}{number}"] = model.vocabulary
+        return vocabularies
 
     def to_config(self) -> dict[str, Any]:
         models = [model.to_config() for model in self.models]
@@ -217,7 +220,11 @@ class TokenFeatures(TextFeatures):
 
 
 def _joined(words: Any, location: str) -> str:
-    """The words of a sentence in one string."""
+    """Joins the words of a sentence to one string.
+
+    Raises:
+        SeqzooError: a word is not a string, or empty.
+    """
     try:
         words = list(words)
     except TypeError:

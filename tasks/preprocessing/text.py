@@ -1,4 +1,4 @@
-"""Text: characters, words or subwords to ids, in the graph."""
+"""Converts text to the ids of characters, words or subwords, with TensorFlow operations."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +14,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features, with_a_step
 from seqzoo.tasks.preprocessing.copied_tokens import copy_ids
 from seqzoo.tasks.preprocessing.normalization import composed
-from seqzoo.tasks.preprocessing.subwords import learn_subwords, spaces_made_one, split_subwords
+from seqzoo.tasks.preprocessing.subwords import collapse_spaces, learn_subwords, split_subwords
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
 from seqzoo.tasks.preprocessing.word_joints import split_joined_words
 from seqzoo.tasks.preprocessing.word_vectors import WordVectors, add_vectors
@@ -42,7 +42,7 @@ def encoded(texts: Any, locations: Sequence[str]) -> np.ndarray:
     """Texts as an array of UTF-8 bytes.
 
     Raises:
-        SeqzooError: an entry is not a string; the message has its location.
+        SeqzooError: an entry is not a string, or not valid Unicode; the message has its location.
     """
     results = []
     for text, location in zip(texts, locations, strict=True):
@@ -65,7 +65,7 @@ def encoded(texts: Any, locations: Sequence[str]) -> np.ndarray:
 def learn_vocabulary(
     choices: Any, chunks: Iterable[Any], split: Callable, reserved: Sequence[str] = ()
 ) -> Vocabulary:
-    """The tokens of texts.
+    """Learns the vocabulary of texts.
 
     Args:
         choices: a template with `input`, `vocabulary_size` and `minimum_count`.
@@ -74,7 +74,7 @@ def learn_vocabulary(
         reserved: tokens before the learned ones.
     """
     if choices.input == "subwords":
-        spaced = (spaces_made_one(texts).numpy() for texts in chunks)
+        spaced = (collapse_spaces(texts).numpy() for texts in chunks)
         return learn_subwords(spaced, choices.vocabulary_size, choices.minimum_count, reserved)
     counts = count_tokens(chunks, split)
     size = choices.vocabulary_size - len(reserved)
@@ -93,7 +93,8 @@ def count_tokens(chunks: Iterable[Any], split: Callable) -> Counter[bytes]:
 def find_vectors(
     template: Any, vocabulary: Vocabulary, counts: Counter[bytes]
 ) -> tuple[Vocabulary, WordVectors | None]:
-    """The vocabulary with the words of the template's vectors, and these; unchanged without any."""
+    """Adds the words of the template's pretrained vectors to a vocabulary; returns it and the
+    vectors. Without vectors, returns the vocabulary unchanged and None."""
     if not getattr(template, "vectors", None):
         return vocabulary, None
     keep = None if template.vectors_vocabulary == "all" else template.vectors_keep
@@ -169,7 +170,7 @@ class TextFeatures(Features):
         return (encoded(inputs, locations),)
 
     def formed(self, text: Any) -> Any:
-        """Strings (n,) -> the same in Unicode's composed form, if `nfc` is set."""
+        """Strings (n,) -> the same, in Unicode's composed form if `nfc` is set."""
         return composed(text) if self.template.nfc else text
 
     def cased(self, text: Any) -> Any:
@@ -193,8 +194,9 @@ class TextFeatures(Features):
         return with_a_step(self.split(self.cased(text)).to_tensor(""), "")
 
     def copied(self, text: Any) -> Any:
-        """Strings (batch,) -> the tokens that a model can copy, as in targets, (batch,
-        time), "" where there is none. Words keep their case, unless that of targets is lowered."""
+        """Strings (batch,) -> the tokens that a model can copy, in the form that they have in
+        targets, (batch, time), "" where there is none. Words keep their case, unless targets are
+        lowercased."""
         cased = self.formed if self.template.input == "words" else self.cased
         tokens = with_a_step(self.split(cased(text)).to_tensor(""), "")
         lowers = self.template.lowercase_targets
@@ -216,7 +218,8 @@ class TextFeatures(Features):
             return []
         covered = f"{self.vectors.coverage:.1%} of the words of the training examples have a vector"
         further = len(self.vocabulary) - self.vectors.own
-        return [f"{covered}; {further:,} further words are known by theirs.", *self.vectors.notes]
+        more = f"{further:,} further words have only a pretrained vector"
+        return [f"{covered}; {more}.", *self.vectors.notes]
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         tokens = self.split(self.cased(*raw))

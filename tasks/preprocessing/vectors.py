@@ -1,4 +1,4 @@
-"""Vectors of numbers that have no order in time, standardised by the training examples."""
+"""Vectors of numbers, standardised with the statistics of the training examples."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ class VectorFeatures(Features):
     Args:
         template: a template.
         mean: mean of each feature in the training data.
-        scale: standard deviation of each feature, in training.
+        scale: standard deviation of each feature in the training data.
     """
 
     in_time = False
@@ -36,8 +36,8 @@ class VectorFeatures(Features):
 
     def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
         vectors = []
-        for one, location in zip(inputs, locations, strict=True):
-            vector = finite(_one_axis(one, location), location)
+        for item, location in zip(inputs, locations, strict=True):
+            vector = finite(_one_axis(item, location), location)
             if vector.size != len(self.mean):
                 raise SeqzooError(
                     f"A vector must have {len(self.mean)} numbers, as the first training example "
@@ -68,9 +68,9 @@ class VectorFeatures(Features):
         return cls(template, **config)
 
 
-def _one_axis(one: Any, location: str) -> np.ndarray:
+def _one_axis(value: Any, location: str) -> np.ndarray:
     try:
-        vector = np.asarray(one, np.float32)
+        vector = np.asarray(value, np.float32)
     except (TypeError, ValueError) as error:
         raise SeqzooError(
             f"Numbers were expected, but {location} does not consist of numbers.",

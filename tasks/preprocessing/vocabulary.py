@@ -23,7 +23,7 @@ class Vocabulary:
 
     Args:
         tokens: distinct tokens.
-        scores: the log-probability of each, if tokens are subwords.
+        scores: the log-probability of each token, if tokens are subwords.
     """
 
     def __init__(self, tokens: list[str], scores: list[float] | None = None):
@@ -32,7 +32,7 @@ class Vocabulary:
 
     @classmethod
     def learn(cls, counts: Counter, size: int, minimum_count: int) -> "Vocabulary":
-        """The most frequent tokens.
+        """Makes a vocabulary of the most frequent tokens.
 
         Args:
             counts: count of each token (bytes, UTF-8).
@@ -62,8 +62,8 @@ class Vocabulary:
         return self.table.lookup(tokens)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Writes one token per line as a JSON string, since tokens may be line ends; with scores, a
-        list of both."""
+        """Writes one token per line as a JSON string, since tokens may be line ends; with scores,
+        each line is a list of the token and its score."""
         rows = self.tokens if self.scores is None else zip(self.tokens, self.scores, strict=True)
         with replacing(path) as temporary:
             lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
@@ -71,14 +71,14 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: str | os.PathLike, size: int | None = None) -> "Vocabulary":
-        """Reads a file of `save`.
+        """Reads a file that `save` wrote.
 
         Args:
             path: the file.
             size: the required number of ids, padding and unknown included; None for any.
 
         Raises:
-            SeqzooError: it cannot be read, or is not a vocabulary.
+            SeqzooError: the file cannot be read, is not a vocabulary, or has another size.
         """
         try:
             # Not splitlines(), which also splits at separators that JSON does not escape.
@@ -86,13 +86,15 @@ class Vocabulary:
             rows = [json.loads(line) for line in lines if line]
         except (OSError, ValueError, RecursionError) as error:
             raise SeqzooError(f"The vocabulary {path} cannot be read: {error}.") from error
-        read = _scored(rows) or cls(rows)
-        tokens = read.tokens
-        whole = all(isinstance(token, str) for token in tokens) and len(set(tokens)) == len(tokens)
-        # With missing tokens a model would still predict, but wrongly.
-        if not whole or size not in (None, len(tokens) + SPECIAL):
-            raise SeqzooError(f"The vocabulary {path} is damaged: it is not the one trained with.")
-        return read
+        vocabulary = _scored(rows) or cls(rows)
+        tokens = vocabulary.tokens
+        valid = all(isinstance(token, str) for token in tokens) and len(set(tokens)) == len(tokens)
+        # With missing tokens a model would still make predictions, but wrong ones.
+        if not valid or size not in (None, len(tokens) + SPECIAL):
+            raise SeqzooError(
+                f"The vocabulary {path} is damaged: it is not the vocabulary of the trained model."
+            )
+        return vocabulary
 
 
 def _scored(rows: list) -> Vocabulary | None:

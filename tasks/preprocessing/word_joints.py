@@ -1,12 +1,13 @@
-"""Words with marks where there was no space, so that the original text can be restored.
+"""Words with joints where there was no space, so that the original text can be restored.
 
-A word is a run of letters, marks, digits and inner apostrophes, every other character a word of its
-own, as in `split_words`. Punctuation directly next to another word carries a joint on that side:
+A word is a run of letters, marks, digits and inner apostrophes; every other character is a separate
+word, as in `split_words`. Punctuation directly next to another word carries a joint on that side:
 
     3.5 km (net), it's  ->  3  |.|  5  km  (|  net  |)  |,  it's        where | is the joint
 
-Words of letters carry none, so that "net" is the same token everywhere; between two punctuation
-marks the second carries it. Source: the joiners of OpenNMT's Tokenizer, "conservative" mode.
+Words of letters carry no joints, so that "net" is the same token everywhere; between two
+punctuation marks the second one carries the joint. Source: the joiners of OpenNMT's Tokenizer,
+"conservative" mode.
 """
 
 from typing import Any
@@ -39,11 +40,11 @@ def split_joined_words(texts: Any) -> Any:
         (rf"([^{LETTERS} '’])", rf"{JOINT}\1{JOINT}"),
         (rf"(^|[ {JOINT}])(['’]+)", rf"\1\2{JOINT}"),
         (rf"(['’]+)($|[ {JOINT}])", rf"{JOINT}\1\2"),
-        # None next to a space, and one between two words.
+        # No joint next to a space, and only one between two words.
         (rf"{JOINT}* {JOINT}*", " "),
         (rf"^{JOINT}+|{JOINT}+$", ""),
         (rf"{JOINT}+", JOINT),
-        # It belongs to the punctuation mark after it, or else to the one before.
+        # A joint belongs to the punctuation mark after it, or else to the one before it.
         (rf"{JOINT}([{LETTERS}])", rf"{JOINT} \1"),
         (rf"{JOINT}([^ ])", rf" {JOINT}\1"),
     ):

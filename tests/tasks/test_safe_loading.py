@@ -354,7 +354,7 @@ def test_what_was_learned_is_checked(part: Any, message: str) -> None:
         (("prepared", "targets", "names"), "ab", "is damaged: `names` must be a list of strings"),
         (("padded_lengths", "inputs"), [], "is damaged: .*padded lengths must be lists"),
         (("task", "maximum_length"), 10**30, "`maximum_length` must be at most 2147483647"),
-        (("vocabulary_sizes", "vocabulary"), 3, "it is not the one trained with"),
+        (("vocabulary_sizes", "vocabulary"), 3, "it is not the vocabulary of the trained model"),
         (("prepared", "targets", "names"), ["x"], "model.keras is not the model that .* scores"),
     ],
     ids=["names", "lengths", "maximum", "size", "other names"],

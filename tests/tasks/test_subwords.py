@@ -22,7 +22,7 @@ from seqzoo.tasks import (
     SeqzooError,
     Splits,
 )
-from seqzoo.tasks.preprocessing.subwords import learn_subwords, spaces_made_one, split_subwords
+from seqzoo.tasks.preprocessing.subwords import collapse_spaces, learn_subwords, split_subwords
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN, Vocabulary
 from seqzoo.tasks.runs.run import Run
@@ -35,7 +35,7 @@ LINES = [line for text in topics.values() for line in text.split("\n") if line.s
 
 @pytest.fixture(scope="module")
 def vocabulary() -> Vocabulary:
-    return learn_subwords([spaces_made_one(tf.constant(LINES)).numpy()], 900, 1, ("\x02", "\x03"))
+    return learn_subwords([collapse_spaces(tf.constant(LINES)).numpy()], 900, 1, ("\x02", "\x03"))
 
 
 def pieces(texts: list[str], vocabulary: Vocabulary) -> list[list[str]]:
@@ -107,7 +107,7 @@ def test_texts_come_back() -> None:
 
 
 def test_learning_is_deterministic_and_kept_in_a_file(tmp_path: pathlib.Path) -> None:
-    texts = [spaces_made_one(tf.constant(LINES[:900])).numpy()]
+    texts = [collapse_spaces(tf.constant(LINES[:900])).numpy()]
     first, second = (learn_subwords(texts, 300) for _ in range(2))
     assert first.tokens == second.tokens and first.scores == second.scores
     first.save(tmp_path / "v.jsonl")
@@ -121,7 +121,7 @@ def test_learning_is_deterministic_and_kept_in_a_file(tmp_path: pathlib.Path) ->
 
 
 def test_a_text_of_any_length_is_learned_from() -> None:
-    whole = b" ".join(spaces_made_one(tf.constant(LINES)).numpy().tolist())
+    whole = b" ".join(collapse_spaces(tf.constant(LINES)).numpy().tolist())
     learned = learn_subwords([[whole]], 300)
     assert "▁class" in learned.tokens
 
