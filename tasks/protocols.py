@@ -1,4 +1,4 @@
-"""Abilities that only some tasks have: protocols to check with `isinstance`."""
+"""Protocols for what only some tasks can do, to be checked with `isinstance`."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Generates(Protocol):
-    """Predictions are generated step by step: texts, or the continuation of a sequence."""
+    """Generates predictions step by step: texts, or the continuation of a sequence."""
 
     @property
     def decoding(self) -> Decoding:
-        """The default options."""
+        """The default decoding options."""
         ...
 
 
 @runtime_checkable
 class StreamsText(Protocol):
-    """Predictions are texts that can be streamed token by token."""
+    """Predicts texts that can be streamed token by token."""
 
     texts: Texts
 
     def opening(
         self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
-        """The arguments of `seqzoo.tasks.decoding.decoder.decode` for the texts of a batch."""
+        """The arguments of `seqzoo.tasks.decoding.decoder.decode` that generate a batch's texts."""
         ...
 
     def written(self, tokens: Any, lengths: Any) -> Any:
@@ -45,7 +45,7 @@ class StreamsText(Protocol):
 
 @runtime_checkable
 class ContinuesText(Protocol):
-    """A prediction is a continuation of the input, which is text."""
+    """Predicts continuations of inputs that are texts."""
 
     def continued(self, text: str, prediction: str) -> str:
         """A text followed by its continuation, as one text."""
@@ -54,7 +54,7 @@ class ContinuesText(Protocol):
 
 @runtime_checkable
 class ScoresTexts(Protocol):
-    """It computes the probability of a text."""
+    """Computes the probability of a text."""
 
     @property
     def features(self) -> Features:
@@ -68,7 +68,7 @@ class ScoresTexts(Protocol):
 
 @runtime_checkable
 class ShowsTokens(Protocol):
-    """There is one prediction for each token of an input."""
+    """Makes one prediction for each token of an input."""
 
     def tokens(self, value: Any) -> list[str] | None:
         """The tokens of an input, or None if it consists of numbers."""
@@ -77,7 +77,7 @@ class ShowsTokens(Protocol):
 
 @runtime_checkable
 class Transcribes(Protocol):
-    """The prediction is decoded from the outputs of all steps of an input."""
+    """Decodes predictions from the outputs of all steps of an input."""
 
     def transcribe(self, outputs: Any, lengths: Any, options: PredictionOptions) -> dict[str, Any]:
         """The tensors that `Task.predictions` needs, from outputs (batch, time, size) and lengths
@@ -86,13 +86,13 @@ class Transcribes(Protocol):
 
 
 class Readout(NamedTuple):
-    """The inputs and targets of the output layer for a batch; n is the number of predictions, such
-    as steps.
+    """The inputs and targets of the output layer for a batch with n predictions, such as one per
+    step.
 
     Attributes:
         features: inputs of the layer, (n, d).
-        targets: its desired outputs, (n, k).
-        inside: whether each counts, and is not padding, (n,) of bool.
+        targets: desired outputs of the layer, (n, k).
+        inside: whether each prediction counts, and is not padding, (n,) of bool.
     """
 
     features: Any
@@ -102,7 +102,7 @@ class Readout(NamedTuple):
 
 @runtime_checkable
 class FitsReadout(Protocol):
-    """The last layer is dense, and can be fitted by least squares."""
+    """Has a dense output layer that can be fitted by least squares."""
 
     @property
     def logits(self) -> bool:
@@ -121,11 +121,11 @@ class FitsReadout(Protocol):
 
 @runtime_checkable
 class Calibrates(Protocol):
-    """Its probabilities are those of classes, and come from the logits of one layer."""
+    """Predicts probabilities of classes, from the logits of one layer."""
 
     @property
     def calibrated_layer(self) -> str | None:
-        """The name of the dense layer whose outputs are the logits; None if they are not."""
+        """The name of the dense layer whose outputs are the logits; None if there is none."""
         ...
 
     def class_logits(
@@ -142,13 +142,14 @@ class Calibrates(Protocol):
 
 @runtime_checkable
 class Corrects(Protocol):
-    """Its quantiles can be corrected by held-out values; the model has a weight `correction`."""
+    """Predicts quantiles that can be corrected on held-out values, by the model's weight
+    `correction`."""
 
     def uncorrected(
         self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
-        """How far the true values of a batch lie above the uncorrected quantiles, with TensorFlow
-        operations only."""
+        """The true values of a batch minus their uncorrected quantiles, with TensorFlow operations
+        only."""
         ...
 
     def corrections(self, found: dict[str, list]) -> np.ndarray:
@@ -158,7 +159,7 @@ class Corrects(Protocol):
 
 @runtime_checkable
 class Cuts(Protocol):
-    """There is a loss at each step, so that a batch can be cut along time."""
+    """Has a loss at each step, so that batches can be cut into windows."""
 
     def steps(self, batch: dict[str, Any]) -> Any:
         """The number of steps of a batch, padding included."""
@@ -171,12 +172,12 @@ class Cuts(Protocol):
         ...
 
     def cut(self, batch: dict[str, Any], start: Any, stop: Any, size: int) -> dict[str, Any]:
-        """A part of a batch.
+        """Cuts a range of time steps out of a batch.
 
         Args:
             batch: a batch with targets.
-            start: its first step.
-            stop: the step after its last one; sequences end there.
-            size: steps of its tensors, at least those between.
+            start: the first step.
+            stop: the step after the last one; sequences are cut off there.
+            size: number of time steps of the result, at least `stop` - `start`.
         """
         ...

@@ -1,4 +1,4 @@
-"""How a template is trained: the settings that do not belong to the model."""
+"""Training settings: options that do not belong to the model."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ GRADIENT_ONLY = (
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a template is trained.
+    """The options of training.
 
     Attributes:
         epochs: number of epochs (passes over the training examples).
@@ -178,13 +178,13 @@ class TrainingSettings:
         object.__setattr__(self, "freeze", list(names) or None)
 
     def _check_readout(self) -> None:
-        """A readout in closed form has one loss, and no gradients."""
+        """Checks that no setting is changed that a readout in closed form does not have."""
         if self.readout == "gradient":
             return
-        plain = TrainingSettings()
+        defaults = TrainingSettings()
         for name in GRADIENT_ONLY:
             value = getattr(self, name)
-            if value != getattr(plain, name):
+            if value != getattr(defaults, name):
                 raise SeqzooError(
                     f"`{name}` is for readout 'gradient', got {value!r} with {self.readout!r}.",
                     field=name,
@@ -206,7 +206,7 @@ class TrainingSettings:
                 )
 
     def warmup_of(self, steps: int) -> int:
-        """Warm-up steps of a training run with the given number of steps."""
+        """Number of warm-up steps of a training run of `steps` steps."""
         if self.warmup_steps is None:
             return min(MAX_WARMUP_STEPS, steps // WARMUP_SHARE)
         return self.warmup_steps

@@ -13,9 +13,9 @@ from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
 
-# TensorFlow's messages on every machine without an NVIDIA driver, or with oneDNN. cuInit's error
-# 303 means "there is no driver"; a driver that does not work causes another message, which is
-# shown.
+# Messages that TensorFlow prints on every machine without an NVIDIA driver, or with oneDNN. Error
+# 303 of cuInit means that there is no driver; a driver that does not work causes another message,
+# which is shown.
 NOISE = re.compile(
     rb"All log messages before absl::InitializeLog|cudart_stub\.cc|Could not find cuda drivers"
     rb"|failed call to cuInit: .*(\(303\)|no CUDA-capable device)"
@@ -26,12 +26,13 @@ NOISE = re.compile(
 def start_tensorflow(*, quiet_loggers: bool = True) -> None:
     """Imports TensorFlow and finds devices; a second call does nothing.
 
-    Messages of its native code below errors are turned off, unless TF_CPP_MIN_LOG_LEVEL enables
-    them. Other messages on standard error in the meantime, except `NOISE`, still appear.
+    Messages of its native code below the level of errors are turned off, unless
+    TF_CPP_MIN_LOG_LEVEL enables them. Other output to standard error during the import still
+    appears, except for `NOISE`.
 
     Args:
-        quiet_loggers: whether warnings of its Python code are turned off, too, as for a command
-            line; a program that imports seqzoo decides that for itself.
+        quiet_loggers: whether to turn off warnings of its Python code, too, as the command line
+            does; programs that import seqzoo decide for themselves.
 
     Raises:
         SeqzooError: Keras was imported with a different backend.
@@ -50,7 +51,7 @@ def start_tensorflow(*, quiet_loggers: bool = True) -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     with _filtered_errors():
         tensorflow = importlib.import_module("tensorflow")
-        # CUDA is first called, and complains, where devices are first requested.
+        # CUDA is called, and prints its messages, when devices are first requested.
         tensorflow.config.list_physical_devices()
     tensorflow.get_logger().addFilter(_is_news)
     if not quiet_loggers:
@@ -62,8 +63,8 @@ def start_tensorflow(*, quiet_loggers: bool = True) -> None:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a message of TensorFlow is shown: all except warnings that functions of this package
-    are traced several times, which is by design, since each model has its own graphs."""
+    """Whether to show a message of TensorFlow: all except warnings that functions of this package
+    are retraced, which is intended, since each model has its own graphs."""
     if "triggered tf.function retracing" not in record.getMessage():
         return True
     frame = sys._getframe()

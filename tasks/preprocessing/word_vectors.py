@@ -1,4 +1,4 @@
-"""Pretrained word vectors: GloVe, word2vec, fastText, arrays with a list of words."""
+"""Pretrained word vectors: GloVe, word2vec, fastText, or arrays with a list of words."""
 
 import contextlib
 import gzip
@@ -20,22 +20,22 @@ from seqzoo.tasks.errors import SeqzooError, unreadable
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, Vocabulary
 
 ARRAY, WORDS = ".npy", (".txt", ".vocab", ".json", ".parquet")
-"""Files of a folder: the array of vectors, and the list of its words."""
+"""Extensions of the files in a folder: the array of vectors, and the list of words."""
 
 FASTTEXT = (793_712_314).to_bytes(4, "little")
-"""Begins fastText's own binary models, which have n-grams instead of a table."""
+"""First bytes of fastText's binary models, which have n-grams instead of a table."""
 
 NAMED = ("words", "vectors")
 """Names of the arrays of an .npz file."""
 
 LARGEST_DIMENSION = 1_000_000
-"""Maximum numbers of a vector in a binary file."""
+"""Maximum dimension of the vectors in a binary file."""
 
 LONGEST_LINE = 1 << 24
-"""Limit on the bytes of a line of a text file."""
+"""Limit on the length of a line of a text file, in bytes."""
 
 LONGEST_WORD = 10_000
-"""Maximum bytes of a word in a binary file; a longer one means that the file is not binary."""
+"""Maximum length of a word in a binary file, in bytes; longer words mean that it is not binary."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class WordVectors:
     """Vectors for the ids of a vocabulary.
 
     Attributes:
-        own: number of ids, padding and unknown included, that also have a trained embedding; later
-            tokens occur only in the file of vectors.
+        own: number of ids, padding and unknown included, that also have a trained embedding; the
+            tokens after them occur only in the file of vectors.
         dimension: number of dimensions of the vectors.
         coverage: share of the training examples' tokens that have a vector.
-        table: shape (ids, dimension), float32, zeros for tokens without one; None in a loaded run,
-            whose model has them.
-        notes: sentences on how the file was read.
+        table: the vectors, (ids, dimension), float32, zeros for tokens without one; None in a
+            loaded run, whose model contains them.
+        notes: remarks on how the file was read.
     """
 
     own: int
@@ -64,7 +64,7 @@ class WordVectors:
 
 
 class Table(NamedTuple):
-    """The rows of a file that were kept."""
+    """The words and vectors of a file that were kept."""
 
     words: list[str]
     vectors: np.ndarray
@@ -74,19 +74,19 @@ class Table(NamedTuple):
 def add_vectors(
     vocabulary: Vocabulary, counts: Counter[bytes], path: str, keep: int | None
 ) -> tuple[Vocabulary, WordVectors]:
-    """A vocabulary with the words of a file of vectors, and their vectors.
+    """Adds the words of a file of vectors to a vocabulary; returns it and the vectors of its ids.
 
-    A token has the vector of its own spelling, or else that of its lowercase form.
+    A token has the vector of its exact spelling, or else that of its lowercase form.
 
     Args:
-        vocabulary: learned from the training examples.
-        counts: how often each token, UTF-8, occurs in them.
+        vocabulary: the vocabulary of the training examples.
+        counts: how often each token, UTF-8, occurs in the training examples.
         path: the path of the vectors, see `read_vectors`.
         keep: number of words at the beginning of the file to keep even if they do not occur in the
             examples, for predictions; None for all.
 
     Raises:
-        SeqzooError: the vectors cannot be read, or no token has one.
+        SeqzooError: the vectors cannot be read, or no token has a vector.
     """
     tokens = {token.decode("utf-8"): count for token, count in counts.items()}
     wanted = {*tokens, *(token.lower() for token in tokens)}
@@ -120,10 +120,10 @@ def read_vectors(path: str, wanted: Collection[str], keep: int | None) -> Table:
             (FILE.zip/MEMBER names one of several members); .npz with the arrays `words` and
             `vectors`; a folder or an installed package with one .npy array and a list of words.
         wanted: words to keep.
-        keep: number of words at the beginning to keep as well; None for all.
+        keep: number of words at the beginning to keep, too; None for all.
 
     Raises:
-        SeqzooError: there is no such file, or it is truncated or malformed; the message says where.
+        SeqzooError: the file does not exist, or is truncated or malformed; the message says where.
     """
     rows = _rows(path)
     words: dict[str, int] = {}
@@ -208,7 +208,7 @@ def _of_folder(path: str, folder: pathlib.Path) -> Rows:
     for file in lists:
         try:
             words = _words(file)
-        except (OSError, ValueError, RecursionError) as error:  # those of Arrow are among them
+        except (OSError, ValueError, RecursionError) as error:  # Arrow's errors are subclasses
             raise _error(path, f"cannot be read: {file.name}: {_reason(error)}") from error
         if len(words) == len(table):
             return _of_array(words, table)
@@ -221,7 +221,7 @@ def _of_folder(path: str, folder: pathlib.Path) -> Rows:
 
 
 def _words(file: pathlib.Path) -> Sequence[str]:
-    """The words of a list: a line each, a JSON list, or the first column of a Parquet file."""
+    """Reads a list of words: one per line, a JSON list, or the first column of a Parquet file."""
     if file.suffix.lower() == ".parquet":
         import pyarrow.parquet as pq
 
@@ -292,7 +292,7 @@ def _parsed(path: str, stream: Any) -> Rows:
 
 @contextlib.contextmanager
 def _opened(path: str, file: pathlib.Path) -> Iterator[Any]:
-    """A file, unpacked, with a buffer."""
+    """Opens a file, which may be compressed, for buffered reading."""
     archives = [
         item for item in (file, *file.parents) if item.suffix.lower() == ".zip" and item.is_file()
     ]
@@ -323,7 +323,7 @@ def _member(path: str, archive: pathlib.Path, file: pathlib.Path, zipped: zipfil
 
 
 def _is_binary(first: bytes) -> bool:
-    """Whether the line after the header is not numbers in text form."""
+    """Whether the line after the header does not consist of a word and numbers as text."""
     fields = first.partition(b"\n")[2].partition(b"\n")[0].split()
     try:
         [float(field) for field in fields[1:4]]

@@ -23,7 +23,7 @@ LARGE = 500_000
 """Minimum size of a matrix that is stored as bytes."""
 
 LARGEST_NUMBER, LARGEST_HEADER = 8, 20_000
-"""Maximum bytes of a number, and of the header before the numbers of an array."""
+"""Maximum number of bytes of a number, and of the header before the numbers of an array."""
 
 LEVELS = 127
 """Quantisation levels of a byte on each side of zero."""
@@ -34,11 +34,11 @@ def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
 
     Args:
         run: a `Run` that has a model.
-        folder: it must not have any contents.
-        card: the facts about it, written as card.json.
+        folder: the folder to write, which must not have any contents.
+        card: the model card, written as card.json.
 
     Raises:
-        SeqzooError: the folder exists, or there is no model.
+        SeqzooError: the folder exists, or the run has no model.
     """
     arrays: dict[str, np.ndarray] = {}
     for path, weight in weights_by_path(run.model).items():
@@ -65,10 +65,10 @@ def unpack(model: Any, path: pathlib.Path) -> None:
     try:
         with zipfile.ZipFile(path) as file:
             stored = _stored(file)
-            # Before any is read: a small file may contain arrays of any size.
+            # Before any array is read: a small file may contain arrays of any size.
             _check_names(path, weights, stored)
             _check_sizes(path, weights, stored)
-            found = {
+            arrays = {
                 weight_path: _unpacked(
                     {name: read_member(file, member) for name, member in parts.items()}
                 )
@@ -78,20 +78,21 @@ def unpack(model: Any, path: pathlib.Path) -> None:
         reason = str(error).partition("\n")[0] or "it is incomplete"
         raise SeqzooError(f"{path} cannot be read: {reason}") from error
     for weight_path in weights:
-        weight, array = weights[weight_path], found[weight_path]
+        weight, array = weights[weight_path], arrays[weight_path]
         if weight.shape != array.shape or weight.dtype != array.dtype:
             raise SeqzooError(
                 f"{path} is of another model: {weight_path!r} must be {weight.dtype} of shape "
                 f"{tuple(weight.shape)}, got {array.dtype} of shape {array.shape}; pack the run "
                 "again."
             )
-    # Only now, so that a model is never left partly set.
+    # Only after all checks, so that a model never has only some of the weights.
     for weight_path, weight in weights.items():
-        weight.assign(found[weight_path])
+        weight.assign(arrays[weight_path])
 
 
 def _stored(file: zipfile.ZipFile) -> dict[str, dict[str, zipfile.ZipInfo]]:
-    """The arrays of a file, by the path of a weight and the name of a part of it."""
+    """The arrays of a file, by the path of the weight and the name of the array: "values", or
+    "bytes" and "scales"."""
     stored: dict[str, dict[str, zipfile.ZipInfo]] = {}
     for member in file.infolist():
         weight_path, _, name = member.filename.removesuffix(".npy").rpartition(".")

@@ -1,4 +1,4 @@
-"""Corrects the quantiles of a trained forecaster, based on its validation examples."""
+"""Corrects the quantiles of a trained forecaster on its validation examples."""
 
 import pathlib
 
@@ -11,13 +11,13 @@ from seqzoo.tasks.runs.predictor import Inference
 
 
 def correct(folder: pathlib.Path, inference: Inference, validation: Data) -> None:
-    """Sets the correction of a run's model, which predictions, scores and exports then include. It
-    is computed from uncorrected quantiles, so repeating it changes nothing.
+    """Sets the correction of a run's model, which predictions, evaluations and exports then
+    include. It is computed from uncorrected quantiles, so repeating it changes nothing.
 
     Args:
         folder: the run folder.
         inference: the inference of the run's model, whose task is a `Corrects`.
-        validation: the examples.
+        validation: the validation examples.
     """
     task: Corrects = inference.task
     model = inference.model

@@ -25,7 +25,7 @@ from seqzoo.tasks.targets.values import ValueTargets
 
 
 class Ensemble:
-    """Several runs of one task that predict together.
+    """Several runs of one task, whose predictions are averaged.
 
     The probability of a class, or of a label, is the mean over the runs; numbers are means in the
     units of the data. The tags of a sequence are the most probable ones of each step by mean
@@ -33,14 +33,14 @@ class Ensemble:
     those of the runs. Cells, sizes and vocabularies may differ.
 
     Attributes:
-        runs: its runs; the first one determines how raw inputs are read.
+        runs: the runs; the first one determines how raw inputs are read.
 
     Args:
         runs: two or more runs, or their folders.
 
     Raises:
-        SeqzooError: there are fewer, they differ in kinds, labels or numbers of values, or their
-            predictions, such as texts, cannot be averaged.
+        SeqzooError: there are fewer than two runs, they differ in their input or target types,
+            labels or number of values, or their predictions, such as texts, cannot be averaged.
     """
 
     def __init__(self, runs: Sequence[Run | str | os.PathLike]):
@@ -56,11 +56,11 @@ class Ensemble:
             )
         expected = _description(first)
         for other in self.runs[1:]:
-            for name, wanted in expected.items():
-                if (got := _description(other)[name]) != wanted:
+            for name, value in expected.items():
+                if (got := _description(other)[name]) != value:
                     raise SeqzooError(
                         f"The runs of an ensemble must have the same {name}, got "
-                        f"{_shown(wanted)} in {first.folder} and {_shown(got)} in {other.folder}."
+                        f"{_shown(value)} in {first.folder} and {_shown(got)} in {other.folder}."
                     )
 
     @property
@@ -100,7 +100,7 @@ class Ensemble:
         lines: Sequence[int] | None = None,
         unit: str = "line",
     ) -> list[Prediction]:
-        """Predicts for raw inputs; see `Run.predict`, which takes the same.
+        """Predicts for raw inputs, with the same arguments as `Run.predict`.
 
         Raises:
             SeqzooError: an input is empty, not finite or of the wrong shape.
@@ -127,9 +127,9 @@ class Ensemble:
         *,
         folder: str | os.PathLike | None = None,
     ) -> dict[str, Any]:
-        """Evaluates the averaged predictions; see `Run.evaluate`, which takes and returns the same.
+        """Evaluates the averaged predictions, with the arguments and the result of `Run.evaluate`.
 
-        The loss of tags is that of the mean probability of all tags of a sequence.
+        The loss of a tagger is the negative logarithm of the mean joint probability of the tags.
 
         Raises:
             SeqzooError: an example is malformed, or has a label that did not occur in training.
@@ -153,11 +153,11 @@ class Ensemble:
         return metrics
 
     def _collect(
-        self, ask: str, data: list[Data], options: PredictionOptions
+        self, method: str, data: list[Data], options: PredictionOptions
     ) -> list[dict[str, list]]:
-        """The results of a method, named `ask`, of each task on its encoded examples."""
+        """The results of the method named `method` of each task on its encoded examples."""
         return [
-            run._inference.collect(getattr(run.task, ask), item, options)
+            run._inference.collect(getattr(run.task, method), item, options)
             for run, item in zip(self.runs, data, strict=True)
         ]
 
@@ -172,7 +172,7 @@ class Ensemble:
             for run, item in zip(self.runs, results, strict=True)
         ]
         outputs = (np.mean(values, 0) - targets.mean) / targets.scale
-        # The activation has been applied.
+        # Linear, because the activation has already been applied.
         loss = ElementLoss(targets.loss.name, "linear")
         return ValueTargets(targets.mean, targets.scale, loss), outputs.astype(np.float32)
 
@@ -203,8 +203,8 @@ class Ensemble:
         }
 
     def _log_joint(self, data: list[Data], options: PredictionOptions) -> np.ndarray:
-        """The logarithm of the mean probability of all tags of each sequence, which are the
-        targets, (n,). A mean of probabilities would be zero for long sequences."""
+        """The logarithm of the mean joint probability of the target tags of each sequence, (n,).
+        The probabilities of long sequences themselves would underflow."""
         result = self._collect("score", data, options)
         return _log_mean(-np.array([item["loss"] for item in result], np.float64))
 
@@ -214,7 +214,7 @@ def mean_logits(targets: ClassTargets | LabelTargets, outputs: np.ndarray) -> np
 
     Args:
         targets: classes, of which one is correct, or labels, each of which may be.
-        outputs: the logits of each, (models, n, size).
+        outputs: the logits of each model, (models, n, size).
 
     Returns: logits (n, size), float64.
     """
@@ -225,7 +225,7 @@ def mean_logits(targets: ClassTargets | LabelTargets, outputs: np.ndarray) -> np
 
 
 def _log_mean(logarithms: np.ndarray) -> np.ndarray:
-    """The logarithm of the mean over the first axis, from logarithms."""
+    """The logarithm of the mean over the first axis of exp(logarithms)."""
     return np.logaddexp.reduce(logarithms, 0) - np.log(len(logarithms))
 
 
@@ -259,8 +259,8 @@ def _description(run: Run) -> dict[str, Any]:
     template, task = run.template, run.task
     kinds = {
         "template": template.name,
-        "kind": template.input,
-        "target kind": template.target,
+        "input": template.input,
+        "target": template.target,
     }
     if isinstance(task, TaggerTask):
         return kinds | {"tags": task.tags.names}

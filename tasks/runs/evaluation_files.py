@@ -1,4 +1,4 @@
-"""Writes an evaluation to files: JSON, a table by class, a plot of confusions, samples."""
+"""Writes an evaluation to files: metrics, a table of classes, plots, samples."""
 
 import pathlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Tags below their words, as text in columns."""
+"""Interlinear text: tags in columns below their words."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ def interlinear(
     *,
     width: int = 100,
 ) -> str:
-    """Lines of words with their tags below, and the true tag below a wrong one.
+    """Formats words with their tags below, and the true tag below a wrong one.
 
         The  dog   barks
         DET  NOUN  NOUN
@@ -21,15 +21,15 @@ def interlinear(
         tokens: words or characters; unprintable ones are escaped as in Python.
         tags: one tag per token.
         truth: the true tags, if available.
-        width: maximum columns of a line.
+        width: maximum width of a line, in columns.
 
     Raises:
-        ValueError: their numbers differ.
+        ValueError: the numbers of tokens and tags differ.
     """
     rows = [list(map(_printable, tokens)), list(tags)]
     if truth is not None:
         pairs = zip(tags, truth, strict=True)
-        rows.append([right if right != predicted else "" for predicted, right in pairs])
+        rows.append([actual if actual != predicted else "" for predicted, actual in pairs])
     blocks: list[list[str]] = []
     used = width
     for column in zip(*rows, strict=True):
@@ -48,7 +48,7 @@ def interlinear(
 
 
 def columns(text: str) -> int:
-    """The terminal columns of a text: two for wide characters, none for combining marks."""
+    """The width of a text in terminal columns: wide characters take two, combining marks none."""
     return sum(
         0
         if unicodedata.combining(character)

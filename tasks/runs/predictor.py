@@ -20,15 +20,15 @@ from seqzoo.tasks.protocols import Generates, StreamsText
 from seqzoo.tasks.settings import TrainingSettings
 
 FEW = 256
-"""Maximum number of examples for which compiling the time loop would not pay off."""
+"""Maximum number of examples for which compiling the time loop does not pay off."""
 
 FEW_BATCHES = 20
-"""Maximum number of batches likewise, for examples that are run in many windows."""
+"""Maximum number of batches for which it does not pay off, for examples that are run in windows."""
 
 PATIENCE = 1.0
-"""Seconds of generating with batches of one shape before its loop is compiled, which takes half a
-second to two. So a first prediction does not wait for the compiler, and hardly any workload takes
-more than twice the time that it would take if its size were known in advance."""
+"""Seconds spent generating with batches of one shape before the loop is compiled for it, which takes
+half a second to two. So a first prediction does not wait for the compiler, and hardly any workload
+takes more than twice the time that it would take if its size were known in advance."""
 
 GRAPHS = 64
 """Maximum number of graphs that are kept; each set of decoding options has its own."""
@@ -39,13 +39,13 @@ class Inference:
 
     Args:
         task: the task.
-        model: its model.
-        settings: its training settings, for the sizes of batches.
+        model: the trained model.
+        settings: the training settings, for the sizes of batches.
         padding: the lengths that batches are padded to.
     """
 
     def __init__(self, task: Task, model: Any, settings: TrainingSettings, padding: Padding):
-        # Not typed, because templates have more than the contracts say.
+        # Not typed, because tasks have more methods than the contract.
         self.task: Any = task
         self.model = model
         self.settings = settings
@@ -54,9 +54,9 @@ class Inference:
         self._seconds: dict[Any, float] = {}  # of generation, by shapes
         self._lock = threading.Lock()  # several threads may use one run
 
-    def collect(self, ask: Callable, data: Data, options: PredictionOptions) -> dict[str, list]:
-        """The results of `Task.infer` or `Task.score` for all examples, in order; those of several
-        parts of an example are summed."""
+    def collect(self, method: Callable, data: Data, options: PredictionOptions) -> dict[str, list]:
+        """The results of a method of the task, such as `infer` or `score`, for all examples, in
+        order; the results of several parts of an example are summed."""
         settings = self.settings
         if data.window is None:
             settings = replace(settings, batch_size=min(settings.batch_size, len(data)))
@@ -72,9 +72,9 @@ class Inference:
         # from one batch to the next.
         trimmed = array_batches(data, plan, trim=few and data.window is None)
         for batch, longest in zip(trimmed, plan.lengths, strict=True):
-            # An input of the graph, not a constant, so that a different seed does not retrace it.
+            # The seed is an input of the graph, so that another seed does not retrace it.
             seed = None if options.seed is None else seed_tensor(options.seed)
-            key = (ask.__name__, replace(options, seed=None), few)
+            key = (method.__name__, replace(options, seed=None), few)
             compiled = False
             if generates:
                 full = _filled(batch, longest) if few else batch
@@ -86,7 +86,7 @@ class Inference:
                 tensors["carried"] = carried
             if seed is not None:
                 tensors["seed"] = seed
-            run = self._graph(ask, tensors, options, few=few, compiled=compiled)
+            run = self._graph(method, tensors, options, few=few, compiled=compiled)
             traced = run.experimental_get_tracing_count() > 0
             start = time.perf_counter()
             result = run(tensors)
@@ -97,13 +97,13 @@ class Inference:
                 values = results.setdefault(name, [None] * len(data))
                 for row, item in zip(rows, value.numpy()[real], strict=True):
                     values[row] = item if values[row] is None else values[row] + item
-            if generates and traced:  # tracing does not count as generating
-                taken = time.perf_counter() - start
-                self._seconds[key] = self._seconds.get(key, 0.0) + taken
+            if generates and traced:  # the time of tracing does not count
+                seconds = time.perf_counter() - start
+                self._seconds[key] = self._seconds.get(key, 0.0) + seconds
         return results
 
     def rate(self, texts: np.ndarray) -> list[float]:
-        """The log-probability of each text, in nats, by a language model's `rate`."""
+        """The log-probability of each text under a language model, in nats."""
 
         def make() -> Any:
             def run(text: Any) -> Any:
@@ -118,11 +118,11 @@ class Inference:
         return [float(item) for part in parts for item in rate(tf.constant(part, tf.string))]
 
     def stream(self, data: Data, options: PredictionOptions) -> Iterator[str]:
-        """The text that a task generates for the only example of `data`, after each token.
+        """Yields the text that is generated for the only example of `data`, after each token.
 
         Args:
-            data: an encoded example.
-            options: "greedy" or "sample", with one text.
+            data: one encoded example.
+            options: prediction options with the method "greedy" or "sample", and one text.
         """
         task: StreamsText = self.task
         settings = replace(self.settings, batch_size=1)
@@ -137,7 +137,7 @@ class Inference:
         return stream.run(tensors)
 
     def _kept(self, key: Any, make: Callable[[], Any]) -> Any:
-        """The value made for a key, kept until `GRAPHS` others have been used since."""
+        """The value for a key, made if needed; the `GRAPHS` most recently used ones are kept."""
         with self._lock:
             if key not in self._graphs:
                 self._graphs[key] = make()
@@ -148,14 +148,14 @@ class Inference:
 
     def _graph(
         self,
-        ask: Callable,
+        method: Callable,
         batch: dict[str, Any],
         options: PredictionOptions,
         *,
         few: bool,
         compiled: bool,
     ) -> Any:
-        """The graph of `ask` for batches like this one, kept for the next call."""
+        """The graph of a method for batches like this one, which is kept for the next call."""
         if isinstance(self.task, Generates):
             traced = replace(options, seed=None)
         else:
@@ -170,11 +170,11 @@ class Inference:
                         stack.enter_context(seqzoo.cells.portable())
                     if compiled:
                         stack.enter_context(compiled_loops())
-                    return ask(self.model, inputs, seeded)
+                    return method(self.model, inputs, seeded)
 
             return tf.function(run, input_signature=[_specs(batch)], autograph=False)
 
-        return self._kept((ask.__name__, tuple(batch), traced, few, compiled), make)
+        return self._kept((method.__name__, tuple(batch), traced, few, compiled), make)
 
 
 def seed_tensor(seed: int) -> Any:
@@ -183,8 +183,8 @@ def seed_tensor(seed: int) -> Any:
 
 
 def _filled(batch: dict[str, np.ndarray], longest: int) -> dict[str, np.ndarray]:
-    """A batch in one of a few shapes: filled with weightless copies of its first row up to one of
-    four numbers per octave, and of the length in its plan."""
+    """Pads a batch to one of a few shapes: with copies of its first row, of weight 0, to one of four
+    numbers of rows per octave, and with steps to the length in its plan."""
     rows = len(batch["rows"])
     step = 1 << max((rows - 1).bit_length() - 3, 0)
     order = np.arange(-(-rows // step) * step)
@@ -198,12 +198,13 @@ def _filled(batch: dict[str, np.ndarray], longest: int) -> dict[str, np.ndarray]
 
 
 def _specs(batch: dict[str, Any]) -> dict[str, Any]:
-    """Specs of batches like this one."""
+    """The specs of batches like this one, for any number of rows and steps."""
     return {name: _free(value) for name, value in batch.items()}
 
 
 def _free(tensors: Any) -> Any:
-    """A spec whose first two axes, rows and time, are free; for carried states, only rows."""
+    """A spec that leaves the sizes of the first two axes, rows and time, open; for carried states,
+    only that of rows."""
     if isinstance(tensors, tuple):
         return tuple(tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in tensors)
     shape = tensors.shape.as_list()

@@ -43,19 +43,19 @@ class Run:
     """A trained model with its settings, vocabularies and history.
 
     Attributes:
-        folder: its folder.
-        config: all of config.json.
-        template: the template with its choices.
+        folder: the run folder.
+        config: the contents of config.json.
+        template: the template with its options.
         task: the template with what it learned from examples before training.
-        settings: how it was trained.
-        source: how to open its data again, as passed to `train`.
+        settings: the training settings.
+        source: how to open the data again, as passed to `train`.
         padding: the lengths that batches are padded to.
     """
 
     def __init__(self, folder: pathlib.Path, config: dict[str, Any], task: Task):
         self.folder = folder
         self.config = config
-        # Not typed: each template has more than the contracts say.
+        # Not typed, because tasks have more methods than the contract.
         self.task: Any = task
         self.template: Any = _template(config)
         self.settings = TrainingSettings(**config["training"])
@@ -67,14 +67,14 @@ class Run:
         """Opens a run folder.
 
         Raises:
-            SeqzooError: it is not a run folder, damaged, or of a newer version.
+            SeqzooError: the folder is not a run folder, is damaged, or is of a newer version.
         """
         check_instance("folder", folder, (str, os.PathLike), "the path of a run folder")
         folder = pathlib.Path(folder)
         if not is_run(folder):
-            what = f"has no {CONFIG}" if folder.is_dir() else "is not a folder"
+            reason = f"has no {CONFIG}" if folder.is_dir() else "is not a folder"
             raise SeqzooError(
-                f"{folder} is not a run folder: it {what}; name one that train wrote."
+                f"{folder} is not a run folder: it {reason}; name one that train wrote."
             )
         config = read_json(folder / CONFIG)
         if not isinstance(config, dict) or "template" not in config:
@@ -84,7 +84,7 @@ class Run:
                 raise SeqzooError(f"{folder} was written by a newer seqzoo; update this one.")
             sizes = config.get("vocabulary_sizes", {})
             for name in config["vocabularies"].values():
-                # An external run is read, and packed again, only within its own folder.
+                # A run from elsewhere must not name files outside its folder.
                 if pathlib.Path(name).name != name or name in ("", ".."):
                     raise SeqzooError(
                         f"{folder / CONFIG} must name vocabularies in its own folder, got {name!r}."
@@ -105,12 +105,12 @@ class Run:
         """Makes a run folder that has no model yet.
 
         Args:
-            folder: it must not have any contents.
-            config: see `training.describe`.
+            folder: the folder to create, which must not have any contents.
+            config: the contents of config.json.
             task: a template adapted to its training examples.
 
         Raises:
-            SeqzooError: the folder exists, or cannot be made.
+            SeqzooError: the folder exists, or cannot be created.
         """
         with creating(folder) as temporary:
             for name, vocabulary in task.vocabularies.items():
@@ -120,7 +120,7 @@ class Run:
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """One dictionary per epoch."""
+        """The training history, one dictionary per epoch."""
         return read_history(self.folder / HISTORY)
 
     @cached_property
@@ -169,14 +169,14 @@ class Run:
     def _inference(self) -> Inference:
         return Inference(self.task, self.model, self.settings, self.padding)
 
-    def _options(self, given: PredictionOptions | None) -> PredictionOptions:
-        """The options of predictions, the default ones of the task for None.
+    def _options(self, options: PredictionOptions | None) -> PredictionOptions:
+        """The options of predictions; the default ones of the task for None.
 
         Raises:
-            SeqzooError: they are of the wrong type.
+            SeqzooError: the options are of the wrong type.
         """
-        check_instance("options", given, (PredictionOptions, type(None)), "`PredictionOptions`")
-        return given or self.task.default_options
+        check_instance("options", options, (PredictionOptions, type(None)), "`PredictionOptions`")
+        return options or self.task.default_options
 
     def predict(
         self,
@@ -207,19 +207,19 @@ class Run:
         options = self._options(options)
         examples = Examples(inputs, lines=lines, unit=unit)
         data = self.task.encode(examples, targets=False)
-        found = self._inference.collect(self.task.infer, data, options)
-        return self.task.predictions(found, examples.inputs, options)
+        results = self._inference.collect(self.task.infer, data, options)
+        return self.task.predictions(results, examples.inputs, options)
 
     def attention(self, inputs: Any, options: PredictionOptions | None = None) -> list[Any]:
-        """The model's attention over its inputs while it generates its answers.
+        """The attention of the model over its inputs while it generates texts.
 
         Args:
             inputs: see `predict`.
             options: the options of the predictions.
 
         Returns:
-            An `AttentionMap` for each input: its `source` steps, the `tokens` of the answer, and
-            the `weights` of the first at each of the second, (tokens, steps).
+            An `AttentionMap` for each input: its `source` steps, the generated `tokens`, and the
+            attention `weights`, (tokens, steps).
 
         Raises:
             SeqzooError: the model has no attention, or an input is not valid.
@@ -232,16 +232,16 @@ class Run:
 
     def stream(self, value: Any, options: PredictionOptions | None = None) -> Iterator[str]:
         """Generates a text for one raw input, and yields the text so far after each token. The last
-        one is the text that `predict` returns. A text need not be a prefix of the next one, because
-        words may change the spaces before them.
+        text is the one that `predict` returns. A text need not be a prefix of the next one, because
+        a word may change the space before it.
 
         Args:
             value: the input.
             options: the options of the prediction: greedy search or sampling, with one text.
 
         Raises:
-            SeqzooError: the run generates no text, beam search was chosen, or the input is empty
-                or of the wrong shape.
+            SeqzooError: the run does not generate texts, beam search was chosen, or the input is
+                empty or of the wrong shape.
         """
         if not isinstance(self.task, StreamsText):
             raise SeqzooError(f"{self.folder} does not generate text, so there is none to stream.")
@@ -250,13 +250,13 @@ class Run:
         return self._inference.stream(data, self._options(options))
 
     def session(self, options: PredictionOptions | None = None) -> Session:
-        """A new session, which reads one input in parts.
+        """Starts a session, which reads one input in parts.
 
         Args:
-            options: the options of its predictions.
+            options: the options of the predictions.
 
         Raises:
-            SeqzooError: the model needs its whole input at once.
+            SeqzooError: the model needs the complete input at once.
         """
         return Session(self._stepper, self._options(options))
 
@@ -276,7 +276,7 @@ class Run:
         Args:
             examples: the examples to evaluate on.
             options: the options of the predictions.
-            folder: where to write evaluation.json with its tables and plots.
+            folder: the folder to write evaluation.json, tables and plots to; None to write none.
 
         Returns:
             "examples", "loss" and the metrics of the target type; JSON-serialisable.
@@ -288,12 +288,12 @@ class Run:
         check_instance("examples", examples, Examples, "`Examples(inputs, targets)`")
         options = self._options(options)
         data = self.task.data(examples)
-        found = self._inference.collect(self.task.score, data, options)
-        losses, counts = (np.array(found.pop(name), np.float64) for name in ("loss", "count"))
+        results = self._inference.collect(self.task.score, data, options)
+        losses, counts = (np.array(results.pop(name), np.float64) for name in ("loss", "count"))
         metrics = {
             "examples": len(data),
             "loss": float(losses.sum() / counts.sum()),
-            **self.task.compute_metrics(found, data, examples, options),
+            **self.task.compute_metrics(results, data, examples, options),
         }
         if (temperature := stored_temperature(self.folder)) is not None:
             logits, targets = collect_logits(self._inference, data)
@@ -301,7 +301,7 @@ class Run:
             metrics["calibration"] |= {"temperature": temperature, "before": before}
         if folder is not None:
             write_evaluation(pathlib.Path(folder), metrics)
-            self.task.illustrate(self.model, examples, found, pathlib.Path(folder), options)
+            self.task.illustrate(self.model, examples, results, pathlib.Path(folder), options)
         return metrics
 
     def score(self, texts: Sequence[str]) -> list[float]:
@@ -337,25 +337,26 @@ class Run:
         check: bool = True,
         signatures: Sequence[str] = (),
     ) -> dict[str, Any]:
-        """Writes the model in a format that can be loaded without seqzoo, and compares the result
-        with the model, in a separate process.
+        """Exports the model to a format that can be loaded without seqzoo, and compares the export
+        with the model in a separate process.
 
         Args:
             folder: the folder to write.
             options: the options of the predictions.
-            format: "saved-model", "onnx" or "litert"; see `seqzoo.tasks.export.formats`.
+            format: "saved-model", "onnx", "litert" or "keras"; see `seqzoo.tasks.export.formats`.
             precision: the precision of the weights: "float32", or another that the format
                 supports.
-            steps: how many steps an input has, for LiteRT; None for any number.
-            examples: raw inputs to compare answers on; by default random ones.
-            check: whether to compare.
+            steps: number of time steps of an input, for LiteRT; None for any number.
+            examples: raw inputs to compare predictions on; random ones by default.
+            check: whether to compare the export with the model.
             signatures: additional signatures of a SavedModel, which make it slower to load:
                 "explain", the attention of each generated token, and "serving_compiled", with loops
                 that XLA compiles, for batches of 32 and more; see docs/deployment.md.
 
         Returns:
-            "files", the size of each in bytes by name, and "difference", the largest difference
-            from the model, relative to the largest result.
+            "format", "folder", "files", the size of each file in bytes by name, and if the export
+            was checked, "difference", the largest difference from the model, relative to the
+            largest result.
 
         Raises:
             SeqzooError: the folder exists, there is no model yet, the format cannot represent the
@@ -381,10 +382,10 @@ def _first_line(reason: str) -> str:
 
 
 def _check_list(inputs: Any) -> None:
-    """Checks that inputs are a list of inputs and not a single one.
+    """Checks that inputs are a list, and not a single input.
 
     Raises:
-        SeqzooError: they are a single text, or have no length.
+        SeqzooError: `inputs` is a single text, or has no length.
     """
     if isinstance(inputs, str | bytes):
         raise SeqzooError("`inputs` must be a list of inputs, got one text; put it in a list.")

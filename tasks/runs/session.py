@@ -1,4 +1,4 @@
-"""An input that is read in parts: a session keeps the states between the parts."""
+"""Sessions, which read an input in parts and keep the states between the parts."""
 
 from typing import Any
 
@@ -35,10 +35,10 @@ class Stepper:
 
     Args:
         task: the task.
-        model: its model.
+        model: the trained model.
 
     Raises:
-        SeqzooError: the model needs its whole input at once.
+        SeqzooError: the model needs the complete input at once.
     """
 
     def __init__(self, task: Any, model: Any):
@@ -56,8 +56,8 @@ class Stepper:
         if isinstance(model, LanguageModel):
             steps = tf.TensorSpec([1, None], tf.int32)
         else:
-            (one,) = step_specs(task)
-            steps = tf.TensorSpec([1, None, *one.shape[1:]], one.dtype)
+            (spec,) = step_specs(task)
+            steps = tf.TensorSpec([1, None, *spec.shape[1:]], spec.dtype)
 
         def run(steps: Any, states: list) -> tuple[Any, list]:
             with seqzoo.cells.portable():
@@ -76,18 +76,19 @@ class Stepper:
         ]
 
     def run(self, steps: np.ndarray, states: list[Any]) -> tuple[np.ndarray, list[Any]]:
-        """Steps (time, ...) and the states before them -> outputs of the last step or of all, and
-        the states after them."""
+        """Runs steps (time, ...) from the states before them; returns the outputs of the last step
+        or of all steps, and the states after them."""
         outputs, last = self._run(tf.constant(steps[None]), states)
         return outputs.numpy(), [tf.cast(item, tf.float32) for item in last]
 
 
 class Session:
-    """One input that comes in parts: each part is processed when it comes, and not kept. After each
-    part the answer equals that of `Run.predict` for all parts so far as one input, except that tags
-    and numbers per step are only those of the last part, a forecast has only the next step, and a
-    language model answers with the next token. If a text is decoded from the outputs of all steps,
-    these are kept; the input is not.
+    """One input that is read in parts, each of which is processed at once and not kept.
+
+    After each part the prediction equals that of `Run.predict` for all parts so far as one input,
+    except that tags and numbers per step are only those of the last part, a forecast has only the
+    next step, and a language model predicts the next token. If texts are decoded from the outputs
+    of all steps, the outputs are kept, but not the input.
 
     Args:
         stepper: the stepper of the run.
@@ -106,7 +107,7 @@ class Session:
             _, self._states = stepper.run(np.array([START], np.int32), self._states)
 
     def feed(self, part: Any) -> Prediction:
-        """Reads a part of the input.
+        """Reads the next part of the input, and predicts.
 
         Args:
             part: the next part of an input of `Run.predict`: text, steps of a series, rows of an
@@ -145,20 +146,20 @@ class Session:
 
     def _feed_sound(self, samples: Any) -> Prediction:
         features: AudioFeatures = self.stepper.task.features
-        _, _ = features.raw([samples], ["the part"])  # checks it
+        _, _ = features.raw([samples], ["the part"])  # checks the samples
         self._samples = np.concatenate([self._samples, np.asarray(samples, np.float32)])
         complete = max((len(self._samples) - features.window) // features.hop + 1, 0)
         if complete:
             self._run(self._windows(complete))
             self._samples = self._samples[complete * features.hop :]
-        # The rest, padded with silence as at the end of an audio input, counts only for this
-        # answer.
+        # The rest, padded with silence as at the end of an audio input, is only used for this
+        # prediction.
         rest = -(-len(self._samples) // features.hop)
         silence = np.zeros(features.window, np.float32)
-        held = self._samples
-        self._samples = np.concatenate([held, silence])
+        kept = self._samples
+        self._samples = np.concatenate([kept, silence])
         outputs, _ = self.stepper.run(self._windows(rest), self._states)
-        self._samples = held
+        self._samples = kept
         return self._prediction(outputs)
 
     def _feed_columns(self, part: Any) -> Prediction:
@@ -173,7 +174,7 @@ class Session:
             outputs = self._run(features.steps_of(image[:, :complete]))
         self._image = image[:, complete:]
         if self._image.shape[1]:
-            # The rest, padded as at the end of an image, counts only for this answer.
+            # The rest, padded as at the end of an image, is only used for this prediction.
             outputs, _ = self.stepper.run(features.steps_of(self._image), self._states)
         return self._prediction(outputs)
 
@@ -232,12 +233,14 @@ def _rows(part: Any, features: RowFeatures) -> np.ndarray:
 
 
 def _next_token(task: Any, logits: np.ndarray, top: int) -> Prediction:
-    """The most probable tokens that may come next."""
+    """The most probable next tokens, as a prediction."""
     scores = logits.astype(np.float64)
-    shares = np.exp(scores - scores.max())
-    shares /= shares.sum()
+    probabilities = np.exp(scores - scores.max())
+    probabilities /= probabilities.sum()
     names = [*[""] * SPECIAL, *task.texts.vocabulary.tokens]
-    shares[[*range(SPECIAL), START]] = 0.0  # which are never generated
-    best = np.argsort(-shares, kind="stable")[:top]
-    ranked = tuple(("" if names[n] == END_TOKEN else names[n], float(shares[n])) for n in best)
+    probabilities[[*range(SPECIAL), START]] = 0.0  # they are never generated
+    best = np.argsort(-probabilities, kind="stable")[:top]
+    ranked = tuple(
+        ("" if names[n] == END_TOKEN else names[n], float(probabilities[n])) for n in best
+    )
     return Prediction(ranked[0][0], ranked[0][0], ranked[0][1], ranked)

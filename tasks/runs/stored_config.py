@@ -1,4 +1,4 @@
-"""Checks that what a run learned, as stored in its config.json, is valid and fits its model."""
+"""Checks that the learned state in a run's config.json is valid and fits the model."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -53,18 +53,18 @@ def check_learned(part: Any) -> None:
 
 
 def check_model(task: Any, model: Any) -> None:
-    """Compares the inputs and outputs of a model with a task.
+    """Checks that the inputs and outputs of a model fit a task.
 
     Raises:
-        ValueError: they differ.
+        ValueError: the model has other inputs or outputs.
     """
     inputs = getattr(model, "input", None)
     if isinstance(inputs, dict) and {"values", "lengths"} <= inputs.keys():
-        wanted, got = tuple(task.features.step[0]), tuple(inputs["values"].shape[2:])
-        if wanted != got:
-            raise ValueError(f"it takes steps of shape {got}, not {wanted}")
-    known = getattr(task, "tags", None) or getattr(task, "targets", None)
-    names = getattr(known, "names", None)
+        expected, got = tuple(task.features.step[0]), tuple(inputs["values"].shape[2:])
+        if expected != got:
+            raise ValueError(f"it takes steps of shape {got}, not {expected}")
+    targets = getattr(task, "tags", None) or getattr(task, "targets", None)
+    names = getattr(targets, "names", None)
     if names is None:
         if hasattr(task, "texts") and isinstance(inputs, dict):
             raise ValueError("it generates no text")
@@ -77,30 +77,30 @@ def check_model(task: Any, model: Any) -> None:
 
 def _check_names(field: str, names: Any) -> None:
     try:
-        fit = isinstance(names, list) and bool(names)
-        fit = fit and all(isinstance(name, str) for name in names)
-        if fit:
+        valid = isinstance(names, list) and bool(names)
+        valid = valid and all(isinstance(name, str) for name in names)
+        if valid:
             "".join(names).encode("utf-8")
     except UnicodeEncodeError:  # half of a surrogate pair
-        fit = False
-    if not fit:
+        valid = False
+    if not valid:
         raise ValueError(f"`{field}` must be a list of strings, got {_shown(names)}")
 
 
 def _check_numbers(field: str, numbers: Any) -> None:
     try:
         array = np.asarray(numbers)
-        fit = array.dtype.kind in "if" and bool(np.isfinite(array.astype(np.float32)).all())
+        valid = array.dtype.kind in "if" and bool(np.isfinite(array.astype(np.float32)).all())
     except (ValueError, TypeError, OverflowError):  # a ragged list, or not a list of numbers
-        fit = False
+        valid = False
     else:
-        fit = fit or not array.size
-        fit = fit and bool(array.size or field in ("past", "known"))
+        valid = valid or not array.size
+        valid = valid and bool(array.size or field in ("past", "known"))
         if field in ("past", "known") and array.size:
-            fit = fit and array.ndim == 2 and array.shape[1] == 2
+            valid = valid and array.ndim == 2 and array.shape[1] == 2
         if field == "scale":
-            fit = fit and bool((array != 0).all())
-    if not fit:
+            valid = valid and bool((array != 0).all())
+    if not valid:
         raise ValueError(f"`{field}` must be finite numbers, got {_shown(numbers)}")
 
 

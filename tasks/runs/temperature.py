@@ -26,8 +26,7 @@ def check_calibrates(task: Any, validation: Data | None) -> None:
     """Checks that a task can be calibrated.
 
     Raises:
-        SeqzooError: it has no probabilities that a temperature could scale, or no validation
-            examples.
+        SeqzooError: the task has no class probabilities, or there are no validation examples.
     """
     template = task.template
     if not isinstance(task, Calibrates) or task.calibrated_layer is None:
@@ -48,20 +47,21 @@ def check_calibrates(task: Any, validation: Data | None) -> None:
 def collect_logits(inference: Inference, data: Data) -> tuple[np.ndarray, np.ndarray]:
     """The logits of all predictions, (n, classes), and the indices of the true classes, (n,)."""
     task = inference.task
-    found = inference.collect(task.class_logits, data, PredictionOptions())
-    return task.decisions(found, data)
+    results = inference.collect(task.class_logits, data, PredictionOptions())
+    return task.decisions(results, data)
 
 
 def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> str:
-    """Divides the weights of a run's last layer by the temperature that suits validation examples
-    best, so that the model and its exports have calibrated probabilities; writes the temperature,
-    with the metrics before and after, to calibration.json. A model that is already calibrated does
-    not change, even if the process was killed in between.
+    """Calibrates the model of a run, by dividing the weights of the layer that computes logits by
+    the temperature with the lowest cross-entropy on validation examples, so that the model and its
+    exports have calibrated probabilities. Writes the temperature, with the metrics before and
+    after, to calibration.json. A model that is already calibrated does not change, even if the
+    process was killed in between.
 
     Args:
         folder: the run folder.
         inference: the inference of the run's model.
-        validation: the examples.
+        validation: the validation examples.
 
     Returns:
         A remark if the best temperature is outside the searched range; otherwise "".
@@ -89,7 +89,7 @@ def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> s
 
 
 def remark(temperature: float) -> str:
-    """A sentence about a temperature at an end of its range; otherwise ""."""
+    """A sentence about a temperature that is at the limit of its range; otherwise ""."""
     lowest, highest = TEMPERATURES
     if math.isclose(temperature, lowest):
         reason = "the model makes too few errors on the validation examples to calibrate it by"
@@ -107,7 +107,7 @@ def stored_temperature(folder: pathlib.Path) -> float | None:
     """The temperature of a run; None if it was not calibrated.
 
     Raises:
-        SeqzooError: the file that has it is damaged.
+        SeqzooError: calibration.json is damaged.
     """
     if not (folder / CALIBRATION).exists():
         return None
@@ -123,7 +123,7 @@ def _stored(folder: pathlib.Path, name: str) -> Any:
     """An entry of a run's calibration.json.
 
     Raises:
-        SeqzooError: it is damaged.
+        SeqzooError: the file is damaged.
     """
     path = folder / CALIBRATION
     try:

@@ -1,4 +1,4 @@
-"""The weights of a model by their paths in it, regardless of the order of their creation."""
+"""The weights of a model by paths that do not depend on the order in which they were created."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,9 +9,12 @@ import keras
 def weights_by_path(layer: Any) -> dict[str, Any]:
     """The weights of a layer or model by their paths, such as "decoder/recurrent[0]/cell/kernel".
 
-    A part of a path is the attribute that contains a layer, or in a functional model the layer's
-    name, and the last part the weight's own name. Names that Keras numbers within each process do
-    not occur in paths, as long as the layers with weights in functional models are named.
+    The parts of a path are the attributes that contain the layers, or in a functional model the
+    names of the layers, and last the name of the weight. Names that Keras numbers within each
+    process do not occur in paths, as long as layers with weights in functional models are named.
+
+    Raises:
+        ValueError: two weights of a layer have the same name.
     """
     results: dict[str, Any] = {}
     inner: set[int] = set()
@@ -29,20 +32,20 @@ def weights_by_path(layer: Any) -> dict[str, Any]:
 
 
 def children(layer: Any) -> Iterator[tuple[str, Any]]:
-    """The sublayers of a layer, by attribute; those of a functional model, by name."""
-    attributes = {name: held for name, held in vars(layer).items() if not name.startswith("_")}
-    held = [pair for name in sorted(attributes) for pair in _layers(name, attributes[name])]
-    if not held and isinstance(layer, keras.Model):
-        held = [(child.name, child) for child in layer.layers]
-    yield from held
+    """Yields the sublayers of a layer by attribute, or those of a functional model by name."""
+    attributes = {name: value for name, value in vars(layer).items() if not name.startswith("_")}
+    layers = [pair for name in sorted(attributes) for pair in _layers(name, attributes[name])]
+    if not layers and isinstance(layer, keras.Model):
+        layers = [(child.name, child) for child in layer.layers]
+    yield from layers
 
 
-def _layers(name: str, held: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(held, keras.layers.Layer):
-        yield name, held
-    elif isinstance(held, list | tuple):
-        for index, one in enumerate(held):
-            yield from _layers(f"{name}[{index}]", one)
-    elif isinstance(held, dict):
-        for key, one in held.items():
-            yield from _layers(f"{name}[{key}]", one)
+def _layers(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, keras.layers.Layer):
+        yield name, value
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _layers(f"{name}[{index}]", item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _layers(f"{name}[{key}]", item)

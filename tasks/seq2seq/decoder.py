@@ -15,21 +15,21 @@ from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class Decoder(keras.layers.Layer):
-    """From tokens to the logits of the following tokens.
+    """From tokens to the logits of the next tokens.
 
-        h1 = first recurrent layer of the tokens' vectors
-        c = attention of h1 to the memory
-        h2, ... = the other recurrent layers, each of the one below and c
+        h1 = first recurrent layer, on the embeddings of the tokens
+        c = context: attention of h1 over the memory
+        h2, ... = the other recurrent layers, each on the outputs of the layer below and c
         logits = output(tanh(W [h; c]))
 
     The query is the first layer's state *after* the token (Luong, Pham and Manning 2015, section
-    3; the other layers see its context as in Wu et al. 2016, "GNMT", section 3.1). A step does not
+    3; the other layers read the context as in Wu et al. 2016, "GNMT", section 3.1). A step does not
     need the previous step's context, so all steps of a known target are run at once.
 
-    A decoder that copies has log-probabilities of the vocabulary's ids, and of further ones, in
-    place of logits: see `mixture`, with p_gen = sigmoid(w [h; c; vector of the token] + b).
+    A decoder that copies returns log-probabilities of the vocabulary's ids, and of further ids,
+    instead of logits: see `mixture`, with p_gen = sigmoid(w [h; c; embedding of the token] + b).
 
-    For a cell that takes time, one unit of it passes from token to token.
+    For a cell that takes time, the time between tokens is one unit.
 
     Args:
         vocabulary_size: number of token ids.
@@ -42,7 +42,7 @@ class Decoder(keras.layers.Layer):
         recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
         recompute: see `Recurrent`.
-        tied: whether the output layer's weights are the tokens' vectors (Press and Wolf 2017).
+        tied: whether the weights of the output layer are the embeddings (Press and Wolf 2017).
         copies: number of ids after those of the vocabulary, for copied tokens; 0 for a decoder that
             does not copy.
         **kwargs: passed to `keras.layers.Layer`.
@@ -149,8 +149,8 @@ class Decoder(keras.layers.Layer):
             memory: (batch, source, features), if there is attention.
             mask: (batch, source): whether each step of the memory exists.
             training: whether dropout is on.
-            steps: (batch, time): whether each token counts; the others leave the states unchanged.
-                None for all.
+            steps: (batch, time): whether each token is not padding; padding leaves the states
+                unchanged. None if there is none.
             copies: (batch, source): the `copy_ids` of the memory, for a decoder that copies.
 
         Returns:
@@ -174,7 +174,7 @@ class Decoder(keras.layers.Layer):
     def step(
         self, tokens: Any, states: list[list], constants: Any = None
     ) -> tuple[Any, list[list], Any]:
-        """One step, for `seqzoo.tasks.decoding`.
+        """Runs one step, for `seqzoo.tasks.decoding`.
 
         Args:
             tokens: (rows,), int32.
@@ -203,18 +203,19 @@ class Decoder(keras.layers.Layer):
         return logits, last, weights
 
     def opened(self, states: list[list], mask: Any) -> list[list]:
-        """The states before the first `step`, from those of the layers."""
+        """The states before the first `step`, given the initial states of the layers."""
         return states
 
     def look_at(self, memory: Any, mask: Any, copies: Any = None) -> Any:
-        """The values of a memory that all steps need, or None without attention."""
+        """The constants that all steps need, computed from the memory; None without attention."""
         if self.attention is None:
             return None
         kept = (memory, self.attention.keys(memory), mask)
         return (*kept, copies) if self.copies else kept
 
     def _vectors(self, tokens: Any) -> Any:
-        """The vectors of tokens; a copied one that is not in the vocabulary is the unknown one."""
+        """The embeddings of tokens; copied tokens that are not in the vocabulary have that of the
+        unknown token."""
         if self.copies:
             tokens = ops.where(tokens < self.vocabulary_size, tokens, UNKNOWN)
         return self.embedding(tokens)

@@ -14,7 +14,7 @@ from seqzoo.tasks.seq2seq.decoder import Bridge, Decoder
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class Generator(keras.Model):
-    """Encodes inputs and generates tokens from them.
+    """Encodes inputs, and generates tokens from the encoding.
 
     Args:
         encoder: a layer: (values, lengths, training=) -> memory (batch, source, features), its
@@ -22,8 +22,8 @@ class Generator(keras.Model):
             layers.
         decoder: the decoder.
         step: shape and type of one step of the inputs.
-        further: the network of further inputs, tensors by name -> (batch, features), whose vector
-            is concatenated to each step of the memory and to each summary; None for none.
+        further: the network of further inputs, tensors by name -> (batch, features); its output is
+            concatenated to each step of the memory and to each summary. None for none.
         **kwargs: passed to `keras.Model`.
     """
 
@@ -59,7 +59,7 @@ class Generator(keras.Model):
         self.built = True
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
-        """Logits of the token after each of "tokens", (batch, time, ids)."""
+        """Logits of the token that follows each of "tokens", (batch, time, ids)."""
         memory, mask, states = self.encode(inputs, training)
         return self.decoder(
             inputs["tokens"],
@@ -71,7 +71,7 @@ class Generator(keras.Model):
         )[0]
 
     def encode(self, inputs: dict[str, Any], training: bool = False) -> tuple[Any, Any, list]:
-        """The memory, its mask, and the decoder's first states.
+        """The memory, its mask, and the decoder's initial states.
 
         Args:
             inputs: "values", "lengths" and the further inputs; others are ignored.
@@ -80,8 +80,8 @@ class Generator(keras.Model):
         values = inputs["values"][..., 0] if self.decoder.copies else inputs["values"]
         memory, mask, summaries = self.encoder(values, inputs["lengths"], training=training)
         if self.further is not None:
-            own = {name: inputs[name] for name in self.further_inputs}
-            vector = self.further(own, training=training)
+            further = {name: inputs[name] for name in self.further_inputs}
+            vector = self.further(further, training=training)
             memory = self.beside_steps(vector, memory)
             summaries = [
                 tf.concat([tf.cast(vector, summary.dtype), summary], -1) for summary in summaries
@@ -89,12 +89,12 @@ class Generator(keras.Model):
         return memory, mask, self.bridge(summaries)
 
     def copies(self, values: Any) -> Any:
-        """The `copy_ids` among values, (batch, source); None if the decoder does not copy."""
+        """The `copy_ids` in the values of inputs, (batch, source); None if the decoder does not
+        copy."""
         return values[..., 1] if self.decoder.copies else None
 
     def opening(self, inputs: dict[str, Any]) -> tuple[Any, Any, Any]:
-        """What decoding begins with: the decoder's first states, the constants of its steps, and
-        the mask of the memory."""
+        """The decoder's initial states, the constants of its steps, and the mask of the memory."""
         memory, mask, states = self.encode(inputs)
         constants = self.decoder.look_at(memory, mask, self.copies(inputs["values"]))
         return self.decoder.opened(states, mask), constants, mask
@@ -118,7 +118,7 @@ class Generator(keras.Model):
         parts = {
             name: keras.saving.deserialize_keras_object(config[name])
             for name in ("encoder", "decoder", "further")
-            if config.get(name) is not None  # runs that are older have no "further"
+            if config.get(name) is not None  # older runs have no "further"
         }
         return cls(**{**config, **parts})
 
@@ -131,8 +131,8 @@ class Generator(keras.Model):
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class SequenceEncoder(keras.layers.Layer):
-    """Recurrent layers over a sequence: the memory is the last one's outputs, the summaries are
-    the last states of each.
+    """Recurrent layers over a sequence: the memory is the outputs of the last layer, the summaries
+    are the last states of each layer.
 
     Args:
         vocabulary_size: number of ids, or None for inputs that are numbers.
@@ -146,8 +146,8 @@ class SequenceEncoder(keras.layers.Layer):
         recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
         recompute: see `Recurrent`.
-        vectors: pretrained word vectors: how many of the ids are the vocabulary's "own", the
-            "dimension" and the "mode" of `VectorTable`; None for none.
+        vectors: pretrained word vectors: "own", the number of ids that also have a trained
+            embedding, and "dimension" and "mode" of `VectorTable`; None for none.
         **kwargs: passed to `keras.layers.Layer`.
     """
 

@@ -13,23 +13,22 @@ from seqzoo.tasks.seq2seq.decoder import Decoder
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class MonotonicDecoder(Decoder):
-    """From tokens to the log-probabilities of the following tokens.
+    """From tokens to the log-probabilities of the next tokens.
 
-        h1, h2, ... = recurrent layers of the tokens' vectors
+        h1, h2, ... = recurrent layers, on the embeddings of the tokens
         p(y | h, m_j) = softmax of output(tanh(W h + V m_j + b))
-        p(y) = `MonotonicAttention` to all steps j of the memory m
+        p(y) = `MonotonicAttention` over all steps j of the memory m
 
-    Here h is the last layer's state; no layer sees a context, since the step that a token comes
+    Here h is the last layer's state; no layer reads a context, since the step that a token comes
     from is a hidden variable. A decoder that copies has a probability of copying at each step j:
-    see `mixture_by_step`, with p_gen = sigmoid(w [h; vector of the token] + v m_j + b).
+    see `mixture_by_step`, with p_gen = sigmoid(w [h; embedding of the token] + v m_j + b).
 
-    The probabilities of all tokens at all steps, (batch, time, source, ids), are in memory at
-    once.
+    The probabilities of all tokens at all steps, (batch, time, source, ids), are in memory at once.
 
     Args: see `Decoder`.
     """
 
-    joined_by = None  # the tanh follows the addition of the memory's part
+    joined_by = None  # tanh is applied after the memory's term is added
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -83,17 +82,17 @@ class MonotonicDecoder(Decoder):
         return [*states, self.attention.first_state(mask, self.vocabulary_size + self.copies)]
 
     def look_at(self, memory: Any, mask: Any, copies: Any = None) -> Any:
-        """What all steps need, by name: "keys" of the attention, "joined" (batch, source, width),
-        "mask", in which the first step of an empty input exists, and in a decoder that copies
-        "gate" (batch, source, 1) and "copies"."""
-        found = {
+        """The constants that all steps need, by name: "keys" of the attention; "joined" (batch,
+        source, width); "mask", in which the first step of an empty input exists; and in a decoder
+        that copies "gate" (batch, source, 1) and "copies"."""
+        constants = {
             "keys": self.attention.keys(memory),
             "joined": self.join_memory(memory),
             "mask": mask | (tf.range(tf.shape(mask)[1]) == 0),
         }
         if self.copies:
-            found |= {"gate": self.gate_memory(memory), "copies": copies}
-        return found
+            constants |= {"gate": self.gate_memory(memory), "copies": copies}
+        return constants
 
     def _emissions(self, values: Any, vectors: Any, constants: Any, training: bool) -> Any:
         """log p(y | h, m_j), (batch, time, source, ids)."""

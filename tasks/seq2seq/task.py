@@ -31,7 +31,7 @@ from seqzoo.tasks.targets.texts import END, START, TextOptions, Texts, required_
 class GeneratorTask(Task):
     """A model that generates a text from an input; subclasses make its network.
 
-    The loss is the cross-entropy of the target's tokens, its end included.
+    The loss is the cross-entropy of the target's tokens, the end token included.
 
     Args:
         template: the options.
@@ -39,9 +39,9 @@ class GeneratorTask(Task):
         texts: how targets become tokens.
 
     Attributes:
-        copies: whether it copies tokens of its inputs.
-        ids: number of token ids; those that follow the vocabulary's are of tokens that only the
-            input of an example has.
+        copies: whether the model copies tokens of its inputs.
+        ids: number of token ids; the ids after those of the vocabulary represent tokens that occur
+            only in the input of an example.
     """
 
     sums = 3
@@ -84,7 +84,7 @@ class GeneratorTask(Task):
 
     @abstractmethod
     def network(self, precision: str) -> Generator:
-        """The model, without weights."""
+        """Makes the model, without weights."""
 
     def further_network(self, precision: str) -> keras.Model | None:
         """The network of further inputs; None if there are none."""
@@ -124,10 +124,10 @@ class GeneratorTask(Task):
         size = len(self.texts.vocabulary)
         losses = token_losses(logits, targets, smoothing, size) if smoothing else exact
         # An unknown token is never generated, so it is never correct.
-        right = (tf.argmax(logits, -1, tf.int32) == targets) & (targets != UNKNOWN)
+        correct = (tf.argmax(logits, -1, tf.int32) == targets) & (targets != UNKNOWN)
         sums = [
-            tf.reduce_sum(tf.cast(right & inside, tf.float32), 1),
-            tf.cast(tf.reduce_all(right | ~inside, 1), tf.float32),
+            tf.reduce_sum(tf.cast(correct & inside, tf.float32), 1),
+            tf.cast(tf.reduce_all(correct | ~inside, 1), tf.float32),
             tf.ones_like(batch["weights"]),
         ]
 
@@ -137,13 +137,11 @@ class GeneratorTask(Task):
         return Outcome(summed(losses), tf.stack(sums, 1), shown=summed(exact))
 
     def _mixed(self, model: Any, inputs: dict[str, Any], share: float) -> Any:
-        """The previous token of each step, some of them predicted by the model.
-
-        Those are drawn in one pass over the true tokens (Mihaylova and Martins 2019).
-        """
+        """The previous token of each step, where some tokens are replaced by the model's own
+        predictions, from one pass over the true tokens (Mihaylova and Martins 2019)."""
         logits = tf.stop_gradient(model(inputs, training=True))
-        drawn = tf.argmax(tf.cast(logits, tf.float32), -1, tf.int32)
-        previous = tf.pad(drawn[:, :-1], [[0, 0], [1, 0]], constant_values=START)
+        predicted = tf.argmax(tf.cast(logits, tf.float32), -1, tf.int32)
+        previous = tf.pad(predicted[:, :-1], [[0, 0], [1, 0]], constant_values=START)
         random = keras.random.uniform(
             tf.shape(previous), dtype="float32", seed=model.seed_generator
         )
@@ -188,7 +186,7 @@ class GeneratorTask(Task):
         return {"score": (rate, [*self.signature, tf.TensorSpec([None], tf.string, "output")])}
 
     def rate_output(self, model: Any, raw: tuple, output: Any) -> dict[str, Any]:
-        """Log-probabilities of given texts as predictions, with TensorFlow operations only.
+        """Log-probabilities of texts as predictions for inputs, with TensorFlow operations only.
 
         Args:
             model: the model.
@@ -196,13 +194,13 @@ class GeneratorTask(Task):
             output: one text per input, strings, (batch,).
 
         Returns:
-            "log_probability", float32, and "tokens", int32, (batch,): of all tokens of the text
-            and of its end; what decoding reports of a text that it writes.
+            "log_probability", float32, and "tokens", the number of tokens, int32, (batch,) each.
+            Both include the end token, and equal those that decoding reports for the text.
         """
         batch = self.features.tensors(*raw)
         states, constants, _ = model.opening(batch)
         tokens, lengths = self.ids_of(output, batch, raw)
-        found, _ = score(
+        log_probability, _ = score(
             model.decoder.step,
             states,
             tokens=tokens,
@@ -212,7 +210,7 @@ class GeneratorTask(Task):
             vocabulary_size=self.ids,
             constants=constants,
         )
-        return {"log_probability": found, "tokens": lengths + 1}
+        return {"log_probability": log_probability, "tokens": lengths + 1}
 
     def explain(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
         """The best prediction with the attention of each of its tokens, with TensorFlow operations
@@ -262,11 +260,11 @@ class GeneratorTask(Task):
         return results
 
     def _replaces(self, options: PredictionOptions) -> bool:
-        """Whether unknown tokens are replaced by those of the input.
+        """Whether generated unknown tokens are replaced by tokens of the input.
 
         Raises:
-            SeqzooError: they should be, and the model copies, has no attention, or does not write
-                what it reads.
+            SeqzooError: the options ask for it, but the model copies, has no attention, or its
+                input and target types differ.
         """
         if not getattr(options.decoding or self.decoding, "replace_unknown", False):
             return False
@@ -277,8 +275,8 @@ class GeneratorTask(Task):
                 "of its input as they are; leave it out.",
                 field="replace_unknown",
             )
-        alike = template.input == template.target and template.input in ("characters", "words")
-        if not alike or template.attention == "none":
+        same_type = template.input == template.target and template.input in ("characters", "words")
+        if not same_type or template.attention == "none":
             raise SeqzooError(
                 "`replace_unknown` is for models with attention that read and write words, or "
                 f"characters, got {template.input} to {template.target} with attention "
@@ -288,22 +286,22 @@ class GeneratorTask(Task):
         return True
 
     def replaced(self, ids: Any, lengths: Any, looks: Any, sources: Any) -> Any:
-        """Texts whose unknown tokens are replaced by those of the inputs.
+        """Joins tokens to texts in which unknown tokens are replaced by tokens of the inputs.
 
         Args:
             ids: ids of the tokens, (batch, texts, time).
-            lengths: (batch, texts).
+            lengths: number of tokens of each text, (batch, texts).
             looks: the step of the input with the highest attention, (batch, texts, time).
             sources: tokens of the inputs, strings, (batch, source).
 
         Returns: strings, (batch, texts).
         """
-        seen = tf.gather(sources, looks, batch_dims=1)
-        tokens = tf.where(ids == UNKNOWN, seen, self.texts.named(ids))
+        attended = tf.gather(sources, looks, batch_dims=1)
+        tokens = tf.where(ids == UNKNOWN, attended, self.texts.named(ids))
         return self.texts.join_tokens(tokens, lengths)
 
     def ids_of(self, output: Any, batch: dict[str, Any], raw: tuple) -> tuple[Any, Any]:
-        """Ids of the tokens of texts without the end, (batch, time), and lengths.
+        """The ids of the tokens of texts, without the end token, (batch, time), and their number.
 
         Args:
             output: strings (batch,).
@@ -317,7 +315,7 @@ class GeneratorTask(Task):
         return extended_ids(ids, tokens, self._copied(raw), batch["values"][..., 1]), lengths
 
     def spelled(self, ids: Any, batch: dict[str, Any], raw: tuple) -> Any:
-        """Tokens as strings, (batch, texts, time), those copied included.
+        """Tokens as strings, copied tokens included, (batch, texts, time).
 
         Args:
             ids: (batch, texts, time).
@@ -336,16 +334,16 @@ class GeneratorTask(Task):
         return features.copied(*self.features.raw_of_first(raw))
 
     def _sources(self, raw: tuple) -> Any:
-        """The tokens of inputs, (batch, source); of words, which `lowercase` does not split in
-        another way, as they were written."""
+        """The tokens of inputs, (batch, source). Words keep their case, since `lowercase` does not
+        change how they are split."""
         features: Any = self.features.first
         (text,) = self.features.raw_of_first(raw)
         cased = features.formed if self.template.input == "words" else features.cased
         return with_a_step(features.split(cased(text)).to_tensor(""), "")
 
     def _texts_of(self, found: dict[str, list], inputs: Any) -> list:
-        """The texts of generated tokens; copied tokens, and unknown ones if `infer` says where to
-        look, are those of the inputs."""
+        """The texts of generated tokens, in which copied tokens, and unknown tokens if they are
+        replaced, are those of the inputs."""
         if self.copies:
             return self._copied_texts(found, inputs)
         if "looks" not in found:
@@ -355,13 +353,13 @@ class GeneratorTask(Task):
             found["tokens"], found["lengths"], found["looks"], inputs, strict=True
         ):
             source = self._sources(self.features.raw([value], ["the input"]))
-            tensors = [tf.constant(each[None]) for each in (ids, lengths, looks)]
+            tensors = [tf.constant(item[None]) for item in (ids, lengths, looks)]
             texts.append(self.replaced(tensors[0], tensors[1], tensors[2], source)[0].numpy())
         return texts
 
     def _copied_texts(self, found: dict[str, list], inputs: Any) -> list:
         """The texts of generated tokens; those with tokens that only the input has are joined
-        again."""
+        again, with these tokens."""
         texts, size = list(found["texts"]), len(self.texts.vocabulary)
         for index, (ids, value) in enumerate(zip(found["tokens"], inputs, strict=True)):
             if (ids >= size).any():
@@ -380,14 +378,14 @@ class GeneratorTask(Task):
         *,
         report_attention: bool = True,
     ) -> Any:
-        """The `Decoded` texts of a batch."""
+        """Generates the texts of a batch, as `Decoded`."""
         opening = self.opening(model, batch, options)
         return decode(**opening, report_attention=report_attention)
 
     def opening(
         self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
-        """The arguments of `decode` for the texts of a batch."""
+        """The arguments of `decode` that generate the texts of a batch."""
         states, constants, mask = model.opening(batch)
         return {
             "step": model.decoder.step,
@@ -434,10 +432,11 @@ class GeneratorTask(Task):
 
 def text_predictions(found: dict[str, list]) -> list[Prediction]:
     """Predictions that are texts, from the "texts", "log_probabilities" and "token_probabilities"
-    of each example, without those that a beam search did not find.
+    of each example, without texts that a beam search did not find.
 
     Raises:
-        SeqzooError: an example has none at all, as with a penalty or temperature beyond float32.
+        SeqzooError: an example has no text at all, as with a penalty or temperature that overflows
+            float32.
     """
     predictions = []
     for texts, item, tokens in zip(
@@ -450,15 +449,15 @@ def text_predictions(found: dict[str, list]) -> list[Prediction]:
                 "and a temperature closer to 1."
             )
         ranked = tuple((texts[n].decode("utf-8"), float(np.exp(item[n]))) for n in finite)
-        each = tuple(float(tokens[n]) for n in finite)
-        predictions.append(Prediction(ranked[0][0], ranked[0][0], ranked[0][1], ranked, each))
+        by_token = tuple(float(tokens[n]) for n in finite)
+        predictions.append(Prediction(ranked[0][0], ranked[0][0], ranked[0][1], ranked, by_token))
     return predictions
 
 
 def extend_unknown(
     encoded: Sequences, inputs: Sequences, examples: Examples, features: Any, texts: Texts
 ) -> None:
-    """Gives unknown tokens of targets the further ids of tokens of their inputs, in place.
+    """Gives unknown target tokens that occur in the input its further ids, in place.
 
     Args:
         encoded: the targets.
@@ -473,16 +472,16 @@ def extend_unknown(
         sources = features.first.copied(*features.raw_of_first(raw)).numpy()[0]
         ids = dict(zip(sources.tolist(), inputs[row][:, 1].tolist(), strict=False))
         tokens = texts.split(tf.constant([required_texts(examples)[row]])).numpy()[0]
-        own = encoded.flat[encoded.starts[row] :][: len(tokens)]
-        for place in np.flatnonzero(own == UNKNOWN).tolist():
-            own[place] = ids.get(tokens[place], UNKNOWN)
+        target_ids = encoded.flat[encoded.starts[row] :][: len(tokens)]
+        for position in np.flatnonzero(target_ids == UNKNOWN).tolist():
+            target_ids[position] = ids.get(tokens[position], UNKNOWN)
 
 
 def token_losses(logits: Any, targets: Any, smoothing: float, size: int | None = None) -> Any:
-    """Cross entropy of each token, (batch, time).
+    """Cross-entropy of each token, (batch, time).
 
-    With smoothing, that share of the probability is spread over all tokens (Szegedy et al. 2016,
-    section 7), or over those of the vocabulary, the first `size`.
+    With label smoothing, that share of the probability is spread over all ids (Szegedy et al. 2016,
+    section 7), or over the first `size` ids, those of the vocabulary.
     """
     exact = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
     if not smoothing:

@@ -1,4 +1,4 @@
-"""Scores of generated texts against the targets of examples."""
+"""Metrics of generated texts against the targets of examples."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -28,31 +28,33 @@ def scores_of(
         tokens: splits texts into the tokens in which errors are counted.
 
     Returns:
-        "exact_match", "token_error"; where most texts have several words, "bleu_1" to "bleu_4" and
-        "chrf"; "inputs", the number of distinct ones; "samples", some of the predictions.
+        "exact_match", "token_error"; if most texts have several words, "bleu_1" to "bleu_4" and
+        "chrf"; "inputs", the number of distinct inputs; "samples", some of the predictions.
     """
-    predicted, known, indices = _by_input(texts, examples)
-    distinct = sorted({*predicted, *(one for item in known for one in item)})
+    predicted, references, indices = _by_input(texts, examples)
+    distinct = sorted({*predicted, *(text for item in references for text in item)})
     split = dict(zip(distinct, tokens(distinct), strict=True))
-    rates = error_rates([split[t] for t in predicted], [[split[t] for t in item] for item in known])
+    rates = error_rates(
+        [split[text] for text in predicted], [[split[text] for text in item] for item in references]
+    )
     metrics: dict[str, Any] = {
         "inputs": len(predicted),
-        # Compared with spaces, but not their width.
+        # Texts are equal even if the widths of spaces differ.
         "exact_match": rates["exact_match"],
         "token_error": rates["token_error"],
     }
-    several = [len(one.split()) > 1 for item in known for one in item]
+    several = [len(text.split()) > 1 for item in references for text in item]
     if sum(several) > len(several) / 2:  # otherwise n-grams of words are meaningless for most texts
-        ngrams = bleu(predicted, known)
+        ngrams = bleu(predicted, references)
         metrics |= {f"bleu_{n}": ngrams[f"bleu_{n}"] for n in range(1, 5)}
-        metrics["chrf"] = chrf(predicted, known)["chrf"]
+        metrics["chrf"] = chrf(predicted, references)["chrf"]
     metrics["samples"] = [
         {
             "input": _shown(examples, index),
             "answer": answer,
             "truth": " | ".join(item),
         }
-        for answer, item, index in zip(predicted[:SAMPLES], known, indices, strict=False)
+        for answer, item, index in zip(predicted[:SAMPLES], references, indices, strict=False)
     ]
     return metrics
 
@@ -60,25 +62,27 @@ def scores_of(
 def corpus_score(by: str, texts: Sequence[str], examples: Examples) -> float:
     """BLEU ("bleu", with n-grams of up to four words) or chrF ("chrf") of one prediction per
     example, from 0 to 100; examples with equal inputs count as one."""
-    predicted, known, _ = _by_input(texts, examples)
-    return bleu(predicted, known)["bleu_4"] if by == "bleu" else chrf(predicted, known)["chrf"]
+    predicted, references, _ = _by_input(texts, examples)
+    if by == "bleu":
+        return bleu(predicted, references)["bleu_4"]
+    return chrf(predicted, references)["chrf"]
 
 
 def _by_input(
     texts: Sequence[str], examples: Examples
 ) -> tuple[list[str], list[list[str]], list[int]]:
-    """For each distinct input its output, all its targets, and the index of its first example."""
+    """For each distinct input, its prediction, its targets, and the index of its first example."""
     references: dict[bytes, list[str]] = {}
-    answers: dict[bytes, str] = {}
+    predictions: dict[bytes, str] = {}
     indices: dict[bytes, int] = {}
     targets = required_texts(examples)
     for index, (text, target) in enumerate(zip(texts, targets, strict=True)):
         key = _key(examples.inputs[index])
         references.setdefault(key, []).append(target)
-        answers[key] = text
+        predictions[key] = text
         indices.setdefault(key, index)
-    known = [list(dict.fromkeys(reference)) for reference in references.values()]
-    return list(answers.values()), known, list(indices.values())
+    distinct = [list(dict.fromkeys(targets)) for targets in references.values()]
+    return list(predictions.values()), distinct, list(indices.values())
 
 
 def _key(value: Any) -> bytes:

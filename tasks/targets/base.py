@@ -57,7 +57,7 @@ class Targets(ABC):
         shape (batch, `sums`)."""
 
     def weighting(self, settings: TrainingSettings, targets: np.ndarray) -> Weighting:
-        """The weights of losses that the training settings ask for; only if `weighs`.
+        """The loss weights that the training settings ask for; only if `weighs`.
 
         Args:
             settings: the training settings.
@@ -79,9 +79,9 @@ class Targets(ABC):
 
     @abstractmethod
     def regression_targets(self, targets: Any) -> Any:
-        """Numbers that a readout is fitted to by least squares, (batch, `size`): their conditional
-        means give the same decisions as the outputs. For log-odds, the decision is at zero or at
-        the largest."""
+        """Numbers that a readout is fitted to by least squares, (batch, `size`). Their conditional
+        means lead to the same decisions as the outputs; with log-odds, the decision is the sign or
+        the largest output."""
 
     @abstractmethod
     def measure(self, sums: np.ndarray, weight: float) -> float:
@@ -127,23 +127,23 @@ def required(examples: Examples) -> Any:
 
 
 def class_name(label: Any) -> Any:
-    """A class as text: whole numbers and booleans as in JSON, and as in files."""
+    """A class as text: whole numbers and booleans are written as in JSON and in files."""
     if isinstance(label, bool | np.bool_):
         return "true" if label else "false"
     return str(int(label)) if isinstance(label, int | np.integer) else label
 
 
-def unseen(label: str, where: str, known: list[str], hint: str) -> SeqzooError:
+def unseen(label: str, location: str, labels: list[str], hint: str) -> SeqzooError:
     """The error for a label that did not occur in training."""
     return SeqzooError(
-        f"{where} has the label {label!r}, which no training example has (their labels are "
-        f"{some_of(known)}){hint}",
-        location=where,
+        f"{location} has the label {label!r}, which no training example has (their labels are "
+        f"{some_of(labels)}){hint}",
+        location=location,
     )
 
 
 def sort_labels(labels: Any) -> list[str]:
-    """Sorts labels: whole numbers by size, everything else alphabetically."""
+    """Sorts labels: numerically if all are whole numbers, otherwise alphabetically."""
     labels = sorted(labels)
     if all(label.isdecimal() for label in labels):
         labels.sort(key=int)

@@ -53,27 +53,27 @@ class ClassTargets(Targets):
         return len(self.names)
 
     def encode(self, examples: Examples) -> np.ndarray:
-        known = {name: index for index, name in enumerate(self.names)}
+        ids_by_name = {name: index for index, name in enumerate(self.names)}
         targets = required(examples)
         if isinstance(targets, ClassColumn):
-            ids = np.array([known.get(name, -1) for name in targets.names], np.int32)
+            ids = np.array([ids_by_name.get(name, -1) for name in targets.names], np.int32)
             encoded = ids[targets.codes]
             if encoded.min() >= 0:
                 return encoded
         encoded = np.empty(len(examples), np.int32)
         for index, label in enumerate(map(class_name, targets)):
-            if label not in known:
+            if label not in ids_by_name:
                 hint = nearest(str(label), self.names)
                 raise unseen(label, examples.location(index), self.names, hint)
-            encoded[index] = known[label]
+            encoded[index] = ids_by_name[label]
         return encoded
 
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
-        goal = tf.one_hot(targets, self.size, dtype=outputs.dtype) * (1.0 - self.smoothing)
-        goal += self.smoothing / self.size
-        loss = tf.nn.softmax_cross_entropy_with_logits(goal, outputs)
-        right = tf.argmax(outputs, -1, tf.int32) == targets
-        return loss, tf.cast(right, tf.float32)[:, None]
+        smoothed = tf.one_hot(targets, self.size, dtype=outputs.dtype) * (1.0 - self.smoothing)
+        smoothed += self.smoothing / self.size
+        loss = tf.nn.softmax_cross_entropy_with_logits(smoothed, outputs)
+        correct = tf.argmax(outputs, -1, tf.int32) == targets
+        return loss, tf.cast(correct, tf.float32)[:, None]
 
     def regression_targets(self, targets: Any) -> Any:
         return tf.one_hot(targets, self.size) - 1 / self.size
@@ -119,11 +119,11 @@ class ClassTargets(Targets):
     def compute_metrics(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         matrix = confusion_matrix(targets, outputs.argmax(-1), self.size)
         table = class_table(matrix, self.names)
-        right = int(np.trace(matrix))
+        correct = int(np.trace(matrix))
         present = [row["accuracy"] for row in table if row["examples"]]
         return {
-            "accuracy": right / len(targets),
-            "errors": len(targets) - right,
+            "accuracy": correct / len(targets),
+            "errors": len(targets) - correct,
             "macro_accuracy": float(np.mean(present)),
             "classes": table,
             "confusions": top_confusions(matrix, self.names),

@@ -1,6 +1,6 @@
 """The outputs of a forecast for a step: a number, quantiles, or the parameters of a distribution.
 
-A network's outputs are in units of the window that it reads: `restored` converts them to the
+A network's outputs are normalised by the window that it reads; distributions convert them to the
 standardised scale of the series, or to counts.
 """
 
@@ -12,20 +12,20 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 SMALLEST_SCALE = 1e-3
-"""Smallest standard deviation of a distribution, in units of the window."""
+"""Smallest standard deviation of a distribution, relative to the window's spread."""
 
 HALVINGS = 40
-"""Number of steps of the search for a quantile that has no closed form."""
+"""Number of bisection steps for quantiles that have no closed form."""
 
 
 class Units(NamedTuple):
     """The scales of a window, each of a shape that fits (batch, 1, targets).
 
     Attributes:
-        level: the number that the window's normalisation subtracts, on the standardised scale.
-        spread: the number that it divides by.
+        level: what the window's normalisation subtracts, on the standardised scale.
+        spread: what the window's normalisation divides by, on the standardised scale.
         mean: the mean of the series.
-        scale: standard deviation of the series.
+        scale: the standard deviation of the series.
     """
 
     level: Any
@@ -38,8 +38,8 @@ class Distribution(ABC):
     """A type of forecast; `outputs` are (batch, horizon, targets, `size`), float32.
 
     Args:
-        levels: quantiles to report.
-        loss: the loss of point forecasts.
+        levels: the levels of the quantiles to report.
+        loss: the name of the loss of point forecasts.
     """
 
     has_quantiles = True
@@ -51,7 +51,7 @@ class Distribution(ABC):
     @property
     @abstractmethod
     def size(self) -> int:
-        """Outputs of the network for each number."""
+        """Number of outputs of the network for each forecast number."""
 
     @property
     def center(self) -> int:
@@ -60,20 +60,25 @@ class Distribution(ABC):
 
     @abstractmethod
     def losses(self, outputs: Any, truth: Any, units: Units) -> Any:
-        """The loss of each number, (batch, horizon, targets), given the true ones on the
-        standardised scale."""
+        """The loss of each forecast, (batch, horizon, targets).
+
+        Args:
+            outputs: the outputs of the network.
+            truth: the true values on the standardised scale, (batch, horizon, targets).
+            units: the scales of the windows.
+        """
 
     @abstractmethod
     def point(self, outputs: Any, units: Units) -> Any:
-        """The forecast of each number, on the standardised scale."""
+        """The point forecasts on the standardised scale, (batch, horizon, targets)."""
 
     @abstractmethod
     def quantiles(self, outputs: Any, units: Units) -> Any:
-        """The quantiles of each number, (batch, horizon, targets, levels), standardised."""
+        """The quantiles on the standardised scale, (batch, horizon, targets, levels)."""
 
 
 class Point(Distribution):
-    """One number; all quantiles equal it until they are corrected."""
+    """A point forecast; all quantiles equal it until they are corrected."""
 
     has_quantiles = False
 
@@ -98,31 +103,32 @@ class Point(Distribution):
 
 
 class Quantiles(Distribution):
-    """The median and the quantiles of `levels`, by the quantile loss (Koenker and Bassett 1978)."""
+    """The median and the quantiles of `levels`, trained on the quantile loss (Koenker and Bassett
+    1978)."""
 
     @property
-    def _known(self) -> tuple[float, ...]:
+    def _all_levels(self) -> tuple[float, ...]:
         return tuple(sorted({*self.levels, 0.5}))
 
     @property
     def size(self) -> int:
-        return len(self._known)
+        return len(self._all_levels)
 
     @property
     def center(self) -> int:
-        return self._known.index(0.5)
+        return self._all_levels.index(0.5)
 
     def losses(self, outputs: Any, truth: Any, units: Units) -> Any:
         # Unsorted, so that each output learns its own level.
         difference = truth[..., None] - self._restored(outputs, units)
-        levels = tf.constant(self._known)
+        levels = tf.constant(self._all_levels)
         return 2 * tf.reduce_mean(tf.maximum(levels * difference, (levels - 1) * difference), -1)
 
     def point(self, outputs: Any, units: Units) -> Any:
         return self._sorted(outputs, units)[..., self.center]
 
     def quantiles(self, outputs: Any, units: Units) -> Any:
-        positions = [self._known.index(level) for level in self.levels]
+        positions = [self._all_levels.index(level) for level in self.levels]
         return tf.gather(self._sorted(outputs, units), positions, axis=-1)
 
     def _restored(self, outputs: Any, units: Units) -> Any:
@@ -157,8 +163,8 @@ class Gaussian(Distribution):
 
 
 class StudentT(Distribution):
-    """The mean, the scale and the degrees of freedom, more than two, of Student's t distribution,
-    whose tails are heavier than those of a normal one."""
+    """The mean, the scale and the degrees of freedom (more than two) of Student's t distribution,
+    whose tails are heavier than those of a normal distribution."""
 
     @property
     def size(self) -> int:
@@ -185,13 +191,13 @@ class StudentT(Distribution):
         return self._parameters(outputs, units)[0]
 
     def quantiles(self, outputs: Any, units: Units) -> Any:
-        mean, scale, freedom = (each[..., None] for each in self._parameters(outputs, units))
+        mean, scale, freedom = (item[..., None] for item in self._parameters(outputs, units))
         tails = tf.constant([min(level, 1 - level) for level in self.levels])
         signs = tf.constant([1.0 if level > 0.5 else -1.0 for level in self.levels])
 
         def above(share: Any) -> Any:
-            # P(|t| > size) = I(freedom / (freedom + size^2); freedom / 2, 1 / 2), and the search
-            # looks for the share x = freedom / (freedom + size^2).
+            # P(|t| > size) = I(x; freedom / 2, 1 / 2), where x = freedom / (freedom + size^2) is
+            # what the search looks for.
             half = tf.broadcast_to(0.5 * freedom, tf.shape(share))
             return tf.math.betainc(half, 0.5 * tf.ones_like(share), share) >= 2 * tails
 
@@ -229,14 +235,14 @@ class NegativeBinomial(Distribution):
         return (self._parameters(outputs, units)[0] - units.mean) / units.scale
 
     def quantiles(self, outputs: Any, units: Units) -> Any:
-        mean, number = (each[..., None] for each in self._parameters(outputs, units))
+        mean, number = (item[..., None] for item in self._parameters(outputs, units))
         levels = tf.constant(self.levels)
 
         def reached(count: Any) -> Any:
             # P(counts <= count) = I(number / (number + mean); number, count + 1).
             share = tf.broadcast_to(number / (number + mean), tf.shape(count))
-            of = tf.broadcast_to(number, tf.shape(count))
-            return tf.math.betainc(of, tf.floor(count) + 1, share) >= levels
+            shape = tf.broadcast_to(number, tf.shape(count))
+            return tf.math.betainc(shape, tf.floor(count) + 1, share) >= levels
 
         # By Cantelli's inequality no quantile is further from the mean than this.
         deviation = tf.sqrt(mean + tf.square(mean) / number)
@@ -246,7 +252,7 @@ class NegativeBinomial(Distribution):
 
 
 def _smallest(reached: Any, low: Any, high: Any) -> Any:
-    """The smallest numbers between two bounds at which a condition is true, found by bisection."""
+    """The smallest numbers between two bounds at which a condition holds, by bisection."""
 
     def body(step: Any, low: Any, high: Any) -> tuple[Any, Any, Any]:
         middle = 0.5 * (low + high)
@@ -254,8 +260,8 @@ def _smallest(reached: Any, low: Any, high: Any) -> Any:
         return step + 1, tf.where(inside, low, middle), tf.where(inside, middle, high)
 
     start = (tf.constant(0), low, high)
-    _, _, found = tf.while_loop(lambda step, *_: step < HALVINGS, body, start)
-    return found
+    _, _, smallest = tf.while_loop(lambda step, *_: step < HALVINGS, body, start)
+    return smallest
 
 
 DISTRIBUTIONS: dict[str, type[Distribution]] = {

@@ -1,4 +1,4 @@
-"""Losses of numbers, element by element, and the activation of the outputs that predict them."""
+"""Elementwise losses of numbers, and the activations of the outputs that predict them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.preprocessing.base import moments
 
 ACTIVATIONS = {"poisson": "exponential", "bernoulli": "sigmoid", "cross-entropy": "softmax"}
-"""Activations of the outputs by default, by the loss; others have none."""
+"""Default activation of the outputs for each loss; other losses have none."""
 
 SMALLEST = 1e-7
-"""Smallest number whose logarithm is taken."""
+"""Lower bound of numbers whose logarithm is taken."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ElementLoss:
 
     Attributes:
         name: the name of the loss.
-        activation: a name of `keras.activations`; None for the loss' own.
+        activation: a name of `keras.activations`; None for the default activation of the loss.
     """
 
     name: str = "squared"
@@ -65,7 +65,7 @@ class ElementLoss:
 
     @property
     def standardises(self) -> bool:
-        """Whether targets are standardised: where predictions may be any numbers."""
+        """Whether targets are standardised: if predictions may be any numbers."""
         return self.function == "linear" and self.name in ("squared", "absolute", "huber")
 
     def scales(self, values: np.ndarray) -> tuple[list[float], list[float]]:
@@ -79,7 +79,7 @@ class ElementLoss:
         """Checks that targets are in the range of the loss.
 
         Raises:
-            SeqzooError: one is not; the message has its location.
+            SeqzooError: a target is out of range; the message has its location.
         """
         for value, location in zip(values, locations, strict=True):
             if self.name == "poisson" and (value < 0).any():
@@ -109,14 +109,14 @@ class ElementLoss:
         if is_default and self.name == "cross-entropy":
             return tf.nn.softmax_cross_entropy_with_logits(targets, outputs)
         if is_default and self.name == "bernoulli":
-            each = tf.nn.sigmoid_cross_entropy_with_logits(targets, outputs)
+            losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, outputs)
         elif is_default and self.name == "poisson":
-            each = tf.exp(outputs) - targets * outputs
+            losses = tf.exp(outputs) - targets * outputs
         else:
-            each = self._elements(self.predict(outputs), targets)
+            losses = self._elements(self.predict(outputs), targets)
         if self.name == "cross-entropy":
-            return tf.reduce_sum(each, -1)
-        return tf.reduce_mean(each, -1)
+            return tf.reduce_sum(losses, -1)
+        return tf.reduce_mean(losses, -1)
 
     def _elements(self, predicted: Any, targets: Any) -> Any:
         if self.name == "squared":

@@ -19,8 +19,8 @@ THRESHOLD = 0.5
 
 
 class LabelTargets(Targets):
-    """Independent labels by name; loss is the mean binary cross-entropy over labels, the
-    metric F1 over all decisions together (micro).
+    """Independent labels by name; the loss is the mean binary cross-entropy over labels, the metric
+    F1 over all decisions together (micro-F1).
 
     Args:
         names: names of the labels, in the order of the outputs.
@@ -53,14 +53,14 @@ class LabelTargets(Targets):
         return len(self.names)
 
     def encode(self, examples: Examples) -> np.ndarray:
-        known = {name: index for index, name in enumerate(self.names)}
+        ids_by_name = {name: index for index, name in enumerate(self.names)}
         encoded = np.zeros((len(examples), len(self.names)), np.float32)
         for index, labels in enumerate(required(examples)):
             for label in labels:
-                if label not in known:
+                if label not in ids_by_name:
                     hint = nearest(str(label), self.names)
                     raise unseen(label, examples.location(index), self.names, hint)
-                encoded[index, known[label]] = 1.0
+                encoded[index, ids_by_name[label]] = 1.0
         return encoded
 
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
@@ -79,12 +79,13 @@ class LabelTargets(Targets):
         return Weighting(None, settings.focal)
 
     def weighted(self, losses: Any, outputs: Any, targets: Any, weighting: Weighting) -> Any:
-        each = tf.nn.sigmoid_cross_entropy_with_logits(targets, outputs)
+        by_label = tf.nn.sigmoid_cross_entropy_with_logits(targets, outputs)
         assert weighting.focal is not None
-        return tf.reduce_mean(each * focal_weight(each, weighting.focal), -1)
+        return tf.reduce_mean(by_label * focal_weight(by_label, weighting.focal), -1)
 
     def decisions(self, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        # Logits of no and yes for each label; the softmax of 0 and a logit is its sigmoid.
+        # Each label is a choice of two classes with the logits 0 and its own, since the softmax of
+        # these is the sigmoid of the latter.
         logits = outputs.reshape(-1)
         return np.stack([np.zeros_like(logits), logits], -1), targets.reshape(-1).astype(int)
 

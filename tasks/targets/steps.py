@@ -18,7 +18,7 @@ class StepTargets(ABC):
 
     Attributes:
         metric: name of the metric that is reported next to the loss; a mean over steps.
-        methods: ways of generating the next steps, the default first; see `Decoding`.
+        methods: decoding methods for generating the next steps, the default first; see `Decoding`.
         size: number of outputs of the model per step.
         logits: see `Targets`.
     """
@@ -48,16 +48,16 @@ class StepTargets(ABC):
 
     @abstractmethod
     def following(self, outputs: Any, numbers: Any, temperature: float) -> Any:
-        """A step that a model is fed next, from its outputs, each (rows, size).
+        """The step that is fed to a model next, (rows, size).
 
         Args:
-            outputs: the model's.
+            outputs: the model's outputs for this step, (rows, size).
             numbers: random numbers in [0, 1), (rows, size), or None for the most probable step.
             temperature: divides log-odds in sampling.
         """
 
     def predicted(self, outputs: Any) -> Any:
-        """Steps as a model takes them, from its outputs."""
+        """Predicted steps, in the form in which a model takes them, from its outputs."""
         return outputs
 
     @abstractmethod
@@ -70,12 +70,12 @@ class StepTargets(ABC):
 
         Args:
             outputs: arrays of shape (time, size), one per example.
-            targets: the same.
+            targets: arrays of the same shapes.
         """
 
     @abstractmethod
     def prediction(self, values: np.ndarray) -> tuple[str, tuple]:
-        """Steps in the units of the data, (time, size), as text and as plain Python."""
+        """Steps in the units of the data, (time, size), as text and as plain Python values."""
 
 
 class StepValues(StepTargets):
@@ -84,7 +84,7 @@ class StepValues(StepTargets):
 
     Args:
         mean: mean of each number in the training data.
-        scale: standard deviation of each number, in training.
+        scale: standard deviation of each number in the training data.
         loss: the loss between outputs and targets.
     """
 
@@ -136,7 +136,7 @@ class StepNotes(StepTargets):
     log-likelihood of a frame, in nats (Boulanger-Lewandowski, Bengio and Vincent 2012, section 6).
 
     Args:
-        size: how many notes there are.
+        size: number of notes.
     """
 
     metric = "nll"
@@ -155,8 +155,8 @@ class StepNotes(StepTargets):
         return targets - 0.5
 
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
-        each = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=outputs)
-        frames = tf.reduce_sum(each, -1)
+        by_note = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=outputs)
+        frames = tf.reduce_sum(by_note, -1)
         return frames, frames
 
     def following(self, outputs: Any, numbers: Any, temperature: float) -> Any:
@@ -171,11 +171,11 @@ class StepNotes(StepTargets):
         predicted, actual = np.concatenate(outputs) > 0, np.concatenate(targets) > 0
         hits, either = int((predicted & actual).sum()), int((predicted | actual).sum())
         logits = np.concatenate(outputs).astype(np.float64)
-        each = np.logaddexp(0, logits) - logits * actual
+        losses = np.logaddexp(0, logits) - logits * actual
         return {
-            "nll": float(each.sum(1).mean()),
-            # Accuracy of notes: those that sound in both, divided by those that sound in either
-            # (Bay et al. 2009).
+            "nll": float(losses.sum(1).mean()),
+            # Notes that are both predicted and true, divided by those that are either (Bay et al.
+            # 2009).
             "note_accuracy": hits / either if either else 1.0,
             "note_f1": f1(hits, int(predicted.sum()), int(actual.sum())),
         }
