@@ -40,14 +40,14 @@ TRAIN_ONLY = (
 def keras_model(
     template: Template, examples: Examples, settings: TrainingSettings | None = None
 ) -> "TaskModel":
-    """A compiled Keras model of a template.
+    """Makes a compiled Keras model of a template.
 
     Args:
         template: the template with its options.
         examples: the training examples, from which it learns vocabularies, classes and scales;
-            `fit` takes these or others.
-        settings: the batch size, the optimizer, the seed and the precision; by default the
-            template's. Schedules and checkpoints are those of Keras, by callbacks.
+            `fit` takes these or other examples.
+        settings: settings for the batch size, the optimizer, the seed and the precision; by
+            default those of the template. For schedules and checkpoints use Keras' callbacks.
 
     Raises:
         SeqzooError: the template does not fit the examples, or a setting is only supported by
@@ -63,9 +63,9 @@ def keras_model(
     check_instance("settings", settings, (TrainingSettings, type(None)), "`TrainingSettings`")
     start_devices(quiet_loggers=False)
     settings = settings or template.default_settings
-    usual = TrainingSettings()
+    defaults = TrainingSettings()
     for name in TRAIN_ONLY:
-        if getattr(settings, name) != getattr(usual, name):
+        if getattr(settings, name) != getattr(defaults, name):
             raise _train_only(name)
     keras.utils.set_random_seed(settings.seed)
     task = template.adapt(examples)
@@ -90,7 +90,7 @@ class TaskModel(keras.Model):
 
     Attributes:
         task: the template with what it learned from examples.
-        network: the model of encoded inputs.
+        network: the Keras model that takes encoded inputs.
     """
 
     def __init__(self, task: Task, settings: TrainingSettings, **options: Any):
@@ -121,7 +121,7 @@ class TaskModel(keras.Model):
         return [self._loss, self._metric]
 
     def call(self, inputs: Any, training: bool = False) -> dict[str, Any]:
-        """Predictions for tensors of raw inputs, like those of an exported model."""
+        """Predictions for tensors of raw inputs, as an exported model returns them."""
         if isinstance(inputs, dict):
             inputs = [inputs[spec.name] for spec in self.task.signature]
         raw = inputs if isinstance(inputs, tuple | list) else (inputs,)
@@ -144,8 +144,8 @@ class TaskModel(keras.Model):
         class_weight: Any = None,
         sample_weight: Any = None,
     ) -> Any:
-        """Trains as `keras.Model.fit` does, on raw inputs and targets; batches have inputs of
-        similar length.
+        """Trains on raw inputs and targets, as `keras.Model.fit` does; the inputs of a batch have
+        similar lengths.
 
         Raises:
             SeqzooError: an example does not fit the template, or there are weights of classes or
@@ -187,7 +187,7 @@ class TaskModel(keras.Model):
             ],
             validation_data=validation,
             initial_epoch=initial_epoch,
-            shuffle=False,  # done already
+            shuffle=False,  # the plans are shuffled
             steps_per_epoch=len(plans[0]),
             validation_freq=validation_freq,
         )
@@ -202,13 +202,13 @@ class TaskModel(keras.Model):
         return_dict: bool = False,
         **options: Any,
     ) -> Any:
-        """The loss and the metric of raw inputs and targets, as `keras.Model.evaluate` returns
-        them.
+        """Evaluates on raw inputs and targets; returns the loss and the metric as
+        `keras.Model.evaluate` does.
 
         Raises:
             SeqzooError: an example does not fit the template.
         """
-        if "_use_cached_eval_dataset" not in options:  # else it is called by `fit`
+        if "_use_cached_eval_dataset" not in options:  # otherwise `fit` calls it
             settings = self._settings(batch_size)
             x, y = self._dataset(_examples(x, y), settings), None
             rows = settings.batch_size
@@ -223,15 +223,15 @@ class TaskModel(keras.Model):
         """Predictions for raw inputs.
 
         Args:
-            x: the inputs; of a data set of pairs, its inputs.
+            x: the inputs; of a data set of pairs, only the inputs are used.
             batch_size: number of inputs that are predicted together.
-            verbose: is ignored, as there is no progress bar.
-            options: fields of `PredictionOptions`: `decoding` and `seed` for texts.
+            verbose: ignored, as there is no progress bar.
+            options: fields of `PredictionOptions`, such as `decoding` and `seed` for texts.
 
         Returns:
-            For classes and labels their probabilities, (n, classes); for numbers these, (n,) or
-            (n, numbers); for generated texts an array of strings; otherwise a list with the
-            prediction of each: its tags, or its numbers at each step. Without inputs, an empty
+            For classes and labels, their probabilities, (n, classes); for numbers, an array (n,) or
+            (n, numbers); for generated texts, an array of strings; otherwise a list with one
+            prediction per input: its tags, or its numbers at each step. Without inputs, an empty
             array.
 
         Raises:
@@ -275,10 +275,10 @@ class TaskModel(keras.Model):
         return self.get_metrics_result()
 
     def _forward(self, batch: dict[str, Any], training: bool) -> Any:
-        """The mean loss of a batch; adds it to the metrics and carries states over."""
+        """The mean loss of a batch; also updates the metrics and the carried states."""
         weights = batch["weights"]
         if self._carried:
-            # `_StateReset` has given them the number of rows of the batches.
+            # `_StateReset` has set their number of rows to that of the batches.
             batch = {**batch, "carried": tuple(item.read_value() for item in self._carried)}
         outcome = self.task.forward(self.network, batch, training)
         for variable, state in zip(self._carried, outcome.carried, strict=True):
@@ -292,7 +292,7 @@ class TaskModel(keras.Model):
         return tf.reduce_sum(losses) / count
 
     def _forget(self, rows: int) -> None:
-        """Sets the carried states to zero, for batches of a number of rows."""
+        """Sets the carried states to zero, for batches of `rows` rows."""
         for state in self._carried:
             state.assign(tf.zeros([rows, state.shape[1]]))
 
@@ -326,7 +326,7 @@ class TaskModel(keras.Model):
             },
             "settings": asdict(self.settings),
         }
-        # As it would be read from a file: Keras would write tuples in its own form.
+        # In the form in which it is read from a file: Keras would write tuples in another form.
         return json.loads(json.dumps(config))
 
     @classmethod
@@ -346,11 +346,11 @@ class _Loss(keras.metrics.Metric):
         self.totals = self.add_variable((2 + task.sums,), "zeros", "float32", name="totals")
 
     def add(self, loss: Any, count: Any, sums: Any) -> None:
-        """Adds the sums over a batch."""
+        """Adds the sums of a batch."""
         terms = tf.concat([[tf.cast(loss, tf.float32), count], tf.cast(sums, tf.float32)], 0)
         self.totals.assign(self.totals + terms)
 
-    def update_state(self, *given: Any, **options: Any) -> None:
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
         raise TypeError("The loss is updated by the model's steps.")
 
     def result(self) -> Any:
@@ -365,7 +365,7 @@ class _Metric(keras.metrics.Metric):
         self._direction = "up" if task.better > 0 else "down"
         self._task, self._sums = task, loss
 
-    def update_state(self, *given: Any, **options: Any) -> None:
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
         raise TypeError("The metric is updated by the model's steps.")
 
     def reset_state(self) -> None:
@@ -384,15 +384,16 @@ class _Metric(keras.metrics.Metric):
 class _StateReset(keras.callbacks.Callback):
     """Resets the carried states to zero before each pass over the data."""
 
-    def __init__(self, forget: Any, rows: int, scored: int):
+    def __init__(self, forget: Any, training_rows: int, validation_rows: int):
         super().__init__()
-        self._forget, self._rows, self._scored = forget, rows, scored
+        self._forget = forget
+        self._training_rows, self._validation_rows = training_rows, validation_rows
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._forget(self._rows)
+        self._forget(self._training_rows)
 
     def on_test_begin(self, logs: Any = None) -> None:
-        self._forget(self._scored)
+        self._forget(self._validation_rows)
 
 
 def _train_only(name: str) -> SeqzooError:
@@ -405,10 +406,10 @@ def _train_only(name: str) -> SeqzooError:
 
 
 def _examples(x: Any, y: Any) -> Examples:
-    """Raw inputs and targets as examples.
+    """Makes examples of raw inputs and targets.
 
     Raises:
-        SeqzooError: there are no inputs, or numbers of inputs and targets that differ.
+        SeqzooError: there are no inputs, or the numbers of inputs and targets differ.
     """
     if isinstance(x, Examples):
         return x
@@ -429,19 +430,19 @@ def _examples(x: Any, y: Any) -> Examples:
     return examples
 
 
-def _pair(given: Any) -> tuple[Any, Any]:
-    if not isinstance(given, tuple | list):
-        return given, None
-    if len(given) != 2:
+def _pair(data: Any) -> tuple[Any, Any]:
+    if not isinstance(data, tuple | list):
+        return data, None
+    if len(data) != 2:
         raise SeqzooError(
-            f"`validation_data` must be a pair of inputs and targets, got {len(given)} parts.",
+            f"`validation_data` must be a pair of inputs and targets, got {len(data)} parts.",
             field="validation_data",
         )
-    return given[0], given[1]
+    return data[0], data[1]
 
 
 def _raw(tensor: Any) -> Any:
-    """A tensor of one example as a Python value: strings as str."""
+    """The value of one example's tensor, with strings as str."""
     value = tensor.numpy()
     if isinstance(value, bytes):
         return value.decode("utf-8")

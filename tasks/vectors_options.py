@@ -1,4 +1,4 @@
-"""The options of word vectors and of features from language models."""
+"""Checks of the options for word vectors and for features from language models."""
 
 from typing import Any, Literal
 
@@ -31,10 +31,10 @@ def check_vectors(template: Any) -> None:
 
 
 def check_features_from(template: Any) -> None:
-    """Checks that the runs that features come from are a list of folders, and makes it one.
+    """Checks that `features_from` is a sequence of folders, and makes it a list.
 
     Raises:
-        SeqzooError: they are not.
+        SeqzooError: it is not.
     """
     names = template.features_from
     if names is None:

@@ -163,7 +163,7 @@ def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training reports each step."""
     from seqzoo.tasks.training import epochs
 
-    monkeypatch.setattr(epochs, "TELL_SECONDS", 0.0)
+    monkeypatch.setattr(epochs, "REPORT_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="session")
@@ -178,7 +178,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple:
 
     folder, progress = tmp_path_factory.mktemp("runs") / "unbroken", RecordingProgress()
     with pytest.MonkeyPatch.context() as patch, seqzoo.cells.portable():
-        patch.setattr(epochs, "TELL_SECONDS", 0.0)
+        patch.setattr(epochs, "REPORT_SECONDS", 0.0)
         train(template(**CHOICES), splits(), settings(), folder, progress=progress)
     return folder, progress
 

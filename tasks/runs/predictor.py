@@ -26,9 +26,9 @@ FEW_BATCHES = 20
 """Maximum number of batches for which it does not pay off, for examples that are run in windows."""
 
 PATIENCE = 1.0
-"""Seconds spent generating with batches of one shape before the loop is compiled for it, which takes
-half a second to two. So a first prediction does not wait for the compiler, and hardly any workload
-takes more than twice the time that it would take if its size were known in advance."""
+"""Seconds spent generating with batches of one shape before the loop is compiled for it, which
+takes half a second to two. So a first prediction does not wait for the compiler, and hardly any
+workload takes more than twice the time that it would take if its size were known in advance."""
 
 GRAPHS = 64
 """Maximum number of graphs that are kept; each set of decoding options has its own."""
@@ -183,8 +183,8 @@ def seed_tensor(seed: int) -> Any:
 
 
 def _filled(batch: dict[str, np.ndarray], longest: int) -> dict[str, np.ndarray]:
-    """Pads a batch to one of a few shapes: with copies of its first row, of weight 0, to one of four
-    numbers of rows per octave, and with steps to the length in its plan."""
+    """Pads a batch to one of a few shapes: with copies of its first row, of weight 0, to one of
+    four numbers of rows per octave, and with steps to the length in its plan."""
     rows = len(batch["rows"])
     step = 1 << max((rows - 1).bit_length() - 3, 0)
     order = np.arange(-(-rows // step) * step)

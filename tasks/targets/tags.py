@@ -1,4 +1,4 @@
-"""Tags by name: from the targets of examples to ids, and the allowed transitions."""
+"""Tags by name: their ids, and the transitions that are allowed between them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,19 +17,19 @@ class Tags:
 
     Args:
         names: the names of the tags, in the order of their ids.
-        well_formed: whether each sequence of training was well formed BIO or BIOES. A CRF then only
-            allows well-formed tags; other kinds of tags, such as IOB1, it learns only from
-            examples.
+        well_formed: whether all training sequences are well-formed BIO or BIOES. A CRF then allows
+            only well-formed tags; otherwise, as with IOB1, it learns from the examples which
+            transitions are likely.
     """
 
     def __init__(self, names: list[str], well_formed: bool):
         self.names = names
         self.well_formed = well_formed
-        self.known = {name: index for index, name in enumerate(names)}
+        self.ids_by_name = {name: index for index, name in enumerate(names)}
 
     @classmethod
     def learn(cls, examples: Examples) -> "Tags":
-        """Learns the names.
+        """Learns the names of the tags.
 
         Raises:
             SeqzooError: targets are not sequences of strings, or all tags are the same.
@@ -60,11 +60,11 @@ class Tags:
         return bio_constraints(self.names) if self.well_formed else None
 
     def encode(self, examples: Examples, lengths: np.ndarray) -> Sequences:
-        """Ids of the tags of all examples.
+        """Encodes the tags of all examples as ids.
 
         Args:
             examples: examples with targets.
-            lengths: steps of each input.
+            lengths: number of steps of each input.
 
         Raises:
             SeqzooError: an example has more or fewer tags than steps, or a tag that does not occur
@@ -82,10 +82,10 @@ class Tags:
         return Sequences.of(results)
 
     def check(self, encoded: Sequences, examples: Examples) -> None:
-        """Checks the tags of examples for a CRF that only allows well-formed ones.
+        """Checks that tags are well formed if a CRF allows only well-formed ones.
 
         Raises:
-            SeqzooError: some are not, and would have no probability.
+            SeqzooError: a sequence is not well formed, and would have probability 0.
         """
         if not self.well_formed:
             return
@@ -101,7 +101,7 @@ class Tags:
                 )
 
     def breach(self, ids: Sequence[int] | np.ndarray) -> int | None:
-        """The first step at which tags are not well formed, or None."""
+        """The first step at which tags are not well formed; None if they are."""
         moves, starts, ends = bio_constraints(self.names)
         for step, tag in enumerate(ids):
             if not (moves[ids[step - 1]][tag] if step else starts[tag]):
@@ -110,7 +110,7 @@ class Tags:
 
     def _ids(self, tags: Sequence[str], examples: Examples, index: int) -> list[int]:
         try:
-            return [self.known[name] for name in tags]
+            return [self.ids_by_name[name] for name in tags]
         except KeyError as error:
             (name,) = error.args
             hint = nearest(name, self.names)
@@ -127,10 +127,10 @@ def _sequences(examples: Examples) -> Iterable[list[str]]:
         sequence = tags.split() if isinstance(tags, str) else tags
         try:
             sequence = list(sequence)
-            right = all(isinstance(name, str) for name in sequence)
+            valid = all(isinstance(name, str) for name in sequence)
         except TypeError:
-            right = False
-        if not right:
+            valid = False
+        if not valid:
             raise SeqzooError(
                 "Tags must be a sequence of strings, or one string with spaces between them, but "
                 f"{examples.location(index)} has {tags!r}.",

@@ -1,4 +1,5 @@
-"""Texts as targets: from strings to token ids with an end, and back, in the graph."""
+"""Texts as targets: from strings to token ids with an end token, and back, with TensorFlow
+operations."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,20 +21,19 @@ START_TOKEN, END_TOKEN = "\x02", "\x03"
 """Unicode's "start of text" and "end of text", which are in vocabularies but not in texts."""
 
 START, END = SPECIAL, SPECIAL + 1
-"""Their ids."""
+"""The ids of `START_TOKEN` and `END_TOKEN`."""
 
 CHUNK = 1_000_000
-"""Number of characters of texts that are split together."""
-
+"""Number of characters of texts that are tokenised together."""
 
 LOSSY, JOINED = 1, 2
-"""Tokenisations of words: without joints, whose spaces are guessed (runs that were trained before
-there were joints), and with them."""
+"""Tokenisations of words: without joints, so that spaces are guessed (in runs from before there
+were joints), and with joints."""
 
 
 def guessed_spaces(text: Any) -> Any:
-    """Words joined by spaces -> the same with spaces as usual in text: "Well - known , sir ."
-    becomes "Well-known, sir."; the original of "3. 5" or "10: 30" cannot be known."""
+    """Words joined by spaces -> the same with the usual spacing of texts: "Well - known , sir ."
+    becomes "Well-known, sir."; the original spacing of "3. 5" or "10: 30" cannot be known."""
     text = tf.strings.regex_replace(text, r"([\pL\pN]) - ([\pL\pN])", r"\1-\2")
     text = tf.strings.regex_replace(text, r" ([,.;:!?…)\]}])", r"\1")
     return tf.strings.regex_replace(text, r"([(\[{]) ", r"\1")
@@ -79,14 +79,14 @@ class TextOptions:
 class Texts:
     """Texts as targets, with an end token after each.
 
-    Characters are restored exactly from their tokens, words and subwords with single spaces where
-    there was whitespace of any kind and length.
+    Texts are restored exactly from characters; from words and subwords, with a single space where
+    there was any whitespace.
 
     Args:
         choices: the options of the tokenisation.
-        vocabulary: begins with `START_TOKEN` and `END_TOKEN`.
-        longest: number of tokens of the longest text in training, without the end.
-        tokenization: `JOINED`, or `LOSSY` for texts learned before other tokenisations existed.
+        vocabulary: the vocabulary, which begins with `START_TOKEN` and `END_TOKEN`.
+        longest: number of tokens of the longest text in training, without the end token.
+        tokenization: `JOINED`, or `LOSSY` in old runs.
     """
 
     def __init__(
@@ -105,10 +105,10 @@ class Texts:
 
     @classmethod
     def learn(cls, choices: TextOptions, texts: Sequence[str], locations: Sequence[str]) -> "Texts":
-        """Learns the vocabulary.
+        """Learns the vocabulary and the length of the longest text.
 
         Raises:
-            SeqzooError: an entry is not a string.
+            SeqzooError: an entry is not a string, or no token occurs often enough.
         """
         targets = cls(choices, Vocabulary([]), 0, JOINED)
         chunks = map(targets._clean, targets._chunks(texts, locations))
@@ -125,7 +125,7 @@ class Texts:
         return targets
 
     def encode(self, texts: Sequence[str], locations: Sequence[str]) -> Sequences:
-        """Ids of the tokens of each text and of its end.
+        """Encodes each text as the ids of its tokens and of the end token.
 
         Raises:
             SeqzooError: an entry is not a string.
@@ -143,7 +143,8 @@ class Texts:
         return self._split(self._clean(texts))
 
     def ids(self, texts: Any) -> tuple[Any, Any]:
-        """Strings (batch,) -> ids of their tokens without the end, (batch, time), and lengths."""
+        """Strings (batch,) -> ids of their tokens without the end token, (batch, time), and their
+        number, (batch,)."""
         tokens = self.split(texts)
         ids = tf.ragged.map_flat_values(self.vocabulary.ids, tokens)
         return ids.to_tensor(PADDING), tf.cast(tokens.row_lengths(), tf.int32)
@@ -164,16 +165,16 @@ class Texts:
         Args:
             ids: ids of the tokens.
             lengths: lengths of the texts.
-            continues: whether a text continues another, so that it keeps a leading space; see
-                `starts_with_space`.
+            continues: whether a text is the continuation of another, so that it keeps a leading
+                space; see `starts_with_space`.
         """
         return self.join_tokens(self.named(ids), lengths, continues)
 
     def named(self, ids: Any) -> Any:
-        """Ids -> their tokens, strings; unknown ones, and copied ones that are not in the
-        vocabulary, are empty."""
-        known = tf.where(ids < len(self.vocabulary), ids, UNKNOWN)
-        return tf.gather(tf.constant([""] * SPECIAL + self.vocabulary.tokens), known)
+        """Ids -> their tokens, strings; empty for unknown tokens, and for copied tokens that are
+        not in the vocabulary."""
+        indices = tf.where(ids < len(self.vocabulary), ids, UNKNOWN)
+        return tf.gather(tf.constant([""] * SPECIAL + self.vocabulary.tokens), indices)
 
     def join_tokens(self, tokens: Any, lengths: Any, continues: bool = False) -> Any:
         """Tokens (..., time), strings, and lengths (...) -> strings (...); see `join`."""
@@ -190,12 +191,12 @@ class Texts:
 
     @property
     def starts_with_space(self) -> bool:
-        """Whether a text that continues another begins with the space between them, if any."""
+        """Whether a continuation of a text begins with the space between them, if there is one."""
         return self.choices.input == "subwords" or self.joined
 
     def tokens(self, texts: Sequence[str]) -> list[list[str]]:
-        """The tokens of each text, as counted in scores: an extra or missing space is a wrong
-        token. For subwords, which depend on the model, these are the words."""
+        """The tokens of each text in which errors are counted: an extra or missing space is a wrong
+        token. For subwords, which depend on the model, these are words."""
         return [
             [token.decode("utf-8") for token in row]
             for chunk in self._chunks(texts, texts)
@@ -216,10 +217,10 @@ class Texts:
         )
 
     def _clean(self, texts: Any) -> Any:
-        """Strings -> the same in the right case, without the start and end tokens (and without the
-        joints of words)."""
-        signs = START_TOKEN + END_TOKEN + (JOINT if self.joined else "")
-        texts = tf.strings.regex_replace(texts, f"[{signs}]", "")
+        """Strings -> the same, normalised and lowercased as configured, without the start and end
+        tokens (and without joints)."""
+        reserved = START_TOKEN + END_TOKEN + (JOINT if self.joined else "")
+        texts = tf.strings.regex_replace(texts, f"[{reserved}]", "")
         return self.features.cased(texts)
 
     def _chunks(self, texts: Sequence[str], locations: Sequence[str]) -> Iterable[Any]:

@@ -20,7 +20,7 @@ class ValueTargets(Targets):
 
     Args:
         mean: mean of each number in the training data.
-        scale: standard deviation of each number, in training.
+        scale: standard deviation of each number in the training data.
         loss: the loss between outputs and targets.
     """
 

@@ -1,4 +1,4 @@
-"""Weights of losses in training: by class, by the model's confidence, and by example."""
+"""Loss weights in training: by class, by the model's confidence, and by example."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from seqzoo.tasks.settings import TrainingSettings
 
 @dataclass(frozen=True)
 class Weighting:
-    """The weights of the losses of predictions in training.
+    """The weights of the predictions' losses in training.
 
     Attributes:
         classes: weight of each class, in the order of the outputs; their mean over the training
@@ -32,7 +32,7 @@ class Weighting:
     def of(
         cls, settings: TrainingSettings, names: Sequence[str], counts: np.ndarray
     ) -> "Weighting":
-        """Makes the weighting that training settings ask for.
+        """Makes the weighting that the training settings ask for.
 
         Args:
             settings: the training settings.
@@ -61,10 +61,10 @@ class Weighting:
         return cls(tuple(weights.tolist()), settings.focal)
 
     def __call__(self, losses: Any, exact: Any, targets: Any) -> Any:
-        """The weighted losses of predictions of one class each.
+        """Weights the losses of predictions of one class each.
 
         Args:
-            losses: (...).
+            losses: the losses of the predictions, (...).
             exact: the negative log-probability of the true class, (...).
             targets: indices of the true classes, (...).
         """
@@ -76,18 +76,21 @@ class Weighting:
 
 
 def focal_weight(exact: Any, focal: float) -> Any:
-    """(1 - p) ** focal, from -log p."""
-    # A power below 1 has no gradient at 0.
+    """(1 - p) ** focal, from `exact` = -log p."""
+    # With an exponent below 1, the gradient at 0 is infinite.
     return tf.maximum(-tf.math.expm1(-exact), 1e-7) ** focal
 
 
 def refuse(settings: TrainingSettings, expected: str, names: Sequence[str]) -> None:
-    """Raises a SeqzooError if one of some settings is set.
+    """Checks that some settings are not set.
 
     Args:
         settings: the training settings.
-        expected: the targets that they are for.
-        names: the fields that do not fit.
+        expected: the targets that these settings are for.
+        names: the names of the settings that are not supported.
+
+    Raises:
+        SeqzooError: one of them is set.
     """
     for name in names:
         value = getattr(settings, name)
@@ -96,7 +99,7 @@ def refuse(settings: TrainingSettings, expected: str, names: Sequence[str]) -> N
 
 
 def weigh_examples(data: Data, examples: Examples) -> Data:
-    """Data with the weights of its examples, scaled so that their mean is 1.
+    """Adds the weights of the examples to data, scaled so that their mean is 1.
 
     Raises:
         SeqzooError: a weight is negative or not finite, all are zero, or there is not one per

@@ -1,4 +1,4 @@
-"""Averages of weights: exponential over updates, or the mean of the best epochs."""
+"""Averages of weights: exponential moving averages over updates, or the mean of the best epochs."""
 
 import contextlib
 import pathlib
@@ -11,23 +11,23 @@ import tensorflow as tf
 from seqzoo.tasks.atomic_files import naming_full_disk, replacing
 
 EPOCH = "epoch-"
-"""Prefix of the names of files with the weights of an epoch; its number follows."""
+"""Prefix of the names of files with the weights of an epoch, followed by its number."""
 
 
 def averaged_variables(model: Any) -> list[Any]:
-    """The variables of a model that are averaged: all numbers, but not the states of seeds."""
+    """The variables of a model that are averaged: all except the states of random seeds."""
     return [variable for variable in model.variables if tf.as_dtype(variable.dtype).is_floating]
 
 
 def decay_at(update: Any, decay: float) -> Any:
-    """The decay at an update, counted from 1: smaller at first, so that the initial weights are
-    soon forgotten: min(decay, (1 + n) / (10 + n))."""
+    """The decay at update n, counted from 1: min(decay, (1 + n) / (10 + n)), which is smaller at
+    first, so that the initial weights are soon forgotten."""
     return tf.minimum(tf.cast(decay, tf.float64), (1 + update) / (10 + update))
 
 
 @contextlib.contextmanager
 def with_values(variables: Sequence[Any], values: Sequence[Any]) -> Iterator[None]:
-    """A context in which variables have other values."""
+    """A context in which variables have the values passed in."""
     arrays = [variable.numpy() for variable in variables]
     try:
         for variable, value in zip(variables, values, strict=True):
@@ -42,19 +42,20 @@ class BestEpochs:
     """The weights of some epochs, in files.
 
     Args:
-        folder: the folder that contains them.
+        folder: the folder of the files.
     """
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
 
     def keep(self, epoch: int, variables: Sequence[Any], epochs: Sequence[int]) -> list[np.ndarray]:
-        """Stores the weights of an epoch, and removes those of all epochs but some.
+        """Stores the weights of an epoch, and removes those of epochs that are no longer among the
+        best.
 
         Args:
-            epoch: the epoch.
-            variables: have its weights.
-            epochs: number of epochs to keep, including this one.
+            epoch: the number of the epoch.
+            variables: the variables, which have its weights.
+            epochs: the numbers of the epochs to keep, including this one.
 
         Returns:
             The means over the kept epochs, one per variable.
@@ -63,16 +64,16 @@ class BestEpochs:
         with naming_full_disk(path):
             self.folder.mkdir(exist_ok=True)
             with replacing(path) as temporary, open(temporary, "wb") as file:
-                arrays = {str(at): variable.numpy() for at, variable in enumerate(variables)}
+                arrays = {str(index): variable.numpy() for index, variable in enumerate(variables)}
                 np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
         for other in self.folder.glob(f"{EPOCH}*.npz"):
             if other not in map(self._path, epochs):
                 other.unlink()
         sums = [np.zeros(variable.shape) for variable in variables]
-        for one in epochs:
-            with np.load(self._path(one)) as stored:
-                for at, total in enumerate(sums):
-                    total += stored[str(at)]
+        for kept in epochs:
+            with np.load(self._path(kept)) as stored:
+                for index, total in enumerate(sums):
+                    total += stored[str(index)]
         return [total / len(epochs) for total in sums]
 
     def _path(self, epoch: int) -> pathlib.Path:

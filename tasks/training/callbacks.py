@@ -1,4 +1,4 @@
-"""Keras' callbacks in a training run: their hooks, their logs, and their state in checkpoints."""
+"""Keras callbacks in a training run: their hooks, their logs, and their state in checkpoints."""
 
 import contextlib
 import importlib.util
@@ -16,7 +16,7 @@ STATES: dict[type, tuple[str, ...]] = {
     keras.callbacks.ReduceLROnPlateau: ("wait", "best", "cooldown_counter"),
     keras.callbacks.ModelCheckpoint: ("best",),
 }
-"""The attributes of Keras' own callbacks that change in training, kept in checkpoints."""
+"""The attributes of Keras' own callbacks that change in training, which checkpoints store."""
 
 REFUSED: dict[type, str] = {
     keras.callbacks.BackupAndRestore: (
@@ -34,16 +34,16 @@ SETTERS = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlat
 """Callbacks that set the learning rate."""
 
 
-def listed_callbacks(given: Any) -> list[Any]:
-    """The callbacks of an argument: one, several or None.
+def listed_callbacks(callbacks: Any) -> list[Any]:
+    """An argument that is one callback, several or None, as a list.
 
     Raises:
-        SeqzooError: one is not an instance of `keras.callbacks.Callback`.
+        SeqzooError: an item is not an instance of `keras.callbacks.Callback`.
     """
-    if given is None:
+    if callbacks is None:
         return []
-    found = list(given) if isinstance(given, list | tuple) else [given]
-    for item in found:
+    results = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+    for item in results:
         if not isinstance(item, keras.callbacks.Callback):
             is_class = isinstance(item, type) and issubclass(item, keras.callbacks.Callback)
             raise SeqzooError(
@@ -52,14 +52,14 @@ def listed_callbacks(given: Any) -> list[Any]:
                 got=item,
                 hint=f"make an instance: {item.__name__}(...)" if is_class else "",
             )
-    return found
+    return results
 
 
 class Callbacks:
     """The callbacks of a training run.
 
-    They are given the model with the optimizer of the training and `stop_training`, and logs under
-    Keras' names: "loss", the metric, "val_loss" and so on.
+    They get the model, with its `optimizer` and `stop_training`, and logs under Keras' names:
+    "loss", the metric, "val_loss" and so on.
 
     Args:
         callbacks: one `keras.callbacks.Callback`, a list of them, or None.
@@ -67,7 +67,7 @@ class Callbacks:
         settings: the settings of the training run.
 
     Raises:
-        SeqzooError: one is not a callback, or cannot work here.
+        SeqzooError: an item is not a callback, or is not supported here.
     """
 
     def __init__(self, callbacks: Any, task: Task, settings: TrainingSettings):
@@ -94,16 +94,16 @@ class Callbacks:
 
     @property
     def names(self) -> list[str]:
-        """The names of their classes."""
+        """The class names of the callbacks."""
         return [type(callback).__name__ for callback in self._callbacks]
 
     @property
     def stopped(self) -> bool:
-        """Whether one of them has set `model.stop_training`."""
+        """Whether a callback has set `model.stop_training`."""
         return bool(self._callbacks) and bool(self._model.stop_training)
 
     def stop(self) -> None:
-        """Stops the training, as one of them did in another process."""
+        """Stops the training, as a callback did in another process."""
         if self._callbacks:
             self._model.stop_training = True
 
@@ -137,8 +137,8 @@ class Callbacks:
         self._call("on_train_begin")
         if state is not None:
             model.stop_training = state["stopped"]
-            for callback, kept in zip(self._callbacks, state["states"], strict=True):
-                _restore(callback, kept)
+            for callback, stored in zip(self._callbacks, state["states"], strict=True):
+                _restore(callback, stored)
 
     def end(self) -> None:
         """Training has ended, or was interrupted; no-op before `begin`."""
@@ -146,12 +146,12 @@ class Callbacks:
             self._call("on_train_end")
 
     def state(self) -> dict[str, Any] | None:
-        """Their state for a checkpoint, JSON-serialisable; None without callbacks."""
+        """The callbacks' state for a checkpoint, JSON-serialisable; None without callbacks."""
         if not self._callbacks:
             return None
         return {
             "stopped": self.stopped,
-            "states": [_kept(callback) for callback in self._callbacks],
+            "states": [_state_of(callback) for callback in self._callbacks],
         }
 
     def begin_epoch(self, epoch: int, resumed: bool) -> None:
@@ -159,13 +159,13 @@ class Callbacks:
         if not self._callbacks:
             return
         rate = float(self._optimizer.learning_rate) if self.sets_rate else 0.0
-        kept = self.state()
+        stored = self.state()
         self._call("on_epoch_begin", epoch)
-        if resumed and kept is not None:
-            # It began before the checkpoint that has what this call did then.
+        if resumed and stored is not None:
+            # The checkpoint already contains the effects of this call, so they are undone.
             if self.sets_rate:
                 self._optimizer.learning_rate = rate
-            for callback, before in zip(self._callbacks, kept["states"], strict=True):
+            for callback, before in zip(self._callbacks, stored["states"], strict=True):
                 _restore(callback, before)
 
     def end_epoch(self, epoch: int, row: dict[str, Any]) -> None:
@@ -183,7 +183,7 @@ class Callbacks:
 
     def end_batch(self, batch: int, loop: Any) -> None:
         """A training step ended; the logs are means over the epoch so far, as in Keras."""
-        if self._hears("on_train_batch_end", "on_batch_end"):
+        if self._overrides("on_train_batch_end", "on_batch_end"):
             loss, metric = loop.means()
             logs = {"loss": loss, self._task.metric: metric}
             self._call("on_train_batch_end", batch, logs=logs)
@@ -198,7 +198,7 @@ class Callbacks:
 
     def end_validation_batch(self, batch: int, loop: Any, totals: Any) -> None:
         """A batch of validation was scored; `totals` are the sums so far."""
-        if self._hears("on_test_batch_end"):
+        if self._overrides("on_test_batch_end"):
             loss, metric = loop.means(totals)
             self._call("on_test_batch_end", batch, logs={"loss": loss, self._task.metric: metric})
 
@@ -208,7 +208,7 @@ class Callbacks:
 
     @contextlib.contextmanager
     def detached(self) -> Iterator[None]:
-        """The model without the optimizer, for a file that contains only the weights."""
+        """A context in which the model has no optimizer, to save it without one."""
         if self._callbacks:
             object.__delattr__(self._model, "optimizer")
         try:
@@ -218,18 +218,19 @@ class Callbacks:
                 self._attach()
 
     def _attach(self) -> None:
-        # Not as Keras sets attributes: the model would count the optimizer among its parts.
+        # Bypasses Keras, for which the optimizer would become a part of the model.
         object.__setattr__(self._model, "optimizer", self._optimizer)
 
-    def _call(self, hook: str, *at: int, logs: dict[str, float] | None = None) -> None:
+    def _call(self, hook: str, *index: int, logs: dict[str, float] | None = None) -> None:
         for callback in self._callbacks:
-            # As Keras calls them: the arguments of a hook may have any names but "logs" of batches.
+            # As Keras does: only the hooks of batches get `logs` by name.
             if "batch" in hook:
-                getattr(callback, hook)(*at, logs=logs or {})
+                getattr(callback, hook)(*index, logs=logs or {})
             else:
-                getattr(callback, hook)(*at, logs or {})
+                getattr(callback, hook)(*index, logs or {})
 
-    def _hears(self, *hooks: str) -> bool:
+    def _overrides(self, *hooks: str) -> bool:
+        """Whether a callback defines one of some hooks."""
         default = keras.callbacks.Callback
         return any(
             getattr(getattr(callback, hook), "__func__", None) is not getattr(default, hook)
@@ -239,26 +240,26 @@ class Callbacks:
 
 
 def choose_mode(callback: Any, task: Task) -> None:
-    """Tells a callback which way the metric that it monitors improves; Keras knows that only of its
-    own metrics."""
+    """Tells a callback in which direction the metric that it monitors improves, which Keras knows
+    only of its own metrics."""
     names = (task.metric, f"val_{task.metric}")
     if getattr(callback, "mode", None) == "auto" and getattr(callback, "monitor", None) in names:
         callback.mode = "max" if task.better > 0 else "min"
 
 
 def settable_rate(settings: TrainingSettings) -> bool:
-    """Whether the learning rate is a variable that callbacks set, not a schedule."""
+    """Whether the learning rate is a variable that callbacks can set, not a schedule."""
     return settings.schedule == "constant" and settings.warmup_steps == 0
 
 
 def _importable(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
-    except ValueError:  # it is known to be missing
+    except ValueError:  # it has been blocked in sys.modules
         return False
 
 
-def _kept(callback: Any) -> dict[str, Any] | None:
+def _state_of(callback: Any) -> dict[str, Any] | None:
     if hasattr(callback, "state_dict"):
         return callback.state_dict()
     for kind, names in STATES.items():
@@ -267,11 +268,11 @@ def _kept(callback: Any) -> dict[str, Any] | None:
     return None
 
 
-def _restore(callback: Any, kept: dict[str, Any] | None) -> None:
-    if kept is None:
+def _restore(callback: Any, state: dict[str, Any] | None) -> None:
+    if state is None:
         return
     if hasattr(callback, "load_state_dict"):
-        callback.load_state_dict(kept)
+        callback.load_state_dict(state)
         return
-    for name, value in kept.items():
+    for name, value in state.items():
         setattr(callback, name, value)

@@ -14,18 +14,18 @@ from seqzoo.tasks.errors import DiskFull, SeqzooError
 from seqzoo.tasks.training.step import Loop
 
 NAME = "step"
-"""Prefix of the names of checkpoints; their step follows."""
+"""Prefix of the names of checkpoints, followed by their step."""
 
 LATER = ("updates",)
-"""Parts of `Loop.variables` that checkpoints of earlier versions lack."""
+"""Parts of `Loop.variables` that checkpoints of older versions lack."""
 
 
 class Checkpoints:
-    """The last two states of a training run, on disk.
+    """The last two checkpoints of a training run.
 
     Args:
-        folder: the folder that contains them.
-        loop: the loop whose variables are kept.
+        folder: the folder of the checkpoints.
+        loop: the loop whose variables are stored.
 
     Raises:
         SeqzooError: a checkpoint is damaged.
@@ -43,7 +43,7 @@ class Checkpoints:
             self._manager = tf.train.CheckpointManager(
                 tracked, str(folder), max_to_keep=2, checkpoint_name=NAME
             )
-        except ValueError as error:  # its list of checkpoints is not text
+        except ValueError as error:  # the list of checkpoints is not text
             raise SeqzooError(f"The checkpoints in {folder} cannot be read: {error}.") from error
 
     @property
@@ -56,11 +56,11 @@ class Checkpoints:
         """Writes a checkpoint of the variables and of a JSON-serialisable state.
 
         Raises:
-            DiskFull: there is no room for it; the last one is kept.
+            DiskFull: there is no room for the checkpoint; the last one is kept.
         """
         self._state.assign(json.dumps(state))
         step = int(self.loop.epoch.numpy()) * self.loop.steps + int(self.loop.step.numpy())
-        # The list of checkpoints names a checkpoint only when all of it is on the disk.
+        # The list of checkpoints names a checkpoint only when it is completely on the disk.
         options = tf.train.CheckpointOptions(experimental_write_callbacks=[self._synchronise])
         kept = (
             "there is no checkpoint yet"
@@ -91,7 +91,7 @@ class Checkpoints:
             leftover.unlink(missing_ok=True)
 
     def _without_later(self, path: str) -> Any:
-        """The state that a checkpoint restores; one of an earlier version lacks some of it."""
+        """What a checkpoint restores, without parts that one of an older version lacks."""
         stored = {name.partition("/")[0] for name, _ in tf.train.list_variables(path)}
         parts = {
             name: variable
@@ -106,7 +106,7 @@ class Checkpoints:
         Raises:
             SeqzooError: the checkpoint is damaged or of another model.
         """
-        self._remove_parts()  # of a process that was killed as it wrote
+        self._remove_parts()  # of a process that was killed while writing
         path = self._manager.latest_checkpoint
         if path is None:
             return None
@@ -125,20 +125,20 @@ class Checkpoints:
 
 
 def _check_own(folder: pathlib.Path) -> None:
-    """Checks that the list of checkpoints names only those in its own folder, since the manager
-    removes the oldest of them.
+    """Checks that the list of checkpoints names only files in its folder, since the manager removes
+    the oldest checkpoints.
 
     Raises:
-        SeqzooError: it names another file.
-        ValueError: it is not text.
+        SeqzooError: the list names another file.
+        ValueError: the list is not text.
     """
     if (folder / "checkpoint").is_dir():
         raise SeqzooError(f"{folder / 'checkpoint'} must be a file, got a folder; remove it.")
     state = tf.train.get_checkpoint_state(str(folder))
-    own = os.path.abspath(folder)
+    expected = os.path.abspath(folder)
     for path in () if state is None else state.all_model_checkpoint_paths:
-        place, name = os.path.split(os.path.abspath(path))
-        if place != own or not re.fullmatch(rf"{NAME}-\d+", name):
+        parent, name = os.path.split(os.path.abspath(path))
+        if parent != expected or not re.fullmatch(rf"{NAME}-\d+", name):
             raise SeqzooError(
                 f"{folder / 'checkpoint'} must name checkpoints in its own folder, got {path!r}."
             )

@@ -1,4 +1,4 @@
-"""Clipping of gradients: by value, by the norm of each variable, by the global norm."""
+"""Gradient clipping: by value, by the norm of each variable, and by the global norm."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,14 +17,14 @@ def clip(
     and Bengio 2013, section 3.2).
 
     Args:
-        gradients: one per variable, dense or sparse with each row once.
+        gradients: one per variable, dense, or sparse with each row once.
         norm: their global norm.
-        settings: has the limits.
-        scale: the loss was multiplied by this; None for a loss that was not scaled.
+        settings: the training settings, which have the limits.
+        scale: the factor that the loss was multiplied by; None for a loss that was not scaled.
 
     Returns:
-        The clipped gradients, and whether a limit was exceeded, a bool. Gradients that are not
-        finite do not count as clipped.
+        The clipped gradients, and whether a limit was exceeded, a scalar bool tensor. Gradients
+        that are not finite do not count as clipped.
     """
     gradients, exceeded = list(gradients), tf.constant(False)
 
@@ -44,11 +44,11 @@ def clip(
     if settings.clip_norm is not None:
         limit = scaled(settings.clip_norm)
         if settings.clip_value is not None or settings.clip_layer is not None:
-            left = tf.linalg.global_norm(gradients)
+            current = tf.linalg.global_norm(gradients)
         else:
-            left = norm
-        exceeded |= left > limit
-        gradients, _ = tf.clip_by_global_norm(gradients, limit, left)
+            current = norm
+        exceeded |= current > limit
+        gradients, _ = tf.clip_by_global_norm(gradients, limit, current)
     return list(gradients), exceeded & tf.math.is_finite(norm)
 
 

@@ -1,4 +1,5 @@
-"""Strategies by name: all GPUs of a machine, or the workers named by the environment."""
+"""`tf.distribute` strategies by name: all GPUs of a machine, or the workers that the environment
+names."""
 
 import json
 import os
@@ -13,28 +14,28 @@ from seqzoo.tasks.startup import start_tensorflow
 STRATEGIES = ("mirrored", "multi-worker")
 
 STARTER = "SEQZOO_STARTER"
-"""Environment variable of workers that `seqzoo train --workers` started: the file descriptor that
-closes when their starter ends."""
+"""Environment variable of workers that `seqzoo train --workers` started: a file descriptor that is
+closed when the process that started them ends."""
 
 PORT = 12_200
 """Port of workers under Kubernetes, and the lowest one under SLURM; see `slurm_port`."""
 
 PORTS_PER_JOB = 16
-"""Number of ports between those of two SLURM jobs, which may share a machine."""
+"""Number of ports reserved for each SLURM job, since jobs may share a machine."""
 
 
 def make_strategy(name: str, workers: int | None = None) -> Any:
-    """A `tf.distribute` strategy; to be called before TensorFlow computes anything.
+    """Makes a `tf.distribute` strategy; must be called before TensorFlow computes anything.
 
     Args:
-        name: "mirrored" for all GPUs of this machine, or "multi-worker", whose processes
+        name: "mirrored" for all GPUs of this machine, or "multi-worker" for the processes that
             `TF_CONFIG`, SLURM or an indexed Kubernetes job names.
-        workers: how many there are, for Kubernetes, which does not say; otherwise it is only
-            checked.
+        workers: number of workers: required for Kubernetes, which does not provide it; otherwise
+            only checked.
 
     Raises:
-        SeqzooError: there are not several GPUs, the environment names no workers, or TensorFlow has
-            already computed something.
+        SeqzooError: there are fewer than two GPUs, the environment names no workers, or TensorFlow
+            has already computed something.
     """
     if name not in STRATEGIES:
         known = ", ".join(STRATEGIES)
@@ -67,14 +68,14 @@ def make_strategy(name: str, workers: int | None = None) -> Any:
 
 
 def resolve(environment: Mapping[str, str], workers: int | None = None) -> Any:
-    """The resolver of the cluster that an environment names.
+    """Makes the resolver of the cluster that an environment names.
 
     Args:
         environment: the environment of the process.
         workers: see `make_strategy`.
 
     Raises:
-        SeqzooError: it names none, or a different number of workers.
+        SeqzooError: the environment names no workers, or another number of workers.
     """
     if "TF_CONFIG" in environment:
         cluster, job, index = read_tf_config(environment["TF_CONFIG"])
@@ -105,10 +106,10 @@ def resolve(environment: Mapping[str, str], workers: int | None = None) -> Any:
 
 
 def read_tf_config(text: str) -> tuple[dict[str, list[str]], str, int]:
-    """The addresses by job, and this process' job and index.
+    """Reads the addresses by job, and the job and index of this process.
 
     Raises:
-        SeqzooError: it is not valid, or names jobs other than a chief and workers.
+        SeqzooError: TF_CONFIG is not valid, or names jobs other than a chief and workers.
     """
     form = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
     try:
@@ -135,17 +136,17 @@ def kubernetes_addresses(name: str, index: int, workers: int | None) -> list[str
     """The addresses of the pods of an indexed job with a headless service.
 
     Args:
-        name: the name of this pod's host, with its domain:
+        name: the fully qualified host name of this pod:
             "train-0.workers.default.svc.cluster.local".
         index: the index of this pod.
         workers: number of pods.
 
     Raises:
-        SeqzooError: the number is missing, or the host is not named after its index.
+        SeqzooError: the number of pods is missing, or the host is not named after the index.
     """
     if workers is None:
         raise SeqzooError(
-            "Kubernetes does not tell a pod how many there are; add --workers with the job's "
+            "Kubernetes does not tell a pod the number of pods; add --workers with the job's "
             "`completions`."
         )
     host, _, domain = name.partition(".")
@@ -159,12 +160,12 @@ def kubernetes_addresses(name: str, index: int, workers: int | None) -> list[str
 
 
 def slurm_port(job: str) -> int:
-    """The first port of a SLURM job, so that two jobs on one machine do not collide."""
+    """The first port of a SLURM job, chosen so that two jobs on one machine do not collide."""
     return PORT + int(job or 0) % 1_000 * PORTS_PER_JOB
 
 
 def read_slurm(environment: Mapping[str, str]) -> tuple[dict[str, list[str]], str, int]:
-    """The addresses, job and index of a task that srun started.
+    """Reads the addresses by job, and the job and index of this process, which srun started.
 
     Raises:
         SeqzooError: a SLURM variable is missing or cannot be read.
@@ -176,7 +177,7 @@ def read_slurm(environment: Mapping[str, str]) -> tuple[dict[str, list[str]], st
 
     tasks = int(environment["SLURM_STEP_NUM_TASKS"])
     try:
-        # SLURM decides which GPUs a task has; without any, its resolver divides by zero.
+        # SLURM assigns GPUs to tasks itself; without GPUs, the resolver would divide by zero.
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
             port_base=slurm_port(environment.get("SLURM_JOB_ID", "")),
             gpus_per_node=tasks,

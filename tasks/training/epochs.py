@@ -1,4 +1,4 @@
-"""Epoch after epoch: validation, history, the best model, checkpoints, and when to stop."""
+"""The epochs of a training run: validation, history, the best model, checkpoints, and stopping."""
 
 import contextlib
 import itertools
@@ -38,8 +38,8 @@ from seqzoo.tasks.training.progress import TrainingProgress
 from seqzoo.tasks.training.ridge import RidgeLoop
 from seqzoo.tasks.training.step import ONGOING, Loop
 
-TELL_SECONDS = 0.2
-"""Seconds between checks of the numbers of a running epoch."""
+REPORT_SECONDS = 0.2
+"""Seconds between reports of the loss and the metric of a running epoch."""
 
 
 class Epochs:
@@ -48,18 +48,20 @@ class Epochs:
     Args:
         task: the task.
         settings: the training settings.
-        padding: lengths that batches are padded to.
-        training: examples to learn from.
-        validation: examples to choose the best epoch by, or None to keep the last.
-        strategy: `tf.distribute` strategy.
-        examples: the examples of `validation`, which generated texts are compared with.
+        padding: the lengths that batches are padded to.
+        training: the encoded training examples.
+        validation: the encoded validation examples, by which the best epoch is chosen; None to
+            keep the last epoch.
+        strategy: the `tf.distribute` strategy.
+        examples: the raw validation examples, which generated texts are compared with.
         callbacks: Keras callbacks, in the order in which they are called.
-        start: the run whose weights the model begins with.
-        multiple: the rows of a batch are a multiple of this; None for the number of replicas.
+        start: the run that fine-tuning starts from; None for training from scratch.
+        multiple: the number of rows in a batch is a multiple of this; None for the number of
+            replicas.
 
     Raises:
-        SeqzooError: the template's epochs cannot be compared by `settings.best_by`, or a callback
-            cannot work here.
+        SeqzooError: the task does not support the criterion `settings.best_by`, or a callback is
+            not supported.
     """
 
     def __init__(
@@ -111,17 +113,17 @@ class Epochs:
     def plan(self, epoch: int) -> Plan:
         """The batches of an epoch, counted from 0."""
         if self.settings.readout == "ridge":
-            return self._plan(self.training)  # whole sequences, once
+            return self._plan(self.training)  # not shuffled, since there is only one epoch
         return self._plan(self.training, (self.settings.seed, epoch))
 
     def _plan(self, data: Data, seed: tuple[int, ...] | None = None) -> Plan:
         return data.plan(self.padding, self.settings, multiple=self.multiple, seed=seed)
 
     def run(self, folder: pathlib.Path, progress: TrainingProgress, *, resume: bool) -> None:
-        """Trains to the end.
+        """Trains until the end.
 
         Raises:
-            SeqzooError: the loss is no longer a number.
+            SeqzooError: the loss is no longer a finite number.
             Interrupted: training was stopped by Ctrl-C, after a checkpoint.
         """
         self.folder = folder
@@ -131,7 +133,7 @@ class Epochs:
         if resume and (state := self.restore()) is not None:
             try:
                 self.rows = list(state["rows"])
-                # Not as it is stored: it may be of a version that chose the best by something else.
+                # Recomputed, because the stored one may be of a version with another criterion.
                 self.best = max(map(self.rank, self.rows), default=None)
                 self.waited, self.seconds = int(state["waited"]), float(state["seconds"])
             except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -139,7 +141,7 @@ class Epochs:
                     f"The checkpoints in {folder / CHECKPOINTS} are damaged: {error!r}."
                 ) from error
             callbacks = state.get("callbacks")
-        # The table may be older or newer than the checkpoint that training resumes from.
+        # The history may be older or newer than the checkpoint that training resumes from.
         self.write_rows()
         template = self.task.template
         progress.start(
@@ -202,9 +204,9 @@ class Epochs:
             )
             running = not (stop or ended) and done < self.loop.steps
             if self.workers.count > 1:
-                self.check()  # all find it at the same step, whenever they report it
+                self.check()  # so that all workers raise the error at the same step
                 running = running and not saving
-            if running and now - reported < TELL_SECONDS:
+            if running and now - reported < REPORT_SECONDS:
                 continue
             reported = now
             self.check()
@@ -224,7 +226,8 @@ class Epochs:
                 saved = time.monotonic()
 
     def end_epoch(self, epoch: int) -> dict[str, Any]:
-        """Evaluates an epoch, and writes its row, its model if it is the best, and a checkpoint."""
+        """Evaluates an epoch, and writes its row of the history, its model if it is the best, and a
+        checkpoint."""
         began = time.monotonic()
         row: dict[str, Any] = {"epoch": epoch + 1}
         judge = None if self.validation is None else (self.validation, self._plan(self.validation))
@@ -247,16 +250,16 @@ class Epochs:
         self.seconds = 0.0
         self.callbacks.end_epoch(epoch, row)
         self.loop.next_epoch()
-        # The checkpoint comes last: if the process is killed before, the epoch's end is repeated,
-        # with equal results.
+        # The checkpoint comes last: if the process is killed before, the end of the epoch is
+        # repeated, with the same results.
         self.write_rows()
         self.save()
         self.progress.row(row)
         return row
 
     def evaluate_epoch(self, epoch: int, row: dict[str, Any]) -> None:
-        """Adds the scores of validation to the row of an epoch, and writes its model if it is the
-        best."""
+        """Adds the validation loss and metrics to the row of an epoch, and writes its model if it
+        is the best."""
         metric = self.task.metric
         if self.validation is not None:
             loss, value = self.loop.score(self.validation, self._plan(self.validation))
@@ -273,8 +276,8 @@ class Epochs:
                 self.write_model()
 
     def average_best(self, row: dict[str, Any]) -> None:
-        """Adds the scores of the mean of the best epochs to the row of an epoch, and writes its
-        model if the epoch is one of them."""
+        """Adds the loss and the metric of the averaged weights of the best epochs to the row of an
+        epoch, and writes the averaged model if the epoch is one of them."""
         chosen = self.best_epochs([*self.rows, row])
         names = ["averaged_loss", f"averaged_{self.task.metric}"]
         if row["epoch"] not in chosen:
@@ -285,8 +288,8 @@ class Epochs:
         if self.workers.chief:
             means = BestEpochs(self.folder / AVERAGED).keep(row["epoch"], variables, chosen)
         means = self.workers.from_chief([item.astype(np.float64) for item in means])
-        # Seeds move while the mean is scored; they are set back too, so that an epoch's weights do
-        # not depend on the average.
+        # Random seeds change while the average is evaluated; they are restored, too, so that
+        # training does not depend on the average.
         seeds = [
             variable
             for variable in self.loop.model.variables
@@ -300,19 +303,19 @@ class Epochs:
             self.write_model()
 
     def best_epochs(self, rows: list[dict[str, Any]]) -> list[int]:
-        """The numbers of the best epochs, the latest of several equal ones, in order."""
+        """The numbers of the best epochs, in order; of equally good ones, the latest."""
         ranked = sorted(rows, key=lambda row: (self.rank(row), row["epoch"]))
         return sorted(row["epoch"] for row in ranked[-self.settings.average_best :])
 
     def write_model(self) -> None:
-        """Writes the model to the run folder; only the chief does."""
+        """Writes the model to the run folder, if this is the chief."""
         if not self.workers.chief:
             return
         with replacing(self.folder / MODEL) as temporary, self.callbacks.detached():
             self.loop.model.save(temporary)
 
     def save(self) -> None:
-        """Writes a checkpoint of all workers; only the chief does."""
+        """Gathers the states of all workers, and writes a checkpoint if this is the chief."""
         self.check()
         self.loop.gather()
         if not self.workers.chief:
@@ -334,12 +337,12 @@ class Epochs:
         return state
 
     def write_rows(self) -> None:
-        """Writes the history; only the chief does."""
+        """Writes the history, if this is the chief."""
         if self.workers.chief:
             write_table(self.folder / HISTORY, self.rows)
 
     def stopped(self) -> bool:
-        """Whether a callback has stopped the training run, of any worker."""
+        """Whether a callback of any worker has stopped the training run."""
         stopped = self.callbacks.stopped
         return stopped if self.workers.count == 1 else bool(self.workers.gather(int(stopped)).any())
 
@@ -354,35 +357,35 @@ class Epochs:
         """Checks that all losses and gradients were finite.
 
         Raises:
-            SeqzooError: one was not; the message says at which step.
+            SeqzooError: a loss or gradient was not; the message names the step.
         """
         step = int(self.loop.bad.numpy())
         if step != ONGOING:
             raise self.not_finite(step, "loss")
 
-    def not_finite(self, step: int, what: str) -> SeqzooError:
+    def not_finite(self, step: int, name: str) -> SeqzooError:
         """The error for a loss that is NaN or infinite."""
         last = self.checkpoints.last
         kept = f"the checkpoint of step {last} is kept" if last else "there is no checkpoint yet"
         epoch = (step - 1) // self.loop.steps + 1
-        origin = self.origin(step) if what == "loss" else ""
+        origin = self.origin(step) if name == "loss" else ""
         return SeqzooError(
-            f"The {what} is no longer a finite number at step {step} (epoch {epoch}); {origin}"
+            f"The {name} is no longer a finite number at step {step} (epoch {epoch}); {origin}"
             f"{kept}. Start a new run with a learning rate below "
             f"{self.settings.learning_rate:g}, or with a smaller `clip_norm`."
         )
 
     def origin(self, step: int) -> str:
-        """The location of the first number that is not finite, "it began in ...; ", or nothing.
+        """The location of the first number that is not finite, "it began in ...; ", or "".
 
-        The steps from the last checkpoint to the one before are repeated, and the batch of that
-        step then runs step by step.
+        The training steps from the last checkpoint up to the one before `step` are repeated; the
+        batch of `step` is then run one time step after the other.
 
         Args:
-            step: counted from 1 over all epochs.
+            step: the training step, counted from 1 over all epochs.
         """
         if self.workers.count > 1:
-            return ""  # the batch is in parts, in several processes
+            return ""  # the batch is divided among several processes
         epoch, index = divmod(step - 1, self.loop.steps)
         plan, loop = self.plan(epoch), self.loop
         try:
@@ -396,7 +399,7 @@ class Epochs:
                     self.callbacks,
                     self.start,
                 )
-                current, other = (tf.nest.flatten(one.variables()) for one in (loop, fresh))
+                current, other = (tf.nest.flatten(item.variables()) for item in (loop, fresh))
                 for variable, first in zip(current, other, strict=True):
                     variable.assign(first)
             loop.callbacks = Callbacks((), self.task, self.settings)
@@ -415,20 +418,20 @@ class Epochs:
         return "" if result is None else f"{result.sentence()}; "
 
     def interrupt(self, done: int, epoch: int) -> None:
-        """Saves and stops.
+        """Writes a checkpoint and stops.
 
         Raises:
             Interrupted: always.
         """
         self.save()
-        self.workers.wait()  # a worker that leaves would stop the chief as it writes
+        self.workers.wait()  # a worker that ends would stop the chief while it writes
         raise Interrupted(
             f"Stopped at step {done} of epoch {epoch + 1}, after a checkpoint. To resume: "
             f"{self.command}"
         )
 
     def judge_together(self) -> float:
-        """The metric of generated texts, which the chief computes for all."""
+        """The metric of generated texts, which the chief computes for all workers."""
         if self.workers.count == 1:
             return self.judge()
         value = np.array(self.judge() if self.workers.chief else 0.0)
@@ -446,7 +449,7 @@ class Epochs:
         return Inference(self.task, self.loop.model, self.settings, self.padding)
 
     def rank(self, row: dict[str, Any]) -> list[float]:
-        """The key that ranks epochs, larger for a better one; the loss breaks ties."""
+        """The key by which epochs are ranked, larger for better ones; the loss breaks ties."""
         if self.validation is None:
             return [math.inf, 0.0]  # the last epoch is the best
         metric = self.task.better * row[f"validation_{self.task.metric}"]
@@ -476,25 +479,25 @@ class Epochs:
 
 @contextlib.contextmanager
 def _unless_full() -> Iterator[None]:
-    """Ignores a full disk, because a resumed run writes these files again."""
+    """A context in which a full disk is ignored, because a resumed run writes these files again."""
     with contextlib.suppress(DiskFull), naming_full_disk(""):
         yield
 
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[threading.Event]:
-    """Turns the first Ctrl-C into an event, so that no state is left half-changed; the second one
-    raises KeyboardInterrupt as usual."""
+    """A context in which the first Ctrl-C sets an event, so that no step is interrupted; the second
+    one raises KeyboardInterrupt as usual."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event
         return
 
-    def hear(number: int, frame: Any) -> None:
+    def handle(number: int, frame: Any) -> None:
         event.set()
         signal.signal(signal.SIGINT, before)
 
-    before = signal.signal(signal.SIGINT, hear)
+    before = signal.signal(signal.SIGINT, handle)
     try:
         yield event
     finally:

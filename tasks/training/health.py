@@ -1,4 +1,4 @@
-"""The health of a training run, for the history: norms of gradients by layer, and dead units."""
+"""Diagnostics of a training run, for the history: gradient norms by layer, and dead units."""
 
 import re
 from typing import Any
@@ -12,31 +12,32 @@ from seqzoo.tasks.inspection.trace import trace
 from seqzoo.tasks.runs.weight_paths import weights_by_path
 
 NORM, DEAD = "gradient_norm", "dead_units"
-"""Prefix of the names of columns."""
+"""Prefixes of the names of columns."""
 
 UNMOVED = 1e-3
-"""A unit is dead if all of its states lie within this distance of each other."""
+"""A unit is dead if all of its states are within this distance of each other."""
 
 EXAMINED = 16
 """Number of examples whose states are used."""
 
 
 class GradientNorms:
-    """The mean norms of an epoch's gradients before clipping: of all, and of each layer.
+    """The mean norms of an epoch's gradients before clipping: the global norm, and that of each
+    layer.
 
     Args:
-        model: the model whose trainable variables have the gradients.
+        model: the trained model.
 
     Attributes:
         names: the names of the columns.
-        sums: variable, float64: a sum of norms per column, and the number of updates.
+        sums: variable, float64: the sum of the norms of each column, and the number of updates.
     """
 
     def __init__(self, model: Any):
         layers = layers_of(model)
-        known = list(dict.fromkeys(layers))
-        self._members = [[k for k, layer in enumerate(layers) if layer == name] for name in known]
-        self.names = [NORM, *(f"{NORM}_{name}" for name in known)]
+        names = list(dict.fromkeys(layers))
+        self._members = [[k for k, layer in enumerate(layers) if layer == name] for name in names]
+        self.names = [NORM, *(f"{NORM}_{name}" for name in names)]
         self.sums = tf.Variable(tf.zeros(len(self.names) + 1, tf.float64), trainable=False)
 
     def add(self, gradients: list[Any], norm: Any, scaling: Any = None) -> None:
@@ -54,26 +55,26 @@ class GradientNorms:
         return {name: float(item / max(count, 1)) for name, item in pairs}
 
     def reset(self) -> None:
-        """Begins an epoch."""
+        """Resets the sums for a new epoch."""
         self.sums.assign(tf.zeros_like(self.sums))
 
 
 def layers_of(model: Any) -> list[str]:
-    """The layer of each trainable variable of a model, the same in each process:
-    "decoder_recurrent_0"."""
+    """The name of the layer of each trainable variable, such as "decoder_recurrent_0", which is the
+    same in each process."""
     paths = {id(value): path for path, value in weights_by_path(model).items()}
     layers = [paths[id(variable)].rpartition("/")[0] for variable in model.trainable_variables]
     return [re.sub(r"\W+", "_", layer.removesuffix("/cell")).strip("_") for layer in layers]
 
 
 def dead_units(task: Task, model: Any, data: Data, plan: Plan) -> dict[str, float]:
-    """The share of each recurrent layer's units that hardly change over the steps of some examples.
+    """The share of dead units of each recurrent layer, on some examples.
 
     Args:
         task: the task of the model.
         model: a `keras.Model`.
-        data: the examples; some of the first batch are run.
-        plan: their batches.
+        data: the examples, of which the first ones of the first batch are used.
+        plan: the batches.
     """
     batch = next(array_batches(data, plan, trim=data.window is None))
     tensors: dict[str, Any] = {name: tf.constant(value[:EXAMINED]) for name, value in batch.items()}

@@ -1,4 +1,4 @@
-"""One row per epoch: as a table, and for TensorBoard."""
+"""The history of a training run, one row per epoch: as a table, and for TensorBoard."""
 
 import csv
 import pathlib
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 
 def read_history(path: pathlib.Path) -> list[dict[str, Any]]:
-    """Reads a history; without a file it is empty."""
+    """Reads a history; it is empty if there is no file."""
     if not path.exists():
         return []
     with open(path, encoding="utf-8", newline="") as file:

@@ -1,4 +1,4 @@
-"""Initial weights of a model's recurrent layers, by the names in the settings."""
+"""Initialises a model's recurrent layers as the training settings say."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from seqzoo.tasks.inspection.layers import recurrent_layers
 
 
 def initialize_layers(model: Any, names: str, seed: int) -> None:
-    """Gives the recurrent layers of a model their initial weights.
+    """Sets the initial weights of the recurrent layers of a model.
 
     Args:
         model: a built model.
-        names: names of `seqzoo.cells.initialization.NAMES`, with numbers, as in
+        names: names in `seqzoo.cells.initialization.NAMES`, with numbers, as in
             "orthogonal,chrono:100".
         seed: the seed of the random numbers, which differ between layers.
 
@@ -21,8 +21,8 @@ def initialize_layers(model: Any, names: str, seed: int) -> None:
         SeqzooError: a name or a number is not valid, or a cell lacks the weights to set.
     """
     for index, layer in enumerate(recurrent_layers(model).values()):
-        for each in names.split(","):
-            name, _, number = each.strip().partition(":")
+        for item in names.split(","):
+            name, _, number = item.strip().partition(":")
             try:
                 value = float(number) if number else None
                 if not isinstance(layer.cell, RecurrentCell):

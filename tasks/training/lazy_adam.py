@@ -1,4 +1,4 @@
-"""Adam whose moments and weights change only in the rows that a sparse gradient has."""
+"""Adam that updates moments and weights only in the rows that a sparse gradient has."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from seqzoo.tasks.training.sparse_gradients import values_of
 
 
 class LazyAdam(keras.optimizers.Adam):
-    """Adam with decoupled weight decay; of a sparse gradient, for the rows that it has.
+    """Adam with decoupled weight decay; with a sparse gradient, only for the rows that it has.
 
     With the gradient g of a row, the moments m and s, the weights w, and update t:
 
@@ -20,8 +20,8 @@ class LazyAdam(keras.optimizers.Adam):
 
     All other rows keep their moments and weights, where Adam would decay the moments of each row in
     each update and keep moving its weights. t counts the updates of the model, not of the row.
-    Dense gradients are applied as Keras' Adam does. Options that training has no use for, such
-    as Keras' own clipping and averages, are not supported.
+    Dense gradients are applied as by Keras' Adam. Options that training does not use, such as
+    Keras' own clipping and averages, are not supported.
 
     A sparse gradient must have each row once; see `unique_rows`.
     """
@@ -58,7 +58,8 @@ class LazyAdam(keras.optimizers.Adam):
 
 
 class LazyLossScale(keras.optimizers.LossScaleOptimizer):
-    """Keras' scaling of losses, which would look for overflows in whole tables."""
+    """Keras' loss scaling, with a check for overflows that reads only the rows of sparse gradients,
+    not complete tables."""
 
     def check_finite(self, grads: Any) -> Any:
         """Whether all gradients are finite."""

@@ -1,4 +1,4 @@
-"""Ridge regression from sums over the examples, which need not fit in memory."""
+"""Ridge regression from sums over examples, which need not fit in memory."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -7,20 +7,20 @@ import numpy as np
 import tensorflow as tf
 
 PENALTIES = 10.0 ** np.arange(-14, 3.5, 0.5)
-"""The penalties to choose from, in units of the mean variance of the features."""
+"""The penalties to choose from, relative to the mean variance of the features."""
 
 SMALL = 1e-10
-"""Below this penalty, the equations are solved without the eigenvalues of the covariance."""
+"""Penalty below which the equations are solved without the eigenvalues of the covariance."""
 
 
 class Moments(NamedTuple):
     """Weighted sums over n examples of features x (d,) and targets y (k,), float64.
 
-    With z = [x, y, 1], all of them are in one matrix: the sum of z z'.
+    With z = [x, y, 1], they are all in one matrix: the sum of z z'.
 
     Attributes:
-        matrix: (d + k + 1, d + k + 1).
-        features: d.
+        matrix: the sum of z z', (d + k + 1, d + k + 1).
+        features: the number of features, d.
     """
 
     matrix: Any
@@ -49,8 +49,8 @@ class Moments(NamedTuple):
     @property
     def means(self) -> tuple[np.ndarray, np.ndarray]:
         """Means of the features, (d,), and of the targets, (k,)."""
-        both = self.matrix[:-1, -1] / self.count
-        return both[: self.features], both[self.features :]
+        means = self.matrix[:-1, -1] / self.count
+        return means[: self.features], means[self.features :]
 
 
 class Fit(NamedTuple):
@@ -59,7 +59,7 @@ class Fit(NamedTuple):
     Attributes:
         kernel: (features, targets).
         bias: (targets,).
-        penalty: the penalty, in units of the mean variance of the features.
+        penalty: the penalty, relative to the mean variance of the features.
     """
 
     kernel: np.ndarray
@@ -68,39 +68,40 @@ class Fit(NamedTuple):
 
 
 def ridge(training: Moments, validation: Moments | None, penalty: float | None = None) -> Fit:
-    """The fit with a penalty, or the best of several; see `fits`.
+    """The fit with a penalty, or the best of several fits; see `fits`.
 
     Without a penalty, the one of `PENALTIES` with the smallest squared error on the validation
-    examples (the training examples, where there are none) is chosen. All errors follow from the
-    moments.
+    examples (on the training examples, if there are none) is chosen. All errors are computed from
+    the moments.
 
     Args:
         training: the moments to fit.
-        validation: the moments to choose the penalty by.
+        validation: the moments to choose the penalty by, or None.
         penalty: the penalty, or None to choose it.
     """
     if penalty is not None:
         return next(fits(training, [penalty]))
     judge = training if validation is None else validation
-    return min(fits(training, PENALTIES), key=lambda each: squared_error(each, judge))
+    return min(fits(training, PENALTIES), key=lambda fit: squared_error(fit, judge))
 
 
 def fits(moments: Moments, penalties: Iterable[float]) -> Iterator[Fit]:
-    """Minimises the sum of (W x + b - y)^2, plus n * penalty * v * (the sum of W^2), by penalty.
+    """Yields, for each penalty, the fit that minimises the sum of (W x + b - y)^2 plus
+    n * penalty * v * (the sum of W^2).
 
     v is the mean variance of the features; b has no penalty.
     """
     d = moments.features
     mean_x, mean_y = moments.means
-    both = np.concatenate([mean_x, mean_y])
-    covariance = moments.matrix[:-1, :-1] / moments.count - np.outer(both, both)
+    means = np.concatenate([mean_x, mean_y])
+    covariance = moments.matrix[:-1, :-1] / moments.count - np.outer(means, means)
     values, vectors = np.linalg.eigh(covariance[:d, :d])
     values = np.maximum(values, 0.0)
     scale = float(values.mean()) or 1.0
     rotated = vectors.T @ covariance[:d, d:]
     for penalty in penalties:
         if penalty < SMALL:
-            # Eigenvalues that small are rounding errors, and would be divided by.
+            # Eigenvalues this small are rounding errors, which must not become divisors.
             matrix = covariance[:d, :d] + penalty * scale * np.eye(d)
             kernel = np.linalg.solve(matrix, covariance[:d, d:])
         else:

@@ -1,4 +1,4 @@
-"""The learning rate at each step."""
+"""The optimizer, and the learning-rate schedule."""
 
 import math
 from typing import Any
@@ -16,8 +16,8 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
     Args:
         peak: the highest learning rate.
         steps: number of training steps.
-        warmup: steps of the rise.
-        cosine: whether it falls afterwards.
+        warmup: number of steps of the rise.
+        cosine: whether the learning rate falls afterwards.
     """
 
     def __init__(self, peak: float, steps: int, warmup: int, cosine: bool):
@@ -28,7 +28,7 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step: Any) -> Any:
         step = ops.cast(step, "float32")
-        # The first step is taken at a part of the peak, not at zero.
+        # The first step uses a fraction of the peak, not zero.
         rise = ops.minimum((step + 1) / (self.warmup + 1), 1.0)
         if not self.cosine:
             return self.peak * rise
@@ -45,7 +45,8 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def make_optimizer(settings: TrainingSettings, steps: int, *, settable: bool = False) -> Any:
-    """Adam with decoupled weight decay (AdamW), and with scaled losses where gradients are float16.
+    """Makes Adam with decoupled weight decay (AdamW), and with loss scaling if gradients are
+    float16.
 
     Args:
         settings: the training settings.
@@ -56,7 +57,7 @@ def make_optimizer(settings: TrainingSettings, steps: int, *, settable: bool = F
     rate: Any = settings.learning_rate
     if not settable:
         rate = LearningRate(rate, steps, warmup, settings.schedule == "cosine")
-    # With None the optimizer skips the pass over all weights.
+    # With a decay of None instead of 0, the optimizer skips the pass over all weights.
     lazy = settings.embedding_updates == "lazy"
     kind = LazyAdam if lazy else keras.optimizers.Adam
     optimizer = kind(rate, weight_decay=settings.weight_decay or None)
@@ -69,6 +70,6 @@ def make_optimizer(settings: TrainingSettings, steps: int, *, settable: bool = F
 
 
 def take_gradients_as_they_are(optimizer: Any) -> None:
-    """Keeps one of Keras' optimizers from summing gradients over all replicas, which have already
-    been summed for clipping; between machines that would double the traffic."""
+    """Keeps a Keras optimizer from summing gradients over all replicas: they have already been
+    summed for clipping, and a second sum would double the traffic between machines."""
     optimizer._all_reduce_sum_gradients = list

@@ -10,28 +10,41 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
 SILENCE = 30.0
-"""Seconds after which a line is written to a pipe, even during a long step."""
+"""Maximum number of seconds between two lines that are written to a pipe, even in a long step."""
 
 
 class TrainingProgress(Protocol):
-    """Is notified of training; all calls come from the training thread."""
+    """Receives the progress of training; all calls come from the training thread."""
 
     def start(self, *, epochs: int, steps: int, metric: str, unit: str) -> None:
-        """Training begins or resumes: number of epochs, steps per epoch, name of the metric, and
-        the name of time steps, such as "tokens"."""
+        """Training begins or resumes.
+
+        Args:
+            epochs: number of epochs.
+            steps: number of training steps per epoch.
+            metric: name of the metric.
+            unit: name of time steps, such as "tokens".
+        """
 
     def note(self, text: str) -> None:
         """A sentence about the data, before training begins."""
 
     def epoch(self, epoch: int, done: int) -> None:
-        """An epoch begins, counted from 1; `done` of its steps were run before a resume."""
+        """An epoch, counted from 1, begins; `done` of its steps were run before training was
+        resumed."""
 
     def step(self, done: int, loss: float, metric: float, tokens: int) -> None:
-        """Steps run in the epoch, its mean loss and metric, and its time steps so far, of inputs
-        and targets without padding; not called after every step."""
+        """Training steps were run; not called after every step.
+
+        Args:
+            done: number of steps run in the epoch.
+            loss: mean loss of the epoch so far.
+            metric: the metric of the epoch so far.
+            tokens: number of time steps of the epoch so far, of inputs and targets without padding.
+        """
 
     def row(self, row: dict[str, Any]) -> None:
-        """An epoch ended; its row of the history."""
+        """An epoch ended; `row` is its row of the history."""
 
     def end(self, message: str) -> None:
         """Training ended, with a sentence about the result; empty if an error explains the end."""
@@ -78,7 +91,7 @@ class TerminalProgress:
         self._begun: tuple[float, int, int | None] = (time.monotonic(), 0, None)
         self._speed: float | None = None
         if not self._console.is_terminal:
-            self._pulse = _Pulse(self._tell)
+            self._pulse = _Pulse(self._print_progress)
             return
         self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
@@ -128,7 +141,7 @@ class TerminalProgress:
             completed = (self._epoch - 1) * self._steps + done
             self._bar.update(self._task, step=done, completed=completed, figures=figures)
         elif self._pulse is not None:
-            self._pulse.tell_if_due()
+            self._pulse.call_if_due()
 
     def row(self, row: dict[str, Any]) -> None:
         figures = [
@@ -156,8 +169,8 @@ class TerminalProgress:
         if self._pulse is not None:
             self._pulse.restart()
 
-    def _tell(self) -> None:
-        """A line with the progress of training."""
+    def _print_progress(self) -> None:
+        """Prints a line with the progress of training."""
         figures = "validating" if self._done == self._steps else self._figures
         parts = [f"epoch {self._epoch}/{self._epochs}", f"step {self._done}/{self._steps}"]
         parts += [figures] if figures else []
@@ -172,34 +185,34 @@ class _Pulse:
     training thread is busy, since a step may include minutes of compilation.
 
     Args:
-        tell: the function.
+        function: the function.
     """
 
-    def __init__(self, tell: Any):
-        self._tell = tell
+    def __init__(self, function: Any):
+        self._function = function
         self._lock = threading.Lock()
-        self._told = time.monotonic()
+        self._last_call = time.monotonic()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
-    def tell_if_due(self) -> None:
+    def call_if_due(self) -> None:
         with self._lock:
-            if time.monotonic() - self._told >= SILENCE and not self._ended.is_set():
-                self._tell()
-                self._told = time.monotonic()
+            if time.monotonic() - self._last_call >= SILENCE and not self._ended.is_set():
+                self._function()
+                self._last_call = time.monotonic()
 
     def restart(self) -> None:
-        """Restarts the count, since something else was printed."""
-        self._told = time.monotonic()
+        """Restarts the timer, since something else was printed."""
+        self._last_call = time.monotonic()
 
     def stop(self) -> None:
         self._ended.set()
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._ended.wait(max(0.01, self._told + SILENCE - time.monotonic())):
-            self.tell_if_due()
+        while not self._ended.wait(max(0.01, self._last_call + SILENCE - time.monotonic())):
+            self.call_if_due()
 
 
 def _words(name: str) -> str:

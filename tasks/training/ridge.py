@@ -18,14 +18,14 @@ from seqzoo.tasks.training.normal_equations import Moments, ridge
 from seqzoo.tasks.training.step import Loop
 
 LARGEST_SCALE = 1024.0
-"""The largest factor of log-odds; they separate the classes long before."""
+"""The largest factor of log-odds; by then they separate the classes completely."""
 
 
 class RidgeLoop(Loop):
-    """A loop whose steps add up the normal equations of the output layer, and change no weight.
+    """A loop whose steps sum up the normal equations of the output layer, and change no weights.
 
-    `finish` solves them. The layers before the output layer stay as they were initialised, so the
-    cell must have no weights to train, as a reservoir.
+    `finish` solves the equations. The layers before the output layer keep their initial weights, so
+    the cell must have no trainable weights, like a reservoir.
 
     Args:
         task: the task, a `FitsReadout`.
@@ -33,11 +33,11 @@ class RidgeLoop(Loop):
         steps: number of steps of the one epoch.
         strategy: a strategy with one replica.
         callbacks: Keras callbacks.
-        start: the run whose weights the model begins with.
+        start: the run that fine-tuning starts from; None for training from scratch.
 
     Raises:
-        SeqzooError: the task has no such layer, the cell has weights to train, or there are several
-            replicas.
+        SeqzooError: the task has no such layer, the cell has trainable weights, or there are
+            several replicas.
     """
 
     keeps_for_gradient = False
@@ -83,21 +83,21 @@ class RidgeLoop(Loop):
         self._gather = None
 
     def means(self, totals: Any = None) -> tuple[float, float]:
-        """Loss and metric; not a number before the layer is fitted."""
+        """Loss and metric; NaN before the layer is fitted."""
         if totals is None and not self.solved:
             return math.nan, math.nan
         return super().means(totals)
 
     def variables(self) -> dict[str, list]:
         """All that training changes, for a checkpoint."""
-        whole = super().variables()
-        return whole | {"loop": [*whole["loop"], self.moments]}
+        variables = super().variables()
+        return variables | {"loop": [*variables["loop"], self.moments]}
 
     def finish(self, training: tuple[Data, Plan], validation: tuple[Data, Plan] | None) -> None:
         """Fits the output layer; sets the totals of the epoch to those of training.
 
         Raises:
-            SeqzooError: the features are not finite, or the washout leaves none.
+            SeqzooError: the features are not finite, or the washout leaves no steps.
         """
         features = self.shape[0] - 1 - self.layer.bias.shape[0]
         judge = None if validation is None else Moments(self._sums(*validation), features)
@@ -123,7 +123,7 @@ class RidgeLoop(Loop):
         self.totals.assign(self._totals(*training))
 
     def _scale(self, fit: Any, examples: tuple[Data, Plan]) -> None:
-        """Doubles the log-odds as long as the loss falls, which is convex in their factor."""
+        """Doubles the log-odds as long as the loss falls; the loss is convex in their factor."""
         scale, least = 1.0, math.inf
         while scale <= LARGEST_SCALE:
             self._assign(scale * fit.kernel, scale * fit.bias)
@@ -157,12 +157,12 @@ class RidgeLoop(Loop):
         return total
 
     def _of_batch(self, batch: dict[str, Any]) -> Any:
-        seen = self.fitted.readout(self.model, batch, self.settings.washout)
+        readout = self.fitted.readout(self.model, batch, self.settings.washout)
         weights = batch["weights"]
-        each = tf.shape(seen.inside)[0] // tf.shape(weights)[0]
-        weights = tf.repeat(tf.cast(weights, tf.float64), each)
-        weights = tf.where(seen.inside, weights, 0.0)
-        return Moments.of(seen.features, seen.targets, weights)
+        per_row = tf.shape(readout.inside)[0] // tf.shape(weights)[0]
+        weights = tf.repeat(tf.cast(weights, tf.float64), per_row)
+        weights = tf.where(readout.inside, weights, 0.0)
+        return Moments.of(readout.features, readout.targets, weights)
 
     def _train_step(self, batch: dict[str, Any]) -> None:
         self.moments.assign_add(self._of_batch(batch))

@@ -6,19 +6,19 @@ from typing import Any
 import tensorflow as tf
 
 LARGE = 2**18
-"""Minimum size of an embedding of which replicas exchange only rows of the gradient. Smaller ones
-travel with all dense gradients, which costs less than messages of their own."""
+"""Minimum size of an embedding for which replicas exchange only rows of the gradient. Smaller
+gradients are exchanged with the dense ones, which costs less than separate messages."""
 
 
 def unique_rows(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
-    """A sparse gradient in which each row occurs once, as the sum of its parts.
+    """Sums the parts of a sparse gradient that belong to the same row, so that each row occurs once.
 
     TensorFlow lists a row once for each lookup. The parts of a row are summed in the order of the
     lookups, so the result is the same in every run. Rows whose sum is zero, such as those of
     padding, are left out.
 
     Args:
-        gradient: its rows may be repeated.
+        gradient: a sparse gradient, whose rows may be repeated.
     """
     rows, positions = tf.unique(gradient.indices)
     sums = tf.math.unsorted_segment_sum(gradient.values, positions, tf.size(rows))
@@ -32,10 +32,10 @@ def nonzero_rows(gradient: tf.Tensor) -> tf.IndexedSlices:
 
 
 def sum_over_replicas(gradients: Sequence[Any]) -> list[Any]:
-    """The sums of the gradients of all replicas, in the same order in each of them.
+    """Sums gradients over all replicas, in the same order in each of them.
 
-    For large embeddings only rows that have a gradient are exchanged. A row of the result may occur
-    once for each replica; in all other gradients that were sparse, once.
+    For large embeddings only rows that have a gradient are exchanged, so a row of the result may
+    occur once for each replica. In all other sparse gradients, each row occurs once.
 
     Args:
         gradients: the gradients of this replica, in its replica context.
@@ -61,6 +61,6 @@ def values_of(gradient: Any) -> tf.Tensor:
 
 
 def _without_zeros(values: tf.Tensor, rows: tf.Tensor, shape: Any) -> tf.IndexedSlices:
-    # NaN counts as a number here: the check for it must see it.
-    moved = tf.reduce_any(values != 0, axis=list(range(1, values.shape.rank)))
-    return tf.IndexedSlices(tf.boolean_mask(values, moved), tf.boolean_mask(rows, moved), shape)
+    # Rows with NaN are kept, since NaN != 0, so that the check for NaN detects them.
+    nonzero = tf.reduce_any(values != 0, axis=list(range(1, values.shape.rank)))
+    return tf.IndexedSlices(tf.boolean_mask(values, nonzero), tf.boolean_mask(rows, nonzero), shape)

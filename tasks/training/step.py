@@ -23,14 +23,14 @@ from seqzoo.tasks.training.truncation import truncated_gradients
 from seqzoo.tasks.training.workers import SEED_STRIDE, Workers
 
 ONGOING = -1
-"""Value of `bad` if nothing is wrong."""
+"""Value of `Loop.bad` while all losses and gradients are finite."""
 
-WISHES = 3
-"""Number of actions that workers take together after a step, if one of them asks for it."""
+REQUESTS = 3
+"""Number of actions that all workers take after a step if one of them requests it."""
 
 
 class Loop:
-    """A model, its optimizer, and the compiled steps over both.
+    """A model, its optimizer, and the compiled steps that train it.
 
     Everything that a step changes is a variable and is changed inside the compiled step, so an
     interruption of Python between two steps leaves a consistent state.
@@ -38,9 +38,10 @@ class Loop:
     Attributes:
         model: the `keras.Model`.
         optimizer: its optimizer.
-        epoch: variable, epochs done.
-        step: variable, steps done in this epoch.
-        totals: variable, float64: loss, answers, and the metric's sums over the epoch so far.
+        epoch: variable, the number of completed epochs.
+        step: variable, the number of steps done in this epoch.
+        totals: variable, float64: the sum of the losses, the number of predictions, and the terms
+            of the metric, over the epoch so far.
         carried: variables, states that are passed from one batch to the next, of the rows of this
             worker; `lanes` are those of all rows, as in a checkpoint.
         workers: the processes that train together.
@@ -48,12 +49,12 @@ class Loop:
             `agree`.
         updates: variable, float64: updates of the weights in this epoch, and how many of them were
             clipped.
-        average: variables, the exponential moving averages of weights; empty without.
-        held: variables, gradients that wait for an update, and their weight; empty where each step
-            is one.
+        average: variables, the exponential moving averages of weights; empty without averaging.
+        held: variables, the gradients accumulated for the next update, and their weight; empty if
+            each step is an update.
         bad: variable, the first step, counted from 1 over all epochs, whose loss or gradient was
             not finite; otherwise `ONGOING`.
-        started_from: what the model begins with, see `Start.transfer`; None for training from
+        started_from: a report of the reused weights, see `Start.transfer`; None for training from
             scratch.
 
     Args:
@@ -62,11 +63,11 @@ class Loop:
         steps: number of steps per epoch.
         strategy: the strategy to train with.
         callbacks: Keras callbacks, which may set the learning rate.
-        start: the run whose weights the model begins with.
+        start: the run that fine-tuning starts from; None for training from scratch.
     """
 
     keeps_for_gradient = True
-    """Whether the programs of training keep the values that a gradient needs."""
+    """Whether the compiled programs of training keep the values that gradients need."""
 
     def __init__(
         self,
@@ -95,7 +96,7 @@ class Loop:
             settable = self.callbacks.sets_rate
             self.optimizer = make_optimizer(settings, updates, settable=settable)
             self.optimizer.build(self.model.trainable_variables)
-        # Outside the scope: one copy, changed by the one step that spans all replicas.
+        # Outside the scope, so that there is one copy, changed by the step that spans all replicas.
         self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.bad = tf.Variable(ONGOING, dtype=tf.int64, trainable=False)
@@ -104,8 +105,8 @@ class Loop:
         self.carried = self.lanes
         if self.workers.count > 1:
             self.carried = self._states(settings.batch_size // self.workers.count)
-        self.requests = tf.Variable(tf.zeros(WISHES, tf.float64), trainable=False)
-        self._agreed = tf.Variable(tf.zeros(WISHES, tf.float64), trainable=False)
+        self.requests = tf.Variable(tf.zeros(REQUESTS, tf.float64), trainable=False)
+        self._agreed = tf.Variable(tf.zeros(REQUESTS, tf.float64), trainable=False)
         self.updates = tf.Variable(tf.zeros(2, tf.float64), trainable=False)
         self.held = held_gradients(self.model) if settings.accumulate > 1 else ()
         self.average = ()
@@ -125,15 +126,15 @@ class Loop:
         return tuple(tf.Variable(item, trainable=False) for item in zeros)
 
     def _batches(self, data: Data, plan: Plan) -> Any:
-        """The data set of a plan's batches, of each the rows of this worker."""
+        """The data set of a plan's batches, with the rows of this worker."""
         workers = self.workers
         return batches(data, plan if workers.count == 1 else workers.shard(plan))
 
     def train(self, data: Data, plan: Plan) -> Any:
-        """Takes the steps of a plan, of which each worker has its share; yields after each."""
+        """Runs the training steps of a plan, with this worker's rows; yields after each step."""
         dataset = self._batches(data, plan)
         if self._train is None:
-            # Two functions, because an optimizer cannot update replicas in a branch of one.
+            # Two functions, because an optimizer cannot update replicas inside a branch.
             self._train, self._hold = (
                 tf.function(step, input_signature=[dataset.element_spec], autograph=False)
                 for step in (self._train_step, self._hold_step)
@@ -163,7 +164,7 @@ class Loop:
         return loss, metric
 
     def _scoring(self, dataset: Any) -> Any:
-        """The compiled step of a validation."""
+        """The compiled validation step."""
         if self._score is None:
             self._score = tf.function(
                 self._score_step, input_signature=[dataset.element_spec], autograph=False
@@ -171,7 +172,7 @@ class Loop:
         return self._score
 
     def finish(self, training: tuple[Data, Plan], validation: tuple[Data, Plan] | None) -> None:
-        """Completes an epoch after its last step; nothing to do here."""
+        """Completes an epoch after its last step; for subclasses."""
 
     def means(self, totals: Any = None) -> tuple[float, float]:
         """Loss and metric from totals, by default those of the current epoch."""
@@ -192,7 +193,8 @@ class Loop:
         return float(clipped / max(updates, 1))
 
     def averaged(self) -> contextlib.AbstractContextManager[None]:
-        """A context in which the model has the moving averages of its weights, if any."""
+        """A context in which the weights of the model are their moving averages, if there are
+        any."""
         if not self.average:
             return contextlib.nullcontext()
         values = [item.numpy() for item in self.average]
@@ -214,13 +216,16 @@ class Loop:
             state.assign(tf.zeros_like(state))
 
     def agree(self, *requests: bool) -> list[bool]:
-        """Agrees with the other workers on an action after a step, if any of them asked for it
-        before.
+        """Agrees with the other workers on the actions to take after a step.
 
-        The answer comes with the sums of the step, without an additional exchange.
+        Requests are exchanged together with the sums of a step, without an additional message.
 
         Args:
-            requests: actions that this worker requests; the others learn of them in the next step.
+            requests: for each action, whether this worker requests it; the others learn of it in
+                the next step.
+
+        Returns:
+            For each action, whether a worker had requested it before the last step.
         """
         if self.workers.count == 1:
             return list(requests)
@@ -230,18 +235,18 @@ class Loop:
     def gather(self) -> None:
         """Gathers the states that all workers carry over, for a checkpoint."""
         if self.workers.count > 1:
-            for whole, item in zip(self.lanes, self.carried, strict=True):
-                parts = self.workers.gather(item.numpy())  # of worker i the rows i, i + count, ...
-                whole.assign(parts.swapaxes(0, 1).reshape(whole.shape))
+            for lanes, item in zip(self.lanes, self.carried, strict=True):
+                parts = self.workers.gather(item.numpy())  # worker i has the rows i, i + count, ...
+                lanes.assign(parts.swapaxes(0, 1).reshape(lanes.shape))
 
     def scatter(self) -> None:
-        """Gives this worker its own part of a checkpoint: its rows of the states that are
-        carried over, and seeds of dropout that no other worker has."""
+        """Sets what differs between workers after a checkpoint was restored: the carried states of
+        this worker's rows, and dropout seeds that no other worker has."""
         index, count = self.workers.index, self.workers.count
         if count == 1:
             return
-        for whole, item in zip(self.lanes, self.carried, strict=True):
-            item.assign(whole.numpy()[index::count])
+        for lanes, item in zip(self.lanes, self.carried, strict=True):
+            item.assign(lanes.numpy()[index::count])
         for variable in self.model.variables:
             if not tf.as_dtype(variable.dtype).is_floating:
                 first, calls = variable.numpy()
@@ -263,12 +268,12 @@ class Loop:
         )
 
     def _share(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """This replica's rows of a batch of its worker."""
-        each = self.replicas // self.workers.count
-        if each == 1:
+        """This replica's rows of its worker's batch."""
+        per_worker = self.replicas // self.workers.count
+        if per_worker == 1:
             return batch
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group % each
-        rows = tf.shape(batch["weights"])[0] // each
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group % per_worker
+        rows = tf.shape(batch["weights"])[0] // per_worker
         return tf.nest.map_structure(lambda value: value[replica * rows :][:rows], batch)
 
     def _forward(self, batch: dict[str, Any], training: bool) -> tuple[Any, Any, tuple]:
@@ -292,21 +297,22 @@ class Loop:
         return loss, totals, outcome.carried
 
     def _gradients(self, batch: dict[str, Any]) -> tuple[list, Any, Any, Any, tuple]:
-        """The gradients of the loss of a batch, over all replicas; the divisor of the loss;
-        the totals, whether the loss is finite, and the states to carry over."""
-        whole = batch["weights"]
+        """The gradients of the loss of a batch, summed over all replicas; the divisor of the loss;
+        the totals; whether the loss is finite; and the states to carry over."""
+        divisor = batch["weights"]
         if self.settings.loss_reduction == "mean":
-            whole = whole * self.task.counts(batch)
-        whole = tf.reduce_sum(whole)
+            divisor = divisor * self.task.counts(batch)
+        divisor = tf.reduce_sum(divisor)
         if self.workers.count > 1:
-            # Apart from the gradients: it is there before the forward pass has ended.
+            # Not together with the gradients, so that it arrives during the forward pass.
             context: Any = tf.distribute.get_replica_context()
-            each = tf.cast(self.replicas // self.workers.count, whole.dtype)
-            whole = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(whole / each))
+            per_worker = tf.cast(self.replicas // self.workers.count, divisor.dtype)
+            part = tf.identity(divisor / per_worker)
+            divisor = context.all_reduce(tf.distribute.ReduceOp.SUM, part)
         share = self._share(batch)
 
         def scaled(loss: Any) -> Any:
-            return self.optimizer.scale_loss(loss / tf.cast(whole, loss.dtype))
+            return self.optimizer.scale_loss(loss / tf.cast(divisor, loss.dtype))
 
         if self.settings.bptt_every is None:
             with tf.GradientTape() as tape:
@@ -315,7 +321,7 @@ class Loop:
             variables = self.model.trainable_variables
             gradients = tape.gradient(value, [variable.value for variable in variables])
         else:
-            # Metrics are of whole sequences, because entities may span windows.
+            # Metrics are computed on complete sequences, because entities may span windows.
             loss, totals, carried = self._forward(share, training=True)
             gradients = truncated_gradients(
                 self.task,
@@ -327,13 +333,13 @@ class Loop:
         if self.replicas > 1:
             gradients = sum_over_replicas(gradients)
         gradients = [self._row_form(gradient) for gradient in gradients]
-        return gradients, whole, totals, tf.math.is_finite(loss), carried
+        return gradients, divisor, totals, tf.math.is_finite(loss), carried
 
     def _row_form(self, gradient: Any) -> Any:
-        """A gradient whose rows, of an embedding, occur once: sparse for lazy updates, dense
+        """A gradient in which each row of an embedding occurs once: sparse for lazy updates, dense
         otherwise.
 
-        Keras' optimizers take repeated rows as well, but sum them in no fixed order.
+        Keras' optimizers accept repeated rows, but sum them in no fixed order.
         """
         sparse = isinstance(gradient, tf.IndexedSlices)
         if sparse and self.settings.embedding_updates == "lazy":
@@ -341,19 +347,19 @@ class Loop:
         return tf.convert_to_tensor(gradient)
 
     def _hold_replica(self, batch: dict[str, Any]) -> tuple[Any, tuple, list]:
-        gradients, whole, totals, finite, carried = self._gradients(batch)
+        gradients, weight, totals, finite, carried = self._gradients(batch)
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        sums = [gradient * tf.cast(whole, gradient.dtype) for gradient in gradients]
-        return self._packed(totals, finite), carried, [*sums, whole]
+        sums = [gradient * tf.cast(weight, gradient.dtype) for gradient in gradients]
+        return self._packed(totals, finite), carried, [*sums, weight]
 
     def _train_replica(self, batch: dict[str, Any], held: tuple = ()) -> tuple[Any, tuple, Any]:
-        gradients, whole, totals, finite, carried = self._gradients(batch)
+        gradients, weight, totals, finite, carried = self._gradients(batch)
         if held:
             *sums, before = held
-            share, whole = whole / (before + whole), before + whole
+            share, weight = weight / (before + weight), before + weight
             sparse = [isinstance(gradient, tf.IndexedSlices) for gradient in gradients]
             gradients = [
-                item / tf.cast(whole, item.dtype)
+                item / tf.cast(weight, item.dtype)
                 + tf.convert_to_tensor(gradient) * tf.cast(share, item.dtype)
                 for item, gradient in zip(sums, gradients, strict=True)
             ]
@@ -382,10 +388,10 @@ class Loop:
         for item in self.held:
             item.assign(tf.zeros_like(item))
         if self.average:
-            self._follow()
+            self._update_average()
         self._end_step(packed, carried)
 
-    def _follow(self) -> None:
+    def _update_average(self) -> None:
         """Moves the averages towards the weights."""
         before = -(-self.steps // self.settings.accumulate) * self.epoch
         update = tf.cast(before, tf.float64) + self.updates[0]
@@ -402,21 +408,21 @@ class Loop:
         self._end_step(packed, carried)
 
     def _packed(self, totals: Any, finite: Any) -> Any:
-        """The numbers that are summed over replicas after a step, in one exchange: the requests,
-        whether all is finite, and the totals."""
+        """The numbers that are summed over replicas after a step, in one message: the requests,
+        whether loss and gradients are finite, and the totals."""
         return tf.concat([self.requests.value(), [tf.cast(finite, tf.float64)], totals], 0)
 
     def _end_step(self, packed: Any, carried: tuple) -> None:
         self._carry(carried)
         packed = self._sum(packed)
-        self._agreed.assign(packed[:WISHES])
-        self.totals.assign_add(packed[WISHES + 1 :])
+        self._agreed.assign(packed[:REQUESTS])
+        self.totals.assign_add(packed[REQUESTS + 1 :])
         self.step.assign_add(1)
-        bad = tf.logical_and(packed[WISHES] < self.replicas, self.bad == ONGOING)
+        bad = tf.logical_and(packed[REQUESTS] < self.replicas, self.bad == ONGOING)
         self.bad.assign(tf.where(bad, self.epoch * self.steps + self.step, self.bad))
 
     def _score_step(self, batch: dict[str, Any]) -> Any:
-        # Validation during training uses compiled programs; a separate evaluation, the fastest.
+        # Validation during training reuses the compiled programs of training, if there are any.
         shares = self._train is not None and self.keeps_for_gradient
         scope = use_training_programs if shares else contextlib.nullcontext
 
@@ -443,7 +449,7 @@ class Loop:
 
 
 def held_gradients(model: Any) -> tuple[Any, ...]:
-    """Variables for sums of gradients, one per trainable variable of a model, and for the sum of
-    their weights."""
+    """Variables for accumulated gradients, one per trainable variable of a model, and for the sum
+    of their weights."""
     sums = [tf.zeros(variable.shape, variable.dtype) for variable in model.trainable_variables]
     return tuple(tf.Variable(zeros, trainable=False) for zeros in (*sums, tf.zeros(())))

@@ -36,7 +36,7 @@ from seqzoo.tasks.training.truncation import check_truncation
 from seqzoo.tasks.training.workers import Workers
 
 STARTED_FROM = "started_from"
-"""Key in config.json of what a training run started with; see `Start.transfer`."""
+"""Key in config.json of the report on reused weights; see `Start.transfer`."""
 
 FREE_TO_CHANGE = {"checkpoint_seconds"}
 """Settings that do not affect the results of a training run."""
@@ -57,8 +57,8 @@ def train(
 ) -> Run:
     """Trains a model and writes its run folder.
 
-    On a given machine the results depend only on the arguments, whether training was interrupted
-    or not. It sets the seeds of Python, NumPy and TensorFlow.
+    On the same machine the results depend only on the arguments, whether or not training was
+    interrupted. The seeds of Python, NumPy and TensorFlow are set.
 
     Args:
         template: the template with its options.
@@ -67,8 +67,8 @@ def train(
         folder: the run folder; it must not exist yet unless `resume`.
         source: how to open the data again; stored in the run, so it must be JSON-serialisable.
         resume: continue from the last checkpoint in the folder.
-        progress: is called with the progress of training.
-        strategy: `tf.distribute` strategy to train under, or one by name, "mirrored" or
+        progress: called with the progress of training.
+        strategy: `tf.distribute` strategy to train under, or its name, "mirrored" or
             "multi-worker", see docs/scaling.md; by default the one in scope.
         callbacks: a `keras.callbacks.Callback` or a list of them, called as `Model.fit` does;
             docs/training.md says which of their state a resumed run restores.
@@ -213,15 +213,15 @@ def train(
 
 
 def _start(start_from: Run | str | os.PathLike | None, run: Run | None) -> Start | None:
-    """The run that training starts from.
+    """The run that training starts from; None if there is none, or if it is no longer needed.
 
     Args:
         start_from: see `train`.
-        run: the run that is resumed. If it has a checkpoint, it needs no other.
+        run: the run that is resumed, or None. If it has a checkpoint, it needs no other run.
 
     Raises:
-        SeqzooError: it is not a run, it no longer exists, or the resumed run was started from
-            another.
+        SeqzooError: `start_from` is not a run, the run no longer exists, or the resumed run was
+            started from another one.
     """
     if run is None:
         if start_from is None:
@@ -283,7 +283,7 @@ def _check_closed_form(task: Any, training: Data) -> None:
     """Checks that an output layer can be fitted by least squares.
 
     Raises:
-        SeqzooError: examples have weights, or outputs an activation or another loss.
+        SeqzooError: examples have weights, or outputs have an activation or another loss.
     """
     if training.importance is not None:
         raise SeqzooError("Weights of examples are for readout 'gradient', got 'ridge'.")
@@ -303,14 +303,14 @@ def _data(task: Task, examples: Any, split: str) -> Data:
 
 
 def _fingerprint(parts: Sequence[Data]) -> str:
-    """A fingerprint, which changes if an example or its position does."""
+    """A digest of the data, which changes if an example or its position changes."""
     first: Any = parts[0].inputs
     keys = [getattr(part.inputs, "key", None) for part in parts]
     others = [array for part in parts for array in part.others.values()]
-    if all(keys):  # on disk: results are kept there
-        known = first.entry.remembered("fingerprint", keys, *others)
-        if known is not None:
-            return known
+    if all(keys):  # the data are on disk, where the digest is stored, too
+        stored = first.entry.remembered("fingerprint", keys, *others)
+        if stored is not None:
+            return stored
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         arrays = itertools.chain(part.inputs.pieces(), [part.inputs.lengths], part.others.values())
@@ -327,7 +327,7 @@ def _check_same(run: Run, template: Template, settings: TrainingSettings, finger
     Raises:
         SeqzooError: something differs; the message names it.
     """
-    # Not compared as written: an option that was added later has its default.
+    # The parsed options are compared, in which options that were added later have their defaults.
     pairs = [
         (template.to_config(), run.template.to_config()),
         (asdict(settings), asdict(run.settings)),
@@ -346,16 +346,16 @@ def _digest(content: bytes) -> bytes:
 
 
 def change_of_replicas(config: dict[str, Any], settings: TrainingSettings, replicas: int) -> str:
-    """A sentence about what differs when training is resumed on a different number of replicas, or
-    nothing.
+    """A sentence about what changes when training is resumed on another number of replicas; empty
+    if the number is the same.
 
     Raises:
-        SeqzooError: its batches cannot be divided among them.
+        SeqzooError: the batches cannot be divided among the replicas.
     """
     before = config.get("replicas", 1)
     if replicas == before:
         return ""
-    # Batches stay as they were at the start; rows that are not limited are `batch_size`.
+    # Batches stay as they were at the start; without a limit on steps, they have `batch_size` rows.
     if settings.batch_steps is not None and before % replicas:
         raise SeqzooError(
             f"Training was started on {before} replicas, and its batches of at most "

@@ -1,4 +1,4 @@
-"""Truncated back-propagation through time, with separate interval and reach."""
+"""Truncated back-propagation through time, with separate intervals and window lengths."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,11 +14,11 @@ from seqzoo.tasks.training.sparse_gradients import nonzero_rows
 
 
 def check_truncation(task: Any, settings: TrainingSettings) -> None:
-    """Checks that a task can be trained with the truncation of some settings.
+    """Checks that a task supports the truncation that the settings ask for.
 
     Raises:
-        SeqzooError: it has no prediction at each step, or its layers or losses look at steps in
-            both directions.
+        SeqzooError: the task has no prediction at each step, or its layers or its loss depend on
+            later steps.
     """
     if settings.bptt_every is None:
         return
@@ -65,12 +65,12 @@ def truncated_gradients(
 
     After every h' = `bptt_every` steps, the loss of these steps is differentiated through the last
     h = `bptt_back` steps; the states before are constants. The gradients are the sum over all such
-    windows, with the weights at the beginning of the batch. Memory for the backward pass is that of
+    windows, with the weights at the beginning of the batch. The backward pass needs the memory of
     one window.
 
     Args:
-        task: has `cut`.
-        model: its model.
+        task: a task that is a `Cuts`.
+        model: the model of the task.
         batch: a batch with targets.
         settings: the training settings.
         loss: the loss of a part of the batch, a scalar.
@@ -102,7 +102,7 @@ def truncated_gradients(
             for item, gradient in zip(sums, gradients, strict=True)
         ]
         if back > every:
-            # On to the beginning of the next window.
+            # Advances the states to the beginning of the next window.
             after = tf.maximum(end + every - back, 0)
             part = task.cut(batch, start, after, every)
             part["counted"] = tf.fill([tf.shape(batch["lengths"])[0], every], True)
@@ -135,28 +135,29 @@ def recurrent_layers(model: Any) -> list[Any]:
 
 
 class Passing:
-    """A runner, see `seqzoo.cells.engine.runners`, that hands states to some layers and keeps their
-    final states; other layers, such as those of the characters of words, run as usual.
+    """A runner, see `seqzoo.cells.engine.runners`, that passes initial states to some layers and
+    keeps their final states; other layers, such as those that read the characters of words, run as
+    usual.
 
     Args:
         layers: the layers, in the order in which they are run.
-        states: the states of all of them, in the same order.
+        states: the initial states of all of them, in the same order.
     """
 
     def __init__(self, layers: Sequence[Any], states: Sequence[Any]):
         self._layers = layers
-        self._given = list(states)
+        self._initial = list(states)
         self.last: list[Any] = []
 
     def __call__(
         self, layer: Any, sequences: Any, states: list, mask: Any
     ) -> tuple[Any, Any, list]:
-        named = any(layer is item for item in self._layers)
-        if named:
-            initial, self._given = self._given[: len(states)], self._given[len(states) :]
+        passes_states = any(layer is item for item in self._layers)
+        if passes_states:
+            initial, self._initial = self._initial[: len(states)], self._initial[len(states) :]
             states = [tf.cast(new, old.dtype) for new, old in zip(initial, states, strict=True)]
         with run_by(None):
             last, outputs, new = layer.inner_loop(sequences, states, mask, training=True)
-        if named:
+        if passes_states:
             self.last += list(new)
         return last, outputs, list(new)

@@ -19,9 +19,9 @@ SEED_STRIDE = 1_000_003
 """Difference between the seeds of two workers, whose dropout masks must differ."""
 
 SECONDS_TO_SEE = 20.0
-"""Seconds within which a worker must see the run folder that another has made."""
+"""Seconds within which a worker must see the run folder that another one has created."""
 
-LOSSES = (
+CONNECTION_ERRORS = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -29,22 +29,21 @@ LOSSES = (
     tf.errors.FailedPreconditionError,
     tf.errors.InternalError,
 )
-"""The errors that TensorFlow raises when it loses a process that it exchanges numbers with."""
-
+"""The errors that TensorFlow raises when it loses the connection to another process."""
 
 DEVICE = re.compile(r"/job:(chief|worker)/(?:replica:\d+/)?task:(\d+)")
-"""TensorFlow's name of a worker."""
+"""The name of a worker in TensorFlow's messages."""
 
 
 class Workers:
-    """This process, one of those that train a model together.
+    """This process among those that train a model together.
 
     Every worker runs the same program on the same examples, makes the same plan of batches and
-    takes its rows of each. All methods that exchange something are called by all of them, in the
+    takes its rows of each batch. All workers must call the methods that exchange something, in the
     same order.
 
     Args:
-        strategy: `tf.distribute` strategy; of several workers a `MultiWorkerMirroredStrategy`.
+        strategy: the `tf.distribute` strategy; for several workers a `MultiWorkerMirroredStrategy`.
 
     Attributes:
         index: the index of this worker, from 0.
@@ -67,12 +66,12 @@ class Workers:
 
     @property
     def chief(self) -> bool:
-        """Whether this one writes the run folder."""
+        """Whether this worker writes the run folder."""
         return self.index == 0
 
     @property
     def resume_options(self) -> str:
-        """Arguments of the command that resumes training, other than the folder."""
+        """Options of the command that resumes training, except for the folder."""
         if self.count == 1:
             return ""
         if STARTER in os.environ:
@@ -84,10 +83,10 @@ class Workers:
         return plan.shard(self.index, self.count)
 
     def gather(self, values: Any) -> np.ndarray:
-        """The values of all workers.
+        """Gathers the values of all workers.
 
         Args:
-            values: numbers, an array of the same shape and type in each worker.
+            values: numbers, an array of the same shape and dtype in each worker.
 
         Returns:
             Shape (count, ...), in the order of the workers, the same in each of them.
@@ -101,7 +100,7 @@ class Workers:
         return total.numpy()
 
     def from_chief(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The arrays of the chief; those of the others only determine shape and dtype."""
+        """The arrays of the chief; those of the other workers only determine shapes and dtypes."""
         if self.count == 1:
             return list(values)
         return [self.gather(value)[0] for value in values]
@@ -111,10 +110,10 @@ class Workers:
         self.gather(np.zeros((), np.int64))
 
     def check_same(self, parts: dict[str, bytes]) -> None:
-        """Checks that some values are the same in all workers.
+        """Checks that all workers have the same settings, data and so on.
 
         Args:
-            parts: a digest of each, by its name in messages: {"data": ...}.
+            parts: the digests to compare, by the names for messages: {"data": ...}.
 
         Raises:
             SeqzooError: the digest of a worker differs from that of the chief.
@@ -133,7 +132,7 @@ class Workers:
         """Checks that all workers see a file that the chief has written.
 
         Raises:
-            SeqzooError: one does not.
+            SeqzooError: a worker does not see it.
         """
         self.wait()
         end = time.monotonic() + SECONDS_TO_SEE
@@ -148,7 +147,7 @@ class Workers:
 
     @contextlib.contextmanager
     def starting(self) -> Iterator[None]:
-        """Prepares each worker for training; if one fails, the others end as well.
+        """A context for preparing training; if the block fails in one worker, all others end, too.
 
         Raises:
             WorkerLost: another worker failed.
@@ -165,17 +164,17 @@ class Workers:
 
     @contextlib.contextmanager
     def lost(self, hint: Any) -> Iterator[None]:
-        """Turns TensorFlow's errors about a lost worker into one line.
+        """A context in which TensorFlow's errors about a lost worker become one line.
 
         Args:
-            hint: a function that says how to continue.
+            hint: a function that returns a sentence on how to continue.
 
         Raises:
             WorkerLost: a worker cannot be reached.
         """
         try:
             yield
-        except LOSSES as error:
+        except CONNECTION_ERRORS as error:
             if self.count == 1:
                 raise
             named = DEVICE.findall(str(error))  # operations of this worker, too

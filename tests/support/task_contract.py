@@ -27,7 +27,7 @@ from seqzoo.tasks.kinds import ENCODER_DECODER, INPUTS, inputs_of, targets_of
 from seqzoo.tasks.layers.recurrent import takes_time
 from seqzoo.tasks.protocols import Generates
 from seqzoo.tasks.runs.run import Run
-from seqzoo.tasks.training.step import WISHES, Loop
+from seqzoo.tasks.training.step import REQUESTS, Loop
 from seqzoo.tasks.training.trainer import describe
 
 COUNT = 6
@@ -255,7 +255,7 @@ def _batch(task: Any, data: Any, padding: Padding, settings: Any, loop: Loop) ->
 
 def _step(loop: Loop, batch: dict[str, Any]) -> float:
     """One step of training, in eager mode; the loss before it."""
-    finite, loss, *_ = loop._train_replica(batch)[0].numpy()[WISHES:]
+    finite, loss, *_ = loop._train_replica(batch)[0].numpy()[REQUESTS:]
     assert finite
     return float(loss)
 

@@ -114,7 +114,7 @@ def test_signatures_that_a_model_cannot_have_are_refused(tmp_path: pathlib.Path)
             run.export(tmp_path / "out", **choices)
 
     refused("`explain` shows attention, which this model does not have", signatures=["explain"])
-    refused("is for models that read whole sequences", signatures=["serving_compiled"])
+    refused("is for models that read complete sequences", signatures=["serving_compiled"])
     refused("got 'explian'; did you mean 'explain'", signatures=["explian"])
     refused("signature of a saved-model; onnx has none", signatures=["explain"], format="onnx")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]

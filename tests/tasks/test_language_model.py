@@ -199,7 +199,7 @@ def test_core_cell_learns_and_is_saved(cell: str, precision: str, tmp_path) -> N
 @pytest.mark.slow
 @pytest.mark.parametrize("whole", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_resumed_in_mid_epoch_with_the_same_numbers(whole: bool, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(epochs, "TELL_SECONDS", 0.0)
+    monkeypatch.setattr(epochs, "REPORT_SECONDS", 0.0)
     splits = Splits(Examples(_texts(30)), Examples(_texts(6, 9)))
     chosen = settings(batch_size=4)
     arguments = (_template(whole=whole, dropout=0.1), splits, chosen)

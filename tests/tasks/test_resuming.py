@@ -94,7 +94,7 @@ from seqzoo.tasks.training import epochs
 from seqzoo.tasks.training.progress import Silent
 from seqzoo.tasks.training.trainer import train
 
-epochs.TELL_SECONDS = 0.0
+epochs.REPORT_SECONDS = 0.0
 folder, resume = sys.argv[1], sys.argv[2] == "resume"
 
 class Telling(Silent):

@@ -66,7 +66,7 @@ from seqzoo.tasks.training import epochs, sparse_gradients
 from seqzoo.tasks.training.progress import Silent
 from seqzoo.tasks.training.trainer import train
 
-epochs.TELL_SECONDS = 0.0
+epochs.REPORT_SECONDS = 0.0
 sparse_gradients.LARGE = 1  # so that rows are exchanged
 folder, action = sys.argv[1:]
 
