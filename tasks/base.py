@@ -296,31 +296,31 @@ class Task(ABC):
         results = {"loss": outcome.losses, "count": self.counts(batch)}
         return results | self.infer(model, batch, options)
 
-    def judge(self, by: BestBy, found: dict[str, list], examples: Examples) -> float:
+    def judge(self, by: BestBy, results: dict[str, list], examples: Examples) -> float:
         """The value of a criterion in `judges` that `forward` does not compute; larger is better.
 
         Args:
             by: the criterion.
-            found: the tensors of `infer`, as lists with one array per example.
+            results: the tensors of `infer`, as lists with one array per example.
             examples: the examples, with targets.
         """
         raise TypeError(f"{type(self).__name__} lists {by!r} in `judges` but does not compute it.")
 
     @abstractmethod
     def predictions(
-        self, found: dict[str, list], inputs: Any, options: PredictionOptions
+        self, results: dict[str, list], inputs: Any, options: PredictionOptions
     ) -> list[Prediction]:
         """Predictions from the tensors of `infer`.
 
         Args:
-            found: the tensors of `infer`, as lists with one array per example.
+            results: the tensors of `infer`, as lists with one array per example.
             inputs: the raw inputs.
             options: the options of the predictions.
         """
 
     @abstractmethod
     def compute_metrics(
-        self, found: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
+        self, results: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
         """The metrics of an evaluation, JSON-serialisable, without the loss and the count."""
 
@@ -328,7 +328,7 @@ class Task(ABC):
         self,
         model: Any,
         examples: Examples,
-        found: dict[str, list],
+        results: dict[str, list],
         folder: pathlib.Path,
         options: PredictionOptions,
     ) -> None:
@@ -337,7 +337,7 @@ class Task(ABC):
         Args:
             model: the trained model.
             examples: the evaluated examples.
-            found: the tensors of `score`, as lists with one array per example.
+            results: the tensors of `score`, as lists with one array per example.
             folder: the folder of the evaluation.
             options: the options of the predictions.
         """

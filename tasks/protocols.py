@@ -134,7 +134,7 @@ class Calibrates(Protocol):
         """The "logits" of a batch, (batch, ...), with TensorFlow operations only."""
         ...
 
-    def decisions(self, found: dict[str, list], data: Data) -> tuple[np.ndarray, np.ndarray]:
+    def decisions(self, results: dict[str, list], data: Data) -> tuple[np.ndarray, np.ndarray]:
         """The results of `class_logits` as (n, classes), and the indices of the true classes,
         (n,)."""
         ...
@@ -152,7 +152,7 @@ class Corrects(Protocol):
         only."""
         ...
 
-    def corrections(self, found: dict[str, list]) -> np.ndarray:
+    def corrections(self, results: dict[str, list]) -> np.ndarray:
         """The value of the model's `correction`, from the results of `uncorrected`."""
         ...
 

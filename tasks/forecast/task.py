@@ -163,10 +163,10 @@ class ForecastTask(Task):
         above = (truth[..., None] - quantiles) / units.spread[..., None]
         return {"above": tf.where(observed[..., None], above, math.nan)}
 
-    def corrections(self, found: dict[str, list]) -> np.ndarray:
+    def corrections(self, results: dict[str, list]) -> np.ndarray:
         # Not for the median, which is the forecast.
         levels = [math.nan if level == 0.5 else level for level in self.template.levels]
-        return level_corrections(np.stack(found["above"]), levels)
+        return level_corrections(np.stack(results["above"]), levels)
 
     def respond(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
         values, _ = self.features.transform(*raw)
@@ -174,12 +174,12 @@ class ForecastTask(Task):
         return {name: result[name] for name in ("values", "quantiles")}
 
     def predictions(
-        self, found: dict[str, list], inputs: Any, options: PredictionOptions
+        self, results: dict[str, list], inputs: Any, options: PredictionOptions
     ) -> list[Prediction]:
         return [
             self._prediction(history, history.end, values, quantiles)
             for history, values, quantiles in zip(
-                inputs, found["values"], found["quantiles"], strict=True
+                inputs, results["values"], results["quantiles"], strict=True
             )
         ]
 
@@ -204,7 +204,7 @@ class ForecastTask(Task):
         self,
         model: Any,
         examples: Examples,
-        found: dict[str, list],
+        results: dict[str, list],
         folder: pathlib.Path,
         options: PredictionOptions,
     ) -> None:
@@ -217,7 +217,7 @@ class ForecastTask(Task):
             if not len(origins) or len(predictions) >= PANELS:
                 continue
             behind, origin = behind + len(origins), int(origins[-1])
-            values, quantiles = (found[name][behind - 1] for name in ("values", "quantiles"))
+            values, quantiles = (results[name][behind - 1] for name in ("values", "quantiles"))
             histories.append(history.cut(origin))
             predictions.append(self._prediction(history, origin, values, quantiles))
             truth = history.values[origin : origin + len(values)]
@@ -228,7 +228,7 @@ class ForecastTask(Task):
         plot_forecasts(folder / "forecasts.png", histories, predictions, names, truths)
 
     def compute_metrics(
-        self, found: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
+        self, results: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
         windows: Any = data.inputs
         assert isinstance(windows, HistoryWindows)
@@ -236,8 +236,8 @@ class ForecastTask(Task):
             self.features,
             examples,
             windows,
-            np.stack(found["values"]),
-            np.stack(found["quantiles"]),
+            np.stack(results["values"]),
+            np.stack(results["quantiles"]),
             self.template,
             has_quantiles=self.distribution.has_quantiles,
         )

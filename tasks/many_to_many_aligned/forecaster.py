@@ -127,10 +127,10 @@ class ForecasterTask(StepRegressionTask):
         }
 
     def compute_metrics(
-        self, found: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
+        self, results: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
         predicted = [
-            item[:steps] for item, steps in zip(found["outputs"], found["steps"], strict=True)
+            item[:steps] for item, steps in zip(results["outputs"], results["steps"], strict=True)
         ]
         size = self.targets.size
         truth = [data.inputs[index][:, :size] for index in range(len(data))]
@@ -199,9 +199,9 @@ class ForecasterTask(StepRegressionTask):
         return choices
 
     def predictions(
-        self, found: dict[str, list], inputs: Any, options: PredictionOptions
+        self, results: dict[str, list], inputs: Any, options: PredictionOptions
     ) -> list[Prediction]:
-        return [Prediction(*self.targets.prediction(values)) for values in found["values"]]
+        return [Prediction(*self.targets.prediction(values)) for values in results["values"]]
 
     def to_config(self) -> dict[str, Any]:
         return {"features": self.features.to_config()}

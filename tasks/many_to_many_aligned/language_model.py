@@ -169,10 +169,10 @@ class LanguageModelTask(Task):
         }
 
     def compute_metrics(
-        self, found: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
+        self, results: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
         nats, tokens, unknown = (
-            float(np.sum(found[name], dtype=np.float64)) for name in ("nats", "tokens", "unknown")
+            float(np.sum(results[name], dtype=np.float64)) for name in ("nats", "tokens", "unknown")
         )
         characters = sum(len(text) for text in examples.inputs)
         return {
@@ -287,9 +287,9 @@ class LanguageModelTask(Task):
         return f"{text}{separator}{continuation}"
 
     def predictions(
-        self, found: dict[str, list], inputs: Any, options: PredictionOptions
+        self, results: dict[str, list], inputs: Any, options: PredictionOptions
     ) -> list[Prediction]:
-        return text_predictions(found)
+        return text_predictions(results)
 
     def to_config(self) -> dict[str, Any]:
         return {"texts": self.texts.to_config()}

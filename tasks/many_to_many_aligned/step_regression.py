@@ -160,21 +160,21 @@ class StepRegressionTask(CutsAtSteps, Task):
         }
 
     def predictions(
-        self, found: dict[str, list], inputs: Any, options: PredictionOptions
+        self, results: dict[str, list], inputs: Any, options: PredictionOptions
     ) -> list[Prediction]:
         predictions = []
-        for outputs, steps in zip(found["outputs"], found["steps"], strict=True):
+        for outputs, steps in zip(results["outputs"], results["steps"], strict=True):
             predicted = self.targets.predicted(tf.constant(outputs[:steps]))
             values = self.targets.decode(predicted).numpy()
             predictions.append(Prediction(*self.targets.prediction(values)))
         return predictions
 
     def compute_metrics(
-        self, found: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
+        self, results: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
         targets: Any = data.targets
         predicted = [
-            item[:steps] for item, steps in zip(found["outputs"], found["steps"], strict=True)
+            item[:steps] for item, steps in zip(results["outputs"], results["steps"], strict=True)
         ]
         truths = [targets[index] for index in range(len(data))]
         return self.targets.compute_metrics(predicted, truths)

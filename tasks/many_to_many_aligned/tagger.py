@@ -216,8 +216,8 @@ class TaggerTask(CutsAtSteps, Task):
     ) -> dict[str, Any]:
         return {"logits": self.scores(model, batch), "lengths": batch["lengths"]}
 
-    def decisions(self, found: dict[str, list], data: Data) -> tuple[np.ndarray, np.ndarray]:
-        pairs = zip(found["logits"], found["lengths"], strict=True)
+    def decisions(self, results: dict[str, list], data: Data) -> tuple[np.ndarray, np.ndarray]:
+        pairs = zip(results["logits"], results["lengths"], strict=True)
         targets: Any = data.targets
         return np.concatenate([item[:length] for item, length in pairs]), targets.flat
 
@@ -270,21 +270,21 @@ class TaggerTask(CutsAtSteps, Task):
         return {"probabilities": self._marginals(model, scores, batch["lengths"])}
 
     def predictions(
-        self, found: dict[str, list], inputs: Any, options: PredictionOptions
+        self, results: dict[str, list], inputs: Any, options: PredictionOptions
     ) -> list[Prediction]:
         predictions = []
         names = ("tags", "lengths", "log_probabilities", "probabilities")
-        parts = zip(*(found[name] for name in names), strict=True)
+        parts = zip(*(results[name] for name in names), strict=True)
         for index, (ids, length, log_probability, probabilities) in enumerate(parts):
             tags = self._names(ids[:length])
             by_step = tuple(map(float, probabilities[:length]))
             probability = float(np.exp(log_probability))
             alternatives = ()
-            if "best" in found:
-                values = found["best_log_probabilities"][index]
+            if "best" in results:
+                values = results["best_log_probabilities"][index]
                 alternatives = tuple(
                     (" ".join(self._names(best[:length])), float(np.exp(value)))
-                    for best, value in zip(found["best"][index], values, strict=True)
+                    for best, value in zip(results["best"][index], values, strict=True)
                     if value > FORBIDDEN / 2
                 )
             predictions.append(
@@ -298,10 +298,10 @@ class TaggerTask(CutsAtSteps, Task):
         return tuple(self.tags.names[tag] for tag in ids)
 
     def compute_metrics(
-        self, found: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
+        self, results: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
         predicted = [
-            item[:length] for item, length in zip(found["tags"], found["lengths"], strict=True)
+            item[:length] for item, length in zip(results["tags"], results["lengths"], strict=True)
         ]
         unknown = None
         if WORD in self.vocabularies and self.template.input == "words":
@@ -311,7 +311,7 @@ class TaggerTask(CutsAtSteps, Task):
             self._steps(examples.inputs[index]) for index in range(min(SAMPLES, len(examples)))
         ]
         assert isinstance(data.targets, Sequences)
-        pairs = zip(found["probabilities"], found["lengths"], strict=True)
+        pairs = zip(results["probabilities"], results["lengths"], strict=True)
         probabilities = np.concatenate([item[:length] for item, length in pairs])
         return tagging_metrics(self.tags, predicted, data.targets, tokens, unknown, probabilities)
 

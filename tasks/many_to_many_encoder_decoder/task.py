@@ -70,7 +70,7 @@ class EncoderDecoderTask(GeneratorTask):
         self,
         model: Any,
         examples: Examples,
-        found: dict[str, list],
+        results: dict[str, list],
         folder: pathlib.Path,
         options: PredictionOptions,
     ) -> None:

@@ -262,9 +262,9 @@ class UnalignedTask(Task):
         return [] if language is None else [language.run.model]
 
     def predictions(
-        self, found: dict[str, list], inputs: Any, options: PredictionOptions
+        self, results: dict[str, list], inputs: Any, options: PredictionOptions
     ) -> list[Prediction]:
-        parts = zip(found["symbols"], found["starts"], found["stops"], strict=True)
+        parts = zip(results["symbols"], results["starts"], results["stops"], strict=True)
         return [
             replace(
                 prediction,
@@ -274,13 +274,13 @@ class UnalignedTask(Task):
                     if stop
                 ),
             )
-            for prediction, part in zip(text_predictions(found), parts, strict=True)
+            for prediction, part in zip(text_predictions(results), parts, strict=True)
         ]
 
     def compute_metrics(
-        self, found: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
+        self, results: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
-        texts = [item[0].decode("utf-8") for item in found["texts"]]
+        texts = [item[0].decode("utf-8") for item in results["texts"]]
         if self.template.lowercase_targets:
             lowered = [text.lower() for text in required_texts(examples)]
             examples = replace(examples, targets=lowered)

@@ -127,8 +127,8 @@ class ManyToOneTask(Task):
     ) -> dict[str, Any]:
         return {"logits": self.outputs(model, batch)}
 
-    def decisions(self, found: dict[str, list], data: Data) -> tuple[np.ndarray, np.ndarray]:
-        return self.targets.decisions(np.stack(found["logits"]), np.asarray(data.targets))
+    def decisions(self, results: dict[str, list], data: Data) -> tuple[np.ndarray, np.ndarray]:
+        return self.targets.decisions(np.stack(results["logits"]), np.asarray(data.targets))
 
     def score(
         self, model: Any, batch: dict[str, Any], options: PredictionOptions
@@ -138,14 +138,14 @@ class ManyToOneTask(Task):
         return {**result, "loss": losses, "count": self.counts(batch)}
 
     def predictions(
-        self, found: dict[str, list], inputs: Any, options: PredictionOptions
+        self, results: dict[str, list], inputs: Any, options: PredictionOptions
     ) -> list[Prediction]:
-        return self.targets.predictions(np.stack(found["outputs"]), options.top)
+        return self.targets.predictions(np.stack(results["outputs"]), options.top)
 
     def compute_metrics(
-        self, found: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
+        self, results: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
-        return self.targets.compute_metrics(np.stack(found["outputs"]), np.asarray(data.targets))
+        return self.targets.compute_metrics(np.stack(results["outputs"]), np.asarray(data.targets))
 
     def to_config(self) -> dict[str, Any]:
         return {"features": self.features.to_config(), "targets": self.targets.to_config()}

@@ -103,7 +103,7 @@ class OneToManyTask(GeneratorTask):
         self,
         model: Any,
         examples: Examples,
-        found: dict[str, list],
+        results: dict[str, list],
         folder: pathlib.Path,
         options: PredictionOptions,
     ) -> None:
@@ -113,7 +113,7 @@ class OneToManyTask(GeneratorTask):
         inputs = [examples.inputs[index] for index in chosen]
         raw = self.features.raw(inputs, [examples.location(index) for index in chosen])
         (images,) = self.features.raw_of_first(raw)
-        captions = [found["texts"][index][0].decode("utf-8") for index in chosen]
+        captions = [results["texts"][index][0].decode("utf-8") for index in chosen]
         targets = required_texts(examples)
         truths = [str(targets[index]) for index in chosen]
         # As in the metrics, texts with equal tokens are equal: they differ only in whitespace.

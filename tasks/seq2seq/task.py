@@ -341,32 +341,32 @@ class GeneratorTask(Task):
         cased = features.formed if self.template.input == "words" else features.cased
         return with_a_step(features.split(cased(text)).to_tensor(""), "")
 
-    def _texts_of(self, found: dict[str, list], inputs: Any) -> list:
+    def _texts_of(self, results: dict[str, list], inputs: Any) -> list:
         """The texts of generated tokens, in which copied tokens, and unknown tokens if they are
         replaced, are those of the inputs."""
         if self.copies:
-            return self._copied_texts(found, inputs)
-        if "looks" not in found:
-            return found["texts"]
+            return self._copied_texts(results, inputs)
+        if "looks" not in results:
+            return results["texts"]
         texts: list = []
         for ids, lengths, looks, value in zip(
-            found["tokens"], found["lengths"], found["looks"], inputs, strict=True
+            results["tokens"], results["lengths"], results["looks"], inputs, strict=True
         ):
             source = self._sources(self.features.raw([value], ["the input"]))
             tensors = [tf.constant(item[None]) for item in (ids, lengths, looks)]
             texts.append(self.replaced(tensors[0], tensors[1], tensors[2], source)[0].numpy())
         return texts
 
-    def _copied_texts(self, found: dict[str, list], inputs: Any) -> list:
+    def _copied_texts(self, results: dict[str, list], inputs: Any) -> list:
         """The texts of generated tokens; those with tokens that only the input has are joined
         again, with these tokens."""
-        texts, size = list(found["texts"]), len(self.texts.vocabulary)
-        for index, (ids, value) in enumerate(zip(found["tokens"], inputs, strict=True)):
+        texts, size = list(results["texts"]), len(self.texts.vocabulary)
+        for index, (ids, value) in enumerate(zip(results["tokens"], inputs, strict=True)):
             if (ids >= size).any():
                 raw = self.features.raw([value], ["the input"])
                 values, _ = self.features.transform(*raw)
                 tokens = self.spelled(tf.constant(ids[None]), {"values": values}, raw)
-                texts[index] = self.texts.join_tokens(tokens, found["lengths"][index][None])
+                texts[index] = self.texts.join_tokens(tokens, results["lengths"][index][None])
                 texts[index] = texts[index][0].numpy()
         return texts
 
@@ -405,18 +405,18 @@ class GeneratorTask(Task):
         return self.texts.join(tokens, lengths)
 
     def predictions(
-        self, found: dict[str, list], inputs: Any, options: PredictionOptions
+        self, results: dict[str, list], inputs: Any, options: PredictionOptions
     ) -> list[Prediction]:
-        return text_predictions({**found, "texts": self._texts_of(found, inputs)})
+        return text_predictions({**results, "texts": self._texts_of(results, inputs)})
 
-    def judge(self, by: BestBy, found: dict[str, list], examples: Examples) -> float:
-        texts = self._texts_of(found, examples.inputs)
+    def judge(self, by: BestBy, results: dict[str, list], examples: Examples) -> float:
+        texts = self._texts_of(results, examples.inputs)
         return corpus_score(by, [item[0].decode("utf-8") for item in texts], examples)
 
     def compute_metrics(
-        self, found: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
+        self, results: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
-        texts = [item[0].decode("utf-8") for item in self._texts_of(found, examples.inputs)]
+        texts = [item[0].decode("utf-8") for item in self._texts_of(results, examples.inputs)]
         if self.template.lowercase_targets:
             lowered = [text.lower() for text in required_texts(examples)]
             examples = replace(examples, targets=lowered)
@@ -430,7 +430,7 @@ class GeneratorTask(Task):
         return {"features": self.features.to_config(), "texts": self.texts.to_config()}
 
 
-def text_predictions(found: dict[str, list]) -> list[Prediction]:
+def text_predictions(results: dict[str, list]) -> list[Prediction]:
     """Predictions that are texts, from the "texts", "log_probabilities" and "token_probabilities"
     of each example, without texts that a beam search did not find.
 
@@ -440,7 +440,7 @@ def text_predictions(found: dict[str, list]) -> list[Prediction]:
     """
     predictions = []
     for texts, item, tokens in zip(
-        found["texts"], found["log_probabilities"], found["token_probabilities"], strict=True
+        results["texts"], results["log_probabilities"], results["token_probabilities"], strict=True
     ):
         finite = np.flatnonzero(np.isfinite(item))
         if not len(finite):

@@ -6,12 +6,12 @@ from typing import Any
 import tensorflow as tf
 
 LARGE = 2**18
-"""Minimum size of an embedding for which replicas exchange only rows of the gradient. Smaller
+"""Minimum size of an embedding for which replicas exchange only rows of a gradient. Smaller
 gradients are exchanged with the dense ones, which costs less than separate messages."""
 
 
 def unique_rows(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
-    """Sums the parts of a sparse gradient that belong to the same row, so that each row occurs once.
+    """Sums the parts of a sparse gradient that are of the same row, so that each row occurs once.
 
     TensorFlow lists a row once for each lookup. The parts of a row are summed in the order of the
     lookups, so the result is the same in every run. Rows whose sum is zero, such as those of

@@ -12,15 +12,15 @@ SPACES = "\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 @functools.cache
 def ranges(classes: str) -> str:
     """The characters of some classes (L letters, M marks, N digits), for a regular expression."""
-    found, first = [], None
+    parts, first = [], None
     for code in range(sys.maxunicode + 2):
         inside = code <= sys.maxunicode and unicodedata.category(chr(code))[0] in classes
         if inside and first is None:
             first = code
         elif not inside and first is not None:
-            found.append(f"{re.escape(chr(first))}-{re.escape(chr(code - 1))}")
+            parts.append(f"{re.escape(chr(first))}-{re.escape(chr(code - 1))}")
             first = None
-    return "".join(found)
+    return "".join(parts)
 
 
 @functools.cache
