@@ -237,7 +237,7 @@ GROUPS = [
         "tasks/seq2seq/task.py",
         "tests/tasks/test_replace_unknown.py",
         "become",
-        {"tf.where(ids == UNKNOWN, seen,": "tf.where(ids != UNKNOWN, seen,"},
+        {"tf.where(ids == UNKNOWN, attended,": "tf.where(ids != UNKNOWN, attended,"},
     ),
     # Copied tokens, monotonic attention, lemmas.
     Group(
@@ -289,7 +289,7 @@ GROUPS = [
         "tests/tasks/test_safe_loading.py",
         "elsewhere or damaged_state",
         {
-            "place != own or": "False or",
+            "parent != expected or": "False or",
             "if not isinstance(state, dict):": "if state is not None and False:",
         },
     ),
