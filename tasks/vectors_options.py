@@ -12,7 +12,8 @@ def check_vectors(template: Any) -> None:
     """Checks that word vectors are only used for word inputs.
 
     Raises:
-        SeqzooError: the input is not words, or the words are also predicted.
+        SeqzooError: the input is not words, the words are also predicted, or `vectors_mode` is set
+            without `vectors`.
     """
     if template.vectors is None:
         if template.vectors_mode != "frozen":
@@ -34,7 +35,7 @@ def check_features_from(template: Any) -> None:
     """Checks that `features_from` is a sequence of folders, and makes it a list.
 
     Raises:
-        SeqzooError: it is not.
+        SeqzooError: it is not a sequence of non-empty names.
     """
     names = template.features_from
     if names is None:

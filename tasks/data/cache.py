@@ -322,7 +322,7 @@ def list_cache() -> list[Listed]:
 def clear_cache() -> int:
     """Removes all entries, except for those that another process is writing.
 
-    Returns: the bytes that were freed.
+    Returns: the number of bytes freed.
     """
     freed = 0
     for item in list_cache():

@@ -15,7 +15,7 @@ def length_penalty(length: Any, alpha: float) -> Any:
     """lp(Y) = (5 + |Y|)^alpha / (5 + 1)^alpha.
 
     Args:
-        length: |Y|, the end token included.
+        length: |Y|, including the end token.
         alpha: 0 for none.
     """
     return tf.pow((5.0 + tf.cast(length, tf.float32)) / 6.0, alpha)
@@ -25,8 +25,8 @@ def coverage_penalty(coverage: Any, inside: Any, beta: float) -> Any:
     """cp(X, Y) = beta * sum over i of log(min(sum over j of p_ij, 1)).
 
     Args:
-        coverage: shape (batch, beams, source): attention of all steps, added up; that of the step
-            which generates the end token included.
+        coverage: shape (batch, beams, source): attention summed over all steps, including the
+            one that generates the end token.
         inside: shape (batch, source), bool: false for padding.
         beta: 0 for none.
 

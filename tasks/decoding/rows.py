@@ -99,7 +99,7 @@ def next_tokens(
     }
     ends = chosen == end
     finished = variables["finished"] | ends
-    # Without an end token, its id is not one of the model's.
+    # Without an end token, `end` is an additional id, which the model cannot read.
     fed = chosen if guided.model.has_end else tf.where(ends, PADDING, chosen)
     new = {"previous": fed, "states": proposal.states, "finished": finished}
     if guided.remembers:

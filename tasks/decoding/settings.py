@@ -45,8 +45,8 @@ class Decoding:
             words or subwords. None for no language model.
         language_weight: weight of the language model's log-probabilities.
         replace_unknown: let an encoder-decoder write unknown tokens, and replace each by the input
-            token with the highest attention. For models with attention that read and
-            write words, or characters.
+            token with the highest attention. For models with attention that read and write words,
+            or characters.
 
     Raises:
         SeqzooError: a value is out of range, or a language model is given with a method other than
