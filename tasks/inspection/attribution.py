@@ -101,7 +101,7 @@ def integrated_gradients(
         gradients = tape.gradient(value, [vector.scaled for vector in vectors])
         for vector, gradient in zip(vectors, gradients, strict=True):
             if gradient is not None:
-                # Since all rows have the same input, its gradient is already the weighted sum.
+                # The scores are weighted, so this is the weighted mean of the rows' gradients.
                 summed = np.sum(np.asarray(gradient, np.float64), 0)
                 product = summed * np.asarray(vector.original[0])
                 total = total + vector.by_step(product)
