@@ -7,8 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
-# Slices at a position that is known only at run time; XLA turns the public operations into gathers
-# and scatters.
+# Writes at a position that is known only at run time; the public operations become XLA scatters.
+# Reads use `tf.slice`: XLA gets the same operation as from `xla.dynamic_slice`, which TensorFlow
+# takes 10 ms to translate each time that it occurs in a program.
 from tensorflow.compiler.tf2xla.python import xla
 
 # Stops and restarts the tapes of this thread.
@@ -17,7 +18,6 @@ from tensorflow.python import pywrap_tfe
 # Whether a tape would record an operation on some tensors; there is no public function for that.
 from tensorflow.python.eager.record import should_record_backprop
 
-dynamic_slice = xla.dynamic_slice
 dynamic_update_slice = xla.dynamic_update_slice
 
 

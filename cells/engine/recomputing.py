@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.engine import general_loops, product_loops
-from seqzoo.cells.engine.private_tensorflow import dynamic_slice, dynamic_update_slice
+from seqzoo.cells.engine.private_tensorflow import dynamic_update_slice
 from seqzoo.cells.engine.xla_slices import read_step, while_steps, write_step
 from seqzoo.cells.private_keras import backend
 
@@ -209,7 +209,7 @@ def _read_steps(array: Any, k: Any, every: int, axis: int = 0) -> Any:
     sizes = tf.unstack(tf.shape(array))
     sizes[axis] = every
     start = [k * every if a == axis else 0 for a in range(array.shape.rank)]
-    part = dynamic_slice(array, tf.stack(start), tf.stack(sizes))
+    part = tf.slice(array, tf.stack(start), tf.stack(sizes))
     shape = array.shape.as_list()
     shape[axis] = every
     return tf.ensure_shape(part, shape)

@@ -9,15 +9,14 @@ from typing import Any
 import tensorflow as tf
 
 from seqzoo.cells.engine.portability import within_portable
-from seqzoo.cells.engine.private_tensorflow import dynamic_slice, dynamic_update_slice
+from seqzoo.cells.engine.private_tensorflow import dynamic_update_slice
 
 
 def read_step(array: Any, t: Any) -> Any:
     """array[t]."""
     rest = tf.shape(array)[1:]
     start = tf.stack([t] + [0] * (array.shape.rank - 1))
-    slice_at = tf.slice if within_portable() else dynamic_slice
-    part = slice_at(array, start, tf.concat([[1], rest], 0))
+    part = tf.slice(array, start, tf.concat([[1], rest], 0))
     return tf.ensure_shape(tf.reshape(part, rest), array.shape[1:])
 
 
@@ -31,7 +30,7 @@ def write_step(array: Any, part: Any, t: Any) -> Any:
 def read_row(array: Any, t: Any) -> Any:
     """array[:, t], of an array with three axes."""
     batch, _, size = tf.unstack(tf.shape(array))
-    part = dynamic_slice(array, tf.stack([0, t, 0]), tf.stack([batch, 1, size]))
+    part = tf.slice(array, tf.stack([0, t, 0]), tf.stack([batch, 1, size]))
     return tf.ensure_shape(tf.reshape(part, [batch, size]), [array.shape[0], array.shape[2]])
 
 
@@ -46,7 +45,7 @@ def read_at(array: Any, t: Any, axis: int) -> Any:
     start = [t if k == axis else 0 for k in range(len(shape))]
     rest = [size for k, size in enumerate(shape) if k != axis]
     sizes = [1 if k == axis else size for k, size in enumerate(shape)]
-    return tf.reshape(dynamic_slice(array, tf.stack(start), tf.stack(sizes)), rest)
+    return tf.reshape(tf.slice(array, tf.stack(start), tf.stack(sizes)), rest)
 
 
 def write_at(array: Any, part: Any, t: Any, axis: int) -> Any:
