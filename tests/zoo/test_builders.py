@@ -6,6 +6,7 @@ from source_cases import inputs_of, open_source
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.datasets import cldr
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +163,14 @@ def test_imdb(tfds_data_dir) -> None:
     assert set(splits.train.targets) == {"neg", "pos"}
 
 
+def test_targets_are_english_names(tmp_path, monkeypatch) -> None:
+    few = {code: {f"{code} {n}": f"items/{n}" for n in range(60)} for code in ("de", "ja")}
+    monkeypatch.setattr(cldr, "names", lambda minimum: few)
+    splits, _ = open_source(Source("languages", "characters", data_dir=str(tmp_path)))
+    assert set(splits.train.targets) == {"German", "Japanese"}
+
+
+@pytest.mark.slow
 def test_languages_have_english_names(languages_data_dir) -> None:
     source = Source("languages", "characters", data_dir=str(languages_data_dir), limit=3000)
     splits, _ = open_source(source)

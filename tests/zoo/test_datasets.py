@@ -13,6 +13,8 @@ from cell_names import BEFORE_RELEASES
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo import datasets
 from seqzoo.zoo.datasets import cldr
+from seqzoo.zoo.datasets.hash_splits import split_of
+from seqzoo.zoo.datasets.languages import MINIMUM_NAMES
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SPLITS = ("train", "validation", "test")
@@ -28,24 +30,34 @@ WELL_KNOWN = {
 
 
 @pytest.fixture(scope="module")
-def languages(languages_data_dir):
-    return datasets.load("languages", languages_data_dir)
+def names() -> dict[str, dict[str, str]]:
+    """language code -> name -> item: what `languages` is made of, without the files, which take
+    twenty seconds to write."""
+    return cldr.names(MINIMUM_NAMES)
 
 
 @pytest.fixture(scope="module")
-def examples(languages) -> dict[str, list[tuple[str, str]]]:
-    """split -> (text, language code) of each example, in the order of the files."""
-    code = languages.info.features["language"].int2str
-    found = {}
-    for split in SPLITS:
-        # One batch: a numpy iterator over single examples would take a minute.
-        data = languages.as_dataset(split=split, batch_size=-1)
-        texts = [text.decode("utf-8") for text in data["text"].numpy()]
-        found[split] = list(zip(texts, map(code, data["language"].numpy()), strict=True))
+def examples(names) -> dict[str, list[tuple[str, str]]]:
+    """split -> (text, language code) of each example."""
+    found: dict[str, list[tuple[str, str]]] = {split: [] for split in SPLITS}
+    for language, items in names.items():
+        for name, item in items.items():
+            found[split_of(item)].append((name, language))
     return found
 
 
 @pytest.mark.slow
+def test_the_prepared_examples_are_these(languages_data_dir, examples) -> None:
+    languages = datasets.load("languages", languages_data_dir)
+    code = languages.info.features["language"].int2str
+    for split in SPLITS:
+        # One batch: a numpy iterator over single examples would take a minute.
+        data = languages.as_dataset(split=split, batch_size=-1)
+        texts = [text.decode("utf-8") for text in data["text"].numpy()]
+        found = zip(texts, map(code, data["language"].numpy()), strict=True)
+        assert sorted(found) == sorted(examples[split])
+
+
 def test_every_string_has_one_language_and_one_split(examples) -> None:
     # In lower case, so that no test name is a training name with another first letter.
     texts = collections.Counter(t.casefold() for split in SPLITS for t, _ in examples[split])
@@ -53,7 +65,6 @@ def test_every_string_has_one_language_and_one_split(examples) -> None:
     assert len(texts) > 150_000
 
 
-@pytest.mark.slow
 def test_splits_are_a_tenth_each_for_validation_and_test(examples) -> None:
     total = sum(map(len, examples.values()))
     assert 0.75 < len(examples["train"]) / total < 0.85
@@ -61,8 +72,8 @@ def test_splits_are_a_tenth_each_for_validation_and_test(examples) -> None:
     assert 0.08 < len(examples["test"]) / total < 0.12
 
 
-def test_every_language_has_names_in_every_split(languages, examples) -> None:
-    codes = languages.info.features["language"].names
+def test_every_language_has_names_in_every_split(names, examples) -> None:
+    codes = list(names)
     assert len(codes) >= 160
     for split, least in (("train", 200), ("validation", 15), ("test", 15)):
         counts = collections.Counter(language for _, language in examples[split])
@@ -75,7 +86,7 @@ def test_well_known_languages_keep_their_names(examples) -> None:
 
 
 @pytest.mark.parametrize(
-    "names",
+    "translations",
     [
         ("mercredi", "Mittwoch", "水曜日", "Τετάρτη"),
         ("baht thaïlandais", "bahts thaïlandais", "таиландский бат", "泰铢", "泰銖"),
@@ -83,9 +94,10 @@ def test_well_known_languages_keep_their_names(examples) -> None:
         ("Pérou", "Περού", "ペルー", "პერუ"),
     ],
 )
-def test_all_names_of_an_item_are_in_one_split(examples, names) -> None:
+def test_all_names_of_an_item_are_in_one_split(examples, translations) -> None:
     split = {text: name for name in SPLITS for text, _ in examples[name]}
-    assert len({split.get(name) for name in names}) == 1, {n: split.get(n) for n in names}
+    found = {name: split.get(name) for name in translations}
+    assert len(set(found.values())) == 1 and None not in found.values(), found
 
 
 def test_names_are_clean(examples) -> None:
@@ -115,17 +127,18 @@ def test_clean(name: str, cleaned: str) -> None:
     assert cldr.clean(name) == cleaned
 
 
-def test_near_copies_are_left_out_and_variants_merged(languages) -> None:
-    codes = set(languages.info.features["language"].names)
+def test_near_copies_are_left_out_and_variants_merged(names) -> None:
+    codes = set(names)
     # Haitian Creole's CLDR inherits French; Cantonese repeats Chinese; no answer could be right.
     assert not codes & {"ht", "yue", "trw", "xnr", "nb", "nn"}
     assert {"no", "sr", "hr", "bs", "id", "ms", "zh"} <= codes
 
 
-def test_labels_and_english_names_survive_reloading(languages, languages_data_dir) -> None:
-    label = languages.info.features["language"]
+@pytest.mark.slow
+def test_labels_and_english_names_are_stored(names, languages_data_dir) -> None:
     again = datasets.load("languages", languages_data_dir)
-    assert again.info.features["language"].names == label.names == sorted(label.names)
+    label = again.info.features["language"]
+    assert label.names == list(names) == sorted(names)
     assert all(label.int2str(label.str2int(code)) == code for code in label.names)
     english = again.info.metadata["english_names"]
     assert list(english) == label.names
@@ -175,6 +188,24 @@ def test_preparing_prints_nothing_and_leaves_one_folder(tmp_path, few_names, cap
     assert caplog.records == []
     assert sum(split.num_examples for split in builder.info.splits.values()) == 40
     assert [p.name for p in (tmp_path / "new/folder/languages").iterdir()] == [str(builder.version)]
+
+
+def test_labels_and_english_names_survive_reloading(tmp_path, few_names) -> None:
+    datasets.load("languages", tmp_path)
+    again = datasets.load("languages", tmp_path)
+    label = again.info.features["language"]
+    assert label.names == ["de", "fr"]
+    assert [label.str2int(code) for code in label.names] == [0, 1]
+    assert again.info.metadata["english_names"] == {"de": "German", "fr": "French"}
+    for split in SPLITS:
+        rows = again.as_dataset(split=split).as_numpy_iterator()
+        found = [(row["text"].decode(), label.int2str(row["language"])) for row in rows]
+        assert sorted(found) == [
+            (name, language)
+            for language, items in few_names.items()
+            for name, item in items.items()
+            if split_of(item) == split
+        ]
 
 
 def test_interrupted_preparation_leaves_nothing_behind(tmp_path, few_names, monkeypatch) -> None:
