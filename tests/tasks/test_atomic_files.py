@@ -108,8 +108,8 @@ def test_a_full_disk_is_named_and_existing_files_stay(tmp_path, full) -> None:
     disk = next(item for item in [tmp_path, *tmp_path.parents] if os.path.ismount(item))
     assert error.value.location == str(path)
     assert re.fullmatch(
-        rf"{path} cannot be written, because the disk at {disk} is full \([\d,.]+ MB left\); what "
-        r"it held before is kept\. Make room there, or write to another disk\.",
+        rf"{path} cannot be written, because the disk at {disk} is full \([\d,.]+ MB left\); its "
+        r"previous contents are kept\. Make room there, or write to another disk\.",
         str(error.value),
     )
     assert files(tmp_path) == ["a.json"] and atomic_files.read_json(path) == "old"
