@@ -30,8 +30,8 @@ class Mistake(click.ClickException):
 
 
 class Commands(click.Group):
-    """The commands of the registry, imported when they are called; the library's errors become one
-    line each."""
+    """A group whose commands are imported when they are called, and which prints each of the
+    library's errors as one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -63,8 +63,8 @@ class Commands(click.Group):
         try:
             with called(program(ctx)), handling_signals():
                 return super().invoke(ctx)
-        except Interrupted as stop:
-            click.echo(_with_short_names(stop), err=True)
+        except Interrupted as interruption:
+            click.echo(_with_short_names(interruption), err=True)
             ctx.exit(130)
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)
@@ -84,7 +84,7 @@ class Commands(click.Group):
         except Exception as error:
             if is_full(error):
                 raise Mistake(_with_short_names(_full_disk(error))) from error
-            if not _is_lack_of_memory(error):
+            if not _is_out_of_memory(error):
                 raise
             raise Mistake(
                 "There is not enough memory for this; use fewer units, a smaller batch, "
@@ -93,7 +93,7 @@ class Commands(click.Group):
 
 
 def _full_disk(error: Exception) -> str:
-    """A line on the disk that is full, by the file that an error names, or else by the output."""
+    """The message about a full disk: that of the file that an error names, or of the output."""
     path = getattr(error, "filename", None)
     if path:
         return full_disk(path)
@@ -114,14 +114,14 @@ def _output_has_room() -> bool:
     return not (stat.S_ISCHR(output.st_mode) and output.st_rdev == os.makedev(1, 7))
 
 
-def _is_lack_of_memory(error: Exception) -> bool:
+def _is_out_of_memory(error: Exception) -> bool:
     tensorflow = sys.modules.get("tensorflow")
-    kinds = (MemoryError, tensorflow.errors.ResourceExhaustedError) if tensorflow else MemoryError
-    return isinstance(error, kinds)
+    types = (MemoryError, tensorflow.errors.ResourceExhaustedError) if tensorflow else MemoryError
+    return isinstance(error, types)
 
 
-def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if not wanted:
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if not value:
         return
     project = pathlib.Path(__file__).parent / "pyproject.toml"
     if project.exists():  # a checkout, which need not be installed
@@ -159,11 +159,12 @@ def main() -> None:
 
 
 def _with_short_names(message: object) -> str:
-    """A message of the library, with files by their names in this folder, and models that come with
-    the package by theirs."""
+    """A message of the library with paths relative to the current folder, and with the models that
+    come with the package by name."""
     text = str(message)
     for folder in (MODELS, pathlib.Path.cwd()):
-        if folder != pathlib.Path("/"):  # and no part of a longer path
+        if folder != pathlib.Path("/"):  # every absolute path is in it
+            # Only at the beginning of a path.
             text = re.sub(rf"(?<![\w./~-]){re.escape(str(folder))}/", "", text)
     return text
 

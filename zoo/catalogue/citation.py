@@ -2,21 +2,21 @@
 
 import re
 
-FORM = re.compile(r'(?P<authors>[^"]+), "(?P<title>.+?)[,.]?" ?,?\s*(?P<venue>.*)')
+REFERENCE = re.compile(r'(?P<authors>[^"]+), "(?P<title>.+?)[,.]?" ?,?\s*(?P<venue>.*)')
 
 
 def bibtex(name: str, reference: str) -> str:
-    """A reference as an entry of BibTeX; of several papers the first.
+    """A reference as a BibTeX entry; only the first paper if there are several.
 
     Args:
-        name: the name of the cell, which the key begins with.
+        name: the name of the cell, with which the key begins.
         reference: 'Authors, "Title", venue and year, section ...'.
 
     Returns:
         The entry, or "" if the reference has no title or no year.
     """
-    # A semicolon ends a paper, since titles have none.
-    match = FORM.match(reference.partition("; ")[0].strip())
+    # Papers are separated by semicolons; titles contain none.
+    match = REFERENCE.match(reference.partition("; ")[0].strip())
     year = re.search(r"\b(?:19|20)\d\d\b", match["venue"]) if match else None
     if not match or not year:
         return ""

@@ -24,12 +24,12 @@ DERIVED = ("data", "kind", "target_kind")
 
 
 def describe(name: str, features: int, units: int, data_dir: str | None) -> list[dict[str, Any]]:
-    """Details of a name, one JSON-serialisable dictionary per kind.
+    """Details of everything with a name: JSON-serialisable dictionaries, one per kind.
 
     Args:
-        name: a name of cells, templates, presets or data sets.
+        name: the name of a cell, template, preset or data set.
         features: number of input features for which a cell's parameters are counted.
-        units: units of the cell, used in the same way.
+        units: number of units for which a cell's parameters are counted.
         data_dir: the folder in which data sets are prepared.
 
     Raises:
@@ -57,18 +57,18 @@ def names() -> list[str]:
     return list(dict.fromkeys([*source_docs.cells(), *TEMPLATES, *PRESETS, *DATASETS]))
 
 
-def cell_options(kind: type) -> list[dict[str, Any]]:
+def cell_options(cell_class: type) -> list[dict[str, Any]]:
     """The options of a cell's class and of its base classes.
 
     Returns:
         Name, default, whether it is required, and meaning of each, in their order.
     """
     results: dict[str, dict[str, Any]] = {}
-    for item in kind.__mro__:
-        if not item.__module__.startswith("seqzoo.") or "__init__" not in vars(item):
+    for base in cell_class.__mro__:
+        if not base.__module__.startswith("seqzoo.") or "__init__" not in vars(base):
             continue
-        texts = docstrings.entries(inspect.getdoc(item) or "", "Args")
-        parameters = list(inspect.signature(item.__init__).parameters.values())[1:]
+        texts = docstrings.entries(inspect.getdoc(base) or "", "Args")
+        parameters = list(inspect.signature(base.__init__).parameters.values())[1:]
         for parameter in parameters:
             name, default = parameter.name, parameter.default
             if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
@@ -92,10 +92,10 @@ def measurements(name: str) -> dict[str, Any]:
     """The measurements of a cell.
 
     Returns:
-        "machine"; "speed", by "shape" the "milliseconds" and "times_keras", the time of
-        `keras.layers.RNN` around the same cell relative to it, each a pair of forward, and forward
-        and backward; and "adding", the "steps" in which the adding problem was learned (None if
-        not) and the "error" at the end. Missing measurements are empty or None.
+        "machine"; "speed", with the "milliseconds" for each "shape", and "times_keras", the time of
+        `keras.layers.RNN` with the same cell divided by it, both as pairs: the forward pass, and
+        forward and backward; and "adding", the "steps" in which the adding problem was learned
+        (None if it was not) and the final "error". Missing measurements are empty or None.
     """
     measured = source_docs.measured()
     times = measured.SPEED.get(name, {})
@@ -118,40 +118,41 @@ def _cell(name: str, features: int, units: int) -> dict[str, Any]:
     start_tensorflow()
     import seqzoo.cells
 
-    kind = seqzoo.cells.CELLS[name]
-    text, sections = docstrings.split_sections(inspect.getdoc(kind) or "")
+    cell_class = seqzoo.cells.CELLS[name]
+    text, sections = docstrings.split_sections(inspect.getdoc(cell_class) or "")
     reference = " ".join(line.strip() for line in sections.get("Reference", [])).strip()
-    settings = cell_options(kind)
-    shown: dict[str, Any] = {
+    options = cell_options(cell_class)
+    takes = "times" if cell_class.takes_time else "vectors"
+    details: dict[str, Any] = {
         "kind": "cell",
         "name": name,
-        "class": f"seqzoo.cells.{kind.__name__}",
+        "class": f"seqzoo.cells.{cell_class.__name__}",
         "description": text,
         "reference": reference,
         "citation": bibtex(name, reference),
-        "gates": [] if isinstance(kind.gates, property) else list(kind.gates),
-        "takes": "frames" if kind.input_rank == 4 else "times" if kind.takes_time else "vectors",
-        "options": settings,
+        "gates": [] if isinstance(cell_class.gates, property) else list(cell_class.gates),
+        "takes": "frames" if cell_class.input_rank == 4 else takes,
+        "options": options,
         "features": features,
         "units": units,
         "states": None,
         "parameters": None,
         "measured": measurements(name),
     }
-    if not any(option["required"] for option in settings):
+    if not any(option["required"] for option in options):
         cell = seqzoo.cells.create(name, units)
         config = cell.get_config()
-        shown["gates"] = list(cell.gates)  # a wrapper has those of its inner cell
-        shown["options"] = [option for option in settings if option["name"] in config]
+        details["gates"] = list(cell.gates)  # a wrapper has those of its inner cell
+        details["options"] = [option for option in options if option["name"] in config]
         frames = (8, 8) if cell.input_rank == 4 else ()
         try:
             cell.build((None, *frames, features + cell.takes_time))
         except ValueError as error:
             raise SeqzooError(str(error)) from error
         sizes = cell.state_size
-        shown["states"] = [sizes] if isinstance(sizes, int) else list(sizes)
-        shown["parameters"] = cell.count_params()
-    return shown
+        details["states"] = [sizes] if isinstance(sizes, int) else list(sizes)
+        details["parameters"] = cell.count_params()
+    return details
 
 
 def _template(name: str) -> dict[str, Any]:
@@ -204,10 +205,10 @@ def _preset(name: str) -> dict[str, Any]:
     }
 
 
-def _changed(choices: Any) -> dict[str, Any]:
-    """The fields of a dataclass that are not at their defaults."""
-    defaults = {field.name: field_types.default(field) for field in fields(choices)}
-    return {name: value for name, value in asdict(choices).items() if value != defaults[name]}
+def _changed(settings: Any) -> dict[str, Any]:
+    """The fields of a dataclass whose values are not the defaults."""
+    defaults = {field.name: field_types.default(field) for field in fields(settings)}
+    return {name: value for name, value in asdict(settings).items() if value != defaults[name]}
 
 
 def _dataset(name: str, data_dir: str | None) -> dict[str, Any]:

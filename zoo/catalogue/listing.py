@@ -9,7 +9,7 @@ from seqzoo.zoo.output import table
 
 
 def listed(what: str | None, pattern: str, family: str | None = None) -> dict[str, dict[str, str]]:
-    """The names that exist: kind -> name -> description; of all kinds if `what` is None.
+    """The names that match a pattern: kind -> name -> description; of all kinds if `what` is None.
 
     Raises:
         SeqzooError: the family of cells does not exist.
@@ -68,8 +68,8 @@ def _cell_table(names: list[str]) -> str:
         parallel = "yes" if entry.parallel else ""
         cells = [entry.family, str(entry.year), str(entry.products), parallel, str(states)]
         rows.append([name, *cells, f"{parameters:,}", entry.summary])
-    heads = ["cell", "family", "year", "products", "parallel", "states", "parameters at 128 units"]
-    return table([*heads, ""], rows)
+    headers = ["cell", "family", "year", "products", "parallel", "states"]
+    return table([*headers, "parameters at 128 units", ""], rows)
 
 
 def _templates() -> dict[str, str]:

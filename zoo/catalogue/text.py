@@ -8,15 +8,15 @@ from typing import Any
 from seqzoo.zoo.output import table
 
 
-def text(found: list[dict[str, Any]], program: str) -> str:
+def text(details: list[dict[str, Any]], program: str) -> str:
     """The details from `seqzoo.zoo.catalogue.describe.describe` as text.
 
     Args:
-        found: the details.
-        program: the name of the program.
+        details: the details.
+        program: the name of the program, for the commands in the text.
     """
     renderings = {"cell": _cell, "template": _template, "preset": _preset, "data set": _dataset}
-    parts = [renderings[item["kind"]](item, program) for item in found]
+    parts = [renderings[item["kind"]](item, program) for item in details]
     return "\n\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
@@ -62,11 +62,11 @@ def _measured(measured: dict[str, Any]) -> list[str]:
     ]
     lines = []
     if rows:
-        kind = "time, features" if len(measured["speed"][0]["shape"]) == 4 else "time, frame"
+        axes = "time, features" if len(measured["speed"][0]["shape"]) == 4 else "time, frame"
         lines += [
             f"Milliseconds per layer on {measured['machine']}",
             "(in brackets: the time of keras.layers.RNN with the same cell, divided by ours):",
-            table([f"batch, {kind}, units", "forward", "forward and backward"], rows),
+            table([f"batch, {axes}, units", "forward", "forward and backward"], rows),
         ]
     adding = measured["adding"]
     if adding is not None:
@@ -77,19 +77,19 @@ def _measured(measured: dict[str, Any]) -> list[str]:
 
 
 def _training(details: dict[str, Any], program: str) -> str:
-    """How a model with a cell is trained."""
+    """A sentence that says how to train a model with a cell."""
     if details["takes"] == "frames":
-        kind = details["class"].rpartition(".")[2]
+        class_name = details["class"].rpartition(".")[2]
         return (
-            f"It reads frames, which templates do not provide: use Recurrent({kind}(...)) in a "
-            "Keras model."
+            "It reads frames, which templates do not provide: use "
+            f"Recurrent({class_name}(...)) in a Keras model."
         )
     times = " --time-column COLUMN" if details["takes"] == "times" else ""
     return f"To train with it: {program} train NAME --cell {details['name']}{times}"
 
 
 def _size(size: int | tuple) -> str:
-    """A number of units, or those of a frame: its height, width and channels."""
+    """A number of units, or the size of a frame: height, width and channels."""
     return f"{size:,}" if isinstance(size, int) else " x ".join(map(str, size))
 
 
@@ -111,7 +111,7 @@ def _template(details: dict[str, Any], program: str) -> list[str]:
         "Settings:",
         table(["setting", "option", "default", "description"], rows),
         "",
-        f"Presets of it: {', '.join(details['presets']) or 'none'}.",
+        f"Presets: {', '.join(details['presets']) or 'none'}.",
         f"To train it: {program} train {details['name']} --data FILE --kind KIND",
         f"To write all settings to a file: {program} init {details['name']}",
     ]
@@ -130,13 +130,13 @@ def _preset(details: dict[str, Any], program: str) -> list[str]:
         for name, value in details[part].items()
     ]
     rows += [["task, small", name, _value(value)] for name, value in details["small"].items()]
-    lines += [table(["of", "setting", "value"], rows), ""]
+    lines += [table(["section", "setting", "value"], rows), ""]
     others = len(details["cells"])
     lines.append(
-        f"Cell: {details['cell']}, or with --cell any of the {others} others in "
-        f"`{program} list cells`."
+        f"Cell: {details['cell']}; --cell selects one of the {others} others that "
+        f"`{program} list cells` shows."
     )
-    lines.append("Sizes: base, or with --size small the one with the settings marked so.")
+    lines.append('Sizes: base; --size small uses the settings of the section "task, small".')
     lines.append(f"Score: {details['score']}." if details["score"] else "Score: not measured yet.")
     return [
         *lines,
@@ -187,7 +187,7 @@ def _dataset(details: dict[str, Any], program: str) -> list[str]:
 
 
 def _value(value: Any) -> str:
-    """A value as in a command."""
+    """A value as it is typed in a command."""
     if isinstance(value, str):
         return value
     if value is None:

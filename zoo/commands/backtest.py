@@ -38,9 +38,9 @@ def command(
     as_json: bool,
     device: str | None,
 ) -> None:
-    """Backtest the forecasts of RUN from several origins, the last one a horizon before the end.
+    """Backtest the forecasts of RUN from several origins, the last one horizon before the end.
 
-    Prints the scores from each origin, and their means next to those of baselines.
+    Prints the scores at each origin, and their means next to those of the baselines.
 
     \b
     Examples:

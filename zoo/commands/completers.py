@@ -23,19 +23,19 @@ def script(command: click.Command, shell: str) -> str:
         command: the command line.
         shell: "bash", "zsh" or "fish".
     """
-    made = get_completion_class(shell)
-    if made is None:
-        raise LookupError(f"click completes nothing in {shell}.")
-    return made(command, {}, "seqzoo", "_SEQZOO_COMPLETE").source()
+    completion_class = get_completion_class(shell)
+    if completion_class is None:
+        raise LookupError(f"click has no completion for {shell}.")
+    return completion_class(command, {}, "seqzoo", "_SEQZOO_COMPLETE").source()
 
 
-def _completes(otherwise: str, *sources: Callable[[click.Context], Iterable[str]]) -> Complete:
-    """Completes names of several sources; if none fits, files or folders as the shell does."""
+def _completes(fallback: str, *sources: Callable[[click.Context], Iterable[str]]) -> Complete:
+    """Completes names from several sources, or files or folders if no name matches."""
 
     def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
         names = dict.fromkeys(name for source in sources for name in source(ctx))
-        found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
-        return found or [CompletionItem(incomplete, type=otherwise)]
+        items = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return items or [CompletionItem(incomplete, type=fallback)]
 
     return complete
 

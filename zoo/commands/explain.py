@@ -1,4 +1,4 @@
-"""The command `seqzoo explain`: colours a text by its contributions to a model's answer."""
+"""The command `seqzoo explain`: colours texts by their contributions to predictions."""
 
 import json
 
@@ -10,11 +10,11 @@ from seqzoo.zoo.commands import completers, options
 @click.command("explain", cls=options.TextsCommand)
 @click.argument("run", shell_complete=completers.runs)
 @click.argument("text", nargs=-1, required=True)
-@click.option("--answer", help="Class, label or text to explain. [default: the model's own answer]")
+@click.option("--answer", help="Class, label or text to explain. [default: the prediction]")
 @click.option(
     "--step",
     type=options.Whole(0),
-    help="Step of the answer, from 0, to explain. [default: the last; all of a generated text]",
+    help="Step of the prediction, from 0, to explain. [default: the last; all of a generated text]",
 )
 @click.option(
     "--method",
@@ -35,9 +35,9 @@ def command(
     as_json: bool,
     device: str | None,
 ) -> None:
-    """Explain the answer of the model in RUN to each TEXT.
+    """Explain the prediction of the model in RUN for each TEXT.
 
-    Parts of the input that support the answer are red, those that oppose it blue; the strongest
+    Parts of the input that support the prediction are red, those that oppose it blue; the strongest
     characters, words or steps are listed below with their positions. RUN may be a preset with a
     pretrained model.
 
@@ -52,10 +52,10 @@ def command(
     from seqzoo.zoo.inspection.inputs import typed_inputs
 
     opened = open_run(run, device)
-    gap = "" if opened.template.input == "characters" else " "
+    separator = "" if opened.template.input == "characters" else " "
     for value in typed_inputs(opened, text, resample=bool(resample)):
         result = explain(opened, value, answer, step, method)  # pyright: ignore[reportArgumentType]
         if as_json:
             click.echo(json.dumps(result, ensure_ascii=False))
         else:
-            click.echo(terminal_text(result, gap))
+            click.echo(terminal_text(result, separator))

@@ -70,5 +70,5 @@ def command(
     from seqzoo.zoo.inference.export import export
 
     decoding, _ = options.split_choices(choices)
-    written = {"format": format_, "precision": precision, "steps": steps, "signatures": signatures}
-    click.echo(export(run, folder, top, decoding, device, **written))
+    chosen = {"format": format_, "precision": precision, "steps": steps, "signatures": signatures}
+    click.echo(export(run, folder, top, decoding, device, **chosen))

@@ -30,9 +30,9 @@ def command(ctx: click.Context, name: str, output: str | None, force: bool, **ch
     """
     from seqzoo.zoo.config import toml_writer
 
-    written = toml_writer.init(name, output, options.given(choices), force=force)
+    result = toml_writer.init(name, output, options.given(choices), force=force)
     if output == "-":
-        click.echo(written, nl=False)
+        click.echo(result, nl=False)
     else:
-        command = f"{program(ctx)} train {shlex.quote(written)}"
-        click.echo(f"{written} has all settings. To train: {command}")
+        command = f"{program(ctx)} train {shlex.quote(result)}"
+        click.echo(f"{result} has all settings. To train: {command}")

@@ -1,4 +1,4 @@
-"""The command `seqzoo inspect`: writes a page on what happens inside a model."""
+"""The command `seqzoo inspect`: writes a page about the internals of a model."""
 
 import json
 import pathlib
@@ -21,7 +21,7 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--step",
     type=options.Whole(0),
-    help="Step of the answer, from 0, to explain and to start gradients from. "
+    help="Step of the prediction, from 0, to explain and to start gradients from. "
     "[default: the last; all of a generated text]",
 )
 @click.option(

@@ -1,4 +1,4 @@
-"""The command `seqzoo list`: lists names, one per line."""
+"""The command `seqzoo list`: lists cells, templates, presets and data sets."""
 
 import json
 

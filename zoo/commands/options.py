@@ -1,4 +1,4 @@
-"""Options that commands share, one decorator per subject, made from the fields of settings.
+"""Options that commands share, one decorator per subject, generated from the fields of settings.
 
 An option that is not given is None: the preset, the template or the run then decides.
 """
@@ -28,7 +28,7 @@ from seqzoo.zoo.config.options import (
 from seqzoo.zoo.presets import Size
 
 NO_VALUE: Any = object()
-"""The value from click for a typed "none"; `given` turns it into None."""
+"""What click passes for a typed "none"; `given` turns it into None."""
 
 
 class OneOf(click.Choice):
@@ -42,17 +42,17 @@ class OneOf(click.Choice):
 
 
 class Whole(click.ParamType):
-    """Whole numbers of a range, which errors give in the words of settings.
+    """A whole number within a range; its errors are worded like those of settings.
 
     Args:
-        least: smallest number.
-        most: largest number; None for none.
+        minimum: smallest number allowed.
+        maximum: largest number allowed; None for no limit.
     """
 
     name = "integer"
 
-    def __init__(self, least: int, most: int | None = None):
-        self.range = Range(minimum=least, maximum=most)
+    def __init__(self, minimum: int, maximum: int | None = None):
+        self.range = Range(minimum=minimum, maximum=maximum)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         try:
@@ -73,7 +73,7 @@ class Grouped(click.Option):
 
 
 class Command(click.Command):
-    """A command whose help shows its options by subject, followed by its own."""
+    """A command whose help shows shared options by subject, followed by the command's own."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         subjects: dict[str, list[tuple[str, str]]] = {}
@@ -89,7 +89,7 @@ class Command(click.Command):
 
 
 class TextsCommand(Command):
-    """A command that takes texts, with a hint for texts that begin with "-"."""
+    """A command that takes texts; its error for a text that begins with "-" says what to do."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         typed = list(args)
@@ -108,12 +108,12 @@ class TextsCommand(Command):
 class OrNone(click.ParamType):
     """A number, or "none"."""
 
-    def __init__(self, of: click.ParamType):
-        self.of = of
-        self.name = of.name
+    def __init__(self, number_type: click.ParamType):
+        self.number_type = number_type
+        self.name = number_type.name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return NO_VALUE if value == NONE else self.of.convert(value, param, ctx)
+        return NO_VALUE if value == NONE else self.number_type.convert(value, param, ctx)
 
 
 def _number_or_text(_: click.Context, __: click.Parameter, text: str | None) -> float | str | None:
@@ -191,17 +191,17 @@ PARSERS: dict[Any, dict[str, Any]] = {
     Mapping[str, float] | str | None: {"callback": _class_weight},
     Mapping[str, Any]: {"multiple": True, "callback": _named_values},
 }
-"""How click reads a value, by the type of its field."""
+"""Arguments of `click.option` that parse a value, by the type of its field."""
 
 ALIASES = {"static_columns": ("--static",)}
-"""Shorter options of some fields."""
+"""Shorter names of some options, by their fields."""
 
-FURTHER: dict[str, dict[str, Any]] = {
+EXTRA_ARGUMENTS: dict[str, dict[str, Any]] = {
     "data": {"shell_complete": completers.data},
     "cell": {"shell_complete": completers.cells},
     "delimiter": {"callback": _tab},
 }
-"""Additional arguments of some options, by their fields."""
+"""Additional arguments of `click.option` for some options, by their fields."""
 
 
 def _click_option(option: Option, subject: str) -> Callable:
@@ -211,7 +211,7 @@ def _click_option(option: Option, subject: str) -> Callable:
         settings = dict(PARSERS[option.type])
     if option.takes_none and option.type in (int, float):
         settings["type"] = OrNone(click.types.convert_type(settings["type"]))
-    settings |= FURTHER.get(option.name, {})
+    settings |= EXTRA_ARGUMENTS.get(option.name, {})
     return click.option(
         option.flags,
         *ALIASES.get(option.name, ()),
@@ -224,8 +224,12 @@ def _click_option(option: Option, subject: str) -> Callable:
 
 
 def stack(*options: Callable) -> Callable:
-    """One decorator of several, in the order in which the help shows them."""
-    return lambda command: functools.reduce(lambda done, add: add(done), reversed(options), command)
+    """One decorator that applies several, in the order in which the help shows them."""
+
+    def decorated(command: Callable) -> Callable:
+        return functools.reduce(lambda inner, option: option(inner), reversed(options), command)
+
+    return decorated
 
 
 def _of(
@@ -235,16 +239,16 @@ def _of(
 
 
 def source_option(name: str, default: str = "") -> Callable:
-    """The option of a source's field, for a command whose default differs from training."""
+    """The option of a field of `Source`, for a command with another default than training."""
     option = source_options()[name]
     if default:
         option = replace(option, help=f"{option.help.partition(' [')[0]} [default: {default}]")
     return _click_option(option, DATA)
 
 
-def source_beside(*others: str) -> Callable:
-    """The options of a source, except for the fields that a command defines differently."""
-    return _of(DATA, source_options(), [name for name in source_options() if name not in others])
+def source_beside(*excluded: str) -> Callable:
+    """The options of `Source`, except for the fields that a command defines differently."""
+    return _of(DATA, source_options(), [name for name in source_options() if name not in excluded])
 
 
 DATA, MODEL, TRAINING, DECODING = "Data", "Model", "Training", "Decoding"
@@ -275,7 +279,7 @@ READING = (
     "duplicates",
     "limit",
 )
-"""Fields of a source that say how it is read, but not which examples are trained on."""
+"""Fields of `Source` that say how data are read, but not which examples are trained on."""
 
 others = click.option(
     "--with",
@@ -312,19 +316,19 @@ device = click.option(
 
 
 def listed(*stacks: Callable) -> list[click.Option]:
-    """The options of stacks, in their order."""
+    """The options that decorators add, in their order."""
     command = click.command()(stack(*stacks)(lambda **_: None))
     return [option for option in command.params if isinstance(option, click.Option)]
 
 
 def given(choices: dict[str, Any]) -> dict[str, Any]:
-    """The options that were given; click has None for the others."""
+    """The options that were given; click passes None for the others."""
     typed = {name: value for name, value in choices.items() if value is not None}
     return {name: None if value is NO_VALUE else value for name, value in typed.items()}
 
 
 def split_choices(choices: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options that were given: those of decoding with its seed, and all others."""
+    """The options that were given, as two parts: decoding options with the seed, and all others."""
     others = given(choices)
-    results = {name: others.pop(name) for name in (*decoding_options(), "seed") if name in others}
-    return results, others
+    decoding = {name: others.pop(name) for name in (*decoding_options(), "seed") if name in others}
+    return decoding, others

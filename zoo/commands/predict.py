@@ -45,7 +45,7 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--attention",
     is_flag=True,
-    help="Show the attention over the input for each part of the answer.",
+    help="Show the attention over the input for each part of the prediction.",
 )
 @click.option(
     "--attention-file",
@@ -115,8 +115,8 @@ def command(
       seqzoo predict runs/language-id "Zuid-Korea" "buenos días"
       seqzoo predict runs/language-id --top 3 < names.txt
       seqzoo predict runs/reviews-1 --with runs/reviews-2 --with runs/reviews-3 "Well done."
-      seqzoo predict runs/reviews --input-file new.csv --input text --format csv > answers.csv
-      seqzoo predict runs/reviews --input-file large.parquet --output answers.tsv
+      seqzoo predict runs/reviews --input-file new.csv --input text --format csv > predictions.csv
+      seqzoo predict runs/reviews --input-file large.parquet --output predictions.tsv
       seqzoo predict runs/digits recordings/seven.wav
       seqzoo predict runs/sales --input-file history.csv --horizon 48 --plot sales.png
       seqzoo predict date-normaliser --attention "3 mars 2021"
@@ -145,12 +145,12 @@ def command(
     if output and (not input_file or attention_file):
         raise click.UsageError("--output is for --input-file, without --attention-file.")
     if resume and not output:
-        raise click.UsageError("--resume continues the file of --output; name it.")
+        raise click.UsageError("--resume continues the file of --output; add --output FILE.")
     if others and (attention or attention_file):
         raise click.UsageError("--attention shows a single model; leave --with out.")
     exported = export_folder(run)
     if exported is not None:
-        refused = {
+        unsupported = {
             "--with": others,
             "--input-file": input_file,
             "--output": output,
@@ -162,7 +162,7 @@ def command(
             "--plot": plot,
             "--anomalies": anomalies,
         }
-        for option, value in refused.items():
+        for option, value in unsupported.items():
             if value:
                 raise click.UsageError(
                     f"{option} is for runs, and {run} is an exported model, which takes texts or "
@@ -217,8 +217,8 @@ def command(
     elif sys.stdin.isatty():
         click.echo("One input per line; end with Ctrl-D.", err=True)
     form = "jsonl" if as_json else form or "text"
-    shows = bool(attention or attention_file)
-    if shows and form not in ("text", "jsonl"):
+    shows_attention = bool(attention or attention_file)
+    if shows_attention and form not in ("text", "jsonl"):
         raise click.UsageError(
             f"--attention is printed as text or as JSON; leave --format {form} out."
         )
@@ -226,7 +226,7 @@ def command(
     if exported is not None:
         lines = exported_lines(exported, inputs, top, form, decoding)
     else:
-        predicted = partial(
+        predict_lines = partial(
             prediction_lines,
             run,
             inputs,
@@ -235,7 +235,7 @@ def command(
             decoding,
             device,
             resample=bool(resample),
-            attention=AttentionOutput(attention_file) if shows else None,
+            attention=AttentionOutput(attention_file) if shows_attention else None,
             tokenize=tokenize,
             others=others,
         )
@@ -246,20 +246,20 @@ def command(
                 "format": form,
                 "tokenize": tokenize,
                 "with": others,
-                "attention": shows,
+                "attention": shows_attention,
                 "read": [input, time_column, sentence_column, columns, delimiter, resample],
             }
             settings = {"run": run, "option": chosen}
             valid = write_predictions(
                 pathlib.Path(output).expanduser(),
-                predicted,
+                predict_lines,
                 inputs.path,
                 settings,
                 partial(click.echo, err=True),
                 resume=resume,
             )
             raise SystemExit(0 if valid else 2)
-        lines = predicted()
+        lines = predict_lines()
     for line in lines:
         click.echo(line.text, err=line.bad or line.aside)
         failed |= line.bad

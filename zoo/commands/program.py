@@ -1,4 +1,4 @@
-"""The name that this program was called by, for the commands that it suggests."""
+"""The name under which this program was called, for the commands that it suggests."""
 
 import sys
 
@@ -6,6 +6,6 @@ import click
 
 
 def program(ctx: click.Context) -> str:
-    """The program as called: "seqzoo", or "python cli.py" where that was typed."""
+    """The program as it was called: "seqzoo" or "python cli.py"."""
     called = ctx.find_root().info_name or "seqzoo"
     return f"python {sys.argv[0]}" if called.endswith(".py") else "seqzoo"

@@ -1,4 +1,4 @@
-"""The reference of all commands and options as Markdown, made from the commands."""
+"""The reference of all commands and options as Markdown, generated from the commands."""
 
 import re
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def updated(page: str) -> str:
 
 
 def reference() -> str:
-    """The options of each command, and shared ones once, as Markdown."""
+    """The options of each command as Markdown; those of several commands are listed once."""
     parts = [
         section for name, command in COMMANDS.items() for section in _command(name, command.load())
     ]

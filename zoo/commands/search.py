@@ -38,8 +38,8 @@ class Duration(click.ParamType):
     "--time",
     "seconds",
     type=Duration(),
-    help="Time for all trials of the folder, such as 90s, 45m or 1h30m; trials still running at "
-    "its end are stopped after a checkpoint. [default: no limit]",
+    help="Time limit for all trials in the folder, such as 90s, 45m or 1h30m; trials still running "
+    "then are stopped after a checkpoint. [default: no limit]",
 )
 @click.option(
     "--parallel",
@@ -51,8 +51,8 @@ class Duration(click.ParamType):
     "--pruner",
     type=options.OneOf(["median", "hyperband", "none"]),
     default="median",
-    help="Rule by which trials are stopped early: if after an epoch one is worse than the median "
-    "of the others (median), Hyperband (hyperband), or never (none). [default: median]",
+    help="Rule for stopping trials early: after an epoch in which a trial is worse than the median "
+    "of the others (median), by Hyperband (hyperband), or never (none). [default: median]",
 )
 @options.source
 @options.task
@@ -88,7 +88,7 @@ def command(
     from seqzoo.zoo.hyperparameters.search import search
     from seqzoo.zoo.output import table
 
-    match = search(
+    result = search(
         name,
         trials=trials,
         seconds=seconds,
@@ -100,7 +100,7 @@ def command(
         **options.given(choices),
     )
     if as_json:
-        click.echo(json.dumps(match.to_json(), ensure_ascii=False))
+        click.echo(json.dumps(result.to_json(), ensure_ascii=False))
     else:
-        click.echo(f"{table(*match.table())}\n\n{match.verdict()}")
-        click.echo(f"Saved in {match.folder}: best.toml, search.csv, .json and .png.")
+        click.echo(f"{table(*result.table())}\n\n{result.verdict()}")
+        click.echo(f"Saved in {result.folder}: best.toml, search.csv, .json and .png.")

@@ -1,4 +1,4 @@
-"""The command `seqzoo serve`: answers requests over HTTP."""
+"""The command `seqzoo serve`: serves models over HTTP."""
 
 from typing import Any
 

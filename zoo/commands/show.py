@@ -1,4 +1,4 @@
-"""The command `seqzoo show`: prints details of a name."""
+"""The command `seqzoo show`: prints details of a cell, template, preset or data set."""
 
 import json
 

@@ -42,7 +42,7 @@ class TrainCommand(options.Command):
 @click.option(
     "--run", shell_complete=completers.runs, help="Run folder to write. [default: runs/NAME]"
 )
-@click.option("--resume", is_flag=True, help="Resume the training in the run folder.")
+@click.option("--resume", is_flag=True, help="Resume training in the run folder.")
 @options.device
 @click.option(
     "--workers",
@@ -143,10 +143,11 @@ def command(
     shared = distribute == "multi-worker"
     if workers is not None and distribute is None and workers > 1:
         folder = folder_of(name, run, given, start_from, device, resume=resume)
-        words = ["train", "--distribute", "multi-worker"]
-        words += [] if resume else ["--run", str(folder)]
-        again = command_line(f"train --resume --run {shlex.quote(str(folder))} --workers {workers}")
-        ctx.exit(run_workers(workers, [*words, *ctx.meta[ARGUMENTS]], folder, again))
+        arguments = ["train", "--distribute", "multi-worker"]
+        arguments += [] if resume else ["--run", str(folder)]
+        to_resume = f"train --resume --run {shlex.quote(str(folder))} --workers {workers}"
+        arguments += ctx.meta[ARGUMENTS]
+        ctx.exit(run_workers(workers, arguments, folder, command_line(to_resume)))
     end_with_starter()
     if resume:
         plan = plan_resumed(name, run, given, device)

@@ -27,7 +27,7 @@ from seqzoo.zoo.training.stored_result import read_result
 COMPARISONS = pathlib.Path("comparisons")
 
 BASE = f"base{CONFIG}"
-"""The file of a comparison with the settings that all of its training runs share."""
+"""The file with the settings that all training runs of a comparison share."""
 
 
 def compare(
@@ -50,8 +50,8 @@ def compare(
         name: the name of a preset or a template, or the path of a configuration file.
         cells: names of the cells.
         seeds: training runs per cell, with the seed of the settings and those after it.
-        gradient_flow: whether to add how much of a gradient each cell passes back over 10, 100 and
-            1,000 steps before any training.
+        gradient_flow: whether to measure how much of a gradient each cell passes back over 10, 100
+            and 1,000 steps before any training.
         folder: the folder to write to; None for comparisons/NAME.
         device: the device to train on: "cpu", "gpu" or None for a GPU if there is one.
         print_fn: receives a line on each training run.
@@ -76,22 +76,22 @@ def compare(
     choices = replace(choices, source=choices.source.absolute())
     stem = pathlib.Path(name).stem if name.endswith(CONFIG) else name
     path = pathlib.Path(folder).expanduser() if folder else COMPARISONS / stem
-    base = _begun(path, choices)
+    base = _shared_settings(path, choices)
     sizes = _sizes(path, base, cells)
     flow = _flow(path, sizes, cells) if gradient_flow else []
     first = choices.settings.seed
-    numbers = list(range(first, first + seeds))
-    pairs = [(cell, seed) for seed in numbers for cell in cells]
+    seed_numbers = list(range(first, first + seeds))
+    pairs = [(cell, seed) for seed in seed_numbers for cell in cells]
     for count, (cell, seed) in enumerate(pairs, 1):
-        about = f"{count}/{len(pairs)}  {cell} of {sizes[cell]['units']} units, seed {seed}"
-        print_fn(f"{about}: {_train(path, cell, seed, device)}")
-    comparison = replace(_gathered(path, stem, base, cells, numbers, sizes), flow=flow)
+        label = f"{count}/{len(pairs)}  {cell} of {sizes[cell]['units']} units, seed {seed}"
+        print_fn(f"{label}: {_train(path, cell, seed, device)}")
+    comparison = replace(_comparison(path, stem, base, cells, seed_numbers, sizes), flow=flow)
     comparison.write()
     return comparison
 
 
-def _begun(path: pathlib.Path, choices: Choices) -> Choices:
-    """The settings that all training runs share; those of the folder, if it has any.
+def _shared_settings(path: pathlib.Path, choices: Choices) -> Choices:
+    """The settings that all training runs share: those in the folder, if it has any.
 
     Raises:
         SeqzooError: they differ, or the folder is not a comparison.
@@ -111,14 +111,14 @@ def _begun(path: pathlib.Path, choices: Choices) -> Choices:
 
 
 def _sizes(path: pathlib.Path, base: Choices, cells: Sequence[str]) -> dict[str, Any]:
-    """Units, parameters and options of each cell: computed once, and stored in the folder, which is
-    created here. Each cell gets a file with its settings."""
+    """Units, parameters and options of each cell, computed once and stored in the folder, which is
+    created here, together with a file of settings for each cell."""
     file = path / "sizes.json"
     known = read_json(file) if file.exists() else {}
     missing = [cell for cell in cells if cell not in known]
     if not missing:
         return known
-    known |= _counted(base, missing)
+    known |= _computed_sizes(base, missing)
     (path / "trainings").mkdir(parents=True, exist_ok=True)
     _write(path / BASE, base, f"Settings that all training runs in {path} share.")
     for cell in missing:
@@ -129,42 +129,42 @@ def _sizes(path: pathlib.Path, base: Choices, cells: Sequence[str]) -> dict[str,
     return known
 
 
-def _counted(base: Choices, cells: Sequence[str]) -> dict[str, Any]:
+def _computed_sizes(base: Choices, cells: Sequence[str]) -> dict[str, Any]:
     """The sizes of cells, computed in a separate process."""
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / BASE
         _write(file, base, "To be counted.")
-        words = [sys.executable, "-m", "seqzoo.zoo.comparison.sizing", str(file), *cells]
-        # On the CPU, because a GPU that it occupies would not be free for the training runs.
-        ended = run(words, {"CUDA_VISIBLE_DEVICES": "-1"})
-    if ended.code == STOPPED:
+        command = [sys.executable, "-m", "seqzoo.zoo.comparison.sizing", str(file), *cells]
+        # On the CPU, so that the GPU is free for the training runs.
+        process = run(command, {"CUDA_VISIBLE_DEVICES": "-1"})
+    if process.code == STOPPED:
         raise KeyboardInterrupt
-    if ended.code:
-        raise SeqzooError(ended.reason)
-    return json.loads(ended.output.rstrip("\n").rpartition("\n")[2])
+    if process.code:
+        raise SeqzooError(process.reason)
+    return json.loads(process.output.rstrip("\n").rpartition("\n")[2])
 
 
 def _flow(path: pathlib.Path, sizes: dict[str, Any], cells: Sequence[str]) -> list[dict[str, Any]]:
-    """The gradient flow of cells at their sizes, with its plot; computed once, in a separate
+    """The gradient flow of cells at their sizes, computed and plotted once, in a separate
     process."""
     file = path / "gradient-flow.json"
     known = read_json(file) if file.exists() else []
     if [row["cell"] for row in known] == list(cells):
         return known
     options = {name: {"units": sizes[name]["units"], **sizes[name]["options"]} for name in cells}
-    words = [
+    command = [
         sys.executable,
         "-m",
         "seqzoo.zoo.comparison.gradient_flow",
         json.dumps(options),
         str(path),
     ]
-    ended = run(words, {"CUDA_VISIBLE_DEVICES": "-1"})
-    if ended.code == STOPPED:
+    process = run(command, {"CUDA_VISIBLE_DEVICES": "-1"})
+    if process.code == STOPPED:
         raise KeyboardInterrupt
-    if ended.code:
-        raise SeqzooError(ended.reason)
-    rows = json.loads(ended.output.rstrip("\n").rpartition("\n")[2])
+    if process.code:
+        raise SeqzooError(process.reason)
+    rows = json.loads(process.output.rstrip("\n").rpartition("\n")[2])
     write_json(file, rows)
     return rows
 
@@ -185,19 +185,19 @@ def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
     if "metrics" in record:
         return f"{_result_line(record)}, already trained"
     folder = path / "trainings" / f"{cell}-{seed}"
-    words = ["train", str(path / f"{cell}{CONFIG}"), "--seed", str(seed), "--run", str(folder)]
-    words += ["--quiet", "--json", *(["--device", device] if device else [])]
+    arguments = ["train", str(path / f"{cell}{CONFIG}"), "--seed", str(seed), "--run", str(folder)]
+    arguments += ["--quiet", "--json", *(["--device", device] if device else [])]
     if is_run(folder):
-        words.append("--resume")
-    ended = run([sys.executable, "-m", "seqzoo.cli", *words], {})
-    # If training was resumed, the larger of its peaks.
-    record = {"peak_bytes": max(record["peak_bytes"], ended.peak_bytes)}
-    if ended.code == 0:
-        record |= json.loads(ended.output.rstrip("\n").rpartition("\n")[2])
-    elif ended.code != STOPPED:
-        record["failed"] = ended.reason
+        arguments.append("--resume")
+    process = run([sys.executable, "-m", "seqzoo.cli", *arguments], {})
+    # The higher peak, if training was resumed.
+    record = {"peak_bytes": max(record["peak_bytes"], process.peak_bytes)}
+    if process.code == 0:
+        record |= json.loads(process.output.rstrip("\n").rpartition("\n")[2])
+    elif process.code != STOPPED:
+        record["failed"] = process.reason
     write_json(file, record)
-    if ended.code and "failed" not in record:
+    if process.code and "failed" not in record:
         raise Interrupted(f"Stopped in {cell}, seed {seed}. Run the same command again to resume.")
     return f"failed: {record['failed']}" if "failed" in record else _result_line(record)
 
@@ -215,7 +215,7 @@ def _score(record: dict[str, Any]) -> float | None:
     return record["metrics"].get(record["metric"])
 
 
-def _gathered(
+def _comparison(
     path: pathlib.Path,
     name: str,
     base: Choices,
@@ -239,16 +239,16 @@ def _gathered(
     results = []
     for cell in cells:
         by_seed = {seed: records[cell, seed] for seed in seeds}
-        ended = {seed: record for seed, record in by_seed.items() if "metrics" in record}
-        scores = {seed: _score(record) for seed, record in ended.items()}
+        finished = {seed: record for seed, record in by_seed.items() if "metrics" in record}
+        scores = {seed: _score(record) for seed, record in finished.items()}
         results.append(
             Result(
                 cell,
                 sizes[cell]["units"],
                 sizes[cell]["parameters"],
                 {seed: score for seed, score in scores.items() if score is not None},
-                # The first epoch includes compilation, and only counts if there is no other.
-                [item for record in ended.values() for item in _after_first(record["seconds"])],
+                # The first epoch includes compilation, so it counts only if it is the only one.
+                [item for record in finished.values() for item in _after_first(record["seconds"])],
                 max(record["peak_bytes"] for record in by_seed.values()),
                 {seed: record["failed"] for seed, record in by_seed.items() if "failed" in record},
             )

@@ -12,7 +12,7 @@ PLOT = "gradient-flow.png"
 
 
 def flow_rows(flows: Sequence[Any]) -> list[dict[str, Any]]:
-    """`CellFlow`s as rows, JSON-serialisable."""
+    """`CellFlow`s as JSON-serialisable rows."""
     return [
         {
             "cell": flow.cell,
@@ -26,8 +26,8 @@ def flow_rows(flows: Sequence[Any]) -> list[dict[str, Any]]:
 
 def flow_table(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
     """Column names and rows of a readable table."""
-    heads = ["cell", "units", *(f"{steps} steps back" for steps in rows[0]["shares"]), "verdict"]
-    return heads, [
+    headers = ["cell", "units", *(f"{steps} steps back" for steps in rows[0]["shares"]), "verdict"]
+    return headers, [
         [
             row["cell"],
             str(row["units"]),
@@ -38,11 +38,11 @@ def flow_table(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str
     ]
 
 
-def main(words: Sequence[str]) -> int:
-    """Computes the flow of cells and draws it.
+def main(arguments: Sequence[str]) -> int:
+    """Computes and plots the gradient flow of cells.
 
     Args:
-        words: the options of cells by name, as JSON, and the folder that gets the plot.
+        arguments: the options of each cell by name, as JSON, and the folder for the plot.
 
     Returns:
         0, with the rows as JSON on standard output; 2, with a line on standard error.
@@ -55,11 +55,11 @@ def main(words: Sequence[str]) -> int:
     from seqzoo.tasks.inspection.figures import cell_flow_figure, rendered
 
     try:
-        flows = cell_flows(json.loads(words[0]))
+        flows = cell_flows(json.loads(arguments[0]))
     except SeqzooError as error:
         print(error, file=sys.stderr)
         return 2
-    with replacing(pathlib.Path(words[1]) / PLOT) as temporary:
+    with replacing(pathlib.Path(arguments[1]) / PLOT) as temporary:
         temporary.write_bytes(rendered(cell_flow_figure(flows)))
     print(json.dumps(flow_rows(flows)))
     return 0

@@ -35,25 +35,25 @@ class Ended:
 
     @property
     def reason(self) -> str:
-        """The reason of its failure: the last line of its output."""
+        """Why it failed: the last line of its standard error."""
         lines = self.errors.strip().splitlines()
         return lines[-1].removeprefix("Error: ") if lines else f"it exited with code {self.code}"
 
 
-def run(words: Sequence[str], variables: dict[str, str]) -> Ended:
+def run(command: Sequence[str], variables: dict[str, str]) -> Ended:
     """Runs a Python process and measures its memory.
 
     Ctrl-C is passed on to it once, as SIGTERM, so that it can write a checkpoint; the second one
     kills it.
 
     Args:
-        words: the command.
+        command: the program and its arguments.
         variables: environment variables, in addition to those of this process.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         # In a separate session; otherwise a terminal would send it Ctrl-C a second time.
         process = subprocess.Popen(
-            words,
+            command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,
@@ -69,19 +69,20 @@ def run(words: Sequence[str], variables: dict[str, str]) -> Ended:
             except KeyboardInterrupt:
                 process.send_signal(signals.pop(0) if len(signals) > 1 else signals[0])
         process.returncode = os.waitstatus_to_exitcode(status)
-        printed, complained = (_written(file) for file in (output, errors))
-    code = process.returncode if len(signals) > 1 else STOPPED  # regardless of its code
+        output_text, error_text = (_read(file) for file in (output, errors))
+    code = process.returncode if len(signals) > 1 else STOPPED  # whatever its exit code is
     scale = 1 if sys.platform == "darwin" else 1024
-    return Ended(code, printed, complained, usage.ru_maxrss * scale)
+    return Ended(code, output_text, error_text, usage.ru_maxrss * scale)
 
 
-def _written(file: Any) -> str:
+def _read(file: Any) -> str:
     file.seek(0)
     return file.read().decode("utf-8", "replace")
 
 
 def environment() -> dict[str, str]:
-    """An environment in which `python -m seqzoo.cli` is this package, installed or not."""
+    """Environment variables with which `python -m seqzoo.cli` runs this package, even if it is not
+    installed."""
     import seqzoo
 
     package_folder = os.path.dirname(os.path.abspath(str(seqzoo.__file__)))

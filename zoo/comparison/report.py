@@ -9,7 +9,7 @@ from typing import Any
 from seqzoo.tasks.atomic_files import replacing, write_json, write_table, write_text
 from seqzoo.zoo.comparison.gradient_flow import PLOT, flow_table
 
-HEADS = (
+HEADERS = (
     "cell",
     "units",
     "parameters",
@@ -24,14 +24,14 @@ HEADS = (
 
 @dataclass(frozen=True)
 class Result:
-    """A cell with all of its finished training runs.
+    """The finished training runs of a cell.
 
     Attributes:
         cell: its name.
         units: units per layer.
         parameters: parameter count of the model.
         scores: one per seed; NaN if the metric is undefined.
-        seconds: the time that the epochs of all seeds took, without those that include compilation.
+        seconds: the duration of each epoch of all seeds, except for those that include compilation.
         peak_bytes: the largest peak memory of its training runs.
         failed: messages of its failed training runs, by seed.
     """
@@ -57,7 +57,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A comparison.
+    """A comparison of cells.
 
     Attributes:
         name: the name of the preset, template or file that was trained.
@@ -103,9 +103,9 @@ class Comparison:
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Column names and rows of a readable table."""
-        heads = [
-            head.format(metric=self.metric.replace("_", " "), reference=self.reference)
-            for head in HEADS
+        headers = [
+            header.format(metric=self.metric.replace("_", " "), reference=self.reference)
+            for header in HEADERS
         ]
         rows = [
             [
@@ -119,7 +119,7 @@ class Comparison:
             ]
             for row in self.rows()
         ]
-        return heads, rows
+        return headers, rows
 
     def verdict(self) -> str:
         """Which cell is best, and whether the seeds separate it from the others."""
@@ -154,7 +154,7 @@ class Comparison:
 
     def markdown(self) -> str:
         """The comparison as a page."""
-        heads, rows = self.table()
+        headers, rows = self.table()
         lines = [
             f"# Cells for {self.name}",
             "",
@@ -164,8 +164,8 @@ class Comparison:
             f"examples; {'higher' if self.better > 0 else 'lower'} is better. Times are medians of "
             f"the epochs after the first; memory is the peak of a training process.",
             "",
-            _row(heads),
-            _row(["---"] * len(heads)),
+            _row(headers),
+            _row(["---"] * len(headers)),
             *map(_row, rows),
             "",
             self.verdict(),
@@ -178,15 +178,15 @@ class Comparison:
             for seed, message in result.failed.items()
         ]
         if self.flow:
-            heads, rows = flow_table(self.flow)
+            headers, rows = flow_table(self.flow)
             lines += [
                 "",
                 "## Gradient flow",
                 "",
-                "Share of the gradient that is left so many steps back, before any training.",
+                "Share of the gradient that is left this many steps back, before any training.",
                 "",
-                _row(heads),
-                _row(["---"] * len(heads)),
+                _row(headers),
+                _row(["---"] * len(headers)),
                 *map(_row, rows),
                 "",
                 f"![gradient flow]({PLOT})",
@@ -243,7 +243,7 @@ class Comparison:
         axes.set_xlim(-0.6, len(scored) - 0.2)
         better = "higher" if self.better > 0 else "lower"
         axes.set_ylabel(f"{self.metric.replace('_', ' ')} ({better} is better)")
-        name = self.name.replace("$", r"\$")  # else matplotlib reads it as a formula
+        name = self.name.replace("$", r"\$")  # matplotlib would read it as a formula
         axes.set_title(f"{name}: about {self.wanted:,} parameters each", color=INK)
         axes.grid(axis="y", alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
@@ -252,7 +252,7 @@ class Comparison:
 
 
 def ordered(results: Sequence[Result], better: int) -> list[Result]:
-    """The best cell first; those without a score last, in their given order."""
+    """The results from the best cell to the worst; cells without a score come last, unsorted."""
     return sorted(results, key=lambda item: -better * item.mean if item.scores else float("inf"))
 
 

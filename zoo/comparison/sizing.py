@@ -60,37 +60,37 @@ def sizes(choices: Choices, reference: str, cells: Sequence[str]) -> dict[str, S
         return cache(lambda units: _parameters(replace(tasks[name], units=units), splits.train))
 
     units = choices.task.units
-    wanted = counter(reference)(units)
-    results = {reference: Size(units, wanted, tasks[reference].cell_options)}
+    target = counter(reference)(units)
+    results = {reference: Size(units, target, tasks[reference].cell_options)}
     for name in cells:
         if name != reference:
             count = counter(name)
-            nearest = nearest_units(count, wanted, units)
+            nearest = nearest_units(count, target, units)
             results[name] = Size(nearest, count(nearest), tasks[name].cell_options)
     return results
 
 
-def nearest_units(count: Callable[[int], int], wanted: int, start: int) -> int:
-    """The number of units whose parameter count is nearest to the target.
+def nearest_units(count: Callable[[int], int], target: int, start: int) -> int:
+    """The number of units whose parameter count is closest to a target.
 
     Args:
-        count: parameter count for a number of units; it rises with them.
-        wanted: target parameter count.
-        start: units to begin at.
+        count: the parameter count for a number of units, which increases with them.
+        target: the target parameter count.
+        start: number of units to begin at.
     """
     low = high = start
-    while count(high) < wanted:
+    while count(high) < target:
         low, high = high, 2 * high
-    while low > 1 and count(low) > wanted:
+    while low > 1 and count(low) > target:
         low, high = max(1, low // 2), low
-    turn = 0
+    iteration = 0
     while high - low > 1:
         # Alternates between linear interpolation, which is fast, and bisection, which is safe.
-        share = (wanted - count(low)) / (count(high) - count(low)) if turn % 2 == 0 else 0.5
+        share = (target - count(low)) / (count(high) - count(low)) if iteration % 2 == 0 else 0.5
         middle = min(max(round(low + share * (high - low)), low + 1), high - 1)
-        low, high = (middle, high) if count(middle) <= wanted else (low, middle)
-        turn += 1
-    return min((low, high), key=lambda units: abs(count(units) - wanted))
+        low, high = (middle, high) if count(middle) <= target else (low, middle)
+        iteration += 1
+    return min((low, high), key=lambda units: abs(count(units) - target))
 
 
 def _parameters(task: Any, examples: Any) -> int:
@@ -100,11 +100,11 @@ def _parameters(task: Any, examples: Any) -> int:
         raise SeqzooError(f"{task.cell} of {task.units} units cannot be built: {error}") from error
 
 
-def main(words: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Computes the sizes of cells in a separate process.
 
     Args:
-        words: a file of settings, then the names of cells.
+        arguments: a configuration file, then the names of cells.
 
     Returns:
         0, with the sizes as JSON on standard output; 2, with a line on standard error.
@@ -114,8 +114,8 @@ def main(words: Sequence[str]) -> int:
 
     start_devices()
     try:
-        choices = read_config(words[0])
-        result = sizes(choices, choices.task.cell, words[1:])
+        choices = read_config(arguments[0])
+        result = sizes(choices, choices.task.cell, arguments[1:])
     except SeqzooError as error:
         print(error, file=sys.stderr)
         return 2

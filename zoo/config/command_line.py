@@ -12,26 +12,26 @@ from seqzoo.zoo.config.resolve import Choices
 
 
 def as_options(choices: Choices) -> str:
-    """The options of a training run that differ from the defaults of its template, as typed:
-    "--data reviews.csv --kind words --units 64"."""
+    """The settings of a training run that differ from the defaults of its template, as they are
+    typed: "--data reviews.csv --kind words --units 64"."""
     task, settings, source = choices.parts()
-    words: list[str] = []
-    for item, usual in ((source, None), (task, None), (settings, task.default_settings)):
-        for field in fields(item):
-            name, value = field.name, getattr(item, field.name)
-            before = default(field) if usual is None else getattr(usual, name)
-            given_by_source = item is source and name in ("kind", "target_kind")
-            required = item is task and name in TASK_NAMES and before is MISSING
-            if given_by_source or (value == before and not required):
+    arguments: list[str] = []
+    for part, defaults in ((source, None), (task, None), (settings, task.default_settings)):
+        for field in fields(part):
+            name, value = field.name, getattr(part, field.name)
+            usual = default(field) if defaults is None else getattr(defaults, name)
+            repeats_task = part is source and name in ("kind", "target_kind")
+            required = part is task and name in TASK_NAMES and usual is MISSING
+            if repeats_task or (value == usual and not required):
                 continue
-            option = option_of(type(item), name)
+            option = option_of(type(part), name)
             if option:
-                words += _typed(type(item), name, option, value)
-    return shlex.join(words)
+                arguments += _typed(type(part), name, option, value)
+    return shlex.join(arguments)
 
 
 def _typed(kind: type, name: str, option: str, value: Any) -> list[str]:
-    """One setting as words of a command."""
+    """One setting as command-line arguments."""
     if isinstance(value, bool):
         if value:
             return [option]

@@ -8,9 +8,9 @@ from typing import Any
 SECTION = re.compile(r"^(Attributes|Args|Raises|Returns|Reference|Note):(.*)$")
 
 
-def first_line(thing: Any) -> str:
-    """The first line of a docstring; empty if there is none."""
-    return (inspect.getdoc(thing) or "").partition("\n")[0]
+def first_line(documented: Any) -> str:
+    """The first line of an object's docstring; empty if it has none."""
+    return (inspect.getdoc(documented) or "").partition("\n")[0]
 
 
 def split_sections(docstring: str) -> tuple[str, dict[str, list[str]]]:
@@ -19,9 +19,9 @@ def split_sections(docstring: str) -> tuple[str, dict[str, list[str]]]:
     body: list[str] = []
     lines = body
     for line in docstring.splitlines():
-        if found := SECTION.match(line):
-            lines = sections.setdefault(found[1], [])
-            lines += [found[2].strip()] if found[2].strip() else []
+        if match := SECTION.match(line):
+            lines = sections.setdefault(match[1], [])
+            lines += [match[2].strip()] if match[2].strip() else []
         else:
             lines.append(line)
     return "\n".join(body).strip(), sections

@@ -1,4 +1,4 @@
-"""Types of options, in words, and checks of a file's values against them."""
+"""Types of settings in words, and checks of the values in a file against them."""
 
 import json
 import types
@@ -10,14 +10,14 @@ from seqzoo.tasks.errors import nearest
 from seqzoo.tasks.fields import Range, note
 
 NONE = "none"
-"""The value for None in a file, for options that are not text; other options, and those that are
-None by default, are left out."""
+"""None as it is written in a file, for settings that are not text. Text that is None, and settings
+that are None by default, are left out."""
 
 PLAIN = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 SEVERAL = {int: "whole numbers", float: "numbers", str: "texts"}
 
 
-class Unfit(Exception):
+class WrongType(Exception):
     """A value has the wrong type; the message says what was expected."""
 
 
@@ -28,8 +28,8 @@ def described(hint: Any) -> str:
     origin, members = get_origin(hint), get_args(hint)
     if origin is Annotated:
         allowed = str(note(hint, Range) or "")
-        joint = "of " if allowed.startswith("at ") else ""
-        return f"{described(members[0])} {joint}{allowed}".rstrip()
+        preposition = "of " if allowed.startswith("at ") else ""
+        return f"{described(members[0])} {preposition}{allowed}".rstrip()
     if origin is Literal:
         return f"one of {', '.join(map(json.dumps, members))}"
     if origin in (Union, types.UnionType):
@@ -43,16 +43,16 @@ def described(hint: Any) -> str:
 
 
 def takes_none(hint: Any) -> bool:
-    """Whether a file may set it to `NONE`."""
+    """Whether a file may set a field of this type to `NONE`."""
     members = get_args(hint)
     return types.NoneType in members and str not in members
 
 
-def fitted(value: Any, hint: Any) -> Any:
-    """Converts a value of a file to the type of its field: `NONE` becomes None.
+def converted(value: Any, hint: Any) -> Any:
+    """A value from a file, converted to the type of its field: `NONE` becomes None.
 
     Raises:
-        Unfit: it has a different type.
+        WrongType: it has a different type.
     """
     origin, members = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
@@ -60,17 +60,17 @@ def fitted(value: Any, hint: Any) -> Any:
             return None
         for member in members:
             try:
-                return fitted(value, member)
-            except Unfit:
+                return converted(value, member)
+            except WrongType:
                 continue
     elif origin is Literal:
         if value in members:
             return value
         near = nearest(value, members) if isinstance(value, str) else "."
-        raise Unfit(f"must be {described(hint)}, got {json.dumps(value, default=str)}{near}")
+        raise WrongType(f"must be {described(hint)}, got {json.dumps(value, default=str)}{near}")
     elif origin is Sequence:
         if isinstance(value, list):
-            return [fitted(item, members[0]) for item in value]
+            return [converted(item, members[0]) for item in value]
     elif origin is Mapping:
         if isinstance(value, dict):
             return value
@@ -80,7 +80,7 @@ def fitted(value: Any, hint: Any) -> Any:
         return float(value)
     elif type(value) is hint:
         return value
-    raise Unfit(f"must be {described(hint)}, got {json.dumps(value, default=str)}.")
+    raise WrongType(f"must be {described(hint)}, got {json.dumps(value, default=str)}.")
 
 
 def default(field: Field) -> Any:

@@ -1,7 +1,7 @@
-"""The command-line options, made from the fields of settings, their types and docstrings.
+"""The command-line options, generated from the fields of settings, their types and docstrings.
 
-Nothing here depends on click: `seqzoo.zoo.commands.options` makes click options of these, `seqzoo
-show` and the reference page list them.
+Nothing here depends on click: `seqzoo.zoo.commands.options` turns these into click options, and
+`seqzoo show` and the reference page list them.
 """
 
 import re
@@ -21,7 +21,7 @@ from seqzoo.zoo.datasets import DATASETS
 from seqzoo.zoo.serving.settings import ServingSettings
 
 TASK_NAMES = {"input": "kind", "target": "target_kind"}
-"""Fields of templates with other options, since --input and --target name columns."""
+"""Fields of templates whose options have other names, because --input and --target name columns."""
 
 DEFAULTS = {"target_kind": "the template's"}
 """Defaults that differ from the dataclass, because another class fills them in."""
@@ -29,7 +29,7 @@ DEFAULTS = {"target_kind": "the template's"}
 REGISTRIES = {
     "data": lambda: f"Data sets: {', '.join(DATASETS)}; files: {', '.join(SUFFIXES)}.",
 }
-"""Entries of registries that the help of options lists after their docstring."""
+"""Names from registries that the help of an option lists after its docstring."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def source_options() -> dict[str, Option]:
 
 @cache
 def task_options() -> dict[str, Option]:
-    """The options of all templates; the help of a shared one says where they differ."""
+    """The options of all templates; the help of a shared option says where templates differ."""
     result = _options(list(TEMPLATES.values()))
     return {name: value for name, value in result.items() if name not in source_options()}
 
@@ -112,7 +112,7 @@ def _options(kinds: Sequence[type], *, defaults: bool = False) -> dict[str, Opti
 def _option(name: str, kinds: Sequence[type], defaults: bool) -> Option:
     hints = [hints_of(kind)[name] for kind in kinds]
     types = [plain(hint) for hint in hints]
-    if get_origin(types[0]) is Literal:  # each template gets those that it has
+    if get_origin(types[0]) is Literal:  # those of all templates; each checks its own
         type_: Any = Literal[tuple(dict.fromkeys(arg for each in types for arg in get_args(each)))]
     else:
         type_ = types[0]
@@ -162,7 +162,7 @@ def _help(
 
 
 def _with_options(text: str, kind: type) -> str:
-    """A text with the names of fields replaced by their options: "`top_k`" becomes "--top-k"."""
+    """A text in which names of fields are replaced by their options: "`top_k`" by "--top-k"."""
     names = {field.name for field in fields(kind)}
 
     def option(name: re.Match) -> str:

@@ -38,7 +38,7 @@ class Choices:
 
 
 def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) -> Choices:
-    """The settings of a preset, a template or a file, with the given options.
+    """The settings of a preset, a template or a file, overridden by the given options.
 
     Args:
         name: a preset, a template, or the path of a configuration file.
@@ -119,7 +119,7 @@ def needs(name: str) -> str:
 
 
 def overridden(choices: Choices, given: dict[str, Any]) -> Choices:
-    """Settings with the given options.
+    """Settings overridden by the given options.
 
     Raises:
         SeqzooError: the template has no such option, or its value is out of range.
@@ -128,7 +128,7 @@ def overridden(choices: Choices, given: dict[str, Any]) -> Choices:
     task = _of(choices.task, given, TASK_NAMES)
     settings = _of(choices.settings, given)
     source = _of(choices.source, given)
-    source.pop("seed", None)  # other weights, the same splits
+    source.pop("seed", None)  # a different seed changes the weights, not the splits
     for name in given.keys() - {"kind", "target_kind"} - task.keys() - settings.keys():
         if name not in source:
             known = task_options().get(name)
@@ -142,7 +142,7 @@ def overridden(choices: Choices, given: dict[str, Any]) -> Choices:
 
 
 def check_times(task: Any, source: Source) -> None:
-    """Checks that the times of steps are named if and only if the cell takes them.
+    """Checks that a time column is named if and only if the cell takes times.
 
     Raises:
         SeqzooError: they are missing, or the cell takes none.
@@ -174,7 +174,7 @@ def _of_template(name: str, given: dict[str, Any], complete: bool) -> Choices:
             if option not in given:
                 raise SeqzooError(f"{name} needs --{option}; see `{command('train --help')}`.")
     given = input_columns(given, given.get("kind"))
-    # Options may only be valid together: those of the task are set at once.
+    # All options of the task are set at once, because some are valid only together.
     typed = _of(template, given, TASK_NAMES)
     if "input" not in typed and _has_no_default(template, "input"):
         typed["input"] = get_args(get_type_hints(template)["input"])[0]
@@ -188,6 +188,6 @@ def _has_no_default(kind: Any, name: str) -> bool:
 
 
 def _of(choices: Any, given: dict[str, Any], names: Mapping[str, str] = {}) -> dict[str, Any]:
-    """The given options among a dataclass's fields."""
+    """The given options that are fields of a dataclass."""
     typed = {field.name: names.get(field.name, field.name) for field in fields(choices)}
     return {name: given[value] for name, value in typed.items() if value in given}

@@ -19,10 +19,10 @@ DEEP = re.compile(r"""^[ \t[]*(?:[\w"'-]+[ \t]*\.[ \t]*){20}""", re.MULTILINE)
 
 TABLES = ("source", "task", "training")
 SEARCH = "search"
-"""The table with the space of `seqzoo search`; a training run has no use for it."""
+"""The table with the search space of `seqzoo search`, which training runs ignore."""
 
 MOVED = {"kind": "input", "target_kind": "target", "further_inputs": "further_inputs"}
-"""Fields that the source shares with the task, by their names there; a file has them once."""
+"""Fields that a source repeats from the task, and their names there; a file has only the task's."""
 
 
 class _File:
@@ -36,7 +36,7 @@ class _File:
         self.path = path
         try:
             self.text = path.read_text(encoding="utf-8-sig")
-            if DEEP.search(self.text):  # which tomllib reads in quadratic time and memory
+            if DEEP.search(self.text):  # tomllib reads such keys in quadratic time and memory
                 raise SeqzooError(f"{path} has a key of 20 parts or more.")
             self.data = tomllib.loads(self.text)
         except FileNotFoundError as error:
@@ -46,31 +46,34 @@ class _File:
             ) from error
         except UnicodeDecodeError as error:
             raise SeqzooError(f"{path} is not UTF-8; save it as UTF-8.") from error
-        except (ValueError, RecursionError) as error:  # also: a number of thousands of digits
+        except (
+            ValueError,
+            RecursionError,
+        ) as error:  # also for huge numbers
             raise SeqzooError(f"{path} is not valid TOML: {error}.") from error
 
     def error(self, table: str, name: str, message: str) -> SeqzooError:
-        """An error at a key of a table ("" for the top)."""
+        """An error at a key of a table ("" for the top level)."""
         return SeqzooError(message, field=name).at(self.location(table, name))
 
     def location(self, table: str, name: str) -> str:
-        """Location of a key of a table ("" for the top level), or where it would be."""
+        """The location of a key of a table ("" for the top level), or of the table without it."""
         line = self.line(table, name)
         return f"{self.path}, line {line}" if line else f"{self.path}, [{table}]"
 
     def line(self, table: str, name: str) -> int | None:
         """The line of a key, from 1, or of its table's header; None if it is not found."""
-        current, head = "", None
+        current, header_line = "", None
         for number, line in enumerate(self.text.split("\n"), 1):
-            if found := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
-                current = found[1]
+            if match := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
+                current = match[1]
                 if current == table:
-                    head = number
+                    header_line = number
                 if current == f"{table}.{name}" or (not table and current == name):
                     return number
             elif current == table and re.match(rf"""\s*["']?{re.escape(name)}["']?\s*[=.]""", line):
                 return number
-        return head
+        return header_line
 
 
 def read_config(path: str) -> Choices:
@@ -103,11 +106,11 @@ def read_config(path: str) -> Choices:
             f"{nearest(str(name), TEMPLATES)}",
         )
     template: Any = TEMPLATES[name]
-    task = _made(file, "task", template, _values(file, "task", template))
+    task = _create(file, "task", template, _values(file, "task", template))
     values = _values(file, "source", Source)
-    source = _made(file, "source", Source, {"data": "", **values, **kinds_of(task)})
+    source = _create(file, "source", Source, {"data": "", **values, **kinds_of(task)})
     values = _values(file, "training", TrainingSettings)
-    settings = _made(
+    settings = _create(
         file, "training", TrainingSettings, {**asdict(task.default_settings), **values}
     )
     return Choices(task, settings, source)
@@ -147,8 +150,8 @@ def _values(file: _File, table: str, kind: Any) -> dict[str, Any]:
                 near = f"; it is `{MOVED[name]}` in [task]."
             raise file.error(table, name, f"[{table}] has no {name!r}{near}")
         try:
-            values[name] = field_types.fitted(value, hints[name])
-        except field_types.Unfit as error:
+            values[name] = field_types.converted(value, hints[name])
+        except field_types.WrongType as error:
             raise file.error(table, name, f"`{name}` {error}") from error
     for field in fields(kind):
         if field.name in known and field.name not in values and table == "task":
@@ -158,8 +161,8 @@ def _values(file: _File, table: str, kind: Any) -> dict[str, Any]:
     return values
 
 
-def _made(file: _File, table: str, kind: Any, values: dict[str, Any]) -> Any:
-    """Makes the dataclass; the error for an invalid value has its line."""
+def _create(file: _File, table: str, kind: Any, values: dict[str, Any]) -> Any:
+    """Creates the dataclass; the error for an invalid value names its line."""
     try:
         return kind(**values)
     except SeqzooError as error:

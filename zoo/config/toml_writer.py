@@ -27,7 +27,7 @@ TITLES = {
     "training": "Settings of the training run.",
 }
 DERIVED = ("kind", "target_kind", "further_inputs")
-"""Fields of a source that are not written, since they repeat the task's."""
+"""Fields of a source that are not written, because they repeat those of the task."""
 
 
 def init(name: str, output: str | None, given: dict[str, Any], *, force: bool) -> str:
@@ -200,7 +200,7 @@ def _value(value: Any) -> str:
         try:
             value.encode("utf-8")
         except UnicodeEncodeError as error:
-            raise SeqzooError(f"{value!a} is not Unicode text; a file cannot hold it.") from error
+            raise SeqzooError(f"{value!a} is not Unicode text; TOML cannot contain it.") from error
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, bool):
         return "true" if value else "false"

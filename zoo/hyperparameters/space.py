@@ -234,8 +234,8 @@ def _fitted(name: str, value: Any, allowed: _Values) -> Any:
         SeqzooError: it has a different type, or is out of range.
     """
     try:
-        result = field_types.fitted(value, allowed.type)
-    except field_types.Unfit as error:
+        result = field_types.converted(value, allowed.type)
+    except field_types.WrongType as error:
         raise SeqzooError(f"`{name}` {error}", field=name) from error
     if allowed.range is not None and result is not None and result not in allowed.range:
         raise SeqzooError(field=name, expected=str(allowed.range), got=value)

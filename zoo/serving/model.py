@@ -150,8 +150,8 @@ class ServedModel:
                     f"{nearest(name, types)}"
                 )
             try:
-                typed[name] = field_types.fitted(value, types[name])
-            except field_types.Unfit as error:
+                typed[name] = field_types.converted(value, types[name])
+            except field_types.WrongType as error:
                 raise SeqzooError(f"`{name}` {str(error).rstrip('.')}.", field=name) from error
         typed = {name: value for name, value in typed.items() if value is not None}
         top = typed.pop("top", None)
