@@ -179,7 +179,7 @@ BAD = {
     "other count": (
         {"inputs": PADDED, "lengths": LENGTHS, "targets": CLASSES[:29]},
         {},
-        "'inputs' contains 30 examples, but 'targets' 29 examples",
+        "'inputs' contains 30 examples, but 'targets' contains 29 examples",
     ),
     "class that is not a whole number": (
         {"inputs": PADDED, "lengths": LENGTHS, "targets": np.arange(30) / 2},

@@ -13,7 +13,7 @@ from seqzoo.zoo.data.hugging_face import SPLIT_COLUMN, files_of
 from seqzoo.zoo.data.records import Records, Request, read_bytes
 
 MAGIC = b"ARROW1"
-"""Begins the file format; the stream format has none."""
+"""The first bytes of the file format; the stream format has none."""
 
 
 def read(path: pathlib.Path, request: Request) -> Records:
@@ -52,9 +52,9 @@ class ArrowFiles(ArrowTable):
     def record_batches(self, columns: Sequence[str]) -> Iterator[Any]:
         for file, split in self._files:
             has_split = split is not None and SPLIT_COLUMN in columns
-            for whole in _batches(file):
-                for start in range(0, whole.num_rows, ROWS):
-                    batch = whole.slice(start, ROWS)
+            for stored_batch in _batches(file):
+                for start in range(0, stored_batch.num_rows, ROWS):
+                    batch = stored_batch.slice(start, ROWS)
                     if has_split and SPLIT_COLUMN not in batch.schema.names:
                         names = pa.array([split] * batch.num_rows)
                         batch = batch.append_column(SPLIT_COLUMN, names)
@@ -67,10 +67,10 @@ def _reader(file: pathlib.Path) -> Any:
     Raises:
         SeqzooError: the file cannot be opened.
     """
-    packed = file.name.lower().endswith(".gz")
+    compressed = file.name.lower().endswith(".gz")
     try:
-        file.stat()  # whose error is shorter
-        source = pa.BufferReader(read_bytes(file)) if packed else pa.memory_map(str(file))
+        file.stat()  # its error is shorter than that of pyarrow
+        source = pa.BufferReader(read_bytes(file)) if compressed else pa.memory_map(str(file))
         if not source.size():
             raise SeqzooError(f"{file} is empty.")
         beginning = source.read(len(MAGIC))

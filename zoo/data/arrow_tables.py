@@ -1,4 +1,4 @@
-"""Tables of Arrow columns, batch by batch: their values as in JSON Lines."""
+"""Tables of Arrow columns, read batch by batch, with values as in JSON Lines."""
 
 import json
 import pathlib
@@ -16,14 +16,14 @@ ROWS = 4096
 """Rows that are decoded together."""
 
 FILE = {"bytes", "path"}
-"""The fields of a structure that contains a file, as Hugging Face's `datasets` writes images and
+"""The fields of a struct that contains a file, as Hugging Face's `datasets` writes images and
 audio."""
 
 HUGGING_FACE = b"huggingface"
 """The entry of a schema's metadata in which `datasets` describes its columns."""
 
-_ZEROS = re.compile(r"\.0+(?=\D|$)|(?<=\.)(\d*[1-9])0+(?=\D|$)")
-"""Zeros at the end of fractions of seconds."""
+_TRAILING_ZEROS = re.compile(r"\.0+(?=\D|$)|(?<=\.)(\d*[1-9])0+(?=\D|$)")
+"""Trailing zeros of fractions of seconds."""
 
 
 class ArrowTable:
@@ -34,7 +34,7 @@ class ArrowTable:
         schema: its `pyarrow.Schema`.
 
     Attributes:
-        names: its columns' names.
+        names: the names of its columns.
 
     Raises:
         SeqzooError: two columns have the same name.
@@ -53,7 +53,7 @@ class ArrowTable:
     def batches(
         self, columns: Collection[str | None] | None = None
     ) -> Iterator[tuple[int, dict[str, list[Any]]]]:
-        """Some rows after others, their number and their columns; see `rows`."""
+        """The number of rows and the columns of each batch; see `rows`."""
         names = [name for name in self.names if columns is None or name in columns]
         count = 0
         try:
@@ -68,21 +68,21 @@ class ArrowTable:
             raise SeqzooError(f"{self.path} has no rows ({', '.join(self.names)}).")
 
     def rows(self, columns: Collection[str | None] | None = None) -> Iterator[dict[str, Any]]:
-        """The rows in their order; their values are those of `columns_of`.
+        """The rows in order, with the values of `columns_of`.
 
         Args:
-            columns: those that are needed, of which those that there are none of are left out;
-                None for all.
+            columns: the columns that are needed; names that the table lacks are ignored. None for
+                all.
 
         Raises:
             SeqzooError: the table has no rows, or is damaged.
         """
-        for count, found in self.batches(columns):
-            for row in zip(*found.values(), strict=True) if found else [()] * count:
-                yield dict(zip(found, row, strict=True))
+        for count, values in self.batches(columns):
+            for row in zip(*values.values(), strict=True) if values else [()] * count:
+                yield dict(zip(values, row, strict=True))
 
     def records(self, request: Request) -> Records:
-        """The rows, with only the needed columns.
+        """The rows, with only the columns that are needed.
 
         Raises:
             SeqzooError: the table has no such columns, or no rows.
@@ -95,8 +95,8 @@ class ArrowTable:
 
         def chunks() -> Iterator[Chunk]:
             number = 1
-            for count, found in self.batches(set(columns.values())):
-                fields = {role: found[name] for role, name in columns.items()}
+            for count, values in self.batches(set(columns.values())):
+                fields = {role: values[name] for role, name in columns.items()}
                 yield Chunk(range(number, number + count), fields)
                 number += count
 
@@ -111,15 +111,15 @@ def reason(error: Exception) -> str:
 
 
 def class_names(schema: Any) -> dict[str, list[str]]:
-    """The names of the classes that integers in a column stand for, by column, where Hugging Face's
-    `datasets` stored them (`ClassLabel`).
+    """The class names of each column of integers for which Hugging Face's `datasets` stored them
+    (`ClassLabel`).
 
     Args:
         schema: the `pyarrow.Schema` of the file.
     """
     try:
-        about = json.loads((schema.metadata or {}).get(HUGGING_FACE, b"{}"))
-        features = about["info"]["features"]
+        metadata = json.loads((schema.metadata or {}).get(HUGGING_FACE, b"{}"))
+        features = metadata["info"]["features"]
         kinds = {name: feature.get("_type") for name, feature in features.items()}
         return {
             name: list(map(str, features[name]["names"]))
@@ -136,8 +136,9 @@ def columns_of(
     """Some columns of a `pyarrow.RecordBatch`.
 
     Text, numbers, truth values and lists are unchanged; a list of floats is a NumPy array. Dates
-    and times become text as in CSV ("2020-01-31 12:00:00"), and so do decimal numbers. A structure
-    with "bytes" and "path" becomes its bytes, or its path if it has none. Missing values are None.
+    and times become text as in CSV ("2020-01-31 12:00:00"), and so do decimal numbers. A struct
+    of "bytes" and "path" becomes its bytes, or its path if it has no bytes. Missing values are
+    None.
 
     Args:
         batch: some rows.
@@ -163,8 +164,8 @@ def _values(column: Any) -> list[Any]:
     """The values of a `pyarrow.Array`; see `columns_of`.
 
     Raises:
-        pyarrow.ArrowInvalid: they are damaged: offsets of a file that point elsewhere would end the
-            process when they are read.
+        pyarrow.ArrowInvalid: the values are damaged. Reading values at offsets outside their buffer
+            would crash the process.
     """
     # Text that is not UTF-8 is found later, with its location.
     binary = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}.get(column.type)
@@ -174,7 +175,7 @@ def _values(column: Any) -> list[Any]:
     kind = column.type
     if pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_timestamp(kind):
         times = column.cast(pa.string()).to_pylist()
-        return [time and _ZEROS.sub(r"\1", time) for time in times]
+        return [time and _TRAILING_ZEROS.sub(r"\1", time) for time in times]
     if pa.types.is_decimal(kind):
         return [None if item is None else str(item) for item in column.to_pylist()]
     if _is_list(kind) and pa.types.is_floating(kind.value_type):

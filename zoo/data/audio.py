@@ -41,17 +41,17 @@ def read_audio(file: pathlib.Path | bytes) -> tuple[np.ndarray, int]:
     return samples.mean(axis=1, dtype=np.float32), rate
 
 
-def resampled(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+def resampled(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
     """Audio at a different sample rate.
 
     Args:
         samples: float32, (samples,).
         rate: their sample rate.
-        wanted: the new sample rate.
+        new_rate: the sample rate to convert to.
     """
-    if rate == wanted:
+    if rate == new_rate:
         return samples
     import soxr
 
-    result = soxr.resample(samples, rate, wanted).astype(np.float32)
-    return result if len(result) else samples[:1]  # too short for the rate
+    result = soxr.resample(samples, rate, new_rate).astype(np.float32)
+    return result if len(result) else samples[:1]  # not even one sample at the new rate

@@ -24,13 +24,13 @@ KINDS = ("rows", "pixels", "columns", "image")
 
 
 def is_one(folder: pathlib.Path) -> bool:
-    """Whether several folders in a folder directly contain images and are not named like splits."""
+    """Whether a folder has several subfolders of images that are not all named like splits."""
     classes = _classes(folder)
     return len(classes) > 1 and not {item.name.lower() for item in classes} <= SPLITS
 
 
 def read(path: pathlib.Path, request: Request) -> Records:
-    """The images of a folder, sorted by class and name; the class is the name of their folder.
+    """The images of a folder, sorted by class and name; the class is the name of the subfolder.
 
     Raises:
         SeqzooError: inputs other than images or targets other than classes are requested, or there
@@ -61,9 +61,9 @@ def read(path: pathlib.Path, request: Request) -> Records:
 
 
 def _classes(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The folders that have images; hidden ones are left out."""
-    within = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
-    return [item for item in within if _images(item)]
+    """The subfolders that contain images, except for hidden ones."""
+    subfolders = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+    return [item for item in subfolders if _images(item)]
 
 
 def _images(folder: pathlib.Path) -> list[pathlib.Path]:

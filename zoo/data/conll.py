@@ -22,14 +22,14 @@ CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "dep
 """The columns of CoNLL-U: https://universaldependencies.org/format.html"""
 
 COLUMNS = "# global.columns ="
-"""The beginning of the line of CoNLL-U Plus that names the columns."""
+"""How the line that names the columns begins in CoNLL-U Plus."""
 
 DOCUMENT = "-DOCSTART-"
 """Marks the beginning of a document in the files of CoNLL-2003."""
 
 
-_WITHIN = re.compile(r"\d+[-.]\d+")
-"""Numbers of lines that are not words: multiword tokens and empty nodes."""
+_NOT_A_WORD = re.compile(r"\d+[-.]\d+")
+"""IDs of lines that are not words: multiword tokens and empty nodes."""
 
 
 _SPACE = " \t"
@@ -40,9 +40,9 @@ class Sentences(NamedTuple):
     """The contents of a file.
 
     Attributes:
-        sentences: words of each.
-        tags: the same number of tags of each.
-        lines: the line of the file that each begins at, from 1.
+        sentences: the words of each sentence.
+        tags: the tags of each sentence, one per word.
+        lines: the line at which each sentence begins, from 1.
     """
 
     sentences: list[tuple[str, ...]]
@@ -63,7 +63,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
     """
     refuse_columns(path, request)
     word = request.name(INPUT)
-    # The column of words also serves as that of tags, which need not exist.
+    # Without targets, the column of words is read in place of tags, which need not exist.
     tag = request.name(TARGET) if TARGET in request.roles else word
     try:
         result = read_conll(path, word, tag)
@@ -113,7 +113,7 @@ def read_conll(
         raise SeqzooError(
             f"{path} must begin with the line {COLUMNS} and the names of its columns."
         )
-    # Numbers of words come first, to tell multiword tokens from words.
+    # The first column then has word IDs, which tell words from multiword tokens.
     universal = suffix == ".conllu" or (suffix == ".conllup" and (names or ("",))[0] == "id")
     blocks = list(_blocks(path, lines, universal=universal, width=len(names or ())))
     word = _or_default(word, names, "form", 1)
@@ -139,7 +139,7 @@ def read_conll(
 def _blocks(
     path: pathlib.Path, lines: Sequence[str], *, universal: bool, width: int
 ) -> Iterator[list[_Row]]:
-    """The lines of words, sentence by sentence."""
+    """The lines of each sentence that are words."""
     words = (line for line in lines if line.strip(_SPACE) and not line.startswith("#"))
     first = next(words, "")
     tabs = universal or "\t" in first
@@ -166,7 +166,7 @@ def _blocks(
                 f"{' separated by tabs' if tabs else ''}, got {len(fields)}."
             )
         if universal and not fields[0].isdecimal():
-            if not _WITHIN.fullmatch(fields[0]):
+            if not _NOT_A_WORD.fullmatch(fields[0]):
                 raise SeqzooError(
                     f"{path}, line {number}: the first field must be the number of a word, such "
                     f"as 3, 3-4 or 3.1, got {fields[0]!r}."
@@ -183,7 +183,7 @@ def _column_index(
     column: str | int,
     argument: str,
 ) -> int:
-    """The index of a column's field in a line, from 0."""
+    """The position of a column in a line, from 0."""
     if _is_number(column):
         number = int(column)
         if not 1 <= abs(number) <= width:

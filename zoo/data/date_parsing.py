@@ -1,4 +1,4 @@
-"""Dates in a column of text, in any common form; one form is found for the whole column."""
+"""Dates in a column of text, in any common format, which is inferred from the entire column."""
 
 import datetime
 import re
@@ -11,7 +11,7 @@ from seqzoo.tasks.errors import SeqzooError
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
-FULL_CENTURY = 69
+PIVOT_YEAR = 69
 """Two-digit years from this one on are in the twentieth century, as in POSIX."""
 
 _TIME = (
@@ -51,25 +51,25 @@ FORMS: dict[str, str] = {
     "seconds since 1970": r"(?P<epoch>\d{9,10})(?:\.\d+)?",
     "milliseconds since 1970": r"(?P<thousandths>\d{12,13})",
 }
-"""The forms of a date, as regular expressions."""
+"""Date formats as regular expressions."""
 
-EITHER = ("day/month/year", "month/day/year")
-"""Forms that the same text may have."""
+AMBIGUOUS = ("day/month/year", "month/day/year")
+"""Formats that the same text may match."""
 
 
 def parse_dates(
     texts: Sequence[str], location: Callable[[int], str], column: str, form: str | None = None
 ) -> np.ndarray:
-    """The dates of a column, datetime64[s]; those with a time zone in UTC.
+    """The dates of a column, datetime64[s]; dates with a time zone are converted to UTC.
 
     Args:
         texts: the fields.
-        location: names the location of a field: "sales.csv, line 18".
+        location: returns the location of a field: "sales.csv, line 18".
         column: the name of the column, for messages.
-        form: a `datetime.strptime` format, such as "%d/%m/%Y"; None to find it.
+        form: a `datetime.strptime` format, such as "%d/%m/%Y"; None to infer it.
 
     Raises:
-        SeqzooError: a field is empty or no date, or day and month cannot be told apart.
+        SeqzooError: a field is empty or not a date, or day and month cannot be told apart.
     """
     texts = [text.strip() for text in texts]
     for index, text in enumerate(texts):
@@ -94,7 +94,7 @@ def parse_dates(
         reached[name] = len(dates)
         if len(dates) == len(texts):
             fitting[name] = np.array(dates, "datetime64[s]")
-            if name not in EITHER:
+            if name not in AMBIGUOUS:
                 return fitting[name]
     if not fitting:
         bad = max(reached.values())
@@ -106,7 +106,7 @@ def parse_dates(
             got=texts[bad],
         )
     if len(fitting) > 1:
-        fitting = _likelier(fitting)
+        fitting = _most_regular(fitting)
     if len(fitting) > 1:
         raise SeqzooError(
             f"{location(0)}: {column!r} can be read with the day or the month first, got "
@@ -118,25 +118,25 @@ def parse_dates(
     return next(iter(fitting.values()))
 
 
-def _likelier(fitting: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The readings in which the fewest steps lack a date, since dates tend to be regular:
-    of "1/1/1949, 2/1/1949, ..., 1/1/1950" months, not days. Equal readings are one."""
+def _most_regular(fitting: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The interpretations with the fewest gaps, since dates tend to be evenly spaced: "1/1/1949,
+    2/1/1949, ..., 1/1/1950" are months, not days. Equal interpretations are returned once."""
     first, *others = fitting
     if all(np.array_equal(fitting[first], fitting[other]) for other in others):
         return {first: fitting[first]}
     filled = {name: _filled(value) for name, value in fitting.items()}
-    most = max(filled.values())
-    return {name: value for name, value in fitting.items() if filled[name] == most}
+    highest = max(filled.values())
+    return {name: value for name, value in fitting.items() if filled[name] == highest}
 
 
 def _filled(dates: np.ndarray) -> float:
-    """The share of the steps from the first date to the last that have one."""
+    """The share of the steps between the first and the last date that have a date."""
     dates = np.unique(dates)
     frequency = Frequency.infer(dates)
     if frequency is None:
         return 1.0
-    steps, whole = frequency.positions(dates)
-    return int(whole.sum()) / (int(steps[-1]) + 1)
+    steps, on_grid = frequency.positions(dates)
+    return int(on_grid.sum()) / (int(steps[-1]) + 1)
 
 
 def _by_format(
@@ -169,7 +169,7 @@ def _date(match: re.Match) -> datetime.datetime | None:
         text = parts.get("year") or parts["year2"]
         year = int(text)
         if len(text) == 2:
-            year += 1900 if year >= FULL_CENTURY else 2000
+            year += 1900 if year >= PIVOT_YEAR else 2000
         if "week" in parts:
             day = datetime.date.fromisocalendar(
                 year, int(parts["week"]), int(parts.get("weekday", 1))
@@ -194,8 +194,8 @@ def _date(match: re.Match) -> datetime.datetime | None:
         zone = parts.get("zone", "Z")
         if zone[0] in "+-":
             digits = zone[1:].replace(":", "")
-            away = datetime.timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
-            date -= away if zone[0] == "+" else -away
+            offset = datetime.timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
+            date -= offset if zone[0] == "+" else -offset
     except (ValueError, OverflowError):
         return None
     return date

@@ -20,33 +20,33 @@ from seqzoo.zoo.data.records import (
     undecoded,
 )
 
-csv.field_size_limit(2**31 - 1)  # a field is a whole text here; the default ends at 128 KB
+csv.field_size_limit(2**31 - 1)  # a field may be a long text; the default limit is 128 KB
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 
 
 def read(path: pathlib.Path, request: Request) -> Records:
-    """The records of a file below the line that names the columns; empty lines are left out.
+    """The records of a file after the header line; empty lines are left out.
 
     In CSV, fields that contain the delimiter, quotes or line ends are in double quotes; in TSV a
-    quote is a character like any other.
+    quote is an ordinary character.
 
     Raises:
-        SeqzooError: the file cannot be read or is empty, its columns have no names that tell them
-            apart, or it has no such columns.
+        SeqzooError: the file cannot be read or is empty, column names are missing or not unique, or
+            it lacks a column.
     """
     source = request.source
     delimiter = source.delimiter or DELIMITERS[suffix_of(path.name)]
     file = TextFile(path, strict=request.strict)
-    found = _records(file, delimiter)
-    names = tuple(source.columns or _header(path, found))
+    rows = _records(file, delimiter)
+    names = tuple(source.columns or _header(path, rows))
     check_names(path, names, delimiter, typed=source.columns is not None)
     columns = choose_columns(path, names, request)
     positions = {role: names.index(name) for role, name in columns.items()}
 
     def records() -> Iterator[Record]:
         empty = True
-        for number, record, error in found:
+        for number, record, error in rows:
             empty = False
             if not error and len(record) != len(names):
                 error = f"has {_fields(len(record))}, expected {len(names)} ({', '.join(names)})"
@@ -71,7 +71,7 @@ def _header(path: pathlib.Path, records: Iterator[tuple[int, list[str], str]]) -
     """The names in the first record, without surrounding spaces."""
     number, record, error = next(records, (1, [], "names no columns"))
     error = error or undecoded("".join(record))
-    if error:  # records have no meaning without names
+    if error:  # without names the records cannot be interpreted
         raise SeqzooError(f"{path}, line {number} {error}.", location=f"{path}, line {number}")
     return [name.strip() for name in record]
 
@@ -82,7 +82,7 @@ def _records(file: TextFile, delimiter: str) -> Iterator[tuple[int, list[str], s
     end = _end(file)
 
     def parts() -> Iterator[str]:
-        """The lines for the reader; a carriage return within a field does not end one."""
+        """The lines for the reader, counted; a carriage return within a field ends none."""
         nonlocal ended
         for part in file.lines():
             ended += part.endswith(end)
@@ -132,14 +132,14 @@ def _reason(error: str, file: TextFile, delimiter: str, number: int) -> str:
 def check_names(
     path: pathlib.Path, names: Sequence[str], delimiter: str, *, typed: bool = False
 ) -> None:
-    """Checks that the names of columns differ, and that there are several columns if the
-    first line contains another delimiter.
+    """Checks that column names are unique, and that a file with one column does not have another
+    delimiter.
 
     Args:
         path: the path of the file, for messages.
         names: the names of the columns.
         delimiter: the delimiter that separates them.
-        typed: whether the names were given as an option, and are not in the file.
+        typed: whether the names were given as an option instead of in the file.
 
     Raises:
         SeqzooError: two columns have the same name, or the file uses a different delimiter.
@@ -165,9 +165,9 @@ def check_names(
 def _quoting(file: TextFile, delimiter: str) -> dict[str, Any]:
     """The options of `csv.reader` for the quotes of a file.
 
-    In TSV a quote is a character like any other, unless each name in the first line is in
-    quotes, as R writes it. Spaces between a delimiter and a quote are ignored where some are
-    there and all of the file can be read in this way.
+    In TSV a quote is an ordinary character, unless each name in the first line is in quotes, as R
+    writes it. Spaces between a delimiter and a quote are ignored if the file has any and can be
+    read entirely in this way.
     """
     if delimiter == "\t":
         first = next(file.lines(), "").rstrip("\r\n").split(delimiter)
@@ -178,10 +178,10 @@ def _quoting(file: TextFile, delimiter: str) -> dict[str, Any]:
         skipping: dict[str, Any] = {**results, "skipinitialspace": True}
         # Not strict, so that files that are not CSV without skipping can be read.
         loose: dict[str, Any] = {"delimiter": delimiter}
-        readers = [csv.reader(file.lines(), **how) for how in (loose, skipping)]
+        readers = [csv.reader(file.lines(), **options) for options in (loose, skipping)]
         spaced = False
         try:
-            # All of it, even after the first difference: the rest may not be readable in this way.
+            # To the end, even after a difference: the rest may not be readable without the spaces.
             for records in zip_longest(*readers, fillvalue=[]):
                 spaced = spaced or _has_space(*records)
         except csv.Error:
@@ -192,11 +192,11 @@ def _quoting(file: TextFile, delimiter: str) -> dict[str, Any]:
 
 
 def _has_space(fields: Sequence[str], skipped: Sequence[str]) -> bool:
-    """Whether a record contains a space in front of a quote that begins a field.
+    """Whether a field of a record has a space before its opening quote.
 
     Args:
-        fields: the fields, unchanged.
-        skipped: without spaces in front; a field that is entirely in quotes keeps those in it.
+        fields: the fields as read without `skipinitialspace`.
+        skipped: the fields as read with it.
     """
     spaced = [
         position

@@ -56,7 +56,7 @@ def read_blocks(
         return
     delimiter = quoting["delimiter"].encode()
     quoted = quoting["quoting"] != csv.QUOTE_NONE
-    counts = len(delimiter) == 1 and not quoting.get("skipinitialspace")
+    splittable = len(delimiter) == 1 and not quoting.get("skipinitialspace")
     blocks, data, lines, final = file.blocks(), b"", 0, False
     data = next(blocks, b"").removeprefix(codecs.BOM_UTF8)
     while not final:
@@ -65,21 +65,23 @@ def read_blocks(
         final = not block
         if final and not data.endswith(b"\n"):
             data += b"\n"
-        found = None
-        if counts:
-            found = split_block(data, delimiter[0], columns, positions, quoted=quoted, skip=header)
-        if found is None:
-            found = _parse_block(data, columns, positions, quoting, skip=header, final=final)
-        if found is None or (final and found.size < len(data)):
+        records = None
+        if splittable:
+            records = split_block(
+                data, delimiter[0], columns, positions, quoted=quoted, skip=header
+            )
+        if records is None:
+            records = _parse_block(data, columns, positions, quoting, skip=header, final=final)
+        if records is None or (final and records.size < len(data)):
             if not _is_unicode(data):
                 file.text()  # raises an error that says where
             yield None
             return
-        if found.starts:
-            yield Chunk([lines + start + 1 for start in found.starts], found.fields)
-        header = header and not found.fields
-        data = data[found.size :]
-        lines += found.lines
+        if records.starts:
+            yield Chunk([lines + start + 1 for start in records.starts], records.fields)
+        header = header and not records.fields
+        data = data[records.size :]
+        lines += records.lines
 
 
 def _is_unicode(data: bytes) -> bool:
@@ -99,7 +101,7 @@ def _parse_block(
     skip: bool,
     final: bool,
 ) -> Block | None:
-    """Does the same as `split_block` with Python's `csv`, for every file that `csv` reads.
+    """Like `split_block`, but with Python's `csv`, so it takes every file that `csv` reads.
 
     Args:
         final: whether this is the last block of the file.
@@ -146,10 +148,10 @@ def split_block(
         columns: the number of fields of each record.
         positions: the fields to keep, by role.
         quoted: whether fields may be in quotes.
-        skip: whether the first record, the header, is left out.
+        skip: whether to leave out the first record, which is the header.
 
     Returns:
-        None if a record is malformed or has quotes elsewhere, or the text is not UTF-8.
+        The records; None if one is malformed or has quotes elsewhere, or the text is not UTF-8.
     """
     if b"\0" in data:  # not every version of `csv` accepts it
         return None

@@ -31,7 +31,7 @@ from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part, input_key
 
 NAMES = ("class", "labels", "tags")
-"""Target types that are names, each of which must occur in training."""
+"""Target types that are labels, each of which must occur in training."""
 
 
 def roles_of(source: Source) -> tuple[str, ...]:
@@ -122,7 +122,7 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
     labels = None
     if targets is not None and source.target_kind in NAMES:
         labels = [(target,) if isinstance(target, str) else target for target in targets]
-    # For a single series of all rows, the first row.
+    # If all rows are a single series, the number of the first row.
     lines: Sequence[int | str] | None = numbers[: len(inputs)] if records.unit else None
     if records.locations:
         lines = [records.line(number) for number in numbers[: len(inputs)]]
@@ -146,13 +146,13 @@ def _inputs(
     role: str = INPUT,
     kind: str | None = None,
 ) -> tuple[Any, int | None]:
-    """The inputs for a task, and the sample rate of audio.
+    """The inputs of examples, and the sample rate of audio.
 
     Args:
         records: the records that they were read from.
         numbers: record numbers.
         source: what its fields are.
-        inputs: the fields that were read.
+        inputs: the values that were read from the fields.
         role: the role of their column.
         kind: the kind of the inputs; None for that of the source.
     """
@@ -169,7 +169,7 @@ def _inputs(
         shapes = [numbers.shape for numbers in inputs]
         if kind == "vector":
             _check_equal(records, numbers, role, shapes, shapes[0], "numbers")
-        # Images of several sizes are left to the template, which may resize them.
+        # Images of different sizes are not stacked: the template may resize them.
         inputs = np.stack(inputs) if len(set(shapes)) == 1 else inputs
     return inputs, source.sample_rate
 
@@ -187,7 +187,7 @@ def _audio(
 
 
 def _one_series(records: Records, source: Source, inputs: list[np.ndarray]) -> list[np.ndarray]:
-    """The series of a table; a single one if each row has one step and `source.whole` is set.
+    """The series of a table; a single series if each row has one step and `source.whole` is set.
 
     Raises:
         SeqzooError: each row has only one step, so there is no next one.
@@ -225,7 +225,7 @@ def _timed(
 
 
 def timed(values: np.ndarray, times: np.ndarray, source: Source) -> TimedSeries:
-    """A series with the times of its steps, in which `fault` finds no error."""
+    """A series with the times of its steps, which `fault` has checked."""
     return TimedSeries(values, times if source.time_values == "elapsed" else since_before(times))
 
 

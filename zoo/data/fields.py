@@ -20,17 +20,17 @@ from seqzoo.tasks.kinds import STATICS, TEXTS
 from seqzoo.zoo.data.audio import read_audio
 from seqzoo.zoo.data.image_size import HUGE, pixel_count
 
-MOST_PIXELS = 100_000_000
+MAX_PIXELS = 100_000_000
 """Maximum number of pixels of an image that is decoded."""
 
-LARGEST = float(np.finfo(np.float32).max)
+MAX_NUMBER = float(np.finfo(np.float32).max)
 """Largest number that is accepted; models compute in float32."""
 
 _QUOTED = re.compile(r"\s*\[\s*[\"']")
-"""Beginnings of a list of names in quotes, in JSON or as Python prints it."""
+"""How a list of quoted names begins, in JSON or as Python prints it."""
 
 _NESTED = re.compile(r"\s*\[\s*(\[|\]?\s*$|[-\d.]+\s*(,|\]\s*$))")
-"""Beginnings of lists of numbers, which are not the names of files."""
+"""How a list of numbers begins, unlike the name of a file."""
 
 
 def text(field: Any) -> str:
@@ -50,8 +50,7 @@ def text(field: Any) -> str:
 
 
 def label(field: Any) -> str:
-    """A class; whole numbers and truth values of JSON and of arrays become the text that they are
-    written as, 3.0 as 3."""
+    """A class name; integers and booleans from JSON or arrays are converted to text, 3.0 to "3"."""
     if isinstance(field, np.generic) and not isinstance(field, np.str_):
         field = field.item()
     if isinstance(field, float):
@@ -66,7 +65,7 @@ def label(field: Any) -> str:
 def labels(field: Any, separator: str = ",") -> tuple[str, ...]:
     """Any number of labels: a list, or text separated by `separator`.
 
-    A label may begin with a bracket: text is a list only where all of it is one.
+    A label may begin with a bracket: text is read as a list only if all of it is a list.
     """
     field = _decoded(field)
     if isinstance(field, np.ndarray | tuple):
@@ -145,9 +144,9 @@ def image(field: Any, folder: pathlib.Path) -> bytes | np.ndarray:
 
 
 def _decodable(data: bytes) -> bytes:
-    """The contents of an image file, unless a small file declares a huge image."""
-    if MOST_PIXELS < (pixels := pixel_count(data)) < HUGE:
-        raise SeqzooError(f"declares {pixels:,} pixels; at most {MOST_PIXELS:,} are decoded")
+    """The contents of an image file, unless its header declares a huge image."""
+    if MAX_PIXELS < (pixels := pixel_count(data)) < HUGE:
+        raise SeqzooError(f"declares {pixels:,} pixels; at most {MAX_PIXELS:,} are decoded")
     return data
 
 
@@ -168,7 +167,7 @@ def weight(field: Any) -> float:
 
 
 def series(field: Any) -> np.ndarray:
-    """Numbers in time, float32: (time,) or, from a list of lists, (time, features)."""
+    """A series of numbers, float32: (time,) or, from a list of lists, (time, features)."""
     numbers = _numbers(field)
     if numbers.ndim > 2:
         raise SeqzooError(f"must be a list of numbers or of lists of numbers, got {_shown(field)}")
@@ -178,7 +177,7 @@ def series(field: Any) -> np.ndarray:
 def times(field: Any) -> np.ndarray:
     """The times of a series' steps, float64, (time,): numbers, or dates and times of ISO 8601.
 
-    Dates become seconds since 1970, in UTC where they name no time zone.
+    Dates become seconds since 1970; dates without a time zone are in UTC.
     """
     result = _dates(field)
     numbers = _numbers(field) if result is None else np.array(result)
@@ -235,7 +234,7 @@ def rows(field: Any, folder: pathlib.Path) -> np.ndarray:
     """
     if isinstance(field, np.ndarray) and field.dtype == np.uint8:
         return _without_channel(field)
-    # Rows are lists in a list; the name of a file may begin with one bracket.
+    # An image is a list of lists; the name of a file may begin with a bracket, too.
     if isinstance(field, bytes) or (isinstance(field, str) and not _NESTED.match(field)):
         path = None if isinstance(field, bytes) else _file(field, folder)
         import tensorflow as tf
@@ -301,7 +300,7 @@ def further_reader(kind: str, folder: pathlib.Path) -> Callable[[Any], Any]:
 
 
 def static(field: Any) -> Any:
-    """A number or a category, as it is; None where it is missing."""
+    """A number or a category, unchanged; None if it is missing."""
     if _is_empty(field):
         return None
     if isinstance(field, np.generic):
@@ -316,7 +315,7 @@ def _is_empty(field: Any) -> bool:
 
 
 def no_history(field: Any) -> Any:
-    """Raises: a field is not a table with dates."""
+    """Raises an error, because a field cannot be a table with dates."""
     raise SeqzooError("must be a table with dates, which `predict --input-file` reads")
 
 
@@ -328,7 +327,7 @@ def _file(field: Any, folder: pathlib.Path) -> pathlib.Path:
 
 
 def _numbers(field: Any) -> np.ndarray:
-    """Finite numbers, at least one; of one dimension or more."""
+    """An array of at least one finite number, with at least one dimension."""
     field = _decoded(field)
     if isinstance(field, str):
         stripped = field.strip()
@@ -350,13 +349,14 @@ def _numbers(field: Any) -> np.ndarray:
         shown = "NaN" if math.isnan(number) else "an infinite number"
         number = int(position[0]) + 1
         raise SeqzooError(f"contains {shown} (number {number}); fill it in or leave it out")
-    if np.abs(numbers).max() > LARGEST:
-        raise SeqzooError(f"contains a number beyond {LARGEST:.2g}; scale all of them down")
+    if np.abs(numbers).max() > MAX_NUMBER:
+        raise SeqzooError(f"contains a number beyond {MAX_NUMBER:.2g}; scale all numbers down")
     return numbers
 
 
 def _first_wrong(field: Any) -> str:
-    """The first part of nested lists that is not a number, as shown in a message; "" if all are."""
+    """The first element of nested lists that is not a number, as shown in a message; "" if all are
+    numbers."""
     if isinstance(field, list):
         return next(filter(None, map(_first_wrong, field)), "")
     try:
@@ -380,7 +380,7 @@ def _decoded(field: Any) -> Any:
 
 
 def _listed(field: str) -> Any:
-    """A JSON list of names; other text, such as "[CLS] B-PER", as it is.
+    """A JSON list of names; other text, such as "[CLS] B-PER", unchanged.
 
     Raises:
         SeqzooError: it begins with a bracket and a quote, but is not a list.
@@ -390,7 +390,7 @@ def _listed(field: str) -> Any:
     try:
         return _json(field)
     except SeqzooError:
-        if _QUOTED.match(field):  # a list that is cut off, or one that Python printed
+        if _QUOTED.match(field):  # a truncated list, or one that Python printed
             raise
         return field
 

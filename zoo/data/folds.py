@@ -1,4 +1,4 @@
-"""Folds: training and validation examples in parts of equal size, of which one is held out."""
+"""Folds: training and validation examples in equal parts, one of which is held out."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from seqzoo.zoo.data.splits import input_key, order
 
 
 def parse_fold(fold: str) -> tuple[int, int]:
-    """Number and count of "2/5", from 1: (2, 5).
+    """The number of a fold, from 1, and the number of folds: (2, 5) for "2/5".
 
     Raises:
         SeqzooError: it has a different form, or the number is out of range.
@@ -26,15 +26,15 @@ def parse_fold(fold: str) -> tuple[int, int]:
 
 
 def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
-    """Splits with a fold as the test split; the former test examples are in none of them.
+    """Splits with a fold as the test split; the original test examples are left out.
 
-    Equal inputs stay together, each fold has its share of each class, and a label that would be
-    held out with all of its examples is trained on instead. If there was a validation split, the
-    same share of the examples outside the fold becomes the new one.
+    Equal inputs stay together, and each fold has its share of each class. If all examples of a
+    label would be held out, they are used for training instead. If there was a validation split,
+    the same share of the examples outside the fold becomes the new one.
 
     Args:
-        splits: the splits whose training and validation examples the folds are made of.
-        fold: number and count, as in "2/5".
+        splits: the splits whose training and validation examples are divided into folds.
+        fold: the number of the fold and the number of folds, as in "2/5".
         target_kind: the target kind of the examples.
         seed: the seed of the folds.
 
@@ -52,14 +52,14 @@ def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
         groups.setdefault(keys[index], []).append(index)
     if len(groups) < count:
         raise SeqzooError(field="folds", expected=f"at most {len(groups)}", got=count)
-    # Examples are dealt to the folds in turn, class by class.
+    # Examples are assigned to the folds in turn, class by class.
     ordered = list(groups.values())
     if target_kind in ("class", "labels"):
         ordered.sort(key=lambda item: labels[item[0]])
     held = ordered[number - 1 :: count]
     rest = [item for position, item in enumerate(ordered) if position % count != number - 1]
-    wanted = min(round(share * len(rest)), len(rest) - 1)
-    positions = {int((step + 0.5) * len(rest) / wanted) for step in range(wanted)}
+    size = min(round(share * len(rest)), len(rest) - 1)
+    positions = {int((step + 0.5) * len(rest) / size) for step in range(size)}
     validation = [item for position, item in enumerate(rest) if position in positions]
     training = [item for position, item in enumerate(rest) if position not in positions]
     known = {label for item in training for index in item for label in labels[index]}
@@ -87,16 +87,16 @@ def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
 def _joined(parts: Sequence[Examples]) -> Examples:
     """The examples of several splits, one after another."""
 
-    def of(name: str) -> Any:
+    def field(name: str) -> Any:
         values = [getattr(part, name) for part in parts]
         if any(value is None for value in values):
             return None
         if all(isinstance(value, np.ndarray) for value in values):
             return np.concatenate(values)
-        return [each for value in values for each in value]
+        return [item for value in values for item in value]
 
     names = ("inputs", "targets", "lines", "weights")
-    return replace(parts[0], **{name: of(name) for name in names})
+    return replace(parts[0], **{name: field(name) for name in names})
 
 
 def _labels(examples: Examples, index: int, target_kind: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
-"""The file formats that examples are read from; the format of a file follows from its name.
+"""The file formats that examples are read from; the name of a file determines its format.
 
-A new format is a file with a function `read(path, request) -> Records`, see `records`, and a line
+A new format is a module with a function `read(path, request) -> Records` (see `records`) and a line
 in `FORMATS`; training, `evaluate` and `predict` then read it.
 """
 
@@ -68,10 +68,10 @@ TABLES = ("csv", "tsv", "json lines", "parquet", "arrow")
 """Formats with named columns and a record per row."""
 
 LEMMA_COLUMNS = ("lemma", "form", "features")
-"""The columns of a file of inflected forms, as UniMorph orders them."""
+"""The columns of a file of inflected forms, in UniMorph's order."""
 
 JOINED = (*TABLES, "text", "conll", "unimorph")
-"""Formats of which several files can be read as one."""
+"""Formats whose files can be read together, as one."""
 
 SUFFIXES = tuple(suffix for value in FORMATS.values() for suffix in value.suffixes)
 
@@ -87,18 +87,18 @@ ADVICE = {
     (".png", ".jpg", ".jpeg", ".bmp", ".gif"): "name a table with a column of such files",
     (".zip", ".tar", ".bz2", ".xz"): "unpack it",
 }
-"""Advice for files that cannot be read, by their extensions."""
+"""Advice for files that cannot be read, by extension."""
 
 
 def suffix_of(path: str) -> str:
-    """The extension that determines a file's format: that of "a.csv.gz" is ".csv"."""
+    """The extension that determines a file's format: ".csv" for "a.csv.gz"."""
     return pathlib.Path(path.lower().removesuffix(".gz")).suffix
 
 
 def reads_lemmas(source: "Source") -> bool:
-    """Whether a source is read as lemmas with features: its columns have no names, or those of
-    `LEMMA_COLUMNS`, which give their order."""
-    kind = getattr(source, "kind", None)  # of a table whose columns are all read, there is none
+    """Whether a source is read as lemmas with features: its columns are not named, or have the
+    names of `LEMMA_COLUMNS`, in any order."""
+    kind = getattr(source, "kind", None)  # no kind is known while all columns of a table are read
     ordered = sorted(source.columns or LEMMA_COLUMNS) == sorted(LEMMA_COLUMNS)
     return kind == "lemma" and source.input is None and ordered
 
@@ -112,8 +112,8 @@ def format_of(
         path: the path of the file or the folder, or a pattern of files.
         delimiter: delimiter of its fields, if given; tables may then have any extension.
         tagged: whether to read words with tags, so that a .txt file is CoNLL.
-        lemmas: whether to read lemmas with features, see `reads_lemmas`, so that a .tsv or .txt
-            file, or one of another or no extension, is UniMorph.
+        lemmas: whether to read lemmas with features (see `reads_lemmas`), so that a .tsv or .txt
+            file, or one with an unknown extension or none, is UniMorph.
 
     Raises:
         SeqzooError: its name has no extension, or one that cannot be read.
@@ -141,8 +141,8 @@ def format_of(
 
 
 def read(path: pathlib.Path, request: "Request") -> "Records":
-    """Reads the records of a file with the reader of its format, or those of all files that match a
-    pattern; words that have a row each become sentences.
+    """Reads the records of a file, or of all files that match a pattern, with the reader of the
+    format; rows of single words become sentences.
 
     Raises:
         SeqzooError: it cannot be read, lacks a column, or (if the request is strict) is
@@ -162,7 +162,8 @@ def read(path: pathlib.Path, request: "Request") -> "Records":
     if several_files.is_pattern(str(path)):
         if name not in JOINED:
             raise SeqzooError(
-                f"Several files can be {', '.join(JOINED)}, got {path}; name a single one.",
+                f"A pattern is for files of the formats {', '.join(JOINED)}, got {path}; name "
+                "a single file.",
                 field="data",
             )
         records = several_files.read(str(path), request, read_format)

@@ -1,4 +1,4 @@
-"""Reads a table with a date column as histories of series, and splits it by time."""
+"""Reads a table with a date column as the histories of its series, and splits it by time."""
 
 import math
 import pathlib
@@ -19,24 +19,24 @@ from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.source import Source
 
 MISSING_VALUES = ("", "na", "n/a", "nan", "null", "none", "-", "?", "nat")
-"""Texts that mark a missing value, in upper or lower case."""
+"""Texts that stand for a missing value, in upper or lower case."""
 
-_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
-"""Whole numbers with points between groups of three digits."""
+_THOUSANDS_POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
+"""Whole numbers whose thousands are separated by points."""
 
 TRUTHS = {"true": 1.0, "false": 0.0}
 
 NAMED_GAPS = 3
-"""Number of gaps that a note names."""
+"""Maximum number of gaps that a note lists."""
 
 MAX_MISSING = 50_000_000
-"""Maximum number of missing steps of a series, which all take memory."""
+"""Maximum number of missing steps of a series; each takes memory."""
 
 COVARIATES = ("past_columns", "known_columns", "static_columns")
 
 
 class _AllColumns(Request):
-    """A request for columns by their names, each of which is a role."""
+    """A request for columns by name; each name is its own role."""
 
     def name(self, role: str) -> str | None:
         return role
@@ -66,9 +66,9 @@ class Table:
 def open_histories(source: Source) -> tuple[Splits, Source]:
     """Reads all series of a source, and splits them by time.
 
-    In each split, the example of a series also has all earlier steps, to look back at.
+    The example of a series in a split also includes all earlier steps, to look back at.
 
-    Returns: the splits, and the source with its guesses resolved and its path absolute.
+    Returns: the splits, and the source with inferred fields filled in and an absolute path.
 
     Raises:
         SeqzooError: the file cannot be read, a column is missing, a field is malformed, a date
@@ -104,10 +104,10 @@ def open_histories(source: Source) -> tuple[Splits, Source]:
 
 
 def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
-    """The series of a file, sorted by name, their steps by date.
+    """The series of a file, sorted by name, with their steps sorted by date.
 
-    Returns: the series, the source with the names of all targets and its frequency, and sentences
-        about what is missing.
+    Returns: the series, the source with the names of all targets and the frequency, and notes on
+        missing steps and values.
 
     Raises:
         SeqzooError: see `open_histories`.
@@ -144,11 +144,11 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
             )
         rows[name] = indices
     frequency = _frequency(dates, rows, source, table)
-    found, gaps = [], []
+    histories, gaps = [], []
     for name, indices in sorted(rows.items()):
-        steps, whole = frequency.positions(dates[indices])
-        if not whole.all():
-            bad = indices[int(np.argmin(whole))]
+        steps, on_grid = frequency.positions(dates[indices])
+        if not on_grid.all():
+            bad = indices[int(np.argmin(on_grid))]
             raise SeqzooError(
                 f"{table.location(bad)}: the date {shown_dates(dates[[bad]])[0]} is not a whole "
                 f"number of steps after the first, {shown_dates(dates[indices[:1]])[0]}, where a "
@@ -176,7 +176,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
             grid[steps] = columns[at]
             return grid
 
-        found.append(
+        histories.append(
             History(
                 frequency.at(dates[indices], np.arange(length)),
                 spread(values),
@@ -196,21 +196,20 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
         notes.append(
             f"Missing steps are read as missing values: {', '.join(gaps[:NAMED_GAPS])}{more}."
         )
-    lacking = [int((~np.isfinite(item.values[: item.end])).sum()) for item in found]
-    if sum(lacking):
-        notes.append(
-            f"{sum(lacking):,} of {sum(item.values.size for item in found):,} values are missing."
-        )
+    missing = sum(int((~np.isfinite(item.values[: item.end])).sum()) for item in histories)
+    if missing:
+        total = sum(item.values.size for item in histories)
+        notes.append(f"{missing:,} of {total:,} values are missing.")
     if source.limit is not None:
-        found = found[: source.limit]
+        histories = histories[: source.limit]
     source = replace(source, target=",".join(chosen), frequency=str(frequency))
-    return found, source, notes
+    return histories, source, notes
 
 
 def split_by_time(histories: Sequence[History], source: Source) -> tuple[Splits, list[str]]:
-    """Splits series by date, the same dates for all.
+    """Splits all series at the same dates.
 
-    Returns: the splits, and sentences about what was left out.
+    Returns: the splits, and notes on series that were left out.
 
     Raises:
         SeqzooError: a split would have no step.
@@ -253,11 +252,11 @@ def split_by_time(histories: Sequence[History], source: Source) -> tuple[Splits,
 
 
 def _starts(grid: np.ndarray, source: Source) -> dict[str, Any]:
-    """The first dates of validation and test, and the one after the last.
+    """The first dates of the validation and the test split, and the date after the last step.
 
     Args:
-        grid: the dates of all steps, and the one after them.
-        source: has `split_at`, or shares or numbers of steps.
+        grid: the dates of all steps, and the date after them.
+        source: says where to split, by dates, shares or numbers of steps.
     """
     steps = len(grid) - 1
     held = {}
@@ -277,13 +276,13 @@ def _starts(grid: np.ndarray, source: Source) -> dict[str, Any]:
         if len(dates) > 3 or (np.diff(dates) <= np.timedelta64(0)).any():
             raise SeqzooError(
                 field="split_at",
-                expected="one date (the test), two (validation, test) or three (and the end of the "
-                "test), in order",
+                expected="one date (test), two (validation, test) or three (and the end of the "
+                "test split), in order",
                 got=",".join(texts),
             )
         indices = [int((grid[:-1] < date).sum()) for date in dates]
         for number, (index, text) in enumerate(zip(indices, texts, strict=True)):
-            # The third is the end of the test, which may be that of the table.
+            # The third date ends the test split, which may be the end of the table.
             if not 0 < index < steps + (number == 2):
                 inside = " to ".join(shown_dates(grid[[0, -2]]))
                 expected = f"dates within those of the table, {inside}"
@@ -310,7 +309,7 @@ def _starts(grid: np.ndarray, source: Source) -> dict[str, Any]:
 
 
 def _read(path: pathlib.Path, source: Source) -> tuple[list[str], Table]:
-    """The names of all columns of a file, and those that are needed."""
+    """The names of all columns of a file, and a table of the columns that are needed."""
     names = list(formats.read(path, _AllColumns(source, ())).names)
     if not names:
         raise SeqzooError(
@@ -362,7 +361,7 @@ def _listed(text: str, names: Sequence[str]) -> list[str]:
 
 
 def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
-    """The columns to forecast: those that are named, or all others of numbers."""
+    """The columns to forecast: the named ones, or all numeric columns without another role."""
     if source.target:
         return _listed(source.target, names)
     taken = {source.date_column, source.series_column}
@@ -390,7 +389,6 @@ def _frequency(
 ) -> Frequency:
     if source.frequency:
         return Frequency.parse(source.frequency)
-    # Of the longest series.
     longest = max(rows.values(), key=len)
     result = Frequency.infer(dates[longest])
     if result is None:
@@ -403,7 +401,7 @@ def _frequency(
 
 
 def _numbers(table: Table, names: Sequence[str], source: Source) -> np.ndarray:
-    """Columns of numbers, (rows, columns), NaN where one is missing.
+    """Columns of numbers, (rows, columns), with NaN for missing values.
 
     Raises:
         SeqzooError: a field is not a number; the message has its location.
@@ -435,7 +433,7 @@ def _number(field: Any, decimal_comma: bool) -> float | None:
         return math.nan
     if text.lower() in TRUTHS:
         return TRUTHS[text.lower()]
-    if decimal_comma and ("," in text or _THOUSANDS.fullmatch(text)):
+    if decimal_comma and ("," in text or _THOUSANDS_POINTS.fullmatch(text)):
         text = text.replace(".", "").replace(",", ".")
     try:
         return float(text)
@@ -444,10 +442,10 @@ def _number(field: Any, decimal_comma: bool) -> float | None:
 
 
 def _static(column: Sequence[Any], rows: np.ndarray, table: Table, name: str) -> Any:
-    """The one value of a series.
+    """The value of a static covariate of a series.
 
     Raises:
-        SeqzooError: there are several.
+        SeqzooError: its rows have different values.
     """
     first = _text(column[rows[0]]).strip()
     for row in rows:

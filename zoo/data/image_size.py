@@ -1,17 +1,18 @@
 """The size of an image from the header of its file: a small file may decode to gigabytes."""
 
 HUGE = 1 << 62
-"""The size that a damaged file counts as."""
+"""The number of pixels returned for a damaged file."""
 
 
 def pixel_count(data: bytes) -> int:
-    """Pixels of a PNG, JPEG, BMP or GIF file, for a GIF those of all frames; 0 for other files,
-    which cannot be decoded."""
+    """The number of pixels of a PNG, JPEG, BMP or GIF file, in all frames of a GIF; 0 for other
+    files, which cannot be decoded."""
     try:
         if data.startswith(b"\x89PNG"):
             return _big(data, 16, 4) * _big(data, 20, 4)
         if data.startswith(b"BM"):
-            width, height = (int.from_bytes(data[at : at + 4], "little", signed=True) for at in BMP)
+            fields = (data[at : at + 4] for at in BMP_SIZE)
+            width, height = (int.from_bytes(field, "little", signed=True) for field in fields)
             return abs(width * height)
         if data.startswith(b"GIF8"):
             return _gif(data)
@@ -22,8 +23,8 @@ def pixel_count(data: bytes) -> int:
     return 0
 
 
-BMP = (18, 22)
-"""The positions of width and height."""
+BMP_SIZE = (18, 22)
+"""The positions of width and height in a BMP file."""
 
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """JPEG markers that are followed by a size."""
@@ -47,11 +48,11 @@ def _jpeg(data: bytes) -> int:
         marker = data[at]
         if marker in FRAMES:
             return _big(data, at + 4, 2) * _big(data, at + 6, 2)
-        if marker in (0xD9, 0xDA):  # the end, or the pixels
+        if marker in (0xD9, 0xDA):  # the end of the image, or the start of its pixels
             return HUGE
-        # Markers without a length have no payload.
-        alone = marker in (0x01, 0xD8) or 0xD0 <= marker <= 0xD7
-        at += 1 if alone else 1 + _big(data, at + 1, 2)
+        # Standalone markers are not followed by a length and data.
+        standalone = marker in (0x01, 0xD8) or 0xD0 <= marker <= 0xD7
+        at += 1 if standalone else 1 + _big(data, at + 1, 2)
 
 
 def _gif(data: bytes) -> int:

@@ -33,7 +33,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
     columns = choose_columns(path, list(names), request)
 
     def records() -> Iterator[Record]:
-        for number, row, error in _rows(file):  # again, since the names may differ between lines
+        for number, row, error in _rows(file):  # read again: all names must be known before
             lacking = next((name for name in columns.values() if name not in row), None)
             if not error and lacking is not None:
                 error = f"has no {lacking!r}, only {', '.join(row)}"
@@ -44,7 +44,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
 
 
 def _rows(file: TextFile) -> Iterator[tuple[int, dict[str, Any], str]]:
-    """The line, the object and its error, for each line that is not empty."""
+    """The number, the object and the error of each line that is not empty."""
     for number, line in enumerate(file.fed_lines(), 1):
         if not line.strip():
             continue
@@ -53,10 +53,10 @@ def _rows(file: TextFile) -> Iterator[tuple[int, dict[str, Any], str]]:
         if not error:
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError as wrong:
-                error = f"is not JSON ({wrong.msg}, character {wrong.colno})"
-            except (ValueError, RecursionError) as wrong:  # huge numbers, deeply nested lists
-                error = f"cannot be read ({wrong})"
+            except json.JSONDecodeError as problem:
+                error = f"is not JSON ({problem.msg}, character {problem.colno})"
+            except (ValueError, RecursionError) as problem:  # huge numbers, deeply nested lists
+                error = f"cannot be read ({problem})"
             else:
                 if not isinstance(row, dict):
                     error, row = f"must be a JSON object, got {line[:40]!r}", {}

@@ -1,7 +1,7 @@
-"""The lines of texts: they end at a line feed, with or without a carriage return, and nowhere else.
+"""Splits texts into lines, which end only at a line feed, with or without a carriage return.
 
-`str.splitlines` also ends them at characters that texts contain, such as U+2028, U+0085 or a form
-feed, and so disagrees with what editors, `wc -l` and standard input call a line.
+`str.splitlines` also splits at characters that texts may contain, such as U+2028, U+0085 or a form
+feed, and so disagrees with editors, `wc -l` and standard input.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 def split_lines(text: str) -> list[str]:
-    """The lines of a text without their ends; text after the last line end is a line if it is not
+    """The lines of a text without line ends; text after the last line end is a line if it is not
     empty."""
     lines = text.split("\n")
     if not lines[-1]:

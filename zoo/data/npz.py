@@ -1,4 +1,4 @@
-"""Examples from .npz files: arrays of equal lengths, padded ones, and concatenated ones."""
+"""Examples from .npz files, whose sequences have equal lengths, or are padded or concatenated."""
 
 import pathlib
 from collections.abc import Sequence
@@ -24,13 +24,13 @@ from seqzoo.zoo.data.records import (
 from seqzoo.zoo.data.source import Source
 
 IN_TIME = ("series", "frames", "audio")
-"""Forms of inputs whose steps are in an array one after the other."""
+"""Forms of inputs that are sequences in time."""
 
 STEPWISE = ("tags", "values")
 """Target types with a target at each step."""
 
 USUAL = {INPUT: ("inputs", "values"), TARGET: ("targets",), SPLIT: (), WEIGHT: (), TIME: ()}
-"""Usual names of the arrays of each role, if none is named."""
+"""Default names of the array of each role."""
 
 SAMPLE_RATE = "sample_rate"
 
@@ -38,11 +38,11 @@ SAMPLE_RATE = "sample_rate"
 def read(path: pathlib.Path, request: Request) -> Records:
     """All examples of a file.
 
-    Sequences in time are (n, time) or (n, time, features), where shorter ones end at their
-    "lengths", (n,); or (all steps,) or (all steps, features), one after the other, with "lengths"
-    too. Without these, (time,) is one sequence, and so is (time, features) of notes, and of series
-    where `source.whole` or targets at each step of shape (time,) say so, or the numbers per step
-    of the model that predicts.
+    Sequences in time have the shape (n, time) or (n, time, features), and padded ones have their
+    "lengths", (n,), in another array; or they are concatenated to (all steps,) or (all steps,
+    features), also with "lengths". Without lengths, (time,) is one sequence. So is (time, features)
+    for notes, and for series if `source.whole` is set, if targets have the shape (time,), or if the
+    model that predicts takes several numbers per step.
 
     Raises:
         SeqzooError: the file cannot be read, or an array has the wrong dtype or shape; the message
@@ -53,8 +53,8 @@ def read(path: pathlib.Path, request: Request) -> Records:
 
 
 def is_in_time(source: Source) -> bool:
-    """Whether an .npz file's inputs have steps in time and a target at each, so a single one
-    can be held out in parts."""
+    """Whether the inputs of an .npz file are sequences with a target at each step, so that the end
+    of a single one can be held out."""
     stepwise = source.target_kind in (*STEPWISE, "next")
     return source.suffix == ".npz" and _form(source) in IN_TIME and stepwise
 
@@ -75,53 +75,55 @@ class _Reader:
         self.arrays = arrays
         self.request = request
         self.source = request.source
-        self.found = {
+        self.by_role = {
             role: arrays.find(request.name(role), role.partition(".")[0], USUAL.get(role, ()))
             for role in request.roles
         }
 
     def records(self) -> Records:
-        array = self.found[INPUT]
+        array = self.by_role[INPUT]
         inputs = self._inputs(array)
         columns: dict[str, Any] = {INPUT: inputs}
-        if TARGET in self.found:
-            target = self.found[TARGET]
+        if TARGET in self.by_role:
+            target = self.by_role[TARGET]
             columns[TARGET] = self._targets(target, inputs)
             if len(columns[TARGET]) != len(inputs):
                 raise SeqzooError(
                     f"{array.path}: {array.name!r} contains {_count(inputs)}, but {target.name!r} "
-                    f"{_count(columns[TARGET])}."
+                    f"contains {_count(columns[TARGET])}."
                 )
-        if SPLIT in self.found:
-            columns[SPLIT] = _names(self.found[SPLIT])
+        if SPLIT in self.by_role:
+            columns[SPLIT] = _names(self.by_role[SPLIT])
             if len(columns[SPLIT]) != len(inputs):
-                raise self.found[SPLIT].unfit(f"name a split for each of {_count(inputs)}")
-        if WEIGHT in self.found:
-            columns[WEIGHT] = self.found[WEIGHT].values
+                raise self.by_role[SPLIT].mismatch(f"name a split for each of {_count(inputs)}")
+        if WEIGHT in self.by_role:
+            columns[WEIGHT] = self.by_role[WEIGHT].values
             if columns[WEIGHT].shape != (len(inputs),):
-                raise self.found[WEIGHT].unfit(f"contain a weight for each of {_count(inputs)}")
-        if TIME in self.found:
-            columns[TIME] = _times(self.found[TIME], inputs)
+                raise self.by_role[WEIGHT].mismatch(
+                    f"contain a weight for each of {_count(inputs)}"
+                )
+        if TIME in self.by_role:
+            columns[TIME] = _times(self.by_role[TIME], inputs)
         for role, kind in further_roles(self.source).items():
-            role_array = self.found[role] if role in self.found else None
+            role_array = self.by_role[role] if role in self.by_role else None
             if role_array is None:
                 continue
             columns[role] = (
                 _statics(role_array) if kind in STATICS else self._inputs(role_array, kind)
             )
             if len(columns[role]) != len(inputs):
-                raise role_array.unfit(f"contain an input for each of {_count(inputs)}")
+                raise role_array.mismatch(f"contain an input for each of {_count(inputs)}")
         rows = zip(*columns.values(), strict=True)
         return Records(
             str(array.path),
             [Record(n, dict(zip(columns, row, strict=True))) for n, row in enumerate(rows)],
             unit="example",
-            columns={role: value.name for role, value in self.found.items()},
+            columns={role: value.name for role, value in self.by_role.items()},
             notes=self._notes(array, len(inputs)),
         )
 
     def _notes(self, array: Array, count: int) -> tuple[str, ...]:
-        """A sentence that says how an ambiguous array was read."""
+        """A note that says how an ambiguous array was read."""
         forecast = self.source.kind == "series" and self.source.target_kind == "next"
         if not forecast or array.values.ndim != 2 or self.arrays.lengths(array.name) is not None:
             return ()
@@ -131,7 +133,7 @@ class _Reader:
         kind = kind or self.source.kind
         form = INPUTS[kind].form
         if form not in IN_TIME:
-            return _things(array, form, kind)
+            return _single_values(array, form, kind)
         sequences = self._sequences(array, form)
         return self._audio(array, sequences) if form == "audio" else sequences
 
@@ -141,11 +143,11 @@ class _Reader:
         if form == "series" and width is not None and width > 1 and values.ndim:
             steps = values.shape[-1] if values.ndim > 1 else 1
             if steps != width:
-                raise array.unfit(f"have {width} numbers per step, as in training")
-        most = 2 if form == "audio" else 3
-        if not 1 <= values.ndim <= most or not values.size:
-            shapes = ("(time,)", "(n, time)", "(n, time, features)")[:most]
-            raise array.unfit(f"have shape {' or '.join(shapes)} and not be empty")
+                raise array.mismatch(f"have {width} numbers per step, as in training")
+        max_axes = 2 if form == "audio" else 3
+        if not 1 <= values.ndim <= max_axes or not values.size:
+            shapes = ("(time,)", "(n, time)", "(n, time, features)")[:max_axes]
+            raise array.mismatch(f"have shape {' or '.join(shapes)} and not be empty")
         lengths = self.arrays.lengths(array.name)
         if lengths is not None:
             sequences = array.cut(lengths.values, values, f"{lengths.name!r}")
@@ -157,11 +159,11 @@ class _Reader:
 
     def _is_one(self, array: Array) -> bool:
         """Whether an array of two axes is one sequence."""
-        width, target = self.request.width, self.found.get(TARGET)
+        width, target = self.request.width, self.by_role.get(TARGET)
         if self.source.kind == "notes":
             return True
         if width is not None:
-            # The second axis is interpreted as in training.
+            # As in training, the second axis is the features of a step.
             return width > 1 or array.values.shape[1:] == (1,)
         stepwise = self.source.target_kind in STEPWISE
         return self.source.whole or (stepwise and target is not None and target.values.ndim == 1)
@@ -170,15 +172,15 @@ class _Reader:
         """Samples between -1 and 1, each with its sample rate."""
         dtype, rate = array.values.dtype, self.source.sample_rate
         if dtype.kind not in "if":
-            raise array.unfit("contain samples, which are floats or signed integers")
+            raise array.mismatch("contain samples, which are floats or signed integers")
         if rate is None or SAMPLE_RATE in self.arrays.names:
-            rate_array = _whole(self.arrays.find(None, SAMPLE_RATE, (SAMPLE_RATE,)))
-            if rate not in (None, rate_array) and not self.source.resample:
+            file_rate = _integer(self.arrays.find(None, SAMPLE_RATE, (SAMPLE_RATE,)))
+            if rate not in (None, file_rate) and not self.source.resample:
                 raise SeqzooError(
-                    f"{array.path} has {rate_array:,} samples per second, expected {rate:,}; "
+                    f"{array.path} has {file_rate:,} samples per second, expected {rate:,}; "
                     "--resample converts all audio to one rate."
                 )
-            rate = rate_array
+            rate = file_rate
         scale = np.float32(1.0 if dtype.kind == "f" else np.iinfo(dtype).max + 1.0)
         return [(samples / scale, rate) for samples in sequences]
 
@@ -191,20 +193,20 @@ class _Reader:
         if array.is_text:
             return _texts(array)
         if kind == "labels":
-            return _several(array)
+            return _label_indices(array)
         if kind == "value" and array.values.ndim in (1, 2):
             return array.finite(array.numbers())
-        raise array.unfit(f"contain targets of the kind {kind!r}")
+        raise array.mismatch(f"contain targets of the kind {kind!r}")
 
 
 def _statics(array: Array) -> Sequence[Any]:
-    """A number or a name for each example; NaN where it is missing."""
+    """A number or a name for each example; NaN if it is missing."""
     if array.values.ndim != 1:
-        raise array.unfit("have shape (n,)")
+        raise array.mismatch("have shape (n,)")
     return array.values.tolist()
 
 
-def _things(array: Array, form: str, kind: str) -> Any:
+def _single_values(array: Array, form: str, kind: str) -> Any:
     """Inputs that are not sequences in time: texts, names, images, vectors."""
     if form == "name":
         return _names(array)
@@ -212,13 +214,13 @@ def _things(array: Array, form: str, kind: str) -> Any:
         return _texts(array)
     values = array.values
     if form == "text":
-        raise array.unfit("contain text")
+        raise array.mismatch("contain text")
     axes = (2,) if form == "numbers" else (3, 4)
     if values.ndim not in axes or not values.size:
         shape = "(n, numbers)" if form == "numbers" else "(n, height, width[, channels])"
-        raise array.unfit(f"have shape {shape} and not be empty")
+        raise array.mismatch(f"have shape {shape} and not be empty")
     if kind == "image" and values.dtype != np.uint8:
-        raise array.unfit("be images of uint8, from 0 to 255")
+        raise array.mismatch("be images of uint8, from 0 to 255")
     if form == "numbers" or values.dtype != np.uint8:
         values = np.stack(array.finite(array.numbers()))
     return values[..., 0] if values.ndim == 4 and values.shape[-1] == 1 else values
@@ -235,7 +237,7 @@ def _stepwise(array: Array, kind: str, inputs: Sequence[Any]) -> Sequence[Any]:
     if kind == "values":
         return array.finite(parts)
     if any(part.ndim > 1 for part in parts):
-        raise array.unfit("have one tag per step")
+        raise array.mismatch("have one tag per step")
     return parts
 
 
@@ -243,20 +245,20 @@ def _times(array: Array, inputs: Sequence[Any]) -> Sequence[np.ndarray]:
     """A time at each step of each input, float64, so that seconds since 1970 keep their
     precision."""
     if array.is_text:
-        raise array.unfit("contain numbers")
+        raise array.mismatch("contain numbers")
     lengths = np.array([len(item) for item in inputs], np.int64)
     values = array.values.astype(np.float64)
     if len(lengths) == 1 and values.shape == (lengths[0],):
         return array.finite([values])
     parts = array.cut(lengths, values, "the lengths of the inputs")
     if any(part.ndim > 1 for part in parts):
-        raise array.unfit("have one time per step")
+        raise array.mismatch("have one time per step")
     return array.finite(parts)
 
 
 def _texts(array: Array) -> Sequence[str]:
     if array.values.ndim != 1:
-        raise array.unfit("have shape (n,)")
+        raise array.mismatch("have shape (n,)")
     return array.values.tolist()
 
 
@@ -265,18 +267,18 @@ def _names(array: Array) -> Sequence[Any]:
     values = array.values
     values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
     if values.ndim != 1:
-        raise array.unfit("have one class per example, (n,)")
+        raise array.mismatch("have one class per example, (n,)")
     return list(values)
 
 
-def _several(array: Array) -> list[list[int]]:
-    """The labels of each example, from zeros and ones, (n, labels): the numbers of the ones."""
+def _label_indices(array: Array) -> list[list[int]]:
+    """The labels of each example, from zeros and ones, (n, labels): the indices of the ones."""
     if array.values.ndim != 2 or not np.isin(array.values, (0, 1)).all():
-        raise array.unfit("be zeros and ones of shape (n, labels), or text")
+        raise array.mismatch("be zeros and ones of shape (n, labels), or text")
     return [np.flatnonzero(row).tolist() for row in array.values]
 
 
-def _whole(array: Array) -> int:
+def _integer(array: Array) -> int:
     if array.values.size != 1 or array.values.dtype.kind not in "iu":
         raise SeqzooError(f"{SAMPLE_RATE!r} must be one whole number.")
     return int(array.values.reshape(()))

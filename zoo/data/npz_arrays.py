@@ -37,10 +37,10 @@ class Array:
         location = "" if index is None else f", example {index}"
         return SeqzooError(f"{self.path}{location}: {self.name!r} {what}.")
 
-    def unfit(self, needs: str) -> SeqzooError:
-        """The error for an array without a shape or a type that is needed."""
+    def mismatch(self, requirement: str) -> SeqzooError:
+        """The error for an array that does not have the required shape or type."""
         shape = "x".join(map(str, self.values.shape)) or "one"
-        return self.error(f"must {needs}, got {shape} of {_named(self.values.dtype)}")
+        return self.error(f"must {requirement}, got {shape} of {_named(self.values.dtype)}")
 
     def numbers(self) -> np.ndarray:
         """The values as float32; those that are too large become infinite.
@@ -49,12 +49,12 @@ class Array:
             SeqzooError: it contains text.
         """
         if self.is_text:
-            raise self.unfit("contain numbers")
+            raise self.mismatch("contain numbers")
         with np.errstate(over="ignore"):
             return self.values.astype(np.float32)
 
     def finite(self, parts: Iterable[np.ndarray]) -> list[np.ndarray]:
-        """Numbers, one row per example, unchanged.
+        """The numbers of each example, unchanged, after a check.
 
         Raises:
             SeqzooError: one is NaN or infinite.
@@ -64,7 +64,7 @@ class Array:
             bad = np.argwhere(~np.isfinite(part))
             if len(bad):
                 number = np.asarray(part)[tuple(bad[0])]
-                shown = "NaN" if np.isnan(number) else f"a number beyond {fields.LARGEST:.2g}"
+                shown = "NaN" if np.isnan(number) else f"a number beyond {fields.MAX_NUMBER:.2g}"
                 step = f" at step {bad[0][0]}" if np.ndim(part) else ""
                 raise self.error(
                     f"contains {shown}{step}; fill it in, leave it out, or let 'lengths' end the "
@@ -79,10 +79,10 @@ class Array:
         Args:
             lengths: the lengths of the sequences.
             values: the values of the array, before cutting.
-            whose: the owner of these lengths, for a message.
+            whose: the name of these lengths, for messages.
 
         Raises:
-            SeqzooError: it is not as long.
+            SeqzooError: the array does not have these lengths.
         """
         joined = len(values) == lengths.sum()
         padded = values.ndim > 1 and len(values) == len(lengths)
@@ -91,14 +91,15 @@ class Array:
             return [row[:length] for row, length in zip(values, lengths, strict=True)]
         if joined and values.ndim < 3:
             return np.split(values, np.cumsum(lengths)[:-1])
-        raise self.unfit(
-            f"fit {whose}, which are {len(lengths)}, up to {lengths.max()}, {lengths.sum()} in all"
+        raise self.mismatch(
+            f"fit {whose}, which are {len(lengths)}, at most {lengths.max()}, "
+            f"{lengths.sum()} in total"
         )
 
 
 class Arrays:
-    """All arrays of a file, read on demand, and never by unpickling; a context that
-    closes the file.
+    """The arrays of a file, read on demand and never unpickled; a context manager that closes the
+    file.
 
     Args:
         path: the file.
@@ -126,16 +127,16 @@ class Arrays:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def find(self, wanted: str | None, argument: str, usual: Sequence[str]) -> Array:
+    def find(self, name: str | None, argument: str, usual: Sequence[str]) -> Array:
         """The named array, or the first with one of the usual names.
 
         Raises:
             SeqzooError: the array does not exist, has Python objects, or is damaged.
         """
-        for name in usual if wanted is None else (wanted,):
-            if name in self.names:
-                return self[name]
-        got = "." if wanted is None else f", got {wanted!r}{nearest(wanted, self.names)}"
+        for candidate in usual if name is None else (name,):
+            if candidate in self.names:
+                return self[candidate]
+        got = "." if name is None else f", got {name!r}{nearest(name, self.names)}"
         raise SeqzooError(
             f"`{argument}` must name an array of {self.path} ({', '.join(self.names)}){got}"
         )
@@ -146,29 +147,29 @@ class Arrays:
         Raises:
             SeqzooError: as `find`.
         """
-        nothing = Array(self.path, name, np.zeros(0))
+        unread = Array(self.path, name, np.zeros(0))
         try:
             members = {item.filename.removesuffix(".npy"): item for item in self._zip.infolist()}
             values = read_member(self._zip, members[name])
             if values.dtype.kind == "S":
                 values = np.char.decode(values, "utf-8")
         except UnicodeDecodeError as error:
-            raise nothing.error("is not UTF-8") from error
+            raise unread.error("is not UTF-8") from error
         except FAULTS as error:
             if "Object arrays" in str(error):
-                raise nothing.error(
+                raise unread.error(
                     "contains Python objects, which are not read; concatenate the sequences into "
                     "one array, and save their lengths as 'lengths'"
                 ) from error
             reason = str(error).partition("\n")[0].rstrip(".") or "it is incomplete"
-            raise nothing.error(f"is damaged ({reason})") from error
+            raise unread.error(f"is damaged ({reason})") from error
         array = Array(self.path, name, values)
         if values.dtype.kind not in "biufU":
-            raise array.unfit("contain numbers or text")
+            raise array.mismatch("contain numbers or text")
         return array
 
     def lengths(self, name: str) -> Array | None:
-        """The lengths of an array's sequences, (n,): NAME_lengths or lengths, if it is there.
+        """The lengths of an array's sequences, (n,): NAME_lengths or lengths; None without either.
 
         Raises:
             SeqzooError: they are not positive whole numbers.
@@ -181,7 +182,7 @@ class Arrays:
         array = self[lengths_name]
         lengths = array.values
         if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or not len(lengths):
-            raise array.unfit("be whole numbers of shape (n,)")
+            raise array.mismatch("be whole numbers of shape (n,)")
         if lengths.min() < 1:
             index = int(lengths.argmin())
             raise array.error(f"must be at least 1, got {lengths[index]}", index)

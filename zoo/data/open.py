@@ -19,7 +19,7 @@ from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.data.stored_table import is_stored, read_stored
 
 USUAL = ("train", "validation", "test", "all")
-"""Splits that every source has; the last one only for files."""
+"""Splits that every source has; "all" only for files."""
 
 PATHS = ("image", "audio")
 """Forms of inputs whose fields may be paths."""
@@ -31,7 +31,7 @@ def open_source(source: Source) -> tuple[Splits, Source]:
     The splits are the same every time. All examples of one input are in one split, except where a
     tfds data set's own splits say otherwise.
 
-    Returns: the splits, and the source with its guesses resolved and its paths absolute.
+    Returns: the splits, and the source with inferred fields filled in and absolute paths.
 
     Raises:
         SeqzooError: the source does not exist, or something in it is malformed; the
@@ -39,24 +39,24 @@ def open_source(source: Source) -> tuple[Splits, Source]:
     """
     if source.kind == HISTORY:
         return open_histories(source)
-    source = _with_own_splits(source)
+    source = _with_stored_splits(source)
     if source.is_file():
-        found, source = _open_files(source)
+        opened, source = _open_files(source)
     else:
         # tfds takes seconds to import.
         from seqzoo.zoo.data.tfds_builders import open_builder
 
-        found, source = open_builder(source)
+        opened, source = open_builder(source)
     if source.fold is not None:
-        found = folds.hold_out(found, source.fold, source.target_kind, source.seed)
-    return found, source
+        opened = folds.hold_out(opened, source.fold, source.target_kind, source.seed)
+    return opened, source
 
 
 def open_examples(source: Source, split: str = "test") -> Examples:
     """The examples of one split of a source.
 
     Args:
-        source: their source.
+        source: the source.
         split: "train", "validation" or "test"; "all" for all examples of a file; or another split
             that a tfds data set or a file's `split_column` names.
 
@@ -65,22 +65,22 @@ def open_examples(source: Source, split: str = "test") -> Examples:
     """
     if source.kind == HISTORY:
         return _open_history_split(source, split)
-    source = _with_own_splits(source)
+    source = _with_stored_splits(source)
     if split not in USUAL:
         return _open_split(source, split)
     if split == "all":
         source = replace(source.absolute(), split_column=None)
         part, _ = read_file(source.data, source)
         return _limited(part, source)
-    found, _ = open_source(source)
-    examples = getattr(found, split)
+    opened, _ = open_source(source)
+    examples = getattr(opened, split)
     if examples is None:
-        raise SeqzooError(f"{found.name} has no examples for {split}.")
+        raise SeqzooError(f"{opened.name} has no examples for {split}.")
     return examples
 
 
-def _with_own_splits(source: Source) -> Source:
-    """The same source, with the splits of a folder that has some."""
+def _with_stored_splits(source: Source) -> Source:
+    """The source, with the splits that its folder contains, if any."""
     files = any(isinstance(item, str) for item in (source.validation, source.test))
     if source.split_column is not None or files or not source.is_folder():
         return source
@@ -138,7 +138,7 @@ def _limited(part: Part, source: Source) -> Examples:
 
 
 def _open_files(source: Source) -> tuple[Splits, Source]:
-    """Reads a file, and its separate files for validation and testing if there are any.
+    """Reads a file, and separate files for validation and testing if they are named.
 
     Raises:
         SeqzooError: a file cannot be read, or a line is malformed.
@@ -146,9 +146,9 @@ def _open_files(source: Source) -> tuple[Splits, Source]:
     source = source.absolute()
     whole, sample_rate = read_file(source.data, source)
     source = replace(source, sample_rate=sample_rate)
-    found = [*whole.notes, *suspicions.check(whole, source)]
+    notes = [*whole.notes, *suspicions.check(whole, source)]
     parts = split_file(whole, source)
-    notes = found + splits.separate_equal_inputs(parts, keep=source.duplicates == "keep")
+    notes += splits.separate_equal_inputs(parts, keep=source.duplicates == "keep")
     splits.check_labels(parts)
     if source.limit is not None:
         notes += splits.limit(parts, source.limit, source.seed)
@@ -156,8 +156,8 @@ def _open_files(source: Source) -> tuple[Splits, Source]:
 
 
 def split_file(whole: Part, source: Source) -> dict[str, Part | None]:
-    """The examples of a file in their splits, those of separate files included; equal inputs of
-    several splits are still in each.
+    """The splits of a file, including those in separate files; an input may still be in several
+    splits.
 
     Args:
         whole: all examples of the file.

@@ -1,4 +1,4 @@
-"""Parquet files, batch by batch: their values as in JSON Lines."""
+"""Parquet files, read batch by batch, with values as in JSON Lines."""
 
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from seqzoo.zoo.data.arrow_tables import ROWS, ArrowTable, reason
 from seqzoo.zoo.data.records import Records, Request, read_bytes
 
 MAGIC = b"PAR1"
-"""Begins every Parquet file that is not encrypted."""
+"""The first bytes of every Parquet file that is not encrypted."""
 
 
 def read(path: pathlib.Path, request: Request) -> Records:
@@ -35,12 +35,12 @@ class ParquetTable(ArrowTable):
     """
 
     def __init__(self, path: pathlib.Path):
-        packed = path.name.lower().endswith(".gz")
-        data = read_bytes(path) if packed else _beginning(path)
+        compressed = path.name.lower().endswith(".gz")
+        data = read_bytes(path) if compressed else _beginning(path)
         if not data.startswith(MAGIC):
             raise SeqzooError(f"{path} is not a Parquet file: it begins with {data[:4]!r}.")
         try:
-            self._file = pq.ParquetFile(pa.BufferReader(data) if packed else str(path))
+            self._file = pq.ParquetFile(pa.BufferReader(data) if compressed else str(path))
             schema = self._file.schema_arrow
         except (pa.ArrowException, OSError) as error:
             raise SeqzooError(f"{path} cannot be read: {reason(error)}.") from error
