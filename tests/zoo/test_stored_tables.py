@@ -55,7 +55,7 @@ def _assert_equal(stored, plain):
         assert isinstance(on_disk.inputs, TextColumn) and isinstance(other.inputs, list)
         assert list(on_disk.inputs) == other.inputs and list(on_disk.targets) == other.targets
         assert [on_disk.location(at) for at in range(len(on_disk))] == list(other.locations)
-    description = stored.description.partition(" Examples are read from the disk")[0]
+    description = stored.description.partition(" Examples are read from disk")[0]
     assert plain.description.startswith(description.partition(".csv:")[0])
 
 

@@ -81,7 +81,7 @@ def test_labels_in_quotes_are_reported(tmp_path) -> None:
 def test_labels_written_in_two_ways_are_reported(tmp_path, other) -> None:
     rows = "".join(f"{text}\t{other if text == 'text 3' else label}\n" for text, label in ROWS)
     splits, _ = open_source(csv_source(write(tmp_path / "t.tsv", "text\tlabel\n" + rows), seed=1))
-    assert "are different ones, although they are spelled almost alike" in splits.description
+    assert "are different ones, although they are spelled almost the same" in splits.description
 
 
 def test_labels_written_in_one_way_are_not_reported(tmp_path) -> None:

@@ -1,7 +1,7 @@
-"""The inputs of `seqzoo predict`: lines, or a column of a file, one after another.
+"""The inputs of `seqzoo predict`: lines, or a column of a file.
 
-Unlike in training, an invalid line does not stop the command: it is reported, and the others are
-predicted.
+Unlike in training, an invalid line does not stop the command: it is reported, and predictions for
+the others are made.
 """
 
 import json
@@ -29,11 +29,11 @@ from seqzoo.zoo.data.records import (
 from seqzoo.zoo.data.source import Source
 
 FIRST = ""
-"""The name of the first of several inputs of a file, whose column may be named differently than
+"""The key of the first of several inputs from a file, whose column may have a different name than
 in training."""
 
 VALUES, TIMES = "values", "times"
-"""The parts of a series with times, as keys of a JSON object."""
+"""The keys of a series with times, as a JSON object."""
 
 
 Tokenization = Literal["auto", "whitespace"]
@@ -45,11 +45,11 @@ class RawInput:
     """One raw input.
 
     Attributes:
-        number: the number of the line that it begins at, of the argument, or of the example among
-            arrays, from 1.
-        field: text, or a value of JSON; after `read` a raw input of the run's kind.
-        wrong: what is wrong with the line, such as "is empty"; None if there is none.
-        unit: the unit of the number.
+        number: the number of the line at which it begins, of the argument, or of the example in an
+            array, from 1.
+        field: text or a JSON value; after `read`, a raw input of the run's kind.
+        wrong: what is wrong with the line, such as "is empty"; None if it is valid.
+        unit: what `number` counts.
     """
 
     number: int
@@ -66,10 +66,9 @@ class File:
         path: the path of the file.
         column: the column of inputs; None for the one used in training.
         time_column: the column with the times of steps; None for the one used in training.
-        sentence_column: the column that says which sentence each word belongs to, where each word
-            has a row; None for the one used in training, if there is a column of that name.
-        columns: names of its columns where it has no line that names them; None for those
-            used in training.
+        sentence_column: the column that identifies the sentence of each word, in tables with one
+            word per row; None for the one used in training, if the file has it.
+        columns: column names, for a file without a header line; None for those used in training.
         delimiter: the delimiter of its fields, if its name does not determine it.
         resample: whether to convert audio to the sample rate of the model.
     """
@@ -90,7 +89,7 @@ def read(
     resample: bool = False,
     tokenize: Tokenization = "auto",
 ) -> Iterator[RawInput]:
-    """The inputs for a run, in order, each read as its kind or marked as wrong.
+    """The inputs for a run, in order, each converted to its kind or marked as invalid.
 
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
@@ -104,12 +103,12 @@ def read(
     folder = pathlib.Path.cwd()
     if isinstance(given, File):
         folder = given.path.parent
-        found = of_file(given, _source_of(run, given), width=_width_of(run))
+        items = of_file(given, _source_of(run, given), width=_width_of(run))
     else:
         texts: Any = given
-        found = of_arguments(texts) if isinstance(given, tuple) else of_lines(texts)
+        items = of_arguments(texts) if isinstance(given, tuple) else of_lines(texts)
     read_field = reader(run, folder, resample=resample, tokenize=tokenize)
-    for item in found:
+    for item in items:
         if item.wrong:
             yield item
             continue
@@ -120,7 +119,7 @@ def read(
 
 
 def _source_of(run: Any, file: File) -> Source:
-    """The type of the inputs in a file."""
+    """The source that describes the inputs in a file."""
     source = Source.of_run(run, str(file.path))
     # The sample rate is the model's, even if the source of the training data has another.
     rate = run.template.sample_rate if source.kind == "audio" else None
@@ -128,14 +127,14 @@ def _source_of(run: Any, file: File) -> Source:
 
 
 def _width_of(run: Any) -> int:
-    """Numbers per step of the series that a run's model takes; 1 of other inputs."""
+    """The number of values per step of the series that a run's model takes; 1 for other inputs."""
     if run.template.input != "series":
         return 1
     return int(run.task.signature[0].shape[-1] or 1)
 
 
 def of_lines(lines: Iterable[bytes]) -> Iterator[RawInput]:
-    """One input per line, in UTF-8, of standard input or a file; a byte order mark in front is left
+    """One input per line of standard input or a file, in UTF-8; a leading byte order mark is left
     out."""
     for number, line in enumerate(without_mark(iter(lines)), 1):
         text = line.decode("utf-8", "surrogateescape")
@@ -143,14 +142,14 @@ def of_lines(lines: Iterable[bytes]) -> Iterator[RawInput]:
 
 
 def of_arguments(texts: Sequence[str]) -> Iterator[RawInput]:
-    """The texts of a command line, an input each."""
+    """One input per argument of the command line."""
     for number, text in enumerate(texts, 1):
-        # "$(cat FILE)" passes the mark on.
+        # "$(cat FILE)" passes on the byte order mark.
         yield replace(_checked(number, text.removeprefix(BYTE_ORDER_MARK)), unit="Input")
 
 
 def _checked(number: int, text: str) -> RawInput:
-    """A text, unless a byte of it was not UTF-8."""
+    """A text, marked as invalid if it contains a byte that is not UTF-8."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -159,12 +158,12 @@ def _checked(number: int, text: str) -> RawInput:
 
 
 def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator[RawInput]:
-    """The inputs of a file, in order; its format follows from its name, as in training.
+    """The inputs of a file, in order; its name determines its format, as in training.
 
     Args:
         file: the file.
-        source: the source of the run, for fields that `file` does not have.
-        width: numbers per step of the series that the run's model takes.
+        source: the source of the run, for the fields that `file` leaves out.
+        width: number of values per step of the series that the run's model takes.
 
     Raises:
         SeqzooError: it cannot be read, or has no such column or array.
@@ -189,28 +188,28 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
     except SeqzooError as error:
         if error.field != SENTENCE or file.sentence_column is not None:
             raise
-        # A file may have a sentence per row or line, although the training data had a word.
+        # The file may have a sentence per row, although the training data had a word per row.
         item = replace(item, sentence_column=None)
         records = formats.read(file.path, Request(item, (INPUT,), strict=False))
     # Examples are counted from 0 in messages of training, and from 1 in predictions.
     first = 1 if records.unit == "example" else 0
     unit: Any = "Line" if records.unit == "line" else "Row"
-    found = (
+    items = (
         RawInput(record.number + first, _fields(record, source), record.error or None, unit)
         for record in records.records
     )
     in_time = source.kind == "series" and source.target_kind == "next"
-    return _one_series(found) if in_time and source.whole else found
+    return _one_series(items) if in_time and source.whole else items
 
 
 def _field(record: Record) -> Any:
-    """The input of a record, with the times of its steps if it has some."""
+    """The input of a record, with the times of its steps, if any."""
     value = record.fields.get(INPUT)
     return {VALUES: value, TIMES: record.fields[TIME]} if TIME in record.fields else value
 
 
 def _fields(record: Record, source: Source) -> Any:
-    """The input of a record, or all of its inputs by name; the first one has the name ""."""
+    """The input of a record, or all of its inputs by name; the key of the first is `FIRST`."""
     if not source.further_inputs or record.error:
         return _field(record)
     further = {name: record.fields[f"{FURTHER}{name}"] for name in source.further_inputs}
@@ -218,7 +217,7 @@ def _fields(record: Record, source: Source) -> Any:
 
 
 def _one_series(items: Iterator[RawInput]) -> Iterator[RawInput]:
-    """The rows of a table as one series where each has one step, as training reads them."""
+    """The rows of a table as one series if each row has one step, as in training."""
     rows, steps, times = list(items), [], []
     for row in rows:
         is_timed = isinstance(row.field, dict)
@@ -226,7 +225,7 @@ def _one_series(items: Iterator[RawInput]) -> Iterator[RawInput]:
             field = row.field[VALUES] if is_timed else row.field
             series = None if row.wrong else fields.series(field)
             times += fields.times(row.field[TIMES]).tolist() if is_timed else []
-        except SeqzooError:  # which is reported when the row is predicted
+        except SeqzooError:  # reported when the row is predicted
             series = None
         if series is None or len(series) > 1 or len(rows) == 1:
             return iter(rows)
@@ -242,16 +241,15 @@ def reader(
     resample: bool = False,
     tokenize: Tokenization = "auto",
 ) -> Callable[[Any], Any]:
-    """The function that makes a raw input of the run's kind from a field.
+    """The function that converts a field to a raw input of the run's kind.
 
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
         folder: paths in a field are relative to it.
-        resample: whether audio with a different sample rate is converted to the model's; it also is
-            if that was chosen in training.
-        tokenize: how sentences become the words of a tagger: "auto" leaves that to its
-            predictions, which split them as the training data were split; "whitespace" splits them
-            at whitespace only.
+        resample: whether audio with a different sample rate is converted to the model's, as it
+            also is if that was chosen in training.
+        tokenize: how sentences are split into words for a tagger: "auto" like the training data,
+            which `Run.predict` does; "whitespace" at whitespace only.
     """
     from seqzoo.tasks.layers.recurrent import takes_time  # which imports Keras
 
@@ -296,13 +294,13 @@ def _joined(
     """Several inputs: columns of a file, or a JSON object as text.
 
     Args:
-        field: the given value.
-        names: the names of all inputs, the first one first.
-        read_first: reads the first one.
-        further: reads each other one.
+        field: a dictionary, or JSON text.
+        names: the names of all inputs, in order.
+        read_first: reads the first input.
+        further: functions that read the other inputs, by name.
 
     Raises:
-        SeqzooError: one of them is missing or malformed.
+        SeqzooError: an input is missing or malformed.
     """
     listed = ", ".join(names)
     if isinstance(field, str):

@@ -1,7 +1,7 @@
-"""The contract of file readers: they take a request, and yield one record per example.
+"""The contract of file readers: they take a request and yield one record per example.
 
-A reader is `read(path, request) -> Records`. It finds the columns, and splits a file into records;
-what a field means is read in `examples`, in one way for all formats.
+A reader is a function `read(path, request) -> Records`. It finds the columns and splits a file into
+records; `examples` then interprets the fields, in the same way for all formats.
 """
 
 import codecs
@@ -18,12 +18,12 @@ from seqzoo.tasks.data.npz_members import MOST_UNPACKED
 from seqzoo.tasks.errors import SeqzooError, nearest, unreadable
 from seqzoo.zoo.data.source import Source
 
-_HALF = re.compile("[\udc80-\udcff]")
+_SURROGATE = re.compile("[\udc80-\udcff]")
 """Lone surrogates, by which the error handler "surrogateescape" replaces bytes that are not
 UTF-8."""
 
-PACKED_LOOKED_AT = 1 << 25
-"""Bytes of a compressed file that are looked at for this."""
+PROBED_BYTES = 1 << 25
+"""Bytes of a compressed file from which its compression ratio is estimated."""
 
 BLOCK = 1 << 20
 """Bytes of a file that are read at once."""
@@ -48,9 +48,10 @@ class Request:
     Attributes:
         source: kinds, names of columns, delimiter.
         roles: the columns that are needed: `INPUT`, and in training `TARGET`, `SPLIT` and `WEIGHT`.
-        strict: whether a malformed record ends the reading, as in training, instead of being
-            yielded with its error, as in predictions.
-        width: numbers per step of a series that a model was trained with; None in training.
+        strict: whether a malformed record is an error, as in training, instead of being yielded
+            with a description of its error, as in predictions.
+        width: number of values per step of the series that a model was trained on; None in
+            training.
     """
 
     source: Source
@@ -59,7 +60,7 @@ class Request:
     width: int | None = None
 
     def name(self, role: str) -> str | None:
-        """The column of a role; None if the source does not name one."""
+        """The name of the column of a role; None if the source does not name one."""
         return role.removeprefix(FURTHER) if role in self.further else getattr(self.source, role)
 
     @property
@@ -69,11 +70,11 @@ class Request:
 
 
 class Record(NamedTuple):
-    """One example as in its file.
+    """One example as it is stored in its file.
 
     Attributes:
-        number: number of the line at which it begins, or of the row or the example.
-        fields: text, or values of the format, by role; empty if the record is malformed.
+        number: number of the line at which it begins, of the row, or of the example.
+        fields: text or other values, by role; empty if the record is malformed.
         error: what is wrong with the record, "has 3 fields, expected 2 (text, label)".
     """
 
@@ -101,15 +102,16 @@ class Records:
     Attributes:
         name: name of the file or the split, for messages.
         records: one per example, in order.
-        unit: the unit that the records' numbers count: "line", "row" or "example"; empty if they
-            count nothing that a user can find.
+        unit: what the numbers of records count: "line", "row" or "example"; empty if they mean
+            nothing to a user.
         columns: the name of each role's column, for messages; empty for a file without columns.
         names: names of all columns of the file.
         notes: sentences that say how the file was read.
-        locations: the text after the unit in the location of each record, by its number, where that
-            is not the number.
-        chunks: yields the records in order, many at once, which is several times as fast, and ends
-            with None at the first that is malformed. None if the format has no faster way.
+        locations: the text after the unit in the location of each record, by number, if that is not
+            the number itself.
+        chunks: yields the records in order, many at once, which is several times as fast; None
+            instead of a chunk means that a record is malformed, and ends the iteration. None if the
+            format has no faster way.
     """
 
     name: str
@@ -133,10 +135,10 @@ class Records:
 
 
 def choose_columns(path: object, names: Sequence[str], request: Request) -> dict[str, str]:
-    """The column of each role, among those that a file has.
+    """The column of each role.
 
     Raises:
-        SeqzooError: there is no column of that name, or no name and several columns.
+        SeqzooError: a column does not exist, or is not named although there are several.
     """
     chosen, known = {}, set(names)
     listed = ", ".join(names)
@@ -161,7 +163,7 @@ def refuse_columns(path: object, request: Request) -> None:
     """Checks that a format without columns is asked only for inputs and targets.
 
     Raises:
-        SeqzooError: the request names one.
+        SeqzooError: the request names another column.
     """
     for role in (SPLIT, WEIGHT, TIME, *request.further):
         if role in request.roles:
@@ -174,7 +176,7 @@ def read_bytes(path: pathlib.Path, *, blank: bool = False) -> bytes:
 
     Args:
         path: the file.
-        blank: whether it may be empty or only have whitespace.
+        blank: whether it may be empty or contain only whitespace.
 
     Raises:
         SeqzooError: it cannot be read, or is empty.
@@ -192,18 +194,17 @@ def read_bytes(path: pathlib.Path, *, blank: bool = False) -> bytes:
 
 
 def check_packed(path: pathlib.Path) -> None:
-    """Checks that a compressed file is not a small one that fills the memory: of its beginning, how
-    much it unpacks to.
+    """Checks that a compressed file is not a zip bomb, a small file that would fill the memory.
 
     Raises:
-        SeqzooError: it is one.
+        SeqzooError: the compression ratio is too high.
     """
     with contextlib.suppress(OSError, EOFError, zlib.error), gzip.open(path) as file:
-        packed = min(path.stat().st_size, PACKED_LOOKED_AT)
-        most, count = max(packed * MOST_UNPACKED, PACKED_LOOKED_AT), 0
-        while count <= most and (block := file.read(1 << 20)):
+        compressed = min(path.stat().st_size, PROBED_BYTES)
+        limit, count = max(compressed * MOST_UNPACKED, PROBED_BYTES), 0
+        while count <= limit and (block := file.read(1 << 20)):
             count += len(block)
-        if count > most:
+        if count > limit:
             raise SeqzooError(
                 f"{path} unpacks to over {MOST_UNPACKED} times its size, which no real data set "
                 "does."
@@ -215,7 +216,7 @@ def read_text(path: pathlib.Path, *, blank: bool = False, strict: bool = True) -
 
     Args:
         path: the file.
-        blank: whether it may be empty or only have whitespace.
+        blank: whether it may be empty or contain only whitespace.
         strict: whether bytes that are not UTF-8 are an error; otherwise they become lone
             surrogates, which `undecoded` finds in a record.
 
@@ -240,8 +241,8 @@ def read_text(path: pathlib.Path, *, blank: bool = False, strict: bool = True) -
 
 
 class TextFile:
-    """A file in UTF-8 that is read piece by piece, so its size does not matter; it may be
-    compressed (.gz).
+    """A file in UTF-8 that is read in blocks, so it may be larger than memory; it may be compressed
+    (.gz).
 
     Args:
         path: the file.
@@ -263,7 +264,7 @@ class TextFile:
             self.text()
 
     def blocks(self) -> Iterator[bytes]:
-        """The bytes of the file, a block at a time.
+        """The contents of the file, in blocks of bytes.
 
         Raises:
             SeqzooError: it cannot be read.
@@ -277,7 +278,7 @@ class TextFile:
             raise
 
     def lines(self, newline: str = "") -> Iterator[str]:
-        """The lines with their ends.
+        """The lines, including line ends.
 
         Args:
             newline: the line ending; empty for line feeds, carriage returns, or both.
@@ -294,13 +295,12 @@ class TextFile:
             raise
 
     def fed_lines(self) -> Iterator[str]:
-        """The lines as line feeds end them, with or without a carriage return, without their ends;
-        see `seqzoo.zoo.data.lines`."""
+        """The lines without line ends, split only at line feeds; see `seqzoo.zoo.data.lines`."""
         for line in self.lines("\n"):
             yield line.removesuffix("\n").removesuffix("\r")
 
     def holds(self, part: bytes) -> bool:
-        """Whether the file contains some bytes."""
+        """Whether the file contains a sequence of bytes."""
         end = b""
         for block in self.blocks():
             if part in end + block:
@@ -309,7 +309,7 @@ class TextFile:
         return False
 
     def has_lone_returns(self) -> bool:
-        """Whether there is a carriage return anywhere except before a line feed."""
+        """Whether the file has a carriage return that is not followed by a line feed."""
         end = b""
         for block in self.blocks():
             block = end + block
@@ -319,7 +319,7 @@ class TextFile:
         return end == b"\r"
 
     def text(self) -> str:
-        """All of the text, or the error of `read_text`."""
+        """The complete text; raises the errors of `read_text`."""
         return read_text(self.path, strict=self.strict)
 
     def _open(self, mode: str, **options: Any) -> Any:
@@ -329,19 +329,19 @@ class TextFile:
 
 def undecoded(text: str) -> str:
     """What is wrong with a text that has lone surrogates; empty if it has none."""
-    half = _HALF.search(text)
-    if half is None:
+    match = _SURROGATE.search(text)
+    if match is None:
         return ""
-    byte = len(text[: half.start()].encode("utf-8", "surrogateescape")) + 1
-    return f"is not UTF-8: byte {byte} is {ord(half[0]) - 0xDC00:#04x}"
+    byte = len(text[: match.start()].encode("utf-8", "surrogateescape")) + 1
+    return f"is not UTF-8: byte {byte} is {ord(match[0]) - 0xDC00:#04x}"
 
 
 def decoded(records: Iterator[Record], *, strict: bool) -> Iterator[Record]:
-    """Records, of which those whose texts are not UTF-8 get an error.
+    """Records with an error wherever a text is not UTF-8.
 
     Args:
-        records: records whose texts `read_text` decoded.
-        strict: see `read_text`, which then has found all errors.
+        records: records whose texts were decoded by `read_text`.
+        strict: see `read_text`; if true, it has already raised an error.
     """
     if strict:
         yield from records

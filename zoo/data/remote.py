@@ -1,6 +1,6 @@
-"""Files at addresses that TensorFlow can open, such as gs://: they are copied to the cache once.
+"""Files at addresses that TensorFlow can open, such as gs://; each is copied to the cache once.
 
-TensorFlow is imported when the first one is read.
+TensorFlow is imported when the first of them is read.
 """
 
 import glob
@@ -22,7 +22,7 @@ def is_remote(path: str) -> bool:
 
 
 def copied(address: str) -> str:
-    """The path of a copy of a file, or a pattern of the copies if the address is one.
+    """The path of the copy of a file, or a pattern of copies if the address is a pattern.
 
     A file is copied again when its size or its modification time changes.
 

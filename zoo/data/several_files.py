@@ -14,7 +14,7 @@ from seqzoo.zoo.data.records import Record, Records, Request
 
 
 def is_pattern(path: str) -> bool:
-    """Whether a path is a pattern: it has *, ? or [...], and there is no file of that name."""
+    """Whether a path is a pattern: it contains *, ? or [...], and no file has that name."""
     return glob.has_magic(path) and not pathlib.Path(path).expanduser().exists()
 
 
@@ -70,7 +70,7 @@ def read(
     """
     files = files_of(pattern)
     first = files[0]
-    # The first one has the names of the columns; the others are opened one after the other.
+    # The first file determines the column names; the others are opened one after another.
     opened = reader(first, request)
     locations = _Locations()
 
@@ -88,7 +88,8 @@ def read(
 
 
 class _Locations(Sequence[str]):
-    """The location of each record, "18 of parts/2.csv", by its number among those of all files."""
+    """The location of each record, "18 of parts/2.csv", by its number among the records of all
+    files."""
 
     def __init__(self) -> None:
         self._numbers = array("q")
@@ -96,12 +97,12 @@ class _Locations(Sequence[str]):
         self._files: list[pathlib.Path] = []
 
     def begin(self, file: pathlib.Path) -> None:
-        """The records that are added from now on are those of another file."""
+        """Begins a file; the records that are added from now on belong to it."""
         self._starts.append(len(self._numbers))
         self._files.append(file)
 
     def add(self, number: int) -> int:
-        """Adds a record by its number in its file; returns that among all files."""
+        """Adds a record by its number in its file; returns its number among all files."""
         self._numbers.append(number)
         return len(self._numbers) - 1
 

@@ -1,4 +1,4 @@
-"""The source of examples: a built-in or a tfds data set, or a file; plain data."""
+"""The source of examples: a built-in data set, a tfds data set, or a file."""
 
 import os
 import pathlib
@@ -39,11 +39,11 @@ LISTS = ("past_columns", "known_columns", "static_columns", "split_at", "columns
 """Fields that are lists."""
 
 DATED = ("date_column", "date_format", "frequency", "series_column", *LISTS[:-1])
-"""Fields that are for tables with dates."""
+"""Fields that only apply to tables with dates."""
 
 
 def kinds_of(template: Any) -> dict[str, Any]:
-    """The fields of a source that are those of the template."""
+    """The fields of a source that repeat those of a template."""
     return {
         "kind": template.input,
         "target_kind": template.target,
@@ -52,10 +52,10 @@ def kinds_of(template: Any) -> dict[str, Any]:
 
 
 def input_columns(fields: Mapping[str, Any], kind: str | None) -> dict[str, Any]:
-    """Separates the columns of `input`, and static ones, by their roles.
+    """Separates the columns of `input` and the static columns by their roles.
 
-    "title,body" are an input and a further one of the same kind; of a model that does not forecast,
-    static columns are further inputs.
+    "title,body" is an input and a further input of the same kind; static columns are further inputs
+    unless the model forecasts.
 
     Args:
         fields: fields of a source, as typed.
@@ -63,20 +63,20 @@ def input_columns(fields: Mapping[str, Any], kind: str | None) -> dict[str, Any]
     """
     if kind in (None, HISTORY):
         return dict(fields)
-    found, further = dict(fields), {}
-    if isinstance(found.get("input"), str):
-        first, *others = [name.strip() for name in found["input"].split(",")]
+    result, further = dict(fields), {}
+    if isinstance(result.get("input"), str):
+        first, *others = [name.strip() for name in result["input"].split(",")]
         further = dict.fromkeys(others, kind)
-        found["input"] = first
-    further |= dict.fromkeys(found.pop("static_columns", None) or (), "static")
+        result["input"] = first
+    further |= dict.fromkeys(result.pop("static_columns", None) or (), "static")
     if further:
-        found["further_inputs"] = {**further, **(found.get("further_inputs") or {})}
-    return found
+        result["further_inputs"] = {**further, **(result.get("further_inputs") or {})}
+    return result
 
 
 @dataclass(frozen=True)
 class Source:
-    """Describes examples, so that they can be opened again; plain data, so that a run can store it.
+    """Describes where examples come from and how to read them; a run stores it as JSON.
 
     Attributes:
         data: built-in data set, tfds:NAME, file, folder or glob. Folders are those that tfds or
@@ -84,8 +84,8 @@ class Source:
             texts named LANGUAGE.SPLIT.txt; .conll, .conllu are for tags, .txt for tags and the
             target "next". A glob, such as "parts/*.csv", matches several files. Files may be at
             gs:// and other addresses that TensorFlow can open.
-        kind: input type. It is the template's `input`.
-        target_kind: target type. It is the template's `target`.
+        kind: input type, which is the template's `input`.
+        target_kind: target type, which is the template's `target`.
         input: column, array or feature of the inputs. None to infer it from the data (not for
             tables).
         target: column, array or feature of the targets. None to infer it from the data (not for
@@ -126,8 +126,8 @@ class Source:
             out as a share.
         weight_column: column or array with the weight of each example in the training loss. Weights
             are numbers of at least 0, and only their ratios matter. Scores count each example once.
-        duplicates: what to do with inputs that occur in more than one split. Where each split is a
-            file or named by `split_column`, "drop" removes them from those that are scored earlier.
+        duplicates: what to do with inputs that occur in more than one split. If each split is a
+            file or named by `split_column`, "drop" keeps them only in the split scored last.
         limit: maximum number of examples per split. None for all.
         storage: where examples are kept: in "memory"; on "disk", encoded once and reused by later
             training runs, for tables of texts whose targets are classes or texts; or "auto",
@@ -139,10 +139,10 @@ class Source:
             a tfds data set that has such a split. For a table with dates it is a share of the last
             steps or, from 1 on, their number.
         sample_rate: sample rate of audio, in Hz. None for that of the first file.
-        whole: read the file as one long sequence, or each line as a sequence. A text is held out
-            from its end; of an .npz file, series of shape (time, features) are one; of a table, a
-            column of numbers is one series.
-        seed: random seed of the shares.
+        whole: read the file as one long sequence, or each line as a sequence. Validation and test
+            steps are then held out from its end. In an .npz file, an array of shape (time,
+            features) is one series; in a table, a column of numbers is one series.
+        seed: random seed of the splits.
         fold: part of the training and validation examples that is held out as the test split, as in
             2/5. None for the splits of the data.
 
@@ -255,7 +255,7 @@ class Source:
             )
 
     def _check_dates(self) -> None:
-        """Options of tables with dates are only for them.
+        """Checks that options of tables with dates are given only for such tables.
 
         Raises:
             SeqzooError: one is given for a kind that it does not apply to, or the frequency is not
@@ -274,11 +274,11 @@ class Source:
 
     @property
     def suffix(self) -> str:
-        """The extension of a file that says its format."""
+        """The extension that determines the format of a file."""
         return suffix_of(self.data)
 
     def shares(self) -> dict[str, float]:
-        """The shares held out for validation and testing; 0 if they have a file."""
+        """The shares to hold out for validation and testing; 0 for a split that has a file."""
         given = {"validation": self.validation, "test": self.test}
         return {name: 0.0 if isinstance(value, str) else value for name, value in given.items()}
 
@@ -296,7 +296,7 @@ class Source:
 
         Args:
             run: a `seqzoo.tasks.runs.run.Run`.
-            data: the data of a run without a source.
+            data: the data to use if the run has no source.
 
         Raises:
             SeqzooError: it has no source, because its examples came from Python.
@@ -322,7 +322,7 @@ class Source:
         data = self.data
         if data in DATASETS or data.startswith(TFDS):
             return False
-        from seqzoo.zoo.data import class_folders, several_files  # which take sources
+        from seqzoo.zoo.data import class_folders, several_files  # imported here: they import this
 
         if is_remote(data):
             return True
@@ -351,7 +351,7 @@ class Source:
         """The same source with absolute paths."""
 
         def resolved(path: Any) -> Any:
-            # Not resolved: a link may have the extension that says the format.
+            # Links are not resolved: a link's own extension may determine the format.
             if not isinstance(path, str) or is_remote(path):
                 return path
             return os.path.abspath(os.path.expanduser(path))

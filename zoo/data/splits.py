@@ -1,4 +1,4 @@
-"""Random splits that are the same every time, with all examples of one input in one split."""
+"""Random but reproducible splits, with all examples of an input in the same split."""
 
 import hashlib
 import json
@@ -15,14 +15,15 @@ from seqzoo.tasks.errors import SeqzooError
 
 TRAINING_NAMES = ("train", "training")
 FEW_EXAMPLES, MANY_STEPS = 10, 1_000
-"""Maximum examples of a split, and minimum mean steps, for which the number of steps is shown."""
+"""Maximum number of examples of a split, and minimum mean number of their steps, for which the
+number of steps is shown."""
 
 VALIDATION_NAMES = ("validation", "valid", "val", "dev")
 
 
 @dataclass(frozen=True)
 class Part:
-    """Examples with all that is needed to split them.
+    """Examples with the information that is needed to split them.
 
     Attributes:
         name: name for messages: a file or a split.
@@ -41,8 +42,7 @@ class Part:
     notes: tuple[str, ...] = ()
 
     def pick(self, indices: Sequence[int] | np.ndarray) -> "Part":
-        """Some of the examples, in the order of the indices."""
-
+        """The examples at some indices, in the order of the indices."""
         stored = isinstance(self.examples.inputs, StoredColumn)
         indices = np.asarray(indices, np.int32) if stored else indices
 
@@ -78,7 +78,7 @@ class Part:
         return list(dict.fromkeys(self.splits or ()))
 
     def unknown(self, known: set[str]) -> list[int]:
-        """The examples with a label that does not occur in training."""
+        """The indices of examples with a label that is not in `known`."""
         if isinstance(self.labels, ClassColumn):
             return np.flatnonzero(~self.labels.is_in(known)).tolist()
         return [i for i, label in enumerate(self.labels or ()) if not known.issuperset(label)]
@@ -99,14 +99,14 @@ class Part:
         return (labels,) if isinstance(labels, str) else labels
 
     def distinct(self) -> int:
-        """The number of different inputs."""
+        """The number of distinct inputs."""
         if isinstance(self.keys, DigestKeys):
             return int(self.keys.shuffled()[1].sum())
         return len(set(self.keys))
 
 
 def official(names: Iterable[str], owner: str) -> dict[str, str]:
-    """train, validation and test -> their names among some splits.
+    """The names of the train, validation and test splits among the names of some splits.
 
     Args:
         names: the names of the splits.
@@ -128,7 +128,7 @@ def official(names: Iterable[str], owner: str) -> dict[str, str]:
 
 
 def input_key(value: Any) -> bytes:
-    """A key, equal for equal inputs of any type: text, numbers, images or audio."""
+    """A key that is equal for equal inputs of any type: text, numbers, images or audio."""
     if isinstance(value, str):
         return value.encode("utf-8")
     if isinstance(value, bytes):
@@ -147,7 +147,7 @@ def input_key(value: Any) -> bytes:
 def order(keys: Sequence[bytes], seed: int) -> list[int]:
     """A random order of examples that depends only on their inputs and the seed.
 
-    So it does not depend on the order of a file's lines, and equal inputs are adjacent.
+    It does not depend on the order of the lines in a file, and equal inputs are adjacent.
     """
     if isinstance(keys, DigestKeys) and keys.seed == seed:
         return keys.shuffled()[0].tolist()
@@ -190,7 +190,7 @@ def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | 
     ends: dict[str, int] = {}
     start = 0
     for name, share in shares.items():
-        # At least one example if the share is not 0, and all examples equal to the last one.
+        # At least one example if the share is not 0; equal inputs stay together.
         end = start + max(round(share * count), int(share > 0))
         while start < end < count and not is_new[end]:
             end += 1
@@ -237,8 +237,8 @@ def cut(whole: Part, shares: dict[str, float]) -> dict[str, Part | None]:
     """Holds out the end of one long sequence: first the validation split, then the test split.
 
     Args:
-        whole: its one example is a text, or an array of shape (time, ...) with targets of as many
-            steps, if any.
+        whole: a single example: a text, or an array of shape (time, ...), with a target at each
+            step, if any.
         shares: name of a split -> its share of the steps; the rest is "train".
 
     Raises:
@@ -263,7 +263,7 @@ def cut(whole: Part, shares: dict[str, float]) -> dict[str, Part | None]:
                 raise SeqzooError(f"{whole.name} has {steps} {unit}, too few to split.")
             parts[name] = None
             continue
-        # The start is part of the key: equal parts of a series that repeats itself are different.
+        # With the start as part of the key, equal parts of a periodic series are not duplicates.
         key = f"{begin} ".encode() + input_key((inputs or [""])[0])
         part = replace(examples, inputs=inputs, targets=targets)
         parts[name] = Part(whole.name, part, [key], labels)
@@ -271,13 +271,13 @@ def cut(whole: Part, shares: dict[str, float]) -> dict[str, Part | None]:
 
 
 def separate_equal_inputs(parts: dict[str, Part | None], *, keep: bool = False) -> list[str]:
-    """Removes inputs from each split that also occur in one that is evaluated later.
+    """Removes inputs from each split that also occur in a split that is evaluated later.
 
     Args:
-        parts: the splits; those that lose inputs are replaced.
-        keep: whether to keep and only report them.
+        parts: the splits, in which those that lose inputs are replaced.
+        keep: whether such inputs are only reported and not removed.
 
-    Returns: sentences about the inputs that were removed, or kept.
+    Returns: notes on the inputs that were removed or kept.
 
     Raises:
         SeqzooError: a split would be left empty.
@@ -320,12 +320,12 @@ class _Keys:
         self.known.update(keys)
 
     def others(self, keys: Sequence[bytes]) -> Sequence[int]:
-        """The indices of those that are not among these."""
+        """The indices of the keys that have not been added."""
         return [index for index, key in enumerate(keys) if key not in self.known]
 
 
 class _Digests:
-    """Keys of inputs that occur in splits, as digests, of which there may be many."""
+    """Like `_Keys`, but stores digests, so there may be many."""
 
     def __init__(self, seed: int):
         self.seed = seed
@@ -346,7 +346,7 @@ class _Digests:
     def _is_in(self, keys: Sequence[bytes], known: Sequence[bytes]) -> np.ndarray:
         """Whether each key is among others."""
         if isinstance(keys, DigestKeys) and isinstance(known, DigestKeys):
-            if keys.digests is known.digests:  # of one file, where equal ones are known
+            if keys.digests is known.digests:  # of the same file, whose equal inputs are known
                 return keys.is_in(known)
         digests, others = self._of(keys), self._of(known)
         result = np.isin(digests[:, 0], others[:, 0])
@@ -363,7 +363,7 @@ def digests_of(encoded: Iterable[bytes], seed: int) -> np.ndarray:
     copy = hashlib.blake2b(digest_size=16, salt=salt).copy
 
     def digest(item: bytes) -> bytes:
-        state = copy()  # faster than one made with its parameters
+        state = copy()  # faster than creating one with these parameters
         state.update(item)
         return state.digest()
 
@@ -372,10 +372,10 @@ def digests_of(encoded: Iterable[bytes], seed: int) -> np.ndarray:
 
 
 def check_labels(parts: dict[str, Part | None]) -> None:
-    """Checks that every label to score on can be learned.
+    """Checks that all labels of the validation and test splits occur in training.
 
     Raises:
-        SeqzooError: a label does not occur in training.
+        SeqzooError: one does not.
     """
     train = parts["train"]
     known = train.known() if train else set()
@@ -389,11 +389,11 @@ def check_labels(parts: dict[str, Part | None]) -> None:
 
 
 def limit(parts: dict[str, Part | None], count: int, seed: int) -> list[str]:
-    """Limits the examples of each split, choosing them at random, the same every time.
+    """Limits each split to a random but reproducible sample.
 
-    Examples whose label the limited training split lacks are left out of the other splits.
+    Examples whose label does not occur in the limited training split are left out of the others.
 
-    Returns: sentences about the examples that were left out.
+    Returns: notes on the examples that were left out.
     """
     for name, part in parts.items():
         if part is not None and len(part.keys) > count:
@@ -413,7 +413,7 @@ def limit(parts: dict[str, Part | None], count: int, seed: int) -> list[str]:
 
 
 def to_splits(name: str, parts: Mapping[str, Part | None], notes: Sequence[str]) -> Splits:
-    """The splits with a description: how many examples each has, then the notes."""
+    """The splits with a description: the number of examples of each, then the notes."""
     names = {"train": "training", "validation": "validation", "test": "test"}
     results = {split: part for split in names if (part := parts.get(split))}
     counts = ", ".join(

@@ -1,4 +1,4 @@
-"""Large tables: their columns are read once and stay on disk, in the cache."""
+"""Large tables, whose columns are encoded once and stay on disk, in the cache."""
 
 import pathlib
 from collections.abc import Iterable, Sequence
@@ -30,10 +30,10 @@ from seqzoo.zoo.data.splits import Part, digests_of
 from seqzoo.zoo.data.utf8 import Utf8Texts
 
 LARGE_TABLE = 64_000_000
-"""Minimum bytes of files whose examples are read from the disk."""
+"""Minimum size of the files, in bytes, for examples to be read from disk by default."""
 
-UNPACKED = 4
-"""Bytes of text that one byte of a compressed file counts as."""
+COMPRESSION_RATIO = 4
+"""Assumed ratio of the size of a text to that of its compressed file."""
 
 READING = (
     "target_kind",
@@ -46,18 +46,18 @@ READING = (
     "separator",
     "seed",
 )
-"""Fields of a source that the stored data depend on."""
+"""Fields of a source on which the stored data depend."""
 
 
 def is_stored(paths: Sequence[pathlib.Path], source: Source) -> bool:
-    """Whether the examples of some files stay on disk.
+    """Whether the examples of some files are kept on disk.
 
     Raises:
-        SeqzooError: the source asks for it, and its kinds are only read in memory.
+        SeqzooError: the source requires it, but its kinds can only be kept in memory.
     """
     if source.storage == "memory":
         return False
-    suits = (
+    supported = (
         source.kind in TEXTS
         and source.target_kind in ("class", *TEXTS)
         and not source.further_inputs
@@ -66,7 +66,7 @@ def is_stored(paths: Sequence[pathlib.Path], source: Source) -> bool:
         and all(_format_of(path, source) in formats.TABLES for path in paths)
     )
     if source.storage == "disk":
-        if not suits:
+        if not supported:
             more = " and further inputs" if source.further_inputs else ""
             raise SeqzooError(
                 "`storage` 'disk' is for tables of one text per row, whose targets are classes or "
@@ -75,7 +75,7 @@ def is_stored(paths: Sequence[pathlib.Path], source: Source) -> bool:
                 field="storage",
             )
         return True
-    return suits and sum(map(_size, paths)) >= LARGE_TABLE
+    return supported and sum(map(_size, paths)) >= LARGE_TABLE
 
 
 def _format_of(path: pathlib.Path, source: Source) -> str:
@@ -88,13 +88,13 @@ def _size(path: pathlib.Path) -> int:
         return sum(_size(file) for file, _ in files_of(path))
     try:
         size = path.stat().st_size
-    except OSError:  # its reader says what is wrong
+    except OSError:  # the reader reports the error
         return 0
-    return size * UNPACKED if path.name.lower().endswith(".gz") else size
+    return size * COMPRESSION_RATIO if path.name.lower().endswith(".gz") else size
 
 
 def read_stored(paths: Sequence[pathlib.Path], source: Source, name: str) -> Part:
-    """The examples of some files, which are stored in the cache if they are not there yet.
+    """The examples of some files, read from the cache, after storing them there if needed.
 
     Args:
         paths: the files.
@@ -118,48 +118,48 @@ def read_stored(paths: Sequence[pathlib.Path], source: Source, name: str) -> Par
 
 
 def _identity(path: pathlib.Path) -> list[Any]:
-    """A description of a file, which changes when the file does."""
+    """Values that identify a file and change when it changes."""
     if path.is_dir():
         return [str(path), *(_identity(file) for file, _ in files_of(path))]
     try:
         result = path.stat()
         return [str(path), result.st_size, result.st_mtime_ns, cache.file_digest(path)]
-    except OSError:  # its reader says what is wrong
+    except OSError:  # the reader reports the error
         return [str(path)]
 
 
 def _part(entry: cache.Entry, source: Source, name: str) -> Part:
-    """The examples of an entry."""
-    about = entry.about
+    """The examples of a cache entry."""
+    metadata = entry.about
 
     def texts(role: str) -> TextColumn:
         offsets = entry.array(f"{role}-offsets")
         return TextColumn(entry.array(role), offsets, f"{entry.key}/{role}")
 
     def classes(role: str) -> ClassColumn:
-        return ClassColumn(about["names"][role], entry.array(role)[:])
+        return ClassColumn(metadata["names"][role], entry.array(role)[:])
 
     in_text = source.target_kind in TEXTS
     targets = texts(TARGET) if in_text else classes(TARGET)
     numbers = entry.array("lines")
-    files = about["files"]
+    files = metadata["files"]
     lines = NumberColumn(numbers)
     if len(files) > 1:
-        lines = LocationColumn(numbers, files, about["starts"])
+        lines = LocationColumn(numbers, files, metadata["starts"])
     weights = entry.array(WEIGHT)[:] if source.weight_column else None
     arrays = (entry.array(item) for item in ("digests", "order", "fresh"))
     size = entry.size / 1e6
     note = (
-        f"Examples are read from the disk, {size:,.0f} MB in {entry.folder} (--storage memory "
+        f"Examples are read from disk, {size:,.0f} MB in {entry.folder} (--storage memory "
         "keeps them in memory)."
     )
     return Part(
         name,
-        Examples(texts(INPUT), targets, lines, about["unit"], weights),
-        DigestKeys(*arrays, seed=about["seed"]),
+        Examples(texts(INPUT), targets, lines, metadata["unit"], weights),
+        DigestKeys(*arrays, seed=metadata["seed"]),
         None if in_text else targets,
         classes(SPLIT) if source.split_column else None,
-        (*about["notes"], note),
+        (*metadata["notes"], note),
     )
 
 
@@ -167,8 +167,8 @@ class _Table:
     """Writes the examples of files.
 
     Args:
-        writer: the writer of the entry.
-        source: what their fields are.
+        writer: the writer of the cache entry.
+        source: describes the fields.
     """
 
     def __init__(self, writer: cache.Writer, source: Source):
@@ -218,7 +218,7 @@ class _Table:
         }
 
     def _append(self, chunk: Chunk | list[Record], records: Records, folder: pathlib.Path) -> None:
-        """Writes some records; the reader of all formats finds what is wrong with them."""
+        """Writes some records; `part_of` raises the error if one is invalid."""
         if isinstance(chunk, Chunk) and self._append_texts(chunk):
             return
         plain = self._plain(chunk) if isinstance(chunk, Chunk) else None
@@ -242,7 +242,7 @@ class _Table:
         self.writer.append("digests", digests_of(encoded, self.source.seed))
 
     def _append_texts(self, chunk: Chunk) -> bool:
-        """Writes records whose fields are `Utf8Texts` that are not blank; False for all others."""
+        """Writes records whose fields are non-blank `Utf8Texts`; returns False for others."""
         fields: dict[str, Any] = dict(chunk.fields)
         if self.source.weight_column is not None or any(
             not isinstance(texts, Utf8Texts) or texts.has_blank() for texts in fields.values()
@@ -260,7 +260,7 @@ class _Table:
         return True
 
     def _plain(self, chunk: Chunk) -> tuple | None:
-        """Inputs, targets, splits and weights of records of plain texts; None for all others."""
+        """Inputs, targets, splits and weights of records of plain texts; None for other records."""
         if self.source.weight_column is not None:
             return None
         results = {role: _plain_texts(values) for role, values in chunk.fields.items()}
@@ -280,7 +280,7 @@ class _Table:
         self.writer.append(f"{role}-offsets", ends)
 
     def _classes(self, role: str, values: Iterable[str], indices: np.ndarray | None = None) -> None:
-        """Writes classes: all values, or of each record the index of its value."""
+        """Writes classes: one value per record, or distinct values and an index per record."""
         names = self.names[role]
         before = len(names)
         codes = [names.setdefault(value, len(names)) for value in values]
@@ -293,13 +293,13 @@ class _Table:
 
 
 def _joined(encoded: list[bytes]) -> Utf8Texts:
-    """Texts one after the other."""
+    """Encoded texts in one array."""
     lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
     return Utf8Texts(np.frombuffer(b"".join(encoded), np.uint8), np.cumsum(lengths))
 
 
 def _chunk(records: list[Record]) -> Chunk | list[Record]:
-    """Records by their fields, unless one is malformed."""
+    """Records as a `Chunk`; unchanged if one is malformed."""
     if any(record.error for record in records):
         return records
     fields = {role: [item.fields[role] for item in records] for role in records[0].fields}
@@ -318,12 +318,12 @@ def _records(chunk: Chunk | list[Record]) -> list[Record]:
 
 
 def narrow(count: int) -> str:
-    """The narrowest type of indices of so many values."""
+    """The smallest dtype for indices into a number of values."""
     return "uint8" if count <= 1 << 8 else "uint16" if count <= 1 << 16 else "uint32"
 
 
 def _plain_texts(values: Any) -> list[str] | None:
-    """The values, if all of them are texts that are not blank; else None."""
+    """The values, if all are non-blank texts, otherwise None."""
     try:
         if all(map(str.strip, values)) and "".join(values).encode():
             return values

@@ -1,4 +1,4 @@
-"""Likely mistakes in a file: refused, or reported with the number of examples."""
+"""Likely mistakes in a file, which raise an error or are reported with the number of examples."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part
 
 FEW_EXAMPLES = 10
-"""Maximum number of examples for which nothing is suspected."""
+"""Maximum number of examples for which nothing is reported."""
 
 
 def check(part: Part, source: Source) -> list[str]:
@@ -18,7 +18,7 @@ def check(part: Part, source: Source) -> list[str]:
         part: all examples of a file.
         source: the source that they were read from.
 
-    Returns: sentences about likely mistakes.
+    Returns: notes on likely mistakes.
 
     Raises:
         SeqzooError: nothing can be learned from them.
@@ -30,7 +30,7 @@ def check(part: Part, source: Source) -> list[str]:
         )
     if count > FEW_EXAMPLES and part.distinct() == 1:
         raise SeqzooError(
-            f"All {count:,} inputs of {part.name} are equal; is `input` the right one?"
+            f"All {count:,} inputs of {part.name} are equal; is `input` the right column?"
         )
     if source.kind == "words" and source.target_kind == "tags":
         _check_sentences(part, source)
@@ -71,7 +71,7 @@ def _check_classes(part: Part, source: Source) -> list[str]:
 
 
 def _labels(part: Part) -> list[str]:
-    """Sentences about labels that are written in several ways, or in quotation marks."""
+    """Notes on labels that are spelled in several ways, or are in quotation marks."""
     counts = part.label_counts()
     notes = []
     quoted = [label for label in counts if len(label) > 2 and label[0] == label[-1] in "\"'"]
@@ -79,22 +79,22 @@ def _labels(part: Part) -> list[str]:
         notes.append(
             f"The quotes around labels of {part.name}, as in {quoted[0]}, are part of the labels."
         )
-    written: dict[str, str] = {}
+    spellings: dict[str, str] = {}
     for label in counts:
         key = unicodedata.normalize("NFC", " ".join(label.split())).casefold().strip("\"' .")
         # Single letters, as in handwriting, may well differ only in case.
-        other = written.setdefault(key if len(key) > 1 else label, label)
+        other = spellings.setdefault(key if len(key) > 1 else label, label)
         if other != label:
             notes.append(
                 f"The labels {other!r} ({counts[other]:,}) and {label!r} ({counts[label]:,}) are "
-                "different ones, although they are spelled almost alike."
+                "different ones, although they are spelled almost the same."
             )
             break
     return notes
 
 
 def shape_of(shape: Sequence[int], name: str, *, whole: bool) -> str:
-    """A sentence that says how a two-dimensional array was read, which is ambiguous.
+    """A note that says how a two-dimensional array, which is ambiguous, was read.
 
     Args:
         shape: shape of the array.

@@ -19,7 +19,7 @@ from seqzoo.zoo.data.records import (
 
 
 def read(path: pathlib.Path, request: Request) -> Records:
-    """The lines of a file; in training those that are not empty.
+    """The lines of a file, in training without empty ones.
 
     Raises:
         SeqzooError: it cannot be read, is empty, or targets or a column of splits are needed.

@@ -33,7 +33,7 @@ CLASS_NAMES = ("pythonClassName", "python_class_name", "type")
 """Keys of features.json, in all of its versions, whose values are names of classes."""
 
 DESCRIPTIONS = ("dataset_info.json", "features.json")
-"""Files of which a prepared data set has at least one."""
+"""Files in the folder of a prepared data set, which has at least one of them."""
 
 
 def open_builder(source: Source) -> tuple[Splits, Source]:
@@ -73,9 +73,9 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
             part = _read(builder, source, features, official[name])
             parts[name] = part if part.keys else None
     shares = {name: share for name, share in source.shares().items() if parts[name] is None}
-    # Without the rest of the training split, so that a small test of a large data set is quick.
-    needed = source.limit and math.ceil(source.limit / (1 - sum(shares.values())))
-    whole = _read(builder, source, features, official["train"], needed)
+    # Only as many training examples as needed, so that a trial on a large data set is quick.
+    count = source.limit and math.ceil(source.limit / (1 - sum(shares.values())))
+    whole = _read(builder, source, features, official["train"], count)
     parts |= splits.split(whole, shares, source.seed)
     if source.limit is not None:
         notes += splits.limit(parts, source.limit, source.seed)
@@ -104,7 +104,7 @@ def open_split(source: Source, split: str) -> tuple[list[str], Part | None]:
 
 
 def _used_features(source: Source, input_name: str | None, target_name: str | None) -> str:
-    """A sentence that says which features are used."""
+    """A note that says which features are used."""
     names = [f"input {input_name!r}"]
     guessed = source.input is None
     if target_name is not None:
@@ -125,7 +125,7 @@ def _prepared(source: Source) -> tfds.core.DatasetBuilder:
             return _of_folder(pathlib.Path(source.data))
         builder = tfds.builder(name, data_dir=source.data_dir)
         if not builder.is_prepared():
-            # tfds reports it on standard output, which is for the output of commands.
+            # tfds prints to standard output, which is reserved for the output of commands.
             with contextlib.redirect_stdout(sys.stderr):
                 builder.download_and_prepare()
         return builder
@@ -138,8 +138,8 @@ def _prepared(source: Source) -> tfds.core.DatasetBuilder:
         # Downloads fail in many ways; the first line of the error is enough.
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise SeqzooError(
-            f"{source.data} could not be prepared: {reason} (`data_dir` may name a folder that "
-            f"holds it already)"
+            f"{source.data} could not be prepared: {reason} (if it is prepared already, "
+            f"name its folder with `data_dir`)"
         ) from error
 
 
@@ -193,16 +193,16 @@ def _read(
     source: Source,
     features: tuple[Feature, Feature | None],
     split: str,
-    most: int | None = None,
+    count: int | None = None,
 ) -> Part:
-    """The examples of a split that have an input and a label."""
-    most = most or source.limit
+    """The examples of a split that have an input and a label, at most `count`."""
+    count = count or source.limit
     input_feature, target = features
-    wanted = {}
-    if not isinstance(builder, FOLDERS):  # which cannot decode only some features
-        wanted["decoders"] = decoders([feature for feature in features if feature], builder)
-    dataset = builder.as_dataset(split=split, shuffle_files=False, **wanted).take(most or -1)
-    # Unequal lengths cannot be batched, and single examples are slow, so only if needed.
+    options = {}
+    if not isinstance(builder, FOLDERS):  # these cannot decode only some features
+        options["decoders"] = decoders([feature for feature in features if feature], builder)
+    dataset = builder.as_dataset(split=split, shuffle_files=False, **options).take(count or -1)
+    # Sequences of unequal lengths are read one by one, which is slow; others in batches.
     ragged = any(None in feature.connector.shape for feature in features if feature)
     inputs, targets = [], []
     try:
@@ -233,13 +233,13 @@ def _read(
 def _field_reader(
     feature: Feature, kind: str, source: Source, english: Mapping[str, str]
 ) -> Callable[[Any], Any]:
-    """The function from a value of tfds to a field as in files.
+    """The function that converts a value of tfds to a field as in files.
 
     Args:
         feature: the feature.
         kind: kind of input or target.
         source: the source.
-        english: more familiar names than those of the feature.
+        english: English names of labels, which replace those of the feature.
     """
     if kind in TEXTS:
         tagged = source.target_kind == "tags"
@@ -265,7 +265,7 @@ def _is_left_out(row: Mapping[str, Any]) -> bool:
 
 
 def _text(stored: Any, *, words: bool) -> Any:
-    """A text, or for a sequence of words these, or their text with spaces in between."""
+    """A text; for a sequence of words, a tuple if `words`, otherwise the words joined by spaces."""
     if not isinstance(stored, np.ndarray):
         return stored.decode("utf-8", errors="replace")
     results = tuple(word.decode("utf-8", errors="replace") for word in stored)

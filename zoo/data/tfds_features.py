@@ -38,7 +38,7 @@ class Feature:
 
     Attributes:
         path: the names from the outermost one to its own.
-        connector: its tfds connector; for a feature within a sequence, a sequence of it.
+        connector: its tfds connector, wrapped in a sequence if it is within one.
     """
 
     path: tuple[str, ...]
@@ -59,7 +59,7 @@ class Feature:
         """The function from a stored label to its text; "" for a hidden label.
 
         Args:
-            english: more familiar names than those of the feature.
+            english: English names of labels, which replace those of the feature.
         """
         feature = getattr(self.connector, "feature", self.connector)
         if isinstance(feature, tfds.features.Text):
@@ -125,7 +125,7 @@ def decoders(
 
 
 def _inner(connector: Any) -> Any:
-    """The feature of a sequence's elements; any other feature itself."""
+    """The feature of the elements of a sequence; any other feature unchanged."""
     return connector.feature if type(connector) is tfds.features.Sequence else connector
 
 
@@ -158,9 +158,9 @@ def _chosen(
     fitting = classes or fitting
     if len(fitting) == 1:
         return features[fitting[0]]
-    found = f"{', '.join(fitting)} would fit" if fitting else "none is"
+    candidates = f"{', '.join(fitting)} would fit" if fitting else "none is"
     raise SeqzooError(
-        f"`{argument}` must name the feature of {source.data} that is {NEEDS[kind]}: {found} "
+        f"`{argument}` must name the feature of {source.data} that is {NEEDS[kind]}: {candidates} "
         f"(of {', '.join(features)})."
     )
 

@@ -1,4 +1,4 @@
-"""A folder of texts in several languages, LANGUAGE.SPLIT.txt: line by line the same text."""
+"""A folder of parallel texts, LANGUAGE.SPLIT.txt, with the same text line by line."""
 
 import pathlib
 
@@ -12,8 +12,8 @@ from seqzoo.zoo.data.records import read_text
 class Translations(tfds.TranslateFolder):
     """`tfds.TranslateFolder` with lines that end only at line feeds.
 
-    tfds splits by `str.splitlines`: a text with a U+2028 or U+0085 in one language then moves all
-    that follow it against those of the other languages.
+    tfds uses `str.splitlines`: a U+2028 or U+0085 in one language would shift all lines after it
+    against those of the other languages.
 
     Args:
         folder: contains only texts.
@@ -42,7 +42,7 @@ class Translations(tfds.TranslateFolder):
                 )
         self._split_examples = examples
         self._languages = sorted({name for texts in examples.values() for name in texts})
-        # Past the constructor of `TranslateFolder`, which would split the files itself.
+        # Not the constructor of `TranslateFolder`, which would split the files itself.
         tfds.core.DatasetBuilder.__init__(self, data_dir=str(folder))
         self._data_dir = str(folder)
         splits = [

@@ -3,8 +3,8 @@
     lemma TAB form TAB features        absetzen    setzten ab    V;PST;1;PL
     lemma TAB features TAB form        absetzen    pos=V,tense=PST,per=1,num=PL    setzten ab
 
-The second order is that of 2016, and is recognised by where the features are. There is no header
-line. An input is the lemma, a space and the features, which are separated by semicolons.
+The second order is that of 2016, and is recognised by the position of the features. There is no
+header line. An input is the lemma, a space and the features, which are separated by semicolons.
 """
 
 import itertools
@@ -31,15 +31,15 @@ PROBED = 1000
 """Number of lines from whose fields the order of the columns is inferred."""
 
 SEVERAL_FEATURES = re.compile(r"[^\s;=]+(;[^\s;=]+)+|[^\s;,=]+=[^\s;=]*")
-"""More than one feature, "V;PST", or one with its name, "pos=V,tense=PST"."""
+"""Several features, "V;PST", or features with names, "pos=V,tense=PST"."""
 
 
 def read(path: pathlib.Path, request: Request) -> Records:
-    """The non-empty lines of a file; they may lack the form where none is needed.
+    """The non-empty lines of a file, which may lack the form unless it is needed.
 
     Raises:
         SeqzooError: it cannot be read, is empty, another column is needed, or the order of the
-            columns is not clear.
+            columns is ambiguous.
     """
     refuse_columns(path, request)
     file = TextFile(path, strict=request.strict)
@@ -50,8 +50,8 @@ def read(path: pathlib.Path, request: Request) -> Records:
 
 
 def _order(path: pathlib.Path, file: TextFile, given: Sequence[str] | None) -> tuple[str, ...]:
-    """The order of the columns: the given one, or the one that fits more lines, judged by which
-    field has several features.
+    """The order of the columns: the given one, or the one that fits more lines, judged by the field
+    that has several features.
 
     Raises:
         SeqzooError: both orders fit the same number of lines.
@@ -63,7 +63,7 @@ def _order(path: pathlib.Path, file: TextFile, given: Sequence[str] | None) -> t
     counts = [sum(bool(SEVERAL_FEATURES.match(row[at].strip())) for row in rows) for at in (1, 2)]
     if counts[0] == counts[1] > 0:
         raise SeqzooError(
-            f"The order of the columns of {path} is not clear: fields 2 and 3 look like features "
+            f"The order of the columns of {path} is ambiguous: fields 2 and 3 look like features "
             f"in {counts[0]:,} lines each; set it with --columns {','.join(LEMMA_COLUMNS)}.",
             field="columns",
         )

@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 
-# The UTF-8 of a whitespace character begins with one of these bytes. So does that of other
-# characters for the last four bytes; most of them differ in the second byte.
+# The first bytes of whitespace characters in UTF-8. Other characters begin with the last four, too;
+# most of them differ in the second byte.
 _SPACES = [*range(0x09, 0x0E), *range(0x1C, 0x21), 0xC2, 0xE1, 0xE2, 0xE3]
 _MAY_BE_SPACE = np.isin(np.arange(256), _SPACES)
 _SECOND = np.isin(np.arange(256), [0x80, 0x81, 0x85, 0x9A, 0xA0])
 
 
 class Utf8Texts(Sequence):
-    """Consecutive texts.
+    """A sequence of texts in one array.
 
     Args:
         data: the bytes of all texts, uint8, valid UTF-8.
@@ -43,7 +43,7 @@ class Utf8Texts(Sequence):
         return [data[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
     def has_blank(self) -> bool:
-        """Whether a text is empty or only whitespace."""
+        """Whether any text is empty or only whitespace."""
         if not len(self):
             return False
         starts = np.concatenate([[0], self.ends[:-1]])
@@ -55,8 +55,8 @@ class Utf8Texts(Sequence):
         return any(not self[at].strip() for at in np.flatnonzero(likely).tolist())
 
     def distinct(self) -> tuple[list[str], np.ndarray]:
-        """The distinct texts in the order of first occurrence, and each text's index in them."""
-        import pyarrow as pa  # takes longer to import than a small table to read
+        """The distinct texts in order of first occurrence, and each text's index among them."""
+        import pyarrow as pa  # importing it takes longer than reading a small table
 
         offsets = np.concatenate([np.zeros(1, np.int64), self.ends])
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(self.data))]

@@ -11,16 +11,16 @@ from seqzoo.zoo.data.records import INPUT, SENTENCE, TARGET, Record, Records
 def sentences(records: Records, *, strict: bool) -> Records:
     """The rows of each sentence as one record, with lists of its words and tags.
 
-    The column of sentences may be empty after the first row of a sentence. For the columns of
-    splits and weights, the first row of a sentence counts.
+    The sentence column may be empty after the first row of a sentence. The split and the weight of
+    a sentence are those of its first row.
 
     Args:
         records: one per word, with the role `SENTENCE`.
-        strict: whether a malformed row is an error, instead of being yielded with its sentence.
+        strict: whether a malformed row is an error, instead of an invalid sentence.
 
     Raises:
-        SeqzooError: in strict reading, when a row is read that is malformed or has no word or tag,
-            the first row has no sentence, or a sentence begins twice.
+        SeqzooError: if strict, when a row is malformed or has no word or tag, the first row has no
+            sentence, or a sentence begins twice.
     """
     column = records.columns[SENTENCE]
 
@@ -68,7 +68,7 @@ def _text(field: Any) -> str:
 
 
 def _sentence(rows: list[Record]) -> Record:
-    """One record of the rows of a sentence; its number is that of the first row."""
+    """The rows of a sentence as one record, with the number of the first row."""
     wrong = next((row for row in rows if row.error), None)
     if wrong is not None:
         return Record(wrong.number, {}, wrong.error)

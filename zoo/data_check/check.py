@@ -16,7 +16,7 @@ from seqzoo.zoo.data_check.suggestion import Suggestion, flags
 from seqzoo.zoo.finding import Finding
 from seqzoo.zoo.presets import PRESETS
 
-FEW_TESTED = 50
+MIN_TEST_EXAMPLES = 50
 """Number of test examples below which a score is mostly noise."""
 
 
@@ -25,9 +25,9 @@ class DataReport:
     """The results of `check`.
 
     Attributes:
-        source: the source, with the guessed fields.
-        guessed: the fields of the source that were guessed.
-        findings: one per observation; those with `state` "broken" make training fail.
+        source: the source, with inferred fields filled in.
+        guessed: the fields of the source that were inferred.
+        findings: one per observation; one with `state` "broken" would make training fail.
         suggestion: a first model to train; None if training would fail.
     """
 
@@ -64,13 +64,13 @@ def check(
     Args:
         data: a preset, a built-in data set, tfds:NAME, or a file or folder.
         timing: whether to measure how long an epoch takes here, which takes a few seconds.
-        print_fn: is called with each finding as soon as there is one.
-        fields: fields of `Source`, such as `kind` and `target`; fields that are not given are
-            guessed for tables.
+        print_fn: called with each finding as soon as it is available.
+        fields: fields of `Source`, such as `kind` and `target`; for tables, the
+            others are inferred.
 
     Raises:
-        SeqzooError: the data do not exist, cannot be read at all, or their content cannot be
-            guessed.
+        SeqzooError: the data do not exist, cannot be read at all, or their kinds cannot be
+            inferred.
     """
     name = data if data in PRESETS else None
     if name is not None:
@@ -94,18 +94,17 @@ def check(
     if not guess.source.is_file():
         from seqzoo.tasks.startup import start_tensorflow
 
-        start_tensorflow()  # which tfds imports, and whose messages are not part of a report
+        start_tensorflow()  # tfds imports it; its messages do not belong in the report
     findings: list[Finding] = []
-    looks = _findings(guess, name, fields, timing=timing)
-    found = None
-    for one in looks:
-        if isinstance(one, Suggestion):
-            found = one
+    suggestion = None
+    for item in _findings(guess, name, fields, timing=timing):
+        if isinstance(item, Suggestion):
+            suggestion = item
             continue
-        findings.append(one)
+        findings.append(item)
         if print_fn is not None:
-            print_fn(one)
-    return DataReport(guess.source, guess.guessed, tuple(findings), found)
+            print_fn(item)
+    return DataReport(guess.source, guess.guessed, tuple(findings), suggestion)
 
 
 def _findings(
@@ -121,8 +120,8 @@ def _findings(
     checks += [contents(parts, source)]
     if columns.is_table(source):
         checks.append(leaks(parts, source, columns.read_columns(source)))
-    for found in checks:
-        for finding in found:
+    for findings in checks:
+        for finding in findings:
             broken |= finding.state == "broken"
             yield finding
     try:
@@ -154,7 +153,7 @@ def _sizes(parts: Mapping[str, Part]) -> Finding:
         f"{count:,} {'training' if name == 'train' else name} examples"
         for name, count in counts.items()
     )
-    few = counts.get("test", FEW_TESTED) < FEW_TESTED and counts["train"] > 1
+    few = counts.get("test", MIN_TEST_EXAMPLES) < MIN_TEST_EXAMPLES and counts["train"] > 1
     return Finding(
         "rows",
         shown,

@@ -14,19 +14,19 @@ from seqzoo.zoo.data import formats
 from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.source import Source, input_columns
 
-LOOKED_AT = 20_000
-"""Rows from which kinds are guessed, and in which leaks are looked for."""
+MAX_ROWS = 20_000
+"""Number of rows from which kinds are inferred, and which are searched for leaks."""
 
 TABLES = ("csv", "tsv", "json lines", "parquet")
 """Formats with named columns of one value per row."""
 
 OF_A_KIND = 0.95
-"""Minimum share of a column's values that must be of one kind."""
+"""Minimum share of the values of a column that must be of its kind."""
 
 Content = Literal["numbers", "series", "dates", "audio", "image", "names", "text", "other"]
 
 READING = ("columns", "delimiter", "separator", "data_dir")
-"""Fields of a source that say how a file is read, regardless of its contents."""
+"""Fields of a source that say how a file is read, whatever its contents."""
 
 INPUT_NAMES = ("text", "input", "sentence", "review", "message", "content", "source", "question")
 TARGET_NAMES = ("label", "target", "class", "category", "tag", "tags", "sentiment", "y", "output")
@@ -35,22 +35,22 @@ DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]
 FILES = {"audio": (".wav", ".flac", ".ogg"), "image": (".png", ".jpg", ".jpeg", ".bmp", ".gif")}
 
 FEW_NAMES = 0.5
-"""Largest share of distinct values in a column of names."""
+"""Maximum share of distinct values in a column of names."""
 
 SHORT = 40
-"""Mean length in characters up to which repeated strings are names rather than texts."""
+"""Maximum mean length, in characters, of repeated strings that are names rather than texts."""
 
 FEW_WORDS = 3.0
-"""Mean number of words up to which texts are read character by character."""
+"""Maximum mean number of words of texts that are read character by character."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """The values of a column, as in the file.
+    """The values of a column, as they are stored in the file.
 
     Attributes:
-        name: its name.
-        values: the value in each row: text, or a value of the format; None if missing.
+        name: the name of the column.
+        values: the value of each row: text or another type; None if it is missing.
     """
 
     name: str
@@ -104,7 +104,7 @@ def is_table(source: Source) -> bool:
 
 
 def read_columns(source: Source) -> dict[str, Column]:
-    """The columns of a table by name, of at most `LOOKED_AT` rows; malformed rows are left out.
+    """The columns of a table by name, of at most `MAX_ROWS` rows; malformed rows are left out.
 
     Raises:
         SeqzooError: the file cannot be read at all.
@@ -112,7 +112,7 @@ def read_columns(source: Source) -> dict[str, Column]:
     path = pathlib.Path(source.data).expanduser()
     names = formats.read(path, _AllColumns(source, (), strict=False)).names
     records = formats.read(path, _AllColumns(source, names, strict=False)).records
-    rows = itertools.islice((record.fields for record in records if not record.error), LOOKED_AT)
+    rows = itertools.islice((record.fields for record in records if not record.error), MAX_ROWS)
     fields = list(rows)
     if not fields:
         raise SeqzooError(f"{path} has no rows that can be read ({', '.join(names)}).")
@@ -121,11 +121,11 @@ def read_columns(source: Source) -> dict[str, Column]:
 
 @dataclass(frozen=True)
 class Guess:
-    """A source whose kinds and columns were filled in.
+    """A source with inferred kinds and columns.
 
     Attributes:
         source: the source.
-        guessed: the fields that were filled in, by name.
+        guessed: the fields that were inferred, by name.
     """
 
     source: Source
@@ -133,38 +133,38 @@ class Guess:
 
 
 def guess(data: str, given: Mapping[str, Any]) -> Guess:
-    """Fills in the kinds and columns that were not given.
+    """Infers the kinds and columns that were not given.
 
     Args:
         data: a built-in data set, tfds:NAME, or a file or folder.
         given: fields of `Source`.
 
     Raises:
-        SeqzooError: the data do not exist, or do not say what they are; the message says what to
-            give.
+        SeqzooError: the data do not exist, or their kinds cannot be inferred; the message says what
+            to set.
     """
     reading = {name: given[name] for name in READING if name in given}
     lemmas = given.get("kind") == "lemma" and not given.get("input")
     probe = Source(data, "lemma" if lemmas else "characters", **reading)
-    found: dict[str, Any] = {}
+    inferred: dict[str, Any] = {}
     if probe.is_file():
-        found = _of_format(probe)
-        if not found and is_table(probe):
-            found = _of_columns(read_columns(probe), given)
+        inferred = _of_format(probe)
+        if not inferred and is_table(probe):
+            inferred = _of_columns(read_columns(probe), given)
     if given.get("sentence_column") is not None:
-        found |= {"kind": "words", "target_kind": "tags"}
-    found = {name: value for name, value in found.items() if name not in given}
-    if "kind" not in given and "kind" not in found:
+        inferred |= {"kind": "words", "target_kind": "tags"}
+    inferred = {name: value for name, value in inferred.items() if name not in given}
+    if "kind" not in given and "kind" not in inferred:
         raise SeqzooError(
             f"The input type of {data} cannot be inferred; set it with --kind (and what to "
             "predict with --target-kind).",
             field="kind",
         )
-    return Guess(Source(data, **{**found, **given}), found)
+    return Guess(Source(data, **{**inferred, **given}), inferred)
 
 
 def separate_columns(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The given fields with several columns of `input`, and static ones, as additional inputs.
+    """The given fields, with further columns of `input` and static columns as further inputs.
 
     Args:
         data: see `guess`.
@@ -191,7 +191,7 @@ def _format(source: Source) -> str:
 
 
 def _of_format(source: Source) -> dict[str, str]:
-    """The kinds of a file whose format determines them; empty for others."""
+    """The kinds that the format of a file implies; empty for other formats."""
     return {
         "conll": {"kind": "words", "target_kind": "tags"},
         "text": {"kind": "characters", "target_kind": "next"},
@@ -201,7 +201,7 @@ def _of_format(source: Source) -> dict[str, str]:
 
 
 def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Kinds and columns of a table, as far as its values determine them."""
+    """The kinds and columns of a table, as far as they can be inferred from its values."""
     for role in ("input", "target"):
         if given.get(role) is not None and given[role] not in columns:
             raise SeqzooError(
@@ -211,11 +211,13 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
             )
     taken = {given.get(name) for name in ("split_column", "weight_column", "time_column")}
     taken |= {given.get("sentence_column"), *(given.get("further_inputs") or ())}
-    left = [column for name, column in columns.items() if name not in taken]
-    source = _chosen(left, given.get("input"), INPUT_NAMES, ("text", "audio", "image", "series"))
+    available = [column for name, column in columns.items() if name not in taken]
+    source = _chosen(
+        available, given.get("input"), INPUT_NAMES, ("text", "audio", "image", "series")
+    )
     if source is None:
-        return _of_numbers(left)
-    others = [column for column in left if column is not source]
+        return _of_numbers(available)
+    others = [column for column in available if column is not source]
     target = _chosen(others, given.get("target"), TARGET_NAMES, ("names", "numbers", "text"))
     kind = given.get("kind") or _input_kind(source)
     results = {"input": source.name, "kind": kind}
@@ -225,8 +227,7 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
 
 
 def _of_numbers(columns: Sequence[Column]) -> dict[str, Any]:
-    """Guesses that a table of dates and numbers is a series to forecast, with its last column as
-    the target."""
+    """Fields for a table of dates and numbers: a series to forecast, the last numeric column."""
     numbers = [column.name for column in columns if column.content == "numbers"]
     if not numbers or not any(column.content == "dates" for column in columns):
         return {}
@@ -239,8 +240,8 @@ def _chosen(
     usual: Sequence[str],
     contents: Sequence[Content],
 ) -> Column | None:
-    """The column of a name, or one with a usual name, or the first of the contents that
-    occurs, the one with the longest values."""
+    """The named column, or one with a usual name, or the column with the longest values among those
+    of the first content that occurs."""
     if name is not None:
         return next((column for column in columns if column.name == name), None)
     fitting = [column for column in columns if column.content in contents]

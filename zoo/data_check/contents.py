@@ -22,15 +22,15 @@ MARKUP = re.compile(
 )
 
 MOJIBAKE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac[\u2122\u0153\u009d\u201c\u2013]")
-"""UTF-8 that was read as Latin-1 or Windows-1252 and saved again."""
+"""UTF-8 that was decoded as Latin-1 or Windows-1252 and saved again."""
 
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
-FAR = 20.0
-"""Number of interquartile ranges from the median beyond which a number is an outlier."""
+OUTLIER = 20.0
+"""Distance from the median, in interquartile ranges, beyond which a number is an outlier."""
 
-SCALES = 1_000.0
-"""Minimum ratio of the standard deviations of two features for a finding."""
+SCALE_RATIO = 1_000.0
+"""Minimum ratio of the standard deviations of two features that is reported."""
 
 
 def contents(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
@@ -52,8 +52,8 @@ def contents(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
 
 
 def _further(name: str, kind: str, values: Sequence[Any]) -> Finding:
-    """A finding on an additional input: how many values are missing, how many distinct ones there
-    are, and whether a few that are not numbers turn a column into categories."""
+    """A finding on a further input: the numbers of missing and distinct values, and whether a few
+    values that are not numbers turn a column into categories."""
     known = [
         value for value in values if not is_missing(value) and not (value == "" and kind in TEXTS)
     ]
@@ -92,12 +92,12 @@ def _texts(part: Part, source: Source) -> Iterator[Finding]:
         f"{len(counts):,} distinct; {shown or 'no letters'}",
         values={"characters": len(counts), "scripts": dict(scripts.most_common())},
     )
-    looks = {
-        "characters that replace what could not be decoded (U+FFFD)": (
+    tests = {
+        "replacement characters (U+FFFD)": (
             lambda text: "\ufffd" in text,
             "open the original file with its own encoding and save it as UTF-8",
         ),
-        "UTF-8 that was read as another encoding, such as Ã©": (
+        "UTF-8 decoded as another encoding, such as Ã©": (
             lambda text: MOJIBAKE.search(text) is not None,
             "open the original file as UTF-8",
         ),
@@ -107,10 +107,10 @@ def _texts(part: Part, source: Source) -> Iterator[Finding]:
         ),
         "markup, such as <br> or &amp;": (
             lambda text: MARKUP.search(text) is not None,
-            "delete it unless it says something about the target",
+            "delete it unless it carries information about the target",
         ),
     }
-    for what, (test, fix) in looks.items():
+    for what, (test, fix) in tests.items():
         results = [index for index, text in enumerate(texts) if test(text)]
         if results:
             yield Finding(
@@ -127,13 +127,13 @@ def _texts(part: Part, source: Source) -> Iterator[Finding]:
             "characters",
             f"{composed:,} of {len(texts):,} texts are not in Unicode's composed form",
             "note",
-            "--nfc reads é as one character however it is written",
+            "--nfc reads é as one character however it was typed",
             {"texts": composed},
         )
 
 
 def _script(character: str) -> str:
-    """The script of a letter, "Latin", by the first word of its Unicode name."""
+    """The script of a letter, such as "Latin": the first word of its Unicode name."""
     name = unicodedata.name(character, "unnamed").partition(" ")[0]
     return {"Cjk": "Han", "Modifier": "Latin", "Fullwidth": "Latin"}.get(
         name.capitalize(), name.capitalize()
@@ -177,22 +177,22 @@ def _features(numbers: np.ndarray, part: Part) -> Iterator[Finding]:
             "leave them out",
             {"features": constant.tolist()},
         )
-    far = np.abs(numbers - median) > FAR * np.maximum(high - low, 1e-12)
+    far = np.abs(numbers - median) > OUTLIER * np.maximum(high - low, 1e-12)
     far &= high > low
     if far.any():
         feature = int(np.argmax(far.sum(0)))
         extreme = numbers[far[:, feature], feature]
         yield Finding(
             "numbers",
-            f"{int(far.sum()):,} of {numbers.size:,} numbers are more than {FAR:g} interquartile "
-            f"ranges from the median, such as {extreme[np.argmax(np.abs(extreme))]:.6g} in feature "
+            f"{int(far.sum()):,} of {numbers.size:,} numbers are more than {OUTLIER:g} "
+            f"interquartile ranges from the median, such as {extreme[np.argmax(np.abs(extreme))]:.6g} in feature "
             f"{feature + 1}",
             "note",
             "look for recording errors, or for codes of missing values such as -999",
             {"numbers": int(far.sum())},
         )
     moving = deviations[deviations > 0]
-    if len(moving) and moving.max() / moving.min() > SCALES:
+    if len(moving) and moving.max() / moving.min() > SCALE_RATIO:
         yield Finding(
             "numbers",
             f"features differ in scale by a factor of {moving.max() / moving.min():,.0f}",

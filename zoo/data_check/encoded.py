@@ -1,4 +1,4 @@
-"""Examples as a model gets them: lengths in steps, and unknown tokens of held-out splits."""
+"""Checks of encoded examples: lengths in steps, and unknown tokens in held-out splits."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -14,18 +14,18 @@ from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.finding import Finding
 
-ENCODED = 20_000
-"""Number of examples of a split that are encoded; more would add little about lengths."""
+MAX_EXAMPLES = 20_000
+"""Maximum number of examples of a split that are encoded, which is enough for the statistics."""
 
-LONG = 4.0
-"""Minimum ratio of the longest to the 99th percentile of lengths for suggesting a maximum."""
+LONG_TAIL = 4.0
+"""Minimum ratio of the maximum to the 99th percentile of lengths to suggest truncation."""
 
 UNKNOWN_RATE = 0.05
-"""Share of unknown tokens of a held-out split that is worth a note."""
+"""Share of unknown tokens in a held-out split above which there is a note."""
 
 
 def template_of(source: Source) -> Any:
-    """The template for an input and a target type, with its defaults.
+    """The template for the kinds of a source, with its default options.
 
     Raises:
         SeqzooError: no template takes both.
@@ -38,7 +38,7 @@ def template_of(source: Source) -> Any:
             if source.kind == "audio" and source.sample_rate is not None:
                 options["sample_rate"] = source.sample_rate
             if source.time_column is not None:
-                options["cell"] = "cfc"  # which takes the time between steps
+                options["cell"] = "cfc"  # a time-aware cell
             return TEMPLATES[name](**options)
     raise SeqzooError(
         f"No template predicts {source.target_kind!r} from {source.kind!r}.", field="target_kind"
@@ -50,7 +50,7 @@ def encoded(parts: Mapping[str, Part], task: Any) -> Iterator[Finding]:
 
     Args:
         parts: the splits.
-        task: the task of the training examples, see `template_of`.
+        task: the template, adapted to the training examples.
     """
     from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
 
@@ -89,11 +89,13 @@ def _advice(kind: str) -> str:
 def _some(part: Part) -> Examples:
     """Examples without their targets, spread over a split."""
     examples = replace(part.examples, targets=None)
-    return examples.pick(examples.spread(ENCODED)) if len(examples) > ENCODED else examples
+    return (
+        examples.pick(examples.spread(MAX_EXAMPLES)) if len(examples) > MAX_EXAMPLES else examples
+    )
 
 
 def _unit(kind: str) -> str:
-    """The name of the steps of a kind of input; those of a lemma are features and characters."""
+    """The unit of lengths of a kind of input; the steps of a lemma are characters and features."""
     return kind if kind in TEXTS and kind != "lemma" else "steps"
 
 
@@ -102,9 +104,9 @@ def _lengths(lengths: np.ndarray, kind: str, template: Any) -> Finding:
     high = int(np.percentile(lengths, 99))
     unit = _unit(kind)
     fix = ""
-    if most > LONG * high and hasattr(template, "maximum_length"):
+    if most > LONG_TAIL * high and hasattr(template, "maximum_length"):
         cut = float((lengths > high).mean())
-        fix = f"--maximum-length {high} would cut {cut:.1%} of the inputs and make batches shorter"
+        fix = f"--maximum-length {high} would truncate {cut:.1%} of the inputs and shorten batches"
     return Finding(
         "lengths",
         f"{least:,} to {most:,} {unit}, median {median:,}, 99% have at most {high:,}",

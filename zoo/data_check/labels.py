@@ -12,16 +12,16 @@ from seqzoo.zoo.finding import Finding
 from seqzoo.zoo.output import shortened
 
 RARE = 5
-"""Number of examples below which a class is hardly learned."""
+"""Number of examples below which a class can hardly be learned."""
 
 DOMINANT = 0.9
-"""Minimum share of the most frequent class for which accuracy says little."""
+"""Share of the most frequent class from which accuracy says little."""
 
-NAMED = 5
-"""Maximum number of labels that a finding names."""
+MAX_NAMED = 5
+"""Maximum number of labels that a finding lists."""
 
-FAR = 20.0
-"""Number of interquartile ranges from the median beyond which a number is an outlier."""
+OUTLIER = 20.0
+"""Distance from the median, in interquartile ranges, beyond which a number is an outlier."""
 
 
 def targets(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
@@ -41,9 +41,10 @@ def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
     if not counts:
         return
     shown = ", ".join(
-        f"{shortened(label, 20)} {count / total:.1%}" for label, count in counts.most_common(NAMED)
+        f"{shortened(label, 20)} {count / total:.1%}"
+        for label, count in counts.most_common(MAX_NAMED)
     )
-    more = f", {len(counts) - NAMED:,} others" if len(counts) > NAMED else ""
+    more = f", {len(counts) - MAX_NAMED:,} others" if len(counts) > MAX_NAMED else ""
     share = counts.most_common(1)[0][1] / total
     unit = "tags" if source.target_kind == "tags" else "labels"
     yield Finding(
@@ -58,8 +59,8 @@ def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
     )
     rare = [label for label, count in counts.items() if count < RARE]
     if rare and len(counts) > 1:
-        names = ", ".join(shortened(item, 20) for item in rare[:NAMED])
-        more = ", ..." if len(rare) > NAMED else ""
+        names = ", ".join(shortened(item, 20) for item in rare[:MAX_NAMED])
+        more = ", ..." if len(rare) > MAX_NAMED else ""
         yield Finding(
             "labels",
             f"{len(rare):,} of {len(counts):,} have fewer than {RARE} training examples: "
@@ -84,7 +85,7 @@ def _spellings(parts: Mapping[str, Part]) -> Iterator[Finding]:
     if alike:
         shown = "; ".join(
             " and ".join(f"{label!r} ({counts[label]:,})" for label in item)
-            for item in alike[:NAMED]
+            for item in alike[:MAX_NAMED]
         )
         yield Finding(
             "labels",
@@ -123,13 +124,13 @@ def _values(parts: Mapping[str, Part]) -> Iterator[Finding]:
         "all targets are equal: there is nothing to learn" if flat.min() == flat.max() else "",
         {"least": float(flat.min()), "most": float(flat.max())},
     )
-    far = np.abs(flat - median) > FAR * np.maximum(high - low, 1e-12)
+    far = np.abs(flat - median) > OUTLIER * np.maximum(high - low, 1e-12)
     far &= high > low
     if far.any():
         row = int(np.argmax(far.any(1)))
         yield Finding(
             "targets",
-            f"{int(far.any(1).sum()):,} of {len(flat):,} are more than {FAR:g} interquartile "
+            f"{int(far.any(1).sum()):,} of {len(flat):,} are more than {OUTLIER:g} interquartile "
             f"ranges from the median, such as {flat[row].max():.6g} "
             f"({parts['train'].examples.location(row)})",
             "note",

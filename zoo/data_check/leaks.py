@@ -12,15 +12,16 @@ from seqzoo.zoo.data_check.columns import Column
 from seqzoo.zoo.finding import Finding
 
 PURE = 0.98
-"""Minimum share of rows whose target follows from a column for a leak."""
+"""Minimum share of rows whose target follows from a column to report a leak."""
 
 REPEATED = 2.0
-"""Mean rows per value of a column below which it is an identifier."""
+"""Mean number of rows per value below which a column is an identifier."""
 
 CORRELATED = 0.999
+"""Minimum absolute correlation of a column with the target to report a leak."""
 
-WITHIN = 0.5
-"""Minimum share of inputs that contain their own label for a finding."""
+CONTAINING_LABEL = 0.5
+"""Minimum share of texts that contain their own label to report a leak."""
 
 
 def leaks(
@@ -44,7 +45,7 @@ def _column(column: Column, target: Column) -> Iterator[Finding]:
     ]
     if len(rows) < 20:
         return
-    advice = "leave it out of the inputs; if it is known when predicting, no model is needed"
+    advice = "leave it out of the inputs; if it is known at prediction time, no model is needed"
     if column.content == target.content == "numbers":
         pair = np.array(rows, np.float64)
         if (pair.std(0) > 0).all() and abs(np.corrcoef(*pair.T)[0][1]) > CORRELATED:
@@ -102,7 +103,7 @@ def _dates(column: Column) -> Iterator[Finding]:
 
 
 def _labels_within(part: Part) -> Iterator[Finding]:
-    """Whether texts contain their own labels as words, and hardly any others."""
+    """Whether texts contain their own labels as words."""
     inputs = part.examples.inputs
     if part.labels is None or not all(isinstance(item, str) for item in list(inputs)[:100]):
         return
@@ -114,7 +115,7 @@ def _labels_within(part: Part) -> Iterator[Finding]:
     if len(pairs) < 20:
         return
     share = sum(label in words for words, label in pairs) / len(pairs)
-    if share >= WITHIN:
+    if share >= CONTAINING_LABEL:
         yield Finding(
             "leaks",
             f"{share:.0%} of texts contain their own label as a word",

@@ -79,7 +79,7 @@ def _contradictions(parts: Mapping[str, Part]) -> Iterator[Finding]:
 
 
 def _nearly_equal(parts: Mapping[str, Part]) -> Iterator[Finding]:
-    """Training texts that differ from held-out ones only in case, spaces and punctuation."""
+    """Held-out texts that differ from training texts only in case, spaces and punctuation."""
     train = parts["train"].examples.inputs
     if isinstance(train, np.ndarray) or not all(isinstance(item, str) for item in train[:100]):
         return
@@ -92,10 +92,10 @@ def _nearly_equal(parts: Mapping[str, Part]) -> Iterator[Finding]:
             if alike:
                 yield Finding(
                     "leaks",
-                    f"{alike:,} of {len(held):,} texts of {name} differ from one of training in "
-                    f"case, spaces or punctuation only ({alike / len(held):.1%})",
+                    f"{alike:,} of {len(held):,} texts of {name} differ from a training text "
+                    f"only in case, spaces or punctuation ({alike / len(held):.1%})",
                     "note",
-                    "scores are higher than on texts that are new; keep such texts in one split",
+                    "scores are higher than on new texts; keep such texts in one split",
                     {"split": name, "texts": alike, "share": alike / len(held)},
                 )
 

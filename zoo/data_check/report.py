@@ -20,31 +20,31 @@ pre { overflow-x: auto; padding: .75rem; border: 1px solid #8886; border-radius:
 """
 
 
-def conclusion(found: DataReport) -> str:
+def conclusion(report: DataReport) -> str:
     """A summary of the findings, and the suggested command."""
-    notes = sum(finding.state == "note" for finding in found.findings)
-    if found.suggestion is None:
+    notes = sum(finding.state == "note" for finding in report.findings)
+    if report.suggestion is None:
         return "Training would fail; correct what is broken and check again."
-    summary = f"{notes} thing{'s' * (notes != 1)} to look at. " if notes else "Nothing stands out. "
-    lasting = _lasting(found)
-    return f"{summary}Suggested first training{lasting}:\n  {found.suggestion.command}"
+    summary = f"{notes} note{'s' * (notes != 1)} to look at. " if notes else "Nothing stands out. "
+    duration = _duration(report)
+    return f"{summary}Suggested first training run{duration}:\n  {report.suggestion.command}"
 
 
-def write_page(found: DataReport, path: pathlib.Path) -> None:
-    """Writes the report as a page that needs no other file."""
-    title = html.escape(f"Check of {found.source.data}")
+def write_page(report: DataReport, path: pathlib.Path) -> None:
+    """Writes the report as a self-contained HTML page."""
+    title = html.escape(f"Check of {report.source.data}")
     items = "\n".join(
         f'<li class="{finding.state}"><span class="state">{finding.state}</span>'
         f"<b>{html.escape(finding.subject)}</b>: {html.escape(finding.message)}"
         + (f'<div class="fix">{html.escape(finding.fix)}</div>' if finding.fix else "")
         + "</li>"
-        for finding in found.findings
+        for finding in report.findings
     )
     first = "<p>Training would fail; correct what is broken and check again.</p>"
-    if found.suggestion is not None:
+    if report.suggestion is not None:
         first = (
-            f"<p>Suggested first training{html.escape(_lasting(found))}:</p>"
-            f"<pre>{html.escape(found.suggestion.command)}</pre>"
+            f"<p>Suggested first training run{html.escape(_duration(report))}:</p>"
+            f"<pre>{html.escape(report.suggestion.command)}</pre>"
         )
     page = (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
@@ -56,8 +56,8 @@ def write_page(found: DataReport, path: pathlib.Path) -> None:
         temporary.write_text(page, encoding="utf-8")
 
 
-def _lasting(found: DataReport) -> str:
-    seconds = found.suggestion and found.suggestion.epoch_seconds
+def _duration(report: DataReport) -> str:
+    seconds = report.suggestion and report.suggestion.epoch_seconds
     if not seconds:
         return ""
     if seconds < 90:

@@ -1,4 +1,4 @@
-"""Reads data for a check: rows that training would reject are reported, and the rest is read."""
+"""Reads data for a check: rows that training would reject are reported, and the others are read."""
 
 import pathlib
 from collections import Counter
@@ -17,8 +17,8 @@ from seqzoo.zoo.finding import Finding
 
 SPLITS = ("train", "validation", "test")
 
-PLACES = 3
-"""Maximum number of locations that a finding names."""
+MAX_LOCATIONS = 3
+"""Maximum number of locations that a finding lists."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Rows:
     """The readable examples, by split.
 
     Attributes:
-        source: a source with its guesses resolved and absolute paths.
+        source: the source, with inferred fields filled in and absolute paths.
         parts: "train", and "validation" and "test" if there are any.
         findings: findings about rows that could not be read.
     """
@@ -43,23 +43,23 @@ def read(source: Source) -> Rows:
         SeqzooError: the source does not exist, or no example can be read.
     """
     if not source.is_file():
-        found, source = open_source(source)
-        named = {
-            name: part_of_examples(f"{found.name} ({name})", examples, source)
+        opened, source = open_source(source)
+        parts = {
+            name: part_of_examples(f"{opened.name} ({name})", examples, source)
             for name in SPLITS
-            if (examples := getattr(found, name)) is not None
+            if (examples := getattr(opened, name)) is not None
         }
-        return Rows(source, named)
+        return Rows(source, parts)
     source = source.absolute()
     path = pathlib.Path(source.data)
-    good, findings = _good(path, source)
-    whole, rate = part_of(good, source, path.parent)
+    records, findings = _valid_records(path, source)
+    whole, rate = part_of(records, source, path.parent)
     source = replace(source, sample_rate=rate)
     try:
-        found = split_file(whole, source)
+        by_name = split_file(whole, source)
         if source.limit is not None:
-            splits.limit(found, source.limit, source.seed)
-        parts = {name: part for name in SPLITS if (part := found.get(name)) is not None}
+            splits.limit(by_name, source.limit, source.seed)
+        parts = {name: part for name in SPLITS if (part := by_name.get(name)) is not None}
     except SeqzooError as error:
         findings.append(Finding("splits", _sentence(error), "broken"))
         parts = {"train": whole}
@@ -67,7 +67,7 @@ def read(source: Source) -> Rows:
 
 
 def part_of_examples(name: str, examples: Examples, source: Source) -> Part:
-    """A split with all that is needed to compare its examples with others."""
+    """A split with the keys and labels by which its examples are compared with others."""
     labels = None
     if examples.targets is not None and source.target_kind in NAMES:
         labels = [
@@ -76,41 +76,45 @@ def part_of_examples(name: str, examples: Examples, source: Source) -> Part:
     return Part(name, examples, [splits.input_key(item) for item in examples.inputs], labels)
 
 
-def _good(path: pathlib.Path, source: Source) -> tuple[Records, list[Finding]]:
+def _valid_records(path: pathlib.Path, source: Source) -> tuple[Records, list[Finding]]:
     """The records of a file whose fields can all be read, and findings on the others."""
     records = formats.read(path, Request(source, roles_of(source), strict=False))
-    good, wrong = [], []
-    for record, error in _judged(records, source, path.parent):
+    valid, invalid = [], []
+    for record, error in _checked(records, source, path.parent):
         if error:
-            wrong.append((record.number, error))
+            invalid.append((record.number, error))
         else:
-            good.append(record)
+            valid.append(record)
     findings = []
-    for message, count in Counter(error for _, error in wrong).most_common():
-        numbers = [number for number, error in wrong if error == message]
+    for message, count in Counter(error for _, error in invalid).most_common():
+        numbers = [number for number, error in invalid if error == message]
         lines = [records.line(number) for number in numbers]
-        where = ", ".join(f"{line:,}" if isinstance(line, int) else line for line in lines[:PLACES])
-        rest = f" and {count - PLACES:,} more" if count > PLACES else ""
+        where = ", ".join(
+            f"{line:,}" if isinstance(line, int) else line for line in lines[:MAX_LOCATIONS]
+        )
+        rest = f" and {count - MAX_LOCATIONS:,} more" if count > MAX_LOCATIONS else ""
         unit = records.unit + "s" * (count > 1)
         findings.append(
             Finding(
                 "rows",
-                f"{count:,} of {len(good) + len(wrong):,}: {message} ({unit} {where}{rest})",
+                f"{count:,} of {len(valid) + len(invalid):,}: {message} ({unit} {where}{rest})",
                 "broken",
                 "correct or delete them; training stops at the first one",
                 {"rows": count, "error": message, f"{records.unit}s": lines},
             )
         )
-    if not good:
-        number, error = wrong[0]
+    if not valid:
+        number, error = invalid[0]
         raise SeqzooError(
             f"No row of {path} can be read: {records.unit} {records.line(number)} {error}."
         )
-    return replace(records, records=good), findings
+    return replace(records, records=valid), findings
 
 
-def _judged(records: Records, source: Source, folder: pathlib.Path) -> Iterator[tuple[Record, str]]:
-    """Each record with what is wrong with it; an empty text if nothing is."""
+def _checked(
+    records: Records, source: Source, folder: pathlib.Path
+) -> Iterator[tuple[Record, str]]:
+    """Each record with its error; an empty text if it is valid."""
     readers = readers_of(source, folder)
     for record in records.records:
         error = record.error
@@ -119,10 +123,9 @@ def _judged(records: Records, source: Source, folder: pathlib.Path) -> Iterator[
                 break
             try:
                 reader(record.fields[role])
-            except SeqzooError as wrong:
-                error = (
-                    f"{records.columns[role]!r} {wrong}" if role in records.columns else f"{wrong}"
-                )
+            except SeqzooError as problem:
+                column = f"{records.columns[role]!r} " if role in records.columns else ""
+                error = f"{column}{problem}"
         yield record, error
 
 

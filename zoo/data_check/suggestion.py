@@ -1,4 +1,4 @@
-"""A first model to train on some data, and the time that an epoch will take on this machine."""
+"""A first model to train on a data set, and the time per epoch on this machine."""
 
 import shlex
 import time
@@ -13,36 +13,36 @@ from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.presets import PRESETS
 
 STEPS = 3_000
-"""Minimum number of optimizer steps of a first training run."""
+"""Number of optimizer steps that a first training run should have."""
 
 EPOCHS = (3, 40)
-"""Minimum and maximum number of epochs that are suggested."""
+"""Minimum and maximum number of epochs to suggest."""
 
 UNITS = ((2_000, 32), (20_000, 64), (200_000, 128))
-"""Up to this number of training examples, this number of units."""
+"""Numbers of units, each up to a number of training examples."""
 
 MANY_UNITS = 256
 
 BATCHES = ((500, 8), (50_000, 32), (300_000, 64))
-"""Up to this number of training examples, this batch size."""
+"""Batch sizes, each up to a number of training examples."""
 
 LARGE_BATCH = 128
 
-TIMED = 512
+MAX_TIMED = 512
 """Maximum number of examples on which steps are timed."""
 
 SECONDS = 5.0
-"""Seconds after which no more steps are timed."""
+"""Seconds after which timing stops."""
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A first training run: a baseline for others, not a tuned choice.
+    """A first training run: a baseline, not a tuned configuration.
 
     Attributes:
         template: the name of the template.
         options: options of the command by name, such as "units".
-        command: the whole command.
+        command: the complete command.
         epoch_seconds: estimated seconds per epoch here; None if it was not measured.
     """
 
@@ -66,7 +66,7 @@ def of_data(template: Any, source: Source, typed: Mapping[str, Any], count: int)
     Args:
         template: the template with its defaults.
         source: the source.
-        typed: fields of the source that the command must name.
+        typed: fields of the source that the command must set.
         count: number of training examples.
     """
     batch = next((item for most, item in BATCHES if count <= most), LARGE_BATCH)
@@ -76,21 +76,21 @@ def of_data(template: Any, source: Source, typed: Mapping[str, Any], count: int)
         "batch_size": batch,
         "epochs": min(max(round(STEPS * batch / count), fewest), most),
     }
-    if source.target_kind == "next":  # few long examples, whose windows are the batches
+    if source.target_kind == "next":  # a few long examples, which are cut into windows
         options = {"units": options["units"] if count > UNITS[0][0] else UNITS[1][1]}
     if source.time_column is not None:
         options = {"cell": template.cell, **options}
-    words = ["train", template.name, "--data", shlex.quote(source.data)]
+    arguments = ["train", template.name, "--data", shlex.quote(source.data)]
     named = {
         name: value for name, value in typed.items() if (name, value) != ("target_kind", "class")
     }
     return Suggestion(
-        template.name, options, command(" ".join([*words, *flags(named), *flags(options)]))
+        template.name, options, command(" ".join([*arguments, *flags(named), *flags(options)]))
     )
 
 
 def flags(fields: Mapping[str, Any]) -> list[str]:
-    """Options as they are typed, from fields of a source or of settings."""
+    """Fields of a source or of settings as command-line arguments."""
     words = []
     for name, value in fields.items():
         if isinstance(value, Mapping):
@@ -106,20 +106,20 @@ def flags(fields: Mapping[str, Any]) -> list[str]:
     return words
 
 
-def timed(found: Suggestion, template: Any, examples: Examples) -> Suggestion:
-    """The same suggestion with the measured time of an epoch."""
+def timed(suggestion: Suggestion, template: Any, examples: Examples) -> Suggestion:
+    """The suggestion with the measured time per epoch."""
     import tensorflow as tf
 
     from seqzoo.tasks.data.batches import Padding
     from seqzoo.tasks.training.step import Loop
 
-    options = dict(found.options)
+    options = dict(suggestion.options)
     model_options = {name: options.pop(name) for name in ("cell", "units") if name in options}
     template = replace(template, **model_options)
     settings: TrainingSettings = replace(template.default_settings, **options)
     task = template.adapt(examples)
-    few = examples.pick(examples.spread(TIMED)) if len(examples) > TIMED else examples
-    data = task.data(few)
+    sample = examples.pick(examples.spread(MAX_TIMED)) if len(examples) > MAX_TIMED else examples
+    data = task.data(sample)
     padding = Padding.choose(data, 1, settings.batch_size)
     plan = data.plan(padding, settings, seed=(0, 0))
     loop = Loop(task, settings, len(plan), tf.distribute.get_strategy())
@@ -135,6 +135,6 @@ def timed(found: Suggestion, template: Any, examples: Examples) -> Suggestion:
         if last - began > SECONDS or len(seconds) > 20:
             break
         loop.next_epoch()
-    steady = sorted(seconds[1:] or seconds)  # the first one traces and compiles
-    whole = len(examples) / len(few) * len(plan)
-    return replace(found, epoch_seconds=steady[len(steady) // 2] * whole)
+    steady = sorted(seconds[1:] or seconds)  # the first step includes tracing and compilation
+    steps = len(examples) / len(sample) * len(plan)
+    return replace(suggestion, epoch_seconds=steady[len(steady) // 2] * steps)
