@@ -185,8 +185,8 @@ def _features(numbers: np.ndarray, part: Part) -> Iterator[Finding]:
         yield Finding(
             "numbers",
             f"{int(far.sum()):,} of {numbers.size:,} numbers are more than {OUTLIER:g} "
-            f"interquartile ranges from the median, such as {extreme[np.argmax(np.abs(extreme))]:.6g} in feature "
-            f"{feature + 1}",
+            f"interquartile ranges from the median, such as "
+            f"{extreme[np.argmax(np.abs(extreme))]:.6g} in feature {feature + 1}",
             "note",
             "look for recording errors, or for codes of missing values such as -999",
             {"numbers": int(far.sum())},
