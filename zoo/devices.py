@@ -1,4 +1,4 @@
-"""`--device`: whether a command computes on the CPU or on a GPU."""
+"""`--device`: whether a command runs on the CPU or on a GPU."""
 
 import importlib
 
@@ -7,7 +7,7 @@ from seqzoo.tasks.startup import start_tensorflow
 
 
 def choose(device: str | None) -> None:
-    """Starts TensorFlow with the chosen devices; to be called before it computes.
+    """Starts TensorFlow with the chosen devices; must be called before TensorFlow computes.
 
     Args:
         device: "cpu" hides all GPUs; "gpu" checks that there is one; None uses a GPU if there is

@@ -13,7 +13,7 @@ class Finding:
         message: the result.
         state: "ok"; "note" for a possible improvement; "broken" if commands fail because of it.
         fix: a command or an instruction; empty if there is nothing to do.
-        values: the same as JSON-serialisable values.
+        values: the result as JSON-serialisable values.
     """
 
     subject: str
@@ -23,7 +23,7 @@ class Finding:
     values: dict[str, Any] = field(default_factory=dict)
 
     def text(self) -> str:
-        """The finding on a line, and what to do on another."""
+        """The finding as a line of text, with the fix on a second line."""
         mark = {"ok": "ok    ", "note": "note  ", "broken": "BROKEN"}[self.state]
         fix = f"          {self.fix}\n" if self.fix else ""
         return f"{mark}  {self.subject}: {self.message}\n{fix}"

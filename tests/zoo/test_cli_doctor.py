@@ -40,7 +40,7 @@ def test_all_is_well(complete, tmp_path, monkeypatch) -> None:
     result = seqzoo("doctor")
     assert result.exit_code == 0, result.output
     assert "BROKEN" not in result.stdout
-    assert result.stdout.endswith("Everything that is needed works.\n")
+    assert result.stdout.endswith("All required checks passed.\n")
     for words in ("backend of keras: tensorflow", r"\d cores, ", "GiB", "gpu: ", "fast scan"):
         assert re.search(words, result.stdout), words
     assert f"data in {tmp_path}: names/1.2.3, other/small/0.1.0\n" in result.stdout
@@ -99,7 +99,7 @@ def test_a_wrong_result_is_found(complete, monkeypatch) -> None:
     monkeypatch.setattr(VanillaCell, "step_gradient", wrong)
     result = seqzoo("doctor")
     assert result.exit_code == 1
-    assert re.search(r"BROKEN  layers of vanilla.* apart from the plain loop", result.stdout)
+    assert re.search(r"BROKEN  layers of vanilla.* differs from the plain loop by", result.stdout)
     assert result.stdout.endswith("At least one check failed.\n")
 
 

@@ -31,6 +31,6 @@ def command(data_dir: str | None, as_json: bool) -> None:
         rows = [asdict(finding) for finding in findings]
         click.echo(json.dumps({"healthy": not broken, "findings": rows}, ensure_ascii=False))
     else:
-        click.echo("At least one check failed." if broken else "Everything that is needed works.")
+        click.echo("At least one check failed." if broken else "All required checks passed.")
     if broken:
         raise SystemExit(1)

@@ -25,7 +25,7 @@ DATASETS = {
     "python_tokens": "seqzoo.zoo.datasets.python_tokens:PythonTokens",
     "python_source": "seqzoo.zoo.datasets.python_source:PythonSource",
 }
-"""Every built-in data set: its name and where its builder is."""
+"""The built-in data sets: name -> location of the builder."""
 
 
 def list_datasets() -> list[str]:
@@ -34,10 +34,10 @@ def list_datasets() -> list[str]:
 
 
 def load(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.core.DatasetBuilder:
-    """The prepared builder of a built-in data set; prepares it if needed.
+    """The builder of a built-in data set, which is prepared if needed.
 
-    Prints nothing. The folder appears in one step, complete: a process that is killed leaves no
-    partial data set, and two processes may prepare the same one.
+    Nothing is printed. The folder is created atomically: a process that is killed leaves no partial
+    data set, and two processes may prepare the same one.
 
     Args:
         name: a name in `DATASETS`.
@@ -64,7 +64,7 @@ def default_data_dir() -> pathlib.Path:
 
 
 def _is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
-    # The builder's own method logs a warning if there is nothing yet.
+    # `builder.is_prepared` logs a warning if there is no data set yet.
     return (pathlib.Path(builder.data_path) / "dataset_info.json").is_file()
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import babel
 from babel import localedata
 
-# Left out completely, because most of their names are those of a better known language. The
-# percentages are the shares of their names, in CLDR 47, that also occur in the other one: the rest
-# could not be told apart, and the better known language would lose its own words.
+# Locales that are left out, because many of their names are those of a better known language. The
+# percentages are the shares of their names, in CLDR 47, that also occur in that language, which
+# would otherwise lose these names.
 NEAR_COPIES = {
     "bs_Cyrl": "sr",  # 71%
     "en_Dsrt": "en",  # English letter by letter in the Deseret and Shavian alphabets,
@@ -31,8 +31,8 @@ NEAR_COPIES = {
     "yue": "zh",  # 90% of traditional Chinese
 }
 
-# These locales use the names of another language where they have none of their own. A name that
-# equals the other's does not count as theirs. (Without this, English keeps 511 names and loses 770
+# Languages whose locales use the names of another language where they have none of their own: such
+# names do not count as theirs. (Without this, English keeps 511 names and loses 770
 # to Wolof, Xhosa, Filipino and Igbo.)
 BORROWERS = {
     "en": ("fil", "ha", "ie", "ig", "om", "so", "wo", "xh"),
@@ -40,10 +40,10 @@ BORROWERS = {
     "id": ("jv",),
 }
 
-# Nynorsk lists only where it differs from Bokmål: both are Norwegian here.
+# Nynorsk lists only its differences from Bokmål; both are Norwegian here.
 MERGED = {"nb": "no", "nn": "no"}
 
-# The languages that CLDR's English names leave out.
+# Languages without a name in CLDR's English locale.
 ENGLISH_NAMES = {"lld": "Ladin", "no": "Norwegian"}
 
 _DATED = re.compile(r"\s*[(（][^()（）]*\d[^()（）]*[)）]")  # "peso argentino (1983–1985)"
@@ -136,8 +136,7 @@ def _all_names() -> dict[str, dict[str, tuple[str, str]]]:
 
 
 def _own_data(locale: str) -> dict[str, Any]:
-    """A locale without what it inherits from another: Haitian Creole would otherwise contain all of
-    French.
+    """A locale without inherited data: Haitian Creole would otherwise contain all of French.
 
     Not by `localedata.load`, whose cache does not distinguish complete locales from such parts:
     whichever is loaded first would be returned for both.

@@ -17,13 +17,13 @@ from babel.dates import DateTimePattern, parse_pattern
 from seqzoo.zoo.datasets import cldr
 
 PIVOT = 1950
-"""First of the hundred years that two-digit years are in."""
+"""The first of the hundred years that two-digit years stand for."""
 
 WELL_KNOWN = frozenset(
     "ar bn cs da de el en es fa fi fr he hi hu id it ja ko nl no pl pt ro ru sv ta th tr uk vi zh"
     .split()
 )  # fmt: skip
-"""The languages that words belong to if less well-known languages have them, too."""
+"""Languages that take precedence if a word also occurs in a less well-known language."""
 
 # The zero of each numbering system that is some locale's default; Babel names them but does not
 # include their digits. The other digits follow it.
@@ -78,7 +78,7 @@ class Form:
 
 
 def readings(text: str) -> set[datetime.date]:
-    """Every day that a numeric date can mean to some reader; none if it is not a date.
+    """All days that a numeric date can mean; none if it is not a date.
 
     A year of four digits that comes first is followed by the month and the day, as in ISO 8601.
     Otherwise the order is any that a well-known language uses with these separators: points are
@@ -191,14 +191,14 @@ def digits(locale: str) -> dict[int, str]:
 def _meanings(forms: Iterable[Form]) -> dict[str, set[int]]:
     """The month that a name means in a form: the text of a day, without the weekday -> months."""
     well_known: dict[str, set[int]] = collections.defaultdict(set)
-    all_of_them: dict[str, set[int]] = collections.defaultdict(set)
+    meanings: dict[str, set[int]] = collections.defaultdict(set)
     for form in forms:
         for month in form.months or ():
             text = _bare(form, _sample(month))
-            all_of_them[text].add(month)
+            meanings[text].add(month)
             if _locale(form.locale).language in WELL_KNOWN:
                 well_known[text].add(month)
-    return all_of_them | well_known
+    return meanings | well_known
 
 
 def _certain(form: Form, meanings: dict[str, set[int]]) -> Form:

@@ -1,4 +1,4 @@
-"""The `dates` data set: a date as people write it in 280 languages -> the same in ISO 8601."""
+"""The `dates` data set: dates as people write them in 280 languages -> ISO 8601."""
 
 import datetime
 import random
@@ -16,7 +16,7 @@ FIRST_YEAR, LAST_YEAR = 1900, 2099
 FIRST_RECENT, LAST_RECENT = 1980, 2039
 
 WELL_KNOWN_SHARE = 4
-"""Ratio of the number of dates of a well-known language to that of another."""
+"""How many times as many dates a well-known language has as another."""
 
 
 class Pair(NamedTuple):
@@ -37,7 +37,7 @@ class Dates(tfds.core.GeneratorBasedBuilder):
     the dates are written in them. The years are 1900 to 2099, two thirds of the dates are from
     1980 to 2039.
 
-    Each text occurs once and has one right answer:
+    Each text occurs once and has a single meaning:
 
     - Numeric dates are kept only if they can be read in one way. 2021-03-04 is March 4: a year
       of four digits that comes first is followed by month and day. 25/03/2021 and 3/25/2021 are
@@ -78,9 +78,9 @@ class Dates(tfds.core.GeneratorBasedBuilder):
         }
 
     def _generate_examples(
-        self, found: list[Pair], split: str
+        self, pairs: list[Pair], split: str
     ) -> Iterator[tuple[str, dict[str, str]]]:
-        for pair in found:
+        for pair in pairs:
             if split_of(pair.iso) == split:
                 yield pair.text, pair._asdict()
 

@@ -18,10 +18,10 @@ DIGIT_SIZE = 28
 """Height of an image, in pixels, and width of a digit with its margins."""
 MAX_DIGITS = 10
 """Maximum number of digits."""
-WIDEST_GAP = 12
+MAX_GAP = 12
 """Maximum number of empty columns between two digits; the minimum is one."""
 ROUNDS = {"train": 4, "validation": 1, "test": 1}
-"""How often each digit of a split is used, each time next to others."""
+"""How often each digit of a split is used, each time with different neighbours."""
 PARTS = {"train": "train[:55000]", "validation": "train[55000:]", "test": "test"}
 """The digits of MNIST that a split is made of."""
 
@@ -29,9 +29,9 @@ PARTS = {"train": "train[:55000]", "validation": "train[55000:]", "test": "test"
 class DigitLines(tfds.core.GeneratorBasedBuilder):
     """One to ten MNIST digits side by side -> their number.
 
-    Made from the data set `mnist` of tfds, which is downloaded if needed. Each
-    digit is cut to its own columns; between digits are one to twelve empty columns. `image` is 28
-    pixels high and as wide as needed, white on black, and `text` the number as digits.
+    Made from the data set `mnist` of tfds, which is downloaded if needed. Empty
+    columns around a digit are removed; one to twelve empty columns separate the digits. `image` is
+    28 pixels high and as wide as needed, white on black, and `text` the number as digits.
 
     The splits follow MNIST's own: the last 5,000 training digits are for validation, and no test
     digit is in another split. Each digit is used once, those of training four times, in different
@@ -94,7 +94,7 @@ def join_digits(
             parts = []
             for index in chosen:
                 (ink,) = np.nonzero(images[index].any(0))
-                gap = np.zeros((DIGIT_SIZE, random.integers(1, WIDEST_GAP + 1)), np.uint8)
+                gap = np.zeros((DIGIT_SIZE, random.integers(1, MAX_GAP + 1)), np.uint8)
                 parts += [gap, images[index][:, ink[0] : ink[-1] + 1]]
             image = np.concatenate([*parts, np.zeros((DIGIT_SIZE, 2), np.uint8)], 1)
             yield image, "".join(str(labels[index]) for index in chosen)

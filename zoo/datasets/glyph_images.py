@@ -35,17 +35,18 @@ FACES = {
 """The text faces: name -> file."""
 
 ALIKE = 1.0
-"""Two images are alike if the sum of their squared differences, of ink from 0 to 1, is less."""
+"""Maximum sum of squared differences, with ink from 0 to 1, between images that are alike."""
 ALIKE_SHARE = 1 / 3
-"""Two characters are alike if they look so in this share of the faces that have both."""
+"""Characters are alike if their images are in at least this share of the faces that have both."""
 
 
 def draw(face: str, characters: Collection[str] | None = None) -> dict[str, np.ndarray]:
     """Draws the characters that a face has, in the order of their code points.
 
-    White on black, all in one size on one baseline, so that capitals are larger than lower case
-    and an accent is above or below; centred from left to right. Outlines are not hinted. Left out
-    are characters without a Unicode name or without ink, and those that are larger than the image.
+    Characters are white on black and centred horizontally, all at the same size and on the same
+    baseline, so that capitals are larger than lower case, and accents are above or below. Outlines
+    are not hinted. Characters without a Unicode name or without ink, and those larger than the
+    image, are left out.
 
     Args:
         face: a name in `FACES`.
@@ -76,7 +77,7 @@ def draw(face: str, characters: Collection[str] | None = None) -> dict[str, np.n
         if not len(points):
             continue
         points = np.asarray(points) * (EM / 2048)
-        # The point of a CLOSEPOLY is always (0, 0) and no part of the outline.
+        # The point of a CLOSEPOLY is always (0, 0) and does not belong to the outline.
         outline = np.asarray(codes) != Path.CLOSEPOLY
         left, right = points[outline, 0].min(), points[outline, 0].max()
         points += ((SIZE - left - right) / 2, BASELINE)
@@ -91,7 +92,7 @@ def draw(face: str, characters: Collection[str] | None = None) -> dict[str, np.n
 def png(image: np.ndarray) -> bytes:
     """A greyscale image, uint8 of shape (height, width), as a PNG file.
 
-    TensorFlow's encoder, called once per image, turns seconds into minutes on a busy machine.
+    On a busy machine, calling TensorFlow's encoder for each image takes minutes, not seconds.
     """
 
     def chunk(kind: bytes, data: bytes) -> bytes:
@@ -100,7 +101,7 @@ def png(image: np.ndarray) -> bytes:
         )
 
     height, width = image.shape
-    lines = np.pad(image, ((0, 0), (1, 0)))  # each begins with the number of its filter, none
+    lines = np.pad(image, ((0, 0), (1, 0)))  # each begins with its filter type, 0 for none
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     parts = ((b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes())), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in parts)

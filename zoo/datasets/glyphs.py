@@ -10,8 +10,8 @@ import tensorflow_datasets as tfds
 
 from seqzoo.zoo.datasets import glyph_images, hash_splits
 
-# Each differs in one property from faces in training: slanted, bold or both, with and without
-# serifs, fixed and proportional width all occur there, but not these three combinations.
+# Each combines properties that occur in training, slanted or bold, with or without serifs, fixed or
+# proportional width, in a way that does not occur there.
 UNSEEN_FACES = ("DejaVu Sans Oblique", "DejaVu Sans Mono Bold", "DejaVu Serif Bold Italic")
 
 UNSEEN_CHARACTERS = 20

@@ -17,7 +17,7 @@ LINE_HEIGHT = 24
 """Height of an image, in pixels."""
 LINE_BASELINE = 6  # from the lower edge, in pixels
 MARGIN = 4  # on either side, in pixels
-UNITS = 2048  # of a face, by em
+UNITS = 2048  # units of a face per em
 
 
 class Style(NamedTuple):
@@ -25,9 +25,9 @@ class Style(NamedTuple):
 
     Attributes:
         em: size of the letters, in pixels.
-        slant: pixels to the right by pixels upwards.
-        spacing: added between letters, in pixels.
-        shift: the shift of the baseline upwards, in pixels.
+        slant: shift to the right per pixel of height.
+        spacing: additional space between letters, in pixels.
+        shift: upward shift of the baseline, in pixels.
         ink: brightness of letters, from 0 to 255.
         noise: standard deviation of the noise added to each pixel.
     """
@@ -81,8 +81,8 @@ def draw_line(face: str, text: str, style: Style, random: np.random.Generator) -
     Args:
         face: a name in `FACES`.
         text: the text, of characters that the face has.
-        style: how it looks.
-        random: draws the noise.
+        style: the appearance of the line.
+        random: the random number generator for the noise.
     """
     from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.path import Path
@@ -96,7 +96,7 @@ def draw_line(face: str, text: str, style: Style, random: np.random.Generator) -
         at += letter_outline.advance * scale + style.spacing
     joined, kinds = np.concatenate(points), np.concatenate(codes)
     joined[:, 0] += joined[:, 1] * style.slant
-    # The point of a CLOSEPOLY is always (0, 0) and no part of the outline.
+    # The point of a CLOSEPOLY is always (0, 0) and does not belong to the outline.
     inside = joined[kinds != Path.CLOSEPOLY]
     left, right = inside[:, 0].min(), inside[:, 0].max()
     joined += (MARGIN - left, LINE_BASELINE + style.shift)

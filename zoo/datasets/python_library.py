@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from seqzoo.tasks.errors import SeqzooError
 
-# Tests, third-party packages, and generated tables: the character maps of `encodings`
-# and the help texts of `pydoc_data`, a sixth of all.
+# Tests, third-party packages, and generated tables: the character maps of `encodings` and the help
+# texts of `pydoc_data`, which are a sixth of the library.
 LEFT_OUT = frozenset(
     "test tests idle_test site-packages dist-packages __pycache__ encodings pydoc_data".split()
 )

@@ -12,7 +12,7 @@ class PythonSource(tfds.core.GeneratorBasedBuilder):
     """The source of Python's standard library, one example per file.
 
     Read, without a download, from the library of the running Python; see `python_library.py`.
-    `text` is a whole file, `path` its path in the library ("json/decoder.py"). Tests and the
+    `text` is the text of a file, `path` its path in the library ("json/decoder.py"). Tests and the
     folders `encodings` and `pydoc_data`, which are mostly generated tables, are left out. A tenth
     of the files is held out for validation and a tenth for testing, by a hash of the path.
 

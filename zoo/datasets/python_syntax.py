@@ -25,7 +25,7 @@ CLASSES = (
     "comment",
     "operator",
 )
-"""The kinds of token that a character can be part of; see `highlight`."""
+"""The classes of tokens; see `highlight`."""
 
 # The last ones are added by the `site` module, for interactive use.
 BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_")) - {
@@ -50,7 +50,7 @@ def highlight(source: str) -> tuple[list[str], list[int]]:
     - `space`: everything between the tokens: spaces, line ends, a backslash at the end of a line.
 
     Args:
-        source: a whole file or whole statements, with "\\n" as line ends.
+        source: a file or complete statements, with "\\n" as line ends.
 
     Returns: one of `CLASSES` per character; the positions after each statement, comment line or
         blank line, where the source can be split.

@@ -9,10 +9,11 @@ import tensorflow_datasets as tfds
 from seqzoo.zoo.datasets import python_library, python_syntax
 from seqzoo.zoo.datasets.hash_splits import draw, split_of
 
-LONGEST_PASSAGE = 400
-SHORTEST_PASSAGE = 40
-"""The lengths of pieces in characters; shorter ones have too little context."""
+MAX_LENGTH = 400
+MIN_LENGTH = 40
+"""Limits on the length of a piece, in characters; shorter ones have too little context."""
 KEPT_PERCENT = 40
+"""Percentage of the pieces that are kept."""
 
 _OUTER_LINES = re.compile(r"(?:[ \t\f]*\n)*(.*?)\s*", re.DOTALL)
 
@@ -77,15 +78,15 @@ class PythonTokens(tfds.core.GeneratorBasedBuilder):
         }
 
     def _generate_examples(
-        self, found: list[Piece], split: str
+        self, pieces: list[Piece], split: str
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        for piece in found:
+        for piece in pieces:
             if split_of(piece.path) == split:
                 yield piece.text, piece._asdict()
 
 
 def pieces(sources: Iterable[tuple[str, str]], percent: int = KEPT_PERCENT) -> Iterator[Piece]:
-    """Cuts files into pieces; each text once; only a share of them is kept.
+    """Cuts files into pieces without duplicates, and keeps a share of them.
 
     Args:
         sources: path and text of each file; those that do not tokenise are skipped.
@@ -109,15 +110,15 @@ def _spans(text: str, ends: list[int]) -> Iterator[tuple[int, int]]:
     lines."""
     start = last = 0
     for end in [*ends, len(text)]:
-        if end - start > LONGEST_PASSAGE:
+        if end - start > MAX_LENGTH:
             yield from _trimmed(text, start, last)
-            # The statement begins the next piece, or is too long for any.
-            start = last if end - last <= LONGEST_PASSAGE else end
+            # The statement begins the next piece, unless it is too long for one.
+            start = last if end - last <= MAX_LENGTH else end
         last = end
     yield from _trimmed(text, start, last)
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     match = _OUTER_LINES.fullmatch(text, start, end)
-    if match and match.end(1) - match.start(1) >= SHORTEST_PASSAGE:
+    if match and match.end(1) - match.start(1) >= MIN_LENGTH:
         yield match.span(1)

@@ -1,5 +1,4 @@
-"""Checks the installation: packages, devices, whether layers compute correctly here, and data
-sets."""
+"""Checks the installation: packages, devices, the results of layers, and data sets."""
 
 import os
 import pathlib
@@ -32,11 +31,11 @@ REQUIRED = {
     "soundfile": "0.12",
     "soxr": "0.4",
 }
-"""Packages without which a command fails, and the minimum version of each."""
+"""Required packages, with the minimum version of each."""
 
 OPTIONAL = {"tensorboard": "shows the logs of a run"}
 
-VECTORS = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
+VECTOR_INSTRUCTIONS = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
 """Vector instructions that matrix products use, by their names in Linux."""
 
 
@@ -54,7 +53,7 @@ def doctor(data_dir: str | None = None) -> list[Finding]:
 
 
 def examine(data_dir: str | None = None) -> Iterator[Finding]:
-    """Runs all checks, one after another; one that fails is a finding, not an error.
+    """Runs all checks, one after another; an error in one becomes a finding.
 
     Args:
         data_dir: additional folder of TensorFlow Datasets to check.
@@ -70,9 +69,9 @@ def examine(data_dir: str | None = None) -> Iterator[Finding]:
     yield from _guarded("data", lambda: _data(data_dir))
 
 
-def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+def _guarded(subject: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
-        yield from look()
+        yield from check()
     except Exception as error:  # any error here must be reported
         reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         yield Finding(subject, reason, "broken", "install seqzoo again in a fresh environment")
@@ -82,21 +81,21 @@ def _python() -> Iterator[Finding]:
     message = f"{platform.python_version()}, {platform.platform()}"
     values = {"python": platform.python_version(), "platform": platform.platform()}
     if sys.version_info[:2] < PYTHON:
-        least = ".".join(map(str, PYTHON))
-        yield Finding("python", message, "broken", f"use Python {least} or newer", values)
+        minimum = ".".join(map(str, PYTHON))
+        yield Finding("python", message, "broken", f"use Python {minimum} or newer", values)
     else:
         yield Finding("python", message, values=values)
 
 
 def _packages() -> Iterator[Finding]:
-    for name, least in REQUIRED.items():
+    for name, minimum in REQUIRED.items():
         version = _version(name)
-        fix = f'python -m pip install "{name}>={least}"'
-        values = {"version": version, "least": least}
+        fix = f'python -m pip install "{name}>={minimum}"'
+        values = {"version": version, "least": minimum}
         if version is None:
             yield Finding(name, "is not installed", "broken", fix, values)
-        elif _numbers(version) < _numbers(least):
-            yield Finding(name, f"{version} is older than {least}", "broken", fix, values)
+        elif _numbers(version) < _numbers(minimum):
+            yield Finding(name, f"{version} is older than {minimum}", "broken", fix, values)
         else:
             yield Finding(name, version, values=values)
     for name, purpose in OPTIONAL.items():
@@ -157,7 +156,7 @@ def _devices() -> Iterator[Finding]:
     text = info.read_text() if info.exists() else ""
     model = re.search(r"^model name\s*:\s*(.*)$", text, re.MULTILINE)
     flags = re.search(r"^(?:flags|Features)\s*:\s*(.*)$", text, re.MULTILINE)
-    vectors = [name for name in VECTORS if flags and name in flags[1].split()]
+    vectors = [name for name in VECTOR_INSTRUCTIONS if flags and name in flags[1].split()]
     named = model[1] if model else platform.machine()
     yield Finding(
         "processor",
@@ -188,10 +187,10 @@ def _layers() -> Iterator[Finding]:
         values = {"cells": names, "run": names[0], "difference": result, "path": path}
         subject = f"layers of {', '.join(names)}"
         if result <= tolerance():
-            message = f"{path} A small {names[0]} agrees with the plain loop ({result:.0e} apart)."
+            message = f"{path} A small {names[0]} agrees with the plain loop to {result:.0e}."
             yield Finding(subject, message, values=values)
         else:
-            message = f"{path} A small {names[0]} is {result:.2g} apart from the plain loop."
+            message = f"{path} A small {names[0]} differs from the plain loop by {result:.2g}."
             yield Finding(subject, message, "broken", "use `fast=False` and report this", values)
 
 

@@ -1,4 +1,4 @@
-"""Compares a small layer on its path on this machine with the plain loop."""
+"""Compares a small layer on its execution path on this machine with the plain loop."""
 
 from typing import Any
 
@@ -9,19 +9,19 @@ import tensorflow as tf
 import seqzoo.cells
 
 ROWS, STEPS, FEATURES, UNITS = 3, 6, 5, 4
-EDGE = 3
+FRAME_SIZE = 3
 """Height and width of the frames that convolutional cells read."""
 
 
 def path_of(name: str) -> str:
-    """A sentence about the path of a cell, the same for all cells on the same path."""
+    """A description of the execution path of a cell, the same for all cells on that path."""
     cell = seqzoo.cells.create(name, UNITS)
     path = seqzoo.cells.Recurrent(cell).execution_path()
     return path.replace(type(cell).__name__, "the cell")
 
 
 def difference(name: str) -> float:
-    """The largest difference of outputs and gradients between the two paths.
+    """The largest difference in outputs and gradients between a cell's path and the plain loop.
 
     Args:
         name: name of a cell.
@@ -31,24 +31,24 @@ def difference(name: str) -> float:
 
 
 def tolerance() -> float:
-    """Maximum difference between two paths; GPUs compute products with fewer bits."""
+    """The maximum difference allowed; GPUs compute products with lower precision."""
     return 5e-3 if tf.config.list_physical_devices("GPU") else 1e-4
 
 
 def _results(name: str, *, fast: bool) -> list[np.ndarray]:
     """Outputs of a masked batch, and the gradient of each weight."""
-    draw = np.random.default_rng(0)
+    random = np.random.default_rng(0)
     layer: Any = seqzoo.cells.Recurrent(
         seqzoo.cells.create(name, UNITS), return_sequences=True, fast=fast
     )
-    frame = (EDGE, EDGE) if layer.cell.input_rank == 4 else ()
-    inputs = tf.constant(draw.normal(size=(ROWS, STEPS, *frame, FEATURES)).astype(np.float32))
+    frame = (FRAME_SIZE, FRAME_SIZE) if layer.cell.input_rank == 4 else ()
+    inputs = tf.constant(random.normal(size=(ROWS, STEPS, *frame, FEATURES)).astype(np.float32))
     layer.build(inputs.shape)
-    layer.set_weights([draw.normal(size=weight.shape) * 0.5 for weight in layer.get_weights()])
-    wanted = tf.constant(draw.normal(size=(ROWS, STEPS, *frame, UNITS)).astype(np.float32))
+    layer.set_weights([random.normal(size=weight.shape) * 0.5 for weight in layer.get_weights()])
+    upstream = tf.constant(random.normal(size=(ROWS, STEPS, *frame, UNITS)).astype(np.float32))
     mask = tf.sequence_mask([STEPS, 2, 4], STEPS)
     with tf.GradientTape() as tape:
         outputs = layer(inputs, mask=mask)
-        loss = keras.ops.sum(outputs * wanted)
+        loss = keras.ops.sum(outputs * upstream)
     gradients = tape.gradient(loss, layer.trainable_weights)
     return [np.array(outputs), *map(np.array, gradients)]
