@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from seqzoo.zoo.datasets.digit_lines import DIGIT_SIZE, MAX_DIGITS, WIDEST_GAP, join_digits
+from seqzoo.zoo.datasets.digit_lines import DIGIT_SIZE, MAX_DIGITS, MAX_GAP, join_digits
 from seqzoo.zoo.datasets.glyphs import UNSEEN_FACES
 from seqzoo.zoo.datasets.line_images import LINE_HEIGHT, MARGIN, Style, draw_line
 from seqzoo.zoo.datasets.text_lines import LINES, line, words_of
@@ -67,7 +67,7 @@ def test_numbers_are_digits_side_by_side_each_used_once() -> None:
         edges = np.flatnonzero(np.diff(bright))
         bars, gaps = [bright[at + 1] for at in edges[::2]], edges[2::2] - edges[1:-1:2]
         assert "".join(str(labels[bar - 100]) for bar in bars) == text
-        assert image.shape[0] == DIGIT_SIZE and all(1 <= gap <= WIDEST_GAP for gap in gaps)
+        assert image.shape[0] == DIGIT_SIZE and all(1 <= gap <= MAX_GAP for gap in gaps)
         used += [bar - 100 for bar in bars]
     assert sorted(used) == sorted([*range(60)] * 2)
     assert [text for _, text in join_digits(images, labels, 3, 2)] == [text for _, text in lines]
