@@ -221,7 +221,7 @@ def test_pruned_trials_and_more_trials_later(fake, tmp_path) -> None:
         *("trial", "validation accuracy", "epoch", "parameters", "seconds", "units", "state")
     ]
     assert lines[1].split("\t")[1] == f"{report['best']['score']:.4f}"
-    assert "What mattered: units 75%, layers 25%." in more.stdout
+    assert "Importance: units 75%, layers 25%." in more.stdout
     # Numbers differ after a resume: no two draws are those of the first call.
     units = [item["options"]["units"] for item in report["trials"]]
     assert units[:6] != units[6:12]

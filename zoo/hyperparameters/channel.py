@@ -19,7 +19,7 @@ COMPLETE, PRUNED, FAILED, UNFINISHED = "complete", "pruned", "failed", "unfinish
 
 
 class Pruned(Exception):
-    """The search has ended a trial after an epoch."""
+    """The search has stopped a trial after an epoch."""
 
 
 class OutOfMemory(SeqzooError):
@@ -27,11 +27,11 @@ class OutOfMemory(SeqzooError):
 
 
 class Channel:
-    """A worker's side. It ends the process when the search has ended.
+    """The worker's end of the connection; it exits the process when the search has ended.
 
     Args:
-        descriptor: the file descriptor of the pipe to write to. The search's lines come on standard
-            input.
+        descriptor: the file descriptor of the pipe to write to; messages from the search arrive on
+            standard input.
     """
 
     def __init__(self, descriptor: int):
@@ -41,14 +41,14 @@ class Channel:
 
     def _read(self) -> None:
         for line in sys.stdin:
-            order = json.loads(line)
-            self._lines.put(order or None)
-            if not order:
+            message = json.loads(line)
+            self._lines.put(message or None)
+            if not message:
                 return
-        os._exit(1)  # in the middle of an epoch; checkpoints are consistent at any time
+        os._exit(1)  # even during an epoch: checkpoints are always consistent
 
     def receive(self) -> dict[str, Any] | None:
-        """The next line; None when there are no more trials."""
+        """The next message; None when there are no more trials."""
         return self._lines.get()
 
     def send(self, event: str, **values: Any) -> None:
@@ -63,8 +63,8 @@ class Channel:
             Pruned: the search ends the trial.
         """
         self.send("epoch", epoch=epoch, score=score)
-        answer = self.receive()
-        if answer is None or answer["prune"]:
+        reply = self.receive()
+        if reply is None or reply["prune"]:
             raise Pruned
 
 
@@ -73,12 +73,12 @@ def work(
     begin: Callable[[], Mapping[str, Any]],
     train: Callable[[dict[str, Any], Channel], Mapping[str, Any]],
 ) -> int:
-    """Trains one trial after another until there are no more.
+    """Trains trials until there are no more.
 
     Args:
         channel: the channel to the search.
         begin: opens the data; returns the values that all trials share: "metric" and "better".
-        train: trains the trial of an order, with its "number", "values" and "resume", reports its
+        train: trains the trial that a message describes by "number" and "values", reports its
             epochs, and returns its "score", "epoch", "epochs" and "parameters".
 
     Returns:
@@ -90,9 +90,9 @@ def work(
         channel.send("error", message=str(error))
         return 2
     channel.send("ready", **shared)
-    while (order := channel.receive()) is not None:
+    while (message := channel.receive()) is not None:
         try:
-            channel.send("end", state=COMPLETE, **train(order, channel))
+            channel.send("end", state=COMPLETE, **train(message, channel))
         except Pruned:
             channel.send("end", state=PRUNED)
         except (Interrupted, KeyboardInterrupt):

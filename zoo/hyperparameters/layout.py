@@ -7,10 +7,10 @@ from seqzoo.zoo.config.resolve import CONFIG
 SEARCHES = pathlib.Path("searches")
 
 SETTINGS = f"search{CONFIG}"
-"""The settings of the search, with the space in the table [search]."""
+"""The settings of the search, with the search space in the table [search]."""
 
 BEST = f"best{CONFIG}"
-"""The settings of the best trial, to be trained."""
+"""The settings of the best trial, for `seqzoo train`."""
 
 JOURNAL = "trials.log"
 """Optuna's journal of all trials."""

@@ -16,20 +16,20 @@ ORDER = (COMPLETE, PRUNED, UNFINISHED, FAILED)
 
 @dataclass(frozen=True)
 class TrialResult:
-    """A trial.
+    """The result of a trial.
 
     Attributes:
         number: its number, from 0; its run folder is trials/NUMBER.
         state: "complete", "pruned", "failed" or "unfinished".
-        score: validation score of its best epoch so far; None without one.
-        epoch: the best epoch, from 1; None without one.
+        score: validation score of its best epoch so far; None before the first epoch.
+        epoch: the best epoch, from 1; None before the first epoch.
         epochs: number of epochs that it was trained for.
-        parameters: parameter count of the model; None where it is not complete.
+        parameters: parameter count of the model; None unless the trial is complete.
         seconds: training time.
         options: the values of the options that are searched.
-        given: whether these are the values that the search began with.
+        given: whether these are the values of the settings that the search was started with.
         error: why it failed; empty if it did not.
-        same_as: the trial with the same options, whose result this one has; or None.
+        same_as: the earlier trial with the same options, whose result was used; or None.
     """
 
     number: int
@@ -54,8 +54,8 @@ class Search:
         metric: name of the score.
         better: 1 where a larger score is better, -1 where a smaller one is.
         trials: the trials, in the order in which they began.
-        importances: share of each option in the variation of the score, the largest first; empty
-            where too few trials are complete.
+        importances: importance of each option, from the highest to the lowest, with a sum of 1;
+            empty if too few trials are complete.
         folder: the folder that it is written to.
     """
 
@@ -68,8 +68,8 @@ class Search:
 
     @property
     def best(self) -> TrialResult | None:
-        """The complete trial with the best score, the first of several equal ones; None without
-        one."""
+        """The complete trial with the best score, the first of equal ones; None if no trial is
+        complete."""
         done = [trial for trial in self.trials if trial.state == COMPLETE]
         return min(done, key=self._rank, default=None)
 
@@ -79,7 +79,7 @@ class Search:
         return self.folder / BEST
 
     def ordered(self) -> list[TrialResult]:
-        """The best trial first; pruned, unfinished and failed ones follow."""
+        """Complete trials from the best to the worst, then pruned, unfinished and failed ones."""
         return sorted(self.trials, key=lambda item: (ORDER.index(item.state), self._rank(item)))
 
     def _rank(self, trial: TrialResult) -> float:
@@ -98,7 +98,7 @@ class Search:
         return f"{trial.state} after epoch {trial.epochs}, {score}, {trial.seconds:.1f} s"
 
     def rows(self) -> list[dict[str, Any]]:
-        """The table: one row per trial, of plain values; None where there is none."""
+        """The table: one row of plain values per trial; None for missing values."""
         return [
             {
                 "trial": item.number,
@@ -117,8 +117,8 @@ class Search:
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Column names and rows of a readable table."""
         names = list(dict.fromkeys(name for trial in self.trials for name in trial.options))
-        heads = ["trial", f"validation {metric_name(self.metric)}", "epoch", "parameters"]
-        heads += ["seconds", *names, "state"]
+        headers = ["trial", f"validation {metric_name(self.metric)}", "epoch", "parameters"]
+        headers += ["seconds", *names, "state"]
         rows = [
             [
                 str(item.number),
@@ -131,10 +131,10 @@ class Search:
             ]
             for item in self.ordered()
         ]
-        return heads, rows
+        return headers, rows
 
     def verdict(self) -> str:
-        """The best trial and that of the given options, and how much each option matters."""
+        """The best trial, the trial with the given options, and the importance of each option."""
         best = self.best
         if best is None:
             return "No trial is complete."
@@ -151,7 +151,7 @@ class Search:
         lines = [f"{sentence}. Trials: {parts}."]
         if self.importances:
             shares = ", ".join(f"{name} {share:.0%}" for name, share in self.importances.items())
-            lines.append(f"What mattered: {shares}.")
+            lines.append(f"Importance: {shares}.")
         lines += [
             f"Trial {trial.number} failed: {trial.error}" for trial in self.trials if trial.error
         ]

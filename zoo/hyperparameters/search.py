@@ -1,4 +1,4 @@
-"""Searches hyperparameters: samples trials, has worker processes train them, and keeps the best.
+"""Searches hyperparameters: samples trials, trains them in worker processes, and keeps the best.
 
 Nothing here imports TensorFlow.
 """
@@ -32,20 +32,20 @@ from seqzoo.zoo.hyperparameters.space import (
     located,
     read_space,
 )
-from seqzoo.zoo.hyperparameters.workers import Worker, unended
+from seqzoo.zoo.hyperparameters.workers import Worker
 from seqzoo.zoo.output import metric_name
 from seqzoo.zoo.training.local_workers import share_of_cores
 
 Pruner = Literal["median", "hyperband", "none"]
 
 TRIALS = 30
-"""Number of trials where neither it nor a time is given."""
+"""Number of trials if neither a number nor a time limit is given."""
 
 STUDY = "search"
 """Name of the study in the journal."""
 
-UNJUDGED = 4
-"""Number of complete trials before the median pruner ends others."""
+MIN_COMPLETE = 4
+"""Number of complete trials from which trials are pruned by the median and importances computed."""
 
 
 def search(
@@ -76,17 +76,17 @@ def search(
         space: options to search by name, each with a list of choices or a range such as
             {"low": 0.1, "high": 0.5}; None for the table [search] of the file, or a default.
         parallel: number of processes that train at the same time.
-        pruner: the rule by which trials are stopped early: "median", if after an epoch one is worse
-            than the median of the others (Golovin et al. 2017); "hyperband" (Li et al. 2018); or
-            "none".
+        pruner: the rule for stopping trials early: "median", after an epoch in which a trial is
+            worse than the median of the others (Golovin et al. 2017); "hyperband" (Li et al. 2018);
+            or "none".
         folder: the folder to write to; None for searches/NAME.
         device: the device to train on: "cpu", "gpu" or None for a GPU if there is one.
         print_fn: receives a line on each trial.
         options: the options of source, template and training, named as in `seqzoo search`:
             `epochs=1`, `data="prices.tsv"`, `kind="series"`.
 
-    Returns: the trials; the folder contains them as a table, JSON and a plot, and the configuration
-        of the best one as best.toml.
+    Returns: the search with its trials; the folder contains them as a table, JSON and a plot, and
+        the configuration of the best trial as best.toml.
 
     Raises:
         SeqzooError: Optuna is not installed, a name, an option or the space is not valid, the
@@ -113,7 +113,7 @@ def search(
     searched = _space(name, space, choices)
     stem = pathlib.Path(name).stem if name.endswith(CONFIG) else name
     path = pathlib.Path(folder).expanduser() if folder is not None else SEARCHES / stem
-    with _begun(path, choices, searched) as base:
+    with _locked_folder(path, choices, searched) as base:
         running = _Running(path, stem, base, searched, pruner, device, print_fn)
         running.run(trials, seconds, parallel)
         return running.result()
@@ -137,28 +137,28 @@ def _space(name: str, given: Mapping[str, Any] | None, choices: Choices) -> Spac
 
 
 @contextlib.contextmanager
-def _begun(path: pathlib.Path, choices: Choices, space: Space) -> Iterator[Choices]:
-    """Makes the folder of a search, or opens one with the same settings, and keeps it locked.
+def _locked_folder(path: pathlib.Path, choices: Choices, space: Space) -> Iterator[Choices]:
+    """Creates the folder of a search, or opens one with the same settings, and keeps it locked.
 
-    A folder that was made for a search in which no trial has started is removed.
+    A new folder is removed again if no trial has started.
 
     Raises:
-        SeqzooError: the folder has other settings, is not of a search, or another process uses it.
+        SeqzooError: the folder has other settings, is not a search, or is used by another process.
     """
-    new = not (path / SETTINGS).exists()
-    if new and occupied(path):
+    is_new = not (path / SETTINGS).exists()
+    if is_new and occupied(path):
         raise SeqzooError(
             f"{path} already exists and is not a search; name another folder with --run."
         )
-    if not new:
+    if not is_new:
         hint = "continue with the same settings, or name another folder with --run"
         stored = read_config(str(path / SETTINGS))
-        for old, now in zip(stored.parts(), choices.parts(), strict=True):
-            check_same(path, vars(old), vars(now), hint)
-        before = _table(read_space(read_search_table(str(path / SETTINGS))[0], stored))
-        wanted = _table(space)
-        names = dict.fromkeys([*before, *wanted])
-        check_same(path, {name: before.get(name) for name in names}, wanted, hint)
+        for old, new in zip(stored.parts(), choices.parts(), strict=True):
+            check_same(path, vars(old), vars(new), hint)
+        old_space = _table(read_space(read_search_table(str(path / SETTINGS))[0], stored))
+        new_space = _table(space)
+        names = dict.fromkeys([*old_space, *new_space])
+        check_same(path, {name: old_space.get(name) for name in names}, new_space, hint)
         choices = stored
     path.mkdir(parents=True, exist_ok=True)
     with open(path / LOCK, "w") as lock:
@@ -168,13 +168,13 @@ def _begun(path: pathlib.Path, choices: Choices, space: Space) -> Iterator[Choic
             raise SeqzooError(
                 f"Another search is running in {path}; wait until it ends."
             ) from error
-        if new:
+        if is_new:
             text = toml_writer.config(choices, "Settings of a search.", str(path / SETTINGS), "")
             write_text(path / SETTINGS, text + toml_writer.search_table(_table(space)))
         try:
             yield choices
         finally:
-            if new and not (path / JOURNAL).exists():
+            if is_new and not (path / JOURNAL).exists():
                 shutil.rmtree(path)
 
 
@@ -188,7 +188,7 @@ class _Running:
     Args:
         path: its folder.
         name: the name of the preset, template or file that is trained.
-        base: the settings that are searched around.
+        base: the settings, of which trials change some.
         space: the space.
         pruner: see `search`.
         device: see `search`.
@@ -212,7 +212,7 @@ class _Running:
         self.device, self.print_fn = device, print_fn
         self.distributions = {key: part.distribution() for key, part in space.items()}
         self.pruner = {
-            "median": lambda: optuna.pruners.MedianPruner(n_startup_trials=UNJUDGED),
+            "median": lambda: optuna.pruners.MedianPruner(n_startup_trials=MIN_COMPLETE),
             "hyperband": lambda: optuna.pruners.HyperbandPruner(max_resource=base.settings.epochs),
             "none": optuna.pruners.NopPruner,
         }[pruner]()
@@ -227,12 +227,12 @@ class _Running:
             self._open({})
 
     def _open(self, shared: Mapping[str, Any]) -> None:
-        """Opens the study, or makes it with the values that trials share: "metric" and "better"."""
+        """Opens the study, or creates it with the values that trials share ("metric", "better")."""
         import optuna
         from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
         file = self.path / JOURNAL
-        # Remains of a process that was killed while writing.
+        # A process that was killed while writing leaves a lock and an incomplete line.
         file.with_name(f"{JOURNAL}.lock").unlink(missing_ok=True)
         if file.exists():
             content = file.read_bytes()
@@ -250,10 +250,10 @@ class _Running:
             load_if_exists=True,
             pruner=self.pruner,
         )
-        before = self.study.get_trials(deepcopy=False)
-        # A resumed search has a different seed, or it would draw the same trials again.
+        earlier = self.study.get_trials(deepcopy=False)
+        # A resumed search has a different seed, so that it does not sample the same trials again.
         self.study.sampler = optuna.samplers.TPESampler(
-            seed=self.base.settings.seed + len(before), constant_liar=True
+            seed=self.base.settings.seed + len(earlier), constant_liar=True
         )
         if not known:
             for key, value in shared.items():
@@ -263,29 +263,27 @@ class _Running:
             if given is not None:
                 drawn = {name: self.space[name].drawn(value) for name, value in given.items()}
                 self.study.enqueue_trial(drawn, user_attrs={"given": True})
-        self.interrupted = [item.number for item in before if item.state.name == "RUNNING"]
+        self.interrupted = [item.number for item in earlier if item.state.name == "RUNNING"]
 
     def run(self, trials: int | None, seconds: float | None, parallel: int) -> None:
-        """Runs trials until there are enough, or the time is over.
+        """Runs trials until there are enough, or the time is up.
 
         Raises:
             Interrupted: Ctrl-C.
-            SeqzooError: a worker cannot work.
+            SeqzooError: a worker cannot train any trial.
         """
         self.total = trials
         self.counted = time.monotonic()
-        if self._left(seconds) <= 0 or not self._count_left():
+        if self._seconds_left(seconds) <= 0 or not self._trials_left():
             return
         try:
             cores = share_of_cores(parallel) if parallel > 1 else [set()]
-            for index in range(min(parallel, self._count_left())):
+            for index in range(min(parallel, self._trials_left())):
                 self._start(index + 1, cores[index], shared=parallel > 1)
-            while unended(self.workers):
-                left = self._left(seconds)
+            while processes.running(self.workers):
+                left = self._seconds_left(seconds)
                 if left <= 0:
-                    self.print_fn(
-                        "The time is over; trials that run are stopped after a checkpoint."
-                    )
+                    self.print_fn("The time is up; running trials are stopped after a checkpoint.")
                     self._stop()
                     return
                 with contextlib.suppress(queue.Empty):
@@ -295,7 +293,7 @@ class _Running:
             self._stop()
             done = f"{len(self._finished())}{f' of {trials}' if trials else ''} trials"
             if self.study is not None:
-                self._gathered().write()
+                self._search().write()
             raise Interrupted(
                 f"Stopped after {done}, which {self.path} keeps. Run the same command again to "
                 "resume."
@@ -305,11 +303,11 @@ class _Running:
                 worker.kill()
 
     def _start(self, index: int, cores: set[int], *, shared: bool) -> None:
-        made = Worker(index, self.path, self.device, self.events, cores, shared=shared)
-        self.workers.append(made)
+        worker = Worker(index, self.path, self.device, self.events, cores, shared=shared)
+        self.workers.append(worker)
 
-    def _left(self, seconds: float | None) -> float:
-        """The seconds that are left; those since the last call are counted."""
+    def _seconds_left(self, seconds: float | None) -> float:
+        """The seconds that are left; adds those since the last call to the seconds spent."""
         now = time.monotonic()
         if self.study is None:
             self.counted, spent = now, 0.0
@@ -326,22 +324,22 @@ class _Running:
             trial for trial in self.study.get_trials(deepcopy=False) if trial.state.is_finished()
         ]
 
-    def _count_left(self) -> int:
-        """The number of trials that are still to be trained or to be finished."""
+    def _trials_left(self) -> int:
+        """The number of trials that are still to be started or resumed."""
         if self.total is None:
             return 1 << 30
-        running = sum(item.number is not None for item in unended(self.workers))
+        running = sum(item.number is not None for item in processes.running(self.workers))
         return max(0, self.total - len(self._finished()) - running)
 
     def _handle(self, worker: Worker, event: Mapping[str, Any] | None, parallel: int) -> None:
-        """Handles an event of a worker; None if it has ended."""
+        """Handles an event of a worker; None means that it has exited."""
         if event is None:
             worker.ended = True
             if worker.number is not None:
                 self._end(worker, {"state": FAILED, "error": worker.reason()})
             elif not worker.ready:
                 raise SeqzooError(worker.reason())
-            if self._count_left():
+            if self._trials_left():
                 cores = share_of_cores(parallel)[worker.index - 1] if parallel > 1 else set()
                 self._start(worker.index, cores, shared=parallel > 1)
         elif event["event"] == "error":
@@ -363,7 +361,7 @@ class _Running:
                 self.interrupted.append(number)
 
     def _trial(self, number: int | None) -> Any:
-        """A running trial, which may have been drawn by an earlier process."""
+        """A running trial, which may have been sampled by an earlier process."""
         import optuna
 
         (stored,) = (
@@ -372,8 +370,8 @@ class _Running:
         return optuna.trial.Trial(self.study, stored._trial_id)
 
     def _give(self, worker: Worker) -> None:
-        """Gives a worker its next trial; without one it ends."""
-        while self._count_left():
+        """Gives a worker its next trial, or tells it to exit if there is none."""
+        while self._trials_left():
             if self.interrupted:
                 number = self.interrupted.pop(0)
             else:
@@ -387,13 +385,13 @@ class _Running:
             return
         worker.send()
 
-    def _values(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
-        """The values of options for those that Optuna has drawn."""
-        return {name: self.space[name].value(value) for name, value in drawn.items()}
+    def _values(self, sampled: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of options for the values that Optuna has sampled."""
+        return {name: self.space[name].value(value) for name, value in sampled.items()}
 
     def _repeats(self, trial: Any) -> bool:
-        """Whether a trial has the values of a complete one, whose result it then gets: training
-        runs are deterministic."""
+        """Whether a trial has the values of a complete one; if so, it gets the same result, since
+        training is deterministic."""
         for item in self._finished():
             if item.state.name == "COMPLETE" and item.params == trial.params:
                 for key in ("epoch", "epochs", "parameters"):
@@ -406,17 +404,17 @@ class _Running:
         return False
 
     def _report(self, number: int | None, epoch: int, score: float) -> bool:
-        """Keeps the score of an epoch; returns whether to end the trial."""
+        """Records the score of an epoch; returns whether to stop the trial."""
         trial = self._trial(number)
         known = self.study.get_trials(deepcopy=False)[trial.number].intermediate_values
-        if epoch not in known:  # a resumed one may report it again
+        if epoch not in known:  # a resumed trial may report it again
             trial.report(score, epoch)
-        # After its last epoch a trial is complete.
+        # A trial is not pruned after its last epoch, since it is complete.
         last = trial.params.get("epochs", self.base.settings.epochs)
         return epoch < last and bool(trial.should_prune())
 
     def _end(self, worker: Worker, event: Mapping[str, Any]) -> None:
-        """Keeps the result of a worker's trial."""
+        """Records the result of a worker's trial."""
         import optuna
 
         number, worker.number = worker.number, None
@@ -443,7 +441,7 @@ class _Running:
 
     def _tell(self, number: int) -> None:
         """Reports the result of a trial, and writes its configuration if it is the best one."""
-        result = self._gathered()
+        result = self._search()
         (finished,) = (trial for trial in result.trials if trial.number == number)
         best = result.best is not None and result.best.number == number
         if best:
@@ -454,11 +452,11 @@ class _Running:
         self.print_fn(f"{line}{', best so far' if best else ''}  ({options})")
 
     def _stop(self) -> None:
-        """Has all workers write a checkpoint and end; keeps the results that they still have."""
-        for worker in unended(self.workers):
+        """Has all workers write a checkpoint and exit; records the results that they still send."""
+        for worker in processes.running(self.workers):
             worker.stop()
         until = time.monotonic() + processes.SECONDS_TO_SAVE
-        while unended(self.workers) and time.monotonic() < until:
+        while processes.running(self.workers) and time.monotonic() < until:
             with contextlib.suppress(queue.Empty):
                 worker, event = self.events.get(timeout=max(0.01, until - time.monotonic()))
                 if event is None:
@@ -468,8 +466,8 @@ class _Running:
                 elif event["event"] == "epoch":
                     worker.send(prune=self._report(worker.number, event["epoch"], event["score"]))
 
-    def _gathered(self) -> Search:
-        """The trials so far."""
+    def _search(self) -> Search:
+        """The search with its trials so far."""
         attributes = self.study.user_attrs
         metric, better = attributes["metric"], attributes["better"]
         trials = []
@@ -497,24 +495,24 @@ class _Running:
             )
         return Search(self.name, metric, better, trials, {}, self.path)
 
-    def _write_best(self, found: Search) -> None:
-        best = found.best
+    def _write_best(self, search: Search) -> None:
+        best = search.best
         assert best is not None and best.score is not None
-        recorded = (
+        origin = (
             f"Trial {best.number} of a search for {self.name}: validation "
-            f"{metric_name(found.metric)} {best.score:.4f}."
+            f"{metric_name(search.metric)} {best.score:.4f}."
         )
         choices = applied(best.options, self.base)
-        text = toml_writer.config(choices, recorded, str(self.path / BEST), "")
+        text = toml_writer.config(choices, origin, str(self.path / BEST), "")
         write_text(self.path / BEST, text)
 
     def result(self) -> Search:
-        """The search as it is now, which is written to the folder.
+        """Writes the search so far to the folder, and returns it.
 
         Raises:
             SeqzooError: no trial is complete.
         """
-        results = replace(self._gathered(), importances=_importances(self.study))
+        results = replace(self._search(), importances=_importances(self.study))
         results.write()
         if results.best is None:
             failed = [trial for trial in results.trials if trial.state == FAILED]
@@ -528,12 +526,12 @@ class _Running:
 
 
 def _importances(study: Any) -> dict[str, float]:
-    """How much of the score each option decides, in shares of 1, the largest first; empty where too
+    """The importance of each option, from the highest to the lowest, with a sum of 1; empty if too
     few trials are complete."""
     import optuna
 
     done = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
-    if len(done) < UNJUDGED or len({item.value for item in done}) < 2:
+    if len(done) < MIN_COMPLETE or len({item.value for item in done}) < 2:
         return {}
     return dict(optuna.importance.get_param_importances(study))
 

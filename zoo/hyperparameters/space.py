@@ -13,7 +13,7 @@ from seqzoo.zoo.config import field_types
 from seqzoo.zoo.config.resolve import Choices
 
 SEARCHED_OF_SOURCE = ("past_columns", "known_columns", "static_columns", "resample")
-"""Fields of a source that change what a model reads, but not which examples it is scored on."""
+"""Fields of a source that can be searched: they do not change which examples are scored."""
 
 FIXED = {
     "input": "it is the same for all trials",
@@ -27,10 +27,10 @@ FIXED = {
 FORMS = "a list of choices, or a range such as {low = 0.1, high = 0.5}"
 
 FACTOR = 5
-"""By default a learning rate is at most this many times larger or smaller than that given."""
+"""Maximum factor between the learning rate of the settings and those of the default space."""
 
 CELLS = ("gru", "lstm", "mgu")
-"""Cells that are tried by default, in addition to the given one."""
+"""Cells of the default space, in addition to the cell of the settings."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Interval:
     Attributes:
         low: the smallest value.
         high: the largest value.
-        log: whether to sample on a logarithmic scale, so that 0.001 to 0.01 is as likely as 0.01
+        log: whether to sample on a logarithmic scale, in which 0.001 to 0.01 is as likely as 0.01
             to 0.1.
-        step: distance between two values; None for any number, or any whole number.
+        step: distance between two values; None for any number, or any integer.
     """
 
     low: float
@@ -67,11 +67,11 @@ class Interval:
         return FloatDistribution(self.low, self.high, self.log, self.step)
 
     def value(self, drawn: Any) -> Any:
-        """The value of an option for Optuna's: 0.15, not 0.15000000000000002."""
+        """Converts a value from Optuna to one of the option: 0.15, not 0.15000000000000002."""
         return round(drawn, 12) if self.step is not None and isinstance(drawn, float) else drawn
 
     def drawn(self, value: Any) -> Any:
-        """The same value in Optuna's form."""
+        """Converts a value of the option to one for Optuna."""
         return value
 
     def to_config(self) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Choice:
-    """Some values.
+    """A list of values to choose from.
 
     Attributes:
         values: the values, of any type that the option takes.
@@ -104,11 +104,11 @@ class Choice:
         return CategoricalDistribution(list(map(_label, self.values)))
 
     def value(self, drawn: Any) -> Any:
-        """The value of an option for Optuna's."""
+        """Converts a value from Optuna to one of the option."""
         return next(item for item in self.values if _label(item) == drawn)
 
     def drawn(self, value: Any) -> Any:
-        """The same value in Optuna's form."""
+        """Converts a value of the option to one for Optuna."""
         return _label(value)
 
     def to_config(self) -> list[Any]:
@@ -121,16 +121,16 @@ Space = Mapping[str, Interval | Choice]
 
 
 def _label(value: Any) -> str:
-    """A value as Optuna stores it. Text, since 1, 1.0 and True are one value to it."""
+    """A value as text for Optuna, to which 1, 1.0 and True would be the same value."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def read_space(table: Mapping[str, Any], choices: Choices) -> dict[str, Interval | Choice]:
-    """Reads a space.
+    """Reads a search space.
 
     Args:
         table: ranges and choices by name of an option, as in the table [search] of a file.
-        choices: the settings that are searched around.
+        choices: the settings, of which trials change some.
 
     Raises:
         SeqzooError: an option does not exist, cannot be searched, or does not take such values; its
@@ -221,7 +221,7 @@ def _read(name: str, given: Any, allowed: _Values) -> Interval | Choice:
         if type(step) not in ((int,) if whole else (int, float)) or not 0 < step <= high - low:
             expected = f"a range whose `step` is {'whole and ' * whole}above 0, within the range"
             raise SeqzooError(field=name, expected=expected, got=given)
-        # The last step, so that the largest value is one.
+        # The end of the range is reduced to a multiple of the step.
         last = int((high - low) / step + 1e-9)
         high = low + last * step if whole else round(low + last * step, 12)
     return Interval(low, high, log, step)
@@ -246,8 +246,8 @@ def _fitted(name: str, value: Any, allowed: _Values) -> Any:
 
 
 def default_space(choices: Choices) -> dict[str, Interval | Choice]:
-    """A space around settings: learning rate, batch size, units, dropout, and the cell where others
-    can take its place."""
+    """The default space around settings: learning rate, batch size, units, dropout, and the cell if
+    it can be replaced."""
     task, settings, source = choices.parts()
     space: dict[str, Interval | Choice] = {}
     if settings.readout == "gradient":
@@ -266,7 +266,7 @@ def default_space(choices: Choices) -> dict[str, Interval | Choice]:
 
 
 def current(space: Space, choices: Choices) -> dict[str, Any] | None:
-    """The values that settings have now; None where one is outside the space."""
+    """The values of the settings for the options of a space; None if one is outside the space."""
     results = {}
     for name, item in space.items():
         field, _, entry = name.partition(".")
@@ -289,16 +289,16 @@ def applied(values: Mapping[str, Any], choices: Choices) -> Choices:
     Raises:
         SeqzooError: the values are incompatible.
     """
-    made: list[dict[str, Any]] = [{}, {}, {}]
+    changes: list[dict[str, Any]] = [{}, {}, {}]
     parts = choices.parts()
     for name, value in values.items():
         field, _, entry = name.partition(".")
         owner = _owner(field, choices)
-        part_settings = made[next(i for i, part in enumerate(parts) if part is owner)]
+        part_changes = changes[next(i for i, part in enumerate(parts) if part is owner)]
         if entry:
-            value = {**part_settings.get(field, getattr(owner, field)), entry: value}
-        part_settings[field] = value
-    task, settings, source = made
+            value = {**part_changes.get(field, getattr(owner, field)), entry: value}
+        part_changes[field] = value
+    task, settings, source = changes
     return Choices(
         replace(choices.task, **task),
         replace(choices.settings, **settings),
@@ -307,5 +307,5 @@ def applied(values: Mapping[str, Any], choices: Choices) -> Choices:
 
 
 def located(error: SeqzooError, location: Callable[[str], str] | None) -> SeqzooError:
-    """An error in a space, with the line of its file."""
+    """An error in a search space, with its location in the file."""
     return error if location is None else error.at(location(re.split(r"\.", error.field)[0]))

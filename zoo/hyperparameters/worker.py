@@ -19,7 +19,7 @@ from seqzoo.zoo.stopping import handling_signals
 
 
 class TrialRunner:
-    """The training runs of a worker, which share their data.
+    """Trains the trials of a worker, which share their data.
 
     Args:
         folder: the folder of the search.
@@ -35,7 +35,7 @@ class TrialRunner:
         self._source: Any = None
 
     def begin(self) -> dict[str, Any]:
-        """Opens the data; returns the metric of the trials, and which way it improves.
+        """Opens the data; returns the metric of the trials, and whether higher is better.
 
         Raises:
             SeqzooError: there are no validation examples, or the data cannot be used.
@@ -58,7 +58,7 @@ class TrialRunner:
         self._better = {"metric": adapted.better, "loss": -1}.get(by, 1)
         return {"metric": self._key.removeprefix("validation_"), "better": self._better}
 
-    def train(self, order: Mapping[str, Any], channel: Channel) -> dict[str, Any]:
+    def train(self, message: Mapping[str, Any], channel: Channel) -> dict[str, Any]:
         """Trains a trial.
 
         Raises:
@@ -67,15 +67,15 @@ class TrialRunner:
             OutOfMemory: there is not enough memory.
             SeqzooError: its options are incompatible, or training failed.
         """
-        folder = trial_folder(self._folder, order["number"])
+        folder = trial_folder(self._folder, message["number"])
         try:
-            choices = applied(order["values"], self._choices)
+            choices = applied(message["values"], self._choices)
             result = self._train(choices, folder, channel)
         except (Pruned, SeqzooError):
             raise
         except Exception as error:
             raise _explained(error) from error
-        # Only a resumed training run needs them.
+        # Checkpoints are only needed to resume a trial.
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
         return result
 
@@ -117,9 +117,9 @@ class TrialRunner:
         best = max(
             run.history, key=lambda row: (self._better * row[self._key], -row["validation_loss"])
         )
-        kept = run.history[-1].get(self._key.replace("validation_", "averaged_"))
+        averaged = run.history[-1].get(self._key.replace("validation_", "averaged_"))
         return {
-            "score": best[self._key] if kept is None else kept,
+            "score": best[self._key] if averaged is None else averaged,
             "epoch": best["epoch"],
             "epochs": len(run.history),
             "parameters": run.model.count_params(),
@@ -138,30 +138,30 @@ def _reports(channel: Channel, key: str) -> Any:
 
 
 def _explained(error: Exception) -> SeqzooError:
-    """An error that is not the library's, in one line."""
+    """An error from another library as a `SeqzooError` of one line."""
     import tensorflow as tf
 
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
         return OutOfMemory(
-            "There is not enough memory for it; it needs fewer units, a smaller batch or "
+            "There is not enough memory for this trial; use fewer units, a smaller batch or "
             "shorter sequences."
         )
     message = " ".join(str(error).split())
     return SeqzooError(f"{type(error).__name__}: {message[:200]}")
 
 
-def main(words: Sequence[str]) -> int:
-    """Runs trials for a search.
+def main(arguments: Sequence[str]) -> int:
+    """Trains the trials that a search sends.
 
     Args:
-        words: the folder of the search, the device or "", and the descriptor to write to.
+        arguments: the folder of the search, the device or "", and the descriptor to write to.
     """
-    folder, device, descriptor = words
+    folder, device, descriptor = arguments
     channel = Channel(int(descriptor))
     try:
         with handling_signals():
-            trainings = TrialRunner(pathlib.Path(folder), device or None)
-            return work(channel, trainings.begin, trainings.train)
+            runner = TrialRunner(pathlib.Path(folder), device or None)
+            return work(channel, runner.begin, runner.train)
     except KeyboardInterrupt:
         return 130
 

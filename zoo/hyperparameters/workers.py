@@ -1,4 +1,4 @@
-"""The worker processes of a search, as the search sees them."""
+"""The worker processes of a search: how it starts, stops and talks to them."""
 
 import json
 import os
@@ -28,7 +28,7 @@ class Worker:
         index: its index, from 1.
         folder: the folder of the search.
         device: the device to train on, or None.
-        events: receives the worker with each of its events, and with None when it has ended.
+        events: receives the worker with each of its events, and with None when it has exited.
         cores: the processor cores that it may use; empty for all.
         shared: whether other workers may use the same GPU.
     """
@@ -45,7 +45,7 @@ class Worker:
     ):
         self.index = index
         self.number: int | None = None
-        """The trial that it trains."""
+        """The trial that is being trained, or None."""
         self.ready = False
         self.ended = False
         self._events = events
@@ -62,7 +62,7 @@ class Worker:
                 stderr=log,
                 env={**environment(), **variables},
                 pass_fds=[sender],
-                start_new_session=True,  # or a terminal would send it Ctrl-C a second time
+                start_new_session=True,  # otherwise a terminal would send it Ctrl-C a second time
             )
         os.close(sender)
         if cores:
@@ -80,14 +80,14 @@ class Worker:
         self.process.wait()
         self._events.put((self, None))
 
-    def send(self, **order: Any) -> None:
-        """Sends a line; an empty one says that there are no more trials."""
+    def send(self, **message: Any) -> None:
+        """Sends a message; an empty one means that there are no more trials."""
         assert self.process.stdin is not None
         try:
-            self.process.stdin.write(json.dumps(order).encode() + b"\n")
+            self.process.stdin.write(json.dumps(message).encode() + b"\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            pass  # its end is an event
+            pass  # the reader reports that the worker has exited
 
     def stop(self) -> None:
         """Asks it to write a checkpoint and to exit."""
@@ -95,7 +95,7 @@ class Worker:
             self.process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Ends it immediately."""
+        """Kills it immediately."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
@@ -103,7 +103,7 @@ class Worker:
             self.process.stdin.close()
 
     def reason(self) -> str:
-        """A sentence that says why it ended."""
+        """A sentence that says why it exited."""
         code = self.process.wait()
         if code < 0:
             name = signal.Signals(-code).name
@@ -114,6 +114,6 @@ class Worker:
         return f"Its process ended with exit code {code}{last_line}"
 
 
-def unended(workers: Sequence[Worker]) -> list[Worker]:
-    """The workers that have not ended."""
+def running(workers: Sequence[Worker]) -> list[Worker]:
+    """The workers that have not exited."""
     return [worker for worker in workers if not worker.ended]
