@@ -215,7 +215,7 @@ def test_series_of_fewer_than_two_numbers_have_no_anomalies(run: Any, panel: Spl
     values = values.copy()
     values[0] = 1.0
     one = replace(whole, values=values, name="one")
-    result = forecaster.anomalies([blank, one, whole], least=0.0)
+    result = forecaster.anomalies([blank, one, whole], minimum_score=0.0)
     assert [row[0] for row in result.rows] == ["a"] * 32  # all but the first look-back
     with pytest.raises(SeqzooError, match="a series of at least two numbers"):
         forecaster.anomalies([blank, one])

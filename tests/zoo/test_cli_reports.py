@@ -24,7 +24,7 @@ def test_separators_are_not_printed_within_fields_and_lines() -> None:
     rows = [["a\tb", "c\r\nd"], ["e", "f\u2028g"]]
     assert output.table(["x", "y"], rows).split("\n") == ["x\ty", "a b\tc d", "e\tf g"]
     answer = Prediction("a\tb", "a\tb", 0.75, (("a\tb", 0.75), ("c\nd", 0.25)))
-    assert prediction_lines._answer(1, answer, 2, "text") == "a b\t0.7500\tc d\t0.2500"
+    assert prediction_lines._formatted(1, answer, 2, "text") == "a b\t0.7500\tc d\t0.2500"
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_inputs_other_than_text_are_shown_as_they_are_typed(value, kind, expecte
 
 def test_texts_are_printed_with_the_probability_of_a_token() -> None:
     answer = Prediction("a b", "a b", 1e-9, (("a b", 1e-9), ("c", 1e-12)), (0.5, 0.25))
-    assert prediction_lines._answer(1, answer, 2, "text") == "a b\t0.5000\tc\t0.2500"
-    report = json.loads(prediction_lines._answer(1, answer, 1, "jsonl"))
+    assert prediction_lines._formatted(1, answer, 2, "text") == "a b\t0.5000\tc\t0.2500"
+    report = json.loads(prediction_lines._formatted(1, answer, 1, "jsonl"))
     assert (report["probability"], report["token_probability"]) == (1e-9, 0.5)
     run = SimpleNamespace(
         template=OneToMany(), folder="runs/one", predict=lambda asked: [answer] * len(asked)

@@ -1,4 +1,4 @@
-"""Attention for a terminal, as JSON, and as a picture or a page in a file."""
+"""Attention as text for a terminal, as JSON, and as a PNG or HTML file."""
 
 import base64
 import html
@@ -10,12 +10,12 @@ from seqzoo.zoo.output import one_line
 
 SHADES = " ░▒▓█"
 
-WIDEST = 100
-"""Maximum number of steps of an input that is drawn; of longer ones the strongest steps are
-named."""
+MAX_DRAWN = 100
+"""Maximum number of steps of an input that is drawn; for longer inputs the steps with the largest
+weights are listed."""
 
-LOOKED_AT_MOST = 3
-"""Number of steps that are named if they cannot be drawn."""
+LISTED = 3
+"""Number of steps that are listed if they are not drawn."""
 
 
 def check_attention(run: Any) -> None:
@@ -38,26 +38,25 @@ def as_json(attention_map: Any) -> dict[str, Any]:
 
 
 def as_text(attention_map: Any) -> str:
-    """An `AttentionMap` as lines, one per token of the answer: darker characters below the
-    characters of the input, or the names of the words, frames or positions with the largest
-    weights."""
+    """An `AttentionMap` as lines, one per token of the output: shades below the characters of the
+    input, or the names of the words, frames or positions with the largest weights."""
     from seqzoo.tasks.inspection.subject import visible
 
     source, tokens = visible(attention_map.source), visible(attention_map.tokens)
     margin = max(map(len, tokens), default=0)
     if (
         attention_map.grid is None
-        and len(source) <= WIDEST
-        and all(len(one) == 1 for one in source)
+        and len(source) <= MAX_DRAWN
+        and all(len(label) == 1 for label in source)
     ):
         lines = [f"{'':{margin}}  {''.join(source)}"]
         for token, weights in zip(tokens, attention_map.weights, strict=True):
-            signs = "".join(SHADES[min(int(weight * len(SHADES)), 4)] for weight in weights)
-            lines.append(f"{token:{margin}}  {signs}".rstrip())
+            shades = "".join(SHADES[min(int(weight * len(SHADES)), 4)] for weight in weights)
+            lines.append(f"{token:{margin}}  {shades}".rstrip())
         return "\n".join(lines)
     lines = []
     for token, weights in zip(tokens, attention_map.weights, strict=True):
-        order = (-weights).argsort(kind="stable")[:LOOKED_AT_MOST]
+        order = (-weights).argsort(kind="stable")[:LISTED]
         named = ", ".join(f"{one_line(source[k])} {weights[k]:.2f}" for k in order)
         lines.append(f"{token:{margin}}  {named}")
     return "\n".join(lines)
@@ -70,7 +69,7 @@ class AttentionOutput:
         path: the path of a .png or .html file; None for no file.
 
     Raises:
-        SeqzooError: the file is of the wrong kind.
+        SeqzooError: the file has another extension.
     """
 
     def __init__(self, path: str | None = None):
@@ -80,7 +79,7 @@ class AttentionOutput:
             raise SeqzooError(f"--attention-file must end in .png or .html, got {path!r}.")
 
     def keep(self, attention_map: Any) -> None:
-        """Takes an `AttentionMap`."""
+        """Adds an `AttentionMap`."""
         if self.path is not None:
             self._maps.append(attention_map)
 
@@ -125,7 +124,8 @@ img { height: auto; max-width: 100%; }
 </style>
 </head>
 <body>
-<p>The input from left to right, the answer from top to bottom; darker is more weight.</p>
+<p>The input runs from left to right, the output from top to bottom. Darker cells have more
+weight.</p>
 {parts}
 </body>
 </html>

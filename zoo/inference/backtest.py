@@ -29,21 +29,21 @@ def backtest(
     print_fn: Callable[[str], Any] = lambda _: None,
     device: str | None = None,
 ) -> dict[str, Any]:
-    """Scores the forecasts of a run from several origins, the last of which is a horizon before
+    """Scores the forecasts of a run from several origins, the last of which is one horizon before
     the end of the data.
 
     Args:
         folder: the folder of the run.
         given: fields of its source that were given, such as `data`.
         origins: number of origins.
-        stride: steps between two of them; None for the horizon.
+        stride: steps between two origins; None for the horizon.
         refit: whether a model is trained at each origin, with the settings of the run, on the steps
             before it; otherwise the run's own model is used.
         print_fn: receives a sentence per training run.
         device: see `seqzoo.zoo.devices.choose`.
 
-    Returns: "origins", a list of dates with their scores and "baselines", as `Run.evaluate` has
-        them, and "mean", the mean of all; JSON-serialisable.
+    Returns: "origins", a list of dates with their scores and "baselines", as `Run.evaluate` returns
+        them, and "mean", the means over the origins; JSON-serialisable.
 
     Raises:
         SeqzooError: the run is of another template, there are too few steps, or the run's model has
@@ -56,15 +56,15 @@ def backtest(
     known = [history.dates[: history.end] for history in histories if history.end]
     if not known:
         raise SeqzooError(f"{source.data} has no number to score forecasts by.", field="data")
-    # The longest of the series that end last.
+    # Of the series that end last, the longest determines the origins.
     dates = max(known, key=lambda item: (item[-1], len(item)))
     stride = int(stride or horizon)
     first = len(dates) - horizon - (origins - 1) * stride
     if first < 2:
-        most = max((len(dates) - horizon - 2) // stride + 1, 0)
+        maximum = max((len(dates) - horizon - 2) // stride + 1, 0)
         raise SeqzooError(
-            f"`origins` must be at most {most} with a stride of {stride} in {len(dates):,} steps, "
-            f"got {origins}.",
+            f"`origins` must be at most {maximum} with a stride of {stride} in {len(dates):,} "
+            f"steps, got {origins}.",
             field="origins",
         )
     starts = dates[first + stride * np.arange(origins)]
@@ -108,31 +108,31 @@ def _until(histories: Sequence[History], start: Any, horizon: int) -> list[Histo
     return cut
 
 
-def _mean(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The means of all scores, those of baselines included."""
-    names = [name for name, value in found[0].items() if isinstance(value, float)]
+def _mean(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The means of all scores, including those of baselines."""
+    names = [name for name, value in results[0].items() if isinstance(value, float)]
     mean: dict[str, Any] = {
-        name: float(np.mean([item[name] for item in found if name in item])) for name in names
+        name: float(np.mean([item[name] for item in results if name in item])) for name in names
     }
-    baselines = {name: None for item in found for name in item["baselines"]}
+    baselines = {name: None for item in results for name in item["baselines"]}
     mean["baselines"] = {
         name: {
-            score: float(np.mean([item["baselines"][name][score] for item in found]))
-            for score in found[0]["baselines"][name]
-            if all(score in item["baselines"].get(name, {}) for item in found)
+            score: float(np.mean([item["baselines"][name][score] for item in results]))
+            for score in results[0]["baselines"][name]
+            if all(score in item["baselines"].get(name, {}) for item in results)
         }
         for name in baselines
-        if name in found[0]["baselines"]
+        if name in results[0]["baselines"]
     }
     return mean
 
 
 def backtest_text(result: dict[str, Any]) -> str:
-    """A row per origin with the scores of the model, then the means next to those of baselines."""
+    """A table with the scores at each origin, their means, and the means of the baselines."""
     names = [name for name, value in result[MEAN].items() if isinstance(value, float)]
 
-    def row(head: str, scores: dict[str, Any]) -> list[str]:
-        return [head, *(f"{scores[name]:.3f}" if name in scores else "-" for name in names)]
+    def row(label: str, scores: dict[str, Any]) -> list[str]:
+        return [label, *(f"{scores[name]:.3f}" if name in scores else "-" for name in names)]
 
     rows = [row(item["origin"], item) for item in result["origins"]]
     rows.append(row(MEAN, result[MEAN]))

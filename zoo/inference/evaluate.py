@@ -1,4 +1,4 @@
-"""Scores a run on held-out examples, or on those of another file."""
+"""Evaluates a run on held-out examples, or on another file."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,12 +24,12 @@ def evaluate(
 
     Args:
         folder: the folder of the run.
-        given: fields of its source that were given; a limit is that of the examples to score on.
+        given: fields of its source that were given; `limit` is the number of examples to score.
         split: the split to evaluate on; None for all of a given file, otherwise the test split.
         report: folder to write tables and plots to.
         decoding: settings of `Decoding` that were given.
         device: see `seqzoo.zoo.devices.choose`.
-        others: more runs, whose predictions are averaged with those of the first.
+        others: further runs, whose predictions are averaged with those of the first.
 
     Raises:
         SeqzooError: the run or the data do not exist, or are incompatible.
@@ -43,7 +43,7 @@ def evaluate(
         _check_held_out(run.runs, split)
     stored = Source.of_run(run, given.get("data"))
     source = replace(stored, weight_column=None, **given)  # scores do not weight examples
-    if others or "data" in given:  # examples that are in no fold: the test examples, or other ones
+    if others or "data" in given:  # the test examples, or other data, are in no fold
         source = replace(source, fold=None)
     if "data" in given and split is None:
         split = "all" if source.is_file() else "test"
@@ -52,7 +52,7 @@ def evaluate(
     examples = open_examples(source, split or "test")
     if limit is not None and source.kind == HISTORY:
         examples = examples.pick(range(min(limit, len(examples))))
-    elif limit is not None:  # only of these; the training data has its own limit
+    elif limit is not None:  # not the limit of the training data
         examples = _sample(examples, limit, source.seed)
     return run.evaluate(examples, prediction_options(run, None, decoding), folder=report)
 

@@ -36,7 +36,7 @@ def export(
         steps: fixed number of time steps; None for any.
         signatures: additional signatures of a SavedModel.
 
-    Returns: how to load it, for a person.
+    Returns: a text that says how to load the export.
 
     Raises:
         SeqzooError: the run does not exist, the target exists, or the format cannot represent the
@@ -57,7 +57,7 @@ def export(
     )
     if format == "keras":
         return (
-            f"{target} holds Keras' own layers:\n"
+            f"{target} contains Keras' own layers:\n"
             f"  model = keras.saving.load_model({f'{target}/model.keras'!r})"
         )
     if format != "saved-model":
@@ -65,7 +65,7 @@ def export(
     note = ""
     if run.template.input in TEXTS:
         raw = 'tf.constant(["a text"])'
-    else:  # by name: without names TensorFlow takes only one
+    else:  # by name, because TensorFlow takes only one input without a name
         specs = run.task.signature
         raw = ", ".join(f"{spec.name}=tf.constant({spec.name})" for spec in specs)
         note = f"\nwith {', '.join(map(_described, specs))}, one row per input."
@@ -86,7 +86,7 @@ def _without_tensorflow(target: str, report: dict[str, Any], kind: str) -> str:
     ]
     checked = ""
     if "difference" in report:
-        checked = f"; its results differ from the model's by at most {report['difference']:.0e}"
+        checked = f"; its outputs differ from the model's by at most {report['difference']:.0e}"
         checked += " of the largest"
     return "\n".join(
         [
@@ -98,7 +98,7 @@ def _without_tensorflow(target: str, report: dict[str, Any], kind: str) -> str:
 
 
 def _held_out(run: Any) -> list[Any]:
-    """A few inputs of the run's test split, or none where its data are not available."""
+    """A few inputs of the run's test split; none if its data are not available."""
     from seqzoo.zoo.data.open import open_examples
 
     try:

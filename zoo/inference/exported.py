@@ -27,14 +27,14 @@ from seqzoo.zoo.inference.prediction_lines import (
     replies_of,
 )
 
-ABOUT = "model.json"
-"""The file of an export that describes it."""
+DESCRIPTION = "model.json"
+"""The file that describes an export."""
 
 SUFFIXES_OF_PARTS = (".onnx", ".tflite")
 """Extensions of the files of an exported model's parts."""
 
 GENERATED = ("texts", "transcripts")
-"""Kinds of answers that are generated, with decoding options."""
+"""Kinds of predictions that are generated, with decoding options."""
 
 
 def export_folder(path: str) -> pathlib.Path | None:
@@ -44,17 +44,17 @@ def export_folder(path: str) -> pathlib.Path | None:
         path: the folder, or one of its .onnx or .tflite files.
 
     Raises:
-        SeqzooError: it is such a file without the rest of its export.
+        SeqzooError: the other files of its export are missing.
     """
     result = pathlib.Path(path).expanduser()
     if result.suffix in SUFFIXES_OF_PARTS and result.is_file():
-        if not (result.parent / ABOUT).is_file():
+        if not (result.parent / DESCRIPTION).is_file():
             raise SeqzooError(
-                f"{path} has no {ABOUT} next to it, which every export has; keep the files of "
-                "an export together."
+                f"{path} has no {DESCRIPTION} next to it, which every export has; keep the files "
+                "of an export together."
             )
         return result.parent
-    return result if (result / ABOUT).is_file() else None
+    return result if (result / DESCRIPTION).is_file() else None
 
 
 class ExportedModel:
@@ -70,11 +70,11 @@ class ExportedModel:
     def __init__(self, folder: pathlib.Path):
         from seqzoo.tasks.export.predict_program import model_class
 
-        about = read_json(folder / ABOUT)
+        description = read_json(folder / DESCRIPTION)
         self.folder = folder
         try:
-            extra = FORMATS[about["format"]].extra
-            self._model = model_class(about)(folder)
+            extra = FORMATS[description["format"]].extra
+            self._model = model_class(description)(folder)
             self.kind = str(self._model.answer["kind"])
             names = self._model.answer.get("names") or []
             if not all(isinstance(name, str) for name in names):
@@ -92,7 +92,7 @@ class ExportedModel:
         self.task = self
 
     def tokens(self, value: Any) -> Sequence[str] | None:
-        """The words that tags are of; None for numbers."""
+        """The words that are tagged; None for numbers."""
         return self._model.tokens(value) if isinstance(value, str | tuple) else None
 
     @property
@@ -120,11 +120,11 @@ class ExportedModel:
         return prediction_options(SimpleNamespace(folder=self.folder, task=task), top, given)
 
     def read(self, item: RawInput) -> RawInput:
-        """An input as the model takes it, or what is wrong with it."""
+        """The input as the model takes it, or marked as invalid."""
         if item.wrong:
             return item
-        about, text = self._model.input, item.field
-        if about["kind"] in ("arrays", "sequences", "columns"):
+        description, text = self._model.input, item.field
+        if description["kind"] in ("arrays", "sequences", "columns"):
             try:
                 return replace(item, field=self._numbers(text))
             except (OSError, ValueError, EOFError) as error:
@@ -134,7 +134,7 @@ class ExportedModel:
         return item
 
     def _numbers(self, text: str) -> Any:
-        """A series or a vector that is typed, or a file of numbers or audio."""
+        """A series or a vector as typed, or a file of numbers or audio."""
         import numpy as np
 
         if pathlib.Path(text).suffix in (".npy", ".wav"):
@@ -185,7 +185,7 @@ class ExportedModel:
 
 
 def _reason(error: Exception) -> str:
-    """An error's message in one line, without the numbers that onnxruntime puts first."""
+    """An error message in one line, without the prefix of onnxruntime."""
     message = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
     bare = isinstance(error, KeyError | TypeError | IndexError | AttributeError)
     return repr(error) if bare or not message else message.rstrip(".")
@@ -213,7 +213,7 @@ def exported_lines(
     if form in TAGGED:
         raise SeqzooError(
             f"--format {form} needs the probability of each tag, which an exported model does not "
-            "give; name the run."
+            "return; name the run."
         )
     model = ExportedModel(folder)
     options = model.options(top, decoding)
@@ -221,8 +221,8 @@ def exported_lines(
         yield Reply(model.remark, aside=True)
     if form == "csv":
         yield Reply(csv_head(options.top))
-    found = of_arguments(given) if isinstance(given, tuple) else of_lines(given)
-    items = map(model.read, found)
+    raw_inputs = of_arguments(given) if isinstance(given, tuple) else of_lines(given)
+    items = map(model.read, raw_inputs)
     typed = isinstance(given, io.IOBase) and given.isatty()
     size = 1 if typed else LINES_AT_ONCE
 

@@ -1,4 +1,4 @@
-"""Forecasts of the series in a table, as a table: dates, values and quantiles."""
+"""Forecasts of the series in a table, as a table of dates, values and quantiles."""
 
 import csv
 import io
@@ -22,12 +22,12 @@ from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.open_run import open_run
 from seqzoo.zoo.output import table
 
-UNUSUAL = 3.0
+ANOMALY = 3.0
 """Minimum score of an anomaly, in standard deviations of a normal distribution."""
 
 
 def is_forecast(folder: str) -> bool:
-    """Whether a folder is a run of the template forecast; TensorFlow is not needed for that."""
+    """Whether a folder is a run of the template forecast, found without importing TensorFlow."""
     path = pathlib.Path(folder).expanduser()
     if not is_run(path):
         return False
@@ -37,27 +37,27 @@ def is_forecast(folder: str) -> bool:
 
 @dataclass(frozen=True)
 class ForecastTable:
-    """Rows of a table, with the names of the columns.
+    """A table.
 
     Attributes:
-        heads: names of the columns.
+        headers: names of the columns.
         rows: rows of numbers and texts.
     """
 
-    heads: Sequence[str]
+    headers: Sequence[str]
     rows: Sequence[Sequence[Any]]
 
     def text(self, form: str) -> str:
         """The table as "text" (drawn on a terminal, tabs on a pipe), "csv" or "jsonl"."""
         if form == "jsonl":
-            rows = [dict(zip(self.heads, row, strict=True)) for row in self.rows]
+            rows = [dict(zip(self.headers, row, strict=True)) for row in self.rows]
             return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
         rows = [[_shown(field) for field in row] for row in self.rows]
         if form == "text":
-            return table(self.heads, rows)
+            return table(self.headers, rows)
         lines = io.StringIO()
         writer = csv.writer(lines, lineterminator="\n")
-        writer.writerow(self.heads)
+        writer.writerow(self.headers)
         writer.writerows(rows)
         return lines.getvalue().rstrip("\n")
 
@@ -114,27 +114,27 @@ class Forecaster:
             if not history.end:
                 whose = f"The series {history.name!r}" if history.name else "The table"
                 raise SeqzooError(f"{whose} has no number to forecast from; leave its rows out.")
-        wanted = horizon or self.run.template.horizon
-        predictions, found = self.run.predict(list(histories)), 0
+        steps = horizon or self.run.template.horizon
+        predictions, forecast_steps = self.run.predict(list(histories)), 0
         parts = [predictions]
-        while (found := found + self.run.template.horizon) < wanted:
+        while (forecast_steps := forecast_steps + self.run.template.horizon) < steps:
             histories = [
                 _continued(history, prediction)
                 for history, prediction in zip(histories, parts[-1], strict=True)
             ]
             parts.append(self.run.predict(histories))
-        return [_joined(item, wanted) for item in zip(*parts, strict=True)]
+        return [_joined(item, steps) for item in zip(*parts, strict=True)]
 
     def table(self, predictions: Sequence[Any]) -> ForecastTable:
-        """Forecasts with a row per step: the series, if there are several, the date, and the value
-        and the quantiles of each target."""
+        """Forecasts as a table with a row per step: the series (if there are several), the date,
+        and the value and the quantiles of each target."""
         levels, targets = self.run.template.levels, self.targets
         several = self.source.series_column is not None
         wide = any(prediction.quantiles is not None for prediction in predictions)
-        heads = [str(self.source.series_column)] if several else []
-        heads.append(str(self.source.date_column or "date"))
+        headers = [str(self.source.series_column)] if several else []
+        headers.append(str(self.source.date_column or "date"))
         for name in targets:
-            heads += [name, *(f"{name}_{level:g}" for level in levels if wide)]
+            headers += [name, *(f"{name}_{level:g}" for level in levels if wide)]
         rows = []
         for prediction in predictions:
             values = np.asarray(prediction.value, np.float64).reshape(len(prediction.dates), -1)
@@ -145,26 +145,28 @@ class Forecaster:
                     if wide:
                         row += [float(item) for item in prediction.quantiles[step, column]]
                 rows.append(row)
-        return ForecastTable(heads, rows)
+        return ForecastTable(headers, rows)
 
     def plot(
         self, path: str | pathlib.Path, histories: Sequence[History], predictions: Sequence[Any]
     ) -> None:
-        """Writes a plot with history, forecast and bands between quantiles."""
+        """Plots history, forecast and the bands between quantiles."""
         from seqzoo.tasks.forecast.plot import plot_forecasts
 
         plot_forecasts(pathlib.Path(path), histories, predictions, self.targets)
 
-    def anomalies(self, histories: Sequence[History], least: float = UNUSUAL) -> ForecastTable:
-        """The steps that are far from their forecasts.
+    def anomalies(
+        self, histories: Sequence[History], minimum_score: float = ANOMALY
+    ) -> ForecastTable:
+        """The steps whose values are far from their forecasts.
 
-        Each step is forecast only from those before it. Its score is its distance from the
-        forecast, divided by the standard deviation implied by the outer quantiles of a normal
-        distribution.
+        Each step is forecast from the steps before it. Its score is the distance between value and
+        forecast, divided by the standard deviation of a normal distribution with the same outer
+        quantiles.
 
         Args:
             histories: the series.
-            least: smallest score of an anomaly.
+            minimum_score: minimum score of an anomaly.
 
         Raises:
             SeqzooError: the run forecasts no quantiles, or the series are too short.
@@ -176,32 +178,32 @@ class Forecaster:
                 f"Anomalies need a level below and one above 0.5, got {list(levels)}.",
                 field="levels",
             )
-        # In other series no step follows a number.
+        # A step can only be forecast after another number.
         histories = [item for item in histories if np.isfinite(item.values).any(1).sum() > 1]
         if not histories:
             raise SeqzooError("Anomalies need a series of at least two numbers, but there is none.")
         normal = [NormalDist().inv_cdf(level) for level in (levels[0], levels[-1])]
         for history in histories:
-            found, origins = self.run.task.one_step(self.run.model, history)
-            low, high = found["quantiles"][..., 0], found["quantiles"][..., -1]
+            forecast, origins = self.run.task.one_step(self.run.model, history)
+            low, high = forecast["quantiles"][..., 0], forecast["quantiles"][..., -1]
             if not (high > low).any():
                 raise SeqzooError(
                     f"{self.run.folder} forecasts no quantiles to detect anomalies with; train it "
                     "with --distribution, or with validation examples."
                 )
             deviation = np.maximum((high - low) / (normal[1] - normal[0]), 1e-12)
-            seen = history.values[origins]
-            scores = np.abs(seen - found["values"]) / deviation
+            actual = history.values[origins]
+            scores = np.abs(actual - forecast["values"]) / deviation
             dates = shown_dates(history.dates[origins])
-            for step, column in zip(*np.nonzero(scores >= least), strict=True):
+            for step, column in zip(*np.nonzero(scores >= minimum_score), strict=True):
                 position = (step, column)
-                numbers = (seen, found["values"], low, high, scores)
+                numbers = (actual, forecast["values"], low, high, scores)
                 rows.append(
                     [history.name, dates[step], self.targets[column]]
                     + [float(number[position]) for number in numbers]
                 )
-        heads = ["series", "date", "target", "value", "expected", "low", "high", "score"]
-        return ForecastTable(heads, rows)
+        headers = ["series", "date", "target", "value", "expected", "low", "high", "score"]
+        return ForecastTable(headers, rows)
 
 
 def _continued(history: History, prediction: Any) -> History:
@@ -243,7 +245,7 @@ def _joined(parts: Sequence[Any], steps: int) -> Any:
 
 
 def _shown(field: Any) -> str:
-    """A field as text; numbers with six digits, and large ones with all digits before the point."""
+    """A field as text; numbers have six digits, or all digits before the point if larger."""
     if not isinstance(field, float):
         return str(field)
     return f"{field:.6g}" if abs(field) < 100_000 else f"{field:.0f}"

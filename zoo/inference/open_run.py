@@ -25,7 +25,7 @@ def open_run(folder: str, device: str | None) -> Any:
     """
     path = pathlib.Path(folder).expanduser()
     if not is_run(path):
-        # The same check as in `Run.open`, three seconds earlier.
+        # `Run.open` would report this, too, but only after TensorFlow is imported.
         if folder not in PRESETS:
             message = f"{path} is not a run folder; name one that `{command('train')}` wrote"
             raise SeqzooError(message + nearest(folder, list_trained()))
@@ -42,7 +42,7 @@ def open_runs(folder: str, others: Sequence[str], device: str | None) -> Any:
 
     Args:
         folder: see `open_run`.
-        others: more runs.
+        others: further runs.
         device: see `seqzoo.zoo.devices.choose`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Options of predictions from those that were given: method, number of predictions, seed."""
+"""Prediction options from the given settings: method, number of predictions, seed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,13 +30,13 @@ def _option(name: str) -> str:
 def prediction_options(
     run: Any, top: int | None, given: dict[str, Any], named: Callable[[str], str] = _option
 ) -> PredictionOptions:
-    """The options of predictions.
+    """The prediction options.
 
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
-        top: predictions per input; None for 1 text, or 5 labels.
+        top: number of predictions per input; None for 1 text, or 5 labels.
         given: settings of `Decoding` that were given, and "seed".
-        named: the name of a setting in messages.
+        named: returns the name of a setting in messages.
 
     Raises:
         SeqzooError: the model generates no text, or the settings contradict each other.

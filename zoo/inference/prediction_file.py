@@ -1,6 +1,6 @@
-"""Writes the predictions of a file to another file, of any size, and resumes where it was stopped.
+"""Writes predictions for a file of any size to another file, and resumes where it was stopped.
 
-Next to the file, ".NAME.progress" records how much is complete, until all inputs are predicted.
+Until all inputs are predicted, ".NAME.progress" next to the file records how much is complete.
 """
 
 import json
@@ -16,11 +16,11 @@ from seqzoo.zoo.data.records import read_bytes
 from seqzoo.zoo.inference.prediction_lines import Reply
 
 SECONDS_BETWEEN = 30.0
-"""Seconds between two lines on the progress."""
+"""Seconds between two progress messages."""
 
 
 def progress_path(path: pathlib.Path) -> pathlib.Path:
-    """The file that says how far the predictions in `path` are complete."""
+    """The file that records how many of the predictions in `path` are complete."""
     return path.with_name(f".{path.name}.progress")
 
 
@@ -29,7 +29,7 @@ class PredictionFile:
 
     Args:
         path: the file.
-        settings: JSON values that predictions depend on; resuming with others is an error.
+        settings: JSON values on which predictions depend; resuming with others is an error.
         resume: whether to continue an unfinished file.
 
     Attributes:
@@ -63,7 +63,7 @@ class PredictionFile:
         self.inputs, self.failed, self._size = known["inputs"], known["failed"], known["bytes"]
 
     def _read(self) -> dict[str, Any] | None:
-        """The record of the complete part of the file; None if there is no file yet.
+        """The progress that was recorded for the file; None if there is no file yet.
 
         Raises:
             SeqzooError: it is finished, or shorter than it was.
@@ -90,11 +90,11 @@ class PredictionFile:
         lines: Callable[..., Iterator[Reply]],
         print_fn: Callable[[str], Any],
     ) -> None:
-        """Writes predictions until all inputs have theirs, and reports errors and progress.
+        """Writes predictions for all remaining inputs, and reports errors and progress.
 
         Args:
             lines: called like `prediction_lines`, with `skip` and `complete`.
-            print_fn: receives a line.
+            print_fn: receives errors and progress, line by line.
 
         Raises:
             DiskFull: the disk is full; what was written can be continued.
@@ -113,7 +113,7 @@ class PredictionFile:
             opened.flush()
             os.fsync(opened.fileno())
             self.inputs, self._size = inputs, opened.tell()
-            self._remember()
+            self._record()
             now = time.monotonic()
             if now - reported >= SECONDS_BETWEEN:
                 reported = now
@@ -122,7 +122,7 @@ class PredictionFile:
         with naming_full_disk(self.path, "--resume continues it when there is room"), opened:
             opened.seek(self._size)
             opened.truncate()
-            self._remember()
+            self._record()
             try:
                 for line in lines(skip=self.inputs, complete=complete):
                     self.failed |= line.bad
@@ -131,14 +131,14 @@ class PredictionFile:
                     else:
                         opened.write(line.text.encode() + b"\n")
             except SeqzooError:
-                if not self.inputs:  # such as for a run that does not exist: nothing to continue
+                if not self.inputs:  # nothing to continue, for example if the run does not exist
                     self.path.unlink()
                     progress_path(self.path).unlink()
                 raise
             complete(self.inputs)
         progress_path(self.path).unlink()
 
-    def _remember(self) -> None:
+    def _record(self) -> None:
         known = {
             "inputs": self.inputs,
             "bytes": self._size,
@@ -163,7 +163,7 @@ def write_predictions(
         path: the file of predictions.
         lines: called like `prediction_lines`, with `skip` and `complete`.
         given: the file of inputs.
-        settings: JSON values that predictions depend on, in addition to the inputs.
+        settings: JSON values on which predictions depend, in addition to the inputs.
         print_fn: receives errors and progress, line by line.
         resume: whether to continue an unfinished file.
 
@@ -171,13 +171,13 @@ def write_predictions(
         Whether all inputs were valid.
     """
     if not given.is_file():
-        read_bytes(given)  # whose error says why
+        read_bytes(given)  # raises an error that says why
     output = PredictionFile(path, {"input file": _identity(given), **settings}, resume=resume)
     output.write(lines, print_fn)
     return not output.failed
 
 
 def _identity(path: pathlib.Path) -> dict[str, Any]:
-    """The identity of a file of inputs: JSON values that change when the file does."""
+    """JSON values that identify a file of inputs and change when it changes."""
     known = path.stat()
     return {"path": str(path.absolute()), "bytes": known.st_size, "changed": known.st_mtime_ns}

@@ -1,4 +1,4 @@
-"""Prints a line per input, in order: its prediction or its error."""
+"""The output of predictions: a line per input, in order, with its prediction or its error."""
 
 import csv
 import io
@@ -42,7 +42,7 @@ class Reply:
         text: the prediction, or what is wrong with the line.
         bad: whether the line is invalid.
         error: what is wrong, without the location.
-        location: the location of the line, as in "line 18"; empty for other output.
+        location: the location of an invalid line, as in "line 18"; empty otherwise.
         aside: whether it is a remark rather than a prediction.
     """
 
@@ -53,13 +53,13 @@ class Reply:
     aside: bool = False
 
 
-SHOWN = 20
-"""Number of locations that are listed for the same error."""
+MAX_LOCATIONS = 20
+"""Maximum number of locations that are listed for the same error."""
 
 
 def errors_once(replies: Iterable[Reply]) -> Iterator[Reply]:
-    """Output lines in which each error is reported only at its first line, with the number of
-    others at the end."""
+    """Output in which each error is reported once, at its first line; its other lines are listed at
+    the end."""
     locations: dict[str, list[str]] = {}
     counts: Counter[str] = Counter()
     for reply in replies:
@@ -68,7 +68,7 @@ def errors_once(replies: Iterable[Reply]) -> Iterator[Reply]:
             continue
         known = locations.setdefault(reply.error, [])
         counts[reply.error] += 1
-        if len(known) <= SHOWN:
+        if len(known) <= MAX_LOCATIONS:
             known.append(reply.location)
         if counts[reply.error] == 1:
             yield reply
@@ -77,7 +77,7 @@ def errors_once(replies: Iterable[Reply]) -> Iterator[Reply]:
             more = counts[error] - 1
             unit = first.partition(" ")[0] + "s" * (more > 1)
             shown = ", ".join(location.partition(" ")[2] for location in others)
-            shown += ", ..." if more > SHOWN else ""
+            shown += ", ..." if more > MAX_LOCATIONS else ""
             yield Reply(
                 f"{more:,} more {unit} had the same error as {first}: {shown}",
                 bad=True,
@@ -109,20 +109,20 @@ def prediction_lines(
         decoding: the given options of text generation.
         device: see `seqzoo.zoo.devices.choose`.
         resample: whether to convert audio to the sample rate of the model.
-        attention: shows where the model looks; None to print only answers.
-        tokenize: how sentences become the words of a tagger, see `prediction_inputs.reader`; None
-            for "auto".
-        others: more runs, whose predictions are averaged with those of the first.
-        skip: number of inputs that are left out at the beginning, with the header.
-        complete: called with the number of inputs, those left out included, when the output for all
-            of them has been taken.
+        attention: shows where the model attends; None to print only predictions.
+        tokenize: how sentences are split into words for a tagger, see `prediction_inputs.reader`;
+            None for "auto".
+        others: further runs, whose predictions are averaged with those of the first.
+        skip: number of inputs to skip at the beginning; the header is then left out.
+        complete: called with the number of inputs, including skipped ones, when the output for all
+            of them has been consumed.
 
     Raises:
         SeqzooError: the run does not exist, has no model yet, or does not generate texts; or the
             file cannot be read.
     """
     if isinstance(given, File) and (not given.path.exists() or given.path.is_dir()):
-        read_bytes(given.path)  # an error comes before TensorFlow's import
+        read_bytes(given.path)  # raises an error before TensorFlow is imported
     run = open_runs(folder, others, device)
     options = prediction_options(run, top, decoding)
     target = run.template.target
@@ -132,7 +132,7 @@ def prediction_lines(
     if tokenize is not None and not tags_words:
         raise SeqzooError(f"--tokenize is for tags of words, got {folder} with {target!r}.")
     tokenize = tokenize or "auto"
-    asked = prediction_inputs.read(run, given, resample=resample, tokenize=tokenize)
+    raw_inputs = prediction_inputs.read(run, given, resample=resample, tokenize=tokenize)
     _ = run.model  # a missing model is reported before the first line is read
     if attention is not None:
         check_attention(run)
@@ -141,7 +141,7 @@ def prediction_lines(
     # Typed lines are predicted one at a time; files in batches of lines.
     typed = isinstance(given, io.IOBase) and given.isatty()
     size = 1 if typed else LINES_AT_ONCE
-    chunk = list(itertools.islice(asked, skip, skip + size))
+    chunk = list(itertools.islice(raw_inputs, skip, skip + size))
     if form == "csv" and not skip:
         yield Reply(csv_head(options.top))
 
@@ -152,7 +152,7 @@ def prediction_lines(
             yield from replies_of(run, chunk, options, form, attention)
             count += len(chunk)
             complete(count)
-            chunk = list(itertools.islice(asked, size))
+            chunk = list(itertools.islice(raw_inputs, size))
 
     yield from replies() if size == 1 else errors_once(replies())
     if attention is not None:
@@ -160,7 +160,7 @@ def prediction_lines(
 
 
 def csv_head(top: int) -> str:
-    """The header of predictions as CSV, for a number of answers per input."""
+    """The CSV header for a number of predictions per input."""
     further = [(f"answer_{n}", f"probability_{n}") for n in range(2, top + 1)]
     return _record(["line", "answer", "probability", *itertools.chain(*further)])
 
@@ -179,10 +179,10 @@ def replies_of(
         chunk: the inputs.
         options: the options of the predictions.
         form: format of the output.
-        attention: shows where the model looks; None to print only answers.
+        attention: shows where the model attends; None to print only predictions.
     """
 
-    def answered(numbers: Iterable[int], found: Sequence[Any]) -> dict[int, Reply]:
+    def formatted(numbers: Iterable[int], predictions: Sequence[Any]) -> dict[int, Reply]:
         numbers = list(numbers)
         maps: list[Any] = [None] * len(numbers)
         if attention is not None:
@@ -191,15 +191,15 @@ def replies_of(
             number: Reply(
                 _sentence(run.task.tokens(inputs[number]), prediction, form)
                 if form in TAGGED
-                else _answer(number, prediction, options.top, form, attention_map, words(number))
+                else _formatted(number, prediction, options.top, form, attention_map, words(number))
             )
             for number, prediction, attention_map in zip(
-                numbers, found, map(shown, maps), strict=True
+                numbers, predictions, map(shown, maps), strict=True
             )
         }
 
     def words(number: int) -> Sequence[str] | None:
-        """The words that tags belong to, which may differ from those split at whitespace."""
+        """The words that tags belong to, which may differ from a split at whitespace."""
         tagged = run.template.target == "tags" and form == "jsonl"
         return run.task.tokens(inputs[number]) if tagged else None
 
@@ -213,12 +213,12 @@ def replies_of(
     inputs: dict[int, Any] = {}
     for item in chunk:
         if item.wrong:
-            replies[item.number] = _wrong(item, f" {item.wrong}.")
+            replies[item.number] = _invalid(item, f" {item.wrong}.")
         else:
             inputs[item.number] = item.field
     try:
-        found = run.predict(list(inputs.values()), options)
-        replies |= answered(inputs, found)
+        predictions = run.predict(list(inputs.values()), options)
+        replies |= formatted(inputs, predictions)
     except SeqzooError:
         # One of them is invalid; predicting them one at a time shows which.
         for item in chunk:
@@ -227,24 +227,25 @@ def replies_of(
                 continue
             try:
                 unit = item.unit.lower()
-                found = run.predict([inputs[number]], options, lines=[number], unit=unit)
-                replies |= answered([number], found)
+                predictions = run.predict([inputs[number]], options, lines=[number], unit=unit)
+                replies |= formatted([number], predictions)
             except SeqzooError as error:
                 location = f"{item.unit} {number}"
                 message = str(error if error.location else error.at(location))
-                alike = re.sub(re.escape(location), "", message, flags=re.IGNORECASE)
-                replies[number] = Reply(message, bad=True, error=alike, location=location.lower())
+                problem = re.sub(re.escape(location), "", message, flags=re.IGNORECASE)
+                location = location.lower()
+                replies[number] = Reply(message, bad=True, error=problem, location=location)
     for item in chunk:
         yield replies[item.number]
 
 
-def _wrong(item: RawInput, error: str) -> Reply:
+def _invalid(item: RawInput, error: str) -> Reply:
     location = f"{item.unit} {item.number}"
     return Reply(location + error, bad=True, error=error, location=location.lower())
 
 
-def answer_fields(prediction: Any, top: int) -> dict[str, Any]:
-    """A prediction in JSON: "answer", "probability", and where they exist "token_probability",
+def prediction_fields(prediction: Any, top: int) -> dict[str, Any]:
+    """A prediction in JSON: "answer", "probability", and if it has them "token_probability",
     "probabilities" (of each tag), "alignment" and, for a `top` above 1, "alternatives"."""
     fields = {"answer": prediction.value, "probability": prediction.probability}
     if prediction.token_probabilities:
@@ -258,7 +259,7 @@ def answer_fields(prediction: Any, top: int) -> dict[str, Any]:
     return fields
 
 
-def _answer(
+def _formatted(
     number: int,
     prediction: Any,
     top: int,
@@ -267,7 +268,7 @@ def _answer(
     words: Sequence[str] | None = None,
 ) -> str:
     if form == "jsonl":
-        reply = {"line": number, **answer_fields(prediction, top)}
+        reply = {"line": number, **prediction_fields(prediction, top)}
         if words is not None:
             reply["words"] = words
         if attention is not None:

@@ -4,20 +4,19 @@ import math
 from typing import Any
 
 from seqzoo.tasks.protocols import ShowsTokens
-from seqzoo.zoo.inference.prediction_lines import answer_fields
+from seqzoo.zoo.inference.prediction_lines import prediction_fields
 
 
-def prediction(run: Any, value: Any, answer: Any, top: int) -> dict[str, Any]:
-    """A prediction: the fields that `seqzoo predict --json` prints, and "tokens" where there is a
-    tag for each.
+def prediction(run: Any, value: Any, predicted: Any, top: int) -> dict[str, Any]:
+    """The fields of a prediction that `seqzoo predict --json` prints, and for tags the "tokens".
 
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
         value: the raw input.
-        answer: its prediction.
+        predicted: the `Prediction` for it.
         top: maximum number of alternatives.
     """
-    result = answer_fields(answer, top)
+    result = prediction_fields(predicted, top)
     if isinstance(run.task, ShowsTokens) and (tokens := run.task.tokens(value)) is not None:
         result["tokens"] = tokens
     return finite(result)
