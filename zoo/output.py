@@ -1,4 +1,4 @@
-"""Tables and lines that commands print: with borders on a terminal, plain on a pipe."""
+"""Tables and lines that commands print: drawn on a terminal, separated by tabs on a pipe."""
 
 import io
 import math
@@ -15,19 +15,19 @@ NAMES = {
     "macro_f1": "macro F1",
     "entity F1": "entity F1",
 }
-"""Metrics that are printed under a different name."""
+"""Metrics that are printed under another name."""
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table: drawn on a terminal; on a pipe, columns separated by tabs below their heads."""
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table: drawn on a terminal; on a pipe, columns separated by tabs below their headers."""
     if not sys.stdout.isatty():
-        return "\n".join("\t".join(map(one_line, row)) for row in [heads, *rows])
+        return "\n".join("\t".join(map(one_line, row)) for row in [headers, *rows])
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(*heads, box=SIMPLE)
+    drawn = Table(*headers, box=SIMPLE)
     for row in rows:
         drawn.add_row(*map(Text, row))  # `Text`, so that brackets are not markup
     # Written to a string first, so that it is printed as a whole.
@@ -64,7 +64,7 @@ def metric_name(name: str) -> str:
 
 
 def same_number(one: float | None, other: float | None) -> bool:
-    """Whether two metrics exist and only differ by rounding."""
+    """Whether two metrics exist and differ only by rounding."""
     return one is not None and other is not None and math.isclose(one, other, rel_tol=1e-4)
 
 
@@ -82,7 +82,7 @@ def evaluation_text(metrics: dict[str, Any]) -> str:
         parts.append(table(names, rows))
     confusions = metrics.get("confusions", ())[:WORST]
     if confusions:
-        parts.append("\nMost frequent wrong answers:")
+        parts.append("\nMost frequent confusions:")
         names = list(confusions[0])
         parts.append(table(names, [[_cell(row[name]) for name in names] for row in confusions]))
     return "\n".join(parts) + "\n"
@@ -101,7 +101,7 @@ def baselines_table(metrics: dict[str, Any]) -> str:
 
 
 def shown_target(target: Any) -> str:
-    """A target, written like the label of a prediction."""
+    """A target, in the form of a predicted label."""
     if isinstance(target, str):
         return target
     if hasattr(target, "__len__"):
@@ -120,10 +120,10 @@ def shown_inputs(value: Any) -> str:
     return shortened(" | ".join(str(part) for part in parts if isinstance(part, str | int | float)))
 
 
-def shortened(text: str, most: int = 60) -> str:
-    """A text in one line of limited length."""
+def shortened(text: str, maximum: int = 60) -> str:
+    """A text in one line of at most `maximum` characters."""
     text = " ".join(text.split())
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    return text if len(text) <= maximum else f"{text[: maximum - 1]}…"
 
 
 def _cell(value: Any) -> str:
@@ -133,5 +133,5 @@ def _cell(value: Any) -> str:
 
 
 def without_samples(metrics: dict[str, Any]) -> dict[str, Any]:
-    """An evaluation without its samples, which are in its folder."""
+    """An evaluation without its samples, which are stored in the run folder."""
     return {name: value for name, value in metrics.items() if name != "samples"}

@@ -41,13 +41,13 @@ def load(name: str) -> Run:
     from seqzoo.tasks.runs.run import Run
 
     run = Run.open(folder)
-    _ = run.model  # read now, so that the first prediction does not wait for it
+    _ = run.model  # loaded now, so that the first prediction does not wait for it
     return run
 
 
 def card(name: str) -> dict[str, Any]:
-    """Facts about a trained model: data and their licence, split, score, command, seed
-    and time of its training.
+    """The card of a pretrained model: data and their licence, split, scores, and the command, seed
+    and duration of training.
 
     Raises:
         SeqzooError: the preset does not exist or has no pretrained model.

@@ -13,21 +13,22 @@ SECONDS_TO_END = 2.0
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-_last_words = ["Stopped."]
+_exit_message = ["Stopped."]
 
 
-def set_exit_message(words: str) -> None:
-    """Sets the message that a command prints if it is stopped immediately."""
-    _last_words[0] = words
+def set_exit_message(message: str) -> None:
+    """Sets the message that a command prints when it is stopped immediately."""
+    _exit_message[0] = message
 
 
 @contextmanager
 def handling_signals() -> Iterator[None]:
     """A context in which SIGTERM, as sent by job queues, is handled like Ctrl-C.
 
-    Python handles a signal between two of its own instructions. While native code compiles for a
-    minute, a thread acknowledges the first signal and ends the process on the second; checkpoints
-    are consistent at any time. In threads other than the main one it does nothing.
+    Python handles signals only between two of its own instructions. While native code runs, such as
+    a compilation that takes a minute, a thread acknowledges the first signal and ends the process
+    on the second; checkpoints are consistent at any time. Outside the main thread this does
+    nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -55,26 +56,26 @@ def handling_signals() -> Iterator[None]:
 
 def _as_interrupt(number: int, frame: Any) -> None:
     handler = signal.getsignal(signal.SIGINT)
-    # A process that a script starts in the background ignores SIGINT, and must still end.
+    # A process that a script started in the background ignores SIGINT, but must still end.
     if not callable(handler):
         raise KeyboardInterrupt
     handler(signal.SIGINT, frame)
 
 
 def _without_interrupts(unraisable: Any) -> None:
-    """Ignores a KeyboardInterrupt from a `__del__`, since the thread below ends the process."""
+    """Ignores a KeyboardInterrupt from a `__del__`, since the watching thread ends the process."""
     if unraisable.exc_type is not KeyboardInterrupt:
         sys.__unraisablehook__(unraisable)
 
 
 def _watch(receiver: int, ended: threading.Event) -> None:
     """Reads signals, one byte each, until the pipe is closed."""
-    heard = 0
+    received = 0
     while data := os.read(receiver, 64):
-        heard += sum(number in SIGNALS for number in data)
-        if not heard or ended.wait(SECONDS_TO_END):
+        received += sum(number in SIGNALS for number in data)
+        if not received or ended.wait(SECONDS_TO_END):
             continue
-        if heard > 1:
-            os.write(2, f"{_last_words[0]}\n".encode())
+        if received > 1:
+            os.write(2, f"{_exit_message[0]}\n".encode())
             os._exit(130)
         os.write(2, b"Stopping after this step; a second Ctrl-C stops at once.\n")

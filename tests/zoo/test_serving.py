@@ -288,7 +288,7 @@ def test_a_full_queue_and_a_slow_model_get_503_and_504(runs: dict[str, Any]) -> 
         slow = client.post(PREDICT, json={"instances": ["a"]})
         assert (slow.status_code, slow.json()["error"]) == (
             504,
-            "There was no answer within 0.3 s.",
+            "There was no prediction within 0.3 s.",
         )
         # The request without a response is still waiting.
         full = client.post(PREDICT, json={"instances": ["a"]})

@@ -1,1 +1,1 @@
-"""Looks inside trained models, by the folder of a run or the name of a preset."""
+"""Explains and inspects trained models, by run folder or preset name."""

@@ -1,4 +1,4 @@
-"""Explains an answer on a terminal: the input, coloured by the contributions of its parts."""
+"""Explains a prediction on a terminal: the input, coloured by the contributions of its parts."""
 
 from typing import Any, Literal
 
@@ -7,38 +7,38 @@ import numpy as np
 
 Method = Literal["integrated-gradients", "occlusion"]
 
-NAMED = 5
-"""Steps that are named on each side."""
+LISTED = 5
+"""Number of steps that are listed for, and against, the prediction."""
 
 FOR, AGAINST = (214, 96, 61), (72, 120, 168)
-"""Colours of contributions for the answer, and against it."""
+"""Colours of contributions for and against the prediction."""
 
 
 def explain(
     run: Any, value: Any, answer: str | None, step: int | None, method: Method
 ) -> dict[str, Any]:
-    """The contributions of the parts of an input to its answer, JSON-serialisable.
+    """The contributions of the parts of an input to a prediction, JSON-serialisable.
 
     Args:
         run: the `Run`.
         value: the input, as `Run.predict` takes it.
-        answer: the answer to explain, if it is not the model's own.
-        step: the step of the answer; None for the last one, or for all of a generated text.
-        method: how it is found.
+        answer: the class, label or text to explain; None for the prediction.
+        step: the step of the prediction; None for the last one, or for all of a generated text.
+        method: the attribution method.
 
     Returns:
         "answer", the step that is explained, "score" and "baseline", "measure", which says what
         they are, and "labels" with "values"; for images only "values", by rows.
 
     Raises:
-        SeqzooError: the input, the answer or the step does not fit the model.
+        SeqzooError: the input, `answer` or the step does not fit the model.
     """
     from seqzoo.tasks.inspection.attribution import integrated_gradients, occlusion
     from seqzoo.tasks.inspection.subject import subject
 
     explained_subject = subject(run, value, answer)
-    how = integrated_gradients if method == "integrated-gradients" else occlusion
-    result = how(explained_subject, step)
+    attribute = integrated_gradients if method == "integrated-gradients" else occlusion
+    result = attribute(explained_subject, step)
     whole = step is None and (explained_subject.whole or len(explained_subject.steps) == 1)
     explained = (
         explained_subject.answer if whole else explained_subject.steps[explained_subject.step(step)]
@@ -54,25 +54,25 @@ def explain(
     }
 
 
-def terminal_text(found: dict[str, Any], gap: str) -> str:
-    """An explanation for a terminal: the answer, the coloured input, and its strongest steps.
+def terminal_text(explanation: dict[str, Any], separator: str) -> str:
+    """An explanation for a terminal: the prediction, the coloured input, and its strongest steps.
 
     Args:
-        found: the result of `explain`.
-        gap: text between two labels; empty between characters.
+        explanation: the result of `explain`.
+        separator: text between two labels; empty for characters.
     """
     from seqzoo.tasks.inspection.subject import visible
 
-    values = np.asarray(found["values"])
-    head = (
-        f"{found['explained']}  ({found['measure']} {found['score']:.4g}, "
-        f"without any input {found['baseline']:.4g})"
+    values = np.asarray(explanation["values"])
+    header = (
+        f"{explanation['explained']}  ({explanation['measure']} {explanation['score']:.4g}, "
+        f"without any input {explanation['baseline']:.4g})"
     )
-    if found["labels"] is None:
-        return f"{head}\nThe input is an image, which `inspect` draws."
+    if explanation["labels"] is None:
+        return f"{header}\nThe input is an image, which `inspect` draws."
     limit = float(np.abs(values).max()) or 1.0
     parts = []
-    for label, value in zip(found["labels"], values, strict=True):
+    for label, value in zip(explanation["labels"], values, strict=True):
         strength = abs(value) / limit
         base = FOR if value > 0 else AGAINST
         red, green, blue = (int(255 - strength * (255 - part)) for part in base)
@@ -80,11 +80,11 @@ def terminal_text(found: dict[str, Any], gap: str) -> str:
         parts.append(
             click.style(shown, fg=(20, 20, 20), bg=(red, green, blue)) if shown != "\n" else "\n"
         )
-    return "\n".join([head, gap.join(parts), *_strongest(found["labels"], values)])
+    return "\n".join([header, separator.join(parts), *_strongest(explanation["labels"], values)])
 
 
 def _strongest(labels: list[str], values: np.ndarray) -> list[str]:
-    """The steps that contribute most to the answer, and most against it, with their positions."""
+    """The steps that contribute most for and against the prediction, with their positions."""
     from seqzoo.tasks.inspection.subject import visible
 
     names, lines = visible(labels), []
@@ -94,7 +94,7 @@ def _strongest(labels: list[str], values: np.ndarray) -> list[str]:
             for position in np.argsort(-sign * values, kind="stable")
             if sign * values[position] > 0
         ]
-        chosen = ", ".join(f"{names[k]} ({k + 1}) {values[k]:+.3g}" for k in order[:NAMED])
+        chosen = ", ".join(f"{names[k]} ({k + 1}) {values[k]:+.3g}" for k in order[:LISTED])
         if chosen:
             lines.append(f"{word}: {chosen}")
     return lines

@@ -1,4 +1,4 @@
-"""Likely causes of a classifier's mistakes: what is unusual about the examples it gets wrong."""
+"""Likely causes of a classifier's mistakes: unusual properties of misclassified examples."""
 
 import unicodedata
 from collections import Counter, defaultdict
@@ -14,17 +14,17 @@ FEW_OF_CLASS = 10
 """Number of training examples below which a class is rare."""
 
 MANY_UNKNOWN = 0.25
-"""Minimum share of unknown tokens in an input for which they are a likely cause."""
+"""Minimum share of unknown tokens in an input to be a likely cause."""
 
 TAIL = 2.0
-"""Percentage of the training examples that are very short, and of those that are very long."""
+"""Percentage of the training examples that count as very short, and as very long."""
 
 OFTEN = 3
-"""Minimum number of mistakes of a pair of confused classes, if they are also a tenth of all."""
+"""Minimum number of mistakes of a pair of confused classes, which must also be a tenth of all."""
 
 CAUSES = {
-    "another label in training": "training has the same text, up to case, spaces and punctuation, "
-    "with the predicted label",
+    "another label in training": "training has the same text, ignoring case, spaces and "
+    "punctuation, with the predicted label",
     "rare class": f"training has fewer than {FEW_OF_CLASS} examples of the true class",
     "unknown tokens": f"at least {MANY_UNKNOWN:.0%} of the tokens are unknown",
     "very short": f"shorter than all but {TAIL:g}% of the training examples",
@@ -63,13 +63,13 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Training:
-    """The properties of the training examples that causes are derived from.
+    """Statistics of the training examples, from which causes are derived.
 
     Attributes:
-        counts: examples by class.
-        labels: the classes of each input, by its key.
+        counts: number of examples per class.
+        labels: the classes of each input, by key.
         shortest: length below which an input is very short.
-        longest: length above which it is very long.
+        longest: length above which an input is very long.
     """
 
     counts: Mapping[str, int]
@@ -79,7 +79,7 @@ class Training:
 
     @classmethod
     def of(cls, inputs: Any, targets: Sequence[str], lengths: np.ndarray) -> "Training":
-        """Computes them from training examples and the number of steps of each."""
+        """Computes the statistics from training examples and their lengths in steps."""
         labels: dict[Any, set[str]] = defaultdict(set)
         for value, label in zip(inputs, targets, strict=True):
             labels[_key(value)].add(label)
@@ -87,41 +87,41 @@ class Training:
         return cls(Counter(targets), labels, float(low), float(high))
 
 
-def causes_of(found: Predictions, training: Training | None) -> dict[str, np.ndarray]:
-    """Which causes apply to each example, right or wrong: by name, (examples,) of bool.
+def causes_of(predictions: Predictions, training: Training | None) -> dict[str, np.ndarray]:
+    """Whether each cause applies to each example, right or wrong: by name, bool, (examples,).
 
     Args:
-        found: the predictions.
+        predictions: the predictions.
         training: statistics of the training examples; None if these are not known.
     """
-    count = len(found.truths)
-    predicted, truths = found.predicted.tolist(), found.truths.tolist()
+    count = len(predictions.truths)
+    predicted, truths = predictions.predicted.tolist(), predictions.truths.tolist()
     pairs = Counter(
         (truth, prediction)
         for truth, prediction in zip(truths, predicted, strict=True)
         if truth != prediction
     )
-    least = max(OFTEN, pairs.total() / 10)
+    minimum = max(OFTEN, pairs.total() / 10)
 
     def each(applies: Callable[[int], Any]) -> np.ndarray:
         return np.array([bool(applies(index)) for index in range(count)], bool)
 
     causes = {
-        "unknown tokens": found.unknown >= MANY_UNKNOWN,
-        "confused pair": each(lambda n: pairs[truths[n], predicted[n]] >= least),
+        "unknown tokens": predictions.unknown >= MANY_UNKNOWN,
+        "confused pair": each(lambda n: pairs[truths[n], predicted[n]] >= minimum),
     }
     if training is not None:
-        names = found.names
+        names = predictions.names
         causes |= {
             "another label in training": each(
                 lambda n: (
                     predicted[n] != truths[n]
-                    and names[predicted[n]] in training.labels.get(_key(found.inputs[n]), ())
+                    and names[predicted[n]] in training.labels.get(_key(predictions.inputs[n]), ())
                 )
             ),
             "rare class": each(lambda n: training.counts.get(names[truths[n]], 0) < FEW_OF_CLASS),
-            "very short": found.lengths < training.shortest,
-            "very long": found.lengths > training.longest,
+            "very short": predictions.lengths < training.shortest,
+            "very long": predictions.lengths > training.longest,
         }
     explained = np.any(list(causes.values()), 0) if causes else np.zeros(count, bool)
     causes["other"] = ~explained

@@ -27,8 +27,8 @@ class Mistake:
         location: the line or number of the example.
         input: the input in one line; empty for numbers.
         truth: its label.
-        prediction: another class.
-        probability: the probability of that class.
+        prediction: the class that was predicted, or that is more likely than the label.
+        probability: the probability of `prediction`.
         probability_of_truth: the probability of the label.
         causes: likely causes, see `seqzoo.zoo.mistakes.causes.CAUSES`; empty for label errors.
     """
@@ -44,15 +44,15 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Group:
-    """The mistakes that are put down to a cause.
+    """The mistakes that are attributed to a cause.
 
     Attributes:
-        cause: its name.
-        meaning: its explanation.
+        cause: the name of the cause.
+        meaning: an explanation of the cause.
         mistakes: the number of mistakes.
-        share: its share of all mistakes.
+        share: the share of all mistakes.
         share_of_examples: the share of all examples that the cause applies to.
-        examples: the most confident ones, first.
+        examples: the most confident mistakes, from the most confident down.
     """
 
     cause: str
@@ -68,14 +68,14 @@ class ErrorReport:
     """The mistakes of a run.
 
     Attributes:
-        run: its folder.
+        run: the folder of the run.
         split: the split that was predicted.
         examples: number of examples.
         mistakes: number of mistakes.
         groups: the groups, by likely cause.
-        confusions: the most frequent pairs: truth, prediction and how often.
+        confusions: the most frequent pairs: truth, prediction and count.
         label_errors: number of likely label errors.
-        labels: the likeliest of these.
+        labels: the likeliest label errors.
     """
 
     run: str
@@ -106,8 +106,8 @@ class ErrorReport:
                 ]
                 for item in self.groups
             ]
-            heads = ["likely cause", "mistakes", "of all mistakes", "of all examples"]
-            parts += ["", table(heads, rows)]
+            headers = ["likely cause", "mistakes", "of all mistakes", "of all examples"]
+            parts += ["", table(headers, rows)]
         for group in self.groups:
             parts += ["", f"{group.cause.capitalize()}: {group.meaning}. The most confident:"]
             parts.append(_rows(group.examples, "prediction"))
@@ -115,7 +115,11 @@ class ErrorReport:
             rows = [
                 [truth, prediction, f"{count:,}"] for truth, prediction, count in self.confusions
             ]
-            parts += ["", "Most frequent:", table(["truth", "prediction", "mistakes"], rows)]
+            parts += [
+                "",
+                "Most frequent confusions:",
+                table(["truth", "prediction", "mistakes"], rows),
+            ]
         if self.labels:
             parts += ["", f"{self.label_errors:,} likely label errors, likeliest first:"]
             parts.append(_rows(self.labels, "more likely"))
@@ -145,9 +149,9 @@ def errors(
         folds: number of models to train, each on all but one fold of the training examples; their
             predictions for the fold that each was not trained on are analysed instead of those of
             the run.
-        top: number of examples shown of each group, and four times as many label errors.
+        top: number of examples to list per cause; four times as many label errors are listed.
         device: see `seqzoo.zoo.devices.choose`.
-        print_fn: is called with a sentence about each step.
+        print_fn: receives a sentence about each step.
         **fields: fields of `Source`, such as `input`, where the data differ from those of the
             training run.
 
@@ -161,9 +165,9 @@ def errors(
             f"Mistakes are shown for target 'class', got {opened.folder} with target "
             f"{opened.template.target!r}."
         )
-    for name, value, least in (("folds", folds, 2), ("top", top, 1)):
-        if value is not None and value < least:
-            raise SeqzooError(field=name, expected=f"at least {least}", got=value)
+    for name, value, minimum in (("folds", folds, 2), ("top", top, 1)):
+        if value is not None and value < minimum:
+            raise SeqzooError(field=name, expected=f"at least {minimum}", got=value)
     if split == "train" and folds is None:
         raise SeqzooError(
             "A model makes few mistakes on its own training examples; use --folds 5, which trains "
@@ -182,22 +186,27 @@ def errors(
                 "--folds is for the training examples of the run; leave DATA and --split out."
             )
         print_fn(f"Training {folds} models.")
-        result = _cross_predictions(opened, training, folds, print_fn)
-        return report(opened, training.train, result, None, "training", top)
+        predictions = _cross_predictions(opened, training, folds, print_fn)
+        return report(opened, training.train, predictions, None, "training", top)
     if split is None:
         split = "all" if data is not None and source.is_file() else "test"
     examples = open_examples(source, split)
-    before = None
+    statistics = None
     if training is not None:
         steps = opened.task.encode(training.train, targets=False).inputs.lengths
-        before = Training.of(training.train.inputs, training.train.targets, steps)
+        statistics = Training.of(training.train.inputs, training.train.targets, steps)
     return report(
-        opened, examples, predictions_of(opened, examples), before, split.replace("all", ""), top
+        opened,
+        examples,
+        predictions_of(opened, examples),
+        statistics,
+        split.replace("all", ""),
+        top,
     )
 
 
 def _training(run: Any, source: Source, data: Any, print_fn: Callable[[str], Any]) -> Splits | None:
-    """The data of a training run; None if they are unknown, or unavailable and not needed."""
+    """The data of a training run; None if they are unknown, or are neither available nor needed."""
     from seqzoo.zoo.data.open import open_source
 
     if not run.source:
@@ -220,26 +229,26 @@ def predictions_of(run: Any, examples: Examples) -> Predictions:
 def report(
     run: Any,
     examples: Examples,
-    found: Predictions,
+    predictions: Predictions,
     training: Training | None,
     split: str,
     top: int,
 ) -> ErrorReport:
     """Builds the report from predictions."""
-    causes = causes_of(found, training)
-    predicted, truths = found.predicted, found.truths
+    causes = causes_of(predictions, training)
+    predicted, truths = predictions.predicted, predictions.truths
     wrong = np.flatnonzero(predicted != truths)
-    wrong = wrong[np.argsort(-found.probabilities[wrong, predicted[wrong]], kind="stable")]
+    wrong = wrong[np.argsort(-predictions.probabilities[wrong, predicted[wrong]], kind="stable")]
 
     def mistake(index: int, other: int, named: tuple[str, ...] = ()) -> Mistake:
         value = examples.inputs[index]
         return Mistake(
             examples.location(index),
             shortened(value) if isinstance(value, str) else shown_inputs(value),
-            found.names[int(truths[index])],
-            found.names[other],
-            float(found.probabilities[index, other]),
-            float(found.probabilities[index, truths[index]]),
+            predictions.names[int(truths[index])],
+            predictions.names[other],
+            float(predictions.probabilities[index, other]),
+            float(predictions.probabilities[index, truths[index]]),
             named,
         )
 
@@ -247,8 +256,10 @@ def report(
     for index in wrong:
         named = tuple(name for name, applies in causes.items() if applies[index])
         groups[named[0]].append(mistake(int(index), int(predicted[index]), named))
-    pairs = Counter((found.names[int(truths[n])], found.names[int(predicted[n])]) for n in wrong)
-    labels = likely_label_errors(found.probabilities, truths)
+    pairs = Counter(
+        (predictions.names[int(truths[n])], predictions.names[int(predicted[n])]) for n in wrong
+    )
+    labels = likely_label_errors(predictions.probabilities, truths)
     return ErrorReport(
         str(run.folder),
         split,
@@ -306,7 +317,7 @@ def _cross_predictions(
     keys = [input_key(value) for value in examples.inputs]
     positions = {key: n for n, key in enumerate(dict.fromkeys(keys))}
     order = np.random.default_rng(run.settings.seed).permutation(len(positions))
-    part = np.array([order[positions[key]] % folds for key in keys])
+    fold_of = np.array([order[positions[key]] % folds for key in keys])
     if len(positions) < folds:
         raise SeqzooError(field="folds", expected=f"at most {len(positions)}", got=folds)
     names = run.task.targets.names
@@ -316,7 +327,7 @@ def _cross_predictions(
     unknown = np.zeros(len(examples))
     for fold in range(folds):
         print_fn(f"Model {fold + 1} of {folds}.")
-        held_out, others = np.flatnonzero(part == fold), np.flatnonzero(part != fold)
+        held_out, others = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
         seen = examples.pick(others.tolist())
         model = train_temporarily(run, Splits(seen, with_labels_of(seen, splits.validation)))
         held = model.task.encode(replace(examples.pick(held_out.tolist()), targets=None), False)
@@ -325,8 +336,8 @@ def _cross_predictions(
             probabilities[held_out, columns[name]] = shares[:, column]
         result = _predictions(model, held, examples, shares, np.zeros(len(held_out), int))
         unknown[held_out] = result.unknown
-    whole = _predictions(run, data, examples, probabilities, np.asarray(data.targets))
-    return replace(whole, unknown=unknown)
+    predictions = _predictions(run, data, examples, probabilities, np.asarray(data.targets))
+    return replace(predictions, unknown=unknown)
 
 
 def with_labels_of(training: Examples, validation: Examples | None) -> Examples | None:
@@ -339,8 +350,8 @@ def with_labels_of(training: Examples, validation: Examples | None) -> Examples 
     return validation.pick(chosen) if chosen else None
 
 
-def _rows(mistakes: tuple[Mistake, ...], head: str) -> str:
-    heads = ["where", "input", "label", head, "probability", "of the label"]
+def _rows(mistakes: tuple[Mistake, ...], header: str) -> str:
+    headers = ["location", "input", "label", header, "probability", "probability of the label"]
     rows = [
         [
             mistake.location,
@@ -352,4 +363,4 @@ def _rows(mistakes: tuple[Mistake, ...], head: str) -> str:
         ]
         for mistake in mistakes
     ]
-    return table(heads, rows)
+    return table(headers, rows)

@@ -11,19 +11,19 @@ def likely_label_errors(probabilities: np.ndarray, labels: np.ndarray) -> list[t
     predicted class differs from its label.
 
     Args:
-        probabilities: predicted by a model that was not trained on these examples, (examples,
+        probabilities: predictions of a model that was not trained on these examples, (examples,
             classes).
         labels: indices of classes, (examples,).
 
     Returns:
-        Pairs of an example and the class that it more likely has; sorted by how much less probable
-        the label is.
+        Pairs of an example and its more likely class, sorted by how much less probable the label
+        is.
 
     Source: Northcutt, Jiang and Chuang 2021, "Confident Learning", section 3.1 (the confident
     joint), ranked by the margin of section 3.3.
     """
     count = probabilities.shape[1]
-    thresholds = np.full(count, np.inf)  # a class that no example has is never confident
+    thresholds = np.full(count, np.inf)  # a class without examples is never confidently predicted
     for label in np.unique(labels):
         thresholds[label] = probabilities[labels == label, label].mean()
     confident = np.where(probabilities >= thresholds, probabilities, -1.0)

@@ -24,7 +24,7 @@ PRESETS = {
 
 
 def get(name: str) -> Preset:
-    """The preset of a name.
+    """The preset with a name.
 
     Raises:
         SeqzooError: the preset does not exist.

@@ -1,4 +1,4 @@
-"""Presets from the history of series to their future."""
+"""Presets of `Forecast`: from the history of series to their future."""
 
 from seqzoo.tasks.forecast.template import Forecast
 from seqzoo.tasks.settings import TrainingSettings

@@ -1,4 +1,4 @@
-"""Presets of `ManyToManyUnaligned`: from a sequence to a shorter text in its order."""
+"""Presets of `ManyToManyUnaligned`: from a sequence to a shorter text in the same order."""
 
 from seqzoo.tasks.many_to_many_unaligned.template import ManyToManyUnaligned
 from seqzoo.tasks.settings import TrainingSettings

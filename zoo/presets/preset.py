@@ -21,9 +21,9 @@ class Preset:
         task: the template with its options.
         training: the training settings.
         score: its test score, with the seed; empty if it has not been measured.
-        small: the options that differ in the small size, for less memory and time.
-        needs: the files that --data, --validation and --test must name, if its source does not name
-            them; empty where it needs none.
+        small: the options that differ in the small size, which needs less memory and time.
+        needs: a description of the files to name with --data, --validation and --test; empty if the
+            source names the data.
     """
 
     description: str
@@ -35,6 +35,6 @@ class Preset:
     small: Mapping[str, Any] = field(default_factory=lambda: {"units": 64})
 
     def sized(self, size: Size) -> Template:
-        """The template in a size."""
+        """The template in one of the model sizes."""
         task: Any = self.task
         return task if size == "base" else replace(task, **self.small)

@@ -132,14 +132,14 @@ class Service:
 
     async def body(self, request: Request, **allowed: Any) -> dict[str, Any]:
         """The JSON object of a request; see `read_json`."""
-        most = int(self.settings.body_size * 1_000_000)
-        return await read_json(request, allowed, most, self.settings.timeout)
+        max_bytes = int(self.settings.body_size * 1_000_000)
+        return await read_json(request, allowed, max_bytes, self.settings.timeout)
 
     async def done(self, submit: Callable[[], Future]) -> Any:
         """The result of a job of a model's thread.
 
         Raises:
-            Refusal: too many wait, the input is invalid, or it took too long.
+            Refusal: too many requests are waiting, the input is invalid, or it took too long.
         """
         seconds = self.settings.timeout
         try:
@@ -147,7 +147,7 @@ class Service:
         except Full as error:
             raise busy("Too many requests are waiting; try again later.") from error
         except TimeoutError as error:
-            raise Refusal(504, f"There was no answer within {seconds:g} s.") from error
+            raise Refusal(504, f"There was no prediction within {seconds:g} s.") from error
         except SeqzooError as error:
             raise Refusal(400, str(error)) from error
         except Exception as error:
@@ -165,21 +165,21 @@ class Service:
             raise Refusal(400, "`inputs` is not supported; give a list of `instances`.")
         if body.get("signature_name", "serving_default") != "serving_default":
             raise Refusal(400, "`signature_name` must be 'serving_default'.")
-        instances, most = body.get("instances"), self.settings.instances
+        instances, maximum = body.get("instances"), self.settings.instances
         if not instances:
             raise Refusal(400, "`instances` must contain at least one input.")
-        if len(instances) > most:
+        if len(instances) > maximum:
             raise Refusal(
-                413, f"`instances` has {len(instances):,} inputs, at most {most} are allowed."
+                413, f"`instances` has {len(instances):,} inputs, at most {maximum} are allowed."
             )
         options = self.options(model, body)
-        # Samples for a seed depend on an input's position in its request.
+        # With a seed, samples depend on the position of an input in the batch.
         job = Job(instances, options, alone=options.seed is not None)
-        found = await self.done(lambda: model.worker.submit(job))
-        return JSONResponse({"predictions": found})
+        predictions = await self.done(lambda: model.worker.submit(job))
+        return JSONResponse({"predictions": predictions})
 
     def options(self, model: ServedModel, body: Mapping[str, Any]) -> Any:
-        """The options that the "parameters" of a request choose."""
+        """The prediction options from the "parameters" of a request."""
         try:
             return model.options(body.get("parameters", {}))
         except SeqzooError as error:
@@ -208,8 +208,8 @@ class Service:
     async def _events(
         self, model: ServedModel, texts: Iterator[str], piece: tuple[str | None, bool]
     ) -> AsyncIterator[bytes]:
-        """Events with "delta", the text that follows the text so far, or else "text", all of it;
-        the last event has "done", too."""
+        """Events with a "delta" to append to the text so far, or with the complete "text" so far;
+        the last event also has "done"."""
         sent, until = "", time.monotonic() + self.settings.timeout
         while True:
             text, ended = piece
@@ -273,9 +273,8 @@ class Service:
 
         def feed() -> dict[str, Any]:
             (part,) = model.read([body["part"]], part=True)
-            answer = session.feed(part)
-            found = prediction(model.run, part, answer, session.options.top)
-            return {"prediction": found, "steps": session.steps}
+            result = prediction(model.run, part, session.feed(part), session.options.top)
+            return {"prediction": result, "steps": session.steps}
 
         return JSONResponse(await self.done(lambda: model.worker.call(feed)))
 
@@ -314,7 +313,7 @@ class Service:
         return JSONResponse({"model_spec": spec, "metadata": model.metadata()})
 
     async def health(self, _: Request) -> Response:
-        """The process answers."""
+        """The process is alive."""
         return JSONResponse({"status": "ok"})
 
     async def readiness(self, _: Request) -> Response:
@@ -333,7 +332,7 @@ class Service:
         return JSONResponse(description(self.models, self.settings))
 
     async def page(self, _: Request) -> Response:
-        """The page to try the models on."""
+        """The page to try out the models."""
         body, policy = _page()
         headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
         return Response(body, headers=headers, media_type="text/html; charset=utf-8")
@@ -397,7 +396,7 @@ def create_app(
 
 
 class _Name(Convertor[str]):
-    """A part of a path that ends before a colon, which is followed by a verb."""
+    """A part of a URL path that ends before a colon, which a verb follows."""
 
     regex = "[^/:]+"
 
@@ -425,7 +424,7 @@ async def _unexpected(_: Request, error: Exception) -> Response:
 
 
 def _piece(texts: Iterator[str]) -> tuple[str | None, bool]:
-    """The text after some more tokens, None if there is no more; and whether it is complete."""
+    """The text after some more tokens (None if there are no more), and whether it is complete."""
     text, until = None, time.monotonic() + PIECE_SECONDS
     for text in texts:
         if time.monotonic() >= until:

@@ -26,12 +26,12 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 class Guard:
     """An ASGI middleware.
 
-    A browser sends the origin of the page that makes a request, and the host name it is addressed
-    to. So a page from elsewhere cannot use a server on its reader's machine, neither with a form
-    nor by DNS rebinding.
+    Browsers send the origin of the page that makes a request, and the host name that the request is
+    addressed to. Checking both keeps pages of other sites from using a server on the visitor's
+    machine, with a form or by DNS rebinding.
 
     Args:
-        app: the application that answers.
+        app: the application behind it.
         settings: the settings.
         requests: counts requests by route, model, method and status.
         seconds: observes their durations.
@@ -51,7 +51,7 @@ class Guard:
             return
         start, status, size = time.perf_counter(), 500, 0
 
-        async def watched(message: Any) -> None:
+        async def observed_send(message: Any) -> None:
             nonlocal status, size
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -63,9 +63,9 @@ class Guard:
         try:
             refused = self._refused(scope)
             if refused:
-                await error_response(403, refused)(scope, receive, watched)
+                await error_response(403, refused)(scope, receive, observed_send)
             else:
-                await self.app(scope, receive, watched)
+                await self.app(scope, receive, observed_send)
         finally:
             self._record(scope, status, size, time.perf_counter() - start)
 
@@ -74,7 +74,7 @@ class Guard:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         host = _name(headers.get(b"host", ""))
         if self.settings.host in LOOPBACK and host not in LOOPBACK:
-            return f"This server only answers for {', '.join(LOOPBACK)}, not for {host!r}."
+            return f"This server accepts requests only for {', '.join(LOOPBACK)}, not for {host!r}."
         origin = headers.get(b"origin")
         if origin is None or origin in self.settings.origins:
             return ""
@@ -107,7 +107,7 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 
 
 def _method(scope: Any) -> str:
-    """The method, if it is a known one, so that clients cannot make up names in the counts."""
+    """The method, or "other", so that clients cannot create arbitrary metric labels."""
     return scope["method"] if scope["method"] in METHODS else "other"
 
 
@@ -136,7 +136,7 @@ class Formatter(logging.Formatter):
                 line["exception"] = self.formatException(record.exc_info)
             return json.dumps(line, ensure_ascii=False)
         if fields:
-            # As in JSON, so that a path cannot begin a new line.
+            # Escaped as in JSON, so that a path cannot begin a new line.
             path = json.dumps(fields["path"], ensure_ascii=False)[1:-1]
             text = "{method} {path} {status} {milliseconds} ms".format(**{**fields, "path": path})
         else:

@@ -1,5 +1,5 @@
-"""Converts the JSON inputs of requests to raw inputs of a model; what is too large is refused
-before it is decoded."""
+"""Converts the JSON inputs of requests to raw inputs of a model; inputs that are too large are
+refused before they are decoded."""
 
 import base64
 import binascii
@@ -20,10 +20,10 @@ SAMPLES_PER_SECOND = 192_000
 """Maximum samples per second of audio, of all channels together."""
 
 RATES = range(1_000, 768_001)
-"""Sample rates that are resampled."""
+"""Sample rates that are accepted."""
 
 NOWHERE = pathlib.Path("/nonexistent")
-"""Folder of paths in requests, which have no paths: inputs come with the request."""
+"""A folder for paths in requests, so that a path never names a file: inputs are in the request."""
 
 
 class Inputs:
@@ -31,7 +31,7 @@ class Inputs:
 
     Args:
         run: the opened run.
-        settings: has the limits.
+        settings: contains the limits.
     """
 
     def __init__(self, run: Any, settings: ServingSettings):
@@ -59,7 +59,8 @@ class Inputs:
             part: whether it is a part of an input, as sessions take it.
 
         Raises:
-            SeqzooError: it is of the wrong kind, empty or too large; the caller adds the location.
+            SeqzooError: it has the wrong type, is empty or is too large; the caller adds the
+                location.
         """
         if self.form in ("text", "name"):
             return self._text(instance)
@@ -182,13 +183,13 @@ class Inputs:
 
     @property
     def _shape(self) -> tuple[int | None, ...]:
-        """The shape of an image; None for sizes that may be any."""
+        """The shape of an image, with None for sizes that may vary."""
         shape = tuple(self.run.task.features.shape)
         is_resized = self.form == "image" and getattr(self.run.template, "image_size", None)
         return (None, None, *shape[2:]) if is_resized else shape
 
     def _fitting(self, image: Any) -> Any:
-        """An image, if it can be batched with others: of the shape of training, or bytes."""
+        """An image that can be batched with others: with the shape of training, or as bytes."""
         shape = self._shape
         if not isinstance(image, np.ndarray):
             return image
@@ -201,8 +202,8 @@ class Inputs:
 
 
 def _check_audio(data: bytes, seconds: float) -> None:
-    """Raises an error for audio that would decode to too many samples; unreadable files are refused
-    later."""
+    """Raises an error for audio that would decode to too many samples; unreadable files are
+    rejected later."""
     import soundfile
 
     try:

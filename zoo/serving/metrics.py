@@ -8,13 +8,13 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 """Upper bounds of the durations of requests."""
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-"""Upper bounds of the numbers of inputs that are predicted together."""
+"""Upper bounds of batch sizes."""
 
 Labels = tuple[tuple[str, str], ...]
 
 
 class Counter:
-    """A number that grows, by labels."""
+    """A number that only increases, by labels."""
 
     kind = "counter"
 
@@ -25,13 +25,13 @@ class Counter:
         self._lock = threading.Lock()
 
     def add(self, amount: float = 1, **labels: str) -> None:
-        """Adds to the number of these labels."""
+        """Increases the number for these labels."""
         key = tuple(labels.items())
         with self._lock:
             self._values[key] = self._values.get(key, 0) + amount
 
     def lines(self) -> Iterable[str]:
-        """The lines of the format."""
+        """The samples in the text format, one per line."""
         with self._lock:
             values = sorted(self._values.items())
         return [f"{self.name}{_labels(key)} {value:g}" for key, value in values]
@@ -48,12 +48,12 @@ class Gauge:
         self._read = read
 
     def lines(self) -> Iterable[str]:
-        """The lines of the format."""
+        """The samples in the text format, one per line."""
         return [f"{self.name}{_labels(key)} {value:.10g}" for key, value in self._read().items()]
 
 
 class Histogram:
-    """How often a number was below each of some bounds, by labels."""
+    """The number of values up to each of several bounds, by labels."""
 
     kind = "histogram"
 
@@ -65,7 +65,7 @@ class Histogram:
         self._lock = threading.Lock()
 
     def observe(self, value: float, **labels: str) -> None:
-        """Counts a number."""
+        """Records a value."""
         key = tuple(labels.items())
         with self._lock:
             counts = self._values.setdefault(key, [0.0] * (len(self._bounds) + 2))
@@ -75,7 +75,7 @@ class Histogram:
                 counts[position] += value <= bound
 
     def lines(self) -> Iterable[str]:
-        """The lines of the format."""
+        """The samples in the text format, one per line."""
         with self._lock:
             values = [(key, list(counts)) for key, counts in sorted(self._values.items())]
         for key, counts in values:

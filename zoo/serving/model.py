@@ -24,11 +24,11 @@ TOP = 20
 BEAMS = 32
 """Maximum beam size of a request."""
 
-NOT_ASKED = ("language_model", "language_weight")
-"""Settings of `Decoding` that a request must not choose: it would name files of the server."""
+NOT_ALLOWED = ("language_model", "language_weight")
+"""Settings of `Decoding` that a request must not set, because they name files of the server."""
 
-SHOWN_LABELS = 1000
-"""Maximum number of labels that the metadata list."""
+MAX_LABELS = 1000
+"""Maximum number of labels in the metadata."""
 
 
 class ServedModel:
@@ -44,7 +44,7 @@ class ServedModel:
     Args:
         name: the name.
         run: an opened run; `start` loads its model.
-        settings: has the limits.
+        settings: contains the limits.
         observe: called with the number of inputs predicted together.
     """
 
@@ -95,7 +95,7 @@ class ServedModel:
     def _warm_up(self) -> None:
         options = self.options({})
         value = dummy_inputs(self.run.task)[0]
-        # Also with the largest batch, because TensorFlow is slower on new shapes.
+        # Also with the largest batch, because the first call with a new shape is slower.
         for count in (1, self.settings.batch_size):
             self.run.predict([value] * count, options)
         try:
@@ -115,10 +115,10 @@ class ServedModel:
         """
         values = self.read(instances)
         numbers = list(range(len(values)))
-        answers = self.run.predict(values, options, lines=numbers, unit="instance")
+        predictions = self.run.predict(values, options, lines=numbers, unit="instance")
         return [
-            prediction(self.run, value, answer, options.top)
-            for value, answer in zip(values, answers, strict=True)
+            prediction(self.run, value, predicted, options.top)
+            for value, predicted in zip(values, predictions, strict=True)
         ]
 
     def read(self, instances: Sequence[Any], *, part: bool = False) -> list[Any]:
@@ -133,7 +133,7 @@ class ServedModel:
         return values
 
     def options(self, given: Mapping[str, Any]) -> PredictionOptions:
-        """The options of predictions.
+        """The prediction options.
 
         Args:
             given: "top", "seed" and the fields of `Decoding` by name.
@@ -155,15 +155,15 @@ class ServedModel:
                 raise SeqzooError(f"`{name}` {str(error).rstrip('.')}.", field=name) from error
         typed = {name: value for name, value in typed.items() if value is not None}
         top = typed.pop("top", None)
-        for name, value, most in (
+        for name, value, maximum in (
             ("top", top, TOP),
             ("beam_width", typed.get("beam_width"), BEAMS),
             ("maximum_length", typed.get("maximum_length"), self.settings.tokens),
             ("seed", typed.get("seed"), 2**31 - 1),
         ):
-            if value is not None and not (name != "seed") <= value <= most:
-                least = int(name != "seed")
-                raise SeqzooError(field=name, expected=f"from {least} to {most}", got=value)
+            minimum = int(name != "seed")
+            if value is not None and not minimum <= value <= maximum:
+                raise SeqzooError(field=name, expected=f"from {minimum} to {maximum}", got=value)
         return prediction_options(self.run, top or 1, typed, named=lambda name: f"`{name}`")
 
     @property
@@ -175,7 +175,7 @@ class ServedModel:
         typed = [
             name
             for name, hint in hints_of(Decoding).items()
-            if note(hint, NotTyped) is None and name not in NOT_ASKED
+            if note(hint, NotTyped) is None and name not in NOT_ALLOWED
         ]
         return {"top": int, "seed": int, **{name: plain[name] for name in typed}}
 
@@ -199,7 +199,7 @@ class ServedModel:
         labels = getattr(getattr(task, "targets", None), "names", None)
         labels = getattr(getattr(task, "tags", None), "names", labels)
         if labels is not None:
-            results["labels"] = list(labels[:SHOWN_LABELS])
+            results["labels"] = list(labels[:MAX_LABELS])
         if results["form"] == "audio":
             results["sample_rate"] = run.template.sample_rate
         return results

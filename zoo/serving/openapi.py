@@ -38,7 +38,7 @@ REASONS = {
     413: "The request is too large.",
     500: "The server failed.",
     503: "The server is not ready or is overloaded; Retry-After says when to try again.",
-    504: "There was no answer in time.",
+    504: "The request was not completed in time.",
 }
 
 

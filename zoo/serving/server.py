@@ -53,10 +53,10 @@ def serve(
 
 
 def names_of(runs: Sequence[str]) -> dict[str, str]:
-    """Runs by the names in their addresses.
+    """Runs by their names in URLs.
 
     Raises:
-        SeqzooError: two have the same name, or it cannot be a part of an address.
+        SeqzooError: two have the same name, or a name cannot be part of a URL.
     """
     results: dict[str, str] = {}
     for given in runs:
@@ -94,7 +94,7 @@ def _socket(settings: ServingSettings) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
-        # Now, so that one of two servers that start at once fails.
+        # Before the models are loaded, so that one of two servers that start at once fails early.
         listening.listen(socket.SOMAXCONN)
     except OSError as error:
         listening.close()
@@ -126,7 +126,7 @@ async def _serve(
     loop, failures = asyncio.get_running_loop(), []
 
     def stop() -> None:
-        # A second signal does not wait for answers.
+        # A second signal does not wait for requests to complete.
         server.force_exit = server.should_exit
         server.should_exit = True
 
@@ -154,15 +154,15 @@ async def _serve(
     address = f"http://{shown}:{port}"
     print_fn(f"Loading {', '.join(runs)} for {address}")
     ready = f"Serving {', '.join(runs)} at {address} (press Ctrl-C to stop)"
-    announcing = asyncio.create_task(_announce(app.state.service, ready, print_fn))
+    announcement = asyncio.create_task(_announce(app.state.service, ready, print_fn))
     await server.serve(sockets=[listening])
-    announcing.cancel()
+    announcement.cancel()
     if failures:
         raise failures[0]
 
 
 async def _announce(service: Any, ready: str, print_fn: Callable[[str], None]) -> None:
-    """Says once that all models are ready."""
+    """Prints a line when all models are ready."""
     while any(model.state != "AVAILABLE" for model in service.models.values()):
         await asyncio.sleep(0.05)
     print_fn(ready)

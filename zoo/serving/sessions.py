@@ -12,13 +12,13 @@ class Sessions:
     """Sessions by their ids, which cannot be guessed.
 
     Args:
-        most: maximum number of open ones.
-        seconds: seconds without a request after which one ends.
-        clock: the time in seconds.
+        maximum: maximum number of open sessions.
+        seconds: seconds without a request after which a session ends.
+        clock: returns the time in seconds.
     """
 
-    def __init__(self, most: int, seconds: float, clock: Callable[[], float] = time.monotonic):
-        self._most = most
+    def __init__(self, maximum: int, seconds: float, clock: Callable[[], float] = time.monotonic):
+        self._maximum = maximum
         self._seconds = seconds
         self._clock = clock
         self._open: OrderedDict[str, tuple[float, Any]] = OrderedDict()  # least recently used first
@@ -33,14 +33,14 @@ class Sessions:
         """The id of a new session; None if there are too many."""
         with self._lock:
             self._expire()
-            if len(self._open) >= self._most:
+            if len(self._open) >= self._maximum:
                 return None
             name = secrets.token_urlsafe(16)
             self._open[name] = self._clock(), session
             return name
 
     def get(self, name: str) -> Any:
-        """A session, whose time-out starts again; None if there is none with this id."""
+        """A session, whose time-out is reset; None if there is no session with this id."""
         with self._lock:
             self._expire()
             if name not in self._open:
@@ -50,7 +50,7 @@ class Sessions:
             return session
 
     def remove(self, name: str) -> bool:
-        """Ends a session; whether there was one."""
+        """Ends a session; returns whether it existed."""
         with self._lock:
             self._expire()
             return self._open.pop(name, None) is not None

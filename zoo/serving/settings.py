@@ -12,7 +12,7 @@ from seqzoo.tasks.fields import Count, Named, Range, check
 LogFormat = Literal["text", "json"]
 
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-fA-F:.]+\]|[^\s/:?#@]+)(:\d{1,5})?")
-"""An origin as browsers send it: without a path, and without the slash in front of one."""
+"""An origin as browsers send it, without a path and without a trailing slash."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from seqzoo.tasks.startup import start_tensorflow
 from seqzoo.zoo.serving.settings import ServingSettings
 
 MODULES = ("starlette", "uvicorn")
-"""The modules of the extra that are imported."""
+"""The modules that the extra installs."""
 
 
 def start(
@@ -36,7 +36,7 @@ def start(
             "extra: python -m pip install 'seqzoo[serve]'."
         )
     settings = ServingSettings(**choices)
-    start_tensorflow()  # whose messages are not those of the server
+    start_tensorflow()  # with its messages hidden
     from seqzoo.zoo.serving.server import serve
 
     serve(runs, settings, device, print_fn)

@@ -1,4 +1,4 @@
-"""A model's thread, the only one that runs it; it answers waiting requests in batches."""
+"""The thread that runs a model; it computes waiting requests in batches."""
 
 import collections
 import logging
@@ -26,8 +26,8 @@ class Job:
         inputs: raw inputs.
         key: jobs with equal keys may be computed together.
         alone: whether it is never computed together with other jobs.
-        function: a function that is run instead of the model's predictions; None for these.
-        future: gets the results, one for each input, or the result of the function.
+        function: a function to run instead of predicting; None to predict.
+        future: receives the results, one per input, or the result of the function.
     """
 
     inputs: Sequence[Any] = ()
@@ -75,7 +75,7 @@ class Worker:
         self._thread.start()
 
     def stop(self) -> None:
-        """Answers the waiting jobs, and ends the thread."""
+        """Completes the waiting jobs, and ends the thread."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -83,7 +83,7 @@ class Worker:
             self._thread.join()
 
     def __len__(self) -> int:
-        """Number of jobs that wait."""
+        """The number of waiting jobs."""
         return len(self._jobs)
 
     def submit(self, job: Job, *, queued: bool = False) -> Future:
@@ -91,10 +91,11 @@ class Worker:
 
         Args:
             job: the job. If its future is cancelled before its turn, it is not computed.
-            queued: whether it continues a job that was accepted before; it is then never refused.
+            queued: whether it continues a job that was accepted before, and is therefore never
+                refused.
 
         Raises:
-            Full: there are too many, or the thread is about to end.
+            Full: too many jobs are waiting, or the thread is about to end.
         """
         with self._changed:
             if self._stopping or (len(self._jobs) >= self._queue_size and not queued):
@@ -116,10 +117,10 @@ class Worker:
                 _settle(running[0], running[0].function)
                 continue
             self._observe(sum(len(job.inputs) for job in running))
-            self._answer(running)
+            self._complete(running)
 
-    def _answer(self, jobs: list[Job]) -> None:
-        """Computes jobs with the same key together; if an input is invalid, one after the other."""
+    def _complete(self, jobs: list[Job]) -> None:
+        """Computes jobs with the same key together, or one by one if an input is invalid."""
         key = jobs[0].key
         if len(jobs) == 1:
             _settle(jobs[0], lambda: self._compute(jobs[0].inputs, key))
@@ -128,7 +129,7 @@ class Worker:
             results = self._compute([value for job in jobs for value in job.inputs], key)
         except Exception:
             for job in jobs:
-                self._answer([job])
+                self._complete([job])
             return
         start = 0
         for job in jobs:
@@ -136,7 +137,7 @@ class Worker:
             start += len(job.inputs)
 
     def _next(self) -> list[Job]:
-        """The jobs of the next batch; none once the thread is to end and no job waits."""
+        """The jobs of the next batch; empty if the thread should end and no job is waiting."""
         with self._changed:
             while not self._jobs:
                 if self._stopping:

@@ -1,4 +1,4 @@
-"""`seqzoo train --workers`: starts workers on this machine, watches them and ends them together."""
+"""`seqzoo train --workers`: starts workers on this machine, watches and stops them."""
 
 import contextlib
 import json
@@ -18,20 +18,20 @@ from seqzoo.tasks.runs.layout import CONFIG, LOGS
 from seqzoo.tasks.training.clusters import STARTER
 
 SECONDS_TO_NOTICE = 40.0
-"""Seconds within which workers notice that another is lost; TensorFlow takes about 10."""
+"""Seconds within which workers notice that another worker is lost; TensorFlow takes about 10."""
 
 SECONDS_TO_LEAVE = 10.0
 """Seconds that a worker has to exit after SIGTERM before it is killed."""
 
 LOST = 75
-"""Exit code of a worker that ended because another was lost."""
+"""Exit code of a worker that exits because another was lost."""
 
 
 def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resume: str) -> int:
-    """Runs a command in several processes, made workers by TF_CONFIG, and waits for them.
+    """Runs a command in several processes, the workers of TF_CONFIG, and waits for them.
 
-    The first one, the chief, has this process's standard output and errors; the output of others
-    goes to FOLDER/logs/worker-1.log, and so on.
+    The first worker, the chief, shares the standard output and error of this process; the output of
+    the others goes to FOLDER/logs/worker-1.log, and so on.
 
     Args:
         count: number of workers.
@@ -64,21 +64,21 @@ def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resu
         return codes[0]  # the chief has reported the reason
     if not failed and LOST not in codes:
         return 0
-    how = failed[-1].describe_end() if failed else "The workers lost contact with each other."
-    again = f" To resume: {resume}" if (folder / CONFIG).exists() else ""
-    raise SeqzooError(how + again)
+    reason = failed[-1].describe_end() if failed else "The workers lost contact with each other."
+    hint = f" To resume: {resume}" if (folder / CONFIG).exists() else ""
+    raise SeqzooError(reason + hint)
 
 
 class Worker:
-    """A process that trains with others.
+    """A worker process.
 
     Args:
         index: its index; 0 is the chief.
         addresses: the addresses of all workers.
         arguments: the command-line arguments.
         folder: the run folder, for the log.
-        receiver: the end of a pipe that closes when this process ends.
-        cores: the processor cores it may use; empty for all.
+        receiver: the reading end of a pipe that closes when this process ends.
+        cores: the processor cores that the worker may use; empty for all.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Worker:
             self._reader.start()
 
     def end(self) -> None:
-        """Ends the process, if it still runs, and writes the rest of its output."""
+        """Stops the process if it is still running, and writes the rest of its output."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -131,16 +131,18 @@ class Worker:
     def describe_end(self) -> str:
         """A sentence that says how it ended, and where its output is."""
         code = self.process.returncode
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"failed (exit {code})"
+        event = (
+            f"was killed by {signal.Signals(-code).name}" if code < 0 else f"failed (exit {code})"
+        )
         if self.index == 0:
-            return f"Worker 0 {how}."
+            return f"Worker 0 {event}."
         if self.log.exists():
-            return f"Worker {self.index} {how}; its output is in {self.log}."
+            return f"Worker {self.index} {event}; its output is in {self.log}."
         last = self._held.decode(errors="replace").strip().rpartition("\n")[2]
-        return f"Worker {self.index} {how}{': ' + last.rstrip('.') if last else ''}."
+        return f"Worker {self.index} {event}{': ' + last.rstrip('.') if last else ''}."
 
     def _read(self) -> None:
-        """Passes its output on to the log, which can be written once the chief has made the
+        """Passes its output on to the log, which can be written once the chief has created the
         folder."""
         output: Any = self.process.stdout
         with output:
@@ -160,7 +162,7 @@ class Worker:
 
 
 def free_addresses(count: int) -> list[str]:
-    """Addresses of this machine with free ports."""
+    """Local addresses with free ports."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for item in sockets:
@@ -172,12 +174,12 @@ def share_of_cores(count: int) -> list[set[int]]:
     """The processor cores of each worker; empty sets, which mean all cores, if there are fewer
     cores than workers."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    each = len(cores) // count
-    return [set(cores[index * each :][:each]) for index in range(count)]
+    size = len(cores) // count
+    return [set(cores[index * size :][:size]) for index in range(count)]
 
 
 def end_with_starter() -> None:
-    """Ends this process, a worker, when the process that started it has ended."""
+    """Exits this process, a worker, when the process that started it has ended."""
 
     def watch(descriptor: int) -> None:
         with contextlib.suppress(OSError):
@@ -190,7 +192,7 @@ def end_with_starter() -> None:
 
 
 def _wait(workers: Sequence[Worker]) -> list[int]:
-    """Waits until all have ended; after a failure, only as long as the others need to notice."""
+    """Waits until all have exited, after a failure only as long as the others need to notice."""
     failed: float | None = None
     while any(worker.process.poll() is None for worker in workers):
         if failed is None and any(worker.process.poll() not in (None, 0) for worker in workers):
@@ -204,8 +206,7 @@ def _wait(workers: Sequence[Worker]) -> list[int]:
 
 @contextlib.contextmanager
 def _passing_signals(workers: Sequence[Worker]) -> Iterator[None]:
-    """Passes SIGTERM on to the workers, and leaves Ctrl-C, which a terminal sends to all, to
-    them."""
+    """Passes SIGTERM on to the workers, and ignores Ctrl-C, which a terminal sends to them, too."""
 
     def passing(number: int) -> Callable[[int, Any], None]:
         def handle(_: int, frame: Any) -> None:
@@ -218,7 +219,7 @@ def _passing_signals(workers: Sequence[Worker]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # If it was not sent by a terminal but by another program, it must be passed on to them, too.
+    # SIGINT from another program instead of a terminal is also passed on.
     handlers = {
         signal.SIGTERM: passing(signal.SIGTERM),
         signal.SIGINT: signal.SIG_IGN if sys.stdin.isatty() else passing(signal.SIGINT),

@@ -1,4 +1,4 @@
-"""Repeats a training run with other seeds or on other folds, and summarises the scores."""
+"""Repeats a training run with several seeds or on several folds, and summarises the scores."""
 
 import os
 import pathlib
@@ -29,13 +29,12 @@ class Repetition:
     """The scores of training runs that differ in their seed or in their held-out examples.
 
     Attributes:
-        folder: the folder with the run folder of each.
+        folder: the folder that contains the run folders.
         metric: name of the score.
         better: 1 where a larger score is better, -1 where a smaller one is.
-        split: the split that was scored: "validation", or "test", which is the fold where there are
-            folds.
-        metrics: for each training run by name, such as "seed-3" or "fold-1-of-5": its metrics that
-            are single numbers.
+        split: the split that was scored: "validation" or "test"; with folds, "test" is the fold.
+        metrics: the metrics of each training run that are single numbers, by the name of the run,
+            such as "seed-3" or "fold-1-of-5".
     """
 
     folder: pathlib.Path
@@ -51,7 +50,7 @@ class Repetition:
 
     @property
     def best(self) -> str:
-        """The name of the training run with the best score, which is that of its folder."""
+        """The name of the training run with the best score, and of its folder."""
         return max(self.scores, key=lambda name: self.better * self.scores[name])
 
     @property
@@ -60,11 +59,11 @@ class Repetition:
         return min(self.scores, key=lambda name: self.better * self.scores[name])
 
     def mean(self, metric: str | None = None) -> float:
-        """The mean of a metric; None for that of the score."""
+        """The mean of a metric; None for the score."""
         return statistics.fmean(metrics[metric or self.metric] for metrics in self.metrics.values())
 
     def deviation(self, metric: str | None = None) -> float:
-        """The standard deviation of a metric over the training runs, from n - 1 of them."""
+        """The standard deviation of a metric over the n training runs, with n - 1."""
         return statistics.stdev(metrics[metric or self.metric] for metrics in self.metrics.values())
 
     def to_json(self) -> dict[str, Any]:
@@ -125,11 +124,11 @@ def repeat(
     Args:
         name: the name of a preset or a template, or the path of a configuration file; None to
             resume.
-        seeds: number of training runs, at least 2; or
+        seeds: number of training runs, at least 2; give either this or `folds`.
         folds: number of folds, at least 2.
         folder: the folder to write to, with a run folder for each training run; None for runs/NAME.
         resume: whether to continue in the folder: finished training runs are not repeated.
-        quiet: whether no progress of the training runs is shown.
+        quiet: whether to hide the progress of the training runs.
         device: "cpu", "gpu" or None for a GPU if there is one.
         print_fn: receives a line on each training run.
         options: the options of source, template and training, named as in `seqzoo train`:
@@ -143,12 +142,12 @@ def repeat(
         Interrupted: Ctrl-C, after a checkpoint; with `resume` the same call continues.
     """
     if (seeds is None) == (folds is None):
-        raise SeqzooError("Give either the number of seeds or that of folds.")
+        raise SeqzooError("Give either `seeds` or `folds`, not both or neither.")
     field, count = ("repeat", seeds) if folds is None else ("folds", folds)
     if not isinstance(count, int) or count < 2:
         raise SeqzooError(field=field, expected="at least 2", got=count)
-    given = os.fspath(folder) if folder is not None else None
-    path = folder_of(name, given, options, device=device, resume=resume)
+    named = os.fspath(folder) if folder is not None else None
+    path = folder_of(name, named, options, device=device, resume=resume)
     base = _base(path, name, options, resume=resume)
     plans: dict[str, Choices] = {}
     for number in range(count):
@@ -165,25 +164,25 @@ def repeat(
             record, score = _train(
                 path / item, choices, quiet=quiet, device=device, print_fn=print_fn
             )
-        except Interrupted as stop:
-            again = command(f"train --resume --run {shlex.quote(str(path))} --{field} {count}")
-            raise Interrupted(f"Stopped in {path / item}. To resume: {again}") from stop
+        except Interrupted as interruption:
+            hint = command(f"train --resume --run {shlex.quote(str(path))} --{field} {count}")
+            raise Interrupted(f"Stopped in {path / item}. To resume: {hint}") from interruption
         except SeqzooError:
             if not resume:
-                _forget(path)
+                _remove_unstarted(path)
             raise
         records[item] = record
         print_fn(f"{number}/{count}  {item}: {score}")
-    result = _gathered(path, records)
+    result = _repetition(path, records)
     write_json(path / RESULT, result.to_json())
     return result
 
 
 def _base(path: pathlib.Path, name: str | None, options: dict[str, Any], *, resume: bool) -> Any:
-    """The settings that all training runs share, kept in the folder, which is made here.
+    """The settings that all training runs share, stored in the folder, which is created here.
 
     Raises:
-        SeqzooError: those of the folder differ, or it has none.
+        SeqzooError: the settings in the folder differ, or it has none.
     """
     if not resume:
         base = chosen(name, options)
@@ -196,16 +195,17 @@ def _base(path: pathlib.Path, name: str | None, options: dict[str, Any], *, resu
     if not (path / BASE).exists():
         raise SeqzooError(f"{path} has no repeated training to resume; leave --resume out.")
     stored = read_config(str(path / BASE))
-    wanted = chosen(name or str(path / BASE), options)
-    wanted = replace(wanted, source=wanted.source.absolute())
+    requested = chosen(name or str(path / BASE), options)
+    requested = replace(requested, source=requested.source.absolute())
     hint = "resume it with the same settings, or name a new folder with --run"
-    for old, new in zip(stored.parts(), wanted.parts(), strict=True):
+    for old, new in zip(stored.parts(), requested.parts(), strict=True):
         check_same(path, vars(old), vars(new), hint)
     return stored
 
 
-def _forget(path: pathlib.Path) -> None:
-    """Removes a folder in which no training run has started, so a corrected command can use it."""
+def _remove_unstarted(path: pathlib.Path) -> None:
+    """Removes a folder in which no training run has started, so that a corrected command can use
+    it."""
     if [item.name for item in path.iterdir()] == [BASE]:
         (path / BASE).unlink()
         path.rmdir()
@@ -219,7 +219,7 @@ def _train(
     device: str | None,
     print_fn: Callable[[str], Any],
 ) -> tuple[dict[str, Any], str]:
-    """Trains, unless that has been done; returns the result of `Trained.to_json`, and its score."""
+    """Trains unless the result is stored; returns the result of `Trained.to_json` and its score."""
     file = folder.with_name(f"{folder.name}.json")
     if file.exists():
         record = read_result(file)
@@ -229,7 +229,7 @@ def _train(
     else:
         plan = TrainingPlan(folder, choices)
     trained = run_plan(plan, quiet=quiet, print_fn=print_fn, device=device)
-    assert trained is not None  # there are no other workers
+    assert trained is not None  # there is only one worker
     record = trained.to_json()
     if not record["split"]:
         raise SeqzooError(
@@ -245,12 +245,12 @@ def _score(record: dict[str, Any]) -> str:
 
 
 def _metric(record: dict[str, Any]) -> str:
-    """The metric of the score: the task's, or the loss where its evaluation has none."""
+    """The metric of the score: that of the task, or the loss if the evaluation lacks it."""
     return record["metric"] if record["metric"] in record["metrics"] else "loss"
 
 
-def _gathered(path: pathlib.Path, records: dict[str, dict[str, Any]]) -> Repetition:
-    """All records, with the metrics that each has."""
+def _repetition(path: pathlib.Path, records: dict[str, dict[str, Any]]) -> Repetition:
+    """The results of all training runs, with the metrics that all of them have."""
     numbers = {
         run: {name: value for name, value in record["metrics"].items() if isinstance(value, float)}
         for run, record in records.items()

@@ -1,4 +1,4 @@
-"""Reads results of `seqzoo train --json` that comparisons and repetitions store."""
+"""Reads the results of `seqzoo train --json` that comparisons and repetitions store."""
 
 import pathlib
 from typing import Any

@@ -1,4 +1,4 @@
-"""The summary of a training run: score, some predictions, the run folder, and next commands."""
+"""The summary of a training run: scores, sample predictions, the run folder and next commands."""
 
 import json
 import shlex
@@ -27,25 +27,25 @@ TAGGED = 3
 """Number of tagged sequences in a summary."""
 
 EVALUATED = {"test": "", "validation": " --split validation"}
-"""How a split is passed to `evaluate`."""
+"""The option of `evaluate` for a split."""
 
 FILES = {name: "picture.png" for name in ("image", "rows", "pixels", "columns")} | {
     "audio": "recording.wav"
 }
-"""The placeholder for an input that is a file, by its kind."""
+"""Placeholders for inputs that are files, by kind."""
 
 TYPED, VECTOR = 8, 40
-"""Maximum steps of a series, or numbers of a vector, in a suggested command."""
+"""Maximum number of steps of a series, and of numbers of a vector, in a suggested command."""
 
 FORECAST = 4
-"""Number of steps of a forecast that are shown next to the true ones."""
+"""Number of forecast steps that are shown next to the true values."""
 
 PROMPT = 30
 """Number of characters of a prompt for a language model."""
 
 
 def summary(trained: Trained, program: str) -> str:
-    """The whole summary.
+    """The summary.
 
     Args:
         trained: the result of `seqzoo.zoo.training.train.run_plan`.
@@ -74,7 +74,7 @@ def summary(trained: Trained, program: str) -> str:
 
 
 def _forecast_summary(trained: Trained, program: str) -> str:
-    """The summary of a forecast: its scores next to baselines, and next commands."""
+    """The summary of a forecast: scores next to those of baselines, and next commands."""
     folder = shlex.quote(str(trained.run.folder))
     data = shlex.quote(str(trained.run.source.get("data", "history.csv")))
     scores = "No steps were held out to score it on."
@@ -94,10 +94,10 @@ def _forecast_summary(trained: Trained, program: str) -> str:
 
 
 def _samples(run: Any, examples: Examples) -> tuple[str, str]:
-    """Suggested commands, and some predictions."""
+    """An input for a suggested command, and some predictions."""
     # Spread over the split, so that sorted data show more than one class.
-    most = TAGGED if run.template.target == "tags" else SAMPLE
-    chosen = list(range(0, len(examples), max(1, len(examples) // most)))[:most]
+    count = TAGGED if run.template.target == "tags" else SAMPLE
+    chosen = list(range(0, len(examples), max(1, len(examples) // count)))[:count]
     inputs = [examples.inputs[index] for index in chosen]
     if run.template.target == "next" and isinstance(inputs[0], str):
         # Complete texts would leave nothing to continue.
@@ -108,7 +108,7 @@ def _samples(run: Any, examples: Examples) -> tuple[str, str]:
     predictions = run.predict(inputs)
     targets = None if examples.targets is None else [examples.targets[index] for index in chosen]
     shown = [_shown(value, examples.location(i)) for value, i in zip(inputs, chosen, strict=True)]
-    # The shortest, so that it is not truncated.
+    # The shortest text, so that it is not truncated.
     if shown[0] == examples.location(chosen[0]) or isinstance(inputs[0], Mapping):
         typed_input = typed(inputs[0], run.template.input, run.source.get("time_values", "elapsed"))
     else:
@@ -129,7 +129,7 @@ def _forecasts(run: Any, inputs: list, locations: Sequence[str]) -> str:
 
 
 def _steps(values: Any) -> str:
-    """Steps in one line: numbers, or the numbers of a step in parentheses."""
+    """Steps in one line; several numbers of a step are in parentheses."""
     shown = [
         f"({', '.join(f'{item:.4g}' for item in step)})" if np.ndim(step) else f"{step:.4g}"
         for step in values
@@ -152,8 +152,8 @@ def _tagged(run: Any, inputs: list, predictions: Sequence[Any], targets: list) -
 def _table(task: Any, shown: list[str], predictions: Sequence[Any], targets: list | None) -> str:
     # The probability of a complete text is close to zero, and falls with its length.
     generated = any(prediction.token_probabilities for prediction in predictions)
-    chance = "probability of a token" if generated else "probability"
-    heads = ["input", "answer", chance, "truth", "wrong"]
+    probability_header = "probability of a token" if generated else "probability"
+    headers = ["input", "prediction", probability_header, "truth", "wrong"]
     rows = []
     for index, prediction in enumerate(predictions):
         shown_probability = (
@@ -165,7 +165,7 @@ def _table(task: Any, shown: list[str], predictions: Sequence[Any], targets: lis
             wrong = "x" if _is_wrong(task, prediction, targets[index]) else ""
             row += [shortened(shown_target(targets[index])), wrong]
         rows.append(row)
-    return table(heads if targets is not None else heads[:3], rows)
+    return table(headers if targets is not None else headers[:3], rows)
 
 
 def _shown(value: Any, location: str) -> str:
@@ -179,7 +179,7 @@ def _shown(value: Any, location: str) -> str:
 
 
 def typed(value: Any, kind: str, time_values: str = "elapsed") -> str:
-    """An input that is not text, on the command line: its file, or its first numbers.
+    """An input that is not text, as typed in a command: a file, or its first numbers.
 
     Args:
         value: the input.
@@ -189,7 +189,7 @@ def typed(value: Any, kind: str, time_values: str = "elapsed") -> str:
     if isinstance(value, Mapping):  # several inputs
         try:
             return shlex.quote(json.dumps(value, ensure_ascii=False))
-        except TypeError:  # not only texts and numbers
+        except TypeError:  # some inputs are neither texts nor numbers
             return "--input-file FILE"
     if kind in FILES:
         return FILES[kind]
@@ -199,10 +199,10 @@ def typed(value: Any, kind: str, time_values: str = "elapsed") -> str:
         texts = {name: [_rounded(item) for item in part[:TYPED]] for name, part in parts.items()}
         return shlex.quote(json.dumps(texts))
     array = np.asarray(value)
-    most = len(array) if kind == "vector" and len(array) <= VECTOR else TYPED
+    count = len(array) if kind == "vector" and len(array) <= VECTOR else TYPED
     if kind == "vector" and len(array) > VECTOR:
         return f"'{len(array)} numbers with spaces between'"
-    rows = [np.atleast_1d(row) for row in array[:most]]
+    rows = [np.atleast_1d(row) for row in array[:count]]
     texts = [[f"{float(item):.4g}" for item in row] for row in rows]
     if all(len(row) == 1 for row in texts):
         return shlex.quote(" ".join(row[0] for row in texts))

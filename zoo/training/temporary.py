@@ -1,4 +1,4 @@
-"""Trains a run's model again on other examples, only for its scores: nothing is kept."""
+"""Trains the model of a run on other examples, only for its scores: nothing is kept."""
 
 import pathlib
 import tempfile
@@ -9,7 +9,7 @@ from seqzoo.tasks.errors import Interrupted
 
 
 def train_temporarily(run: Any, splits: Splits) -> Any:
-    """Trains with the template, the settings and the start of a run.
+    """Trains with the template, the settings and the initial weights of a run.
 
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
@@ -28,7 +28,8 @@ def train_temporarily(run: Any, splits: Splits) -> Any:
         path = pathlib.Path(folder) / "run"
         try:
             trained = train(run.template, splits, run.settings, path, start_from=start_of(run))
-        except Interrupted as stop:
-            raise Interrupted("Stopped; what was trained is not kept. Run it again.") from stop
+        except Interrupted as interruption:
+            message = "Stopped; the training run is not kept. Run the command again."
+            raise Interrupted(message) from interruption
         _ = trained.model
     return trained

@@ -1,4 +1,4 @@
-"""Trains from a name and options: plans or resumes a run, trains it and evaluates it."""
+"""Trains from a name and options: plans or resumes a run, trains and evaluates it."""
 
 import itertools
 import pathlib
@@ -36,12 +36,12 @@ from seqzoo.zoo.stopping import set_exit_message
 RUNS = pathlib.Path("runs")
 
 TUNED = "-tuned"
-"""Follows the name of the run that training starts from in the name of the new folder."""
+"""Suffix of the folder of a fine-tuned run, after the name of the run that it starts from."""
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """A model to train, and its folder.
+    """A training run to start or resume.
 
     Attributes:
         folder: the run folder.
@@ -142,7 +142,7 @@ def plan_new(
         given: settings that were given; see `seqzoo.zoo.config.resolve.chosen`.
         start_from: a run, or a preset with a trained model, that training starts from.
         device: see `seqzoo.zoo.devices.choose`.
-        shared: whether several workers train, of which one makes the folder.
+        shared: whether several workers train, one of which creates the folder.
 
     Raises:
         SeqzooError: there is no such name, a setting is not valid or missing, or the folder exists.
@@ -185,19 +185,19 @@ def plan_resumed(
 
     run = Run.open(path)
     stored = Choices(run.template, run.settings, Source.of_run(run))
-    wanted = overridden(stored, given)
+    requested = overridden(stored, given)
     # Without a folder, any other name is that of a run in `RUNS`.
     is_known = name in PRESETS or name in TEMPLATES or str(name).endswith(CONFIG)
     if name is not None and (folder or is_known):
         named = chosen(name, given, complete=False)
         _check_problem(path, name, stored.task, named.task)
         if name.endswith(CONFIG):
-            wanted = _with_guesses(named, stored)
-    wanted = replace(wanted, source=wanted.source.absolute())
-    # Where examples are kept changes nothing in the results.
-    stored = replace(stored, source=replace(stored.source, storage=wanted.source.storage))
+            requested = _with_inferred(named, stored)
+    requested = replace(requested, source=requested.source.absolute())
+    # The results do not depend on where examples are kept.
+    stored = replace(stored, source=replace(stored.source, storage=requested.source.storage))
     hint = "resume it with the same settings, or start a new run"
-    for old, new in zip(stored.parts(), wanted.parts(), strict=True):
+    for old, new in zip(stored.parts(), requested.parts(), strict=True):
         check_same(path, vars(old), vars(new), hint)
     return TrainingPlan(path, stored, resume=True)
 
@@ -217,17 +217,17 @@ def _check_problem(path: pathlib.Path, name: str, stored: Any, named: Any) -> No
         )
 
 
-def _with_guesses(wanted: Choices, stored: Choices) -> Choices:
-    """Settings with the values that a run derived from the data."""
+def _with_inferred(choices: Choices, stored: Choices) -> Choices:
+    """Settings, with the values that a run inferred from its data."""
     source = {
         field.name: getattr(stored.source, field.name)
         for field in fields(Source)
-        if getattr(wanted.source, field.name) is None
+        if getattr(choices.source, field.name) is None
     }
-    task = wanted.task
-    if task.input == "audio" and wanted.source.sample_rate is None:
+    task = choices.task
+    if task.input == "audio" and choices.source.sample_rate is None:
         task = replace(task, sample_rate=stored.task.sample_rate)
-    return replace(wanted, task=task, source=replace(wanted.source, **source))
+    return replace(choices, task=task, source=replace(choices.source, **source))
 
 
 def run_plan(
@@ -239,18 +239,18 @@ def run_plan(
     distribute: str | None = None,
     workers: int | None = None,
 ) -> Trained | None:
-    """Trains and scores.
+    """Trains and evaluates.
 
     Args:
         plan: the plan from `plan_new` or `plan_resumed`.
-        quiet: whether no progress is shown.
+        quiet: whether to hide the progress.
         print_fn: receives a sentence about the data.
         device: see `seqzoo.zoo.devices.choose`.
         distribute: see `seqzoo.tasks.training.clusters.make_strategy`; None for one process.
         workers: number of workers; see `make_strategy`.
 
     Returns:
-        The training run; None in a worker other than the chief, which scores.
+        The finished training run; None in workers other than the chief, which evaluates.
 
     Raises:
         SeqzooError: the data or the settings cannot be trained on.
@@ -307,7 +307,7 @@ def run_plan(
 
 
 def rare_labels(targets: Any, target_kind: str) -> str:
-    """A sentence about labels with a single training example; empty if there are none."""
+    """A note on labels with a single training example; empty if there are none."""
     if target_kind not in ("class", "labels") or targets is None:
         return ""
     if isinstance(targets, ClassColumn):
@@ -325,8 +325,8 @@ def rare_labels(targets: Any, target_kind: str) -> str:
 
 
 def _folders(name: str) -> tuple[pathlib.Path | None, pathlib.Path]:
-    """The last folder runs/NAME or runs/NAME-2, ... that exists, and the next one that does not; of
-    a configuration file, NAME is the file's name without folder and suffix."""
+    """The last of the folders runs/NAME, runs/NAME-2, ... that exists, and the first that does not.
+    For a configuration file, NAME is the name of the file without folder and extension."""
     name = pathlib.Path(name).stem if name.endswith(CONFIG) else name
     pattern = re.compile(re.escape(name) + r"(?:-(\d+))?")
     numbers = [
