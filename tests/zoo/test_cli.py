@@ -23,7 +23,7 @@ def test_training_writes_a_run_and_prints_the_next_commands(trained) -> None:
     output = (trained / "output.txt").read_text()
     assert "data.csv: 52 training examples, 6 validation examples, 6 test examples." in output
     assert re.search(r"On test examples: examples 6, loss \d\.\d+, accuracy \d\.\d+", output)
-    assert "input\tanswer\tprobability\ttruth\twrong" in output
+    assert "input\tprediction\tprobability\ttruth\twrong" in output
     run = trained / "run"
     for name in ("config.json", "model.keras", "history.csv", "loss.png", "scores/confusion.png"):
         assert (run / name).stat().st_size > 0, name

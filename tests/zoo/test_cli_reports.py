@@ -45,7 +45,7 @@ def test_wrong_predictions_are_marked(target, truths, answers, wrong) -> None:
     )
     trained = Trained(run, "test", Examples(inputs, truths), {"examples": len(inputs)})
     lines = summary.summary(trained, "seqzoo").splitlines()
-    start = lines.index("input\tanswer\tprobability\ttruth\twrong") + 1
+    start = lines.index("input\tprediction\tprobability\ttruth\twrong") + 1
     assert [line.split("\t")[4] for line in lines[start : start + len(inputs)]] == wrong
 
 
@@ -88,7 +88,7 @@ def test_texts_are_printed_with_the_probability_of_a_token() -> None:
     )
     trained = Trained(run, "test", Examples(["x"], ["a b"]), {"examples": 1})
     lines = summary.summary(trained, "seqzoo").splitlines()
-    at = lines.index("input\tanswer\tprobability of a token\ttruth\twrong")
+    at = lines.index("input\tprediction\tprobability of a token\ttruth\twrong")
     assert lines[at + 1] == "x\ta b\t0.50\ta b\t"
 
 
