@@ -155,7 +155,7 @@ def test_folds_predict_what_a_model_was_not_trained_on(trained, monkeypatch) -> 
         raise Interrupted("Stopped. To resume: seqzoo train --resume --run /tmp/gone")
 
     monkeypatch.setattr(trainer, "train", stop)
-    with pytest.raises(Interrupted, match="is not kept. Run it again"):
+    with pytest.raises(Interrupted, match="is not kept. Run the command again"):
         zoo.errors(run, folds=3)
 
 
