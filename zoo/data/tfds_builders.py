@@ -138,8 +138,8 @@ def _prepared(source: Source) -> tfds.core.DatasetBuilder:
         # Downloads fail in many ways; the first line of the error is enough.
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise SeqzooError(
-            f"{source.data} could not be prepared: {reason} (if it is prepared already, "
-            f"name its folder with `data_dir`)"
+            f"{source.data} could not be prepared: {reason} (`data_dir` may name a folder that "
+            f"contains it already)"
         ) from error
 
 
