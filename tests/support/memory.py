@@ -2,7 +2,6 @@
 
 import ctypes
 import gc
-import re
 import sys
 
 GROWTH = 150
@@ -18,25 +17,6 @@ def resident() -> float:
             return int(file.read().split()[1]) * 4096 / 1e6
     except OSError:
         return 0.0
-
-
-def available() -> float:
-    """MB that new processes may take: what the system has left, or the limit of a container; 0
-    where neither is known."""
-    found = []
-    for path, pattern, unit in [
-        ("/proc/meminfo", r"MemAvailable: *(\d+)", 1e3),
-        ("/sys/fs/cgroup/memory.max", r"(\d+)", 1e6),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", r"(\d+)", 1e6),
-    ]:
-        try:
-            with open(path) as file:
-                match = re.search(pattern, file.read())
-        except OSError:
-            continue
-        if match:
-            found.append(int(match[1]) / unit)
-    return min(found, default=0.0)
 
 
 def release() -> None:

@@ -13,13 +13,7 @@ from typing import Any
 import memory
 import pytest
 
-SMALL, LARGE = 1_700, 3_500
-
-# The first process decides for those that it starts: a quarter of the memory that is left.
-os.environ.setdefault(
-    "SEQZOO_TEST_MEMORY", str(round(min(max(memory.available() / 4, SMALL), LARGE)))
-)
-LIMIT = int(os.environ["SEQZOO_TEST_MEMORY"])
+LIMIT = int(os.environ.get("SEQZOO_TEST_MEMORY", 1_700))
 """MB of a process beyond which it starts no further file; one file adds up to about 400."""
 
 _file: pathlib.Path | None = None

@@ -66,7 +66,7 @@ def test_list_of_a_family() -> None:
     assert result[0].split("\t")[:5] == ["cell", "family", "year", "products", "parallel"]
     # W, u and b of 64 features and 128 units
     size = f"1\t{64 * 128 + 128 + 128:,}"
-    about = "Each unit only sees its own past state"
+    about = "Each unit sees only its own past state"
     assert f"indrnn\tlong-memory\t2018\t0\t\t{size}\t{about}" in result
     assert {line.split("\t")[1] for line in result[1:]} == {"long-memory"}
     wrong = seqzoo("list", "--family", "long-memry")

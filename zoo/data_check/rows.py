@@ -17,7 +17,7 @@ from seqzoo.zoo.finding import Finding
 
 SPLITS = ("train", "validation", "test")
 
-MAX_LOCATIONS = 3
+LISTED_LOCATIONS = 3
 """Maximum number of locations that a finding lists."""
 
 
@@ -90,9 +90,9 @@ def _valid_records(path: pathlib.Path, source: Source) -> tuple[Records, list[Fi
         numbers = [number for number, error in invalid if error == message]
         lines = [records.line(number) for number in numbers]
         where = ", ".join(
-            f"{line:,}" if isinstance(line, int) else line for line in lines[:MAX_LOCATIONS]
+            f"{line:,}" if isinstance(line, int) else line for line in lines[:LISTED_LOCATIONS]
         )
-        rest = f" and {count - MAX_LOCATIONS:,} more" if count > MAX_LOCATIONS else ""
+        rest = f" and {count - LISTED_LOCATIONS:,} more" if count > MAX_LOCATIONS else ""
         unit = records.unit + "s" * (count > 1)
         findings.append(
             Finding(

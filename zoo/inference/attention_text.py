@@ -14,7 +14,7 @@ MAX_DRAWN = 100
 """Maximum number of steps of an input that is drawn; for longer inputs the steps with the largest
 weights are listed."""
 
-LISTED = 3
+ATTENDED_STEPS = 3
 """Number of steps that are listed if they are not drawn."""
 
 
@@ -56,7 +56,7 @@ def as_text(attention_map: Any) -> str:
         return "\n".join(lines)
     lines = []
     for token, weights in zip(tokens, attention_map.weights, strict=True):
-        order = (-weights).argsort(kind="stable")[:LISTED]
+        order = (-weights).argsort(kind="stable")[:ATTENDED_STEPS]
         named = ", ".join(f"{one_line(source[k])} {weights[k]:.2f}" for k in order)
         lines.append(f"{token:{margin}}  {named}")
     return "\n".join(lines)

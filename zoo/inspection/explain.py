@@ -7,7 +7,7 @@ import numpy as np
 
 Method = Literal["integrated-gradients", "occlusion"]
 
-LISTED = 5
+CONTRIBUTING_STEPS = 5
 """Number of steps that are listed for, and against, the prediction."""
 
 FOR, AGAINST = (214, 96, 61), (72, 120, 168)
@@ -94,7 +94,9 @@ def _strongest(labels: list[str], values: np.ndarray) -> list[str]:
             for position in np.argsort(-sign * values, kind="stable")
             if sign * values[position] > 0
         ]
-        chosen = ", ".join(f"{names[k]} ({k + 1}) {values[k]:+.3g}" for k in order[:LISTED])
+        chosen = ", ".join(
+            f"{names[k]} ({k + 1}) {values[k]:+.3g}" for k in order[:CONTRIBUTING_STEPS]
+        )
         if chosen:
             lines.append(f"{word}: {chosen}")
     return lines
