@@ -92,7 +92,7 @@ def _valid_records(path: pathlib.Path, source: Source) -> tuple[Records, list[Fi
         where = ", ".join(
             f"{line:,}" if isinstance(line, int) else line for line in lines[:LISTED_LOCATIONS]
         )
-        rest = f" and {count - LISTED_LOCATIONS:,} more" if count > MAX_LOCATIONS else ""
+        rest = f" and {count - LISTED_LOCATIONS:,} more" if count > LISTED_LOCATIONS else ""
         unit = records.unit + "s" * (count > 1)
         findings.append(
             Finding(
