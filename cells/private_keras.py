@@ -1,9 +1,12 @@
 """The private names of Keras that seqzoo depends on, in one place; tested with 3.15."""
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
+import keras
 import keras.src.backend
 import keras.src.backend.common.global_state
 import keras.src.layers.rnn.dropout_rnn_cell
@@ -39,3 +42,32 @@ def nothing_shared() -> Iterator[None]:
     finally:
         for name, value in before.items():
             _state.set_global_attribute(name, value)
+
+
+_zeros: ContextVar[bool] = ContextVar("zeros", default=False)
+
+
+@contextmanager
+def initialized_with_zeros() -> Iterator[None]:
+    """A context in which new weights are zeros, whatever their initializer, for a model whose
+    weights are read from a file: random numbers and orthogonal matrices take longer than the rest
+    of building it. Only for floating-point weights, in this thread, and with TensorFlow."""
+    _let_initializers_be_skipped()
+    token = _zeros.set(True)
+    try:
+        yield
+    finally:
+        _zeros.reset(token)
+
+
+@functools.cache
+def _let_initializers_be_skipped() -> None:
+    kind = backend.Variable
+    initialize = kind._initialize_with_initializer
+
+    def initialize_with_zeros(self: Any, initializer: Any) -> None:
+        if _zeros.get() and str(self._dtype).startswith(("float", "bfloat")):
+            initializer = keras.initializers.Zeros()
+        initialize(self, initializer)
+
+    kind._initialize_with_initializer = initialize_with_zeros

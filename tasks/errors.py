@@ -13,7 +13,7 @@ NOTHING: Any = object()
 LISTED_NAMES = 12
 """Number of names that a message lists."""
 
-_program = ContextVar("program", default="seqzoo")
+_program: ContextVar[str | None] = ContextVar("program", default=None)
 
 
 class SeqzooError(Exception):
@@ -153,7 +153,13 @@ def check_same(
 
 def command(words: str) -> str:
     """A command as the user would type it, such as "seqzoo train --resume"."""
-    return f"{_program.get()} {words}"
+    return f"{_program.get() or 'seqzoo'} {words}"
+
+
+def is_command_line() -> bool:
+    """Whether this runs within `called`, that is for a command and not for a program that imports
+    seqzoo."""
+    return _program.get() is not None
 
 
 @contextmanager

@@ -6,10 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from seqzoo.tasks.atomic_files import replacing
 
@@ -34,7 +31,7 @@ def plot_history(folder: pathlib.Path, rows: list[dict[str, Any]], metric: str) 
     if not rows:
         return
     for name in ("loss", metric):
-        figure = Figure(figsize=(7, 4.2), layout="constrained")
+        figure = _figure(figsize=(7, 4.2), layout="constrained")
         axes = figure.add_subplot()
         epochs = [row["epoch"] for row in rows]
         for key, label, colour in (
@@ -48,6 +45,8 @@ def plot_history(folder: pathlib.Path, rows: list[dict[str, Any]], metric: str) 
             axes.annotate(f" {values[-1]:.4g}", (epochs[-1], values[-1]), color=colour, va="center")
         axes.set_xlabel("epoch")
         axes.set_ylabel(name.replace("_", " "))
+        from matplotlib.ticker import MaxNLocator
+
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.margins(x=0.08)
         axes.grid(alpha=0.25)
@@ -67,7 +66,7 @@ def plot_confusion(path: pathlib.Path, metrics: dict[str, Any]) -> None:
     share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     small = len(names) <= NUMBERED
     size = max(4.5, 0.42 * len(names) + 2) if small else 7.5
-    figure = Figure(figsize=(size if small else 13.5, size), layout="constrained")
+    figure = _figure(figsize=(size if small else 13.5, size), layout="constrained")
     widths = (1,) if small else (3, 2)
     grid = figure.subplots(1, len(widths), squeeze=False, width_ratios=widths)
     axes = grid[0, 0]
@@ -93,7 +92,7 @@ def plot_reliability(path: pathlib.Path, calibration: dict[str, Any]) -> None:
         path: the path of the PNG file.
         calibration: "error" and "reliability", and for a calibrated model the same under "before".
     """
-    figure = Figure(figsize=(4.8, 4.8), layout="constrained")
+    figure = _figure(figsize=(4.8, 4.8), layout="constrained")
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
     for label, item, colour in (
@@ -132,7 +131,7 @@ def plot_captions(
     """
     columns = min(len(images), 6)
     rows = -(-len(images) // columns)
-    figure = Figure(figsize=(2.1 * columns, 2.5 * rows), layout="constrained")
+    figure = _figure(figsize=(2.1 * columns, 2.5 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
@@ -161,7 +160,7 @@ def plot_attention(
     tokens = tokens[: LOOKS - 1]
     columns = min(len(tokens) + 1, 6)
     rows = -(-(len(tokens) + 1) // columns)
-    figure = Figure(figsize=(2 * columns, 2.2 * rows), layout="constrained")
+    figure = _figure(figsize=(2 * columns, 2.2 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
@@ -204,7 +203,7 @@ def plot_looks(path: pathlib.Path, looks: Sequence[Look]) -> None:
     steps = min(max(len(look.source) for look in looks), PLOTTED_STEPS)
     tokens = min(max(len(look.tokens) for look in looks), PLOTTED_STEPS)
     size = (columns * (0.19 * steps + 1.4), rows * (0.19 * tokens + 1.2))
-    figure = Figure(figsize=size, layout="constrained")
+    figure = _figure(figsize=size, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
@@ -274,10 +273,19 @@ def _plain(name: str) -> str:
     return name.replace("$", r"\$")
 
 
-def save(figure: Figure, path: pathlib.Path) -> None:
+def _figure(**options: Any) -> Any:
+    """A `matplotlib.figure.Figure`; imported here, because that takes longer than a prediction."""
+    from matplotlib.figure import Figure
+
+    return Figure(**options)
+
+
+def save(figure: Any, path: pathlib.Path) -> None:
     """Writes a figure as a PNG file."""
     # Characters without a glyph are drawn as boxes, without a warning for each plot.
     with warnings.catch_warnings(), replacing(path) as temporary:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        import matplotlib
+
         with matplotlib.rc_context({"font.size": 9}):
             figure.savefig(temporary, dpi=120)

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, is_command_line
 
 # Messages that TensorFlow prints on every machine without an NVIDIA driver, or with oneDNN. Error
 # 303 of cuInit means that there is no driver; a driver that does not work causes another message,
@@ -21,6 +21,10 @@ NOISE = re.compile(
     rb"|failed call to cuInit: .*(\(303\)|no CUDA-capable device)"
     rb"|oneDNN custom operations are on|oneDNN supports DT_BOOL only"
 )
+
+# Packages that TensorFlow and Keras import if they are installed, for conversions of models and for
+# data frames in `fit`, and do without otherwise. Together they take nearly as long as the rest.
+UNUSED = ("jax", "matplotlib", "pandas", "sklearn")
 
 
 def start_tensorflow(*, quiet_loggers: bool = True) -> None:
@@ -49,8 +53,9 @@ def start_tensorflow(*, quiet_loggers: bool = True) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Sets the backend for `import keras`, whose configuration file may name a different one.
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    with _filtered_errors():
+    with _filtered_errors(), _without_unused():
         tensorflow = importlib.import_module("tensorflow")
+        importlib.import_module("keras")
         # CUDA is called, and prints its messages, when devices are first requested.
         tensorflow.config.list_physical_devices()
     tensorflow.get_logger().addFilter(_is_news)
@@ -76,6 +81,20 @@ def _is_news(record: logging.LogRecord) -> bool:
             return False
         frame = frame.f_back
     return True
+
+
+@contextlib.contextmanager
+def _without_unused() -> Iterator[None]:
+    """In the process of a command line, a context in which packages in `UNUSED` look as if they
+    were not installed. A program that imports seqzoo may use them with Keras, and keeps them."""
+    hidden = [name for name in UNUSED if is_command_line() and name not in sys.modules]
+    # An entry of None makes `import` raise ModuleNotFoundError.
+    sys.modules.update(dict.fromkeys(hidden))  # pyright: ignore[reportCallIssue, reportArgumentType]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 @functools.cache

@@ -139,6 +139,17 @@ class Recurrent(keras.layers.RNN):
             return output
         return output, *((batch, *shape_of(size)) for size in self.state_size)
 
+    def compute_output_spec(
+        self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
+    ) -> Any:
+        """Symbolic results; for a single input without tracing the loop, as Keras would."""
+        if not isinstance(self.cell, RecurrentCell) or not _is_plain(sequences, initial_state):
+            return super().compute_output_spec(sequences, initial_state, mask, training)
+        shapes, dtype = self.compute_output_shape(sequences.shape), self.compute_dtype
+        if not self.return_state:
+            return keras.KerasTensor(shapes, dtype)
+        return tuple(keras.KerasTensor(shape, dtype) for shape in shapes)
+
     def call(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
     ) -> Any:
@@ -369,6 +380,19 @@ class Bidirectional(keras.layers.Bidirectional):
             self.set_weights(self._weights_to_set)
             self._weights_to_set = None
 
+    def compute_output_spec(
+        self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
+    ) -> Any:
+        """Symbolic results; see `Recurrent.compute_output_spec`."""
+        layers = (self.forward_layer, self.backward_layer)
+        known = all(isinstance(layer, Recurrent) for layer in layers) and _is_plain(
+            sequences, initial_state
+        )
+        if not known or self.return_state or self.merge_mode is None:
+            return super().compute_output_spec(sequences, initial_state, mask, training)
+        shape = self.compute_output_shape(sequences.shape)
+        return keras.KerasTensor(shape, self.forward_layer.compute_dtype)
+
     def execution_path(self) -> str:
         """Describes the path of each direction in this process, once if both take the same."""
         forward, backward = (
@@ -401,6 +425,11 @@ class Bidirectional(keras.layers.Bidirectional):
         if self.return_state:
             masks += [None] * 2 * len(self.forward_layer.state_size)
         return masks if len(masks) > 1 else output_mask
+
+
+def _is_plain(sequences: Any, initial_state: Any) -> bool:
+    """Whether a symbolic call has a single input and no initial state."""
+    return isinstance(sequences, keras.KerasTensor) and initial_state is None
 
 
 def _spread(mask: Any, tensor: Any) -> Any:

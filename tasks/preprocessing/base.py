@@ -14,6 +14,9 @@ from seqzoo.tasks.data.stored_columns import TextColumn
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 
+FEW = 16
+"""Number of examples that are transformed without a graph, whose tracing takes longer."""
+
 
 class Features(ABC):
     """An input type. `transform` is the only way from raw inputs to a model: training, prediction
@@ -32,6 +35,7 @@ class Features(ABC):
     vectors: Any = None
     takes_time: bool = False
     in_time: bool = True
+    _encoded: int = 0
 
     @classmethod
     @abstractmethod
@@ -126,7 +130,14 @@ class Features(ABC):
         """
         if isinstance(examples.inputs, TextColumn) and self.is_storable:
             return self.encode_stored(examples)
-        return self.encode_by(self._graph, examples, optional=optional)
+        self._encoded += len(examples)
+        graph = self._graph if self._encoded > FEW else self._transform_now
+        return self.encode_by(graph, examples, optional=optional)
+
+    def _transform_now(self, *raw: Any) -> tuple[Any, Any]:
+        """`transform` without a graph."""
+        pairs = zip(raw, self.signature, strict=True)
+        return self.transform(*(tf.constant(array, spec.dtype) for array, spec in pairs))
 
     def encode_by(self, graph: Any, examples: Examples, *, optional: bool = False) -> Sequences:
         """Transforms all examples by a function of raw inputs that returns values and lengths; see

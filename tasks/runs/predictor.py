@@ -42,14 +42,23 @@ class Inference:
         model: the trained model.
         settings: the training settings, for the sizes of batches.
         padding: the lengths that batches are padded to.
+        untraced_steps: see `Run.untraced_steps`.
     """
 
-    def __init__(self, task: Task, model: Any, settings: TrainingSettings, padding: Padding):
+    def __init__(
+        self,
+        task: Task,
+        model: Any,
+        settings: TrainingSettings,
+        padding: Padding,
+        untraced_steps: int = 0,
+    ):
         # Not typed, because tasks have more methods than the contract.
         self.task: Any = task
         self.model = model
         self.settings = settings
         self.padding = padding
+        self.untraced_steps = untraced_steps
         self._graphs: OrderedDict[Any, Any] = OrderedDict()
         self._seconds: dict[Any, float] = {}  # of generation, by shapes
         self._lock = threading.Lock()  # several threads may use one run
@@ -86,8 +95,11 @@ class Inference:
                 tensors["carried"] = carried
             if seed is not None:
                 tensors["seed"] = seed
-            run = self._graph(method, tensors, options, few=few, compiled=compiled)
-            traced = run.experimental_get_tracing_count() > 0
+            if few and len(plan) == 1 and self._is_untraced(batch, options):
+                run, traced = self._function(method, options, few=True, compiled=False), False
+            else:
+                run = self._graph(method, tensors, options, few=few, compiled=compiled)
+                traced = run.experimental_get_tracing_count() > 0
             start = time.perf_counter()
             result = run(tensors)
             carried = result.pop("carried", ())
@@ -162,19 +174,37 @@ class Inference:
             traced = self.task.traced_options(options)
 
         def make() -> Any:
-            def run(batch: dict[str, Any]) -> dict[str, Any]:
-                inputs = dict(batch)
-                seeded = replace(options, seed=inputs.pop("seed", None))
-                with contextlib.ExitStack() as stack:
-                    if few:
-                        stack.enter_context(seqzoo.cells.portable())
-                    if compiled:
-                        stack.enter_context(compiled_loops())
-                    return method(self.model, inputs, seeded)
-
+            run = self._function(method, options, few=few, compiled=compiled)
             return tf.function(run, input_signature=[_specs(batch)], autograph=False)
 
         return self._kept((method.__name__, tuple(batch), traced, few, compiled), make)
+
+    def _function(
+        self, method: Callable, options: PredictionOptions, *, few: bool, compiled: bool
+    ) -> Callable[[dict[str, Any]], dict[str, Any]]:
+        """`method` for a batch of tensors, which may contain "seed"."""
+
+        def run(batch: dict[str, Any]) -> dict[str, Any]:
+            inputs = dict(batch)
+            seeded = replace(options, seed=inputs.pop("seed", None))
+            with contextlib.ExitStack() as stack:
+                if few:
+                    stack.enter_context(seqzoo.cells.portable())
+                if compiled:
+                    stack.enter_context(compiled_loops())
+                return dict(method(self.model, inputs, seeded))
+
+        return run
+
+    def _is_untraced(self, batch: dict[str, np.ndarray], options: PredictionOptions) -> bool:
+        """Whether a batch has so few time steps, generated ones included, that it runs without a
+        graph."""
+        if not self.untraced_steps:
+            return False
+        steps = batch["values"].shape[1]
+        if isinstance(self.task, Generates):
+            steps += (options.decoding or self.task.decoding).maximum_length
+        return steps <= self.untraced_steps
 
 
 def seed_tensor(seed: int) -> Any:

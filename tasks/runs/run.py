@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from seqzoo.cells.private_keras import initialized_with_zeros
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import creating, read_json, write_json
 from seqzoo.tasks.base import Prediction, PredictionOptions, Task, Template
@@ -50,7 +51,11 @@ class Run:
         settings: the training settings.
         source: how to open the data again, as passed to `train`.
         padding: the lengths that batches are padded to.
+        untraced_steps: number of time steps up to which a few inputs are predicted without tracing
+            a graph, for a process that predicts once; set before the first prediction.
     """
+
+    untraced_steps = 0
 
     def __init__(self, folder: pathlib.Path, config: dict[str, Any], task: Task):
         self.folder = folder
@@ -134,7 +139,8 @@ class Run:
         path, packed = self.folder / MODEL, self.folder / WEIGHTS
         if packed.exists():
             try:
-                model = self.task.build("float32")
+                with initialized_with_zeros():
+                    model = self.task.build("float32")
             except (TypeError, ValueError) as error:
                 reason = str(error).partition("\n")[0]
                 raise SeqzooError(f"{self.folder / CONFIG} is damaged: {reason}") from error
@@ -167,7 +173,7 @@ class Run:
 
     @cached_property
     def _inference(self) -> Inference:
-        return Inference(self.task, self.model, self.settings, self.padding)
+        return Inference(self.task, self.model, self.settings, self.padding, self.untraced_steps)
 
     def _options(self, options: PredictionOptions | None) -> PredictionOptions:
         """The options of predictions; the default ones of the task for None.

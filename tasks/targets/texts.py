@@ -12,6 +12,7 @@ import tensorflow as tf
 from seqzoo.tasks.data.batches import Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.preprocessing.base import FEW
 from seqzoo.tasks.preprocessing.subwords import join_subwords
 from seqzoo.tasks.preprocessing.text import TextFeatures, learn_vocabulary
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, SPECIAL, UNKNOWN, Vocabulary
@@ -102,6 +103,7 @@ class Texts:
         self.tokenization = tokenization
         self.joined = choices.input == "words" and tokenization == JOINED
         self.features = TextFeatures(choices, vocabulary)
+        self._encoded = 0
 
     @classmethod
     def learn(cls, choices: TextOptions, texts: Sequence[str], locations: Sequence[str]) -> "Texts":
@@ -131,8 +133,10 @@ class Texts:
             SeqzooError: an entry is not a string.
         """
         flat, lengths = [], []
+        self._encoded += len(texts)
+        split = self._graph if self._encoded > FEW else self.split
         for chunk in self._chunks(texts, locations):
-            tokens = self._graph(chunk)
+            tokens = split(chunk)
             ids = self.vocabulary.ids(tokens.flat_values).numpy()
             flat.append(np.insert(ids, tokens.row_splits.numpy()[1:], END))
             lengths.append(tokens.row_lengths().numpy().astype(np.int32) + 1)

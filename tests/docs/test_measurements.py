@@ -6,7 +6,7 @@ import runpy
 import numpy as np
 import pytest
 
-from benchmarks import adding, deployment, memory, speed, which_cell
+from benchmarks import adding, deployment, memory, speed, start_up, which_cell
 from benchmarks.measurements import (
     END,
     FOLDER,
@@ -17,6 +17,7 @@ from benchmarks.measurements import (
 )
 from seqzoo.cells import CELLS
 from seqzoo.zoo.catalogue import describe, source_docs
+from seqzoo.zoo.pretrained import list_trained
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -194,3 +195,12 @@ def test_the_tables_of_exports_are_made_of_the_results() -> None:
     for model in (*timed, deployment.UNTRAINED, "spoken-digits"):
         results = {row["format"] for row in times.rows if row["model"] == model}
         assert results >= {f"{a} {b}" for a, b in deployment.FORMATS if b != "full-int8"}
+
+
+def test_start_up_is_measured_for_every_pretrained_model(tmp_path) -> None:
+    assert set(start_up.TEXTS | start_up.IMAGES) == set(list_trained())
+    assert all(pathlib.Path(path).exists() for path in [*start_up.inputs(tmp_path).values()][-2:])
+    commands = {"nothing": ["true"], "a sum": ["expr", "1", "+", "1"]}
+    found = start_up.measure(commands, rounds=1)
+    assert list(found) == ["nothing", "a sum"] and all(wall > 0 for wall, _ in found.values())
+    assert "| `x` | 1.50 | 0.50 |" in start_up.section({"`x`": (1.5, 0.5)})

@@ -33,6 +33,10 @@ TAGGED = ("conll", "conllu")
 LINES_AT_ONCE = 512
 """Number of lines that are predicted together."""
 
+UNTRACED_STEPS = 100
+"""Number of time steps, generated ones included, up to which running the operations of a model one
+by one takes less time than tracing its graph first."""
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -124,6 +128,8 @@ def prediction_lines(
     if isinstance(given, File) and (not given.path.exists() or given.path.is_dir()):
         read_bytes(given.path)  # raises an error before TensorFlow is imported
     run = open_runs(folder, others, device)
+    if isinstance(given, tuple) and not others:
+        run.untraced_steps = UNTRACED_STEPS
     options = prediction_options(run, top, decoding)
     target = run.template.target
     if form in TAGGED and target != "tags":

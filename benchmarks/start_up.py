@@ -1,0 +1,123 @@
+"""Time of a single prediction from the shell, for each model that comes with the package.
+
+    python -m benchmarks.start_up [--rounds 5] [--models language-id,...] [--onnx FOLDER]
+        [--write docs/speed.md]
+
+Each figure is the median over new processes, which take turns: `seqzoo predict` with one input, and
+`python -c "import tensorflow"` for comparison. CPU time is that of all threads; unlike the
+wall-clock time it hardly depends on other work on the machine. With --onnx, the exported models in
+`FOLDER/NAME` are run as well, and exported there first where they are missing.
+"""
+
+import argparse
+import os
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.measurements import machine, write_section
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+TEXTS = {
+    "date-normaliser": "3 mars 2021",
+    "language-id": "Zuid-Korea",
+    "python-highlighter": "x = 1",
+    "python-source": "def ",
+}
+IMAGES = {"glyph-captioner": (40, 40, 1), "line-reader": (24, 120, 1)}
+
+COMMAND = "python -m benchmarks.start_up --write docs/speed.md"
+
+INTRODUCTION = """## Start-up
+Seconds of a process that predicts for one input, from its start to its end, for each model that
+comes with the package; medians. CPU time is that of all threads, and depends less on other work on
+the machine than wall-clock time.
+
+In an environment with scikit-learn, JAX, pandas and matplotlib, `import tensorflow` imports these as
+well, which takes nearly half of its time. The commands of seqzoo do not let it, and therefore take
+less time altogether than this import alone. In a program that imports seqzoo nothing is left out.
+The first prediction also makes no random weights, traces no graph for up to 100 time steps, and
+composes Unicode without the tables that graphs need."""
+
+HEADS = "| command | wall-clock, s | CPU time, s |\n| --- | --- | --- |"
+
+
+def timed(command: Sequence[str]) -> tuple[float, float]:
+    """Wall-clock and CPU seconds of a process, which must succeed."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=environment)
+    wall = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def inputs(folder: pathlib.Path) -> dict[str, str]:
+    """An input for each model, by name; images are files in `folder`."""
+    paths = {name: str(folder / f"{name}.png") for name in IMAGES}
+    draw = np.random.default_rng(0)
+    for name, shape in IMAGES.items():
+        pixels = draw.integers(0, 256, shape, dtype=np.uint8)
+        pathlib.Path(paths[name]).write_bytes(tf.io.encode_png(pixels).numpy())
+    return TEXTS | paths
+
+
+def measure(commands: dict[str, Sequence[str]], rounds: int) -> dict[str, tuple[float, float]]:
+    """Median seconds of each command, wall-clock and CPU time; a first round is not counted."""
+    found: dict[str, list[tuple[float, float]]] = {title: [] for title in commands}
+    for turn in range(rounds + 1):
+        for title, command in commands.items():
+            seconds = timed(command)
+            if turn:
+                found[title].append(seconds)
+    return {
+        title: tuple(statistics.median(column) for column in zip(*rows, strict=True))
+        for title, rows in found.items()
+    }
+
+
+def section(found: dict[str, tuple[float, float]]) -> str:
+    """The section of docs/speed.md."""
+    rows = [f"| {title} | {wall:.2f} | {cpu:.2f} |" for title, (wall, cpu) in found.items()]
+    made = f"{machine()}. Made by\n\n    {COMMAND}\n"
+    return "\n".join([INTRODUCTION, made, HEADS, *rows])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--models", default=",".join(sorted(TEXTS | IMAGES)))
+    parser.add_argument("--onnx", type=pathlib.Path)
+    parser.add_argument("--write", type=pathlib.Path)
+    args = parser.parse_args()
+    cli = [sys.executable, str(ROOT / "cli.py")]
+    commands: dict[str, Sequence[str]] = {
+        "`import tensorflow`": [sys.executable, "-c", "import tensorflow"],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        given = inputs(pathlib.Path(folder))
+        for name in args.models.split(","):
+            commands[f"`seqzoo predict {name}`"] = [*cli, "predict", name, given[name]]
+            if args.onnx is not None:
+                export = args.onnx / name
+                if not export.exists():
+                    timed([*cli, "export", name, str(export), "--format", "onnx"])
+                title = f"`seqzoo predict` of {name} as ONNX"
+                commands[title] = [*cli, "predict", str(export), given[name]]
+        found = measure(commands, args.rounds)
+    print(section(found))
+    if args.write is not None:
+        write_section(args.write, COMMAND, section(found))
+
+
+if __name__ == "__main__":
+    main()
