@@ -101,7 +101,7 @@ def measure(path: pathlib.Path, kind: str, storage: str, steps: int | None) -> d
     results: dict[str, Any] = {"imports_mb": imported}
 
     def report() -> None:
-        results["peak_mb"] = peak()
+        results.update(resident(), peak_mb=peak())
         print(json.dumps(results), flush=True)
 
     class Probe(Silent):
@@ -135,8 +135,19 @@ def measure(path: pathlib.Path, kind: str, storage: str, steps: int | None) -> d
 
 
 def peak() -> float:
-    """Peak memory of this process, in MB."""
+    """Peak memory of this process, in MB, pages of mapped files included."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def resident() -> dict[str, float]:
+    """Memory of this process now, in MB: its own pages, and those of mapped files, which the kernel
+    takes back when memory is short."""
+    status = pathlib.Path("/proc/self/status")
+    if not status.exists():
+        return {}
+    values = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    names = {"own_mb": "RssAnon", "mapped_mb": "RssFile"}
+    return {name: int(values[key].split()[0]) / 1e3 for name, key in names.items()}
 
 
 def main() -> None:
@@ -153,7 +164,10 @@ def main() -> None:
     path = folder / f"{args.rows}{args.suffix}"
     os.environ["SEQZOO_CACHE"] = str(folder / "cache")
     if args.only:
-        measure(path, args.kind, WAYS[args.only], args.steps)
+        from seqzoo.tasks.errors import called
+
+        with called("seqzoo"):  # which does not let TensorFlow import what it does not need
+            measure(path, args.kind, WAYS[args.only], args.steps)
         return
     folder.mkdir(parents=True, exist_ok=True)
     if not path.exists():

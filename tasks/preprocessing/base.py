@@ -14,7 +14,7 @@ from seqzoo.tasks.data.stored_columns import TextColumn
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 
-FEW = 16
+UNTRACED = 16
 """Number of examples that are transformed without a graph, whose tracing takes longer."""
 
 
@@ -131,7 +131,7 @@ class Features(ABC):
         if isinstance(examples.inputs, TextColumn) and self.is_storable:
             return self.encode_stored(examples)
         self._encoded += len(examples)
-        graph = self._graph if self._encoded > FEW else self._transform_now
+        graph = self._graph if self._encoded > UNTRACED else self._transform_now
         return self.encode_by(graph, examples, optional=optional)
 
     def _transform_now(self, *raw: Any) -> tuple[Any, Any]:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from seqzoo.tasks.data.batches import Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.preprocessing.base import FEW
+from seqzoo.tasks.preprocessing.base import UNTRACED
 from seqzoo.tasks.preprocessing.subwords import join_subwords
 from seqzoo.tasks.preprocessing.text import TextFeatures, learn_vocabulary
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, SPECIAL, UNKNOWN, Vocabulary
@@ -134,7 +134,7 @@ class Texts:
         """
         flat, lengths = [], []
         self._encoded += len(texts)
-        split = self._graph if self._encoded > FEW else self.split
+        split = self._graph if self._encoded > UNTRACED else self.split
         for chunk in self._chunks(texts, locations):
             tokens = split(chunk)
             ids = self.vocabulary.ids(tokens.flat_values).numpy()
