@@ -13,7 +13,7 @@ docs/deployment.md. Results are rows of files in benchmarks/results; existing ro
 again. --models takes names of pretrained models, "lstm-256" (initial weights) and paths of run
 folders; the streaming model in the table was trained by
 
-    python cli.py train spoken-digits --one-direction --data digits.tsv --run runs/spoken-digits
+    python cli.py train spoken-digits --unidirectional --data digits.tsv --run runs/spoken-digits
 """
 
 import os

@@ -57,9 +57,9 @@ class TrainingSettings:
         warmup_steps: warm-up steps, in which the learning rate rises linearly from zero. None for
             a tenth of all steps, at most 200.
         weight_decay: AdamW weight decay. Biases are not decayed.
-        embedding_updates: rows of an embedding that an update changes. "dense" updates all rows,
-            since Adam keeps moving rows that a batch does not contain; "lazy" updates only rows
-            with a gradient (LazyAdam), which is faster for large tables.
+        embedding_updates: whether an update changes all rows of an embedding ("dense"), or only
+            those that the batch uses ("lazy"). With "dense", Adam keeps moving rows that a batch
+            does not contain; "lazy" (LazyAdam) is faster for large tables.
         clip_norm: maximum global norm of gradients. None for no clipping.
         clip_layer: maximum norm of the gradient of each variable (kernel, recurrent kernel or
             bias). Applied before `clip_norm`. None for no clipping.
@@ -69,7 +69,7 @@ class TrainingSettings:
             they were one batch. An epoch's last update may have fewer.
         bptt_every: steps between two backward passes of truncated back-propagation through time;
             see `bptt_back`. The gradients of a batch are summed over these windows. For templates
-            with a prediction at each step and layers of one direction. None for full
+            with a prediction at each step and unidirectional layers. None for full
             back-propagation through each sequence.
         bptt_back: steps that each backward pass goes back, at least `bptt_every` (Williams and Peng
             1990). Earlier states are constants. None for `bptt_every`.

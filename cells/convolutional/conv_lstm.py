@@ -22,8 +22,8 @@ class ConvLSTMCell(FrameCell):
 
     States are [h, c], (batch, height, width, units). Gates: input, forget, candidate, output. The
     peepholes p have a weight for each position and unit, and start at zero; o sees the new c.
-    With `peepholes=False`, the weights have the shapes and order of those of Keras' ConvLSTM2D,
-    which has no peepholes.
+    With `peepholes=False`, the weights have the same shapes and order as those of Keras'
+    ConvLSTM2D, which has no peepholes.
 
     For radar, satellite and video frames. The paper stacks two or three layers of 64 to 256 units
     with kernels of 3 or 5 to forecast rain.

@@ -15,7 +15,7 @@ class StackedCell(WrapperCell):
 
         h1, s1 = cell1(x, s1)
         hk, sk = cellk([h(k-1), x], sk)                 for k from 2 to `layers`
-        y = V [h1, h2, ...] + c
+        y = V [h1, h2, ...] + b
 
     With `skips=False`, cellk sees only h(k-1) and y is the last h. States are y, which is not fed
     back, and those of the cells, from the bottom up. Any cell for vectors can be wrapped.

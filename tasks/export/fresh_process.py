@@ -65,7 +65,7 @@ def main(folder, inputs, outputs):
         request["format"], ["keras", "tensorflow"]
     )
     blocked.append("seqzoo")
-    for name in blocked:  # importing these modules fails
+    for name in blocked:  # makes importing these modules fail
         sys.modules[name] = None  # pyright: ignore[reportArgumentType]
     with np.load(inputs / "arrays.npz", allow_pickle=False) as file:
         arrays = dict(file)

@@ -41,7 +41,7 @@ class SegmentForecaster(keras.Model):
         recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
         recompute: see `Recurrent`.
-        form: "at-once" or "rolled"; see `Forecast`.
+        form: "parallel" or "recurrent"; see `Forecast`.
         normalization: "last", "mean" or "none"; see `Forecast`.
         precision: Keras' dtype policy of the layers.
         **kwargs: passed to `keras.Model`.
@@ -65,7 +65,7 @@ class SegmentForecaster(keras.Model):
         recurrent_dropout: float = 0.0,
         cell_options: Mapping[str, Any] | None = None,
         recompute: int | None = None,
-        form: str = "at-once",
+        form: str = "parallel",
         normalization: str = "last",
         precision: str = "float32",
         **kwargs: Any,
@@ -165,10 +165,9 @@ class SegmentForecaster(keras.Model):
             states.append(last)
 
         queries = self._queries(behind, ahead)
-        at_once = choices["form"] == "at-once"
         outputs = (
             self._all_segments(queries, states, training)
-            if at_once
+            if choices["form"] == "parallel"
             else self._one_by_one(queries, states, training)
         )
         outputs = tf.reshape(outputs, [-1, targets, self.written * size, choices["outputs"]])[

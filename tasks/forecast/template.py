@@ -20,7 +20,7 @@ else:
 DistributionName = Literal["point", "quantiles", "gaussian", "student-t", "negative-binomial"]
 ForecastLoss = Literal["absolute", "squared", "huber"]
 WindowNormalization = Literal["last", "mean", "none"]
-HorizonForm = Literal["at-once", "rolled"]
+HorizonForm = Literal["parallel", "recurrent"]
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Forecast(Template):
         horizon: default number of steps to forecast. All of them are forecast at once.
         segment: segment length, in steps; the recurrent layers read one segment at a time. None for
             a season, halved until there are two segments.
-        form: whether the segments of the horizon are forecast all at once, or each from the one
-            before. "at-once" runs one step from the last state for each segment, given its
-            position; "rolled" feeds each segment's forecast to the next step.
+        form: whether the segments of the horizon are forecast in parallel, or each from the one
+            before. "parallel" runs one step from the last state for each segment, given its
+            position; "recurrent" feeds each segment's forecast to the next step.
         window_normalization: normalisation of each window, undone in its forecast: "last" subtracts
             the last value; "mean" subtracts the mean and divides by the standard deviation.
         distribution: the kind of forecast for each step: a number, quantiles, or a distribution.
@@ -59,8 +59,8 @@ class Forecast(Template):
             forecasts; the others are trained on the quantile loss or the negative log-likelihood.
         conformal: calibrate quantiles on the validation examples, by conformal prediction. It also
             gives point forecasts their intervals.
-        calendar: add calendar features: the time of the day, week and year, each if the training
-            data cover it at least twice.
+        calendar: add calendar features: time of day, of the week and of the year, each only if the
+            training data span at least two days, weeks or years.
         season: season length, in steps; the seasonal naive baseline uses it, too. None for the
             usual one for the frequency: 24 for hours, 7 for days, 12 for months.
         windows: maximum number of training windows per epoch, resampled each epoch.
@@ -85,7 +85,7 @@ class Forecast(Template):
     look_back: Count = 96
     horizon: Count = 24
     segment: Count | None = None
-    form: HorizonForm = "at-once"
+    form: HorizonForm = "parallel"
     window_normalization: WindowNormalization = "last"
     distribution: DistributionName = "point"
     levels: Sequence[float] = (0.1, 0.25, 0.5, 0.75, 0.9)

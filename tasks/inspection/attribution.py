@@ -20,21 +20,21 @@ POINTS, MAX_POINTS = 64, 1024
 """Initial and maximum number of points on the path from the baseline to the input, placed by
 Gauss-Legendre quadrature."""
 
-INCOMPLETE = 0.01
-"""Relative error of the sum of attributions above which more points are used: quadrature converges
-slowly where a network is not smooth."""
+MAX_RELATIVE_DELTA = 0.01
+"""Relative convergence delta above which more points are used: quadrature converges slowly where
+a network is not smooth."""
 
 ROWS_AT_ONCE = 64
 """Number of rows per call of the model."""
 
-VECTORS = (
+EMBEDDING_LAYERS = (
     keras.layers.Embedding,
     NGramEmbedding,
     WordCharacters,
     ConvolvedCharacters,
     StringStates,
 )
-"""Layers that turn the ids of an input into vectors."""
+"""Layers that embed the ids of an input."""
 
 REGION = 4
 """Side length of the regions of an image that occlusion covers, in pixels."""
@@ -47,8 +47,8 @@ class Attribution:
     Attributes:
         values: (time,) for sequences; (height, width) for images.
         score: score of the prediction with the complete input.
-        baseline: its score for an empty input: zero vectors for tokens, zeros for numbers, which
-            are their mean if they are standardised, and a black image.
+        baseline: its score for the baseline input: zero vectors for tokens, zeros for numbers
+            (their mean, if they are standardised), or a black image.
         method: "integrated gradients" or "occlusion".
     """
 
@@ -58,9 +58,9 @@ class Attribution:
     method: str
 
     @property
-    def completeness(self) -> float:
-        """The difference between score - baseline and the sum of the integrated gradients."""
-        return self.score - self.baseline - float(self.values.sum())
+    def convergence_delta(self) -> float:
+        """The sum of the integrated gradients minus (score - baseline); 0 if they are exact."""
+        return float(self.values.sum()) - (self.score - self.baseline)
 
 
 def integrated_gradients(
@@ -70,21 +70,22 @@ def integrated_gradients(
 
         IG_t = x_t * integral of d score(a x) / d x_t over a from 0 to 1
 
-    x are the embeddings of tokens, n-grams included, and the numbers themselves otherwise; an
-    n-gram counts for the step that it ends in. The values of all steps add up to score - baseline.
+    x are the embeddings of tokens and n-grams, or the numbers themselves; an n-gram is attributed
+    to the step that it ends in. The values of all steps add up to score - baseline.
 
     Args:
         subject: model, input and prediction.
         step: step of the prediction; by default all of a generated text, otherwise the last one.
-        points: number of points on the path, 64 of which are run in one forward and one backward
-            pass; by default from 64 to 1,024, until the sum is within 1% of the difference.
+        points: number of points on the path, evaluated in batches of 64; by default from 64 to
+            1,024, until the sum is within 1% of the difference.
     """
     if points is None:
         points = POINTS
         while True:
             result = integrated_gradients(subject, step, points)
             span = abs(result.score - result.baseline)
-            if abs(result.completeness) <= INCOMPLETE * span + 1e-6 or points >= MAX_POINTS:
+            limit = MAX_RELATIVE_DELTA * span + 1e-6
+            if abs(result.convergence_delta) <= limit or points >= MAX_POINTS:
                 return result
             points *= 2
     nodes, weights = np.polynomial.legendre.leggauss(points)
@@ -94,7 +95,7 @@ def integrated_gradients(
         part = slice(start, start + ROWS_AT_ONCE)
         scale = nodes[part].astype(np.float32)
         with tf.GradientTape() as tape:
-            scores, vectors = _scaled(subject, scale, tape.watch)
+            scores, vectors = _score_scaled(subject, scale, tape.watch)
             value = tf.reduce_sum(
                 subject.score(scores, step) * tf.constant(weights[part], tf.float32)
             )
@@ -105,7 +106,7 @@ def integrated_gradients(
                 summed = np.sum(np.asarray(gradient, np.float64), 0)
                 product = summed * np.asarray(vector.original[0])
                 total = total + vector.by_step(product)
-    ends, _ = _scaled(subject, np.array([0.0, 1.0], np.float32))
+    ends, _ = _score_scaled(subject, np.array([0.0, 1.0], np.float32))
     baseline, score = np.asarray(subject.score(ends, step))
     return Attribution(np.asarray(total), float(score), float(baseline), "integrated gradients")
 
@@ -121,17 +122,18 @@ def occlusion(subject: Subject, step: int | None = None) -> Attribution:
     regions = _regions(subject)
     scores = []
     for start in range(0, len(regions), ROWS_AT_ONCE):
-        part, _ = _scaled(subject, 1 - regions[start : start + ROWS_AT_ONCE])
+        part, _ = _score_scaled(subject, 1 - regions[start : start + ROWS_AT_ONCE])
         scores.append(np.asarray(subject.score(part, step)))
-    without = np.concatenate(scores)
-    ends, _ = _scaled(subject, np.array([0.0, 1.0], np.float32))
+    occluded = np.concatenate(scores)
+    ends, _ = _score_scaled(subject, np.array([0.0, 1.0], np.float32))
     baseline, score = np.asarray(subject.score(ends, step))
-    values = np.einsum("r,r...->...", score - without, regions)
+    values = np.einsum("r,r...->...", score - occluded, regions)
     return Attribution(values, float(score), float(baseline), "occlusion")
 
 
 def _regions(subject: Subject) -> np.ndarray:
-    """Ones in the part that a row covers: (rows, time), or (rows, height, width)."""
+    """The occlusion mask of each row, with ones in the region that it covers: (rows, time), or
+    (rows, height, width)."""
     values = subject.inputs["values"]
     if values.shape.rank < 4:
         return np.eye(values.shape[1], dtype=np.float32)
@@ -158,14 +160,16 @@ class _Vectors:
         return product.reshape(len(product), -1).sum(-1)
 
 
-def _scaled(subject: Subject, factors: np.ndarray, watch: Any = None) -> tuple[Any, list[_Vectors]]:
+def _score_scaled(
+    subject: Subject, factors: np.ndarray, watch: Any = None
+) -> tuple[Any, list[_Vectors]]:
     """The scores with the vectors of the input multiplied by factors, which differ between the rows
     of a batch: (rows,), (rows, time) or (rows, height, width)."""
     rows, vectors = len(factors), []
     inputs = {name: tf.repeat(value, rows, 0) for name, value in subject.inputs.items()}
     values = inputs["values"]
 
-    def scaled(original: Any) -> Any:
+    def scale(original: Any) -> Any:
         original = tf.convert_to_tensor(original)
         shape = [rows] + [1] * (original.shape.rank - 1)
         if factors.ndim == 3:
@@ -184,9 +188,9 @@ def _scaled(subject: Subject, factors: np.ndarray, watch: Any = None) -> tuple[A
         layers = _vector_layers(subject.model)
         if layers:
             for layer in layers:
-                stack.enter_context(changed_output(layer, scaled))
+                stack.enter_context(changed_output(layer, scale))
         else:
-            inputs["values"] = scaled(tf.cast(values, tf.float32))
+            inputs["values"] = scale(tf.cast(values, tf.float32))
         return subject.scores(inputs), vectors
 
 
@@ -197,7 +201,7 @@ def _vector_layers(model: Any) -> list[Any]:
     results: list[Any] = []
 
     def walk(layer: Any) -> None:
-        if isinstance(layer, VECTORS):
+        if isinstance(layer, EMBEDDING_LAYERS):
             results.append(layer)
         elif isinstance(layer, keras.layers.Rescaling) and start is model:
             results.append(layer)

@@ -123,13 +123,13 @@ def attribution(inspection: Inspection) -> list[Section]:
                     "values": item.values.tolist(),
                     "score": item.score,
                     "baseline": item.baseline,
-                    "completeness": item.completeness if item is both[0] else None,
+                    "convergence_delta": item.convergence_delta if item is both[0] else None,
                 }
             )
         text.append(
             f"<p><small>{subject.measure} {both[0].score:.4g}, without any input "
-            f"{both[0].baseline:.4g}; integrated gradients miss {both[0].completeness:.1g} of the "
-            "difference.</small></p>"
+            f"{both[0].baseline:.4g}; the integrated gradients add up to the "
+            f"difference within {abs(both[0].convergence_delta):.1g}.</small></p>"
         )
     return [Section("attribution", "What the answer rests on", "".join(text), shown, {"all": data})]
 

@@ -30,7 +30,7 @@ def _embedding(layer: Any) -> Any:
     if isinstance(layer, keras.layers.Embedding):
         return layer
     for name, child in children(layer):
-        if name != "characters":  # whose embedding is not that of the input's tokens
+        if name != "characters":  # embeds the characters of a word, not the tokens
             result = _embedding(child)
             if result is not None:
                 return result
@@ -38,7 +38,7 @@ def _embedding(layer: Any) -> Any:
 
 
 def neighbours(run: Any, token: str, top: int = 10) -> list[tuple[str, float]]:
-    """The tokens whose vectors are most similar to that of a token, with the cosines.
+    """The tokens whose vectors are most similar to that of a token, with their cosine similarities.
 
     Raises:
         SeqzooError: the model has no such token, or no embeddings.
@@ -56,12 +56,11 @@ def neighbours(run: Any, token: str, top: int = 10) -> list[tuple[str, float]]:
 
 @dataclass(frozen=True)
 class Transitions:
-    """Learned scores of a CRF; minus infinity for what is forbidden.
+    """Learned scores of a CRF; minus infinity for forbidden transitions.
 
     Attributes:
         tags: the names of the tags.
-        scores: scores of the transitions from the tag of a row to the tag of a column, (tags,
-            tags).
+        scores: score of each transition, from the row's tag to the column's, (tags, tags).
         start: score of beginning with each tag, (tags,).
         end: score of ending with each tag, (tags,).
     """
@@ -81,6 +80,6 @@ def crf_transitions(run: Any) -> Transitions:
     if not getattr(run.template, "crf", False):
         raise SeqzooError(f"{run.folder} has no CRF; taggers that are trained with `crf` have one.")
     layer = run.model.get_layer("crf")
-    start, into, end = (np.asarray(score) for score in layer.scores())
-    scores = (np.where(item < -1e20, -np.inf, item) for item in (into.T, start, end))
+    start, transitions, end = (np.asarray(score) for score in layer.scores())
+    scores = (np.where(item < -1e20, -np.inf, item) for item in (transitions.T, start, end))
     return Transitions(tuple(run.task.tags.names), *scores)

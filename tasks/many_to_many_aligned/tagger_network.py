@@ -80,7 +80,7 @@ def tagger_network(
     if characters_size is not None:
         sizes = (characters_size, template.character_embedding)
         named = {"dtype": precision, "name": "characters"}
-        if template.character_reader == "convolution":
+        if template.character_reader == "convolutional":
             reader = ConvolvedCharacters(*sizes, 2 * template.characters, **named)
         else:
             reader = WordCharacters(

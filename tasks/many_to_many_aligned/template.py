@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 else:
     AlignedInput, AlignedTarget = inputs_of(ALIGNED), targets_of(ALIGNED)
 
-CharacterReader = Literal["recurrent", "convolution"]
+CharacterReader = Literal["recurrent", "convolutional"]
 
 TASKS = {
     "tags": "seqzoo.tasks.many_to_many_aligned.tagger:TaggerTask",
@@ -88,7 +88,7 @@ class ManyToManyAligned(Template):
         characters: units of the character-level layer that reads each word; 0 for none. It is
             bidirectional; for "words" with "tags".
         character_reader: type of the character-level layer. "recurrent" is the same cell as above;
-            "convolution" has twice as many filters, so that a word's vector is as large, is three
+            "convolutional" has twice as many filters, so that a word's vector is as large, is three
             times as fast and, on UD English EWT, 0.2 points less accurate.
         character_embedding: embedding size of characters, for the character-level layer.
         word_dropout: share of words replaced by the unknown token in training. Their characters
@@ -126,7 +126,7 @@ class ManyToManyAligned(Template):
     cell: str = "gru"
     units: Count = 128
     layers: Count = 1
-    bidirectional: Annotated[bool, Named(off="one-direction")] | None = None
+    bidirectional: Annotated[bool, Named(off="unidirectional")] | None = None
     dropout: Share = 0.0
     recurrent_dropout: Share = 0.0
     cell_options: Annotated[Mapping[str, Any], Named("cell-option")] = field(default_factory=dict)

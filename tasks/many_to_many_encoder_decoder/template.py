@@ -90,7 +90,7 @@ class ManyToManyEncoderDecoder(Template):
     cell: str = "gru"
     units: Count = 128
     layers: Count = 1
-    bidirectional: Annotated[bool, Named(off="one-direction")] = True
+    bidirectional: Annotated[bool, Named(off="unidirectional")] = True
     attention: AttentionKind = "additive"
     copy: bool = False
     dropout: Share = 0.0
@@ -107,7 +107,7 @@ class ManyToManyEncoderDecoder(Template):
     minimum_count: Count = 2
     lowercase: Annotated[bool, Named(off="keep-case")] = False
     nfc: bool = False
-    lowercase_targets: Annotated[bool, Named(off="keep-case-of-targets")] = False
+    lowercase_targets: Annotated[bool, Named(off="keep-target-case")] = False
     maximum_length: Count | None = None
     label_smoothing: Share = 0.0
     scheduled_sampling: Share = 0.0

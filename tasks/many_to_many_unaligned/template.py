@@ -74,7 +74,7 @@ class ManyToManyUnaligned(Template):
     cell: str = "gru"
     units: Count = 128
     layers: Count = 1
-    bidirectional: Annotated[bool, Named(off="one-direction")] = True
+    bidirectional: Annotated[bool, Named(off="unidirectional")] = True
     dropout: Share = 0.0
     recurrent_dropout: Share = 0.0
     cell_options: Annotated[Mapping[str, Any], Named("cell-option")] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class ManyToManyUnaligned(Template):
     minimum_count: Count = 2
     lowercase: Annotated[bool, Named(off="keep-case")] = False
     nfc: bool = False
-    lowercase_targets: Annotated[bool, Named(off="keep-case-of-targets")] = False
+    lowercase_targets: Annotated[bool, Named(off="keep-target-case")] = False
     maximum_length: Count | None = None
     columns_per_step: Count = 1
     sample_rate: Annotated[int, Range(minimum=100)] = 16_000

@@ -38,7 +38,7 @@ class ManyToOne(Template):
         join: how the encoders' vectors are joined: concatenated, or also compared. To compare two
             inputs of the same kind, u and v, they share their vocabulary and their encoder, and
             |u - v| and u * v are added (InferSent).
-        join_units: units of the dense layer after joined vectors; 0 for none.
+        join_units: units of the dense layer after the joined vectors; 0 for none.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.
@@ -112,7 +112,7 @@ class ManyToOne(Template):
     residual: bool = False
     layer_norm: bool = False
     layer_activation: LayerActivation = "linear"
-    bidirectional: Annotated[bool, Named(off="one-direction")] = False
+    bidirectional: Annotated[bool, Named(off="unidirectional")] = False
     pooling: Pooling = "last"
     dropout: Share = 0.0
     recurrent_dropout: Share = 0.0

@@ -7,8 +7,8 @@ import numpy as np
 
 from seqzoo.tasks.metrics.linear_forecast import LinearForecast
 
-NEARLY_ZERO = 1e-12
-"""Added to denominators to keep them from zero."""
+MIN_DENOMINATOR = 1e-12
+"""Smallest denominator; smaller ones count as zero."""
 
 
 def forecast_metrics(
@@ -23,7 +23,7 @@ def forecast_metrics(
 ) -> dict[str, Any]:
     """The metrics of forecasts.
 
-    MSE, MAE and RMSE are computed on values that are standardised by the mean and the standard
+    MSE, MAE and RMSE are computed on values that are standardised with the mean and standard
     deviation of their series in training. MASE divides by the mean absolute error of the seasonal
     naive forecast in training (Hyndman and Koehler 2006). sMAPE is in percent, up to 200.
     CRPS is twice the quantile loss, averaged over the levels. Coverage is the share of values
@@ -41,14 +41,14 @@ def forecast_metrics(
 
     Returns: the metrics by name, and under "baselines" those of the naive forecast (the last
         value), the seasonal naive forecast (the value a season ago) and a linear model from the
-        look-back to the horizon, by ridge regression on the training steps.
+        look-back window to the horizon, fitted by ridge regression on the training steps.
     """
     horizon, season = values.shape[1], features.season
     series = [_Series(features, item) for item in examples.inputs]
     owners, origins = windows.examples, windows.origins
     mean = np.stack([item.mean for item in series])[owners][:, None]
     scale = np.stack([item.scale for item in series])[owners][:, None]
-    truth = _ahead(series, owners, origins, horizon)
+    truth = _true_values(series, owners, origins, horizon)
     errors = np.stack([item.seasonal_error(season) for item in series])[owners][:, None]
 
     def scores(forecasts: np.ndarray) -> dict[str, float]:
@@ -60,7 +60,7 @@ def forecast_metrics(
     if has_quantiles or np.ptp(quantiles, -1).any():
         standardised = (quantiles - mean[..., None]) / scale[..., None]
         metrics |= _interval_scores(standardised, truth, levels)
-    linear = LinearForecast.fit([item.filled[: item.trained] for item in series], template)
+    linear = LinearForecast.fit([item.filled[: item.training_steps] for item in series], template)
     baselines = {"naive": _naive(series, owners, origins, horizon)}
     if season > 1:
         baselines["seasonal naive"] = _seasonal(series, owners, origins, horizon, season)
@@ -72,7 +72,7 @@ def forecast_metrics(
 
 class _Series:
     """One history, standardised: in `values` missing values are NaN, in `filled` they are replaced
-    by the last value before them; the first `trained` steps were seen in training."""
+    by the last value before them; the first `training_steps` steps were seen in training."""
 
     def __init__(self, features: Any, history: Any):
         self.mean, self.scale = (item.astype(np.float64) for item in features.scales_of(history))
@@ -83,23 +83,23 @@ class _Series:
         filled = np.take_along_axis(self.values, last, 0)
         self.filled = np.where(np.isfinite(filled), filled, 0.0)
         until = np.datetime64(features.config["until"])
-        self.trained = int((history.dates <= until).sum())
+        self.training_steps = int((history.dates <= until).sum())
         if history.since:
-            self.trained = min(self.trained, history.since)
+            self.training_steps = min(self.training_steps, history.since)
 
     def seasonal_error(self, season: int) -> np.ndarray:
         """Mean absolute difference of training steps that are a season apart, (targets,); NaN if
         there are too few."""
-        values = self.values[: self.trained]
+        values = self.values[: self.training_steps]
         if len(values) <= season:
             return np.full(len(self.mean), np.nan)
         differences = np.abs(values[season:] - values[:-season])
-        known = np.isfinite(differences)
-        mean = np.where(known, differences, 0).sum(0) / np.maximum(known.sum(0), 1)
-        return np.where(mean > NEARLY_ZERO, mean, np.nan)
+        is_known = np.isfinite(differences)
+        mean = np.where(is_known, differences, 0).sum(0) / np.maximum(is_known.sum(0), 1)
+        return np.where(mean > MIN_DENOMINATOR, mean, np.nan)
 
 
-def _ahead(
+def _true_values(
     series: Sequence[_Series], owners: np.ndarray, origins: np.ndarray, horizon: int
 ) -> np.ndarray:
     """The true values of windows, (windows, horizon, targets); NaN if unknown."""
@@ -127,11 +127,11 @@ def _seasonal(
 ) -> np.ndarray:
     """The value a season before, or the last one if the series is too short."""
     result = _naive(series, owners, origins, horizon)
-    back = np.arange(horizon) % season - season
+    offsets = np.arange(horizon) % season - season
     for index, item in enumerate(series):
         chosen = np.flatnonzero((owners == index) & (origins >= season))
         if len(chosen):
-            result[chosen] = item.filled[origins[chosen][:, None] + back]
+            result[chosen] = item.filled[origins[chosen][:, None] + offsets]
     return result
 
 
@@ -143,20 +143,20 @@ def _scores(
     errors: np.ndarray,
 ) -> dict[str, float]:
     """The metrics of standardised forecasts."""
-    known = np.isfinite(truth)
-    differences = np.where(known, forecasts - truth, 0.0)
-    count = known.sum()
+    is_known = np.isfinite(truth)
+    differences = np.where(is_known, forecasts - truth, 0.0)
+    count = is_known.sum()
     mse = float(np.square(differences).sum() / count)
     mae = float(np.abs(differences).sum() / count)
     metrics = {"mse": mse, "mae": mae, "rmse": float(np.sqrt(mse))}
-    scaled = np.where(known & np.isfinite(errors), np.abs(differences) / errors, np.nan)
+    scaled = np.where(is_known & np.isfinite(errors), np.abs(differences) / errors, np.nan)
     if np.isfinite(scaled).any():
         metrics["mase"] = float(np.nanmean(scaled))
     predicted, actual = forecasts * scale + mean, truth * scale + mean
     sizes = np.abs(predicted) + np.abs(actual)
     ratio = np.where(
-        known & (sizes > NEARLY_ZERO),
-        np.abs(predicted - actual) / np.maximum(sizes, NEARLY_ZERO),
+        is_known & (sizes > MIN_DENOMINATOR),
+        np.abs(predicted - actual) / np.maximum(sizes, MIN_DENOMINATOR),
         0,
     )
     return {**metrics, "smape": float(200 * ratio.sum() / count)}
@@ -165,15 +165,15 @@ def _scores(
 def _interval_scores(
     quantiles: np.ndarray, truth: np.ndarray, levels: Sequence[float]
 ) -> dict[str, float]:
-    known = np.isfinite(truth)
-    above = truth[..., None] - quantiles
-    shares = np.asarray(levels)
-    losses = 2 * np.maximum(shares * above, (shares - 1) * above).mean(-1)
-    metrics = {"crps": float(losses[known].mean())}
+    is_known = np.isfinite(truth)
+    residuals = truth[..., None] - quantiles
+    taus = np.asarray(levels)
+    losses = 2 * np.maximum(taus * residuals, (taus - 1) * residuals).mean(-1)
+    metrics = {"crps": float(losses[is_known].mean())}
     low, high = levels[0], levels[-1]
     if high > low:
-        inside = (above[..., 0] >= 0) & (above[..., -1] <= 0)
+        inside = (residuals[..., 0] >= 0) & (residuals[..., -1] <= 0)
         name = f"{100 * (high - low):.3g}"
-        metrics[f"coverage_{name}"] = float(inside[known].mean())
-        metrics[f"width_{name}"] = float((quantiles[..., -1] - quantiles[..., 0])[known].mean())
+        metrics[f"coverage_{name}"] = float(inside[is_known].mean())
+        metrics[f"width_{name}"] = float((quantiles[..., -1] - quantiles[..., 0])[is_known].mean())
     return metrics

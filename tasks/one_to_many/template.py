@@ -127,7 +127,7 @@ class OneToMany(Template):
     vocabulary_size: Annotated[int, Range(minimum=5)] = 20_000
     minimum_count: Count = 1
     nfc: bool = False
-    lowercase_targets: Annotated[bool, Named(off="keep-case-of-targets")] = False
+    lowercase_targets: Annotated[bool, Named(off="keep-target-case")] = False
     label_smoothing: Share = 0.0
     scheduled_sampling: Share = 0.0
 

@@ -34,12 +34,12 @@ class NameFeatures(Features):
         return cls(template, Vocabulary.learn(counts, len(counts) + SPECIAL, 1))
 
     def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
-        known = set(self.vocabulary.tokens)
+        classes = set(self.vocabulary.tokens)
         for name, location in zip(inputs, locations, strict=True):
-            if isinstance(name, str) and name not in known:
+            if isinstance(name, str) and name not in classes:
                 raise SeqzooError(
                     f"A class of the training examples was expected, but {location} is {name!r}"
-                    f"{nearest(name, known)}",
+                    f"{nearest(name, classes)}",
                     location=location,
                 )
         return (encoded(inputs, locations),)
@@ -47,10 +47,10 @@ class NameFeatures(Features):
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         (names,) = raw
         ids = self.vocabulary.ids(names)
-        known = tf.debugging.Assert(
+        assertion = tf.debugging.Assert(
             tf.reduce_all(ids >= SPECIAL), ["a class that does not occur in training:", names]
         )
-        with tf.control_dependencies([] if known is None else [known]):
+        with tf.control_dependencies([] if assertion is None else [assertion]):
             return tf.identity(ids)[:, None], tf.ones(tf.shape(ids), tf.int32)
 
     @property

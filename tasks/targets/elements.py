@@ -1,4 +1,4 @@
-"""Elementwise losses of numbers, and the activations of the outputs that predict them."""
+"""Elementwise losses for numeric targets, and the activations of the outputs that predict them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from seqzoo.tasks.preprocessing.base import moments
 ACTIVATIONS = {"poisson": "exponential", "bernoulli": "sigmoid", "cross-entropy": "softmax"}
 """Default activation of the outputs for each loss; other losses have none."""
 
-SMALLEST = 1e-7
-"""Lower bound of numbers whose logarithm is taken."""
+MIN_LOG_ARGUMENT = 1e-7
+"""Lower bound of numbers before their logarithm is taken, so that it is finite."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ class ElementLoss:
         return self
 
     @property
-    def function(self) -> str:
-        """Name of the activation."""
+    def activation_name(self) -> str:
+        """Name of the activation, the default one included."""
         return self.activation or ACTIVATIONS.get(self.name, "linear")
 
     @property
     def standardises(self) -> bool:
-        """Whether targets are standardised: if predictions may be any numbers."""
-        return self.function == "linear" and self.name in ("squared", "absolute", "huber")
+        """Whether targets are standardised: only where predictions are unbounded."""
+        return self.activation_name == "linear" and self.name in ("squared", "absolute", "huber")
 
     def scales(self, values: np.ndarray) -> tuple[list[float], list[float]]:
         """The mean and standard deviation that targets, (n, elements), are standardised with; 0 and
@@ -79,7 +79,7 @@ class ElementLoss:
         """Checks that targets are in the range of the loss.
 
         Raises:
-            SeqzooError: a target is out of range; the message has its location.
+            SeqzooError: a target is out of range; the message says where it is.
         """
         for value, location in zip(values, locations, strict=True):
             if self.name == "poisson" and (value < 0).any():
@@ -89,7 +89,7 @@ class ElementLoss:
             elif self.name == "cross-entropy" and (
                 (value < 0).any() or not np.allclose(np.sum(value, -1), 1, atol=1e-3)
             ):
-                expected = "shares that sum to 1 for the loss 'cross-entropy'"
+                expected = "proportions that sum to 1 for the loss 'cross-entropy'"
             else:
                 continue
             shown = np.ravel(value)[:4].tolist()
@@ -99,9 +99,9 @@ class ElementLoss:
 
     def predict(self, outputs: Any) -> Any:
         """Predictions, from outputs of the same shape."""
-        if self.function == "linear":
+        if self.activation_name == "linear":
             return outputs
-        return keras.activations.get(self.function)(outputs)
+        return keras.activations.get(self.activation_name)(outputs)
 
     def __call__(self, outputs: Any, targets: Any) -> Any:
         """The loss of each prediction, (..., elements) -> (...)."""
@@ -126,10 +126,10 @@ class ElementLoss:
             return distance
         if self.name == "huber":
             return tf.where(distance <= 1, 0.5 * tf.square(distance), distance - 0.5)
-        logarithm = tf.math.log(tf.maximum(predicted, SMALLEST))
+        logarithm = tf.math.log(tf.maximum(predicted, MIN_LOG_ARGUMENT))
         if self.name == "poisson":
             return predicted - targets * logarithm
         if self.name == "cross-entropy":
             return -targets * logarithm
-        opposite = tf.math.log(tf.maximum(1 - predicted, SMALLEST))
+        opposite = tf.math.log(tf.maximum(1 - predicted, MIN_LOG_ARGUMENT))
         return -targets * logarithm - (1 - targets) * opposite

@@ -47,8 +47,8 @@ def check_truncation(task: Any, settings: TrainingSettings) -> None:
         )
     if template.both_ways:
         raise SeqzooError(
-            "`bptt_every` is for layers of one direction, got bidirectional ones; add "
-            "--one-direction.",
+            "`bptt_every` is for unidirectional layers, got bidirectional ones; add "
+            "--unidirectional.",
             field="bptt_every",
         )
 

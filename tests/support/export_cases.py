@@ -108,7 +108,11 @@ def cases() -> dict[str, tuple[Template, Examples, list[Any]]]:
         ),
         "convolved": (
             ManyToManyAligned(
-                "words", characters=4, character_reader="convolution", bidirectional=False, **SMALL
+                "words",
+                characters=4,
+                character_reader="convolutional",
+                bidirectional=False,
+                **SMALL,
             ),
             Examples(sentences, [free[: len(sentence)] for sentence in sentences]),
             TEXTS,

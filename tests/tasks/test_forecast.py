@@ -250,9 +250,9 @@ def test_mistakes_are_reported(run: Any) -> None:
 @pytest.mark.parametrize(
     "cell, form",
     [
-        pytest.param("mingru", "rolled", marks=pytest.mark.slow),
-        pytest.param("lstm", "at-once", marks=BEFORE_RELEASES),
-        pytest.param("lstm", "rolled", marks=BEFORE_RELEASES),
+        pytest.param("mingru", "recurrent", marks=pytest.mark.slow),
+        pytest.param("lstm", "parallel", marks=BEFORE_RELEASES),
+        pytest.param("lstm", "recurrent", marks=BEFORE_RELEASES),
     ],
 )
 def test_any_cell_and_form_is_exported_with_all_inputs(

@@ -121,7 +121,7 @@ def test_each_step_has_the_loss_of_the_template() -> None:
             lambda: template(target="value", loss="cross-entropy").adapt(
                 Examples(["ab", "ba"], [[0.5, 0.5], [0.9, 0.4]])
             ),
-            "The target of example 1 must be shares that sum to 1",
+            "The target of example 1 must be proportions that sum to 1",
         ),
     ],
 )

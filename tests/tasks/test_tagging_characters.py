@@ -47,7 +47,7 @@ def test_each_word_is_read_by_itself_in_any_position() -> None:
 @pytest.mark.usefixtures("plain_loop")
 def test_it_learns_and_is_saved(tmp_path) -> None:
     examples = sentences(16, 1)
-    template = tagger(characters=3, character_reader="convolution")
+    template = tagger(characters=3, character_reader="convolutional")
     task: Any = template.adapt(examples)
     keras.utils.set_random_seed(0)
     chosen = settings(batch_size=16, precision="mixed_bfloat16")
@@ -70,4 +70,4 @@ def test_it_learns_and_is_saved(tmp_path) -> None:
 
 def test_invalid_readers() -> None:
     with pytest.raises(SeqzooError, match="`character_reader` must be one of 'recurrent', 'conv"):
-        tagger(characters=3, character_reader="convolutional")
+        tagger(characters=3, character_reader="attention")

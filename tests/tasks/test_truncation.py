@@ -182,7 +182,7 @@ def test_truncated_training_learns_and_resumes(tmp_path) -> None:
 @pytest.mark.parametrize(
     "template, examples, message",
     [
-        (tagger(), sentences(8, 0), "is for layers of one direction, got bidirectional ones"),
+        (tagger(), sentences(8, 0), "is for unidirectional layers, got bidirectional ones"),
         (tagger(bidirectional=False, crf=True), sentences(8, 0), "is for tags without `crf`"),
         (
             ManyToOne("characters"),

@@ -173,7 +173,7 @@ def test_other_kinds_train_and_predict(tmp_path, kind, target_kind, options) -> 
         bad = seqzoo("predict", tmp_path / "run", "1 nan")
         assert (bad.exit_code, bad.stderr) == (
             2,
-            "Input 1 contains NaN (number 2); fill it in or leave it out.\n",
+            "Input 1 contains NaN at position 2; fill it in or leave it out.\n",
         )
 
 

@@ -47,7 +47,7 @@ BAD: dict[str, tuple[str | bytes, str, str]] = {
     "empty text": (f"{GOOD},a\n", TRAIN, "line 22: 'text' is empty"),
     "only one class": (GOOD.replace(",b", ",a"), TRAIN, "two classes"),
     "no number": (GOOD, f"{TRAIN} --target-kind value", "line 2: 'label' .*'a' is not a number"),
-    "NaN": ("text,label\n1 2,a\n1 nan,b\n", SERIES, r"line 3: 'text' contains NaN \(number 2\)"),
+    "NaN": ("text,label\n1 2,a\n1 nan,b\n", SERIES, r"line 3: 'text' contains NaN at position 2"),
     "empty sequence": ("text,label\n1 2,a\n[],b\n", SERIES, "line 3: 'text' is empty"),
     "units of zero": ("", f"{TRAIN} --units 0", "`units` must be at least 1, got 0"),
     "units of no number": ("", f"{TRAIN} --units x", "'--units': 'x' is not a valid integer"),

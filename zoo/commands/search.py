@@ -73,10 +73,10 @@ def command(
 ) -> None:
     """Search hyperparameters of NAME (a preset, a template or a configuration file).
 
-    Each trial is a training run with different options, which Optuna samples from the table
-    [search] of the configuration file or, without one, around learning rate, batch size, units,
-    dropout and cell of NAME. Trials are compared by their validation scores. The same command
-    continues after Ctrl-C; `seqzoo train FOLDER/best.toml` trains the best trial again.
+    Each trial is a training run with different options, which Optuna samples from the
+    [search] table of the configuration file or, without one, around learning rate, batch size,
+    units, dropout and cell of NAME. Trials are compared by their validation scores. The same
+    command continues after Ctrl-C; `seqzoo train FOLDER/best.toml` trains the best trial again.
 
     \b
     Examples:

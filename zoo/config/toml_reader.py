@@ -117,7 +117,7 @@ def read_config(path: str) -> Choices:
 
 
 def read_search_table(path: str) -> tuple[dict[str, Any], Callable[[str], str]]:
-    """The table [search] of a file, and the location of each of its keys.
+    """The [search] table of a file, and the location of each of its keys.
 
     Args:
         path: a TOML file, see `read_config`.

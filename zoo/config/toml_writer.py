@@ -115,7 +115,7 @@ def config(choices: Choices, origin: str, path: str, data: str) -> str:
 
 
 def search_table(space: Mapping[str, Any]) -> str:
-    """The table [search] of a configuration file.
+    """The [search] table of a configuration file.
 
     Args:
         space: ranges and choices by name of an option, as `seqzoo.zoo.config.toml_reader` reads

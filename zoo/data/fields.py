@@ -30,7 +30,7 @@ _QUOTED = re.compile(r"\s*\[\s*[\"']")
 """How a list of quoted names begins, in JSON or as Python prints it."""
 
 _NESTED = re.compile(r"\s*\[\s*(\[|\]?\s*$|[-\d.]+\s*(,|\]\s*$))")
-"""How a list of numbers begins, unlike the name of a file."""
+"""Matches the beginning of a list of numbers, but not a file name that begins with a bracket."""
 
 
 def text(field: Any) -> str:
@@ -44,7 +44,7 @@ def text(field: Any) -> str:
         field.encode("utf-8")
     except UnicodeEncodeError as error:  # JSON may contain a lone surrogate: "\\ud800"
         raise SeqzooError(
-            f"is not Unicode text (character {error.start + 1} is half of one)"
+            f"is not Unicode text (character {error.start + 1} is a lone surrogate)"
         ) from error
     return field
 
@@ -71,7 +71,7 @@ def labels(field: Any, separator: str = ",") -> tuple[str, ...]:
     if isinstance(field, np.ndarray | tuple):
         field = list(field)
     if isinstance(field, str):
-        field = _listed(field)
+        field = _as_list(field)
     if isinstance(field, str):
         field = [part for part in field.split(separator) if part.strip()]
     if not isinstance(field, list):
@@ -95,7 +95,7 @@ def words(field: Any) -> tuple[str, ...]:
 
 
 def target_reader(kind: str, separator: str) -> Callable[[Any], Any]:
-    """The function that reads a target of a kind."""
+    """The function that reads a target of the given kind."""
     return {
         "class": label,
         "labels": lambda field: labels(field, separator),
@@ -112,7 +112,7 @@ def tags(field: Any) -> tuple[str, ...]:
     """One tag per step: a JSON list, or text separated by whitespace."""
     field = _decoded(field)
     if isinstance(field, str):
-        field = _listed(field)
+        field = _as_list(field)
     return labels(field.split() if isinstance(field, str) else field)
 
 
@@ -175,7 +175,7 @@ def series(field: Any) -> np.ndarray:
 
 
 def times(field: Any) -> np.ndarray:
-    """The times of a series' steps, float64, (time,): numbers, or dates and times of ISO 8601.
+    """The times of a series' steps, float64, (time,): numbers, or ISO 8601 dates and times.
 
     Dates become seconds since 1970; dates without a time zone are in UTC.
     """
@@ -259,7 +259,7 @@ def _without_channel(image: np.ndarray) -> np.ndarray:
 
 
 def audio(field: Any, folder: pathlib.Path) -> tuple[np.ndarray, int]:
-    """An audio file, by its path or its bytes, read by `read_audio`; or samples with their rate.
+    """An audio file, by its path or bytes, read by `read_audio`; or samples and their sample rate.
 
     Returns: float32 of shape (samples,), and the sample rate.
     """
@@ -269,7 +269,7 @@ def audio(field: Any, folder: pathlib.Path) -> tuple[np.ndarray, int]:
 
 
 def reader(kind: str, folder: pathlib.Path) -> Callable[[Any], Any]:
-    """The function that reads an input of a kind; paths in it are relative to `folder`."""
+    """The function that reads an input of the given kind; paths in it are relative to `folder`."""
     return {
         "characters": text,
         "words": text,
@@ -289,8 +289,8 @@ def reader(kind: str, folder: pathlib.Path) -> Callable[[Any], Any]:
 
 
 def further_reader(kind: str, folder: pathlib.Path) -> Callable[[Any], Any]:
-    """The function that reads a further input of a kind; texts, numbers and categories may be
-    missing."""
+    """The function that reads a further input of the given kind; texts, numbers and categories
+    may be missing."""
     if kind in STATICS:
         return static
     read = reader(kind, folder)
@@ -348,7 +348,7 @@ def _numbers(field: Any) -> np.ndarray:
         number = numbers[tuple(position)]
         shown = "NaN" if math.isnan(number) else "an infinite number"
         number = int(position[0]) + 1
-        raise SeqzooError(f"contains {shown} (number {number}); fill it in or leave it out")
+        raise SeqzooError(f"contains {shown} at position {number}; fill it in or leave it out")
     if np.abs(numbers).max() > MAX_NUMBER:
         raise SeqzooError(f"contains a number beyond {MAX_NUMBER:.2g}; scale all numbers down")
     return numbers
@@ -379,7 +379,7 @@ def _decoded(field: Any) -> Any:
         raise SeqzooError(f"is not UTF-8: {byte}") from error
 
 
-def _listed(field: str) -> Any:
+def _as_list(field: str) -> Any:
     """A JSON list of names; other text, such as "[CLS] B-PER", unchanged.
 
     Raises:

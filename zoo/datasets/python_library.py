@@ -1,4 +1,4 @@
-"""The source of the standard library of the running Python.
+"""The source of the standard library of the running interpreter.
 
 The raw material of `python_source` and `python_tokens`. Needs only Python.
 """
@@ -27,7 +27,7 @@ def sources(folder: pathlib.Path | None = None) -> Iterator[tuple[str, str]]:
     are left out. Lines end in "\\n". Sorted by path.
 
     Args:
-        folder: where to look; by default the library of the running Python.
+        folder: where to look; by default the library of the running interpreter.
 
     Raises:
         SeqzooError: there is no source, for example because the library is in an archive.

@@ -35,7 +35,7 @@ class Piece(NamedTuple):
 class PythonTokens(tfds.core.GeneratorBasedBuilder):
     """Pieces of Python source -> the class of each character: syntax highlighting.
 
-    Made, without a download, from the standard library of the running Python; see
+    Made, without a download, from the standard library of the running interpreter; see
     `python_library.py` for its files and `python_syntax.py` for the classes: keyword, builtin,
     function, class, decorator, name, number, string, docstring, comment, operator and space. `text`
     is a piece of 40 to 400 characters, `labels` has one class for each of them (characters, not

@@ -7,7 +7,7 @@ from seqzoo.zoo.config.resolve import CONFIG
 SEARCHES = pathlib.Path("searches")
 
 SETTINGS = f"search{CONFIG}"
-"""The settings of the search, with the search space in the table [search]."""
+"""The settings of the search, with the search space in the [search] table."""
 
 BEST = f"best{CONFIG}"
 """The settings of the best trial, for `seqzoo train`."""

@@ -74,7 +74,7 @@ def search(
         seconds: seconds for all trials in the folder; trials still running at the end are stopped
             after a checkpoint. None for no limit.
         space: options to search by name, each with a list of choices or a range such as
-            {"low": 0.1, "high": 0.5}; None for the table [search] of the file, or a default.
+            {"low": 0.1, "high": 0.5}; None for the [search] table of the file, or a default.
         parallel: number of processes that train at the same time.
         pruner: the rule for stopping trials early: "median", after an epoch in which a trial is
             worse than the median of the others (Golovin et al. 2017); "hyperband" (Li et al. 2018);

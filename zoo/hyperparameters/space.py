@@ -129,7 +129,7 @@ def read_space(table: Mapping[str, Any], choices: Choices) -> dict[str, Interval
     """Reads a search space.
 
     Args:
-        table: ranges and choices by name of an option, as in the table [search] of a file.
+        table: ranges and choices by name of an option, as in the [search] table of a file.
         choices: the settings, of which trials change some.
 
     Raises:

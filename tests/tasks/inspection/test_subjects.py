@@ -101,7 +101,7 @@ def test_integrated_gradients_add_up(subjects, name) -> None:
     assert found.score == pytest.approx(float(expected[0]), abs=1e-5)
     assert np.abs(found.values).max() > 1e-4
     limit = 0.01 if name == "caption" else 1e-4
-    assert abs(found.completeness) <= limit * abs(found.score - found.baseline) + 2e-6
+    assert abs(found.convergence_delta) <= limit * abs(found.score - found.baseline) + 2e-6
 
 
 def test_a_symbol_is_scored_at_the_step_where_it_is_read(subjects) -> None:
