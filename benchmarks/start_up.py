@@ -45,9 +45,9 @@ the machine than wall-clock time.
 
 In an environment with scikit-learn, JAX, pandas and matplotlib, as here, `import tensorflow` also
 imports these. The commands of seqzoo hide them meanwhile, and therefore take less time altogether
-than this import; the second row is the import without them. A program that imports seqzoo gets all
-of them. A single prediction also draws no random weights, traces no graph for up to 100 time steps,
-and composes Unicode without the tables that graphs need. Exported models run without TensorFlow."""
+than this import. A program that imports seqzoo gets all of them. A single prediction also draws no
+random weights, traces no graph for up to 100 time steps, and composes Unicode without the tables
+that graphs need. Exported models run without TensorFlow."""
 
 WITHOUT_OPTIONAL = f"import sys; sys.modules.update(dict.fromkeys({UNUSED})); import tensorflow"
 
@@ -75,23 +75,21 @@ def inputs(folder: pathlib.Path) -> dict[str, str]:
 
 
 def measure(commands: dict[str, Sequence[str]], rounds: int) -> dict[str, tuple[float, float]]:
-    """Median seconds of each command, wall-clock and CPU time; a first round is not counted."""
+    """Median seconds of each command, wall-clock and CPU time."""
     found: dict[str, list[tuple[float, float]]] = {title: [] for title in commands}
-    for turn in range(rounds + 1):
+    for _ in range(rounds):
         for title, command in commands.items():
-            seconds = timed(command)
-            if turn:
-                found[title].append(seconds)
+            found[title].append(timed(command))
     return {
         title: tuple(statistics.median(column) for column in zip(*rows, strict=True))
         for title, rows in found.items()
     }
 
 
-def section(found: dict[str, tuple[float, float]]) -> str:
+def section(found: dict[str, tuple[float, float]], rounds: int) -> str:
     """The section of docs/speed.md."""
     rows = [f"| {title} | {wall:.2f} | {cpu:.2f} |" for title, (wall, cpu) in found.items()]
-    made = f"{machine()}. Made by\n\n    {COMMAND}\n"
+    made = f"{machine()}; {rounds} per command. Made by\n\n    {COMMAND}\n"
     return "\n".join([INTRODUCTION, made, HEADS, *rows])
 
 
@@ -118,9 +116,10 @@ def main() -> None:
                 title = f"`seqzoo predict` of {name} as ONNX"
                 commands[title] = [*cli, "predict", str(export), given[name]]
         found = measure(commands, args.rounds)
-    print(section(found))
+    text = section(found, args.rounds)
+    print(text)
     if args.write is not None:
-        write_section(args.write, COMMAND, section(found))
+        write_section(args.write, COMMAND, text)
 
 
 if __name__ == "__main__":

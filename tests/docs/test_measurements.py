@@ -203,4 +203,4 @@ def test_start_up_is_measured_for_every_pretrained_model(tmp_path) -> None:
     commands = {"nothing": ["true"], "a sum": ["expr", "1", "+", "1"]}
     found = start_up.measure(commands, rounds=1)
     assert list(found) == ["nothing", "a sum"] and all(wall > 0 for wall, _ in found.values())
-    assert "| `x` | 1.50 | 0.50 |" in start_up.section({"`x`": (1.5, 0.5)})
+    assert "| `x` | 1.50 | 0.50 |" in start_up.section({"`x`": (1.5, 0.5)}, 5)
