@@ -36,7 +36,7 @@ TEXTS = {
 }
 IMAGES = {"glyph-captioner": (40, 40, 1), "line-reader": (24, 120, 1)}
 
-COMMAND = "python -m benchmarks.start_up --onnx FOLDER --write docs/speed.md"
+COMMAND = "python -m benchmarks.start_up --write docs/speed.md"
 
 INTRODUCTION = """## Start-up
 Seconds of a process that predicts for one input, from its start to its end, for each model that
