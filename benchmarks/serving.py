@@ -23,6 +23,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -93,22 +94,25 @@ def served(*words: str) -> Iterator[str]:
             server.terminate()
 
 
+def _noise(shape: tuple[int, ...]) -> list:
+    return np.random.default_rng(0).integers(0, 256, shape).tolist()
+
+
+INPUTS = {
+    "language-id": "Zuid-Korea",
+    "date-normaliser": "3 mars 2021",
+    "python-highlighter": "x = [a for a in range(3)]",
+    "python-source": "def f(",
+    "glyph-captioner": _noise((40, 40, 1)),
+    "line-reader": _noise((24, 300)),
+}
+"""An input for each pretrained model."""
+
+
 def first_requests() -> None:
     """Prints a row of docs/serving.md for each pretrained model: seconds until it is ready, and
     milliseconds of its first and second request."""
-
-    def noise(shape: tuple[int, ...]) -> list:
-        return np.random.default_rng(0).integers(0, 256, shape).tolist()
-
-    inputs = {
-        "language-id": "Zuid-Korea",
-        "date-normaliser": "3 mars 2021",
-        "python-highlighter": "x = [a for a in range(3)]",
-        "python-source": "def f(",
-        "glyph-captioner": noise((40, 40, 1)),
-        "line-reader": noise((24, 300)),
-    }
-    for name, value in inputs.items():
+    for name, value in INPUTS.items():
         began = time.perf_counter()
         with served(name) as address:
             ready, seconds = time.perf_counter() - began, []
@@ -124,32 +128,49 @@ def first_requests() -> None:
 
 
 FIRST_CALLS = """
-import sys, time
+import json, sys, time
+import numpy as np
 import tensorflow as tf
 
 began = time.perf_counter()
 signatures = tf.saved_model.load(sys.argv[1]).signatures
 loaded = time.perf_counter() - began
+raw = {key: np.array(*item) for key, item in json.loads(sys.argv[2]).items()}
 for name in ("serving_default", "serving_compiled"):
-    for rows in (1, 64):
+    for rows in (1, 64) if name in signatures else ():
         times = []
         for _ in range(2):
             start = time.perf_counter()
-            signatures[name](text=tf.constant([sys.argv[2]] * rows))["label"].numpy()
+            given = {key: tf.constant(np.repeat(item, rows, 0)) for key, item in raw.items()}
+            for result in signatures[name](**given).values():
+                result.numpy()
             times.append(f"{1000 * (time.perf_counter() - start):,.1f}")
-        print(f"| `{name}` | {rows} | {loaded:.1f} | {' | '.join(times)} |")
+        print(f"| `{sys.argv[3]}` `{name}` | {rows} | {loaded:.1f} | {' | '.join(times)} |")
 """
 """A program without seqzoo that prints a row with the first calls of each signature."""
 
 
 def first_calls(model: str) -> None:
-    """Prints a row of docs/deployment.md for each signature of an exported text classifier."""
+    """Prints a row of docs/deployment.md for each signature of an exported model."""
+    from seqzoo.tasks.export.checking import raw_tensors
+    from seqzoo.tasks.protocols import Generates
+    from seqzoo.zoo import load
+
+    run = load(model)
+    value: Any = INPUTS[model]
+    value = value if isinstance(value, str) else np.array(value, np.uint8)
+    raw = {
+        name: (
+            [item.decode() if isinstance(item, bytes) else item.tolist() for item in array],
+            "U" if array.dtype == object else str(array.dtype),
+        )
+        for name, array in raw_tensors(run.task, [value]).items()
+    }
     with tempfile.TemporaryDirectory() as folder:
         target = f"{folder}/exported"
-        export = [sys.executable, str(ROOT / "cli.py"), "export", model, target]
-        export += ["--signature", "serving_compiled"]
-        subprocess.run(export, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        program = [sys.executable, "-I", "-c", FIRST_CALLS, target, TEXTS[0]]
+        compiled = () if isinstance(run.task, Generates) else ("serving_compiled",)
+        run.export(target, signatures=compiled, check=False)
+        program = [sys.executable, "-I", "-c", FIRST_CALLS, target, json.dumps(raw), model]
         subprocess.run(program, check=True, cwd=folder, stderr=subprocess.DEVNULL)
 
 
@@ -161,7 +182,8 @@ def main() -> None:
     parser.add_argument("--first", action="store_true", help="measure first requests instead")
     args = parser.parse_args()
     if args.first:
-        first_calls(args.model)
+        for name in INPUTS:
+            first_calls(name)
         first_requests()
         print(machine())
         return

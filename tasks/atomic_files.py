@@ -16,6 +16,9 @@ from typing import Any
 
 from seqzoo.tasks.errors import DiskFull, SeqzooError
 
+NEW = ".new-"
+"""Beginning of the names of files and folders that are being written."""
+
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Error numbers of a full disk or an exceeded quota."""
 
@@ -30,7 +33,7 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         DiskFull: the disk is full; an existing file is kept.
     """
     path = pathlib.Path(path)
-    temporary = path.with_name(f".new-{path.name}")
+    temporary = path.with_name(f"{NEW}{path.name}")
     kept = "its previous contents are kept" if path.exists() else ""
     try:
         with naming_full_disk(path, kept):
@@ -53,7 +56,7 @@ def creating(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
     folder = pathlib.Path(folder).absolute()
     if occupied(folder):
         raise SeqzooError(f"{folder} already exists; name a new folder.")
-    temporary = folder.with_name(f".new-{folder.name}")
+    temporary = folder.with_name(f"{NEW}{folder.name}")
     with naming_full_disk(folder, "nothing of it was kept"):
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -105,12 +108,17 @@ def naming_full_disk(path: str | os.PathLike, kept: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except DiskFull:
-        raise
     except Exception as error:
-        if not is_full(error):
+        if not is_full(error) and not isinstance(error, DiskFull):
+            raise
+        if isinstance(error, DiskFull) and not _is_temporary(error.location):
             raise
         raise DiskFull(full_disk(path, kept), location=str(path)) from error
+
+
+def _is_temporary(location: str) -> bool:
+    """Whether a file is in a folder that has no name yet, which users do not know."""
+    return any(part.startswith(NEW) for part in pathlib.Path(location).parent.parts)
 
 
 def is_full(error: BaseException) -> bool:

@@ -103,6 +103,19 @@ def unreadable(path: str | os.PathLike[str], error: Exception) -> SeqzooError:
     return SeqzooError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.")
 
 
+def check_readable(path: str | os.PathLike[str]) -> None:
+    """Checks that a file can be opened, for readers that give no reason, or another one.
+
+    Raises:
+        SeqzooError: it cannot.
+    """
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
 def some_of(names: Sequence[str]) -> str:
     """Names for a message; if there are many, only the first ones: "a, b, c and 160 more"."""
     more = len(names) - LISTED_NAMES

@@ -1,5 +1,6 @@
 """model.json: what the `predict.py` next to an exported model needs to know."""
 
+import hashlib
 import pathlib
 from dataclasses import asdict
 from typing import Any
@@ -61,6 +62,7 @@ def write_description(
     described = {
         name: {
             "file": files[name],
+            "sha256": hashlib.sha256((folder / files[name]).read_bytes()).hexdigest(),
             "inputs": [
                 {"name": spec.name, "dtype": spec.dtype.name, "shape": spec.shape.as_list()}
                 for spec in part.inputs

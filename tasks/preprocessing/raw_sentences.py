@@ -33,6 +33,8 @@ class SentenceSplitter:
         self.known |= {word: word for word in words}
         self.ranks = {self._folded(word): rank for rank, word in reversed([*enumerate(words)])}
         self.signs = {word for word in words if len(word) == 1 and _is_sign(word)}
+        self.endings = {word for word in self.known if re.fullmatch(r"[^\w\s]{2,}", word)}
+        self.longest_ending = max(map(len, self.endings), default=0)
         short = [self._folded(word) for word in words if 1 < len(word) <= LONGEST_CLITIC]
         self.first = {word for word in short if re.fullmatch(r"\w+'", word)}
         self.last = {word for word in short if re.fullmatch(r"(['-]\w+)+|n't", word)}
@@ -75,25 +77,39 @@ class SentenceSplitter:
     def _ending(self, part: str) -> str:
         """The longest sequence of punctuation marks at the end that is a word in the training data,
         such as "..."."""
-        match = re.search(r"[^\w\s]{2,}$", part)
-        signs = match[0] if match else ""
-        sizes = range(min(len(signs), len(part) - 1), 1, -1)
-        return next((part[-size:] for size in sizes if part[-size:] in self.known), "")
+        sizes = range(min(self.longest_ending, len(part) - 1), 1, -1)
+        return next((part[-size:] for size in sizes if part[-size:] in self.endings), "")
 
     def _contraction(self, part: str) -> list[str]:
         """The parts of a contraction, spelled as in the training data."""
-        if self._stays(part) or len(part) < 2:
-            return [self._spelled(part)]
+        before: list[str] = []
+        after: list[str] = []
+        while len(part) > 1 and not self._stays(part):
+            size, begins = self._clitic(part)
+            if begins:
+                before.append(self._spelled(part[:size]))
+                part = part[size:]
+            elif size:
+                after.append(self._spelled(part[-size:]))
+                part = part[:-size]
+            elif part[-1] in self.signs:  # a closing quotation mark
+                after.append(part[-1])
+                part = part[:-1]
+            else:
+                return [*before, part, *reversed(after)]
+        return [*before, self._spelled(part), *reversed(after)]
+
+    def _clitic(self, part: str) -> tuple[int, bool]:
+        """The characters of the longest short part of a contraction, 0 if it is none, and whether
+        that is at its beginning."""
         plain = self._folded(part)
-        # The longest contraction first: "-t-il" before "-il".
+        # The longest first: "-t-il" before "-il".
         for size in range(min(LONGEST_CLITIC, len(part) - 1), 1, -1):
             if plain[:size] in self.first:
-                return [self._spelled(part[:size]), *self._contraction(part[size:])]
+                return size, True
             if plain[-size:] in self.last:
-                return [*self._contraction(part[:-size]), self._spelled(part[-size:])]
-        if part[-1] in self.signs:  # a closing quotation mark
-            return [*self._contraction(part[:-1]), part[-1]]
-        return [part]
+                return size, False
+        return 0, False
 
     def _stays(self, part: str) -> bool:
         """Whether a word is not split: it occurs in training, more often than its parts."""
@@ -101,7 +117,7 @@ class SentenceSplitter:
             return False
         plain, last = self._folded(part), len(self.ranks)
         rank = self.ranks.get(plain, last)
-        for size in range(2, len(plain)):
+        for size in range(2, min(len(plain), LONGEST_CLITIC + 1)):
             for clitic, rest, clitics in (
                 (plain[:size], plain[size:], self.first),
                 (plain[-size:], plain[:-size], self.last),

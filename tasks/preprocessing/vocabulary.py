@@ -85,7 +85,8 @@ class Vocabulary:
             lines = pathlib.Path(path).read_bytes().decode("utf-8").split("\n")
             rows = [json.loads(line) for line in lines if line]
         except (OSError, ValueError, RecursionError) as error:
-            raise SeqzooError(f"The vocabulary {path} cannot be read: {error}.") from error
+            reason = getattr(error, "strerror", None) or error
+            raise SeqzooError(f"The vocabulary {path} cannot be read: {reason}.") from error
         vocabulary = _scored(rows) or cls(rows)
         tokens = vocabulary.tokens
         valid = all(isinstance(token, str) for token in tokens) and len(set(tokens)) == len(tokens)

@@ -4,9 +4,11 @@ Large matrices are stored as bytes with a scale per row, everything else in floa
 should be evaluated again, to measure the effect.
 """
 
+import hashlib
 import os
 import pathlib
 import zipfile
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,12 @@ from seqzoo.tasks.runs.layout import CONFIG
 from seqzoo.tasks.runs.weight_paths import weights_by_path
 
 WEIGHTS = "weights.npz"
+
+DIGEST = "weights_sha256"
+"""Key of the digest of the weights in config.json."""
+
+LARGEST_RATIO = 1032
+"""How many times its size a compressed file can unpack to."""
 
 LARGE = 500_000
 """Minimum size of a matrix that is stored as bytes."""
@@ -49,17 +57,46 @@ def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
     with creating(folder) as temporary:
         for name, vocabulary in run.task.vocabularies.items():
             vocabulary.save(temporary / config["vocabularies"][name])
-        write_json(temporary / CONFIG, config)
-        write_json(temporary / "card.json", card)
         np.savez_compressed(temporary / WEIGHTS, **arrays)  # pyright: ignore[reportArgumentType]
+        write_json(temporary / CONFIG, {**config, DIGEST: _digest(temporary / WEIGHTS)})
+        write_json(temporary / "card.json", card)
 
 
-def unpack(model: Any, path: pathlib.Path) -> None:
-    """Sets all weights of a model from a file written by `pack`, by their paths.
+def check_counts(path: pathlib.Path, options: Mapping[str, Any]) -> None:
+    """Checks that a model is not larger than its weights, before it is built.
+
+    Args:
+        path: the packed weights.
+        options: the options of the model.
 
     Raises:
-        SeqzooError: the file is damaged, or belongs to another model, with other weights, shapes or
-            types.
+        ValueError: it has more layers than the file has arrays, or larger ones than the file can
+            hold.
+        SeqzooError: the file is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as file:
+            sizes = [member.file_size for member in file.infolist()]
+    except FAULTS as error:
+        raise SeqzooError(f"{path} cannot be read: {error}") from error
+    numbers = min(sum(sizes), path.stat().st_size * LARGEST_RATIO)
+    for name, most in {"layers": len(sizes), "units": numbers}.items():
+        value = options.get(name)
+        if isinstance(value, int) and value > most:
+            raise ValueError(f"`{name}` is {value:,}, but {path.name} has the weights of fewer.")
+
+
+def unpack(model: Any, path: pathlib.Path, digest: str | None = None) -> None:
+    """Sets all weights of a model from a file written by `pack`, by their paths.
+
+    Args:
+        model: the model.
+        path: the file.
+        digest: the SHA-256 of the file; None in runs that were packed without one.
+
+    Raises:
+        SeqzooError: the file is damaged, or belongs to another model, with other weights, shapes,
+            types or numbers.
     """
     weights = weights_by_path(model)
     try:
@@ -85,9 +122,19 @@ def unpack(model: Any, path: pathlib.Path) -> None:
                 f"{tuple(weight.shape)}, got {array.dtype} of shape {array.shape}; pack the run "
                 "again."
             )
+    if digest is not None and digest != _digest(path):
+        raise SeqzooError(
+            f"{path} is of another model: it is not the file that {CONFIG} next to it describes; "
+            "copy the files of one run."
+        )
     # Only after all checks, so that a model never has only some of the weights.
     for weight_path, weight in weights.items():
         weight.assign(arrays[weight_path])
+
+
+def _digest(path: pathlib.Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _stored(file: zipfile.ZipFile) -> dict[str, dict[str, zipfile.ZipInfo]]:

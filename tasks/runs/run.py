@@ -17,12 +17,12 @@ from seqzoo.tasks.atomic_files import creating, read_json, write_json
 from seqzoo.tasks.base import Prediction, PredictionOptions, Task, Template
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.data.examples import Examples, listed
-from seqzoo.tasks.errors import SeqzooError, check_instance, command
+from seqzoo.tasks.errors import SeqzooError, check_instance, check_readable, command
 from seqzoo.tasks.export.formats import Export, export
 from seqzoo.tasks.metrics.calibration import calibration_of
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 from seqzoo.tasks.protocols import ScoresTexts, StreamsText
-from seqzoo.tasks.runs.compact_weights import WEIGHTS, unpack
+from seqzoo.tasks.runs.compact_weights import DIGEST, WEIGHTS, check_counts, unpack
 from seqzoo.tasks.runs.evaluation_files import write_evaluation
 from seqzoo.tasks.runs.layout import CONFIG, HISTORY, MODEL, is_run
 from seqzoo.tasks.runs.predictor import Inference
@@ -138,13 +138,15 @@ class Run:
         start_devices(quiet_loggers=False)
         path, packed = self.folder / MODEL, self.folder / WEIGHTS
         if packed.exists():
+            check_readable(packed)
             try:
+                check_counts(packed, vars(self.template))
                 with initialized_with_zeros():
                     model = self.task.build("float32")
             except (TypeError, ValueError) as error:
                 reason = str(error).partition("\n")[0]
                 raise SeqzooError(f"{self.folder / CONFIG} is damaged: {reason}") from error
-            unpack(model, packed)
+            unpack(model, packed, self.config.get(DIGEST))
             return model
         if not path.exists():
             resume = command(f"train --resume --run {shlex.quote(str(self.folder))}")
@@ -152,6 +154,7 @@ class Run:
                 f"{self.folder} has no model yet, because no epoch has ended; train it with "
                 f"{resume}"
             )
+        check_readable(path)
         if not zipfile.is_zipfile(path):
             raise SeqzooError(f"{path} is damaged or not a model; train it again.")
         try:
@@ -236,7 +239,9 @@ class Run:
         examples = Examples(inputs)
         return attention_of(self, examples.inputs, options) if len(examples) else []
 
-    def stream(self, value: Any, options: PredictionOptions | None = None) -> Iterator[str]:
+    def stream(
+        self, value: Any, options: PredictionOptions | None = None, *, unit: str = "example"
+    ) -> Iterator[str]:
         """Generates a text for one raw input, and yields the text so far after each token. The last
         text is the one that `predict` returns. A text need not be a prefix of the next one, because
         a word may change the space before it.
@@ -244,6 +249,7 @@ class Run:
         Args:
             value: the input.
             options: the options of the prediction: greedy search or sampling, with one text.
+            unit: what the input is called in errors.
 
         Raises:
             SeqzooError: the run does not generate texts, beam search was chosen, or the input is
@@ -252,7 +258,7 @@ class Run:
         if not isinstance(self.task, StreamsText):
             raise SeqzooError(f"{self.folder} does not generate text, so there is none to stream.")
         task: Any = self.task
-        data = task.encode(Examples([value]), targets=False)
+        data = task.encode(Examples([value], lines=[0], unit=unit), targets=False)
         return self._inference.stream(data, self._options(options))
 
     def session(self, options: PredictionOptions | None = None) -> Session:

@@ -116,6 +116,11 @@ def test_a_full_disk_is_named_and_existing_files_stay(tmp_path, full) -> None:
     with pytest.raises(DiskFull, match="nothing of it was kept"), creating(tmp_path / "b") as new:
         (new / "a.json").touch()
     assert files(tmp_path) == ["a.json"]
+    # The folder is named, not the one that it is written to before.
+    with pytest.raises(DiskFull, match=f"^{tmp_path}/b cannot.*; nothing of it"):
+        with creating(tmp_path / "b") as new:
+            write_json(new / "a.json", "new")
+    assert files(tmp_path) == ["a.json"]
 
 
 def test_all_errors_of_a_full_disk_are_known() -> None:

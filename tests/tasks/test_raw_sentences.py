@@ -58,3 +58,8 @@ def test_words_of_vectors_do_not_count_as_training_words() -> None:
     features = TokenFeatures(template, vocabulary)
     assert features.words("the,x.") == ("the,x", ".")
     assert features.words(["the,x."]) == ["the,x."]  # words are not split
+
+
+@pytest.mark.parametrize("text", ["(" * 5000 + "a", "'s" * 5000, "a" + "(" * 5000, "'" * 5000])
+def test_long_words_of_signs_are_split_quickly(text: str) -> None:
+    assert "".join(SentenceSplitter(ENGLISH)(text)) == text

@@ -1,5 +1,6 @@
 """Untrusted run folders: opening one runs none of its code and writes nowhere else."""
 
+import builtins
 import io
 import json
 import os
@@ -109,6 +110,54 @@ def test_weights_that_do_not_fit_the_model_are_not_unpacked(
         assert tracemalloc.get_traced_memory()[1] < 100e6
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("count", [{"layers": 10**9}, {"units": 10**9}], ids=str)
+def test_a_model_larger_than_its_weights_is_not_built(
+    count: dict[str, int], run: Run, tmp_path: pathlib.Path
+) -> None:
+    pack(run, tmp_path / "packed", {})
+    path = tmp_path / "packed" / "config.json"
+    config = json.loads(path.read_text())
+    config["task"].update(count)
+    path.write_text(json.dumps(config))
+    with pytest.raises(SeqzooError, match="1,000,000,000, but weights.npz has the weights of few"):
+        _ = Run.open(path.parent).model
+
+
+def test_weights_of_another_run_are_refused_by_their_digest(run: Run, tmp_path) -> None:
+    pack(run, tmp_path / "packed", {})
+    path = tmp_path / "packed" / "weights.npz"
+    with np.load(path) as file:
+        arrays = {name: array + 1 for name, array in file.items()}
+    np.savez_compressed(path, **arrays)
+    with pytest.raises(SeqzooError, match="not the file that config.json next to it describes"):
+        _ = Run.open(path.parent).model
+    config = json.loads((path.parent / "config.json").read_text())
+    del config["weights_sha256"]  # as runs of earlier versions
+    (path.parent / "config.json").write_text(json.dumps(config))
+    assert Run.open(path.parent).model is not None
+
+
+@pytest.mark.parametrize("name", ["model.keras", "weights.npz"])
+def test_a_file_that_may_not_be_read_is_not_called_damaged(
+    name: str, run: Run, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run.folder
+    if name == "weights.npz":
+        folder = tmp_path / "packed"
+        pack(run, folder, {})
+    opened = builtins.open
+
+    def refused(path: Any, *rest: Any, **more: Any) -> Any:
+        if pathlib.Path(str(path)).name == name:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *rest, **more)
+
+    monkeypatch.setattr(builtins, "open", refused)
+    with pytest.raises(SeqzooError) as error:
+        _ = Run.open(folder).model
+    assert str(error.value) == f"{folder / name} cannot be read: Permission denied."
 
 
 @pytest.mark.parametrize(

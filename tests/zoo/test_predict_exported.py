@@ -1,5 +1,7 @@
 """`seqzoo predict` with an exported model: no TensorFlow, and the answers of the run."""
 
+import builtins
+import hashlib
 import json
 import math
 import pathlib
@@ -150,6 +152,28 @@ def test_files_outside_the_folder_of_an_export_are_not_read(tiny, tmp_path) -> N
     for number, name in enumerate(("../outside.onnx", str(outside))):
         folder = _damaged(tiny, tmp_path / str(number), parts=_serving(name))
         assert "outside.onnx failed. File doesn't exist" in _refused(folder)
+
+
+def test_a_model_of_another_export_is_refused_by_its_digest(tiny, tmp_path) -> None:
+    part = json.loads((tiny / "model.json").read_text())["parts"]["serving"]
+    digest = hashlib.sha256((tiny / "serving.onnx").read_bytes()).hexdigest()
+    for stored, status in ((digest, 0), (None, 0), ("0" * 64, 2), (3, 2)):
+        parts = {"serving": {**part, "sha256": stored}}
+        folder = _damaged(tiny, tmp_path / str(stored), parts=parts)
+        assert seqzoo("predict", folder, "a").exit_code == status
+    assert "serving.onnx is not the file that model.json describes" in _refused(folder)
+
+
+def test_an_export_that_may_not_be_read_is_not_called_damaged(tiny, tmp_path, monkeypatch) -> None:
+    folder, opened = _damaged(tiny, tmp_path / "export"), builtins.open
+
+    def refused(path: Any, *rest: Any, **more: Any) -> Any:
+        if str(path) == str(folder / "serving.onnx"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *rest, **more)
+
+    monkeypatch.setattr(builtins, "open", refused)
+    assert _refused(folder) == f"Error: {folder}/serving.onnx cannot be read: Permission denied."
 
 
 @pytest.mark.parametrize("content", ["[" * 100_000, "[]", "{", "\x00"], ids=len)

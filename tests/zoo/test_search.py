@@ -231,6 +231,30 @@ def test_pruned_trials_and_more_trials_later(fake, tmp_path) -> None:
     assert json.loads((tmp_path / "found" / "search.json").read_text()) == report
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda lines: [b"\x90\xff"],
+        lambda lines: [*lines[:3], b"{not JSON}", *lines[3:]],
+        lambda lines: lines[1:],
+        lambda lines: [b"[]"],
+        lambda lines: [b'{"op_code": 77}'],
+        lambda lines: [line.replace(b'"distribution"', b'"other"') for line in lines],
+    ],
+    ids=["bytes", "line", "no study", "list", "operation", "key"],
+)
+def test_a_damaged_journal_is_refused_in_one_line(damage: Any, fake, tmp_path) -> None:
+    words = ["search", "language-id", "--run", "found", "--trials"]
+    assert seqzoo(*words, 2).exit_code == 0
+    journal = tmp_path / "found" / "trials.log"
+    content = b"\n".join([*damage(journal.read_bytes().splitlines()), b""])
+    journal.write_bytes(content)
+    result = seqzoo(*words, 3)
+    (line,) = result.stderr.splitlines()
+    assert result.exit_code == 2 and line.startswith("Error: found/trials.log is damaged: ")
+    assert journal.read_bytes() == content
+
+
 DRIVER = f"""
 import sys
 from seqzoo.zoo.hyperparameters import search, workers

@@ -238,8 +238,29 @@ class _Running:
             content = file.read_bytes()
             os.truncate(file, content.rfind(b"\n") + 1)
         lock = JournalFileOpenLock(str(file))
-        storage = optuna.storages.JournalStorage(JournalFileBackend(str(file), lock_obj=lock))
-        known = storage.get_all_studies()
+        is_new = not file.exists() or not file.stat().st_size
+        if is_new and not shared:
+            return  # killed before the first line
+        try:
+            storage = optuna.storages.JournalStorage(JournalFileBackend(str(file), lock_obj=lock))
+            known = storage.get_all_studies()
+            if not known and not is_new:
+                raise ValueError("it has no study")
+            for item in known:
+                storage.get_all_trials(item._study_id)
+        except (
+            ArithmeticError,
+            AssertionError,
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:  # Optuna does not check what it reads
+            reason = str(error) if isinstance(error, ValueError) else repr(error)
+            raise SeqzooError(
+                f"{file} is damaged: {reason}; restore it from a copy, or name another folder "
+                "for a new search."
+            ) from error
         direction: Any = "maximize" if not known and shared["better"] > 0 else "minimize"
         if known:
             direction = known[0].directions[0]

@@ -13,7 +13,7 @@ from typing import Any
 from seqzoo.tasks.atomic_files import read_json
 from seqzoo.tasks.base import Prediction, PredictionOptions
 from seqzoo.tasks.decoding.settings import Decoding
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, check_readable
 from seqzoo.tasks.export.formats import FORMATS
 from seqzoo.zoo.data.prediction_inputs import RawInput, of_arguments, of_lines
 from seqzoo.zoo.inference.options import prediction_options
@@ -72,6 +72,9 @@ class ExportedModel:
 
         description = read_json(folder / DESCRIPTION)
         self.folder = folder
+        for path in folder.iterdir():
+            if path.suffix in SUFFIXES_OF_PARTS:
+                check_readable(path)
         try:
             extra = FORMATS[description["format"]].extra
             self._model = model_class(description)(folder)

@@ -197,7 +197,7 @@ class Service:
 
         def begin() -> tuple[Any, Iterator[str]]:
             (value,) = model.read([body["instance"]])
-            return value, model.run.stream(value, options)
+            return value, model.run.stream(value, options, unit="instance")
 
         _, texts = await self.done(lambda: model.worker.call(begin))
         first = await self.done(lambda: model.worker.call(lambda: _piece(texts), queued=True))

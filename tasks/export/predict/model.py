@@ -1,11 +1,25 @@
 """The `Model` of predict.py, from raw inputs to predictions."""
 
+import hashlib
 import json
 import pathlib
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+
+
+def check_file(path: pathlib.Path, expected: str | None) -> None:
+    """Raises a ValueError for a file with another digest than model.json has for it."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    if expected is not None and digest.hexdigest() != expected:  # older exports have none
+        raise ValueError(
+            f"{path.name} is not the file that model.json describes; keep the files of an export "
+            "together"
+        )
 
 
 class BaseModel:
@@ -32,11 +46,12 @@ class BaseModel:
         self.folder = pathlib.Path(folder or pathlib.Path(__file__).parent)
         self.about = json.loads((self.folder / "model.json").read_text(encoding="utf-8"))
         self.names = tuple(self.about["parts"])
-        self.parts = {
+        self.parts = {}
+        for name, part in self.about["parts"].items():
             # Only files in this folder, whatever paths an untrusted model.json contains.
-            name: self.part_type(self.folder / pathlib.Path(part["file"]).name, part, threads)
-            for name, part in self.about["parts"].items()
-        }
+            path = self.folder / pathlib.Path(part["file"]).name
+            self.parts[name] = self.part_type(path, part, threads)
+            check_file(path, part.get("sha256"))
         self.input, self.answer = self.about["input"], self.about["answer"]
         self.reader = self.reader_type(self.input)
 
