@@ -50,7 +50,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             "non_neg"; any Keras constraint.
         recurrent_constraint: constraint on the recurrent weights.
         bias_constraint: constraint on the bias.
-        dropout: dropout rate of the inputs, from 0 to below 1, with one mask per sequence.
+        dropout: dropout rate of the inputs, at least 0 and below 1, with one mask per sequence.
         recurrent_dropout: the same for the recurrent inputs.
         seed: random seed of the dropout masks.
 
@@ -68,7 +68,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     gates. If it is `()`, the recurrence is elementwise: `recur` is skipped and r is empty."""
 
     separate: tuple[str, ...] = ()
-    """Gates for which `step` needs x and r separately; of the others it uses only the sum."""
+    """Gates for which `step` needs x and r separately; for the others it uses only the sum."""
 
     unit_weights: tuple[str, ...] = ()
     """Names of weights of shape (units,) or (1,) that `step` reads; they are its fourth
@@ -79,11 +79,11 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     appends when it is called with a pair: `layer((x, elapsed))`."""
 
     input_rank: int = 2
-    """Axes of one step's inputs: 2 for (batch, features), 4 for frames, (batch, height, width,
-    channels)."""
+    """Number of axes of one step's inputs: 2 for (batch, features), 4 for frames, (batch, height,
+    width, channels)."""
 
     cudnn: str | None = None
-    """The cuDNN kernel that computes the same with the default options: "lstm", "gru" or None."""
+    """The cuDNN kernel that implements the cell with its default options: "lstm", "gru" or None."""
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         """Checks the types of the options before any of them is used."""
@@ -401,8 +401,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     @property
     def joins_products(self) -> bool:
-        """Whether the cell has a `joint_step` that no subclass has outdated by overriding
-        `advance`."""
+        """Whether the cell has a `joint_step` that no subclass has invalidated by
+        overriding `advance`."""
 
         def defining_class(name):
             return next(base for base in type(self).__mro__ if name in vars(base))
@@ -421,7 +421,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return self.RecurrentGates(*ops.split(columns, len(self.recurrent_gates), axis=axis))
 
     def step_weights(self) -> tuple:
-        """The further arguments of `step`: the named tuple of `unit_weights`, if there are any."""
+        """Additional arguments of `step`: the named tuple of `unit_weights`, if there are any."""
         if not self.unit_weights:
             return ()
         tensors = [ops.convert_to_tensor(getattr(self, name)) for name in self.unit_weights]

@@ -49,7 +49,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class PredictionOptions:
-    """Options of predictions.
+    """Prediction options.
 
     Attributes:
         top: maximum number of alternatives.
@@ -131,14 +131,14 @@ class Outcome(NamedTuple):
         losses: the loss of each example, summed over its steps, (batch,), float32.
         sums: the terms of the metric, summed over steps, (batch, `Task.sums`).
         carried: states for the next batch, each (batch, units); see `Task.carries`.
-        shown: losses to report beside the validation losses, without label smoothing and other
+        reported: losses to report next to the validation losses, without label smoothing and other
             terms that only training has; None if they equal `losses`.
     """
 
     losses: Any
     sums: Any
     carried: tuple[Any, ...] = ()
-    shown: Any = None
+    reported: Any = None
 
 
 class Task(ABC):
@@ -164,10 +164,10 @@ class Task(ABC):
     carries: tuple[int, ...] = ()
     best_by: BestBy = "metric"
     """The default criterion for the best epoch."""
-    judges: tuple[BestBy, ...] = ("loss", "metric")
+    criteria: tuple[BestBy, ...] = ("loss", "metric")
     """The criteria that can be chosen."""
     default_options = PredictionOptions()
-    """The options of predictions that are requested without any."""
+    """The default prediction options."""
 
     @classmethod
     def adapt(cls, template: Any, examples: Examples) -> Self:
@@ -296,15 +296,17 @@ class Task(ABC):
         results = {"loss": outcome.losses, "count": self.counts(batch)}
         return results | self.infer(model, batch, options)
 
-    def judge(self, by: BestBy, results: dict[str, list], examples: Examples) -> float:
-        """The value of a criterion in `judges` that `forward` does not compute; larger is better.
+    def criterion_value(self, by: BestBy, results: dict[str, list], examples: Examples) -> float:
+        """The value of a criterion in `criteria` that `forward` does not compute; larger is better.
 
         Args:
             by: the criterion.
             results: the tensors of `infer`, as lists with one array per example.
             examples: the examples, with targets.
         """
-        raise TypeError(f"{type(self).__name__} lists {by!r} in `judges` but does not compute it.")
+        raise TypeError(
+            f"{type(self).__name__} lists {by!r} in `criteria` but does not compute it."
+        )
 
     @abstractmethod
     def predictions(
@@ -315,7 +317,7 @@ class Task(ABC):
         Args:
             results: the tensors of `infer`, as lists with one array per example.
             inputs: the raw inputs.
-            options: the options of the predictions.
+            options: the prediction options.
         """
 
     @abstractmethod
@@ -339,7 +341,7 @@ class Task(ABC):
             examples: the evaluated examples.
             results: the tensors of `score`, as lists with one array per example.
             folder: the folder of the evaluation.
-            options: the options of the predictions.
+            options: the prediction options.
         """
         return None
 

@@ -38,7 +38,7 @@ class StreamsText(Protocol):
         """The arguments of `seqzoo.tasks.decoding.decoder.decode` that generate a batch's texts."""
         ...
 
-    def written(self, tokens: Any, lengths: Any) -> Any:
+    def detokenize(self, tokens: Any, lengths: Any) -> Any:
         """Tokens (..., time) and lengths (...) -> their texts, strings (...)."""
         ...
 
@@ -61,7 +61,7 @@ class ScoresTexts(Protocol):
         """The tokenisation of texts."""
         ...
 
-    def rate(self, model: Any, text: Any) -> dict[str, Any]:
+    def log_probabilities(self, model: Any, text: Any) -> dict[str, Any]:
         """The "log_probability" of texts, strings (batch,), with TensorFlow operations only."""
         ...
 

@@ -285,10 +285,10 @@ class TaskModel(keras.Model):
             variable.assign(state)
         real = weights > 0
         losses = tf.where(real, outcome.losses, 0.0)
-        shown = losses if outcome.shown is None else tf.where(real, outcome.shown, 0.0)
+        reported = losses if outcome.reported is None else tf.where(real, outcome.reported, 0.0)
         count = tf.reduce_sum(tf.where(real, self.task.counts(batch), 0.0))
         sums = tf.reduce_sum(tf.where(real[:, None], outcome.sums, 0.0), 0)
-        self._loss.add(tf.reduce_sum(shown), count, sums)
+        self._loss.add(tf.reduce_sum(reported), count, sums)
         return tf.reduce_sum(losses) / count
 
     def _forget(self, rows: int) -> None:

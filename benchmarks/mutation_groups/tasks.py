@@ -93,7 +93,7 @@ GROUPS = [
             "-ops.logsumexp(alpha + end": "-ops.logsumexp(alpha",
             "moved, alpha), None": "moved, moved), None",
             "self._moves.T, ops.transpose(": "self._moves.T, (",
-            "d(moved), alpha), ops.where(still, before, same)": "d(moved), alpha), before",
+            "d(moved), alpha), ops.where(active, before, same)": "d(moved), alpha), before",
             "ops.argmax(alpha + end": "ops.argmax(alpha",
             "first + end, steps": "first, steps",
             "ops.softmax(alphas + betas)": "ops.softmax(alphas)",

@@ -12,7 +12,7 @@ from seqzoo.cells.options import from_keras
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class GRUCell(RecurrentCell):
-    """An update gate z keeps the old state, a reset gate r hides it from the candidate.
+    """An update gate z keeps the old state, and a reset gate r hides it from the candidate.
 
         z = sigmoid(Wz x + Uz h + bz)
         r = sigmoid(Wr x + Ur h + br)

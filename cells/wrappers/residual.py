@@ -13,8 +13,8 @@ class ResidualCell(OutputWrapper):
         y = h + x
 
     States are y, which is not fed back, and those of the cell. If the number of features differs
-    from the number of units, x is projected first, by `shortcut_kernel`. Any cell for vectors can
-    be wrapped.
+    from the number of units, x is projected first, by `shortcut_kernel`. Any cell with vector
+    inputs can be wrapped.
 
     For deep stacks: the paper's translation system has eight LSTM layers, six of them residual.
 

@@ -18,7 +18,7 @@ class StackedCell(WrapperCell):
         y = V [h1, h2, ...] + b
 
     With `skips=False`, cellk sees only h(k-1) and y is the last h. States are y, which is not fed
-    back, and those of the cells, from the bottom up. Any cell for vectors can be wrapped.
+    back, and those of the cells, from the bottom up. Any cell with vector inputs can be wrapped.
     Stacking layers, `Recurrent` on `Recurrent`, is faster; this cell is for skip connections, and
     for code that takes a single cell.
 

@@ -25,7 +25,7 @@ class WeightDropCell(SameFormWrapper):
 
     Args:
         units: size of the output and of the inner cell.
-        rate: probability of dropping an entry of the matrix, from 0 to below 1.
+        rate: probability of dropping an entry of the matrix, at least 0 and below 1.
         **kwargs: see `WrapperCell`.
 
     Raises:

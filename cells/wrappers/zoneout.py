@@ -18,7 +18,7 @@ class ZoneoutCell(SameFormWrapper):
 
     m is 1 with probability `rate` for the cell's first state and `memory_rate` for its others, 0
     otherwise, drawn independently for each step; at inference it is that probability itself.
-    Any cell for vectors can be wrapped.
+    Any cell with vector inputs can be wrapped.
 
     A regulariser that, unlike dropout, does not erase the memory. The paper uses 0.05 for h and 0.5
     for c of an LSTM in character-level language models.
@@ -28,7 +28,7 @@ class ZoneoutCell(SameFormWrapper):
 
     Args:
         units: size of the output and of the inner cell.
-        rate: probability of keeping a unit of the first state, from 0 to below 1.
+        rate: probability of keeping a unit of the first state, at least 0 and below 1.
         memory_rate: the same for the other states.
         **kwargs: see `WrapperCell`.
 

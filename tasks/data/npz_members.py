@@ -1,4 +1,4 @@
-"""Reads arrays of .npz files, without trusting what their headers declare."""
+"""Reads arrays from .npz files, without trusting what their headers declare."""
 
 import math
 import os
@@ -7,14 +7,14 @@ import zlib
 
 import numpy as np
 
-DEFLATED = 1032
+MAX_DEFLATE_RATIO = 1032
 """Maximum bytes that one compressed byte can unpack to."""
 
-MOST_UNPACKED = 200
+MAX_COMPRESSION_RATIO = 200
 """Maximum bytes that a byte of a compressed file may unpack to; text unpacks to 3 to 20."""
 
 LARGE_ARRAY = 100_000_000
-"""Size in bytes above which `MOST_UNPACKED` applies to an array."""
+"""Size in bytes above which `MAX_COMPRESSION_RATIO` applies to an array."""
 
 HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -22,13 +22,21 @@ HEADERS = {
 }
 """The functions that read a header, by the version of the format."""
 
-FAULTS = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, RuntimeError)
+READ_ERRORS = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    zipfile.BadZipFile,
+    zlib.error,
+    RuntimeError,
+)
 """The errors that damaged files raise. Encrypted files raise `RuntimeError`, and unknown
 compression methods its subclass `NotImplementedError`."""
 
 
 def read_member(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    """Reads one array of an open file.
+    """Reads one array from an open file.
 
     NumPy allocates the memory that a header declares before it reads the numbers, so the declared
     size is first compared with that of the member.
@@ -40,16 +48,16 @@ def read_member(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     with file.open(member) as content:
         version = np.lib.format.read_magic(content)
         if version not in HEADERS:
-            raise ValueError(f"{member.filename} has the unknown version {version}")
+            raise ValueError(f"{member.filename} has an unknown format version, {version}")
         shape, _, dtype = HEADERS[version](content)
     if dtype.hasobject:
-        raise ValueError("Object arrays, which are Python programs, are not read")
+        raise ValueError("Object arrays are not read, since unpickling can run arbitrary code")
     size = math.prod(shape) * dtype.itemsize
     if (
-        size > min(member.file_size, DEFLATED * (member.compress_size + 1))
+        size > min(member.file_size, MAX_DEFLATE_RATIO * (member.compress_size + 1))
         or min(shape, default=0) < 0
     ):
-        raise ValueError(f"{member.filename} is shorter than its shape {shape}")
+        raise ValueError(f"{member.filename} has less data than its shape {shape} needs")
     check_size(member.filename, size, member.compress_size)
     with file.open(member) as content:
         return np.lib.format.read_array(content, allow_pickle=False)
@@ -66,10 +74,10 @@ def check_size(name: str, size: int, stored: int) -> None:
     Raises:
         ValueError: the array is too large.
     """
-    if size > max(LARGE_ARRAY, MOST_UNPACKED * stored):
+    if size > max(LARGE_ARRAY, MAX_COMPRESSION_RATIO * stored):
         raise ValueError(
-            f"{name} unpacks to {size:,} bytes, over {MOST_UNPACKED} times its size in the file; "
-            "save it with numpy.savez, without compression"
+            f"{name} unpacks to {size:,} bytes, over {MAX_COMPRESSION_RATIO} times its size in "
+            "the file; save it with numpy.savez, without compression"
         )
     available = available_memory()
     if available is not None and size > available:

@@ -83,7 +83,7 @@ class TokenStream:
         self.end = guided(None).model.end
         fixed.clear()  # it refers to tensors of a finished graph
         self._written = tf.function(
-            lambda tokens: task.written(tokens, tf.shape(tokens)[-1:])[0],
+            lambda tokens: task.detokenize(tokens, tf.shape(tokens)[-1:])[0],
             input_signature=[tf.TensorSpec([1, None], tf.int32)],
             autograph=False,
         )

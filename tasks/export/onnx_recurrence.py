@@ -19,8 +19,8 @@ ACTIVATIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu"}
 
 
 class Recurrences:
-    """A runner, see `seqzoo.cells.engine.runners`, that replaces layers by placeholders and keeps
-    the translations of these."""
+    """A runner, see `seqzoo.cells.engine.runners`, that replaces layers with placeholders and
+    stores their translations."""
 
     def __init__(self) -> None:
         self.replaced: dict[str, Callable] = {}
@@ -67,7 +67,7 @@ class _Part:
         return [tensor for direction in directions for tensor in direction.inputs]
 
     def __call__(self, translator: Translator, operation: Any) -> list[str]:
-        return [self.recurrence.written(translator)[self.index]]
+        return [self.recurrence.write(translator)[self.index]]
 
 
 class _Recurrence:
@@ -106,9 +106,9 @@ class _Recurrence:
             and self.cell.units == other.cell.units
         )
 
-    def written(self, translator: Translator) -> list[str]:
-        """The names of the outputs (batch, time, units), in the order of the input, and of the last
-        states (batch, units)."""
+    def write(self, translator: Translator) -> list[str]:
+        """Writes the layer, unless it was written before; returns the names of the outputs (batch,
+        time, units), in the order of the input, and of the last states (batch, units)."""
         if self._names is None:
             if self.kind is None:
                 self._names = _scan(self, translator)
@@ -227,7 +227,7 @@ def _lengths(mask: Any, translator: Translator) -> str:
 
 class _FusedSum:
     """A matrix product plus another term as one Gemm, called by the translator in place of the
-    addition: in a step of few rows, every saved node matters."""
+    addition: with few rows per step, each node saved counts."""
 
     def __init__(self, product: Any, other: Any):
         self.product = product

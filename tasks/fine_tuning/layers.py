@@ -27,7 +27,7 @@ def weights_by_layer(model: Any) -> dict[str, dict[str, Any]]:
     """
     results: dict[str, dict[str, Any]] = {}
     for path, weight in weights_by_path(model).items():
-        if tf.as_dtype(weight.dtype).is_floating:  # not the states of seeds
+        if tf.as_dtype(weight.dtype).is_floating:  # not the states of seed generators
             layer, name = _named(path.split("/"), model)
             results.setdefault(layer, {})[name] = weight
     return results
@@ -47,7 +47,7 @@ def freeze(model: Any, names: Sequence[str]) -> None:
     for name in names:
         if name not in layers:
             raise SeqzooError(
-                f"`freeze` must name layers among {', '.join(layers)}, got {name!r}"
+                f"`freeze` must name layers of the model ({', '.join(layers)}), got {name!r}"
                 f"{nearest(name, layers)}",
                 field="freeze",
                 got=name,
@@ -55,7 +55,8 @@ def freeze(model: Any, names: Sequence[str]) -> None:
     _freeze(model, {id(weight) for name in names for weight in layers[name].values()})
     if not model.trainable_variables:
         raise SeqzooError(
-            f"`freeze` must leave a layer to train, got all: {', '.join(names)}.", field="freeze"
+            f"`freeze` must leave at least one layer to train, but {', '.join(names)} are all.",
+            field="freeze",
         )
 
 

@@ -82,8 +82,8 @@ def matching_template(
 def required_options(old: Any) -> dict[str, Any]:
     """The options that a template must share with an old one, if it has them."""
     results = {name: getattr(old, name) for name in (*READING, *ENCODING) if hasattr(old, name)}
-    if hasattr(old, "both_ways"):
-        results["bidirectional"] = old.both_ways
+    if hasattr(old, "is_bidirectional"):
+        results["bidirectional"] = old.is_bidirectional
     return results
 
 

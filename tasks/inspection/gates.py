@@ -58,7 +58,7 @@ def gate_values(layer_trace: LayerTrace, row: int = 0) -> list[GateTrace]:
     """The values of a layer's gates over an input, by the names that the cell gives them.
 
     A gate is found in the graph of a step: it is the result of the first nonlinear operation that
-    depends on the gate's columns of the projected input. So it needs no support from the cell, but
+    depends on the gate's columns of the projected input. This needs no support from the cell, but
     cannot find gates without a nonlinearity.
 
     Args:
@@ -66,7 +66,7 @@ def gate_values(layer_trace: LayerTrace, row: int = 0) -> list[GateTrace]:
         row: row of the batch.
 
     Returns:
-        One trace per gate, in the order of `cell.gates`; none for cells that are not of
+        One trace per gate, in the order of `cell.gates`; none for cells that are not from
         `seqzoo.cells`.
     """
     cell = layer_trace.cell
@@ -131,9 +131,9 @@ class _Gates:
         self.indices: dict[str, int] = {}
         self.bounded: dict[str, bool] = {}
         for name, columns in self.columns.items():
-            moved, far = x.copy(), []
-            moved[:, columns] += 0.37
-            after = self._candidates(moved, states)
+            shifted, saturated = x.copy(), []
+            shifted[:, columns] += 0.37
+            after = self._candidates(shifted, states)
             changed = [
                 k
                 for k, (a, b) in enumerate(zip(base, after, strict=True))
@@ -143,10 +143,10 @@ class _Gates:
                 continue
             self.indices[name] = changed[0]
             for sign in (-30, 30):
-                moved = x.copy()
-                moved[:, columns] += sign
-                far.append(self._candidates(moved, states)[changed[0]])
-            low, high = np.min(far), np.max(far)
+                shifted = x.copy()
+                shifted[:, columns] += sign
+                saturated.append(self._candidates(shifted, states)[changed[0]])
+            low, high = np.min(saturated), np.max(saturated)
             self.bounded[name] = bool(low >= 0 and high <= 1 and high - low > 0.5)
 
     def _candidates(self, x: np.ndarray, states: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -230,19 +230,19 @@ class Memory:
 
     Attributes:
         state: index of the state.
-        kept: the factor by which a unit keeps its own value in a step, without the recurrent
+        retention: the factor by which a unit keeps its own value in a step, without the recurrent
             product: geometric mean of the absolute values over the steps, (units,). For an LSTM's
             memory it is the forget gate, for a GRU's state the update gate.
-        lengths: 1 / (1 - kept), the number of steps after which about 1 / e is left, (units,).
+        lengths: 1 / (1 - retention), the number of steps after which about 1 / e is left, (units,).
     """
 
     state: int
-    kept: np.ndarray
+    retention: np.ndarray
 
     @property
     def lengths(self) -> np.ndarray:
         with np.errstate(divide="ignore"):
-            return np.where(self.kept < 1, 1 / (1 - np.minimum(self.kept, 1)), np.inf)
+            return np.where(self.retention < 1, 1 / (1 - np.minimum(self.retention, 1)), np.inf)
 
 
 def memory_lengths(layer_trace: LayerTrace, row: int = 0) -> list[Memory]:

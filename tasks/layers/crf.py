@@ -91,14 +91,14 @@ class CRF(keras.layers.Layer):
         """
         emissions, valid = self._prepare(emissions, lengths)
         emissions = _lowered(emissions)  # a shift that all paths have in common
-        tags = _inside(tags, valid)
-        gold, possible = self._along(emissions, tags, valid)
+        tags = _masked_tags(tags, valid)
+        gold, possible = self._path_scores(emissions, tags, valid)
         start, into, end = self.scores()
 
-        def step(first: Any, alpha: Any, emission: Any, still: Any) -> tuple[Any, None]:
+        def step(first: Any, alpha: Any, emission: Any, active: Any) -> tuple[Any, None]:
             before = ops.logsumexp(alpha[:, None, :] + into, axis=-1)
             moved = ops.where(first, start, before) + emission
-            return ops.where(still[:, None], moved, alpha), None
+            return ops.where(active[:, None], moved, alpha), None
 
         # Emissions are relative to the scores of the true path. If a model is certain of it, the
         # sum over all paths is about 1, so that a small loss does not drown in rounding errors.
@@ -112,7 +112,7 @@ class CRF(keras.layers.Layer):
         return ops.where(valid[:, 0], value, 0.0)
 
     def decode(self, emissions: Any, lengths: Any) -> tuple[Any, Any]:
-        """The most probable tags, by Viterbi's algorithm.
+        """The most probable tags, by the Viterbi algorithm.
 
         Args:
             emissions: shape (batch, time, tags).
@@ -131,12 +131,12 @@ class CRF(keras.layers.Layer):
         start, into, end = self.scores()
         same = ops.arange(self.tags, dtype="int32")
 
-        def step(first: Any, alpha: Any, emission: Any, still: Any) -> tuple[Any, Any]:
-            paths = alpha[:, None, :] + into  # (batch, tags, tags before)
+        def step(first: Any, alpha: Any, emission: Any, active: Any) -> tuple[Any, Any]:
+            paths = alpha[:, None, :] + into  # (batch, tags, previous tags)
             moved = ops.where(first, start, ops.max(paths, axis=-1)) + emission
             before = ops.cast(ops.argmax(paths, axis=-1), "int32")
-            still = still[:, None]
-            return ops.where(still, _lowered(moved), alpha), ops.where(still, before, same)
+            active = active[:, None]
+            return ops.where(active, _lowered(moved), alpha), ops.where(active, before, same)
 
         def back(_: Any, tag: Any, before: Any) -> tuple[Any, Any]:
             return ops.take_along_axis(before, tag[:, None], axis=1)[:, 0], tag
@@ -144,12 +144,12 @@ class CRF(keras.layers.Layer):
         alpha, pointers = scan(step, ops.zeros_like(emissions[:, 0]), (emissions, valid), "int32")
         last = ops.cast(ops.argmax(alpha + end, axis=-1), "int32")
         _, tags = scan(back, last, (pointers,), "int32", reverse=True)
-        tags = _inside(tags, valid)
-        scores, possible = self._along(emissions, tags, valid)
+        tags = _masked_tags(tags, valid)
+        scores, possible = self._path_scores(emissions, tags, valid)
         return tags[:, :time], ops.where(possible, ops.sum(scores, axis=1), FORBIDDEN)
 
     def n_best(self, emissions: Any, lengths: Any, count: int) -> tuple[Any, Any]:
-        """The most probable sequences of tags, best first, by Viterbi's algorithm with a list of
+        """The most probable sequences of tags, best first, by the Viterbi algorithm with a list of
         the `count` best prefixes for each tag.
 
         Source: Seshadri and Sundberg 1994, the parallel list Viterbi algorithm.
@@ -173,16 +173,16 @@ class CRF(keras.layers.Layer):
         batch, ranks = ops.shape(emissions)[0], ops.arange(count, dtype="int32")
         same = ops.reshape(ops.arange(self.tags * count, dtype="int32"), (self.tags, count))
 
-        def step(first: Any, alpha: Any, emission: Any, still: Any) -> tuple[Any, Any]:
-            # (batch, tags, tags before * count): each tag after each of the best prefixes.
+        def step(first: Any, alpha: Any, emission: Any, active: Any) -> tuple[Any, Any]:
+            # (batch, tags, previous tags * count): each tag after each of the best prefixes.
             paths = alpha[:, None] + into[None, :, :, None]
             paths = tf.reshape(paths, (batch, self.tags, self.tags * count))
             values, before = tf.math.top_k(paths, count)
             initial = ops.where(ranks == 0, start[:, None], FORBIDDEN)[None]
             moved = ops.where(first, initial, values) + emission[:, :, None]
             highest = ops.max(moved, axis=(1, 2), keepdims=True)
-            still = still[:, None, None]
-            return ops.where(still, moved - highest, alpha), ops.where(still, before, same)
+            active = active[:, None, None]
+            return ops.where(active, moved - highest, alpha), ops.where(active, before, same)
 
         def back(_: Any, path: Any, before: Any) -> tuple[Any, Any]:
             before = tf.reshape(before, (batch, self.tags * count))
@@ -200,7 +200,7 @@ class CRF(keras.layers.Layer):
             return ops.repeat(values, count, axis=0)
 
         flat = tf.reshape(tags, (batch * count, -1))
-        scores, possible = self._along(repeated(emissions), flat, repeated(valid))
+        scores, possible = self._path_scores(repeated(emissions), flat, repeated(valid))
         scores = tf.reshape(ops.sum(scores, axis=1), (batch, count))
         # Lists with too few prefixes contain invalid ones, whose values are below any path's.
         real = (values > FORBIDDEN / 2) & (valid[:, :1] | (ranks == 0))
@@ -226,15 +226,15 @@ class CRF(keras.layers.Layer):
         start, into, end = self.scores()
         out_of = ops.transpose(into)
 
-        def forward(first: Any, alpha: Any, emission: Any, still: Any) -> tuple[Any, Any]:
+        def forward(first: Any, alpha: Any, emission: Any, active: Any) -> tuple[Any, Any]:
             before = ops.logsumexp(alpha[:, None, :] + into, axis=-1)
             moved = ops.where(first, start, before) + emission
-            alpha = ops.where(still[:, None], _lowered(moved), alpha)
+            alpha = ops.where(active[:, None], _lowered(moved), alpha)
             return alpha, alpha
 
-        def backward(_: Any, beta: Any, emission: Any, still: Any) -> tuple[Any, Any]:
+        def backward(_: Any, beta: Any, emission: Any, active: Any) -> tuple[Any, Any]:
             moved = ops.logsumexp((emission + beta)[:, None, :] + out_of, axis=-1)
-            return ops.where(still[:, None], _lowered(moved), beta), beta
+            return ops.where(active[:, None], _lowered(moved), beta), beta
 
         steps, first = (emissions, valid), ops.zeros_like(emissions[:, 0])
         _, alphas = scan(forward, first, steps, self._precision)
@@ -259,13 +259,13 @@ class CRF(keras.layers.Layer):
         return ops.where(valid[:, :, None], emissions, 0.0), valid
 
     def scores(self) -> tuple[Any, Any, Any]:
-        """`start` (tags,), transposed `transitions` (tags, tags before) and `end` (tags,), with
+        """`start` (tags,), transposed `transitions` (tags, previous tags) and `end` (tags,), with
         `FORBIDDEN` for transitions that are not allowed."""
         into = ops.where(self._moves.T, ops.transpose(self.transitions), FORBIDDEN)
         start = ops.where(self._starts, self.start, FORBIDDEN)
         return start, into, ops.where(self._ends, self.end, FORBIDDEN)
 
-    def _along(self, emissions: Any, tags: Any, valid: Any) -> tuple[Any, Any]:
+    def _path_scores(self, emissions: Any, tags: Any, valid: Any) -> tuple[Any, Any]:
         """The contribution of each step of a sequence of tags to its score, (batch, time), and
         whether the sequence is allowed, (batch,).
 
@@ -311,7 +311,7 @@ def _checked(allowed: Sequence[Sequence] | None, tags: int) -> list[np.ndarray]:
     return parts
 
 
-def _inside(tags: Any, valid: Any) -> Any:
+def _masked_tags(tags: Any, valid: Any) -> Any:
     """Tags as int32, 0 in the padding, in the shape of `valid`."""
     tags = ops.cast(tags, "int32")
     added = ops.shape(valid)[1] - ops.shape(tags)[1]

@@ -78,7 +78,7 @@ def embed_tokens(
     vectors = features.vectors
     if vectors is None:
         return keras.layers.Embedding(len(features.vocabulary), template.embedding, **settings)(ids)
-    trained = KnownWords(vectors.own, template.embedding, **settings)(ids)
+    trained = KnownWords(vectors.trained_ids, template.embedding, **settings)(ids)
     table = VectorTable(
         len(features.vocabulary),
         vectors.dimension,

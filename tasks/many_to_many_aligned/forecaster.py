@@ -1,4 +1,4 @@
-"""`ManyToManyAligned` as a forecaster of series or a composer of notes."""
+"""`ManyToManyAligned` as a forecaster of series or a music model of notes."""
 
 from typing import Any, Self
 

@@ -71,13 +71,13 @@ class LanguageModelTask(Task):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> Self:
-        choices = TextOptions.of_input(template)
-        return cls(template, Texts.learn(choices, examples.inputs, examples.locations))
+        options = TextOptions.of_input(template)
+        return cls(template, Texts.learn(options, examples.inputs, examples.locations))
 
     @classmethod
     def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
-        choices = TextOptions.of_input(template)
-        return cls(template, Texts(choices, vocabularies["vocabulary"], **config["texts"]))
+        options = TextOptions.of_input(template)
+        return cls(template, Texts(options, vocabularies["vocabulary"], **config["texts"]))
 
     def build(self, precision: str = "float32") -> LanguageModel:
         template = self.template
@@ -94,8 +94,8 @@ class LanguageModelTask(Task):
         return model
 
     def encode(self, examples: Examples, targets: bool) -> Data:
-        """Encodes texts in windows for training or evaluation, or without targets prompts, which
-        begin with a start token."""
+        """Encodes texts in windows for training or evaluation; without targets, texts are prompts,
+        which begin with a start token."""
         encoded = self.texts.encode(examples.inputs, examples.locations)
         if targets and not self.template.whole:
             return LaneData(encoded, window=self.template.window, start=START)
@@ -184,9 +184,9 @@ class LanguageModelTask(Task):
 
     @property
     def decoding(self) -> Decoding:
-        """The default options of text generation."""
-        most = 200 if self.template.whole else min(self.texts.longest + 10, 200)
-        return Decoding("sample", maximum_length=most)
+        """The default options for text generation."""
+        maximum = 200 if self.template.whole else min(self.texts.longest + 10, 200)
+        return Decoding("sample", maximum_length=maximum)
 
     @property
     def features(self) -> TextFeatures:
@@ -194,12 +194,12 @@ class LanguageModelTask(Task):
         return self.texts.features
 
     def signatures(self, model: Any, options: PredictionOptions) -> dict[str, tuple[Any, list]]:
-        def rate(text: Any) -> dict[str, Any]:
-            return self.rate(model, text)
+        def log_probabilities(text: Any) -> dict[str, Any]:
+            return self.log_probabilities(model, text)
 
-        return {"score": (rate, self.signature)}
+        return {"score": (log_probabilities, self.signature)}
 
-    def rate(self, model: Any, text: Any) -> dict[str, Any]:
+    def log_probabilities(self, model: Any, text: Any) -> dict[str, Any]:
         """Log-probabilities of texts, with TensorFlow operations only.
 
         Args:
@@ -242,7 +242,7 @@ class LanguageModelTask(Task):
     ) -> dict[str, Any]:
         decoded = self.generate(model, batch, options)
         return {
-            "texts": self.written(decoded.tokens, decoded.lengths),
+            "texts": self.detokenize(decoded.tokens, decoded.lengths),
             "log_probabilities": decoded.log_probabilities,
             "token_probabilities": decoded.token_probabilities(),
         }
@@ -273,7 +273,7 @@ class LanguageModelTask(Task):
             "banned": (PADDING, UNKNOWN, START, *(() if self.end else (END,))),
         }
 
-    def written(self, tokens: Any, lengths: Any) -> Any:
+    def detokenize(self, tokens: Any, lengths: Any) -> Any:
         """Tokens (..., time) and lengths (...) -> their texts, strings (...)."""
         return self.texts.join(tokens, lengths, continues=True)
 

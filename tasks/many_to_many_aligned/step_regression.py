@@ -79,7 +79,7 @@ class StepRegressionTask(CutsAtSteps, Task):
         if first.vocabulary is not None:
             values = embed_tokens(first, template, values, precision)
         values = beside_steps(inputs, values, template, self.features, precision)
-        stack = replace(template, bidirectional=template.both_ways)
+        stack = replace(template, bidirectional=template.is_bidirectional)
         values = recurrent_stack(stack, values, mask, sequence=True, dtype=precision)
         if template.dropout:
             values = keras.layers.Dropout(template.dropout, dtype=precision, name="dropout")(values)

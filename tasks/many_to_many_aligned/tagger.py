@@ -122,7 +122,7 @@ class TaggerTask(CutsAtSteps, Task):
         if counted is not None:
             inside &= counted
         losses = tf.reduce_sum(tf.where(inside, weighted, 0.0), 1)
-        return outcome._replace(losses=losses, shown=outcome.losses)
+        return outcome._replace(losses=losses, reported=outcome.losses)
 
     def weigh(self, settings: TrainingSettings, data: Data) -> None:
         if self.template.crf:

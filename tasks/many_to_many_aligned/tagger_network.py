@@ -90,7 +90,7 @@ def tagger_network(
     if states:
         vectors = keras.layers.concatenate([vectors, *states], dtype=precision)
     vectors = beside_steps(inputs, vectors, template, all_features, precision)
-    stacked = replace(template, bidirectional=template.both_ways)
+    stacked = replace(template, bidirectional=template.is_bidirectional)
     vectors = recurrent_stack(stacked, vectors, mask, sequence=True, dtype=precision)
     if template.dropout:
         vectors = keras.layers.Dropout(template.dropout, dtype=precision, name="dropout")(vectors)

@@ -32,10 +32,10 @@ TASKS = {
     "values": "seqzoo.tasks.many_to_many_aligned.step_regression:StepRegressionTask",
     "next": "seqzoo.tasks.many_to_many_aligned.forecaster:ForecasterTask",
 }
-"""The class of tasks of each target."""
+"""The task class for each target."""
 
 LANGUAGE_MODEL = "seqzoo.tasks.many_to_many_aligned.language_model:LanguageModelTask"
-"""The class for the target "next" of text."""
+"""The task class for text with target "next"."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class ManyToManyAligned(Template):
     """A sequence in, a prediction at each of its steps: recurrent layers -> dense [-> CRF].
 
     Attributes:
-        input: input type: the words of a sentence, the characters of a text, numbers, or "notes".
-            Notes are frames of zeros and ones of which several may sound at once.
+        input: input type: the words of a sentence, the characters of a text, numbers, or "notes",
+            which are frames of zeros and ones, with any number of notes sounding at once.
         target: target type: "tags", one class per step; "values", numbers per step; or "next", the
-            step that follows. "next" is a language model of characters, words or subwords, a
-            forecaster of series, a composer of notes.
+            step that follows. "next" trains a language model of characters, words or subwords,
+            a forecaster of series, or a music model of notes.
         further_inputs: inputs other than the first one, by name, and the kind of each: "number",
             "category", "static" (a number or a category, as in the training examples),
             "vector", or any kind of input. Their encoders' vectors are concatenated to each step.
@@ -55,10 +55,10 @@ class ManyToManyAligned(Template):
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.
-        bidirectional: bidirectional layers, or forward-only ones. A model of the "next" step must
-            not see it beforehand. None for both directions with tags and values, and one with
+        bidirectional: bidirectional layers, or forward-only ones. A model that predicts the
+            "next" step must not see it. None for both directions with tags and values, and one with
             "next".
-        dropout: dropout rate on layer inputs. Also on the last features.
+        dropout: dropout rate on layer inputs. Also before the output layer.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
         all_layers: feed the outputs of all recurrent layers to the output layer, not only those of
@@ -68,8 +68,8 @@ class ManyToManyAligned(Template):
         embedding: embedding size.
         vectors: pretrained word vectors: GloVe or word2vec text (.txt, .vec), word2vec binary
             (.bin), .npz with arrays "words" and "vectors", or a folder or installed package with an
-            array and a list of words. Texts may be .gz or .zip. They are concatenated to the
-            trained embedding, and are kept in the run. For word inputs; None for no vectors.
+            array and a list of words. Text files may be .gz or .zip. The vectors are concatenated
+            to the trained embedding, and are kept in the run. For word inputs; None for no vectors.
         vectors_mode: whether word vectors are frozen, fine-tuned, or frozen with a trained linear
             map.
         vectors_vocabulary: words that are known in addition to those of the training examples: the
@@ -87,26 +87,27 @@ class ManyToManyAligned(Template):
             where each character has a target, since it changes their number.
         characters: units of the character-level layer that reads each word; 0 for none. It is
             bidirectional; for "words" with "tags".
-        character_reader: type of the character-level layer. "recurrent" is the same cell as above;
-            "convolutional" has twice as many filters, so that a word's vector is as large, is three
-            times as fast and, on UD English EWT, 0.2 points less accurate.
+        character_reader: type of the character-level layer. "recurrent" uses the same cell as the
+            other layers. "convolutional" is three times as fast and, on UD English EWT, 0.2 points
+            less accurate; it has twice as many filters as units, so that word vectors have the same
+            size.
         character_embedding: embedding size of characters, for the character-level layer.
         word_dropout: share of words replaced by the unknown token in training. Their characters
             stay; for "words" with "tags".
         crf: decode the tags of a sequence jointly, with a conditional random field.
         window: window length, in steps, for training on long texts and series. Gradients flow
-            through one window. Texts carry the states over from window to window; series and notes
-            take a window from anywhere in the sequence, and begin it with a zero state.
+            through one window. For texts, states are carried over from window to window; for
+            series and notes, a window may begin anywhere in the sequence, with a zero state.
         horizon: default number of steps to forecast.
-        whole: read the file as one long sequence, or each line as a sequence. No start or end token
-            is between the windows of one text. For "next".
+        whole: read the file as one long sequence, or each line as a sequence. There are no
+            start or end tokens between the windows of one text. For "next".
         backward: read texts from the last character to the first, and predict the one before. For
             a character-level language model whose states taggers use.
         loss: loss function for numeric targets; other targets have a fixed one. None for squared
             with "values" and series.
         output_activation: activation of numeric outputs, by its Keras name. Targets are
-            standardised only for the losses squared, absolute and huber without one. None for no
-            activation, or exponential with poisson, sigmoid with bernoulli and softmax with
+            standardised only if there is none and the loss is squared, absolute or huber. None for
+            no activation, or exponential with poisson, sigmoid with bernoulli and softmax with
             cross-entropy.
         tied: tie input and output embeddings.
 
@@ -212,7 +213,7 @@ class ManyToManyAligned(Template):
         return super().default_settings
 
     @property
-    def both_ways(self) -> bool:
+    def is_bidirectional(self) -> bool:
         """Whether layers read in both directions."""
         return self.target != "next" if self.bidirectional is None else self.bidirectional
 

@@ -39,7 +39,7 @@ class EncoderDecoderTask(GeneratorTask):
             scale=1 / 255 if step[1] == "uint8" else 1.0,
             vectors=vectors
             and {
-                "own": vectors.own,
+                "own": vectors.trained_ids,
                 "dimension": vectors.dimension,
                 "mode": template.vectors_mode,
             },

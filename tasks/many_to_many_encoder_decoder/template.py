@@ -30,8 +30,9 @@ class ManyToManyEncoderDecoder(Template):
         target: target type: the tokens of texts.
         further_inputs: inputs other than the first one, by name, and the kind of each: "number",
             "category", "static" (a number or a category, as in the training examples),
-            "vector", or any kind of input. Their encoders' vectors are concatenated to what the
-            decoder attends to and to what its initial states are computed from.
+            "vector", or any kind of input. Their encoders' vectors are concatenated to the
+            features that the decoder attends to, and to those that its initial states are computed
+            from.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`. For encoder
             and decoder.
         units: number of units per layer and direction. Only the encoder may have two directions.
@@ -43,7 +44,7 @@ class ManyToManyEncoderDecoder(Template):
         copy: pointer-generator: also copy tokens from the input, including those that the target
             vocabulary lacks. For models with attention that read and write characters, words, or
             subwords.
-        dropout: dropout rate on layer inputs. Also on the last features.
+        dropout: dropout rate on layer inputs. Also before the output layer.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
         recompute: gradient checkpointing: keep only the states of every N-th step and recompute the
@@ -51,8 +52,8 @@ class ManyToManyEncoderDecoder(Template):
         embedding: embedding size.
         vectors: pretrained word vectors: GloVe or word2vec text (.txt, .vec), word2vec binary
             (.bin), .npz with arrays "words" and "vectors", or a folder or installed package with an
-            array and a list of words. Texts may be .gz or .zip. They are concatenated to the
-            trained embedding, and are kept in the run. For word inputs; None for no vectors.
+            array and a list of words. Text files may be .gz or .zip. The vectors are concatenated
+            to the trained embedding, and are kept in the run. For word inputs; None for no vectors.
         vectors_mode: whether word vectors are frozen, fine-tuned, or frozen with a trained linear
             map.
         vectors_vocabulary: words that are known in addition to those of the training examples: the
@@ -69,7 +70,7 @@ class ManyToManyEncoderDecoder(Template):
         maximum_length: maximum sequence length, in steps; longer ones are truncated. None for no
             limit.
         label_smoothing: label smoothing: share of the target probability that is spread over all
-            classes. For the tokens.
+            classes. Applies to the tokens.
         scheduled_sampling: scheduled sampling: share of decoder inputs that are replaced by the
             model's own predictions in training.
         sample_rate: sample rate of audio, in Hz.

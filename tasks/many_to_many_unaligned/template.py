@@ -37,7 +37,7 @@ class ManyToManyUnaligned(Template):
         layers: number of recurrent layers.
         bidirectional: bidirectional layers, or forward-only ones. A model that reads in one
             direction can predict while its input is still arriving.
-        dropout: dropout rate on layer inputs. Also on the last features.
+        dropout: dropout rate on layer inputs. Also before the output layer.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
         all_layers: feed the outputs of all recurrent layers to the output layer, not only those of

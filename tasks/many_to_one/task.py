@@ -82,7 +82,7 @@ class ManyToOneTask(Task):
         if not training or self.weighting == Weighting():
             return Outcome(losses, sums)
         weighted = self.targets.weighted(losses, outputs, batch["targets"], self.weighting)
-        return Outcome(weighted, sums, shown=losses)
+        return Outcome(weighted, sums, reported=losses)
 
     def weigh(self, settings: TrainingSettings, data: Data) -> None:
         if self.targets.weighs:

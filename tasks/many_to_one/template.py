@@ -58,8 +58,8 @@ class ManyToOne(Template):
         embedding: embedding size.
         vectors: pretrained word vectors: GloVe or word2vec text (.txt, .vec), word2vec binary
             (.bin), .npz with arrays "words" and "vectors", or a folder or installed package with an
-            array and a list of words. Texts may be .gz or .zip. They are concatenated to the
-            trained embedding, and are kept in the run. For word inputs; None for no vectors.
+            array and a list of words. Text files may be .gz or .zip. The vectors are concatenated
+            to the trained embedding, and are kept in the run. For word inputs; None for no vectors.
         vectors_mode: whether word vectors are frozen, fine-tuned, or frozen with a trained linear
             map.
         vectors_vocabulary: words that are known in addition to those of the training examples: the
@@ -80,8 +80,8 @@ class ManyToOne(Template):
         loss: loss function for numeric targets; other targets have a fixed one. None for squared
             with "value".
         output_activation: activation of numeric outputs, by its Keras name. Targets are
-            standardised only for the losses squared, absolute and huber without one. None for no
-            activation, or exponential with poisson, sigmoid with bernoulli and softmax with
+            standardised only if there is none and the loss is squared, absolute or huber. None for
+            no activation, or exponential with poisson, sigmoid with bernoulli and softmax with
             cross-entropy.
         label_smoothing: label smoothing: share of the target probability that is spread over all
             classes. For "class" targets.

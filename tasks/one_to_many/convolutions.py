@@ -1,4 +1,4 @@
-"""Feature maps of images: convolutional blocks, or one of Keras' applications."""
+"""Feature maps of images: convolutional blocks, or a model from keras.applications."""
 
 import contextlib
 import inspect

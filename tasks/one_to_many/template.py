@@ -30,7 +30,7 @@ Normalization = Literal["batch", "group", "none"]
 Pooling = Literal["mean", "flatten"]
 
 CONVOLUTIONAL = "convolutional"
-"""The encoder that is not a Keras application."""
+"""The encoder that is not from keras.applications."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class OneToMany(Template):
     composited over white.
 
     Attributes:
-        input: input type of the things to describe.
+        input: input type.
         target: target type: the tokens of texts.
         further_inputs: inputs other than the first one, by name, and the kind of each: "number",
             "category", "static" (a number or a category, as in the training examples),
-            "vector", or any kind of input. Audio is refused. Their encoders' vectors are
-            concatenated to what the decoder attends to and to what its initial states are computed
-            from.
+            "vector", or any kind of input except audio. Their encoders' vectors are concatenated to
+            the features that the decoder attends to, and to those that its initial states are
+            computed from.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.
@@ -62,20 +62,21 @@ class OneToMany(Template):
         filters: number of filters of each convolutional block, such as 32,64. Each block halves
             height and width.
         normalization: normalisation of the convolutional blocks. "batch" uses the statistics of a
-            batch. "group" uses those of one example, which removes the brightness of an image; it
-            is for batches of a few images.
+            batch. "group" uses those of each example, which removes differences in brightness
+            between images; it suits small batches.
         encoder_weights: weights of a keras.applications encoder: imagenet (downloaded), or a file.
             The file has no classifier layer. None for random weights.
         frozen: freeze the weights of a keras.applications encoder.
-        image_size: height and width that images are resized to, such as 224,224. None for those of
-            the training images, which must then be equal.
+        image_size: height and width that images are resized to, such as 224,224. None for the
+            size of the training images, which must then be the same for all.
         pooling: pooling of the image's feature map: mean, or flatten, which keeps positions. The
             initial states of the decoder are made from it.
         random_shift: augmentation: maximum shift, as a share of the image size.
         random_zoom: augmentation: maximum zoom, as a share of the image size.
         random_shear: augmentation: maximum shear, as a share of the image height. The top moves
             sideways.
-        dropout: dropout rate on layer inputs. Also on the encoder's features and the last features.
+        dropout: dropout rate on layer inputs. Also on the encoder's features and before the
+            output layer.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
         recompute: gradient checkpointing: keep only the states of every N-th step and recompute the
@@ -88,7 +89,7 @@ class OneToMany(Template):
         nfc: normalise text to Unicode NFC, in which "é" is one character however it was typed.
         lowercase_targets: lowercase target texts, for training and scoring.
         label_smoothing: label smoothing: share of the target probability that is spread over all
-            classes. For the tokens.
+            classes. Applies to the tokens.
         scheduled_sampling: scheduled sampling: share of decoder inputs that are replaced by the
             model's own predictions in training.
 
@@ -140,8 +141,7 @@ class OneToMany(Template):
         if self.encoder == CONVOLUTIONAL and (self.encoder_weights is not None or self.frozen):
             name = "frozen" if self.frozen else "encoder_weights"
             raise SeqzooError(
-                f"`{name}` is for an encoder that is one of Keras' applications, got encoder "
-                f"{self.encoder!r}.",
+                f"`{name}` needs an encoder from keras.applications, got {self.encoder!r}.",
                 field=name,
             )
 

@@ -243,7 +243,7 @@ def part_template(template: Any, kind: str) -> Any:
         # One-to-many pools and resizes images in its own way.
         options["pooling"] = UNSET["pooling"]
         options["bidirectional"] = getattr(
-            template, "both_ways", getattr(template, "bidirectional", False)
+            template, "is_bidirectional", getattr(template, "bidirectional", False)
         )
     if kind != "words":
         options["vectors"] = None

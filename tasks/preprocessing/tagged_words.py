@@ -115,7 +115,7 @@ class TokenFeatures(TextFeatures):
         """The words of the training data, the most frequent first, without words that have only a
         pretrained vector: these come from texts that were not split like the training data."""
         tokens = self.vocabulary.tokens
-        return tokens if self.vectors is None else tokens[: self.vectors.own - SPECIAL]
+        return tokens if self.vectors is None else tokens[: self.vectors.trained_ids - SPECIAL]
 
     @cached_property
     def splitter(self) -> SentenceSplitter:

@@ -217,7 +217,7 @@ class TextFeatures(Features):
         if self.vectors is None:
             return []
         covered = f"{self.vectors.coverage:.1%} of the words of the training examples have a vector"
-        further = len(self.vocabulary) - self.vectors.own
+        further = len(self.vocabulary) - self.vectors.trained_ids
         more = f"{further:,} further words have only a pretrained vector"
         return [f"{covered}; {more}.", *self.vectors.notes]
 
@@ -250,4 +250,4 @@ class TextFeatures(Features):
 
 def stored_vectors(config: dict) -> WordVectors | None:
     """The vectors of features that were loaded from a run, without their table; or None."""
-    return WordVectors(**config["vectors"]) if "vectors" in config else None
+    return WordVectors.from_config(config["vectors"]) if "vectors" in config else None

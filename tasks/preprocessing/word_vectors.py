@@ -11,11 +11,11 @@ import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Self
 
 import numpy as np
 
-from seqzoo.tasks.data.npz_members import FAULTS, read_member
+from seqzoo.tasks.data.npz_members import READ_ERRORS, read_member
 from seqzoo.tasks.errors import SeqzooError, unreadable
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, Vocabulary
 
@@ -43,8 +43,8 @@ class WordVectors:
     """Vectors for the ids of a vocabulary.
 
     Attributes:
-        own: number of ids, padding and unknown included, that also have a trained embedding; the
-            tokens after them occur only in the file of vectors.
+        trained_ids: number of ids, padding and unknown included, that also have a trained
+            embedding; the tokens after them occur only in the file of vectors.
         dimension: number of dimensions of the vectors.
         coverage: share of the training examples' tokens that have a vector.
         table: the vectors, (ids, dimension), float32, zeros for tokens without one; None in a
@@ -52,7 +52,7 @@ class WordVectors:
         notes: remarks on how the file was read.
     """
 
-    own: int
+    trained_ids: int
     dimension: int
     coverage: float
     table: np.ndarray | None = None
@@ -60,7 +60,12 @@ class WordVectors:
 
     def to_config(self) -> dict[str, Any]:
         """All but the table, JSON-serialisable."""
-        return {"own": self.own, "dimension": self.dimension, "coverage": self.coverage}
+        return {"own": self.trained_ids, "dimension": self.dimension, "coverage": self.coverage}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The inverse of `to_config`."""
+        return cls(config["own"], config["dimension"], config["coverage"])
 
 
 class Table(NamedTuple):
@@ -133,7 +138,7 @@ def read_vectors(path: str, wanted: Collection[str], keep: int | None) -> Table:
     for position, (word, vector) in enumerate(rows, 1):
         if (keep is None or position <= keep or word in wanted) and word:
             if word in words:
-                notes.append(f"{path} has two vectors of {word!r}; the first one is used.")
+                notes.append(f"{path} has two vectors for {word!r}; the first one is used.")
                 continue
             numbers = vector()
             if width is None:
@@ -141,12 +146,12 @@ def read_vectors(path: str, wanted: Collection[str], keep: int | None) -> Table:
             if len(numbers) != width or not np.isfinite(numbers).all():
                 raise _error(
                     path,
-                    f"has no {width} finite numbers for word {position:,}, {word!r}",
+                    f"does not have {width} finite numbers for word {position:,}, {word!r}",
                 )
             words[word] = len(kept)
             kept.append(numbers)
     if not kept:
-        raise _error(path, "contains no vector of a word of the training examples")
+        raise _error(path, "contains no vector for any word of the training examples")
     return Table(list(words), np.stack(kept), tuple(notes[:3]))
 
 
@@ -172,19 +177,19 @@ Rows = Iterator[tuple[str, Any]]
 def _rows(path: str) -> Rows:
     file = pathlib.Path(path).expanduser()
     if file.is_dir():
-        return _of_folder(path, file)
+        return _rows_from_folder(path, file)
     package = None if file.exists() or "/" in path else _package(path)
     if package is not None:
-        return _of_folder(path, package)
+        return _rows_from_folder(path, package)
     name = file.name.lower()
     if name.endswith(".npz"):
-        return _of_npz(path, file)
-    return _of_stream(path, file)
+        return _rows_from_npz(path, file)
+    return _rows_from_stream(path, file)
 
 
 def _package(name: str) -> pathlib.Path | None:
     """The folder of an installed package."""
-    if "." in name:  # to find a module in a package, Python runs the package
+    if "." in name:  # to find a module in a package, Python imports the package
         return None
     try:
         spec = importlib.util.find_spec(name.replace("-", "_"))
@@ -195,7 +200,7 @@ def _package(name: str) -> pathlib.Path | None:
     return pathlib.Path(next(iter(spec.submodule_search_locations)))
 
 
-def _of_folder(path: str, folder: pathlib.Path) -> Rows:
+def _rows_from_folder(path: str, folder: pathlib.Path) -> Rows:
     arrays = sorted(folder.rglob(f"*{ARRAY}"))
     lists = sorted(item for item in folder.rglob("*") if item.suffix.lower() in WORDS)
     if len(arrays) != 1:
@@ -211,7 +216,7 @@ def _of_folder(path: str, folder: pathlib.Path) -> Rows:
         except (OSError, ValueError, RecursionError) as error:  # Arrow's errors are subclasses
             raise _error(path, f"cannot be read: {file.name}: {_reason(error)}") from error
         if len(words) == len(table):
-            return _of_array(words, table)
+            return _rows_from_array(words, table)
     listed = ", ".join(item.name for item in lists) or "none"
     raise _error(
         path,
@@ -233,7 +238,7 @@ def _words(file: pathlib.Path) -> Sequence[str]:
     return text.splitlines()
 
 
-def _of_npz(path: str, file: pathlib.Path) -> Rows:
+def _rows_from_npz(path: str, file: pathlib.Path) -> Rows:
     try:
         with zipfile.ZipFile(file) as opened:
             members = {item.filename: item for item in opened.infolist()}
@@ -244,14 +249,14 @@ def _of_npz(path: str, file: pathlib.Path) -> Rows:
             words, table = (read_member(opened, members[f"{name}.npy"]) for name in NAMED)
     except FileNotFoundError as error:
         raise unreadable(path, error) from error
-    except FAULTS as error:
+    except READ_ERRORS as error:
         raise _error(path, f"cannot be read: {_reason(error)}") from error
     table = _array(path, table)
     if words.ndim != 1:
-        raise _error(path, f"must contain a list of words, got an array of {words.ndim} axes")
+        raise _error(path, f"must contain a list of words, got an array with {words.ndim} axes")
     if len(words) != len(table):
         raise _error(path, f"has {len(words):,} words and {len(table):,} vectors")
-    return _of_array([str(word) for word in words], table)
+    return _rows_from_array([str(word) for word in words], table)
 
 
 def _array(path: str, table: np.ndarray) -> np.ndarray:
@@ -261,12 +266,12 @@ def _array(path: str, table: np.ndarray) -> np.ndarray:
     return table
 
 
-def _of_array(words: Sequence[str], table: np.ndarray) -> Rows:
+def _rows_from_array(words: Sequence[str], table: np.ndarray) -> Rows:
     for position, word in enumerate(words):
         yield word, lambda position=position: np.asarray(table[position], np.float32)
 
 
-def _of_stream(path: str, file: pathlib.Path) -> Rows:
+def _rows_from_stream(path: str, file: pathlib.Path) -> Rows:
     """The rows of a text or binary file."""
     with _opened(path, file) as stream:
         try:
@@ -278,7 +283,7 @@ def _of_stream(path: str, file: pathlib.Path) -> Rows:
 def _parsed(path: str, stream: Any) -> Rows:
     first = stream.peek(LONGEST_WORD)
     if first.startswith(FASTTEXT):
-        raise _error(path, "is a fastText model; give its .vec file")
+        raise _error(path, "is a fastText model; use the .vec file instead")
     head = first.partition(b"\n")[0].split()
     counted = len(head) == 2 and all(item.isdigit() and len(item) < 20 for item in head)
     if counted:
@@ -350,7 +355,7 @@ def _text(path: str, stream: BinaryIO, width: int) -> Rows:
                 return np.array(numbers, np.float32)
             except ValueError as error:
                 raise _error(
-                    path, f"has no {width} numbers for word {number:,} ({error})"
+                    path, f"does not have {width} numbers for word {number:,} ({error})"
                 ) from error
 
         yield word.decode("utf-8", "replace"), vector

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.atomic_files import creating, write_json
-from seqzoo.tasks.data.npz_members import FAULTS, read_member
+from seqzoo.tasks.data.npz_members import READ_ERRORS, read_member
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.runs.layout import CONFIG
 from seqzoo.tasks.runs.weight_paths import weights_by_path
@@ -77,7 +77,7 @@ def check_counts(path: pathlib.Path, options: Mapping[str, Any]) -> None:
     try:
         with zipfile.ZipFile(path) as file:
             sizes = [member.file_size for member in file.infolist()]
-    except FAULTS as error:
+    except READ_ERRORS as error:
         raise SeqzooError(f"{path} cannot be read: {error}") from error
     numbers = min(sum(sizes), path.stat().st_size * LARGEST_RATIO)
     for name, most in {"layers": len(sizes), "units": numbers}.items():
@@ -111,7 +111,7 @@ def unpack(model: Any, path: pathlib.Path, digest: str | None = None) -> None:
                 )
                 for weight_path, parts in stored.items()
             }
-    except FAULTS as error:
+    except READ_ERRORS as error:
         reason = str(error).partition("\n")[0] or "it is incomplete"
         raise SeqzooError(f"{path} cannot be read: {reason}") from error
     for weight_path in weights:

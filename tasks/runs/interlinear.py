@@ -33,15 +33,15 @@ def interlinear(
     blocks: list[list[str]] = []
     used = width
     for column in zip(*rows, strict=True):
-        wide = max(map(columns, column))
-        if used + 2 + wide > width or not blocks:
+        column_width = max(map(columns, column))
+        if used + 2 + column_width > width or not blocks:
             blocks.append(["" for _ in rows])
             used = -2
-        used += 2 + wide
-        gap = "  " if used > wide else ""
+        used += 2 + column_width
+        gap = "  " if used > column_width else ""
         block = blocks[-1]
         for row, text in enumerate(column):
-            block[row] += gap + text + " " * (wide - columns(text))
+            block[row] += gap + text + " " * (column_width - columns(text))
     lines = [[line.rstrip() for line in block] for block in blocks]
     # There is a third line only if a tag is wrong.
     return "\n\n".join("\n".join(line for line in block if line) for block in lines)

@@ -114,12 +114,12 @@ class Inference:
                 self._seconds[key] = self._seconds.get(key, 0.0) + seconds
         return results
 
-    def rate(self, texts: np.ndarray) -> list[float]:
+    def log_probabilities(self, texts: np.ndarray) -> list[float]:
         """The log-probability of each text under a language model, in nats."""
 
         def make() -> Any:
             def run(text: Any) -> Any:
-                return self.task.rate(self.model, text)["log_probability"]
+                return self.task.log_probabilities(self.model, text)["log_probability"]
 
             spec = tf.TensorSpec([None], tf.string)
             return tf.function(run, input_signature=[spec], autograph=False)

@@ -335,7 +335,7 @@ class Run:
         _check_list(texts)
         locations = [f"example {index}" for index in range(len(texts))]
         (raw,) = self.task.features.raw(texts, locations)
-        return self._inference.rate(raw)
+        return self._inference.log_probabilities(raw)
 
     def export(
         self,

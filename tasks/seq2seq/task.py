@@ -48,7 +48,7 @@ class GeneratorTask(Task):
     better = 1
     metric = "exact_match"
     best_by = "loss"
-    judges = ("loss", "metric", "bleu", "chrf")
+    criteria = ("loss", "metric", "bleu", "chrf")
 
     def __init__(self, template: Any, features: Features, texts: Texts):
         self.template = template
@@ -134,7 +134,7 @@ class GeneratorTask(Task):
         def summed(part: Any) -> Any:
             return tf.reduce_sum(tf.where(inside, part, 0.0), 1)
 
-        return Outcome(summed(losses), tf.stack(sums, 1), shown=summed(exact))
+        return Outcome(summed(losses), tf.stack(sums, 1), reported=summed(exact))
 
     def _mixed(self, model: Any, inputs: dict[str, Any], share: float) -> Any:
         """The previous token of each step, where some tokens are replaced by the model's own
@@ -158,7 +158,7 @@ class GeneratorTask(Task):
 
     @property
     def decoding(self) -> Decoding:
-        """The default options of text generation."""
+        """The default options for text generation."""
         return Decoding(maximum_length=self.texts.longest + 10)
 
     def respond(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
@@ -180,12 +180,17 @@ class GeneratorTask(Task):
     def signatures(self, model: Any, options: PredictionOptions) -> dict[str, tuple[Any, list]]:
         names = [spec.name for spec in self.signature]
 
-        def rate(output: Any, **raw: Any) -> dict[str, Any]:
-            return self.rate_output(model, tuple(raw[name] for name in names), output)
+        def log_probabilities(output: Any, **raw: Any) -> dict[str, Any]:
+            return self.output_log_probabilities(model, tuple(raw[name] for name in names), output)
 
-        return {"score": (rate, [*self.signature, tf.TensorSpec([None], tf.string, "output")])}
+        return {
+            "score": (
+                log_probabilities,
+                [*self.signature, tf.TensorSpec([None], tf.string, "output")],
+            )
+        }
 
-    def rate_output(self, model: Any, raw: tuple, output: Any) -> dict[str, Any]:
+    def output_log_probabilities(self, model: Any, raw: tuple, output: Any) -> dict[str, Any]:
         """Log-probabilities of texts as predictions for inputs, with TensorFlow operations only.
 
         Args:
@@ -249,7 +254,7 @@ class GeneratorTask(Task):
         looked_up = {}
         decoded = self.generate(model, batch, options, report_attention=replaces)
         results = {
-            "texts": self.written(decoded.tokens, decoded.lengths),
+            "texts": self.detokenize(decoded.tokens, decoded.lengths),
             "log_probabilities": decoded.log_probabilities,
             "token_probabilities": decoded.token_probabilities(),
         }
@@ -400,7 +405,7 @@ class GeneratorTask(Task):
             "banned": (PADDING, START) if self._replaces(options) else (PADDING, UNKNOWN, START),
         }
 
-    def written(self, tokens: Any, lengths: Any) -> Any:
+    def detokenize(self, tokens: Any, lengths: Any) -> Any:
         """Tokens (..., time) and lengths (...) -> their texts, strings (...)."""
         return self.texts.join(tokens, lengths)
 
@@ -409,7 +414,7 @@ class GeneratorTask(Task):
     ) -> list[Prediction]:
         return text_predictions({**results, "texts": self._texts_of(results, inputs)})
 
-    def judge(self, by: BestBy, results: dict[str, list], examples: Examples) -> float:
+    def criterion_value(self, by: BestBy, results: dict[str, list], examples: Examples) -> float:
         texts = self._texts_of(results, examples.inputs)
         return corpus_score(by, [item[0].decode("utf-8") for item in texts], examples)
 

@@ -78,10 +78,10 @@ class Epochs:
         multiple: int | None = None,
     ):
         self.best_by: Any = settings.best_by or task.best_by
-        if self.best_by not in task.judges:
+        if self.best_by not in task.criteria:
             raise SeqzooError(
                 field="best_by",
-                expected=f"one of {', '.join(task.judges)} where no texts are generated",
+                expected=f"one of {', '.join(task.criteria)} where no texts are generated",
                 got=self.best_by,
             )
         self.task = task
@@ -120,7 +120,7 @@ class Epochs:
         return data.plan(self.padding, self.settings, multiple=self.multiple, seed=seed)
 
     def run(self, folder: pathlib.Path, progress: TrainingProgress, *, resume: bool) -> None:
-        """Trains until the end.
+        """Trains the remaining epochs.
 
         Raises:
             SeqzooError: the loss is no longer a finite number.
@@ -129,18 +129,18 @@ class Epochs:
         self.folder = folder
         self.progress = progress
         self.checkpoints = Checkpoints(folder / CHECKPOINTS, self.loop)
-        callbacks = None  # their state
+        callback_state = None
         if resume and (state := self.restore()) is not None:
             try:
                 self.rows = list(state["rows"])
-                # Recomputed, because the stored one may be of a version with another criterion.
+                # Recomputed, because the stored one may come from a version with another criterion.
                 self.best = max(map(self.rank, self.rows), default=None)
                 self.waited, self.seconds = int(state["waited"]), float(state["seconds"])
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise SeqzooError(
                     f"The checkpoints in {folder / CHECKPOINTS} are damaged: {error!r}."
                 ) from error
-            callbacks = state.get("callbacks")
+            callback_state = state.get("callbacks")
         # The history may be older or newer than the checkpoint that training resumes from.
         self.write_rows()
         template = self.task.template
@@ -154,7 +154,7 @@ class Epochs:
         try:
             loop = self.loop
             self.callbacks.begin(
-                loop.model, loop.optimizer, self.settings.epochs, loop.steps, callbacks
+                loop.model, loop.optimizer, self.settings.epochs, loop.steps, callback_state
             )
             with self.workers.lost(self.resumption), _interruptible() as interrupted:
                 while (epoch := int(self.loop.epoch.numpy())) < self.settings.epochs:
@@ -172,7 +172,7 @@ class Epochs:
             last = self.checkpoints.last
             kept = f"To resume from step {last} after that: {self.command}" if last else ""
             raise DiskFull(f"{full} {kept}".strip(), location=full.location) from full
-        except KeyboardInterrupt:  # the second one, or where there can be no handler
+        except KeyboardInterrupt:  # the second Ctrl-C, or no handler was installed
             last = self.checkpoints.last or 0
             raise Interrupted(
                 f"Stopped immediately. To resume from step {last}: {self.command}"
@@ -230,8 +230,9 @@ class Epochs:
         checkpoint."""
         began = time.monotonic()
         row: dict[str, Any] = {"epoch": epoch + 1}
-        judge = None if self.validation is None else (self.validation, self._plan(self.validation))
-        self.loop.finish((self.training, self.plan(epoch)), judge)
+        data = self.validation
+        validation = None if data is None else (data, self._plan(data))
+        self.loop.finish((self.training, self.plan(epoch)), validation)
         row["loss"], row[self.task.metric] = self.loop.means()
         with self.loop.averaged():
             self.evaluate_epoch(epoch, row)
@@ -250,7 +251,7 @@ class Epochs:
         self.seconds = 0.0
         self.callbacks.end_epoch(epoch, row)
         self.loop.next_epoch()
-        # The checkpoint comes last: if the process is killed before, the end of the epoch is
+        # The checkpoint comes last: if the process is killed before it, the end of the epoch is
         # repeated, with the same results.
         self.write_rows()
         self.save()
@@ -267,7 +268,7 @@ class Epochs:
                 raise self.not_finite((epoch + 1) * self.loop.steps, "validation loss")
             row["validation_loss"], row[f"validation_{metric}"] = loss, value
             if self.best_by not in ("loss", "metric"):
-                row[f"validation_{self.best_by}"] = self.judge_together()
+                row[f"validation_{self.best_by}"] = self.shared_text_metric()
         rank = self.rank(row)
         self.waited += 1
         if self.best is None or rank > self.best or self.validation is None:
@@ -379,7 +380,7 @@ class Epochs:
         """The location of the first number that is not finite, "it began in ...; ", or "".
 
         The training steps from the last checkpoint up to the one before `step` are repeated; the
-        batch of `step` is then run one time step after the other.
+        batch of `step` is then run one time step at a time.
 
         Args:
             step: the training step, counted from 1 over all epochs.
@@ -430,19 +431,19 @@ class Epochs:
             f"{self.command}"
         )
 
-    def judge_together(self) -> float:
+    def shared_text_metric(self) -> float:
         """The metric of generated texts, which the chief computes for all workers."""
         if self.workers.count == 1:
-            return self.judge()
-        value = np.array(self.judge() if self.workers.chief else 0.0)
+            return self.text_metric()
+        value = np.array(self.text_metric() if self.workers.chief else 0.0)
         return float(self.workers.from_chief([value])[0])
 
-    def judge(self) -> float:
+    def text_metric(self) -> float:
         """The metric of generated texts that selects the best epoch."""
         assert self.validation is not None and self.examples is not None
         inputs = Data(self.validation.inputs)
         result = self._inference.collect(self.task.infer, inputs, PredictionOptions())
-        return self.task.judge(self.best_by, result, self.examples)
+        return self.task.criterion_value(self.best_by, result, self.examples)
 
     @cached_property
     def _inference(self) -> Inference:

@@ -281,18 +281,18 @@ class Loop:
         outcome = self.task.forward(self.model, batch, training)
         weights = batch["weights"]
         if training and "importance" in batch:
-            shown = outcome.losses if outcome.shown is None else outcome.shown
+            reported = outcome.losses if outcome.reported is None else outcome.reported
             weighted = outcome.losses * tf.cast(batch["importance"], outcome.losses.dtype)
-            outcome = outcome._replace(losses=weighted, shown=shown)
+            outcome = outcome._replace(losses=weighted, reported=reported)
         # Not a product: a filler row must not add 0 * NaN to the sum.
         losses = outcome.losses * tf.cast(weights, outcome.losses.dtype)
         loss = tf.reduce_sum(tf.where(weights > 0, losses, 0.0))
-        shown = outcome.losses if outcome.shown is None else outcome.shown
-        shown = shown * tf.cast(weights, shown.dtype)
-        shown = tf.reduce_sum(tf.where(weights > 0, shown, 0.0))
+        reported = outcome.losses if outcome.reported is None else outcome.reported
+        reported = reported * tf.cast(weights, reported.dtype)
+        reported = tf.reduce_sum(tf.where(weights > 0, reported, 0.0))
         sums = tf.where(weights[:, None] > 0, outcome.sums * weights[:, None], 0.0)
         count = tf.reduce_sum(self.task.counts(batch) * weights)
-        first = tf.stack([tf.cast(shown, tf.float64), tf.cast(count, tf.float64)])
+        first = tf.stack([tf.cast(reported, tf.float64), tf.cast(count, tf.float64)])
         totals = tf.concat([first, tf.cast(tf.reduce_sum(sums, 0), tf.float64)], 0)
         return loss, totals, outcome.carried
 

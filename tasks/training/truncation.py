@@ -45,7 +45,7 @@ def check_truncation(task: Any, settings: TrainingSettings) -> None:
             "sentences.",
             field="bptt_every",
         )
-    if template.both_ways:
+    if template.is_bidirectional:
         raise SeqzooError(
             "`bptt_every` is for unidirectional layers, got bidirectional ones; add "
             "--unidirectional.",

@@ -229,9 +229,11 @@ def run_task_test(case: Case, folder: pathlib.Path, clean_tensorflow: Any) -> No
     json.dumps(metrics, allow_nan=False)
     outcome = task.forward(model, whole, training=False)
     counts = task.counts(whole).numpy()
-    shown = outcome.losses if outcome.shown is None else outcome.shown
+    reported = outcome.losses if outcome.reported is None else outcome.reported
     if not task.carries:  # else the windows of a text follow one another
-        np.testing.assert_allclose(metrics["loss"], shown.numpy().sum() / counts.sum(), rtol=1e-4)
+        np.testing.assert_allclose(
+            metrics["loss"], reported.numpy().sum() / counts.sum(), rtol=1e-4
+        )
 
     opened.export(folder / "saved", options)
     raw = task.features.raw(given.inputs, given.locations)

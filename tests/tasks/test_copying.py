@@ -119,7 +119,7 @@ def test_a_step_and_a_score_have_the_probabilities_of_training(words) -> None:
     }
     losses = task.forward(model, batch, training=False).losses
     raw = tuple(map(tf.constant, task.features.raw(inputs, inputs)))
-    rated = task.rate_output(model, raw, tf.constant(outputs))
+    rated = task.output_log_probabilities(model, raw, tf.constant(outputs))
     np.testing.assert_allclose(-rated["log_probability"], losses, rtol=1e-5)
     assert np.isfinite(losses).all()
 
@@ -156,7 +156,7 @@ def test_texts_have_the_words_of_the_input(words, method) -> None:
     assert [prediction.label for prediction in own.predictions(found, inputs, options)] == expected
     examples = Examples(inputs, expected)
     assert own.compute_metrics(found, data, examples, options)["exact_match"] == 1.0
-    assert own.judge("chrf", found, examples) == pytest.approx(100)
+    assert own.criterion_value("chrf", found, examples) == pytest.approx(100)
 
 
 @pytest.mark.parametrize(

@@ -277,7 +277,7 @@ def test_training_loss_compares_with_that_of_validation() -> None:
     assert shown == pytest.approx(scored, rel=1e-4)
     # Training minimises the smoothed loss.
     outcome = task.forward(loop.model, batch_of(task, examples, Padding([6], [8])), True)
-    assert np.abs(outcome.losses - outcome.shown).max() > 1e-3
+    assert np.abs(outcome.losses - outcome.reported).max() > 1e-3
 
 
 def test_probability_of_a_token_is_the_geometric_mean() -> None:

@@ -213,7 +213,7 @@ def test_what_does_not_fit_is_named_in_one_line(language_model: Run) -> None:
     model = language_model.model
     with pytest.raises(SeqzooError, match="among embedding, .*, got 'layer_2'; did you mean"):
         freeze(model, ["layer_2"])
-    with pytest.raises(SeqzooError, match="must leave a layer to train"):
+    with pytest.raises(SeqzooError, match="must leave at least one layer to train"):
         freeze(model, list(weights_by_layer(model)))
     with pytest.raises(SeqzooError, match="`freeze` must be a list of layer names, got 'a'"):
         TrainingSettings(freeze="a")  # pyright: ignore[reportArgumentType]
@@ -270,7 +270,10 @@ def test_command_line(trained, tmp_path) -> None:
         (["--from", run, "--resume", "--run", run], "--from is for new runs"),
         (["--from", "langage-id", *table], "did you mean 'language-id'?"),
         (["--from", run, "--size", "small"], "--size is for presets"),
-        (["--from", run, *table, "--freeze", "layer_3"], "`freeze` must name layers among embed"),
+        (
+            ["--from", run, *table, "--freeze", "layer_3"],
+            "must name layers of the model (embed",
+        ),
     ):
         result = seqzoo("train", *words)
         assert result.exit_code == 2 and message in result.stderr, result.stderr

@@ -217,9 +217,9 @@ def test_series_of_fewer_than_two_numbers_have_no_anomalies(run: Any, panel: Spl
     one = replace(whole, values=values, name="one")
     result = forecaster.anomalies([blank, one, whole], minimum_score=0.0)
     assert [row[0] for row in result.rows] == ["a"] * 32  # all but the first look-back
-    with pytest.raises(SeqzooError, match="a series of at least two numbers"):
+    with pytest.raises(SeqzooError, match="a series of at least two values"):
         forecaster.anomalies([blank, one])
-    with pytest.raises(SeqzooError, match="The series 'blank' has no number to forecast from"):
+    with pytest.raises(SeqzooError, match="The series 'blank' has no value to forecast from"):
         forecaster.forecast([whole, blank])
 
 

@@ -143,7 +143,7 @@ def test_scores_are_the_losses_and_gradients_are_finite(model) -> None:
         values = tf.convert_to_tensor(gradient).numpy()
         assert np.isfinite(values).all() and values.any(), weight.path
     raw = tuple(map(tf.constant, task.features.raw(batch["inputs"], batch["inputs"])))
-    rated = task.rate_output(network, raw, tf.constant(batch["outputs"]))
+    rated = task.output_log_probabilities(network, raw, tf.constant(batch["outputs"]))
     np.testing.assert_allclose(-rated["log_probability"], losses, rtol=1e-4)
 
 
@@ -153,7 +153,7 @@ def test_an_answer_has_the_probability_of_its_score(model) -> None:
     beam = PredictionOptions(2, Decoding("beam", beam_width=3, count=2, maximum_length=5))
     found = task.respond(network, raw, beam)
     assert np.isfinite(found["log_probabilities"]).all()
-    rated = task.rate_output(network, raw, found["text"])
+    rated = task.output_log_probabilities(network, raw, found["text"])
     np.testing.assert_allclose(rated["log_probability"], found["log_probability"], rtol=1e-4)
     shown = task.explain(network, raw, PredictionOptions(1, Decoding(maximum_length=5)))
     inside = np.arange(shown["attention"].shape[1]) < shown["lengths"].numpy()[:, None]

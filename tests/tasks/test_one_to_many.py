@@ -159,7 +159,7 @@ def test_without_attention_the_states_summarise_the_image() -> None:
         ({"filters": (8, 0)}, "`filters` must be whole numbers"),
         ({"image_size": (8,)}, "`image_size` must be a height and a width"),
         ({"random_zoom": 1.0}, "`random_zoom` must be at least 0 and below 1"),
-        ({"frozen": True}, "`frozen` is for an encoder that is one of Keras' applications"),
+        ({"frozen": True}, "`frozen` needs an encoder from keras.applications"),
         ({"normalization": "layer"}, "`normalization` must be one of 'batch'"),
         ({"input": "rows"}, "`input` must be one of 'image'"),
     ],

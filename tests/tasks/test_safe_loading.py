@@ -86,7 +86,7 @@ BOMB = 300_000_000
     [
         ("other.values", lambda: _array((BOMB // 4,), bytes(BOMB)), "has a weight 'other'"),
         (None, lambda: _array((BOMB // 4,), bytes(BOMB)), "300,000,128 bytes, more than the shape"),
-        (None, lambda: _array((2**40, 2**20)), "is shorter than its shape"),
+        (None, lambda: _array((2**40, 2**20)), "has less data than its shape"),
         (None, lambda: b"", "cannot be read: EOF"),
         (None, lambda: b"no array", "cannot be read: the magic string is not correct"),
     ],

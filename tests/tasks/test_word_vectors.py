@@ -140,7 +140,7 @@ def test_tokens_have_their_own_vector_or_that_of_their_lowercase_form(tmp_path) 
     known = Vocabulary.learn(counts, 100, 2)
     joined, vectors = add_vectors(known, counts, str(_glove(tmp_path)), 1)
     assert joined.tokens == ["The", "cat", "zebra", "the", "ran", "berlin"]
-    assert vectors.own == SPECIAL + 3 and vectors.dimension == 3
+    assert vectors.trained_ids == SPECIAL + 3 and vectors.dimension == 3
     assert vectors.coverage == pytest.approx(11 / 13)
     assert vectors.table is not None
     expected = [TABLE[0], TABLE[1], np.zeros(3), TABLE[0], TABLE[4], TABLE[5]]
@@ -152,8 +152,8 @@ def test_tokens_have_their_own_vector_or_that_of_their_lowercase_form(tmp_path) 
     "name, content, message",
     [
         ("a.txt", b"the 1 2 3\ncat 1 2\n", "has 2 numbers for word 2, expected 3"),
-        ("a.txt", b"the 1 2 3\ncat 1 x 2\n", "has no 3 numbers for word 2"),
-        ("a.txt", b"the 1 2 3\ncat 1 nan 2\n", "has no 3 finite numbers for word 2, 'cat'"),
+        ("a.txt", b"the 1 2 3\ncat 1 x 2\n", "does not have 3 numbers for word 2"),
+        ("a.txt", b"the 1 2 3\ncat 1 nan 2\n", "does not have 3 finite numbers for word 2, 'cat'"),
         ("a.txt", b"the\n", "must begin with a word and its numbers"),
         ("a.bin", _binary()[:-5], "is truncated: it has 5 of 6 vectors"),
         ("a.bin", (793_712_314).to_bytes(4, "little") + b"x", "is a fastText model"),
@@ -193,7 +193,7 @@ def test_the_first_of_two_vectors_counts(tmp_path) -> None:
     path.write_bytes(_lines() + b"cat 9 9 9\n")
     result = read_vectors(str(path), (), None)
     np.testing.assert_array_equal(result.vectors, TABLE)
-    assert result.notes == (f"{path} has two vectors of 'cat'; the first one is used.",)
+    assert result.notes == (f"{path} has two vectors for 'cat'; the first one is used.",)
 
 
 TEXTS = ["The cat ran", "the dog ran", "The dog slept", "the cat slept"] * 4
@@ -275,7 +275,7 @@ def test_a_model_has_the_vectors(name: str, mode: str, tmp_path) -> None:
     words = tf.constant(["BERLIN", "Berlin", "zebra", "dog"])
     ids = run.task.features.ids(words).numpy()
     assert tokens[ids[0] - SPECIAL] == tokens[ids[1] - SPECIAL] == "berlin"
-    assert ids[2] == UNKNOWN and ids[3] < run.task.features.vectors.own <= ids[0]
+    assert ids[2] == UNKNOWN and ids[3] < run.task.features.vectors.trained_ids <= ids[0]
     assert len(run.predict(["Berlin ran ran", "zebra ran ran"])) == 2
 
 

@@ -67,11 +67,11 @@ def test_arrays_are_neither_unpickled_nor_allocated_as_declared(tmp_path: pathli
     members = {
         "objects": (stored(np.array([Payload(trace)], object)), "Python objects"),
         "records": (stored(np.zeros(2, [("a", "f4"), ("b", "O")])), "Python objects"),
-        "huge": (array((2**40, 2**20)), "is shorter than its shape"),
+        "huge": (array((2**40, 2**20)), "has less data than its shape"),
         # 8 GB that the system would grant, of a member whose size is a lie.
-        "large": (array((2**31,)), "is shorter than its shape"),
-        "negative": (array((-4, 3), bytes(12)), "is shorter than its shape"),
-        "texts": (array((2,), dtype="<U500000000"), "is shorter than its shape"),
+        "large": (array((2**31,)), "has less data than its shape"),
+        "negative": (array((-4, 3), bytes(12)), "has less data than its shape"),
+        "texts": (array((2,), dtype="<U500000000"), "has less data than its shape"),
         "program": (b"\x93NUMPY\x01\x00\x10\x00__import__('os')", "damaged"),
         "empty": (b"", "damaged"),
     }
@@ -100,7 +100,7 @@ def test_arrays_that_fill_the_memory_are_not_unpacked(tmp_path, monkeypatch) -> 
             with pytest.raises(SeqzooError, match="unpacks to 100,000,004 bytes, over 200 times"):
                 _ = arrays["zeros"]
             assert len(arrays["few"].values) == 9
-            monkeypatch.setattr(npz_members, "MOST_UNPACKED", 2000)
+            monkeypatch.setattr(npz_members, "MAX_COMPRESSION_RATIO", 2000)
             monkeypatch.setattr(npz_members, "available_memory", lambda: 1000)
             with pytest.raises(SeqzooError, match="needs 100,000,004 bytes .* 1,000 are available"):
                 _ = arrays["zeros"]
@@ -214,7 +214,7 @@ def test_hostile_word_vectors(tmp_path: pathlib.Path, monkeypatch) -> None:
     (tmp_path / "folder" / "words.txt").write_text("a")
     for name, message in {
         "objects.npz": "Object arrays",
-        "huge.npz": "is shorter than its shape",
+        "huge.npz": "has less data than its shape",
         "wide.bin": "declares vectors of 2,000,000,000 numbers",
         "long.vec": "has a line that is too long",
         "folder": "cannot be read: a.npy",

@@ -12,7 +12,7 @@ import seqzoo.zoo as zoo
 from seqzoo.tasks import Examples, Interrupted, ManyToOne, SeqzooError
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training import trainer
-from seqzoo.zoo.mistakes.causes import Predictions, Training, causes_of
+from seqzoo.zoo.mistakes.causes import Predictions, TrainingStatistics, causes_of
 from seqzoo.zoo.mistakes.errors import report, with_labels_of
 from seqzoo.zoo.mistakes.label_errors import likely_label_errors
 
@@ -57,7 +57,7 @@ def some(inputs: list[str], truths: list[int], predicted: list[int], unknown: fl
 def test_causes_are_determined_from_the_training_examples() -> None:
     texts = ["Good, movie!", *(f"text {'x' * (n % 7)} {n}" for n in range(60))]
     labels = ["b", *["a"] * 30, *["b"] * 25, *["c"] * 5]
-    training = Training.of(texts, labels, np.array([len(text) for text in texts]))
+    training = TrainingStatistics.of(texts, labels, np.array([len(text) for text in texts]))
     inputs = ["good movie", "x", "y" * 40, "text xxx 1", "text xxx 2", "text xxx 7"]
     result = some(inputs, [0, 0, 0, 2, 0, 0], [1, 1, 1, 0, 2, 0])
     causes = causes_of(result, training)

@@ -1,4 +1,4 @@
-"""The command `seqzoo train`: trains and writes a run folder."""
+"""The command `seqzoo train`: trains a model and writes a run folder."""
 
 import functools
 import json
@@ -86,7 +86,7 @@ def command(
     folds: int | None,
     quiet: bool,
     as_json: bool,
-    **choices: Any,
+    **settings: Any,
 ) -> None:
     """Train NAME (a preset, a template or a configuration file) and write a run folder.
 
@@ -112,7 +112,7 @@ def command(
     from seqzoo.zoo.training.summary import summary
     from seqzoo.zoo.training.train import folder_of, plan_new, plan_resumed, run_plan
 
-    given = options.given(choices)
+    given = options.given(settings)
     if resume and start_from:
         raise click.UsageError("--from is for new runs; a resumed run keeps what it started from.")
     if repeat or folds:

@@ -57,12 +57,12 @@ class _File:
         return SeqzooError(message, field=name).at(self.location(table, name))
 
     def location(self, table: str, name: str) -> str:
-        """The location of a key of a table ("" for the top level), or of the table without it."""
+        """The location of a key in a table ("" for the top level); if missing, of the table."""
         line = self.line(table, name)
         return f"{self.path}, line {line}" if line else f"{self.path}, [{table}]"
 
     def line(self, table: str, name: str) -> int | None:
-        """The line of a key, from 1, or of its table's header; None if it is not found."""
+        """The line of a key, counted from 1, or of its table's header; None if it is not found."""
         current, header_line = "", None
         for number, line in enumerate(self.text.split("\n"), 1):
             if match := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqzoo.tasks.data.npz_members import FAULTS, read_member
+from seqzoo.tasks.data.npz_members import READ_ERRORS, read_member
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.data import fields
 
@@ -155,7 +155,7 @@ class Arrays:
                 values = np.char.decode(values, "utf-8")
         except UnicodeDecodeError as error:
             raise unread.error("is not UTF-8") from error
-        except FAULTS as error:
+        except READ_ERRORS as error:
             if "Object arrays" in str(error):
                 raise unread.error(
                     "contains Python objects, which are not read; concatenate the sequences into "

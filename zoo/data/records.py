@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from seqzoo.tasks.data.npz_members import MOST_UNPACKED
+from seqzoo.tasks.data.npz_members import MAX_COMPRESSION_RATIO
 from seqzoo.tasks.errors import SeqzooError, nearest, unreadable
 from seqzoo.zoo.data.source import Source
 
@@ -201,13 +201,13 @@ def check_packed(path: pathlib.Path) -> None:
     """
     with contextlib.suppress(OSError, EOFError, zlib.error), gzip.open(path) as file:
         compressed = min(path.stat().st_size, PROBED_BYTES)
-        limit, count = max(compressed * MOST_UNPACKED, PROBED_BYTES), 0
+        limit, count = max(compressed * MAX_COMPRESSION_RATIO, PROBED_BYTES), 0
         while count <= limit and (block := file.read(1 << 20)):
             count += len(block)
         if count > limit:
             raise SeqzooError(
-                f"{path} unpacks to over {MOST_UNPACKED} times its size, which no real data set "
-                "does."
+                f"{path} unpacks to over {MAX_COMPRESSION_RATIO} times its size, which no real "
+                "data set does."
             )
 
 

@@ -37,7 +37,7 @@ def is_forecast(folder: str) -> bool:
 
 @dataclass(frozen=True)
 class ForecastTable:
-    """A table.
+    """Forecasts or anomalies as a table.
 
     Attributes:
         headers: names of the columns.
@@ -108,12 +108,12 @@ class Forecaster:
                 forecasts are appended to the history, and the model is run again.
 
         Raises:
-            SeqzooError: a series has no number, or known covariates are not given for all steps.
+            SeqzooError: a series has no value, or known covariates are not given for all steps.
         """
         for history in histories:
             if not history.end:
                 whose = f"The series {history.name!r}" if history.name else "The table"
-                raise SeqzooError(f"{whose} has no number to forecast from; leave its rows out.")
+                raise SeqzooError(f"{whose} has no value to forecast from; remove its rows.")
         steps = horizon or self.run.template.horizon
         predictions, forecast_steps = self.run.predict(list(histories)), 0
         parts = [predictions]
@@ -130,11 +130,11 @@ class Forecaster:
         and the value and the quantiles of each target."""
         levels, targets = self.run.template.levels, self.targets
         several = self.source.series_column is not None
-        wide = any(prediction.quantiles is not None for prediction in predictions)
+        has_quantiles = any(prediction.quantiles is not None for prediction in predictions)
         headers = [str(self.source.series_column)] if several else []
         headers.append(str(self.source.date_column or "date"))
         for name in targets:
-            headers += [name, *(f"{name}_{level:g}" for level in levels if wide)]
+            headers += [name, *(f"{name}_{level:g}" for level in levels if has_quantiles)]
         rows = []
         for prediction in predictions:
             values = np.asarray(prediction.value, np.float64).reshape(len(prediction.dates), -1)
@@ -142,7 +142,7 @@ class Forecaster:
                 row: list[Any] = [prediction.series, date] if several else [date]
                 for column in range(len(targets)):
                     row.append(float(values[step, column]))
-                    if wide:
+                    if has_quantiles:
                         row += [float(item) for item in prediction.quantiles[step, column]]
                 rows.append(row)
         return ForecastTable(headers, rows)
@@ -175,13 +175,15 @@ class Forecaster:
         levels = self.run.template.levels
         if levels[-1] <= 0.5 or levels[0] >= 0.5:
             raise SeqzooError(
-                f"Anomalies need a level below and one above 0.5, got {list(levels)}.",
+                f"Anomaly detection needs a level below and one above 0.5, got {list(levels)}.",
                 field="levels",
             )
-        # A step can only be forecast after another number.
+        # A step can be forecast only if a value precedes it.
         histories = [item for item in histories if np.isfinite(item.values).any(1).sum() > 1]
         if not histories:
-            raise SeqzooError("Anomalies need a series of at least two numbers, but there is none.")
+            raise SeqzooError(
+                "Anomaly detection needs a series of at least two values, but there is none."
+            )
         normal = [NormalDist().inv_cdf(level) for level in (levels[0], levels[-1])]
         for history in histories:
             forecast, origins = self.run.task.one_step(self.run.model, history)
@@ -245,7 +247,7 @@ def _joined(parts: Sequence[Any], steps: int) -> Any:
 
 
 def _shown(field: Any) -> str:
-    """A field as text; numbers have six digits, or all digits before the point if larger."""
+    """A field as text; numbers have six significant digits, or all digits before the point."""
     if not isinstance(field, float):
         return str(field)
     return f"{field:.6g}" if abs(field) < 100_000 else f"{field:.0f}"
@@ -270,7 +272,7 @@ def forecast_text(
         given: fields of the source that were given.
         horizon: steps to forecast; None for that of the model.
         form: "text", "csv" or "jsonl".
-        plot: file to draw the forecasts into; None for none.
+        plot: file to plot the forecasts to; None for no plot.
         anomalies: whether to look for anomalies instead.
         device: see `seqzoo.zoo.devices.choose`.
 

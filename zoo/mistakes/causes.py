@@ -23,9 +23,9 @@ OFTEN = 3
 """Minimum number of mistakes of a pair of confused classes, which must also be a tenth of all."""
 
 CAUSES = {
-    "another label in training": "training has the same text, ignoring case, spaces and "
-    "punctuation, with the predicted label",
-    "rare class": f"training has fewer than {FEW_OF_CLASS} examples of the true class",
+    "another label in training": "the training set has the same text, ignoring case, spaces "
+    "and punctuation, with the predicted label",
+    "rare class": f"the training set has fewer than {FEW_OF_CLASS} examples of the true class",
     "unknown tokens": f"at least {MANY_UNKNOWN:.0%} of the tokens are unknown",
     "very short": f"shorter than all but {TAIL:g}% of the training examples",
     "very long": f"longer than all but {TAIL:g}% of the training examples",
@@ -62,7 +62,7 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingStatistics:
     """Statistics of the training examples, from which causes are derived.
 
     Attributes:
@@ -78,7 +78,7 @@ class Training:
     longest: float
 
     @classmethod
-    def of(cls, inputs: Any, targets: Sequence[str], lengths: np.ndarray) -> "Training":
+    def of(cls, inputs: Any, targets: Sequence[str], lengths: np.ndarray) -> "TrainingStatistics":
         """Computes the statistics from training examples and their lengths in steps."""
         labels: dict[Any, set[str]] = defaultdict(set)
         for value, label in zip(inputs, targets, strict=True):
@@ -87,7 +87,9 @@ class Training:
         return cls(Counter(targets), labels, float(low), float(high))
 
 
-def causes_of(predictions: Predictions, training: Training | None) -> dict[str, np.ndarray]:
+def causes_of(
+    predictions: Predictions, training: TrainingStatistics | None
+) -> dict[str, np.ndarray]:
     """Whether each cause applies to each example, right or wrong: by name, bool, (examples,).
 
     Args:

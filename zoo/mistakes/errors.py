@@ -13,7 +13,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import input_key
 from seqzoo.zoo.inference.open_run import open_run
-from seqzoo.zoo.mistakes.causes import CAUSES, Predictions, Training, causes_of
+from seqzoo.zoo.mistakes.causes import CAUSES, Predictions, TrainingStatistics, causes_of
 from seqzoo.zoo.mistakes.label_errors import likely_label_errors
 from seqzoo.zoo.output import shortened, shown_inputs, table
 from seqzoo.zoo.training.temporary import train_temporarily
@@ -194,7 +194,7 @@ def errors(
     statistics = None
     if training is not None:
         steps = opened.task.encode(training.train, targets=False).inputs.lengths
-        statistics = Training.of(training.train.inputs, training.train.targets, steps)
+        statistics = TrainingStatistics.of(training.train.inputs, training.train.targets, steps)
     return report(
         opened,
         examples,
@@ -230,7 +230,7 @@ def report(
     run: Any,
     examples: Examples,
     predictions: Predictions,
-    training: Training | None,
+    training: TrainingStatistics | None,
     split: str,
     top: int,
 ) -> ErrorReport:

@@ -55,7 +55,7 @@ def test_gates_of_an_lstm_are_those_of_its_equations() -> None:
     assert forget.open == (expected["forget"] > 0.9).mean()
     _, memory = memory_lengths(traced)
     kept = np.exp(np.log(expected["forget"]).mean(0))
-    np.testing.assert_allclose(memory.kept, kept)
+    np.testing.assert_allclose(memory.retention, kept)
     np.testing.assert_allclose(memory.lengths, 1 / (1 - kept))
 
 
@@ -80,7 +80,7 @@ def test_memory_follows_the_factor_of_the_old_state(name, gate, sign) -> None:
     traced = _traced(_case(name))
     (values,) = [one.values for one in gate_values(traced) if one.name == gate]
     kept = values if sign > 0 else 1 - values
-    np.testing.assert_allclose(memory_lengths(traced)[0].kept, np.exp(np.log(kept).mean(0)))
+    np.testing.assert_allclose(memory_lengths(traced)[0].retention, np.exp(np.log(kept).mean(0)))
 
 
 def test_gates_that_a_hard_sigmoid_makes_are_whole() -> None:
