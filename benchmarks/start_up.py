@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -74,7 +74,7 @@ def inputs(folder: pathlib.Path) -> dict[str, str]:
     return TEXTS | paths
 
 
-def measure(commands: dict[str, Sequence[str]], rounds: int) -> dict[str, tuple[float, float]]:
+def measure(commands: Mapping[str, Sequence[str]], rounds: int) -> dict[str, tuple[float, float]]:
     """Median seconds of each command, wall-clock and CPU time."""
     found: dict[str, list[tuple[float, float]]] = {title: [] for title in commands}
     for _ in range(rounds):

@@ -64,7 +64,7 @@ class BeamSearch:
         """Searches until all rows are done.
 
         Args:
-            states: nest of tensors with the leading axis batch * width.
+            states: nest of tensors with a leading axis of batch * width rows.
             start: shape (batch * width,): the tokens before the first ones.
 
         Returns:

@@ -80,12 +80,12 @@ def decode(
         step: (tokens (rows,) int32, states) -> (logits (rows, vocabulary), new states, attention
             (rows, source) or None). The new states have the shapes and types of the old ones. Rows
             are independent; those of one input are adjacent.
-        states: the initial states, a nest of tensors with the leading axis batch.
+        states: the initial states, a nest of tensors with a leading batch axis.
         choices: how texts are generated.
         start: token before the first one: an id, or a tensor (batch,).
         end: id of the end token; None if there is none, and all texts reach their maximum length.
         vocabulary_size: number of ids.
-        constants: nest of tensors with the leading axis batch that all steps need, such as the
+        constants: nest of tensors with a leading batch axis that all steps need, such as the
             memory of attention; `step` gets it, for all rows, as a third argument. Beams share it,
             while states are moved around in each step.
         source_lengths: shape (batch,): how many steps of the source count for the coverage

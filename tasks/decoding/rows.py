@@ -20,7 +20,7 @@ def generate_rows(
 
     Args:
         guided: the model, with constraints for each row.
-        states: nest of tensors with the leading axis rows.
+        states: nest of tensors with a leading axis of rows.
         start: shape (rows,): the tokens before the first ones.
         choose: (t, scores (rows, ids)) -> tokens (rows,), int32.
         attends: whether to report the model's attention.
@@ -62,7 +62,7 @@ def first_variables(guided: GuidedModel, states: Any, start: Any) -> dict[str, A
 
     Args:
         guided: the model, with constraints for each row.
-        states: nest of tensors with the leading axis rows.
+        states: nest of tensors with a leading axis of rows.
         start: shape (rows,): the tokens before the first ones.
     """
     rows = tf.shape(start)[0]

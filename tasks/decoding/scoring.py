@@ -25,7 +25,7 @@ def score(
 
     Args:
         step: see `decode`.
-        states: the initial states, a nest of tensors with the leading axis batch.
+        states: the initial states, a nest of tensors with a leading batch axis.
         tokens: shape (batch, time), int32, without the end token; values after the end of a
             sequence do not matter.
         lengths: lengths of the sequences, (batch,).

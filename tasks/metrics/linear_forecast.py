@@ -12,7 +12,7 @@ HELD_OUT = 0.2
 """Share of the windows, the last ones, on which the penalty is chosen."""
 
 MAX_WINDOWS = 20_000
-"""Maximum number of windows in the regression."""
+"""Approximate maximum number of windows in the regression."""
 
 
 class LinearForecast:

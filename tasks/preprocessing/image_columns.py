@@ -42,8 +42,8 @@ class ColumnFeatures(Features):
         first = images[0]
         if first.ndim not in (2, 3) or first.dtype.kind not in "buif":
             raise SeqzooError(
-                "Images must be numbers of shape (height, width) or (height, width, channels), but "
-                f"{examples.location(0)} is {first.dtype} of shape {first.shape}.",
+                "Images must be numeric arrays of shape (height, width) or (height, width, "
+                f"channels), but {examples.location(0)} is {first.dtype} of shape {first.shape}.",
                 location=examples.location(0),
             )
         dtype = "uint8" if first.dtype == np.uint8 else "float32"

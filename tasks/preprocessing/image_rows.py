@@ -50,7 +50,7 @@ class RowFeatures(Features):
         images = _of_one_size(template, examples.inputs, examples.locations)
         if images.ndim not in (3, 4) or images.dtype.kind not in "buif":
             raise SeqzooError(
-                "Images must be numbers of shape (n, height, width) or (n, height, width, "
+                "Images must be numeric arrays of shape (n, height, width) or (n, height, width, "
                 f"channels), got {images.dtype} of shape {images.shape}."
             )
         dtype = "uint8" if images.dtype == np.uint8 else "float32"

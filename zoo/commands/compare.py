@@ -50,7 +50,7 @@ def command(
     Examples:
       seqzoo compare language-id --cells vanilla,gated,lstm,gru --epochs 1
       seqzoo compare language-id --cells vanilla,lstm --gradient-flow --epochs 1
-      seqzoo compare many-to-one --cells lstm,gru --data prices.tsv --kind series
+      seqzoo compare many-to-one --cells lstm,gru --data prices.npz --kind series
       seqzoo compare reviews.toml --cells lstm,gru --seeds 5 --run comparisons/five
     """
     from seqzoo.zoo.comparison.compare import compare

@@ -20,7 +20,8 @@ class Format(NamedTuple):
     """A file format.
 
     Attributes:
-        suffixes: extensions; each may be followed by .gz, except for .npz. None for a folder.
+        suffixes: extensions; each may be followed by .gz, except for .npz. Empty for
+            formats that no extension determines.
         location: "module:function" of its reader.
         summary: the contents of a file, in one line.
     """

@@ -84,12 +84,12 @@ class Source:
             texts named LANGUAGE.SPLIT.txt; .conll, .conllu are for tags, .txt for tags and the
             target "next". A glob, such as "parts/*.csv", matches several files. Files may be at
             gs:// and other addresses that TensorFlow can open.
-        kind: input type, which is the template's `input`.
-        target_kind: target type, which is the template's `target`.
-        input: column, array or feature of the inputs. None to infer it from the data (not for
-            tables).
-        target: column, array or feature of the targets. None to infer it from the data (not for
-            tables).
+        kind: input type, `template.input` in Python.
+        target_kind: target type, `template.target` in Python.
+        input: column, array or feature of the inputs. None to infer it from the data (tables need
+            it, except with `check`).
+        target: column, array or feature of the targets. None to infer it from the data (tables need
+            it, except with `check`).
         further_inputs: additional input columns and the kind of each: a kind of input, "vector",
             "number", "category" or "static". They are the template's `further_inputs`; "static" is
             a number or a category, as in the training examples.
@@ -110,8 +110,8 @@ class Source:
         past_columns: past covariates: numeric columns that are known only up to the last step.
         known_columns: future covariates: numeric columns that are also known for the steps to
             forecast.
-        static_columns: static covariates: columns of numbers or names that describe a series, or
-            another input of many-to-one, as a whole.
+        static_columns: static covariates: columns of numbers or names that describe a series as a
+            whole. In commands, also further inputs of many-to-one of the kind "static".
         split_at: dates to split at: the start of the test split; or of validation and test; or
             these and the end of the test split. For tables with dates; None to hold out
             `validation` and `test`.
@@ -228,7 +228,8 @@ class Source:
         self._check_dates()
         if self.fold is not None and (self.whole or self.kind == HISTORY):
             raise SeqzooError(
-                "Folds are for independent examples; one long sequence is held out from its end.",
+                "Folds are for independent examples; of one long sequence, the last steps are held "
+                "out.",
                 field="fold",
             )
         if self.delimiter is not None and len(self.delimiter) != 1:

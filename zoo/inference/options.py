@@ -58,7 +58,7 @@ def prediction_options(
         for name in sorted(names & given.keys()):
             if method != needed:
                 raise SeqzooError(
-                    f"{named(name)} is for {named('method')} {needed}, which is {method} here."
+                    f"{named(name)} is for {named('method')} {needed}, but the method is {method}."
                 )
     if method == "beam":
         given.setdefault("beam_width", max(top, stored.beam_width))
