@@ -35,7 +35,7 @@ class Features(ABC):
     vectors: Any = None
     takes_time: bool = False
     in_time: bool = True
-    _encoded: int = 0
+    _encoded_examples: int = 0
 
     @classmethod
     @abstractmethod
@@ -130,8 +130,8 @@ class Features(ABC):
         """
         if isinstance(examples.inputs, TextColumn) and self.is_storable:
             return self.encode_stored(examples)
-        self._encoded += len(examples)
-        graph = self._graph if self._encoded > UNTRACED else self._transform_now
+        self._encoded_examples += len(examples)
+        graph = self._graph if self._encoded_examples > UNTRACED else self._transform_now
         return self.encode_by(graph, examples, optional=optional)
 
     def _transform_now(self, *raw: Any) -> tuple[Any, Any]:

@@ -103,7 +103,7 @@ class Texts:
         self.tokenization = tokenization
         self.joined = choices.input == "words" and tokenization == JOINED
         self.features = TextFeatures(choices, vocabulary)
-        self._encoded = 0
+        self._encoded_texts = 0
 
     @classmethod
     def learn(cls, choices: TextOptions, texts: Sequence[str], locations: Sequence[str]) -> "Texts":
@@ -133,8 +133,8 @@ class Texts:
             SeqzooError: an entry is not a string.
         """
         flat, lengths = [], []
-        self._encoded += len(texts)
-        split = self._graph if self._encoded > UNTRACED else self.split
+        self._encoded_texts += len(texts)
+        split = self._graph if self._encoded_texts > UNTRACED else self.split
         for chunk in self._chunks(texts, locations):
             tokens = split(chunk)
             ids = self.vocabulary.ids(tokens.flat_values).numpy()
