@@ -273,7 +273,7 @@ def test_an_export_predicts_without_tensorflow(
     result = seqzoo("export", trained / "run", tmp_path / "out", "--format", format)
     assert result.exit_code == 0, result.output
     assert (
-        "runs without TensorFlow; its results differ from the model's by at most" in result.output
+        "runs without TensorFlow; its outputs differ from the model's by at most" in result.output
     )
     command = [sys.executable, "-I", "-B", str(tmp_path / "out" / "predict.py"), "axyz1", "b"]
     completed = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")
