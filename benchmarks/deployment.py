@@ -349,7 +349,7 @@ def section(paths: dict[str, pathlib.Path]) -> str:
 def tables() -> None:
     """Writes the tables into docs/deployment.md."""
     paths = {what: path_of(f"deployment-{what}") for what in KEYS}
-    write_section(PAGE, "python -m benchmarks.deployment tables", section(paths))
+    write_section(PAGE, "python -m benchmarks.deployment tables FOLDER", section(paths))
 
 
 def main() -> None:

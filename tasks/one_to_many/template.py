@@ -49,9 +49,9 @@ class OneToMany(Template):
         target: target type: the tokens of texts.
         further_inputs: inputs other than the first one, by name, and the kind of each: "number",
             "category", "static" (a number or a category, as in the training examples),
-            "vector", or any kind of input except audio. Their encoders' vectors are concatenated to
-            the features that the decoder attends to, and to those that its initial states are
-            computed from.
+            "vector", or any kind of input. Audio is not possible here. Their encoders' vectors are
+            concatenated to the features that the decoder attends to, and to those that its initial
+            states are computed from.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.
