@@ -41,9 +41,8 @@ def test_the_stored_notebook_and_its_page_are_those_of_the_source(source: pathli
 
 
 def _runs() -> list:
-    """All notebooks; the one that trains for some ten seconds is slow."""
-    slow = {"classify_a_data_frame": [pytest.mark.slow]}
-    return [pytest.param(item, id=item.stem, marks=slow.get(item.stem, [])) for item in SOURCES]
+    """All notebooks. They train, so they are slow."""
+    return [pytest.param(item, id=item.stem, marks=pytest.mark.slow) for item in SOURCES]
 
 
 @pytest.mark.parametrize("source", _runs())

@@ -83,6 +83,7 @@ def test_words_have_the_states_of_the_models_at_their_ends(models, characters) -
                 np.testing.assert_allclose(row[place], state_after(run, text), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_further_inputs_are_beside_the_states_of_the_models(models, tmp_path) -> None:
     """The vector of a step is: the further inputs, the embedding, the states of both models."""
     template = tagger(

@@ -56,6 +56,7 @@ def test_names_of_classes_may_differ_only_in_case(tmp_path) -> None:
         assert class_folders.is_one(tmp_path)
 
 
+@pytest.mark.slow
 def test_training_evaluation_and_check_of_several_sizes(folder, tmp_path) -> None:
     photos = shutil.copytree(folder, tmp_path / "photos")
     save(photos / "dark" / "large.png", np.full((9, 8), 7, np.uint8))

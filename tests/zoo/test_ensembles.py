@@ -100,6 +100,7 @@ def test_classes_by_mean_probability(trained, other) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_numbers_are_averaged_in_their_units(tmp_path) -> None:
     draw = np.random.default_rng(0)
     inputs = [draw.normal(size=(4, 1)) for _ in range(12)]

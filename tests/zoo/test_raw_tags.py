@@ -78,6 +78,7 @@ SENTENCES = {
 """Raw sentences, the last one already tokenised, and their words."""
 
 
+@pytest.mark.slow
 def test_a_string_is_a_raw_sentence_wherever_a_model_predicts(tagger, tmp_path) -> None:
     run = Run.open(tagger)
     by_words = [answer.value for answer in run.predict(list(SENTENCES.values()))]

@@ -217,6 +217,7 @@ def test_a_column_of_numbers_is_one_series(tmp_path) -> None:
     assert len(list(of_file(File(path), known))) == 20
 
 
+@pytest.mark.slow
 def test_the_forecaster_reads_an_array_as_one_series(tmp_path) -> None:
     values = np.random.default_rng(0).normal(size=(300, 3)).cumsum(0).astype(np.float32)
     path = tmp_path / "t.npz"
