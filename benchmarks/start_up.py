@@ -76,19 +76,19 @@ def inputs(folder: pathlib.Path) -> dict[str, str]:
 
 def measure(commands: Mapping[str, Sequence[str]], rounds: int) -> dict[str, tuple[float, float]]:
     """Median seconds of each command, wall-clock and CPU time."""
-    found: dict[str, list[tuple[float, float]]] = {title: [] for title in commands}
+    seconds: dict[str, list[tuple[float, float]]] = {title: [] for title in commands}
     for _ in range(rounds):
         for title, command in commands.items():
-            found[title].append(timed(command))
+            seconds[title].append(timed(command))
     return {
         title: tuple(statistics.median(column) for column in zip(*rows, strict=True))
-        for title, rows in found.items()
+        for title, rows in seconds.items()
     }
 
 
-def section(found: dict[str, tuple[float, float]], rounds: int) -> str:
+def section(seconds: dict[str, tuple[float, float]], rounds: int) -> str:
     """The section of docs/speed.md."""
-    rows = [f"| {title} | {wall:.2f} | {cpu:.2f} |" for title, (wall, cpu) in found.items()]
+    rows = [f"| {title} | {wall:.2f} | {cpu:.2f} |" for title, (wall, cpu) in seconds.items()]
     made = f"{machine()}; {rounds} per command. Made by\n\n    {COMMAND}\n"
     return "\n".join([INTRODUCTION, made, HEADS, *rows])
 
@@ -115,8 +115,8 @@ def main() -> None:
                     continue
                 title = f"`seqzoo predict` of {name} as ONNX"
                 commands[title] = [*cli, "predict", str(export), given[name]]
-        found = measure(commands, args.rounds)
-    text = section(found, args.rounds)
+        seconds = measure(commands, args.rounds)
+    text = section(seconds, args.rounds)
     print(text)
     if args.write is not None:
         write_section(args.write, COMMAND, text)

@@ -49,9 +49,11 @@ _zeros: ContextVar[bool] = ContextVar("zeros", default=False)
 
 @contextmanager
 def initialized_with_zeros() -> Iterator[None]:
-    """A context in which new weights are zeros, whatever their initializer, for a model whose
-    weights are read from a file: random numbers and orthogonal matrices take longer than the rest
-    of building it. Only for floating-point weights, in this thread, and with TensorFlow."""
+    """A context in which new floating-point weights are zeros, whatever their initializer.
+
+    For a model whose weights are read from a file: drawing random numbers and orthogonal matrices
+    takes longer than the rest of building it. Affects this thread alone, and needs TensorFlow.
+    """
     _let_initializers_be_skipped()
     token = _zeros.set(True)
     try:
@@ -62,12 +64,12 @@ def initialized_with_zeros() -> Iterator[None]:
 
 @functools.cache
 def _let_initializers_be_skipped() -> None:
-    kind = backend.Variable
-    initialize = kind._initialize_with_initializer
+    variable_class = backend.Variable
+    initialize = variable_class._initialize_with_initializer
 
     def initialize_with_zeros(self: Any, initializer: Any) -> None:
         if _zeros.get() and str(self._dtype).startswith(("float", "bfloat")):
             initializer = keras.initializers.Zeros()
         initialize(self, initializer)
 
-    kind._initialize_with_initializer = initialize_with_zeros
+    variable_class._initialize_with_initializer = initialize_with_zeros

@@ -108,8 +108,8 @@ def composed(texts: Any) -> Any:
     """
     if tf.executing_eagerly():
         try:
-            found = [_composed_now(text) for text in np.asarray(texts)]
-            return tf.constant(found, tf.string, [len(found)])
+            results = [_composed_now(text) for text in np.asarray(texts)]
+            return tf.constant(results, tf.string, [len(results)])
         except UnicodeDecodeError:
             pass  # the graph replaces what is not UTF-8
     plain = tf.strings.regex_full_match(texts, _tables().pattern)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.atomic_files import creating, write_json
-from seqzoo.tasks.data.npz_members import READ_ERRORS, read_member
+from seqzoo.tasks.data.npz_members import MAX_DEFLATE_RATIO, READ_ERRORS, read_member
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.runs.layout import CONFIG
 from seqzoo.tasks.runs.weight_paths import weights_by_path
@@ -23,9 +23,6 @@ WEIGHTS = "weights.npz"
 
 DIGEST = "weights_sha256"
 """Key of the digest of the weights in config.json."""
-
-LARGEST_RATIO = 1032
-"""How many times its size a compressed file can unpack to."""
 
 LARGE = 500_000
 """Minimum size of a matrix that is stored as bytes."""
@@ -79,7 +76,7 @@ def check_counts(path: pathlib.Path, options: Mapping[str, Any]) -> None:
             sizes = [member.file_size for member in file.infolist()]
     except READ_ERRORS as error:
         raise SeqzooError(f"{path} cannot be read: {error}") from error
-    numbers = min(sum(sizes), path.stat().st_size * LARGEST_RATIO)
+    numbers = min(sum(sizes), path.stat().st_size * MAX_DEFLATE_RATIO)
     for name, most in {"layers": len(sizes), "units": numbers}.items():
         value = options.get(name)
         if isinstance(value, int) and value > most:
