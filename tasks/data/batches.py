@@ -72,7 +72,7 @@ class Data:
         targets: array of shape (n, ...), or sequences with separate lengths, or None.
         window: length of the windows that sequences are cut into, with the state carried from one
             to the next; None if sequences are not cut.
-        importance: shape (n,), float32: the weight of each example in the loss of training; None
+        importance: shape (n,), float32: the weight of each example in the training loss; None
             if all are equal. Not to be confused with `Plan.weights`, which marks filler rows.
         further: other inputs of the same examples; each is padded to the longest in the batch.
     """
@@ -125,8 +125,8 @@ class Data:
 
     @cached_property
     def tensors(self) -> dict[str, Any]:
-        """The arrays where a `tf.data` pipeline reads them, with the sequences' starts; inputs on
-        disk stay there."""
+        """The arrays as tensors on the CPU, for a `tf.data` pipeline, and the sequences' starts;
+        inputs on disk stay there."""
         arrays = self.others
         if self.on_disk:
             arrays.pop("targets", None)  # read with the inputs
@@ -242,8 +242,8 @@ class Plan:
 
         Args:
             index: index of the worker, from 0.
-            count: number of workers; the rows of each batch must be a multiple of it, see
-                `multiple` of `make_plan`.
+            count: number of workers; the number of rows in each batch must be a multiple of it,
+                see `multiple` of `make_plan`.
 
         Raises:
             SeqzooError: there is no such worker, or the rows cannot be divided evenly.
@@ -253,7 +253,7 @@ class Plan:
         sizes = np.diff(self.bounds)
         if (sizes % count).any():
             raise SeqzooError(
-                f"The rows of each batch must be a multiple of {count} workers, got "
+                f"The number of rows in each batch must be a multiple of the {count} workers, got "
                 f"{int(sizes[sizes % count > 0][0])}; make the plan with `multiple`={count}."
             )
         # Rows are interleaved: in blocks, the last worker would get all filler rows of a batch.
@@ -392,7 +392,7 @@ def join_plans(plans: Sequence[Plan]) -> Plan:
 
 
 def _sorted_in(padded: Sequence[int], lengths: np.ndarray) -> tuple[list[int], np.ndarray]:
-    """The padded lengths, extended for longer sequences, and the index of each sequence's one."""
+    """The padded lengths, extended for longer sequences, and each sequence's index in them."""
     padded = list(padded)
     while padded[-1] < lengths.max():
         padded.append(2 * padded[-1])

@@ -31,7 +31,7 @@ class Examples:
             shape (n,) or (n, k); None if there are no targets.
         lines: where each example comes from, for messages: its line or row in a file (see
             `unit`), or its file if it has one of its own; None to count examples instead.
-        weights: the weight of each example in the loss of training, at least 0; None if all are
+        weights: the weight of each example in the training loss, at least 0; None if all are
             equal. Metrics count each example once.
         unit: "line" or "row", counted from 1; "example", counted from 0; or "image", by its file.
 

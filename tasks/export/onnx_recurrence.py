@@ -47,7 +47,7 @@ class Recurrences:
             before.partner, recurrence.partner = recurrence, before
         outputs, *new = tensors
         if layer.go_backwards:
-            # In the order in which the steps ran, as Keras expects, which reverses them again.
+            # In the order in which the steps ran: Keras expects this, and reverses them again.
             outputs = tf.reverse(outputs, [1])
         return new[0], outputs, new
 

@@ -191,15 +191,15 @@ def make_cell(template: Any) -> Any:
     if cell.input_rank != 2:
         raise SeqzooError(
             field="cell",
-            expected=f"a cell of vectors: {template.cell!r} takes frames, which templates do not "
-            "have; use it with `Recurrent` in a Keras model",
+            expected="a cell that takes vectors, not frames",
             got=template.cell,
+            hint="use it with `Recurrent` in a Keras model",
         )
     if cell.takes_time and template.input != "series":
         raise SeqzooError(
             field="cell",
-            expected=f"a cell without time for input {template.input!r}: {template.cell!r} takes "
-            "the time between the steps of series",
+            expected=f"a cell that is not time-aware for input {template.input!r}; only input "
+            "'series' has times",
             got=template.cell,
         )
     return cell
@@ -295,8 +295,8 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
         dtype: Keras' dtype policy.
 
     Returns:
-        Shape (batch, time, units) or (batch, units); the last axis is twice as long if
-        bidirectional, and as many times as there are layers with `all_layers`.
+        Shape (batch, time, units) or (batch, units); the size of the last axis is doubled
+        if bidirectional, and multiplied by the number of layers with `all_layers`.
     """
     values, elapsed = without_time(template.cell, values)
     stack = recurrent_layers(

@@ -159,7 +159,7 @@ PLAIN = Examples([[1.0, 2]] * 2, ["a", "b"])
         ),
         (
             lambda: ManyToOne(input="words", cell="cfc").adapt(Examples(["a"], ["b"])),
-            "`cell` must be a cell without time for input 'words'",
+            "`cell` must be a cell that is not time-aware for input 'words'",
         ),
         (
             lambda: TimedSeries([1.0, 2], [0, -1.5]),

@@ -50,7 +50,7 @@ def test_splits_are_of_sentences(tmp_path) -> None:
         ),
         ("1,a,X,O\n,,X,O\n", "line 3 has no 'Word'."),
         ("1,a,X,O\n1,b,X, \n", "line 3 has no 'Tag'."),
-        ("1,a,X,O\n2,b,X,O\n1,c,X,O\n", "line 4 has 'Sentence #' '1', as line 2 has; the rows of"),
+        ("1,a,X,O\n2,b,X,O\n1,c,X,O\n", "line 4 has 'Sentence #' '1', as line 2 does; the rows of"),
     ],
 )
 def test_malformed_rows(tmp_path, rows, message) -> None:

@@ -35,7 +35,7 @@ def sentences(records: Records, *, strict: bool) -> Records:
             if not error and name and name in seen and name != next(reversed(seen)):
                 where = f"{records.unit} {records.line(seen[name])}"
                 error = (
-                    f"has {column!r} {name!r}, as {where} has; the rows of a sentence must be "
+                    f"has {column!r} {name!r}, as {where} does; the rows of a sentence must be "
                     "consecutive"
                 )
             if error and strict:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.zoo.data.source import DATED, HISTORY, Source
 from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.data_check import columns, rows
@@ -77,7 +77,8 @@ def check(
         preset = PRESETS[name]
         if not preset.source.data:
             raise SeqzooError(
-                f"{name} needs your own data ({preset.needs}); check that file by its name."
+                f"{name} needs your own data ({preset.needs}); check them instead, as in "
+                f"`{command('check')} PATH`."
             )
         given = preset.source.to_config()
         data = given.pop("data")
@@ -87,7 +88,8 @@ def check(
         fields = columns.separate_columns(data, fields)
     if fields.get("kind") == HISTORY or any(fields.get(item) is not None for item in DATED):
         raise SeqzooError(
-            f"Tables with dates are checked as `train forecast` reads them, got {data}.",
+            f"`check` does not support tables with dates, such as {data}; `train forecast` "
+            "checks them as it reads them.",
             field="date_column",
         )
     guess = columns.guess(data, fields)
