@@ -90,5 +90,5 @@ def test_impossible_shards() -> None:
     _, plan = _plan("lengths")
     with pytest.raises(SeqzooError, match="`index` must be at least 0 and below 3, got 3"):
         plan.shard(3, 3)
-    with pytest.raises(SeqzooError, match="multiple of 5 workers, got 12; .* `multiple`=5"):
+    with pytest.raises(SeqzooError, match="multiple of the 5 workers, got 12; .* `multiple`=5"):
         plan.shard(0, 5)
