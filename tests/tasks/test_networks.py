@@ -128,6 +128,6 @@ def test_invalid_ngrams(choices: dict, message: str) -> None:
 
 @pytest.mark.parametrize("cell", ["cfc", "gru-d"])
 def test_cells_whose_inputs_a_template_does_not_have_are_refused(cell: str) -> None:
-    with pytest.raises(SeqzooError, match=f"'{cell}' takes the time between the steps") as refused:
+    with pytest.raises(SeqzooError, match=f"not time-aware for input .* got '{cell}'") as refused:
         make_cell(template(cell=cell))
     assert refused.value.field == "cell"
