@@ -43,7 +43,7 @@ class InputKind(NamedTuple):
     """The templates that take it."""
 
     summary: str
-    """What a time step is, in one line."""
+    """One line that describes a time step."""
 
     tokens: str = ""
     """The class of `Features` for inputs with a prediction per token, if it differs."""
@@ -63,7 +63,7 @@ class TargetKind(NamedTuple):
     """The templates that can predict this."""
 
     summary: str
-    """What a target is, in one line."""
+    """One line that describes a target."""
 
 
 _TEXT = "seqzoo.tasks.preprocessing.text:TextFeatures"

@@ -44,6 +44,15 @@ def test_english(text: str, words: str) -> None:
     assert " ".join(SentenceSplitter(ENGLISH)(text)) == words
 
 
+def test_the_longest_contractions_are_split() -> None:
+    """Of seven characters at either end, also where training has the word in one piece as well."""
+    parts, joined = ["lorsqu'", "il", "-il-lui", "dit", ","], ["lorsqu'il", "dit-il-lui"]
+    split = ("lorsqu'", "il", "dit", "-il-lui")
+    assert SentenceSplitter(parts)("lorsqu'il dit-il-lui") == split
+    assert SentenceSplitter([*parts, *joined])("lorsqu'il dit-il-lui") == split
+    assert SentenceSplitter([*joined, *parts])("lorsqu'il dit-il-lui") == tuple(joined)
+
+
 def test_data_without_punctuation_are_reported() -> None:
     splitter = SentenceSplitter(["homme", "l'"])
     assert splitter("L'homme, là.") == ("L'homme,", "là.")
