@@ -21,7 +21,7 @@ import seqzoo.cells
 from seqzoo.cells.engine.runners import run_by
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.forecast.network import SegmentForecaster
-from seqzoo.tasks.layers.recurrent import MaskedPooling, NGramEmbedding, takes_time
+from seqzoo.tasks.layers.recurrent import LastOutputs, MaskedPooling, NGramEmbedding, takes_time
 from seqzoo.tasks.layers.string_states import StringStates
 from seqzoo.tasks.layers.word_characters import WordCharacters
 from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
@@ -77,9 +77,11 @@ def parts_of(task: Any, model: Any) -> dict[str, Part]:
 
 
 def in_float32(task: Any, model: Any) -> Any:
-    """The model, or a copy with the same weights if it computes in another precision."""
-    layers = model._flatten_layers()  # the public list lacks nested layers
-    if all(layer.compute_dtype == "float32" for layer in layers):
+    """The model, or a copy with the same weights if it computes in another precision, or may have
+    been saved when `LastOutputs` did not take the mask, without which exports would differ."""
+    layers = [*model._flatten_layers()]  # the public list lacks nested layers
+    masks = not any(isinstance(layer, LastOutputs) for layer in layers)
+    if masks and all(layer.compute_dtype == "float32" for layer in layers):
         return model
     with seqzoo.cells.portable():
         other = task.build("float32")

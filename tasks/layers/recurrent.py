@@ -144,12 +144,26 @@ class LastOutputs(keras.layers.Layer):
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         """None: no steps are left."""
 
-    def call(self, sequence: Any) -> Any:
-        # Masked steps repeat the last output.
+    def call(self, sequence: Any, steps: Any = None) -> Any:
+        """The last outputs.
+
+        Args:
+            sequence: shape (batch, time, units).
+            steps: which steps are not padding, (batch, time). None, as in models that were saved
+                before this argument existed, for the last step of the longest sequence.
+        """
+        forward = ops.split(sequence, 2, axis=-1)[0] if self.bidirectional else sequence
+        if steps is None:
+            last = forward[:, -1]
+        else:
+            # What masked steps output depends on the layer, and on the format of an export.
+            count = ops.sum(ops.cast(steps, "int32"), axis=1, keepdims=True)
+            position = ops.arange(ops.shape(steps)[1], dtype="int32")[None]
+            is_last = ops.equal(position, ops.maximum(count, 1) - 1)
+            last = ops.sum(ops.where(is_last[:, :, None], forward, 0), axis=1)
         if not self.bidirectional:
-            return sequence[:, -1]
-        forward, backward = ops.split(sequence, 2, axis=-1)
-        return ops.concatenate([forward[:, -1], backward[:, 0]], axis=-1)
+            return last
+        return ops.concatenate([last, ops.split(sequence, 2, axis=-1)[1][:, 0]], axis=-1)
 
     def get_config(self) -> dict:
         return {**super().get_config(), "bidirectional": self.bidirectional}
@@ -320,13 +334,13 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
             values = keras.layers.Activation(activation, dtype=dtype, name=name)(values)
         if number > 1 and getattr(template, "residual", False):
             if len(values.shape) == 2:
-                before = last(before)
+                before = last(before, mask)
             values = keras.layers.Add(dtype=dtype, name=f"residual_{number}")([before, values])
         outputs.append(values)
     if not template.all_layers or len(outputs) == 1:
         return values
     if not sequence:
-        outputs[:-1] = [last(output) for output in outputs[:-1]]
+        outputs[:-1] = [last(output, mask) for output in outputs[:-1]]
     return keras.layers.Concatenate(dtype=dtype, name="all_layers")(outputs)
 
 

@@ -77,6 +77,19 @@ def cases() -> dict[str, tuple[Template, Examples, list[Any]]]:
             Examples(texts, _classes(12)),
             TEXTS,
         ),
+        "all-layers": (
+            ManyToOne(
+                "characters",
+                cell="lstm",
+                layers=3,
+                all_layers=True,
+                residual=True,
+                embedding=6,
+                **SMALL,
+            ),
+            Examples(texts, _classes(12)),
+            [*TEXTS, "?"],
+        ),
         "words": (
             ManyToOne(
                 "words", "labels", cell="lstm", pooling="max", lowercase=True, embedding=6, **SMALL

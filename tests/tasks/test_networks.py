@@ -6,7 +6,7 @@ import pytest
 from task_data import names, template
 
 from seqzoo.cells import Recurrent
-from seqzoo.tasks import Examples, SeqzooError
+from seqzoo.tasks import Examples, ManyToOne, SeqzooError
 from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.layers.recurrent import HASH, MaskedPooling, NGramEmbedding, make_cell
 
@@ -85,6 +85,20 @@ def test_a_stack_of_residual_blocks(pooling: str) -> None:
             x = x + run(number, normed * scale + bias)
         pooled = x[:, -1] if pooling == "last" else x.mean(1)
         np.testing.assert_allclose(model.get_layer("outputs")(pooled)[0], result[row], atol=1e-4)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "vanilla"])
+def test_the_last_outputs_of_all_layers_do_not_depend_on_padding(cell: str) -> None:
+    blocks = {"residual": True, "all_layers": True, "bidirectional": True}
+    random = np.random.default_rng(0)
+    examples = Examples([random.normal(size=(n, 3)) for n in (7, 2, 4)], ["a", "b", "a"])
+    model = ManyToOne("series", cell=cell, units=5, layers=3, **blocks).adapt(examples).build()
+    values = random.normal(size=(3, 7, 3)).astype(np.float32)
+    lengths = np.array([7, 2, 1], np.int32)
+    together = model({"values": values, "lengths": lengths})
+    for row, length in enumerate(lengths):
+        inputs = {"values": values[[row], :length], "lengths": lengths[[row]]}
+        np.testing.assert_allclose(together[row], model(inputs)[0], atol=1e-6)
 
 
 def test_padding_does_not_enter_a_bag_of_ngrams(tmp_path) -> None:
