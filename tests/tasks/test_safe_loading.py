@@ -69,6 +69,18 @@ def test_pickled_weights_are_refused_without_reading_them(run: Run, tmp_path: pa
     assert not trace.exists()
 
 
+def test_a_changed_byte_of_a_model_is_refused_in_one_line(run: Run) -> None:
+    path = run.folder / "model.keras"
+    with zipfile.ZipFile(path) as file:
+        info = file.getinfo("model.weights.h5")
+    content = bytearray(path.read_bytes())
+    content[info.header_offset + 200 + info.compress_size // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(SeqzooError, match="model.keras cannot be read: Bad CRC-32") as error:
+        _ = Run.open(run.folder).model
+    assert "\n" not in str(error.value)
+
+
 def _array(shape: tuple[int, ...], content: bytes = b"") -> bytes:
     """A .npy file whose header declares a shape."""
     file = io.BytesIO()
