@@ -277,9 +277,10 @@ def layers(folder: pathlib.Path) -> None:
 def table_of_layers(measured: Measurements) -> list[str]:
     """Table of milliseconds by cell, batch size and runtime."""
     lines = [
-        "Milliseconds of layers of 128 units over 100 steps of 64 features. ONNX uses one thread, "
-        "like predict.py,",
-        "everything else two cores. Python is the layer in a `tf.function`.",
+        "Time in milliseconds for one pass of a layer of 128 units over 100 steps of 64 features. "
+        "ONNX uses one",
+        "thread, like predict.py, everything else two cores. Python is the layer in a "
+        "`tf.function`.",
         "",
         "| cell | ONNX, batch 1 | SavedModel, 1 | ONNX, 64 | SavedModel, 64 | "
         "`serving_compiled`, 64 | Python, 64 |",

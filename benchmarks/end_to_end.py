@@ -47,7 +47,7 @@ COMMAND = "python -m benchmarks.end_to_end --write docs/speed.md"
 
 INTRODUCTION = """## Training epochs
 
-Milliseconds of a training epoch per 1,000 characters, words or digits, including the preparation of
+Milliseconds per 1,000 characters, words or digits in a training epoch, including the preparation of
 batches: seqzoo's training loop, a Keras model with `fit` and `tf.data`, and PyTorch with a
 `DataLoader`, all with the same layers and sizes, on real data. language-model: an LSTM of 512 units
 that carries its state from window to window, 64 rows of 64 characters; tagger: a bidirectional GRU

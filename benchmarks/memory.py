@@ -253,8 +253,9 @@ def section(measured: Measurements) -> str:
 
     lines = [
         "### Memory span of cells",
-        f"The longest sequences, of {', '.join(map(str, LENGTHS))} steps, on which each cell "
-        f"learns a problem within {STEPS} training steps, and how many it took: {UNITS} units, "
+        f"The longest sequences, out of {', '.join(map(str, LENGTHS[:-1]))} and {LENGTHS[-1]} "
+        f"steps, on which each cell learns a problem within {STEPS} training steps, and how many "
+        f"training steps it took: {UNITS} units, "
         f"batches of {BATCH}, Adam at {LEARNING_RATE:g}, one seed. With a larger budget, "
         f"cells that learn slowly might reach further. {machine()}.",
         "",

@@ -205,7 +205,7 @@ def section_of_parallel_cells(measured: Measurements) -> str:
     """The table of the parallel and diagonal cells, with their speed relative to the LSTM."""
     lines = [
         "## Parallel and diagonal cells",
-        "Milliseconds of one pass of seqzoo's layer at batch, time, features, units "
+        "Milliseconds for one pass of seqzoo's layer at batch, time, features, units "
         f"{', '.join(map(str, LONG))}, and in brackets how many times as fast as the LSTM it is. "
         f"The cells alternate in one process; medians. {measurements.machine()}. Measured by",
         "",
@@ -233,7 +233,7 @@ def section_of_every_cell(measured: Measurements) -> str:
     return "\n".join(
         [
             "## Every cell",
-            "Milliseconds of one pass of seqzoo's layer, and in brackets how many times as long "
+            "Milliseconds for one pass of seqzoo's layer, and in brackets how many times as long "
             "`keras.layers.RNN` around the same cell takes, alternating in one process; medians. "
             f"Keras' loop takes {min(ratios):.2f} to {max(ratios):.2f} times as long as "
             f"seqzoo's, median {statistics.median(ratios):.2f}, over {len(ratios)} measurements. "

@@ -327,7 +327,7 @@ SPEED: dict[str, dict[tuple[int, ...], tuple[float, ...]]] = {
         (32, 784, 1, 128): (104.43, 509.79, 288.68, 830.23),
     },
 }
-"""Milliseconds of one pass of a layer, by (batch, time, features, units), for frames by
+"""Milliseconds for one pass of a layer, by (batch, time, features, units), for frames by
 (batch, time, height, width, channels, units): forward, then forward and backward,
 of seqzoo's layer, and the same of `keras.layers.RNN` around the cell."""
 

@@ -103,7 +103,7 @@ def text() -> str:
             parts.append("    },")
     parts += [
         "}",
-        '"""Milliseconds of one pass of a layer, by (batch, time, features, units), for frames by',
+        '"""Milliseconds for one pass of a layer, by (batch, time, features, units), for frames by',
         "(batch, time, height, width, channels, units): forward, then forward and backward,",
         'of seqzoo\'s layer, and the same of `keras.layers.RNN` around the cell."""\n',
         "ADDING: dict[str, tuple[int | None, float]] = {",

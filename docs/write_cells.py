@@ -63,7 +63,7 @@ def _benchmarks(names: list[str]) -> str:
         [
             "## Benchmarks",
             "",
-            "Milliseconds of one pass of a layer, forward (f) or forward and backward (f + b), by "
+            "Milliseconds for one pass of a layer, forward (f) or forward and backward (f + b), by "
             f"batch, time, {'features' if len(shapes[0]) == 4 else 'frame'} and units; in brackets "
             "how many times as long `keras.layers.RNN` around the same cell takes "
             "([speed](../speed.md#every-cell)). Training steps until the [adding "

@@ -54,7 +54,7 @@ class PredictionOptions:
     Attributes:
         top: maximum number of alternatives.
         decoding: how texts are generated; None for the template's default.
-        seed: random seed of sampling; None for different texts each time.
+        seed: random seed for sampling; None for different texts each time.
 
     Raises:
         SeqzooError: `top` is below 1.

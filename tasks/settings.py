@@ -67,9 +67,9 @@ class TrainingSettings:
             `clip_norm`. None for no clipping.
         accumulate: number of batches whose gradients are accumulated for each weight update, as if
             they were one batch. An epoch's last update may have fewer.
-        bptt_every: steps between two backward passes of truncated back-propagation through time;
-            see `bptt_back`. The gradients of a batch are summed over these windows. For templates
-            with a prediction at each step and unidirectional layers. None for full
+        bptt_every: steps between successive backward passes of truncated back-propagation through
+            time; see `bptt_back`. The gradients of a batch are summed over these windows. For
+            templates with a prediction at each step and unidirectional layers. None for full
             back-propagation through each sequence.
         bptt_back: steps that each backward pass goes back, at least `bptt_every` (Williams and Peng
             1990). Earlier states are constants. None for `bptt_every`.

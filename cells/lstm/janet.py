@@ -29,7 +29,7 @@ class JANETCell(CellWithGates):
 
     Args:
         units: size of the state.
-        beta: shift of the input gate against the forget gate; above 0, a step adds more than it
+        beta: shift of the input gate relative to the forget gate; above 0, a step adds more than it
             forgets.
         longest_dependency: number of steps that the memory should span, at least 3, which
             determines the initial bf as above; None to start bf at one.

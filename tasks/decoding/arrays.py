@@ -21,7 +21,7 @@ def compiled_loops() -> Iterator[None]:
 
 
 def generate(
-    step: Callable, variables: dict[str, Any], kept: dict[str, tuple[Any, int]], most: Any
+    step: Callable, variables: dict[str, Any], kept: dict[str, tuple[Any, int]], max_steps: Any
 ) -> tuple[Any, Any, dict[str, Any]]:
     """Runs steps until one reports that it was the last.
 
@@ -30,14 +30,14 @@ def generate(
             name. The first step is always run, so that the kept values have a shape.
         variables: tensors before the first step, by name; "states" are a nest of them.
         kept: type and number of axes of the kept values, by name.
-        most: maximum number of steps.
+        max_steps: maximum number of steps.
 
     Returns:
         The number of steps, the variables after the last one, and the kept values, each with a
         leading axis of steps.
     """
     # In a compiled loop the size of arrays must not depend on its inputs.
-    compiles = _compiles.get() and isinstance(most, int)
+    compiles = _compiles.get() and isinstance(max_steps, int)
     shapes = {
         name: tf.TensorShape([None] * variable.shape.rank)
         for name, variable in variables.items()
@@ -47,7 +47,7 @@ def generate(
 
     def run() -> tuple[Any, Any, dict[str, Any]]:
         arrays = {
-            name: tf.TensorArray(dtype, most, element_shape=[None] * axes)
+            name: tf.TensorArray(dtype, max_steps, element_shape=[None] * axes)
             for name, (dtype, axes) in kept.items()
         }
 

@@ -93,8 +93,8 @@ class BeamSearch:
         kept["ends"] = (tf.float32, 1)
         if self.attends:
             kept["attention"] = (tf.float32, 2)
-        most = self.guided.longest + 1
-        _, variables, written = generate(self._step, variables, kept, most)
+        max_steps = self.guided.longest + 1
+        _, variables, written = generate(self._step, variables, kept, max_steps)
         return self._histories(variables["finished"], variables["positions"], written)
 
     def _step(self, t: Any, variables: dict) -> tuple:

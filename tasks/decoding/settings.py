@@ -32,7 +32,7 @@ class Decoding:
             probability, among those that `top_k` keeps. Holtzman et al. 2020, section 3.1. None for
             all.
         minimum_length: minimum length of generated texts, in tokens. The end token is not generated
-            before; a smaller maximum takes precedence.
+            before that many tokens; a smaller maximum takes precedence.
         maximum_length: maximum length of generated texts, in tokens. The end token is forced after
             that many.
         no_repeat_ngram: size of n-grams that must not repeat within a text. None for no limit.
@@ -54,7 +54,7 @@ class Decoding:
     """
 
     method: Method = "greedy"
-    count: Annotated[Count, NotTyped("it is --top of predictions and --count of texts")] = 1
+    count: Annotated[Count, NotTyped("it is --top for predictions and --count for texts")] = 1
     beam_width: Count = 4
     length_penalty: Annotated[float, Range(minimum=0)] = 0.0
     coverage_penalty: Annotated[float, Range(minimum=0)] = 0.0

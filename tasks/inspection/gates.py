@@ -230,9 +230,10 @@ class Memory:
 
     Attributes:
         state: index of the state.
-        retention: the factor by which a unit keeps its own value in a step, without the recurrent
-            product: geometric mean of the absolute values over the steps, (units,). For an LSTM's
-            memory it is the forget gate, for a GRU's state the update gate.
+        retention: the factor that multiplies a unit's own old value in a step, with the recurrent
+            product held constant: the geometric mean of its absolute values over the steps,
+            (units,). For an LSTM's cell state it is the forget gate, for a GRU's state the update
+            gate.
         lengths: 1 / (1 - retention), the number of steps after which about 1 / e is left, (units,).
     """
 
@@ -248,9 +249,8 @@ class Memory:
 def memory_lengths(layer_trace: LayerTrace, row: int = 0) -> list[Memory]:
     """The effective memory length of each unit of each state over an input.
 
-    It is computed from the factor by which the equations multiply the unit's old state, whichever
-    gate it comes from: d new / d old of a unit with the recurrent product held constant. For cells
-    whose recurrence is not a single product, it is the diagonal of the step's Jacobian.
+    It is computed from `Memory.retention`, d new / d old of a unit, whichever gate determines it.
+    For cells whose recurrence is not a single product, that is the diagonal of the step's Jacobian.
 
     Args:
         layer_trace: the trace of the layer.

@@ -35,9 +35,9 @@ class ManyToOne(Template):
         further_inputs: inputs other than the first one, by name, and the kind of each: "number",
             "category", "static" (a number or a category, as in the training examples),
             "vector", or any kind of input. Each has its own encoder, with the same options.
-        join: how the encoders' vectors are joined: concatenated, or also compared. To compare two
-            inputs of the same kind, u and v, they share their vocabulary and their encoder, and
-            |u - v| and u * v are added (InferSent).
+        join: how the encoders' vectors u and v are joined: concatenated; or, for "compare",
+            concatenated with |u - v| and u * v. Two inputs that are compared (InferSent) are of the
+            same kind and share their vocabulary and their encoder; any others are concatenated.
         join_units: units of the dense layer after the joined vectors; 0 for none.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.

@@ -15,9 +15,10 @@ class RandomView(keras.layers.Layer):
     outside the image repeat those at its edge.
 
     Args:
-        shift: maximum shift, as a share of height and width.
-        zoom: maximum change of height and width, as a share.
-        shear: maximum sideways shift of the top relative to the middle, as a share of the height.
+        shift: maximum shift, as a fraction of height and width.
+        zoom: maximum change of height and width, as a fraction.
+        shear: maximum sideways shift of the top relative to the middle, as a fraction of the
+            height.
         **kwargs: passed to `keras.layers.Layer`.
     """
 

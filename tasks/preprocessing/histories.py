@@ -151,7 +151,9 @@ class HistoryFeatures(Features):
         scales = [_moments(history.values) for history in histories]
         blank = next((i for i, history in enumerate(histories) if not history.end), None)
         if blank is not None:
-            raise SeqzooError(f"{locations[blank]} has no number to learn from; leave it out.")
+            raise SeqzooError(
+                f"{locations[blank]} has no numeric values to learn from; leave it out."
+            )
         span = max(len(history) for history in histories) * frequency.seconds
         cycles = [
             name

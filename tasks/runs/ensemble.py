@@ -51,8 +51,9 @@ class Ensemble:
         first = self.runs[0]
         if not isinstance(first.task, ManyToOneTask | TaggerTask):
             raise SeqzooError(
-                "An ensemble averages classes, labels or numbers of a sequence, or tags, got "
-                f"{first.folder} of {first.template.name} with target {first.template.target!r}."
+                "The runs of an ensemble must predict a class, labels or numbers for each "
+                f"sequence, or tags; got {first.folder}, a {first.template.name} run with target "
+                f"{first.template.target!r}."
             )
         expected = _description(first)
         for other in self.runs[1:]:
@@ -100,7 +101,7 @@ class Ensemble:
         lines: Sequence[int] | None = None,
         unit: str = "line",
     ) -> list[Prediction]:
-        """Predicts for raw inputs, with the same arguments as `Run.predict`.
+        """Makes predictions for raw inputs; takes the same arguments as `Run.predict`.
 
         Raises:
             SeqzooError: an input is empty, not finite or of the wrong shape.

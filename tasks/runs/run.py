@@ -195,7 +195,7 @@ class Run:
         lines: Sequence[int] | None = None,
         unit: str = "line",
     ) -> list[Prediction]:
-        """Predicts for raw inputs.
+        """Makes predictions for raw inputs.
 
         Args:
             inputs: the inputs, as in `Examples.inputs`, such as a list of strings or a column of a

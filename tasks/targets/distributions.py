@@ -51,7 +51,7 @@ class Distribution(ABC):
     @property
     @abstractmethod
     def size(self) -> int:
-        """Number of outputs of the network for each forecast number."""
+        """Number of network outputs for each value that is forecast."""
 
     @property
     def center(self) -> int:
@@ -246,8 +246,8 @@ class NegativeBinomial(Distribution):
 
         # By Cantelli's inequality no quantile is further from the mean than this.
         deviation = tf.sqrt(mean + tf.square(mean) / number)
-        most = mean + deviation * tf.sqrt(levels / (1 - levels)) + 2
-        counts = tf.floor(_smallest(reached, -tf.ones_like(most), most))
+        upper = mean + deviation * tf.sqrt(levels / (1 - levels)) + 2
+        counts = tf.floor(_smallest(reached, -tf.ones_like(upper), upper))
         return (counts - units.mean[..., None]) / units.scale[..., None]
 
 

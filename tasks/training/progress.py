@@ -10,7 +10,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
 SILENCE = 30.0
-"""Maximum number of seconds between two lines that are written to a pipe, even in a long step."""
+"""Maximum number of seconds between successive lines that are written to a pipe, even in a long
+step."""
 
 
 class TrainingProgress(Protocol):
@@ -40,7 +41,8 @@ class TrainingProgress(Protocol):
             done: number of steps run in the epoch.
             loss: mean loss of the epoch so far.
             metric: the metric of the epoch so far.
-            tokens: number of time steps of the epoch so far, of inputs and targets without padding.
+            tokens: number of time steps processed in the epoch so far, in inputs and targets,
+                excluding padding.
         """
 
     def row(self, row: dict[str, Any]) -> None:
@@ -181,8 +183,8 @@ class TerminalProgress:
 
 
 class _Pulse:
-    """Calls a function if it was not called for `SILENCE` seconds, from a separate thread if the
-    training thread is busy, since a step may include minutes of compilation.
+    """Calls a function if it has not been called for `SILENCE` seconds, from a separate thread if
+    the training thread is busy, since a step may include minutes of compilation.
 
     Args:
         function: the function.

@@ -11,7 +11,8 @@ gradients are exchanged with the dense ones, which costs less than separate mess
 
 
 def unique_rows(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
-    """Sums the parts of a sparse gradient that are of the same row, so that each row occurs once.
+    """Sums the parts of a sparse gradient that belong to the same row, so that each row
+    occurs once.
 
     TensorFlow lists a row once for each lookup. The parts of a row are summed in the order of the
     lookups, so the result is the same in every run. Rows whose sum is zero, such as those of

@@ -75,7 +75,9 @@ def test_training_evaluation_and_check_of_several_sizes(folder, tmp_path) -> Non
     large, same = seqzoo("predict", tmp_path / "run", *paths).stdout.splitlines()
     assert large == same
     result = seqzoo("check", folder, "--no-timing")
-    assert "--kind rows" in result.output and "2 labels in 32" in result.output, result.output
+    assert "--kind rows" in result.output and "2 different labels among 32" in result.output, (
+        result.output
+    )
 
 
 def test_what_is_wrong_is_reported(folder, tmp_path) -> None:

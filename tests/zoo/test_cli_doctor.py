@@ -54,7 +54,7 @@ def test_json(complete) -> None:
     report = json.loads(result.stdout)
     assert (result.exit_code, report["healthy"]) == (0, True)
     results = {finding["subject"]: finding for finding in report["findings"]}
-    assert results["tensorflow"]["values"] == {"version": "2.21", "least": "2.21"}
+    assert results["tensorflow"]["values"] == {"version": "2.21", "minimum": "2.21"}
     assert results["processor"]["values"]["cores"] >= 1
     assert results["memory"]["values"]["bytes"] > results["memory"]["values"]["free_bytes"] > 0
     layers = [value["values"] for name, value in results.items() if name.startswith("layers of ")]

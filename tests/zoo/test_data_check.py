@@ -61,7 +61,7 @@ def test_clean_data_are_described_and_a_training_is_suggested(tmp_path) -> None:
     assert {finding.state for finding in report.findings if finding.subject == "labels"} == {"ok"}
     assert _found(report, "rows", "48 training examples").values["test"] == 6
     lengths = _found(report, "lengths", "words").values
-    assert (lengths["least"], lengths["median"], lengths["most"]) == (7, 7, 7)
+    assert (lengths["minimum"], lengths["median"], lengths["maximum"]) == (7, 7, 7)
     assert report.suggestion is not None and report.suggestion.template == "many-to-one"
     assert "--kind words" in report.suggestion.command
     assert f"--data '{tmp_path}/a b.csv'" in report.suggestion.command

@@ -87,4 +87,4 @@ def test_other_kinds_and_files_have_no_such_column(tmp_path) -> None:
     path = write(tmp_path / "t.csv", HEADER + rows)
     columns = ("--input", "Word", "--target", "Tag", "--sentence-column", "Sentence #")
     result = seqzoo("check", path, *columns, "--no-timing")
-    assert "2 tags in 48" in result.output, result.output
+    assert "2 different tags among 48" in result.output, result.output

@@ -20,7 +20,7 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--stride",
     type=options.Whole(1),
-    help="Number of steps between two origins. [at least 1; default: the horizon]",
+    help="Number of steps between successive origins. [at least 1; default: the horizon]",
 )
 @click.option(
     "--refit/--no-refit",
@@ -38,7 +38,8 @@ def command(
     as_json: bool,
     device: str | None,
 ) -> None:
-    """Backtest the forecasts of RUN from several origins, the last one horizon before the end.
+    """Backtest the forecasts of RUN from several origins, the last of which is one horizon
+    before the end.
 
     Prints the scores at each origin, and their means next to those of the baselines.
 

@@ -21,7 +21,7 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--step",
     type=options.Whole(0),
-    help="Step of the prediction, from 0, to explain and to start gradients from. "
+    help="Step of the prediction to explain, counted from 0, and to start gradients from. "
     "[default: the last; all of a generated text]",
 )
 @click.option(

@@ -286,7 +286,8 @@ others = click.option(
     "others",
     multiple=True,
     shell_complete=completers.runs,
-    help="Another run to ensemble with RUN, averaging their probabilities or numbers; repeatable.",
+    help="Another run to ensemble with RUN; the predicted probabilities or values are averaged. "
+    "Repeatable.",
 )
 reading = _of(DATA, source_options(), READING)
 source = _of(DATA, source_options())
@@ -305,7 +306,7 @@ serving = _of(SERVING, serving_options())
 decoding = stack(
     _of(DECODING, decoding_options()),
     click.option(
-        "--seed", type=int, help="Random seed of sampling.", cls=Grouped, subject=DECODING
+        "--seed", type=int, help="Random seed for sampling.", cls=Grouped, subject=DECODING
     ),
 )
 device = click.option(

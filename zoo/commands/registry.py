@@ -47,7 +47,7 @@ COMMANDS = {
     ),
     "predict": Command(
         "seqzoo.zoo.commands.predict:command",
-        "Predict for text arguments, standard input or a file.",
+        "Make predictions for text arguments, standard input or a file.",
     ),
     "generate": Command(
         "seqzoo.zoo.commands.generate:command",

@@ -38,7 +38,7 @@ def sizes(choices: Choices, reference: str, cells: Sequence[str]) -> dict[str, S
         A size for each of `cells`, and for the reference.
 
     Raises:
-        SeqzooError: the data or the settings cannot be trained on.
+        SeqzooError: training is not possible with the data or the settings.
     """
     from seqzoo.cells import CELLS
     from seqzoo.tasks.layers.recurrent import make_cell

@@ -148,7 +148,7 @@ def _help(
     if len(ranges) == 1:
         remarks += filter(None, ranges)
     (default,) = (field_types.default(field) for field in fields(kinds[0]) if field.name == name)
-    unset = re.search(r"\bNone (?:for|to) (.*?)\.?$", entries[kinds[0]])
+    unset = re.search(r"\b(?:None (?:for|to)|If None,) (.*?)\.?$", entries[kinds[0]])
     if unset and len(kinds) == 1:
         meaning = _with_options(unset[1], kinds[0])
         remarks.append(f"{'default' if default is None else field_types.NONE}: {meaning}")

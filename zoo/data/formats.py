@@ -43,10 +43,12 @@ FORMATS = {
     "arrow": Format(
         (".arrow", ".feather"),
         "seqzoo.zoo.data.arrow:read",
-        "Columns of typed values, or a folder of them that Hugging Face's datasets wrote.",
+        "Columns of typed values, or a folder written by Hugging Face's `datasets` library.",
     ),
     "text": Format(
-        (".txt",), "seqzoo.zoo.data.text_lines:read", "One text per line, or one text in all."
+        (".txt",),
+        "seqzoo.zoo.data.text_lines:read",
+        "One text per line, or the whole file as one text.",
     ),
     "npz": Format((".npz",), "seqzoo.zoo.data.npz:read", "NumPy arrays of numbers or text."),
     "conll": Format(

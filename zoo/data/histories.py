@@ -24,7 +24,7 @@ MISSING_VALUES = ("", "na", "n/a", "nan", "null", "none", "-", "?", "nat")
 _THOUSANDS_POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 """Whole numbers whose thousands are separated by points."""
 
-TRUTHS = {"true": 1.0, "false": 0.0}
+TRUTH_VALUES = {"true": 1.0, "false": 0.0}
 
 NAMED_GAPS = 3
 """Maximum number of gaps that a note lists."""
@@ -236,17 +236,20 @@ def split_by_time(histories: Sequence[History], source: Source) -> tuple[Splits,
                 parts[name].append(history.cut(until, since))
     if not parts["train"]:
         raise SeqzooError(
-            f"{source.data} has no number before {shown_dates(starts['validation'][None])[0]} to "
-            "train on.",
+            f"{source.data} has no numeric values before "
+            f"{shown_dates(starts['validation'][None])[0]} to train on.",
             field="split_at",
         )
     for name in ("validation", "test"):
         follows = {"validation": "test", "test": "end"}[name]
         if starts[name] < starts[follows] and not parts[name]:
-            raise SeqzooError(f"{source.data} has no number for {name}.", field="split_at")
+            raise SeqzooError(f"{source.data} has no numeric values for {name}.", field="split_at")
     notes = []
     if left_out:
-        notes.append(f"{left_out:,} series left out, which begin after the training steps.")
+        verbs = "begins after the training steps was"
+        if left_out > 1:
+            verbs = "begin after the training steps were"
+        notes.append(f"{left_out:,} series that {verbs} left out.")
     examples: Any = {name: Examples(part) for name, part in parts.items() if part}
     return Splits(**examples), notes
 
@@ -264,7 +267,7 @@ def _starts(grid: np.ndarray, source: Source) -> dict[str, Any]:
         size = getattr(source, name)
         if isinstance(size, str):
             raise SeqzooError(
-                f"`{name}` must be a share or a number of steps of a table with dates, got "
+                f"For a table with dates, `{name}` must be a share or a number of steps, got "
                 f"{size!r}.",
                 field=name,
             )
@@ -290,7 +293,7 @@ def _starts(grid: np.ndarray, source: Source) -> dict[str, Any]:
         if len(set(indices)) < len(indices):
             raise SeqzooError(
                 field="split_at",
-                expected="dates with at least one step of the table from each to the next",
+                expected="dates that are at least one step of the table apart",
                 got=",".join(texts),
             )
         stop = indices[2] if len(indices) > 2 else steps
@@ -377,8 +380,8 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
                 results.append(name)
     if not results:
         raise SeqzooError(
-            f"`target` must name a column of {table.name} ({', '.join(names)}), since no other "
-            "column is numeric.",
+            f"No column of {table.name} without another role is numeric ({', '.join(names)}); name "
+            "the column to forecast with `target`.",
             field="target",
         )
     return results
@@ -431,8 +434,8 @@ def _number(field: Any, decimal_comma: bool) -> float | None:
     text = _text(field).strip()
     if text.lower() in MISSING_VALUES:
         return math.nan
-    if text.lower() in TRUTHS:
-        return TRUTHS[text.lower()]
+    if text.lower() in TRUTH_VALUES:
+        return TRUTH_VALUES[text.lower()]
     if decimal_comma and ("," in text or _THOUSANDS_POINTS.fullmatch(text)):
         text = text.replace(".", "").replace(",", ".")
     try:

@@ -86,10 +86,10 @@ class Source:
             gs:// and other addresses that TensorFlow can open.
         kind: input type, `template.input` in Python.
         target_kind: target type, `template.target` in Python.
-        input: column, array or feature of the inputs. None to infer it from the data (tables need
-            it, except with `check`).
-        target: column, array or feature of the targets. None to infer it from the data (tables need
-            it, except with `check`).
+        input: column, array or feature of the inputs. If None, inferred from the data; required
+            for tables, except with `check`.
+        target: column, array or feature of the targets. If None, inferred from the data; required
+            for tables, except with `check`.
         further_inputs: additional input columns and the kind of each: a kind of input, "vector",
             "number", "category" or "static". They are the template's `further_inputs`; "static" is
             a number or a category, as in the training examples.
@@ -102,9 +102,9 @@ class Source:
         date_column: column with the dates of a table, for forecasts. Dates may be in any common
             format, and missing steps count as missing values; `target` names the columns to
             forecast, by default all other numeric columns.
-        date_format: format of the dates, such as "%d/%m/%Y %H:%M". None to infer it.
+        date_format: format of the dates, such as "%d/%m/%Y %H:%M". If None, inferred.
         frequency: time between the steps of a table, such as hour, "15 minutes", "business day" or
-            month. None to infer it from the dates.
+            month. If None, inferred from the dates.
         series_column: column with the name of the series that each row belongs to. None for a
             single series.
         past_columns: past covariates: numeric columns that are known only up to the last step.

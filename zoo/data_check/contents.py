@@ -165,7 +165,7 @@ def _features(numbers: np.ndarray, part: Part) -> Iterator[Finding]:
     yield Finding(
         "numbers",
         f"{numbers.shape[1]} per step, between {numbers.min():.6g} and {numbers.max():.6g}",
-        values={"least": numbers.min(0).tolist(), "most": numbers.max(0).tolist()},
+        values={"minimum": numbers.min(0).tolist(), "maximum": numbers.max(0).tolist()},
     )
     constant = np.flatnonzero(deviations == 0)
     if len(constant) and len(numbers) > 1:

@@ -100,17 +100,17 @@ def _unit(kind: str) -> str:
 
 
 def _lengths(lengths: np.ndarray, kind: str, template: Any) -> Finding:
-    least, median, most = int(lengths.min()), int(np.median(lengths)), int(lengths.max())
+    minimum, median, maximum = int(lengths.min()), int(np.median(lengths)), int(lengths.max())
     high = int(np.percentile(lengths, 99))
     unit = _unit(kind)
     fix = ""
-    if most > LONG_TAIL * high and hasattr(template, "maximum_length"):
+    if maximum > LONG_TAIL * high and hasattr(template, "maximum_length"):
         cut = float((lengths > high).mean())
         fix = f"--maximum-length {high} would truncate {cut:.1%} of the inputs and shorten batches"
     return Finding(
         "lengths",
-        f"{least:,} to {most:,} {unit}, median {median:,}, 99% have at most {high:,}",
+        f"{minimum:,} to {maximum:,} {unit}, median {median:,}, 99% have at most {high:,}",
         "note" if fix else "ok",
         fix,
-        {"least": least, "median": median, "percentile_99": high, "most": most},
+        {"minimum": minimum, "median": median, "percentile_99": high, "maximum": maximum},
     )

@@ -15,7 +15,7 @@ RARE = 5
 """Number of examples below which a class can hardly be learned."""
 
 DOMINANT = 0.9
-"""Share of the most frequent class from which accuracy says little."""
+"""Share of the most frequent class at or above which accuracy says little."""
 
 MAX_NAMED = 5
 """Maximum number of labels that a finding lists."""
@@ -46,10 +46,11 @@ def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
     )
     more = f", {len(counts) - MAX_NAMED:,} others" if len(counts) > MAX_NAMED else ""
     share = counts.most_common(1)[0][1] / total
-    unit = "tags" if source.target_kind == "tags" else "labels"
+    unit = "tag" if source.target_kind == "tags" else "label"
+    different = f"{len(counts):,} different {unit}s" if len(counts) > 1 else f"only 1 {unit}"
     yield Finding(
         "labels",
-        f"{len(counts):,} {unit} in {total:,}: {shown}{more}; predicting the most frequent one is "
+        f"{different} among {total:,}: {shown}{more}; predicting the most frequent one is "
         f"right {share:.1%} of the time",
         "note" if share >= DOMINANT or len(counts) == 1 else "ok",
         "judge a model by balanced accuracy or macro F1, not by accuracy"
@@ -122,7 +123,7 @@ def _values(parts: Mapping[str, Part]) -> Iterator[Finding]:
         f"{flat.max():.6g}, median {np.median(flat):.6g}",
         "note" if flat.min() == flat.max() else "ok",
         "all targets are equal: there is nothing to learn" if flat.min() == flat.max() else "",
-        {"least": float(flat.min()), "most": float(flat.max())},
+        {"minimum": float(flat.min()), "maximum": float(flat.max())},
     )
     far = np.abs(flat - median) > OUTLIER * np.maximum(high - low, 1e-12)
     far &= high > low

@@ -19,7 +19,7 @@ DIGIT_SIZE = 28
 MAX_DIGITS = 10
 """Maximum number of digits."""
 MAX_GAP = 12
-"""Maximum number of empty columns between two digits; the minimum is one."""
+"""Maximum number of empty columns between successive digits; the minimum is one."""
 ROUNDS = {"train": 4, "validation": 1, "test": 1}
 """How often each digit of a split is used, each time with different neighbours."""
 PARTS = {"train": "train[:55000]", "validation": "train[55000:]", "test": "test"}

@@ -91,7 +91,7 @@ def _packages() -> Iterator[Finding]:
     for name, minimum in REQUIRED.items():
         version = _version(name)
         fix = f'python -m pip install "{name}>={minimum}"'
-        values = {"version": version, "least": minimum}
+        values = {"version": version, "minimum": minimum}
         if version is None:
             yield Finding(name, "is not installed", "broken", fix, values)
         elif _numbers(version) < _numbers(minimum):

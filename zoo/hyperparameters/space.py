@@ -42,7 +42,7 @@ class Interval:
         high: the largest value.
         log: whether to sample on a logarithmic scale, in which 0.001 to 0.01 is as likely as 0.01
             to 0.1.
-        step: distance between two values; None for any number, or any integer.
+        step: distance between successive values; None for any number, or any integer.
     """
 
     low: float

@@ -36,7 +36,7 @@ def backtest(
         folder: the folder of the run.
         given: fields of its source that were given, such as `data`.
         origins: number of origins.
-        stride: steps between two origins; None for the horizon.
+        stride: number of steps between successive origins; None for the horizon.
         refit: whether a model is trained at each origin, with the settings of the run, on the steps
             before it; otherwise the run's own model is used.
         print_fn: receives a sentence per training run.
@@ -55,7 +55,9 @@ def backtest(
     horizon = run.template.horizon
     known = [history.dates[: history.end] for history in histories if history.end]
     if not known:
-        raise SeqzooError(f"{source.data} has no number to score forecasts by.", field="data")
+        raise SeqzooError(
+            f"{source.data} has no numeric values to score forecasts by.", field="data"
+        )
     # Of the series that end last, the longest determines the origins.
     dates = max(known, key=lambda item: (item[-1], len(item)))
     stride = int(stride or horizon)

@@ -16,7 +16,7 @@ from seqzoo.zoo.data.records import read_bytes
 from seqzoo.zoo.inference.prediction_lines import Reply
 
 SECONDS_BETWEEN = 30.0
-"""Seconds between two progress messages."""
+"""Seconds between successive progress messages."""
 
 
 def progress_path(path: pathlib.Path) -> pathlib.Path:

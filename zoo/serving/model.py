@@ -25,7 +25,7 @@ BEAMS = 32
 """Maximum beam size of a request."""
 
 NOT_ALLOWED = ("language_model", "language_weight")
-"""Settings of `Decoding` that a request must not set, because they name files of the server."""
+"""Settings of `Decoding` that a request must not set, because they name files on the server."""
 
 MAX_LABELS = 1000
 """Maximum number of labels in the metadata."""
@@ -146,7 +146,7 @@ class ServedModel:
         for name, value in given.items():
             if name not in types:
                 raise SeqzooError(
-                    f"There is no parameter {name!r} of {self.name}; it has {', '.join(types)}"
+                    f"{self.name} has no parameter {name!r}; its parameters are {', '.join(types)}"
                     f"{nearest(name, types)}"
                 )
             try:

@@ -75,7 +75,7 @@ class Trained:
     def to_json(self) -> dict[str, Any]:
         """The output of `seqzoo train --json`.
 
-        Returns: "run", "split", "metric" and "better" (1 where more is better, else -1),
+        Returns: "run", "split", "metric" and "better" (1 if higher is better, else -1),
             "parameters" of the model, "seconds" of each epoch, and "metrics", which are empty where
             nothing was held out.
         """
@@ -145,7 +145,7 @@ def plan_new(
         shared: whether several workers train, one of which creates the folder.
 
     Raises:
-        SeqzooError: there is no such name, a setting is not valid or missing, or the folder exists.
+        SeqzooError: there is no such name, a setting is invalid or missing, or the folder exists.
     """
     start = None if start_from is None else open_run(start_from, device)
     choices = chosen(name, given) if start is None else chosen_from(start, name, given)
@@ -253,7 +253,7 @@ def run_plan(
         The finished training run; None in workers other than the chief, which evaluates.
 
     Raises:
-        SeqzooError: the data or the settings cannot be trained on.
+        SeqzooError: training is not possible with the data or the settings.
         Interrupted: Ctrl-C, after a checkpoint.
     """
     devices.choose(device)
