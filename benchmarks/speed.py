@@ -75,23 +75,23 @@ PASSES = {False: "forward", True: "forward and backward"}
 
 
 def interleaved(
-    runs: dict[str, Callable], seconds: float, least: int = 5
+    runs: dict[str, Callable], seconds: float, min_calls: int = 5
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Median seconds of at least `least` calls of each function, and seconds of its first call."""
+    """Median seconds of at least `min_calls` calls of each function, and seconds of its first."""
     first = {}
     for name, run in runs.items():
         start = time.perf_counter()
         run()
         first[name] = time.perf_counter() - start
         run()
-    return medians(runs, seconds, least), first
+    return medians(runs, seconds, min_calls), first
 
 
-def medians(runs: dict[str, Callable], seconds: float, least: int) -> dict[str, float]:
+def medians(runs: dict[str, Callable], seconds: float, min_calls: int) -> dict[str, float]:
     """Median seconds of each function; the functions alternate and have been called before."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times[next(iter(times))]) < least:
+    while time.perf_counter() < end or len(times[next(iter(times))]) < min_calls:
         # In both orders, because caches are cold after a large product.
         for order in (list(runs), list(reversed(runs))):
             for name in order:
@@ -183,7 +183,7 @@ def measure_every_cell(cells: list[str], measured: Measurements, seconds: float)
                 if measured.find(cell, sizes, name) is not None:
                     continue
                 pair = contestants.pair_of(cell, shape, training)
-                medians, _ = interleaved(pair, seconds, least=3)
+                medians, _ = interleaved(pair, seconds, min_calls=3)
                 times = {f"{key}, ms": f"{value * 1e3:.2f}" for key, value in medians.items()}
                 measured.add({"cell": cell, "shape": sizes, "pass": name, **times})
                 print(*measured.rows[-1].values(), sep="\t", flush=True)

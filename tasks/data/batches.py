@@ -161,14 +161,16 @@ class Padding:
                 raise TypeError(f"a padded length must be from 1 to {2**31 - 1}, got {length!r}")
 
     @classmethod
-    def choose(cls, data: Data, most: int, batch_size: int, *, epochs: int = 1) -> "Padding":
+    def choose(cls, data: Data, max_lengths: int, batch_size: int, *, epochs: int = 1) -> "Padding":
         """The lengths that cost the least time, compilation included; see `choose_lengths`."""
         lengths = [data.inputs.lengths]
         if data.window is not None:
             lengths = [np.minimum(lengths[0], data.window)]
         if isinstance(data.targets, Sequences):
             lengths.append(data.targets.lengths)
-        chosen = [choose_lengths(length, most, batch_size, epochs=epochs) for length in lengths]
+        chosen = [
+            choose_lengths(length, max_lengths, batch_size, epochs=epochs) for length in lengths
+        ]
         return cls(chosen[0], chosen[1] if len(chosen) > 1 else [])
 
 
@@ -274,13 +276,13 @@ class Plan:
 
 
 def choose_lengths(
-    lengths: np.ndarray, most: int, batch_size: int, *, epochs: int = 1
+    lengths: np.ndarray, max_lengths: int, batch_size: int, *, epochs: int = 1
 ) -> list[int]:
     """Chooses the padded lengths that cost the least time, compilation included, shortest first.
 
     Args:
         lengths: lengths of all training sequences.
-        most: maximum number of padded lengths.
+        max_lengths: maximum number of padded lengths.
         batch_size: rows per batch; a partly filled batch costs as much as a full one.
         epochs: number of passes over all sequences.
     """
@@ -294,7 +296,7 @@ def choose_lengths(
     best = np.full(len(up_to), np.inf)
     best[0] = 0.0
     totals, origins = [], []
-    for _ in range(min(most, len(ends))):
+    for _ in range(min(max_lengths, len(ends))):
         options = best[:, None] + cost
         origins.append(options.argmin(0))
         best = options.min(0)

@@ -82,14 +82,14 @@ class LaneData(Data):
 
 @dataclass(frozen=True)
 class SampledData(Data):
-    """Sequences that are subsampled in training: each epoch draws at most `most` of them. Without a
-    seed, as in evaluation, all are used.
+    """Sequences that are subsampled in training: each epoch draws at most `max_sequences` of
+    them. Without a seed, as in evaluation, all are used.
 
     Attributes:
-        most: maximum number of sequences per epoch.
+        max_sequences: maximum number of sequences per epoch.
     """
 
-    most: int = 1
+    max_sequences: int = 1
 
     def plan(
         self,
@@ -99,10 +99,10 @@ class SampledData(Data):
         multiple: int = 1,
         seed: tuple[int, ...] | None = None,
     ) -> Plan:
-        if seed is None or len(self) <= self.most:
+        if seed is None or len(self) <= self.max_sequences:
             return super().plan(padding, settings, multiple=multiple, seed=seed)
         random = np.random.Generator(np.random.PCG64(seed))
-        chosen = np.sort(random.choice(len(self), self.most, replace=False))
+        chosen = np.sort(random.choice(len(self), self.max_sequences, replace=False))
         inputs = Sequences(self.inputs.flat[:0], self.inputs.lengths[chosen])
         plan = Data(inputs).plan(padding, settings, multiple=multiple, seed=seed)
         return replace(plan, rows=chosen[plan.rows].astype(np.int32))
@@ -211,9 +211,9 @@ def crop_plan(
     return replace(plan, rows=rows[plan.rows].astype(np.int32), views=views)
 
 
-def _by_length(data, lengths, padding, most, batch_size, multiple, seed) -> Plan:
-    """A plan for rows with these lengths, which are at most `most`."""
-    ends = [end for end in padding.inputs if end < most] + [most]
+def _by_length(data, lengths, padding, longest, batch_size, multiple, seed) -> Plan:
+    """A plan for rows with these lengths, which are at most `longest`."""
+    ends = [end for end in padding.inputs if end < longest] + [longest]
     sized = Data(Sequences(data.inputs.flat, lengths))
     return make_plan(sized, Padding(ends, []), batch_size, multiple=multiple, seed=seed)
 

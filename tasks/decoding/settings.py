@@ -82,10 +82,10 @@ class Decoding:
                 f"`language_model` is for the method 'beam', got {self.method!r}.",
                 field="language_model",
             )
-        most = {"greedy": 1, "beam": self.beam_width}.get(self.method, self.count)
-        if self.count > most:
+        maximum = {"greedy": 1, "beam": self.beam_width}.get(self.method, self.count)
+        if self.count > maximum:
             raise SeqzooError(
-                f"`count` must be at most {most} with the method {self.method!r}"
+                f"`count` must be at most {maximum} with the method {self.method!r}"
                 f"{' and this `beam_width`' if self.method == 'beam' else ''}, got {self.count}.",
                 field="count",
             )

@@ -99,15 +99,15 @@ class ForecastTask(Task):
         template = self.template
         if template.segment is not None:
             return template.segment
-        size, most = self.features.season, max(min(template.look_back, template.horizon) // 2, 1)
-        while size > most:
+        size, largest = self.features.season, max(min(template.look_back, template.horizon) // 2, 1)
+        while size > largest:
             size = -(-size // 2)
         return size
 
     def encode(self, examples: Examples, targets: bool) -> Data:
         if not targets:
             return Data(self.features.encode(examples))
-        return SampledData(self.features.windows(examples), most=self.template.windows)
+        return SampledData(self.features.windows(examples), max_sequences=self.template.windows)
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
         outputs, units, truth, observed = self._run(model, batch, training)

@@ -89,5 +89,5 @@ def log_of(values: Any) -> Any:
 
 def log_sum(one: Any, other: Any) -> Any:
     """log(exp(one) + exp(other)), where `one` is finite."""
-    most = tf.stop_gradient(tf.maximum(one, other))
-    return most + tf.math.log(tf.exp(one - most) + tf.exp(other - most))
+    larger = tf.stop_gradient(tf.maximum(one, other))
+    return larger + tf.math.log(tf.exp(one - larger) + tf.exp(other - larger))

@@ -35,11 +35,11 @@ def class_table(matrix: np.ndarray, names: list[str]) -> list[dict[str, Any]]:
     return table
 
 
-def top_confusions(matrix: np.ndarray, names: list[str], most: int = 50) -> list[dict[str, Any]]:
+def top_confusions(matrix: np.ndarray, names: list[str], limit: int = 50) -> list[dict[str, Any]]:
     """The most frequent wrong predictions, most frequent first."""
     wrong = matrix.copy()
     np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
     pairs = [divmod(int(index), len(names)) for index in order if wrong.flat[index]]
     return [{"label": names[i], "answered": names[j], "count": int(matrix[i, j])} for i, j in pairs]
 

@@ -108,9 +108,9 @@ def error_rates(answers: Sequence[Sequence], references: Sequence[Sequence]) -> 
     _check(answers, references)
     exact = edits = tokens = 0
     for answer, candidates in zip(answers, references, strict=True):
-        least, shorter = min((edit_distance(answer, item), -len(item)) for item in candidates)
-        exact += least == 0
-        edits += least
+        fewest, shorter = min((edit_distance(answer, item), -len(item)) for item in candidates)
+        exact += fewest == 0
+        edits += fewest
         tokens -= shorter
     return {
         "exact_match": exact / len(answers),
@@ -229,10 +229,10 @@ def _streams(answers: Sequence[str], references: Sequence[Sequence[str]]) -> tup
     """The predictions, and the references in sacrebleu's form: all first ones, all second ones and
     so on, with None if a prediction has fewer."""
     _check(answers, references)
-    most = max(len(texts) for texts in references)
+    max_references = max(len(texts) for texts in references)
     return list(answers), [
         [texts[position] if position < len(texts) else None for texts in references]
-        for position in range(most)
+        for position in range(max_references)
     ]
 
 

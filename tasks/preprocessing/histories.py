@@ -384,7 +384,7 @@ class HistoryFeatures(Features):
             offset += len(padded)
         if not flat:
             raise SeqzooError(
-                "There is no step to forecast: no series has a number that follows another."
+                "There is no step to forecast: no series has a numeric value that follows another."
             )
         return HistoryWindows(
             np.concatenate(flat),

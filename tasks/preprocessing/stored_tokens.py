@@ -191,10 +191,10 @@ def _character_splitter(features: Any) -> Callable[[list[bytes]], tuple[Any, np.
         begins = np.cumsum((np.frombuffer(joined, np.uint8) & 0xC0) != 0x80)
         ends = np.cumsum([len(text) for text in texts])
         counts = np.diff(np.concatenate([[0], begins])[ends], prepend=0)
-        most = template.maximum_length
-        if most is not None and (counts > most).any():
+        maximum = template.maximum_length
+        if maximum is not None and (counts > maximum).any():
             steps = np.arange(len(points)) - np.repeat(np.cumsum(counts) - counts, counts)
-            points, counts = points[steps < most], np.minimum(counts, most)
+            points, counts = points[steps < maximum], np.minimum(counts, maximum)
         return points, counts
 
     return split

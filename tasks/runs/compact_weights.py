@@ -77,9 +77,9 @@ def check_counts(path: pathlib.Path, options: Mapping[str, Any]) -> None:
     except READ_ERRORS as error:
         raise SeqzooError(f"{path} cannot be read: {error}") from error
     numbers = min(sum(sizes), path.stat().st_size * MAX_DEFLATE_RATIO)
-    for name, most in {"layers": len(sizes), "units": numbers}.items():
+    for name, maximum in {"layers": len(sizes), "units": numbers}.items():
         value = options.get(name)
-        if isinstance(value, int) and value > most:
+        if isinstance(value, int) and value > maximum:
             raise ValueError(f"`{name}` is {value:,}, but {path.name} has the weights of fewer.")
 
 

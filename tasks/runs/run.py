@@ -86,7 +86,9 @@ class Run:
             raise SeqzooError(f"{folder} is not a run folder: its {CONFIG} is not that of a run.")
         try:
             if config["format"] > FORMAT:
-                raise SeqzooError(f"{folder} was written by a newer seqzoo; update this one.")
+                raise SeqzooError(
+                    f"{folder} was written by a newer version of seqzoo; update seqzoo."
+                )
             sizes = config.get("vocabulary_sizes", {})
             for name in config["vocabularies"].values():
                 # A run from elsewhere must not name files outside its folder.
@@ -407,5 +409,7 @@ def _check_list(inputs: Any) -> None:
 
 def _template(config: dict[str, Any]) -> Template:
     if config["template"] not in TEMPLATES:
-        raise SeqzooError(f"This version has no template {config['template']!r}; update it.")
+        raise SeqzooError(
+            f"This version of seqzoo has no template {config['template']!r}; update seqzoo."
+        )
     return TEMPLATES[config["template"]].from_config(config["task"])

@@ -124,14 +124,14 @@ class RidgeLoop(Loop):
 
     def _scale(self, fit: Any, examples: tuple[Data, Plan]) -> None:
         """Doubles the log-odds as long as the loss falls; the loss is convex in their factor."""
-        scale, least = 1.0, math.inf
+        scale, lowest = 1.0, math.inf
         while scale <= LARGEST_SCALE:
             self._assign(scale * fit.kernel, scale * fit.bias)
             totals = self._totals(*examples)
             loss = float(totals[0] / totals[1])
-            if loss >= least:
+            if loss >= lowest:
                 break
-            scale, least = 2 * scale, loss
+            scale, lowest = 2 * scale, loss
         self._assign(scale / 2 * fit.kernel, scale / 2 * fit.bias)
 
     def _assign(self, kernel: np.ndarray, bias: np.ndarray) -> None:

@@ -45,18 +45,18 @@ def _steps(lengths: np.ndarray, padded: tuple[int, ...], batch_size: int) -> int
     return int((-(-counts // batch_size) * padded).sum())
 
 
-@pytest.mark.parametrize("most", [1, 2, 3])
-def test_padded_lengths_cost_the_fewest_steps(most: int, free_compilation) -> None:
+@pytest.mark.parametrize("max_lengths", [1, 2, 3])
+def test_padded_lengths_cost_the_fewest_steps(max_lengths: int, free_compilation) -> None:
     lengths = np.random.default_rng(0).geometric(0.2, 90)
-    chosen = choose_lengths(lengths, most, 4)
+    chosen = choose_lengths(lengths, max_lengths, 4)
     ends = np.unique(lengths)
     possible = [
         [*rest, ends[-1]]
-        for count in range(most)
+        for count in range(max_lengths)
         for rest in itertools.combinations(ends[:-1], count)
     ]
     best = min(_steps(lengths, tuple(padded), 4) for padded in possible)
-    assert chosen == sorted(chosen) and len(chosen) <= most
+    assert chosen == sorted(chosen) and len(chosen) <= max_lengths
     assert _steps(lengths, tuple(chosen), 4) == best
 
 

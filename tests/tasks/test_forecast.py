@@ -127,7 +127,7 @@ def test_windows_look_back_at_what_came_before_the_split() -> None:
 
 def test_each_epoch_samples_new_windows() -> None:
     one = History(_days(60), np.arange(60.0))
-    data = SampledData(_features([one]).windows(Examples([one])), most=20)
+    data = SampledData(_features([one]).windows(Examples([one])), max_sequences=20)
     padding = Padding.choose(data, 1, 8)
     settings = TrainingSettings(batch_size=8)
     epochs = [data.plan(padding, settings, seed=(0, epoch)) for epoch in range(2)]

@@ -105,7 +105,7 @@ def damaged(unbroken, tmp_path) -> pathlib.Path:
         ("[]", "not a run folder"),
         ('{"template": "many-to-one"}', "config.json is damaged: KeyError"),
         ('{"template": "many-to-one", "format": "x"}', "config.json is damaged: TypeError"),
-        ('{"template": "many-to-one", "format": 99}', "newer seqzoo"),
+        ('{"template": "many-to-one", "format": 99}', "newer version of seqzoo"),
     ],
 )
 def test_damaged_configurations_are_reported(tmp_path, text: str, message: str) -> None:

@@ -164,7 +164,7 @@ BAD = {
     "lengths that do not fit": (
         {"inputs": PADDED, "lengths": LENGTHS + 5, "targets": CLASSES},
         {},
-        "'inputs' must fit 'lengths', which are 30, at most 12, .* got 30x9x3 of float32",
+        "'inputs' must fit 'lengths' .30 lengths of at most 12, .* got 30x9x3 of float32",
     ),
     "length of zero": (
         {"inputs": PADDED, "lengths": LENGTHS * (np.arange(30) != 4), "targets": CLASSES},

@@ -107,7 +107,7 @@ def test_leaks_between_splits(tmp_path) -> None:
     train, test = rows[:50], rows[50:]
     test += [rows[0], {"text": rows[1]["text"].upper() + " !", "label": "down"}]
     report = _check(_table(tmp_path / "train.csv", train), test=_table(tmp_path / "test.csv", test))
-    assert _found(report, "leaks", "also occur in test").values["inputs"] == 1
+    assert _found(report, "leaks", "also occurs in test").values["inputs"] == 1
     assert _found(report, "leaks", "case, spaces or punctuation").values["texts"] == 1
 
 

@@ -35,10 +35,10 @@ def texts(without: str = "", **sizes: int) -> st.SearchStrategy[str]:
     return st.text(characters.filter(lambda item: item not in without), max_size=8, **sizes)
 
 
-def tables(field: st.SearchStrategy, *, least: int = 2) -> st.SearchStrategy:
+def tables(field: st.SearchStrategy, *, min_rows: int = 2) -> st.SearchStrategy:
     """Names of columns, and rows of as many fields."""
     name = st.text("abcé日_", min_size=1, max_size=4)
-    names = st.lists(name, min_size=least, max_size=3, unique=True)
+    names = st.lists(name, min_size=min_rows, max_size=3, unique=True)
     return names.flatmap(
         lambda item: st.tuples(
             st.just(item),
@@ -110,7 +110,9 @@ def test_tsv_in_quotes(tmp_path, table) -> None:
 
 @few
 @given(
-    tables(st.one_of(texts(), st.integers(), st.booleans(), st.none(), st.lists(texts())), least=1),
+    tables(
+        st.one_of(texts(), st.integers(), st.booleans(), st.none(), st.lists(texts())), min_rows=1
+    ),
     st.booleans(),
     st.booleans(),
     st.booleans(),
@@ -125,7 +127,7 @@ def test_json_lines(tmp_path, table, ascii_only, packed, mark) -> None:
 
 
 @few
-@given(tables(st.one_of(texts(), st.none()), least=1), st.integers(0, 2), st.booleans())
+@given(tables(st.one_of(texts(), st.none()), min_rows=1), st.integers(0, 2), st.booleans())
 def test_parquet(tmp_path, table, group, dictionary) -> None:
     names, rows = table
     columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]

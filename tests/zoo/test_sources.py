@@ -71,7 +71,7 @@ def test_files_of_their_own(tmp_path) -> None:
     assert "text 0" not in splits.train.inputs
     assert (
         "1 of " in splits.description
-        and "left out, since they are also in other" in splits.description
+        and "left out because of equal inputs in other splits" in splits.description
     )
     # All that was resolved opens the same again, from anywhere.
     config = json.loads(json.dumps(source.to_config()))

@@ -97,7 +97,7 @@ def test_a_column_of_ids_is_not_a_class(tmp_path, numbers, message) -> None:
     rows = "".join(f"{text},{i if numbers else f'id{i}'}\n" for i, (text, _) in enumerate(ROWS))
     path = write(tmp_path / "t.csv", "text,label\n" + rows)
     with pytest.raises(
-        SeqzooError, match="'label' .* has 24 classes, each of one example"
+        SeqzooError, match="'label' .* has 24 classes, each with one example"
     ) as error:
         open_source(csv_source(path))
     assert message in str(error.value)

@@ -42,7 +42,7 @@ class ArrowFiles(ArrowTable):
         for file, value in schemas.items():
             if value.names != schema.names:
                 raise SeqzooError(
-                    f"{file} must have the columns of {first} ({', '.join(schema.names)}), has "
+                    f"{file} must have the columns of {first} ({', '.join(schema.names)}), got "
                     f"{', '.join(value.names)}."
                 )
         if self._files[0][1] is not None and SPLIT_COLUMN not in schema.names:

@@ -165,7 +165,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
             first, last = shown_dates(dates[indices[[0, -1]]])
             raise SeqzooError(
                 f"{table.name} has {len(indices):,} rows from {first} to {last}, which are "
-                f"{length:,} steps of one {frequency}; fix the dates, or name another --frequency.",
+                f"{length:,} steps of one {frequency}; fix the dates, or set another --frequency.",
                 field="frequency",
             )
 

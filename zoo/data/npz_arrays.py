@@ -92,8 +92,8 @@ class Array:
         if joined and values.ndim < 3:
             return np.split(values, np.cumsum(lengths)[:-1])
         raise self.mismatch(
-            f"fit {whose}, which are {len(lengths)}, at most {lengths.max()}, "
-            f"{lengths.sum()} in total"
+            f"fit {whose} ({len(lengths)} lengths of at most {lengths.max()}, "
+            f"{lengths.sum()} in total)"
         )
 
 

@@ -228,8 +228,8 @@ class Source:
         self._check_dates()
         if self.fold is not None and (self.whole or self.kind == HISTORY):
             raise SeqzooError(
-                "Folds are for independent examples; of one long sequence, the last steps are held "
-                "out.",
+                "Folds are for independent examples; for one long sequence, the last steps are "
+                "held out instead.",
                 field="fold",
             )
         if self.delimiter is not None and len(self.delimiter) != 1:

@@ -294,16 +294,18 @@ def separate_equal_inputs(parts: dict[str, Part | None], *, keep: bool = False) 
         remaining = later.others(part.keys)
         common = len(part.keys) - len(remaining)
         if common and keep:
-            notes.append(f"{common:,} of {part.name} also occur in other splits.")
+            occur = "occurs" if common == 1 else "occur"
+            notes.append(f"{common:,} of {part.name} also {occur} in other splits.")
         elif not len(remaining):
             raise SeqzooError(
                 f"All inputs of {part.name} also occur in other splits; --duplicates keep keeps "
                 "them."
             )
         elif common:
+            were = "was" if common == 1 else "were"
             notes.append(
-                f"{common:,} of {part.name} left out, since they are also in other splits "
-                "(--duplicates keep keeps them)."
+                f"{common:,} of {part.name} {were} left out because of equal inputs in other "
+                "splits (--duplicates keep keeps them)."
             )
             parts[name] = part.pick(remaining)
         later.add(part.keys)
@@ -409,7 +411,11 @@ def limit(parts: dict[str, Part | None], count: int, seed: int) -> list[str]:
             parts[name] = part.pick(remaining) if len(remaining) else None
     if not left_out:
         return []
-    return [f"{left_out:,} left out, since the limit leaves no training examples of their labels."]
+    examples = "example was" if left_out == 1 else "examples were"
+    return [
+        f"{left_out:,} {examples} left out, since the limit leaves no training examples with the "
+        "same label."
+    ]
 
 
 def to_splits(name: str, parts: Mapping[str, Part | None], notes: Sequence[str]) -> Splits:

@@ -60,7 +60,7 @@ def _check_classes(part: Part, source: Source) -> list[str]:
         numbers = all(map(_is_number, classes))
         advice = "; for numbers choose --target-kind value" if numbers else ""
         raise SeqzooError(
-            f"The target{target} of {part.name} has {distinct:,} classes, each of one example, "
+            f"The target{target} of {part.name} has {distinct:,} classes, each with one example, "
             "from which nothing can be learned; name the column of the classes with "
             f"--target{advice}."
         )

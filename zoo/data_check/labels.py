@@ -103,9 +103,10 @@ def _unknown(parts: Mapping[str, Part]) -> Iterator[Finding]:
         if name in parts and (unknown := parts[name].unknown(known)):
             part = parts[name]
             label = next(item for item in (part.labels or ())[unknown[0]] if item not in known)
+            examples = f"example of {name} has" if len(unknown) == 1 else f"examples of {name} have"
             yield Finding(
                 "labels",
-                f"{len(unknown):,} examples of {name} have a label that does not occur in "
+                f"{len(unknown):,} {examples} a label that does not occur in "
                 f"training, such as {label!r} ({part.examples.location(unknown[0])})",
                 "broken",
                 "training rejects them; move some to training or leave them out",

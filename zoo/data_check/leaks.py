@@ -84,9 +84,10 @@ def _dates(column: Column) -> Iterator[Finding]:
     steps = Counter(later - earlier for earlier, later in zip(ordered, ordered[1:], strict=False))
     problems = []
     if backwards:
-        problems.append(f"{backwards:,} rows are earlier than the previous one")
+        rows = "rows are" if backwards > 1 else "row is"
+        problems.append(f"{backwards:,} {rows} earlier than the row before")
     if repeated:
-        problems.append(f"{repeated:,} occur more than once")
+        problems.append(f"{repeated:,} duplicate{'s' * (repeated > 1)}")
     if steps:
         usual, count = steps.most_common(1)[0]
         gaps = sum(value for step, value in steps.items() if step > usual)

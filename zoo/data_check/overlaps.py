@@ -41,9 +41,12 @@ def _between(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
         common = Counter(later[key] for key in parts[name].keys if key in later)
         for other, count in common.items():
             dropped = source.duplicates == "drop"
+            inputs = f"input of {name} also occurs"
+            if count > 1:
+                inputs = f"inputs of {name} also occur"
             yield Finding(
                 "leaks",
-                f"{count:,} inputs of {name} also occur in {other}",
+                f"{count:,} {inputs} in {other}",
                 "note",
                 "training leaves them out (--duplicates keep keeps them)"
                 if dropped

@@ -69,12 +69,12 @@ def of_data(template: Any, source: Source, typed: Mapping[str, Any], count: int)
         typed: fields of the source that the command must set.
         count: number of training examples.
     """
-    batch = next((item for most, item in BATCHES if count <= most), LARGE_BATCH)
-    fewest, most = EPOCHS
+    batch = next((item for limit, item in BATCHES if count <= limit), LARGE_BATCH)
+    minimum, maximum = EPOCHS
     options = {
-        "units": next((item for most, item in UNITS if count <= most), MANY_UNITS),
+        "units": next((item for limit, item in UNITS if count <= limit), MANY_UNITS),
         "batch_size": batch,
-        "epochs": min(max(round(STEPS * batch / count), fewest), most),
+        "epochs": min(max(round(STEPS * batch / count), minimum), maximum),
     }
     if source.target_kind == "next":  # a few long examples, which are cut into windows
         options = {"units": options["units"] if count > UNITS[0][0] else UNITS[1][1]}

@@ -89,7 +89,9 @@ def backtest(
             [i for i, item in enumerate(examples.inputs) if 0 < item.since < item.end]
         )
         if not len(examples):
-            raise SeqzooError(f"No series has a number in the {horizon} steps from {shown} on.")
+            raise SeqzooError(
+                f"No series has a numeric value in the {horizon} steps from {shown} on."
+            )
         if refit:
             print_fn(f"Training up to {shown}.")
             splits, _ = split_by_time(cut, replace(source, split_at=(shown,)))

@@ -73,7 +73,7 @@ class Inputs:
         if self.form == "image" and not part:
             return self._pixels(instance)
         if len(instance) > self.settings.length:
-            raise SeqzooError(f"has {len(instance):,} entries; at most {self._most} are allowed")
+            raise SeqzooError(f"has {len(instance):,} entries; at most {self._maximum} are allowed")
         if part and self.form == "image":
             return instance
         return self._read(instance)
@@ -104,8 +104,8 @@ class Inputs:
         if self.form == "name":
             return {"type": "string", "enum": list(task.features.vocabulary.tokens)}
         if self.form == "text":
-            least = 0 if isinstance(task, ContinuesText) else 1
-            text = {"type": "string", "minLength": least, "maxLength": self.settings.length}
+            minimum = 0 if isinstance(task, ContinuesText) else 1
+            text = {"type": "string", "minLength": minimum, "maxLength": self.settings.length}
             words = {"type": "array", "items": text | {"minLength": 1}, "minItems": 1}
             return {"anyOf": [text, words]} if self.tagged_words else text
         if self.form == "audio":
@@ -125,11 +125,11 @@ class Inputs:
             size = len(task.features.mean)
         step = {"type": "array", "items": number, "minItems": size, "maxItems": size}
         steps = step if size > 1 else {"anyOf": [step, number]}
-        most = self.settings.length
-        return {"type": "array", "items": steps, "minItems": 1, "maxItems": most}
+        maximum = self.settings.length
+        return {"type": "array", "items": steps, "minItems": 1, "maxItems": maximum}
 
     @property
-    def _most(self) -> str:
+    def _maximum(self) -> str:
         return f"{self.settings.length:,}"
 
     def _text(self, instance: Any) -> Any:
@@ -141,7 +141,7 @@ class Inputs:
         else:
             length = len(instance)
         if length > self.settings.length:
-            raise SeqzooError(f"has {length:,} characters; at most {self._most} are allowed")
+            raise SeqzooError(f"has {length:,} characters; at most {self._maximum} are allowed")
         if instance == "" and isinstance(self.run.task, ContinuesText):
             return instance
         return self._read(instance)
@@ -158,17 +158,17 @@ class Inputs:
         if self.form == "audio":
             _check_audio(data, self.settings.seconds)
             return self._read(data)
-        pixels, most = pixel_count(data), self.settings.pixels
-        if pixels > most:
-            raise SeqzooError(f"has {pixels:,} pixels; at most {most:,} are allowed")
+        pixels, maximum = pixel_count(data), self.settings.pixels
+        if pixels > maximum:
+            raise SeqzooError(f"has {pixels:,} pixels; at most {maximum:,} are allowed")
         return self._fitting(self._read(data))
 
     def _samples(self, instance: list) -> np.ndarray:
         from seqzoo.zoo.data import fields
 
-        most = int(self.settings.seconds * self.run.template.sample_rate)
-        if len(instance) > most:
-            raise SeqzooError(f"has {len(instance):,} samples; at most {most:,} are allowed")
+        maximum = int(self.settings.seconds * self.run.template.sample_rate)
+        if len(instance) > maximum:
+            raise SeqzooError(f"has {len(instance):,} samples; at most {maximum:,} are allowed")
         return fields.vector(instance)
 
     def _pixels(self, instance: list) -> np.ndarray:
@@ -215,9 +215,9 @@ def _check_audio(data: bytes, seconds: float) -> None:
     duration = info.frames / info.samplerate
     if duration > seconds:
         raise SeqzooError(f"lasts {duration:,.1f} s; at most {seconds:g} s are allowed")
-    samples, most = info.frames * info.channels, round(seconds * SAMPLES_PER_SECOND)
-    if samples > most:
-        raise SeqzooError(f"has {samples:,} samples; at most {most:,} are allowed")
+    samples, maximum = info.frames * info.channels, round(seconds * SAMPLES_PER_SECOND)
+    if samples > maximum:
+        raise SeqzooError(f"has {samples:,} samples; at most {maximum:,} are allowed")
 
 
 def _shown(value: Any) -> str:

@@ -155,7 +155,7 @@ def _sessions(name: str, one: str, instance: Any, parameters: Any) -> dict[str, 
 def _parameters(model: ServedModel, settings: ServingSettings) -> dict[str, Any]:
     """The schema of a request's parameters."""
     texts, hints = docstrings.choices(Decoding), hints_of(Decoding)
-    most = {"top": TOP, "beam_width": BEAMS, "maximum_length": settings.tokens, "seed": 2**31 - 1}
+    maxima = {"top": TOP, "beam_width": BEAMS, "maximum_length": settings.tokens, "seed": 2**31 - 1}
     results = {}
     for name, type_ in model.parameters.items():
         schema = _schema(type_)
@@ -167,8 +167,8 @@ def _parameters(model: ServedModel, settings: ServingSettings) -> dict[str, Any]
                 "maximum": allowed.maximum,
             }
             schema |= {word: bound for word, bound in bounds.items() if bound is not None}
-        if name in most:
-            schema |= {"minimum": int(name != "seed"), "maximum": most[name]}
+        if name in maxima:
+            schema |= {"minimum": int(name != "seed"), "maximum": maxima[name]}
         schema["description"] = texts.get(name, "")
         results[name] = schema
     results["top"]["description"] = "Number of predictions per input."
