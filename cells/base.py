@@ -52,7 +52,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         bias_constraint: constraint on the bias.
         dropout: dropout rate of the inputs, at least 0 and below 1, with one mask per sequence.
         recurrent_dropout: the same for the recurrent inputs.
-        seed: random seed of the dropout masks.
+        seed: random seed for the dropout masks.
 
     Raises:
         ValueError: `units`, `dropout` or `recurrent_dropout` is out of its range, an option does

@@ -111,7 +111,7 @@ class TrainingSettings:
             None for the best of a grid on the validation examples.
         washout: number of initial steps of each sequence that the ridge regression leaves out, if
             each step has a target.
-        seed: random seed of weights, shuffling and dropout; it does not affect the splits.
+        seed: random seed for weights, shuffling and dropout; it does not affect the splits.
         precision: dtype policy of the layers (Keras mixed precision). Losses and metrics are always
             float32.
         buckets: maximum number of lengths that sequences are padded to.

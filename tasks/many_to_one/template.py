@@ -89,7 +89,7 @@ class ManyToOne(Template):
         mel_bins: number of mel bands of the audio spectrogram.
         image_size: height and width that images are resized to, such as 224,224. For rows and
             pixels. None for those of the training images, which must then be equal.
-        permutation_seed: random seed of the fixed permutation in which pixels are read. None for
+        permutation_seed: random seed for the fixed permutation in which pixels are read. None for
             left to right, top to bottom.
 
     Raises:

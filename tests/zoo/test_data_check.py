@@ -215,7 +215,7 @@ def test_tags_are_recognised(tmp_path) -> None:
     report = _check(str(path))
     assert report.suggestion is not None
     assert report.suggestion.template == "many-to-many-aligned"
-    assert "3 tags" in _found(report, "labels", "most frequent").message
+    assert "3 different tags" in _found(report, "labels", "most frequent").message
 
 
 def test_a_preset(tmp_path) -> None:

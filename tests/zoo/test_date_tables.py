@@ -201,7 +201,7 @@ def test_series_of_a_panel_are_split_at_the_same_dates(tmp_path: pathlib.Path) -
         ),
         (
             {"series_column": "shop", "split_at": ["2020-01-05 08:00", "2020-01-05 12:00"]},
-            "at least one step of the table from each to the next, got '?2020-01-05 08:00,",
+            "at least one step of the table apart, got '?2020-01-05 08:00,",
         ),
         ({"series_column": "shop", "static_columns": ["price"]}, "same in all rows of a series"),
         ({"series_column": "shop", "frequency": "fortnight"}, "a number and one of second"),

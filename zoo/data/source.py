@@ -142,7 +142,7 @@ class Source:
         whole: read the file as one long sequence, or each line as a sequence. Validation and test
             steps are then held out from its end. In an .npz file, an array of shape (time,
             features) is one series; in a table, a column of numbers is one series.
-        seed: random seed of the splits.
+        seed: random seed for the splits.
         fold: part of the training and validation examples that is held out as the test split, as in
             2/5. None for the splits of the data.
 
