@@ -180,7 +180,7 @@ class Plan:
 
     Attributes:
         rows: shape (all rows,), int32: the examples of the batches.
-        weights: shape (all rows,), float32: one, or zero for filler rows.
+        weights: shape (all rows,), uint8: one, or zero for filler rows.
         bounds: shape (steps + 1,), int64: the start of each batch in `rows`, and the end.
         lengths: shape (steps,), int32: the padded length of a batch's inputs.
         target_lengths: shape (steps,), int32: the padded length of a batch's targets.
@@ -339,7 +339,7 @@ def make_plan(
     target_ends, target_buckets = [0], None
     if isinstance(data.targets, Sequences):
         target_ends, target_buckets = _sorted_in(padding.targets, data.targets.lengths)
-    ones = np.ones(-(-batch_size // multiple) * multiple, np.float32)
+    ones = np.ones(-(-batch_size // multiple) * multiple, np.uint8)
     batches: list[tuple[np.ndarray, np.ndarray, int, int]] = []
     for bucket in np.unique(buckets):
         members = np.flatnonzero(buckets == bucket).astype(np.int32)
@@ -356,7 +356,7 @@ def make_plan(
             rows, weights = selected, ones[:size]
             if len(selected) < size:
                 rows = np.concatenate([selected, np.repeat(selected[:1], size - len(selected))])
-                weights = (np.arange(size) < len(selected)).astype(np.float32)
+                weights = (np.arange(size) < len(selected)).astype(np.uint8)
             longest = target_ends[0 if target_buckets is None else target_buckets[selected].max()]
             batches.append((rows, weights, ends[bucket], longest))
     if random is not None:
@@ -418,7 +418,7 @@ def batches(data: Data, plan: Plan) -> Any:
     if data.on_disk:
         return _batches_on_disk(data, plan)
     with tf.device("CPU:0"):
-        rows, weights = tf.constant(plan.rows), tf.constant(plan.weights)
+        rows, weights = tf.constant(plan.rows), tf.constant(plan.weights, tf.float32)
         views = {name: tf.constant(array) for name, array in plan.views.items()}
 
     def gather(start, stop, longest, longest_target):
@@ -476,7 +476,8 @@ def _batches_on_disk(data: Data, plan: Plan) -> Any:
 
     def read(start, stop, longest):
         rows = plan.rows[start:stop]
-        results = [rows, plan.weights[start:stop], data.inputs.lengths[rows]]
+        weights = plan.weights[start:stop].astype(np.float32)
+        results = [rows, weights, data.inputs.lengths[rows]]
         results.append(data.inputs.padded(rows, longest))
         return results if targets is None else [*results, targets[rows]]
 
@@ -566,7 +567,8 @@ def array_batches(data: Data, plan: Plan, *, trim: bool) -> Iterator[dict[str, n
         selected = np.arange(start, stop)
         if trim:
             selected = selected[plan.weights[selected] > 0]
-        batch = {"weights": plan.weights[selected], "rows": plan.rows[selected]}
+        weights = plan.weights[selected].astype(np.float32)
+        batch = {"weights": weights, "rows": plan.rows[selected]}
         batch |= {name: array[selected] for name, array in views.items()}
 
         ends = lengths[selected]

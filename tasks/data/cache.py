@@ -33,7 +33,7 @@ UNFINISHED = ".new-"
 SAMPLED_BYTES = 1 << 16
 """Bytes at the beginning, in the middle and at the end of a file that its digest covers."""
 
-MAPPED = 1 << 25
+MAPPED = 1 << 23
 """Number of bytes read from a file after which its pages are released from memory."""
 
 PAGES = 1 << 16

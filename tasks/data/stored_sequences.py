@@ -20,7 +20,7 @@ class StoredSequences(Sequences):
     Args:
         entry: the cache entry that contains the file.
         tokens: the tokens of all sequences in the file, one sequence after the other.
-        all_lengths: length of each sequence in the file, (sequences,), int32.
+        all_lengths: length of each sequence in the file, (sequences,), of any integer type.
         rows: indices of the selected sequences, (n,).
         ids: the id of each token.
         key: identifies these sequences across processes.
@@ -41,7 +41,7 @@ class StoredSequences(Sequences):
         self.tokens = tokens
         self.ids = ids
         self.key = key
-        self.lengths = all_lengths[rows]
+        self.lengths = all_lengths[rows].astype(np.int32)
         self.rows = rows
         self._all_lengths = all_lengths
         # Starts at intervals only: those of all sequences would take more memory than the lengths.

@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +25,8 @@ from seqzoo.tasks.preprocessing.base import empty
 CODE_POINTS = 0x110000
 
 WIDTHS = ("uint8", "uint16", "uint32")
+
+_LENGTHS: WeakValueDictionary[str, np.ndarray] = WeakValueDictionary()
 
 
 class StoredTokens:
@@ -39,7 +42,7 @@ class StoredTokens:
         ends = np.cumsum(entry.array("type-lengths")[:]).tolist()
         self.types = [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
         self.flat = entry.array("flat")
-        self.all_lengths = entry.array("lengths")[:]
+        self.all_lengths = _lengths(entry)
 
     @classmethod
     def of(cls, column: TextColumn, features: Any) -> "StoredTokens":
@@ -107,12 +110,27 @@ class StoredTokens:
         lengths = self.all_lengths[rows]
         if not lengths.all():
             raise empty(examples.location(int(np.argmin(lengths))))
+        del lengths
         ids = np.zeros(len(self.types), np.int32)
         for start in range(0, len(self.types), MANY):
             types = self.types[start : start + MANY]
             ids[start : start + MANY] = features.ids(tf.constant(types, tf.string)).numpy()
         key = cache.digest_of(self.entry.key, rows_digest(column), ids)
         return StoredSequences(self.entry, self.flat, self.all_lengths, rows, ids, key)
+
+
+def _lengths(entry: cache.Entry) -> np.ndarray:
+    """The length of each text, in the smallest type that holds all; one array for all splits."""
+    lengths = _LENGTHS.get(entry.key)
+    if lengths is None:
+        stored = entry.array("lengths")
+        pieces = [slice(start, start + MANY) for start in range(0, len(stored), MANY)]
+        longest = max((int(stored[piece].max()) for piece in pieces), default=0)
+        lengths = np.empty(len(stored), np.min_scalar_type(longest))
+        for piece in pieces:
+            lengths[piece] = stored[piece]
+        _LENGTHS[entry.key] = lengths
+    return lengths
 
 
 def _rows(column: TextColumn) -> np.ndarray:
