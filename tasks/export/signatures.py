@@ -155,7 +155,8 @@ def _steps(task: Any, model: Any) -> dict[str, Signature]:
 def _generate(task: Any, model: Any, options: PredictionOptions) -> Signature:
     """Generation with options as arguments: "maximum_length"; "beam", the beam size, 0 or 1 for no
     beam search; "temperature", 0 for greedy search; "top_k" and "top_p", 0 for all tokens; "seed",
-    negative for a different one each time. Beam search takes precedence over sampling."""
+    negative for a different one each time. Beam search takes precedence over sampling. Values out
+    of range are refused when the signature is called."""
     base = vars(options.decoding or task.decoding)
     option_specs = [
         tf.TensorSpec([], tf.int32, "maximum_length"),
@@ -169,12 +170,14 @@ def _generate(task: Any, model: Any, options: PredictionOptions) -> Signature:
 
     def generate(**arguments: Any) -> dict[str, Any]:
         raw = tuple(arguments[spec.name] for spec in task.signature)
+        with tf.control_dependencies(_range_checks(arguments)):
+            arguments = {spec.name: tf.identity(arguments[spec.name]) for spec in option_specs}
         random_seed = tf.random.uniform([], 0, tf.int32.max, tf.int32)
         seed = tf.where(arguments["seed"] < 0, random_seed, arguments["seed"])
 
         def respond(method: str, **more: Any) -> tuple[Any, Any]:
             settings = {**base, "method": method, "count": 1, **more}
-            settings["maximum_length"] = tf.maximum(arguments["maximum_length"], 1)
+            settings["maximum_length"] = arguments["maximum_length"]
             decoding = SimpleNamespace(**settings)
             results = task.respond(model, raw, PredictionOptions(1, decoding, seed))  # pyright: ignore[reportArgumentType]
             return results["text"], results["log_probability"]
@@ -197,6 +200,26 @@ def _generate(task: Any, model: Any, options: PredictionOptions) -> Signature:
         return {"text": text, "log_probability": log_probability}
 
     return generate, [*task.signature, *option_specs]
+
+
+def _range_checks(arguments: dict[str, Any]) -> list[Any]:
+    """Operations that fail if an option of `generate` is out of range."""
+    temperature, top_p = arguments["temperature"], arguments["top_p"]
+    checks = {
+        "maximum_length": ("at least 1", arguments["maximum_length"] >= 1),
+        "temperature": (
+            "a finite number of at least 0",
+            tf.math.is_finite(temperature) & (temperature >= 0),
+        ),
+        "top_k": ("at least 0", arguments["top_k"] >= 0),
+        "top_p": ("from 0 to 1", (top_p >= 0) & (top_p <= 1)),
+        "beam": ("at least 0", arguments["beam"] >= 0),
+    }
+    assertions = [
+        tf.debugging.Assert(valid, [f"`{name}` must be {expected}, got", arguments[name]])
+        for name, (expected, valid) in checks.items()
+    ]
+    return [assertion for assertion in assertions if assertion is not None]  # in a graph
 
 
 ON_REQUEST = {EXPLAIN: _explain, COMPILED: _compiled}

@@ -166,6 +166,34 @@ def test_a_bidirectional_model_has_no_step_and_says_so(tmp_path: pathlib.Path) -
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("maximum_length", np.int32(0), "`maximum_length` must be at least 1, got"),
+        ("temperature", np.float32("nan"), "`temperature` must be a finite number of at least 0"),
+        ("top_k", np.int32(-1), "`top_k` must be at least 0, got"),
+        ("top_p", np.float32(1.5), "`top_p` must be from 0 to 1, got"),
+        ("beam", np.int32(-2), "`beam` must be at least 0, got"),
+    ],
+)
+def test_options_of_generation_that_are_out_of_range_are_refused(
+    option: str, value: Any, message: str, tmp_path: pathlib.Path
+) -> None:
+    _, ask = _run_and_ways("names", tmp_path)
+    valid = {
+        "maximum_length": np.int32(2),
+        "temperature": np.float32(0),
+        "top_k": np.int32(0),
+        "top_p": np.float32(0),
+        "beam": np.int32(0),
+        "seed": np.int32(-1),
+    }
+    classes = np.array(["a"], object)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        ask("generate", classes=classes, **{**valid, option: value})
+    assert ask("generate", classes=classes, **valid)["text"].shape == (1,)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["language", pytest.param("translation", marks=pytest.mark.exhaustive)]
