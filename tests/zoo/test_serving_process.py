@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from typing import Any
 
@@ -43,6 +44,9 @@ def test_it_starts_responds_and_stops_gracefully(trained: pathlib.Path) -> None:
         ready = process.stdout.readline()
         assert ready == f"Serving letters at {address} (press Ctrl-C to stop)\n"
         assert _ask(f"{address}/readyz") == {"status": "ready"}
+        # Larger than the buffers of the sockets: the client can only read once it has sent all.
+        with pytest.raises(urllib.error.HTTPError, match="413"):
+            _ask(f"{address}/v1/models/letters:predict", {"instances": ["a" * 20_000_000]})
         body = {"instances": ["axyzx0", "bxyzx1"]}
         answers: list[Any] = []
 
@@ -63,6 +67,7 @@ def test_it_starts_responds_and_stops_gracefully(trained: pathlib.Path) -> None:
     log = [json.loads(line) for line in lines if line.startswith("{")]
     assert len({tuple(answer) for answer in answers}) == 1
     predicted = [line for line in log if line.get("path", "").endswith(":predict")]
+    assert predicted.pop(0)["status"] == 413
     assert len(predicted) == len(answers)
     assert all(line["status"] == 200 and line["milliseconds"] > 0 for line in predicted)
 

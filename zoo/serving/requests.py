@@ -10,6 +10,9 @@ from starlette.responses import JSONResponse
 
 from seqzoo.tasks.errors import nearest
 
+DISCARDED = 64_000_000
+"""Maximum number of bytes beyond the limit of a request that are read and dropped."""
+
 
 class Refusal(Exception):
     """A request that is refused.
@@ -79,15 +82,23 @@ async def read_json(
 
 
 async def _read(request: Request, max_bytes: int) -> bytes:
+    """The body. A client that sends all of it before it reads the response gets the refusal of a
+    body that is too large only if the server reads on."""
     length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > max_bytes:
+    declared = int(length) if length.isdecimal() else 0
+    waits = request.headers.get("expect", "").lower() == "100-continue"
+    if declared > (max_bytes if waits else max_bytes + DISCARDED):
         raise _too_large(max_bytes)
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > max_bytes:
-            raise _too_large(max_bytes)
+        if size > max_bytes + DISCARDED:
+            break
         parts.append(part)
+        if size > max_bytes:
+            parts.clear()
+    if size > max_bytes:
+        raise _too_large(max_bytes)
     return b"".join(parts)
 
 
