@@ -9,7 +9,7 @@ import tensorflow as tf
 from cell_names import BEFORE_RELEASES, FRAMES
 
 import seqzoo.cells
-from seqzoo.cells import CELLS, Recurrent, create
+from seqzoo.cells import CELLS, Bidirectional, Recurrent, create
 from seqzoo.cells.engine import exported_loops
 from seqzoo.cells.engine.portability import unportable_operations
 from seqzoo.cells.engine.runners import run_by
@@ -83,3 +83,16 @@ def test_exported_loops_compute_what_the_plain_loop_computes(
                 expected = run(values, lengths)
             found = served(values=values, lengths=lengths)["steps"]
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer_type", [Recurrent, Bidirectional])
+def test_an_exported_graph_has_no_seed_for_dropout(layer_type: type) -> None:
+    layer: Any = Recurrent(create("gru", UNITS, dropout=0.2, recurrent_dropout=0.2, seed=1))
+    layer = layer if layer_type is Recurrent else Bidirectional(layer)
+    sequences = tf.random.normal([2, 3, 4])
+    layer(sequences)
+    with seqzoo.cells.portable():
+        traced = tf.function(layer).get_concrete_function(sequences)
+        assert len(traced.graph.variables) == len(layer.trainable_variables)
+        dropped = layer(sequences, training=True)
+    assert np.abs(dropped - traced(sequences)).max() > 1e-3

@@ -131,7 +131,15 @@ def cases() -> dict[str, tuple[Template, Examples, list[Any]]]:
             TEXTS,
         ),
         "steps": (
-            ManyToManyAligned("series", "values", cell="mgu", bidirectional=False, **SMALL),
+            ManyToManyAligned(
+                "series",
+                "values",
+                cell="mgu",
+                bidirectional=False,
+                dropout=0.1,
+                recurrent_dropout=0.1,
+                **SMALL,
+            ),
             Examples(series, [sentence[:, :1] * 2 for sentence in series]),
             series[:4],
         ),
