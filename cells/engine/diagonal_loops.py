@@ -136,6 +136,6 @@ def sequence(result: dict) -> Any:
 BACKWARD_NEEDS = ("steps", "coefficients", "mask", "states", "trajectory")
 
 
-def gradients(tensors: dict, result: dict, d: dict) -> dict:
+def gradients(tensors: dict, d: dict) -> dict:
     """The results of `backward` are already the gradients of all arguments."""
     return d

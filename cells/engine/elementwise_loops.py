@@ -345,7 +345,7 @@ def sequence(result: dict) -> Any:
     return result["trajectory"]
 
 
-def gradients(tensors: dict, result: dict, d: dict) -> dict:
+def gradients(tensors: dict, d: dict) -> dict:
     """The results of `backward` are already the gradients of all arguments."""
     return d
 

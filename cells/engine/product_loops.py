@@ -201,12 +201,11 @@ BACKWARD_NEEDS = ("steps", "recurrent_kernel", "unit_weights", "mask", "recurren
 """Names of those arguments and results of `forward` that `backward` reads."""
 
 
-def gradients(tensors: dict, result: dict, d: dict) -> dict:
+def gradients(tensors: dict, d: dict) -> dict:
     """Gradients of the arguments of `forward`, from the results of `backward`.
 
     Args:
-        tensors: the tensors of `forward`.
-        result: its results.
+        tensors: the tensors of `forward`, and what it returned for training.
         d: the results of `backward`.
     """
     d_recurrent = d.get("d_recurrent")
@@ -216,7 +215,7 @@ def gradients(tensors: dict, result: dict, d: dict) -> dict:
     if "unit_weights" in tensors:
         results["unit_weights"] = d["d_unit_weights"]
     if "recurrent_kernel" in tensors:
-        before = result["trajectory"][:-1]
+        before = tensors["trajectory"][:-1]
         if "recurrent_mask" in tensors:
             before = before * tensors["recurrent_mask"]
         results["recurrent_kernel"] = _summed_product(before, d_recurrent)

@@ -11,6 +11,7 @@ Reference: Chen, Xu, Zhang and Guestrin, "Training Deep Nets with Sublinear Memo
 """
 
 import functools
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -20,7 +21,7 @@ import tensorflow as tf
 from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.engine import general_loops, product_loops
 from seqzoo.cells.engine.private_tensorflow import dynamic_update_slice
-from seqzoo.cells.engine.xla_slices import read_step, while_steps, write_step
+from seqzoo.cells.engine.xla_slices import while_steps, write_step
 from seqzoo.cells.private_keras import backend
 
 SUMMED = ("kernel", "bias", "recurrent_kernel", "recurrent_bias", "unit_weights", "weights")
@@ -36,8 +37,6 @@ class Recomputing:
         loops: `product_loops` or `general_loops`.
         every: number of steps per segment, at least 1.
     """
-
-    BACKWARD_NEEDS = ("steps", "x", *SUMMED, "mask", "recurrent_mask", "values")
 
     def __init__(self, loops: ModuleType, every: int):
         self.loops = loops
@@ -90,51 +89,69 @@ class Recomputing:
         states, written = while_steps(self._used(tensors), body, states, written)
         return {"states": states, **written}
 
-    def backward(self, cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
-        """Runs the backward pass of `forward`; returns the gradients of states, x and weights."""
+    def gradients(
+        self, cell: RecurrentCell, gradients_of_segment: Callable[[dict], dict], tensors: dict
+    ) -> dict:
+        """Gradients of the arguments of `forward`: states, x and weights.
+
+        Only the loops within a segment are compiled. The products for the weights' gradients are
+        faster outside of compiled loops.
+
+        Args:
+            cell: the cell.
+            gradients_of_segment: the tensors of a segment, with the gradients "d_states" and, if
+                `tensors` has it, "d_sequence" -> the gradients of its arguments.
+            tensors: the tensors of `forward`, its "values", and the gradients "d_states" of the
+                last states and, if it has one, "d_sequence" of the trajectory, (batch, time, ...).
+        """
         used = self._used(tensors)
         weights = {name: tensors[name] for name in SUMMED if name in tensors}
-
-        def body(count, d_states, d_x, sums):
-            k = used - 1 - count
-            segment = self._segment(cell, tensors, k)
-            segment["states"] = [read_step(value, k) for value in tensors["values"]]
-            d_sequence = None
-            if sequences:
-                d_sequence = _read_steps(tensors["d_sequence"], k, self.every, axis=1)
-            d = self._segment_gradients(cell, tensors, segment, k, d_states, d_sequence)
-            sums = tf.nest.map_structure(
-                lambda total, part: total + tf.cast(part, total.dtype),
-                sums,
-                {name: d[name] for name in weights},
-            )
-            return count + 1, d["states"], _write_steps(d_x, d["x"], k, self.every), sums
-
         # In half precision, each segment would round the sums again.
         zeros = tf.nest.map_structure(
             lambda w: tf.zeros(w.shape, tf.float32 if w.dtype.size == 2 else w.dtype), weights
         )
-        d_states, d_x, sums = while_steps(
-            used, body, tensors["d_states"], tf.zeros_like(tensors["x"]), zeros
+
+        def body(count, d_states, d_x, sums):
+            k = used - 1 - count
+            segment = self._segment(cell, tensors, k)
+            segment["states"] = [value[k] for value in tensors["values"]]
+            segment["d_states"] = d_states
+            if "d_sequence" in tensors:
+                segment["d_sequence"] = _read_steps(tensors["d_sequence"], k, self.every, axis=1)
+            d = gradients_of_segment(segment)
+            if not self._loops_project(cell):
+                d |= self._gradients_of_projection(cell, tensors, k, d)
+            sums = tf.nest.map_structure(
+                lambda total, part: (
+                    total + tf.ensure_shape(tf.cast(part, total.dtype), total.shape)
+                ),
+                sums,
+                {name: d[name] for name in weights},
+            )
+            pairs = zip(d["states"], d_states, strict=True)
+            d_states = [tf.ensure_shape(new, old.shape) for new, old in pairs]
+            return count + 1, d_states, d_x.write(k, d["x"]), sums
+
+        x = tensors["x"]
+        segments = tf.shape(x)[0] // self.every
+        # Segments of padding are never written, and are zero.
+        d_x = tf.TensorArray(x.dtype, segments, element_shape=[self.every, *x.shape[1:]])
+        _, d_states, d_x, sums = tf.while_loop(
+            lambda count, *_: count < used,
+            body,
+            (0, tensors["d_states"], d_x, zeros),
+            parallel_iterations=1,
         )
         sums = tf.nest.map_structure(lambda total, w: tf.cast(total, w.dtype), sums, weights)
-        return {"states": d_states, "x": d_x, **sums}
+        return {"states": d_states, "x": tf.reshape(d_x.stack(), tf.shape(x)), **sums}
 
     def output_shape(self, cell: RecurrentCell) -> tuple:
         """Shape of the state whose trajectory is returned, without the batch axis."""
         return self.loops.output_shape(cell)
 
-    def upstream(self, d: Any) -> Any:
-        """Gradients of the trajectory, unchanged, (batch, time, ...)."""
-        return d
-
     def sequence(self, result: dict) -> Any:
         """The first state after each step, (batch, time, ...), from the results of `forward`."""
         return result["trajectory"]
-
-    def gradients(self, tensors: dict, result: dict, d: dict) -> dict:
-        """The results of `backward` are already the gradients of all arguments."""
-        return d
 
     def _loops_project(self, cell: RecurrentCell) -> bool:
         """Whether the loops project the inputs themselves."""
@@ -149,7 +166,7 @@ class Recomputing:
         segment = {
             name: tensor
             for name, tensor in tensors.items()
-            if name not in ("values", "d_sequence", "d_states")
+            if name not in ("values", "trajectory", "d_sequence", "d_states")
         }
         for name in ("x", "mask"):
             if name in tensors:
@@ -159,26 +176,8 @@ class Recomputing:
             segment["x"] = _projected(cell, segment["x"], tensors["weights"])
         return segment
 
-    def _segment_gradients(
-        self,
-        cell: RecurrentCell,
-        tensors: dict,
-        segment: dict,
-        k: Any,
-        d_states: list,
-        d_sequence: Any,
-    ) -> dict:
-        """Gradients of the states before a segment, of its inputs, and of the weights."""
-        result = self.loops.forward(cell, segment, self.loops is product_loops, True)
-        available = segment | result
-        needed = {name: available[name] for name in self.loops.BACKWARD_NEEDS if name in available}
-        needed["d_states"] = d_states
-        if d_sequence is not None:
-            needed["d_sequence"] = self.loops.upstream(d_sequence)
-        d = self.loops.backward(cell, needed, d_sequence is not None)
-        d = self.loops.gradients(segment, result, d)
-        if self._loops_project(cell):
-            return d
+    def _gradients_of_projection(self, cell: RecurrentCell, tensors: dict, k: Any, d: dict) -> dict:
+        """Gradients of the inputs and weights, from those of a segment with projected inputs."""
         sources = [_read_steps(tensors["x"], k, self.every), tensors["weights"]]
         with tf.GradientTape() as tape:
             tape.watch(sources)
@@ -186,7 +185,7 @@ class Recomputing:
         d_x, d_weights = tape.gradient(projected, sources, d["x"], tf.UnconnectedGradients.ZERO)
         if "weights" in d:
             d_weights = [a + b for a, b in zip(d_weights, d["weights"], strict=True)]
-        return d | {"x": d_x, "weights": d_weights}
+        return {"x": d_x, "weights": d_weights}
 
 
 @functools.cache

@@ -7,8 +7,9 @@ after the backward loop.
 
 import contextlib
 import contextvars
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -195,19 +196,40 @@ class Scan:
         rows = [tf.shape(piece["x"])[1] for piece in pieces]
         d_sequences = tf.split(upstream.pop(0), rows, 0) if options.sequences else None
         d_states = [tf.split(d, rows, 0) for d in upstream]
-        gradients, program = [], None
+        parts = []
         for k, (piece, result) in enumerate(zip(pieces, results, strict=True)):
-            available = result | piece  # "states" are those before the first step
-            needed = {
-                name: available[name] for name in self.loops.BACKWARD_NEEDS if name in available
-            }
-            needed["d_states"] = [d[k] for d in d_states]
+            part = result | piece  # "states" are those before the first step
+            part["d_states"] = [d[k] for d in d_states]
             if d_sequences is not None:
                 length = piece["x"].shape[0] or tf.shape(piece["x"])[0]
-                needed["d_sequence"] = self.loops.upstream(pad_time(d_sequences[k], length, axis=1))
-            program = program or self._program(self.loops.backward, needed, options.sequences)
-            gradients.append(self.loops.gradients(piece, result, program(needed)))
-        return join_gradients(gradients)
+                part["d_sequence"] = pad_time(d_sequences[k], length, axis=1)
+            parts.append(part)
+        if isinstance(self.loops, Recomputing):
+            run = functools.partial(self.loops.gradients, self.cell, self._gradients_of_segment)
+        else:
+            run = self._gradients_of(self.loops, parts[0])
+        return join_gradients([run(part) for part in parts])
+
+    def _gradients_of(self, time_loops: Any, part: dict) -> Callable[[dict], dict]:
+        """A function from tensors like those of `part` to the gradients of the arguments."""
+
+        def needed(part):
+            names = (*time_loops.BACKWARD_NEEDS, "d_states")
+            tensors = {name: part[name] for name in names if name in part}
+            if "d_sequence" in part:
+                tensors["d_sequence"] = time_loops.upstream(part["d_sequence"])
+            return tensors
+
+        backward = self._program(time_loops, "backward", needed(part), "d_sequence" in part)
+        return lambda part: time_loops.gradients(part, backward(needed(part)))
+
+    def _gradients_of_segment(self, segment: dict) -> dict:
+        """The gradients of the arguments of a segment, which is run forward once more."""
+        time_loops = self.loops.loops
+        arguments = {k: v for k, v in segment.items() if k not in ("d_states", "d_sequence")}
+        forward = self._program(time_loops, "forward", arguments, time_loops is loops, True)
+        part = forward(arguments) | segment
+        return self._gradients_of(time_loops, part)(part)
 
     def _with_values(self, pieces: list, results: list, options: ScanOptions) -> list:
         """The results of `forward`, completed by the values that `backward` needs.
@@ -229,12 +251,12 @@ class Scan:
         # The values that these loops store for the gradient include the state of each step.
         keeps = self.loops is loops or self.loops is elementwise_loops
         sequences = options.sequences or (options.keep and keeps)
-        return self._program(self.loops.forward, piece, sequences, options.keep)
+        return self._program(self.loops, "forward", piece, sequences, options.keep)
 
-    def _program(self, loop: Any, tensors: dict, *options: bool) -> Any:
-        """The compiled loop for some tensors, which all pieces of a batch share."""
-        signature = {name: specs_of(self.loops, name, value) for name, value in tensors.items()}
-        return self.programs.get(loop, options, signature)
+    def _program(self, time_loops: Any, name: str, tensors: dict, *options: bool) -> Callable:
+        """The compiled loop `name`, "forward" or "backward", for tensors that pieces share."""
+        signature = {name: specs_of(time_loops, name, value) for name, value in tensors.items()}
+        return self.programs.get(getattr(time_loops, name), options, signature)
 
 
 class DiagonalScan(Scan):
@@ -417,8 +439,7 @@ def specs_of(loop_module: Any, name: str, tensors: Any) -> Any:
     free = FREE_AXES.get(name, ())
     if name == "values":
         free = (0, 2) if loop_module is loops else (0, 1)
-    batch_first = elementwise(loop_module) or isinstance(loop_module, Recomputing)
-    if name == "d_sequence" and batch_first:
+    if name == "d_sequence" and elementwise(loop_module):
         free = (0, 1)
 
     def spec(tensor):
