@@ -327,9 +327,9 @@ SPEED: dict[str, dict[tuple[int, ...], tuple[float, ...]]] = {
         (32, 784, 1, 128): (104.43, 509.79, 288.68, 830.23),
     },
 }
-"""Milliseconds for one pass of a layer, by (batch, time, features, units), for frames by
-(batch, time, height, width, channels, units): forward, then forward and backward,
-of seqzoo's layer, and the same of `keras.layers.RNN` around the cell."""
+"""Milliseconds per pass, by (batch, time, features, units), or (batch, time, height, width,
+channels, units) for frames: the forward pass, and the forward and backward pass, of seqzoo's layer,
+then the same two of `keras.layers.RNN` around the cell."""
 
 ADDING: dict[str, tuple[int | None, float]] = {
     "vanilla": (None, 0.17784),

@@ -103,9 +103,11 @@ def text() -> str:
             parts.append("    },")
     parts += [
         "}",
-        '"""Milliseconds for one pass of a layer, by (batch, time, features, units), for frames by',
-        "(batch, time, height, width, channels, units): forward, then forward and backward,",
-        'of seqzoo\'s layer, and the same of `keras.layers.RNN` around the cell."""\n',
+        '"""Milliseconds per pass, by (batch, time, features, units), or (batch, time, height, '
+        "width,",
+        "channels, units) for frames: the forward pass, and the forward and backward pass, of "
+        "seqzoo's layer,",
+        'then the same two of `keras.layers.RNN` around the cell."""\n',
         "ADDING: dict[str, tuple[int | None, float]] = {",
         *(f'    "{name}": {results[name]},' for name in names if name in results),
         "}",

@@ -26,7 +26,8 @@ from seqzoo.cells.engine.recomputing import Recomputing, recomputing
 from seqzoo.cells.engine.step_gradients import reads_weights
 from seqzoo.cells.engine.xla_slices import time_major
 
-# The graph has one call per piece: many calls take long to trace, and small pieces waste a core.
+# The graph has one call per piece: many calls take a long time to trace, and small pieces waste
+# a core.
 ROWS_PER_PIECE = 8
 # XLA splits larger kernels among threads, and starting these takes longer than a step.
 NUMBERS_PER_STEP = 1024
@@ -124,10 +125,10 @@ class Scan:
         dtype = self.cell.compute_dtype
         steps = tf.shape(x)[1]
         eager = tf.executing_eagerly()
-        # A graph with a fixed length is compiled once; otherwise lengths are rounded up to a few.
+        # A graph with a fixed length is compiled once; other lengths are rounded up, to few values.
         fixed = None if eager else x.shape[1]
         length = fixed or round_length(steps)
-        # Padded to a multiple of the segment length here, not in the compiled loops: the XLA of
+        # Padded to a multiple of the segment length here, not in the compiled loops: XLA in
         # TensorFlow 2.21 writes out of bounds when it pads rows of four float64 numbers by one row.
         length = -(-length // self.every) * self.every
         constants = {"steps": steps}
@@ -359,7 +360,7 @@ def last_true(mask: Any) -> Any:
 
 
 def hold_outputs(outputs: Any, mask: Any, before: Any) -> Any:
-    """Outputs in which masked steps repeat the last unmasked output, at first `before`."""
+    """Outputs in which masked steps repeat the last unmasked output, or `before` if none yet."""
     started = tf.cumsum(tf.cast(mask, "int32"), axis=1)[..., None] > 0
     return tf.where(started, tf.gather(outputs, last_true(mask), batch_dims=1), before[:, None])
 
@@ -374,9 +375,9 @@ def refuse_second_order(*_: Any) -> Any:
     raise tf.errors.UnimplementedError(
         None,
         None,
-        "The fast scan has neither second-order gradients nor forward-mode derivatives "
+        "The fast scan supports neither second-order gradients nor forward-mode derivatives "
         "(`tf.autodiff.ForwardAccumulator`); create the layer with `Recurrent(cell, fast=False)`, "
-        "for forward mode in a `tf.function` with `unroll=True` as well.",
+        "and also pass `unroll=True` for forward mode inside a `tf.function`.",
     )
 
 
@@ -461,7 +462,7 @@ def pad_time(sequences: Any, length: Any, axis: int = 0) -> Any:
 
 
 def round_length(steps: Any, octave: int = 4) -> Any:
-    """Rounds a length up to one of a few, since a loop is compiled for each length that occurs.
+    """Rounds a length up to one of a few values, since a loop is compiled for each length.
 
     Args:
         steps: the length, at least 1.

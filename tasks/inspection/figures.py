@@ -75,8 +75,8 @@ def gradient_figure(
 
 
 def cell_flow_figure(flows: Sequence[CellFlow]) -> Figure:
-    """The share of the gradient that is left by steps back, one line per cell; both axes are
-    logarithmic."""
+    """The share of the gradient that remains after a number of steps back, one line per cell; both
+    axes are logarithmic."""
     figure, grid = _panel(3.6)
     axes = grid[0, 0]
     for flow, colour in zip(flows, _colours(), strict=False):

@@ -98,7 +98,8 @@ def trace(
     Args:
         model: a Keras model or layer that contains `Recurrent` layers.
         forward: a function that calls the model: `lambda: model(inputs)`.
-        loss: a scalar from the result of `forward`; None to run only the forward pass.
+        loss: a function that returns a scalar loss, given the result of `forward`; None to run
+            only the forward pass.
 
     Example:
         layer = Recurrent(LSTMCell(8), return_sequences=True)
@@ -114,7 +115,7 @@ def trace(
     if value is not None:
         gradients = tape.gradient(value, [item.states for item in passes])
     return Trace(
-        tuple(_layer_trace(item, of) for item, of in zip(passes, gradients, strict=True)),
+        tuple(map(_layer_trace, passes, gradients)),
         outputs,
         None if value is None else float(value),
     )
@@ -131,10 +132,10 @@ class _Pass:
 
 
 def _layer_trace(recorded: _Pass, gradients: list[list[Any]] | None) -> LayerTrace:
-    of_states = None
+    by_state = None
     if gradients is not None and any(item is not None for item in tree.flatten(gradients)):
         pairs = zip(recorded.states, gradients, strict=True)
-        of_states = _by_state(
+        by_state = _by_state(
             [
                 [tf.zeros_like(a) if b is None else b for a, b in zip(*pair, strict=True)]
                 for pair in pairs
@@ -144,7 +145,7 @@ def _layer_trace(recorded: _Pass, gradients: list[list[Any]] | None) -> LayerTra
     positions = steps[::-1].copy() if recorded.layer.go_backwards else steps
     inputs = np.asarray(recorded.inputs)
     return LayerTrace(
-        recorded.name, recorded.layer, inputs, _by_state(recorded.states), of_states, positions
+        recorded.name, recorded.layer, inputs, _by_state(recorded.states), by_state, positions
     )
 
 

@@ -1,4 +1,4 @@
-"""The command `seqzoo cache`: lists and removes the encoded examples of large tables."""
+"""The command `seqzoo cache`: lists and removes the encoded examples from large tables."""
 
 import json
 
@@ -11,9 +11,9 @@ from seqzoo.zoo.commands import options
 @click.argument("action", type=options.OneOf(["list", "clear"]))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(action: str, as_json: bool) -> None:
-    """List or clear the encoded examples of large tables.
+    """List or clear the encoded examples from large tables.
 
-    Examples of large tables are encoded once and kept in $SEQZOO_CACHE, by default in
+    Examples from large tables are encoded once and kept in $SEQZOO_CACHE, by default in
     ~/.cache/seqzoo, where later training runs find them. Removed examples are encoded again when
     they are needed.
 

@@ -91,7 +91,7 @@ COMMANDS = {
     ),
     "cache": Command(
         "seqzoo.zoo.commands.cache:command",
-        "List or clear the encoded examples of large tables.",
+        "List or clear the encoded examples from large tables.",
     ),
     "doctor": Command(
         "seqzoo.zoo.commands.doctor:command",

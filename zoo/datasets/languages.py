@@ -9,7 +9,7 @@ from seqzoo.zoo.datasets import cldr
 from seqzoo.zoo.datasets.hash_splits import split_of
 
 MINIMUM_NAMES = 300
-"""Minimum number of names of a language: a tenth of them is held out for testing."""
+"""Minimum number of names of a language: a tenth of them are held out for testing."""
 
 
 class Languages(tfds.core.GeneratorBasedBuilder):
@@ -19,7 +19,7 @@ class Languages(tfds.core.GeneratorBasedBuilder):
     rules and the reasons. `text` is the name, `language` the code of its language (a `ClassLabel`);
     `info.metadata["english_names"]` maps codes to English names.
 
-    Held out are *items*, not strings: all names of one item in all languages (Peru, the euro with
+    *Items* are held out, not strings: all names of one item in all languages (Peru, the euro with
     its plural forms, Tuesday) are in one split, by a hash of the item. So no string is in two
     splits, and the test names are of things that training does not name in any language.
 

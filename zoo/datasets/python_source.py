@@ -14,7 +14,7 @@ class PythonSource(tfds.core.GeneratorBasedBuilder):
     Read, without a download, from the standard library of the running interpreter; see
     `python_library.py`. `text` is the text of a file, `path` its path in the library
     ("json/decoder.py"). Tests and the folders `encodings` and `pydoc_data`, which are mostly
-    generated tables, are left out. A tenth of the files is held out for validation and a tenth
+    generated tables, are left out. A tenth of the files are held out for validation and a tenth
     for testing, by a hash of the path.
 
     The version is that of Python: 1.311.7 for Python 3.11.7. Some systems ship Python without parts

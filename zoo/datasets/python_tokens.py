@@ -44,8 +44,8 @@ class PythonTokens(tfds.core.GeneratorBasedBuilder):
     A piece consists of whole statements, so it never begins within a string or a bracket, and
     every label follows from the piece itself. A statement that is longer (a docstring, a table) is
     left out, as are files that do not tokenise. Two fifths of the pieces are kept, by a hash; each
-    text once. A tenth of the files is held out for validation and a tenth for testing, by a hash of
-    the path.
+    text once. A tenth of the files are held out for validation and a tenth for testing, by a hash
+    of the path.
 
     The version is that of Python; see `PythonSource`.
     """

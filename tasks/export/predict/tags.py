@@ -12,17 +12,17 @@ class Tags(OutputsPerExample):
     """The most probable tag of each token."""
 
     def answer(self, outputs: dict[str, np.ndarray], length: Any) -> dict[str, Any]:
-        ids, logarithm = self.best(outputs, length)
+        ids, log_probability = self.best(outputs, length)
         tags = [self.model.answer["names"][tag] for tag in ids]
         return {
             "label": " ".join(tags),
             "value": tags,
-            "probability": math.exp(logarithm),
+            "probability": math.exp(log_probability),
             "alternatives": [],
         }
 
     def best(self, outputs: dict[str, np.ndarray], length: Any) -> tuple[list[int], float]:
         """The ids of the best tags, and their log-probability."""
         probabilities = outputs["probabilities"][:length]
-        logarithm = np.log(probabilities.max(1).astype(np.float64)).sum()
-        return probabilities.argmax(1).tolist(), float(logarithm)
+        log_probability = np.log(probabilities.max(1).astype(np.float64)).sum()
+        return probabilities.argmax(1).tolist(), float(log_probability)
