@@ -1,6 +1,6 @@
 """Memory and time of a training step with and without recomputation.
 
-    python -m benchmarks.recomputation --shape 8,10000,32,256 --every none,100,400
+    python -m benchmarks.recomputation --shape 8,10000,32,256 --every none,100,400,1000
 
 Memory is measured in a separate process for each row, after a step with a short input: the peak
 resident memory during the second step with the long input, minus the resident memory before the
@@ -81,7 +81,7 @@ def _in_own_process(*arguments: str) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shape", default="8,10000,32,256", help="batch, time, features, units")
-    parser.add_argument("--every", default="none,100,400", help="values of `recompute`")
+    parser.add_argument("--every", default="none,100,400,1000", help="values of `recompute`")
     parser.add_argument("--rows", default="0,1,2", help="indices of the rows to measure")
     parser.add_argument("--part", choices=["memory", "times"], help="measure in this process")
     args = parser.parse_args()

@@ -58,13 +58,16 @@ class Recomputing:
         Returns:
             "states": list of the last states; "trajectory": the first state after each step,
             (batch, time, ...); "values": list of the states before each segment, (segments,
-            batch, ...).
+            batch, ...); "values_last": what the loops return for the last segment, the first one
+            of the backward pass, which is not recomputed.
         """
-        length = tf.shape(tensors["x"])[0]
+        length, used = tf.shape(tensors["x"])[0], self._used(tensors)
 
-        def body(k, states, written):
+        def run(k, states, written, keep=False):
             segment = self._segment(cell, tensors, k) | {"states": states}
-            result = self.loops.forward(cell, segment, sequences, False)
+            # `product_loops` store the state of each step with the values.
+            with_steps = sequences or (keep and self.loops is product_loops)
+            result = self.loops.forward(cell, segment, with_steps, keep)
             if "values" in written:
                 pairs = zip(written["values"], states, strict=True)
                 written["values"] = [write_step(w, state, k) for w, state in pairs]
@@ -73,6 +76,10 @@ class Recomputing:
                 written["trajectory"] = _write_steps(
                     written["trajectory"], rows, k, self.every, axis=1
                 )
+            return result, written
+
+        def body(k, states, written):
+            result, written = run(k, states, written)
             return k + 1, result["states"], written
 
         states = tensors["states"]
@@ -81,16 +88,19 @@ class Recomputing:
             batch, *rest = tf.unstack(tf.shape(states[0]))
             shape = [batch, length, *rest]
             written["trajectory"] = tf.zeros(shape, states[0].dtype)
-        if keep:
-            written["values"] = [
-                tf.zeros(tf.concat([[length // self.every], tf.shape(state)], 0), state.dtype)
-                for state in states
-            ]
-        states, written = while_steps(self._used(tensors), body, states, written)
-        return {"states": states, **written}
+        if not keep:
+            states, written = while_steps(used, body, states, written)
+            return {"states": states, **written}
+        written["values"] = [
+            tf.zeros(tf.concat([[length // self.every], tf.shape(state)], 0), state.dtype)
+            for state in states
+        ]
+        states, written = while_steps(used - 1, body, states, written)
+        last, written = run(used - 1, states, written, keep=True)
+        return {"states": last["states"], "values_last": last, **written}
 
     def gradients(
-        self, cell: RecurrentCell, gradients_of_segment: Callable[[dict], dict], tensors: dict
+        self, cell: RecurrentCell, gradients_of_segment: Callable[..., dict], tensors: dict
     ) -> dict:
         """Gradients of the arguments of `forward`: states, x and weights.
 
@@ -100,9 +110,11 @@ class Recomputing:
         Args:
             cell: the cell.
             gradients_of_segment: the tensors of a segment, with the gradients "d_states" and, if
-                `tensors` has it, "d_sequence" -> the gradients of its arguments.
-            tensors: the tensors of `forward`, its "values", and the gradients "d_states" of the
-                last states and, if it has one, "d_sequence" of the trajectory, (batch, time, ...).
+                `tensors` has it, "d_sequence", and optionally its values -> the gradients of its
+                arguments.
+            tensors: the tensors of `forward`, what it returned for training, and the gradients
+                "d_states" of the last states and, if it has one, "d_sequence" of the trajectory,
+                (batch, time, ...).
         """
         used = self._used(tensors)
         weights = {name: tensors[name] for name in SUMMED if name in tensors}
@@ -111,14 +123,13 @@ class Recomputing:
             lambda w: tf.zeros(w.shape, tf.float32 if w.dtype.size == 2 else w.dtype), weights
         )
 
-        def body(count, d_states, d_x, sums):
-            k = used - 1 - count
+        def backward(k, d_states, d_x, sums, values=None):
             segment = self._segment(cell, tensors, k)
             segment["states"] = [value[k] for value in tensors["values"]]
             segment["d_states"] = d_states
             if "d_sequence" in tensors:
                 segment["d_sequence"] = _read_steps(tensors["d_sequence"], k, self.every, axis=1)
-            d = gradients_of_segment(segment)
+            d = gradients_of_segment(segment, values)
             if not self._loops_project(cell):
                 d |= self._gradients_of_projection(cell, tensors, k, d)
             sums = tf.nest.map_structure(
@@ -130,16 +141,17 @@ class Recomputing:
             )
             pairs = zip(d["states"], d_states, strict=True)
             d_states = [tf.ensure_shape(new, old.shape) for new, old in pairs]
-            return count + 1, d_states, d_x.write(k, d["x"]), sums
+            return k - 1, d_states, d_x.write(k, d["x"]), sums
 
         x = tensors["x"]
         segments = tf.shape(x)[0] // self.every
         # Segments of padding are never written, and are zero.
         d_x = tf.TensorArray(x.dtype, segments, element_shape=[self.every, *x.shape[1:]])
+        first = (used - 1, tensors["d_states"], d_x, zeros)
         _, d_states, d_x, sums = tf.while_loop(
-            lambda count, *_: count < used,
-            body,
-            (0, tensors["d_states"], d_x, zeros),
+            lambda k, *_: k >= 0,
+            backward,
+            backward(*first, tensors["values_last"]),
             parallel_iterations=1,
         )
         sums = tf.nest.map_structure(lambda total, w: tf.cast(total, w.dtype), sums, weights)
@@ -166,7 +178,7 @@ class Recomputing:
         segment = {
             name: tensor
             for name, tensor in tensors.items()
-            if name not in ("values", "trajectory", "d_sequence", "d_states")
+            if name not in ("values", "values_last", "trajectory", "d_sequence", "d_states")
         }
         for name in ("x", "mask"):
             if name in tensors:

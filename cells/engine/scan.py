@@ -224,12 +224,14 @@ class Scan:
         backward = self._program(time_loops, "backward", needed(part), "d_sequence" in part)
         return lambda part: time_loops.gradients(part, backward(needed(part)))
 
-    def _gradients_of_segment(self, segment: dict) -> dict:
-        """The gradients of the arguments of a segment, which is run forward once more."""
+    def _gradients_of_segment(self, segment: dict, values: dict | None = None) -> dict:
+        """The gradients of a segment's arguments; it is run forward unless `values` are given."""
         time_loops = self.loops.loops
-        arguments = {k: v for k, v in segment.items() if k not in ("d_states", "d_sequence")}
-        forward = self._program(time_loops, "forward", arguments, time_loops is loops, True)
-        part = forward(arguments) | segment
+        if values is None:
+            arguments = {k: v for k, v in segment.items() if k not in ("d_states", "d_sequence")}
+            forward = self._program(time_loops, "forward", arguments, time_loops is loops, True)
+            values = forward(arguments)
+        part = values | segment
         return self._gradients_of(time_loops, part)(part)
 
     def _with_values(self, pieces: list, results: list, options: ScanOptions) -> list:

@@ -93,7 +93,7 @@ def test_compiled_loops_do_not_pad():
         for ((loop, *_), _), program in known.items()
         if isinstance(getattr(loop, "__self__", None), Recomputing)
     ]
-    assert len(segmented) >= 2
+    assert segmented
     for program in segmented:
         definition = program.graph.as_graph_def()
         bodies = [definition.node, *(f.node_def for f in definition.library.function)]
@@ -122,7 +122,8 @@ def test_a_graph_that_is_differentiated_later(shape):
 
 @pytest.mark.slow
 def test_keeps_one_segment_rather_than_all_steps():
-    """The arrays that the forward loop hands to the backward loop."""
+    """The arrays that the forward loop hands to the backward loop: all values of the last of ten
+    segments, and the states before each."""
     cell, x = create("lstm", 4), tf.random.stateless_normal((2, 60, 3), (0, 1))
     cell.build((None, 3))
     kept = {}
@@ -132,7 +133,7 @@ def test_keeps_one_segment_rather_than_all_steps():
         tensors |= {"steps": 60, "states": [tf.zeros((2, 4)), tf.zeros((2, 4))]}
         result = tf.function(loops.forward, jit_compile=True)(cell, tensors, False, True)
         kept[every] = sum(int(tf.size(value)) for value in tf.nest.flatten(result))
-    assert kept[6] * 10 < kept[None]
+    assert kept[6] * 5 < kept[None]
 
 
 def test_bidirectional_layers_take_it_and_models_keep_it(tmp_path):
