@@ -181,18 +181,13 @@ def test_the_table_of_memory_begins_with_those_that_reach_furthest(tmp_path) -> 
     ]
 
 
-NOT_TIMED_EXPORTS = ("line-reader",)
-"""Models whose exports have been scored but not timed."""
-
-
 def test_the_tables_of_exports_are_made_of_the_results() -> None:
     paths = {}
     for what in deployment.KEYS:
         (paths[what],) = FOLDER.glob(f"deployment-{what}-*.csv")
     assert deployment.section(paths) in deployment.PAGE.read_text(encoding="utf-8")
     times = Measurements(paths["times"], deployment.KEYS["times"])
-    timed = [name for name in deployment.SHIPPED if name not in NOT_TIMED_EXPORTS]
-    for model in (*timed, deployment.UNTRAINED, "spoken-digits"):
+    for model in (*deployment.SHIPPED, deployment.UNTRAINED, "spoken-digits"):
         results = {row["format"] for row in times.rows if row["model"] == model}
         assert results >= {f"{a} {b}" for a, b in deployment.FORMATS if b != "full-int8"}
 
