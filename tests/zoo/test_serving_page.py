@@ -102,6 +102,8 @@ def test_a_series_is_drawn_with_its_forecast(page: Any) -> None:
     page.click("#go")
     page.wait_for_selector("#output svg")
     assert page.locator("#output polyline.next").count() == 2
+    options = page.locator("#fields input, #fields select")
+    assert [field.get_attribute("name") for field in options.all()] == ["maximum_length"]
     assert page.locator("#output pre").first.text_content().count("\n") == 4
     page.fill("textarea", "1 2\n3")
     page.click("#go")

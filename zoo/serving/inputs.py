@@ -70,7 +70,8 @@ class Inputs:
             raise SeqzooError(f"must be {self.expected}, got {_shown(instance)}")
         if self.form == "audio":
             return self._samples(instance)
-        if self.form == "image" and not part:
+        # Columns keep the shape of an image; rows are checked by the session.
+        if self.form == "image" and (not part or self.run.template.input == "columns"):
             return self._pixels(instance)
         if len(instance) > self.settings.length:
             raise SeqzooError(f"has {len(instance):,} entries; at most {self._maximum} are allowed")

@@ -6,13 +6,14 @@ from typing import Any
 
 from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.decoding import Decoding
+from seqzoo.tasks.decoding.settings import Method
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.export.checking import dummy_inputs
 from seqzoo.tasks.fields import NotTyped, hints_of, note
 from seqzoo.tasks.kinds import INPUTS
-from seqzoo.tasks.protocols import ContinuesText, Generates, StreamsText
+from seqzoo.tasks.protocols import ContinuesText, Generates, StreamsText, Transcribes
 from seqzoo.zoo.config import field_types
-from seqzoo.zoo.inference.options import prediction_options
+from seqzoo.zoo.inference.options import BEAM, SAMPLE, prediction_options
 from seqzoo.zoo.serving.answers import prediction
 from seqzoo.zoo.serving.inputs import Inputs
 from seqzoo.zoo.serving.settings import ServingSettings
@@ -172,12 +173,34 @@ class ServedModel:
         if not self.generates:
             return {"top": int}
         plain = typing.get_type_hints(Decoding)
+        excluded = {*NOT_ALLOWED}
+        if "beam" not in self.methods:
+            excluded |= BEAM
+        if "sample" not in self.methods:
+            excluded |= {*SAMPLE, "seed"}
+        if self._forecast_methods:
+            excluded |= {*plain} - {"method", "temperature", "maximum_length"}
         typed = [
             name
             for name, hint in hints_of(Decoding).items()
-            if note(hint, NotTyped) is None and name not in NOT_ALLOWED
+            if note(hint, NotTyped) is None and name not in excluded
         ]
-        return {"top": int, "seed": int, **{name: plain[name] for name in typed}}
+        results = {"top": int, "seed": int, **{name: plain[name] for name in typed}}
+        return {name: type_ for name, type_ in results.items() if name not in excluded}
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The decoding methods of a model that generates."""
+        if self._forecast_methods:
+            return self._forecast_methods
+        if isinstance(self.run.task, Transcribes):
+            return ("greedy", "beam")
+        return typing.get_args(Method)
+
+    @property
+    def _forecast_methods(self) -> tuple[str, ...]:
+        """The methods of a model that generates the next steps of a series or of notes."""
+        return getattr(getattr(self.run.task, "targets", None), "methods", ())
 
     def metadata(self) -> dict[str, Any]:
         """A description of the model and its inputs."""
@@ -196,6 +219,7 @@ class ServedModel:
         }
         if self.generates:
             results["decoding"] = dict(vars(task.decoding))
+            results["methods"] = list(self.methods)
         labels = getattr(getattr(task, "targets", None), "names", None)
         labels = getattr(getattr(task, "tags", None), "names", labels)
         if labels is not None:
