@@ -65,6 +65,9 @@ def export(
     note = ""
     if run.template.input in TEXTS:
         raw = 'tf.constant(["a text"])'
+        if run.template.input == "words" and run.template.target == "tags":
+            raw = 'tf.constant(["Words , joined by spaces ."])'
+            note = "\nwith tokenised sentences: the graph splits them at spaces only."
     else:  # by name, because TensorFlow takes only one input without a name
         specs = run.task.signature
         raw = ", ".join(f"{spec.name}=tf.constant({spec.name})" for spec in specs)
