@@ -30,7 +30,7 @@ def folder(tmp_path_factory) -> pathlib.Path:
     (folder / "sold.csv").write_text("\n".join(lines) + "\n")
     words = ["train", "forecast", "--data", folder / "sold.csv", "--date-column", "day"]
     words += ["--series-column", "shop", "--target", "sold", "--horizon", "7"]
-    words += ["--look-back", "14", "--units", "16", "--epochs", "16", "--batch-size", "16"]
+    words += ["--look-back", "14", "--units", "16", "--epochs", "24", "--batch-size", "16"]
     words += ["--learning-rate", "0.01", "--validation", "28", "--test", "28", "--no-calendar"]
     with portable():
         result = seqzoo(*map(str, words), "--run", str(folder / "run"))
