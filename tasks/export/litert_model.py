@@ -84,6 +84,11 @@ def litert_model(
         ) from error
 
 
+def _takes_any_length(part: Part) -> bool:
+    """Whether an input of a part has a dynamic number of time steps."""
+    return any(spec.shape.rank > 1 and spec.shape[1] is None for spec in part.inputs)
+
+
 def _row(spec: Any, steps: int | None) -> Any:
     """The argument for one row, with a fixed number of steps if one is given."""
     shape = [1, *spec.shape[1:]]
@@ -117,12 +122,18 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
     """Writes one file per part, model.json and predict.py; see `seqzoo.tasks.export.formats`.
 
     Raises:
-        SeqzooError: an operation is not built into LiteRT, or the results of the files differ from
-            the model's.
+        SeqzooError: an operation is not built into LiteRT, the number of steps is given though it
+            is the same for all inputs, or the results of the files differ from the model's.
     """
     task = wanted.task
     model = in_float32(task, wanted.model)
     parts = parts_of(task, model)
+    if wanted.steps is not None and not any(map(_takes_any_length, parts.values())):
+        raise SeqzooError(
+            "`steps` has no effect on this model, all of whose inputs have the same length; leave "
+            f"it out, got {wanted.steps}.",
+            field="steps",
+        )
     files = {name: f"{name}.tflite" for name in parts}
     outputs = {}
     full = wanted.precision == FULL

@@ -38,6 +38,14 @@ def test_fixed_steps_take_shorter_inputs_and_refuse_longer_ones(tmp_path: pathli
         model.predict(["0123456789abc"])
 
 
+def test_steps_are_refused_where_all_inputs_have_the_same_length(tmp_path: pathlib.Path) -> None:
+    chosen, examples, inputs = CASES["rows"]
+    run = make_run(tmp_path / "run", chosen, examples)
+    with pytest.raises(SeqzooError, match="`steps` has no effect on this model, .* got 3"):
+        run.export(tmp_path / "out", format="litert", steps=3, examples=inputs)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("format", ["litert", "onnx"])
 def test_smaller_weights_make_smaller_files_and_nearly_the_same_answers(
