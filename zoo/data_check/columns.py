@@ -15,13 +15,13 @@ from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.source import Source, input_columns
 
 MAX_ROWS = 20_000
-"""Number of rows from which kinds are inferred, and which are searched for leaks."""
+"""Maximum number of rows from which kinds are inferred and that are searched for leaks."""
 
 TABLES = ("csv", "tsv", "json lines", "parquet")
 """Formats with named columns of one value per row."""
 
 OF_A_KIND = 0.95
-"""Minimum share of the values of a column that must be of its kind."""
+"""Minimum fraction of the values of a column that are of its kind."""
 
 Content = Literal["numbers", "series", "dates", "audio", "image", "names", "text", "other"]
 
@@ -35,13 +35,13 @@ DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]
 FILES = {"audio": (".wav", ".flac", ".ogg"), "image": (".png", ".jpg", ".jpeg", ".bmp", ".gif")}
 
 FEW_NAMES = 0.5
-"""Maximum share of distinct values in a column of names."""
+"""Maximum fraction of distinct values in a column of names."""
 
 SHORT = 40
 """Maximum mean length, in characters, of repeated strings that are names rather than texts."""
 
 FEW_WORDS = 3.0
-"""Maximum mean number of words of texts that are read character by character."""
+"""Maximum mean number of words per text for texts that are read character by character."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def separate_columns(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
         given: fields of `Source`; the kind of the other columns is that of the first one.
 
     Raises:
-        SeqzooError: as `guess`.
+        SeqzooError: see `guess`.
     """
     if "," not in (given.get("input") or "") and not given.get("static_columns"):
         return dict(given)
@@ -227,7 +227,7 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
 
 
 def _of_numbers(columns: Sequence[Column]) -> dict[str, Any]:
-    """Fields for a table of dates and numbers: a series to forecast, the last numeric column."""
+    """Fields for a table of dates and numbers: the last numeric column is a series to forecast."""
     numbers = [column.name for column in columns if column.content == "numbers"]
     if not numbers or not any(column.content == "dates" for column in columns):
         return {}
@@ -240,8 +240,8 @@ def _chosen(
     usual: Sequence[str],
     contents: Sequence[Content],
 ) -> Column | None:
-    """The named column, or one with a usual name, or the column with the longest values among those
-    of the first content that occurs."""
+    """The named column, or one with a common name, or the column with the longest values among
+    those of the first content that occurs."""
     if name is not None:
         return next((column for column in columns if column.name == name), None)
     fitting = [column for column in columns if column.content in contents]

@@ -1,4 +1,4 @@
-"""Checks the inputs: characters and encodings of texts, numbers of series."""
+"""Checks the inputs: characters and encodings of texts, values of series."""
 
 import re
 import unicodedata
@@ -27,14 +27,14 @@ MOJIBAKE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac[\u2122\u0153\u
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 OUTLIER = 20.0
-"""Distance from the median, in interquartile ranges, beyond which a number is an outlier."""
+"""Distance from the median, in interquartile ranges, beyond which a value is an outlier."""
 
 SCALE_RATIO = 1_000.0
-"""Minimum ratio of the standard deviations of two features that is reported."""
+"""Ratio between the standard deviations of two features above which it is reported."""
 
 
 def contents(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
-    """Findings on the inputs of all splits."""
+    """Findings on the training inputs."""
     form = INPUTS[source.kind].form
     part = parts["train"]
     if source.further_inputs:
@@ -159,7 +159,7 @@ def _series(part: Part) -> Iterator[Finding]:
 
 
 def _features(numbers: np.ndarray, part: Part) -> Iterator[Finding]:
-    """Findings on numbers of shape (rows, features)."""
+    """Findings on values of shape (rows, features)."""
     low, median, high = np.percentile(numbers, [25, 50, 75], axis=0)
     deviations = numbers.std(axis=0)
     yield Finding(
@@ -188,7 +188,7 @@ def _features(numbers: np.ndarray, part: Part) -> Iterator[Finding]:
             f"interquartile ranges from the median, such as "
             f"{extreme[np.argmax(np.abs(extreme))]:.6g} in feature {feature + 1}",
             "note",
-            "look for recording errors, or for codes of missing values such as -999",
+            "look for recording errors, or for codes for missing values such as -999",
             {"numbers": int(far.sum())},
         )
     moving = deviations[deviations > 0]

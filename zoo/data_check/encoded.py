@@ -21,7 +21,7 @@ LONG_TAIL = 4.0
 """Minimum ratio of the maximum to the 99th percentile of lengths to suggest truncation."""
 
 UNKNOWN_RATE = 0.05
-"""Share of unknown tokens in a held-out split above which there is a note."""
+"""Fraction of unknown tokens in a held-out split above which there is a note."""
 
 
 def template_of(source: Source) -> Any:
@@ -95,7 +95,7 @@ def _some(part: Part) -> Examples:
 
 
 def _unit(kind: str) -> str:
-    """The unit of lengths of a kind of input; the steps of a lemma are characters and features."""
+    """The unit of length for a kind of input; the steps of a lemma are characters and features."""
     return kind if kind in TEXTS and kind != "lemma" else "steps"
 
 

@@ -1,4 +1,4 @@
-"""Checks of targets: how labels are distributed and written, and outliers among numbers."""
+"""Checks of targets: how labels are distributed and spelled, and outliers among values."""
 
 import unicodedata
 from collections import Counter, defaultdict
@@ -15,13 +15,13 @@ RARE = 5
 """Number of examples below which a class can hardly be learned."""
 
 DOMINANT = 0.9
-"""Share of the most frequent class at or above which accuracy says little."""
+"""Fraction of labels in the most frequent class at or above which accuracy says little."""
 
 MAX_NAMED = 5
 """Maximum number of labels that a finding lists."""
 
 OUTLIER = 20.0
-"""Distance from the median, in interquartile ranges, beyond which a number is an outlier."""
+"""Distance from the median, in interquartile ranges, beyond which a value is an outlier."""
 
 
 def targets(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
@@ -51,7 +51,7 @@ def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
     yield Finding(
         "labels",
         f"{different} among {total:,}: {shown}{more}; predicting the most frequent one is "
-        f"right {share:.1%} of the time",
+        f"correct {share:.1%} of the time",
         "note" if share >= DOMINANT or len(counts) == 1 else "ok",
         "judge a model by balanced accuracy or macro F1, not by accuracy"
         if share >= DOMINANT
@@ -67,7 +67,7 @@ def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
             f"{len(rare):,} of {len(counts):,} have fewer than {RARE} training examples: "
             f"{names}{more}",
             "note",
-            "collect more of them, or merge them into one",
+            "collect more examples, or merge these labels into one",
             {"rare": rare},
         )
 
@@ -103,7 +103,7 @@ def _unknown(parts: Mapping[str, Part]) -> Iterator[Finding]:
         if name in parts and (unknown := parts[name].unknown(known)):
             part = parts[name]
             label = next(item for item in (part.labels or ())[unknown[0]] if item not in known)
-            examples = f"example of {name} has" if len(unknown) == 1 else f"examples of {name} have"
+            examples = f"example in {name} has" if len(unknown) == 1 else f"examples in {name} have"
             yield Finding(
                 "labels",
                 f"{len(unknown):,} {examples} a label that does not occur in "

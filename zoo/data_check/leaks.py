@@ -12,7 +12,7 @@ from seqzoo.zoo.data_check.columns import Column
 from seqzoo.zoo.finding import Finding
 
 PURE = 0.98
-"""Minimum share of rows whose target follows from a column to report a leak."""
+"""Minimum fraction of rows whose target follows from a column to report a leak."""
 
 REPEATED = 2.0
 """Mean number of rows per value below which a column is an identifier."""
@@ -21,7 +21,7 @@ CORRELATED = 0.999
 """Minimum absolute correlation of a column with the target to report a leak."""
 
 CONTAINING_LABEL = 0.5
-"""Minimum share of texts that contain their own label to report a leak."""
+"""Minimum fraction of texts that contain their own label to report a leak."""
 
 
 def leaks(
@@ -85,7 +85,7 @@ def _dates(column: Column) -> Iterator[Finding]:
     problems = []
     if backwards:
         rows = "rows are" if backwards > 1 else "row is"
-        problems.append(f"{backwards:,} {rows} earlier than the row before")
+        problems.append(f"{backwards:,} {rows} earlier than the previous row")
     if repeated:
         problems.append(f"{repeated:,} duplicate{'s' * (repeated > 1)}")
     if steps:

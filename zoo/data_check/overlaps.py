@@ -27,7 +27,7 @@ def _within(parts: Mapping[str, Part]) -> Iterator[Finding]:
             share = repeated / len(part.keys)
             yield Finding(
                 "duplicates",
-                f"{repeated:,} of {len(part.keys):,} inputs of {name} are duplicates ({share:.1%})",
+                f"{repeated:,} of {len(part.keys):,} inputs in {name} are duplicates ({share:.1%})",
                 "note" if share > 0.01 else "ok",
                 values={"split": name, "repeated": repeated, "share": share},
             )
@@ -41,9 +41,9 @@ def _between(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
         common = Counter(later[key] for key in parts[name].keys if key in later)
         for other, count in common.items():
             dropped = source.duplicates == "drop"
-            inputs = f"input of {name} also occurs"
+            inputs = f"input in {name} also occurs"
             if count > 1:
-                inputs = f"inputs of {name} also occur"
+                inputs = f"inputs in {name} also occur"
             yield Finding(
                 "leaks",
                 f"{count:,} {inputs} in {other}",
@@ -76,7 +76,7 @@ def _contradictions(parts: Mapping[str, Part]) -> Iterator[Finding]:
         f"{examples:,} examples: "
         f"{', '.join(where[first][:3])} are equal and labelled {shortened(labels)}",
         "note",
-        "no model can get all of them right; decide which one is right",
+        "no model can get all of them right; decide which label is correct",
         {"inputs": len(wrong), "examples": examples, "locations": where[first]},
     )
 
@@ -95,7 +95,7 @@ def _nearly_equal(parts: Mapping[str, Part]) -> Iterator[Finding]:
             if alike:
                 yield Finding(
                     "leaks",
-                    f"{alike:,} of {len(held):,} texts of {name} differ from a training text "
+                    f"{alike:,} of {len(held):,} texts in {name} differ from a training text "
                     f"only in case, spaces or punctuation ({alike / len(held):.1%})",
                     "note",
                     "scores are higher than on new texts; keep such texts in one split",

@@ -67,7 +67,7 @@ def read(source: Source) -> Rows:
 
 
 def part_of_examples(name: str, examples: Examples, source: Source) -> Part:
-    """A split with the keys and labels by which its examples are compared with others."""
+    """A split with the keys and labels that are used to compare its examples with others."""
     labels = None
     if examples.targets is not None and source.target_kind in NAMES:
         labels = [
@@ -114,7 +114,7 @@ def _valid_records(path: pathlib.Path, source: Source) -> tuple[Records, list[Fi
 def _checked(
     records: Records, source: Source, folder: pathlib.Path
 ) -> Iterator[tuple[Record, str]]:
-    """Each record with its error; an empty text if it is valid."""
+    """Each record with its error; an empty string if it is valid."""
     readers = readers_of(source, folder)
     for record in records.records:
         error = record.error

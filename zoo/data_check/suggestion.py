@@ -19,12 +19,12 @@ EPOCHS = (3, 40)
 """Minimum and maximum number of epochs to suggest."""
 
 UNITS = ((2_000, 32), (20_000, 64), (200_000, 128))
-"""Numbers of units, each up to a number of training examples."""
+"""Pairs of a maximum number of training examples and the number of units to suggest."""
 
 MANY_UNITS = 256
 
 BATCHES = ((500, 8), (50_000, 32), (300_000, 64))
-"""Batch sizes, each up to a number of training examples."""
+"""Pairs of a maximum number of training examples and the batch size to suggest."""
 
 LARGE_BATCH = 128
 
