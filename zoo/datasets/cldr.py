@@ -16,8 +16,8 @@ import babel
 from babel import localedata
 
 # Locales that are left out, because many of their names are those of a better known language. The
-# percentages are the shares of their names, in CLDR 47, that also occur in that language, which
-# would otherwise lose these names.
+# percentages say how many of their names, in CLDR 47, also occur in that language, which would
+# otherwise lose these names.
 NEAR_COPIES = {
     "bs_Cyrl": "sr",  # 71%
     "en_Dsrt": "en",  # English letter by letter in the Deseret and Shavian alphabets,
@@ -138,8 +138,8 @@ def _all_names() -> dict[str, dict[str, tuple[str, str]]]:
 def _own_data(locale: str) -> dict[str, Any]:
     """A locale without inherited data: Haitian Creole would otherwise contain all of French.
 
-    Not by `localedata.load`, whose cache does not distinguish complete locales from such parts:
-    whichever is loaded first would be returned for both.
+    It is not read with `localedata.load`, whose cache does not distinguish complete locales from
+    such parts: whichever is loaded first would be returned for both.
     """
     with open(localedata.resolve_locale_filename(locale), "rb") as file:
         return pickle.load(file)
@@ -149,7 +149,7 @@ def _named(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Each (item, name) of a locale; an item's plural forms and the like share the item."""
     for kind in ("territories", "languages", "scripts", "variants", "currency_names"):
         for code, name in data.get(kind, {}).items():
-            if name.casefold() != code.casefold():  # a code that is its own name
+            if name.casefold() != code.casefold():  # not a code that is its own name
                 yield f"{kind}/{code}", name
     for code, forms in data.get("currency_names_plural", {}).items():
         yield from ((f"currency_names/{code}", name) for name in forms.values())

@@ -53,7 +53,7 @@ class Form:
 
     Attributes:
         locale: the locale's identifier, such as "en_GB".
-        pattern: CLDR's, such as "EEE, d MMM y".
+        pattern: the CLDR pattern, such as "EEE, d MMM y".
         months: the months whose names are unambiguous in this form, 1 to 12; None if it writes
             months as numbers.
     """
@@ -81,7 +81,7 @@ def readings(text: str) -> set[datetime.date]:
     """All days that a numeric date can mean; none if it is not a date.
 
     A year of four digits that comes first is followed by the month and the day, as in ISO 8601.
-    Otherwise the order is any that a well-known language uses with these separators: points are
+    Otherwise the order is any that a well-known language uses with these separators: dots are
     only used for day, month and year, slashes for more than one order. If there is none, or none of
     them gives a date, any order is possible. Years of two digits are those from `PIVOT` on.
     """
@@ -115,7 +115,7 @@ def _days(numbers: list[str], orders: Iterable[str]) -> set[datetime.date]:
 
 @functools.cache
 def _orders() -> dict[tuple[tuple[str, ...], bool], set[str]]:
-    """The orders of day, month and year in dates without words of `WELL_KNOWN` languages.
+    """The orders of day, month and year in the numeric dates of `WELL_KNOWN` languages.
 
     Returns: the text before, between and after the numbers, and whether the year has four
         digits -> orders, such as "dmy".
@@ -144,10 +144,10 @@ def _separators(text: str) -> tuple[str, ...]:
 def forms() -> dict[str, dict[str, list[Form]]]:
     """Every language's forms, in each of its locales that writes dates in its own way.
 
-    Left out are locales without month names, and those that write all as an earlier one of their
-    language does; forms with a month of one letter; those that name the month but have a year of
-    two digits; and those for which CLDR has only placeholders ("2021 M03 4", English weekdays in
-    another language).
+    These are left out: locales without month names, and those that write all dates as an earlier
+    locale of their language does; forms with a one-letter month; forms that name the month but have
+    a two-digit year; and forms for which CLDR has only placeholders ("2021 M03 4", English weekdays
+    in another language).
 
     One word may name different months in a form that two languages have: "25 Kas 2024" is in
     November in Turkish and in May in Taita. It keeps the meaning that it has in `WELL_KNOWN`
@@ -189,7 +189,7 @@ def digits(locale: str) -> dict[int, str]:
 
 
 def _meanings(forms: Iterable[Form]) -> dict[str, set[int]]:
-    """The month that a name means in a form: the text of a day, without the weekday -> months."""
+    """The months that a name can mean in a form: text of a day, without the weekday -> months."""
     well_known: dict[str, set[int]] = collections.defaultdict(set)
     meanings: dict[str, set[int]] = collections.defaultdict(set)
     for form in forms:
@@ -217,8 +217,8 @@ def _form(identifier: str, pattern: str) -> Form | None:
     if weekdays and locale.language != "en":
         week = [datetime.date(2024, 1, day) for day in range(1, 8)]
         shown = [
-            [_parsed(weekdays[0]).apply(day, of) for day in week]
-            for of in (locale, _locale("root"))
+            [_parsed(weekdays[0]).apply(day, item) for day in week]
+            for item in (locale, _locale("root"))
         ]
         if shown[0] == shown[1]:
             return None

@@ -16,11 +16,11 @@ FIRST_YEAR, LAST_YEAR = 1900, 2099
 FIRST_RECENT, LAST_RECENT = 1980, 2039
 
 WELL_KNOWN_SHARE = 4
-"""How many times as many dates a well-known language has as another."""
+"""Number of dates in a well-known language, as a multiple of that in another language."""
 
 
 class Pair(NamedTuple):
-    """A date in words of a locale ("25 mars 2021", "fr") and in ISO 8601 ("2021-03-25")."""
+    """A date as written in a locale ("25 mars 2021", "fr") and in ISO 8601 ("2021-03-25")."""
 
     text: str
     iso: str
@@ -34,7 +34,7 @@ class Dates(tfds.core.GeneratorBasedBuilder):
     `text` is a date in one of the forms of `locale`: full ("jeudi 25 mars 2021"), long, medium,
     short ("25/03/2021"), with or without the day of the week; `iso` is the same day as
     "2021-03-25". All days are in the Gregorian calendar. In locales with their own digits, half of
-    the dates are written in them. The years are 1900 to 2099, two thirds of the dates are from
+    the dates are written in them. The years are 1900 to 2099; two thirds of the dates are from
     1980 to 2039.
 
     Each text occurs once and has a single meaning:
@@ -42,21 +42,21 @@ class Dates(tfds.core.GeneratorBasedBuilder):
     - Numeric dates are kept only if they can be read in one way. 2021-03-04 is March 4: a year
       of four digits that comes first is followed by month and day. 25/03/2021 and 3/25/2021 are
       the same day, since there is no month 25; 03/04/2021 is left out, 03/03/2021 is kept. With
-      points between the numbers, well-known languages write the day first: 03.04.2021 is April 3.
+      dots between the numbers, well-known languages write the day first: 03.04.2021 is April 3.
     - Two digits are a year from 1950 to 2049: 25.3.99 and 03.03.21 are kept, 3/4/21 is left out.
     - A word that names different months in two languages (Kas: November in Turkish, May in Taita)
       has one meaning in forms that both languages write alike: that of the better known language.
 
     Split by day: no day of one split occurs in another in any locale, so that the test dates do not
     occur in training in any form. A language gets its share of the dates regardless of the number
-    of its locales, 31 well-known ones four times that of the others; half of the share is in the
-    language's main locale, the rest in regional ones that write dates differently, if there are
-    any.
+    of its locales; 31 well-known ones get four times the share of the others. Half of the share is
+    in the language's main locale, the rest in regional ones that write dates differently, if there
+    are any.
     """
 
     # The second number is Babel's release; see `Languages`.
     VERSION = tfds.core.Version("2.{}{:02d}.0".format(*map(int, babel.__version__.split(".")[:2])))
-    RELEASE_NOTES = {str(VERSION): f"Points put the day first; from Babel {babel.__version__}."}
+    RELEASE_NOTES = {str(VERSION): f"Dots put the day first; from Babel {babel.__version__}."}
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(

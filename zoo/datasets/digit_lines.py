@@ -1,4 +1,4 @@
-"""The data set `digit_lines`: MNIST digits side by side -> the number they form.
+"""The `digit_lines` data set: MNIST digits side by side -> the number they form.
 
 It is not among the built-in ones, since it needs MNIST. To prepare it in a folder:
 
@@ -23,18 +23,18 @@ MAX_GAP = 12
 ROUNDS = {"train": 4, "validation": 1, "test": 1}
 """How often each digit of a split is used, each time with different neighbours."""
 PARTS = {"train": "train[:55000]", "validation": "train[55000:]", "test": "test"}
-"""The digits of MNIST that a split is made of."""
+"""The MNIST digits that each split is made from."""
 
 
 class DigitLines(tfds.core.GeneratorBasedBuilder):
     """One to ten MNIST digits side by side -> their number.
 
-    Made from the data set `mnist` of tfds, which is downloaded if needed. Empty
-    columns around a digit are removed; one to twelve empty columns separate the digits. `image` is
-    28 pixels high and as wide as needed, white on black, and `text` the number as digits.
+    Made from the `mnist` data set of tfds, which is downloaded if needed. Empty columns around a
+    digit are removed; one to twelve empty columns separate the digits. `image` is 28 pixels high
+    and as wide as needed, white on black, and `text` is the number as digits.
 
     The splits follow MNIST's own: the last 5,000 training digits are for validation, and no test
-    digit is in another split. Each digit is used once, those of training four times, in different
+    digit is in another split. Each digit is used once, training digits four times, in different
     numbers.
     """
 
@@ -75,7 +75,7 @@ class DigitLines(tfds.core.GeneratorBasedBuilder):
 def join_digits(
     images: np.ndarray, labels: np.ndarray, seed: int, rounds: int = 1
 ) -> Iterator[tuple[np.ndarray, str]]:
-    """Numbers of digits in a random order.
+    """Joins digits in a random order to form numbers.
 
     Args:
         images: (n, 28, 28), uint8.

@@ -37,16 +37,17 @@ FACES = {
 ALIKE = 1.0
 """Maximum sum of squared differences, with ink from 0 to 1, between images that are alike."""
 ALIKE_SHARE = 1 / 3
-"""Characters are alike if their images are in at least this share of the faces that have both."""
+"""Characters are alike if their images are alike in at least this fraction of the faces that have
+both."""
 
 
 def draw(face: str, characters: Collection[str] | None = None) -> dict[str, np.ndarray]:
     """Draws the characters that a face has, in the order of their code points.
 
     Characters are white on black and centred horizontally, all at the same size and on the same
-    baseline, so that capitals are larger than lower case, and accents are above or below. Outlines
-    are not hinted. Characters without a Unicode name or without ink, and those larger than the
-    image, are left out.
+    baseline, so that capitals are larger than lower-case letters, and accents are above or below.
+    Outlines are not hinted. Characters without a Unicode name or without ink, and those larger than
+    the image, are left out.
 
     Args:
         face: a name in `FACES`.
@@ -129,7 +130,7 @@ def distinct(faces: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, np.
     """Leaves out characters that look like another, such as A and the Greek Alpha. If two
     characters look alike in a face, it keeps the one with the lower code point. If they do so in at
     least a third of the faces that have both, the other is left out of all faces. No image ever
-    belongs to two characters, in any faces.
+    belongs to two characters, in any face.
 
     Args:
         faces: face -> character -> image.

@@ -43,7 +43,7 @@ class Glyphs(tfds.core.GeneratorBasedBuilder):
     picture: the Latin, Greek and Cyrillic A, a micro sign and a mu. Of characters that look alike
     (they differ by less ink than one pixel holds) the one with the lowest code point is kept; one
     that looks like it in a third of the faces that have both is left out of all faces, otherwise
-    only of those. No picture has two captions.
+    only of those in which they look alike. No picture has two captions.
 
     The splits:
 

@@ -9,7 +9,7 @@ from seqzoo.zoo.datasets import cldr
 from seqzoo.zoo.datasets.hash_splits import split_of
 
 MINIMUM_NAMES = 300
-"""Minimum number of names of a language: a tenth of them are held out for testing."""
+"""Minimum number of names per language: a tenth of them are held out for testing."""
 
 
 class Languages(tfds.core.GeneratorBasedBuilder):
@@ -23,7 +23,7 @@ class Languages(tfds.core.GeneratorBasedBuilder):
     its plural forms, Tuesday) are in one split, by a hash of the item. So no string is in two
     splits, and the test names are of things that training does not name in any language.
 
-    Names that several languages share ("Canada", "Honduras") have no single right answer and are
+    Names that several languages share ("Canada", "Honduras") have no single correct answer and are
     left out, ignoring case: each string has one language. Locales that copy a better known language
     are left out, or the copied names are, so the better known one keeps its words; Bokmål and
     Nynorsk are both Norwegian; Serbian includes both of its scripts, Chinese both simplified and

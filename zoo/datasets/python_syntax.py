@@ -38,7 +38,7 @@ _SKIPPED = {token.INDENT, token.DEDENT, token.ENDMARKER}
 def highlight(source: str) -> tuple[list[str], list[int]]:
     """The class of each character, and where statements end.
 
-    - `keyword`: reserved words, True, False and None among them; `match`, `case` and `type` are
+    - `keyword`: reserved words, including True, False and None; `match`, `case` and `type` are
       names.
     - `builtin`: Python's built-in names (len, int, ValueError), but not as an attribute (`self.id`)
       or the name of an argument (`f(type=1)`).

@@ -22,7 +22,7 @@ class Piece(NamedTuple):
     """A few statements of a file, and the class of each of their characters.
 
     Attributes:
-        text: whole lines, without the last one's end.
+        text: whole lines, without the final line ending.
         labels: a class of `python_syntax.CLASSES` for each character.
         path: the file in the library, such as "json/decoder.py".
     """
@@ -86,7 +86,7 @@ class PythonTokens(tfds.core.GeneratorBasedBuilder):
 
 
 def pieces(sources: Iterable[tuple[str, str]], percent: int = KEPT_PERCENT) -> Iterator[Piece]:
-    """Cuts files into pieces without duplicates, and keeps a share of them.
+    """Cuts files into pieces without duplicates, and keeps a fraction of them.
 
     Args:
         sources: path and text of each file; those that do not tokenise are skipped.
