@@ -19,7 +19,7 @@ FLOOR = 1e-6
 
 
 class AudioFeatures(Features):
-    """Log-mel energies with a step every 10 ms over windows of 25 ms, standardised.
+    """Standardised log-mel energies of 25 ms windows, with one step every 10 ms.
 
     Args:
         template: a template with `sample_rate`, `mel_bins` and `maximum_length` (in steps).

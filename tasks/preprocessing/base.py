@@ -15,7 +15,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 
 UNTRACED = 16
-"""Number of examples that are transformed without a graph, whose tracing takes longer."""
+"""Maximum number of examples that are transformed without a graph, since tracing takes longer."""
 
 
 class Features(ABC):
@@ -62,8 +62,8 @@ class Features(ABC):
     @abstractmethod
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         """Tensors of `signature` -> values (batch, time) or (batch, time, features), and lengths
-        (batch,), int32; with TensorFlow operations only. There is at least one step, of padding if
-        all sequences are empty."""
+        (batch,), int32; with TensorFlow operations only. There is at least one step, which is
+        padding if all sequences are empty."""
 
     def tensors(self, *raw: Any) -> dict[str, Any]:
         """Tensors of `signature` -> the inputs of a network by name, "values" and "lengths"."""
@@ -140,8 +140,8 @@ class Features(ABC):
         return self.transform(*(tf.constant(array, spec.dtype) for array, spec in pairs))
 
     def encode_by(self, graph: Any, examples: Examples, *, optional: bool = False) -> Sequences:
-        """Transforms all examples by a function of raw inputs that returns values and lengths; see
-        `encode`."""
+        """Transforms all examples with a function of raw inputs that returns values and lengths;
+        see `encode`."""
         flat, lengths = [], []
         for start in range(0, len(examples), self.chunk):
             part = range(start, min(start + self.chunk, len(examples)))
@@ -173,8 +173,8 @@ def empty(location: str) -> SeqzooError:
 
 
 def with_a_step(values: Any, padding: Any) -> Any:
-    """Adds a step of padding to values (batch, time, ...) without any step, since empty loops have
-    no outputs. So an empty input gets the same prediction in any batch."""
+    """Adds a step of padding to values (batch, time, ...) that have no steps, since empty loops
+    have no outputs. An empty input therefore gets the same prediction in any batch."""
     missing = tf.maximum(1 - tf.shape(values)[1], 0)
     widths = [[0, 0], [0, missing]] + [[0, 0]] * (values.shape.rank - 2)
     padded = tf.pad(values, widths, constant_values=padding)
@@ -183,16 +183,16 @@ def with_a_step(values: Any, padding: Any) -> Any:
 
 
 def finite(array: np.ndarray, location: str) -> np.ndarray:
-    """Checks that the numbers of an example are finite, and returns them.
+    """Checks that the values of an example are finite, and returns them.
 
     Raises:
-        SeqzooError: a number is NaN or infinite; the message names the location.
+        SeqzooError: a value is NaN or infinite; the message names the location.
     """
     bad = array.size - np.count_nonzero(np.isfinite(array))
     if bad:
         raise SeqzooError(
-            f"Numbers must be finite, but {location} has {bad} of {array.size} that are NaN or "
-            "infinite; remove or fix it.",
+            f"Values must be finite, but {location} contains NaN or infinite values ({bad} of "
+            f"{array.size}); remove or fix it.",
             location=location,
         )
     return array

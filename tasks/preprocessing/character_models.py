@@ -1,5 +1,5 @@
-"""Trained character-level language models, whose states are features of words: the characters that
-they read, and the steps at which words end."""
+"""Trained character-level language models whose states are features of words; computes the
+characters that they read, and the steps at which words end."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -25,14 +25,14 @@ class CharacterModel:
     It reads the start token and then the words of a sentence, each followed by a space; a backward
     model reads each sentence from the last character to the first, with a space after the beginning
     of each word. The state after this space represents the word (as in Flair; the paper takes the
-    state at the last character of the word): it has seen that the word ends, and all characters up
-    to there.
+    state at the last character of the word): it depends on all characters up to there, and on the
+    fact that the word has ended.
 
     Source: Akbik, Blythe and Vollgraf 2018, "Contextual String Embeddings for Sequence Labeling",
     section 2.2.
 
     Attributes:
-        choices: the options of the model's tokenisation.
+        choices: the model's tokenisation options.
         vocabulary: the vocabulary of the model.
         layers: the options of its layers; see `StringStates`.
         weights: weights of the embedding and the recurrent layers; None in a loaded run, whose

@@ -38,7 +38,7 @@ class NameFeatures(Features):
         for name, location in zip(inputs, locations, strict=True):
             if isinstance(name, str) and name not in classes:
                 raise SeqzooError(
-                    f"A class of the training examples was expected, but {location} is {name!r}"
+                    f"A class from the training examples was expected, but {location} is {name!r}"
                     f"{nearest(name, classes)}",
                     location=location,
                 )

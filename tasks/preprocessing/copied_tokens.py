@@ -31,8 +31,8 @@ def copy_ids(tokens: Any, vocabulary: Vocabulary) -> Any:
     ids = vocabulary.ids(tokens)
     positions = tf.where((ids == UNKNOWN) & (tokens != ""))
     rows = positions[:, 0]
-    # Tokens are numbered over the batch, with the row in their names, so that the numbers of a row
-    # are consecutive.
+    # Tokens are numbered across the batch, with the row in their names, so that the numbers of a
+    # row are consecutive.
     names = tf.strings.join([tf.as_string(rows), tf.gather_nd(tokens, positions)], " ")
     numbers = tf.unique(names).idx
     first = tf.math.unsorted_segment_min(numbers, rows, tf.shape(tokens, tf.int64)[0])
@@ -43,7 +43,7 @@ def copy_ids(tokens: Any, vocabulary: Vocabulary) -> Any:
 
 
 def extended_ids(ids: Any, tokens: Any, sources: Any, copies: Any) -> Any:
-    """Ids of target tokens; unknown tokens that occur in the input get its further ids.
+    """Ids of target tokens; unknown tokens that occur in the input get their further ids.
 
     Args:
         ids: ids in the target vocabulary, (batch, time).

@@ -198,7 +198,7 @@ class HistoryFeatures(Features):
         """Checks that a history fits those of training, and returns it.
 
         Raises:
-            SeqzooError: it has other columns, static values or a different frequency.
+            SeqzooError: it has different columns or static values, or a different frequency.
         """
         _check_type(history, location)
         for name, expected in (
@@ -238,7 +238,7 @@ class HistoryFeatures(Features):
             if self.layout.known and future < horizon:
                 raise SeqzooError(
                     f"Future covariates must be given for all {horizon} steps of the "
-                    f"horizon, but {location} has {future} rows after its last number.",
+                    f"horizon, but {location} has {future} rows after its last value.",
                     location=location,
                 )
             window = _window(history, end - look_back, end + horizon, self.frequency)
@@ -362,10 +362,10 @@ class HistoryFeatures(Features):
         Args:
             examples: histories.
             full_horizons: whether the last horizon ends where the history ends, if the history is
-                long enough; otherwise a horizon begins at every step.
+                long enough; if False, a horizon begins at every step.
 
         Raises:
-            SeqzooError: an example does not fit, or there is no window.
+            SeqzooError: an example does not fit those of training, or there is no window.
         """
         flat, starts, owners, origins, offset = [], [], [], [], 0
         look_back = self.template.look_back
@@ -401,7 +401,8 @@ class HistoryFeatures(Features):
         if not first:
             first = look_back if steps - horizon >= look_back else max((steps - horizon) // 2, 1)
         result = np.arange(first, max(first, steps - horizon) + 1 if full_horizons else steps)
-        # Windows need a value in the look-back and one in the horizon: counts[t] values before t.
+        # A window needs a value in its look-back and one in its horizon; counts[t] steps before t
+        # have values.
         counts = np.concatenate([[0], np.isfinite(history.values).any(1).cumsum()])
         behind = counts[np.clip(result, 0, len(history))]
         before = counts[np.clip(result - look_back, 0, len(history))]
@@ -430,7 +431,7 @@ class HistoryFeatures(Features):
         index = self.names.get(history.name) if len(self.names) > 1 else 0
         if index is not None:
             return self.mean[index], self.scale[index]
-        # For a series that was not in training, those of the steps before the scored ones.
+        # A series that was not in training is standardised by the steps before the scored ones.
         mean, scale = _moments(history.values[: history.since or len(history)])
         return mean.astype(np.float32), scale.astype(np.float32)
 
@@ -471,7 +472,7 @@ class HistoryFeatures(Features):
         return (sum(self.layout),), "float32"
 
     def dummy_inputs(self) -> list[Any]:
-        """Random histories with the form of those in training, the same on each call."""
+        """Random histories with the same columns as in training; the same on each call."""
         random, horizon = np.random.default_rng(0), self.template.horizon
         results = []
         for index, steps in enumerate((self.template.look_back, self.template.look_back // 2 + 1)):
@@ -510,7 +511,7 @@ class HistoryFeatures(Features):
 def _check_type(history: Any, location: str) -> None:
     if not isinstance(history, History):
         raise SeqzooError(
-            f"A `History` was expected, but {location} is {type(history).__name__}.",
+            f"A `History` was expected, but {location} is of type {type(history).__name__}.",
             location=location,
         )
 
@@ -531,7 +532,7 @@ def _pooled(arrays: Sequence[np.ndarray]) -> tuple[list[float], list[float]]:
 
 
 def _learn_static(values: Sequence[Any]) -> Any:
-    """The mean and standard deviation of a static covariate that has numbers, or its names."""
+    """The mean and standard deviation of a numeric static covariate, or the names of another."""
     try:
         numbers = np.array([[float(value)] for value in values])
     except (TypeError, ValueError):

@@ -12,17 +12,17 @@ from seqzoo.tasks.preprocessing.base import Features, empty, finite, moments, wi
 
 
 class ColumnFeatures(Features):
-    """Images from left to right; a step is a column with all its channels, or several adjacent
-    columns, the last ones padded with zeros.
+    """Images, read from left to right; a step is a column with all its channels, or several
+    adjacent columns. The last step is padded with zeros.
 
-    Bytes stay bytes up to the model, which scales them to 0..1; other numbers are standardised.
+    Bytes stay bytes up to the model, which scales them to 0..1; other values are standardised.
 
     Args:
         template: a template with `maximum_length` and, if a step may have several columns,
             `columns_per_step`.
         shape: (height, None) or (height, None, channels).
         dtype: "uint8" or "float32".
-        mean: the mean of numbers that are not bytes, a list with one entry.
+        mean: the mean of values that are not bytes, a list with one entry.
         scale: their standard deviation.
     """
 
@@ -61,8 +61,8 @@ class ColumnFeatures(Features):
         """Converts an image to an array of `shape` and `dtype`.
 
         Raises:
-            SeqzooError: it has a different height or number of channels than those in training, is
-                not bytes although these are, or has no column.
+            SeqzooError: its height or number of channels differs from those in training, it is not
+                bytes although the training images are, or it has no columns.
         """
         image = np.asarray(value)
         expected = tuple(

@@ -13,10 +13,10 @@ from seqzoo.tasks.preprocessing.images import resized
 
 
 class RowFeatures(Features):
-    """Images of the same size, or resized to it, from left to right and from top to bottom; a step
-    is a row or a pixel with all its channels.
+    """Images of the same size, or resized to it, read from left to right and from top to bottom; a
+    step is a row or a pixel with all its channels.
 
-    Bytes stay bytes up to the model, which scales them to 0..1; other numbers are standardised.
+    Bytes stay bytes up to the model, which scales them to 0..1; other values are standardised.
     Pixels may be read in a different order, the same for all images.
 
     Args:
@@ -24,7 +24,7 @@ class RowFeatures(Features):
             have any size, `image_size`.
         shape: (height, width) or (height, width, channels).
         dtype: "uint8" or "float32".
-        mean: the mean of numbers that are not bytes, a list with one entry.
+        mean: the mean of values that are not bytes, a list with one entry.
         scale: their standard deviation.
         order: the index of the pixel that each step reads; None for the order of the image.
     """
@@ -58,7 +58,7 @@ class RowFeatures(Features):
         seed = getattr(template, "permutation_seed", None)
         order = None
         if seed is not None:
-            # Stored with the task, because later versions of NumPy may draw another permutation.
+            # Stored with the task, because later versions of NumPy may draw a different one.
             order = np.random.default_rng(seed).permutation(int(np.prod(images.shape[1:3])))
             order = order.tolist()
         return cls(template, images.shape[1:], dtype, mean, scale, order)

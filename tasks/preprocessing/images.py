@@ -13,7 +13,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features
 
 DECODED = (1, 3, 4)
-"""Channels that an encoded image can have: greyscale, RGB and RGBA."""
+"""Numbers of channels that an encoded image can have: greyscale, RGB and RGBA."""
 
 
 class ImageFeatures(Features):
@@ -114,9 +114,10 @@ class ImageFeatures(Features):
 
 
 def decoded(encoded: Any, channels: int) -> Any:
-    """Decodes one image to (height, width, channels), uint8; 0 channels for those of the file."""
+    """Decodes one image to (height, width, channels), uint8; if `channels` is 0, with those of the
+    file."""
     if channels != 4:
-        # `expand_animations` returns four axes, and leaves the number of axes unknown to the graph.
+        # With `expand_animations`, animations have four axes, and the graph does not know the rank.
         return tf.io.decode_image(encoded, channels, expand_animations=False)
     image = tf.io.decode_image(encoded, expand_animations=False)
     count = tf.shape(image)[2]

@@ -51,8 +51,8 @@ class JoinedFeatures(Features):
                 if getattr(features_class(kind), "in_time", False):
                     raise SeqzooError(
                         field="cell",
-                        expected=f"a cell without time with the further input {name!r}, which is "
-                        f"{kind!r}",
+                        expected="a cell that is not time-aware, because the further input "
+                        f"{name!r} is of kind {kind!r}",
                         got=template.cell,
                     )
         joined = cls(template, names, kinds, ())
@@ -81,8 +81,8 @@ class JoinedFeatures(Features):
 
     def suffix(self, number: int) -> str:
         """The suffix of the names of an input's tensors: "" for the first one, "_1" for the next.
-        If language models read the characters of the first input, those tensors are numbered
-        before the next input."""
+        If language models read the characters of the first input, their tensors take the numbers
+        before those of the next input."""
         return suffix(number + len(getattr(self.first, "models", ())) if number else 0)
 
     @property
@@ -117,12 +117,12 @@ class JoinedFeatures(Features):
         expected = ", ".join(self.names)
         if not isinstance(row, Mapping):
             return SeqzooError(
-                f"An input of this model has the columns {expected}; give a dictionary of them, "
-                f"but {location} is {type(row).__name__}.",
+                f"Each input of this model must be a dictionary with the keys {expected}, but "
+                f"{location} is of type {type(row).__name__}.",
                 location=location,
             )
         return SeqzooError(
-            f"An input of this model has the columns {expected}, but {location} lacks {name!r}"
+            f"Each input of this model must have the keys {expected}, but {location} lacks {name!r}"
             f"{nearest(name, map(str, row))}",
             location=location,
         )
@@ -237,7 +237,8 @@ UNSET = {
 
 
 def part_template(template: Any, kind: str) -> Any:
-    """The options of a template with those that the features and layers of an input kind need."""
+    """The options of a template, together with those that an input kind needs for its features and
+    layers."""
     options = UNSET | dict(vars(template)) | {"input": kind}
     if template.name != MANY_TO_ONE:
         # One-to-many pools and resizes images in its own way.
@@ -280,7 +281,7 @@ def _first_name(further: Mapping[str, str], examples: Examples) -> str:
     if not isinstance(row, Mapping):
         raise SeqzooError(
             f"Inputs must be dictionaries, because of the further inputs {listed}, but "
-            f"{examples.location(0)} is {type(row).__name__}."
+            f"{examples.location(0)} is of type {type(row).__name__}."
         )
     names = [name for name in row if name not in further]
     if len(names) != 1:

@@ -7,7 +7,8 @@ import tensorflow as tf
 from seqzoo.tasks.preprocessing.text import TextFeatures, split_characters
 
 FEATURE = ";"
-"""Prefix of the tokens of features, so that the feature "V" and the letter "V" are two tokens."""
+"""Prefix of the tokens of features, so that the feature "V" and the letter "V" are different
+tokens."""
 
 LAST_WORD = r"(?s)^(.*[^ \t])[ \t]+([^ \t]+)[ \t]*$"
 """Matches the lemma, which may contain spaces, and the last word, which lists the features."""

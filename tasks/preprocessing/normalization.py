@@ -21,8 +21,8 @@ LONGEST = 4
 """Maximum number of code points that one code point is decomposed into."""
 
 SYLLABLES, LEADS, VOWELS, TRAILS = 0xAC00, 0x1100, 0x1161, 0x11A7
-"""The first Hangul syllable, and the first leading consonant, vowel and trailing consonant; the
-latter are counted from the code point before the first, which stands for none."""
+"""The first Hangul syllable, leading consonant and vowel, and the code point before the first
+trailing consonant, which stands for none."""
 
 VOWEL_COUNT, TRAIL_COUNT = 21, 28
 SYLLABLE_COUNT = 19 * VOWEL_COUNT * TRAIL_COUNT
@@ -40,8 +40,8 @@ class _Tables(NamedTuple):
 
     Attributes:
         classes: code points with a combining class other than 0, and these classes.
-        decompositions: code points with a canonical decomposition, and the up to `LONGEST` code
-            points of it, padded with 0.
+        decompositions: code points with a canonical decomposition, and the code points of
+            that, up to `LONGEST`, padded with 0.
         compositions: pairs of code points, first * CODES + second, and their compositions.
         pattern: matches texts without a code point that normalisation may change.
     """
@@ -102,9 +102,9 @@ def _ranges(codes: list[int]) -> list[str]:
 def composed(texts: Any) -> Any:
     """Strings (batch,) in UTF-8 -> the same in Unicode normalisation form C.
 
-    Texts that normalisation cannot change cost only one regular expression. Outside of
-    graphs Python's `unicodedata` computes the same, without the tables, which take half a second to
-    make.
+    Texts that normalisation cannot change cost only the match of one regular expression. Outside of
+    graphs, Python's `unicodedata` computes the same, without the tables, which take half a second
+    to build.
     """
     if tf.executing_eagerly():
         try:
@@ -213,7 +213,8 @@ def _pairs_composed(codes: Any, classes: Any, rows: Any) -> tuple[Any, Any]:
         free |= tf.gather(classes, tf.maximum(here - 1, 0)) < classes
         fits &= (starter >= 0) & (tf.gather(rows, behind) == rows) & free
         fits &= positions > tf.gather(passed, behind)
-        # A code point that is composed with a previous one takes no other part in this round.
+        # A code point that is composed with a previous one is not composed with a following one in
+        # this round.
         fits &= ~(tf.gather(fits, behind) & (starter >= 0))
         first = tf.math.unsorted_segment_min(
             tf.where(fits, here, count), tf.where(fits, starter, -1), count

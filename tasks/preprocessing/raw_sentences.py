@@ -14,12 +14,12 @@ LONGEST_CLITIC = 7
 class SentenceSplitter:
     """Splits raw sentences by rules that are derived from the words of the training data.
 
-    Text is split at whitespace. A word that occurs in training is not split further, such as
-    "U.S.". From other words, punctuation marks that are words in the training data are split off at
-    both ends, and then the shorter part of contractions in the training data: a prefix that ends in
-    an apostrophe ("l'" of "l'homme"), a suffix that begins with an apostrophe or a hyphen ("'s" of
-    "dog's", "-t-il" of "va-t-il"), or "n't". A text in which a full stop or a comma is a word has
-    already been split into words, and is split only at whitespace.
+    Text is split at whitespace. A word that occurs in training, such as "U.S.", is not split
+    further. From other words, punctuation marks that are words in the training data are split off
+    at both ends, and then the shorter part of contractions in the training data: a prefix that ends
+    in an apostrophe ("l'" of "l'homme"), a suffix that begins with an apostrophe or a hyphen ("'s"
+    of "dog's", "-t-il" of "va-t-il"), or "n't". A text in which a full stop or a comma is a word
+    has already been split into words, and is split only at whitespace.
 
     Args:
         words: the vocabulary of the training data, the most frequent first. A contraction that also
@@ -100,8 +100,8 @@ class SentenceSplitter:
         return [*before, self._spelled(part), *reversed(after)]
 
     def _clitic(self, part: str) -> tuple[int, bool]:
-        """The characters of the longest short part of a contraction, 0 if it is none, and whether
-        that is at its beginning."""
+        """The number of characters of the longest short part of a contraction, 0 if the word is not
+        a contraction, and whether that part is at the beginning."""
         plain = self._folded(part)
         # The longest first: "-t-il" before "-il".
         for size in range(min(LONGEST_CLITIC, len(part) - 1), 1, -1):
@@ -131,7 +131,7 @@ class SentenceSplitter:
         return self._folded(part) in clitics
 
     def _folded(self, word: str) -> str:
-        """A word in the form in which contractions are looked up, which may be capitalised."""
+        """A word in the form in which contractions, which may be capitalised, are looked up."""
         return _plain(word).lower()
 
     def _knows(self, word: str) -> bool:

@@ -14,17 +14,18 @@ from seqzoo.tasks.preprocessing.base import Features, empty, finite, moments, wi
 
 
 class SeriesFeatures(Features):
-    """One or several numbers per step; for cells that take time, with the time between steps.
+    """One or several numbers per step; for time-aware cells, also the time since the previous step.
 
     Times are divided by their mean in training, so that a model does not depend on whether they are
     in seconds or days. In series with times, features that have only zeros and ones are not
-    standardised: gru-d takes such masks of observed values.
+    standardised, because gru-d takes such masks of observed values.
 
     Args:
         template: a template with `cell` and `maximum_length`.
         mean: mean of each feature in the training data.
         scale: standard deviation of each feature in the training data.
-        time_unit: mean time between steps in the training data; None if the cell takes no time.
+        time_unit: mean time between steps in the training data; None if the cell is not
+            time-aware.
     """
 
     chunk = 256
@@ -63,8 +64,8 @@ class SeriesFeatures(Features):
             array = finite(_two_axes(item, location), location)
             if array.shape[1] != len(self.mean):
                 raise SeqzooError(
-                    f"Each step must have {len(self.mean)} numbers, as the first training example "
-                    f"has, but {location} has {array.shape[1]}.",
+                    f"Each step must have {len(self.mean)} values, as in the first training "
+                    f"example, but {location} has {array.shape[1]}.",
                     location=location,
                 )
             series.append(array)
@@ -134,7 +135,7 @@ def _split_times(
     Args:
         inputs: raw inputs.
         locations: the location of each input, for messages.
-        cell: the cell that takes time; None if it takes none.
+        cell: the time-aware cell; None if the cell is not time-aware.
 
     Raises:
         SeqzooError: an input has times that the cell does not take, or lacks those that it needs.
@@ -146,7 +147,7 @@ def _split_times(
         ):
             if isinstance(item, TimedSeries):
                 raise SeqzooError(
-                    "A series without times was expected, since the cell takes none, but "
+                    "A series without times was expected, since the cell is not time-aware, but "
                     f"{location} has times; choose a time-aware cell, or leave them out.",
                     location=location,
                 )

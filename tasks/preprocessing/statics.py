@@ -24,7 +24,7 @@ class NumberFeatures(Features):
     A missing number is NaN in the raw input, and its standardised value is 0, the mean.
 
     Args:
-        mean: the mean of the numbers of the training examples.
+        mean: the mean of the numbers in the training examples.
         scale: their standard deviation; 1 if it is zero.
     """
 
@@ -76,8 +76,8 @@ class CategoryFeatures(Features):
     """The id of a category: (batch, 1), int32.
 
     Categories that occur in training less often than `minimum_count` share the id of unknown
-    categories. A missing category is the empty text, which has its own id if categories are missing
-    in training.
+    categories. A missing category is the empty string, which has its own id if categories are
+    missing in training.
 
     Args:
         vocabulary: the categories.

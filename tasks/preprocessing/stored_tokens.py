@@ -50,7 +50,7 @@ class StoredTokens:
 
         Args:
             column: the texts.
-            features: a `TextFeatures`, whose splitting does not depend on its vocabulary, or which
+            features: a `TextFeatures` whose splitting does not depend on its vocabulary, or that
                 already has one.
         """
         template = features.template
@@ -120,7 +120,8 @@ class StoredTokens:
 
 
 def _lengths(entry: cache.Entry) -> np.ndarray:
-    """The length of each text, in the smallest type that holds all; one array for all splits."""
+    """The length of each text, in the smallest type that can hold them all; all splits share one
+    array."""
     lengths = _LENGTHS.get(entry.key)
     if lengths is None:
         stored = entry.array("lengths")

@@ -27,10 +27,11 @@ LONGEST_PIECE = 16
 """Maximum number of characters of a piece."""
 
 UNKNOWN_COST = 10.0
-"""Difference in nats between the least probable piece and a character that occurs in no piece."""
+"""Difference in log-probability, in nats, between the least probable piece and a character that
+occurs in no piece."""
 
 LEAST_COVERAGE = 0.98
-"""Minimum share of characters that SentencePiece has to cover."""
+"""Minimum fraction of the characters that SentencePiece has to cover."""
 
 LINE = 3000
 """Maximum number of bytes of a line; SentencePiece skips longer ones."""
@@ -45,7 +46,7 @@ def learn_subwords(
         chunks: arrays of texts (bytes, UTF-8), with whitespace replaced by `collapse_spaces`.
         size: maximum number of ids, padding and unknown included.
         minimum_count: characters that occur less often are unknown, the rarest first, as long as
-            they are at most 2% of all.
+            they make up at most 2% of all characters.
         reserved: tokens before the pieces, which do not occur in texts.
 
     Raises:
@@ -71,7 +72,7 @@ def learn_subwords(
     except RuntimeError as error:
         reason = str(error).rpartition("] ")[2].strip() or "the texts are empty"
         raise SeqzooError(
-            f"No {size} subwords can be learned from these texts ({reason}); set "
+            f"{size} subwords cannot be learned from these texts ({reason}); set "
             "`vocabulary_size`, or use characters."
         ) from error
     learned = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
@@ -177,12 +178,12 @@ def _candidates(characters: Any, vocabulary: Vocabulary) -> tuple[Any, Any]:
 
 
 def _coverage(texts: Sequence[str], minimum_count: int) -> float:
-    """The share of the characters that occur often enough."""
+    """The fraction of the characters that occur often enough."""
     counts = Counter()
     for text in texts:
         counts.update(SPACE + text.replace(" ", SPACE))
     kept = sum(count for count in counts.values() if count >= minimum_count)
-    # SentencePiece keeps the most frequent characters until this share is reached.
+    # SentencePiece keeps the most frequent characters until this fraction is reached.
     return max((kept - 0.5) / max(counts.total(), 1), LEAST_COVERAGE)
 
 

@@ -25,7 +25,7 @@ from seqzoo.tasks.preprocessing.vocabulary import PADDING, SPECIAL, Vocabulary
 from seqzoo.tasks.preprocessing.word_vectors import WordVectors
 
 WORD_CHARACTERS = 20
-"""Maximum number of characters of a word; of longer words the first and the last ten are read."""
+"""Maximum number of characters read of a word: for longer words, the first ten and the last ten."""
 
 JOINER = "\u00a0"
 """The no-break space, which represents whitespace inside a word."""
@@ -48,12 +48,12 @@ class TokenFeatures(TextFeatures):
 
     Values are the ids of tokens (batch, time); if the characters of words are read, the id of the
     word and the `WORD_CHARACTERS` ids of its characters, (batch, time, 1 + WORD_CHARACTERS). If
-    language models read the characters of the sentence, one column per model follows, the step of
-    the model that represents the word; the characters that the models read are further inputs,
+    language models read the characters of the sentence, one column per model follows, with the step
+    of the model that represents the word; the characters that the models read are further inputs,
     "values_1" and so on.
 
     Args:
-        template: has `input`, `lowercase`, `nfc` and `characters`.
+        template: a template with `input`, `lowercase`, `nfc` and `characters`.
         vocabulary: the vocabulary of tokens.
         characters: vocabulary of the characters of words, if these are read.
         vectors: pretrained word vectors, or None.
@@ -220,10 +220,10 @@ class TokenFeatures(TextFeatures):
 
 
 def _joined(words: Any, location: str) -> str:
-    """Joins the words of a sentence to one string.
+    """Joins the words of a sentence into one string.
 
     Raises:
-        SeqzooError: a word is not a string, or empty.
+        SeqzooError: a word is empty, or not a string.
     """
     try:
         words = list(words)
@@ -232,8 +232,8 @@ def _joined(words: Any, location: str) -> str:
     for word in words:
         if not isinstance(word, str) or not word:
             raise SeqzooError(
-                "A sentence must be words, strings of at least one character, or one string, but "
-                f"{location} has {word!r}.",
+                "A sentence must be one string or a sequence of words, strings of at least one "
+                f"character, but {location} has {word!r}.",
                 location=location,
             )
     return " ".join(re.sub(r"\s", JOINER, word) for word in words)

@@ -42,13 +42,13 @@ def encoded(texts: Any, locations: Sequence[str]) -> np.ndarray:
     """Texts as an array of UTF-8 bytes.
 
     Raises:
-        SeqzooError: an entry is not a string, or not valid Unicode; the message has its location.
+        SeqzooError: an entry is not a string, or not valid Unicode; the message names its location.
     """
     results = []
     for text, location in zip(texts, locations, strict=True):
         if not isinstance(text, str):
             raise SeqzooError(
-                f"Text was expected, but {location} is {type(text).__name__}.",
+                f"Text was expected, but {location} is of type {type(text).__name__}.",
                 location=location,
             )
         try:
@@ -112,8 +112,8 @@ class TextFeatures(Features):
             reused.
 
     Attributes:
-        target_vocabulary: the target vocabulary of a model that copies tokens; None for others. A
-            step is then the id of a token and its `copy_ids`.
+        target_vocabulary: the target vocabulary of a model that copies tokens, otherwise None. With
+            it, a step is the id of a token and its `copy_ids`.
     """
 
     target_vocabulary: Vocabulary | None = None
@@ -216,7 +216,7 @@ class TextFeatures(Features):
         """Sentences that describe what was learned."""
         if self.vectors is None:
             return []
-        covered = f"{self.vectors.coverage:.1%} of the words of the training examples have a vector"
+        covered = f"{self.vectors.coverage:.1%} of the words in the training examples have a vector"
         further = len(self.vocabulary) - self.vectors.trained_ids
         more = f"{further:,} further words have only a pretrained vector"
         return [f"{covered}; {more}.", *self.vectors.notes]

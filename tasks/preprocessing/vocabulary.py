@@ -58,12 +58,12 @@ class Vocabulary:
             return tf.lookup.StaticHashTable(initializer, UNKNOWN)
 
     def ids(self, tokens: Any) -> Any:
-        """Ids of a string tensor, ragged or dense, int32 in its shape."""
+        """Ids of a string tensor, ragged or dense: int32, of the same shape."""
         return self.table.lookup(tokens)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Writes one token per line as a JSON string, since tokens may be line ends; with scores,
-        each line is a list of the token and its score."""
+        """Writes one token per line as a JSON string, since a token may be a line break; with
+        scores, each line is a list of the token and its score."""
         rows = self.tokens if self.scores is None else zip(self.tokens, self.scores, strict=True)
         with replacing(path) as temporary:
             lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
@@ -78,7 +78,7 @@ class Vocabulary:
             size: the required number of ids, padding and unknown included; None for any.
 
         Raises:
-            SeqzooError: the file cannot be read, is not a vocabulary, or has another size.
+            SeqzooError: the file cannot be read, is not a vocabulary, or has a different size.
         """
         try:
             # Not splitlines(), which also splits at separators that JSON does not escape.

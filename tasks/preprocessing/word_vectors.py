@@ -35,7 +35,8 @@ LONGEST_LINE = 1 << 24
 """Limit on the length of a line of a text file, in bytes."""
 
 LONGEST_WORD = 10_000
-"""Maximum length of a word in a binary file, in bytes; longer words mean that it is not binary."""
+"""Maximum length of a word in a binary file, in bytes; longer ones mean that the file is not
+binary."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def add_vectors(
     )
     if not covered:
         raise SeqzooError(
-            f"`vectors`: none of the {len(tokens):,} different words of the training examples is "
+            f"`vectors`: none of the {len(tokens):,} distinct words in the training examples is "
             f"in {path}; is it for another language?",
             field="vectors",
         )
@@ -128,7 +129,7 @@ def read_vectors(path: str, wanted: Collection[str], keep: int | None) -> Table:
         keep: number of words at the beginning to keep, too; None for all.
 
     Raises:
-        SeqzooError: the file does not exist, or is truncated or malformed; the message says where.
+        SeqzooError: the file does not exist, is truncated or is malformed; the message says where.
     """
     rows = _rows(path)
     words: dict[str, int] = {}
@@ -262,7 +263,7 @@ def _rows_from_npz(path: str, file: pathlib.Path) -> Rows:
 def _array(path: str, table: np.ndarray) -> np.ndarray:
     if table.ndim != 2 or not np.issubdtype(table.dtype, np.floating):
         shape = " x ".join(map(str, table.shape))
-        raise _error(path, f"must contain an array of numbers (words, dimension), got {shape}")
+        raise _error(path, f"must contain a numeric array of shape (words, dimension), got {shape}")
     return table
 
 

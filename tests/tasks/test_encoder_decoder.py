@@ -260,7 +260,7 @@ def test_options_out_of_range(choices: dict, message: str) -> None:
 def test_targets_that_cannot_be_learned() -> None:
     with pytest.raises(SeqzooError, match="Training and evaluation need targets"):
         template().adapt(Examples(["a"]))
-    with pytest.raises(SeqzooError, match="Text was expected, but example 1 is int"):
+    with pytest.raises(SeqzooError, match="Text was expected, but example 1 is of type int"):
         template().adapt(Examples(["a", "b"], ["x", 3]))
 
 

@@ -72,7 +72,7 @@ def test_inputs_are_rows_or_columns(run):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("u", "An input of this model has the columns text, region, age; give a dictionary"),
+        ("u", "must be a dictionary with the keys text, region, age, but example 0 is of type str"),
         ({"text": "u", "regoin": "a", "age": 1}, "lacks 'region'; did you mean 'regoin'?"),
         ({"text": "u", "region": "a", "age": "old"}, "but 'age' of example 0 is 'old'; correct it"),
         ({"text": "", "region": "a", "age": 1}, "'text' of example 0 has none"),

@@ -155,7 +155,7 @@ PLAIN = Examples([[1.0, 2]] * 2, ["a", "b"])
         ),
         (
             lambda: ManyToOne(input="series", cell="lstm").adapt(TIMED),
-            "without times was expected, since the cell takes none, but example 0 has times",
+            "without times was expected, since the cell is not time-aware, but example 0 has times",
         ),
         (
             lambda: ManyToOne(input="words", cell="cfc").adapt(Examples(["a"], ["b"])),

@@ -180,7 +180,7 @@ def test_what_does_not_fit(tmp_path) -> None:
     (tmp_path / "words.txt").write_text("one\ntwo")
     with pytest.raises(SeqzooError, match=r"list of 6 words .* next to a.npy, has .*words.txt"):
         read_vectors(str(tmp_path), (), None)
-    with pytest.raises(SeqzooError, match="none of the 1 different words"):
+    with pytest.raises(SeqzooError, match="none of the 1 distinct words"):
         add_vectors(Vocabulary([]), Counter({b"zebra": 1}), str(_glove(tmp_path)), None)
     with pytest.raises(SeqzooError, match="`vectors` is for the input 'words'"):
         ManyToOne(input="characters", vectors="a.txt")
@@ -258,7 +258,7 @@ def _weights(run: Run) -> dict[str, np.ndarray]:
 def test_a_model_has_the_vectors(name: str, mode: str, tmp_path) -> None:
     progress = Notes()
     run = _run(name, mode, tmp_path, progress)
-    assert progress.notes[0].startswith("66.7% of the words of the training examples have a vector")
+    assert progress.notes[0].startswith("66.7% of the words in the training examples have a vector")
     tokens = run.task.features.vocabulary.tokens
     result = _weights(run)
     given = np.array(
