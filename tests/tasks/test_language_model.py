@@ -294,11 +294,11 @@ def test_invalid_options_and_texts_are_reported(tmp_path) -> None:
         _template(bidirectional=True)
     with pytest.raises(SeqzooError, match="no cell named 'gruu'"):
         _template(cell="gruu").adapt(Examples(["a"]))
-    with pytest.raises(SeqzooError, match="example 1 is int"):
+    with pytest.raises(SeqzooError, match="example 1 is of type int"):
         _template().adapt(Examples(["a", 3]))
     with pytest.raises(SeqzooError, match="must have at least one character"):
         _template(whole=True).adapt(Examples(["ab"])).data(Examples([""]))
     run = _run(tmp_path / "run", ["ab"])
-    with pytest.raises(SeqzooError, match="example 0 is NoneType"):
+    with pytest.raises(SeqzooError, match="example 0 is of type NoneType"):
         run.score([None])  # pyright: ignore[reportArgumentType]
     assert run.predict([]) == [] and run.score([]) == []
