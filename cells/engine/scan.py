@@ -256,7 +256,9 @@ class Scan:
         sequences = options.sequences or (options.keep and keeps)
         return self._program(self.loops, "forward", piece, sequences, options.keep)
 
-    def _program(self, time_loops: Any, name: str, tensors: dict, *options: bool) -> Callable:
+    def _program(
+        self, time_loops: Any, name: str, tensors: dict, *options: bool
+    ) -> Callable[[dict], dict]:
         """The compiled loop `name`, "forward" or "backward", for tensors that pieces share."""
         signature = {name: specs_of(time_loops, name, value) for name, value in tensors.items()}
         return self.programs.get(getattr(time_loops, name), options, signature)

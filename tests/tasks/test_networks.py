@@ -1,5 +1,7 @@
 """Layers that templates are built from, against plain loops."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -89,10 +91,12 @@ def test_a_stack_of_residual_blocks(pooling: str) -> None:
 
 @pytest.mark.parametrize("cell", ["lstm", "vanilla"])
 def test_the_last_outputs_of_all_layers_do_not_depend_on_padding(cell: str) -> None:
-    blocks = {"residual": True, "all_layers": True, "bidirectional": True}
+    blocks: dict[str, Any] = {"residual": True, "all_layers": True, "bidirectional": True}
     random = np.random.default_rng(0)
     examples = Examples([random.normal(size=(n, 3)) for n in (7, 2, 4)], ["a", "b", "a"])
-    model = ManyToOne("series", cell=cell, units=5, layers=3, **blocks).adapt(examples).build()
+    model = (
+        ManyToOne("series", cell=cell, units=5, layers=3, **blocks).adapt(examples).build("float32")
+    )
     values = random.normal(size=(3, 7, 3)).astype(np.float32)
     lengths = np.array([7, 2, 1], np.int32)
     together = model({"values": values, "lengths": lengths})
