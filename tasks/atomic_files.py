@@ -57,7 +57,7 @@ def creating(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
     if occupied(folder):
         raise SeqzooError(f"{folder} already exists; name a new folder.")
     temporary = folder.with_name(f"{NEW}{folder.name}")
-    with naming_full_disk(folder, "nothing of it was kept"):
+    with naming_full_disk(folder, "no part of it was kept"):
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(temporary, ignore_errors=True)
@@ -97,7 +97,7 @@ def synchronise(path: str | os.PathLike) -> None:
 
 @contextmanager
 def naming_full_disk(path: str | os.PathLike, kept: str = "") -> Iterator[None]:
-    """Converts the various errors that a full disk causes to one that names the file and the disk.
+    """Converts the various errors that a full disk causes into one naming the file and the disk.
 
     Args:
         path: the file that the block writes.
@@ -117,14 +117,14 @@ def naming_full_disk(path: str | os.PathLike, kept: str = "") -> Iterator[None]:
 
 
 def _is_temporary(location: str) -> bool:
-    """Whether a file is in a folder that has no name yet, which users do not know."""
+    """Whether a file is in a folder that still has its temporary name, which users do not know."""
     return any(part.startswith(NEW) for part in pathlib.Path(location).parent.parts)
 
 
 def is_full(error: BaseException) -> bool:
     """Whether an error, or one of its causes, reports a full disk.
 
-    TensorFlow reports a full disk like exhausted memory, and HDF5 only in the text of an error.
+    TensorFlow reports a full disk as exhausted memory, and HDF5 only in the text of an error.
     """
     cause: BaseException | None = error
     while cause is not None:
@@ -138,7 +138,7 @@ def is_full(error: BaseException) -> bool:
 
 
 def full_disk(path: str | os.PathLike, kept: str = "") -> str:
-    """A line that names a file and its full disk, and says what is not lost."""
+    """A line that names a file and the full disk it is on, and says what is not lost."""
     path = pathlib.Path(path)
     disk = pathlib.Path(os.path.realpath(path))
     while not disk.exists() or not os.path.ismount(disk):

@@ -32,7 +32,7 @@ class Prediction:
         probability: probability of the prediction, or None if it has none.
         alternatives: the most probable labels with their probabilities, best first.
         token_probabilities: for each alternative that is a text, the geometric mean of the
-            probabilities of its tokens and its end; empty for other predictions.
+            probabilities of its tokens and its end token; empty for other predictions.
         alignment: for a text that is read step by step, each symbol with its first step and the
             step after its last one; empty for other predictions.
         step_probabilities: probability of each tag; empty for other predictions.
@@ -131,8 +131,8 @@ class Outcome(NamedTuple):
         losses: the loss of each example, summed over its steps, (batch,), float32.
         sums: the terms of the metric, summed over steps, (batch, `Task.sums`).
         carried: states for the next batch, each (batch, units); see `Task.carries`.
-        reported: losses to report next to the validation losses, without label smoothing and other
-            terms that only training has; None if they equal `losses`.
+        reported: losses to report alongside the validation losses, without label smoothing and
+            other terms that only training has; None if they equal `losses`.
     """
 
     losses: Any
@@ -145,15 +145,15 @@ class Task(ABC):
     """A template with what it learned from training examples: enough to build the model, train it,
     evaluate it, predict with it and export it.
 
-    A batch is a dictionary, see `seqzoo.tasks.data.batches.batches`.
+    A batch is a dictionary; see `seqzoo.tasks.data.batches.batches`.
 
     Attributes:
         template: the options.
         features: how inputs become tensors.
-        metric: name of the metric that is reported next to the loss.
+        metric: name of the metric that is reported alongside the loss.
         better: 1 where a larger metric is better, -1 where a smaller one is.
         sums: number of terms of the metric.
-        carries: units of each state that is passed from a batch to the next; none by default.
+        carries: units of each state that is passed from one batch to the next; none by default.
     """
 
     template: Any
@@ -334,7 +334,7 @@ class Task(ABC):
         folder: pathlib.Path,
         options: PredictionOptions,
     ) -> None:
-        """Writes plots of some predictions to an evaluation; none by default.
+        """Writes plots of some predictions to the folder of an evaluation; none by default.
 
         Args:
             model: the trained model.
@@ -347,7 +347,7 @@ class Task(ABC):
 
     @property
     def vocabularies(self) -> dict[str, Vocabulary]:
-        """Vocabularies by the names of their files."""
+        """Vocabularies by file name."""
         return self.features.vocabularies
 
     @abstractmethod

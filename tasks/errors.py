@@ -31,7 +31,7 @@ class SeqzooError(Exception):
         hint: what to do, without a capital letter or a full stop.
 
     Args:
-        message: the only positional argument; the others are named like their attributes.
+        message: the only positional argument; the others are named after the attributes.
     """
 
     def __init__(
@@ -104,10 +104,10 @@ def unreadable(path: str | os.PathLike[str], error: Exception) -> SeqzooError:
 
 
 def check_readable(path: str | os.PathLike[str]) -> None:
-    """Checks that a file can be opened, for readers that give no reason, or another one.
+    """Checks that a file can be opened, for readers that give no reason, or a wrong one.
 
     Raises:
-        SeqzooError: it cannot.
+        SeqzooError: the file cannot be opened.
     """
     try:
         with open(path, "rb"):
@@ -128,7 +128,7 @@ def check_instance(field: str, value: Any, kind: type | tuple[type, ...], expect
     Args:
         field: the name of the argument.
         value: its value.
-        kind: the type that it must have, or several.
+        kind: the type that it must have, or a tuple of types, one of which it must have.
         expected: a description of valid values: "a list of texts".
 
     Raises:
@@ -170,7 +170,7 @@ def command(words: str) -> str:
 
 
 def is_command_line() -> bool:
-    """Whether this runs within `called`, that is for a command and not for a program that imports
+    """Whether this runs within `called`, that is, for a command and not for a program that imports
     seqzoo."""
     return _program.get() is not None
 

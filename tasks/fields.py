@@ -19,13 +19,13 @@ from seqzoo.tasks.errors import SeqzooError
 
 @dataclass(frozen=True)
 class Range:
-    """The range of a number; None leaves a side open.
+    """The range of a number; None leaves that side open.
 
     Attributes:
         minimum: smallest number allowed.
         above: number that it must be larger than.
         maximum: largest number allowed.
-        below: number that it must be smaller than; infinity for any that is finite.
+        below: number that it must be smaller than; infinity allows any finite number.
     """
 
     minimum: float | None = None
@@ -63,7 +63,7 @@ class Named:
 
     Attributes:
         option: the name of the option without leading dashes, "max-tokens".
-        off: for a switch, the option that turns it off; empty for "no-" and the name.
+        off: for a switch, the option that turns it off; empty for "no-" followed by the name.
     """
 
     option: str = ""
@@ -85,7 +85,7 @@ Count = Annotated[int, Range(minimum=1)]
 """A whole number of at least 1."""
 
 Share = Annotated[float, Range(minimum=0, below=1)]
-"""A share of at least 0 and below 1."""
+"""A fraction of at least 0 and below 1."""
 
 
 @functools.cache
@@ -103,7 +103,7 @@ def plain(hint: Any) -> Any:
 
 
 def note(hint: Any, kind: type) -> Any:
-    """The annotation of a type of a given class, such as its `Range`; None without one."""
+    """The annotation of a given class on a type, such as its `Range`; None if it has none."""
     for part in (hint, *get_args(hint)):
         if get_origin(part) is Annotated:
             for annotation in part.__metadata__:
@@ -113,7 +113,7 @@ def note(hint: Any, kind: type) -> Any:
 
 
 LARGEST_COUNT = 2**31 - 1
-"""Largest whole number in a field without another limit: TensorFlow counts with 32 bits."""
+"""Largest whole number in a field without another limit: TensorFlow counts in 32 bits."""
 
 TYPES: dict[Any, tuple[type, str]] = {
     int: (numbers.Integral, "a whole number"),
@@ -162,7 +162,7 @@ def _members(hint: Any) -> tuple[Any, ...]:
 
 
 def check(settings: Any) -> None:
-    """Checks the fields of a dataclass against their types, with their ranges and names.
+    """Checks the fields of a dataclass against their types, ranges and allowed names.
 
     Args:
         settings: the dataclass.

@@ -1,6 +1,6 @@
 """The kinds of inputs and targets: literal data, read without importing TensorFlow.
 
-A new kind of input is a class of `Features` in a new file and a line in `INPUTS`; the templates
+A new kind of input is a subclass of `Features` in a new file and a line in `INPUTS`; the templates
 named there, the command line, the documentation and the contract tests then include it. Readers of
 files depend on forms, not kinds: a kind with a new form also needs a reader.
 """
@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from seqzoo.tasks.errors import SeqzooError, nearest
 
 Form = Literal["text", "name", "numbers", "series", "frames", "image", "audio", "history", "static"]
-"""The form of an input in memory: a string; a string that is one of a few; an array of shape (n,);
+"""The form of an input in memory: a string; a string from a small set; an array of shape (n,);
 arrays of shape (time, features), of any numbers or of zeros and ones; uint8 (height, width[,
 channels]) or the bytes of an image file; samples, float (time,); a `History`; a number or a name,
 which may be missing."""
@@ -34,7 +34,7 @@ class InputKind(NamedTuple):
     """An input type."""
 
     location: str
-    """The class of `Features` that encodes it, "module:Class"."""
+    """The subclass of `Features` that encodes it, "module:Class"."""
 
     form: Form
     """The form of an input in memory."""
@@ -46,10 +46,10 @@ class InputKind(NamedTuple):
     """One line that describes a time step."""
 
     tokens: str = ""
-    """The class of `Features` for inputs with a prediction per token, if it differs."""
+    """The subclass of `Features` for inputs with a prediction per token, if it differs."""
 
     following: str = ""
-    """The class of `StepTargets` for predicting the next steps, "module:Class"; empty if they
+    """The subclass of `StepTargets` for predicting the next steps, "module:Class"; empty if they
     cannot be predicted."""
 
 
@@ -101,7 +101,7 @@ INPUTS: dict[str, InputKind] = {
         "seqzoo.tasks.preprocessing.series:SeriesFeatures",
         "series",
         (*SEQUENCES, ALIGNED, UNALIGNED),
-        "One or several numbers per step",
+        "One or more numbers per step",
         following="seqzoo.tasks.targets.steps:StepValues",
     ),
     "audio": InputKind(
@@ -152,7 +152,7 @@ STATICS: dict[str, InputKind] = {
         "seqzoo.tasks.preprocessing.statics:CategoryFeatures",
         "static",
         (),
-        "One of some names, which may be missing",
+        "One of a set of names, which may be missing",
     ),
     "static": InputKind(
         "seqzoo.tasks.preprocessing.statics:StaticFeatures",
@@ -171,14 +171,14 @@ TARGETS: dict[str, TargetKind] = {
         "seqzoo.tasks.targets.labels:LabelTargets", (MANY_TO_ONE,), "Any number of names"
     ),
     "value": TargetKind(
-        "seqzoo.tasks.targets.values:ValueTargets", (MANY_TO_ONE,), "One number or several"
+        "seqzoo.tasks.targets.values:ValueTargets", (MANY_TO_ONE,), "One or more numbers"
     ),
     "characters": TargetKind(_TEXTS, GENERATED, "A text, written character by character"),
     "words": TargetKind(_TEXTS, GENERATED, "A text, written word by word"),
-    "subwords": TargetKind(_TEXTS, GENERATED, "A text, written piece by piece"),
+    "subwords": TargetKind(_TEXTS, GENERATED, "A text, written subword by subword"),
     "tags": TargetKind("seqzoo.tasks.targets.tags:Tags", (ALIGNED,), "One name per step"),
     "values": TargetKind(
-        "seqzoo.tasks.targets.steps:StepValues", (ALIGNED,), "One or several numbers per step"
+        "seqzoo.tasks.targets.steps:StepValues", (ALIGNED,), "One or more numbers per step"
     ),
     "next": TargetKind(
         "seqzoo.tasks.targets.steps:StepTargets", (ALIGNED,), "The step that comes next"
@@ -224,7 +224,8 @@ def check_further_inputs(template: Any) -> None:
     check_kinds(further)
     if further and template.target == "next":
         raise SeqzooError(
-            "`further_inputs` are for all targets but 'next', whose models write what they read.",
+            "`further_inputs` are for all targets but 'next', whose models generate their own "
+            "inputs.",
             field="further_inputs",
         )
     for name, kind in further.items():
@@ -245,7 +246,7 @@ def check_kinds(further_inputs: Mapping[str, Any]) -> None:
     """
     for name, kind in further_inputs.items():
         if not isinstance(name, str) or not name:
-            raise SeqzooError(field="further_inputs", expected="kinds by name", got=name)
+            raise SeqzooError(field="further_inputs", expected="input types by name", got=name)
         if kind not in FURTHER:
             raise SeqzooError(
                 f"The further input {name!r} must be one of {', '.join(FURTHER)}, got {kind!r}"
@@ -261,7 +262,7 @@ def load(location: str) -> Any:
 
 
 def features_class(name: str, *, tokens: bool = False) -> Any:
-    """The class of `Features` of a kind of input.
+    """The subclass of `Features` for a kind of input.
 
     Args:
         name: the name of the kind.

@@ -8,7 +8,7 @@ from seqzoo.tasks.kinds import TEXTS
 Loss = Literal["cross-entropy", "squared", "absolute", "huber", "poisson", "bernoulli"]
 
 NUMBERS = ("value", "values")
-"""Targets that are numbers, with any loss and any activation of the outputs."""
+"""Targets that are numbers, which allow any loss and any activation of the outputs."""
 
 
 def losses_of(input: str, target: str) -> tuple[str, ...]:
@@ -26,7 +26,7 @@ def check_loss(template: Any) -> None:
     """Checks the `loss` and the `output_activation` of a template.
 
     Raises:
-        SeqzooError: the loss or the activation is not for the target.
+        SeqzooError: the loss or the activation does not fit the target.
     """
     names = losses_of(template.input, template.target)
     kind = f"target {template.target!r} of input {template.input!r}"

@@ -79,18 +79,19 @@ def plot_confusion(path: pathlib.Path, metrics: dict[str, Any]) -> None:
     if small:
         _name_and_number(axes, matrix, share, names)
     else:
-        title += f", {len(names)} classes in the order of per_class.csv; darker: more of the row"
+        title += f", {len(names)} classes in the order of per_class.csv; darker: more of its row"
         _list_confusions(grid[0, 1], metrics)
     axes.set_title(title, fontsize=10, color=INK)
     save(figure, path)
 
 
 def plot_reliability(path: pathlib.Path, calibration: dict[str, Any]) -> None:
-    """Draws accuracy against mean probability; calibrated predictions are on the diagonal.
+    """Draws accuracy against mean probability; calibrated predictions lie on the diagonal.
 
     Args:
         path: the path of the PNG file.
-        calibration: "error" and "reliability", and for a calibrated model the same under "before".
+        calibration: "error" and "reliability"; for a calibrated model, also the same before
+            calibration, under "before".
     """
     figure = _figure(figsize=(4.8, 4.8), layout="constrained")
     axes = figure.add_subplot()
@@ -274,7 +275,8 @@ def _plain(name: str) -> str:
 
 
 def _figure(**options: Any) -> Any:
-    """A `matplotlib.figure.Figure`; imported here, because that takes longer than a prediction."""
+    """A `matplotlib.figure.Figure`; imported here, because the import takes longer than a
+    prediction."""
     from matplotlib.figure import Figure
 
     return Figure(**options)

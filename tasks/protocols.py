@@ -92,7 +92,7 @@ class Readout(NamedTuple):
     Attributes:
         features: inputs of the layer, (n, d).
         targets: desired outputs of the layer, (n, k).
-        inside: whether each prediction counts, and is not padding, (n,) of bool.
+        inside: whether each prediction counts, rather than being padding, (n,), bool.
     """
 
     features: Any
@@ -121,7 +121,7 @@ class FitsReadout(Protocol):
 
 @runtime_checkable
 class Calibrates(Protocol):
-    """Predicts probabilities of classes, from the logits of one layer."""
+    """Predicts class probabilities, from the logits of one layer."""
 
     @property
     def calibrated_layer(self) -> str | None:

@@ -40,7 +40,7 @@ GRADIENT_ONLY = (
     "focal",
     "freeze",
 )
-"""Settings that a readout in closed form does not have."""
+"""Settings that a closed-form readout does not have."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ class TrainingSettings:
         batch_steps: maximum time steps per batch, padding included, so that batches of long
             examples are smaller. None for no limit.
         learning_rate: peak learning rate, reached after the warm-up.
-        schedule: learning-rate schedule. "cosine" falls to zero at the last step; "constant" stays.
+        schedule: learning-rate schedule. "cosine" falls to zero at the last step; "constant" stays
+            at the peak.
         warmup_steps: warm-up steps, in which the learning rate rises linearly from zero. None for
             a tenth of all steps, at most 200.
         weight_decay: AdamW weight decay. Biases are not decayed.
@@ -81,8 +82,8 @@ class TrainingSettings:
             exponential moving average over updates (Polyak and Juditsky 1992); "best" is the mean
             of the best epochs, which are compared by their own weights. None for the weights of the
             best epoch.
-        decay: decay of the exponential moving average, for `average` "ema". It is lower in the
-            first updates.
+        decay: decay of the exponential moving average, for `average` "ema". It is lower during
+            the first updates.
         average_best: number of best epochs to average, for `average` "best".
         class_weight: class weights in the training loss: "balanced", or by name, such as
             spam=3,ham=1. With "balanced" all classes count equally, however rare they are; a class
@@ -94,9 +95,9 @@ class TrainingSettings:
             "class", "labels" and "tags".
         patience: epochs without improvement after which training stops. None for no early stopping.
         best_by: validation criterion for the best epoch. "loss" (of texts, per token), "metric"
-            (the one shown next to it) or, for generated texts, which are generated after each
-            epoch, "bleu" or "chrf"; the loss breaks ties. None for the loss for generated texts,
-            whose exact matches stay at zero for a long time, and the metric otherwise.
+            (the one shown next to it) or, for generated texts, "bleu" or "chrf", for which texts
+            are generated after each epoch; the loss breaks ties. None for the loss for generated
+            texts, whose exact matches stay at zero for a long time, and the metric otherwise.
         initialization: initialisation of the recurrent layers, such as orthogonal or chrono:500.
             "orthogonal", "identity" or "spectral-radius:0.9" for the matrix of each gate;
             "forget-bias:1" or "chrono:500" (the longest dependency in steps) for gates that keep a
@@ -116,8 +117,8 @@ class TrainingSettings:
             float32.
         buckets: maximum number of lengths that sequences are padded to.
         checkpoint_seconds: seconds between checkpoints within an epoch.
-        log_health: log gradient norms by layer and the share of dead units, in history.csv and for
-            TensorBoard.
+        log_health: log gradient norms per layer and the fraction of dead units, in history.csv and
+            for TensorBoard.
 
     Raises:
         SeqzooError: a value is out of range.
@@ -178,7 +179,7 @@ class TrainingSettings:
         object.__setattr__(self, "freeze", list(names) or None)
 
     def _check_readout(self) -> None:
-        """Checks that no setting is changed that a readout in closed form does not have."""
+        """Checks that no setting in `GRADIENT_ONLY` is changed for a closed-form readout."""
         if self.readout == "gradient":
             return
         defaults = TrainingSettings()
@@ -206,7 +207,7 @@ class TrainingSettings:
                 )
 
     def warmup_of(self, steps: int) -> int:
-        """Number of warm-up steps of a training run of `steps` steps."""
+        """Number of warm-up steps in a training run of `steps` steps."""
         if self.warmup_steps is None:
             return min(MAX_WARMUP_STEPS, steps // WARMUP_SHARE)
         return self.warmup_steps

@@ -23,19 +23,20 @@ NOISE = re.compile(
 )
 
 # Packages that TensorFlow and Keras import if they are installed, for conversions of models and for
-# data frames in `fit`, and do without otherwise. Together they take nearly as long as the rest.
+# data frames in `fit`, and do without otherwise. Together they take nearly as long to import as the
+# rest.
 UNUSED = ("jax", "matplotlib", "pandas", "sklearn")
 
 
 def start_tensorflow(*, quiet_loggers: bool = True) -> None:
     """Imports TensorFlow and finds devices; a second call does nothing.
 
-    Messages of its native code below the level of errors are turned off, unless
+    Messages from its native code below the level of errors are turned off, unless
     TF_CPP_MIN_LOG_LEVEL enables them. Other output to standard error during the import still
     appears, except for `NOISE`.
 
     Args:
-        quiet_loggers: whether to turn off warnings of its Python code, too, as the command line
+        quiet_loggers: whether to turn off warnings from its Python code, too, as the command line
             does; programs that import seqzoo decide for themselves.
 
     Raises:
@@ -46,7 +47,7 @@ def start_tensorflow(*, quiet_loggers: bool = True) -> None:
     if backend != "tensorflow":
         raise SeqzooError(
             f"Templates need Keras' backend 'tensorflow', but Keras was imported with {backend!r}; "
-            "set KERAS_BACKEND=tensorflow before. Cells and layers run on any backend."
+            "set KERAS_BACKEND=tensorflow before importing it. Cells and layers run on any backend."
         )
     if "tensorflow" in sys.modules:
         return
@@ -61,15 +62,15 @@ def start_tensorflow(*, quiet_loggers: bool = True) -> None:
     tensorflow.get_logger().addFilter(_is_news)
     if not quiet_loggers:
         return
-    # The same for messages of its Python code, and of that of tfds.
+    # The same for messages from its Python code and from that of tfds.
     tensorflow.get_logger().setLevel("ERROR")
     absl = importlib.import_module("absl.logging")
     absl.set_verbosity(absl.ERROR)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether to show a message of TensorFlow: all except warnings that functions of this package
-    are retraced, which is intended, since each model has its own graphs."""
+    """Whether to show a message from TensorFlow: all except warnings that functions of this
+    package are retraced, which is intended, since each model has its own graphs."""
     if "triggered tf.function retracing" not in record.getMessage():
         return True
     frame = sys._getframe()
@@ -85,7 +86,7 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 @contextlib.contextmanager
 def _without_unused() -> Iterator[None]:
-    """In the process of a command line, a context in which packages in `UNUSED` look as if they
+    """In a command-line process, a context in which packages in `UNUSED` look as if they
     were not installed. A program that imports seqzoo may use them with Keras, and keeps them."""
     hidden = [name for name in UNUSED if is_command_line() and name not in sys.modules]
     # An entry of None makes `import` raise ModuleNotFoundError.
@@ -100,7 +101,7 @@ def _without_unused() -> Iterator[None]:
 @functools.cache
 def start_devices(*, quiet_loggers: bool = True) -> None:
     """Initialises TensorFlow's devices, as the first operation would, and silences oneDNN's
-    complaint about transposing masks.
+    error about transposing masks.
 
     Separate from `start_tensorflow`, because devices can no longer be configured after it.
 

@@ -40,7 +40,7 @@ TRAIN_ONLY = (
 def keras_model(
     template: Template, examples: Examples, settings: TrainingSettings | None = None
 ) -> "TaskModel":
-    """Makes a compiled Keras model of a template.
+    """Makes a compiled Keras model from a template.
 
     Args:
         template: the template with its options.
@@ -84,7 +84,7 @@ def keras_model(
 class TaskModel(keras.Model):
     """The model of `keras_model`.
 
-    `fit` and `evaluate` take raw inputs `x` and targets `y`: lists, arrays, columns of pandas, or a
+    `fit` and `evaluate` take raw inputs `x` and targets `y`: lists, arrays, pandas columns, or a
     batched `tf.data.Dataset` of pairs. The loss and the metric are those of the template;
     `compile` takes any optimizer. A `.keras` file includes the vocabularies and classes.
 
@@ -148,8 +148,8 @@ class TaskModel(keras.Model):
         similar lengths.
 
         Raises:
-            SeqzooError: an example does not fit the template, or there are weights of classes or
-                examples, which only `seqzoo.tasks.train` takes.
+            SeqzooError: an example does not fit the template, or class or sample weights are
+                given, which only `seqzoo.tasks.train` takes.
         """
         for name, value in (("class_weight", class_weight), ("sample_weight", sample_weight)):
             if value is not None:
@@ -223,7 +223,7 @@ class TaskModel(keras.Model):
         """Predictions for raw inputs.
 
         Args:
-            x: the inputs; of a data set of pairs, only the inputs are used.
+            x: the inputs; if it is a data set of pairs, only their inputs are used.
             batch_size: number of inputs that are predicted together.
             verbose: ignored, as there is no progress bar.
             options: fields of `PredictionOptions`, such as `decoding` and `seed` for texts.
@@ -231,8 +231,8 @@ class TaskModel(keras.Model):
         Returns:
             For classes and labels, their probabilities, (n, classes); for numbers, an array (n,) or
             (n, numbers); for generated texts, an array of strings; otherwise a list with one
-            prediction per input: its tags, or its numbers at each step. Without inputs, an empty
-            array.
+            prediction per input: its tags, or its numbers at each step. If there are no inputs, an
+            empty array.
 
         Raises:
             SeqzooError: an input does not fit the template.
@@ -406,7 +406,7 @@ def _train_only(name: str) -> SeqzooError:
 
 
 def _examples(x: Any, y: Any) -> Examples:
-    """Makes examples of raw inputs and targets.
+    """Makes examples from raw inputs and targets.
 
     Raises:
         SeqzooError: there are no inputs, or the numbers of inputs and targets differ.

@@ -19,7 +19,7 @@ BATCHES_COUNTED = 1000
 """Number of batches whose time steps are counted at a time."""
 
 CANDIDATES = 200
-"""Number of lengths that are considered as padded lengths."""
+"""Number of candidates for padded lengths."""
 
 COMPILATION = 100_000
 """Time steps, over all rows of a batch, that take about as long as compiling a layer for one more
@@ -55,7 +55,7 @@ class Sequences:
         return self.flat[self.starts[index] :][: self.lengths[index]]
 
     def pieces(self) -> Iterator[np.ndarray]:
-        """`flat`, in one or several pieces."""
+        """`flat`, in one or more pieces."""
         yield self.flat
 
     def padded(self, rows: np.ndarray, longest: int) -> np.ndarray:
@@ -155,14 +155,14 @@ class Padding:
 
     def __post_init__(self) -> None:
         if not self.inputs or not all(isinstance(x, list) for x in (self.inputs, self.targets)):
-            raise TypeError("padded lengths must be lists, and the one for inputs not empty")
+            raise TypeError("padded lengths must be lists, and that for inputs must not be empty")
         for length in (*self.inputs, *self.targets):
             if not isinstance(length, int | np.integer) or not 0 < length < 2**31:
                 raise TypeError(f"a padded length must be from 1 to {2**31 - 1}, got {length!r}")
 
     @classmethod
     def choose(cls, data: Data, max_lengths: int, batch_size: int, *, epochs: int = 1) -> "Padding":
-        """The lengths that cost the least time, compilation included; see `choose_lengths`."""
+        """The lengths that take the least time, compilation included; see `choose_lengths`."""
         lengths = [data.inputs.lengths]
         if data.window is not None:
             lengths = [np.minimum(lengths[0], data.window)]
@@ -181,7 +181,8 @@ class Plan:
     Attributes:
         rows: shape (all rows,), int32: the examples of the batches.
         weights: shape (all rows,), uint8: one, or zero for filler rows.
-        bounds: shape (steps + 1,), int64: the start of each batch in `rows`, and the end.
+        bounds: shape (steps + 1,), int64: the start of each batch in `rows`, and the end of
+            the last one.
         lengths: shape (steps,), int32: the padded length of a batch's inputs.
         target_lengths: shape (steps,), int32: the padded length of a batch's targets.
         size: rows per batch if all batches have the same number, otherwise None.
@@ -205,8 +206,8 @@ class Plan:
         return len(self.lengths)
 
     def time_steps(self, data: Data) -> np.ndarray:
-        """Steps of each batch without padding, (steps,), int64: those of the inputs, plus those of
-        the targets unless these are aligned with the inputs."""
+        """Number of steps per batch, without padding, (steps,), int64: those of the inputs, plus
+        those of the targets unless these are aligned with the inputs."""
         targets = data.targets
         more = targets.lengths if isinstance(targets, Sequences) else None
         if more is not None and np.array_equal(more, data.inputs.lengths):
@@ -239,12 +240,12 @@ class Plan:
 
         Each worker gets some rows of every batch, so all workers have the same number of batches,
         of the same lengths, and together they have all examples. A row belongs to the same worker
-        in every batch, so that states can be carried over. Like a plan, a shard resumes in
+        in every batch, so that states can be carried over. Like a plan, a shard resumes
         mid-epoch with `since`.
 
         Args:
             index: index of the worker, from 0.
-            count: number of workers; the number of rows in each batch must be a multiple of it,
+            count: number of workers; the number of rows in each batch must be a multiple of it;
                 see `multiple` of `make_plan`.
 
         Raises:
@@ -278,7 +279,7 @@ class Plan:
 def choose_lengths(
     lengths: np.ndarray, max_lengths: int, batch_size: int, *, epochs: int = 1
 ) -> list[int]:
-    """Chooses the padded lengths that cost the least time, compilation included, shortest first.
+    """Chooses the padded lengths that take the least time, compilation included, shortest first.
 
     Args:
         lengths: lengths of all training sequences.

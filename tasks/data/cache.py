@@ -1,7 +1,7 @@
 """The cache on disk: arrays that are made from data once and looked up by their origin.
 
 An entry is a folder of files, one per array, with a manifest that is written last. The folder gets
-its name only when it is complete, so an incomplete entry of a killed process is never read. A
+its name only when it is complete, so an incomplete entry left by a killed process is never read. A
 damaged entry, or one of another version, counts as missing and is rebuilt.
 """
 
@@ -21,27 +21,27 @@ from seqzoo.tasks.atomic_files import naming_full_disk, replacing, synchronise, 
 from seqzoo.tasks.errors import SeqzooError
 
 CACHE_FORMAT = 1
-"""Version of the files, raised when their contents change meaning."""
+"""Version of the files, increased when the meaning of their contents changes."""
 
 VARIABLE = "SEQZOO_CACHE"
-"""Environment variable that names the folder of the cache."""
+"""Environment variable that names the cache folder."""
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".new-"
 """Prefix of the names of folders that are being written; these names end in the process ID."""
 
 SAMPLED_BYTES = 1 << 16
-"""Bytes at the beginning, in the middle and at the end of a file that its digest covers."""
+"""Number of bytes that a file's digest covers at its beginning, in its middle and at its end."""
 
 MAPPED = 1 << 23
 """Number of bytes read from a file after which its pages are released from memory."""
 
 PAGES = 1 << 16
-"""Number of bytes that the system reads in when it needs one of them."""
+"""Number of bytes that the system reads from the disk when one of them is needed."""
 
 
 def cache_folder() -> pathlib.Path:
-    """The folder of the cache: $SEQZOO_CACHE, or seqzoo in $XDG_CACHE_HOME or ~/.cache."""
+    """The cache folder: $SEQZOO_CACHE, or seqzoo in $XDG_CACHE_HOME or ~/.cache."""
     if configured := os.environ.get(VARIABLE):
         return pathlib.Path(configured).expanduser()
     shared = os.environ.get("XDG_CACHE_HOME")
@@ -153,7 +153,7 @@ class Entry:
             return None
 
     def remember(self, text: str, *parts: Any) -> None:
-        """Stores a text that takes long to compute, by the values that it was computed from."""
+        """Stores a text that is slow to compute, keyed by the values that it was computed from."""
         with contextlib.suppress(SeqzooError, OSError), replacing(self._note(parts)) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
@@ -225,7 +225,7 @@ class Writer:
 
 
 def find(key: str) -> Entry | None:
-    """The entry of a key; None if there is none, or it is damaged or of another version."""
+    """The entry for a key; None if there is none, or if it is damaged or of another version."""
     folder = cache_folder() / key
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -244,8 +244,8 @@ def making(key: str) -> Iterator[Writer]:
     """Yields the writer of an entry, which exists if the block succeeds.
 
     Raises:
-        DiskFull: the disk is full; nothing of the entry remains.
-        SeqzooError: the folder of the cache cannot be written.
+        DiskFull: the disk is full; no part of the entry remains.
+        SeqzooError: the cache folder cannot be written to.
     """
     root = cache_folder()
     folder = root / key
@@ -259,11 +259,11 @@ def making(key: str) -> Iterator[Writer]:
     except OSError as error:
         with naming_full_disk(folder, elsewhere):
             raise SeqzooError(
-                f"The cache {root} cannot be written: {error.strerror or error}; {elsewhere}."
+                f"The cache {root} cannot be written to: {error.strerror or error}; {elsewhere}."
             ) from error
     writer = Writer(temporary)
     try:
-        with naming_full_disk(folder, f"nothing of it was kept; {elsewhere}"):
+        with naming_full_disk(folder, f"no part of it was kept; {elsewhere}"):
             yield writer
             writer.finish()
             if find(key) is None:  # another process may have been faster
@@ -276,7 +276,7 @@ def making(key: str) -> Iterator[Writer]:
 
 
 def remove_unfinished(root: pathlib.Path) -> None:
-    """Removes the remains of processes that have ended."""
+    """Removes unfinished entries of processes that have ended."""
     for path in root.glob(f"{UNFINISHED}*"):
         if not _runs(path.name.rpartition("-")[2]):
             shutil.rmtree(path, ignore_errors=True)
@@ -303,7 +303,7 @@ class Listed(NamedTuple):
 
 
 def list_cache() -> list[Listed]:
-    """All entries, the largest first; entries that are damaged, unfinished or of another version
+    """All entries, largest first; entries that are damaged, unfinished or of another version
     are not usable."""
     root = cache_folder()
     results = []

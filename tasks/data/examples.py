@@ -20,20 +20,21 @@ class Examples:
 
     Attributes:
         inputs: for text ("characters", "words", "subwords") strings; for "rows" an array of shape
-            (n, height, width) or (n, height, width, channels); for "columns" such arrays of one
-            height and any width; for "series" arrays of shape (time, features) or (time,), or
-            `TimedSeries` for cells that take time; for "audio" float arrays of shape (samples,);
-            for "image" arrays of uint8, (height, width) or (height, width, channels), or the bytes
-            of image files; for "vector" arrays of shape (features,); for "class" strings. A column
-            of pandas, Polars or pyarrow becomes a list. For templates with further inputs a dict
-            of these for each example, or a dict of columns or a data frame.
+            (n, height, width) or (n, height, width, channels); for "columns" such arrays, all of
+            the same height but of any width; for "series" arrays of shape (time, features) or
+            (time,), or `TimedSeries` for time-aware cells; for "audio" float arrays of shape
+            (samples,); for "image" arrays of uint8, (height, width) or (height, width, channels),
+            or the bytes of image files; for "vector" arrays of shape (features,); for "class"
+            strings. A pandas, Polars or pyarrow column becomes a list. For templates with further
+            inputs, a dict of these for each example, or a dict of columns or a data frame.
         targets: for "class" strings; for "labels" sequences of strings; for "value" numbers of
             shape (n,) or (n, k); None if there are no targets.
         lines: where each example comes from, for messages: its line or row in a file (see
             `unit`), or its file if it has one of its own; None to count examples instead.
         weights: the weight of each example in the training loss, at least 0; None if all are
             equal. Metrics count each example once.
-        unit: "line" or "row", counted from 1; "example", counted from 0; or "image", by its file.
+        unit: "line" or "row", counted from 1; "example", counted from 0; or "image", named
+            by its file.
 
     Raises:
         SeqzooError: `inputs` is a single text, or something without a length.
@@ -48,7 +49,7 @@ class Examples:
     def __post_init__(self) -> None:
         if isinstance(self.inputs, Mapping) or _is_frame(self.inputs):
             object.__setattr__(self, "inputs", rows_of(self.inputs))
-        # A column of pandas is indexed by labels that need not be positions.
+        # A pandas column is indexed by labels that need not be positions.
         for name in ("inputs", "targets", "weights"):
             object.__setattr__(self, name, listed(getattr(self, name)))
         if isinstance(self.inputs, str | bytes) or not hasattr(self.inputs, "__len__"):
@@ -68,13 +69,13 @@ class Examples:
         """Makes examples from columns, with one example per row.
 
         Args:
-            columns: a dict of columns, a data frame of pandas or Polars, or a pyarrow table.
+            columns: a dict of columns, a pandas or Polars data frame, or a pyarrow table.
             input: the name of the column of inputs; or the names of several, for templates with
                 additional inputs, whose values may be missing.
             target: the name of the column of targets; None if there are none.
             weight: the name of the column of weights; None if all are equal.
-            time: the name of the column with the times of a series' steps, for cells that take
-                time; None if there is none.
+            time: the name of the column with the times of a series' steps, for time-aware cells;
+                None if there is none.
             time_values: meaning of this column: the time of each step ("timestamps"), or the time
                 since the previous step ("elapsed").
 
@@ -163,7 +164,7 @@ class Splits:
 
     Attributes:
         train: the examples from which weights and vocabulary are learned.
-        validation: the examples that choose the best epoch; without them the last epoch is kept.
+        validation: the examples that determine the best epoch; without them the last epoch is kept.
         test: the examples that the trained model is evaluated on.
         name: name of the data set.
         description: one sentence about it.
@@ -186,7 +187,7 @@ class Splits:
 
 
 def listed(values: Any) -> Any:
-    """A column of pandas, Polars or pyarrow as a list, by position; other values unchanged."""
+    """A pandas, Polars or pyarrow column as a list, by position; other values unchanged."""
     for method in ("to_pylist", "to_list"):
         if hasattr(values, method):
             return getattr(values, method)()
@@ -197,7 +198,7 @@ def rows_of(columns: Any) -> list[dict[str, Any]]:
     """The rows of columns, each a dictionary.
 
     Args:
-        columns: a dict of columns, a data frame of pandas or Polars, or a pyarrow table.
+        columns: a dict of columns, a pandas or Polars data frame, or a pyarrow table.
 
     Raises:
         SeqzooError: the columns have different lengths, or one is not a list of values.
@@ -220,7 +221,7 @@ def take_column(columns: Any, name: str, argument: str, *, optional: bool = Fals
     """Takes one column.
 
     Args:
-        columns: a dict of columns, a data frame of pandas or Polars, or a pyarrow table.
+        columns: a dict of columns, a pandas or Polars data frame, or a pyarrow table.
         name: the name of the column.
         argument: the argument that named it, for messages.
         optional: whether values may be missing.
@@ -229,7 +230,7 @@ def take_column(columns: Any, name: str, argument: str, *, optional: bool = Fals
 
     Raises:
         SeqzooError: there are no columns, none or two of that name, the column is empty, or a
-            value is missing (None, NaN or a missing value of pandas).
+            value is missing (None, NaN or pandas' missing value).
     """
     names = _names(columns)
     if name not in names:
@@ -274,7 +275,7 @@ def _names(columns: Any) -> list:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value is None, NaN, or a missing value of pandas."""
+    """Whether a value is None, NaN, or pandas' missing value."""
     if value is None or type(value).__name__ in MISSING:
         return True
     return not hasattr(value, "__len__") and bool(value != value)  # NaN differs from itself

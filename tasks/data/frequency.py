@@ -22,14 +22,14 @@ UNITS: dict[str, tuple[int, Unit]] = {
     "quarter": (3, "month"),
     "year": (12, "month"),
 }
-"""Names of frequencies: how many of which unit each is."""
+"""Names of frequencies, each with its number of units and the unit."""
 
 SEASONS = {"second": 60, "minute": 1_440, "hour": 24, "day": 7, "week": 52, "business day": 5}
-"""Steps per season, by frequency: a season is a minute of seconds, a day of minutes or hours, a
-week of days and a year of weeks; for months and longer steps it is a year."""
+"""Steps per season, by frequency: a season is a minute for seconds, a day for minutes and hours, a
+week for days and business days, and a year for weeks; for months and longer steps it is a year."""
 
 MANY_DATES = 7
-"""Minimum number of dates from which business days are distinguished from days."""
+"""Minimum number of dates needed to distinguish business days from days."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ class Frequency:
         return cls(usual, "second")
 
     def positions(self, dates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Steps from the first of some dates to each, int64, and whether a date is a whole number
-        of steps away."""
+        """The number of steps from the first date to each date, int64, and whether each date is a
+        whole number of steps away."""
         if self.unit == "second":
             seconds = (dates - dates[0]).astype(np.int64)
             return seconds // self.count, seconds % self.count == 0
@@ -155,7 +155,7 @@ def _on_day(months: np.ndarray, day: int) -> np.ndarray:
 
 
 def shown_dates(dates: np.ndarray) -> Sequence[str]:
-    """Dates for people to read: "2016-07-01", with the time of day if any has one."""
+    """Dates in readable form: "2016-07-01", with the time of day if any has one."""
     unit = "m" if (dates.astype("datetime64[m]") == dates).all() else "s"
     if (dates.astype("datetime64[D]") == dates).all():
         unit = "D"

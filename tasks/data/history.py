@@ -19,11 +19,11 @@ class History:
 
     Attributes:
         dates: the dates of the steps, datetime64, (time,); evenly spaced.
-        values: the series to forecast, (time,) or (time, targets). Rows after the last number are
-            the future, for which covariates may be known.
-        past: covariates that are known only up to the last number, (time, past).
+        values: the series to forecast, (time,) or (time, targets). Rows after the last value that
+            is not missing are the future, for which covariates may be known.
+        past: covariates that are known only up to that value, (time, past).
         known: covariates that are also known for the future, (time, known).
-        static: static covariates, which do not change with time: numbers or names.
+        static: static covariates, which do not change over time: numbers or names.
         name: the name of the series.
         since: the first step that is scored or trained on; earlier ones are only input.
         frequency: time between steps; None to infer it from the dates.
@@ -67,7 +67,7 @@ class History:
             if array.ndim != 2 or len(array) != len(dates):
                 raise SeqzooError(
                     f"`{name}` of a history must have one row for each of {len(dates)} dates, got "
-                    f"the shape {array.shape}.",
+                    f"shape {array.shape}.",
                     field=name,
                 )
             object.__setattr__(self, name, array)
@@ -87,7 +87,7 @@ class History:
 
     @property
     def end(self) -> int:
-        """The step after the last number in `values`."""
+        """The step after the last value that is not missing."""
         present = np.flatnonzero(np.isfinite(self.values).any(1))
         return int(present[-1]) + 1 if len(present) else 0
 

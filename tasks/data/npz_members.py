@@ -38,12 +38,12 @@ compression methods its subclass `NotImplementedError`."""
 def read_member(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     """Reads one array from an open file.
 
-    NumPy allocates the memory that a header declares before it reads the numbers, so the declared
+    NumPy allocates the memory that a header declares before it reads the values, so the declared
     size is first compared with that of the member.
 
     Raises:
-        ValueError: the member is not an array, contains Python objects, has fewer numbers than
-            its shape, or is too large.
+        ValueError: the member is not an array, contains Python objects, has fewer values than
+            its shape needs, or is too large.
     """
     with file.open(member) as content:
         version = np.lib.format.read_magic(content)

@@ -69,7 +69,7 @@ class StoredColumn(Sequence):
 
 
 class TextColumn(StoredColumn):
-    """Texts, one after the other in a file of UTF-8.
+    """Texts, one after the other in a UTF-8 file.
 
     Args:
         data: the bytes of all texts.
@@ -180,7 +180,7 @@ class LocationColumn(NumberColumn):
 
 
 class DigestKeys(StoredColumn):
-    """Digests of inputs, equal for equal inputs, with the order that they give the examples.
+    """Digests of inputs, equal for equal inputs, and the order of the examples by digest.
 
     Args:
         digests: shape (n, 2), uint64: the digest of each input in two halves.
@@ -247,7 +247,7 @@ def sort_digests(digests: Mapped) -> tuple[np.ndarray, np.ndarray]:
     fresh[1:] = first[1:] != first[:-1]
     del first
     again = np.flatnonzero(~fresh)
-    # The second half decides if first halves are equal, which hardly ever happens.
+    # The second half only matters if first halves are equal, which hardly ever happens.
     differs = [
         (digests[order[at].astype(np.int64), 1] != digests[order[at - 1].astype(np.int64), 1]).any()
         for at in (again[start : start + MANY] for start in range(0, len(again), MANY))

@@ -12,7 +12,7 @@ from seqzoo.tasks.kinds import TimeValues
 
 @dataclass(frozen=True, eq=False)
 class TimedSeries:
-    """A raw input of a model whose cell takes time, such as "cfc".
+    """A raw input of a model whose cell is time-aware, such as "cfc".
 
     Attributes:
         values: numbers of shape (time,) or (time, features).

@@ -8,7 +8,8 @@ from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences, make_plan
 from seqzoo.tasks.settings import TrainingSettings
 
 WARM_UP = 256
-"""Steps that a lane reads without being scored if it begins within a sequence, in evaluation."""
+"""Number of steps that a lane reads without scoring them in evaluation, if it begins within a
+sequence."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class LaneData(Data):
-    """Texts that are run in windows, with the state carried from each to the next.
+    """Texts that are processed in windows, with the state carried from one to the next.
 
     Attributes:
         whole: whether the data is a single sequence, a part of an endless one.
@@ -153,7 +154,7 @@ def window_plan(
 
     In addition to "starts" and "lengths", the views of a plan have "resets", bool: whether the
     state before the window is zero; "aside", bool: whether the state after it is not carried over;
-    "before", int32: the token before it, `start` where there is none.
+    "before", int32: the token before the window, or `start` if there is none.
 
     Args:
         data: sequences of ids, with `window`.
@@ -291,11 +292,11 @@ def _asides(
 
 
 def _mixed(lanes: Plan, asides: Plan, random: np.random.Generator | None) -> Plan:
-    """Merges both plans at random positions; the batches of each keep their order."""
+    """Merges the two plans at random positions; the batches of each keep their order."""
     source = np.repeat([0, 1], [len(lanes), len(asides)])
     if random is not None:
         source = random.permutation(source)
-    # The index of each batch in the concatenation of both plans.
+    # The index of each batch in the concatenation of the two plans.
     order = np.argsort(np.argsort(source, kind="stable"), kind="stable")
     size = lanes.size or 0
     rows = (order[:, None] * size + np.arange(size)).reshape(-1)

@@ -2,8 +2,8 @@
 
 Each step considers the 2 * width best continuations of a row's beams. Those among the first `width`
 that end the text leave the beams and are ranked by their score; the best others are the next beams.
-A row is done once `width` texts have ended, or once none of its beams can get among the best ones
-any more. With a width of 1 this is greedy search, regardless of the penalties.
+A row is done once `width` texts have ended, or once none of its beams can rank among the best
+ones any more. With a width of 1 this is greedy search, regardless of the penalties.
 
 For each beam the loop stores its previous beam and its token as one number: the row of that beam,
 times `ids`, plus the token. Complete texts are reconstructed from these afterwards.
@@ -74,7 +74,7 @@ class BeamSearch:
             requested.
         """
         rows = self.batch * self.width
-        # All beams but the first are disabled at first, because they would be identical.
+        # All beams but the first are initially disabled, because they would be identical.
         first = tf.one_hot(tf.zeros([self.batch], tf.int32), self.width, 0.0, NONE)
         variables: dict[str, Any] = {
             "previous": start,
@@ -155,7 +155,7 @@ class BeamSearch:
             "ends": logs[:, guided.model.end],
             "attention": proposal.attention,
         }
-        # The limit ends rows whose scores are not numbers.
+        # The limit ends rows whose scores are NaN.
         return (t < guided.longest) & ~tf.reduce_all(new["done"]), new, results
 
     def _histories(self, scores: Any, positions: Any, written: dict) -> dict:

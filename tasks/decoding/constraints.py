@@ -30,7 +30,7 @@ def among(history: Any, chosen: Any, vocabulary_size: int) -> Any:
 
 
 def penalise_repetition(logits: Any, history: Any, t: Any, penalty: float) -> Any:
-    """Lowers the logits of tokens that already occur; see `Decoding.repetition_penalty`.
+    """Lowers the logits of tokens that have already occurred; see `Decoding.repetition_penalty`.
 
     Args:
         logits: shape (rows, vocabulary).
@@ -44,7 +44,7 @@ def penalise_repetition(logits: Any, history: Any, t: Any, penalty: float) -> An
 
 
 def repeated_ngrams(history: Any, t: Any, size: int, vocabulary_size: int) -> Any:
-    """Determines which tokens would complete an n-gram that already occurs.
+    """Determines which tokens would complete an n-gram that has already occurred.
 
     Args:
         history: shape (rows, time), of which t steps are written.

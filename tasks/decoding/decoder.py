@@ -46,10 +46,10 @@ class Decoded(NamedTuple):
     attention: Any
 
     def token_probabilities(self) -> Any:
-        """The geometric mean of the probabilities of each text's tokens and its end, (batch,
+        """The geometric mean of the probabilities of each text's tokens and its end token, (batch,
         texts); unlike the probability of the text, it does not fall with its length."""
         ends = tf.gather(self.token_log_probabilities, self.lengths, batch_dims=2)
-        count = self.lengths + tf.cast(ends != 0, tf.int32)  # a text cut short has no end
+        count = self.lengths + tf.cast(ends != 0, tf.int32)  # a truncated text has no end
         return tf.exp(self.log_probabilities / tf.cast(tf.maximum(count, 1), tf.float32))
 
 
@@ -73,8 +73,8 @@ def decode(
     """Generates texts.
 
     The end token is forced when a text reaches its maximum length, and when the constraints
-    allow nothing else. It counts in every log-probability, so those of long and short texts
-    can be compared and equal those of `seqzoo.tasks.decoding.scoring.score`.
+    allow nothing else. It is included in every log-probability, so those of long and short texts
+    can be compared, and equal those of `seqzoo.tasks.decoding.scoring.score`.
 
     Args:
         step: (tokens (rows,) int32, states) -> (logits (rows, vocabulary), new states, attention
@@ -87,18 +87,18 @@ def decode(
         vocabulary_size: number of ids.
         constants: nest of tensors with a leading batch axis that all steps need, such as the
             memory of attention; `step` gets it, for all rows, as a third argument. Beams share it,
-            while states are moved around in each step.
+            while their states are reordered in each step.
         source_lengths: shape (batch,): how many steps of the source count for the coverage
             penalty; None for all.
         maximum_lengths: shape (batch,): maximum length of each row, if below that of `choices`.
-        prefix: shape (batch, time), int32: tokens that texts begin with, regardless
-            of the constraints; they count in lengths and log-probabilities.
+        prefix: shape (batch, time), int32: tokens that texts begin with, regardless of the
+            constraints; they are included in lengths and log-probabilities.
         prefix_lengths: shape (batch,): how many of them are forced; None for all.
         seed: for "sample": a number, a pair of numbers, a tensor (batch, 2) with a pair for each
             row, so that samples depend only on the row, or None for different texts each time.
         banned: ids that must not be generated.
         report_attention: whether the texts include the model's attention, if it has any, which
-            takes time.
+            makes decoding slower.
 
     Returns:
         The generated texts.
@@ -108,14 +108,14 @@ def decode(
     """
     if getattr(choices, "language_model", None) is not None:
         raise SeqzooError(
-            "`language_model` is for many-to-many-unaligned; a model that writes token by token "
-            "has learned the language of its texts.",
+            "`language_model` is for many-to-many-unaligned; a model that generates token by "
+            "token is already a language model of its texts.",
             field="language_model",
         )
     if getattr(choices, "replace_unknown", False) and UNKNOWN in banned:
         raise SeqzooError(
-            "`replace_unknown` is for many-to-many-encoder-decoder; other models never write "
-            "unknown tokens: leave it out.",
+            "`replace_unknown` is for many-to-many-encoder-decoder; other models never generate "
+            "unknown tokens; leave it out.",
             field="replace_unknown",
         )
     batch = _batch_size(states, constants, maximum_lengths, prefix)
@@ -172,11 +172,11 @@ def _batch_size(*values: Any) -> Any:
     for value in tf.nest.flatten(values):
         if value is not None:
             return tf.shape(value)[0]
-    raise SeqzooError("`maximum_lengths` must give the number of rows if there are no states.")
+    raise SeqzooError("`maximum_lengths` is needed for the number of rows if there are no states.")
 
 
 def _trim(results: dict) -> Decoded:
-    """Cuts the results of a search to the longest text."""
+    """Truncates the results of a search to the length of the longest text."""
     lengths = results["lengths"]
     time = largest(tf.reshape(lengths, [-1]))
     terms = results["log_probabilities"][:, :, : time + 1]

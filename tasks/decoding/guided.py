@@ -61,7 +61,7 @@ class Model:
         inputs = (tokens, states) if self.constants is None else (tokens, states, self.constants)
         logits, new, attention = self.step(*inputs)
         logits = tf.ensure_shape(tf.cast(logits, tf.float32), [None, self.vocabulary_size])
-        # A cell may return its states in a different type of sequence than it was given.
+        # A cell may return its states in a different type of sequence from the one it was given.
         new = tf.nest.pack_sequence_as(states, tf.nest.flatten(new))
         new = tf.nest.map_structure(
             lambda a, b: tf.ensure_shape(a, [None, *b.shape[1:]]), new, states
@@ -81,8 +81,8 @@ class GuidedModel:
 
     Args:
         model: the model.
-        choices: the decoding options, of which the minimum length and the options against
-            repetition are used.
+        choices: the decoding options, of which the minimum length and the repetition options
+            are used.
         banned: ids that are not generated; the end token may be generated even if it is listed.
         limits: maximum number of tokens: a number, or one per row, shape (rows,).
         prefix: shape (rows, time), int32, or None.

@@ -94,7 +94,7 @@ def draw(scores: Any, number: Any, temperature: Any, top_k: Any, top_p: Any) -> 
         scores: shape (rows, ids): log-probabilities, whose probabilities need not sum to 1; each
             row has at least one that is finite.
         number: shape (rows, 1): random numbers in [0, 1).
-        temperature: above 0; a number or a scalar tensor, like the following.
+        temperature: above 0; a number or a scalar tensor, as are `top_k` and `top_p`.
         top_k: number of tokens to keep; None for all.
         top_p: probability to reach; None for all.
 

@@ -17,15 +17,16 @@ class Decoding:
 
     Attributes:
         method: decoding method. "greedy" takes the most probable token in each step; "beam" keeps
-            the `beam_width` best partial texts; "sample" draws each token by its probability.
+            the `beam_width` best partial texts; "sample" draws each token from the
+            model's distribution.
         count: number of texts per input. The best ones with "beam", independent ones with
             "sample", 1 with "greedy".
         beam_width: beam size.
-        length_penalty: length penalty of beam search; higher favours longer texts. It is alpha of
-            Wu et al. 2016, "GNMT", equation 14; 0 ranks by probability alone; translation uses 0.6
-            to 1.
-        coverage_penalty: coverage penalty of beam search; higher favours texts that cover all of
-            the input. It is beta of the same equation, and needs a model with attention.
+        length_penalty: length penalty of beam search; higher values favour longer texts. It is
+            alpha in Wu et al. 2016, "GNMT", equation 14; 0 ranks by probability alone; translation
+            uses 0.6 to 1.
+        coverage_penalty: coverage penalty of beam search; higher values favour texts that cover
+            all of the input. It is beta in the same equation, and needs a model with attention.
         temperature: sampling temperature; log-probabilities are divided by it.
         top_k: number of most probable tokens to sample from. None for all.
         top_p: nucleus sampling: sample from the most probable tokens that together reach this
@@ -38,11 +39,11 @@ class Decoding:
         no_repeat_ngram: size of n-grams that must not repeat within a text. None for no limit.
         repetition_penalty: repetition penalty (CTRL, Keskar et al. 2019); 1 disables it. The logits
             of tokens that the text already contains are divided by it if they are positive, and
-            multiplied if they are negative (section 4.1 divides both, which makes the improbable
-            more probable).
+            multiplied if they are negative (section 4.1 divides both, which makes improbable
+            tokens more probable).
         language_model: run folder of a language model that also scores texts in the beam search of
-            many-to-many-unaligned (shallow fusion). Its tokens are those of the texts: characters,
-            words or subwords. None for no language model.
+            many-to-many-unaligned (shallow fusion). It must use the tokens of the texts:
+            characters, words or subwords. None for no language model.
         language_weight: weight of the language model's log-probabilities.
         replace_unknown: let an encoder-decoder write unknown tokens, and replace each by the input
             token with the highest attention. For models with attention that read and write words,

@@ -32,7 +32,7 @@ class TokenStream:
     def __init__(self, task: StreamsText, model: Any, choices: Decoding, specs: dict[str, Any]):
         if choices.method == "beam" or choices.count > 1:
             raise SeqzooError(
-                "A text is streamed by 'greedy' or 'sample' with `count` 1, got "
+                "Streaming needs the method 'greedy' or 'sample' with `count` 1, got "
                 f"{choices.method!r} with {choices.count}."
             )
         if choices.replace_unknown:
@@ -42,7 +42,7 @@ class TokenStream:
             )
         if getattr(task, "copies", False):
             raise SeqzooError(
-                "A model that copies tokens of its input writes complete texts; predict instead of "
+                "A model that copies tokens from its input cannot stream texts; predict instead of "
                 "streaming.",
                 field="copy",
             )

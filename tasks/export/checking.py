@@ -27,8 +27,8 @@ from seqzoo.tasks.preprocessing.statics import CategoryFeatures, NumberFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
 
 TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "int8": 0.3, "full-int8": 0.3}
-"""The largest allowed difference by the precision of the weights, relative to the largest result.
-Quantisation changes predictions; a test score tells by how much, and this bound catches errors."""
+"""The largest allowed difference for each precision of the weights, relative to the largest result.
+Quantisation changes predictions; a test score tells how much, and this bound catches errors."""
 
 GENERATED = 24
 """Maximum number of tokens that are generated to compare texts."""
@@ -244,7 +244,7 @@ def compare(
         The largest difference, relative to the largest value of the same result.
 
     Raises:
-        SeqzooError: texts differ, or numbers differ by more than `TOLERANCE`.
+        SeqzooError: texts differ, or values differ by more than `TOLERANCE`.
     """
     worst = 0.0
     for name, value in expected.items():
@@ -260,7 +260,7 @@ def compare(
             continue
         if other is None or other.shape != value.shape:
             raise SeqzooError(
-                f"The {format} export differs from the model: {name} has the shape "
+                f"The {format} export differs from the model: {name} has shape "
                 f"{getattr(other, 'shape', None)}, but the model's is {value.shape}."
             )
         if not value.size:
@@ -274,7 +274,7 @@ def compare(
         if not difference <= TOLERANCE[precision]:
             raise SeqzooError(
                 f"The {format} export differs from the model: {name} by {difference:.1e} of its "
-                f"largest number, but at most {TOLERANCE[precision]:.0e} is allowed."
+                f"largest value, but at most {TOLERANCE[precision]:.0e} is allowed."
             )
         worst = max(worst, difference)
     return worst
@@ -283,8 +283,8 @@ def compare(
 def compare_predictions(
     expected: Sequence[Prediction], predictions: Sequence[dict], format: str, precision: str
 ) -> None:
-    """Compares the predictions of predict.py with the model's. They are equal with float32 weights;
-    other precisions are not compared.
+    """Compares the predictions of predict.py with the model's. They must be equal with float32
+    weights; other precisions are not compared.
 
     Raises:
         SeqzooError: a label differs, or a probability differs by more than `TOLERANCE`.

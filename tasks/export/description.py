@@ -29,7 +29,7 @@ from seqzoo.tasks.targets.texts import END, END_TOKEN, START, START_TOKEN
 from seqzoo.tasks.targets.values import ValueTargets
 
 VERSION = 1
-"""Version of model.json; raised when older copies of predict.py cannot read it."""
+"""Version of model.json; increased when older copies of predict.py cannot read it."""
 
 
 def write_description(
@@ -181,8 +181,7 @@ def _texts(task: Any, model: Any, options: PredictionOptions) -> dict[str, Any]:
     texts, decoding = task.texts, options.decoding or task.decoding
     if decoding.replace_unknown:
         raise SeqzooError(
-            "`replace_unknown` is for saved-model; the predict.py of this format does not support "
-            "it.",
+            "`replace_unknown` is for saved-model; predict.py in this format does not support it.",
             field="replace_unknown",
         )
     end = END if isinstance(model, Generator) else task.end

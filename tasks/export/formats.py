@@ -28,7 +28,7 @@ class Format(NamedTuple):
     """Precisions of the weights; the first one is the default."""
 
     extra: str = ""
-    """The package's extra that it needs; empty for none."""
+    """The extra of the package that it needs; empty for none."""
 
     modules: tuple[str, ...] = ()
     """The modules that this extra provides."""
@@ -37,7 +37,8 @@ class Format(NamedTuple):
 FORMATS: dict[str, Format] = {
     "saved-model": Format(
         "seqzoo.tasks.export.saved_model:write",
-        "TensorFlow SavedModel: raw inputs in, answers out, for TensorFlow and TensorFlow Serving",
+        "TensorFlow SavedModel: raw inputs in, predictions out, for TensorFlow and TensorFlow "
+        "Serving",
     ),
     "onnx": Format(
         "seqzoo.tasks.export.onnx_model:write",
@@ -101,17 +102,18 @@ def export(
 
     Args:
         wanted: the model to export, with the options of the export.
-        folder: the folder to write; it must not have any contents.
+        folder: the folder to write; it must not exist, or must be empty.
         format: key of `FORMATS`.
 
     Returns:
-        "format", "folder", "files", the size of each file in bytes by name, and if the export was
+        "format", "folder", "files", the size of each file in bytes by name, and, if the export was
         checked, "difference", the largest difference from the model in Python, relative to the
         largest result.
 
     Raises:
         SeqzooError: there is no such format, the model cannot be written in it, an extra is not
-            installed, the folder exists, or the results of the export differ from the model's.
+            installed, the folder is not empty, or the results of the export differ from those of
+            the model.
     """
     chosen = _checked(wanted, format)
     module, _, name = chosen.location.partition(":")
@@ -224,4 +226,4 @@ def _only_as_saved_model(task: Any) -> Iterator[str]:
     if getattr(template, "attention", None) == "monotonic":
         yield "models with attention 'monotonic'"
     if task.features.takes_time:
-        yield f"{template.cell!r}, which takes the time between steps"
+        yield f"{template.cell!r}, which reads the time between steps"

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 
 def run_loop(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[Any, Any, list]:
-    """A runner, see `seqzoo.cells.engine.runners`, for one row.
+    """A runner (see `seqzoo.cells.engine.runners`) for one row.
 
     Steps are read from the projected inputs by index. Layers that return sequences write them to an
     array whose size is known when the loop begins; LiteRT copies the array at each step. Masked

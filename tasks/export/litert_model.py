@@ -46,7 +46,7 @@ def litert_model(
         part: the part.
         precision: the precision of the weights: "float32", "float16", or "int8", with which matrix
             products are computed on 8-bit integers if the runtime supports it.
-        steps: number of time steps of inputs; None for any number.
+        steps: number of time steps of the inputs; None for any number.
         calibration: example arguments of a part without a loop, which determine the range of each
             activation: with "int8", activations are 8-bit integers, too, if the runtime supports
             it; arguments and results keep their types.
@@ -189,7 +189,7 @@ def _calibration(wanted: Export, parts: dict[str, Part], reason: str | None) -> 
 
 
 def _shortened(wanted: Export) -> Export:
-    """The export, with its example inputs cut to the fixed number of steps."""
+    """The export, with its example inputs truncated to the fixed number of steps."""
     if wanted.steps is None:
         return wanted
     return replace(wanted, examples=[example[: wanted.steps] for example in wanted.examples])

@@ -70,7 +70,7 @@ class Translator:
         function: a concrete function; its variables are exported with their current values.
         writer: collects the nodes.
         inputs: the name in the ONNX graph of each of the function's placeholders, by its name.
-        replaced: functions that write replacements of operations, by the names of these:
+        replaced: functions that write replacements for operations, by operation name:
             (translator, operation) -> the names of the replacement's outputs. More may be added
             before `translate`.
 
@@ -197,7 +197,7 @@ class Translator:
         if not self.is_constant(tensor.op):
             raise SeqzooError(
                 f"The operation {operation.type} ({operation.name!r}) has {what or 'an input'} "
-                "that is known only at run time, and no translation to ONNX; export a "
+                "known only at run time, and therefore no translation to ONNX; export a "
                 "saved-model instead."
             )
         return self.value(tensor)

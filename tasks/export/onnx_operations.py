@@ -363,7 +363,7 @@ def _leaky_relu(t: Translator, op: Any) -> str:
 
 
 def _expm1(t: Translator, op: Any) -> str:
-    """exp(x) - 1, near zero as 2 tanh(x/2) / (1 - tanh(x/2)), which is precise there."""
+    """exp(x) - 1, computed near zero as 2 tanh(x/2) / (1 - tanh(x/2)), which is accurate there."""
     dtype = op.outputs[0].dtype.as_numpy_dtype
     one, two = (t.writer.constant(np.array(item, dtype)) for item in (1, 2))
     value = t.input(op, 0)
@@ -447,8 +447,8 @@ def _padding(op: Any) -> str:
 def _batch_normalisation(t: Translator, op: Any) -> str:
     if op.get_attr("is_training"):
         raise SeqzooError(
-            f"{op.name!r} normalises with the statistics of the batch; only those of training can "
-            "be exported."
+            f"{op.name!r} normalises with batch statistics; only batch normalisation with the "
+            "statistics of training can be exported."
         )
     scale, offset, mean, variance = (t.constant_input(op, index) for index in range(1, 5))
     factor = scale / np.sqrt(variance + op.get_attr("epsilon"))

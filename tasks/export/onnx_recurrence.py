@@ -19,7 +19,7 @@ ACTIVATIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu"}
 
 
 class Recurrences:
-    """A runner, see `seqzoo.cells.engine.runners`, that replaces layers with placeholders and
+    """A runner (see `seqzoo.cells.engine.runners`) that replaces layers with placeholders and
     stores their translations."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Recurrences:
         cell = layer.cell
         if not keeps_contract(cell):
             raise SeqzooError(
-                f"A layer of {type(cell).__name__} cannot be written as ONNX, because it is not "
+                f"A layer of {type(cell).__name__} cannot be converted to ONNX, because it is not "
                 "a seqzoo cell; export a saved-model instead."
             )
         batch, time = sequences.shape[:2]
@@ -107,8 +107,8 @@ class _Recurrence:
         )
 
     def write(self, translator: Translator) -> list[str]:
-        """Writes the layer, unless it was written before; returns the names of the outputs (batch,
-        time, units), in the order of the input, and of the last states (batch, units)."""
+        """Writes the layer, unless it has already been written; returns the names of the outputs
+        (batch, time, units), in the order of the input, and of the last states (batch, units)."""
         if self._names is None:
             if self.kind is None:
                 self._names = _scan(self, translator)

@@ -4,7 +4,7 @@
     encode     a batch of complete inputs -> the memory of a decoder, and its initial states
     step       one step and the states before it -> the step's prediction and the states after it
 
-Texts are represented by ids, both as inputs and as outputs, and images that are read by columns by
+Texts are represented by ids, both as inputs and as outputs, and images that are read by columns as
 their columns; numbers, audio and other images are passed unchanged. States are arguments and
 results, named by layer and number: "layer_1_state_1" before a step and "next_layer_1_state_1" after
 it. The batch and time dimensions are dynamic.
@@ -135,7 +135,7 @@ def step_of(task: Any, model: Any) -> Part:
 
 
 class Carried:
-    """A runner, see `seqzoo.cells.engine.runners`, that gives layers their initial states and keeps
+    """A runner (see `seqzoo.cells.engine.runners`) that gives layers their initial states and keeps
     their final ones.
 
     Args:
@@ -273,7 +273,7 @@ def _serving(task: Any, model: Any) -> Part:
 
 def step_specs(task: Any) -> tuple[Any, ...]:
     """The `tf.TensorSpec`s of one step's inputs: an id, numbers in the units of the data, or the
-    samples of a window; for a cell that takes time, also the time since the previous step."""
+    samples of a window; for a time-aware cell, also the time since the previous step."""
     features = task.features
     if isinstance(features, AudioFeatures):
         return (tf.TensorSpec([None, features.window], tf.float32, "samples"),)
@@ -306,7 +306,7 @@ def run_steps(
     Args:
         task: the task that built the model.
         model: not a language model and not an encoder-decoder.
-        steps: each (batch, time, ...), see `step_specs`.
+        steps: each (batch, time, ...); see `step_specs`.
         states: the states, in the order of `state_specs`.
 
     Returns:

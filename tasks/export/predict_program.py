@@ -44,18 +44,18 @@ ANSWERS = {
     "transcripts": ("transcripts", "Transcripts"),
 }
 """The module and class that computes a prediction, by kind of prediction. Other kinds have none:
-their numbers come from `Model.run`."""
+their values come from `Model.run`."""
 
 BEGINNING = '''"""An exported model, from raw inputs to predictions.
 
 It needs Python's standard library, NumPy and the model's runtime (onnxruntime or ai-edge-litert).
 
-    python predict.py "a text" "another one"
+    python predict.py "a text" "another text"
     python predict.py recording.wav numbers.npy
 
     from predict import Model
     model = Model("folder of the export")
-    model.predict(["a text"])        # predictions, a dictionary each
+    model.predict(["a text"])        # predictions, one dictionary each
     model.run("step", **tensors)     # a part of the model, arrays by name
 """
 

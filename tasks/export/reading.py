@@ -17,8 +17,8 @@ def read_by_steps(
     task: Any, parts: dict[str, Part], examples: Sequence[Any]
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yields the arguments of the part "step" by name, with one row each, while the model reads
-    examples one after the other or, as an encoder-decoder, writes the most probable token at each
-    step. Audio is not supported."""
+    examples one after the other or, if it is an encoder-decoder, generates the most probable token
+    at each step. Audio is not supported."""
     part = parts["step"]
     step = tf.function(
         lambda arguments: part.run(**arguments), autograph=False, reduce_retracing=True
@@ -57,7 +57,7 @@ def _steps(part: Part, tensors: dict[str, Any]) -> np.ndarray:
 
 
 def _written(step: Any, encoded: dict[str, Any]) -> Iterator[dict]:
-    """The arguments of the steps of a decoder that writes the most probable token at each step."""
+    """The arguments of the steps of a decoder that generates the most probable tokens."""
     others = {name: value.numpy() for name, value in encoded.items()}
     token = np.array([START], np.int32)
     for _ in range(GENERATED):

@@ -27,8 +27,8 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
     `seqzoo.tasks.export.formats`.
 
     Raises:
-        SeqzooError: a graph would only run in this process, because a function in it was traced
-            before; or the results of the SavedModel differ from the model's.
+        SeqzooError: a graph would only run in this process, because a function in it had been
+            traced before the export; or the results of the SavedModel differ from the model's.
     """
     task, model, options = wanted.task, wanted.model, wanted.options
     signatures = signatures_of(task, model, options, wanted.signatures)

@@ -50,7 +50,7 @@ def signatures_of(
         generate          raw inputs and decoding options -> "text" and "log_probability"
 
     and those of the task, such as "score" and "bytes". A model that cannot be run step by step,
-    such as a bidirectional one, has no "step", "chunk" and "initial_state".
+    such as a bidirectional one, has no "step", "chunk" or "initial_state".
 
     Args:
         task: the task of the model.
@@ -82,7 +82,7 @@ def _compiled(task: Any, model: Any, options: PredictionOptions) -> Signature:
     if isinstance(task, Generates):
         raise SeqzooError(
             f"`{COMPILED}` is for models that read complete sequences, but this one generates "
-            "token by token, which is no faster when it is compiled. Leave it out."
+            "token by token, which is no faster when compiled. Leave it out."
         )
     names = [spec.name for spec in task.signature]
 

@@ -38,7 +38,7 @@ def freeze(model: Any, names: Sequence[str]) -> None:
 
     Args:
         model: a built model.
-        names: the names of its layers, see `weights_by_layer`.
+        names: the names of its layers; see `weights_by_layer`.
 
     Raises:
         SeqzooError: there is no such layer, or no layer is left to train.
@@ -55,15 +55,16 @@ def freeze(model: Any, names: Sequence[str]) -> None:
     _freeze(model, {id(weight) for name in names for weight in layers[name].values()})
     if not model.trainable_variables:
         raise SeqzooError(
-            f"`freeze` must leave at least one layer to train, but {', '.join(names)} are all.",
+            f"`freeze` must leave at least one layer to train, but {', '.join(names)} are all of "
+            "them.",
             field="freeze",
         )
 
 
 def _freeze(layer: Any, frozen: set[int]) -> None:
     for _, child in children(layer):
-        numbers = [item for item in child.weights if tf.as_dtype(item.dtype).is_floating]
-        if numbers and all(id(number) in frozen for number in numbers):
+        weights = [item for item in child.weights if tf.as_dtype(item.dtype).is_floating]
+        if weights and all(id(weight) in frozen for weight in weights):
             child.trainable = False
         else:
             _freeze(child, frozen)

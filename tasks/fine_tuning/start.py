@@ -145,9 +145,9 @@ class Start:
                 taken.append(layer)
         if not set(taken) - {OUTPUTS}:
             raise SeqzooError(
-                f"No layer of {self.run.folder} fits the new model: it has {', '.join(before)}, "
-                f"the new model has {', '.join(after)}; no layer has the same name and shape in "
-                "both."
+                f"No layer of {self.run.folder} fits the new model: the run has "
+                f"{', '.join(before)}, the new model has {', '.join(after)}; no layer has the same "
+                "name and shape in both."
             )
         return {
             "run": str(pathlib.Path(self.run.folder).absolute()),
@@ -172,7 +172,9 @@ def sentences(report: dict[str, Any]) -> list[str]:
     for name, counts in {**report["tokens"], "labels": report["labels"]}.items():
         if counts["new"] or (name == "labels" and counts["kept"]):
             subject = "Labels" if name == "labels" else name.replace("_", " ").capitalize()
-            results.append(f"{subject}: {counts['kept']:,} of the old run, {counts['new']:,} new.")
+            results.append(
+                f"{subject}: {counts['kept']:,} from the old run, {counts['new']:,} new."
+            )
     return results
 
 

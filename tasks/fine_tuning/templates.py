@@ -96,7 +96,7 @@ def check_matching(template: Any, old: Template) -> None:
     options = required_options(template)
     if getattr(old, "backward", False) and "backward" not in options:
         raise SeqzooError(
-            "A language model that reads backward can only be trained further as one: name a run "
+            "A language model that reads backward can only be fine-tuned as such: name a run "
             "that reads forward, or let a tagger use its states with `features_from`."
         )
     for name, value in required_options(old).items():

@@ -1,1 +1,1 @@
-"""The template forecast: from the history of a series to all steps of a horizon."""
+"""The `forecast` template: from the history of a series to all steps of a horizon."""

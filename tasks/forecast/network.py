@@ -11,7 +11,7 @@ from seqzoo.tasks.layers.recurrent import recurrent_layers
 from seqzoo.tasks.preprocessing.histories import Layout
 
 SMALLEST_SPREAD = 1e-2
-"""Smallest standard deviation that windows are divided by, relative to that of their series."""
+"""Minimum standard deviation that windows are divided by, relative to that of their series."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -27,7 +27,7 @@ class SegmentForecaster(keras.Model):
         look_back: length of the look-back window, in steps.
         horizon: number of steps to forecast.
         segment: length of a segment, in steps.
-        layout: the sizes of the parts of an encoded step, see `Layout`.
+        layout: the sizes of the parts of an encoded step; see `Layout`.
         series: number of series in training.
         outputs: number of outputs per step and target.
         center: index of the output that is the point forecast.
@@ -43,7 +43,7 @@ class SegmentForecaster(keras.Model):
         recompute: see `Recurrent`.
         form: "parallel" or "recurrent"; see `Forecast`.
         normalization: "last", "mean" or "none"; see `Forecast`.
-        precision: Keras' dtype policy of the layers.
+        precision: Keras' dtype policy for the layers.
         **kwargs: passed to `keras.Model`.
     """
 
@@ -114,7 +114,7 @@ class SegmentForecaster(keras.Model):
         self.output_layer = keras.layers.Dense(segment * outputs, dtype="float32", name="outputs")
 
     def build(self, *_: Any) -> None:
-        """Creates all weights by running a window."""
+        """Creates all weights by running the model on one window."""
         steps = self.choices["look_back"] + self.choices["horizon"]
         self.correction = self.add_weight(
             shape=(self.choices["horizon"], self.layout.values, self.choices["levels"]),
@@ -184,7 +184,7 @@ class SegmentForecaster(keras.Model):
             return zeros, zeros + 1.0
         if normalization == "last":
             steps = tf.range(1.0, self.choices["look_back"] + 1.0)[:, None]
-            last = tf.argmax(observed * steps, 1)  # without any value the first step, which is 0
+            last = tf.argmax(observed * steps, 1)  # if there are none, the first step, which is 0
             level = tf.gather(tf.transpose(values, [0, 2, 1]), last, batch_dims=2)
             return level[:, None], zeros + 1.0
         count = tf.maximum(tf.reduce_sum(observed, 1, keepdims=True), 1.0)
@@ -223,7 +223,7 @@ class SegmentForecaster(keras.Model):
 
     def _one_by_one(self, queries: Any, states: list, training: bool) -> Any:
         """The outputs of all segments, computed one after the other: each step continues from the
-        states of the previous one and reads its forecast like a segment of the look-back."""
+        states of the previous one and reads its forecast like a segment of the look-back window."""
         size, outputs = self.choices["segment"], self.choices["outputs"]
         queries = tf.reshape(queries, [-1, self.written, queries.shape[-1]])
         before, results = None, []
@@ -233,11 +233,11 @@ class SegmentForecaster(keras.Model):
             features = queries[:, index]
             if before is not None:
                 center = self.choices["center"]
-                numbers = tf.reshape(before, [-1, size, outputs])[..., center : center + 1]
+                forecast = tf.reshape(before, [-1, size, outputs])[..., center : center + 1]
                 if self.choices["gaps"]:
-                    numbers = tf.concat([numbers, tf.ones_like(numbers)], -1)
-                rest = width // size - numbers.shape[-1]  # covariates are not forecast
-                filled = tf.pad(numbers, [[0, 0], [0, 0], [0, rest]])
+                    forecast = tf.concat([forecast, tf.ones_like(forecast)], -1)
+                rest = width // size - forecast.shape[-1]  # covariates are not forecast
+                filled = tf.pad(forecast, [[0, 0], [0, 0], [0, rest]])
                 features += self.segments(tf.reshape(filled, [-1, width]))
             following = []
             for number, (layer, state) in enumerate(zip(self.recurrent, states, strict=True)):

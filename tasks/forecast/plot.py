@@ -28,7 +28,7 @@ def plot_forecasts(
 
     Args:
         path: the .png file.
-        histories: the histories before the forecasts.
+        histories: the history before each forecast.
         predictions: the `ForecastPrediction` of each history.
         targets: names of the targets.
         truths: the actual values, (horizon, targets) each; None if they are not known.

@@ -159,7 +159,7 @@ class ForecastTask(Task):
     ) -> dict[str, Any]:
         outputs, units, truth, observed = self._run(model, batch)
         quantiles = self.distribution.quantiles(outputs, units)
-        # Relative to the window's spread, so that windows that vary more are corrected by more.
+        # Relative to the window's spread, so that windows that vary more get larger corrections.
         above = (truth[..., None] - quantiles) / units.spread[..., None]
         return {"above": tf.where(observed[..., None], above, math.nan)}
 
@@ -186,7 +186,7 @@ class ForecastTask(Task):
     def _prediction(
         self, history: History, origin: int, values: Any, quantiles: Any
     ) -> ForecastPrediction:
-        """The forecast of a history from the step `origin` on."""
+        """The forecast of a history from step `origin` on."""
         frequency = self.features.frequency
         dates = frequency.at(history.dates, np.arange(origin, origin + len(values)))
         rows = [tuple(map(float, row)) for row in values]

@@ -37,8 +37,8 @@ class Forecast(Template):
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction. There is one direction.
         layers: number of recurrent layers.
-        dropout: dropout rate on layer inputs. Not on the inputs of the first layer, but on the last
-            features.
+        dropout: dropout rate on layer inputs. Applied to the last features, but not to the
+            inputs of the first layer.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
         recompute: gradient checkpointing: keep only the states of every N-th step and recompute the
@@ -62,7 +62,7 @@ class Forecast(Template):
         calendar: add calendar features: time of day, of the week and of the year, each only if the
             training data span at least two days, weeks or years.
         season: season length, in steps; the seasonal naive baseline uses it, too. None for the
-            usual one for the frequency: 24 for hours, 7 for days, 12 for months.
+            frequency's usual one: 24 for hours, 7 for days, 12 for months.
         windows: maximum number of training windows per epoch, resampled each epoch.
 
     Raises:

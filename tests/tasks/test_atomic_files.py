@@ -113,7 +113,7 @@ def test_a_full_disk_is_named_and_existing_files_stay(tmp_path, full) -> None:
         str(error.value),
     )
     assert files(tmp_path) == ["a.json"] and atomic_files.read_json(path) == "old"
-    with pytest.raises(DiskFull, match="nothing of it was kept"), creating(tmp_path / "b") as new:
+    with pytest.raises(DiskFull, match="no part of it was kept"), creating(tmp_path / "b") as new:
         (new / "a.json").touch()
     assert files(tmp_path) == ["a.json"]
     # The folder is named, not the one that it is written to before.

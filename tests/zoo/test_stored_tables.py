@@ -218,7 +218,7 @@ def test_a_full_disk_is_one_line(table, own_cache, monkeypatch) -> None:
     monkeypatch.setattr(stored_table._Table, "_texts", full)
     with pytest.raises(DiskFull) as caught:
         _open(table, "disk")
-    assert "nothing of it was kept" in str(caught.value) and "SEQZOO_CACHE" in str(caught.value)
+    assert "no part of it was kept" in str(caught.value) and "SEQZOO_CACHE" in str(caught.value)
     assert "\n" not in str(caught.value) and not _entries(own_cache)
 
 

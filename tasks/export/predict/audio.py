@@ -15,7 +15,7 @@ class AudioReader(SeriesReader):
 
     def from_argument(self, argument: str) -> np.ndarray:
         """The samples in a file that is named on the command line; those of a .wav file are scaled
-        to between -1 and 1 and averaged over the channels."""
+        to the range from -1 to 1 and averaged over the channels."""
         if pathlib.Path(argument).suffix != ".wav":
             return super().from_argument(argument)
         try:

@@ -10,7 +10,7 @@ import numpy as np
 
 
 def check_file(path: pathlib.Path, expected: str | None) -> None:
-    """Raises a ValueError for a file with another digest than model.json has for it."""
+    """Raises a ValueError for a file whose digest differs from the one in model.json."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):

@@ -174,5 +174,5 @@ class Search:
         return [(tokens, total) for _, tokens, total in finished]
 
     def length_penalty(self, tokens: int, alpha: float) -> float:
-        """The number by which the score of a text is divided (Wu et al. 2016, equation 14)."""
+        """The number that the score of a text is divided by (Wu et al. 2016, equation 14)."""
         return ((5.0 + tokens + self.has_end) / 6.0) ** alpha if alpha else 1.0

@@ -47,7 +47,7 @@ def transcripts(
 
 
 def prefix_beam_search(logs: np.ndarray, width: int) -> list[tuple[int, ...]]:
-    """Prefix beam search over log-probabilities (time, symbols): texts, the most probable first."""
+    """Prefix beam search over log-probabilities (time, symbols): texts, most probable first."""
     # Log-probabilities of the alignments that end in a blank, and of those that do not.
     beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -np.inf)}
     for step in logs:

@@ -1,4 +1,4 @@
-"""Texts split into words, and words joined to a text."""
+"""Texts split into words, and words joined into a text."""
 
 import re
 
