@@ -11,11 +11,11 @@ import tensorflow as tf
 from seqzoo.tasks.atomic_files import naming_full_disk, replacing
 
 EPOCH = "epoch-"
-"""Prefix of the names of files with the weights of an epoch, followed by its number."""
+"""Prefix of the names of the files with an epoch's weights; the epoch's number follows."""
 
 
 def averaged_variables(model: Any) -> list[Any]:
-    """The variables of a model that are averaged: all except the states of random seeds."""
+    """The variables of a model that are averaged: all except the states of seed generators."""
     return [variable for variable in model.variables if tf.as_dtype(variable.dtype).is_floating]
 
 
@@ -27,7 +27,7 @@ def decay_at(update: Any, decay: float) -> Any:
 
 @contextlib.contextmanager
 def with_values(variables: Sequence[Any], values: Sequence[Any]) -> Iterator[None]:
-    """A context in which variables have the values passed in."""
+    """A context in which variables temporarily have the given values."""
     arrays = [variable.numpy() for variable in variables]
     try:
         for variable, value in zip(variables, values, strict=True):
@@ -39,7 +39,7 @@ def with_values(variables: Sequence[Any], values: Sequence[Any]) -> Iterator[Non
 
 
 class BestEpochs:
-    """The weights of some epochs, in files.
+    """The weights of the best epochs, one file per epoch.
 
     Args:
         folder: the folder of the files.
@@ -54,7 +54,7 @@ class BestEpochs:
 
         Args:
             epoch: the number of the epoch.
-            variables: the variables, which have its weights.
+            variables: the variables, which hold its weights.
             epochs: the numbers of the epochs to keep, including this one.
 
         Returns:

@@ -16,16 +16,16 @@ STATES: dict[type, tuple[str, ...]] = {
     keras.callbacks.ReduceLROnPlateau: ("wait", "best", "cooldown_counter"),
     keras.callbacks.ModelCheckpoint: ("best",),
 }
-"""The attributes of Keras' own callbacks that change in training, which checkpoints store."""
+"""The attributes of Keras' own callbacks that change during training, which checkpoints store."""
 
 REFUSED: dict[type, str] = {
     keras.callbacks.BackupAndRestore: (
-        "keeps checkpoints of `Model.fit`; leave it out, since the run's own checkpoints resume a "
+        "keeps checkpoints of `Model.fit`; leave it out, since the run's own checkpoints resume "
         "training exactly, with resume=True"
     ),
     keras.callbacks.SwapEMAWeights: (
-        "swaps the weights of an optimizer with `use_ema`, which this training does not have; set "
-        "average='ema' instead"
+        "swaps in the weights that an optimizer averages with `use_ema`, which training does not "
+        "use here; set average='ema' instead"
     ),
 }
 """Callbacks that do not work here, and why."""
@@ -103,7 +103,7 @@ class Callbacks:
         return bool(self._callbacks) and bool(self._model.stop_training)
 
     def stop(self) -> None:
-        """Stops the training, as a callback did in another process."""
+        """Stops training because a callback in another process has stopped it."""
         if self._callbacks:
             self._model.stop_training = True
 
@@ -155,7 +155,7 @@ class Callbacks:
         }
 
     def begin_epoch(self, epoch: int, resumed: bool) -> None:
-        """An epoch begins, counted from 0; `resumed` in its middle."""
+        """An epoch, counted from 0, begins, or is `resumed` in the middle."""
         if not self._callbacks:
             return
         rate = float(self._optimizer.learning_rate) if self.sets_rate else 0.0
@@ -169,7 +169,7 @@ class Callbacks:
                 _restore(callback, before)
 
     def end_epoch(self, epoch: int, row: dict[str, Any]) -> None:
-        """An epoch ended; its row of the history."""
+        """An epoch ended; `row` is its row of the history."""
         logs = {
             name.replace("validation_", "val_"): value
             for name, value in row.items()
@@ -193,11 +193,11 @@ class Callbacks:
         self._call("on_test_begin")
 
     def begin_validation_batch(self, batch: int) -> None:
-        """A batch of validation begins."""
+        """A validation batch begins."""
         self._call("on_test_batch_begin", batch)
 
     def end_validation_batch(self, batch: int, loop: Any, totals: Any) -> None:
-        """A batch of validation was scored; `totals` are the sums so far."""
+        """A validation batch was scored; `totals` are the sums so far."""
         if self._overrides("on_test_batch_end"):
             loss, metric = loop.means(totals)
             self._call("on_test_batch_end", batch, logs={"loss": loss, self._task.metric: metric})
@@ -218,19 +218,19 @@ class Callbacks:
                 self._attach()
 
     def _attach(self) -> None:
-        # Bypasses Keras, for which the optimizer would become a part of the model.
+        # Bypasses Keras, which would make the optimizer a part of the model.
         object.__setattr__(self._model, "optimizer", self._optimizer)
 
     def _call(self, hook: str, *index: int, logs: dict[str, float] | None = None) -> None:
         for callback in self._callbacks:
-            # As Keras does: only the hooks of batches get `logs` by name.
+            # As in Keras, only the batch hooks get `logs` by keyword.
             if "batch" in hook:
                 getattr(callback, hook)(*index, logs=logs or {})
             else:
                 getattr(callback, hook)(*index, logs or {})
 
     def _overrides(self, *hooks: str) -> bool:
-        """Whether a callback defines one of some hooks."""
+        """Whether a callback overrides one of the hooks."""
         default = keras.callbacks.Callback
         return any(
             getattr(getattr(callback, hook), "__func__", None) is not getattr(default, hook)
@@ -241,7 +241,7 @@ class Callbacks:
 
 def choose_mode(callback: Any, task: Task) -> None:
     """Tells a callback in which direction the metric that it monitors improves, which Keras knows
-    only of its own metrics."""
+    only for its own metrics."""
     names = (task.metric, f"val_{task.metric}")
     if getattr(callback, "mode", None) == "auto" and getattr(callback, "monitor", None) in names:
         callback.mode = "max" if task.better > 0 else "min"

@@ -17,7 +17,7 @@ NAME = "step"
 """Prefix of the names of checkpoints, followed by their step."""
 
 LATER = ("updates",)
-"""Parts of `Loop.variables` that checkpoints of older versions lack."""
+"""Parts of `Loop.variables` that checkpoints from older versions lack."""
 
 
 class Checkpoints:
@@ -91,7 +91,8 @@ class Checkpoints:
             leftover.unlink(missing_ok=True)
 
     def _without_later(self, path: str) -> Any:
-        """What a checkpoint restores, without parts that one of an older version lacks."""
+        """What to restore from a checkpoint: all but the parts that one from an older version
+        lacks."""
         stored = {name.partition("/")[0] for name, _ in tf.train.list_variables(path)}
         parts = {
             name: variable
@@ -104,9 +105,9 @@ class Checkpoints:
         """Sets the variables to the last checkpoint and returns its state; None without one.
 
         Raises:
-            SeqzooError: the checkpoint is damaged or of another model.
+            SeqzooError: the checkpoint is damaged or belongs to another model.
         """
-        self._remove_parts()  # of a process that was killed while writing
+        self._remove_parts()  # left by a process that was killed while writing
         path = self._manager.latest_checkpoint
         if path is None:
             return None

@@ -17,9 +17,9 @@ def clip(
     and Bengio 2013, section 3.2).
 
     Args:
-        gradients: one per variable, dense, or sparse with each row once.
+        gradients: one per variable: dense, or sparse, in which case each row occurs once.
         norm: their global norm.
-        settings: the training settings, which have the limits.
+        settings: the training settings, which contain the limits.
         scale: the factor that the loss was multiplied by; None for a loss that was not scaled.
 
     Returns:

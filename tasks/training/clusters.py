@@ -18,7 +18,7 @@ STARTER = "SEQZOO_STARTER"
 closed when the process that started them ends."""
 
 PORT = 12_200
-"""Port of workers under Kubernetes, and the lowest one under SLURM; see `slurm_port`."""
+"""Port of workers on Kubernetes, and the lowest one on SLURM; see `slurm_port`."""
 
 PORTS_PER_JOB = 16
 """Number of ports reserved for each SLURM job, since jobs may share a machine."""
@@ -50,8 +50,8 @@ def make_strategy(name: str, workers: int | None = None) -> Any:
         gpus = tf.config.list_logical_devices("GPU")
         if len(gpus) < 2:
             raise SeqzooError(
-                f"'mirrored' needs at least 2 GPUs, TensorFlow sees {len(gpus)} here; leave it "
-                "out, or train on several machines or processes with 'multi-worker'."
+                f"'mirrored' needs at least 2 GPUs, but TensorFlow sees {len(gpus)} here; leave "
+                "it out, or train on several machines or processes with 'multi-worker'."
             )
         return tf.distribute.MirroredStrategy([item.name for item in gpus])
     resolver = resolve(os.environ, workers)
@@ -75,7 +75,7 @@ def resolve(environment: Mapping[str, str], workers: int | None = None) -> Any:
         workers: see `make_strategy`.
 
     Raises:
-        SeqzooError: the environment names no workers, or another number of workers.
+        SeqzooError: the environment names no workers, or a different number of them.
     """
     if "TF_CONFIG" in environment:
         cluster, job, index = read_tf_config(environment["TF_CONFIG"])
@@ -121,13 +121,13 @@ def read_tf_config(text: str) -> tuple[dict[str, list[str]], str, int]:
     others = sorted({*cluster, job} - {"chief", "worker"})
     if others:
         raise SeqzooError(
-            f"TF_CONFIG may name jobs 'chief' and 'worker', got {others[0]!r}; parameter servers "
-            "and evaluators take no part in training."
+            f"TF_CONFIG may name only jobs 'chief' and 'worker', got {others[0]!r}; parameter "
+            "servers and evaluators take no part in training."
         )
     if not 0 <= index < len(cluster.get(job, ())):
         raise SeqzooError(
-            f"TF_CONFIG names {len(cluster.get(job, ()))} of job {job!r}, but this process is "
-            f"number {index} of them, counted from 0."
+            f"TF_CONFIG gives this process the index {index} in job {job!r}, counted from 0, but "
+            f"that job has size {len(cluster.get(job, ()))}."
         )
     return cluster, job, index
 

@@ -50,10 +50,10 @@ class Epochs:
         settings: the training settings.
         padding: the lengths that batches are padded to.
         training: the encoded training examples.
-        validation: the encoded validation examples, by which the best epoch is chosen; None to
+        validation: the encoded validation examples, on which the best epoch is chosen; None to
             keep the last epoch.
         strategy: the `tf.distribute` strategy.
-        examples: the raw validation examples, which generated texts are compared with.
+        examples: the raw validation examples, with which generated texts are compared.
         callbacks: Keras callbacks, in the order in which they are called.
         start: the run that fine-tuning starts from; None for training from scratch.
         multiple: the number of rows in a batch is a multiple of this; None for the number of
@@ -304,7 +304,7 @@ class Epochs:
             self.write_model()
 
     def best_epochs(self, rows: list[dict[str, Any]]) -> list[int]:
-        """The numbers of the best epochs, in order; of equally good ones, the latest."""
+        """The numbers of the best epochs, in order; the latest, if several are equally good."""
         ranked = sorted(rows, key=lambda row: (self.rank(row), row["epoch"]))
         return sorted(row["epoch"] for row in ranked[-self.settings.average_best :])
 
@@ -343,7 +343,7 @@ class Epochs:
             write_table(self.folder / HISTORY, self.rows)
 
     def stopped(self) -> bool:
-        """Whether a callback of any worker has stopped the training run."""
+        """Whether a callback in any worker has stopped the training run."""
         stopped = self.callbacks.stopped
         return stopped if self.workers.count == 1 else bool(self.workers.gather(int(stopped)).any())
 
@@ -377,7 +377,7 @@ class Epochs:
         )
 
     def origin(self, step: int) -> str:
-        """The location of the first number that is not finite, "it began in ...; ", or "".
+        """The location of the first value that is not finite, "it began in ...; ", or "".
 
         The training steps from the last checkpoint up to the one before `step` are repeated; the
         batch of `step` is then run one time step at a time.

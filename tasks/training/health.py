@@ -12,7 +12,7 @@ from seqzoo.tasks.inspection.trace import trace
 from seqzoo.tasks.runs.weight_paths import weights_by_path
 
 NORM, DEAD = "gradient_norm", "dead_units"
-"""Prefixes of the names of columns."""
+"""Prefixes of column names."""
 
 UNMOVED = 1e-3
 """A unit is dead if all of its states are within this distance of each other."""
@@ -68,12 +68,12 @@ def layers_of(model: Any) -> list[str]:
 
 
 def dead_units(task: Task, model: Any, data: Data, plan: Plan) -> dict[str, float]:
-    """The share of dead units of each recurrent layer, on some examples.
+    """The fraction of dead units in each recurrent layer, on some examples.
 
     Args:
         task: the task of the model.
         model: a `keras.Model`.
-        data: the examples, of which the first ones of the first batch are used.
+        data: the examples, of which the first `EXAMINED` of the first batch are used.
         plan: the batches.
     """
     batch = next(array_batches(data, plan, trim=data.window is None))

@@ -10,7 +10,7 @@ from seqzoo.tasks.training.sparse_gradients import values_of
 
 
 class LazyAdam(keras.optimizers.Adam):
-    """Adam with decoupled weight decay; with a sparse gradient, only for the rows that it has.
+    """Adam with decoupled weight decay; a sparse gradient updates only the rows that it has.
 
     With the gradient g of a row, the moments m and s, the weights w, and update t:
 
@@ -18,12 +18,12 @@ class LazyAdam(keras.optimizers.Adam):
         s := b2 s + (1 - b2) g^2
         w := w - rate (sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(s) + epsilon) + decay w)
 
-    All other rows keep their moments and weights, where Adam would decay the moments of each row in
-    each update and keep moving its weights. t counts the updates of the model, not of the row.
-    Dense gradients are applied as by Keras' Adam. Options that training does not use, such as
+    All other rows keep their moments and weights, whereas Adam would decay the moments of each row
+    at each update and keep moving its weights. t counts the updates of the model, not of the row.
+    Dense gradients are applied as in Keras' Adam. Options that training does not use, such as
     Keras' own clipping and averages, are not supported.
 
-    A sparse gradient must have each row once; see `unique_rows`.
+    A sparse gradient must contain each row only once; see `unique_rows`.
     """
 
     def _backend_apply_gradients(self, grads: Any, trainable_variables: Any) -> None:
@@ -59,7 +59,7 @@ class LazyAdam(keras.optimizers.Adam):
 
 class LazyLossScale(keras.optimizers.LossScaleOptimizer):
     """Keras' loss scaling, with a check for overflows that reads only the rows of sparse gradients,
-    not complete tables."""
+    not entire tables."""
 
     def check_finite(self, grads: Any) -> Any:
         """Whether all gradients are finite."""

@@ -76,7 +76,7 @@ def ridge(training: Moments, validation: Moments | None, penalty: float | None =
 
     Args:
         training: the moments to fit.
-        validation: the moments to choose the penalty by, or None.
+        validation: the moments on which the penalty is chosen, or None.
         penalty: the penalty, or None to choose it.
     """
     if penalty is not None:

@@ -11,7 +11,7 @@ from seqzoo.tasks.training.lazy_adam import LazyAdam, LazyLossScale
 
 
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly for some steps, then stays or falls to zero along a cosine.
+    """Rises linearly for some steps, then stays constant or falls to zero along a cosine.
 
     Args:
         peak: the highest learning rate.

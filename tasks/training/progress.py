@@ -75,8 +75,8 @@ class Silent:
 
 
 class TerminalProgress:
-    """A bar on a terminal; otherwise a line at least every `SILENCE` seconds, compilation and
-    validation included. Both get one line per epoch.
+    """A bar on a terminal; otherwise a line at least every `SILENCE` seconds, even during
+    compilation and validation. Both get one line per epoch.
 
     Args:
         console: the console to write to; standard error by default, so that results can be piped.
@@ -133,7 +133,7 @@ class TerminalProgress:
             figures = "fitting"
         began, before, first = self._begun
         if first is None:
-            # The first step of an epoch may include compilation, so the speed does not count it.
+            # The first step of an epoch may include compilation, so the speed excludes it.
             self._begun = (time.monotonic(), done, tokens)
         elif (seconds := time.monotonic() - began) > 0 and done > before:
             self._speed = (done - before) / seconds

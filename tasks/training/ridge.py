@@ -18,11 +18,11 @@ from seqzoo.tasks.training.normal_equations import Moments, ridge
 from seqzoo.tasks.training.step import Loop
 
 LARGEST_SCALE = 1024.0
-"""The largest factor of log-odds; by then they separate the classes completely."""
+"""The largest factor of the log-odds; with it, they separate the classes completely."""
 
 
 class RidgeLoop(Loop):
-    """A loop whose steps sum up the normal equations of the output layer, and change no weights.
+    """A loop whose steps accumulate the normal equations of the output layer and change no weights.
 
     `finish` solves the equations. The layers before the output layer keep their initial weights, so
     the cell must have no trainable weights, like a reservoir.
@@ -30,7 +30,7 @@ class RidgeLoop(Loop):
     Args:
         task: the task, a `FitsReadout`.
         settings: the training settings.
-        steps: number of steps of the one epoch.
+        steps: number of steps in the only epoch.
         strategy: a strategy with one replica.
         callbacks: Keras callbacks.
         start: the run that fine-tuning starts from; None for training from scratch.
@@ -55,8 +55,8 @@ class RidgeLoop(Loop):
         if not isinstance(task, FitsReadout):
             raise SeqzooError(
                 field="readout",
-                expected="'gradient' for generated texts and language models, whose outputs are "
-                "too many to solve for",
+                expected="'gradient' for generated texts and language models, which have too many "
+                "outputs to solve for",
                 got="ridge",
             )
         if self.replicas > 1:

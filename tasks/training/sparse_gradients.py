@@ -57,7 +57,7 @@ def sum_over_replicas(gradients: Sequence[Any]) -> list[Any]:
 
 
 def values_of(gradient: Any) -> tf.Tensor:
-    """The numbers of a gradient, without the rows of zeros that a sparse one leaves out."""
+    """The values of a gradient, without the rows of zeros that a sparse one leaves out."""
     return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
 
 

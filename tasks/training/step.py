@@ -26,14 +26,14 @@ ONGOING = -1
 """Value of `Loop.bad` while all losses and gradients are finite."""
 
 REQUESTS = 3
-"""Number of actions that all workers take after a step if one of them requests it."""
+"""Number of actions that a worker can request, and that all workers then take after a step."""
 
 
 class Loop:
     """A model, its optimizer, and the compiled steps that train it.
 
-    Everything that a step changes is a variable and is changed inside the compiled step, so an
-    interruption of Python between two steps leaves a consistent state.
+    Everything that a step changes is a variable and is changed inside the compiled step, so
+    interrupting Python between steps leaves a consistent state.
 
     Attributes:
         model: the `keras.Model`.
@@ -42,13 +42,13 @@ class Loop:
         step: variable, the number of steps done in this epoch.
         totals: variable, float64: the sum of the losses, the number of predictions, and the terms
             of the metric, over the epoch so far.
-        carried: variables, states that are passed from one batch to the next, of the rows of this
-            worker; `lanes` are those of all rows, as in a checkpoint.
+        carried: variables, states that are passed from one batch to the next, for the rows of this
+            worker; `lanes` are those for all rows, as in a checkpoint.
         workers: the processes that train together.
-        requests: variable, float64: actions that this worker requests after the next step, see
+        requests: variable, float64: actions that this worker requests after the next step; see
             `agree`.
-        updates: variable, float64: updates of the weights in this epoch, and how many of them were
-            clipped.
+        updates: variable, float64: the number of weight updates in this epoch, and how many of
+            them were clipped.
         average: variables, the exponential moving averages of weights; empty without averaging.
         held: variables, the gradients accumulated for the next update, and their weight; empty if
             each step is an update.
@@ -188,7 +188,7 @@ class Loop:
         return float(inner._learning_rate(last))
 
     def clipped(self) -> float:
-        """Share of the epoch's updates so far whose gradients were clipped."""
+        """Fraction of the epoch's updates so far whose gradients were clipped."""
         updates, clipped = self.updates.numpy()
         return float(clipped / max(updates, 1))
 
@@ -240,7 +240,7 @@ class Loop:
                 lanes.assign(parts.swapaxes(0, 1).reshape(lanes.shape))
 
     def scatter(self) -> None:
-        """Sets what differs between workers after a checkpoint was restored: the carried states of
+        """Sets what differs between workers, after a checkpoint is restored: the carried states of
         this worker's rows, and dropout seeds that no other worker has."""
         index, count = self.workers.index, self.workers.count
         if count == 1:
@@ -304,7 +304,7 @@ class Loop:
             divisor = divisor * self.task.counts(batch)
         divisor = tf.reduce_sum(divisor)
         if self.workers.count > 1:
-            # Not together with the gradients, so that it arrives during the forward pass.
+            # Summed before the gradients are, so that it arrives during the forward pass.
             context: Any = tf.distribute.get_replica_context()
             per_worker = tf.cast(self.replicas // self.workers.count, divisor.dtype)
             part = tf.identity(divisor / per_worker)
@@ -408,7 +408,7 @@ class Loop:
         self._end_step(packed, carried)
 
     def _packed(self, totals: Any, finite: Any) -> Any:
-        """The numbers that are summed over replicas after a step, in one message: the requests,
+        """The values that are summed over replicas after a step, in one message: the requests,
         whether loss and gradients are finite, and the totals."""
         return tf.concat([self.requests.value(), [tf.cast(finite, tf.float64)], totals], 0)
 

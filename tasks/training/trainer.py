@@ -70,14 +70,14 @@ def train(
         progress: called with the progress of training.
         strategy: `tf.distribute` strategy to train under, or its name, "mirrored" or
             "multi-worker", see docs/scaling.md; by default the one in scope.
-        callbacks: a `keras.callbacks.Callback` or a list of them, called as `Model.fit` does;
-            docs/training.md says which of their state a resumed run restores.
-        start_from: a run, or its folder, whose layers and preprocessing the training starts with;
-            see docs/fine-tuning.md. The new run records it, so resuming does not need it.
+        callbacks: a `keras.callbacks.Callback` or a list of them, called as in `Model.fit`;
+            docs/training.md says how much of their state a resumed run restores.
+        start_from: a run, or its folder, whose layers and preprocessing training starts with; see
+            docs/fine-tuning.md. The new run records it, so resuming does not need it.
 
     Raises:
         SeqzooError: the data or the options cannot be used for training, the folder exists, or
-            the loss is not a number.
+            the loss is no longer finite.
         Interrupted: training was stopped by Ctrl-C, after a checkpoint.
     """
     check_instance("template", template, Template, "a template such as ManyToOne('characters')")
@@ -85,7 +85,7 @@ def train(
     check_instance("settings", settings, TrainingSettings, "`TrainingSettings`")
     check_instance("folder", folder, (str, os.PathLike), "the path of a folder")
     strategies = (tf.distribute.Strategy, str, type(None))
-    expected = "a strategy of `tf.distribute`, or the name of one"
+    expected = "a `tf.distribute` strategy, or the name of one"
     check_instance("strategy", strategy, strategies, expected)
     folder = pathlib.Path(folder)
     if isinstance(strategy, str):
@@ -100,7 +100,7 @@ def train(
             f"{settings.batch_size}."
         )
     progress = progress or Silent()
-    with workers.lost(lambda: "Nothing was trained yet; start all workers again."):
+    with workers.lost(lambda: "Nothing has been trained yet; start all workers again."):
         with workers.starting():
             if workers.chief and not resume and occupied(folder):
                 raise SeqzooError(
@@ -111,7 +111,7 @@ def train(
             if run is not None and (linked := linked_folder(folder)) is not None:
                 raise SeqzooError(
                     f"{linked} is a link, and a resumed training run writes only to its own "
-                    f"folder; replace it by the folder that it names, {os.path.realpath(linked)}."
+                    f"folder; replace it with its target, {os.path.realpath(linked)}."
                 )
             start = _start(start_from, run)
             if run is not None:
@@ -196,7 +196,7 @@ def train(
             Run.create(folder, config, task)
         workers.check_shared(folder / CONFIG)
     epochs.run(folder, progress, resume=resume)
-    with workers.lost(lambda: f"The training is complete, in {folder}."):
+    with workers.lost(lambda: f"Training is complete, in {folder}."):
         if settings.calibrate and validation is not None and workers.chief:
             inference = Inference(task, Run.open(folder).model, settings, epochs.padding)
             note = calibrate(folder, inference, validation)
@@ -286,7 +286,7 @@ def _check_closed_form(task: Any, training: Data) -> None:
         SeqzooError: examples have weights, or outputs have an activation or another loss.
     """
     if training.importance is not None:
-        raise SeqzooError("Weights of examples are for readout 'gradient', got 'ridge'.")
+        raise SeqzooError("Example weights are for readout 'gradient', got 'ridge'.")
     for name in ("output_activation", "loss"):
         value = getattr(task.template, name, None)
         if value not in (None, "squared", "linear") and task.template.target in (*NUMBERS, "next"):
@@ -359,10 +359,10 @@ def change_of_replicas(config: dict[str, Any], settings: TrainingSettings, repli
     if settings.batch_steps is not None and before % replicas:
         raise SeqzooError(
             f"Training was started on {before} replicas, and its batches of at most "
-            f"{settings.batch_steps} steps cannot be shared out among {replicas}; resume it on "
-            f"{before} or a divisor of it."
+            f"{settings.batch_steps} steps cannot be divided among {replicas}; resume it on "
+            f"{before} or a divisor of that."
         )
     return (
         f"Started on {before} replicas, resumed on {replicas}: batches and learning rates stay as "
-        "they were, so that results differ only by rounding and dropout masks."
+        "they were, so results differ only in rounding and dropout masks."
     )

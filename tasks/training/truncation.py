@@ -64,9 +64,9 @@ def truncated_gradients(
     Peng (1990).
 
     After every h' = `bptt_every` steps, the loss of these steps is differentiated through the last
-    h = `bptt_back` steps; the states before are constants. The gradients are the sum over all such
-    windows, with the weights at the beginning of the batch. The backward pass needs the memory of
-    one window.
+    h = `bptt_back` steps; earlier states are constants. The gradients are the sum over all such
+    windows, with the weights at the beginning of the batch. The backward pass needs memory for
+    only one window.
 
     Args:
         task: a task that is a `Cuts`.

@@ -16,7 +16,7 @@ from seqzoo.tasks.errors import SeqzooError, WorkerLost
 from seqzoo.tasks.training.clusters import STARTER
 
 SEED_STRIDE = 1_000_003
-"""Difference between the seeds of two workers, whose dropout masks must differ."""
+"""Difference between the seeds of successive workers, whose dropout masks must differ."""
 
 SECONDS_TO_SEE = 20.0
 """Seconds within which a worker must see the run folder that another one has created."""
@@ -39,7 +39,7 @@ class Workers:
     """This process among those that train a model together.
 
     Every worker runs the same program on the same examples, makes the same plan of batches and
-    takes its rows of each batch. All workers must call the methods that exchange something, in the
+    takes its rows of each batch. All workers must call the methods that exchange values, in the
     same order.
 
     Args:
@@ -86,7 +86,7 @@ class Workers:
         """Gathers the values of all workers.
 
         Args:
-            values: numbers, an array of the same shape and dtype in each worker.
+            values: an array of numbers, of the same shape and dtype in each worker.
 
         Returns:
             Shape (count, ...), in the order of the workers, the same in each of them.
@@ -113,7 +113,7 @@ class Workers:
         """Checks that all workers have the same settings, data and so on.
 
         Args:
-            parts: the digests to compare, by the names for messages: {"data": ...}.
+            parts: the digests to compare, by the names used in messages: {"data": ...}.
 
         Raises:
             SeqzooError: the digest of a worker differs from that of the chief.

@@ -159,7 +159,7 @@ def test_two_workers_are_one_and_one_that_is_killed_is_resumed_alone(alone, tmp_
     train(**arguments(folder), resume=True, progress=noted)
     assert noted.notes == [
         "Started on 2 replicas, resumed on 1: batches and learning rates stay as they were, so "
-        "that results differ only by rounding and dropout masks."
+        "results differ only in rounding and dropout masks."
     ]
     assert_close(alone, folder)
 
@@ -189,7 +189,7 @@ TWO = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index"
         (
             {"TF_CONFIG": json.dumps({**TWO, "task": {"type": "worker", "index": 2}})},
             None,
-            "names 2 of job 'worker', but this process is number 2",
+            "the index 2 in job 'worker', counted from 0, but that job has size 2",
         ),
         ({"TF_CONFIG": json.dumps(TWO)}, 3, "--workers 3, but TF_CONFIG names 2 workers"),
         ({"SLURM_PROCID": "0"}, None, "SLURM has not set SLURM_STEP_NUM_TASKS"),
@@ -231,7 +231,7 @@ def test_a_strategy_that_cannot_be_made(monkeypatch) -> None:
     with pytest.raises(SeqzooError, match="must be one of mirrored, multi-worker, got 'mirored'"):
         clusters.make_strategy("mirored")
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [])
-    with pytest.raises(SeqzooError, match="'mirrored' needs at least 2 GPUs, TensorFlow sees 0"):
+    with pytest.raises(SeqzooError, match="at least 2 GPUs, but TensorFlow sees 0"):
         train(template(), splits(), settings(), "unwritten", strategy="mirrored")
     monkeypatch.setenv("TF_CONFIG", json.dumps(TWO))
     tf.constant(0)
