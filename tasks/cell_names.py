@@ -14,7 +14,7 @@ CELLS = pathlib.Path(__file__).resolve().parent.parent / "cells"
 
 @cache
 def cells_module(name: str) -> Any:
-    """A module of `seqzoo.cells` that contains only data, without its package."""
+    """A module of `seqzoo.cells` that contains only data, imported without its package."""
     path = CELLS / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"seqzoo_cells_{name}", path)
     if spec is None or spec.loader is None:

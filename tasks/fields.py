@@ -59,7 +59,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Named:
-    """Annotation of a field whose command-line option has another name.
+    """Annotation of a field whose command-line option has a different name.
 
     Attributes:
         option: the name of the option without leading dashes, "max-tokens".

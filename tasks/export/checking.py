@@ -310,7 +310,7 @@ def compare_predictions(
 
 
 def _flat(value: Any) -> list[float]:
-    """The numbers in any nesting; none for labels."""
+    """The numbers in a nested value; none for labels."""
     if isinstance(value, list | tuple):
         return [number for item in value for number in _flat(item)]
     return [] if isinstance(value, str) else [float(value)]

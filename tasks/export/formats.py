@@ -56,7 +56,7 @@ FORMATS: dict[str, Format] = {
     ),
     "keras": Format(
         "seqzoo.tasks.export.keras_model:write",
-        "Keras file of Keras' own LSTM, GRU and SimpleRNN layers, to train on without seqzoo",
+        "Keras file of Keras' own LSTM, GRU and SimpleRNN layers, to train further without seqzoo",
     ),
 }
 

@@ -77,8 +77,9 @@ def parts_of(task: Any, model: Any) -> dict[str, Part]:
 
 
 def in_float32(task: Any, model: Any) -> Any:
-    """The model, or a copy with the same weights if it computes in another precision, or may have
-    been saved when `LastOutputs` did not take the mask, without which exports would differ."""
+    """The model, or a copy with the same weights if it computes in another precision or has a
+    `LastOutputs` layer, which may have been saved when that layer did not take the mask, without
+    which exports would differ."""
     layers = [*model._flatten_layers()]  # the public list lacks nested layers
     masks = not any(isinstance(layer, LastOutputs) for layer in layers)
     if masks and all(layer.compute_dtype == "float32" for layer in layers):

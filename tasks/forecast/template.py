@@ -47,8 +47,8 @@ class Forecast(Template):
         horizon: default number of steps to forecast. All of them are forecast at once.
         segment: segment length, in steps; the recurrent layers read one segment at a time. None for
             a season, halved until there are two segments.
-        form: whether the segments of the horizon are forecast in parallel, or each from the one
-            before. "parallel" runs one step from the last state for each segment, given its
+        form: whether the segments of the horizon are forecast in parallel, or each from the
+            previous one. "parallel" runs one step from the last state for each segment, given its
             position; "recurrent" feeds each segment's forecast to the next step.
         window_normalization: normalisation of each window, undone in its forecast: "last" subtracts
             the last value; "mean" subtracts the mean and divides by the standard deviation.

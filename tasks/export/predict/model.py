@@ -92,7 +92,7 @@ class BaseModel:
         if self.answers_type is None:
             raise ValueError(
                 f"predict.py does not support predictions of the kind {self.answer['kind']!r}; get "
-                'their numbers from model.run("serving", **model.tensors(inputs))'
+                'their values from model.run("serving", **model.tensors(inputs))'
             )
         return self.answers_type(self).predict(inputs, decoding)
 
