@@ -85,7 +85,7 @@ class ConvolutionalGrid(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class ApplicationGrid(keras.layers.Layer):
-    """One of `keras.applications` without its classifier, with its own preprocessing of pixels.
+    """A model from `keras.applications` without its classifier, with its own pixel preprocessing.
 
     Args:
         application: name of the function that creates the model, such as "MobileNetV2".
@@ -146,7 +146,7 @@ class ApplicationGrid(keras.layers.Layer):
 
 
 def opaque(images: Any) -> Any:
-    """Images as float32; images of four channels are composited over white, to three."""
+    """Images as float32; images with four channels are composited over white to three."""
     values = ops.cast(images, "float32")
     if values.shape[-1] != 4:
         return values
@@ -167,7 +167,7 @@ def application_module(name: str) -> ModuleType:
             modules |= {item: module for item, _ in functions if item[0].isupper()}
     if name not in modules:
         raise SeqzooError(
-            "`encoder` must be 'convolutional' or one of keras.applications "
+            "`encoder` must be 'convolutional' or a model from keras.applications "
             f"({', '.join(sorted(modules))}), got {name!r}"
             f"{nearest(name, ['convolutional', *modules])}"
         )
@@ -176,7 +176,7 @@ def application_module(name: str) -> ModuleType:
 
 @contextlib.contextmanager
 def _policy(policy: Any) -> Iterator[None]:
-    """A context with another global dtype policy, the only one that applications follow."""
+    """A context with a different global dtype policy; applications follow only the global one."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

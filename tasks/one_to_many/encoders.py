@@ -67,7 +67,7 @@ class ImageEncoder(keras.layers.Layer):
         summaries: number of layers of the decoder, each of which gets the summary.
         pooling: how the feature map becomes the summary: "mean" or "flatten".
         view: the options of `RandomView` in training: "shift", "zoom" and "shear".
-        dropout: share of the features dropped in training.
+        dropout: dropout rate on the features.
         **kwargs: passed to `keras.layers.Layer`.
     """
 
@@ -150,7 +150,7 @@ class VectorEncoder(keras.layers.Layer):
         vocabulary_size: number of ids, or None for vectors.
         units: number of units of the memory.
         summaries: number of layers of the decoder, each of which gets the summary.
-        dropout: share of the features dropped in training.
+        dropout: dropout rate on the features.
         **kwargs: passed to `keras.layers.Layer`.
     """
 

@@ -69,7 +69,7 @@ class OneToManyTask(GeneratorTask):
         else:
             if features.channels not in DECODED:
                 raise SeqzooError(
-                    f"{template.encoder} takes images of 1, 3 or 4 channels, got "
+                    f"{template.encoder} takes images with 1, 3 or 4 channels, got "
                     f"{features.channels}; use the encoder 'convolutional'."
                 )
             grid = ApplicationGrid(

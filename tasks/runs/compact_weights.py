@@ -28,7 +28,7 @@ LARGE = 500_000
 """Minimum size of a matrix that is stored as bytes."""
 
 LARGEST_NUMBER, LARGEST_HEADER = 8, 20_000
-"""Maximum number of bytes of a number, and of the header before the numbers of an array."""
+"""Maximum number of bytes of a value, and of the header before the values of an array."""
 
 LEVELS = 127
 """Quantisation levels of a byte on each side of zero."""
@@ -80,7 +80,7 @@ def check_counts(path: pathlib.Path, options: Mapping[str, Any]) -> None:
     for name, maximum in {"layers": len(sizes), "units": numbers}.items():
         value = options.get(name)
         if isinstance(value, int) and value > maximum:
-            raise ValueError(f"`{name}` is {value:,}, but {path.name} has the weights of fewer.")
+            raise ValueError(f"`{name}` is {value:,}, but {path.name} has weights for fewer.")
 
 
 def unpack(model: Any, path: pathlib.Path, digest: str | None = None) -> None:
@@ -92,8 +92,8 @@ def unpack(model: Any, path: pathlib.Path, digest: str | None = None) -> None:
         digest: the SHA-256 of the file; None in runs that were packed without one.
 
     Raises:
-        SeqzooError: the file is damaged, or belongs to another model, with other weights, shapes,
-            types or numbers.
+        SeqzooError: the file is damaged, or belongs to another model, with different weights,
+            shapes, types or values.
     """
     weights = weights_by_path(model)
     try:
@@ -115,14 +115,14 @@ def unpack(model: Any, path: pathlib.Path, digest: str | None = None) -> None:
         weight, array = weights[weight_path], arrays[weight_path]
         if weight.shape != array.shape or weight.dtype != array.dtype:
             raise SeqzooError(
-                f"{path} is of another model: {weight_path!r} must be {weight.dtype} of shape "
+                f"{path} belongs to another model: {weight_path!r} must be {weight.dtype} of shape "
                 f"{tuple(weight.shape)}, got {array.dtype} of shape {array.shape}; pack the run "
                 "again."
             )
     if digest is not None and digest != _digest(path):
         raise SeqzooError(
-            f"{path} is of another model: it is not the file that {CONFIG} next to it describes; "
-            "copy the files of one run."
+            f"{path} belongs to another model: it is not the file that {CONFIG} next to it "
+            "describes; copy the files of one run."
         )
     # Only after all checks, so that a model never has only some of the weights.
     for weight_path, weight in weights.items():
@@ -149,8 +149,8 @@ def _check_names(path: pathlib.Path, weights: dict[str, Any], stored: dict[str, 
         if weight_path not in stored or weight_path not in weights:
             lacks, has = ("file", "model") if weight_path in weights else ("model", "file")
             raise SeqzooError(
-                f"{path} is of another model: the {has} has a weight {weight_path!r}, the {lacks} "
-                "has none; pack the run again."
+                f"{path} belongs to another model: the {has} has a weight {weight_path!r}, but the "
+                f"{lacks} does not; pack the run again."
             )
 
 
@@ -162,8 +162,8 @@ def _check_sizes(
         for member in parts.values():
             if member.file_size > allowed:
                 raise SeqzooError(
-                    f"{path} is of another model: {weight_path!r} has {member.file_size:,} bytes, "
-                    "more "
+                    f"{path} belongs to another model: {weight_path!r} has {member.file_size:,} "
+                    "bytes, more "
                     f"than the shape {tuple(weights[weight_path].shape)} can have; pack the run "
                     "again."
                 )

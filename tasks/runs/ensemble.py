@@ -27,10 +27,10 @@ from seqzoo.tasks.targets.values import ValueTargets
 class Ensemble:
     """Several runs of one task, whose predictions are averaged.
 
-    The probability of a class, or of a label, is the mean over the runs; numbers are means in the
-    units of the data. The tags of a sequence are the most probable ones of each step by mean
-    probability, kept well formed if a CRF requires it, and their joint probability is the mean of
-    those of the runs. Cells, sizes and vocabularies may differ.
+    The probability of a class, or of a label, is the mean over the runs; numbers are averaged in
+    the units of the data. The tags of a sequence are those with the highest mean probability at
+    each step, kept well formed if a CRF requires it, and their joint probability is the mean over
+    the runs. Cells, sizes and vocabularies may differ.
 
     Attributes:
         runs: the runs; the first one determines how raw inputs are read.
@@ -128,7 +128,7 @@ class Ensemble:
         *,
         folder: str | os.PathLike | None = None,
     ) -> dict[str, Any]:
-        """Evaluates the averaged predictions, with the arguments and the result of `Run.evaluate`.
+        """Evaluates the averaged predictions; arguments and result are those of `Run.evaluate`.
 
         The loss of a tagger is the negative logarithm of the mean joint probability of the tags.
 

@@ -23,11 +23,12 @@ FEW = 256
 """Maximum number of examples for which compiling the time loop does not pay off."""
 
 FEW_BATCHES = 20
-"""Maximum number of batches for which it does not pay off, for examples that are run in windows."""
+"""Maximum number of batches for which it does not pay off, for examples that are processed in
+windows."""
 
 PATIENCE = 1.0
 """Seconds spent generating with batches of one shape before the loop is compiled for it, which
-takes half a second to two. So a first prediction does not wait for the compiler, and hardly any
+takes 0.5 to 2 seconds. So a first prediction does not wait for the compiler, and hardly any
 workload takes more than twice the time that it would take if its size were known in advance."""
 
 GRAPHS = 64
@@ -60,7 +61,7 @@ class Inference:
         self.padding = padding
         self.untraced_steps = untraced_steps
         self._graphs: OrderedDict[Any, Any] = OrderedDict()
-        self._seconds: dict[Any, float] = {}  # of generation, by shapes
+        self._seconds: dict[Any, float] = {}  # spent generating, by shapes
         self._lock = threading.Lock()  # several threads may use one run
 
     def collect(self, method: Callable, data: Data, options: PredictionOptions) -> dict[str, list]:
@@ -214,7 +215,7 @@ def seed_tensor(seed: int) -> Any:
 
 def _filled(batch: dict[str, np.ndarray], longest: int) -> dict[str, np.ndarray]:
     """Pads a batch to one of a few shapes: with copies of its first row, of weight 0, to one of
-    four numbers of rows per octave, and with steps to the length in its plan."""
+    four numbers of rows per power of two, and with steps to the length in its plan."""
     rows = len(batch["rows"])
     step = 1 << max((rows - 1).bit_length() - 3, 0)
     order = np.arange(-(-rows // step) * step)

@@ -72,7 +72,8 @@ class Run:
         """Opens a run folder.
 
         Raises:
-            SeqzooError: the folder is not a run folder, is damaged, or is of a newer version.
+            SeqzooError: the folder is not a run folder, is damaged, or was written by a newer
+                version.
         """
         check_instance("folder", folder, (str, os.PathLike), "the path of a run folder")
         folder = pathlib.Path(folder)
@@ -181,7 +182,7 @@ class Run:
         return Inference(self.task, self.model, self.settings, self.padding, self.untraced_steps)
 
     def _options(self, options: PredictionOptions | None) -> PredictionOptions:
-        """The options of predictions; the default ones of the task for None.
+        """The options of predictions; the default options of the task if `options` is None.
 
         Raises:
             SeqzooError: the options are of the wrong type.

@@ -44,9 +44,9 @@ class Stepper:
     def __init__(self, task: Any, model: Any):
         reason = no_step(model)
         if isinstance(model, Generator):
-            reason = "it reads its whole input before it writes"
+            reason = "it reads its whole input before it generates text"
         elif task.features.takes_time:
-            reason = "its cell takes the time between steps, which parts do not have"
+            reason = "its cell takes the time between steps, which the parts do not include"
         if reason is not None:
             raise SeqzooError(f"This model cannot read an input part by part, because {reason}.")
         self.task = task
@@ -83,12 +83,12 @@ class Stepper:
 
 
 class Session:
-    """One input that is read in parts, each of which is processed at once and not kept.
+    """One input that is read in parts, each of which is processed immediately and not kept.
 
-    After each part the prediction equals that of `Run.predict` for all parts so far as one input,
-    except that tags and numbers per step are only those of the last part, a forecast has only the
-    next step, and a language model predicts the next token. If texts are decoded from the outputs
-    of all steps, the outputs are kept, but not the input.
+    After each part the prediction equals that of `Run.predict` for all parts so far, joined into
+    one input, except that tags and numbers per step are only those of the last part, a forecast has
+    only the next step, and a language model predicts the next token. If texts are decoded from the
+    outputs of all steps, the outputs are kept, but not the input.
 
     Args:
         stepper: the stepper of the run.
@@ -132,7 +132,7 @@ class Session:
         if limit is not None and self.steps + count > limit:
             raise SeqzooError(
                 f"The model reads at most {limit:,} steps of an input, got "
-                f"{self.steps + count:,} in all its parts; start a new input."
+                f"{self.steps + count:,} in all parts together; start a new input."
             )
 
     def _run(self, steps: np.ndarray) -> np.ndarray:

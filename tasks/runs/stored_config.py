@@ -56,7 +56,7 @@ def check_model(task: Any, model: Any) -> None:
     """Checks that the inputs and outputs of a model fit a task.
 
     Raises:
-        ValueError: the model has other inputs or outputs.
+        ValueError: the model has different inputs or outputs.
     """
     inputs = getattr(model, "input", None)
     if isinstance(inputs, dict) and {"values", "lengths"} <= inputs.keys():

@@ -38,8 +38,8 @@ def check_calibrates(task: Any, validation: Data | None) -> None:
         )
     if validation is None:
         raise SeqzooError(
-            "`calibrate` needs validation examples to choose the temperature by, but there are "
-            "none; set --validation.",
+            "`calibrate` needs validation examples to fit the temperature on, but there are none; "
+            "set --validation.",
             field="calibrate",
         )
 
@@ -55,8 +55,8 @@ def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> s
     """Calibrates the model of a run, by dividing the weights of the layer that computes logits by
     the temperature with the lowest cross-entropy on validation examples, so that the model and its
     exports have calibrated probabilities. Writes the temperature, with the metrics before and
-    after, to calibration.json. A model that is already calibrated does not change, even if the
-    process was killed in between.
+    after, to calibration.json. A model that is already calibrated is not
+    calibrated again, even if an earlier process was killed before it finished.
 
     Args:
         folder: the run folder.
@@ -64,7 +64,7 @@ def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> s
         validation: the validation examples.
 
     Returns:
-        A remark if the best temperature is outside the searched range; otherwise "".
+        A remark if the best temperature is outside the search range; otherwise "".
     """
     path = folder / MODEL
     if (folder / CALIBRATION).exists():
@@ -89,16 +89,16 @@ def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> s
 
 
 def remark(temperature: float) -> str:
-    """A sentence about a temperature that is at the limit of its range; otherwise ""."""
+    """A sentence about a temperature that is at the limit of the search range; otherwise ""."""
     lowest, highest = TEMPERATURES
     if math.isclose(temperature, lowest):
-        reason = "the model makes too few errors on the validation examples to calibrate it by"
+        reason = "the model makes too few errors on the validation examples to be calibrated"
     elif math.isclose(temperature, highest):
         reason = "the outputs of the model say nothing about the classes of the validation examples"
     else:
         return ""
     return (
-        f"Calibration: the temperature {temperature:g} is the limit of the search "
+        f"Calibration: the temperature, {temperature:g}, is at the limit of the search range "
         f"({lowest:g} to {highest:,.0f}), because {reason}."
     )
 
@@ -114,7 +114,8 @@ def stored_temperature(folder: pathlib.Path) -> float | None:
     temperature = _stored(folder, "temperature")
     if not isinstance(temperature, int | float) or not temperature > 0:
         raise SeqzooError(
-            f"{folder / CALIBRATION} is damaged: a temperature is above 0, got {temperature!r}."
+            f"{folder / CALIBRATION} is damaged: the temperature must be above 0, got "
+            f"{temperature!r}."
         )
     return temperature
 

@@ -10,7 +10,7 @@ def weights_by_path(layer: Any) -> dict[str, Any]:
     """The weights of a layer or model by their paths, such as "decoder/recurrent[0]/cell/kernel".
 
     The parts of a path are the attributes that contain the layers, or in a functional model the
-    names of the layers, and last the name of the weight. Names that Keras numbers within each
+    names of the layers, followed by the name of the weight. Names that Keras numbers within each
     process do not occur in paths, as long as layers with weights in functional models are named.
 
     Raises:

@@ -29,7 +29,7 @@ class Decoder(keras.layers.Layer):
     A decoder that copies returns log-probabilities of the vocabulary's ids, and of further ids,
     instead of logits: see `mixture`, with p_gen = sigmoid(w [h; c; embedding of the token] + b).
 
-    For a cell that takes time, the time between tokens is one unit.
+    For a time-aware cell, the time between successive tokens is one unit.
 
     Args:
         vocabulary_size: number of token ids.
@@ -259,7 +259,7 @@ class Decoder(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class Bridge(keras.layers.Layer):
-    """Initial states of a decoder with any cells: a dense layer over the encoding.
+    """Initial states of a decoder with cells of any kind: a dense layer on the encoding.
 
     Args:
         state_sizes: sizes of the states of each layer of the decoder.

@@ -131,8 +131,8 @@ class Generator(keras.Model):
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class SequenceEncoder(keras.layers.Layer):
-    """Recurrent layers over a sequence: the memory is the outputs of the last layer, the summaries
-    are the last states of each layer.
+    """Recurrent layers over a sequence: the memory is the outputs of the last layer, and the
+    summaries are the last states of each layer.
 
     Args:
         vocabulary_size: number of ids, or None for inputs that are numbers.

@@ -20,7 +20,7 @@ class MonotonicDecoder(Decoder):
         p(y) = `MonotonicAttention` over all steps j of the memory m
 
     Here h is the last layer's state; no layer reads a context, since the step that a token comes
-    from is a hidden variable. A decoder that copies has a probability of copying at each step j:
+    from is a latent variable. A decoder that copies has a probability of copying at each step j:
     see `mixture_by_step`, with p_gen = sigmoid(w [h; embedding of the token] + v m_j + b).
 
     The probabilities of all tokens at all steps, (batch, time, source, ids), are in memory at once.

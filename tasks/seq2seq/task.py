@@ -65,7 +65,7 @@ class GeneratorTask(Task):
         if None in np.ravel(np.array(make_cell(template).state_size, object)):
             raise SeqzooError(
                 field="cell",
-                expected=f"a cell whose states do not depend on its inputs' features: "
+                expected="a cell whose state sizes do not depend on the number of input features: "
                 f"{template.cell!r} cannot generate texts",
                 got=template.cell,
             )
@@ -276,8 +276,8 @@ class GeneratorTask(Task):
         template = self.template
         if self.copies:
             raise SeqzooError(
-                "`replace_unknown` is for models that do not copy: this one writes unknown tokens "
-                "of its input as they are; leave it out.",
+                "`replace_unknown` is for models that do not copy: this one copies unknown tokens "
+                "from its input; leave it out.",
                 field="replace_unknown",
             )
         same_type = template.input == template.target and template.input in ("characters", "words")
@@ -440,8 +440,8 @@ def text_predictions(results: dict[str, list]) -> list[Prediction]:
     of each example, without texts that a beam search did not find.
 
     Raises:
-        SeqzooError: an example has no text at all, as with a penalty or temperature that overflows
-            float32.
+        SeqzooError: an example has no text at all, for example because a penalty or temperature
+            overflows float32.
     """
     predictions = []
     for texts, item, tokens in zip(
@@ -462,7 +462,7 @@ def text_predictions(results: dict[str, list]) -> list[Prediction]:
 def extend_unknown(
     encoded: Sequences, inputs: Sequences, examples: Examples, features: Any, texts: Texts
 ) -> None:
-    """Gives unknown target tokens that occur in the input its further ids, in place.
+    """Gives unknown target tokens that occur in the input their further ids, in place.
 
     Args:
         encoded: the targets.
@@ -485,12 +485,12 @@ def extend_unknown(
 def token_losses(logits: Any, targets: Any, smoothing: float, size: int | None = None) -> Any:
     """Cross-entropy of each token, (batch, time).
 
-    With label smoothing, that share of the probability is spread over all ids (Szegedy et al. 2016,
-    section 7), or over the first `size` ids, those of the vocabulary.
+    With label smoothing, a fraction `smoothing` of the probability is spread over all ids (Szegedy
+    et al. 2016, section 7), or over the first `size` ids, those of the vocabulary.
     """
     exact = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
     if not smoothing:
         return exact
-    # The cross-entropy against the uniform distribution, which needs no one-hot targets.
+    # The cross-entropy with a uniform target distribution, which needs no one-hot targets.
     spread = tf.reduce_logsumexp(logits, -1) - tf.reduce_mean(logits[..., :size], -1)
     return (1 - smoothing) * exact + smoothing * spread

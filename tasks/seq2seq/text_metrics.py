@@ -1,4 +1,4 @@
-"""Metrics of generated texts against the targets of examples."""
+"""Metrics that compare generated texts with the targets of examples."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ def scores_of(
     Args:
         texts: the generated texts.
         examples: examples with targets.
-        tokens: splits texts into the tokens in which errors are counted.
+        tokens: splits texts into tokens for counting errors.
 
     Returns:
         "exact_match", "token_error"; if most texts have several words, "bleu_1" to "bleu_4" and

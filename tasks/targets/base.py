@@ -48,7 +48,7 @@ class Targets(ABC):
         """Encodes targets, shape (n, ...).
 
         Raises:
-            SeqzooError: a target is missing or of the wrong type; the message has its location.
+            SeqzooError: a target is missing or of the wrong type; the message names its location.
         """
 
     @abstractmethod
@@ -79,7 +79,7 @@ class Targets(ABC):
 
     @abstractmethod
     def regression_targets(self, targets: Any) -> Any:
-        """Numbers that a readout is fitted to by least squares, (batch, `size`). Their conditional
+        """Values that a readout is fitted to by least squares, (batch, `size`). Their conditional
         means lead to the same decisions as the outputs; with log-odds, the decision is the sign or
         the largest output."""
 

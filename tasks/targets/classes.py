@@ -45,7 +45,9 @@ class ClassTargets(Targets):
                 )
         names = sort_labels(set(targets))
         if len(names) < 2:
-            raise SeqzooError(f"At least two classes are needed, but training has only {names}.")
+            raise SeqzooError(
+                f"At least two classes are needed, but the training examples have only {names}."
+            )
         return cls(names, template.label_smoothing)
 
     @property

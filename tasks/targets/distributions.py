@@ -103,8 +103,8 @@ class Point(Distribution):
 
 
 class Quantiles(Distribution):
-    """The median and the quantiles of `levels`, trained on the quantile loss (Koenker and Bassett
-    1978)."""
+    """The median and the quantiles of `levels`, trained with the quantile loss (Koenker and
+    Bassett 1978)."""
 
     @property
     def _all_levels(self) -> tuple[float, ...]:

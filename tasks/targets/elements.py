@@ -15,7 +15,7 @@ ACTIVATIONS = {"poisson": "exponential", "bernoulli": "sigmoid", "cross-entropy"
 """Default activation of the outputs for each loss; other losses have none."""
 
 MIN_LOG_ARGUMENT = 1e-7
-"""Lower bound of numbers before their logarithm is taken, so that it is finite."""
+"""Lower bound on values before their logarithm is taken, so that it is finite."""
 
 
 @dataclass(frozen=True)

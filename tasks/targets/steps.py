@@ -132,7 +132,7 @@ class StepValues(StepTargets):
 
 
 class StepNotes(StepTargets):
-    """Notes that sound or do not, each with its own probability; loss and metric are the negative
+    """Notes that are on or off, each with its own probability; loss and metric are the negative
     log-likelihood of a frame, in nats (Boulanger-Lewandowski, Bengio and Vincent 2012, section 6).
 
     Args:
@@ -148,7 +148,7 @@ class StepNotes(StepTargets):
 
     @classmethod
     def of_features(cls, features: Any, loss: ElementLoss) -> "StepNotes":
-        del loss  # notes have no scale
+        del loss  # the choice of loss applies to numbers only
         return cls(features.notes)
 
     def regression_targets(self, targets: Any) -> Any:

@@ -37,7 +37,9 @@ class Tags:
         sequences = list(_sequences(examples))
         names = sort_labels({name for tags in sequences for name in tags})
         if len(names) < 2:
-            raise SeqzooError(f"At least two tags are needed, but training has only {names}.")
+            raise SeqzooError(
+                f"At least two tags are needed, but the training examples have only {names}."
+            )
         self = cls(names, True)
         if self.entities:
             ids = (self._ids(tags, examples, index) for index, tags in enumerate(sequences))

@@ -195,12 +195,12 @@ class Texts:
 
     @property
     def starts_with_space(self) -> bool:
-        """Whether a continuation of a text begins with the space between them, if there is one."""
+        """Whether a continuation of a text begins with the space between the two, if any."""
         return self.choices.input == "subwords" or self.joined
 
     def tokens(self, texts: Sequence[str]) -> list[list[str]]:
-        """The tokens of each text in which errors are counted: an extra or missing space is a wrong
-        token. For subwords, which depend on the model, these are words."""
+        """The tokens of each text for counting errors: an extra or missing space is a wrong token.
+        For subwords, which differ between models, these are words."""
         return [
             [token.decode("utf-8") for token in row]
             for chunk in self._chunks(texts, texts)

@@ -107,7 +107,7 @@ def weigh_examples(data: Data, examples: Examples) -> Data:
     """
     if len(examples.weights) != len(data):
         raise SeqzooError(
-            f"There must be one weight per example, got {len(examples.weights)} weights of "
+            f"There must be one weight per example, got {len(examples.weights)} weights for "
             f"{len(data)} examples."
         )
     weights = []

@@ -94,7 +94,7 @@ def test_a_layer_at_another_position_gets_its_own_weights(tmp_path: pathlib.Path
 def test_weights_of_another_model_are_reported(other, message: str, tmp_path: pathlib.Path) -> None:
     path, model = _packed(_two("ab"), tmp_path / "packed"), other()
     before = model.get_weights()
-    with pytest.raises(SeqzooError, match=f"of another model: .*{message}"):
+    with pytest.raises(SeqzooError, match=f"belongs to another model: .*{message}"):
         unpack(model, path)
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(new, old)

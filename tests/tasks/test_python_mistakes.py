@@ -113,5 +113,5 @@ def test_only_warnings_of_our_own_retracing_are_hidden() -> None:
 
 def test_a_temperature_at_the_limit_is_reported() -> None:
     assert remark(1.5) == remark(20.0) == ""
-    assert "0.05 is the limit of the search (0.05 to 1,000)" in remark(0.05)
+    assert "0.05, is at the limit of the search range (0.05 to 1,000)" in remark(0.05)
     assert "say nothing about the classes" in remark(1000.0)

@@ -453,7 +453,7 @@ def test_a_model_that_generates_text_is_no_classifier(run: Run, tmp_path: pathli
 @pytest.mark.parametrize("temperature", ["hot", 0, None, [1]])
 def test_a_damaged_temperature_is_refused(temperature: Any, tmp_path: pathlib.Path) -> None:
     (tmp_path / "calibration.json").write_text(json.dumps({"temperature": temperature}))
-    with pytest.raises(SeqzooError, match="calibration.json is damaged: a temperature is above 0"):
+    with pytest.raises(SeqzooError, match="json is damaged: the temperature must be above 0"):
         stored_temperature(tmp_path)
 
 

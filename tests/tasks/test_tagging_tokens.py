@@ -125,7 +125,7 @@ def test_tags_to_ids() -> None:
         (None, "Training and evaluation need targets"),
         ([["a"], 3], "Tags must be .* example 1 has 3"),
         ([["a"], ["b", 3]], "Tags must be .* example 1 has"),
-        ([["a"], ["a", "a"]], r"At least two tags are needed, but training has only \['a'\]"),
+        ([["a"], ["a", "a"]], r"two tags are needed, but the training examples have only \['a'\]"),
         ([["a"]], "one target per input"),
     ],
 )

@@ -148,7 +148,7 @@ def test_what_does_not_fit_is_reported(chosen: Any, choices: dict, message: str,
         ([1, -1, 1], "The weight of example 1 must be at least 0 and finite, got -1"),
         ([1, float("nan"), 1], "example 1 must be at least 0 and finite, got nan"),
         ([0, 0, 0], "The weights of all training examples are 0"),
-        ([1, 1], "one weight per example, got 2 weights of 3 examples"),
+        ([1, 1], "one weight per example, got 2 weights for 3 examples"),
     ],
 )
 def test_invalid_weights_are_reported(weights: list, message: str) -> None:
