@@ -122,7 +122,7 @@ def check_character_models(folders: Sequence[str] | None) -> list[Any]:
             raise SeqzooError(f"`features_from`: {error}", field="features_from") from error
         template = run.template
         if not getattr(template, "models_language", False) or template.input != "characters":
-            got = f"{folder}, a {template.name} of {template.input} to {template.target}"
+            got = f"{folder}, a {template.name} run from {template.input} to {template.target}"
             raise SeqzooError(
                 "`features_from` must name character-level language models (many-to-many-aligned "
                 f"with input characters and target next), got {got}.",

@@ -84,7 +84,7 @@ class HistoryFeatures(Features):
     """Series with dates; each target is standardised by its series' mean and standard deviation in
     training.
 
-    A series that was not in training is standardised by its look-back window.
+    A series that was not in training is standardised by the statistics of its look-back window.
 
     Args:
         template: a `Forecast`.

@@ -87,7 +87,7 @@ class JoinedFeatures(Features):
 
     @property
     def compared(self) -> int | None:
-        """The index of the input that the first one is compared with; None for none."""
+        """The index of the input that the first one is compared with, or None."""
         if getattr(self.template, "join", None) != "compare":
             return None
         return self.kinds.index(self.kinds[0], 1)

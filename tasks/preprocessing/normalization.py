@@ -1,5 +1,5 @@
-"""Unicode's composed form (NFC) of texts, with TensorFlow operations: the same text however it was
-typed.
+"""Normalises texts to Unicode's composed form (NFC) with TensorFlow operations, so that a text is
+the same however it was typed.
 
 A character with a mark may be written as one code point or as two ("é", "e" and U+0301); macOS
 writes file names in the second way. TensorFlow has no operation for this except in

@@ -14,7 +14,7 @@ def is_run(folder: str | os.PathLike) -> bool:
 
 
 def linked_folder(folder: str | os.PathLike) -> pathlib.Path | None:
-    """The first folder that training writes to and that is a symbolic link; None for none."""
+    """The first folder that training writes to and that is a symbolic link, or None."""
     written = (pathlib.Path(folder) / name for name in (CHECKPOINTS, LOGS, AVERAGED, SCORES))
     return next((path for path in written if path.is_symlink()), None)
 

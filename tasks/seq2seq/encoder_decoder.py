@@ -23,7 +23,7 @@ class Generator(keras.Model):
         decoder: the decoder.
         step: shape and type of one step of the inputs.
         further: the network of further inputs, tensors by name -> (batch, features); its output is
-            concatenated to each step of the memory and to each summary. None for none.
+            concatenated to each step of the memory and to each summary. None if there are none.
         **kwargs: passed to `keras.Model`.
     """
 
@@ -147,7 +147,7 @@ class SequenceEncoder(keras.layers.Layer):
         cell_options: other options of the cell's class.
         recompute: see `Recurrent`.
         vectors: pretrained word vectors: "own", the number of ids that also have a trained
-            embedding, and "dimension" and "mode" of `VectorTable`; None for none.
+            embedding, and "dimension" and "mode" of `VectorTable`; None without vectors.
         **kwargs: passed to `keras.layers.Layer`.
     """
 

@@ -1,7 +1,7 @@
-"""The outputs of a forecast for a step: a number, quantiles, or the parameters of a distribution.
+"""What a forecast outputs for each step: a number, quantiles, or the parameters of a distribution.
 
-A network's outputs are normalised by the window that it reads; distributions convert them to the
-standardised scale of the series, or to counts.
+A network's outputs are on the normalised scale of the window that it reads; distributions convert
+them to the standardised scale of the series, or to counts.
 """
 
 import math
@@ -19,7 +19,7 @@ HALVINGS = 40
 
 
 class Units(NamedTuple):
-    """The scales of a window, each of a shape that fits (batch, 1, targets).
+    """The scales of a window, each with a shape that broadcasts with (batch, 1, targets).
 
     Attributes:
         level: what the window's normalisation subtracts, on the standardised scale.

@@ -19,8 +19,8 @@ class ValueTargets(Targets):
     standardisation, and the metric the mean absolute error in the units of the data.
 
     Args:
-        mean: mean of each number in the training data.
-        scale: standard deviation of each number in the training data.
+        mean: mean of each target value over the training data.
+        scale: standard deviation of each target value over the training data.
         loss: the loss between outputs and targets.
     """
 

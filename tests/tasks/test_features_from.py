@@ -178,7 +178,7 @@ def test_runs_that_do_not_fit_have_one_clear_line(models, tmp_path) -> None:
     expected = r"must name character-level language models .*, got .*words, a many-to-many-aligned"
     for folder, message in {
         str(tmp_path / "none"): "`features_from`: .*none is not a run folder",
-        str(words.folder): f"{expected} of words to next",
+        str(words.folder): f"{expected} run from words to next",
     }.items():
         with pytest.raises(SeqzooError, match=message) as caught:
             tagger(features_from=[folder]).adapt(sentences(4, 0))
