@@ -86,8 +86,8 @@ def test_a_layer_at_another_position_gets_its_own_weights(tmp_path: pathlib.Path
 @pytest.mark.parametrize(
     "other, message",
     [
-        (lambda: _two("ac"), "the model has a weight 'c/kernel', the file has none"),
-        (lambda: _two("a"), "the file has a weight 'b/kernel', the model has none"),
+        (lambda: _two("ac"), "the model has a weight 'c/kernel', but the file does not"),
+        (lambda: _two("a"), "the file has a weight 'b/kernel', but the model does not"),
         (lambda: _two("ab", 4), r"'b/kernel' must be float32 of shape \(3, 4\), got float32 of"),
     ],
 )
