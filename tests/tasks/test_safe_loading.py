@@ -133,7 +133,7 @@ def test_a_model_larger_than_its_weights_is_not_built(
     config = json.loads(path.read_text())
     config["task"].update(count)
     path.write_text(json.dumps(config))
-    with pytest.raises(SeqzooError, match="1,000,000,000, but weights.npz has the weights of few"):
+    with pytest.raises(SeqzooError, match="1,000,000,000, but weights.npz has weights for few"):
         _ = Run.open(path.parent).model
 
 
