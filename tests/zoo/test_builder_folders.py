@@ -73,7 +73,7 @@ def test_folder_of_translations(translations) -> None:
     with pytest.raises(SeqzooError, match="one of the features .* got 'de'"):
         open_source(Source(str(translations), "words", "words", input="en", target="de"))
     (translations / "LICENSE").touch()
-    with pytest.raises(SeqzooError, match=r"only texts called .* got LICENSE"):
+    with pytest.raises(SeqzooError, match=r"only text files named .* got LICENSE"):
         open_source(source)
 
 

@@ -207,7 +207,7 @@ def test_a_comparison(command, inside, tmp_path) -> None:
     inside.stop_at = 2
     stopped = seqzoo(*arguments)
     assert (stopped.exit_code, stopped.stdout) == (130, "")
-    assert "Stopped in gru, seed 6. Run the same command again to resume." in stopped.stderr
+    assert "Stopped during gru, seed 6. Run the same command again to resume." in stopped.stderr
     assert not (tmp_path / "comparisons/many-to-one/comparison.md").exists()
 
     inside.stop_at = None
@@ -263,7 +263,9 @@ def test_a_comparison(command, inside, tmp_path) -> None:
     assert more.exit_code == 0, more.output
     added = ["lstm-6", "gru-7", "vanilla-7", "lstm-7"]
     assert inside.trained[4:] == added and inside.sized[2:] == ["lstm"]
-    assert more.stdout.splitlines()[0].startswith("cell\tunits\tparameters\tagainst gru\taccuracy")
+    assert more.stdout.splitlines()[0].startswith(
+        "cell\tunits\tparameters\trelative to gru\taccuracy"
+    )
     assert {line.split("\t")[0] for line in more.stdout.splitlines()[1:4]} == {*rows, "lstm"}
     # Other choices are another comparison.
     before = files(tmp_path)
@@ -328,8 +330,8 @@ def _comparison(*results: Result, better: int = 1) -> Comparison:
 @pytest.mark.parametrize(
     "results, better, best, words",
     [
-        ([("a", 0.5, 0.52), ("b", 0.7, 0.74)], 1, "b", ["0.2100, is larger", "take b."]),
-        ([("a", 0.5, 0.52), ("b", 0.7, 0.74)], -1, "a", ["0.2100, is larger", "take a."]),
+        ([("a", 0.5, 0.52), ("b", 0.7, 0.74)], 1, "b", ["0.2100, is larger", "choose b."]),
+        ([("a", 0.5, 0.52), ("b", 0.7, 0.74)], -1, "a", ["0.2100, is larger", "choose a."]),
         ([("a", 0.5, 0.7), ("b", 0.7, 0.74)], 1, "b", ["is not larger", "not tell b and a apart"]),
         # The one that follows is steady, the third is not.
         (

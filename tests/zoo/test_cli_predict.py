@@ -241,7 +241,7 @@ def test_predictions_are_written_to_a_file(run, tmp_path) -> None:
     for words, expected in [
         ([*command, "--output", output], "already exists; name another file"),
         ([*command, "--output", output, "--resume"], "is already finished"),
-        ([*command, "--resume"], "--resume continues the file of --output"),
+        ([*command, "--resume"], "--resume continues the file that --output names"),
         (["predict", run, "a", "--output", output], "--output is for --input-file"),
     ]:
         result = seqzoo(*words)

@@ -85,9 +85,9 @@ def test_columns_by_name(tmp_path, header) -> None:
         ("a.conll", "a O\n", (1, 3), "`target` must be from 1 to 2, .* got 3"),
         ("a.conll", "a O\n", (0, 2), "`input` must be from 1 to 2, .* got 0"),
         ("a.conll", "word tag\na O\n", ("word", "tags"), "`target` must name .*'tags'.*'tag'"),
-        ("a.conll", "word tag\n", ("word", "tag"), "has no sentence"),
-        ("a.conll", "-DOCSTART- O\n\n", (1, 2), "has no sentence"),
-        ("a.conllu", "# text = a\n", ("form", "upos"), "has no sentence"),
+        ("a.conll", "word tag\n", ("word", "tag"), "contains no sentences"),
+        ("a.conll", "-DOCSTART- O\n\n", (1, 2), "contains no sentences"),
+        ("a.conllu", "# text = a\n", ("form", "upos"), "contains no sentences"),
         (
             "a.conllu",
             "1\ta\tNOUN\n",

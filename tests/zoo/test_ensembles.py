@@ -179,7 +179,10 @@ def test_what_cannot_be_averaged_is_one_line(trained, other, tmp_path) -> None:
         ),
         (["predict", "date-normaliser", "x", "--with", run], "must predict a class, labels or"),
         (["predict", run, "x", "--with", tmp_path / "no"], "no is not a run folder"),
-        (["predict", run, "x", "--with", other, "--attention"], "--attention shows a single model"),
+        (
+            ["predict", run, "x", "--with", other, "--attention"],
+            "--attention shows the attention of a single model",
+        ),
         (["evaluate", run, "--with", tmp_path / "data"], "name a file with --data"),
     ):
         result = seqzoo(*words)

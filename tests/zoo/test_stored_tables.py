@@ -229,7 +229,7 @@ def test_size_decides_where_examples_are(table, monkeypatch) -> None:
     assert isinstance(result.train.inputs, TextColumn)
     assert isinstance(result.train.targets, ClassColumn)
     assert "--storage memory keeps them in memory" in result.description
-    with pytest.raises(SeqzooError, match="`storage` 'disk' is for tables of one text per row"):
+    with pytest.raises(SeqzooError, match="`storage` 'disk' is for tables with one text per row"):
         _open(table, "disk", "series")
 
 

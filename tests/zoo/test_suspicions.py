@@ -81,7 +81,7 @@ def test_labels_in_quotes_are_reported(tmp_path) -> None:
 def test_labels_written_in_two_ways_are_reported(tmp_path, other) -> None:
     rows = "".join(f"{text}\t{other if text == 'text 3' else label}\n" for text, label in ROWS)
     splits, _ = open_source(csv_source(write(tmp_path / "t.tsv", "text\tlabel\n" + rows), seed=1))
-    assert "are different ones, although they are spelled almost the same" in splits.description
+    assert "count as different, although they are spelled almost the same" in splits.description
 
 
 def test_labels_written_in_one_way_are_not_reported(tmp_path) -> None:
@@ -133,7 +133,7 @@ def test_one_word_per_row_is_not_a_sentence(tmp_path) -> None:
         ("a.npy", "numpy.savez"),
         ("a.xlsx", "save it as .csv"),
         ("a.json", "one object per line"),
-        ("a.wav", "a table with a column of such files"),
+        ("a.wav", "a table with a column of paths to such files"),
         ("a.dat", "set its delimiter with --delimiter"),
     ],
 )
@@ -226,7 +226,7 @@ def test_the_forecaster_reads_an_array_as_one_series(tmp_path) -> None:
     run = tmp_path / "run"
     trained = seqzoo("train", "forecaster", "--data", path, *small, "--run", run)
     assert trained.exit_code == 0, trained.output
-    assert "'values' was read as one series of 300 steps of 3 numbers" in trained.stdout
+    assert "'values' was read as one series of 300 steps with 3 values each" in trained.stdout
     answered = seqzoo("predict", run, "--input-file", path, "--json")
     assert answered.exit_code == 0 and len(answered.stdout.splitlines()) == 1
     np.savez(path, values=values[:, :2])

@@ -72,7 +72,7 @@ BAD_TABLES: dict[str, tuple[str, bytes, str]] = {
     "a quote without end in a later field": (
         "t.csv",
         b'a,b\n"x\ny","1\n2,3\n',
-        "line 2 has a quote, opened in line 3, that is never closed.",
+        "line 2 has a quote, opened on line 3, that is never closed.",
     ),
     "two columns of the same name": (
         "t.csv",

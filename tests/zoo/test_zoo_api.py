@@ -85,7 +85,7 @@ def test_cells_are_compared(tmp_path, monkeypatch) -> None:
         ("gru", 8, 0.25),
     ]
     assert results.folder == tmp_path / "new" and (results.folder / "comparison.md").exists()
-    assert len(lines) == 4 and lines[-1] == "4/4  lstm of 7 units, seed 1: accuracy 0.5000"
+    assert len(lines) == 4 and lines[-1] == "4/4  lstm with 7 units, seed 1: accuracy 0.5000"
     assert len(commands) == 5
     assert "epochs = 1\n" in (tmp_path / "new" / "lstm.toml").read_text()
     with pytest.raises(SeqzooError, match="did you mean 'gru'"):

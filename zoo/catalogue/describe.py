@@ -24,7 +24,7 @@ DERIVED = ("data", "kind", "target_kind")
 
 
 def describe(name: str, features: int, units: int, data_dir: str | None) -> list[dict[str, Any]]:
-    """Details of everything with a name: JSON-serialisable dictionaries, one per kind.
+    """Details of everything that has the given name: JSON-serialisable dictionaries, one per kind.
 
     Args:
         name: the name of a cell, template, preset or data set.

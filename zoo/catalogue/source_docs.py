@@ -47,11 +47,11 @@ def datasets() -> dict[str, str]:
 
 
 def _docstring(module: str, name: str) -> str:
-    """The docstring of a class at the top of a module."""
+    """The docstring of a class at the top level of a module."""
     for node in _tree(module).body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             return ast.get_docstring(node) or ""
-    raise LookupError(f"There is no class {name} at the top of {module}.")
+    raise LookupError(f"There is no class {name} at the top level of {module}.")
 
 
 def _tree(module: str) -> ast.Module:

@@ -72,6 +72,6 @@ def command(
     else:
         click.echo(f"{table(*comparison.table())}\n\n{comparison.verdict()}")
         if comparison.flow:
-            click.echo("\nShare of the gradient that is left, before any training:")
+            click.echo("\nFraction of the gradient that remains, before any training:")
             click.echo(table(*flow_table(comparison.flow)))
         click.echo(f"Saved in {comparison.folder}: comparison.md, .csv, .json and .png.")

@@ -1,4 +1,4 @@
-"""The command `seqzoo explain`: colours texts by their contributions to predictions."""
+"""The command `seqzoo explain`: colours parts of inputs by their contributions to predictions."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The command `seqzoo export`: writes a model for programs without seqzoo."""
+"""The command `seqzoo export`: writes a model that runs without seqzoo."""
 
 from typing import Any
 

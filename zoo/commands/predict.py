@@ -66,7 +66,7 @@ from seqzoo.zoo.commands import completers, options
 @click.option("--json", "as_json", is_flag=True, help="Same as --format jsonl.")
 @click.option(
     "--output",
-    help="Write the predictions of --input-file to this file, with progress on standard error.",
+    help="Write the predictions for --input-file to this file, with progress on standard error.",
 )
 @click.option(
     "--resume", is_flag=True, help="Continue --output where the same command was stopped."
@@ -145,9 +145,13 @@ def command(
     if output and (not input_file or attention_file):
         raise click.UsageError("--output is for --input-file, without --attention-file.")
     if resume and not output:
-        raise click.UsageError("--resume continues the file of --output; add --output FILE.")
+        raise click.UsageError(
+            "--resume continues the file that --output names; add --output FILE."
+        )
     if others and (attention or attention_file):
-        raise click.UsageError("--attention shows a single model; leave --with out.")
+        raise click.UsageError(
+            "--attention shows the attention of a single model; leave --with out."
+        )
     exported = export_folder(run)
     if exported is not None:
         unsupported = {
@@ -166,7 +170,7 @@ def command(
             if value:
                 raise click.UsageError(
                     f"{option} is for runs, and {run} is an exported model, which takes texts or "
-                    "lines of standard input; name the run instead."
+                    "lines from standard input; name the run instead."
                 )
     if exported is None and is_forecast(run):
         if others:
@@ -203,7 +207,7 @@ def command(
     if horizon or plot or anomalies or date_column or series_column:
         raise click.UsageError(
             "--horizon, --plot, --anomalies, --date-column and --series-column are for runs of the "
-            "template forecast."
+            "`forecast` template."
         )
     decoding, _ = options.split_choices(choices)
     inputs: Any = sys.stdin.buffer

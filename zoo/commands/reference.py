@@ -23,7 +23,7 @@ def updated(page: str) -> str:
     """A page with the reference after `BEGIN`.
 
     Raises:
-        ValueError: the page has no such markers.
+        ValueError: the page has no such marker.
     """
     head, begin, _ = page.partition(BEGIN)
     if not begin:
@@ -32,7 +32,7 @@ def updated(page: str) -> str:
 
 
 def reference() -> str:
-    """The options of each command as Markdown; those of several commands are listed once."""
+    """The options of each command as Markdown; those that commands share are listed once."""
     parts = [
         section for name, command in COMMANDS.items() for section in _command(name, command.load())
     ]

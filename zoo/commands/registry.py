@@ -71,7 +71,7 @@ COMMANDS = {
     ),
     "inspect": Command(
         "seqzoo.zoo.commands.inspect:command",
-        "Inspect gradients, gates and states of a run on inputs.",
+        "Inspect a model's gradients, gates and states as it reads inputs.",
     ),
     "explain": Command(
         "seqzoo.zoo.commands.explain:command",

@@ -13,7 +13,7 @@ UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
 class Duration(click.ParamType):
-    """A time such as 1h30m, in seconds."""
+    """A duration such as 1h30m, converted to seconds."""
 
     name = "time"
 

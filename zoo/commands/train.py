@@ -91,8 +91,8 @@ def command(
     """Train NAME (a preset, a template or a configuration file) and write a run folder.
 
     Options override the settings of a preset or file. A template needs --data, --kind and, for a
-    table, the columns --input and --target. --from takes --kind and the layer sizes from that run
-    and, without NAME, all other settings as well.
+    table, the columns --input and --target. --from RUN takes --kind and the layer sizes from RUN
+    and, without NAME, all other settings too.
 
     \b
     Examples:

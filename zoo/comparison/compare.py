@@ -44,7 +44,7 @@ def compare(
     """Compares cells at an equal number of parameters: `seqzoo compare` from Python.
 
     Each cell is trained with each seed, in a separate process. Training runs that the folder
-    already has are not repeated.
+    already contains are not repeated.
 
     Args:
         name: the name of a preset or a template, or the path of a configuration file.
@@ -54,7 +54,7 @@ def compare(
             and 1,000 steps before any training.
         folder: the folder to write to; None for comparisons/NAME.
         device: the device to train on: "cpu", "gpu" or None for a GPU if there is one.
-        print_fn: receives a line on each training run.
+        print_fn: receives a line about each training run.
         options: the options of source, template and training, named as in `seqzoo compare`:
             `epochs=1`, `data="prices.tsv"`, `kind="series"`.
 
@@ -83,7 +83,7 @@ def compare(
     seed_numbers = list(range(first, first + seeds))
     pairs = [(cell, seed) for seed in seed_numbers for cell in cells]
     for count, (cell, seed) in enumerate(pairs, 1):
-        label = f"{count}/{len(pairs)}  {cell} of {sizes[cell]['units']} units, seed {seed}"
+        label = f"{count}/{len(pairs)}  {cell} with {sizes[cell]['units']} units, seed {seed}"
         print_fn(f"{label}: {_train(path, cell, seed, device)}")
     comparison = replace(_comparison(path, stem, base, cells, seed_numbers, sizes), flow=flow)
     comparison.write()
@@ -133,7 +133,7 @@ def _computed_sizes(base: Choices, cells: Sequence[str]) -> dict[str, Any]:
     """The sizes of cells, computed in a separate process."""
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / BASE
-        _write(file, base, "To be counted.")
+        _write(file, base, "For counting parameters.")
         command = [sys.executable, "-m", "seqzoo.zoo.comparison.sizing", str(file), *cells]
         # On the CPU, so that the GPU is free for the training runs.
         process = run(command, {"CUDA_VISIBLE_DEVICES": "-1"})
@@ -198,7 +198,9 @@ def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
         record["failed"] = process.reason
     write_json(file, record)
     if process.code and "failed" not in record:
-        raise Interrupted(f"Stopped in {cell}, seed {seed}. Run the same command again to resume.")
+        raise Interrupted(
+            f"Stopped during {cell}, seed {seed}. Run the same command again to resume."
+        )
     return f"failed: {record['failed']}" if "failed" in record else _result_line(record)
 
 

@@ -1,4 +1,4 @@
-"""The gradient flow of the cells of a comparison, computed in a separate process."""
+"""The gradient flow of the cells in a comparison, computed in a separate process."""
 
 import json
 import pathlib

@@ -13,7 +13,7 @@ HEADERS = (
     "cell",
     "units",
     "parameters",
-    "against {reference}",
+    "relative to {reference}",
     "{metric}",
     "lowest",
     "highest",
@@ -144,12 +144,12 @@ class Comparison:
         gap, spread = _gap(best, second), max(best.spread, second.spread)
         difference = f"The difference, {gap:.4f}, is {{}} than the spread over seeds, {spread:.4f}"
         if not alike:
-            return f"{sentence}. {difference.format('larger')}: take {best.cell}.{note}"
+            return f"{sentence}. {difference.format('larger')}: choose {best.cell}.{note}"
         names = " and ".join([best.cell, *(item.cell for item in alike)])
         larger = "not larger" if second in alike else "larger"
         return (
-            f"{sentence}. {difference.format(larger)}; the seeds do not tell {names} apart: take "
-            f"the fastest of them, or more seeds.{note}"
+            f"{sentence}. {difference.format(larger)}; the seeds do not tell {names} apart: "
+            f"choose the fastest of them, or train with more --seeds.{note}"
         )
 
     def markdown(self) -> str:
@@ -183,7 +183,7 @@ class Comparison:
                 "",
                 "## Gradient flow",
                 "",
-                "Share of the gradient that is left this many steps back, before any training.",
+                "Fraction of the gradient that remains this many steps back, before any training.",
                 "",
                 _row(headers),
                 _row(["---"] * len(headers)),

@@ -97,7 +97,9 @@ def _parameters(task: Any, examples: Any) -> int:
     try:
         return task.adapt(examples).build("float32").count_params()
     except ValueError as error:
-        raise SeqzooError(f"{task.cell} of {task.units} units cannot be built: {error}") from error
+        raise SeqzooError(
+            f"{task.cell} with {task.units} units cannot be built: {error}"
+        ) from error
 
 
 def main(arguments: Sequence[str]) -> int:

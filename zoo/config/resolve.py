@@ -145,7 +145,7 @@ def check_times(task: Any, source: Source) -> None:
     """Checks that a time column is named if and only if the cell takes times.
 
     Raises:
-        SeqzooError: they are missing, or the cell takes none.
+        SeqzooError: the cell takes times but none are named, or the reverse.
     """
     from seqzoo.tasks.layers.recurrent import takes_time
 

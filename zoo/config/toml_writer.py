@@ -71,7 +71,7 @@ def of_run(folder: pathlib.Path) -> Choices:
     """The settings of a run, without opening its model.
 
     Raises:
-        SeqzooError: its config.json is damaged, or of a newer version.
+        SeqzooError: its config.json is damaged, or from a newer version.
     """
     stored = read_json(folder / layout.CONFIG)
     try:

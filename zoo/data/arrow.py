@@ -32,7 +32,7 @@ class ArrowFiles(ArrowTable):
         path: a file, or a folder that `save_to_disk` wrote.
 
     Raises:
-        SeqzooError: a file cannot be opened, or their columns differ.
+        SeqzooError: a file cannot be opened, or the columns of the files differ.
     """
 
     def __init__(self, path: pathlib.Path):

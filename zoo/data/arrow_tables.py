@@ -135,7 +135,7 @@ def columns_of(
 ) -> dict[str, list[Any]]:
     """Some columns of a `pyarrow.RecordBatch`.
 
-    Text, numbers, truth values and lists are unchanged; a list of floats is a NumPy array. Dates
+    Text, numbers, booleans and lists are unchanged; a list of floats is a NumPy array. Dates
     and times become text as in CSV ("2020-01-31 12:00:00"), and so do decimal numbers. A struct
     of "bytes" and "path" becomes its bytes, or its path if it has no bytes. Missing values are
     None.

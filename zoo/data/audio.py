@@ -1,4 +1,4 @@
-"""Reads WAV, FLAC, OGG and other files of libsndfile as samples of one channel."""
+"""Reads WAV, FLAC, OGG and other files that libsndfile supports as mono samples."""
 
 import io
 import pathlib
@@ -12,8 +12,8 @@ def read_audio(file: pathlib.Path | bytes) -> tuple[np.ndarray, int]:
     """Reads the samples of a file; its channels are averaged.
 
     Args:
-        file: the path or the bytes of a WAV file (PCM of 8 to 32 bits or floats, with a plain or an
-            extensible header), or of FLAC, OGG, MP3, AIFF and others that libsndfile knows.
+        file: the path or the bytes of a WAV file (8- to 32-bit PCM or floats, with a plain or an
+            extensible header), or of a FLAC, OGG, MP3, AIFF or other file that libsndfile supports.
 
     Returns: float32 of shape (samples,), PCM between -1 and 1, and the sample rate.
 

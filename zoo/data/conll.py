@@ -1,4 +1,4 @@
-"""Sentences with tags from CoNLL and CoNLL-U files: a word per line, an empty line between."""
+"""Tagged sentences from CoNLL and CoNLL-U files: a word per line, empty lines between sentences."""
 
 import pathlib
 import re
@@ -87,17 +87,17 @@ def read_conll(
 
     In CoNLL-U (.conllu), and in CoNLL-U Plus (.conllup) whose first column is ID, multiword tokens
     ("3-4"), empty nodes ("3.1") and comments are left out. In all other files a line that begins
-    with "#" is a comment if its fields differ from those of the lines of words; fields are
-    separated by tabs, or, where the first line of a word has none, by whitespace; lines of
-    "-DOCSTART-" are left out.
+    with "#" is a comment if the number of its fields differs from that of the lines with words;
+    fields are separated by tabs, or by whitespace if the first line with a word has no tabs; lines
+    whose first field is "-DOCSTART-" are left out.
 
     Args:
         path: the file, in UTF-8.
         word: the column of words: a name in CoNLL-U and in files whose first line names the
             columns, by itself or after "# global.columns ="; otherwise a number, from 1 for the
             first or from -1 for the last. None for "form" in CoNLL-U, and for the first column in
-            others.
-        tag: the column of tags; None for "upos" in CoNLL-U, and for the last column in others.
+            other files.
+        tag: the column of tags; None for "upos" in CoNLL-U, and for the last column in other files.
 
     Raises:
         SeqzooError: the file cannot be read, has no such column, or a line is malformed;
@@ -122,7 +122,7 @@ def read_conll(
         names = tuple(blocks[0].pop(0).fields)
         blocks = [block for block in blocks if block]
     if not blocks:
-        raise SeqzooError(f"{path} has no sentence.")
+        raise SeqzooError(f"{path} contains no sentences.")
     width = len(blocks[0][0].fields)
     pairs = ((word, "input"), (tag, "target"))
     positions = [_column_index(path, names, width, column, argument) for column, argument in pairs]

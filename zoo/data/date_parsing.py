@@ -130,7 +130,7 @@ def _most_regular(fitting: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _filled(dates: np.ndarray) -> float:
-    """The share of the steps between the first and the last date that have a date."""
+    """The fraction of the steps from the first to the last date that have a date."""
     dates = np.unique(dates)
     frequency = Frequency.infer(dates)
     if frequency is None:

@@ -77,12 +77,12 @@ def _header(path: pathlib.Path, records: Iterator[tuple[int, list[str], str]]) -
 
 
 def _records(file: TextFile, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
-    """The line that each record begins at, its fields, and what is wrong with it."""
+    """The line on which each record begins, its fields, and what is wrong with it."""
     ended = 0
     end = _end(file)
 
     def parts() -> Iterator[str]:
-        """The lines for the reader, counted; a carriage return within a field ends none."""
+        """The lines for the reader, counted; a carriage return in a field does not end a line."""
         nonlocal ended
         for part in file.lines():
             ended += part.endswith(end)
@@ -114,7 +114,7 @@ def _reason(error: str, file: TextFile, delimiter: str, number: int) -> str:
         error: the message of `csv`.
         file: the file.
         delimiter: the delimiter of its fields.
-        number: the line that the record begins at.
+        number: the line on which the record begins.
     """
     if "expected after" in error:
         return "has text after a closing quote; a quote within a quoted field must be doubled"
@@ -125,7 +125,7 @@ def _reason(error: str, file: TextFile, delimiter: str, number: int) -> str:
     quoted = re.finditer(rf'(?:^|[{re.escape(delimiter)}\r\n]) *"(?:[^"]|"")*(?:"|\Z)', record)
     (*_, last) = quoted
     opened = number + record.count(end, 0, record.index('"', last.start()))
-    where = "" if opened == number else f", opened in line {opened:,},"
+    where = "" if opened == number else f", opened on line {opened:,},"
     return f"has a quote{where} that is never closed"
 
 
@@ -166,7 +166,7 @@ def _quoting(file: TextFile, delimiter: str) -> dict[str, Any]:
     """The options of `csv.reader` for the quotes of a file.
 
     In TSV a quote is an ordinary character, unless each name in the first line is in quotes, as R
-    writes it. Spaces between a delimiter and a quote are ignored if the file has any and can be
+    writes them. Spaces between a delimiter and a quote are ignored if the file has any and can be
     read entirely in this way.
     """
     if delimiter == "\t":
@@ -176,12 +176,12 @@ def _quoting(file: TextFile, delimiter: str) -> dict[str, Any]:
     results: dict[str, Any] = {"delimiter": delimiter, "quoting": csv.QUOTE_MINIMAL, "strict": True}
     if delimiter != " " and file.holds(f'{delimiter} "'.encode()):
         skipping: dict[str, Any] = {**results, "skipinitialspace": True}
-        # Not strict, so that files that are not CSV without skipping can be read.
+        # Not strict, because a file may be valid CSV only if these spaces are skipped.
         loose: dict[str, Any] = {"delimiter": delimiter}
         readers = [csv.reader(file.lines(), **options) for options in (loose, skipping)]
         spaced = False
         try:
-            # To the end, even after a difference: the rest may not be readable without the spaces.
+            # To the end, even after a difference: the rest may be unreadable if spaces are skipped.
             for records in zip_longest(*readers, fillvalue=[]):
                 spaced = spaced or _has_space(*records)
         except csv.Error:

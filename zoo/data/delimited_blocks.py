@@ -219,7 +219,7 @@ def _texts(
     if len(quotes):
         in_quotes = (lengths > 0) & (array[np.minimum(starts, len(array) - 1)] == QUOTE)
         starts, ends = starts + in_quotes, ends - in_quotes
-        # The second of two adjacent quotes within a field, an even one, opens no field.
+        # The second of two adjacent quotes within a field, an even one, does not open a field.
         second = quotes[2::2]
         doubled = second[second == quotes[1:-1:2][: len(second)] + 1]
         inside = np.searchsorted(doubled, ends) - np.searchsorted(doubled, starts)

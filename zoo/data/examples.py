@@ -1,6 +1,6 @@
 """Makes examples from the records of any format.
 
-The records come from files of all formats and from tfds data sets; errors of fields name the
+The records come from files of all formats and from tfds data sets; errors in fields name the
 location and the column.
 """
 
@@ -84,7 +84,7 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
 
     Args:
         records: the records of a file, or of a split of a data set.
-        source: what their fields are.
+        source: describes their fields.
         folder: paths in a field are relative to it.
 
     Returns: the examples, and the sample rate of audio.
@@ -129,7 +129,8 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
     weights = values.get(WEIGHT)
     if weights is not None and len(weights) != len(inputs):
         raise SeqzooError(
-            f"`weight_column` is for examples, and {records.name} is one series of all its rows.",
+            f"`weight_column` is for weights of examples, but the rows of {records.name} are one "
+            "series; leave it out.",
             field=WEIGHT,
         )
     examples = Examples(inputs, targets, lines, records.unit or "example", weights)
@@ -151,7 +152,7 @@ def _inputs(
     Args:
         records: the records that they were read from.
         numbers: record numbers.
-        source: what its fields are.
+        source: describes their fields.
         inputs: the values that were read from the fields.
         role: the role of their column.
         kind: the kind of the inputs; None for that of the source.

@@ -39,7 +39,7 @@ def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
         seed: the seed of the folds.
 
     Raises:
-        SeqzooError: there are more folds than different inputs.
+        SeqzooError: there are more folds than distinct inputs.
     """
     number, count = parse_fold(fold)
     parts = [splits.train, *filter(None, [splits.validation])]

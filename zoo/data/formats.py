@@ -86,8 +86,8 @@ ADVICE = {
     (".xls", ".xlsx", ".ods"): "save it as .csv or .tsv",
     (".orc", ".avro"): "save it as .parquet",
     (".json",): "write one object per line, in a .jsonl file",
-    (".wav", ".flac", ".ogg", ".mp3"): "name a table with a column of such files",
-    (".png", ".jpg", ".jpeg", ".bmp", ".gif"): "name a table with a column of such files",
+    (".wav", ".flac", ".ogg", ".mp3"): "name a table with a column of paths to such files",
+    (".png", ".jpg", ".jpeg", ".bmp", ".gif"): "name a table with a column of paths to such files",
     (".zip", ".tar", ".bz2", ".xz"): "unpack it",
 }
 """Advice for files that cannot be read, by extension."""
@@ -165,8 +165,8 @@ def read(path: pathlib.Path, request: "Request") -> "Records":
     if several_files.is_pattern(str(path)):
         if name not in JOINED:
             raise SeqzooError(
-                f"A pattern is for files of the formats {', '.join(JOINED)}, got {path}; name "
-                "a single file.",
+                f"A pattern must match files in one of the formats {', '.join(JOINED)}, got "
+                f"{path}; name a single file.",
                 field="data",
             )
         records = several_files.read(str(path), request, read_format)

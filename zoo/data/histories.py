@@ -66,7 +66,7 @@ class Table:
 def open_histories(source: Source) -> tuple[Splits, Source]:
     """Reads all series of a source, and splits them by time.
 
-    The example of a series in a split also includes all earlier steps, to look back at.
+    The example of a series in a split also includes all earlier steps as context.
 
     Returns: the splits, and the source with inferred fields filled in and an absolute path.
 
@@ -80,9 +80,9 @@ def open_histories(source: Source) -> tuple[Splits, Source]:
     name = pathlib.Path(source.data).name
     counts = []
     for split, what in (
-        ("train", "to train on"),
+        ("train", "for training"),
         ("validation", "for validation"),
-        ("test", "to test on"),
+        ("test", "for testing"),
     ):
         examples = getattr(splits, split)
         if examples is not None:
@@ -380,8 +380,8 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
                 results.append(name)
     if not results:
         raise SeqzooError(
-            f"No column of {table.name} without another role is numeric ({', '.join(names)}); name "
-            "the column to forecast with `target`.",
+            f"No numeric column of {table.name} is left to forecast ({', '.join(names)}); name the "
+            "column to forecast with `target`.",
             field="target",
         )
     return results

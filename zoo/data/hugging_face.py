@@ -44,7 +44,7 @@ def splits_of(folder: pathlib.Path) -> list[str] | None:
 
 
 def files_of(folder: pathlib.Path) -> list[tuple[pathlib.Path, str | None]]:
-    """The Arrow files of a data set, each with the name of its split; None where it has no splits.
+    """The Arrow files of a data set, each with the name of its split; None if it has no splits.
 
     Raises:
         SeqzooError: the folder is incomplete.

@@ -220,7 +220,7 @@ def _single_values(array: Array, form: str, kind: str) -> Any:
         shape = "(n, numbers)" if form == "numbers" else "(n, height, width[, channels])"
         raise array.mismatch(f"have shape {shape} and not be empty")
     if kind == "image" and values.dtype != np.uint8:
-        raise array.mismatch("be images of uint8, from 0 to 255")
+        raise array.mismatch("contain uint8 images, with values from 0 to 255")
     if form == "numbers" or values.dtype != np.uint8:
         values = np.stack(array.finite(array.numbers()))
     return values[..., 0] if values.ndim == 4 and values.shape[-1] == 1 else values

@@ -20,7 +20,7 @@ class Array:
     Attributes:
         path: the file.
         name: the name of the array.
-        values: numbers, truth values or text.
+        values: numbers, booleans or text.
     """
 
     path: pathlib.Path
@@ -131,7 +131,7 @@ class Arrays:
         """The named array, or the first with one of the usual names.
 
         Raises:
-            SeqzooError: the array does not exist, has Python objects, or is damaged.
+            SeqzooError: the array does not exist, contains Python objects, or is damaged.
         """
         for candidate in usual if name is None else (name,):
             if candidate in self.names:
@@ -169,7 +169,8 @@ class Arrays:
         return array
 
     def lengths(self, name: str) -> Array | None:
-        """The lengths of an array's sequences, (n,): NAME_lengths or lengths; None without either.
+        """The lengths of an array's sequences, (n,), from NAME_lengths or lengths; None if it has
+        neither.
 
         Raises:
             SeqzooError: they are not positive whole numbers.

@@ -28,8 +28,8 @@ PATHS = ("image", "audio")
 def open_source(source: Source) -> tuple[Splits, Source]:
     """Reads all examples of a source.
 
-    The splits are the same every time. All examples of one input are in one split, except where a
-    tfds data set's own splits say otherwise.
+    The splits are the same every time. All examples with the same input are in the same split,
+    except where a tfds data set's own splits say otherwise.
 
     Returns: the splits, and the source with inferred fields filled in and absolute paths.
 

@@ -191,7 +191,7 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
         # The file may have a sentence per row, although the training data had a word per row.
         item = replace(item, sentence_column=None)
         records = formats.read(file.path, Request(item, (INPUT,), strict=False))
-    # Examples are counted from 0 in messages of training, and from 1 in predictions.
+    # Examples are counted from 0 in training messages, and from 1 in predictions.
     first = 1 if records.unit == "example" else 0
     unit: Any = "Line" if records.unit == "line" else "Row"
     items = (
@@ -246,10 +246,10 @@ def reader(
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
         folder: paths in a field are relative to it.
-        resample: whether audio with a different sample rate is converted to the model's, as it
-            also is if that was chosen in training.
-        tokenize: how sentences are split into words for a tagger: "auto" like the training data,
-            which `Run.predict` does; "whitespace" at whitespace only.
+        resample: whether audio with a different sample rate is converted to the model's; it also
+            is if it was in training.
+        tokenize: how sentences are split into words for a tagger: "auto" as in the training data,
+            by `Run.predict`; "whitespace" at whitespace only.
     """
     from seqzoo.tasks.layers.recurrent import takes_time  # which imports Keras
 

@@ -19,7 +19,7 @@ from seqzoo.tasks.errors import SeqzooError, nearest, unreadable
 from seqzoo.zoo.data.source import Source
 
 _SURROGATE = re.compile("[\udc80-\udcff]")
-"""Lone surrogates, by which the error handler "surrogateescape" replaces bytes that are not
+"""Lone surrogates, with which the error handler "surrogateescape" replaces bytes that are not
 UTF-8."""
 
 PROBED_BYTES = 1 << 25
@@ -30,7 +30,7 @@ BLOCK = 1 << 20
 
 INPUT, TARGET, SPLIT = "input", "target", "split_column"
 WEIGHT, TIME, SENTENCE = "weight_column", "time_column", "sentence_column"
-"""Roles of columns, by the fields of a source that name them."""
+"""Roles of columns: the fields of a source that name them."""
 
 FURTHER = "further_inputs."
 """Prefix of the role of an additional input; its name follows."""
@@ -75,7 +75,8 @@ class Record(NamedTuple):
     Attributes:
         number: number of the line at which it begins, of the row, or of the example.
         fields: text or other values, by role; empty if the record is malformed.
-        error: what is wrong with the record, "has 3 fields, expected 2 (text, label)".
+        error: what is wrong with the record, such as "has 3 fields, expected 2 (text, label)";
+            empty if it is valid.
     """
 
     number: int
@@ -194,7 +195,7 @@ def read_bytes(path: pathlib.Path, *, blank: bool = False) -> bytes:
 
 
 def check_packed(path: pathlib.Path) -> None:
-    """Checks that a compressed file is not a zip bomb, a small file that would fill the memory.
+    """Checks that a compressed file is not a zip bomb, a small file that would fill memory.
 
     Raises:
         SeqzooError: the compression ratio is too high.

@@ -32,7 +32,7 @@ def files_of(pattern: str) -> list[pathlib.Path]:
     if len(suffixes) > 1:
         one, other = list(suffixes.values())[:2]
         raise SeqzooError(
-            f"The files that match {pattern} must have a single format, got {one} and {other}."
+            f"The files that match {pattern} must all have the same format, got {one} and {other}."
         )
     return files
 

@@ -79,20 +79,20 @@ class Source:
     """Describes where examples come from and how to read them; a run stores it as JSON.
 
     Attributes:
-        data: built-in data set, tfds:NAME, file, folder or glob. Folders are those that tfds or
-            `save_to_disk` of Hugging Face's datasets wrote, images in CLASS or SPLIT/CLASS, or
-            texts named LANGUAGE.SPLIT.txt; .conll, .conllu are for tags, .txt for tags and the
-            target "next". A glob, such as "parts/*.csv", matches several files. Files may be at
-            gs:// and other addresses that TensorFlow can open.
+        data: built-in data set, tfds:NAME, file, folder or glob. A folder is one that tfds or
+            `save_to_disk` of Hugging Face's datasets wrote, or contains images in CLASS or
+            SPLIT/CLASS, or texts named LANGUAGE.SPLIT.txt. The formats .conll and .conllu are for
+            tags, and .txt is for tags and the target "next". A glob, such as "parts/*.csv", matches
+            several files. Files may be at gs:// and other addresses that TensorFlow can open.
         kind: input type, `template.input` in Python.
         target_kind: target type, `template.target` in Python.
         input: column, array or feature of the inputs. If None, inferred from the data; required
             for tables, except with `check`.
         target: column, array or feature of the targets. If None, inferred from the data; required
             for tables, except with `check`.
-        further_inputs: additional input columns and the kind of each: a kind of input, "vector",
-            "number", "category" or "static". They are the template's `further_inputs`; "static" is
-            a number or a category, as in the training examples.
+        further_inputs: additional input columns and the kind of each: any `kind` that many-to-one
+            takes, "vector", "number", "category" or "static". They are the template's
+            `further_inputs`; "static" is a number or a category, as in the training examples.
         time_column: column or array with the time of each step of a series, for time-aware cells.
             Times are numbers, or ISO 8601 dates and times, which become seconds.
         time_values: meaning of the time column: the time of each step ("timestamps"), or the time
@@ -111,7 +111,7 @@ class Source:
         known_columns: future covariates: numeric columns that are also known for the steps to
             forecast.
         static_columns: static covariates: columns of numbers or names that describe a series as a
-            whole. In commands, also further inputs of many-to-one of the kind "static".
+            whole. In commands, for templates other than forecast, further inputs of kind "static".
         split_at: dates to split at: the start of the test split; or of validation and test; or
             these and the end of the test split. For tables with dates; None to hold out
             `validation` and `test`.
@@ -143,8 +143,8 @@ class Source:
             steps are then held out from its end. In an .npz file, an array of shape (time,
             features) is one series; in a table, a column of numbers is one series.
         seed: random seed for the splits.
-        fold: part of the training and validation examples that is held out as the test split, as in
-            2/5. None for the splits of the data.
+        fold: part of the training and validation examples that is held out as the test split, such
+            as 2/5. None for the splits of the data.
 
     Raises:
         SeqzooError: a value is out of its range.
@@ -204,7 +204,7 @@ class Source:
         taken = self.target_kind != "next" and self.kind != HISTORY
         if self.further_inputs and not taken:
             raise SeqzooError(
-                "`further_inputs` are for all targets but 'next' and forecasts, got target "
+                "`further_inputs` are for all targets except 'next' and forecasts, got target "
                 f"{self.target_kind!r}.",
                 field="further_inputs",
             )

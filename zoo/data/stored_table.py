@@ -69,8 +69,8 @@ def is_stored(paths: Sequence[pathlib.Path], source: Source) -> bool:
         if not supported:
             more = " and further inputs" if source.further_inputs else ""
             raise SeqzooError(
-                "`storage` 'disk' is for tables of one text per row, whose targets are classes or "
-                f"texts, got {source.data} with input {source.kind!r}{more} and target "
+                "`storage` 'disk' is for tables with one text per row, whose targets are classes "
+                f"or texts, got {source.data} with input {source.kind!r}{more} and target "
                 f"{source.target_kind!r}; leave it out.",
                 field="storage",
             )
@@ -113,7 +113,7 @@ def read_stored(paths: Sequence[pathlib.Path], source: Source, name: str) -> Par
             _Table(writer, source).store(paths, name)
         entry = cache.find(key)
         if entry is None:
-            raise SeqzooError(f"{cache.cache_folder() / key} was removed while it was read.")
+            raise SeqzooError(f"{cache.cache_folder() / key} was removed while it was being read.")
     return _part(entry, source, name)
 
 

@@ -43,10 +43,10 @@ def _check_sentences(part: Part, source: Source) -> None:
     if len(inputs) > FEW_EXAMPLES and all(len(words) == 1 for words in inputs):
         raise SeqzooError(
             f"Each of the {len(inputs):,} inputs of {part.name} is one word; tags are learned from "
-            "sentences. If a column has the sentence of each word, name it with --sentence-column; "
-            f"else put all words of a sentence in one field of {source.input!r} and their tags in "
-            "another, with spaces between, or write a .conll file: a word and its tag per line, an "
-            "empty line between sentences."
+            "sentences. If a column identifies the sentence of each word, name it with "
+            "--sentence-column; otherwise put all words of a sentence in one field of "
+            f"{source.input!r} and their tags in another, separated by spaces, or write a .conll "
+            "file: a word and its tag per line, an empty line between sentences."
         )
 
 
@@ -86,8 +86,8 @@ def _labels(part: Part) -> list[str]:
         other = spellings.setdefault(key if len(key) > 1 else label, label)
         if other != label:
             notes.append(
-                f"The labels {other!r} ({counts[other]:,}) and {label!r} ({counts[label]:,}) are "
-                "different ones, although they are spelled almost the same."
+                f"The labels {other!r} ({counts[other]:,}) and {label!r} ({counts[label]:,}) count "
+                "as different, although they are spelled almost the same."
             )
             break
     return notes
@@ -104,8 +104,8 @@ def shape_of(shape: Sequence[int], name: str, *, whole: bool) -> str:
     rows, numbers = shape
     if whole:
         return (
-            f"{name!r} was read as one series of {rows:,} steps of {numbers:,} numbers (--lines "
-            f"reads {rows:,} series)."
+            f"{name!r} was read as one series of {rows:,} steps with {numbers:,} values each "
+            f"(--lines reads {rows:,} series)."
         )
     return (
         f"{name!r} was read as {rows:,} series of {numbers:,} steps (--whole reads one series of "

@@ -19,7 +19,7 @@ from seqzoo.zoo.data.records import (
 
 
 def read(path: pathlib.Path, request: Request) -> Records:
-    """The lines of a file, in training without empty ones.
+    """The lines of a file; in training, empty ones are left out.
 
     Raises:
         SeqzooError: it cannot be read, is empty, or targets or a column of splits are needed.
@@ -42,7 +42,7 @@ def _without_targets(path: pathlib.Path, target_kind: str) -> SeqzooError:
     advice = "name a .csv, .tsv or .jsonl file with columns of inputs and targets"
     if target_kind in TEXTS:
         advice += (
-            ", or a folder of parallel texts called LANGUAGE.SPLIT.txt, such as "
+            ", or a folder of parallel texts named LANGUAGE.SPLIT.txt, such as "
             "en.train.txt and fr.train.txt"
         )
     return SeqzooError(f"{path} is plain text, which has no targets; {advice}.")

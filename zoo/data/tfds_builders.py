@@ -139,7 +139,7 @@ def _prepared(source: Source) -> tfds.core.DatasetBuilder:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise SeqzooError(
             f"{source.data} could not be prepared: {reason} (`data_dir` may name a folder that "
-            f"contains it already)"
+            f"already contains it)."
         ) from error
 
 
@@ -159,7 +159,7 @@ def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
     builder = tfds.ImageFolder(str(folder)) if splits else None
     if builder is None or not any(split.num_examples for split in builder.info.splits.values()):
         raise SeqzooError(
-            f"{folder} must contain a data set prepared by tfds, texts called LANGUAGE.SPLIT.txt, "
+            f"{folder} must contain a data set prepared by tfds, texts named LANGUAGE.SPLIT.txt, "
             "or images in CLASS or in SPLIT/CLASS."
         )
     return builder

@@ -12,11 +12,11 @@ from seqzoo.zoo.data.records import read_text
 class Translations(tfds.TranslateFolder):
     """`tfds.TranslateFolder` with lines that end only at line feeds.
 
-    tfds uses `str.splitlines`: a U+2028 or U+0085 in one language would shift all lines after it
-    against those of the other languages.
+    tfds uses `str.splitlines`: a U+2028 or U+0085 in one language would put all lines after it
+    out of step with those of the other languages.
 
     Args:
-        folder: contains only texts.
+        folder: contains only text files.
 
     Raises:
         SeqzooError: a file has a different name or cannot be read, or the languages of a split have
@@ -28,14 +28,15 @@ class Translations(tfds.TranslateFolder):
         for path in sorted(folder.iterdir()):
             if path.name.count(".") != 2 or path.suffix != ".txt":
                 raise SeqzooError(
-                    f"{folder} must contain only texts called LANGUAGE.SPLIT.txt, got {path.name}."
+                    f"{folder} must contain only text files named LANGUAGE.SPLIT.txt, got "
+                    f"{path.name}."
                 )
             language, split, _ = path.name.split(".")
             examples.setdefault(split, {})[language] = split_lines(read_text(path, blank=True))
         for split, texts in examples.items():
             counts = {language: len(lines) for language, lines in texts.items()}
             if len(set(counts.values())) > 1:
-                counted = ", ".join(f"{count:,} of {name}" for name, count in counts.items())
+                counted = ", ".join(f"{count:,} in {name}" for name, count in counts.items())
                 raise SeqzooError(
                     f"{folder}: all languages must have the same number of lines in {split}, got "
                     f"{counted}."

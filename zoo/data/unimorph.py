@@ -63,8 +63,8 @@ def _order(path: pathlib.Path, file: TextFile, given: Sequence[str] | None) -> t
     counts = [sum(bool(SEVERAL_FEATURES.match(row[at].strip())) for row in rows) for at in (1, 2)]
     if counts[0] == counts[1] > 0:
         raise SeqzooError(
-            f"The order of the columns of {path} is ambiguous: fields 2 and 3 look like features "
-            f"in {counts[0]:,} lines each; set it with --columns {','.join(LEMMA_COLUMNS)}.",
+            f"The order of the columns of {path} is ambiguous: fields 2 and 3 each look like "
+            f"features in {counts[0]:,} lines; set it with --columns {','.join(LEMMA_COLUMNS)}.",
             field="columns",
         )
     return ORDER_OF_2016 if counts[0] > counts[1] else LEMMA_COLUMNS

@@ -1,4 +1,4 @@
-"""Texts of many records in one array of UTF-8 bytes, as large tables are read and stored."""
+"""Texts of many records in one array of UTF-8 bytes, the form that large tables are stored in."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
