@@ -104,7 +104,7 @@ def test_a_backtest_retrains_at_each_origin(folder: pathlib.Path) -> None:
             ["predict", "RUN", "--input-file", "TABLE", "--format", "conllu"],
             "text, csv or jsonl, not conllu",
         ),
-        (["predict", "language-id", "--horizon", "3", "hola"], "are for runs of the template"),
+        (["predict", "language-id", "--horizon", "3", "hola"], "are for runs of the `forecast`"),
         (
             ["predict", "RUN", "--input-file", "TABLE", "--anomalies", "--plot", "a.png"],
             "leave --horizon and --plot out",

@@ -64,7 +64,7 @@ def test_folder_of_translations_keeps_lines_together(tmp_path) -> None:
         assert text.startswith(f"{answer} a")
     write(tmp_path / "fr.train.txt", "1\n2\n")
     with pytest.raises(
-        SeqzooError, match="the same number of lines in train, got 24 of en, 2 of fr"
+        SeqzooError, match="the same number of lines in train, got 24 in en, 2 in fr"
     ):
         open_source(source)
 

@@ -61,7 +61,7 @@ def test_errors_name_the_file(parts) -> None:
     with pytest.raises(SeqzooError, match="part-2.csv .text, class., got 'label'"):
         open_source(source_of(parts / "part-*.csv"))
     (parts / "part-2.tsv").write_text("text\tlabel\nfine\tpos\n")
-    with pytest.raises(SeqzooError, match="a single format, got .*part-2.csv and .*part-2.tsv"):
+    with pytest.raises(SeqzooError, match="the same format, got .*part-2.csv and .*part-2.tsv"):
         open_source(source_of(parts / "part-*"))
     with pytest.raises(SeqzooError, match=r"No file matches .*none-\*\.csv"):
         open_source(source_of(parts / "none-*.csv"))

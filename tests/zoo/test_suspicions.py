@@ -171,7 +171,7 @@ def test_conll_in_a_txt_is_read_as_such(tmp_path) -> None:
 
 def test_a_plain_text_has_no_targets(tmp_path) -> None:
     path = write(tmp_path / "t.txt", "a\nb\n")
-    with pytest.raises(SeqzooError, match=r"has no targets; .* called LANGUAGE\.SPLIT\.txt"):
+    with pytest.raises(SeqzooError, match=r"has no targets; .* named LANGUAGE\.SPLIT\.txt"):
         open_source(Source(str(path), "words", "words"))
     with pytest.raises(SeqzooError, match="has no targets; name a .csv") as error:
         open_source(Source(str(path), "words", "class"))
