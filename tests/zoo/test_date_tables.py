@@ -168,7 +168,7 @@ def test_series_of_a_panel_are_split_at_the_same_dates(tmp_path: pathlib.Path) -
     splits, _ = open_histories(_table(tmp_path, PANEL, **options))
     assert splits.description.startswith(
         "t.csv: 2 series, 1 target, one step per day: 2020-01-01 to 2020-01-06 for training, "
-        "2020-01-07 to 2020-01-08 for validation, 2020-01-09 to 2020-01-10 to test on."
+        "2020-01-07 to 2020-01-08 for validation, 2020-01-09 to 2020-01-10 for testing."
     )
     assert splits.validation is not None and splits.test is not None
     assert [len(item) for item in splits.train.inputs] == [6, 6]
