@@ -311,7 +311,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             x: projected input, a named tuple with one tensor per gate.
             r: recurrent product, of the same form, with one tensor per recurrent gate.
             states: list of the states before the step.
-            *weights: the named tuple of `unit_weights`, where the cell declares any.
+            *weights: the named tuple of `unit_weights`, if the cell declares any.
 
         Returns:
             The output and the list of the states after the step; the output is the first of them.
@@ -363,7 +363,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         Args:
             values: the values that `step_with_values` returned.
             d_states: gradients of the new states.
-            *weights: the named tuple of `unit_weights`, where the cell declares any.
+            *weights: the named tuple of `unit_weights`, if the cell declares any.
 
         Returns:
             Gradients of x (one per gate), of r (or None if equal to those of x), and of the old

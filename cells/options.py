@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import keras
 
 PLAIN = (bool, int, float, str, bytes, list, tuple, dict, type(None))
-"""Types of values that are checked; tensors, variables and NumPy's numbers are left to the cell."""
+"""Types of values that are checked; tensors, variables and NumPy scalars are left to the cell."""
 
 EXPECTED = {bool: "True or False", int: "a whole number", float: "a finite number", str: "text"}
 """What an error message calls a value of each annotated type."""
@@ -79,7 +79,7 @@ def from_keras(option: str, value: Any) -> Any:
     """Gets an activation, initializer, regularizer or constraint as `keras` does, by name.
 
     Args:
-        option: name of the cell's option, whose last word says which: "kernel_initializer".
+        option: name of the cell's option, whose last word says which kind: "kernel_initializer".
         value: a name, a configuration, an object, or None.
 
     Raises:

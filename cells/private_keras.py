@@ -52,7 +52,7 @@ def initialized_with_zeros() -> Iterator[None]:
     """A context in which new floating-point weights are zeros, whatever their initializer.
 
     For a model whose weights are read from a file: drawing random numbers and orthogonal matrices
-    takes longer than the rest of building it. Affects this thread alone, and needs TensorFlow.
+    takes longer than the rest of building it. Affects only this thread, and needs TensorFlow.
     """
     _let_initializers_be_skipped()
     token = _zeros.set(True)

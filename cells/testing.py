@@ -23,10 +23,10 @@ __all__ = ["run_cell_test"]
 
 BATCH, TIME = 3, 7
 MASK = np.array([[0, 1, 1, 0, 0, 1, 0], [0, 0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 1, 1, 1]], bool)
-"""Gaps at the beginning, within and at the end; a row that is all padding."""
+"""Gaps at the beginning, in the middle and at the end; a row that is all padding."""
 
 FRAME = (6, 5, 2)
-"""Height, width and channels for cells of frames."""
+"""Height, width and channels, for cells that take frames."""
 
 
 def run_cell_test(
@@ -57,7 +57,7 @@ def run_cell_test(
         cell: the cell's class.
         units: number of units of the cell.
         input_shape: shape of one step of one example; (4,) by default, or (6, 5, 2) for frames.
-        tolerance: largest relative error between two paths, in float64.
+        tolerance: maximum relative error between two paths, in float64.
         **options: options of the cell.
 
     Raises:
@@ -98,8 +98,8 @@ class _CellTest:
         self.states = [self.random.normal(0, 0.7, (BATCH, *shape_of(size))) for size in sizes]
 
     def make(self, dtype: str = "float64", **options: Any) -> RecurrentCell:
-        """A built cell with random weights, the same for each call; also those that are initialised
-        with zeros."""
+        """A built cell with random weights, the same in each call, even where cells start with
+        zeros."""
         cell = self.cell_class(self.units, dtype=dtype, **self.options, **options)
         features = self.shape[-1] + self.cell_class.takes_time
         cell.build((None, *self.shape[:-1], features))
@@ -179,7 +179,7 @@ class _CellTest:
                 return cell(self.step_inputs(), states, training=training)
 
             plain = self.cell(self.step_inputs(), [tf.constant(state) for state in self.states])
-            self.same(f"outputs at inference with `{option}` and without", run(False), plain)
+            self.same(f"outputs at inference with and without `{option}`", run(False), plain)
             pairs = zip(keras.tree.flatten(run(True)), keras.tree.flatten(plain), strict=True)
             self.require(
                 any(_error(a, b) > self.tolerance for a, b in pairs),
@@ -244,7 +244,7 @@ class _CellTest:
                 (fast_d is None) == (plain_d is None), f"one path has no gradient of {name}"
             )
             if plain_d is not None:
-                self.same(f"gradients of {name} on the fast path and automatic", fast_d, plain_d)
+                self.same(f"gradients of {name} on the fast and the plain path", fast_d, plain_d)
         if not self.cell_class.takes_time:
             keras_layer = self.layer(keras.layers.RNN, cell, go_backwards=True)
             result = self.run(keras_layer, self.x)

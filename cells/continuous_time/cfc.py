@@ -26,8 +26,8 @@ class CfCCell(RecurrentCell):
     t is the time since the previous step. With `variant="no-gate"`, h = g + (1 - s) * k. With
     "pure", there is only the closed-form solution: f = Wg z + bg and h = A * (1 - f * exp(-t * (|w|
     + |f|))), w and A with one weight per unit. z is the backbone: `backbone_layers` layers, each of
-    which only sees the one before; without any, the heads see x and h. Columns of `head_kernel`: g,
-    k, a, b.
+    which sees only the previous one; without any, the heads see x and h. Columns of `head_kernel`:
+    g, k, a, b.
 
     The paper's equation has s = sigmoid(-f * t), with one head f. The authors' code adds a second
     one, b, without which g and k would have equal weight at t = 0; this cell follows the code. The

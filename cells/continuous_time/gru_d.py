@@ -12,7 +12,7 @@ from seqzoo.cells.gates import CellWithGates, clone_initializer, masked
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class GRUDCell(CellWithGates):
-    """A GRU that fills gaps with the last value, decayed to the mean, and decays its state.
+    """A GRU that fills gaps with the last value, decayed towards the mean, and decays its state.
 
         d = t + d
         v = m * x + (1 - m) * (gx * x' + (1 - gx) * mean)      gx = exp(-max(0, wx * d + bx))
@@ -78,7 +78,7 @@ class GRUDCell(CellWithGates):
         self.values = features // 2
         if isinstance(self.mean, list) and len(self.mean) != self.values:
             raise ValueError(
-                f"`mean` must have a number for each of {self.values} values, got {len(self.mean)}."
+                f"`mean` must have one number per value, {self.values}, got {len(self.mean)}."
             )
         return super().kernel_shape(self.values)
 

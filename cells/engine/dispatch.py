@@ -44,14 +44,14 @@ def choose(layer: Any) -> Choice:
     if reasons:
         return Choice(Path.LOOP, reasons)
     cell = layer.cell
-    against_cudnn = _obstacles_to_cudnn(cell)
+    cudnn_obstacles = _obstacles_to_cudnn(cell)
     if layer.recompute is not None and has_gpu():
-        against_cudnn = (*against_cudnn, "`recompute` is set")
-    if not against_cudnn:
+        cudnn_obstacles = (*cudnn_obstacles, "`recompute` is set")
+    if not cudnn_obstacles:
         return Choice(Path.CUDNN)
     if cell.combines_output and keeps_contract(cell.cell):
-        return _choose_scan(cell.cell, against_cudnn)
-    return _choose_scan(cell, against_cudnn)
+        return _choose_scan(cell.cell, cudnn_obstacles)
+    return _choose_scan(cell, cudnn_obstacles)
 
 
 def obstacle_to_recomputation(layer: Any) -> str:
@@ -69,21 +69,21 @@ def obstacle_to_recomputation(layer: Any) -> str:
     return ""
 
 
-def _choose_scan(cell: RecurrentCell, against_cudnn: tuple[str, ...]) -> Choice:
+def _choose_scan(cell: RecurrentCell, cudnn_obstacles: tuple[str, ...]) -> Choice:
     if cell.recurs_diagonally:
-        return Choice(Path.SCAN, against_cudnn)
+        return Choice(Path.SCAN, cudnn_obstacles)
     if not cell.recurs_by_product:
         reason = f"{type(cell).__name__} with these options has its own `advance`"
-        return Choice(Path.GENERAL, (*against_cudnn, reason))
+        return Choice(Path.GENERAL, (*cudnn_obstacles, reason))
     from seqzoo.cells.engine import step_gradients
 
     if step_gradients.reads_weights(cell):
         reason = f"the `step` of {type(cell).__name__} reads a weight"
-        return Choice(Path.GENERAL, (*against_cudnn, reason))
+        return Choice(Path.GENERAL, (*cudnn_obstacles, reason))
     if not step_gradients.defines_gradient(cell):
         reason = f"{type(cell).__name__} has no `step_gradient` for its activations"
-        return Choice(Path.AUTOMATIC, (*against_cudnn, reason))
-    return Choice(Path.SCAN, against_cudnn)
+        return Choice(Path.AUTOMATIC, (*cudnn_obstacles, reason))
+    return Choice(Path.SCAN, cudnn_obstacles)
 
 
 def has_gpu() -> bool:

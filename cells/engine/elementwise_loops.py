@@ -191,7 +191,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
 def _backward_chunk(
     cell: RecurrentCell, tensors: dict, part: dict, received: list, time: Any, dtype: Any
 ) -> dict:
-    """`backward` for one chunk: gradients of its inputs, of the states before it, of weights."""
+    """`backward` for one chunk: gradients of its inputs, the states before it, and weights."""
     weights = _step_weights(cell, tensors)
     x = time_major(part["x"])
     live = time < tensors["steps"]
@@ -265,7 +265,7 @@ def dependence_order(derivatives: list[list]) -> list[int] | None:
         derivatives: the derivatives from `state_derivatives`.
 
     Returns:
-        Indices of the states; None if dependences are circular.
+        Indices of the states; None if the dependences are circular.
     """
     order: list[int] = []
     while len(order) < len(derivatives):

@@ -22,7 +22,7 @@ cores is unknown when a model is exported."""
 
 
 def run_compiled(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[Any, Any, list]:
-    """Runs batches of at least `MIN_ROWS` rows by compiled loops, smaller ones by the plain loop.
+    """Runs batches of at least `MIN_ROWS` rows in compiled loops, smaller ones in the plain loop.
 
     A `Runner`; see `seqzoo.cells.engine.runners` for the arguments and results. XLA compiles a
     program for each shape, so the numbers of rows and of steps are padded to one of a few sizes:

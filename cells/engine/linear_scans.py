@@ -1,8 +1,8 @@
-"""Elementwise linear recurrences, s = a * s + b, by chunks in parallel.
+"""Elementwise linear recurrences, s = a * s + b, computed in parallel chunks.
 
-Time is split into chunks of equal length. All chunks run in parallel from zero, which gives for
-each the state that it adds and the factor by which it multiplies the state before it. From these
-follow the states between chunks. Then all chunks run in parallel again, from the correct states.
+Time is split into chunks of equal length. All chunks run in parallel from zero, which gives, for
+each chunk, the state that it adds and the factor by which it multiplies the state before it. These
+determine the states between chunks. Then all chunks run in parallel again, from the correct states.
 """
 
 from typing import Any

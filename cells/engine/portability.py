@@ -77,7 +77,7 @@ def unportable_operations(graph: Any, compiled: bool = False) -> set[str]:
         compiled: whether functions may be compiled where TensorFlow has XLA.
 
     Returns:
-        Names of operations of cuDNN and XLA, and of functions that must be compiled.
+        Names of cuDNN and XLA operations, and of functions that must be compiled.
     """
     functions = graph.library.function
     nodes = [*graph.node, *(node for function in functions for node in function.node_def)]

@@ -61,7 +61,7 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
     Returns:
         "states": list of the last states; "trajectory": the first state before the first step and
         after each, (1 + time, batch, units); "values": list of (time, units, batch), for
-        `backward`. In the order of the names, those that `keep` adds come last.
+        `backward`. Sorted by name, the results that `keep` adds come last.
     """
     length, batch = tf.shape(tensors["x"])[0], tf.shape(tensors["x"])[1]
     products = _products(cell, tensors)
@@ -117,9 +117,9 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
     Returns:
         "d_states": list of (batch, units), gradients of the initial states; "d_recurrent" and
         "d_projected": gradients of the recurrent product, (recurrent gates * units, time * batch),
-        and of the projected input, (gates * units, time * batch), "d_recurrent" is
-        missing without recurrent gates, and "d_projected" if it equals "d_recurrent";
-        "d_unit_weights": list of gradients, if the cell has unit weights.
+        and of the projected input, (gates * units, time * batch); "d_recurrent" is missing
+        without recurrent gates, and "d_projected" if it equals "d_recurrent"; "d_unit_weights":
+        list of gradients, if the cell has unit weights.
     """
     values, steps = tensors["values"], tensors["steps"]
     length, batch = tf.shape(values[0])[0], tf.shape(values[0])[2]
@@ -187,7 +187,7 @@ def output_shape(cell: RecurrentCell) -> tuple:
 def upstream(d: Any) -> Any:
     """Gradients of the trajectory, (batch, time, ...), as `backward` expects them.
 
-    That is (time, ..., batch), with the axes in between reversed.
+    That is (time, ..., batch), with the axes between those two reversed.
     """
     return tf.transpose(d, [1, *reversed(range(2, d.shape.rank)), 0])
 

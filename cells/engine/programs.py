@@ -202,7 +202,8 @@ def _definition(cell_class: type) -> Hashable:
 
 
 def _irrelevant(name: str) -> bool:
-    """Whether an attribute, of Keras, TensorFlow or for new weights, has no effect on traces."""
+    """Whether an attribute has no effect on traces: one of Keras or TensorFlow, or one that is used
+    only to create weights or masks."""
     return name in _attributes_of_layers() or name.startswith("_self_")
 
 

@@ -77,7 +77,7 @@ class ScanOptions(NamedTuple):
 
 
 class Scan:
-    """Runs one cell through time, by `product_loops`, `general_loops` or `diagonal_loops`.
+    """Runs one cell through time, with the module of loops that `loops_of` chooses.
 
     Args:
         cell: the cell.
@@ -125,11 +125,11 @@ class Scan:
         dtype = self.cell.compute_dtype
         steps = tf.shape(x)[1]
         eager = tf.executing_eagerly()
-        # A graph with a fixed length is compiled once; other lengths are rounded up, to few values.
+        # A fixed length in a graph is compiled once; other lengths are rounded up to a few values.
         fixed = None if eager else x.shape[1]
         length = fixed or round_length(steps)
         # Padded to a multiple of the segment length here, not in the compiled loops: XLA in
-        # TensorFlow 2.21 writes out of bounds when it pads rows of four float64 numbers by one row.
+        # TensorFlow 2.21 writes out of bounds when it pads rows of four float64 values by one row.
         length = -(-length // self.every) * self.every
         constants = {"steps": steps}
         if mask is not None:
@@ -235,7 +235,7 @@ class Scan:
         return self._gradients_of(time_loops, part)(part)
 
     def _with_values(self, pieces: list, results: list, options: ScanOptions) -> list:
-        """The results of `forward`, completed by the values that `backward` needs.
+        """The results of `forward`, completed with the values that `backward` needs.
 
         In a graph, the existing calls are changed to return more. If that is not possible, the
         loops are run again.
@@ -259,7 +259,7 @@ class Scan:
     def _program(
         self, time_loops: Any, name: str, tensors: dict, *options: bool
     ) -> Callable[[dict], dict]:
-        """The compiled loop `name`, "forward" or "backward", for tensors that pieces share."""
+        """The compiled loop `name`, "forward" or "backward", for tensors like these."""
         signature = {name: specs_of(time_loops, name, value) for name, value in tensors.items()}
         return self.programs.get(getattr(time_loops, name), options, signature)
 
@@ -364,7 +364,8 @@ def last_true(mask: Any) -> Any:
 
 
 def hold_outputs(outputs: Any, mask: Any, before: Any) -> Any:
-    """Outputs in which masked steps repeat the last unmasked output, or `before` if none yet."""
+    """Outputs in which masked steps repeat the last unmasked output, or `before` if there is none
+    yet."""
     started = tf.cumsum(tf.cast(mask, "int32"), axis=1)[..., None] > 0
     return tf.where(started, tf.gather(outputs, last_true(mask), batch_dims=1), before[:, None])
 
@@ -426,7 +427,7 @@ def pieces_of(batch: int | None, units: int | None = None) -> int:
 
 
 def join_gradients(gradients: list[dict]) -> dict:
-    """Joins the gradients of the pieces: concatenates over the batch, sums those of weights."""
+    """Joins the gradients of the pieces: concatenates those with a batch axis, sums the others."""
 
     def join(name, *parts):
         return tf.concat(parts, BATCH_AXIS[name]) if name in BATCH_AXIS else tf.add_n(parts)

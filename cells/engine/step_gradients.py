@@ -80,8 +80,8 @@ def state_derivatives(
         weights: the further arguments of `step`.
 
     Returns:
-        derivatives[i][j], of new state i with respect to old state j; None if it does not depend on
-        it.
+        derivatives[i][j], of new state i with respect to old state j; None if i does not depend on
+        j.
     """
     ones, zeros = tf.ones_like(states[0]), tf.zeros_like(states[0])
     if defines_gradient(cell):
@@ -175,7 +175,7 @@ def check_output(cell: RecurrentCell, output: Any, states: list) -> None:
 
 
 def _summed_gates(cell: RecurrentCell) -> list[str]:
-    """The gates of which `step` uses only the sum of projected input and recurrent product."""
+    """The gates for which `step` uses only the sum of projected input and recurrent product."""
     both = set(cell.recurrent_gates or ()) - set(cell.separate)
     return [gate for gate in cell.gates if gate in both]
 

@@ -12,11 +12,11 @@ class SimpleGatedRNNCell(CellWithGates):
         f = sigmoid(W x + U h + b)
         h = tanh((1 - f) * (W x) + f * h)
 
-    The equations are those in the documentation of RecurrentLayers, whose code adds b to the second
-    W x as well.
+    The equations are those in the documentation of RecurrentLayers, whose code also adds b to the
+    second W x.
 
-    The smallest gated cell, with one input matrix and one recurrent matrix; designed for signals of
-    power grids.
+    The smallest gated cell, with one input matrix and one recurrent matrix; designed for power-grid
+    signals.
 
     Reference: Zu et al., IET Generation, Transmission and Distribution, 2021, doi
     10.1049/gtd2.12056.

@@ -10,7 +10,7 @@ from seqzoo.cells.gates import CellWithGates, masked
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class TauGRUCell(CellWithGates):
-    """A gated cell that also sees its state of some steps ago, weighted by another gate.
+    """A gated cell that also sees its state from some steps ago, weighted by another gate.
 
         u = tanh(Wu x + Uu h + bu)
         z = tanh(Wz x + Uz p + bz)

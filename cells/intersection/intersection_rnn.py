@@ -10,7 +10,7 @@ from seqzoo.cells.options import from_keras
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class IntersectionRNNCell(CellWithShortcut):
-    """+RNN: one gate passes the state on in time, another the input on in depth.
+    """+RNN: one gate passes the state on in time, another passes the input on in depth.
 
         u = relu(Wu x + Uu h + bu)
         n = tanh(Wn x + Un h + bn)
@@ -23,7 +23,7 @@ class IntersectionRNNCell(CellWithShortcut):
     are [y, h], of which y is the output and is not fed back. Columns: output candidate, candidate,
     depth, update. In RecurrentLayers, u is weighted by one minus the other gate.
 
-    For deep stacks: in the paper eight layers train more easily than eight of GRUs or LSTMs.
+    For deep stacks: in the paper eight layers train more easily than eight GRU or LSTM layers.
 
     Reference: Collins, Sohl-Dickstein and Sussillo, "Capacity and Trainability in Recurrent Neural
     Networks", ICLR 2017.

@@ -26,11 +26,11 @@ class Recurrent(keras.layers.RNN):
     for all masked steps with `zero_output_for_mask`). A row that is all padding keeps its initial
     state.
 
-    A cell in continuous time takes a pair, `layer((x, elapsed))`: elapsed, (batch, time), is the
-    time since the previous step, at least 0; the first is the time before the sequence. The time of
-    masked steps is added to that of the next step. A layer that runs backwards, such as half of a
-    `Bidirectional`, computes the time between each step and the next itself. A cell for frames
-    takes (batch, time, height, width, channels).
+    A continuous-time cell takes a pair, `layer((x, elapsed))`: elapsed, (batch, time), is the time
+    since the previous step, at least 0; the first is the time before the sequence. The time of
+    masked steps is added to that of the next unmasked step. A layer that runs backwards, such as
+    half of a `Bidirectional`, computes the time between each step and the next itself. A cell for
+    frames takes (batch, time, height, width, channels).
 
     Args:
         cell: a cell of `seqzoo.cells`, any cell of Keras, or a list of cells to stack.
@@ -142,7 +142,7 @@ class Recurrent(keras.layers.RNN):
     def compute_output_spec(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
     ) -> Any:
-        """Symbolic results; for a single input without tracing the loop, as Keras would."""
+        """Symbolic results; for a single input, without the trace of the loop that Keras makes."""
         if not isinstance(self.cell, RecurrentCell) or not _is_plain(sequences, initial_state):
             return super().compute_output_spec(sequences, initial_state, mask, training)
         shapes, dtype = self.compute_output_shape(sequences.shape), self.compute_dtype
@@ -214,8 +214,8 @@ class Recurrent(keras.layers.RNN):
         _reset(self.states, rows)
 
     def _maybe_config_dropout_masks(self, cell: Any, inputs: Any, states: Any) -> None:
-        # Keras draws the masks of each call, also where nothing is dropped out. An exported graph
-        # would keep the seed as a variable that each request changes. In training, `_run` draws.
+        # Keras draws the masks in each call, even where nothing is dropped. An exported graph would
+        # keep the seed as a variable that each request changes. In training, `_run` draws them.
         if not (within_portable() and paths.keeps_contract(cell)):
             super()._maybe_config_dropout_masks(cell, inputs, states)
 
@@ -334,7 +334,7 @@ class Recurrent(keras.layers.RNN):
         return ops.where(_spread(mask, output), output, ops.zeros_like(output)), new
 
     def _masked(self, last, outputs, mask):
-        """Sets the outputs of masked steps as Keras does; they still hold the states there."""
+        """Sets the outputs of masked steps as Keras does; they arrive as the first state."""
         if self.zero_output_for_mask:
             visible, visible_last = mask, mask[:, -1]
         else:

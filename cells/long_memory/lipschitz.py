@@ -15,9 +15,9 @@ class LipschitzRNNCell(RecurrentCell):
         A = (1 - beta) * (M + M^T) + beta * (M - M^T) - gamma I
         h = h + epsilon * (A h + tanh(W x + B h + b))
 
-    B is computed from a second matrix as A from M. beta from 0 to 1 goes from symmetric to
-    antisymmetric; the paper uses beta 0.75 to 0.9, gamma 0.001 to 0.1. The two recurrent kernels
-    are concatenated: linear, candidate.
+    B is computed from a second matrix as A is from M. As beta goes from 0 to 1, A and B go from
+    symmetric to antisymmetric; the paper uses beta from 0.75 to 0.9 and gamma from 0.001 to 0.1.
+    The two recurrent kernels are concatenated: linear, candidate.
 
     Reference: Erichson, Azencot, Queiruga, Hodgkinson and Mahoney, "Lipschitz Recurrent Neural
     Networks", ICLR 2021, equations 1 and 11.

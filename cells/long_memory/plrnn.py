@@ -12,9 +12,9 @@ from seqzoo.cells.base import RecurrentCell
 class PLRNNCell(RecurrentCell):
     """h = a * h + U relu(h) + W x + b
 
-    a is one weight per unit, `own_weight`, on its old state; U couples the units, with a zero
-    diagonal.
-    Within each orthant the map is linear, so fixed points and cycles can be found exactly.
+    a is one weight per unit, `own_weight`, for the unit's old state; U couples the units, with a
+    zero diagonal. Within each orthant the map is linear, so fixed points and cycles can be found
+    exactly.
 
     Reference: Durstewitz, "A State Space Approach for Piecewise-Linear Recurrent Neural Networks
     for Identifying Computational Dynamics from Neural Measurements", PLOS Computational Biology 13

@@ -14,8 +14,8 @@ class STARCell(RecurrentCell):
         k = sigmoid(Wk x + Uk h + bk)
         h = tanh((1 - k) * h + k * z)
 
-    Gradients keep their size across layers as well as across steps: stack up to twelve. Columns:
-    candidate, gate, of which only the gate has a recurrent product.
+    Gradients keep their size across layers as well as across steps: stack up to twelve layers.
+    Columns: candidate, gate, of which only the gate has a recurrent product.
 
     Reference: Turkoglu, D'Aronco, Wegner and Schindler, "Gating Revisited: Deep Multi-layer RNNs
     That Can Be Trained", IEEE TPAMI 44 (2022), arXiv 1911.11033, equation 9.

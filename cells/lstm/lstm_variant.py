@@ -29,7 +29,7 @@ class LSTMVariantCell(CellWithGates):
         o = sigmoid(Wo x + Uo h + po * c + bo)         1 without the output gate (NOG)
         h = o * tanh(c)                                without tanh: no output activation (NOAF)
 
-    With `peepholes=False` there are no p (NP). If nothing else is removed, this is `lstm`, and with
+    With `peepholes=False` there is no p (NP). If nothing else is removed, this is `lstm`, and with
     peepholes `peephole-lstm`; use those, which are faster. Coupled gates (CIFG) are
     `coupled-lstm`. States are [h, c]. Columns: input, forget, candidate, output, if present.
     The paper's eighth variant, full gate recurrence (FGR), made results worse and is not included.

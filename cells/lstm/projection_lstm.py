@@ -19,9 +19,9 @@ class ProjectionLSTMCell(CellWithGates):
         o = sigmoid(Wo x + Uo h + po * c + bo)
         h = P (o * tanh(c))
 
-    States are [h, c], of `units` and of `memory_units`. Columns: input, forget, candidate, output.
-    The peepholes p are those of the paper; torch's LSTM with `proj_size` has none. The paper's
-    second projection, which is not fed back, is left out.
+    States are [h, c], of sizes `units` and `memory_units`. Columns: input, forget, candidate,
+    output. The peepholes p are those of the paper; PyTorch's LSTM with `proj_size` has none. The
+    paper's second projection, which is not fed back, is left out.
 
     For a large memory at the cost of a small one: the paper's best speech model has 2,048 memory
     cells and an output of 512.

@@ -24,8 +24,8 @@ class WorkingMemoryLSTMCell(CellWithGates):
     saturating the gates. RecurrentLayers leaves Ug h out; torchrecurrent documents the connections
     without tanh.
 
-    For sequences that are too long for an LSTM: the paper improves on it in copying, adding,
-    pixel-by-pixel digits, character-level language modelling and image captioning.
+    For sequences that are too long for an LSTM: in the paper it improves on the LSTM in copying,
+    adding, pixel-by-pixel digits, character-level language modelling and image captioning.
 
     Reference: Landi, Baraldi, Cornia and Cucchiara, "Working Memory Connections for LSTM", Neural
     Networks 144, 2021.

@@ -20,8 +20,8 @@ class LRUCell(DiagonalCell):
     s, l, B and C are complex; exp(n) keeps |l| below one, exp(t) is the angle of l, and exp(g)
     starts at sqrt(1 - |l|^2). Initially l is uniform on a ring with radii from `minimum` to
     `maximum`, at angles up to `maximum_angle`. States are [y, Re s, Im s]. Columns of the kernel:
-    Re B, Im B, D; rows of `readout_kernel`: Re C, then -Im C. Linear throughout: put nonlinear
-    layers in between.
+    Re B, Im B, D; rows of `readout_kernel`: Re C, then -Im C. Linear throughout: alternate it with
+    nonlinear layers.
 
     Reference: Orvieto et al., "Resurrecting Recurrent Neural Networks for Long Sequences", ICML
     2023, section 3 and algorithm 1.

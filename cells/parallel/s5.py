@@ -24,8 +24,8 @@ class S5Cell(DiagonalCell):
     `readout_kernel`: 2 Re C, then -2 Im C. The paper learns Re L itself; exp(n), as in S4D, keeps
     it negative. Its D is diagonal, with as many features as outputs.
 
-    For sequences of thousands of steps. Linear throughout: put nonlinear layers in between, as the
-    paper does (a gated GELU, layer normalisation and a residual connection), in 4 to 8 layers.
+    For sequences of thousands of steps. Linear throughout: alternate it with nonlinear layers, as
+    the paper does (a gated GELU, layer normalisation and a residual connection), in 4 to 8 layers.
 
     Reference: Smith, Warrington and Linderman, "Simplified State Space Layers for Sequence
     Modeling", ICLR 2023, section 3 and appendix B; the parametrisation of L: Gu, Gupta, Goel and

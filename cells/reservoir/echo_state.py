@@ -13,9 +13,9 @@ from seqzoo.cells.base import RecurrentCell
 class EchoStateCell(RecurrentCell):
     """h = (1 - leak) * h + leak * tanh(W x + U h + b), with random, untrained W, U and b.
 
-    W and U are sparse, and U is scaled to a spectral radius. Below one, the effect of the initial
-    state usually fades (the echo state property). Only a readout, a layer that reads the states, is
-    trained. If few units are connected to the inputs, the others remember longer.
+    W and U are sparse, and U is scaled to a spectral radius. If that is below one, the effect of
+    the initial state usually fades (the echo state property). Only a readout, a layer that reads
+    the states, is trained. If few units are connected to the inputs, the others remember longer.
 
     Reference: Jaeger, "The 'echo state' approach to analysing and training recurrent neural
     networks", GMD report 148 (2001); the leak: Jaeger, Lukosevicius, Popovici and Siewert,

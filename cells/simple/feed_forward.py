@@ -11,7 +11,7 @@ from seqzoo.cells.base import RecurrentCell, gates_named
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class FeedForwardCell(RecurrentCell):
-    """h = f(W0 x + W1 x1 + W2 x2 + ... + b), where x1 is the input before x, x2 the one before.
+    """h = f(W0 x + W1 x1 + W2 x2 + ... + b), where x1 is the input before x, x2 the one before x1.
 
     One layer of a time-delay network: nothing older than the window reaches the output. Inputs
     before the start of the sequence and masked inputs contribute nothing. With a window of one it

@@ -11,7 +11,7 @@ from seqzoo.cells.base import RecurrentCell
 class VanillaCell(RecurrentCell):
     """h = f(W x + U h + b)
 
-    f is `activation`, tanh by default. Weights have the shapes of those of
+    f is `activation`, tanh by default. Weights have the same shapes as those of
     `keras.layers.SimpleRNN`.
 
     Reference: Elman, "Finding Structure in Time", Cognitive Science 14 (1990).

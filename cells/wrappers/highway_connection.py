@@ -19,8 +19,8 @@ class HighwayConnectionCell(OutputWrapper):
 
     States are y, which is not fed back, and those of the cell. If the number of features differs
     from the number of units, x is projected for y, by `shortcut_kernel`. bt starts at
-    `transform_bias`, so that an untrained layer passes most of its input through. Any cell for
-    vectors can be wrapped. `highway` is a different cell, with the connection inside its
+    `transform_bias`, so that an untrained layer passes most of its input through. Any cell with
+    vector inputs can be wrapped. `highway` is a different cell, with the connection inside its
     recurrence.
 
     For deep stacks that are unstable with plain residual connections. The paper starts bt at -1 to

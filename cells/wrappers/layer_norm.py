@@ -18,9 +18,9 @@ class LayerNormCell(SameFormWrapper):
         r = gr * n(U h)
         s = step(x, r, s)                               the inner cell's
 
-    gx and gr have a weight for each unit of each gate and start at one. The paper's LSTM also
-    normalises the memory inside its last equation, which a wrapper cannot change; TensorFlow Addons
-    does. The inner cell's step must have one recurrent product and one product of the input.
+    gx and gr have a weight for each unit of each gate and start at one. The paper's LSTM, like that
+    of TensorFlow Addons, also normalises the memory inside its last equation, which a wrapper
+    cannot do. The inner cell's step must have one recurrent product and one product of the input.
 
     For long sequences and for training at high learning rates, where it stabilises the states.
 

@@ -47,7 +47,7 @@ class WrapperCell(RecurrentCell):
     def check(self, inner: RecurrentCell) -> None:
         """Raises ValueError if an inner cell cannot be wrapped."""
         if inner.takes_time or inner.input_rank != 2:
-            self.refuse(inner, "a cell of vectors, without elapsed time")
+            self.refuse(inner, "a cell with vector inputs that is not time-aware")
         methods = (inner.prepare, inner.recurrent_mask)
         inherited = (RecurrentCell.prepare, RecurrentCell.recurrent_mask)
         if any(item.__func__ is not base for item, base in zip(methods, inherited, strict=True)):

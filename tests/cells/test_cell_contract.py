@@ -138,8 +138,8 @@ class Double(Sound):
         (Narrow, r"the output must be float64 of shape \(3, 2\), got .*\(3, 5\)"),
         (OneStateShort, "`state_size` says 2 states, got 1 states"),
         (Undropped, "`recurrent_dropout` changes nothing in training"),
-        (Attribute, "outputs at inference with `dropout` and without must be the same"),
-        (WrongGradient, "gradients of the input on the fast path and automatic must be the same"),
+        (Attribute, "outputs at inference with and without `dropout` must be the same"),
+        (WrongGradient, "gradients of the input on the fast and the plain path must be the same"),
         (MixingUnits, "results of the fast loops and of the plain one must be the same"),
     ],
 )

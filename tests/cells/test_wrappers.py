@@ -15,12 +15,12 @@ X32 = X.astype("float32")
 @pytest.mark.parametrize(
     "name, cell, message",
     [
-        ("zoneout", "cfc", "ZoneoutCell needs a cell of vectors, .* got CfCCell"),
+        ("zoneout", "cfc", "ZoneoutCell needs a cell with vector inputs .* got CfCCell"),
         ("layer-norm", "lru", "LayerNormCell needs a cell whose step is one .* got LRUCell"),
         ("layer-norm", "minlstm", "LayerNormCell needs a cell with one product .* got MinLSTMCell"),
         ("weight-drop", "mingru", "WeightDropCell needs a cell with a recurrent product, got MinG"),
         ("attention", "tau-gru", "AttentionCell needs a cell whose states all have `units` units"),
-        ("stacked", "conv-gru", "StackedCell needs a cell of vectors, .* got ConvGRUCell"),
+        ("stacked", "conv-gru", "StackedCell needs a cell with vector inputs .* got ConvGRUCell"),
         ("residual", "zoneout", "ResidualCell needs a cell that draws no masks .* got ZoneoutCell"),
         ("residual", "ltsm", "`cell` must be the name of a cell, such as 'lstm', got 'ltsm'"),
         ("residual", 3, "`cell` must be a name or a seqzoo cell, got 3"),
