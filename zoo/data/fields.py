@@ -234,7 +234,7 @@ def rows(field: Any, folder: pathlib.Path) -> np.ndarray:
     """
     if isinstance(field, np.ndarray) and field.dtype == np.uint8:
         return _without_channel(field)
-    # An image is a list of lists; the name of a file may begin with a bracket, too.
+    # An image is a list of lists; the name of a file may also begin with a bracket.
     if isinstance(field, bytes) or (isinstance(field, str) and not _NESTED.match(field)):
         path = None if isinstance(field, bytes) else _file(field, folder)
         import tensorflow as tf

@@ -212,7 +212,7 @@ def split_by_time(histories: Sequence[History], source: Source) -> tuple[Splits,
     Returns: the splits, and notes on series that were left out.
 
     Raises:
-        SeqzooError: a split would have no step.
+        SeqzooError: a split would have no steps.
     """
     frequency = histories[0].frequency
     assert frequency is not None
