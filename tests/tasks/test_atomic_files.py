@@ -116,8 +116,8 @@ def test_a_full_disk_is_named_and_existing_files_stay(tmp_path, full) -> None:
     with pytest.raises(DiskFull, match="no part of it was kept"), creating(tmp_path / "b") as new:
         (new / "a.json").touch()
     assert files(tmp_path) == ["a.json"]
-    # The folder is named, not the one that it is written to before.
-    with pytest.raises(DiskFull, match=f"^{tmp_path}/b cannot.*; nothing of it"):
+    # The folder is named, not the temporary one that is written first.
+    with pytest.raises(DiskFull, match=f"^{tmp_path}/b cannot.*; no part of it"):
         with creating(tmp_path / "b") as new:
             write_json(new / "a.json", "new")
     assert files(tmp_path) == ["a.json"]
