@@ -75,9 +75,10 @@ def integrated_gradients(
 
     Args:
         subject: model, input and prediction.
-        step: step of the prediction; by default all of a generated text, otherwise the last one.
+        step: step of the prediction; by default all steps of a generated text, otherwise the last
+            one.
         points: number of points on the path, evaluated in batches of 64; by default from 64 to
-            1,024, until the sum is within 1% of the difference.
+            1,024, until the sum of the values is within 1% of score - baseline.
     """
     if points is None:
         points = POINTS
@@ -117,7 +118,8 @@ def occlusion(subject: Subject, step: int | None = None) -> Attribution:
 
     Args:
         subject: model, input and prediction.
-        step: step of the prediction; by default all of a generated text, otherwise the last one.
+        step: step of the prediction; by default all steps of a generated text, otherwise the last
+            one.
     """
     regions = _regions(subject)
     scores = []
@@ -154,7 +156,7 @@ class _Vectors:
     image: bool = False
 
     def by_step(self, product: np.ndarray) -> np.ndarray:
-        """(time, ...) -> (time,); of an image (1, height, width[, channels]) -> (height, width)."""
+        """(time, ...) -> (time,); an image (1, height, width[, channels]) -> (height, width)."""
         if self.image:
             return product[0].reshape(*product.shape[1:3], -1).sum(-1)
         return product.reshape(len(product), -1).sum(-1)
@@ -163,8 +165,8 @@ class _Vectors:
 def _score_scaled(
     subject: Subject, factors: np.ndarray, watch: Any = None
 ) -> tuple[Any, list[_Vectors]]:
-    """The scores with the vectors of the input multiplied by factors, which differ between the rows
-    of a batch: (rows,), (rows, time) or (rows, height, width)."""
+    """The scores with the vectors of the input multiplied by factors, one set for each row of a
+    batch: (rows,), (rows, time) or (rows, height, width)."""
     rows, vectors = len(factors), []
     inputs = {name: tf.repeat(value, rows, 0) for name, value in subject.inputs.items()}
     values = inputs["values"]

@@ -26,7 +26,7 @@ class CellFlow:
     Attributes:
         cell: the name of the cell.
         units: its number of units.
-        norms: norms of d loss / d state from 0 steps back on, (distance + 1,).
+        norms: norms of d loss / d state at 0, 1, 2, ... steps back, (distance + 1,).
         shares: the fraction of the gradient that is left, by number of steps back.
         decay: the decay of the norms.
     """
@@ -45,7 +45,7 @@ def cell_flows(
 ) -> list[CellFlow]:
     """How much of the last step's gradient reaches earlier states, for newly created cells.
 
-    The inputs are standard normal; the loss is the product of the last output with a random
+    The inputs are standard normal; the loss is the dot product of the last output and a random
     direction.
 
     Args:
@@ -65,7 +65,10 @@ def cell_flows(
         keras.utils.set_random_seed(seed)
         cell = create(name, **options)
         if cell.input_rank != 2:
-            raise SeqzooError(f"The gradient flow of {name!r} is not compared: it reads frames.")
+            raise SeqzooError(
+                f"The gradient flow of {name!r} cannot be compared, since the cell reads frames "
+                "instead of vectors."
+            )
         layer = Recurrent(cell, return_sequences=True)
         arguments: Any = inputs
         if cell.takes_time:  # one unit of time between steps

@@ -1,4 +1,4 @@
-"""The figures of an inspection, drawn by matplotlib."""
+"""The figures of an inspection, drawn with Matplotlib."""
 
 import io
 import warnings
@@ -75,8 +75,8 @@ def gradient_figure(
 
 
 def cell_flow_figure(flows: Sequence[CellFlow]) -> Figure:
-    """The share of the gradient that remains after a number of steps back, one line per cell; both
-    axes are logarithmic."""
+    """The fraction of the gradient that is left after a number of steps back, one line per cell;
+    both axes are logarithmic."""
     figure, grid = _panel(3.6)
     axes = grid[0, 0]
     for flow, colour in zip(flows, _colours(), strict=False):
@@ -161,7 +161,7 @@ def gate_histogram(gates: Sequence[GateTrace]) -> Figure:
 
 
 def state_figure(states: np.ndarray, labels: Sequence[str], units: Sequence[int] = ()) -> Figure:
-    """A heat map of states, (time, units), and lines of some units."""
+    """A heat map of states, (time, units), and line plots of some units."""
     figure, grid = _panel(2.6 + 1.9 * bool(units), rows=1 + bool(units))
     axes = grid[0, 0]
     limit = float(np.abs(states).max()) or 1.0

@@ -23,11 +23,11 @@ ITERATIONS = 60
 
 @dataclass(frozen=True)
 class Point:
-    """A state that a step moves little.
+    """A state that hardly changes in a step.
 
     Attributes:
         state: all states of the cell, concatenated, (n,).
-        speed: the distance that one step moves it by.
+        speed: the distance that it moves in one step.
         kind: "fixed" or "slow".
         eigenvalues: eigenvalues of the Jacobian there, largest modulus first, (n,).
     """

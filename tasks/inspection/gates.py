@@ -45,12 +45,12 @@ class GateTrace:
 
     @property
     def closed(self) -> float:
-        """Share of values below `CLOSED`."""
+        """Fraction of values below `CLOSED`."""
         return float((self.values < CLOSED).mean())
 
     @property
     def open(self) -> float:
-        """Share of values above `OPEN`."""
+        """Fraction of values above `OPEN`."""
         return float((self.values > OPEN).mean())
 
 

@@ -24,10 +24,10 @@ class Decay:
     Attributes:
         rate: factor per step back, from a straight line fitted to the logarithms of the norms: 0.9
             if a tenth is lost at each step.
-        half_life: steps back after which half is left; infinite if nothing is lost; negative if the
-            norm grows, minus the steps after which it has doubled.
-        verdict: "vanishing" if less than `VANISHED` is left at the last step, "exploding" if it is
-            more than `EXPLODED` times as large, otherwise "healthy".
+        half_life: steps back after which half is left; infinite if nothing is lost; if the norm
+            grows, minus the number of steps back after which it has doubled.
+        verdict: "vanishing" if less than `VANISHED` is left at the last step, "exploding" if the
+            norm is more than `EXPLODED` times as large there, otherwise "healthy".
         steps: number of steps back.
     """
 
@@ -48,7 +48,7 @@ class Decay:
 def decay(norms: np.ndarray) -> Decay:
     """The decay of norms, in the order from the chosen step to the step furthest back.
 
-    Zeros after the last positive norm are an underflow and count as zero gradient.
+    Zeros after the last positive norm are due to underflow and count as zero gradients.
 
     Args:
         norms: (steps + 1,), of gradients or of products of Jacobians.

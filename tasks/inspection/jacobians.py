@@ -19,8 +19,8 @@ ROWS_PER_CALL = 8192
 def step_jacobians(cell: Any, inputs: np.ndarray, states: np.ndarray) -> np.ndarray:
     """d new states / d old states of single steps.
 
-    Each step is run on n equal rows, one per state value, and each row yields the gradient of
-    another value: one forward and one backward pass for many steps.
+    Each step is run on n equal rows, one per state value, and each row yields the gradient of a
+    different value: one forward and one backward pass for many steps.
 
     Args:
         cell: any cell, built.

@@ -13,7 +13,7 @@ from seqzoo.tasks.runs.weight_paths import weights_by_path
 
 @dataclass(frozen=True)
 class Origin:
-    """The origin of the first number that is not finite.
+    """The origin of the first value that is not finite.
 
     Attributes:
         part: where it is: "weights", "input", the name of a gate, "state", "gradient" or
@@ -29,31 +29,30 @@ class Origin:
     row: int | None = None
 
     def sentence(self) -> str:
-        """The origin in words: "it began in the gate update of layer 1, at time step 7 of
-        row 3"."""
+        """The origin in words: "it began in gate 'update' of layer 1, at time step 7 of row 3"."""
         if self.part == "loss":
             return "it began in the loss itself: all recurrent states and gradients are finite"
         if self.part == "weights":
             return f"the weights {self.layer} are not finite to begin with"
         is_gate = self.part not in ("input", "state", "gradient")
-        part = f"the gate {self.part}" if is_gate else f"the {self.part}"
+        part = f"gate {self.part!r}" if is_gate else f"the {self.part}"
         return f"it began in {part} of {self.layer}, at time step {self.step} of row {self.row}"
 
 
 def find_origin(
     model: Any, forward: Callable[[], Any], loss: Callable[[Any], Any] | None = None
 ) -> Origin | None:
-    """Runs a batch step by step and looks for the first number that is NaN or infinite: in the
+    """Runs a batch step by step and looks for the first value that is NaN or infinite: in the
     weights, then forwards through the recurrent layers in the order in which they run, then
     backwards.
 
     Args:
         model: a Keras model with `Recurrent` layers.
         forward: calls the model on a batch.
-        loss: a scalar from the result of `forward`; None to run only the forward pass.
+        loss: computes a scalar from the result of `forward`; None to run only the forward pass.
 
     Returns:
-        The origin, or None if all numbers are finite.
+        The origin, or None if all values are finite.
     """
     for path, weight in weights_by_path(model).items():
         if not np.isfinite(np.asarray(weight.value, np.float64)).all():

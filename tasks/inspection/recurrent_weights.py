@@ -41,7 +41,7 @@ def spectrum(matrix: np.ndarray, gate: str = "") -> Spectrum:
 
 
 def recurrent_parts(cell: Any) -> dict[str, np.ndarray]:
-    """The matrices that a cell multiplies its first state by, (units, n), by gate.
+    """The matrices by which a cell multiplies its first state, one for each gate, (units, n).
 
     They are the columns of `recurrent_matrix` as the step uses it, even if a cell computes it from
     other weights. A cell without a recurrent product has none. For Keras' own cells, the columns of

@@ -17,7 +17,7 @@ from seqzoo.tasks.inspection.subject import subject, visible
 PAGE, NUMBERS = "index.html", "inspection.json"
 
 MAX_INPUTS = 8
-"""Maximum number of inputs of one inspection."""
+"""Maximum number of inputs per inspection."""
 
 
 def inspect(

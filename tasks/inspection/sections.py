@@ -59,7 +59,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Inspection:
-    """A model with the inputs of an inspection.
+    """An inspected model and its inputs.
 
     Attributes:
         run: the `Run`.
@@ -91,9 +91,9 @@ def labels_of(subject: Subject, layer_trace: LayerTrace) -> tuple[str, ...]:
 def attribution(inspection: Inspection) -> list[Section]:
     """Integrated gradients and occlusion of the prediction for each input."""
     text = [
-        "<p>Red supports the answer, blue opposes it: by integrated gradients, whose values sum "
-        "to the difference between the scores with and without the input, and by occlusion of one "
-        "step at a time.</p>"
+        "<p>Red supports the answer, blue opposes it, as measured by integrated gradients, whose "
+        "values sum to the difference between the scores with and without the input, and by "
+        "occlusion of one step at a time.</p>"
     ]
     shown, data = {}, []
     for index, subject in enumerate(inspection.subjects):
@@ -129,7 +129,7 @@ def attribution(inspection: Inspection) -> list[Section]:
         text.append(
             f"<p><small>{subject.measure} {both[0].score:.4g}, without any input "
             f"{both[0].baseline:.4g}; the integrated gradients add up to the "
-            f"difference within {abs(both[0].convergence_delta):.1g}.</small></p>"
+            f"difference to within {abs(both[0].convergence_delta):.1g}.</small></p>"
         )
     return [Section("attribution", "What the answer rests on", "".join(text), shown, {"all": data})]
 
@@ -174,10 +174,10 @@ def gradients(inspection: Inspection) -> list[Section]:
         for bound in jacobians
     )
     text = (
-        f"<p>How strongly the loss of “{html.escape(visible([chosen])[0])}” depends on the state "
-        "that many steps earlier. A line that falls steeply is a vanishing gradient: nothing can "
-        "be learned from what happened that long ago. Below: an upper bound on what is left of a "
-        "gradient.</p>"
+        f"<p>How strongly the loss of “{html.escape(visible([chosen])[0])}” depends on the state a "
+        "number of steps earlier. A line that falls steeply is a vanishing gradient: nothing can "
+        "be learned from what happened many steps earlier. Below: an upper bound on what is left "
+        "of a gradient.</p>"
         f"<table>{rows}{bounds}</table>"
     )
     data = {
@@ -202,8 +202,8 @@ def gradients(inspection: Inspection) -> list[Section]:
 
 
 def _recent_jacobians(layer_trace: LayerTrace, position: int) -> Any:
-    """The Jacobians of the last steps before a position of the input, in the order in which they
-    ran."""
+    """The Jacobians of the last steps up to a position of the input, counted in the order in which
+    they ran."""
     last = int(np.flatnonzero(layer_trace.positions == max(position, 0))[0])
     start = max(0, last + 1 - JACOBIAN_STEPS)
     part = slice(start, last + 1)
@@ -246,8 +246,8 @@ def gates(inspection: Inspection) -> list[Section]:
             if np.median(lengths) > 1.05 or lengths.max() > 2:
                 which = f"state {memory.state + 1}" if len(memories) > 1 else "the state"
                 text += (
-                    f"<p>A unit of {which} remembers {np.median(lengths):.3g} steps in the median, "
-                    f"the longest one {lengths.max():.3g}.</p>"
+                    f"<p>The units of {which} remember a median of {np.median(lengths):.3g} steps, "
+                    f"and at most {lengths.max():.3g}.</p>"
                 )
         shown = {
             f"gates-{_file(layer.name)}": figures.gate_figure(result, labels_of(subject, layer))
@@ -297,7 +297,8 @@ def states(inspection: Inspection) -> list[Section]:
             rows.append(f"<tr><td>{event}</td><td>{best}</td></tr>")
         if rows:
             text += (
-                f"<p>Units that react most, with the correlation:</p><table>{''.join(rows)}</table>"
+                "<p>The units that react most strongly, with their correlations:</p>"
+                f"<table>{''.join(rows)}</table>"
             )
         if len(all_outputs) > 3:
             text += _similar_steps(outputs, names, data)
@@ -362,7 +363,7 @@ def weights(inspection: Inspection) -> list[Section]:
         if not result:
             continue
         text = (
-            "<p>Eigenvalues of each gate's recurrent matrix against the unit circle. In a cell "
+            "<p>Eigenvalues of each gate's recurrent matrix, with the unit circle. In a cell "
             "without gates, memories fade if the spectral radius is below 1, and states can grow "
             "without bound if it is above 1; gates change the effective matrix at every step.</p>"
         )
@@ -399,9 +400,9 @@ def fixed_points(inspection: Inspection) -> list[Section]:
             for point in result[:6]
         )
         text = (
-            "<p>Where the state would stay, or nearly so, if every step had the average of this "
-            "input. The layer falls back to stable points; unstable directions are where it makes "
-            "decisions. Grey: the path of the states, in their first two "
+            "<p>Where the state would stay, or almost stay, if the input of every step were the "
+            "average of this input. The state returns to stable points; unstable directions are "
+            "where the layer makes decisions. Grey: the path of the states, in their first two "
             "principal components.</p><table><tr><th>point</th><th>speed</th><th>unstable "
             f"directions</th><th>largest |eigenvalue|</th></tr>{rows}</table>"
         )
@@ -437,7 +438,7 @@ def transitions(inspection: Inspection) -> list[Section]:
         "scores": [[_number(value) for value in row] for row in result.scores],
     }
     shown = {"transitions": figures.transition_figure(result)}
-    return [Section("transitions", "Transitions of tags", text, shown, data)]
+    return [Section("transitions", "Transitions between tags", text, shown, data)]
 
 
 def embeddings(inspection: Inspection) -> list[Section]:
@@ -459,7 +460,7 @@ def embeddings(inspection: Inspection) -> list[Section]:
         for token, near in results.items()
     )
     text = (
-        "<p>The tokens with the most similar vectors, with the cosine similarity.</p>"
+        "<p>The tokens with the most similar vectors, and their cosine similarities.</p>"
         f"<table>{rows}</table>"
     )
     return [Section("embeddings", "Neighbours of tokens", text, {}, {"neighbours": results})]

@@ -71,7 +71,7 @@ def rank_units(states: np.ndarray, event: np.ndarray) -> list[Reaction]:
 
     Args:
         states: the states of one or several inputs, one after another, (steps, units).
-        event: the event at the same steps, (steps,): truth values or numbers; see `EVENTS`.
+        event: the event at the same steps, (steps,): booleans or numbers; see `EVENTS`.
     """
     states = np.asarray(states, np.float64)
     event = np.asarray(event, np.float64)

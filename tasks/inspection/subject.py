@@ -27,7 +27,7 @@ class Subject:
     Attributes:
         run: the `Run` of the model.
         inputs: the inputs of the model, tensors by name; the first axis, of size 1, is the batch.
-        labels: a name for each step of the input: its characters or words, or numbers of frames.
+        labels: a name for each step of the input: its characters or words, or frame numbers.
         answer: the prediction as text.
         steps: names of the prediction's steps: one for a class or a value, a tag per step, the
             tokens of a text.
@@ -93,7 +93,7 @@ def subject(run: Any, value: Any, answer: str | None = None) -> Subject:
 
     Args:
         run: a `seqzoo.tasks.Run`.
-        value: a raw input, as `Run.predict` takes them.
+        value: a raw input, as for `Run.predict`.
         answer: the output to explain instead of the model's prediction: a class or a label, or a
             text for models that generate texts.
 
@@ -122,13 +122,13 @@ def _encoded(run: Any, value: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
     inputs = {name: tf.convert_to_tensor(tensor) for name, tensor in features.tensors(*raw).items()}
     length = int(inputs["lengths"][0])
     if not length:
-        raise SeqzooError("The input is empty; give one of at least one step.")
+        raise SeqzooError("The input is empty; give one with at least one step.")
     inputs["values"] = inputs["values"][:, :length]
     return inputs, input_labels(features, raw, length)
 
 
 def input_labels(features: Any, raw: tuple, steps: int) -> tuple[str, ...]:
-    """A name for each step of one raw input: characters, words, or numbers of frames."""
+    """A name for each step of one raw input: characters, words, or frame numbers."""
     if isinstance(features, TextFeatures):
         # The features of tagged words have a different `split`.
         parts = features.split(tf.constant(raw[0]) if steps else raw[0])
@@ -238,7 +238,7 @@ def _following(run: Any, value: Any, answer: str | None) -> Subject:
     return Subject(run, inputs, labels, text, steps, scores, measure, positions)
 
 
-def _language(run: Any, value: Any, answer: str | None) -> Subject:
+def _language_model(run: Any, value: Any, answer: str | None) -> Subject:
     """A language model: after each token the actual next one, and after the last one the most
     probable one."""
     _refuse_answer(answer, "what follows a text")
@@ -340,7 +340,7 @@ def _log(probabilities: Any) -> Any:
 _MAKERS: dict[str, Callable[[Any, Any, str | None], Subject]] = {
     "ManyToOneTask": _classes,
     "TaggerTask": _tags,
-    "LanguageModelTask": _language,
+    "LanguageModelTask": _language_model,
     "ForecasterTask": _following,
     "StepRegressionTask": _numbers,
     "GeneratorTask": _texts,

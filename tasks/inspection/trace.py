@@ -62,7 +62,7 @@ class LayerTrace:
 
 @dataclass(frozen=True)
 class Trace:
-    """A pass over a model.
+    """A pass through a model.
 
     Attributes:
         layers: the traces of the recurrent layers, in the order in which they ran.
