@@ -30,13 +30,13 @@ class Attention(keras.layers.Layer):
 
     Args:
         kind: "additive" or "multiplicative".
-        units: number of units of W q and U m in the additive kind; those of the queries by default.
-            The multiplicative kind takes none, as its keys have the units of the queries.
+        units: number of units of W q and U m in the additive kind; that of the queries by default.
+            None for the multiplicative kind, whose keys have as many units as the queries.
         kernel_initializer: the initializer of W and U, and of v.
         **kwargs: passed to `keras.layers.Layer`.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: an argument is out of range.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class Attention(keras.layers.Layer):
         return ops.cast(ops.transpose(scores, (1, 0, 2)), precision)
 
     def _product(self, values: Any, kernel: Any) -> Any:
-        """A product in the precision of the dtype policy, also outside a call of the layer."""
+        """A product in the precision of the dtype policy, even outside a call of the layer."""
         return ops.matmul(
             ops.cast(values, self.compute_dtype), ops.cast(kernel, self.compute_dtype)
         )

@@ -81,7 +81,7 @@ def _by_id(weights: Any, copies: Any, ids: int) -> Any:
 
 
 def log_of(values: Any) -> Any:
-    """Logarithms of numbers at least 0; that of 0 is -inf, with a gradient of 0. Numbers near the
+    """Logarithms of non-negative values; that of 0 is -inf, with a gradient of 0. Values near the
     smallest float32 count as 0, since their gradients would not be finite."""
     positive = values > SMALLEST_WEIGHT / 1e5
     return tf.where(positive, tf.math.log(tf.where(positive, values, 1.0)), float("-inf"))

@@ -24,7 +24,7 @@ class CRF(keras.layers.Layer):
 
     A call returns the emissions unchanged, so that a model with this layer after its network tracks
     and saves its weights; the methods do the rest. They take tensors and arrays, in graphs and
-    eagerly. Steps from a row's length on are padding: their emissions and tags may be anything. The
+    eagerly. Steps beyond a row's length are padding: their emissions and tags may be anything. The
     mask is not passed on, because a loss of one number per sequence cannot be multiplied by it.
     Everything is computed in float32, whatever the precision of the emissions, or in float64 with
     the dtype policy float64.
@@ -40,7 +40,7 @@ class CRF(keras.layers.Layer):
         **kwargs: passed to `keras.layers.Layer`.
 
     Raises:
-        ValueError: an argument is out of its range or has the wrong shape.
+        ValueError: an argument is out of range or has the wrong shape.
     """
 
     def __init__(self, tags: int, allowed: Sequence[Sequence] | None = None, **kwargs: Any):

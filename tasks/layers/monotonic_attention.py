@@ -10,12 +10,12 @@ from seqzoo.tasks.layers.scan import scan
 
 EXCLUDED = -1e4
 """Score of padding, and log-probability of impossible steps: so low that its exponential is 0 in
-float32, but small enough for differences to be exact."""
+float32, but small enough in magnitude for differences to be exact."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class MonotonicAttention(keras.layers.Layer):
-    """Each token comes from one step of a memory, never before that of the previous token.
+    """Each token comes from one step of a memory, never from one before that of the previous token.
 
     The step a_i of token y_i is a hidden variable. With the decoder's state h_i and the memory m:
 
@@ -27,7 +27,7 @@ class MonotonicAttention(keras.layers.Layer):
 
     The first token may come from any step. The log-probabilities of all tokens sum to that of the
     text over all alignments (the forward algorithm), so the loss is exact, and decoding, token by
-    token, computes the same numbers.
+    token, computes the same values.
 
     Source: Wu and Cotterell 2019, "Exact Hard Monotonic Attention for Character-Level
     Transduction", section 3; the score does not depend on the previous step, except that earlier
@@ -121,7 +121,7 @@ def first_step(steps: Any) -> Any:
 
 
 def posterior(prior: Any, likelihoods: Any) -> Any:
-    """Posterior probabilities of steps, (batch, source), after a token was observed.
+    """Posterior probabilities of steps, (batch, source), given an observed token.
 
     Args:
         prior: probabilities of the steps, (batch, source).

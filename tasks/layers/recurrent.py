@@ -156,7 +156,7 @@ class LastOutputs(keras.layers.Layer):
         if steps is None:
             last = forward[:, -1]
         else:
-            # What masked steps output depends on the layer, and on the format of an export.
+            # What masked steps output depends on the layer, and on the export format.
             count = ops.sum(ops.cast(steps, "int32"), axis=1, keepdims=True)
             position = ops.arange(ops.shape(steps)[1], dtype="int32")[None]
             is_last = ops.equal(position, ops.maximum(count, 1) - 1)
@@ -175,7 +175,7 @@ def loss_precision(policy: str) -> str:
 
 
 def at_least_float32(values: Any) -> Any:
-    """Numbers, with half precision converted to float32."""
+    """Values, with half precision converted to float32."""
     return values if values.dtype == tf.float64 else tf.cast(values, tf.float32)
 
 
@@ -301,7 +301,7 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
 
     Args:
         template: has `bidirectional`, `all_layers` and the options that `cell_choices` reads; if
-            it also has `residual`, `layer_norm` and `layer_activation`, they are applied, too.
+            it also has `residual`, `layer_norm` and `layer_activation`, they are applied too.
         values: shape (batch, time, features); for a cell that takes time, the last feature is the
             time since the previous step.
         mask: shape (batch, time); passed to each layer, because Keras may not do so.

@@ -17,7 +17,7 @@ class StringStates(keras.layers.Layer):
     Its weights are those of the language model, and they are not trained.
 
     Args:
-        vocabulary_size: number of ids of characters.
+        vocabulary_size: number of character ids.
         embedding: embedding size.
         cell: name of the cell in `seqzoo.cells.CELLS`.
         units: units per layer.
@@ -62,8 +62,8 @@ class StringStates(keras.layers.Layer):
         self.built = True
 
     def assign_weights(self, values: Sequence[Any]) -> None:
-        """Sets the weights to those of a language model: of its embedding, and of its recurrent
-        layers."""
+        """Sets the weights to those of a language model: those of its embedding, then those of its
+        recurrent layers."""
         numbers = [item for item in self.weights if tf.as_dtype(item.dtype).is_floating]
         for weight, value in zip(numbers, values, strict=True):
             weight.assign(value)

@@ -28,7 +28,7 @@ class WordCharacters(keras.layers.Layer):
     Source: Ling et al. 2015, "Finding Function in Form", section 3.
 
     Args:
-        vocabulary_size: number of ids of characters; 0 is the padding.
+        vocabulary_size: number of character ids; 0 is the padding.
         size: embedding size of characters.
         cell: name of the cell in `seqzoo.cells.CELLS`.
         units: number of units of each direction.
@@ -101,7 +101,7 @@ class ConvolvedCharacters(keras.layers.Layer):
     Source: dos Santos and Zadrozny 2014; Ma and Hovy 2016, section 2.1.
 
     Args:
-        vocabulary_size: number of ids of characters; 0 is the padding.
+        vocabulary_size: number of character ids; 0 is the padding.
         size: embedding size of characters.
         units: size of a word's vector.
         **kwargs: passed to `keras.layers.Layer`.
@@ -144,7 +144,7 @@ def distinct_words(values: Any, octave: int = 4) -> tuple[Any, Any]:
 
     A batch of sentences has three or four times as many steps as distinct words, padding included.
     The number of rows is rounded up to one of `octave` sizes between one power of two and the next,
-    because for each size loops are compiled, and a GPU searches for its best kernel.
+    because loops are compiled for each size, and a GPU searches for its best kernel.
     """
     longest = values.shape[2] - 1
     rows = tf.reshape(values[:, :, 1:], (-1, longest))

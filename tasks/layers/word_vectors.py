@@ -62,7 +62,7 @@ class VectorTable(keras.layers.Layer):
 def embed_tokens(
     features: Any, template: Any, ids: Any, precision: str, *, words: Any = None
 ) -> Any:
-    """The embedding of tokens, concatenated with word vectors if the template has some.
+    """The embedding of tokens, concatenated with word vectors if the template has any.
 
     Args:
         features: a `TextFeatures`.
