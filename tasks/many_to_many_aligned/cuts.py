@@ -10,7 +10,7 @@ from seqzoo.tasks.layers.recurrent import zero_states
 
 
 class CutsAtSteps:
-    """The protocol `Cuts` for targets of as many steps as the inputs."""
+    """The protocol `Cuts` for targets with as many steps as the inputs."""
 
     def steps(self, batch: dict[str, Any]) -> Any:
         return tf.shape(batch["values"])[1]

@@ -22,7 +22,7 @@ class NextStep(keras.Model):
     dropout -> dense.
 
     For a cell that takes time, the last feature of a step is the time until the next step, so that
-    the model knows for when to predict.
+    the model knows the time of the step that it predicts.
 
     Args:
         size: number of values per step.

@@ -185,7 +185,7 @@ class StepRegressionTask(CutsAtSteps, Task):
 
 
 def _numbers(examples: Examples) -> list[np.ndarray]:
-    """Targets of shape (time, k), float64, with the same k."""
+    """Targets of shape (time, k), float64, with the same k for all."""
     numbers = []
     for index, item in enumerate(required(examples)):
         location = f"the target of {examples.location(index)}"
@@ -199,7 +199,7 @@ def _numbers(examples: Examples) -> list[np.ndarray]:
         array = array[:, None] if array.ndim == 1 else array
         if array.ndim != 2 or array.shape[1] != (numbers or [array])[0].shape[1]:
             raise SeqzooError(
-                "Targets must have shape (time,) or (time, k) with one k for all, but "
+                "Targets must have shape (time,) or (time, k) with the same k for all, but "
                 f"{location} has {np.shape(item)}.",
                 location=location,
             )

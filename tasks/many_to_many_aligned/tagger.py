@@ -237,7 +237,7 @@ class TaggerTask(CutsAtSteps, Task):
             model: the model.
             scores: the scores of its tags.
             lengths: number of steps of each row, (batch,).
-            top: number of most probable sequences of tags that a CRF returns; above 1 these are
+            top: number of most probable sequences of tags that a CRF returns; if above 1, they are
                 "best", (batch, top, time), with "best_log_probabilities", (batch, top).
         """
         tags = self._best(model, scores, lengths)

@@ -22,7 +22,7 @@ class WordIds(keras.layers.Layer):
     their characters and neighbours.
 
     Args:
-        rate: share of the words that are replaced.
+        rate: fraction of the words that are replaced.
         **kwargs: passed to `keras.layers.Layer`.
     """
 
@@ -60,7 +60,7 @@ def tagger_network(
         template: a `ManyToManyAligned`.
         features: the features of all inputs; those that accompany the sequence are concatenated to
             each step.
-        characters_size: number of ids of the characters of words, or None if they are not read.
+        characters_size: number of character ids, or None if the characters of words are not read.
         outputs: a layer after the scores, a `CRF`, or None.
         tags: number of tags.
         precision: Keras' dtype policy.

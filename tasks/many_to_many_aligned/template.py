@@ -101,8 +101,8 @@ class ManyToManyAligned(Template):
         horizon: default number of steps to forecast.
         whole: read the file as one long sequence, or each line as a sequence. There are no
             start or end tokens between the windows of one text. For "next".
-        backward: read texts from the last character to the first, and predict the one before. For
-            a character-level language model whose states taggers use.
+        backward: read texts from the last character to the first, and predict the preceding one.
+            For a character-level language model whose states taggers use.
         loss: loss function for numeric targets; other targets have a fixed one. None for squared
             with "values" and series.
         output_activation: activation of numeric outputs, by its Keras name. Targets are
@@ -112,7 +112,7 @@ class ManyToManyAligned(Template):
         tied: tie input and output embeddings.
 
     Raises:
-        SeqzooError: a value is out of its range, or options are incompatible.
+        SeqzooError: a value is out of range, or options are incompatible.
     """
 
     name: ClassVar[str] = ALIGNED
@@ -207,7 +207,7 @@ class ManyToManyAligned(Template):
     @property
     def default_settings(self) -> TrainingSettings:
         """The same as for other templates, except for "next" of series and notes: there an example
-        is a part of a long sequence, and ten years of daily values have only about thirty."""
+        is a part of a long sequence, and ten years of daily values make only about thirty."""
         if self.target == "next" and not self.models_language:
             return TrainingSettings(epochs=60, batch_size=16, learning_rate=3e-3)
         return super().default_settings

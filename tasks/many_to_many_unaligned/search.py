@@ -16,9 +16,9 @@ MULTIPLIER = 0x5851F42D4C957F2D
 """Multiplier of a linear congruential generator (Knuth's MMIX), which spreads the bits of names."""
 
 
-class Language(Protocol):
-    """A prior over texts for the search, in addition to the recogniser. Scores are for the same
-    ids; `states` are a nest of tensors whose first axis is rows."""
+class LanguageModel(Protocol):
+    """A prior over texts for the search, in addition to the recogniser. Its scores are over the
+    recogniser's ids; `states` are a nest of tensors whose first axis is rows."""
 
     def first(self, rows: Any) -> tuple[Any, Any, Any]:
         """Before the first symbol: states, scores of each symbol (rows, ids), and of the end
@@ -40,7 +40,7 @@ class Beams(NamedTuple):
         last: the last symbol; `BLANK` for the empty prefix.
         name: identifies a prefix; equal prefixes have equal names.
         parent: the name of the prefix without its last symbol.
-        language: the score of the prefix by the `Language`; zeros without one.
+        language: the prefix's score under the language model; zeros without one.
     """
 
     blank: Any
@@ -85,7 +85,7 @@ def prefix_beam_search(
     lengths: Any,
     width: Any,
     count: int,
-    language: Language | None = None,
+    language_model: LanguageModel | None = None,
 ) -> tuple[Any, Any, Any]:
     """The most probable texts, each with the sum over its alignments.
 
@@ -98,16 +98,16 @@ def prefix_beam_search(
         lengths: number of steps of each row, (batch,), int32.
         width: beam size.
         count: number of texts, at most `width`.
-        language: a prior, whose scores are added to the log-probabilities that texts are ranked
-            by.
+        language_model: a prior, whose scores are added to the log-probabilities by which texts are
+            ranked.
 
     Returns:
-        Symbols (batch, texts, symbols), int32; the lengths of texts (batch, texts); the scores that
-        they are ranked by, (batch, texts), best first, and -inf if there are fewer texts.
+        Symbols (batch, texts, symbols), int32; the lengths of texts (batch, texts); the scores by
+        which they are ranked, (batch, texts), best first, and -inf if there are fewer texts.
     """
     batch, time, size = tf.unstack(tf.shape(log_probabilities))
     beams = _first_beams(batch, width)
-    prior = () if language is None else tuple(language.first(batch * width))
+    prior = () if language_model is None else tuple(language_model.first(batch * width))
     moves = [tf.TensorArray(tf.int32, time, element_shape=[None, None]) for _ in range(2)]
 
     def step(t, beams, prior, moves):
@@ -120,7 +120,7 @@ def prefix_beam_search(
         parents, symbols = tf.where(inside, parents, unchanged), tf.where(inside, symbols, BLANK)
         beams = Beams(*(tf.where(inside, a, b) for a, b in zip(new, beams, strict=True)))
         if prior:
-            prior = _advance_language(language, prior, parents, symbols)
+            prior = _advance_language_model(language_model, prior, parents, symbols)
         moves = [moves[0].write(t, parents), moves[1].write(t, symbols)]
         return t + 1, beams, prior, moves
 
@@ -167,8 +167,8 @@ def _advance(beams: Beams, step: Any, next_scores: Any) -> tuple[Beams, Any, Any
     Args:
         beams: the beams before the step.
         step: the log-probabilities of the step, (batch, ids).
-        next_scores: scores by the language of the next symbol of each beam, (batch, beams, ids);
-            0 without one.
+        next_scores: the language model's scores of the next symbol of each beam, (batch, beams,
+            ids); 0 without one.
     """
     batch, width = tf.unstack(tf.shape(beams.last))
     size = tf.shape(step)[1]
@@ -229,15 +229,16 @@ def _longer_name(name: Any, symbol: Any) -> Any:
     return tf.bitwise.bitwise_xor(mixed, tf.bitwise.right_shift(mixed, tf.constant(29, tf.int64)))
 
 
-def _advance_language(language: Any, prior: tuple, parents: Any, symbols: Any) -> tuple:
-    """The results of a language after a step of the search: states, scores, scores of the end."""
+def _advance_language_model(model: Any, prior: tuple, parents: Any, symbols: Any) -> tuple:
+    """The outputs of the language model after a step of the search: states, scores, scores of the
+    end."""
     batch, width = tf.unstack(tf.shape(parents))
     rows = tf.reshape(tf.range(batch)[:, None] * width + parents, [-1])
     kept = tf.nest.map_structure(lambda item: tf.gather(item, rows), prior)
     added = tf.reshape(symbols, [-1])
 
     def step() -> tuple:
-        new = language.step(added, kept[0])
+        new = model.step(added, kept[0])
 
         def choose(a: Any, b: Any) -> Any:
             shape = tf.concat([[batch * width], tf.ones([tf.rank(b) - 1], tf.int32)], 0)
@@ -250,7 +251,7 @@ def _advance_language(language: Any, prior: tuple, parents: Any, symbols: Any) -
 
 
 def _traced_back(order: Any, parents: Any, symbols: Any) -> Any:
-    """Traces the beams that are in `order` after the last step back; returns the symbol that each
+    """Traces back the beams that `order` selects after the last step; returns the symbol that each
     step added.
 
     Args:

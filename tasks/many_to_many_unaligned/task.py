@@ -225,7 +225,7 @@ class UnalignedTask(Task):
             )
         else:
             tokens, counts, ranks = prefix_beam_search(
-                allowed, lengths, choices.beam_width, choices.count, self._language(choices)
+                allowed, lengths, choices.beam_width, choices.count, self._language_model(choices)
             )
             ids, count = tokens[:, 0], counts[:, 0]
             starts, stops = best_alignment(allowed, steps, ids, count)
@@ -249,7 +249,7 @@ class UnalignedTask(Task):
             "stops": stops,
         }
 
-    def _language(self, choices: Any) -> FusedLanguage | None:
+    def _language_model(self, choices: Any) -> FusedLanguage | None:
         folder = choices.language_model
         if folder is None:
             return None
@@ -258,8 +258,8 @@ class UnalignedTask(Task):
 
     def companions(self, options: PredictionOptions) -> list[Any]:
         choices = options.decoding or self.decoding
-        language = self._language(choices)
-        return [] if language is None else [language.run.model]
+        fused = self._language_model(choices)
+        return [] if fused is None else [fused.run.model]
 
     def predictions(
         self, results: dict[str, list], inputs: Any, options: PredictionOptions
@@ -302,7 +302,7 @@ class UnalignedTask(Task):
 
 
 def edits(predicted: Any, lengths: Any, targets: Any, target_lengths: Any) -> Any:
-    """Insertions, deletions and substitutions between symbols, (batch,), float32."""
+    """Number of insertions, deletions and substitutions, (batch,), float32."""
 
     def sparse(ids: Any, count: Any) -> Any:
         positions = tf.where(tf.range(tf.shape(ids)[1]) < count[:, None])

@@ -175,7 +175,7 @@ class ManyToOne(Template):
         if self.join == "compare" and count != 1:
             raise SeqzooError(
                 f"`join` 'compare' needs one further input of the kind {self.input!r}, got "
-                f"{count}; name it in `further_inputs`, or join by 'concatenate'.",
+                f"{count}; name it in `further_inputs`, or use 'concatenate'.",
                 field="join",
             )
 

@@ -52,7 +52,7 @@ def bio_constraints(names: Sequence[str]) -> tuple[list[list[bool]], list[bool],
     """The constraints of well-formed tags, for `CRF`.
 
     Tags are read as BIOES if there are names with an E or S, otherwise as BIO. In BIO, an I
-    continues an entity of its type. In BIOES, an E does so, too, an S is an entity of one step, and
+    continues an entity of its type. In BIOES, an E does so too, an S is an entity of one step, and
     an entity that begins with a B must end with an E.
 
     Args:
@@ -66,7 +66,7 @@ def bio_constraints(names: Sequence[str]) -> tuple[list[list[bool]], list[bool],
         SeqzooError: a name is not a BIO or BIOES tag, or occurs twice.
     """
     if len(set(names)) < len(names):
-        raise SeqzooError(f"Names of tags must be different, got {list(names)}.")
+        raise SeqzooError(f"Tag names must be unique, got {list(names)}.")
     tags = [split_tag(name) for name in names]
     closing = any(prefix in ("E", "S") for prefix, _ in tags)
 

@@ -11,27 +11,27 @@ TEMPERATURES = (0.05, 1000.0)
 """Lowest and highest temperature of a calibration."""
 
 
-def calibration(probabilities: np.ndarray, right: np.ndarray) -> dict[str, Any]:
+def calibration(probabilities: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
     """The expected calibration error and the table of a reliability diagram.
 
-    The error is the mean difference between accuracy and mean probability in 15 bins of equal
-    width, weighted by their number of predictions (Guo et al. 2017, section 2).
+    The error is the mean absolute difference between accuracy and mean probability in 15 bins of
+    equal width, weighted by their number of predictions (Guo et al. 2017, section 2).
 
     Args:
         probabilities: the probabilities of the predictions, (n,).
-        right: whether each prediction is correct, (n,).
+        correct: whether each prediction is correct, (n,).
 
     Returns:
-        "error", and "reliability": for each bin that is not empty "from", "to", the number of
-        "predictions", their mean "probability" and their "accuracy".
+        "error", and "reliability": for each non-empty bin, its bounds "from" and "to", the number
+        of "predictions", their mean "probability" and their "accuracy".
     """
     probabilities = np.asarray(probabilities, np.float64)
-    right = np.asarray(right, np.float64)
+    correct = np.asarray(correct, np.float64)
     bins = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     error, rows = 0.0, []
     for bin_ in np.unique(bins):
         inside = bins == bin_
-        probability, accuracy = probabilities[inside].mean(), right[inside].mean()
+        probability, accuracy = probabilities[inside].mean(), correct[inside].mean()
         error += inside.mean() * abs(probability - accuracy)
         rows.append(
             {

@@ -20,16 +20,16 @@ def class_table(matrix: np.ndarray, names: list[str]) -> list[dict[str, Any]]:
     """One row per class; undefined metrics are None."""
     table = []
     for index, name in enumerate(names):
-        right = int(matrix[index, index])
+        correct = int(matrix[index, index])
         actual, predicted = int(matrix[index].sum()), int(matrix[:, index].sum())
         table.append(
             {
                 "label": name,
                 "examples": actual,
-                "correct": right,
-                "accuracy": right / actual if actual else None,
-                "precision": right / predicted if predicted else None,
-                "f1": f1(right, predicted, actual),
+                "correct": correct,
+                "accuracy": correct / actual if actual else None,
+                "precision": correct / predicted if predicted else None,
+                "f1": f1(correct, predicted, actual),
             }
         )
     return table

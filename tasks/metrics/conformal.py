@@ -11,17 +11,17 @@ FEW_RESIDUALS = 100
 def level_corrections(above: np.ndarray, levels: Sequence[float]) -> np.ndarray:
     """The corrections of each quantile.
 
-    Each quantile is shifted by the quantile of the same level of the differences between values
-    and it, rounded outwards for the number of values, as in one-sided split conformal prediction
-    (Romano et al. 2019). If there are too few values for a step and a target, those of all steps
-    are used, and if these are still too few, those of all targets.
+    Each quantile is shifted by the quantile, at the same level, of the values minus it, rounded
+    outwards to allow for the number of values, as in one-sided split conformal prediction (Romano
+    et al. 2019). If there are too few values for a step and a target, those of all steps are used,
+    and if these are still too few, those of all targets.
 
     Args:
         above: the true values minus their quantiles, (windows, horizon, targets, levels); NaN where
             a value is missing.
         levels: the levels of the quantiles; NaN for one that is not corrected.
 
-    Returns: the numbers to add, (horizon, targets, levels), float32.
+    Returns: the values to add, (horizon, targets, levels), float32.
     """
     _, horizon, targets, count = above.shape
     result = np.zeros((horizon, targets, count), np.float32)

@@ -14,7 +14,7 @@ class Spans:
     """Counts entities as in `seqzoo.tasks.metrics.bio.entity_spans`.
 
     Args:
-        names: names of the tags, in the order of their ids; all of BIO or BIOES.
+        names: names of the tags, in the order of their ids; all of them BIO or BIOES.
     """
 
     def __init__(self, names: Sequence[str]):

@@ -125,7 +125,7 @@ def _naive(
 def _seasonal(
     series: Sequence[_Series], owners: np.ndarray, origins: np.ndarray, horizon: int, season: int
 ) -> np.ndarray:
-    """The value a season before, or the last one if the series is too short."""
+    """The value a season earlier, or the last one if the series is too short."""
     result = _naive(series, owners, origins, horizon)
     offsets = np.arange(horizon) % season - season
     for index, item in enumerate(series):

@@ -9,7 +9,7 @@ PENALTIES = tuple(10.0**power for power in range(-6, 3))
 """Penalties to choose from, relative to the mean eigenvalue of the normal equations."""
 
 HELD_OUT = 0.2
-"""Share of the windows, the last ones, on which the penalty is chosen."""
+"""Fraction of the windows, the last ones, on which the penalty is chosen."""
 
 MAX_WINDOWS = 20_000
 """Approximate maximum number of windows in the regression."""
@@ -48,7 +48,7 @@ class LinearForecast:
         ]
         if not windows or max(map(len, series)) < 2 * length:
             return None
-        # The last windows of each series choose the penalty.
+        # The penalty is chosen on the last windows of each series.
         ends = [max(round(len(window) * (1 - HELD_OUT)), 1) for window in windows]
         fitted = _Sums(
             np.concatenate([window[:end] for window, end in zip(windows, ends, strict=True)]),

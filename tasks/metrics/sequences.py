@@ -126,8 +126,8 @@ def edit_distance(first: Sequence[Hashable], second: Sequence[Hashable]) -> int:
     """The edit distance: the fewest insertions, deletions and substitutions between two sequences.
 
     A column of the Levenshtein table is stored as two integers with one bit per row, which say
-    whether the value of a row is one above or one below that of the previous row. So a token costs
-    a dozen operations, whatever the length of the other sequence.
+    whether the value of a row is one more or one less than that of the previous row. So a token
+    costs a dozen operations, whatever the length of the other sequence.
 
     Source: Myers 1999, in the form of Hyyrö 2003, "A bit-vector algorithm for computing Levenshtein
     and Damerau edit distances".
@@ -153,7 +153,7 @@ def edit_distance(first: Sequence[Hashable], second: Sequence[Hashable]) -> int:
 
 
 def perplexity(total_loss: float, tokens: float) -> dict[str, Any]:
-    """Perplexity from the sum of the cross entropies of tokens.
+    """Perplexity from the sum of the cross-entropies of tokens.
 
     Args:
         total_loss: the sum, in nats.
