@@ -69,7 +69,8 @@ class Data:
 
     Attributes:
         inputs: the sequences that batches are sorted by.
-        targets: array of shape (n, ...), or sequences with separate lengths, or None.
+        targets: array of shape (n, ...), or sequences with separate lengths, or None. Indices that
+            are stored in a smaller type than int32, to save memory, become int32 in batches.
         window: length of the windows that sequences are cut into, with the state carried from one
             to the next; None if sequences are not cut.
         importance: shape (n,), float32: the weight of each example in the training loss; None
@@ -116,7 +117,7 @@ class Data:
         if isinstance(self.targets, Sequences):
             arrays |= {"target_flat": self.targets.flat, "target_lengths": self.targets.lengths}
         elif self.targets is not None:
-            arrays["targets"] = self.targets
+            arrays["targets"] = _widened(self.targets)
         if self.importance is not None:
             arrays["importance"] = self.importance
         for number, item in enumerate(self.further, 1):
@@ -480,12 +481,12 @@ def _batches_on_disk(data: Data, plan: Plan) -> Any:
         weights = plan.weights[start:stop].astype(np.float32)
         results = [rows, weights, data.inputs.lengths[rows]]
         results.append(data.inputs.padded(rows, longest))
-        return results if targets is None else [*results, targets[rows]]
+        return results if targets is None else [*results, _widened(targets[rows])]
 
     def gather(start, stop, longest, longest_target):
         longest = longest if plan.length is None else plan.length
         types = [tf.int32, tf.float32, tf.int32, tf.int32]
-        types += [] if targets is None else [tf.as_dtype(targets.dtype)]
+        types += [] if targets is None else [tf.as_dtype(_widened(targets[:0]).dtype)]
         rows, weights, ends, values, *others = tf.numpy_function(
             read, [start, stop, longest], types
         )
@@ -585,7 +586,7 @@ def array_batches(data: Data, plan: Plan, *, trim: bool) -> Iterator[dict[str, n
             batch["targets"] = _padded_array(targets.flat, target_starts[selected], ends, longest)
             batch["target_lengths"] = ends
         elif targets is not None:
-            batch["targets"] = targets[batch["rows"]]
+            batch["targets"] = _widened(targets[batch["rows"]])
         for number, further in enumerate(data.further, 1):
             ends = further.lengths[batch["rows"]]
             starts_of = further.starts[batch["rows"]]
@@ -593,6 +594,11 @@ def array_batches(data: Data, plan: Plan, *, trim: bool) -> Iterator[dict[str, n
             padded = _padded_array(further.flat, starts_of, ends, longest)
             batch |= {f"values_{number}": padded, f"lengths_{number}": ends}
         yield batch
+
+
+def _widened(indices: np.ndarray) -> np.ndarray:
+    """Unsigned integers as int32; other arrays unchanged."""
+    return indices.astype(np.int32) if indices.dtype.kind == "u" else indices
 
 
 def _padded_array(

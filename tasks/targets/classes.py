@@ -59,9 +59,9 @@ class ClassTargets(Targets):
         targets = required(examples)
         if isinstance(targets, ClassColumn):
             ids = np.array([ids_by_name.get(name, -1) for name in targets.names], np.int32)
-            encoded = ids[targets.codes]
-            if encoded.min() >= 0:
-                return encoded
+            codes = targets.codes
+            if ids[np.flatnonzero(np.bincount(codes, minlength=len(ids)))].min() >= 0:
+                return ids.astype(np.min_scalar_type(self.size))[codes]
         encoded = np.empty(len(examples), np.int32)
         for index, label in enumerate(map(class_name, targets)):
             if label not in ids_by_name:

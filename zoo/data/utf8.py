@@ -56,10 +56,7 @@ class Utf8Texts(Sequence):
 
     def distinct(self) -> tuple[list[str], np.ndarray]:
         """The distinct texts in order of first occurrence, and each text's index among them."""
-        import pyarrow as pa  # importing it takes longer than reading a small table
-
-        offsets = np.concatenate([np.zeros(1, np.int64), self.ends])
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(self.data))]
-        array = pa.Array.from_buffers(pa.large_binary(), len(self), buffers).dictionary_encode()
-        texts = [text.decode("utf-8") for text in array.dictionary.to_pylist()]
-        return texts, array.indices.to_numpy()
+        # By a dictionary: Arrow would be no faster with its import, which takes 80 MB.
+        known: dict[bytes, int] = {}
+        indices = [known.setdefault(text, len(known)) for text in self.encoded()]
+        return [text.decode("utf-8") for text in known], np.array(indices, np.int32)
