@@ -29,7 +29,7 @@ def layers():
     return ours, theirs
 
 
-@pytest.mark.quick_for("right-True", "gaps-False", "gaps-True")
+@pytest.mark.quick_for("right-True", "gaps-False", "gaps-True", rest="exhaustive")
 @pytest.mark.parametrize("sequences", [True, False])
 @pytest.mark.parametrize("mask", ["none", "right", "gaps"])
 def test_equals_both_directions_of_keras(layers, sequences, mask):

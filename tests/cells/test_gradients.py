@@ -73,7 +73,14 @@ def check(cell, mask=None, training=True, x=None, **options):
 
 
 @pytest.mark.quick_for(
-    "vanilla", "lstm", "gru-reset_after=False", "lru", "cfc", "conv-lstm", "weight-drop"
+    "vanilla",
+    "lstm",
+    "gru-reset_after=False",
+    "lru",
+    "cfc",
+    "conv-lstm",
+    "weight-drop",
+    rest="exhaustive",  # the contract test has the gradients of every cell
 )
 @every_gradient
 def test_with_mask_dropout_and_states_going_backwards(case):
@@ -108,7 +115,7 @@ def test_of_all_outputs_and_states(case, mask, zero_output):
     check(shared(case), MASKS[mask], zero_output_for_mask=zero_output, **options)
 
 
-@pytest.mark.quick_for("StepOnly", "DecayingLSTM")
+@pytest.mark.quick_for("StepOnly", "DecayingLSTM", rest="exhaustive")
 @pytest.mark.parametrize(
     "kind",
     [
@@ -193,7 +200,7 @@ def two_cores(monkeypatch):
     monkeypatch.setattr(scan, "cores", lambda: 2)
 
 
-@pytest.mark.quick_for("17-Multiplicative")
+@pytest.mark.quick_for("17-Multiplicative", rest="exhaustive")
 @pytest.mark.parametrize("kind", ["lstm", Multiplicative])
 @pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.slow), 17])
 def test_of_any_batch_in_pieces_over_the_cores(kind, batch, two_cores):
@@ -219,7 +226,7 @@ def test_of_one_step():
     check(shared(LSTM, **DROPOUTS), MASK[:, :1], x=X[:, :1], return_state=True)
 
 
-@pytest.mark.quick_for("Multiplicative")
+@pytest.mark.quick_for("Multiplicative", rest="exhaustive")
 @pytest.mark.parametrize("kind", [StepOnly, Multiplicative])
 def test_of_a_cell_that_is_not_to_be_trained(kind):
     cell = make(kind)

@@ -27,7 +27,7 @@ def states_of(layer):
     return [np.array(variable) for variable in keras.tree.flatten(layer.states)]
 
 
-@pytest.mark.quick_for("fast-lstm", "fast-gated", "plain-lstm", "plain-vanilla")
+@pytest.mark.quick_for("fast-lstm", "fast-gated", "plain-lstm", "plain-vanilla", rest="exhaustive")
 @core_cell
 @pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
 def test_two_halves_are_the_whole(case, fast):

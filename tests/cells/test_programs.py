@@ -144,7 +144,7 @@ PAIRS = {
 }
 
 
-@pytest.mark.quick_for("run-bias", "run-attribute")
+@pytest.mark.quick_for("run-bias", "run-attribute", rest="exhaustive")
 @pytest.mark.parametrize("first, second", PAIRS.values(), ids=PAIRS)
 @pytest.mark.parametrize(
     "check", [pytest.param(check, marks=BEFORE_RELEASES), check_forward], ids=["trained", "run"]

@@ -44,7 +44,7 @@ def shapes_in_a_graph(layer, sizes, masked):
     return shapes
 
 
-@pytest.mark.quick_for("True-scan-sequences")
+@pytest.mark.quick_for("True-scan-sequences", rest="exhaustive")
 @pytest.mark.parametrize("sequences", [False, True], ids=["last", "sequences"])
 @pytest.mark.parametrize(
     "path",

@@ -187,14 +187,18 @@ def cases() -> dict[str, tuple[Template, Examples, list[Any]]]:
     }
 
 
+VARIANTS = {"names", "vectors", "spelling", "words-language", "n-grams", "rows", "convolved"}
+"""Cases with the parts of others: captions of classes and vectors are generated as those of images,
+spellings as translations, words of a language as its characters; and other inputs of a class."""
+
+
 def names_of_cases(quick: tuple[str, ...] = ()) -> list[Any]:
-    """The cases as parameters of a test. Captions of classes and vectors, which are generated as
-    those of images, are left to releases."""
+    """The cases as parameters of a test. Those that only vary another are left to releases."""
 
     def marks(name: str) -> Any:
         if name in quick:
             return []
-        return BEFORE_RELEASES if name in ("names", "vectors") else [pytest.mark.slow]
+        return BEFORE_RELEASES if name in VARIANTS else [pytest.mark.slow]
 
     return [pytest.param(name, marks=marks(name)) for name in cases()]
 

@@ -234,7 +234,7 @@ def compare(run: Any, x: Any, other: Any, mask: Any, weights: list) -> None:
         np.testing.assert_allclose(one, two, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.quick_for("lstm-options0")
+@pytest.mark.quick_for("lstm-options0", rest="exhaustive")
 @pytest.mark.parametrize("name, options", [("lstm", {}), ("gru", {"reset_after": False})])
 @settings(few, max_examples=15)
 @given(padded, st.booleans())

@@ -210,7 +210,7 @@ def _graph(toy: Toy, end: int | None, choices: Decoding, **more: Any) -> Any:
     return tf.function(run, autograph=False).get_concrete_function(**specs)
 
 
-@pytest.mark.quick_for("2-greedy", "2-beam")
+@pytest.mark.quick_for("2-greedy", "2-beam", rest="exhaustive")
 @lean
 @pytest.mark.parametrize("end", [END, pytest.param(None, marks=pytest.mark.slow)])
 def test_compiled_loops_predict_like_plain_ones(method: str, end: int | None) -> None:

@@ -105,7 +105,7 @@ def _inputs(name: str, rows: str) -> tuple:
     return values, np.array([0, len(other)][:count], np.int32)
 
 
-@pytest.mark.quick_for("class of characters", "tags of words")
+@pytest.mark.quick_for("class of characters", "tags of words", rest="exhaustive")
 @pytest.mark.parametrize("name", CASES)
 def test_an_input_without_a_step_gets_the_same_prediction_alone_and_in_a_batch(name: str) -> None:
     for way in _ways(name):

@@ -174,8 +174,8 @@ def test_settings_that_fit_does_not_have_are_refused() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        # Labels are treated like classes, and captions like translations.
-        pytest.param(name, marks=BEFORE_RELEASES if name in ("labels", "caption") else [])
+        # Labels and values are treated like classes, and captions like translations.
+        pytest.param(name, marks=BEFORE_RELEASES if name in ("labels", "value", "caption") else [])
         for name in _cases()
     ],
 )

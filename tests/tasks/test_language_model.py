@@ -161,7 +161,7 @@ def test_padding_has_no_effect(cell: str, tmp_path) -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-@pytest.mark.quick_for("gru-float32")
+@pytest.mark.quick_for("gru-float32", rest="exhaustive")
 @pytest.mark.parametrize(
     "cell, precision",
     [

@@ -120,7 +120,7 @@ def test_an_empty_sequence_gives_a_finite_answer(pooling: str) -> None:
     assert np.isfinite(answer["probabilities"]).all()
 
 
-@pytest.mark.quick_for("lstm-True")
+@pytest.mark.quick_for("lstm-True", rest="exhaustive")
 @pytest.mark.parametrize("cell, bidirectional", KINDS)
 def test_saved_without_custom_objects(cell: str, bidirectional: bool, tmp_path) -> None:
     choices = template(cell=cell, bidirectional=bidirectional, pooling="max", dropout=0.1)

@@ -41,7 +41,7 @@ def _logits(model, batch: dict) -> np.ndarray:
     return model(given).numpy()
 
 
-@pytest.mark.quick_for("vector-gru-2")
+@pytest.mark.quick_for("vector-gru-2", rest="exhaustive")
 @pytest.mark.parametrize(
     "kind, cell, layers",
     [
@@ -61,7 +61,7 @@ def test_core_cell_learns_a_batch(kind: str, cell: str, layers: int) -> None:
     assert sums[-1] - sums[-2] < 0.5 * sums[0]
 
 
-@pytest.mark.quick_for("image-additive", "class-additive")
+@pytest.mark.quick_for("image-additive", "class-additive", rest="exhaustive")
 @pytest.mark.parametrize(
     "kind, attention",
     [(kind, "additive") for kind in KINDS] + [("image", "multiplicative"), ("image", "none")],

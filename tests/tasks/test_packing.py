@@ -108,7 +108,7 @@ def test_weights_of_another_type_are_reported(tmp_path: pathlib.Path) -> None:
         unpack(_two("a"), path)
 
 
-@pytest.mark.quick_for("language-id", "python-source")
+@pytest.mark.quick_for("language-id", "python-source", rest="exhaustive")
 @pytest.mark.parametrize("name", zoo.list_trained())
 def test_paths_do_not_depend_on_what_was_built_before(name: str) -> None:
     task = zoo.load(name).task

@@ -170,7 +170,7 @@ def test_notes_are_drawn_by_their_probabilities(tmp_path) -> None:
     assert run.predict([prompt], greedy)[0].value[0] == best
 
 
-@pytest.mark.quick_for("gru-values")
+@pytest.mark.quick_for("gru-values", rest="exhaustive")
 @pytest.mark.parametrize(
     "cell, kind",
     [("gru", "values"), ("gru", "text"), ("lstm", "series"), ("lstm", "notes")],

@@ -92,7 +92,7 @@ def test_core_cell_learns_a_batch_never_sees_padding_and_is_saved(cell: str, tmp
         np.testing.assert_allclose(one, two, atol=1e-6)
 
 
-@pytest.mark.quick_for("words-True")
+@pytest.mark.quick_for("words-True", rest="exhaustive")
 @pytest.mark.parametrize("kind, crf", KINDS)
 def test_every_kind_learns_and_never_sees_padding(kind: str, crf: bool) -> None:
     examples = MAKERS[kind](24, 1)

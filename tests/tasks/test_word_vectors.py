@@ -242,7 +242,7 @@ def _weights(run: Run) -> dict[str, np.ndarray]:
     }
 
 
-@pytest.mark.quick_for("many-to-one-frozen")
+@pytest.mark.quick_for("many-to-one-frozen", rest="exhaustive")
 @pytest.mark.parametrize(
     "name, mode",
     [

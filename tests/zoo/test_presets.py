@@ -196,14 +196,15 @@ ON_PAGES = {
 """Presets that test_docs_blocks.py trains, as small as here, and predicts with."""
 
 
-DRAWN = "line-reader"
-"""Presets whose data take ten seconds to draw; test_unaligned.py trains such a model on a few."""
+VARIANTS = ("line-reader", "entity-tagger", "imdb-sentiment", "name-nationality", "mnist-pixels")
+"""Presets left to releases: one whose data take ten seconds to draw (test_unaligned.py trains such
+a model on a few), and those with the kinds of input and target of another preset."""
 
 
 def _marks(name: str) -> list:
     if name == QUICK:
         return []
-    if name == DRAWN:
+    if name in VARIANTS:
         return BEFORE_RELEASES
     on_page = name in ON_PAGES and name not in COMPILED.values()
     return BEFORE_RELEASES if on_page else [pytest.mark.slow]

@@ -90,7 +90,7 @@ def subjects() -> dict[str, Subject]:
     return found
 
 
-@pytest.mark.quick_for("class", "tags")
+@pytest.mark.quick_for("class", "tags", rest="exhaustive")
 @pytest.mark.parametrize("name", RUNS)
 def test_integrated_gradients_add_up(subjects, name) -> None:
     case = subjects[name]
