@@ -115,7 +115,7 @@ def test_a_backtest_retrains_at_each_origin(folder: pathlib.Path) -> None:
         ),
         (["train", "forecast", "--data", "TABLE"], "must name a column of"),
         (["train", "forecast"], "forecast needs --data"),
-        (["backtest", "language-id"], "is a run of many-to-one, not of forecast"),
+        (["backtest", "language-id"], "is a run of the many-to-one template, not of forecast"),
         (["check", "TABLE", "--date-column", "day"], "does not support tables with dates, such as"),
         (["export", "RUN", "OUT", "--format", "onnx"], "must be saved-model for forecast"),
         (["inspect", "RUN"], "cannot be inspected"),

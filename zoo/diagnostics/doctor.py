@@ -144,7 +144,7 @@ def _tensorflow() -> Iterator[Finding]:
     backend = keras.backend.backend()
     fix = "" if backend == "tensorflow" else "set KERAS_BACKEND=tensorflow"
     state = "broken" if fix else "ok"
-    yield Finding("backend of keras", backend, state, fix, {"backend": backend})
+    yield Finding("Keras backend", backend, state, fix, {"backend": backend})
 
 
 def _devices() -> Iterator[Finding]:

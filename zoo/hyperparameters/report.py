@@ -1,4 +1,4 @@
-"""The report of a search: a table of trials, a plot, and a sentence about the best."""
+"""The report of a search: a table of trials, a plot, and a sentence about the best trial."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -91,7 +91,7 @@ class Search:
             return f"failed: {trial.error}"
         score = f"validation {metric_name(self.metric)} {_number(trial.score)}"
         if trial.same_as is not None:
-            return f"{score}, as trial {trial.same_as}"
+            return f"{score}, as in trial {trial.same_as}"
         progress = f"epoch {trial.epoch} of {trial.epochs}"
         if trial.state == COMPLETE:
             return f"{score} in {progress}, {trial.seconds:.1f} s"

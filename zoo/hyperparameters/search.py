@@ -45,7 +45,7 @@ STUDY = "search"
 """Name of the study in the journal."""
 
 MIN_COMPLETE = 4
-"""Number of complete trials from which trials are pruned by the median and importances computed."""
+"""Minimum number of complete trials for pruning by the median and for computing importances."""
 
 
 def search(
@@ -188,7 +188,7 @@ class _Running:
     Args:
         path: its folder.
         name: the name of the preset, template or file that is trained.
-        base: the settings, of which trials change some.
+        base: the settings, some of which trials change.
         space: the space.
         pruner: see `search`.
         device: see `search`.
@@ -316,8 +316,8 @@ class _Running:
             if self.study is not None:
                 self._search().write()
             raise Interrupted(
-                f"Stopped after {done}, which {self.path} keeps. Run the same command again to "
-                "resume."
+                f"Stopped after {done}, which are kept in {self.path}. Run the same command again "
+                "to resume."
             ) from None
         finally:
             for worker in self.workers:
@@ -407,7 +407,7 @@ class _Running:
         worker.send()
 
     def _values(self, sampled: Mapping[str, Any]) -> dict[str, Any]:
-        """The values of options for the values that Optuna has sampled."""
+        """Converts the values that Optuna has sampled to values of the options."""
         return {name: self.space[name].value(value) for name, value in sampled.items()}
 
     def _repeats(self, trial: Any) -> bool:

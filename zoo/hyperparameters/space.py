@@ -19,7 +19,7 @@ FIXED = {
     "input": "it is the same for all trials",
     "target": "it is the same for all trials",
     "further_inputs": "they are the same for all trials",
-    "best_by": "it is what trials are compared by",
+    "best_by": "it determines how trials are compared",
     "seed": "the best of several seeds is the luckiest one; see `train --repeat`",
 }
 """Fields that cannot be searched, and why."""
@@ -40,8 +40,8 @@ class Interval:
     Attributes:
         low: the smallest value.
         high: the largest value.
-        log: whether to sample on a logarithmic scale, in which 0.001 to 0.01 is as likely as 0.01
-            to 0.1.
+        log: whether to sample on a logarithmic scale, on which a value from 0.001 to 0.01 is as
+            likely as one from 0.01 to 0.1.
         step: distance between successive values; None for any number, or any integer.
     """
 
@@ -130,7 +130,7 @@ def read_space(table: Mapping[str, Any], choices: Choices) -> dict[str, Interval
 
     Args:
         table: ranges and choices by name of an option, as in the [search] table of a file.
-        choices: the settings, of which trials change some.
+        choices: the settings, some of which trials change.
 
     Raises:
         SeqzooError: an option does not exist, cannot be searched, or does not take such values; its
@@ -214,7 +214,11 @@ def _read(name: str, given: Any, allowed: _Values) -> Interval | Choice:
     if not isinstance(log, bool):
         raise SeqzooError(field=name, expected="a range whose `log` is true or false", got=given)
     if log and (low <= 0 or step is not None):
-        expected = "without `step` where it has `log`" if low > 0 else "above 0 where it has `log`"
+        expected = (
+            "a range without `step` if it has `log`"
+            if low > 0
+            else "a range above 0 if it has `log`"
+        )
         raise SeqzooError(field=name, expected=expected, got=given)
     whole = isinstance(low, int)
     if step is not None:

@@ -15,7 +15,7 @@ MAX_DRAWN = 100
 weights are listed."""
 
 ATTENDED_STEPS = 3
-"""Number of steps that are listed if they are not drawn."""
+"""Number of steps that are listed if the input is not drawn."""
 
 
 def check_attention(run: Any) -> None:

@@ -46,8 +46,8 @@ def backtest(
         them, and "mean", the means over the origins; JSON-serialisable.
 
     Raises:
-        SeqzooError: the run is of another template, there are too few steps, or the run's model has
-            been trained on steps after an origin.
+        SeqzooError: the run uses a different template, there are too few steps, or the run's model
+            has been trained on steps after an origin.
     """
     forecaster = Forecaster.open(folder, given, device)
     run, source = forecaster.run, forecaster.source
@@ -56,7 +56,7 @@ def backtest(
     known = [history.dates[: history.end] for history in histories if history.end]
     if not known:
         raise SeqzooError(
-            f"{source.data} has no numeric values to score forecasts by.", field="data"
+            f"{source.data} has no numeric values to compare forecasts with.", field="data"
         )
     # Of the series that end last, the longest determines the origins.
     dates = max(known, key=lambda item: (item[-1], len(item)))

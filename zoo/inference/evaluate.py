@@ -61,7 +61,7 @@ def _check_held_out(runs: Sequence[Any], split: str | None) -> None:
     """Checks that no run of an ensemble was trained on examples that another held out.
 
     Raises:
-        SeqzooError: their examples, or the splits of these, differ.
+        SeqzooError: they have different examples, or different splits of them.
     """
     first, *others = runs
     if split not in (None, "test") and any(Source.of_run(run).fold for run in runs):

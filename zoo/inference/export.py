@@ -90,7 +90,7 @@ def _without_tensorflow(target: str, report: dict[str, Any], kind: str) -> str:
     checked = ""
     if "difference" in report:
         checked = f"; its outputs differ from the model's by at most {report['difference']:.0e}"
-        checked += " of the largest"
+        checked += ", relative to the largest value"
     return "\n".join(
         [
             f"{target} runs without TensorFlow{checked}:",

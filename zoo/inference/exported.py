@@ -100,7 +100,7 @@ class ExportedModel:
 
     @property
     def remark(self) -> str:
-        """Why punctuation cannot be split off sentences for a tagger; empty if it can."""
+        """Why punctuation cannot be split off words for a tagger; empty if it can."""
         splitter = getattr(self._model.reader, "splitter", None)
         return "" if splitter is None else splitter.remark
 
@@ -157,7 +157,7 @@ class ExportedModel:
         """Predictions for raw inputs, as `Run.predict` returns them.
 
         Raises:
-            SeqzooError: an input is not as the model takes it, or the export is damaged.
+            SeqzooError: an input is not one that the model takes, or the export is damaged.
         """
         decoding = None
         if options.decoding is not None:
@@ -201,7 +201,7 @@ def exported_lines(
     form: Form,
     decoding: dict[str, Any],
 ) -> Iterator[Reply]:
-    """The output for each input, in order, as `prediction_lines` has it for a run.
+    """The output for each input, in order, as `prediction_lines` yields it for a run.
 
     Args:
         folder: the folder of the export.

@@ -27,7 +27,7 @@ ANOMALY = 3.0
 
 
 def is_forecast(folder: str) -> bool:
-    """Whether a folder is a run of the template forecast, found without importing TensorFlow."""
+    """Whether a folder is a run of the `forecast` template; does not import TensorFlow."""
     path = pathlib.Path(folder).expanduser()
     if not is_run(path):
         return False
@@ -41,7 +41,7 @@ class ForecastTable:
 
     Attributes:
         headers: names of the columns.
-        rows: rows of numbers and texts.
+        rows: rows of numbers and strings.
     """
 
     headers: Sequence[str]
@@ -63,21 +63,21 @@ class ForecastTable:
 
 
 class Forecaster:
-    """A run of the template forecast, with the columns of its table.
+    """A run of the `forecast` template, with the columns of its table.
 
     Args:
         run: the run.
         given: fields of its source that differ for the files to read.
 
     Raises:
-        SeqzooError: the run is of another template, or was trained from Python.
+        SeqzooError: the run uses a different template, or was trained from Python.
     """
 
     def __init__(self, run: Any, given: dict[str, Any] | None = None):
         if run.template.name != FORECAST:
             raise SeqzooError(
-                f"{run.folder} is a run of {run.template.name}, not of {FORECAST}; train one with "
-                f"`train {FORECAST}`."
+                f"{run.folder} is a run of the {run.template.name} template, not of {FORECAST}; "
+                f"train one with `train {FORECAST}`."
             )
         self.run = run
         self.source = replace(Source.of_run(run), **(given or {}))
@@ -104,7 +104,7 @@ class Forecaster:
 
         Args:
             histories: the series.
-            horizon: steps to forecast; None for the horizon of the model. If it is longer,
+            horizon: steps to forecast; None for the model's horizon. If it is longer than that,
                 forecasts are appended to the history, and the model is run again.
 
         Raises:
@@ -247,7 +247,8 @@ def _joined(parts: Sequence[Any], steps: int) -> Any:
 
 
 def _shown(field: Any) -> str:
-    """A field as text; numbers have six significant digits, or all digits before the point."""
+    """A field as text; numbers have six significant digits, or all digits before the decimal
+    point."""
     if not isinstance(field, float):
         return str(field)
     return f"{field:.6g}" if abs(field) < 100_000 else f"{field:.0f}"
@@ -264,21 +265,21 @@ def forecast_text(
     anomalies: bool = False,
     device: str | None = None,
 ) -> Iterator[str]:
-    """The output of `seqzoo predict` for a run of the template forecast.
+    """The output of `seqzoo predict` for a run of the `forecast` template.
 
     Args:
         folder: the folder of the run.
-        path: path of a table with the history, followed by the known covariates of the future.
+        path: path of a table with the history, followed by future values of the known covariates.
         given: fields of the source that were given.
-        horizon: steps to forecast; None for that of the model.
+        horizon: steps to forecast; None for the model's horizon.
         form: "text", "csv" or "jsonl".
         plot: file to plot the forecasts to; None for no plot.
         anomalies: whether to look for anomalies instead.
         device: see `seqzoo.zoo.devices.choose`.
 
     Raises:
-        SeqzooError: the run is of another template, the table does not fit it, or the plot is not
-            a .png file.
+        SeqzooError: the run uses a different template, the table does not fit it, or the plot is
+            not a .png file.
     """
     if plot and pathlib.Path(plot).suffix.lower() != ".png":
         raise SeqzooError(field="plot", expected="a .png file", got=plot)

@@ -21,7 +21,7 @@ def open_run(folder: str, device: str | None) -> Any:
         device: see `seqzoo.zoo.devices.choose`.
 
     Raises:
-        SeqzooError: there is none.
+        SeqzooError: there is no such run.
     """
     path = pathlib.Path(folder).expanduser()
     if not is_run(path):

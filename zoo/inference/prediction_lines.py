@@ -109,7 +109,7 @@ def prediction_lines(
         folder: the folder of the run.
         given: lines in UTF-8, texts from the command line, or a file.
         top: predictions per input.
-        form: format of the output: fields between tabs, a JSON object, or a CSV record.
+        form: format of the output: tab-separated fields, a JSON object, or a CSV record.
         decoding: the given options of text generation.
         device: see `seqzoo.zoo.devices.choose`.
         resample: whether to convert audio to the sample rate of the model.
@@ -302,10 +302,12 @@ def _sentence(tokens: Sequence[str] | None, prediction: Any, form: Form) -> str:
     tokens = tokens or [str(step) for step in range(1, len(prediction.value) + 1)]
     rows = zip(tokens, prediction.value, prediction.step_probabilities, strict=True)
     if form == "conll":
-        return "".join(f"{word}\t{tag}\t{share:.4f}\n" for word, tag, share in rows)
+        return "".join(f"{word}\t{tag}\t{probability:.4f}\n" for word, tag, probability in rows)
     lines = [f"# text = {' '.join(tokens)}\n"]
-    for number, (word, tag, share) in enumerate(rows, 1):
-        lines.append(f"{number}\t{word}\t_\t{tag}" + "\t_" * 5 + f"\tProbability={share:.4f}\n")
+    for number, (word, tag, probability) in enumerate(rows, 1):
+        lines.append(
+            f"{number}\t{word}\t_\t{tag}" + "\t_" * 5 + f"\tProbability={probability:.4f}\n"
+        )
     return "".join(lines)
 
 
