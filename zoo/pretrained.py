@@ -28,7 +28,8 @@ def load(name: str) -> Run:
         name: the name of a preset in `list_trained()`.
 
     Raises:
-        SeqzooError: the preset does not exist or has no pretrained model; run folders have none.
+        SeqzooError: the preset does not exist or has no pretrained model, or `name` is a run
+            folder.
     """
     if not isinstance(name, str):
         raise SeqzooError(f"`name` must be the name of a preset, got {type(name).__name__}.")

@@ -23,7 +23,7 @@ def set_exit_message(message: str) -> None:
 
 @contextmanager
 def handling_signals() -> Iterator[None]:
-    """A context in which SIGTERM, as sent by job queues, is handled like Ctrl-C.
+    """A context in which SIGTERM, as sent by job schedulers, is handled like Ctrl-C.
 
     Python handles signals only between two of its own instructions. While native code runs, such as
     a compilation that takes a minute, a thread acknowledges the first signal and ends the process

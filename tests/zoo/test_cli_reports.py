@@ -64,7 +64,7 @@ def test_names_of_metrics_are_words_and_no_number_is_printed_twice() -> None:
         (np.arange(6.0).reshape(3, 2), "series", "'[[0, 1], [2, 3], [4, 5]]'"),
         (np.arange(3.0), "vector", "'0 1 2'"),
         (np.arange(10.0), "vector", "'0 1 2 3 4 5 6 7 8 9'"),
-        (np.arange(784.0), "vector", "'784 numbers with spaces between'"),
+        (np.arange(784.0), "vector", "'784 numbers separated by spaces'"),
         (np.zeros((28, 28)), "rows", "picture.png"),
         (b"...", "image", "picture.png"),
         (np.zeros(9), "audio", "recording.wav"),

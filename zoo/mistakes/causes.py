@@ -14,13 +14,13 @@ FEW_OF_CLASS = 10
 """Number of training examples below which a class is rare."""
 
 MANY_UNKNOWN = 0.25
-"""Minimum share of unknown tokens in an input to be a likely cause."""
+"""Minimum fraction of unknown tokens in an input to be a likely cause."""
 
 TAIL = 2.0
 """Percentage of the training examples that count as very short, and as very long."""
 
 OFTEN = 3
-"""Minimum number of mistakes of a pair of confused classes, which must also be a tenth of all."""
+"""Minimum number of mistakes of a pair of confused classes, and at least a tenth of all."""
 
 CAUSES = {
     "another label in training": "the training set has the same text, ignoring case, spaces "
@@ -45,7 +45,7 @@ class Predictions:
         truths: indices of the true classes, (examples,).
         inputs: raw inputs.
         lengths: steps of each input, (examples,).
-        unknown: share of unknown tokens of each input, (examples,).
+        unknown: fraction of unknown tokens in each input, (examples,).
     """
 
     names: list[str]
@@ -90,11 +90,11 @@ class TrainingStatistics:
 def causes_of(
     predictions: Predictions, training: TrainingStatistics | None
 ) -> dict[str, np.ndarray]:
-    """Whether each cause applies to each example, right or wrong: by name, bool, (examples,).
+    """Whether each cause applies to each example, mistake or not: by name, bool, (examples,).
 
     Args:
         predictions: the predictions.
-        training: statistics of the training examples; None if these are not known.
+        training: statistics of the training examples; None if they are not known.
     """
     count = len(predictions.truths)
     predicted, truths = predictions.predicted.tolist(), predictions.truths.tolist()

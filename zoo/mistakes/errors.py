@@ -50,8 +50,8 @@ class Group:
         cause: the name of the cause.
         meaning: an explanation of the cause.
         mistakes: the number of mistakes.
-        share: the share of all mistakes.
-        share_of_examples: the share of all examples that the cause applies to.
+        share: the fraction of all mistakes.
+        share_of_examples: the fraction of all examples to which the cause applies.
         examples: the most confident mistakes, from the most confident down.
     """
 
@@ -94,8 +94,8 @@ class ErrorReport:
     def text(self) -> str:
         """The report for a terminal."""
         among = " ".join([f"{self.examples:,}", *filter(None, [self.split]), "examples"])
-        right = 1 - self.mistakes / self.examples
-        parts = [f"{self.mistakes:,} mistakes among {among} (accuracy {right:.4f})."]
+        accuracy = 1 - self.mistakes / self.examples
+        parts = [f"{self.mistakes:,} mistakes among {among} (accuracy {accuracy:.4f})."]
         if self.groups:
             rows = [
                 [
@@ -290,8 +290,8 @@ def _probabilities(run: Any, data: Any) -> np.ndarray:
     inference = Inference(run.task, run.model, run.settings, run.padding)
     result = inference.collect(run.task.class_logits, data, PredictionOptions())
     logits = np.stack(result["logits"]).astype(np.float64)
-    shares = np.exp(logits - logits.max(1, keepdims=True))
-    return shares / shares.sum(1, keepdims=True)
+    exponentials = np.exp(logits - logits.max(1, keepdims=True))
+    return exponentials / exponentials.sum(1, keepdims=True)
 
 
 def _predictions(
@@ -311,7 +311,7 @@ def _predictions(
 def _cross_predictions(
     run: Any, splits: Splits, folds: int, print_fn: Callable[[str], Any]
 ) -> Predictions:
-    """Predictions for training examples, each by a model that was trained without it."""
+    """Predictions for training examples, each by a model that was trained without that example."""
     examples = splits.train
     # Equal inputs are in the same fold.
     keys = [input_key(value) for value in examples.inputs]
@@ -331,10 +331,12 @@ def _cross_predictions(
         seen = examples.pick(others.tolist())
         model = train_temporarily(run, Splits(seen, with_labels_of(seen, splits.validation)))
         held = model.task.encode(replace(examples.pick(held_out.tolist()), targets=None), False)
-        shares = _probabilities(model, held)
+        held_probabilities = _probabilities(model, held)
         for column, name in enumerate(model.task.targets.names):
-            probabilities[held_out, columns[name]] = shares[:, column]
-        result = _predictions(model, held, examples, shares, np.zeros(len(held_out), int))
+            probabilities[held_out, columns[name]] = held_probabilities[:, column]
+        result = _predictions(
+            model, held, examples, held_probabilities, np.zeros(len(held_out), int)
+        )
         unknown[held_out] = result.unknown
     predictions = _predictions(run, data, examples, probabilities, np.asarray(data.targets))
     return replace(predictions, unknown=unknown)

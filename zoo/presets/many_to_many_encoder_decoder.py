@@ -58,7 +58,7 @@ PRESETS = {
             label_smoothing=0.1,
         ),
         TrainingSettings(epochs=36, batch_size=64, learning_rate=4e-3),
-        needs="a file of lemmas, forms and features, as of UniMorph and SIGMORPHON 2017",
+        needs="a file of lemmas, forms and features, such as those of UniMorph and SIGMORPHON 2017",
         small={"units": 64, "embedding": 32},
     ),
 }

@@ -22,7 +22,7 @@ PRESETS = {
             cell="gru", units=96, layers=2, dropout=0.2, minimum_count=1, columns_per_step=2
         ),
         TrainingSettings(epochs=5, batch_size=32, learning_rate=4e-3),
-        "94.05% of 1,848 whole numbers of unseen digits, 1.12% of the digits wrong, seed 0",
-        needs="a folder of the data set digit_lines, such as prepared/digit_lines/1.0.0",
+        "94.05% of 1,848 numbers made of unseen digits, 1.12% of the digits wrong, seed 0",
+        needs="the folder of a prepared digit_lines data set, such as prepared/digit_lines/1.0.0",
     ),
 }

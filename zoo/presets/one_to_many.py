@@ -27,7 +27,7 @@ PRESETS = {
             nfc=True,
         ),
         TrainingSettings(epochs=30, batch_size=32, learning_rate=2e-3, warmup_steps=100),
-        "65.0% exact captions of 454 emoji (noto_emoji_captions, split), seed 0",
+        "65.0% exact captions for 454 emoji (noto_emoji_captions, split), seed 0",
         needs="a table of image files and captions, such as noto_emoji_captions' captions.tsv",
         small={"units": 64, "filters": (16, 32, 64)},
     ),

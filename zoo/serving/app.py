@@ -51,7 +51,7 @@ ANY = (dict, list, str, int, float, type(None))
 
 
 class Service:
-    """Answers the requests to several models.
+    """Answers requests to several models.
 
     Args:
         runs: opened runs by name.
@@ -136,7 +136,7 @@ class Service:
         return await read_json(request, allowed, max_bytes, self.settings.timeout)
 
     async def done(self, submit: Callable[[], Future]) -> Any:
-        """The result of a job of a model's thread.
+        """The result of a job on a model's thread.
 
         Raises:
             Refusal: too many requests are waiting, the input is invalid, or it took too long.
@@ -170,7 +170,7 @@ class Service:
             raise Refusal(400, "`instances` must contain at least one input.")
         if len(instances) > maximum:
             raise Refusal(
-                413, f"`instances` has {len(instances):,} inputs, at most {maximum} are allowed."
+                413, f"`instances` has {len(instances):,} inputs; at most {maximum} are allowed."
             )
         options = self.options(model, body)
         # With a seed, samples depend on the position of an input in the batch.
@@ -192,7 +192,7 @@ class Service:
         if not model.streams:
             raise Refusal(400, f"{model.name} does not generate text; use {model.name}:predict.")
         if "instance" not in body:
-            raise Refusal(400, "`instance` is missing: the input to generate a text for.")
+            raise Refusal(400, "`instance` is missing: the input to generate text from.")
         options = self.options(model, body)
 
         def begin() -> tuple[Any, Iterator[str]]:

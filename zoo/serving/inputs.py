@@ -56,7 +56,7 @@ class Inputs:
 
         Args:
             instance: a text, a list of numbers or of lists, or {"b64": the bytes of a file}.
-            part: whether it is a part of an input, as sessions take it.
+            part: whether it is a part of an input, as a session takes it.
 
         Raises:
             SeqzooError: it has the wrong type, is empty or is too large; the caller adds the
@@ -86,7 +86,7 @@ class Inputs:
             "text": "text, or a list of words" if self.tagged_words else "text",
             "name": "a name",
             "numbers": "a list of numbers",
-            "series": "a list of numbers, or of a list of numbers per step",
+            "series": "a list of numbers, or of lists of numbers, one per step",
             "frames": "a list of frames, each a list of zeros and ones",
             "image": 'rows of numbers, or {"b64": an image file in base64}',
             "audio": 'samples as numbers, or {"b64": an audio file in base64}',
@@ -190,7 +190,7 @@ class Inputs:
         return (None, None, *shape[2:]) if is_resized else shape
 
     def _fitting(self, image: Any) -> Any:
-        """An image that can be batched with others: with the shape of training, or as bytes."""
+        """An image that can be batched with others: of the shape used in training, or as bytes."""
         shape = self._shape
         if not isinstance(image, np.ndarray):
             return image
@@ -198,7 +198,7 @@ class Inputs:
             size in (None, item) for size, item in zip(shape, image.shape, strict=True)
         )
         if not fits:
-            raise SeqzooError(f"must have the shape {shape} of training, got {image.shape}")
+            raise SeqzooError(f"must have shape {shape}, as in training, got {image.shape}")
         return image
 
 

@@ -14,7 +14,7 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class Counter:
-    """A number that only increases, by labels."""
+    """A number that only increases, for each set of labels."""
 
     kind = "counter"
 
@@ -38,7 +38,7 @@ class Counter:
 
 
 class Gauge:
-    """A number that is read on demand, by labels."""
+    """A number that is read on demand, for each set of labels."""
 
     kind = "gauge"
 
@@ -53,7 +53,7 @@ class Gauge:
 
 
 class Histogram:
-    """The number of values up to each of several bounds, by labels."""
+    """The number of values up to each of several bounds, for each set of labels."""
 
     kind = "histogram"
 

@@ -112,7 +112,7 @@ class ServedModel:
         """Predictions for the inputs of a request.
 
         Raises:
-            SeqzooError: one of them is invalid; the message has its number.
+            SeqzooError: one of them is invalid; the message contains its number.
         """
         values = self.read(instances)
         numbers = list(range(len(values)))

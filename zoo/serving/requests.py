@@ -49,7 +49,7 @@ async def read_json(
         request: the request.
         allowed: the types of its fields, by name.
         max_bytes: maximum number of bytes.
-        seconds: within which it must arrive.
+        seconds: number of seconds within which it must arrive.
 
     Raises:
         Refusal: it is too large, too slow, not JSON, or has fields of other names or types.
@@ -59,7 +59,7 @@ async def read_json(
     except TimeoutError as error:
         raise Refusal(408, f"The request did not arrive within {seconds:g} s.") from error
     except ClientDisconnect as error:
-        raise Refusal(400, "The request ended before its body did.") from error
+        raise Refusal(400, "The client disconnected before the body was complete.") from error
     try:
         result = json.loads(body or b"{}", parse_constant=_no_constant)
     except UnicodeDecodeError as error:
@@ -103,7 +103,7 @@ async def _read(request: Request, max_bytes: int) -> bytes:
 
 
 def _too_large(max_bytes: int) -> Refusal:
-    return Refusal(413, f"A request has at most {max_bytes:,} bytes.", {"Connection": "close"})
+    return Refusal(413, f"A request may have at most {max_bytes:,} bytes.", {"Connection": "close"})
 
 
 def _no_constant(name: str) -> Any:

@@ -79,7 +79,7 @@ def _socket(settings: ServingSettings) -> socket.socket:
     """A socket that listens once the server has started.
 
     Raises:
-        SeqzooError: the address is not of this machine, or the port is in use.
+        SeqzooError: the address is not one of this machine, or the port is in use.
     """
     host, port = settings.host, settings.port
     try:

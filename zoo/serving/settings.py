@@ -31,8 +31,8 @@ class ServingSettings:
         timeout: seconds after which a request is answered with 504.
         body_size: maximum size of a request body, in megabytes.
         instances: maximum number of inputs per request.
-        length: maximum length of an input, in characters of a text, steps of a series or numbers of
-            a vector.
+        length: maximum length of an input, in characters of a text, steps of a series or elements
+            of a vector.
         pixels: maximum number of pixels per image.
         seconds: maximum duration of an audio input, in seconds.
         tokens: maximum number of generated tokens, or of steps of a forecast.
@@ -68,6 +68,7 @@ class ServingSettings:
             if not ORIGIN.fullmatch(origin):
                 raise SeqzooError(
                     field="origins",
-                    expected="scheme, host and port of a page, such as https://example.org",
+                    expected="the scheme, host and (optional) port of a web page, such as "
+                    "https://example.org",
                     got=origin,
                 )

@@ -46,7 +46,7 @@ class Worker:
         queue_size: maximum number of waiting jobs.
         batch_size: maximum number of inputs that are computed together. A job with more of them is
             computed alone.
-        wait: seconds that a batch that is not full waits for others.
+        wait: seconds that a batch that is not full waits for more jobs.
         observe: called with the number of inputs computed together.
     """
 

@@ -28,7 +28,7 @@ LOST = 75
 
 
 def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resume: str) -> int:
-    """Runs a command in several processes, the workers of TF_CONFIG, and waits for them.
+    """Runs a command in several processes, the workers in TF_CONFIG, and waits for them.
 
     The first worker, the chief, shares the standard output and error of this process; the output of
     the others goes to FOLDER/logs/worker-1.log, and so on.
@@ -192,7 +192,7 @@ def end_with_starter() -> None:
 
 
 def _wait(workers: Sequence[Worker]) -> list[int]:
-    """Waits until all have exited, after a failure only as long as the others need to notice."""
+    """Waits until all have exited; after a failure, only as long as the others need to notice."""
     failed: float | None = None
     while any(worker.process.poll() is None for worker in workers):
         if failed is None and any(worker.process.poll() not in (None, 0) for worker in workers):

@@ -63,7 +63,7 @@ class Repetition:
         return statistics.fmean(metrics[metric or self.metric] for metrics in self.metrics.values())
 
     def deviation(self, metric: str | None = None) -> float:
-        """The standard deviation of a metric over the n training runs, with n - 1."""
+        """The standard deviation of a metric over the n training runs, with divisor n - 1."""
         return statistics.stdev(metrics[metric or self.metric] for metrics in self.metrics.values())
 
     def to_json(self) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def repeat(
     """Trains several times: `seqzoo train --repeat 5` or `--folds 5` from Python.
 
     With `seeds`, the training runs have the seed of the settings and those after it. With `folds`,
-    the training and validation examples are divided into folds with the same share of each class;
+    the training and validation examples are divided into folds with the same class proportions;
     each model is scored on the fold it was not trained on, and test examples are not used.
 
     Args:

@@ -35,7 +35,7 @@ FILES = {name: "picture.png" for name in ("image", "rows", "pixels", "columns")}
 """Placeholders for inputs that are files, by kind."""
 
 TYPED, VECTOR = 8, 40
-"""Maximum number of steps of a series, and of numbers of a vector, in a suggested command."""
+"""Maximum number of steps of a series, and of elements of a vector, in a suggested command."""
 
 FORECAST = 4
 """Number of forecast steps that are shown next to the true values."""
@@ -125,11 +125,11 @@ def _forecasts(run: Any, inputs: list, locations: Sequence[str]) -> str:
     for location, value, prediction in zip(locations, inputs, predictions, strict=True):
         shown = (value[-2 * FORECAST : -FORECAST], prediction.value[:FORECAST], value[-FORECAST:])
         rows.append([location, *(_steps(part) for part in shown)])
-    return table([f"input, {FORECAST} steps before", "", "forecast", "truth"], rows)
+    return table(["input", f"previous {FORECAST} steps", "forecast", "truth"], rows)
 
 
 def _steps(values: Any) -> str:
-    """Steps in one line; several numbers of a step are in parentheses."""
+    """Steps in one line; several values of a step are in parentheses."""
     shown = [
         f"({', '.join(f'{item:.4g}' for item in step)})" if np.ndim(step) else f"{step:.4g}"
         for step in values
@@ -201,7 +201,7 @@ def typed(value: Any, kind: str, time_values: str = "elapsed") -> str:
     array = np.asarray(value)
     count = len(array) if kind == "vector" and len(array) <= VECTOR else TYPED
     if kind == "vector" and len(array) > VECTOR:
-        return f"'{len(array)} numbers with spaces between'"
+        return f"'{len(array)} numbers separated by spaces'"
     rows = [np.atleast_1d(row) for row in array[:count]]
     texts = [[f"{float(item):.4g}" for item in row] for row in rows]
     if all(len(row) == 1 for row in texts):
@@ -210,7 +210,7 @@ def typed(value: Any, kind: str, time_values: str = "elapsed") -> str:
 
 
 def _rounded(value: Any) -> Any:
-    """A number, or the numbers of a step, with four digits."""
+    """A number, or the numbers of a step, with four significant digits."""
     value = np.asarray(value)
     return [_rounded(item) for item in value] if value.ndim else float(f"{value:.4g}")
 

@@ -111,7 +111,7 @@ def folder_of(
         resume: whether a training run is resumed.
 
     Raises:
-        SeqzooError: as `plan_new` and `plan_resumed`.
+        SeqzooError: see `plan_new` and `plan_resumed`.
     """
     if not resume:
         return plan_new(name, folder, given, start_from, device).folder
@@ -138,7 +138,7 @@ def plan_new(
 
     Args:
         name: the name of a preset or a template, or the path of a configuration file.
-        folder: the run folder; None for runs/NAME, with a number where that exists.
+        folder: the run folder; None for runs/NAME, with a number appended if it exists.
         given: settings that were given; see `seqzoo.zoo.config.resolve.chosen`.
         start_from: a run, or a preset with a trained model, that training starts from.
         device: see `seqzoo.zoo.devices.choose`.
