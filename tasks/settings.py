@@ -117,8 +117,8 @@ class TrainingSettings:
             float32.
         buckets: maximum number of lengths that sequences are padded to.
         checkpoint_seconds: seconds between checkpoints within an epoch.
-        log_health: log gradient norms per layer and the fraction of dead units, in history.csv and
-            for TensorBoard.
+        log_health: log gradient norms per layer, the fraction of dead units and spectral radii of
+            recurrent weights, in history.csv and for TensorBoard.
 
     Raises:
         SeqzooError: a value is out of range.

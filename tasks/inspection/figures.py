@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -119,6 +119,20 @@ def spectrum_figure(spectra: Sequence[Spectrum]) -> Figure:
     axes.set_xlabel("singular values, by size")
     if not square:
         axes.legend(frameon=False, fontsize=7)
+    return figure
+
+
+def radius_figure(radii: Mapping[str, Sequence[float]], epochs: Sequence[int]) -> Figure:
+    """The spectral radius of each gate's recurrent weights after each epoch."""
+    figure, grid = _panel(2.6)
+    axes = grid[0, 0]
+    for (gate, values), colour in zip(radii.items(), _colours(), strict=False):
+        axes.plot(epochs, values, color=colour, marker="o", ms=3, label=gate)
+    axes.axhline(1, color=INK, lw=0.6, ls=":")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("spectral radius")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False, fontsize=7)
     return figure
 
 

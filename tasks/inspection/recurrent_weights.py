@@ -1,6 +1,7 @@
 """The recurrent weights: singular values, eigenvalues and spectral radius, gate by gate."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,9 @@ import numpy as np
 from seqzoo.cells import RecurrentCell
 from seqzoo.cells.private_keras import backend
 from seqzoo.tasks.inspection.linear_algebra import eigenvalues, singular_values
+
+RADIUS = "spectral_radius"
+"""Prefix of the names of columns in a history."""
 
 
 @dataclass(frozen=True)
@@ -94,3 +98,29 @@ def spectra_over_training(cells: Mapping[str, Any]) -> dict[str, dict[str, float
             metric = item.singular_values[0] if item.radius is None else item.radius
             results.setdefault(item.gate, {})[moment] = float(metric)
     return results
+
+
+def radius_column(layer: str, gate: str) -> str:
+    """The column of a history for a spectral radius, such as "spectral_radius_layer_1_update"."""
+    return re.sub(r"\W+", "_", f"{RADIUS}_{layer}_{gate}")
+
+
+def logged_radii(
+    history: Sequence[Mapping[str, float]], layer: str, gates: Iterable[str]
+) -> dict[str, list[float]]:
+    """The spectral radii that a run logged with `log_health`, by gate: one number per epoch.
+
+    Args:
+        history: the rows of a history, as `Run.history` has them.
+        layer: name of a layer, as `recurrent_layers` has it.
+        gates: names of its gates.
+
+    Returns:
+        Only the gates that were logged in all epochs.
+    """
+    columns = {gate: radius_column(layer, gate) for gate in gates}
+    return {
+        gate: [row[column] for row in history]
+        for gate, column in columns.items()
+        if history and all(column in row for row in history)
+    }

@@ -5,6 +5,7 @@ import html
 import os
 import pathlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from seqzoo.tasks.atomic_files import replacing, write_json, write_text
@@ -13,6 +14,7 @@ from seqzoo.tasks.inspection.figures import rendered
 from seqzoo.tasks.inspection.registry import ANALYSES
 from seqzoo.tasks.inspection.sections import Inspection, Section
 from seqzoo.tasks.inspection.subject import subject, visible
+from seqzoo.tasks.inspection.trace import trace
 
 PAGE, NUMBERS = "index.html", "inspection.json"
 
@@ -21,7 +23,13 @@ MAX_INPUTS = 8
 
 
 def inspect(
-    run: Any, inputs: Sequence[Any], only: Sequence[str] = (), step: int | None = None
+    run: Any,
+    inputs: Sequence[Any],
+    only: Sequence[str] = (),
+    step: int | None = None,
+    *,
+    search: Sequence[Any] = (),
+    reference: int | None = None,
 ) -> tuple[Inspection, list[Section]]:
     """Analyses what happens inside a model as it reads some inputs.
 
@@ -32,6 +40,10 @@ def inspect(
         only: names in `ANALYSES`; all of them by default.
         step: the step of the prediction that is explained and that gradients start from; by
             default the last one, or all steps of a generated text.
+        search: further raw inputs, such as those of a data set, which are searched for steps with
+            states similar to one of the first input.
+        reference: the step of the first input whose state is searched for, counted from 0; by
+            default the one in the middle.
 
     Returns:
         The `Inspection`, and the sections of a report.
@@ -51,7 +63,16 @@ def inspect(
     subjects = tuple(subject(run, value) for value in inputs)
     # Other inputs may have fewer steps, so they are traced from their last one.
     traces = tuple(item.trace(step if item is subjects[0] else None) for item in subjects)
-    result = Inspection(run, subjects, traces, step)
+    count = len(subjects[0].labels)
+    if reference is not None and not 0 <= reference < count:
+        raise SeqzooError(
+            field="reference", expected=f"from 0 to {count - 1}, a step of the input", got=reference
+        )
+    searched = []
+    for value in search if not only or "states" in only else ():
+        item = subject(run, value)
+        searched.append((item, trace(item.model, partial(item.scores, item.inputs))))
+    result = Inspection(run, subjects, traces, step, tuple(searched), reference)
     sections = []
     for name, analysis in ANALYSES.items():
         if not only or name in only:

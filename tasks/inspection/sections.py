@@ -15,7 +15,7 @@ from seqzoo.tasks.inspection.gates import gate_values, memory_lengths
 from seqzoo.tasks.inspection.gradients import gradient_flow
 from seqzoo.tasks.inspection.jacobians import jacobian_flow
 from seqzoo.tasks.inspection.layers import recurrent_layers
-from seqzoo.tasks.inspection.recurrent_weights import recurrent_spectra
+from seqzoo.tasks.inspection.recurrent_weights import logged_radii, recurrent_spectra
 from seqzoo.tasks.inspection.states import EVENTS, rank_units, similar_states
 from seqzoo.tasks.inspection.subject import Subject, visible
 from seqzoo.tasks.inspection.tables import crf_transitions, embedding_of, neighbours
@@ -33,6 +33,9 @@ LARGEST_STATE = 512
 
 REACTING = 4
 """Number of units that are drawn, and that are named for each event."""
+
+SIMILAR = 8
+"""Number of steps with similar states that are listed."""
 
 TOKENS = 8
 """Number of tokens whose neighbours are listed."""
@@ -66,17 +69,27 @@ class Inspection:
         subjects: one per input; the first one is shown in detail.
         traces: a trace for each input, with the loss of the chosen step of the prediction.
         step: the chosen step of the prediction; None for the default of each analysis.
+        searched: further inputs with their traces, searched for similar states.
+        reference: the step of the first input whose state is searched for; None for the middle.
     """
 
     run: Any
     subjects: tuple[Subject, ...]
     traces: tuple[Trace, ...]
     step: int | None = None
+    searched: tuple[tuple[Subject, Trace], ...] = ()
+    reference: int | None = None
 
     def layers(self, index: int = 0) -> list[LayerTrace]:
         """The layers that read an input or generate a text step by step; not those that read the
         characters of words."""
-        return [layer for layer in self.traces[index].layers if layer.inputs.shape[0] == 1]
+        return layers_of(self.traces[index])
+
+
+def layers_of(traced: Trace) -> list[LayerTrace]:
+    """The layers of a trace that read an input or generate a text step by step; not those that read
+    the characters of words."""
+    return [layer for layer in traced.layers if layer.inputs.shape[0] == 1]
 
 
 def labels_of(subject: Subject, layer_trace: LayerTrace) -> tuple[str, ...]:
@@ -301,7 +314,13 @@ def states(inspection: Inspection) -> list[Section]:
                 f"<table>{''.join(rows)}</table>"
             )
         if len(all_outputs) > 3:
-            text += _similar_steps(outputs, names, data)
+            further = [(item, layers_of(traced)[number]) for item, traced in inspection.searched]
+            text += _similar_steps(
+                outputs + [item.outputs() for _, item in further],
+                names + [labels_of(*pair) for pair in further],
+                data,
+                inspection.reference,
+            )
         units = list(dict.fromkeys(drawn))[:REACTING]
         figure = figures.state_figure(outputs[0], labels, units)
         shown = {f"states-{_file(layer.name)}": figure}
@@ -312,30 +331,54 @@ def states(inspection: Inspection) -> list[Section]:
 
 
 def _similar_steps(
-    outputs: list[np.ndarray], names: list[tuple[str, ...]], data: dict[str, Any]
+    outputs: list[np.ndarray],
+    names: list[tuple[str, ...]],
+    data: dict[str, Any],
+    reference: int | None,
 ) -> str:
-    """The steps whose state is similar to that in the middle of the first input."""
-    step = len(outputs[0]) // 2
-    similar = similar_states(outputs[0][step], outputs, top=6)
-    similar = [item for item in similar if (item.input, item.step) != (0, step)][:5]
-    data["alike"] = {"step": step, "steps": [[p.input, p.step, p.similarity] for p in similar]}
+    """The steps whose state is similar to that of a step of the first input, by default in its
+    middle."""
+    step = len(outputs[0]) // 2 if reference is None else min(reference, len(outputs[0]) - 1)
+    similar = similar_states(outputs[0][step], outputs, top=SIMILAR + 1)
+    similar = [item for item in similar if (item.input, item.step) != (0, step)][:SIMILAR]
+    data["alike"] = {
+        "step": step,
+        "searched": {"inputs": len(outputs), "steps": sum(map(len, outputs))},
+        "steps": [
+            {
+                "input": item.input,
+                "step": item.step,
+                "similarity": item.similarity,
+                "context": list(_around(names[item.input], item.step)),
+            }
+            for item in similar
+        ],
+    }
     rows = "".join(
         f"<tr><td>{_context(names[p.input], p.step)}</td><td>{p.similarity:.2f}</td></tr>"
         for p in similar
     )
     return (
-        f"<p>Steps with a state similar to that at {_context(names[0], step)}:</p>"
+        f"<p>Steps with a state similar to that at {_context(names[0], step)}, among "
+        f"{sum(map(len, outputs)):,} steps of {len(outputs):,} "
+        f"input{'s' * (len(outputs) != 1)}:</p>"
         f"<table>{rows}</table>"
     )
 
 
 def _context(labels: tuple[str, ...], step: int) -> str:
-    """A step with the steps around it."""
+    """A step with the steps around it, in HTML."""
+    before, label, after = map(html.escape, _around(labels, step))
+    return f"<code>{before}<b>{label}</b>{after}</code>"
+
+
+def _around(labels: tuple[str, ...], step: int) -> tuple[str, str, str]:
+    """The labels before a step, its own, and those after it."""
     shown = visible(labels)
     gap = "" if max(map(len, shown)) == 1 else " "
-    before = html.escape(gap.join(shown[max(0, step - 8) : step]))
-    after = html.escape(gap.join(shown[step + 1 : step + 4]))
-    return f"<code>{before}{gap}<b>{html.escape(shown[step])}</b>{gap}{after}</code>"
+    before = "".join(label + gap for label in shown[max(0, step - 8) : step])
+    after = "".join(gap + label for label in shown[step + 1 : step + 4])
+    return before, shown[step], after
 
 
 def attention(inspection: Inspection) -> list[Section]:
@@ -378,6 +421,12 @@ def weights(inspection: Inspection) -> list[Section]:
             for item in result
         }
         shown = {f"weights-{_file(name)}": figures.spectrum_figure(result)}
+        radii = logged_radii(inspection.run.history, name, [item.gate for item in result])
+        if radii:
+            epochs = [int(row["epoch"]) for row in inspection.run.history]
+            shown[f"radii-{_file(name)}"] = figures.radius_figure(radii, epochs)
+            data["spectral_radius_by_epoch"] = radii
+            text += "<p>Below: their spectral radii after each epoch.</p>"
         sections.append(
             Section(f"weights {name}", f"Recurrent weights of {name}", text, shown, data)
         )

@@ -32,7 +32,7 @@ from seqzoo.tasks.training.averaging import BestEpochs, averaged_variables, with
 from seqzoo.tasks.training.callbacks import Callbacks
 from seqzoo.tasks.training.checkpoints import Checkpoints
 from seqzoo.tasks.training.clipping import clips
-from seqzoo.tasks.training.health import dead_units
+from seqzoo.tasks.training.health import dead_units, spectral_radii
 from seqzoo.tasks.training.history import Scalars
 from seqzoo.tasks.training.progress import TrainingProgress
 from seqzoo.tasks.training.ridge import RidgeLoop
@@ -245,6 +245,7 @@ class Epochs:
             data = self.validation or self.training
             if self.workers.chief:
                 row |= dead_units(self.task, self.loop.model, data, self._plan(data))
+                row |= spectral_radii(self.loop.model)
         row["learning_rate"] = self.loop.learning_rate()
         row["seconds"] = round(self.seconds + time.monotonic() - began, 3)
         self.rows.append(row)

@@ -1,4 +1,5 @@
-"""Diagnostics of a training run, for the history: gradient norms by layer, and dead units."""
+"""Diagnostics of a training run, for the history: gradient norms by layer, dead units, and spectral
+radii of recurrent weights."""
 
 import re
 from typing import Any
@@ -8,6 +9,12 @@ import tensorflow as tf
 
 from seqzoo.tasks.base import Task
 from seqzoo.tasks.data.batches import Data, Plan, array_batches
+from seqzoo.tasks.inspection.layers import recurrent_layers
+from seqzoo.tasks.inspection.recurrent_weights import (
+    radius_column,
+    recurrent_parts,
+    recurrent_spectra,
+)
 from seqzoo.tasks.inspection.trace import trace
 from seqzoo.tasks.runs.weight_paths import weights_by_path
 
@@ -19,6 +26,9 @@ UNMOVED = 1e-3
 
 EXAMINED = 16
 """Number of examples whose states are used."""
+
+LARGEST = 1024
+"""Maximum number of rows of a matrix whose eigenvalues are computed after each epoch."""
 
 
 class GradientNorms:
@@ -87,4 +97,17 @@ def dead_units(task: Task, model: Any, data: Data, plan: Plan) -> dict[str, floa
         states = layer.states[0][:, 1:].reshape(-1, layer.states[0].shape[-1])
         dead = np.ptp(states, axis=0) < UNMOVED
         results[f"{DEAD}_{layer.name.replace(' ', '_')}"] = float(dead.mean())
+    return results
+
+
+def spectral_radii(model: Any) -> dict[str, float]:
+    """The spectral radius of each gate's recurrent weights, by layer and gate, such as
+    "spectral_radius_layer_1_update"; without matrices that are not square or too large."""
+    results = {}
+    for name, layer in recurrent_layers(model).items():
+        if any(len(matrix) > LARGEST for matrix in recurrent_parts(layer.cell).values()):
+            continue
+        for item in recurrent_spectra(layer.cell):
+            if item.radius is not None:
+                results[radius_column(name, item.gate)] = item.radius
     return results

@@ -150,7 +150,7 @@ class TerminalProgress:
             f"{_words(name)} {value:.4f}"
             for name, value in row.items()
             if name not in ("epoch", "learning_rate", "seconds")
-            and not name.startswith(("gradient_norm", "dead_units"))
+            and not name.startswith(("gradient_norm", "dead_units", "spectral_radius"))
         ]
         self._print(
             f"epoch {row['epoch']}/{self._epochs}  {'  '.join(figures)}  {row['seconds']:.1f} s"

@@ -7,7 +7,9 @@ from task_data import settings, splits, template
 
 from seqzoo.tasks import train
 from seqzoo.tasks.data.batches import Padding, batches
-from seqzoo.tasks.training.health import dead_units, layers_of
+from seqzoo.tasks.inspection.layers import recurrent_layers
+from seqzoo.tasks.inspection.report import inspect
+from seqzoo.tasks.training.health import dead_units, layers_of, spectral_radii
 from seqzoo.tasks.training.step import Loop
 
 pytestmark = pytest.mark.usefixtures("plain_loop")
@@ -49,11 +51,30 @@ def test_norms_of_a_step_are_those_of_its_gradients() -> None:
     assert dead_units(task, loop.model, data, plan) == {"dead_units_layer_1": 2 / 8}
 
 
+def test_spectral_radii_are_those_of_each_gate() -> None:
+    task = template().adapt(splits().train)
+    model = Loop(task, settings(), 6, tf.distribute.get_strategy()).model
+    (layer,) = recurrent_layers(model).values()
+    radii = spectral_radii(model)
+    assert list(radii) == [
+        f"spectral_radius_layer_1_{gate}" for gate in ("update", "reset", "candidate")
+    ]
+    parts = np.split(np.asarray(layer.cell.recurrent_kernel, np.float64), 3, axis=1)
+    expected = [np.abs(np.linalg.eigvals(part)).max() for part in parts]
+    np.testing.assert_allclose(list(radii.values()), expected, rtol=1e-6)
+
+
 @pytest.mark.slow
 def test_the_history_has_them_on_request(tmp_path) -> None:
     run = train(template(), splits(), settings(epochs=1, log_health=True), tmp_path / "run")
     (row,) = run.history
     assert 0 < row["gradient_norm_outputs"] < row["gradient_norm"]
     assert row["dead_units_layer_1"] == 0
+    assert 0 < row["spectral_radius_layer_1_update"] < 3
     events = b"".join(path.read_bytes() for path in (tmp_path / "run" / "logs").iterdir())
     assert b"gradient_norm_outputs" in events and b"dead_units_layer_1" in events
+    _, (section,) = inspect(run, ["a"], only=("weights",))
+    assert section.data["spectral_radius_by_epoch"]["update"] == [
+        row["spectral_radius_layer_1_update"]
+    ]
+    assert list(section.figures) == ["weights-layer-1", "radii-layer-1"]

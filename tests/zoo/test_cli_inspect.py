@@ -47,6 +47,21 @@ def test_without_an_input_held_out_examples_are_inspected(trained, tmp_path, mon
     assert len(numbers["inputs"]) == 2
 
 
+def test_a_data_set_is_searched_for_similar_states(trained, tmp_path) -> None:
+    words = ["--only", "states", "--output", tmp_path, "--json", "--reference", 1]
+    result = seqzoo("inspect", trained / "run", "axyz1", "--search", 4, *words)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)["states layer 1"]["alike"]
+    assert found["step"] == 1 and found["searched"]["inputs"] == 5
+    assert any(item["input"] > 0 for item in found["steps"])
+    similarities = [item["similarity"] for item in found["steps"]]
+    assert similarities == sorted(similarities, reverse=True)
+    assert all(item["context"][1] for item in found["steps"])
+    words[-1] = 5
+    result = seqzoo("inspect", trained / "run", "axyz1", *words)
+    assert result.exit_code == 2 and "`reference` must be from 0 to 4" in result.stderr
+
+
 def test_help_names_every_analysis() -> None:
     text = " ".join(seqzoo("inspect", "--help").stdout.split())
     assert all(name in text.replace("fixed- points", "fixed-points") for name in ANALYSES)

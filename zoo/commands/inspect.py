@@ -31,6 +31,17 @@ from seqzoo.zoo.commands import completers, options
     help="Number of held-out examples to use if no INPUT is given. [from 1 to 8; default: 3]",
 )
 @click.option(
+    "--search",
+    type=options.Whole(1),
+    help="Number of held-out examples to search for states similar to one of the first INPUT.",
+)
+@click.option(
+    "--reference",
+    type=options.Whole(0),
+    help="Step of the first INPUT whose state is searched for, counted from 0. "
+    "[default: the middle]",
+)
+@click.option(
     "--figures",
     type=options.OneOf(["png", "svg"]),
     default="png",
@@ -46,6 +57,8 @@ def command(
     only: list[str] | None,
     step: int | None,
     examples: int,
+    search: int | None,
+    reference: int | None,
     figures: str,
     resample: bool | None,
     as_json: bool,
@@ -62,6 +75,7 @@ def command(
     Examples:
       seqzoo inspect language-id "buenos días"
       seqzoo inspect runs/reviews "not bad at all" --only gates,gradients
+      seqzoo inspect language-id "buenos días" --only states --search 100 --reference 3
       seqzoo inspect runs/digits recordings/seven.wav --output seven
     """
     from seqzoo.zoo.inference.open_run import open_run
@@ -75,7 +89,10 @@ def command(
     else:
         inputs = held_out_inputs(opened, examples)
     folder = pathlib.Path(output or pathlib.Path("inspections") / opened.folder.name).expanduser()
-    inspection, sections = inspect(opened, inputs, only or (), step)
+    searched = held_out_inputs(opened, search) if search else []
+    inspection, sections = inspect(
+        opened, inputs, only or (), step, search=searched, reference=reference
+    )
     if not sections:
         raise click.UsageError(f"{run} has nothing to show for {', '.join(only or ())}.")
     page = write_report(folder, inspection, sections, figures)
