@@ -28,7 +28,8 @@ from seqzoo.zoo.commands import completers, options
     "--examples",
     type=options.Whole(1, 8),
     default=3,
-    help="Number of held-out examples to use if no INPUT is given. [from 1 to 8; default: 3]",
+    help="Number of held-out examples to use if no INPUT is given; texts are cut after 200 "
+    "characters or words. [from 1 to 8; default: 3]",
 )
 @click.option(
     "--search",

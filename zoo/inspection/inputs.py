@@ -9,6 +9,10 @@ from seqzoo.tasks.kinds import TEXTS
 from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.lines import BYTE_ORDER_MARK
 
+LONGEST = 200
+"""Maximum number of characters or words of a held-out text: the time and the memory of an
+inspection grow with the square of the length."""
+
 
 def typed_inputs(run: Any, texts: Sequence[str], *, resample: bool = False) -> list[Any]:
     """Typed inputs, converted for `Run.predict`: texts, numbers, or paths of audio files and
@@ -32,6 +36,8 @@ def typed_inputs(run: Any, texts: Sequence[str], *, resample: bool = False) -> l
 def held_out_inputs(run: Any, count: int) -> list[Any]:
     """Some inputs of the run's test split, evenly spaced.
 
+    Texts of up to `LONGEST` characters or words are preferred; longer ones are cut.
+
     Raises:
         SeqzooError: its data cannot be opened.
     """
@@ -44,4 +50,19 @@ def held_out_inputs(run: Any, count: int) -> list[Any]:
             f"`{command('inspect')} RUN INPUT`."
         )
     examples = open_examples(Source.of_run(run, None), "test")
-    return [examples.inputs[index] for index in examples.spread(count)]
+    if run.template.input not in TEXTS:
+        return [examples.inputs[index] for index in examples.spread(count)]
+    candidates = [examples.inputs[index] for index in examples.spread(10 * count)]
+    characters = run.template.input == "characters"
+    whole = [value for value in candidates if shortened(value, characters) == value]
+    if len(whole) < count:
+        whole = [shortened(value, characters) for value in candidates]
+    return whole[:: max(1, len(whole) // count)][:count]
+
+
+def shortened(value: str | Sequence[str], characters: bool) -> str | Sequence[str]:
+    """A text without what follows its first `LONGEST` characters or words."""
+    if characters or not isinstance(value, str):
+        return value[:LONGEST]
+    words = value.split()
+    return value if len(words) <= LONGEST else " ".join(words[:LONGEST])
