@@ -20,6 +20,10 @@ SAME_POINT = 1e-2
 
 ITERATIONS = 60
 
+ROUNDING = 1e-4
+"""An absolute eigenvalue up to 1 + ROUNDING is not unstable: a closed gate keeps its unit, whose
+eigenvalue is 1 up to rounding."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -39,9 +43,9 @@ class Point:
 
     @property
     def unstable(self) -> int:
-        """Number of unstable directions: eigenvalues outside the unit circle. A stable point, an
-        attractor, has none."""
-        return int((np.abs(self.eigenvalues) > 1).sum())
+        """Number of unstable directions: eigenvalues outside the unit circle, up to rounding. A
+        stable point has none."""
+        return int((np.abs(self.eigenvalues) > 1 + ROUNDING).sum())
 
 
 def fixed_points(

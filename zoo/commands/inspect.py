@@ -27,9 +27,9 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--examples",
     type=options.Whole(1, 8),
-    default=3,
-    help="Number of held-out examples to use if no INPUT is given; texts are cut after 200 "
-    "characters or words. [from 1 to 8; default: 3]",
+    default=1,
+    help="Number of held-out examples to use if no INPUT is given; texts are cut after 60 "
+    "characters or words. [from 1 to 8; default: 1]",
 )
 @click.option(
     "--search",

@@ -9,7 +9,7 @@ from seqzoo.tasks.kinds import TEXTS
 from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.lines import BYTE_ORDER_MARK
 
-LONGEST = 200
+LONGEST = 60
 """Maximum number of characters or words of a held-out text: the time and the memory of an
 inspection grow with the square of the length."""
 

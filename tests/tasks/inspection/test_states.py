@@ -1,10 +1,12 @@
 """States, fixed points and tables: against plain computations and cells with known answers."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 import seqzoo.cells as cells
-from seqzoo.tasks.inspection.fixed_points import fixed_points, principal_components
+from seqzoo.tasks.inspection.fixed_points import Point, fixed_points, principal_components
 from seqzoo.tasks.inspection.states import EVENTS, rank_units, similar_states
 
 
@@ -67,6 +69,12 @@ def test_a_bistable_unit_has_two_stable_points_and_a_saddle_between_them() -> No
     root = 0.9575040240772687
     assert [unstable for _, unstable in positions] == [0, 1, 0]
     np.testing.assert_allclose([position for position, _ in positions], [-root, 0, root], atol=1e-4)
+
+
+def test_a_unit_that_keeps_its_state_is_not_unstable() -> None:
+    point = Point(np.zeros(2), 0.0, "fixed", np.array([1.00001, 0.3]))
+    assert point.unstable == 0
+    assert dataclasses.replace(point, eigenvalues=np.array([1.001, 1.0])).unstable == 1
 
 
 def test_without_fixed_points_slow_points_are_found() -> None:
