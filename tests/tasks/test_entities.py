@@ -77,7 +77,7 @@ def test_constraints_without_types_and_their_errors() -> None:
     moves, starts, ends = bio_constraints(["O", "B", "I"])
     assert moves == [[True, True, False], [True, True, True], [True, True, True]]
     assert starts == [True, True, False] and ends == [True, True, True]
-    with pytest.raises(SeqzooError, match="different"):
+    with pytest.raises(SeqzooError, match="must be unique"):
         bio_constraints(["O", "B-a", "O"])
     with pytest.raises(SeqzooError, match="got '<pad>'"):
         bio_constraints(["<pad>", "O"])

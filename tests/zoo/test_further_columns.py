@@ -74,7 +74,7 @@ def test_columns_of_the_command_line_are_distinguished(tmp_path) -> None:
     assert read.task.further_inputs == {"body": "words", "age": "static"}
     tags = chosen("many-to-many-aligned", {**given, "target_kind": "tags"})
     assert tags.task.further_inputs == tags.source.further_inputs == {"body": "words"}
-    with pytest.raises(SeqzooError, match="are for all targets except 'next'"):
+    with pytest.raises(SeqzooError, match="are for all targets but 'next'"):
         chosen("many-to-many-aligned", {**given, "target_kind": "next"})
 
 

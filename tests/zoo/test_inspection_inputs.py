@@ -6,14 +6,14 @@ from types import SimpleNamespace
 import pytest
 
 from seqzoo.tasks import Examples
-from seqzoo.zoo.inspection.inputs import LONGEST, held_out_inputs, shortened
+from seqzoo.zoo.inspection.inputs import LONGEST_TEXT, held_out_inputs, shortened
 
 
 def test_texts_are_cut_by_what_the_model_reads() -> None:
-    words = [f"w{k}" for k in range(LONGEST + 5)]
-    assert shortened("a" * (LONGEST + 5), True) == "a" * LONGEST
-    assert shortened(" ".join(words), False) == " ".join(words[:LONGEST])
-    assert shortened(words, False) == words[:LONGEST]
+    words = [f"w{k}" for k in range(LONGEST_TEXT + 5)]
+    assert shortened("a" * (LONGEST_TEXT + 5), True) == "a" * LONGEST_TEXT
+    assert shortened(" ".join(words), False) == " ".join(words[:LONGEST_TEXT])
+    assert shortened(words, False) == words[:LONGEST_TEXT]
     assert shortened("one  two", False) == "one  two"
 
 
@@ -30,4 +30,4 @@ def test_long_texts_are_avoided(monkeypatch, short: int, cut: bool) -> None:
     )
     inputs = held_out_inputs(run, 3)
     assert len(inputs) == 3
-    assert max(map(len, inputs)) == (LONGEST if cut else 5)
+    assert max(map(len, inputs)) == (LONGEST_TEXT if cut else 5)

@@ -79,7 +79,7 @@ def test_the_order_of_the_columns_is_found(tmp_path, lines, order, pairs) -> Non
 
 def test_an_unclear_order_of_the_columns_is_refused(tmp_path) -> None:
     path = write(tmp_path / "t.tsv", "a\tb;c\tN;PL\n" * 4)
-    with pytest.raises(SeqzooError, match="features in 4 lines each; set it with --columns lem"):
+    with pytest.raises(SeqzooError, match="features in 4 lines; set it with --columns lem"):
         open_source(source(path))
     asked = list(of_file(File(write(tmp_path / "x", IN_2016 + "y\tpos=N\n")), KIND))
     fields = ["absetzen pos=V;tense=PST", "Vers pos=N", "ja pos=X", "y pos=N"]

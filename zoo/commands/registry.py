@@ -71,7 +71,7 @@ COMMANDS = {
     ),
     "inspect": Command(
         "seqzoo.zoo.commands.inspect:command",
-        "Inspect a model's gradients, gates and states as it reads inputs.",
+        "Inspect a model's gradients, gates and states on its inputs.",
     ),
     "explain": Command(
         "seqzoo.zoo.commands.explain:command",

@@ -9,7 +9,7 @@ from seqzoo.tasks.kinds import TEXTS
 from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.lines import BYTE_ORDER_MARK
 
-LONGEST = 60
+LONGEST_TEXT = 60
 """Maximum number of characters or words of a held-out text: the time and the memory of an
 inspection grow with the square of the length."""
 
@@ -36,7 +36,7 @@ def typed_inputs(run: Any, texts: Sequence[str], *, resample: bool = False) -> l
 def held_out_inputs(run: Any, count: int) -> list[Any]:
     """Some inputs of the run's test split, evenly spaced.
 
-    Texts of up to `LONGEST` characters or words are preferred; longer ones are cut.
+    Texts of up to `LONGEST_TEXT` characters or words are preferred; longer ones are cut.
 
     Raises:
         SeqzooError: its data cannot be opened.
@@ -61,8 +61,8 @@ def held_out_inputs(run: Any, count: int) -> list[Any]:
 
 
 def shortened(value: str | Sequence[str], characters: bool) -> str | Sequence[str]:
-    """A text without what follows its first `LONGEST` characters or words."""
+    """A text without what follows its first `LONGEST_TEXT` characters or words."""
     if characters or not isinstance(value, str):
-        return value[:LONGEST]
+        return value[:LONGEST_TEXT]
     words = value.split()
-    return value if len(words) <= LONGEST else " ".join(words[:LONGEST])
+    return value if len(words) <= LONGEST_TEXT else " ".join(words[:LONGEST_TEXT])
