@@ -117,8 +117,9 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
                 raise ValueError(f"`{name}` must be at least 0 and below 1, got {rate!r}.")
         if recurrent_dropout and not self.has_recurrent_product:
             raise ValueError(
-                f"`recurrent_dropout` drops inputs of a recurrent product, which "
-                f"{type(self).__name__} does not have; use `dropout`, got {recurrent_dropout!r}."
+                f"`recurrent_dropout` must be 0, got {recurrent_dropout!r}: "
+                f"{type(self).__name__} has no recurrent product to drop inputs of; use `dropout` "
+                "instead."
             )
         if kwargs.get("activity_regularizer") is not None:
             raise ValueError(

@@ -21,7 +21,7 @@ from seqzoo.cells.spelling import suggestion
 class Recurrent(keras.layers.RNN):
     """Runs a cell over a sequence; drop-in for `keras.layers.RNN`, and faster.
 
-    Inputs are (batch, time, features). Steps where the mask, (batch, time) of bool, is false
+    Inputs are (batch, time, features). Steps where the mask, a boolean (batch, time), is false
     leave the states unchanged and repeat the last output (zeros before the first unmasked step, or
     for all masked steps with `zero_output_for_mask`). A row that is all padding keeps its initial
     state.
@@ -124,8 +124,8 @@ class Recurrent(keras.layers.RNN):
         return getattr(self.cell, "takes_time", False)
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
-        """Creates the weights for inputs of shape (batch, time, features), or for a pair, with
-        (batch, time)."""
+        """Creates the weights for inputs of shape (batch, time, features), or for a pair of these
+        and elapsed times, (batch, time)."""
         super().build(self._merged_shape(sequences_shape), initial_state_shape)
 
     def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
@@ -195,7 +195,7 @@ class Recurrent(keras.layers.RNN):
         reason = paths.obstacle_to_recomputation(self)
         if reason:
             raise ValueError(
-                f"`recompute` has no effect here: {reason}; leave it out, got {every}."
+                f"`recompute` has no effect here, got {every}: {reason}; leave it out."
             )
 
     def execution_path(self) -> str:
@@ -334,7 +334,7 @@ class Recurrent(keras.layers.RNN):
         return ops.where(_spread(mask, output), output, ops.zeros_like(output)), new
 
     def _masked(self, last, outputs, mask):
-        """Sets the outputs of masked steps as Keras does; they arrive as the first state."""
+        """Sets the outputs of masked steps as Keras does; so far, they equal the first state."""
         if self.zero_output_for_mask:
             visible, visible_last = mask, mask[:, -1]
         else:

@@ -38,8 +38,8 @@ class WrapperCell(RecurrentCell):
         self.check(inner)
         if kwargs.get("recurrent_dropout") and not inner.has_recurrent_product:
             raise ValueError(
-                f"`recurrent_dropout` drops inputs of a recurrent product, which "
-                f"{type(inner).__name__} does not have; use `dropout`."
+                f"`recurrent_dropout` must be 0: {type(inner).__name__} has no recurrent product "
+                "to drop inputs of; use `dropout` instead."
             )
         super().__init__(units, **kwargs)
         self.cell = inner

@@ -19,7 +19,7 @@ from seqzoo.tasks.preprocessing.class_names import NameFeatures
 from seqzoo.tasks.preprocessing.image_columns import ColumnFeatures
 from seqzoo.tasks.preprocessing.tagged_words import WORD_CHARACTERS, TokenFeatures
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN
-from seqzoo.tasks.preprocessing.word_joints import JOINT
+from seqzoo.tasks.preprocessing.word_joiners import JOINER
 from seqzoo.tasks.protocols import Transcribes
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
 from seqzoo.tasks.targets.classes import ClassTargets
@@ -123,7 +123,7 @@ def _input(task: Any) -> dict[str, Any]:
             about["word_characters"] = WORD_CHARACTERS
     texts = getattr(task, "texts", None)
     if texts is not None and texts.features is features:  # a language model reads its own output
-        about["removed"] = START_TOKEN + END_TOKEN + (JOINT if texts.joined else "")
+        about["removed"] = START_TOKEN + END_TOKEN + (JOINER if texts.joined else "")
         about["split"] = "joined words" if texts.joined else template.input
     return about
 

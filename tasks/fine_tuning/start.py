@@ -18,7 +18,7 @@ from seqzoo.tasks.preprocessing.joined import JoinedFeatures
 from seqzoo.tasks.preprocessing.tagged_words import CHARACTERS, MODELS, WORD, TokenFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
-from seqzoo.tasks.preprocessing.word_joints import JOINT
+from seqzoo.tasks.preprocessing.word_joiners import JOINER
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.targets.texts import END_TOKEN, START_TOKEN
 
@@ -70,7 +70,7 @@ class Start:
             if isinstance(task.features, TokenFeatures):
                 config["features"].pop("joined", None)
             elif "texts" in before and WORD in old.vocabularies and TARGET not in old.vocabularies:
-                # A language model: its words have joints.
+                # A language model: its words have joiners.
                 if old.texts.joined:
                     config["features"]["joined"] = True
         if "texts" in config and "texts" in before:
@@ -262,9 +262,9 @@ def _pairs(names: list[str], stored: list[str]) -> np.ndarray:
     """The indices, in each of two lists, of the names that occur in both, (names, 2)."""
     indices = {name: position for position, name in enumerate(stored)}
     for name, position in list(indices.items()):
-        # Punctuation in a language model carries a joint where there is no space; elsewhere it has
+        # Punctuation in a language model carries a joiner where there is no space; elsewhere it has
         # none.
-        indices.setdefault(name.replace(JOINT, ""), position)
+        indices.setdefault(name.replace(JOINER, ""), position)
     results = [(position, indices[name]) for position, name in enumerate(names) if name in indices]
     return np.array(results, np.int64).reshape(-1, 2)
 

@@ -41,7 +41,7 @@ def inspect(
         step: the step of the prediction that is explained and that gradients start from; by
             default the last one, or all steps of a generated text.
         search: further raw inputs, such as those of a data set, which are searched for steps with
-            states similar to one of the first input.
+            states similar to a state of the first input.
         reference: the step of the first input whose state is searched for, counted from 0; by
             default the one in the middle.
 

@@ -68,7 +68,7 @@ class CharacterModel:
         (batch, characters), their number, (batch,), and the step after each word, (batch, words),
         int32."""
         backward = self.choices.backward
-        words = split_characters(self._features.cased(tokens.flat_values))
+        words = split_characters(self._features.normalized(tokens.flat_values))
         if backward:
             words = tf.reverse(words, [1])
         spaces = tf.fill([words.nrows(), 1], SPACE)

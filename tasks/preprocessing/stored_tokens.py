@@ -175,7 +175,7 @@ def _token_splitter(features: Any) -> Callable[[list[bytes]], tuple[Any, np.ndar
     """Texts -> their distinct tokens and the index of each token, and the number of tokens."""
 
     def distinct(texts: Any) -> tuple[Any, Any, Any]:
-        tokens = features.split(features.cased(texts))
+        tokens = features.split(features.normalized(texts))
         chunk_tokens, indices = tf.unique(tokens.flat_values)
         return chunk_tokens, indices, tokens.row_lengths()
 
@@ -196,14 +196,14 @@ def _character_splitter(features: Any) -> Callable[[list[bytes]], tuple[Any, np.
     The characters are the same as those of `split_characters`, which takes a hundred times as long.
     """
     template = features.template
-    cased: Any = None
+    normalized: Any = None
     if template.nfc or template.lowercase:
         signature = [tf.TensorSpec((None,), tf.string)]
-        cased = tf.function(features.cased, input_signature=signature, autograph=False)
+        normalized = tf.function(features.normalized, input_signature=signature, autograph=False)
 
     def split(texts: list[bytes]) -> tuple[Any, np.ndarray]:
-        if cased is not None:
-            texts = cased(tf.constant(texts, tf.string)).numpy().tolist()
+        if normalized is not None:
+            texts = normalized(tf.constant(texts, tf.string)).numpy().tolist()
         joined = b"".join(texts)
         points = np.frombuffer(joined.decode("utf-8").encode("utf-32-le"), np.uint32)
         # A character begins at each byte that does not continue one.

@@ -81,7 +81,7 @@ class TokenFeatures(TextFeatures):
             tokens = features.split(
                 *features.raw(examples.inputs[part.start : part.stop], locations)
             )
-            counts.update(features.formed(tokens.flat_values).numpy().tolist())
+            counts.update(features.composed(tokens.flat_values).numpy().tolist())
         tokens, size = counts, template.vocabulary_size
         if template.lowercase:
             lowered = tf.strings.lower(
@@ -143,7 +143,7 @@ class TokenFeatures(TextFeatures):
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         tokens = self.split(*raw)
-        flat = self.formed(tokens.flat_values)
+        flat = self.composed(tokens.flat_values)
         lowered = tf.strings.lower(flat, encoding="utf-8") if self.template.lowercase else flat
         values = self.ids(lowered)
         if self.characters is not None:

@@ -16,7 +16,7 @@ from seqzoo.tasks.preprocessing.copied_tokens import copy_ids
 from seqzoo.tasks.preprocessing.normalization import composed
 from seqzoo.tasks.preprocessing.subwords import collapse_spaces, learn_subwords, split_subwords
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
-from seqzoo.tasks.preprocessing.word_joints import split_joined_words
+from seqzoo.tasks.preprocessing.word_joiners import split_joined_words
 from seqzoo.tasks.preprocessing.word_vectors import WordVectors, add_vectors
 
 
@@ -108,7 +108,7 @@ class TextFeatures(Features):
         template: a template with `input`, `lowercase`, `nfc` and `maximum_length`.
         vocabulary: the vocabulary of the training examples, and the words of `vectors`.
         vectors: pretrained word vectors, or None.
-        joined: whether words carry joints, like those of the language model whose layers are
+        joined: whether words carry joiners, like those of the language model whose layers are
             reused.
 
     Attributes:
@@ -147,7 +147,9 @@ class TextFeatures(Features):
             for start in range(0, len(examples), cls.chunk):
                 part = range(start, min(start + cls.chunk, len(examples)))
                 locations = [examples.location(index) for index in part]
-                yield features.cased(*features.raw(examples.inputs[start : part.stop], locations))
+                yield features.normalized(
+                    *features.raw(examples.inputs[start : part.stop], locations)
+                )
 
         if getattr(template, "vectors", None):
             counts = count_tokens(chunks(), features.split)
@@ -169,13 +171,13 @@ class TextFeatures(Features):
     def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
         return (encoded(inputs, locations),)
 
-    def formed(self, text: Any) -> Any:
+    def composed(self, text: Any) -> Any:
         """Strings (n,) -> the same, in Unicode's composed form if `nfc` is set."""
         return composed(text) if self.template.nfc else text
 
-    def cased(self, text: Any) -> Any:
+    def normalized(self, text: Any) -> Any:
         """Strings (n,) -> the same, normalised and lowercased as configured."""
-        text = self.formed(text)
+        text = self.composed(text)
         return tf.strings.lower(text, encoding="utf-8") if self.template.lowercase else text
 
     def split(self, text: Any) -> Any:
@@ -191,14 +193,14 @@ class TextFeatures(Features):
 
     def tokens(self, text: Any) -> Any:
         """Strings (batch,) -> tokens (batch, time), "" after the end."""
-        return with_a_step(self.split(self.cased(text)).to_tensor(""), "")
+        return with_a_step(self.split(self.normalized(text)).to_tensor(""), "")
 
     def copied(self, text: Any) -> Any:
         """Strings (batch,) -> the tokens that a model can copy, in the form that they have in
         targets, (batch, time), "" where there is none. Words keep their case, unless targets are
         lowercased."""
-        cased = self.formed if self.template.input == "words" else self.cased
-        tokens = with_a_step(self.split(cased(text)).to_tensor(""), "")
+        normalized = self.composed if self.template.input == "words" else self.normalized
+        tokens = with_a_step(self.split(normalized(text)).to_tensor(""), "")
         lowers = self.template.lowercase_targets
         return tf.strings.lower(tokens, encoding="utf-8") if lowers else tokens
 
@@ -222,7 +224,7 @@ class TextFeatures(Features):
         return [f"{covered}; {more}.", *self.vectors.notes]
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
-        tokens = self.split(self.cased(*raw))
+        tokens = self.split(self.normalized(*raw))
         ids = tf.ragged.map_flat_values(self.ids, tokens)
         values = with_a_step(ids.to_tensor(PADDING), PADDING)
         if self.target_vocabulary is not None:

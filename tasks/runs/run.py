@@ -37,7 +37,7 @@ FORMAT = 2
 """Format version of run folders, raised when older versions cannot read them."""
 
 LEARNED = "prepared"
-"""Key of `Task.to_config` in config.json, from the former name of a task."""
+"""Key in config.json for the result of `Task.to_config`."""
 
 
 class Run:

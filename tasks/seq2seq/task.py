@@ -343,8 +343,8 @@ class GeneratorTask(Task):
         change how they are split."""
         features: Any = self.features.first
         (text,) = self.features.raw_of_first(raw)
-        cased = features.formed if self.template.input == "words" else features.cased
-        return with_a_step(features.split(cased(text)).to_tensor(""), "")
+        normalized = features.composed if self.template.input == "words" else features.normalized
+        return with_a_step(features.split(normalized(text)).to_tensor(""), "")
 
     def _texts_of(self, results: dict[str, list], inputs: Any) -> list:
         """The texts of generated tokens, in which copied tokens, and unknown tokens if they are

@@ -16,7 +16,7 @@ from seqzoo.tasks.preprocessing.base import UNTRACED
 from seqzoo.tasks.preprocessing.subwords import join_subwords
 from seqzoo.tasks.preprocessing.text import TextFeatures, learn_vocabulary
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, SPECIAL, UNKNOWN, Vocabulary
-from seqzoo.tasks.preprocessing.word_joints import JOINT, join_words, split_joined_words
+from seqzoo.tasks.preprocessing.word_joiners import JOINER, join_words, split_joined_words
 
 START_TOKEN, END_TOKEN = "\x02", "\x03"
 """Unicode's "start of text" and "end of text", which are in vocabularies but not in texts."""
@@ -28,8 +28,8 @@ CHUNK = 1_000_000
 """Number of characters of texts that are tokenised together."""
 
 LOSSY, JOINED = 1, 2
-"""Tokenisations of words: without joints, so that spaces are guessed (in runs from before there
-were joints), and with joints."""
+"""Tokenisations of words: without joiners, so that spaces are guessed (in runs from before there
+were joiners), and with joiners."""
 
 
 def guessed_spaces(text: Any) -> Any:
@@ -222,10 +222,10 @@ class Texts:
 
     def _clean(self, texts: Any) -> Any:
         """Strings -> the same, normalised and lowercased as configured, without the start and end
-        tokens (and without joints)."""
-        reserved = START_TOKEN + END_TOKEN + (JOINT if self.joined else "")
+        tokens (and without joiners)."""
+        reserved = START_TOKEN + END_TOKEN + (JOINER if self.joined else "")
         texts = tf.strings.regex_replace(texts, f"[{reserved}]", "")
-        return self.features.cased(texts)
+        return self.features.normalized(texts)
 
     def _chunks(self, texts: Sequence[str], locations: Sequence[str]) -> Iterable[Any]:
         """Batches of texts, strings (batch,).

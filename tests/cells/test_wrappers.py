@@ -43,7 +43,7 @@ def test_a_cell_that_does_not_fit_is_refused_in_one_line(name, cell, message):
         ("fast-slow", {"fast_cells": 1}, "`fast_cells` must be"),
         ("fast-slow", {"slow_units": 0}, "`slow_units` must be"),
         ("attention", {"window": 0}, "`window` must be"),
-        ("zoneout", {"cell": "mingru", "recurrent_dropout": 0.1}, "`recurrent_dropout` drops"),
+        ("zoneout", {"cell": "mingru", "recurrent_dropout": 0.1}, "`recurrent_dropout` must be 0"),
         ("zoneout", {"cell": VanillaCell(UNITS), "cell_options": {"a": 1}}, "`cell_options` needs"),
     ],
 )

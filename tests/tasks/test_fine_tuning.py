@@ -110,7 +110,7 @@ def test_a_language_model_reads_the_same_as_the_encoder_of_a_classifier(
     )
     examples = Examples(["The cow; sat", "dog."] * 3, ["a", "b"] * 3)
     task, new, report = fine_tuned(Start(language_model), template, examples)
-    # Its words have joints, and so have those of the classifier.
+    # Its words have joiners, and so have those of the classifier.
     known = language_model.task.texts.vocabulary.tokens
     assert task.features.vocabulary.tokens == [*known, "cow"]
     ids = task.features.encode(examples).flat[:4]
@@ -129,7 +129,7 @@ def test_a_language_model_reads_the_same_as_the_encoder_of_a_classifier(
     assert fixed.features.vocabulary.tokens == known
 
 
-def test_a_tagger_finds_the_punctuation_of_a_language_model_without_joints(
+def test_a_tagger_finds_the_punctuation_of_a_language_model_without_joiners(
     language_model: Run,
 ) -> None:
     template = matching_template(

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from seqzoo.tasks import Examples, SeqzooError
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, UNKNOWN, Vocabulary
-from seqzoo.tasks.preprocessing.word_joints import JOINT, join_words, split_joined_words
+from seqzoo.tasks.preprocessing.word_joiners import JOINER, join_words, split_joined_words
 from seqzoo.tasks.seq2seq.text_metrics import scores_of
 from seqzoo.tasks.targets.texts import END, TextOptions, Texts
 
@@ -69,7 +69,7 @@ def test_any_characters_come_back_with_single_spaces() -> None:
 
 def test_words_of_letters_are_one_token_in_any_position() -> None:
     (words,) = split_joined_words(tf.constant(["3.5 km (net), it's well-known"])).to_list()
-    marked = [word.decode().replace(JOINT, "|") for word in words]
+    marked = [word.decode().replace(JOINER, "|") for word in words]
     assert marked == [
         "3",
         "|.|",
@@ -88,14 +88,14 @@ def test_words_of_letters_are_one_token_in_any_position() -> None:
 
 def test_a_continuation_begins_with_its_own_space() -> None:
     targets = texts("words")
-    comma = targets.vocabulary.tokens.index(JOINT + ",") + SPECIAL
+    comma = targets.vocabulary.tokens.index(JOINER + ",") + SPECIAL
     (sir,) = targets.encode(["sir"], ["a"])[0][:-1]
     for ids, behind in (([sir, comma, sir], " sir, sir"), ([comma, sir, 0], ", sir")):
         joined = targets.join(tf.constant([ids]), tf.constant([3]), continues=True)
         assert joined.numpy()[0].decode() == behind
 
 
-def test_runs_from_before_joints_predict_as_before() -> None:
+def test_runs_from_before_joiners_predict_as_before() -> None:
     tokens = ["\x02", "\x03", "Well", "-", "known", ",", "sir", "3", ".", "5"]
     targets = Texts(TextOptions("words", False, 99, 1), Vocabulary(tokens), **{"longest": 9})
     ids = targets.encode(["Well-known, sir 3.5"], ["a"])[0]

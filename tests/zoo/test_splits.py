@@ -66,7 +66,7 @@ def test_equal_inputs_are_left_out_of_the_training(file) -> None:
 
 def test_separate_files_for_splits_that_a_column_lacks(file, tmp_path) -> None:
     other = str(write(tmp_path / "v.csv", "text,label\nnew,a\n"))
-    with pytest.raises(SeqzooError, match="`validation` must be left out with `split_column`"):
+    with pytest.raises(SeqzooError, match="`validation` must be left out if `split_column`"):
         open_source(csv_source(file, split_column="part", validation=other))
     write(file, file.read_text().replace(",val", ",train"))
     splits, _ = open_source(csv_source(file, split_column="part", validation=other))

@@ -34,7 +34,7 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--search",
     type=options.Whole(1),
-    help="Number of held-out examples to search for states similar to one of the first INPUT.",
+    help="Number of held-out examples to search for states similar to a state of the first INPUT.",
 )
 @click.option(
     "--reference",

@@ -176,7 +176,9 @@ def split_file(whole: Part, source: Source) -> dict[str, Part | None]:
         path = getattr(source, name)
         if isinstance(path, str):
             if parts[name] is not None:
-                raise SeqzooError(f"`{name}` must be left out with `split_column`, got {path!r}.")
+                raise SeqzooError(
+                    f"`{name}` must be left out if `split_column` is given, got {path!r}."
+                )
             plain = replace(source, split_column=None, weight_column=None)
             parts[name], _ = read_file(path, plain)
     return parts

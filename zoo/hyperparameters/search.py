@@ -92,7 +92,7 @@ def search(
         SeqzooError: Optuna is not installed, a name, an option or the space is not valid, the
             folder contains another search, there are no validation examples, or no trial is
             complete.
-        Interrupted: Ctrl-C; the same call continues.
+        Interrupted: Ctrl-C was pressed; the same call continues the search.
     """
     if importlib.util.find_spec("optuna") is None:
         raise SeqzooError(

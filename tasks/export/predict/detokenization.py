@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from seqzoo.tasks.export.predict.joined_words import without_joints
+from seqzoo.tasks.export.predict.joined_words import without_joiners
 from seqzoo.tasks.export.predict.subwords import without_pieces
 from seqzoo.tasks.export.predict.token_ids import SPECIAL
 from seqzoo.tasks.export.predict.words import with_usual_spaces
@@ -19,7 +19,7 @@ def text_of(about: dict[str, Any], ids: Sequence[int]) -> str:
         return "".join(tokens)
     if about["join"] == "words":
         return with_usual_spaces(" ".join(tokens).strip(ASCII_SPACES))
-    text = without_pieces(tokens) if about["join"] == "subwords" else without_joints(tokens)
+    text = without_pieces(tokens) if about["join"] == "subwords" else without_joiners(tokens)
     return text if about["continues"] else text.strip(ASCII_SPACES)
 
 

@@ -1,11 +1,11 @@
-"""Words with joints where there was no space, so that the original text can be restored.
+"""Words with joiners where there was no space, so that the original text can be restored.
 
 A word is a run of letters, marks, digits and inner apostrophes; every other character is a separate
 word, as in `split_words`. Punctuation directly next to another word carries a joint on that side:
 
     3.5 km (net), it's  ->  3  |.|  5  km  (|  net  |)  |,  it's        where | is the joint
 
-Words of letters carry no joints, so that "net" is the same token everywhere; between two
+Words of letters carry no joiners, so that "net" is the same token everywhere; between two
 punctuation marks the second one carries the joint. Source: the joiners of OpenNMT's Tokenizer,
 "conservative" mode.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-JOINT = "\x08"
+JOINER = "\x08"
 """Unicode's backspace: it removes the space next to it. It is removed from texts."""
 
 SPACES = r"[\t-\r\x1c-\x1f\x{85}\pZ]+"
@@ -29,32 +29,32 @@ def single_spaced(texts: Any) -> Any:
 
 
 def split_joined_words(texts: Any) -> Any:
-    """Strings (batch,) -> words with joints, ragged (batch, words).
+    """Strings (batch,) -> words with joiners, ragged (batch, words).
 
     `join_words` restores the strings, except that whitespace becomes `single_spaced` and that
     backspaces are lost.
     """
-    texts = single_spaced(tf.strings.regex_replace(texts, JOINT, ""))
+    texts = single_spaced(tf.strings.regex_replace(texts, JOINER, ""))
     for pattern, replacement in (
         # A joint at each end of a word, except at the ends of the text.
-        (rf"([^{LETTERS} '’])", rf"{JOINT}\1{JOINT}"),
-        (rf"(^|[ {JOINT}])(['’]+)", rf"\1\2{JOINT}"),
-        (rf"(['’]+)($|[ {JOINT}])", rf"{JOINT}\1\2"),
+        (rf"([^{LETTERS} '’])", rf"{JOINER}\1{JOINER}"),
+        (rf"(^|[ {JOINER}])(['’]+)", rf"\1\2{JOINER}"),
+        (rf"(['’]+)($|[ {JOINER}])", rf"{JOINER}\1\2"),
         # No joint next to a space, and only one between two words.
-        (rf"{JOINT}* {JOINT}*", " "),
-        (rf"^{JOINT}+|{JOINT}+$", ""),
-        (rf"{JOINT}+", JOINT),
+        (rf"{JOINER}* {JOINER}*", " "),
+        (rf"^{JOINER}+|{JOINER}+$", ""),
+        (rf"{JOINER}+", JOINER),
         # A joint belongs to the punctuation mark after it, or else to the one before it.
-        (rf"{JOINT}([{LETTERS}])", rf"{JOINT} \1"),
-        (rf"{JOINT}([^ ])", rf" {JOINT}\1"),
+        (rf"{JOINER}([{LETTERS}])", rf"{JOINER} \1"),
+        (rf"{JOINER}([^ ])", rf" {JOINER}\1"),
     ):
         texts = tf.strings.regex_replace(texts, pattern, replacement)
     return tf.strings.split(texts)
 
 
 def join_words(words: Any) -> Any:
-    """Words with joints (..., time), "" for none -> strings (...), each preceded by a space unless
+    """Words with joiners (..., time), "" for none -> strings (...), each preceded by a space unless
     its first word is joined to the text before it."""
     texts = tf.strings.reduce_join(tf.where(words == "", "", " " + words), -1)
-    texts = tf.strings.regex_replace(texts, f"{JOINT} {JOINT}?| {JOINT}", "")
-    return tf.strings.regex_replace(texts, JOINT, "")
+    texts = tf.strings.regex_replace(texts, f"{JOINER} {JOINER}?| {JOINER}", "")
+    return tf.strings.regex_replace(texts, JOINER, "")
