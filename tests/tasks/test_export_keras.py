@@ -20,7 +20,7 @@ def _run(name: str, folder: pathlib.Path, **choices: Any) -> Any:
 @pytest.mark.parametrize(
     ("name", "choices"),
     [
-        ("characters", {}),
+        pytest.param("characters", {}, marks=pytest.mark.exhaustive),
         pytest.param("rows", {}, marks=pytest.mark.exhaustive),
         ("steps", {"cell": "lstm", "bidirectional": True}),
     ],
