@@ -30,8 +30,8 @@ class Mistake(click.ClickException):
 
 
 class Commands(click.Group):
-    """A group whose commands are imported when they are called, and which prints each of the
-    library's errors as one line."""
+    """A group that imports a command only when it is called, and prints each of the library's
+    errors as one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -75,7 +75,7 @@ class Commands(click.Group):
             raise
         except click.UsageError as error:
             raise Mistake(error.format_message()) from error
-        except BrokenPipeError:  # `| head` has read enough; click ends quietly
+        except BrokenPipeError:  # `| head` has read enough; click exits quietly
             raise
         except OSError as error:
             if is_full(error):
@@ -93,14 +93,15 @@ class Commands(click.Group):
 
 
 def _full_disk(error: Exception) -> str:
-    """The message about a full disk: that of the file that an error names, or of the output."""
+    """The error message for a full disk: it names the file that the error is about, or standard
+    output."""
     path = getattr(error, "filename", None)
     if path:
         return full_disk(path)
     if not _output_has_room():
         return (
-            "Standard output cannot be written, because its disk is full; what was written before "
-            "is kept. Make room there, or write to another disk."
+            "Standard output cannot be written, because its disk is full; what has been written so "
+            "far is kept. Make room there, or write to another disk."
         )
     reason = " ".join(str(error).split())
     return f"A file cannot be written, because its disk is full ({reason}). Make room there."
@@ -159,12 +160,12 @@ def main() -> None:
 
 
 def _with_short_names(message: object) -> str:
-    """A message of the library with paths relative to the current folder, and with the models that
-    come with the package by name."""
+    """A message of the library in which paths are relative to the current folder, and the models
+    that come with the package are given by name."""
     text = str(message)
     for folder in (MODELS, pathlib.Path.cwd()):
-        if folder != pathlib.Path("/"):  # every absolute path is in it
-            # Only at the beginning of a path.
+        if folder != pathlib.Path("/"):  # every absolute path starts with it
+            # Replaced only at the beginning of a path.
             text = re.sub(rf"(?<![\w./~-]){re.escape(str(folder))}/", "", text)
     return text
 

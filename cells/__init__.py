@@ -15,7 +15,7 @@ def _class(location: str) -> type[RecurrentCell]:
     return getattr(import_module(module), name)
 
 
-# All at once, because Keras finds the class of a saved cell only after its registration.
+# Imported all at once, because Keras finds the class of a saved cell only once it is registered.
 CELLS: dict[str, type[RecurrentCell]] = {
     name: _class(entry.location) for name, entry in REGISTRY.items()
 }
@@ -34,7 +34,7 @@ def create(name: str, /, units: int, **options: Any) -> RecurrentCell:
         The cell, not yet built.
 
     Raises:
-        ValueError: there is no cell of that name, or it has no such option.
+        ValueError: there is no cell of that name, or the cell has no such option.
     """
     if name not in CELLS:
         hint = suggestion(name, CELLS) or f"; choose one of {', '.join(CELLS)}."

@@ -21,5 +21,5 @@ def have_derivatives(*activations: Any) -> bool:
 
 
 def derivative(activation: Any, value: Any) -> Any:
-    """d activation(z) / dz, of the shape of `value` = activation(z)."""
+    """d activation(z) / dz, with the shape of `value` = activation(z)."""
     return DERIVATIVES[activation](value)

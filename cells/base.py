@@ -29,7 +29,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     elementwise, because the fast loop calls it with tensors of shape (units, batch).
 
     Exceptions to this scheme are declared: gates without a recurrent product (`recurrent_gates`),
-    weights with one number per unit that `step` reads (`unit_weights`), matrices computed from
+    weights with one value per unit that `step` reads (`unit_weights`), and matrices computed from
     the weights once per sequence (`input_matrix`, `recurrent_matrix`). `Recurrent` and
     `keras.layers.RNN` both run such a cell; `Recurrent` computes the products of all inputs at once
     and uses a hand-written backward pass. A cell whose recurrence has a different form overrides
@@ -37,12 +37,12 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     Args:
         units: size of the output and of each state, at least 1.
-        activation: name or function of the candidate's nonlinearity (f); any Keras activation.
+        activation: the candidate's nonlinearity (f), a name or a function; any Keras activation.
         use_bias: whether the candidate and the gates have a bias.
         kernel_initializer: initializer of the input weights, shape (features, gates * units).
         recurrent_initializer: initializer of the recurrent weights, shape (units, gates * units).
         bias_initializer: initializer of the biases.
-        kernel_regularizer: penalty on the input weights, and on any other matrices of a cell,
+        kernel_regularizer: penalty on the input weights, and on any other matrices of the cell,
             added to the loss; any Keras regularizer.
         recurrent_regularizer: penalty on the recurrent weights.
         bias_regularizer: penalty on the bias.
@@ -56,7 +56,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     Raises:
         ValueError: `units`, `dropout` or `recurrent_dropout` is out of its range, an option does
-            not exist or is not of its type, or `activity_regularizer` is passed, which is an option
+            not exist or has the wrong type, or `activity_regularizer` is passed, which is an option
             of the layer.
     """
 
@@ -118,8 +118,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         if recurrent_dropout and not self.has_recurrent_product:
             raise ValueError(
                 f"`recurrent_dropout` must be 0, got {recurrent_dropout!r}: "
-                f"{type(self).__name__} has no recurrent product to drop inputs of; use `dropout` "
-                "instead."
+                f"{type(self).__name__} has no recurrent product whose inputs it could drop; "
+                "use `dropout` instead."
             )
         if kwargs.get("activity_regularizer") is not None:
             raise ValueError(
@@ -162,7 +162,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     def state_size(self) -> Any:
         """Size of each state, or its shape without the batch axis; `recur` takes the first.
 
-        Sizes that depend on the input's are None until the cell is built.
+        Sizes that depend on the size of the input are None until the cell is built.
         """
         return self.units
 
@@ -172,7 +172,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return self.units
 
     def get_initial_state(self, batch_size: Any = None) -> list:
-        """Zeros of shape (batch_size, units), one array per state."""
+        """Zeros of shape (batch_size, units), one tensor per state."""
         return [
             ops.zeros((batch_size, *shape_of(size)), dtype=self.compute_dtype)
             for size in as_list(self.state_size)
@@ -209,10 +209,10 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         self.built = True
 
     def random_numbers(self) -> np.random.Generator:
-        """Generator for initial weights that a cell draws itself, seeded by `seed` or, without
-        one, from NumPy's global generator.
+        """Random generator for initial weights that a cell draws itself, seeded by `seed` or,
+        without one, from NumPy's global generator.
 
-        Unlike tensors, NumPy's numbers can be drawn while a `tf.function` is traced.
+        Unlike random tensors, random arrays have values while a `tf.function` is being traced.
         """
         return np.random.default_rng(np.random.randint(2**31) if self.seed is None else self.seed)
 
@@ -225,11 +225,11 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return (self.units, len(self.recurrent_gates) * self.units)
 
     def add_weight(self, *args: Any, **kwargs: Any) -> Any:
-        """See `keras.layers.Layer`; adds the regularizer and the constraint of the weight.
+        """See `keras.layers.Layer`; adds the weight's regularizer and constraint.
 
-        A weight that is called "recurrent_kernel" or has the recurrent initializer gets the
-        recurrent ones; any other whose name ends in "kernel" gets the kernel's; "bias" gets the
-        bias's.
+        A weight that is called "recurrent_kernel" or has the recurrent initializer gets those of
+        the recurrent weights; any other weight whose name ends in "kernel" gets those of the input
+        weights; "bias" gets those of the bias.
 
         The first call also creates the variable that holds the state of the dropout seed generator.
         Creating it in `__init__` would initialise TensorFlow's devices, which could then no longer
@@ -321,7 +321,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     @property
     def has_recurrent_product(self) -> bool:
-        """Whether a step multiplies a state by a matrix, so that recurrent dropout can apply."""
+        """Whether a step multiplies a state by a matrix, so that recurrent dropout is possible."""
         return bool(self.recurrent_gates) or type(self).advance is not RecurrentCell.advance
 
     @property
@@ -339,7 +339,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     @property
     def combines_output(self) -> bool:
-        """Whether the output is computed from an inner cell's and is not used in later steps.
+        """Whether the output is computed from an inner cell's output and not used in later steps.
 
         `combine(outputs, inputs)` computes it, for one step or for all at once; see
         `OutputWrapper`.
@@ -445,7 +445,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         if not (training and self.dropout):
             return None
         mask = ops.cast(self.get_dropout_mask(inputs), inputs.dtype)
-        if self.takes_time:  # no dropout of the elapsed time
+        if self.takes_time:  # the elapsed time is not dropped
             mask = ops.concatenate([mask[..., :-1], ops.ones_like(mask[..., -1:])], axis=-1)
         return mask
 

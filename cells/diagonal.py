@@ -1,4 +1,4 @@
-"""Shared base of cells with a linear, diagonal, complex recurrence, which has no matrix product."""
+"""Base class of cells with a linear, diagonal, complex recurrence, which has no matrix product."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ class DiagonalCell(RecurrentCell):
         s = l * s + drive(x)
         y = read(s, skip(x))
 
-    s and l are complex, kept as real and imaginary parts. States are [y, Re s, Im s]. A subclass
+    s and l are complex, stored as real and imaginary parts. States are [y, Re s, Im s]. A subclass
     implements `coefficients`, `drive` and `skip`. Since y does not enter the recurrence, the fast
     scan computes the matrix products of all steps at once, before and after its loop.
 

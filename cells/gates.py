@@ -10,7 +10,7 @@ from seqzoo.cells.options import from_keras
 
 
 class CellWithGates(RecurrentCell):
-    """A cell whose gates share a nonlinearity, other than the candidate's; abstract.
+    """A cell whose gates share a nonlinearity, separate from the candidate's; abstract.
 
     Args:
         units: size of the output and of each state.
@@ -39,7 +39,7 @@ class CellWithGates(RecurrentCell):
         return ops.concatenate([parts.get(gate, zeros) for gate in self.gates])
 
     def with_gate_bias(self, bias: Any, gate: str, value: Any) -> Any:
-        """The bias with the entries of one gate set to a number, or to a vector (units,)."""
+        """The bias with the entries of one gate set to a scalar or to a vector, (units,)."""
         parts = self._bias_parts(bias)
         parts[gate] = ops.zeros_like(parts[gate]) + value
         return ops.concatenate(list(parts.values()))
@@ -101,9 +101,9 @@ def masked(h: Any, recurrent_mask: Any) -> Any:
 
 
 def clone_initializer(initializer: Any) -> Any:
-    """A copy of an initializer that draws different numbers, unless it has a seed.
+    """A copy of an initializer that draws different values, unless it has a seed.
 
-    Keras' initializers draw the same numbers for the same shape each time.
+    A Keras initializer draws the same values each time it is called with the same shape.
     """
     if isinstance(initializer, keras.initializers.Initializer):
         return initializer.clone()

@@ -1,4 +1,4 @@
-"""Initial weights by name, for cells that have been built: recurrent matrices and gates' biases."""
+"""Initial weights by name, for cells that have been built: recurrent matrices and gate biases."""
 
 from typing import Any
 
@@ -15,16 +15,16 @@ OPEN = 20.0
 
 
 def initialize(cell: RecurrentCell, name: str, value: float | None = None, seed: int = 0) -> None:
-    """Reinitialises weights of a built cell.
+    """Reinitialises the recurrent matrices or the gate biases of a built cell.
 
-    - "orthogonal": the recurrent matrix of each gate is random orthogonal, times `value` (default
-      1).
-    - "identity": it is the identity matrix, times `value` (default 1).
-    - "spectral-radius": it is Gaussian, scaled to the spectral radius `value` (default 1).
+    - "orthogonal": each gate's recurrent matrix is random orthogonal, times `value` (default 1).
+    - "identity": each gate's recurrent matrix is the identity, times `value` (default 1).
+    - "spectral-radius": each gate's recurrent matrix is Gaussian, scaled to the spectral radius
+      `value` (default 1).
     - "forget-bias": the bias of the gates that retain a state is `value` (default 1).
-    - "chrono": the time constants of these gates are spread between 1 and `value`, the longest
-      expected dependency in steps: their bias is log(u), with u uniform from 1 to value - 1, and
-      the bias of an input gate is the negative of that.
+    - "chrono": the time constants of the gates that retain a state are spread between 1 and
+      `value`, the longest expected dependency in steps: their bias is log(u), with u uniform from 1
+      to value - 1, and the bias of an input gate is the negative of that.
 
     Gates that forget when they are open, such as the gate of the gated cell, get the negative bias.
 
@@ -37,7 +37,7 @@ def initialize(cell: RecurrentCell, name: str, value: float | None = None, seed:
     Args:
         cell: a cell that has been built.
         name: one of `NAMES`.
-        value: the scale, radius, bias or number of steps, see above; None for the default.
+        value: the scale, radius, bias or number of steps (see above); None for the default.
         seed: random seed.
 
     Raises:
@@ -65,7 +65,7 @@ def keeping_gates(cell: RecurrentCell) -> dict[str, int]:
     """The gates that control how much of a state is retained, determined by running one step.
 
     Returns:
-        1 by name for gates that retain the state when they are open, -1 for gates that forget it;
+        By name of the gate, 1 if it retains the state when it is open, -1 if it forgets the state;
         empty for cells without `step`.
     """
     if not cell.recurs_by_product:
@@ -103,7 +103,7 @@ def _set_matrices(cell: RecurrentCell, name: str, value: float, rng: np.random.G
     rows, columns = kernel.shape if kernel is not None and len(kernel.shape) == 2 else (0, 1)
     if kernel is None or not kernel.trainable or rows == 0 or columns % rows:
         raise ValueError(
-            f"`initialization` {name} is for a trainable recurrent matrix, which "
+            f"`initialization` {name} needs a trainable recurrent matrix, which "
             f"{type(cell).__name__} does not have."
         )
 
@@ -130,7 +130,7 @@ def _set_biases(cell: RecurrentCell, name: str, value: float, rng: np.random.Gen
     gates = {gate: sign for gate, sign in gates.items() if gate in biased}
     if bias is None or not gates:
         raise ValueError(
-            f"`initialization` {name} is for gates with a bias that retain or forget a state, "
+            f"`initialization` {name} needs gates with a bias that retain or forget a state, "
             f"which {type(cell).__name__} does not have."
         )
     values = np.array(bias)

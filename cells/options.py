@@ -71,19 +71,19 @@ def _read_hints(cell_class: type) -> dict[str, Any]:
         results = {**hints, **results}
         parameters = inspect.signature(constructor).parameters.values()
         if not any(each.kind is each.VAR_KEYWORD for each in parameters):
-            break  # it takes no options of its base classes
+            break  # it passes no options on to its base classes
     return {name: hint for name, hint in results.items() if name not in ("units", "return")}
 
 
 def from_keras(option: str, value: Any) -> Any:
-    """Gets an activation, initializer, regularizer or constraint as `keras` does, by name.
+    """Gets an activation, initializer, regularizer or constraint from Keras.
 
     Args:
-        option: name of the cell's option, whose last word says which kind: "kernel_initializer".
+        option: name of the cell's option, whose last word is the kind, as in "kernel_initializer".
         value: a name, a configuration, an object, or None.
 
     Raises:
-        ValueError: Keras has nothing of that name.
+        ValueError: Keras has no such activation, initializer, regularizer or constraint.
     """
     kind = option.rpartition("_")[2]
     try:

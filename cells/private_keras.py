@@ -28,11 +28,11 @@ _SHARED = ("shared_objects/id_to_obj_map", "shared_objects/id_to_config_map")
 
 @contextmanager
 def nothing_shared() -> Iterator[None]:
-    """A context that hides from Keras the shared objects of the file that is being loaded.
+    """A context in which Keras does not see the shared objects of the file that is being loaded.
 
-    While loading a model, Keras identifies objects by their memory address. A layer that is copied
-    meanwhile through its configuration, as `keras.layers.Bidirectional` does, may be allocated at
-    the address of a deleted object and be mistaken for it.
+    While loading a model, Keras identifies objects by their memory addresses. If a layer is copied
+    through its configuration in the meantime, as `keras.layers.Bidirectional` does, the copy may be
+    allocated at the address of a deleted object and be mistaken for it.
     """
     before = {name: _state.get_global_attribute(name) for name in _SHARED}
     for name in _SHARED:

@@ -1,4 +1,4 @@
-"""The registry of cells: literal data, which help and completion read without importing Keras."""
+"""The registry of cells: literal data, which the help and shell completion read without Keras."""
 
 from typing import NamedTuple
 
@@ -19,10 +19,11 @@ class Entry(NamedTuple):
     """What distinguishes the cell from others, in one line."""
 
     products: int = 1
-    """Number of matrix products with a state per time step; gates that share one count once."""
+    """Number of matrix products with a state per time step; a product that gates share counts
+    once."""
 
     parallel: bool = False
-    """Whether the recurrence is linear in the state, so it can run in parallel."""
+    """Whether the recurrence is linear in the state, so that it can run in parallel."""
 
 
 REGISTRY: dict[str, Entry] = {
@@ -520,7 +521,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.wrappers.zoneout:ZoneoutCell",
         "wrappers",
         2017,
-        "Randomly keeps a cell's previous states in training",
+        "Randomly keeps a cell's previous states during training",
     ),
     "weight-drop": Entry(
         "seqzoo.cells.wrappers.weight_drop:WeightDropCell",

@@ -37,21 +37,21 @@ def run_cell_test(
     tolerance: float = 1e-9,
     **options: Any,
 ) -> None:
-    """Runs a cell on all paths and in all the ways that layers use it.
+    """Tests a cell on every execution path and in all the ways in which layers use it.
 
     Checks that:
 
-    - a step has the shapes and dtypes that the cell declares;
+    - a step returns the shapes and dtypes that the cell declares;
     - the configuration rebuilds the cell, and a saved model gives the same outputs once loaded;
     - half precision gives the results of full precision, up to rounding;
-    - both kinds of dropout change the outputs in training, and only there;
-    - a sequence that is run in two chunks gives the same results as in one;
+    - both kinds of dropout change the outputs in training, and only then;
+    - a sequence gives the same results when it is run in two chunks as in one;
     - the fast loops, the plain loop and `keras.layers.RNN` give the same outputs and states, with
       dropout, with a mask, from given initial states and backwards;
     - the gradients of the fast loops are those of automatic differentiation;
     - the values of masked steps have no effect.
 
-    Takes a few seconds, mostly to compile the loops.
+    This takes a few seconds, mostly for compiling the loops.
 
     Args:
         cell: the cell's class.
@@ -98,7 +98,7 @@ class _CellTest:
         self.states = [self.random.normal(0, 0.7, (BATCH, *shape_of(size))) for size in sizes]
 
     def make(self, dtype: str = "float64", **options: Any) -> RecurrentCell:
-        """A built cell with random weights, the same in each call, even where cells start with
+        """A built cell with random weights, the same in each call, even for weights that start as
         zeros."""
         cell = self.cell_class(self.units, dtype=dtype, **self.options, **options)
         features = self.shape[-1] + self.cell_class.takes_time
@@ -132,7 +132,8 @@ class _CellTest:
         for name, actual in (("states", states), ("initial states", initial)):
             self.require(
                 len(actual) == len(self.states),
-                f"`state_size` says {len(self.states)} states, got {len(actual)} {name}",
+                f"the number of {name} must be {len(self.states)}, as in `state_size`, got "
+                f"{len(actual)}",
             )
             for size, state in zip(as_list(cell.state_size), actual, strict=True):
                 self.expect(f"one of the {name}", state, size)
@@ -156,7 +157,7 @@ class _CellTest:
         self.require(not missing, f"`get_config` lacks {', '.join(missing)}")
         rebuilt = self.cell_class.from_config(config)
         self.require(
-            rebuilt.get_config() == config, "`from_config` makes a cell with a different config"
+            rebuilt.get_config() == config, "`from_config` creates a cell with a different config"
         )
         registered = keras.saving.get_registered_object(
             keras.saving.get_registered_name(self.cell_class)
@@ -183,7 +184,7 @@ class _CellTest:
             pairs = zip(keras.tree.flatten(run(True)), keras.tree.flatten(plain), strict=True)
             self.require(
                 any(_error(a, b) > self.tolerance for a, b in pairs),
-                f"`{option}` changes nothing in training",
+                f"`{option}` has no effect in training",
             )
 
     def check_chunks(self) -> None:
@@ -200,7 +201,7 @@ class _CellTest:
             cell = self.make(f"mixed_{dtype}")
             self.require(
                 {weight.dtype for weight in cell.trainable_variables} <= {"float32"},
-                f"under mixed_{dtype} weights must be float32",
+                f"under mixed_{dtype}, weights must be float32",
             )
             half = self.layer(Recurrent, cell, fast=False)(self.layer_inputs(self.x))
             self.require(half[0].dtype == dtype, f"outputs must be {dtype}, got {half[0].dtype}")
@@ -215,7 +216,7 @@ class _CellTest:
         expected = (None, None, *shape_of(layer.cell.output_size))
         self.require(
             tuple(model.output.shape) == expected,
-            f"in a model the output must have the shape {expected}, got {model.output.shape}",
+            f"in a model, the output must have the shape {expected}, got {model.output.shape}",
         )
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "cell.keras"
@@ -241,7 +242,7 @@ class _CellTest:
         names += [variable.name for variable in cell.trainable_variables]
         for name, fast_d, plain_d in zip(names, gradients, expected_gradients, strict=True):
             self.require(
-                (fast_d is None) == (plain_d is None), f"one path has no gradient of {name}"
+                (fast_d is None) == (plain_d is None), f"one path has no gradient for {name}"
             )
             if plain_d is not None:
                 self.same(f"gradients of {name} on the fast and the plain path", fast_d, plain_d)
@@ -288,11 +289,10 @@ class _CellTest:
         limit = self.tolerance if tolerance is None else tolerance
         pairs = zip(keras.tree.flatten(actual), keras.tree.flatten(expected), strict=True)
         largest = max(_error(a, b) for a, b in pairs)
-        # Written so that a NaN fails, too.
+        # Written so that NaN fails, too.
         self.require(
             largest <= limit,
-            f"{what} must be the same, but their relative error is {largest:.2g} "
-            f"(at most {limit:.2g})",
+            f"{what} must be the same up to a relative error of {limit:.2g}, got {largest:.2g}",
         )
 
     def require(self, condition: bool, message: str) -> None:

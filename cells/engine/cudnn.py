@@ -13,7 +13,7 @@ from seqzoo.cells.private_keras import backend
 def obstacles(cell: RecurrentCell) -> tuple[str, ...]:
     """The reasons why a cell cannot use cuDNN; empty if it can."""
     if "cudnn" not in vars(type(cell)):  # declared by the class itself: a subclass may differ
-        return (f"cuDNN has no {type(cell).__name__}",)
+        return (f"cuDNN does not implement {type(cell).__name__}",)
     requirements = {
         "`activation` is not tanh": cell.activation is keras.activations.tanh,
         "`recurrent_activation` is not sigmoid": (
@@ -36,9 +36,9 @@ def run(
         layer: a `Recurrent` whose cell has no `obstacles`.
         sequences: (batch, time, features).
         states: list of (batch, units).
-        mask: (batch, time) of bool, or None.
+        mask: boolean, (batch, time), or None.
         otherwise: function without arguments that runs instead if cuDNN does not support the mask;
-            it supports right padding, unless a row is all padding.
+            cuDNN supports only right padding, and no rows that are all padding.
 
     Returns:
         The last output (batch, units), all outputs (batch, time, units), and the list of last

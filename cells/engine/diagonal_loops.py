@@ -1,8 +1,8 @@
 """The two time loops of a linear, diagonal, complex recurrence; XLA compiles them.
 
-They do only elementwise work: the inputs are projected before the loop, and the outputs are
-computed from all states after it. product_loops.py documents the arguments and results; here the
-only state is (batch, 2 * pairs), real parts first.
+They compute only elementwise functions: the inputs are projected before the loop, and the outputs
+are computed from all states after it. product_loops.py documents the arguments and results; here
+the only state is (batch, 2 * pairs), real parts first.
 """
 
 from typing import Any
@@ -80,7 +80,7 @@ def forward(cell: DiagonalCell, tensors: dict, sequences: bool, keep: bool) -> d
 
 
 def backward(cell: DiagonalCell, tensors: dict, sequences: bool) -> dict:
-    """Runs the backward pass of `forward`; returns the gradients of states, x and coefficients."""
+    """Runs the backward pass of `forward`; returns gradients of the states, x and coefficients."""
     a, b = tensors["coefficients"]
     trajectory, steps = tensors["trajectory"], tensors["steps"]
     batch, length, size = tf.unstack(tf.shape(trajectory))

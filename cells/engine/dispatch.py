@@ -11,8 +11,8 @@ from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.engine import portability
 
 MAX_COMPILED_WEIGHTS = 1_000_000
-"""Maximum number of weights with which the loop of a cell with a `joint_step` is compiled. A
-compiled loop adds up the gradients of all weights at each step; they should fit into the CPU's
+"""Maximum number of weights for which the loop of a cell with a `joint_step` is compiled. A
+compiled loop adds up the gradients of all weights at each step; these should fit into the CPU's
 cache."""
 
 
@@ -56,7 +56,7 @@ def choose(layer: Any) -> Choice:
 
 def obstacle_to_recomputation(layer: Any) -> str:
     """Why the steps of a layer cannot be recomputed, or need not be; "" if they can."""
-    if not portability.exporting():  # a graph that is exported has no gradient
+    if not portability.exporting():  # an exported graph has no gradient
         reasons = _obstacles_to_scans(layer)
         if reasons:
             return (

@@ -80,7 +80,7 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
     Returns:
         "states": list of the last states; "trajectory": the first state after each step, (batch,
         time, units); "values": list of the other states, of the same shape, for `backward`, except
-        those that it can take from the inputs.
+        those that `backward` can take from the inputs.
     """
     weights = _step_weights(cell, tensors)
     # Exported programs can write only along the first axis.
@@ -191,7 +191,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
 def _backward_chunk(
     cell: RecurrentCell, tensors: dict, part: dict, received: list, time: Any, dtype: Any
 ) -> dict:
-    """`backward` for one chunk: gradients of its inputs, the states before it, and weights."""
+    """`backward` for one chunk: gradients of its inputs, the states before it, and the weights."""
     weights = _step_weights(cell, tensors)
     x = time_major(part["x"])
     live = time < tensors["steps"]
@@ -239,8 +239,8 @@ def _backward_chunk(
 
 
 def _kept_states(cell: RecurrentCell, tensors: dict) -> list[int]:
-    """Indices of the states that are stored for `backward`: not those that copy a gate, unless
-    there is a mask, which makes them hold older values."""
+    """Indices of the states that are stored for `backward`. States that copy a gate are stored only
+    if there is a mask, because masked steps then repeat older values."""
     copied = {} if "mask" in tensors else copied_gates(cell, _step_weights(cell, tensors))
     return [k for k in range(len(tensors["states"])) if k not in copied]
 
@@ -265,7 +265,7 @@ def dependence_order(derivatives: list[list]) -> list[int] | None:
         derivatives: the derivatives from `state_derivatives`.
 
     Returns:
-        Indices of the states; None if the dependences are circular.
+        Indices of the states; None if the dependencies are circular.
     """
     order: list[int] = []
     while len(order) < len(derivatives):
@@ -285,13 +285,13 @@ def _recurrences(
     Args:
         derivatives: the derivatives from `state_derivatives`, for all steps.
         received: gradients of the states after each step, excluding what later steps pass back.
-        live: (batch, time, 1) of bool, false for steps that are masked or padding.
+        live: boolean, (batch, time, 1), false for steps that are masked or padding.
         valid: the same, but false for padding only; None if there is no mask.
     """
     count = range(len(received))
 
     def factor(i, j):
-        """The factor by which new state i's gradient contributes to old state j's, or None."""
+        """The factor with which new state i's gradient contributes to old state j's, or None."""
         repeated = i == j and valid is not None
         if derivatives[i][j] is None and not repeated:
             return None
@@ -316,7 +316,7 @@ def _recurrences(
 
 
 def _joint_recurrence(factors: list[list], received: list) -> tuple[list, list]:
-    """`_recurrences` of states that depend on each other, step by step."""
+    """`_recurrences` for states that depend on each other, step by step."""
     count = range(len(received))
     length = tf.shape(received[0])[1]
 
@@ -351,7 +351,7 @@ def gradients(tensors: dict, d: dict) -> dict:
 
 
 def _projected(cell: RecurrentCell, tensors: dict, x: Any) -> Any:
-    """The gates' projected inputs of one step."""
+    """The projected inputs of the gates, for one step or for all steps of a chunk."""
     if "kernel" in tensors:
         x = x * tensors["kernel"]
         if "bias" in tensors:
@@ -360,7 +360,7 @@ def _projected(cell: RecurrentCell, tensors: dict, x: Any) -> Any:
 
 
 def _step_weights(cell: RecurrentCell, tensors: dict) -> tuple:
-    """The further arguments of `step`: the named tuple of unit weights, if there are any."""
+    """The additional arguments of `step`: the named tuple of unit weights, if there are any."""
     if "unit_weights" not in tensors:
         return ()
     return (cell.UnitWeights(*tensors["unit_weights"]),)
@@ -371,5 +371,5 @@ def _summed_as(d: Any, weight: Any) -> Any:
     if weight.shape[0] == 1:
         return tf.reduce_sum(d)[None]
     rows = tf.reshape(d, [-1, weight.shape[0]])
-    # A matrix product, because XLA's sums over rows take longer.
+    # A matrix product, because XLA is slower at summing over rows.
     return tf.matmul(tf.ones([1, tf.shape(rows)[0]], d.dtype), rows)[0]

@@ -17,16 +17,16 @@ MIN_ROWS = 32
 """Minimum number of rows for the compiled loops; with fewer, compilation does not pay off."""
 
 PIECES = {0: 2, 128: 4}
-"""Number of pieces into which a batch is split, by the minimum number of its rows; the number of
-cores is unknown when a model is exported."""
+"""Number of pieces into which a batch is split, by the batch's minimum number of rows; the number
+of cores is unknown when a model is exported."""
 
 
 def run_compiled(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[Any, Any, list]:
     """Runs batches of at least `MIN_ROWS` rows in compiled loops, smaller ones in the plain loop.
 
     A `Runner`; see `seqzoo.cells.engine.runners` for the arguments and results. XLA compiles a
-    program for each shape, so the numbers of rows and of steps are padded to one of a few sizes:
-    four from one power of two to the next.
+    program for each shape, so rows and steps are padded to one of a few sizes, of which there are
+    four from each power of two to the next.
     """
 
     if not keeps_contract(layer.cell) or sequences.shape[1] == 1:

@@ -57,7 +57,7 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
 
 
 def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
-    """Runs the backward pass of `forward`; returns the gradients of states, x and weights."""
+    """Runs the backward pass of `forward`; returns the gradients of the states, x and weights."""
 
     steps, weights = tensors["steps"], tensors["weights"]
 

@@ -1,4 +1,4 @@
-"""Exporters trace the plain loop; graphs with compiled loops cannot be saved."""
+"""Makes exporters trace the plain loop, because graphs with compiled loops cannot be saved."""
 
 import contextlib
 import contextvars
@@ -16,8 +16,8 @@ from seqzoo.cells.private_keras import backend
 _portable = contextvars.ContextVar("portable", default=False)
 
 REFUSAL = (
-    "a compiled loop of seqzoo.cells, which only runs in this process. Trace the function that "
-    "you save within seqzoo.cells.portable()"
+    "a compiled loop of seqzoo.cells, which runs only in this process. To save a function, trace "
+    "it within seqzoo.cells.portable()"
 )
 """TensorFlow quotes this text when it refuses to save a graph."""
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 # Writes at a position that is known only at run time; the public operations become XLA scatters.
 # Reads use `tf.slice`: XLA gets the same operation as from `xla.dynamic_slice`, which TensorFlow
-# takes 10 ms to translate each time that it occurs in a program.
+# takes 10 ms to translate each time it occurs in a program.
 from tensorflow.compiler.tf2xla.python import xla
 
 # Stops and restarts the tapes of this thread.
@@ -66,7 +66,8 @@ def take_unowned_input(name: str, device: str | None) -> None:
 def _unowned_handle(name: str, device: str | None) -> Any:
     with tf.init_scope(), tf.device(device):
         handle = tf.raw_ops.VarHandleOp(dtype=tf.bool, shape=[], shared_name=name)
-    # Quoted as its owner; without one, TensorFlow searches all objects for it, for up to a minute.
+    # TensorFlow quotes the name as the handle's owner. Without an owner, it would search all
+    # objects for one, which takes up to a minute.
     handle._parent_trackable = lambda: name
     return handle
 
@@ -75,7 +76,7 @@ def extend_call(outputs: list, program: Any) -> list | None:
     """Replaces the program that a call in a graph runs with one that has more outputs.
 
     TensorFlow does the same for calls of functions whose gradient is requested: `_set_func_attr`
-    names the function that a call runs, `_set_type_list_attr` its outputs' types, and
+    sets the function that a call runs, `_set_type_list_attr` sets the types of its outputs, and
     `_add_outputs` adds the new tensors to the operation.
 
     Args:
@@ -92,9 +93,8 @@ def extend_call(outputs: list, program: Any) -> list | None:
     call, graph = outputs[0].op, outputs[0].graph
     if call.type not in ("PartitionedCall", "StatefulPartitionedCall"):
         return None
-    if not hasattr(
-        graph, "outer_graph"
-    ):  # not the graph of a `tf.function`, so it may have run already
+    # Without an outer graph, this is not the graph of a `tf.function` and may have run already.
+    if not hasattr(graph, "outer_graph"):
         return None
     specs = program.function_type.flat_outputs
     if call.get_attr("f").name != program.name.decode():

@@ -43,7 +43,7 @@ def tensors_of(cell: RecurrentCell, x: Any) -> dict:
 
 
 def projects(cell: RecurrentCell) -> bool:
-    """Whether the loops compute the input's product: not if a cell overrides `project`."""
+    """Whether the loops compute the product of the input: not if a cell overrides `project`."""
     return type(cell).project is RecurrentCell.project
 
 
@@ -53,8 +53,8 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
     Args:
         cell: the cell whose `step` is run.
         tensors: the tensors of `tensors_of`; "steps", the number of x's time steps to run;
-            "states", list of (batch, units); and optionally "mask" (time, batch) and
-            "recurrent_mask" (batch, units).
+            "states", list of (batch, units); and optionally "mask", (time, batch), and
+            "recurrent_mask", (batch, units).
         sequences: whether to return the first state of each step.
         keep: whether to return the values that `backward` needs.
 
@@ -110,8 +110,8 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
 
     Args:
         cell: the cell.
-        tensors: the tensors of `forward`, what it returned for training, "d_states" list of
-            (batch, units), and with `sequences` "d_sequence" (time, units, batch).
+        tensors: the tensors of `forward`, what it returned for training, "d_states", list of
+            (batch, units), and, with `sequences`, "d_sequence", (time, units, batch).
         sequences: whether the first state of each step has a gradient.
 
     Returns:
@@ -198,7 +198,7 @@ def sequence(result: dict) -> Any:
 
 
 BACKWARD_NEEDS = ("steps", "recurrent_kernel", "unit_weights", "mask", "recurrent_mask", "values")
-"""Names of those arguments and results of `forward` that `backward` reads."""
+"""Names of the arguments and results of `forward` that `backward` reads."""
 
 
 def gradients(tensors: dict, d: dict) -> dict:
@@ -255,14 +255,14 @@ def _products(cell: RecurrentCell, tensors: dict) -> Callable:
 
 
 def _step_weights(cell: RecurrentCell, tensors: dict) -> tuple:
-    """The further arguments of `step`, as columns that broadcast with (units, batch)."""
+    """The additional arguments of `step`, as columns that broadcast with (units, batch)."""
     if "unit_weights" not in tensors:
         return ()
     return (cell.UnitWeights(*map(_column, tensors["unit_weights"])),)
 
 
 def _gradient_gates(cell: RecurrentCell) -> dict[str, int]:
-    """Number of gates in each of the arrays of gradients that `backward` writes."""
+    """Number of gates in each array of gradients that `backward` writes."""
     if not cell.recurrent_gates:
         return {"d_projected": len(cell.gates)}
     gates = {"d_recurrent": len(cell.recurrent_gates)}

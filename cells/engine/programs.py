@@ -30,7 +30,7 @@ from seqzoo.cells.engine.private_tensorflow import outside_of_graphs
 
 MAX_PROGRAMS = 512
 """Maximum number of programs in the cache. A program that cells of this package share counts twice,
-since it is found in both ways, and a layer in training uses two programs."""
+since it can be found in both ways, and a layer uses two programs in training."""
 
 LARGEST_ARRAY = 64
 """Maximum size of an array whose values are part of a description."""
@@ -52,14 +52,14 @@ class Programs:
         return len(self._programs)
 
     def get(self, key: Hashable) -> Callable | None:
-        """The program of a key, or None."""
+        """The program for a key, or None."""
         with self._lock:
             if key in self._programs:
                 self._programs.move_to_end(key)
             return self._programs.get(key)
 
     def keep(self, key: Hashable, program: Callable) -> Callable:
-        """Adds a program and returns it, or returns the one that the key already has."""
+        """Adds a program and returns it, or returns the one already stored under the key."""
         with self._lock:
             program = self._programs.setdefault(key, program)
             self._programs.move_to_end(key)
@@ -94,11 +94,11 @@ class CellPrograms:
         Args:
             loop: (cell, tensors, *options) -> dictionary of tensors.
             options: other arguments, hashable.
-            signature: nested `tf.TensorSpec` of the tensors; the same for all shapes that share a
-                trace.
+            signature: nested structure with a `tf.TensorSpec` for each tensor; the same for all
+                shapes that share a trace.
 
         Returns:
-            A function of the tensors.
+            A function that takes the tensors.
         """
         key = (loop, options, _hashable(signature), within_portable())
         cell_description = description(self.cell)
@@ -137,7 +137,7 @@ class CellPrograms:
         return SHARED.keep((key, digest(program)), program)
 
     def _forget_if_changed(self) -> None:
-        """Drops unshared programs if one of the cell's attributes has changed since their trace."""
+        """Drops the unshared programs if an attribute of the cell has changed since their trace."""
         attributes = {name: v for name, v in vars(self.cell).items() if not _irrelevant(name)}
         if attributes.keys() != self._attributes.keys() or not all(
             _is_same(value, self._attributes[name]) for name, value in attributes.items()
@@ -192,7 +192,7 @@ def _describe_cell(cell: RecurrentCell) -> Hashable:
 
 
 def _definition(cell_class: type) -> Hashable:
-    """The methods and properties of a class, since a test may have replaced some."""
+    """The methods and properties of a class, since a test may have replaced some of them."""
     return tuple(
         value
         for base in cell_class.__mro__[: cell_class.__mro__.index(RecurrentCell) + 1]
@@ -202,7 +202,7 @@ def _definition(cell_class: type) -> Hashable:
 
 
 def _irrelevant(name: str) -> bool:
-    """Whether an attribute has no effect on traces: one of Keras or TensorFlow, or one that is used
+    """Whether an attribute has no effect on traces: it belongs to Keras or TensorFlow, or is used
     only to create weights or masks."""
     return name in _attributes_of_layers() or name.startswith("_self_")
 

@@ -1,12 +1,12 @@
 """Gradient checkpointing: time loops in segments, which store only the states before each segment.
 
 The backward pass runs the segments from last to first: each one forward again from its initial
-states, this time storing the values that the gradient needs, and then backward. So the values of
-one segment are in memory instead of those of all steps, at the cost of one more forward pass.
+states, this time storing the values that the gradient needs, and then backward. Memory thus holds
+the values of one segment instead of those of all steps, at the cost of one more forward pass.
 Inputs are projected within the segments, too.
 
 Reference: Chen, Xu, Zhang and Guestrin, "Training Deep Nets with Sublinear Memory Cost", arXiv
-1604.06174, 2016, section 4; for recurrent networks Gruslys, Munos, Danihelka, Lanctot and Graves,
+1604.06174, 2016, section 4; for recurrent networks: Gruslys, Munos, Danihelka, Lanctot and Graves,
 "Memory-Efficient Backpropagation Through Time", NIPS 2016.
 """
 
@@ -31,7 +31,7 @@ SUMMED = ("kernel", "bias", "recurrent_kernel", "recurrent_bias", "unit_weights"
 class Recomputing:
     """Loops over segments, with the same functions as the module whose loops run each segment.
 
-    The time axis of their tensors must be a multiple of `every`.
+    The length of the tensors' time axis must be a multiple of `every`.
 
     Args:
         loops: `product_loops` or `general_loops`.
@@ -58,14 +58,14 @@ class Recomputing:
         Returns:
             "states": list of the last states; "trajectory": the first state after each step,
             (batch, time, ...); "values": list of the states before each segment, (segments,
-            batch, ...); "values_last": what the loops return for the last segment, the first one
-            of the backward pass, which is not recomputed.
+            batch, ...); "values_last": what the loops return for the last segment, with which the
+            backward pass begins, so that it is not recomputed.
         """
         length, used = tf.shape(tensors["x"])[0], self._used(tensors)
 
         def run(k, states, written, keep=False):
             segment = self._segment(cell, tensors, k) | {"states": states}
-            # `product_loops` store the state of each step with the values.
+            # `product_loops` stores the state of each step with the values.
             with_steps = sequences or (keep and self.loops is product_loops)
             result = self.loops.forward(cell, segment, with_steps, keep)
             if "values" in written:
@@ -105,15 +105,15 @@ class Recomputing:
         """Gradients of the arguments of `forward`: states, x and weights.
 
         Only the loops within a segment are compiled. The products for the weights' gradients are
-        faster outside of compiled loops.
+        faster outside compiled loops.
 
         Args:
             cell: the cell.
-            gradients_of_segment: the tensors of a segment, with the gradients "d_states" and, if
-                `tensors` has it, "d_sequence", and optionally its values -> the gradients of its
-                arguments.
-            tensors: the tensors of `forward`, what it returned for training, and the gradients
-                "d_states" of the last states and, if it has one, "d_sequence" of the trajectory,
+            gradients_of_segment: function: the tensors of a segment, with the gradients "d_states"
+                and, if `tensors` has it, "d_sequence", and optionally the segment's values -> the
+                gradients of the segment's arguments.
+            tensors: the tensors of `forward`, what it returned for training, the gradients of the
+                last states, "d_states", and, if the trajectory has a gradient, "d_sequence",
                 (batch, time, ...).
         """
         used = self._used(tensors)
@@ -145,7 +145,7 @@ class Recomputing:
 
         x = tensors["x"]
         segments = tf.shape(x)[0] // self.every
-        # Segments of padding are never written, and are zero.
+        # Segments of padding are never written, and are read as zeros.
         d_x = tf.TensorArray(x.dtype, segments, element_shape=[self.every, *x.shape[1:]])
         first = (used - 1, tensors["d_states"], d_x, zeros)
         _, d_states, d_x, sums = tf.while_loop(

@@ -1,4 +1,4 @@
-"""Runners run a layer over a sequence, so that an exporter can replace the layer's loop."""
+"""Runners: functions with which exporters replace the loop of a layer over a sequence."""
 
 import contextlib
 import contextvars

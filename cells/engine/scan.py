@@ -45,7 +45,7 @@ FREE_AXES = {
     "d_states": (0,),
 }
 
-_training_programs = contextvars.ContextVar("programs of training", default=False)
+_training_programs = contextvars.ContextVar("training programs", default=False)
 
 
 @contextlib.contextmanager
@@ -81,9 +81,9 @@ class Scan:
 
     Args:
         cell: the cell.
-        recompute: k: only the states of every k-th step are stored for the gradient, and the steps
-            between them are recomputed; None to store all.
-        pieces: number of pieces of a batch; None for one per core.
+        recompute: number of steps per segment: only the states before each segment are stored for
+            the gradient, and the steps within it are recomputed; None to store all steps.
+        pieces: number of pieces into which a batch is split; None for the result of `pieces_of`.
     """
 
     def __init__(
@@ -112,11 +112,11 @@ class Scan:
         Args:
             x: (batch, time, features).
             states: list of (batch, units), the states before the first step.
-            mask: (batch, time) of bool, false for steps that leave the states unchanged, or None.
-            recurrent_mask: (batch, units), a factor of the recurrent input, or None.
+            mask: boolean, (batch, time), false for steps that leave the states unchanged, or None.
+            recurrent_mask: (batch, units), which multiplies the recurrent input, or None.
             sequences: whether to return the first state of each step.
             training: whether a gradient is likely to be requested later, for a graph that is being
-                built without a tape; a recording tape is detected.
+                built without a tape; a recording tape is detected automatically.
 
         Returns:
             The first state after each step, (batch, time, units), or None without `sequences`;
@@ -128,8 +128,8 @@ class Scan:
         # A fixed length in a graph is compiled once; other lengths are rounded up to a few values.
         fixed = None if eager else x.shape[1]
         length = fixed or round_length(steps)
-        # Padded to a multiple of the segment length here, not in the compiled loops: XLA in
-        # TensorFlow 2.21 writes out of bounds when it pads rows of four float64 values by one row.
+        # Pad to a multiple of the segment length here, not in the compiled loops: XLA in TensorFlow
+        # 2.21 writes out of bounds when it pads rows of four float64 values by one row.
         length = -(-length // self.every) * self.every
         constants = {"steps": steps}
         if mask is not None:
@@ -297,7 +297,7 @@ class DiagonalScan(Scan):
 
 
 class OutputScan:
-    """Runs a cell whose output is computed from an inner cell's, after the inner cell's loop."""
+    """Runs a cell whose output is computed from an inner cell's output, after the inner loop."""
 
     def __init__(
         self, cell: RecurrentCell, recompute: int | None = None, pieces: int | None = None
@@ -330,7 +330,7 @@ class OutputScan:
 
 
 def scan_of(cell: RecurrentCell, recompute: int | None = None, pieces: int | None = None) -> Any:
-    """A `Scan` of a cell, or another object with the same `__call__`."""
+    """A `Scan` for a cell, or another object with the same `__call__`."""
     if cell.combines_output:
         return OutputScan(cell, recompute, pieces)
     if cell.recurs_diagonally:
@@ -353,9 +353,9 @@ def elementwise(loop_module: Any) -> bool:
 
 
 def last_true(mask: Any) -> Any:
-    """(batch, time) of bool -> at each step, the index of the last true step so far.
+    """Boolean (batch, time) -> at each step, the index of the last true step so far.
 
-    Before the first true step it is the index of that step; 0 for rows without any.
+    Before the first true step, this is the index of that step; in rows without one, it is 0.
     """
     steps = tf.range(tf.shape(mask)[1])[None]
     true_first = tf.argsort(tf.where(mask, steps, steps + tf.shape(mask)[1]), axis=1)
@@ -376,7 +376,7 @@ def hide_from_tapes(tensors: Any) -> list:
 
 
 def refuse_second_order(*_: Any) -> Any:
-    """Raises an error for the gradient of the gradient, which forward mode requests, too."""
+    """Raises an error for the gradient of the gradient, which forward mode also requests."""
     raise tf.errors.UnimplementedError(
         None,
         None,
@@ -391,7 +391,7 @@ def split_batch(tensors: dict, count: int | None = None, units: int | None = Non
 
     Args:
         tensors: the tensors of a scan.
-        count: number of pieces; None for `pieces_of`.
+        count: number of pieces; None for the result of `pieces_of`.
         units: number of units, for `pieces_of`.
     """
     static = tensors["x"].shape[1]
@@ -410,7 +410,7 @@ def split_batch(tensors: dict, count: int | None = None, units: int | None = Non
 
 
 def pieces_of(batch: int | None, units: int | None = None) -> int:
-    """The number of pieces of a batch: one per core, or more for elementwise loops.
+    """The number of pieces into which a batch is split: one per core, or more in elementwise loops.
 
     Args:
         batch: number of rows; None if it is not fixed.
@@ -471,7 +471,7 @@ def round_length(steps: Any, octave: int = 4) -> Any:
 
     Args:
         steps: the length, at least 1.
-        octave: number of lengths from one power of two to the next.
+        octave: number of lengths from each power of two to the next.
     """
     exponent = tf.floor(tf.math.log(tf.cast(steps, tf.float64)) / math.log(2))
     unit = tf.cast(tf.maximum(2.0**exponent / octave, 4), tf.int32)

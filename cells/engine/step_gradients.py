@@ -1,4 +1,4 @@
-"""A forward step that returns the values its gradient needs, and the gradient.
+"""A forward step that returns the values its gradient needs, and that gradient.
 
 A cell may define both itself (`step_with_values`, `step_gradient`). For other cells, `step` is
 differentiated automatically, and the values are its arguments.
@@ -38,11 +38,11 @@ def backward_step(
         cell: the cell.
         values: the values that `forward_step` returned.
         d_states: gradients of the new states.
-        weights: the further arguments of `step`.
+        weights: the additional arguments of `step`.
 
     Returns:
         Gradients of x, of r (None if equal to those of x), of the old states, and of each unit
-        weight before it is summed over the batch.
+        weight, the last not yet summed over the batch.
     """
     if defines_gradient(cell):
         dx, dr, d_old, *d_weights = cell.step_gradient(values, d_states, *weights)
@@ -51,7 +51,7 @@ def backward_step(
     gates = len(cell.gates)
     separate = len(cell.recurrent_gates) - len(summed)
     arguments = values[:gates], values[gates : gates + separate], values[gates + separate :]
-    # Each of the shape of a state; their gradients are summed over the batch after the loop.
+    # Each has the shape of a state; their gradients are summed over the batch after the loop.
     spread = [w + tf.zeros_like(d_states[0]) for named in weights for w in named]
     with tf.GradientTape() as tape:
         tape.watch([values, spread])
@@ -71,13 +71,14 @@ def backward_step(
 def state_derivatives(
     cell: RecurrentCell, values: list, states: list, weights: tuple = ()
 ) -> list[list]:
-    """Derivatives of each new state with respect to each old one, without a recurrent product.
+    """Derivatives of each new state with respect to each old one, for cells without a recurrent
+    product.
 
     Args:
         cell: the cell.
         values: the values that `forward_step` returned.
         states: the old states.
-        weights: the further arguments of `step`.
+        weights: the additional arguments of `step`.
 
     Returns:
         derivatives[i][j], of new state i with respect to old state j; None if i does not depend on
@@ -88,7 +89,7 @@ def state_derivatives(
         count = range(len(states))
         upstream = [[ones if i == k else zeros for i in count] for k in count]
         derivatives = [backward_step(cell, values, d, weights)[2] for d in upstream]
-        depends = _dependences(cell, states, weights)
+        depends = _dependencies(cell, states, weights)
         return [
             [d if depends[i][j] else None for j, d in enumerate(row)]
             for i, row in enumerate(derivatives)
@@ -105,10 +106,10 @@ def copied_gates(cell: RecurrentCell, weights: tuple = ()) -> dict[int, int]:
 
     Args:
         cell: a cell without a recurrent product.
-        weights: the further arguments of `step`.
+        weights: the additional arguments of `step`.
 
     Returns:
-        Index of the gate by index of the state.
+        The index of the gate by the index of the state.
     """
     zeros = [tf.zeros([1, cell.units], cell.compute_dtype) for _ in range(len(cell.gates) + 1)]
     x = cell.Gates(*zeros[1:])
@@ -117,7 +118,7 @@ def copied_gates(cell: RecurrentCell, weights: tuple = ()) -> dict[int, int]:
     return {k: g for k, state in enumerate(new) for g, gate in enumerate(x) if k and state is gate}
 
 
-def _dependences(cell: RecurrentCell, states: list, weights: tuple) -> list[list[bool]]:
+def _dependencies(cell: RecurrentCell, states: list, weights: tuple) -> list[list[bool]]:
     """Whether each new state depends on each old one; XLA removes the operations of this check."""
     x = cell.Gates(*[tf.zeros_like(states[0]) for _ in cell.gates])
     with tf.GradientTape(persistent=True) as tape:
@@ -165,17 +166,18 @@ def check_output(cell: RecurrentCell, output: Any, states: list) -> None:
     """Checks that a cell's output is the first of its states, as the loops assume.
 
     Raises:
-        TypeError: it is a different tensor.
+        TypeError: the output is a different tensor.
     """
     if output is not states[0]:
         raise TypeError(
             f"{type(cell).__name__} must return the same tensor as its output and as its first "
-            "state, got two; run it with `keras.layers.RNN`, or make the output a state."
+            "state, got two tensors; run it with `keras.layers.RNN`, or make the output a state."
         )
 
 
 def _summed_gates(cell: RecurrentCell) -> list[str]:
-    """The gates for which `step` uses only the sum of projected input and recurrent product."""
+    """The gates for which `step` uses only the sum of the projected input and the recurrent
+    product."""
     both = set(cell.recurrent_gates or ()) - set(cell.separate)
     return [gate for gate in cell.gates if gate in both]
 

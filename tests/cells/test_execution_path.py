@@ -100,8 +100,11 @@ def test_a_cell_without_the_contract_still_runs(kind):
     [
         (lambda: Recurrent(LSTMCell(UNITS)), "Runs cuDNN's kernel."),
         (lambda: Recurrent(GRUCell(UNITS, dropout=0.1)), "Runs cuDNN's kernel."),
-        (lambda: Recurrent(VanillaCell(UNITS)), f"{HAND} because cuDNN has no VanillaCell."),
-        (lambda: Recurrent(DecayingLSTM(UNITS)), "cuDNN has no DecayingLSTM"),
+        (
+            lambda: Recurrent(VanillaCell(UNITS)),
+            f"{HAND} because cuDNN does not implement VanillaCell.",
+        ),
+        (lambda: Recurrent(DecayingLSTM(UNITS)), "cuDNN does not implement DecayingLSTM"),
         (lambda: Recurrent(LSTMCell(UNITS, use_bias=False)), f"{HAND} because `use_bias=False`."),
         (
             lambda: Recurrent(LSTMCell(UNITS, recurrent_dropout=0.1)),
