@@ -28,7 +28,8 @@ from seqzoo.tasks.preprocessing.text import TextFeatures
 
 TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "int8": 0.3, "full-int8": 0.3}
 """The largest allowed difference for each precision of the weights, relative to the largest result.
-Quantisation changes predictions; a test score tells how much, and this bound catches errors."""
+Quantisation changes predictions: only a score on test data shows by how much; this bound merely
+catches faulty exports."""
 
 GENERATED = 24
 """Maximum number of tokens that are generated to compare texts."""
@@ -38,7 +39,7 @@ EXAMPLES = 8
 
 
 def dummy_inputs(task: Any) -> list[Any]:
-    """Random raw inputs that the task accepts, the same on each call."""
+    """Random raw inputs that the task accepts, the same on every call."""
     random, features = np.random.default_rng(0), task.features
     if isinstance(features, JoinedFeatures):
         columns = [
@@ -54,8 +55,8 @@ def dummy_inputs(task: Any) -> list[Any]:
         return list(features.vocabulary.tokens[:EXAMPLES])
     if isinstance(features, TextFeatures):
         tokens = [token for token in features.vocabulary.tokens if token.isprintable()] or ["a"]
-        joint = "" if features.template.input == "characters" else " "
-        return [joint.join(random.choice(tokens, size)) for size in (1, 2, 5, 9)]
+        separator = "" if features.template.input == "characters" else " "
+        return [separator.join(random.choice(tokens, size)) for size in (1, 2, 5, 9)]
     if isinstance(features, HistoryFeatures):
         return features.dummy_inputs()
     spec = task.signature[0]
@@ -112,7 +113,7 @@ def encoded_inputs(task: Any, examples: Sequence[Any]) -> dict[str, np.ndarray]:
 
 
 def part_inputs(task: Any, parts: dict[str, Part], examples: Sequence[Any]) -> dict[str, dict]:
-    """Arrays for each part: complete inputs from the examples; steps and states are random."""
+    """Arrays for each part: complete inputs come from the examples; steps and states are random."""
     random, inputs, encoded = np.random.default_rng(0), {}, {}
     raw = raw_tensors(task, examples)
     if takes_ids(task):
@@ -206,7 +207,7 @@ def run_in_fresh_process(
             "decoding": decoding,
         }
         (sent / "request.json").write_text(json.dumps(request), encoding="utf-8")
-        # Isolated, and in a folder without our packages.
+        # In isolated mode (-I), and in a folder that does not contain seqzoo.
         process = subprocess.run(
             [
                 *(sys.executable, "-I", "-B", fresh_process.__file__),
@@ -273,8 +274,8 @@ def compare(
         difference = float(np.max(gaps) / max(np.max(finite, initial=0.0), 1e-6))
         if not difference <= TOLERANCE[precision]:
             raise SeqzooError(
-                f"The {format} export differs from the model: {name} by {difference:.1e} of its "
-                f"largest value, but at most {TOLERANCE[precision]:.0e} is allowed."
+                f"The {format} export differs from the model: {name} is off by {difference:.1e} of "
+                f"its largest value, but at most {TOLERANCE[precision]:.0e} is allowed."
             )
         worst = max(worst, difference)
     return worst
@@ -283,11 +284,11 @@ def compare(
 def compare_predictions(
     expected: Sequence[Prediction], predictions: Sequence[dict], format: str, precision: str
 ) -> None:
-    """Compares the predictions of predict.py with the model's. They must be equal with float32
-    weights; other precisions are not compared.
+    """Compares the predictions of predict.py with the model's, which they must match if the weights
+    are float32; predictions with other precisions are not compared.
 
     Raises:
-        SeqzooError: a label differs, or a probability differs by more than `TOLERANCE`.
+        SeqzooError: a label differs, or a value or probability differs by more than is allowed.
     """
     if precision != "float32":
         return
@@ -342,7 +343,7 @@ def check_parts(
     """
     examples = list(wanted.examples[:EXAMPLES]) or dummy_inputs(task)
     inputs = part_inputs(task, parts, examples)
-    if steps:  # only those of the same shapes, because examples may differ in length
+    if steps:  # only those with the shapes of the first, because examples may differ in length
         first = [step for step in steps if _sizes(step) == _sizes(steps[0])][:EXAMPLES]
         inputs["step"] = {name: np.concatenate([item[name] for item in first]) for name in steps[0]}
     expected = {

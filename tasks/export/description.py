@@ -29,7 +29,7 @@ from seqzoo.tasks.targets.texts import END, END_TOKEN, START, START_TOKEN
 from seqzoo.tasks.targets.values import ValueTargets
 
 VERSION = 1
-"""Version of model.json; increased when older copies of predict.py cannot read it."""
+"""Version of model.json; increased when older copies of predict.py can no longer read it."""
 
 
 def write_description(
@@ -55,8 +55,8 @@ def write_description(
         format: the format of the parts: "onnx" or "litert".
         precision: the precision of the weights.
         parts: the parts, by name.
-        files: the file of each part, by its name.
-        outputs: the names of each part's results, by its name.
+        files: the name of each part's file, by part.
+        outputs: the names of each part's results, by part.
         time: number of time steps of the parts' inputs, if it is fixed.
     """
     described = {

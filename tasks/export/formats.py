@@ -28,7 +28,7 @@ class Format(NamedTuple):
     """Precisions of the weights; the first one is the default."""
 
     extra: str = ""
-    """The extra of the package that it needs; empty for none."""
+    """The extra of this package that it needs; empty for none."""
 
     modules: tuple[str, ...] = ()
     """The modules that this extra provides."""
@@ -49,14 +49,15 @@ FORMATS: dict[str, Format] = {
     ),
     "litert": Format(
         "seqzoo.tasks.export.litert_model:write",
-        "LiteRT files of built-in operations, with a plain Python file for text and decoding",
+        "LiteRT files that use only built-in operations, with a plain Python file for text and "
+        "decoding",
         ("float32", "float16", "int8", "full-int8"),
         "litert",
         ("ai_edge_litert",),
     ),
     "keras": Format(
         "seqzoo.tasks.export.keras_model:write",
-        "Keras file of Keras' own LSTM, GRU and SimpleRNN layers, to train further without seqzoo",
+        "Keras file with Keras' own LSTM, GRU and SimpleRNN layers, for training without seqzoo",
     ),
 }
 
@@ -106,7 +107,7 @@ def export(
         format: key of `FORMATS`.
 
     Returns:
-        "format", "folder", "files", the size of each file in bytes by name, and, if the export was
+        "format"; "folder"; "files", the size of each file in bytes, by name; and, if the export was
         checked, "difference", the largest difference from the model in Python, relative to the
         largest result.
 
@@ -208,10 +209,10 @@ def _checked(wanted: Export, format: str) -> Format:
 
 
 def _only_as_saved_model(task: Any) -> Iterator[str]:
-    """Yields what only a saved-model can represent, among the parts of a task."""
+    """Yields a description of each property of a task that only a saved-model can represent."""
     template = task.template
     if template.name == FORECAST:
-        yield FORECAST
+        yield f"the `{FORECAST}` template"
     if getattr(template, "further_inputs", None):
         yield "models with further inputs"
     if getattr(template, "backward", False):
@@ -226,4 +227,4 @@ def _only_as_saved_model(task: Any) -> Iterator[str]:
     if getattr(template, "attention", None) == "monotonic":
         yield "models with attention 'monotonic'"
     if task.features.takes_time:
-        yield f"{template.cell!r}, which reads the time between steps"
+        yield f"the cell {template.cell!r}, which reads the time between steps"

@@ -39,8 +39,8 @@ def keras_model(model: Any) -> Any:
     """
     if not isinstance(model, Functional):
         raise SeqzooError(
-            f"A {type(model).__name__} generates step by step and is not a model of layers only, "
-            "as a Keras file must be; export it to saved-model, onnx or litert."
+            f"A {type(model).__name__} generates step by step, but the model in a Keras file must "
+            "consist of layers alone; export it to saved-model, onnx or litert."
         )
     other = keras.models.clone_model(model, clone_function=_layer, call_function=_called)
     other.set_weights(model.get_weights())
@@ -70,7 +70,7 @@ def _recurrent(layer: Any) -> Any:
     if layer_class is None:
         raise SeqzooError(
             f"Keras has no layer for {type(cell).__name__}; export to saved-model, onnx or litert, "
-            "or train the cell 'lstm', 'gru' or 'vanilla'."
+            "or train a model with the cell 'lstm', 'gru' or 'vanilla'."
         )
     equivalents = {
         "activation": keras.activations.serialize(cell.activation),
@@ -106,7 +106,7 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
 
     Raises:
         SeqzooError: Keras has no equivalent of one of the model's layers, or the results of the
-            file differ.
+            file differ from the model's.
     """
     task, model = wanted.task, in_float32(wanted.task, wanted.model)
     keras_model(model).save(folder / "model.keras")

@@ -1,5 +1,5 @@
-"""The loop of a recurrent layer as LiteRT runs it: a While of built-in operations, with the outputs
-of all steps in one tensor."""
+"""The loop of a recurrent layer as LiteRT runs it: a While loop of built-in operations, with the
+outputs of all steps in one tensor."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
-"""A trained model as LiteRT files of built-in operations, one per part, with a plain Python script
-that turns raw inputs into tensors and tensors into predictions."""
+"""A trained model as LiteRT files that use only built-in operations, one per part, with a plain
+Python script that turns raw inputs into tensors and tensors into predictions."""
 
 import contextlib
 import io
@@ -28,7 +28,7 @@ from seqzoo.tasks.export.reading import read_by_steps
 from seqzoo.tasks.preprocessing.audio import AudioFeatures
 
 FULL = "full-int8"
-"""Precision whose step computes with integers only; parts with a loop are exported as in "int8"."""
+"""Precision in which a step uses only integers; parts with a loop are exported in "int8"."""
 
 CALIBRATED = 400
 """Maximum number of steps on which the ranges of activations are measured."""
@@ -102,7 +102,7 @@ def _quiet() -> Iterator[None]:
     """A context in which the converter's own messages are silenced."""
     logger, level = tf.get_logger(), tf.get_logger().level
     logger.setLevel(logging.ERROR)
-    # They are written by C++ code, which bypasses Python's streams.
+    # These messages are written by C++ code, which bypasses Python's streams.
     stderr = os.dup(2)
     with (
         open(os.devnull, "w") as null,
@@ -174,8 +174,8 @@ def _calibration(wanted: Export, parts: dict[str, Part], reason: str | None) -> 
     """
     if "step" not in parts:
         raise SeqzooError(
-            f"{FULL} is for a `step`, and this model has none because {reason}; the runtime has "
-            "no integer loop, so export it in int8.",
+            f"{FULL} is for models with a `step`, but this one has none, because {reason}; the "
+            "runtime has no integer loop, so export it in int8.",
             field="precision",
         )
     if isinstance(wanted.task.features, AudioFeatures):

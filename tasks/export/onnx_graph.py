@@ -51,7 +51,7 @@ class Writer:
         return self.constant(np.array(values, np.int64))
 
     def add(self, kind: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
-        """Adds a node; returns the name of its output, or names if there are several."""
+        """Adds a node; returns the name of its output, or their names if there are several."""
         from onnx import helper
 
         names = [self.name(kind.lower()) for _ in range(outputs)]
@@ -59,7 +59,7 @@ class Writer:
         return names[0] if outputs == 1 else names
 
     def cast(self, value: str, dtype: Any) -> str:
-        """Adds a cast; returns its name."""
+        """Adds a cast; returns the name of its output."""
         return self.add("Cast", [value], to=element_type(dtype))
 
 
@@ -69,13 +69,13 @@ class Translator:
     Args:
         function: a concrete function; its variables are exported with their current values.
         writer: collects the nodes.
-        inputs: the name in the ONNX graph of each of the function's placeholders, by its name.
+        inputs: the ONNX name of each of the function's placeholders, by placeholder name.
         replaced: functions that write replacements for operations, by operation name:
             (translator, operation) -> the names of the replacement's outputs. More may be added
-            before `translate`.
+            before `translate` is called.
 
     Raises:
-        SeqzooError: `translate` reached an operation that has no translation.
+        SeqzooError: `translate` reaches an operation that has no translation.
     """
 
     def __init__(

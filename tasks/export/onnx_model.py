@@ -111,7 +111,7 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
 
 
 def _quantise(path: pathlib.Path) -> None:
-    """Quantises weights to 8-bit integers; activations stay floats and are quantised dynamically.
+    """Quantises weights to 8-bit integers; activations are quantised dynamically, at run time.
     Matrix products whose logarithm is taken, as in audio spectra, are left out: the range of 8 bits
     is too small for them."""
     import onnx
@@ -119,7 +119,7 @@ def _quantise(path: pathlib.Path) -> None:
 
     logger = logging.getLogger()
     level = logger.level
-    logger.setLevel(logging.ERROR)  # it warns about operations that it leaves unchanged
+    logger.setLevel(logging.ERROR)  # onnxruntime warns about operations that it leaves unchanged
     try:
         model = onnx.load(str(path))
         kept = _before_logarithms(model.graph)

@@ -203,7 +203,7 @@ def _vector(t: Translator, entries: list[Any]) -> str:
 
 
 def _slice(t: Translator, op: Any) -> str:
-    begins = t.constant_input(op, 1, "a beginning").astype(np.int64)
+    begins = t.constant_input(op, 1, "a start index").astype(np.int64)
     sizes = t.constant_input(op, 2, "a size").astype(np.int64)
     ends = np.where(sizes < 0, np.iinfo(np.int64).max, begins + sizes)
     axes = np.arange(len(begins))
@@ -244,7 +244,7 @@ def _gather(t: Translator, op: Any) -> str:
     if axis == batched and op.inputs[0].shape.rank == index_rank:
         at = t.writer.cast(t.input(op, 1), np.int64)
         return t.writer.add("GatherElements", [t.table(op), at], axis=axis)
-    raise SeqzooError(f"Gathering by rows ({op.name!r}) has no translation to ONNX here.")
+    raise SeqzooError(f"The batched gather {op.name!r} has no translation to ONNX.")
 
 
 def _gather_nd(t: Translator, op: Any) -> str:
@@ -368,8 +368,8 @@ def _expm1(t: Translator, op: Any) -> str:
     one, two = (t.writer.constant(np.array(item, dtype)) for item in (1, 2))
     value = t.input(op, 0)
     half = t.writer.add("Tanh", [t.writer.add("Div", [value, two])])
-    rest = t.writer.add("Sub", [one, half])
-    small = t.writer.add("Div", [t.writer.add("Mul", [two, half]), rest])
+    divisor = t.writer.add("Sub", [one, half])
+    small = t.writer.add("Div", [t.writer.add("Mul", [two, half]), divisor])
     large = t.writer.add("Sub", [t.writer.add("Exp", [value]), one])
     return t.writer.add("Where", [t.writer.add("Greater", [value, one]), large, small])
 
@@ -389,10 +389,10 @@ def _floor_division(t: Translator, op: Any) -> str:
     left, right = t.input(op, 0), t.input(op, 1)
     if op.outputs[0].dtype.is_floating:
         return t.writer.add("Floor", [t.writer.add("Div", [left, right])])
-    # ONNX's integer division rounds towards zero, TensorFlow's rounds down; ONNX's remainder has
-    # the sign of the divisor.
-    rest = t.writer.add("Mod", [left, right])
-    return t.writer.add("Div", [t.writer.add("Sub", [left, rest]), right])
+    # ONNX's integer division rounds towards zero, and TensorFlow's rounds down; ONNX's remainder
+    # has the sign of the divisor.
+    remainder = t.writer.add("Mod", [left, right])
+    return t.writer.add("Div", [t.writer.add("Sub", [left, remainder]), right])
 
 
 def _not_equal(t: Translator, op: Any) -> str:
@@ -448,7 +448,7 @@ def _batch_normalisation(t: Translator, op: Any) -> str:
     if op.get_attr("is_training"):
         raise SeqzooError(
             f"{op.name!r} normalises with batch statistics; only batch normalisation with the "
-            "statistics of training can be exported."
+            "statistics from training can be exported."
         )
     scale, offset, mean, variance = (t.constant_input(op, index) for index in range(1, 5))
     factor = scale / np.sqrt(variance + op.get_attr("epsilon"))
@@ -508,5 +508,5 @@ WRITTEN: dict[str, Callable[[Any, Any], Any]] = {
     "FusedBatchNormV3": _batch_normalisation,
     "Einsum": _einsum,
 }
-"""Operations that need more than another name: functions (translator, operation) -> the names of
-the outputs."""
+"""Operations that need more than a different name: functions (translator, operation) -> the names
+of the outputs."""

@@ -94,8 +94,7 @@ class _Recurrence:
         return [first, *self.states, *([] if self.mask is None else [self.mask])]
 
     def pairs_with(self, other: "_Recurrence") -> bool:
-        """Whether this layer and a backward one are the two directions of a bidirectional
-        layer."""
+        """Whether this layer and another are the two directions of a bidirectional layer."""
         return (
             self.kind is not None
             and self.kind == other.kind
@@ -246,7 +245,7 @@ class _FusedSum:
 
 def _fused_sums(translator: Translator) -> dict[str, _FusedSum]:
     """The additions of a step that become a Gemm, by name. All matrices of a step have either one
-    row per row of the batch or a single row, so that the other term always fits the product."""
+    row per row of the batch or a single row, so the other term always fits the product."""
     results = {}
     for operation in translator.graph.get_operations():
         if operation.type not in ("AddV2", "BiasAdd") or translator.is_constant(operation):

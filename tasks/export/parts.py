@@ -4,8 +4,8 @@
     encode     a batch of complete inputs -> the memory of a decoder, and its initial states
     step       one step and the states before it -> the step's prediction and the states after it
 
-Texts are represented by ids, both as inputs and as outputs, and images that are read by columns as
-their columns; numbers, audio and other images are passed unchanged. States are arguments and
+Texts are passed as ids, both as inputs and as outputs, and images that are read by columns are
+passed as columns; numbers, audio and other images are passed unchanged. States are arguments and
 results, named by layer and number: "layer_1_state_1" before a step and "next_layer_1_state_1" after
 it. The batch and time dimensions are dynamic.
 """
@@ -77,9 +77,9 @@ def parts_of(task: Any, model: Any) -> dict[str, Part]:
 
 
 def in_float32(task: Any, model: Any) -> Any:
-    """The model, or a copy with the same weights if it computes in another precision or has a
-    `LastOutputs` layer, which may have been saved when that layer did not take the mask, without
-    which exports would differ."""
+    """The model, or a copy with the same weights if the model computes in another precision or has
+    a `LastOutputs` layer: models saved by older versions do not pass the mask to that layer, and
+    their exports would differ."""
     layers = [*model._flatten_layers()]  # the public list lacks nested layers
     masks = not any(isinstance(layer, LastOutputs) for layer in layers)
     if masks and all(layer.compute_dtype == "float32" for layer in layers):
@@ -124,7 +124,7 @@ def step_of(task: Any, model: Any) -> Part:
     """The part "step".
 
     Raises:
-        SeqzooError: the model has none.
+        SeqzooError: the model has no step.
     """
     parts = parts_of(task, model)
     if "step" not in parts:
@@ -273,7 +273,7 @@ def _serving(task: Any, model: Any) -> Part:
 
 
 def step_specs(task: Any) -> tuple[Any, ...]:
-    """The `tf.TensorSpec`s of one step's inputs: an id, numbers in the units of the data, or the
+    """The `tf.TensorSpec`s of one step's inputs: an id, values in the units of the data, or the
     samples of a window; for a time-aware cell, also the time since the previous step."""
     features = task.features
     if isinstance(features, AudioFeatures):
@@ -306,7 +306,7 @@ def run_steps(
 
     Args:
         task: the task that built the model.
-        model: not a language model and not an encoder-decoder.
+        model: the model; neither a language model nor an encoder-decoder.
         steps: each (batch, time, ...); see `step_specs`.
         states: the states, in the order of `state_specs`.
 

@@ -161,7 +161,7 @@ def _body(name: str, tree: ast.Module) -> str:
 
 
 def _imports(trees: Iterable[ast.Module]) -> str:
-    """The imports of modules, except those of each other, in the order that ruff expects."""
+    """The imports of modules, except those from one another, in the order that ruff expects."""
     plain, names = {"import sys"}, defaultdict[str, set[str]](set)
     for tree in trees:
         for node in tree.body:

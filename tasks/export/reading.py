@@ -17,8 +17,8 @@ def read_by_steps(
     task: Any, parts: dict[str, Part], examples: Sequence[Any]
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yields the arguments of the part "step" by name, with one row each, while the model reads
-    examples one after the other or, if it is an encoder-decoder, generates the most probable token
-    at each step. Audio is not supported."""
+    examples one after another or, if it is an encoder-decoder, generates the most probable token at
+    each step. Audio is not supported."""
     part = parts["step"]
     step = tf.function(
         lambda arguments: part.run(**arguments), autograph=False, reduce_retracing=True

@@ -1,4 +1,4 @@
-"""Exports a trained model as a SavedModel that only needs TensorFlow."""
+"""Exports a trained model as a SavedModel that needs only TensorFlow."""
 
 import pathlib
 from typing import Any
@@ -23,11 +23,11 @@ from seqzoo.tasks.export.signatures import COMPILED, signatures_of
 
 
 def write(wanted: Export, folder: pathlib.Path) -> float | None:
-    """Writes a SavedModel with all of `seqzoo.tasks.export.signatures`; see
+    """Writes a SavedModel with the signatures from `seqzoo.tasks.export.signatures`; see
     `seqzoo.tasks.export.formats`.
 
     Raises:
-        SeqzooError: a graph would only run in this process, because a function in it had been
+        SeqzooError: a graph would run only in this process, because a function in it had been
             traced before the export; or the results of the SavedModel differ from the model's.
     """
     task, model, options = wanted.task, wanted.model, wanted.options
@@ -54,7 +54,7 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
         )
     expected = {f"serving_default/{name}": value.numpy() for name, value in ours.items()}
     requested = {"serving_default": inputs}
-    if COMPILED in signatures:  # enough rows that the compiled loops run
+    if COMPILED in signatures:  # enough rows for the compiled loops to run
         requested[COMPILED] = {name: _repeated(value) for name, value in inputs.items()}
         expected |= {f"{COMPILED}/{name}": _repeated(value.numpy()) for name, value in ours.items()}
     results, _ = run_in_fresh_process(folder, "saved-model", requested)

@@ -30,10 +30,10 @@ from seqzoo.tasks.seq2seq.encoder_decoder import Generator
 EXPLAIN = "explain"
 COMPILED = "serving_compiled"
 """The only signature whose functions are marked to be compiled by XLA. TensorFlow without XLA runs
-them unchanged, but a server for GPUs that has only parts of XLA may fail to run them."""
+them unchanged, but a GPU server that includes only parts of XLA may fail to run them."""
 
 Signature = tuple[Callable[..., dict[str, Any]], list[Any]]
-"""A function of tensors by name, and the `tf.TensorSpec`s of these."""
+"""A function of tensors by name, and the `tf.TensorSpec`s of those tensors."""
 
 
 def signatures_of(
@@ -59,7 +59,7 @@ def signatures_of(
         further: names of signatures in `ON_REQUEST` to include.
 
     Raises:
-        SeqzooError: the model does not support one of these.
+        SeqzooError: the model does not support one of `further`.
     """
     names = [spec.name for spec in task.signature]
 

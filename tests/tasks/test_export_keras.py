@@ -38,7 +38,7 @@ def test_keras_layers_compute_the_same_where_seqzoo_is_not(
     [
         ("series", "Keras has no layer for LEMCell; export to saved-model, onnx or litert, or"),
         ("words", r"Keras has no layer that computes what MaskedPooling \('pooling'\) does"),
-        ("language", "A LanguageModel generates step by step and is not a model of"),
+        ("language", "A LanguageModel generates step by step, but the model in a Keras"),
     ],
 )
 def test_models_that_keras_cannot_represent_are_refused(

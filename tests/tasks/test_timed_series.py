@@ -192,5 +192,7 @@ def test_invalid_times_are_reported_in_one_line(make, message: str) -> None:
 
 
 def test_other_formats_of_export_are_refused(run: Run, tmp_path) -> None:
-    with pytest.raises(SeqzooError, match="`format` must be saved-model for 'cfc'.*got 'keras'"):
+    with pytest.raises(
+        SeqzooError, match="`format` must be saved-model for the cell 'cfc'.*got 'keras'"
+    ):
         run.export(tmp_path / "onnx", format="keras")

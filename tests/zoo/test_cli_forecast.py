@@ -117,7 +117,7 @@ def test_a_backtest_retrains_at_each_origin(folder: pathlib.Path) -> None:
         (["train", "forecast"], "forecast needs --data"),
         (["backtest", "language-id"], "is a run of the many-to-one template, not of forecast"),
         (["check", "TABLE", "--date-column", "day"], "does not support tables with dates, such as"),
-        (["export", "RUN", "OUT", "--format", "onnx"], "must be saved-model for forecast"),
+        (["export", "RUN", "OUT", "--format", "onnx"], "must be saved-model for the `forecast`"),
         (["inspect", "RUN"], "cannot be inspected"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Unicode's classes of characters in regular expressions, which Python's `re` lacks."""
+"""Unicode character classes for regular expressions, which Python's `re` lacks."""
 
 import functools
 import re
@@ -11,7 +11,7 @@ SPACES = "\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
 @functools.cache
 def ranges(classes: str) -> str:
-    """The characters of some classes (L letters, M marks, N digits), for a regular expression."""
+    """The characters of classes (L: letters, M: marks, N: numbers), for a regular expression."""
     parts, first = [], None
     for code in range(sys.maxunicode + 2):
         inside = code <= sys.maxunicode and unicodedata.category(chr(code))[0] in classes
@@ -25,8 +25,8 @@ def ranges(classes: str) -> str:
 
 @functools.cache
 def pattern(text: str) -> re.Pattern[str]:
-    """A regular expression in which LETTERS, UNMARKED (letters without marks) and SPACES stand for
-    characters."""
+    """A regular expression in which LETTERS (letters, marks and numbers), UNMARKED (the same
+    without marks) and SPACES stand for characters."""
     text = text.replace("LETTERS", ranges("LMN")) if "LETTERS" in text else text
     text = text.replace("UNMARKED", ranges("LN")) if "UNMARKED" in text else text
     return re.compile(text.replace("SPACES", SPACES))

@@ -19,7 +19,7 @@ class Classes(OutputsPerExample):
 
 
 class Labels(OutputsPerExample):
-    """The labels of each input whose probability reaches the threshold."""
+    """For each input, the labels whose probability reaches the threshold."""
 
     def answer(self, outputs: dict[str, np.ndarray], length: Any) -> dict[str, Any]:
         about = self.model.answer

@@ -6,8 +6,8 @@ from typing import Any
 
 
 def main(model: Any, arguments: Sequence[str]) -> None:
-    """Prints one prediction per line for the inputs on the command line, with its probability; for
-    generated texts, the mean probability of a token."""
+    """Prints one prediction per line for the inputs on the command line, with its probability or,
+    for generated texts, the geometric mean of the probabilities of its tokens."""
     try:
         inputs = [model.reader.from_argument(argument) for argument in arguments]
         predictions = model.predict(inputs)

@@ -31,7 +31,7 @@ def text_answer(
     Args:
         about: "answer" of model.json.
         ranked: the token ids and log-probability of each alternative, best first.
-        ends: number of end tokens per text, 0 or 1, which its probability per token includes.
+        ends: number of end tokens, 0 or 1, that the probability per token of a text includes.
     """
     alternatives = [(text_of(about, ids), math.exp(total)) for ids, total in ranked]
     label, probability = alternatives[0]

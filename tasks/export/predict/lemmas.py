@@ -6,7 +6,7 @@ from seqzoo.tasks.export.predict.texts import TextReader
 
 
 class LemmaReader(TextReader):
-    """Reads lemmas with features, "absetzen V;PST;1;PL"."""
+    """Reads lemmas with features, such as "absetzen V;PST;1;PL"."""
 
     def split(self, text: str) -> list[str]:
         last = re.fullmatch(r"(?s)(.*[^ \t])[ \t]+([^ \t]+)[ \t]*", text)

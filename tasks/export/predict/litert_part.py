@@ -34,7 +34,7 @@ class LiteRTPart:
         return {name: np.concatenate([item[name] for item in results]) for name in results[0]}
 
     def one_example(self, tensors: dict[str, Any]) -> dict[str, Any]:
-        """Arrays with a batch of one by name -> results by name."""
+        """Arrays with a single row, by name -> results by name."""
         arguments, time = {}, None
         for name, array in tensors.items():
             spec = self.inputs[name]

@@ -40,7 +40,7 @@ class BaseModel:
 
     part_type: Any
     reader_type: Any
-    answers_type: Any = None  # None if there are only numbers
+    answers_type: Any = None  # None if `run` alone gives their values
 
     def __init__(self, folder: str | pathlib.Path | None = None, threads: int = 1):
         self.folder = pathlib.Path(folder or pathlib.Path(__file__).parent)
@@ -79,8 +79,8 @@ class BaseModel:
         self, inputs: Iterable[Any], decoding: dict[str, Any] | None = None
     ) -> list[dict[str, Any]]:
         """Predictions for raw inputs, each with "label", "value", "probability" and "alternatives";
-        those of texts also with "token_probabilities", the geometric mean of the probabilities of
-        each alternative's tokens.
+        predictions of texts also have "token_probabilities", the geometric mean of the
+        probabilities of each alternative's tokens.
 
         Args:
             inputs: texts, class names or arrays, like those that the model was trained on.
@@ -105,5 +105,5 @@ class BaseModel:
         return self.reader.tokens(text)
 
     def ids(self, text: Any) -> list[Any]:
-        """The ids of a text's tokens; with the characters of words, a list of ids per word."""
+        """The ids of a text's tokens; a list of ids per word if its characters are read, too."""
         return self.reader.ids(text)

@@ -20,7 +20,7 @@ class OnnxPart:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        options.log_severity_level = 4  # errors are raised, so they need not be printed as well
+        options.log_severity_level = 4  # errors are raised, so they need not be logged
         self.session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )

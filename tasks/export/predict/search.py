@@ -74,7 +74,7 @@ class Search:
         return logs, scores, outputs.get("attention"), states
 
     def log_probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Logits -> log-probabilities, with a column for the end if the vocabulary has none."""
+        """Logits -> log-probabilities, with a column for the end if there is no end token."""
         logits = logits.astype(np.float32)
         shifted = logits - logits.max(1, keepdims=True)
         logs = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
@@ -174,5 +174,5 @@ class Search:
         return [(tokens, total) for _, tokens, total in finished]
 
     def length_penalty(self, tokens: int, alpha: float) -> float:
-        """The number that the score of a text is divided by (Wu et al. 2016, equation 14)."""
+        """The divisor of a text's score (Wu et al. 2016, equation 14)."""
         return ((5.0 + tokens + self.has_end) / 6.0) ** alpha if alpha else 1.0

@@ -46,7 +46,7 @@ class TextReader:
         return list(text)
 
     def id(self, token: str) -> int:
-        """The id of a token; with word vectors, that of its lowercase form if it has none."""
+        """A token's id; with word vectors, that of its lowercase form if the token has none."""
         if token in self.vocabulary or not self.about.get("folded"):
             return self.vocabulary.get(token, UNKNOWN)
         return self.vocabulary.get(token.lower(), UNKNOWN)
@@ -61,7 +61,7 @@ class TextReader:
 
 
 def one_text(text: str | Sequence[str]) -> str:
-    """A text unchanged, or words joined by spaces, with spaces in words made no-break spaces."""
+    """A text unchanged, or words joined by spaces; spaces within words become no-break spaces."""
     if isinstance(text, str):
         return text
     return " ".join(re.sub(r"\s", "\u00a0", word) for word in text)
