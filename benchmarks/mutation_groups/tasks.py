@@ -112,7 +112,7 @@ GROUPS = [
         "",
         {
             " and before[1] == tag[1]": "",
-            'closing or prefix in ("O", "E", "S")': 'closing or prefix in ("O", "B", "S")',
+            'is_bioes or prefix in ("O", "E", "S")': 'is_bioes or prefix in ("O", "B", "S")',
         },
     ),
     # Windows, batches, splits.

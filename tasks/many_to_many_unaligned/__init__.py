@@ -1,1 +1,2 @@
-"""The template many-to-many-unaligned: from a sequence to a shorter text in its order (CTC)."""
+"""The `many-to-many-unaligned` template: from a sequence to a shorter text in the same order, with
+CTC."""

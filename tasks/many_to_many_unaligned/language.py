@@ -1,4 +1,4 @@
-"""A seqzoo language model as the `LanguageModel` of a search: its scores of the next symbol."""
+"""A seqzoo language model as the `LanguageModel` of a search: its scores for the next symbol."""
 
 import functools
 from typing import Any

@@ -17,12 +17,12 @@ MULTIPLIER = 0x5851F42D4C957F2D
 
 
 class LanguageModel(Protocol):
-    """A prior over texts for the search, in addition to the recogniser. Its scores are over the
-    recogniser's ids; `states` are a nest of tensors whose first axis is rows."""
+    """A prior over texts for the search, in addition to the recogniser. It scores the recogniser's
+    ids; `states` is a nested structure of tensors whose first axis is the rows."""
 
     def first(self, rows: Any) -> tuple[Any, Any, Any]:
-        """Before the first symbol: states, scores of each symbol (rows, ids), and of the end
-        (rows,)."""
+        """Before the first symbol: the states, the scores of all symbols, (rows, ids), and that of
+        the end, (rows,)."""
         ...
 
     def step(self, symbols: Any, states: Any) -> tuple[Any, Any, Any]:
@@ -87,7 +87,7 @@ def prefix_beam_search(
     count: int,
     language_model: LanguageModel | None = None,
 ) -> tuple[Any, Any, Any]:
-    """The most probable texts, each with the sum over its alignments.
+    """The most probable texts, where the probability of a text is summed over its alignments.
 
     Alignments of the same prefix are summed in every step, as in Hannun et al. 2014, "First-pass
     large vocabulary continuous speech recognition using bi-directional recurrent DNNs", algorithm
@@ -230,8 +230,8 @@ def _longer_name(name: Any, symbol: Any) -> Any:
 
 
 def _advance_language_model(model: Any, prior: tuple, parents: Any, symbols: Any) -> tuple:
-    """The outputs of the language model after a step of the search: states, scores, scores of the
-    end."""
+    """The outputs of the language model after a step of the search: states, scores of the symbols,
+    scores of the end."""
     batch, width = tf.unstack(tf.shape(parents))
     rows = tf.reshape(tf.range(batch)[:, None] * width + parents, [-1])
     kept = tf.nest.map_structure(lambda item: tf.gather(item, rows), prior)
@@ -246,7 +246,7 @@ def _advance_language_model(model: Any, prior: tuple, parents: Any, symbols: Any
 
         return tf.nest.map_structure(choose, new, kept)
 
-    # Most steps are blanks, which make no prefix longer.
+    # Most steps are blanks, which do not extend any prefix.
     return tf.cond(tf.reduce_any(added != BLANK), step, lambda: kept)
 
 

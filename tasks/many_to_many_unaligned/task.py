@@ -55,7 +55,7 @@ them off."""
 
 
 class UnalignedTask(Task):
-    """A model from a sequence to a shorter text in the same order, with CTC.
+    """A model that maps a sequence to a shorter text in the same order, with CTC.
 
     The loss is the negative log-probability of a text, summed over its alignments, divided by the
     number of its symbols plus one for the end. The metric is the token error rate of greedy
@@ -213,7 +213,7 @@ class UnalignedTask(Task):
         """
         choices = options.decoding or self.decoding
         _check_decoding(choices)
-        steps = tf.maximum(lengths, 1)  # an input without steps has a step of padding
+        steps = tf.maximum(lengths, 1)  # an input without steps has one step of padding
         logits = tf.cast(outputs, tf.float32)
         allowed = _allowed(tf.nn.log_softmax(logits))
         if choices.method == "greedy":
@@ -302,7 +302,7 @@ class UnalignedTask(Task):
 
 
 def edits(predicted: Any, lengths: Any, targets: Any, target_lengths: Any) -> Any:
-    """Number of insertions, deletions and substitutions, (batch,), float32."""
+    """Edit distances: the number of insertions, deletions and substitutions, (batch,), float32."""
 
     def sparse(ids: Any, count: Any) -> Any:
         positions = tf.where(tf.range(tf.shape(ids)[1]) < count[:, None])

@@ -1,4 +1,4 @@
-"""The template from a sequence to a shorter text whose symbols are in the order of the input."""
+"""The template that maps a sequence to a shorter text whose symbols are in the input's order."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The template many-to-one: from a sequence to a class, labels or a value."""
+"""The `many-to-one` template: from a sequence to a class, labels or a value."""

@@ -13,9 +13,10 @@ from seqzoo.tasks.preprocessing.joined import JoinedFeatures, part_template, suf
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class Comparison(keras.layers.Layer):
-    """Two vectors u and v, (batch, units) each -> [u, v, |u - v|, u * v], (batch, 4 units).
+    """Two vectors u and v, (batch, units) each -> [u, v, |u - v|, u * v], (batch, 4 * units).
 
-    Conneau et al. 2017, Supervised learning of universal sentence representations, section 3.1.
+    Source: Conneau et al. 2017, "Supervised learning of universal sentence representations",
+    section 3.1.
     """
 
     def call(self, u: Any, v: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The template from a sequence to one class, several labels or a value."""
+"""The template that maps a sequence to one class, several labels or a value."""
 
 from __future__ import annotations
 

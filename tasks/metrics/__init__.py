@@ -1,1 +1,1 @@
-"""Metrics of classes, numbers, sequences, entities and forecasts."""
+"""Metrics for classes, numbers, sequences, entities and forecasts."""

@@ -21,7 +21,7 @@ def split_tag(name: str) -> tuple[str, str]:
 
 
 def entity_spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:
-    """The entities of one sequence, by the definition of conlleval.
+    """The entities of one sequence, as conlleval defines them.
 
     A tag continues an entity if it is an I or E of the same type right after a B or I. Any other
     tag ends that entity and, unless it is O, begins a new one. So the entities of any sequence of
@@ -30,7 +30,7 @@ def entity_spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:
     Source: conlleval.pl of the CoNLL-2000 shared task.
 
     Returns:
-        (type, first step, last step) of each, in order; the type is "" for tags without one.
+        (type, first step, last step) of each entity, in order; the type is "" for tags without one.
 
     Raises:
         SeqzooError: a tag is not a BIO or BIOES tag.
@@ -49,7 +49,7 @@ def entity_spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:
 
 
 def bio_constraints(names: Sequence[str]) -> tuple[list[list[bool]], list[bool], list[bool]]:
-    """The constraints of well-formed tags, for `CRF`.
+    """The constraints that well-formed tags satisfy, for `CRF`.
 
     Tags are read as BIOES if there are names with an E or S, otherwise as BIO. In BIO, an I
     continues an entity of its type. In BIOES, an E does so too, an S is an entity of one step, and
@@ -68,13 +68,13 @@ def bio_constraints(names: Sequence[str]) -> tuple[list[list[bool]], list[bool],
     if len(set(names)) < len(names):
         raise SeqzooError(f"Tag names must be unique, got {list(names)}.")
     tags = [split_tag(name) for name in names]
-    closing = any(prefix in ("E", "S") for prefix, _ in tags)
+    is_bioes = any(prefix in ("E", "S") for prefix, _ in tags)
 
     def continues(before: tuple[str, str], tag: tuple[str, str]) -> bool:
         return before[0] in ("B", "I") and tag[0] in ("I", "E") and before[1] == tag[1]
 
     starts = [prefix in ("O", "B", "S") for prefix, _ in tags]
-    ends = [not closing or prefix in ("O", "E", "S") for prefix, _ in tags]
+    ends = [not is_bioes or prefix in ("O", "E", "S") for prefix, _ in tags]
     moves = [
         [continues(before, tag) or (end and start) for tag, start in zip(tags, starts, strict=True)]
         for before, end in zip(tags, ends, strict=True)

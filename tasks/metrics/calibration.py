@@ -8,7 +8,7 @@ CALIBRATION_BINS = 15
 """Number of bins of equal width for probabilities."""
 
 TEMPERATURES = (0.05, 1000.0)
-"""Lowest and highest temperature of a calibration."""
+"""Lowest and highest temperatures that are fitted."""
 
 
 def calibration(probabilities: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
@@ -63,23 +63,23 @@ def cross_entropy(logits: np.ndarray, targets: np.ndarray) -> float:
 
 
 def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
-    """Fits the temperature: dividing logits by it gives the lowest cross-entropy (Guo et al. 2017,
-    section 4.2).
+    """Fits the temperature: the divisor of the logits that minimises the cross-entropy (Guo et al.
+    2017, section 4.2).
 
     The cross-entropy is convex in the inverse of the temperature, so the zero of its derivative is
     found by bisection. The temperature is limited to `TEMPERATURES`: if all predictions are
-    correct, lower is always better, and if the logits are uninformative, higher is.
+    correct, a lower one is always better, and if the logits are uninformative, a higher one is.
 
     Args:
         logits: (n, classes).
         targets: indices of the true classes, (n,).
     """
     logits = np.asarray(logits, np.float64)
-    true = logits[np.arange(len(targets)), targets].mean()
+    true_logit = logits[np.arange(len(targets)), targets].mean()
 
     def slope(inverse: float) -> float:
         probabilities = np.exp(_log_softmax(logits * inverse))
-        return float((probabilities * logits).sum(-1).mean() - true)
+        return float((probabilities * logits).sum(-1).mean() - true_logit)
 
     low, high = 1 / TEMPERATURES[1], 1 / TEMPERATURES[0]
     if slope(high) <= 0:

@@ -1,4 +1,4 @@
-"""Metrics of classes and labels that are computed from counts, and tables of them."""
+"""Metrics for classes and labels that are computed from counts, and tables of these metrics."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def top_confusions(matrix: np.ndarray, names: list[str], limit: int = 50) -> lis
 def label_table(
     actual: np.ndarray, predicted: np.ndarray, names: list[str]
 ) -> list[dict[str, Any]]:
-    """One row per label from two boolean arrays of shape (n, labels)."""
+    """One row per label, from two boolean arrays (n, labels); undefined metrics are None."""
     table = []
     for index, name in enumerate(names):
         hits = int((actual[:, index] & predicted[:, index]).sum())

@@ -1,20 +1,21 @@
-"""Conformal correction: shifts quantiles so that each has its share of held-out values below it."""
+"""Conformal correction: shifts quantiles so that the fraction of held-out values below each one
+matches its level."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 FEW_RESIDUALS = 100
-"""Minimum number of held-out values for a separate correction of a step and a target."""
+"""Minimum number of held-out values for a step and a target to get their own correction."""
 
 
 def level_corrections(above: np.ndarray, levels: Sequence[float]) -> np.ndarray:
-    """The corrections of each quantile.
+    """The corrections of quantiles.
 
-    Each quantile is shifted by the quantile, at the same level, of the values minus it, rounded
-    outwards to allow for the number of values, as in one-sided split conformal prediction (Romano
-    et al. 2019). If there are too few values for a step and a target, those of all steps are used,
-    and if these are still too few, those of all targets.
+    Each quantile is shifted by the quantile, at the same level, of the values minus it, with its
+    rank rounded outwards to allow for the number of values, as in one-sided split conformal
+    prediction (Romano et al. 2019). If there are too few values for a step and a target, those of
+    all steps are used, and if these are still too few, those of all targets.
 
     Args:
         above: the true values minus their quantiles, (windows, horizon, targets, levels); NaN where
@@ -42,7 +43,8 @@ def level_corrections(above: np.ndarray, levels: Sequence[float]) -> np.ndarray:
 
 
 def _outer_quantile(values: np.ndarray, level: float) -> float:
-    """The quantile of values, counted outwards: the ceil((n + 1) level)-th above the median."""
+    """The quantile of values, with its rank rounded outwards: for levels of at least 0.5, the value
+    of rank ceil((n + 1) * level)."""
     n = len(values)
     if level < 0.5:
         return -_outer_quantile(-values, 1 - level)

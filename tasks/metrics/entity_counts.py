@@ -1,4 +1,4 @@
-"""Counts entities of predicted and true tags with TensorFlow operations, for the metric of
+"""Counts the entities in predicted and true tags with TensorFlow operations, for the metric of
 taggers."""
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from seqzoo.tasks.metrics.bio import split_tag
 
 
 class Spans:
-    """Counts entities as in `seqzoo.tasks.metrics.bio.entity_spans`.
+    """Counts entities, as `seqzoo.tasks.metrics.bio.entity_spans` defines them.
 
     Args:
         names: names of the tags, in the order of their ids; all of them BIO or BIOES.
@@ -33,7 +33,7 @@ class Spans:
         )
 
     def count(self, predicted: Any, truth: Any, inside: Any) -> Any:
-        """Numbers of correct (both ends and the type), predicted and true entities.
+        """Numbers of correct entities (both ends and the type), of predicted ones and of true ones.
 
         Args:
             predicted: predicted ids of tags, (batch, time), int32.

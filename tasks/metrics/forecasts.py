@@ -1,4 +1,4 @@
-"""Metrics of forecasts, and of three baselines on the same windows."""
+"""Metrics for forecasts, and for three baselines on the same windows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +26,7 @@ def forecast_metrics(
     MSE, MAE and RMSE are computed on values that are standardised with the mean and standard
     deviation of their series in training. MASE divides by the mean absolute error of the seasonal
     naive forecast in training (Hyndman and Koehler 2006). sMAPE is in percent, up to 200.
-    CRPS is twice the quantile loss, averaged over the levels. Coverage is the share of values
+    CRPS is twice the quantile loss, averaged over the levels. Coverage is the fraction of values
     between the lowest and the highest quantile.
 
     Args:
@@ -40,7 +40,7 @@ def forecast_metrics(
             conformal correction alone, or are all equal to the forecast.
 
     Returns: the metrics by name, and under "baselines" those of the naive forecast (the last
-        value), the seasonal naive forecast (the value a season ago) and a linear model from the
+        value), the seasonal naive forecast (the value a season earlier) and a linear model from the
         look-back window to the horizon, fitted by ridge regression on the training steps.
     """
     horizon, season = values.shape[1], features.season
@@ -71,8 +71,9 @@ def forecast_metrics(
 
 
 class _Series:
-    """One history, standardised: in `values` missing values are NaN, in `filled` they are replaced
-    by the last value before them; the first `training_steps` steps were seen in training."""
+    """One history, standardised: in `values`, missing values are NaN; in `filled`, they are
+    replaced by the last value before them. The first `training_steps` steps were seen in
+    training."""
 
     def __init__(self, features: Any, history: Any):
         self.mean, self.scale = (item.astype(np.float64) for item in features.scales_of(history))
@@ -88,7 +89,7 @@ class _Series:
             self.training_steps = min(self.training_steps, history.since)
 
     def seasonal_error(self, season: int) -> np.ndarray:
-        """Mean absolute difference of training steps that are a season apart, (targets,); NaN if
+        """Mean absolute difference between training steps a season apart, (targets,); NaN if
         there are too few."""
         values = self.values[: self.training_steps]
         if len(values) <= season:

@@ -9,7 +9,7 @@ PENALTIES = tuple(10.0**power for power in range(-6, 3))
 """Penalties to choose from, relative to the mean eigenvalue of the normal equations."""
 
 HELD_OUT = 0.2
-"""Fraction of the windows, the last ones, on which the penalty is chosen."""
+"""Fraction of the windows, the last ones of each series, on which the penalty is chosen."""
 
 MAX_WINDOWS = 20_000
 """Approximate maximum number of windows in the regression."""
@@ -35,7 +35,7 @@ class LinearForecast:
             series: the training series, (time, targets) each, without missing values.
             template: has `look_back` and `horizon`.
 
-        Returns: None if no series is as long as two windows.
+        Returns: the fitted model; None if no series is as long as two windows.
         """
         look_back, horizon = template.look_back, template.horizon
         length = look_back + horizon
@@ -54,10 +54,10 @@ class LinearForecast:
             np.concatenate([window[:end] for window, end in zip(windows, ends, strict=True)]),
             look_back,
         )
-        held = np.concatenate([window[end:] for window, end in zip(windows, ends, strict=True)])
-        inputs, targets = _split_windows(held, look_back)
+        held_out = np.concatenate([window[end:] for window, end in zip(windows, ends, strict=True)])
+        inputs, targets = _split_windows(held_out, look_back)
         losses = [
-            np.square(inputs @ fitted.solve(penalty) - targets).mean() if len(held) else 0.0
+            np.square(inputs @ fitted.solve(penalty) - targets).mean() if len(held_out) else 0.0
             for penalty in PENALTIES
         ]
         refitted = _Sums(np.concatenate(windows), look_back)
@@ -104,6 +104,6 @@ def _split_windows(windows: np.ndarray, look_back: int) -> tuple[np.ndarray, np.
 
 
 def _inputs(behind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The inputs of the regression, with a column of ones, and the last step of each window."""
+    """The inputs of the regression, with a column of ones, and the last value of each look-back."""
     last = behind[:, -1:]
     return np.concatenate([behind - last, np.ones_like(last)], 1), last

@@ -15,7 +15,7 @@ from seqzoo.tasks.metrics.bio import entity_spans
 from seqzoo.tasks.metrics.classification import f1
 
 ORDERS = 4
-"""Longest n-grams of BLEU."""
+"""Maximum n-gram length of BLEU."""
 
 
 def bleu(
@@ -90,9 +90,9 @@ def error_rates(answers: Sequence[Sequence], references: Sequence[Sequence]) -> 
     """Error rates of sequences and of tokens.
 
     A sequence is correct if it equals one of its references. Tokens are compared with the
-    reference with the fewest edits (insertions, deletions, substitutions), or the longest of
-    several such references. Grapheme-to-phoneme conversion on CMUdict is evaluated in this way; the
-    two rates are called word error and phoneme error there (Yao and Zweig 2015).
+    reference that needs the fewest edits (insertions, deletions, substitutions), or with the
+    longest of several such references. Grapheme-to-phoneme conversion on CMUdict is evaluated in
+    this way; the two rates are called word error and phoneme error there (Yao and Zweig 2015).
 
     Args:
         answers: predictions: lists of tokens, or strings, whose tokens are characters.
@@ -100,7 +100,7 @@ def error_rates(answers: Sequence[Sequence], references: Sequence[Sequence]) -> 
 
     Returns:
         "exact_match", "sequence_error" (1 minus that), "token_error" (edits divided by tokens of
-        the references, so it may exceed 1; None without any), "sequences", "edits", "tokens".
+        the references, so it may exceed 1; None without tokens), "sequences", "edits", "tokens".
 
     Raises:
         ValueError: there are no predictions, or one has no references.
@@ -108,10 +108,10 @@ def error_rates(answers: Sequence[Sequence], references: Sequence[Sequence]) -> 
     _check(answers, references)
     exact = edits = tokens = 0
     for answer, candidates in zip(answers, references, strict=True):
-        fewest, shorter = min((edit_distance(answer, item), -len(item)) for item in candidates)
+        fewest, minus_size = min((edit_distance(answer, item), -len(item)) for item in candidates)
         exact += fewest == 0
         edits += fewest
-        tokens -= shorter
+        tokens -= minus_size
     return {
         "exact_match": exact / len(answers),
         "sequence_error": 1 - exact / len(answers),
@@ -163,7 +163,7 @@ def perplexity(total_loss: float, tokens: float) -> dict[str, Any]:
         "nats" and "bits" per token, and "perplexity"; None for values that are not finite.
     """
     nats = total_loss / tokens if tokens else math.nan
-    exponent = nats if nats < 700 else math.inf  # larger values raise an error in exp
+    exponent = nats if nats < 700 else math.inf  # `math.exp` overflows for larger values
     metrics = {"nats": nats, "bits": nats / math.log(2), "perplexity": math.exp(exponent)}
     return {name: float(x) if math.isfinite(x) else None for name, x in metrics.items()}
 
@@ -182,8 +182,9 @@ def span_scores(
 
     Returns:
         "precision", "recall" and "f1" of all entities, their counts "entities" (in the references),
-        "answered" and "correct", "macro_f1" over types, and "types", a row of the same metrics for
-        each type. Precision is None without predicted entities, recall without true ones.
+        "answered" and "correct", "macro_f1" (the mean F1 of the types), and "types", a row of the
+        same metrics for each type. Precision is None without predicted entities, recall without
+        true ones.
 
     Raises:
         ValueError: the numbers of sequences differ, or the numbers of tags of a sequence.
@@ -240,7 +241,7 @@ def _check(answers: Sequence[Any], references: Sequence[Any]) -> None:
     if len(answers) != len(references):
         raise _unequal("answers", "references", len(answers), len(references))
     if not answers:
-        raise ValueError("`answers` must not be empty, got no sequence to score.")
+        raise ValueError("`answers` must contain at least one sequence, got none.")
     for index, (answer, candidates) in enumerate(zip(answers, references, strict=True)):
         # A single reference that is not in a list would be read as a list of its tokens.
         if (

@@ -1,1 +1,1 @@
-"""The template one-to-many: an image, a vector or a class to a text."""
+"""The `one-to-many` template: from an image, a vector or a class to a text."""

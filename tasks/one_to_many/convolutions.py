@@ -14,7 +14,8 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.layers.batch_normalization import BatchNormalization
 
 GROUPS = 8
-"""Number of groups of group normalisation, if it divides the number of filters."""
+"""Maximum number of groups in group normalisation, which has the greatest common divisor of this
+number and the number of filters."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -51,7 +52,7 @@ class ConvolutionalGrid(keras.layers.Layer):
                 layer = keras.layers.GroupNormalization(gcd(size, GROUPS), dtype=policy)
                 self.normalizations.append(layer)
             elif normalization == "batch":
-                # So that after a short training run the statistics are not those of its beginning.
+                # So that the statistics do not still reflect the beginning of a short training run.
                 layer = BatchNormalization(momentum=0.9, dtype=policy)
                 self.normalizations.append(layer)
         self.pool = keras.layers.MaxPooling2D(2, padding="same", dtype=policy)
@@ -61,8 +62,8 @@ class ConvolutionalGrid(keras.layers.Layer):
 
         Args:
             images: images with any number of channels; four are RGBA, composited over white.
-            valid: which rows are images, (batch,) of bool, all by default; the others are not
-                part of the batch statistics.
+            valid: which rows are images, (batch,), bool; all by default. The others are excluded
+                from the batch statistics.
             training: whether to use the statistics of the batch.
         """
         values = ops.cast(opaque(images) / 255, self.compute_dtype)
@@ -146,7 +147,7 @@ class ApplicationGrid(keras.layers.Layer):
 
 
 def opaque(images: Any) -> Any:
-    """Images as float32; images with four channels are composited over white to three."""
+    """Images as float32; RGBA images are composited over white and become RGB."""
     values = ops.cast(images, "float32")
     if values.shape[-1] != 4:
         return values

@@ -36,15 +36,15 @@ class RandomView(keras.layers.Layer):
             (tf.shape(images)[0], 5), -1.0, 1.0, dtype="float32", seed=self.seed_generator
         )
         zoom_x, zoom_y, shear, left, up = tf.unstack(random, axis=1)
-        wide, high = 1 + self.shares["zoom"] * zoom_x, 1 + self.shares["zoom"] * zoom_y
+        scale_x, scale_y = 1 + self.shares["zoom"] * zoom_x, 1 + self.shares["zoom"] * zoom_y
         slant = self.shares["shear"] * 2 * shear
         # Where pixel (x, y) of the output is read from: transformed relative to the middle of the
         # image, then shifted.
         middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
-        from_x = middle_x * (1 - wide) - middle_y * slant + self.shares["shift"] * width * left
-        from_y = middle_y * (1 - high) + self.shares["shift"] * height * up
-        zero = tf.zeros_like(wide)
-        rows = tf.stack([wide, slant, from_x, zero, high, from_y, zero, zero], 1)
+        from_x = middle_x * (1 - scale_x) - middle_y * slant + self.shares["shift"] * width * left
+        from_y = middle_y * (1 - scale_y) + self.shares["shift"] * height * up
+        zero = tf.zeros_like(scale_x)
+        rows = tf.stack([scale_x, slant, from_x, zero, scale_y, from_y, zero, zero], 1)
         return tf.raw_ops.ImageProjectiveTransformV3(
             images=tf.cast(images, tf.float32),
             transforms=rows,

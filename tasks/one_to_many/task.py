@@ -29,7 +29,7 @@ CAPTIONED_IMAGES = 24
 
 
 class OneToManyTask(GeneratorTask):
-    """A model from an image, a vector or a class to a text; see `GeneratorTask`."""
+    """A model that maps an image, a vector or a class to a text; see `GeneratorTask`."""
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> Self:

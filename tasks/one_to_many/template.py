@@ -1,4 +1,4 @@
-"""The template from an image, a vector or a class to a text."""
+"""The template that maps an image, a vector or a class to a text."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class OneToMany(Template):
         target: target type: the tokens of texts.
         further_inputs: inputs other than the first one, by name, and the kind of each: "number",
             "category", "static" (a number or a category, as in the training examples),
-            "vector", or any kind of input. Audio is not possible here. Their encoders' vectors are
+            "vector", or any kind of input. Audio is not supported here. Their encoders' vectors are
             concatenated to the features that the decoder attends to, and to those that its initial
             states are computed from.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
@@ -65,12 +65,12 @@ class OneToMany(Template):
             batch. "group" uses those of each example, which removes differences in brightness
             between images; it suits small batches.
         encoder_weights: weights of a keras.applications encoder: imagenet (downloaded), or a file.
-            The file has no classifier layer. None for random weights.
+            The file must not include the classifier layer. None for random weights.
         frozen: freeze the weights of a keras.applications encoder.
         image_size: height and width that images are resized to, such as 224,224. None for the
             size of the training images, which must then be the same for all.
         pooling: pooling of the image's feature map: mean, or flatten, which keeps positions. The
-            initial states of the decoder are made from it.
+            initial states of the decoder are computed from the result.
         random_shift: augmentation: maximum shift, as a fraction of the image size.
         random_zoom: augmentation: maximum zoom, as a fraction of the image size.
         random_shear: augmentation: maximum shear, as a fraction of the image height. The top
