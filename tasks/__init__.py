@@ -1,4 +1,4 @@
-"""Everything that a kind of sequence problem needs, from raw examples to predictions."""
+"""Templates for kinds of sequence problems, from raw examples to predictions."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

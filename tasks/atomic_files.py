@@ -17,7 +17,7 @@ from typing import Any
 from seqzoo.tasks.errors import DiskFull, SeqzooError
 
 NEW = ".new-"
-"""Beginning of the names of files and folders that are being written."""
+"""Prefix of the names of files and folders that are being written."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Error numbers of a full disk or an exceeded quota."""
@@ -97,11 +97,11 @@ def synchronise(path: str | os.PathLike) -> None:
 
 @contextmanager
 def naming_full_disk(path: str | os.PathLike, kept: str = "") -> Iterator[None]:
-    """Converts the various errors that a full disk causes into one naming the file and the disk.
+    """Converts the various errors that a full disk causes into one that names file and disk.
 
     Args:
         path: the file that the block writes.
-        kept: what is not lost, phrased as part of a sentence.
+        kept: a clause that says what is not lost; empty for none.
 
     Raises:
         DiskFull: the block raised an error because the disk is full.
@@ -169,7 +169,7 @@ def write_table(path: str | os.PathLike, rows: Sequence[dict[str, Any]]) -> None
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Writes a text as UTF-8."""
+    """Writes text as UTF-8."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

@@ -33,8 +33,8 @@ class Prediction:
         alternatives: the most probable labels with their probabilities, best first.
         token_probabilities: for each alternative that is a text, the geometric mean of the
             probabilities of its tokens and its end token; empty for other predictions.
-        alignment: for a text that is read step by step, each symbol with its first step and the
-            step after its last one; empty for other predictions.
+        alignment: for a text that is aligned with the steps of the input, each symbol with its
+            first step and the step after its last one; empty for other predictions.
         step_probabilities: probability of each tag; empty for other predictions.
     """
 
@@ -72,7 +72,7 @@ class PredictionOptions:
 class Template(ABC):
     """A kind of sequence problem: a frozen dataclass of options.
 
-    It does not depend on where data comes from, and its module imports neither Keras nor
+    It does not depend on where the data comes from, and its module imports neither Keras nor
     TensorFlow, so that the command line starts quickly.
     """
 
@@ -88,7 +88,7 @@ class Template(ABC):
     @property
     @abstractmethod
     def task_class(self) -> str:
-        """The class of its tasks, "module:Class"; a string, since importing it needs TensorFlow."""
+        """The class of its tasks, "module:Class"; a string, since the class imports TensorFlow."""
 
     @property
     def default_settings(self) -> TrainingSettings:
@@ -121,18 +121,18 @@ class Template(ABC):
         try:
             return cls(**config)
         except TypeError as error:
-            raise SeqzooError(f"These are not options of {cls.name}: {error}.") from error
+            raise SeqzooError(f"The options do not fit {cls.name}: {error}.") from error
 
 
 class Outcome(NamedTuple):
-    """The results of a model on a batch.
+    """The results of a model for a batch.
 
     Attributes:
         losses: the loss of each example, summed over its steps, (batch,), float32.
         sums: the terms of the metric, summed over steps, (batch, `Task.sums`).
         carried: states for the next batch, each (batch, units); see `Task.carries`.
-        reported: losses to report alongside the validation losses, without label smoothing and
-            other terms that only training has; None if they equal `losses`.
+        reported: losses to report, which can be compared with validation losses: without label
+            smoothing and other terms that only training has; None if they equal `losses`.
     """
 
     losses: Any
@@ -151,7 +151,7 @@ class Task(ABC):
         template: the options.
         features: how inputs become tensors.
         metric: name of the metric that is reported alongside the loss.
-        better: 1 where a larger metric is better, -1 where a smaller one is.
+        better: 1 if larger values of the metric are better, -1 if smaller ones are.
         sums: number of terms of the metric.
         carries: units of each state that is passed from one batch to the next; none by default.
     """
@@ -267,12 +267,12 @@ class Task(ABC):
         """Predictions for raw inputs, with TensorFlow operations only."""
 
     def signatures(self, model: Any, options: PredictionOptions) -> dict[str, tuple[Any, list]]:
-        """Additional signatures of an exported model by name: a function from named raw inputs to
-        a dictionary of tensors, and the `tf.TensorSpec`s of its inputs."""
+        """Additional signatures of an exported model, by name: for each, a function from named raw
+        inputs to a dictionary of tensors, and the `tf.TensorSpec`s of its inputs."""
         return {}
 
     def companions(self, options: PredictionOptions) -> list[Any]:
-        """Other models that predictions with these options need, which are exported with them."""
+        """Other models that predictions with these options need; they are exported, too."""
         return []
 
     @abstractmethod
@@ -283,15 +283,15 @@ class Task(ABC):
         the first axis of each tensor is the batch."""
 
     def traced_options(self, options: PredictionOptions) -> Any:
-        """The part of the options that the graph of `infer` depends on, hashable; None if they are
-        only used after it."""
+        """The part of the options that the graph of `infer` depends on, hashable; None if the
+        options are only used after `infer`."""
         return None
 
     def score(
         self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
-        """`infer`, with the "loss" and "count" of each example of a batch with targets, and
-        "carried" if states are carried over."""
+        """The tensors of `infer` and the "loss" and "count" of each example, for a batch with
+        targets; also "carried" if states are carried over."""
         outcome = self.forward(model, batch, training=False)
         results = {"loss": outcome.losses, "count": self.counts(batch)}
         return results | self.infer(model, batch, options)

@@ -1,4 +1,4 @@
-"""The names of cells, without importing Keras, which the package `seqzoo.cells` does."""
+"""The names of cells, read without the package `seqzoo.cells`, which imports Keras."""
 
 import importlib.util
 import pathlib

@@ -1,4 +1,4 @@
-"""The errors that users see: one line with what was expected, what came, and what to do."""
+"""The errors that users see: what was expected, what was given and what to do, in one line."""
 
 import difflib
 import os
@@ -11,7 +11,7 @@ NOTHING: Any = object()
 """Value of `SeqzooError.got` if an error is not about a value."""
 
 LISTED_NAMES = 12
-"""Number of names that a message lists."""
+"""Number of names that a message lists before "and 160 more"."""
 
 _program: ContextVar[str | None] = ContextVar("program", default=None)
 
@@ -20,10 +20,10 @@ class SeqzooError(Exception):
     """A mistake in data, options or files, explained in one line.
 
     The text is for users; code that handles an error reads the attributes. Without a message,
-    the text is composed of them: "mine.toml, line 7: `units` must be at least 1, got 0."
+    the text is composed from them: "mine.toml, line 7: `units` must be at least 1, got 0."
 
     Attributes:
-        message: the complete text; empty if it is composed of the other attributes.
+        message: the complete text; empty if it is composed from the other attributes.
         field: the dataclass field of the invalid option; empty for none.
         location: the file and line, or the example, of the mistake; empty for none.
         expected: what the field must be: "at least 1".
@@ -31,7 +31,7 @@ class SeqzooError(Exception):
         hint: what to do, without a capital letter or a full stop.
 
     Args:
-        message: the only positional argument; the others are named after the attributes.
+        message: the only positional argument; each of the others sets the attribute of its name.
     """
 
     def __init__(
@@ -170,8 +170,8 @@ def command(words: str) -> str:
 
 
 def is_command_line() -> bool:
-    """Whether this runs within `called`, that is, for a command and not for a program that imports
-    seqzoo."""
+    """Whether the caller runs within `called`, that is, for a command and not for a program that
+    imports seqzoo."""
     return _program.get() is not None
 
 

@@ -19,13 +19,13 @@ from seqzoo.tasks.errors import SeqzooError
 
 @dataclass(frozen=True)
 class Range:
-    """The range of a number; None leaves that side open.
+    """The range of a number; None for a bound that does not exist.
 
     Attributes:
-        minimum: smallest number allowed.
-        above: number that it must be larger than.
-        maximum: largest number allowed.
-        below: number that it must be smaller than; infinity allows any finite number.
+        minimum: inclusive lower bound.
+        above: exclusive lower bound.
+        maximum: inclusive upper bound.
+        below: exclusive upper bound; infinity allows any finite number.
     """
 
     minimum: float | None = None
@@ -34,7 +34,7 @@ class Range:
     below: float | None = None
 
     def __contains__(self, value: float) -> bool:
-        # Every comparison is false for NaN, so that NaN is outside, too.
+        # Comparisons with NaN are false, so NaN is outside every range that has a bound.
         return isinstance(value, numbers.Real) and (
             (self.minimum is None or value >= self.minimum)
             and (self.above is None or value > self.above)
@@ -113,7 +113,7 @@ def note(hint: Any, kind: type) -> Any:
 
 
 LARGEST_COUNT = 2**31 - 1
-"""Largest whole number in a field without another limit: TensorFlow counts in 32 bits."""
+"""Largest whole number in a field without an upper bound, since TensorFlow uses 32-bit integers."""
 
 TYPES: dict[Any, tuple[type, str]] = {
     int: (numbers.Integral, "a whole number"),

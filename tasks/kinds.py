@@ -1,8 +1,8 @@
 """The kinds of inputs and targets: literal data, read without importing TensorFlow.
 
-A new kind of input is a subclass of `Features` in a new file and a line in `INPUTS`; the templates
-named there, the command line, the documentation and the contract tests then include it. Readers of
-files depend on forms, not kinds: a kind with a new form also needs a reader.
+A new kind of input needs a subclass of `Features` in a new file and a line in `INPUTS`; the
+templates named there, the command line, the documentation and the contract tests then include it.
+File readers depend on forms, not kinds: a kind with a new form also needs a reader.
 """
 
 import pkgutil
@@ -60,7 +60,7 @@ class TargetKind(NamedTuple):
     """The class that encodes targets and decodes predictions, "module:Class"."""
 
     templates: tuple[str, ...]
-    """The templates that can predict this."""
+    """The templates that can predict it."""
 
     summary: str
     """One line that describes a target."""

@@ -1,4 +1,4 @@
-"""The names of losses, and the targets that each is for; imported without TensorFlow."""
+"""The names of losses, and which targets they are for; imported without TensorFlow."""
 
 from typing import Any, Literal, get_args
 
@@ -8,11 +8,11 @@ from seqzoo.tasks.kinds import TEXTS
 Loss = Literal["cross-entropy", "squared", "absolute", "huber", "poisson", "bernoulli"]
 
 NUMBERS = ("value", "values")
-"""Targets that are numbers, which allow any loss and any activation of the outputs."""
+"""Targets that consist of numbers; they allow any loss and any output activation."""
 
 
 def losses_of(input: str, target: str) -> tuple[str, ...]:
-    """The losses that a template with an input and a target can have, the default first."""
+    """The losses that a template can have with this input and target, the default first."""
     if target in NUMBERS:
         return ("squared", *(name for name in get_args(Loss) if name != "squared"))
     if target == "labels" or (input, target) == ("notes", "next"):
@@ -29,7 +29,7 @@ def check_loss(template: Any) -> None:
         SeqzooError: the loss or the activation does not fit the target.
     """
     names = losses_of(template.input, template.target)
-    kind = f"target {template.target!r} of input {template.input!r}"
+    kind = f"target {template.target!r} with input {template.input!r}"
     if template.loss is not None and template.loss not in names:
         expected = f"{' or '.join(map(repr, names))} for {kind}"
         raise SeqzooError(field="loss", expected=expected, got=template.loss)

@@ -79,7 +79,7 @@ def plot_confusion(path: pathlib.Path, metrics: dict[str, Any]) -> None:
     if small:
         _name_and_number(axes, matrix, share, names)
     else:
-        title += f", {len(names)} classes in the order of per_class.csv; darker: more of its row"
+        title += f", {len(names)} classes in the order of per_class.csv; darker: more of the row"
         _list_confusions(grid[0, 1], metrics)
     axes.set_title(title, fontsize=10, color=INK)
     save(figure, path)
@@ -90,8 +90,8 @@ def plot_reliability(path: pathlib.Path, calibration: dict[str, Any]) -> None:
 
     Args:
         path: the path of the PNG file.
-        calibration: "error" and "reliability"; for a calibrated model, also the same before
-            calibration, under "before".
+        calibration: "error" and "reliability"; for a calibrated model, also "before", the same
+            entries before calibration.
     """
     figure = _figure(figsize=(4.8, 4.8), layout="constrained")
     axes = figure.add_subplot()
@@ -156,7 +156,7 @@ def plot_attention(
         path: the path of the PNG file.
         image: (height, width) or (height, width, channels), bytes.
         tokens: the tokens of the caption.
-        maps: (tokens, rows, columns).
+        maps: attention weights, (tokens, rows, columns).
     """
     tokens = tokens[: LOOKS - 1]
     columns = min(len(tokens) + 1, 6)
@@ -196,7 +196,7 @@ class Look(NamedTuple):
 
 
 def plot_looks(path: pathlib.Path, looks: Sequence[Look]) -> None:
-    """Draws attention: one picture per text, with the steps of the input from left to right and the
+    """Draws attention: one panel per text, with the steps of the input from left to right and the
     tokens of the output from top to bottom; darker cells have larger weights. Long texts are
     truncated."""
     columns = min(len(looks), 3)
@@ -227,7 +227,7 @@ def plot_looks(path: pathlib.Path, looks: Sequence[Look]) -> None:
 
 
 def _visible(name: str) -> str:
-    """A name, with visible characters if it consists of spaces."""
+    """A name; if it consists of spaces only, visible characters in their place."""
     return name if name.strip() else "␣" * max(len(name), 1)
 
 
@@ -269,7 +269,7 @@ def _list_confusions(axes: Any, metrics: dict[str, Any]) -> None:
 
 
 def _plain(name: str) -> str:
-    """A name for a plot: shortened, and escaped where matplotlib would read a formula."""
+    """A name for a plot: shortened, and with `$` escaped, which marks formulas in matplotlib."""
     name = name if len(name) <= 24 else name[:23] + "…"
     return name.replace("$", r"\$")
 

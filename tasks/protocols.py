@@ -92,7 +92,7 @@ class Readout(NamedTuple):
     Attributes:
         features: inputs of the layer, (n, d).
         targets: desired outputs of the layer, (n, k).
-        inside: whether each prediction counts, rather than being padding, (n,), bool.
+        inside: whether each prediction counts or is padding, (n,), bool.
     """
 
     features: Any
@@ -142,8 +142,8 @@ class Calibrates(Protocol):
 
 @runtime_checkable
 class Corrects(Protocol):
-    """Predicts quantiles that can be corrected on held-out values, by the model's weight
-    `correction`."""
+    """Predicts quantiles that can be corrected on held-out values, through the model's
+    weight `correction`."""
 
     def uncorrected(
         self, model: Any, batch: dict[str, Any], options: PredictionOptions

@@ -18,7 +18,7 @@ BestBy = Literal["loss", "metric", "bleu", "chrf"]
 ReadoutFit = Literal["gradient", "ridge"]
 
 MAX_WARMUP_STEPS = 200
-"""Maximum warm-up steps by default."""
+"""Maximum number of warm-up steps by default."""
 
 WARMUP_SHARE = 10
 """Default warm-up: one in this many training steps."""
@@ -40,12 +40,12 @@ GRADIENT_ONLY = (
     "focal",
     "freeze",
 )
-"""Settings that a closed-form readout does not have."""
+"""Settings that do not apply to a closed-form readout."""
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """The options of training.
+    """The options for training.
 
     Attributes:
         epochs: number of epochs (passes over the training examples).
@@ -80,13 +80,13 @@ class TrainingSettings:
             in both cases.
         average: weight averaging: the average that is evaluated and kept as the model. "ema" is an
             exponential moving average over updates (Polyak and Juditsky 1992); "best" is the mean
-            of the best epochs, which are compared by their own weights. None for the weights of the
+            of the best epochs, each evaluated with its own weights. None for the weights of the
             best epoch.
         decay: decay of the exponential moving average, for `average` "ema". It is lower during
             the first updates.
         average_best: number of best epochs to average, for `average` "best".
         class_weight: class weights in the training loss: "balanced", or by name, such as
-            spam=3,ham=1. With "balanced" all classes count equally, however rare they are; a class
+            spam=3,ham=1. With "balanced", all classes count equally, however rare they are; a class
             without a weight has 1, and only the ratios matter. For the targets "class" and "tags".
         focal: exponent (gamma) of the focal loss, which gives less weight to confident correct
             predictions. For the targets "class", "labels" and "tags". None for cross-entropy.
@@ -95,15 +95,15 @@ class TrainingSettings:
             "class", "labels" and "tags".
         patience: epochs without improvement after which training stops. None for no early stopping.
         best_by: validation criterion for the best epoch. "loss" (of texts, per token), "metric"
-            (the one shown next to it) or, for generated texts, "bleu" or "chrf", for which texts
+            (shown next to the loss) or, for generated texts, "bleu" or "chrf", for which texts
             are generated after each epoch; the loss breaks ties. None for the loss for generated
             texts, whose exact matches stay at zero for a long time, and the metric otherwise.
         initialization: initialisation of the recurrent layers, such as orthogonal or chrono:500.
             "orthogonal", "identity" or "spectral-radius:0.9" for the matrix of each gate;
             "forget-bias:1" or "chrono:500" (the longest dependency in steps) for gates that keep a
-            state; several as in "identity,chrono:500". None for the defaults of the cell.
+            state; commas join several: "identity,chrono:500". None for the defaults of the cell.
         freeze: layers to freeze, such as embedding,layer_1. An unknown name is an error that
-            lists those that exist. None to train all of them.
+            lists the existing ones. None to train all layers.
         readout: how the output layer is trained: by gradient descent, or by ridge regression in
             closed form. "gradient" trains all weights by back-propagation; "ridge" solves for the
             output layer only, in one epoch, for cells that have no weights to train, such as
@@ -195,7 +195,7 @@ class TrainingSettings:
         weights = self.class_weight
         if weights is None or weights == BALANCED:
             return
-        expected = f"{BALANCED!r} or weights above 0 by name"
+        expected = f"{BALANCED!r} or positive weights by name"
         if not isinstance(weights, Mapping) or not weights:
             raise SeqzooError(field="class_weight", expected=expected, got=weights)
         for name, weight in weights.items():

@@ -14,8 +14,8 @@ from typing import Any
 from seqzoo.tasks.errors import SeqzooError, is_command_line
 
 # Messages that TensorFlow prints on every machine without an NVIDIA driver, or with oneDNN. Error
-# 303 of cuInit means that there is no driver; a driver that does not work causes another message,
-# which is shown.
+# 303 of cuInit means that there is no driver; a driver that does not work causes a different
+# message, which is shown.
 NOISE = re.compile(
     rb"All log messages before absl::InitializeLog|cudart_stub\.cc|Could not find cuda drivers"
     rb"|failed call to cuInit: .*(\(303\)|no CUDA-capable device)"
@@ -23,17 +23,17 @@ NOISE = re.compile(
 )
 
 # Packages that TensorFlow and Keras import if they are installed, for conversions of models and for
-# data frames in `fit`, and do without otherwise. Together they take nearly as long to import as the
-# rest.
+# data frames in `fit`, and do without otherwise. Together they take nearly as long to import as
+# everything else.
 UNUSED = ("jax", "matplotlib", "pandas", "sklearn")
 
 
 def start_tensorflow(*, quiet_loggers: bool = True) -> None:
     """Imports TensorFlow and finds devices; a second call does nothing.
 
-    Messages from its native code below the level of errors are turned off, unless
-    TF_CPP_MIN_LOG_LEVEL enables them. Other output to standard error during the import still
-    appears, except for `NOISE`.
+    Messages of its native code below error level are turned off, unless TF_CPP_MIN_LOG_LEVEL
+    enables them. Other output to standard error during the import still appears, except for
+    `NOISE`.
 
     Args:
         quiet_loggers: whether to turn off warnings from its Python code, too, as the command line
@@ -62,15 +62,15 @@ def start_tensorflow(*, quiet_loggers: bool = True) -> None:
     tensorflow.get_logger().addFilter(_is_news)
     if not quiet_loggers:
         return
-    # The same for messages from its Python code and from that of tfds.
+    # Turns off messages from its Python code, too, and from that of tfds.
     tensorflow.get_logger().setLevel("ERROR")
     absl = importlib.import_module("absl.logging")
     absl.set_verbosity(absl.ERROR)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether to show a message from TensorFlow: all except warnings that functions of this
-    package are retraced, which is intended, since each model has its own graphs."""
+    """Whether to show a message from TensorFlow: all except warnings about retraced functions of
+    this package, for which retracing is intended, since each model has its own graphs."""
     if "triggered tf.function retracing" not in record.getMessage():
         return True
     frame = sys._getframe()
@@ -86,8 +86,8 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 @contextlib.contextmanager
 def _without_unused() -> Iterator[None]:
-    """In a command-line process, a context in which packages in `UNUSED` look as if they
-    were not installed. A program that imports seqzoo may use them with Keras, and keeps them."""
+    """For a command, a context in which the packages in `UNUSED` look as if they were not
+    installed; for a program that imports seqzoo and may use them with Keras, no change."""
     hidden = [name for name in UNUSED if is_command_line() and name not in sys.modules]
     # An entry of None makes `import` raise ModuleNotFoundError.
     sys.modules.update(dict.fromkeys(hidden))  # pyright: ignore[reportCallIssue, reportArgumentType]
@@ -103,7 +103,7 @@ def start_devices(*, quiet_loggers: bool = True) -> None:
     """Initialises TensorFlow's devices, as the first operation would, and silences oneDNN's
     error about transposing masks.
 
-    Separate from `start_tensorflow`, because devices can no longer be configured after it.
+    Separate from `start_tensorflow`, because devices can no longer be configured afterwards.
 
     Args:
         quiet_loggers: see `start_tensorflow`.

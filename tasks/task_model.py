@@ -34,7 +34,7 @@ TRAIN_ONLY = (
     "readout",
     "log_health",
 )
-"""Settings of `train` that `Model.fit` does not have."""
+"""Settings of `train` that `fit` does not support."""
 
 
 def keras_model(
@@ -47,7 +47,7 @@ def keras_model(
         examples: the training examples, from which it learns vocabularies, classes and scales;
             `fit` takes these or other examples.
         settings: settings for the batch size, the optimizer, the seed and the precision; by
-            default those of the template. For schedules and checkpoints use Keras' callbacks.
+            default those of the template. For schedules and checkpoints, use Keras' callbacks.
 
     Raises:
         SeqzooError: the template does not fit the examples, or a setting is only supported by
@@ -326,7 +326,7 @@ class TaskModel(keras.Model):
             },
             "settings": asdict(self.settings),
         }
-        # In the form in which it is read from a file: Keras would write tuples in another form.
+        # As it will be read from a file, since Keras would serialise tuples differently.
         return json.loads(json.dumps(config))
 
     @classmethod
@@ -399,8 +399,8 @@ class _StateReset(keras.callbacks.Callback):
 def _train_only(name: str) -> SeqzooError:
     """The error for settings that only `train` supports."""
     return SeqzooError(
-        f"`{name}` is for `seqzoo.tasks.train`; a Keras model is fitted without it: leave it out, "
-        "or train with `train`.",
+        f"`{name}` is for `seqzoo.tasks.train`, not for Keras models; leave it out, or train with "
+        "`train`.",
         field=name,
     )
 

@@ -12,7 +12,7 @@ def check_vectors(template: Any) -> None:
     """Checks that word vectors are only used for word inputs.
 
     Raises:
-        SeqzooError: the input is not words, the words are also predicted, or `vectors_mode` is set
+        SeqzooError: the input is not "words", the target is "next", or `vectors_mode` is set
             without `vectors`.
     """
     if template.vectors is None:

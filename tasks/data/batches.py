@@ -22,9 +22,9 @@ CANDIDATES = 200
 """Number of candidates for padded lengths."""
 
 COMPILATION = 100_000
-"""Time steps, over all rows of a batch, that take about as long as compiling a layer for one more
-length; both grow with the number of layers. Measured on two cores while training four presets with
-32 to 256 rows: 72,000 to 200,000."""
+"""Number of time steps, over all rows of a batch, that take about as long as compiling a layer for
+one more length; both grow with the number of layers. Measured on two cores while training four
+presets with 32 to 256 rows: 72,000 to 200,000."""
 
 
 class Sequences:
@@ -32,7 +32,7 @@ class Sequences:
 
     Args:
         flat: shape (all steps, ...).
-        lengths: shape (n,), int32; they sum to the first axis of `flat`.
+        lengths: shape (n,), int32; their sum is the size of the first axis of `flat`.
     """
 
     on_disk = False
@@ -44,7 +44,7 @@ class Sequences:
 
     @classmethod
     def of(cls, arrays: Iterable[np.ndarray], dtype: str = "int32") -> "Sequences":
-        """Joins arrays of shape (time, ...)."""
+        """Concatenates arrays of shape (time, ...)."""
         arrays = [np.asarray(array, dtype) for array in arrays]
         return cls(np.concatenate(arrays), np.array([len(array) for array in arrays], np.int32))
 
@@ -55,11 +55,11 @@ class Sequences:
         return self.flat[self.starts[index] :][: self.lengths[index]]
 
     def pieces(self) -> Iterator[np.ndarray]:
-        """`flat`, in one or more pieces."""
+        """Yields `flat` in one or more pieces."""
         yield self.flat
 
     def padded(self, rows: np.ndarray, longest: int) -> np.ndarray:
-        """Some sequences, padded with zeros: (rows, longest, ...)."""
+        """Selected sequences, padded with zeros: (rows, longest, ...)."""
         return _padded_array(self.flat, self.starts[rows], self.lengths[rows], longest)
 
 
@@ -68,7 +68,7 @@ class Data:
     """Encoded examples. Subclasses form batches in other ways.
 
     Attributes:
-        inputs: the sequences that batches are sorted by.
+        inputs: the input sequences; their lengths determine the batches.
         targets: array of shape (n, ...), or sequences with separate lengths, or None. Indices that
             are stored in a smaller type than int32, to save memory, become int32 in batches.
         window: length of the windows that sequences are cut into, with the state carried from one
@@ -156,14 +156,14 @@ class Padding:
 
     def __post_init__(self) -> None:
         if not self.inputs or not all(isinstance(x, list) for x in (self.inputs, self.targets)):
-            raise TypeError("padded lengths must be lists, and that for inputs must not be empty")
+            raise TypeError("padded lengths must be lists, and `inputs` must not be empty")
         for length in (*self.inputs, *self.targets):
             if not isinstance(length, int | np.integer) or not 0 < length < 2**31:
                 raise TypeError(f"a padded length must be from 1 to {2**31 - 1}, got {length!r}")
 
     @classmethod
     def choose(cls, data: Data, max_lengths: int, batch_size: int, *, epochs: int = 1) -> "Padding":
-        """The lengths that take the least time, compilation included; see `choose_lengths`."""
+        """The lengths that minimise the time, compilation included; see `choose_lengths`."""
         lengths = [data.inputs.lengths]
         if data.window is not None:
             lengths = [np.minimum(lengths[0], data.window)]
@@ -184,8 +184,8 @@ class Plan:
         weights: shape (all rows,), uint8: one, or zero for filler rows.
         bounds: shape (steps + 1,), int64: the start of each batch in `rows`, and the end of
             the last one.
-        lengths: shape (steps,), int32: the padded length of a batch's inputs.
-        target_lengths: shape (steps,), int32: the padded length of a batch's targets.
+        lengths: shape (steps,), int32: the padded length of each batch's inputs.
+        target_lengths: shape (steps,), int32: the padded length of each batch's targets.
         size: rows per batch if all batches have the same number, otherwise None.
         length: the padded length of inputs if it is the same for all batches, so that it can be
             static; otherwise None.
@@ -260,7 +260,7 @@ class Plan:
                 f"The number of rows in each batch must be a multiple of the {count} workers, got "
                 f"{int(sizes[sizes % count > 0][0])}; make the plan with `multiple`={count}."
             )
-        # Rows are interleaved: in blocks, the last worker would get all filler rows of a batch.
+        # Rows are interleaved: with blocks, the last worker would get all filler rows of a batch.
         parts = [np.arange(start + index, end, count) for start, end in self._edges()]
         indices = np.concatenate([np.zeros(0, np.int64), *parts])
         return replace(
@@ -280,7 +280,7 @@ class Plan:
 def choose_lengths(
     lengths: np.ndarray, max_lengths: int, batch_size: int, *, epochs: int = 1
 ) -> list[int]:
-    """Chooses the padded lengths that take the least time, compilation included, shortest first.
+    """Chooses the padded lengths that minimise the time, compilation included, shortest first.
 
     Args:
         lengths: lengths of all training sequences.
@@ -321,7 +321,7 @@ def make_plan(
     multiple: int = 1,
     seed: tuple[int, ...] | None = None,
 ) -> Plan:
-    """Sorts examples into batches by the lengths of their inputs, and within these by targets.
+    """Groups examples into batches by the padded lengths of their inputs, then of their targets.
 
     The same arguments give the same plan, and neither the number of batches nor their shapes
     depend on the seed.
@@ -334,7 +334,8 @@ def make_plan(
         steps_per_batch: maximum number of time steps in a batch, padding included, so that batches
             of long sequences have fewer rows. None for no limit.
         multiple: the number of rows in a batch is a multiple of this.
-        seed: shuffles examples of the same padded length, and then the batches; None for neither.
+        seed: random seed for shuffling examples of the same padded length, and then the batches;
+            None for no shuffling.
     """
     ends, buckets = _sorted_in(padding.inputs, data.inputs.lengths)
     random = None if seed is None else np.random.Generator(np.random.PCG64(seed))
@@ -396,7 +397,7 @@ def join_plans(plans: Sequence[Plan]) -> Plan:
 
 
 def _sorted_in(padded: Sequence[int], lengths: np.ndarray) -> tuple[list[int], np.ndarray]:
-    """The padded lengths, extended for longer sequences, and each sequence's index in them."""
+    """The padded lengths, extended for longer sequences, and the index of each sequence's."""
     padded = list(padded)
     while padded[-1] < lengths.max():
         padded.append(2 * padded[-1])
@@ -412,8 +413,8 @@ def batches(data: Data, plan: Plan) -> Any:
 
     Each batch is a dictionary: "values" (batch, time, ...), zero after a sequence's end; "lengths"
     (batch,), int32; "weights" (batch,), float32; "rows" (batch,), int32, the indices of the
-    examples; and if the data has them, "targets" (batch, ...), "target_lengths" (batch,) of
-    targets that are sequences, "importance" (batch,), and "values_1" and "lengths_1" of the first
+    examples; and, if the data has them, "targets" (batch, ...), "target_lengths" (batch,) if
+    targets are sequences, "importance" (batch,), and "values_1" and "lengths_1" of the first
     further input, and so on; also the entries of `Plan.views` except "starts" and "lengths".
     """
     tensors = data.tensors
@@ -555,7 +556,7 @@ def array_batches(data: Data, plan: Plan, *, trim: bool) -> Iterator[dict[str, n
         data: the examples.
         plan: the batches.
         trim: whether to pad only to the longest sequence of a batch and to leave out filler rows,
-            for graphs that take any shape at no cost.
+            for functions that need not be compiled for each shape.
     """
     inputs, targets, views = data.inputs, data.targets, dict(plan.views)
     if "starts" in views:  # parts of examples, and the same parts of targets

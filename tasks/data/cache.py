@@ -2,7 +2,7 @@
 
 An entry is a folder of files, one per array, with a manifest that is written last. The folder gets
 its name only when it is complete, so an incomplete entry left by a killed process is never read. A
-damaged entry, or one of another version, counts as missing and is rebuilt.
+damaged entry, or one from another version, counts as missing and is rebuilt.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from seqzoo.tasks.atomic_files import naming_full_disk, replacing, synchronise, 
 from seqzoo.tasks.errors import SeqzooError
 
 CACHE_FORMAT = 1
-"""Version of the files, increased when the meaning of their contents changes."""
+"""Version of the file format, increased when the meaning of the contents changes."""
 
 VARIABLE = "SEQZOO_CACHE"
 """Environment variable that names the cache folder."""
@@ -37,7 +37,7 @@ MAPPED = 1 << 23
 """Number of bytes read from a file after which its pages are released from memory."""
 
 PAGES = 1 << 16
-"""Number of bytes that the system reads from the disk when one of them is needed."""
+"""Number of bytes that the operating system reads from the disk when any of them is needed."""
 
 
 def cache_folder() -> pathlib.Path:
@@ -49,7 +49,7 @@ def cache_folder() -> pathlib.Path:
 
 
 def digest_of(*parts: Any) -> str:
-    """A digest of bytes, arrays and JSON values, 32 characters."""
+    """A digest of bytes, arrays and JSON values, as 32 hexadecimal characters."""
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         if isinstance(part, np.ndarray):
@@ -98,7 +98,7 @@ class Mapped:
         return self.take(index, len(first) if isinstance(first, np.ndarray) else 1)
 
     def take(self, index: Any, pieces: int) -> np.ndarray:
-        """A copy of the elements at `index`, which touches `pieces` pieces of the file."""
+        """A copy of the elements at `index`, which are in `pieces` places of the file."""
         result = np.array(self._array[index])
         self._touched += max(result.nbytes, min(pieces * PAGES, self._array.nbytes))
         if self._touched > MAPPED:
@@ -192,7 +192,7 @@ class Writer:
         return Mapped(self.folder / name, array["dtype"], tuple(array["shape"]))
 
     def widen(self, name: str, dtype: str) -> None:
-        """Converts the part of an array that has been written to another dtype."""
+        """Converts an array to another dtype, including the part that has been written."""
         if name not in self._files:
             return
         stored = self._arrays[name]
@@ -225,7 +225,7 @@ class Writer:
 
 
 def find(key: str) -> Entry | None:
-    """The entry for a key; None if there is none, or if it is damaged or of another version."""
+    """The entry for a key; None if there is none, or if it is damaged or from another version."""
     folder = cache_folder() / key
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -241,7 +241,7 @@ def find(key: str) -> Entry | None:
 
 @contextlib.contextmanager
 def making(key: str) -> Iterator[Writer]:
-    """Yields the writer of an entry, which exists if the block succeeds.
+    """Yields the writer of a new entry; the entry exists once the block has succeeded.
 
     Raises:
         DiskFull: the disk is full; no part of the entry remains.
@@ -303,7 +303,7 @@ class Listed(NamedTuple):
 
 
 def list_cache() -> list[Listed]:
-    """All entries, largest first; entries that are damaged, unfinished or of another version
+    """All entries, largest first; entries that are damaged, unfinished or from another version
     are not usable."""
     root = cache_folder()
     results = []

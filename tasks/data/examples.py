@@ -37,7 +37,7 @@ class Examples:
             by its file.
 
     Raises:
-        SeqzooError: `inputs` is a single text, or something without a length.
+        SeqzooError: `inputs` is a single text, or has no length.
     """
 
     inputs: Any
@@ -70,10 +70,10 @@ class Examples:
 
         Args:
             columns: a dict of columns, a pandas or Polars data frame, or a pyarrow table.
-            input: the name of the column of inputs; or the names of several, for templates with
-                additional inputs, whose values may be missing.
-            target: the name of the column of targets; None if there are none.
-            weight: the name of the column of weights; None if all are equal.
+            input: the name of the input column; or, for templates with further inputs, the names
+                of several columns, in which values may be missing.
+            target: the name of the target column; None if there are no targets.
+            weight: the name of the column of weights; None if all weights are equal.
             time: the name of the column with the times of a series' steps, for time-aware cells;
                 None if there is none.
             time_values: meaning of this column: the time of each step ("timestamps"), or the time
@@ -195,7 +195,7 @@ def listed(values: Any) -> Any:
 
 
 def rows_of(columns: Any) -> list[dict[str, Any]]:
-    """The rows of columns, each a dictionary.
+    """Converts columns to rows, each a dictionary.
 
     Args:
         columns: a dict of columns, a pandas or Polars data frame, or a pyarrow table.
@@ -229,8 +229,8 @@ def take_column(columns: Any, name: str, argument: str, *, optional: bool = Fals
     Returns: a list, or an array if the dict has one.
 
     Raises:
-        SeqzooError: there are no columns, none or two of that name, the column is empty, or a
-            value is missing (None, NaN or pandas' missing value).
+        SeqzooError: there are no columns, none or several have that name, the column is empty, or
+            a value is missing (None, NaN or pandas' missing value).
     """
     names = _names(columns)
     if name not in names:
@@ -244,7 +244,7 @@ def take_column(columns: Any, name: str, argument: str, *, optional: bool = Fals
         raise SeqzooError(f"Column {name!r} must be a list of values, got {type(values).__name__}.")
     if not len(values):
         raise SeqzooError(f"Column {name!r} has no rows.")
-    # Tasks check the numbers in arrays of higher rank.
+    # Arrays of higher rank contain numbers, which tasks check.
     if getattr(values, "ndim", 1) == 1 and not optional:
         for index, value in enumerate(values):
             if is_missing(value):

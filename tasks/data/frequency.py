@@ -49,7 +49,7 @@ class Frequency:
         """Reads "hour", "15 minutes", "month", "business day".
 
         Raises:
-            SeqzooError: the text is not one of these.
+            SeqzooError: the text is not such a frequency.
         """
         match = re.fullmatch(r"(\d+)?\s*([a-z ]+?)s?", text.strip().lower())
         count, unit = UNITS.get(match[2] if match else "", (0, "second"))
@@ -118,13 +118,13 @@ class Frequency:
         return result.astype("datetime64[s]") + (dates[0] - days[0])
 
     def following(self, dates: np.ndarray, steps: int) -> np.ndarray:
-        """The dates of the steps that follow some dates, (steps,)."""
+        """The dates of the `steps` steps after the given dates, (steps,)."""
         last = int(self.positions(dates)[0][-1])
         return self.at(dates, last + 1 + np.arange(steps))
 
     @property
     def season(self) -> int:
-        """Usual number of steps in a season; 1 if steps are too long for one."""
+        """Usual number of steps in a season; 1 if a season is not a whole number of steps."""
         if self.unit == "month":
             return max(12 // self.count, 1) if 12 % self.count == 0 else 1
         if self.unit == "business day":

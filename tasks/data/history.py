@@ -66,8 +66,8 @@ class History:
                 array = np.zeros((len(dates), 0))
             if array.ndim != 2 or len(array) != len(dates):
                 raise SeqzooError(
-                    f"`{name}` of a history must have one row for each of {len(dates)} dates, got "
-                    f"shape {array.shape}.",
+                    f"`{name}` of a history must have one row for each of the {len(dates)} dates, "
+                    f"got shape {array.shape}.",
                     field=name,
                 )
             object.__setattr__(self, name, array)

@@ -8,10 +8,11 @@ import zlib
 import numpy as np
 
 MAX_DEFLATE_RATIO = 1032
-"""Maximum bytes that one compressed byte can unpack to."""
+"""Maximum number of bytes that one byte can unpack to with DEFLATE compression."""
 
 MAX_COMPRESSION_RATIO = 200
-"""Maximum bytes that a byte of a compressed file may unpack to; text unpacks to 3 to 20."""
+"""Maximum number of bytes that one byte of a compressed file may unpack to; for text, 3 to 20 are
+usual."""
 
 LARGE_ARRAY = 100_000_000
 """Size in bytes above which `MAX_COMPRESSION_RATIO` applies to an array."""
@@ -97,5 +98,5 @@ def available_memory() -> int | None:
         pass
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # not on Windows
+    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
         return None

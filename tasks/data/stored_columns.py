@@ -21,7 +21,7 @@ AT_ONCE = 8192
 class StoredColumn(Sequence):
     """A column, or some of its rows.
 
-    Args:
+    Attributes:
         rows: the indices of its rows in the whole column; None for all.
     """
 
@@ -31,7 +31,7 @@ class StoredColumn(Sequence):
         """Selects rows, in the order of `chosen`."""
         picked = object.__new__(type(self))
         picked.__dict__.update(self.__dict__)
-        # Not copied where it can be shared by all columns of a table.
+        # Not copied if possible, so that all columns of a table can share it.
         picked.rows = np.asarray(chosen if self.rows is None else self.rows[chosen], np.int32)
         return picked
 
@@ -48,7 +48,7 @@ class StoredColumn(Sequence):
         raise NotImplementedError
 
     def span(self, start: int, stop: int) -> np.ndarray:
-        """The rows of consecutive values in the whole column."""
+        """The indices of consecutive values in the whole column."""
         stop = min(stop, len(self))
         return np.arange(start, stop) if self.rows is None else self.rows[start:stop]
 
@@ -90,7 +90,7 @@ class TextColumn(StoredColumn):
         return [text.decode("utf-8") for text in self.read_utf8(rows)]
 
     def utf8(self, start: int, stop: int) -> list[bytes]:
-        """Some consecutive texts as UTF-8."""
+        """Consecutive texts as UTF-8."""
         return self.read_utf8(self.span(start, stop))
 
     def read_utf8(self, rows: np.ndarray) -> list[bytes]:
@@ -138,7 +138,7 @@ class ClassColumn(StoredColumn):
         return np.array([name in names for name in self.names], bool)[self.codes]
 
     def counts(self) -> Counter[str]:
-        """How often each name occurs, in the order of their first occurrence in the column."""
+        """How often each name occurs, in the order of `names`."""
         result = np.bincount(self.codes, minlength=len(self.names)).tolist()
         return Counter({name: item for name, item in zip(self.names, result, strict=True) if item})
 
@@ -158,7 +158,7 @@ class NumberColumn(StoredColumn):
 
 
 class LocationColumn(NumberColumn):
-    """The locations of rows of several files: "18 of parts/2.csv".
+    """The locations of rows in several files: "18 of parts/2.csv".
 
     Args:
         numbers: the line or row of each example in its file.

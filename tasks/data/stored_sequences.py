@@ -1,4 +1,4 @@
-"""Sequences of ids that stay on disk, from which batches read only the tokens that they need."""
+"""Sequences of ids that stay on disk; batches read only the tokens that they need."""
 
 import threading
 from collections.abc import Iterator
@@ -19,10 +19,11 @@ class StoredSequences(Sequences):
 
     Args:
         entry: the cache entry that contains the file.
-        tokens: the tokens of all sequences in the file, one sequence after the other.
+        tokens: the index of each token in the list of distinct tokens, for all sequences in the
+            file, one sequence after the other.
         all_lengths: length of each sequence in the file, (sequences,), of any integer type.
         rows: indices of the selected sequences, (n,).
-        ids: the id of each token.
+        ids: the id of each distinct token.
         key: identifies these sequences across processes.
     """
 
@@ -60,7 +61,7 @@ class StoredSequences(Sequences):
         return np.cumsum(self.lengths, dtype=np.int64) - self.lengths
 
     def offsets(self, chosen: np.ndarray) -> np.ndarray:
-        """The start of some sequences in the file."""
+        """The starts of the chosen sequences in the file."""
         block, after = np.divmod(self.rows[chosen], APART)
         steps = np.arange(APART)
         before = np.minimum(block[:, None] * APART + steps, len(self._all_lengths) - 1)
@@ -72,7 +73,7 @@ class StoredSequences(Sequences):
         return self.ids[self.tokens[start : start + int(self.lengths[index])]]
 
     def pieces(self) -> Iterator[np.ndarray]:
-        """The ids of `flat`, a piece at a time."""
+        """Yields the ids of `flat`, a piece at a time."""
         for start in range(0, len(self), AT_ONCE):
             chosen = np.arange(start, min(start + AT_ONCE, len(self)))
             indices, lengths = self.offsets(chosen), self.lengths[chosen]
@@ -89,7 +90,7 @@ class StoredSequences(Sequences):
             yield self.ids[self.tokens[np.arange(count) + shift]]
 
     def padded(self, rows: np.ndarray, longest: int) -> np.ndarray:
-        """Some sequences, padded with zeros: (rows, longest), int32."""
+        """Selected sequences, padded with zeros: (rows, longest), int32."""
         lengths = np.minimum(self.lengths[rows], longest)
         inside = np.arange(longest) < lengths[:, None]
         values = np.zeros(inside.shape, np.int32)

@@ -32,7 +32,7 @@ class TimedSeries:
                 array = np.asarray(getattr(self, name), dtype)
             except (TypeError, ValueError) as error:
                 raise SeqzooError(
-                    f"`{name}` must be numbers of equal shape.", field=name
+                    f"`{name}` must be numbers, in the same shape at each step.", field=name
                 ) from error
             object.__setattr__(self, name, array)
         if problem := fault(self.elapsed, len(np.atleast_1d(self.values))):
@@ -43,7 +43,7 @@ class TimedSeries:
         """A series from the time of each step, (time,), which must not decrease.
 
         Raises:
-            SeqzooError: times decrease, are not finite, or are not one per step.
+            SeqzooError: times decrease or are not finite, or there is not one time per step.
         """
         times = np.asarray(timestamps, np.float64)
         if problem := fault(times, len(np.atleast_1d(values)), "timestamps"):
@@ -62,7 +62,7 @@ class TimedSeries:
         return iter((self.values, self.elapsed))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """(time, features + 1), the elapsed time as the last feature."""
+        """An array (time, features + 1), with the elapsed time as the last feature."""
         del copy
         joined = np.column_stack([self.values, self.elapsed])
         return joined if dtype is None else joined.astype(dtype)

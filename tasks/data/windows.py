@@ -8,8 +8,8 @@ from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences, make_plan
 from seqzoo.tasks.settings import TrainingSettings
 
 WARM_UP = 256
-"""Number of steps that a lane reads without scoring them in evaluation, if it begins within a
-sequence."""
+"""In evaluation, number of steps that a lane reads before its first scored step if it begins within
+a sequence."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Windows:
 
     @classmethod
     def of(cls, sequences: Sequences, chosen: np.ndarray, window: int) -> "Windows":
-        """The windows of some sequences, in this order."""
+        """The windows of the sequences `chosen`, in this order."""
         lengths = sequences.lengths[chosen].astype(np.int64)
         counts = -(-lengths // window)
         rows = np.repeat(chosen, counts)
@@ -114,7 +114,7 @@ class CropData(Data):
     """Sequences that are cropped at random positions in training, and complete in evaluation.
 
     Attributes:
-        steps: number of steps in a part.
+        steps: number of steps in a cropped part.
     """
 
     steps: int = 1
@@ -157,15 +157,15 @@ def window_plan(
     "before", int32: the token before the window, or `start` if there is none.
 
     Args:
-        data: sequences of ids, with `window`.
+        data: sequences of ids, with `window` set.
         padding: the lengths that batches of shorter sequences are padded to.
         batch_size: number of rows in a batch.
         whole: whether the data is a single sequence, a part of an endless one, so that each lane
             begins with `start`. With a seed, its windows have a different offset in each epoch.
         start: id of the token that begins a sequence.
         seed: shuffles sequences and batches. None for evaluation: nothing is shuffled, and a lane
-            that begins inside a sequence first reads the `WARM_UP` steps before it, with weight 0,
-            so that every scored step has the steps before it as context.
+            that begins inside a sequence first reads the `WARM_UP` steps before its start, with
+            weight 0, so that every scored step has the steps before it as context.
     """
     random = None if seed is None else np.random.Generator(np.random.PCG64(seed))
     # A single endless sequence runs in lanes even if it is short.
@@ -199,7 +199,7 @@ def crop_plan(
         batch_size: maximum number of rows in a batch.
         steps: number of steps in a part.
         multiple: the number of rows in a batch is a multiple of this.
-        seed: chooses the positions and shuffles.
+        seed: random seed for the positions and for shuffling.
     """
     lengths = data.inputs.lengths.astype(np.int64)
     rows = np.repeat(np.arange(len(lengths)), -(-lengths // steps))
@@ -277,7 +277,7 @@ def _asides(
     start: int,
     seed: tuple[int, ...] | None,
 ) -> Plan:
-    """Batches of the sequences of one window, which do not carry states over."""
+    """Batches of the sequences of one window, whose states are not carried over."""
     lengths = data.inputs.lengths[chosen]
     plan = _by_length(data, lengths, padding, data.window, batch_size, batch_size, seed)
     rows = chosen[plan.rows]
@@ -292,7 +292,7 @@ def _asides(
 
 
 def _mixed(lanes: Plan, asides: Plan, random: np.random.Generator | None) -> Plan:
-    """Merges the two plans at random positions; the batches of each keep their order."""
+    """Merges the two plans, at random with a generator; the batches of each keep their order."""
     source = np.repeat([0, 1], [len(lanes), len(asides)])
     if random is not None:
         source = random.permutation(source)
