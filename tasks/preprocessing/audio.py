@@ -92,7 +92,7 @@ class AudioFeatures(Features):
     def energies(self, frames: Any) -> Any:
         """Standardised log-mel energies of windows: (..., samples) -> (..., bands).
 
-        The Fourier transform is a product with a matrix here, which includes the Hann window.
+        The Fourier transform is computed as a product with a matrix that includes the Hann window.
         """
         size = 1 << (self.window - 1).bit_length()
         samples, bins = np.arange(self.window)[:, None], np.arange(size // 2 + 1)

@@ -15,7 +15,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 
 UNTRACED = 16
-"""Maximum number of examples that are transformed without a graph, since tracing takes longer."""
+"""Maximum number of examples that are transformed without a graph; tracing would take longer."""
 
 
 class Features(ABC):
@@ -40,7 +40,7 @@ class Features(ABC):
     @classmethod
     @abstractmethod
     def learn(cls, template: Any, examples: Examples) -> "Features":
-        """Makes features, with what they learn from the training examples.
+        """Creates features with what they learn from the training examples.
 
         Raises:
             SeqzooError: the examples are not of this type.
@@ -81,7 +81,7 @@ class Features(ABC):
 
     @property
     def is_storable(self) -> bool:
-        """Whether encoded texts of a column on disk can be stored on disk, too."""
+        """Whether the encoded texts of a column on disk can be stored there, too."""
         return True
 
     @property
@@ -97,7 +97,7 @@ class Features(ABC):
     @property
     @abstractmethod
     def step(self) -> tuple[tuple[int, ...], str]:
-        """Shape and type of one step of `values`."""
+        """Shape and dtype of one step of `values`."""
 
     @property
     def vocabularies(self) -> dict[str, Vocabulary]:
@@ -160,7 +160,7 @@ class Features(ABC):
         raise NotImplementedError
 
     def encode_further(self, examples: Examples) -> tuple[Sequences, ...]:
-        """The inputs other than the sequences of `encode`; none by default."""
+        """The inputs other than the sequences that `encode` returns; none by default."""
         return ()
 
 
@@ -199,7 +199,7 @@ def finite(array: np.ndarray, location: str) -> np.ndarray:
 
 
 def moments(values: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation over all but the last axis; a deviation of zero becomes one."""
+    """Mean and standard deviation over all axes but the last; a deviation of zero becomes one."""
     values = values.reshape(-1, values.shape[-1]).astype(np.float64)
     scale = values.std(0)
     return values.mean(0).tolist(), np.where(scale > 0, scale, 1.0).tolist()

@@ -25,8 +25,8 @@ class CharacterModel:
     It reads the start token and then the words of a sentence, each followed by a space; a backward
     model reads each sentence from the last character to the first, with a space after the beginning
     of each word. The state after this space represents the word (as in Flair; the paper takes the
-    state at the last character of the word): it depends on all characters up to there, and on the
-    fact that the word has ended.
+    state at the last character of the word): it depends on all characters up to that point, and on
+    the fact that the word has ended.
 
     Source: Akbik, Blythe and Vollgraf 2018, "Contextual String Embeddings for Sequence Labeling",
     section 2.2.
@@ -52,8 +52,8 @@ class CharacterModel:
             SeqzooError: no epoch has ended yet, or the model is damaged.
         """
         template, decoder = run.template, run.model.decoder
-        named = ("cell", "units", "layers", "cell_options")
-        options = {name: cell_choices(template)[name] for name in named}
+        names = ("cell", "units", "layers", "cell_options")
+        options = {name: cell_choices(template)[name] for name in names}
         weights = [decoder.embedding.embeddings]
         weights += [weight for layer in decoder.recurrent for weight in _numbers(layer)]
         return cls(
@@ -107,7 +107,7 @@ def read_character_models(folders: Sequence[str] | None) -> tuple[CharacterModel
 
 
 def check_character_models(folders: Sequence[str] | None) -> list[Any]:
-    """Opens runs of character-level language models.
+    """Opens runs, and checks that they are of character-level language models.
 
     Raises:
         SeqzooError: a folder is not a run, or its model is not a character-level language model.

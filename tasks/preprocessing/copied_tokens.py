@@ -17,7 +17,7 @@ copied. Their number is fixed so that the shapes of a decoder do not depend on i
 
 
 def copy_ids(tokens: Any, vocabulary: Vocabulary) -> Any:
-    """The id that is generated if a token of the input is copied, for each of its tokens.
+    """For each token of the input, the id that is generated if the token is copied.
 
     Args:
         tokens: strings (batch, source), "" for steps without a token to copy.

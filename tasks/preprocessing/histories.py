@@ -146,8 +146,8 @@ class HistoryFeatures(Features):
             raise SeqzooError("A history of at least two steps is needed, but there is none.")
         names = [history.name for history in histories]
         if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise SeqzooError(f"Each series must be one history, but two are named {twice!r}.")
+            duplicate = next(name for name in names if names.count(name) > 1)
+            raise SeqzooError(f"Each series must be one history, but two are named {duplicate!r}.")
         scales = [_moments(history.values) for history in histories]
         blank = next((i for i, history in enumerate(histories) if not history.end), None)
         if blank is not None:
@@ -401,8 +401,8 @@ class HistoryFeatures(Features):
         if not first:
             first = look_back if steps - horizon >= look_back else max((steps - horizon) // 2, 1)
         result = np.arange(first, max(first, steps - horizon) + 1 if full_horizons else steps)
-        # A window needs a value in its look-back and one in its horizon; counts[t] steps before t
-        # have values.
+        # A window needs a value in its look-back and one in its horizon; counts[t] is the
+        # number of steps before t that have values.
         counts = np.concatenate([[0], np.isfinite(history.values).any(1).cumsum()])
         behind = counts[np.clip(result, 0, len(history))]
         before = counts[np.clip(result - look_back, 0, len(history))]
@@ -431,7 +431,7 @@ class HistoryFeatures(Features):
         index = self.names.get(history.name) if len(self.names) > 1 else 0
         if index is not None:
             return self.mean[index], self.scale[index]
-        # A series that was not in training is standardised by the steps before the scored ones.
+        # A series that was not in training is standardised by its steps before the scored ones.
         mean, scale = _moments(history.values[: history.since or len(history)])
         return mean.astype(np.float32), scale.astype(np.float32)
 
@@ -472,7 +472,7 @@ class HistoryFeatures(Features):
         return (sum(self.layout),), "float32"
 
     def dummy_inputs(self) -> list[Any]:
-        """Random histories with the same columns as in training; the same on each call."""
+        """Random histories with the same columns as in training, the same on every call."""
         random, horizon = np.random.default_rng(0), self.template.horizon
         results = []
         for index, steps in enumerate((self.template.look_back, self.template.look_back // 2 + 1)):

@@ -15,7 +15,8 @@ class ColumnFeatures(Features):
     """Images, read from left to right; a step is a column with all its channels, or several
     adjacent columns. The last step is padded with zeros.
 
-    Bytes stay bytes up to the model, which scales them to 0..1; other values are standardised.
+    Bytes stay bytes until the model scales them to the range from 0 to 1; other values are
+    standardised.
 
     Args:
         template: a template with `maximum_length` and, if a step may have several columns,

@@ -16,8 +16,8 @@ class RowFeatures(Features):
     """Images of the same size, or resized to it, read from left to right and from top to bottom; a
     step is a row or a pixel with all its channels.
 
-    Bytes stay bytes up to the model, which scales them to 0..1; other values are standardised.
-    Pixels may be read in a different order, the same for all images.
+    Bytes stay bytes until the model scales them to the range from 0 to 1; other values are
+    standardised. Pixels may be read in a different order, the same for all images.
 
     Args:
         template: a template with `input`, "rows" or "pixels", `maximum_length` and, if images may
@@ -58,7 +58,7 @@ class RowFeatures(Features):
         seed = getattr(template, "permutation_seed", None)
         order = None
         if seed is not None:
-            # Stored with the task, because later versions of NumPy may draw a different one.
+            # The order is stored, because later versions of NumPy may draw a different one.
             order = np.random.default_rng(seed).permutation(int(np.prod(images.shape[1:3])))
             order = order.tolist()
         return cls(template, images.shape[1:], dtype, mean, scale, order)

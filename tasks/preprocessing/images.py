@@ -129,7 +129,7 @@ def decoded(encoded: Any, channels: int) -> Any:
 
 
 def resized(image: Any, size: Sequence[int]) -> Any:
-    """Resizes one or several images, ([batch,] height, width, channels); the result is uint8, or
+    """Resizes one or more images, ([batch,] height, width, channels); the result is uint8, or
     float32 if they are not bytes."""
     result = tf.image.resize(image, size, antialias=True)
     if image.dtype != tf.uint8:
@@ -139,7 +139,7 @@ def resized(image: Any, size: Sequence[int]) -> Any:
 
 @contextmanager
 def _naming_image(location: str) -> Iterator[None]:
-    """Adds the location of an example to the error of an image that cannot be decoded.
+    """Adds the location of an example to the error for an image that cannot be decoded.
 
     Raises:
         SeqzooError: the block decoded something that is not an image.

@@ -233,7 +233,7 @@ UNSET = {
     "image_size": None,
     "permutation_seed": None,
 }
-"""Default values of many-to-one's options, for the further inputs of templates without them."""
+"""Default values of many-to-one's options, for the further inputs of templates that lack them."""
 
 
 def part_template(template: Any, kind: str) -> Any:

@@ -31,7 +31,7 @@ def split_lemmas(text: Any) -> Any:
 
 
 class LemmaFeatures(TextFeatures):
-    """Lemmas with features as in UniMorph, "absetzen V;PST;1;PL", as ids."""
+    """Lemmas with features as in UniMorph, such as "absetzen V;PST;1;PL", as ids."""
 
     def split(self, text: Any) -> Any:
         return split_lemmas(text)[:, : self.template.maximum_length]

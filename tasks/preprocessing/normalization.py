@@ -1,12 +1,12 @@
 """Normalises texts to Unicode's composed form (NFC) with TensorFlow operations, so that a text is
 the same however it was typed.
 
-A character with a mark may be written as one code point or as two ("é", "e" and U+0301); macOS
+A character with a mark may be written as one code point or as two ("é", or "e" and U+0301); macOS
 writes file names in the second way. TensorFlow has no operation for this except in
 `tensorflow-text`, which would then be needed to load an exported model; so it is implemented here
 with TensorFlow's own operations and tables from Python's `unicodedata`.
 
-Source: Unicode Standard Annex 15; The Unicode Standard, chapter 3.11 (canonical ordering and
+Source: Unicode Standard Annex 15; The Unicode Standard, sections 3.11 (canonical ordering and
 composition) and 3.12 (Hangul syllables).
 """
 
@@ -40,8 +40,8 @@ class _Tables(NamedTuple):
 
     Attributes:
         classes: code points with a combining class other than 0, and these classes.
-        decompositions: code points with a canonical decomposition, and the code points of
-            that, up to `LONGEST`, padded with 0.
+        decompositions: code points with a canonical decomposition, and their decompositions, up
+            to `LONGEST` code points each, padded with 0.
         compositions: pairs of code points, first * CODES + second, and their compositions.
         pattern: matches texts without a code point that normalisation may change.
     """
@@ -144,7 +144,7 @@ def _all_composed(texts: Any) -> Any:
 
 
 def _decomposed(codes: Any, rows: Any) -> tuple[Any, Any]:
-    """Code points (n,) and the indices of their texts -> the same, decomposed, (m,)."""
+    """Code points and the indices of their texts, (n,) each -> the same, decomposed, (m,) each."""
     keys, table = _tables().decompositions
     position, exists = _searched(codes, keys)
     unchanged = tf.pad(codes[:, None], [[0, 0], [0, LONGEST - 1]])
@@ -162,7 +162,7 @@ def _decomposed(codes: Any, rows: Any) -> tuple[Any, Any]:
     )
     hangul = (syllable >= 0) & (syllable < SYLLABLE_COUNT)
     decomposed = tf.where(hangul[:, None], letters, decomposed)
-    # The first is kept even if it is 0, which a text may contain.
+    # The first code point is kept even if it is 0, which a text may contain.
     kept = tf.concat([tf.ones_like(decomposed[:, :1], tf.bool), decomposed[:, 1:] > 0], 1)
     rows = tf.broadcast_to(rows[:, None], tf.shape(decomposed))
     return tf.boolean_mask(decomposed, kept), tf.boolean_mask(rows, kept)

@@ -13,7 +13,7 @@ from seqzoo.tasks.preprocessing.series import SeriesFeatures, pad
 
 
 class NoteFeatures(Features):
-    """Frames in which each note is 1 while it sounds and otherwise 0.
+    """Frames in which each note is 1 while it sounds and 0 otherwise.
 
     Args:
         template: a template with `maximum_length`.

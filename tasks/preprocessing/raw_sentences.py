@@ -8,7 +8,7 @@ APOSTROPHES = "'’"
 """Characters that are interchangeable if the training data have only one of them."""
 
 LONGEST_CLITIC = 7
-"""Maximum characters of the shorter part of a contraction."""
+"""Maximum number of characters in the shorter part of a contraction."""
 
 
 class SentenceSplitter:
@@ -16,10 +16,10 @@ class SentenceSplitter:
 
     Text is split at whitespace. A word that occurs in training, such as "U.S.", is not split
     further. From other words, punctuation marks that are words in the training data are split off
-    at both ends, and then the shorter part of contractions in the training data: a prefix that ends
-    in an apostrophe ("l'" of "l'homme"), a suffix that begins with an apostrophe or a hyphen ("'s"
-    of "dog's", "-t-il" of "va-t-il"), or "n't". A text in which a full stop or a comma is a word
-    has already been split into words, and is split only at whitespace.
+    at both ends, and then the shorter parts of contractions that are words there: a prefix that
+    ends in an apostrophe ("l'" of "l'homme"), a suffix that begins with an apostrophe or a hyphen
+    ("'s" of "dog's", "-t-il" of "va-t-il"), or "n't". A text in which a full stop or a comma is a
+    word has already been split into words, and is split only at whitespace.
 
     Args:
         words: the vocabulary of the training data, the most frequent first. A contraction that also
@@ -100,8 +100,8 @@ class SentenceSplitter:
         return [*before, self._spelled(part), *reversed(after)]
 
     def _clitic(self, part: str) -> tuple[int, bool]:
-        """The number of characters of the longest short part of a contraction, 0 if the word is not
-        a contraction, and whether that part is at the beginning."""
+        """The number of characters of the longest clitic at either end of a word, 0 if there is
+        none, and whether it is at the beginning."""
         plain = self._folded(part)
         # The longest first: "-t-il" before "-il".
         for size in range(min(LONGEST_CLITIC, len(part) - 1), 1, -1):

@@ -14,11 +14,11 @@ from seqzoo.tasks.preprocessing.base import Features, empty, finite, moments, wi
 
 
 class SeriesFeatures(Features):
-    """One or several numbers per step; for time-aware cells, also the time since the previous step.
+    """One or more numbers per step; for time-aware cells, also the time since the previous step.
 
     Times are divided by their mean in training, so that a model does not depend on whether they are
-    in seconds or days. In series with times, features that have only zeros and ones are not
-    standardised, because gru-d takes such masks of observed values.
+    in seconds or days. In series with times, features that consist only of zeros and ones
+    are not standardised, because they may be the masks of observed values that gru-d takes.
 
     Args:
         template: a template with `cell` and `maximum_length`.
@@ -118,7 +118,7 @@ class SeriesFeatures(Features):
 
 
 def pad(arrays: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Pads arrays of shape (time, ...) to one of shape (n, longest, ...); also returns their
+    """Pads arrays of shape (time, ...) into one of shape (n, longest, ...); also returns their
     lengths, int32."""
     lengths = np.array([len(array) for array in arrays], np.int32)
     padded = np.zeros((len(arrays), lengths.max(), *arrays[0].shape[1:]), np.float32)
@@ -141,7 +141,7 @@ def _split_times(
         SeqzooError: an input has times that the cell does not take, or lacks those that it needs.
     """
     if cell is None:
-        # An array of all series has no times, and need not be searched.
+        # A single array of all series has no times and need not be searched.
         for item, location in (
             zip(inputs, locations, strict=True) if isinstance(inputs, list) else ()
         ):
@@ -155,7 +155,7 @@ def _split_times(
     for item, location in zip(inputs, locations, strict=True):
         if not isinstance(item, TimedSeries):
             raise SeqzooError(
-                f"The cell {cell!r} needs the time of each step, but {location} has none; give a "
+                f"The cell {cell!r} needs the time of each step, but {location} has none; pass a "
                 "`TimedSeries`, or name the time column with --time-column.",
                 location=location,
             )

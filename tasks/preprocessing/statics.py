@@ -124,7 +124,7 @@ class StaticFeatures:
 
     @staticmethod
     def learn(template: Any, examples: Examples) -> Features:
-        """Makes `NumberFeatures` or `CategoryFeatures`."""
+        """Creates `NumberFeatures` or `CategoryFeatures`."""
         present = [value for value in examples.inputs if not _is_missing_number(value)]
         numbers = bool(present) and all(map(_is_number, present))
         return (NumberFeatures if numbers else CategoryFeatures).learn(template, examples)

@@ -1,8 +1,8 @@
 """Tokens of texts on disk: each text of a column is split only once, for all models that are
 trained on the column.
 
-Tokens are stored as indices of distinct tokens, without a vocabulary, so a different split,
-vocabulary or seed needs only a table from these indices to ids.
+Tokens are stored as indices of distinct tokens, without a vocabulary, so a different data
+split, vocabulary or seed needs only a table from these indices to ids.
 """
 
 import json
@@ -70,7 +70,7 @@ class StoredTokens:
         return cls(entry)
 
     def counts(self, column: TextColumn) -> Counter[bytes]:
-        """How often each token occurs in some rows of the column."""
+        """How often each token occurs in the rows of a column, or of a part of it."""
         stored = self.entry.remembered("counts", rows_digest(column))
         if stored is not None and (counts := self._from_json(stored)) is not None:
             return counts
@@ -120,8 +120,8 @@ class StoredTokens:
 
 
 def _lengths(entry: cache.Entry) -> np.ndarray:
-    """The length of each text, in the smallest type that can hold them all; all splits share one
-    array."""
+    """The length of each text, in the smallest type that can hold them all; all data splits share
+    one array."""
     lengths = _LENGTHS.get(entry.key)
     if lengths is None:
         stored = entry.array("lengths")
@@ -245,7 +245,7 @@ class _Tokens:
 
 
 class _CodePoints:
-    """The characters of stored texts and their indices, as code points."""
+    """The distinct characters of stored texts, as code points, and their indices."""
 
     def __init__(self) -> None:
         self.known = np.full(CODE_POINTS, -1, np.int32)

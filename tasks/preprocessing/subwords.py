@@ -43,7 +43,7 @@ def learn_subwords(
     """Learns the pieces of a unigram model from texts.
 
     Args:
-        chunks: arrays of texts (bytes, UTF-8), with whitespace replaced by `collapse_spaces`.
+        chunks: arrays of texts (bytes, UTF-8), with whitespace collapsed by `collapse_spaces`.
         size: maximum number of ids, padding and unknown included.
         minimum_count: characters that occur less often are unknown, the rarest first, as long as
             they make up at most 2% of all characters.
@@ -72,7 +72,7 @@ def learn_subwords(
     except RuntimeError as error:
         reason = str(error).rpartition("] ")[2].strip() or "the texts are empty"
         raise SeqzooError(
-            f"{size} subwords cannot be learned from these texts ({reason}); set "
+            f"{size} subwords cannot be learned from these texts ({reason}); change "
             "`vocabulary_size`, or use characters."
         ) from error
     learned = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
@@ -120,11 +120,11 @@ def _best_pieces(words: Any, vocabulary: Vocabulary) -> Any:
     positions = tf.broadcast_to(tf.range(count), tf.shape(shorter))
     last = tf.cast(characters.row_lengths(), tf.int32) - 1
 
-    def back(_: Any, end: Any, position: Any, shorter: Any) -> tuple[Any, Any]:
+    def backward(_: Any, end: Any, position: Any, shorter: Any) -> tuple[Any, Any]:
         ends = position == end
         return tf.where(ends, end - shorter - 1, end), ends
 
-    _, ends = scan(back, last, (positions, shorter), "bool", reverse=True)
+    _, ends = scan(backward, last, (positions, shorter), "bool", reverse=True)
     inside = positions <= last[:, None]
     indices = tf.stack([tf.range(tf.size(characters.flat_values)), shorter[inside]], 1)
     result = tf.boolean_mask(tf.gather_nd(candidates, indices), ends[inside])
@@ -138,12 +138,12 @@ def _shorter(scores: Any) -> Any:
     before = tf.fill([words, LONGEST_PIECE - 1], -float("inf"))
     before = tf.concat([tf.zeros([words, 1]), before], 1)
 
-    def forth(_: Any, before: Any, scores: Any) -> tuple[Any, Any]:
+    def forward(_: Any, before: Any, scores: Any) -> tuple[Any, Any]:
         totals = before + scores
         best = tf.reduce_max(totals, 1, keepdims=True)
         return tf.concat([best, before[:, :-1]], 1), tf.argmax(totals, 1, tf.int32)
 
-    return scan(forth, before, (scores,), "int32")[1]
+    return scan(forward, before, (scores,), "int32")[1]
 
 
 def _candidates(characters: Any, vocabulary: Vocabulary) -> tuple[Any, Any]:

@@ -25,7 +25,8 @@ from seqzoo.tasks.preprocessing.vocabulary import PADDING, SPECIAL, Vocabulary
 from seqzoo.tasks.preprocessing.word_vectors import WordVectors
 
 WORD_CHARACTERS = 20
-"""Maximum number of characters read of a word: for longer words, the first ten and the last ten."""
+"""Maximum number of characters that are read per word: the first ten and the last ten of longer
+words."""
 
 JOINER = "\u00a0"
 """The no-break space, which represents whitespace inside a word."""
@@ -93,11 +94,11 @@ class TokenFeatures(TextFeatures):
         learned = Vocabulary.learn(tokens, size, template.minimum_count)
         features.vocabulary, features.vectors = find_vectors(template, learned, tokens)
         if template.characters:
-            within = Counter()
+            characters = Counter()
             for token, count in counts.items():
                 for character in token.decode("utf-8"):
-                    within[character.encode("utf-8")] += count
-            features.characters = Vocabulary.learn(within, size, template.minimum_count)
+                    characters[character.encode("utf-8")] += count
+            features.characters = Vocabulary.learn(characters, size, template.minimum_count)
         features.models = read_character_models(template.features_from)
         return features
 
@@ -147,10 +148,10 @@ class TokenFeatures(TextFeatures):
         lowered = tf.strings.lower(flat, encoding="utf-8") if self.template.lowercase else flat
         values = self.ids(lowered)
         if self.characters is not None:
-            within = tf.strings.unicode_split(flat, "UTF-8")
+            spelling = tf.strings.unicode_split(flat, "UTF-8")
             half = WORD_CHARACTERS // 2
-            within = tf.concat([within[:, :half], within[:, half:][:, -half:]], 1)
-            ids = tf.ragged.map_flat_values(self.characters.ids, within)
+            spelling = tf.concat([spelling[:, :half], spelling[:, half:][:, -half:]], 1)
+            ids = tf.ragged.map_flat_values(self.characters.ids, spelling)
             ids = ids.to_tensor(PADDING, shape=(None, WORD_CHARACTERS))
             values = tf.concat([values[:, None], ids], 1)
         values = tokens.with_flat_values(values).to_tensor(PADDING)
@@ -183,7 +184,7 @@ class TokenFeatures(TextFeatures):
 
     @property
     def columns(self) -> int:
-        """Number of columns of the word itself: its id, and the ids of its characters if read."""
+        """Number of columns of the word itself: its id, and those of its characters if read."""
         return 1 if self.characters is None else 1 + WORD_CHARACTERS
 
     @property
@@ -232,8 +233,8 @@ def _joined(words: Any, location: str) -> str:
     for word in words:
         if not isinstance(word, str) or not word:
             raise SeqzooError(
-                "A sentence must be one string or a sequence of words, strings of at least one "
-                f"character, but {location} has {word!r}.",
+                "A sentence must be one string or a sequence of words of at least one character, "
+                f"but {location} has {word!r}.",
                 location=location,
             )
     return " ".join(re.sub(r"\s", JOINER, word) for word in words)

@@ -113,7 +113,7 @@ class TextFeatures(Features):
 
     Attributes:
         target_vocabulary: the target vocabulary of a model that copies tokens, otherwise None. With
-            it, a step is the id of a token and its `copy_ids`.
+            it, a step is the id of a token and its id in `copy_ids`.
     """
 
     target_vocabulary: Vocabulary | None = None
@@ -197,12 +197,12 @@ class TextFeatures(Features):
 
     def copied(self, text: Any) -> Any:
         """Strings (batch,) -> the tokens that a model can copy, in the form that they have in
-        targets, (batch, time), "" where there is none. Words keep their case, unless targets are
-        lowercased."""
+        targets, (batch, time), "" for steps without such a token. Words keep their case, unless
+        targets are lowercased."""
         normalized = self.composed if self.template.input == "words" else self.normalized
         tokens = with_a_step(self.split(normalized(text)).to_tensor(""), "")
-        lowers = self.template.lowercase_targets
-        return tf.strings.lower(tokens, encoding="utf-8") if lowers else tokens
+        lowercase = self.template.lowercase_targets
+        return tf.strings.lower(tokens, encoding="utf-8") if lowercase else tokens
 
     def ids(self, tokens: Any) -> Any:
         """Tokens, a string tensor, -> ids; with word vectors, an unknown token gets the id of its
@@ -251,5 +251,5 @@ class TextFeatures(Features):
 
 
 def stored_vectors(config: dict) -> WordVectors | None:
-    """The vectors of features that were loaded from a run, without their table; or None."""
+    """The word vectors in a stored config of features, without their table; None if it has none."""
     return WordVectors.from_config(config["vectors"]) if "vectors" in config else None

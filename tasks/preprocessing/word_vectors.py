@@ -20,7 +20,7 @@ from seqzoo.tasks.errors import SeqzooError, unreadable
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, Vocabulary
 
 ARRAY, WORDS = ".npy", (".txt", ".vocab", ".json", ".parquet")
-"""Extensions of the files in a folder: the array of vectors, and the list of words."""
+"""Extensions of files in a folder: of the array of vectors, and of lists of words."""
 
 FASTTEXT = (793_712_314).to_bytes(4, "little")
 """First bytes of fastText's binary models, which have n-grams instead of a table."""
@@ -47,7 +47,7 @@ class WordVectors:
         trained_ids: number of ids, padding and unknown included, that also have a trained
             embedding; the tokens after them occur only in the file of vectors.
         dimension: number of dimensions of the vectors.
-        coverage: share of the training examples' tokens that have a vector.
+        coverage: fraction of the training examples' tokens that have a vector.
         table: the vectors, (ids, dimension), float32, zeros for tokens without one; None in a
             loaded run, whose model contains them.
         notes: remarks on how the file was read.
@@ -114,8 +114,8 @@ def add_vectors(
         row = positions.get(token, positions.get(token.lower()))
         if row is not None:
             table[position] = result.vectors[row]
-    share = covered / sum(tokens.values())
-    return joined, WordVectors(len(vocabulary), table.shape[1], share, table, result.notes)
+    coverage = covered / sum(tokens.values())
+    return joined, WordVectors(len(vocabulary), table.shape[1], coverage, table, result.notes)
 
 
 def read_vectors(path: str, wanted: Collection[str], keep: int | None) -> Table:
@@ -126,7 +126,7 @@ def read_vectors(path: str, wanted: Collection[str], keep: int | None) -> Table:
             (FILE.zip/MEMBER names one of several members); .npz with the arrays `words` and
             `vectors`; a folder or an installed package with one .npy array and a list of words.
         wanted: words to keep.
-        keep: number of words at the beginning to keep, too; None for all.
+        keep: number of words to keep from the beginning of the file, too; None for all.
 
     Raises:
         SeqzooError: the file does not exist, is truncated or is malformed; the message says where.
@@ -205,7 +205,7 @@ def _rows_from_folder(path: str, folder: pathlib.Path) -> Rows:
     arrays = sorted(folder.rglob(f"*{ARRAY}"))
     lists = sorted(item for item in folder.rglob("*") if item.suffix.lower() in WORDS)
     if len(arrays) != 1:
-        raise _error(path, f"must contain one {ARRAY} array, has {len(arrays)}")
+        raise _error(path, f"must contain one {ARRAY} array, but has {len(arrays)}")
     try:
         table = np.load(arrays[0], mmap_mode="r", allow_pickle=False)
     except (OSError, EOFError, ValueError) as error:
@@ -222,7 +222,7 @@ def _rows_from_folder(path: str, folder: pathlib.Path) -> Rows:
     raise _error(
         path,
         f"must contain a list of {len(table):,} words ({', '.join(WORDS)}) next to "
-        f"{arrays[0].name}, has {listed}",
+        f"{arrays[0].name}, but has {listed}",
     )
 
 
@@ -246,7 +246,7 @@ def _rows_from_npz(path: str, file: pathlib.Path) -> Rows:
             missing = [name for name in NAMED if f"{name}.npy" not in members]
             if missing:
                 needed = "must contain the arrays `words` and `vectors`"
-                raise _error(path, f"{needed}, lacks {' and '.join(missing)}")
+                raise _error(path, f"{needed}, but lacks {' and '.join(missing)}")
             words, table = (read_member(opened, members[f"{name}.npy"]) for name in NAMED)
     except FileNotFoundError as error:
         raise unreadable(path, error) from error
@@ -311,7 +311,7 @@ def _opened(path: str, file: pathlib.Path) -> Iterator[Any]:
                 opened = gzip.open(file, "rb")
             else:
                 opened = file.open("rb", buffering=0)
-        except (zipfile.BadZipFile, RuntimeError) as error:  # also: encrypted, not implemented
+        except (zipfile.BadZipFile, RuntimeError) as error:  # also if encrypted, or unsupported
             raise _error(path, f"is damaged ({error})") from error
         except OSError as error:
             raise unreadable(path, error) from error
@@ -367,7 +367,7 @@ def _binary(path: str, stream: BinaryIO, count: int, width: int) -> Rows:
     for number in range(1, count + 1):
         word = bytearray()
         while (byte := stream.read(1)) not in (b" ", b""):
-            if byte != b"\n":  # some writers end each vector with one
+            if byte != b"\n":  # some writers end each vector with a line break
                 word += byte
             if len(word) > LONGEST_WORD:
                 raise _error(path, f"is damaged at word {number:,}")

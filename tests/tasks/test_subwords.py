@@ -135,7 +135,7 @@ def test_rare_characters_are_unknown() -> None:
 
 @pytest.mark.parametrize("texts", [[b""], [b"abcdefghij klmnop"]])
 def test_texts_that_give_no_pieces(texts: list[bytes]) -> None:
-    with pytest.raises(SeqzooError, match="8 subwords cannot be learned .*set `vocabulary_size`"):
+    with pytest.raises(SeqzooError, match="8 subwords cannot .*change `vocabulary_size`"):
         learn_subwords([texts], 8)
 
 

@@ -178,7 +178,7 @@ def test_what_does_not_fit(tmp_path) -> None:
         read_vectors(str(tmp_path / "none.txt"), (), None)
     np.save(tmp_path / "a.npy", TABLE)
     (tmp_path / "words.txt").write_text("one\ntwo")
-    with pytest.raises(SeqzooError, match=r"list of 6 words .* next to a.npy, has .*words.txt"):
+    with pytest.raises(SeqzooError, match=r"list of 6 words .* next to a.npy, but has .*words.txt"):
         read_vectors(str(tmp_path), (), None)
     with pytest.raises(SeqzooError, match="none of the 1 distinct words"):
         add_vectors(Vocabulary([]), Counter({b"zebra": 1}), str(_glove(tmp_path)), None)
