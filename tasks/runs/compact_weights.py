@@ -1,7 +1,7 @@
 """Packs a run for distribution: weights in fewer bits, without checkpoints.
 
-Large matrices are stored as bytes with a scale per row, everything else in float16. A packed run
-should be evaluated again, to measure the effect.
+Large matrices are stored as bytes with a scale per row, and all other weights in float16. A packed
+run should be evaluated again, to measure the effect.
 """
 
 import hashlib
@@ -25,17 +25,17 @@ DIGEST = "weights_sha256"
 """Key of the digest of the weights in config.json."""
 
 LARGE = 500_000
-"""Minimum size of a matrix that is stored as bytes."""
+"""Minimum number of elements of a matrix that is stored as bytes."""
 
 LARGEST_NUMBER, LARGEST_HEADER = 8, 20_000
-"""Maximum number of bytes of a value, and of the header before the values of an array."""
+"""Maximum number of bytes of one value, and of the header that precedes an array's values."""
 
 LEVELS = 127
 """Quantisation levels of a byte on each side of zero."""
 
 
 def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
-    """Writes a folder that `Run.open` opens.
+    """Packs a run into a folder that `Run.open` can open.
 
     Args:
         run: a `Run` that has a model.
@@ -49,7 +49,7 @@ def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
     for path, weight in weights_by_path(run.model).items():
         for name, array in _packed(weight.numpy()).items():
             arrays[f"{path}.{name}"] = array
-    # The location of the data is useless elsewhere.
+    # The location of the data is of no use on another machine.
     config = {**run.config, "source": {**run.source, "data_dir": None}}
     with creating(folder) as temporary:
         for name, vocabulary in run.task.vocabularies.items():
@@ -60,15 +60,15 @@ def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
 
 
 def check_counts(path: pathlib.Path, options: Mapping[str, Any]) -> None:
-    """Checks that a model is not larger than its weights, before it is built.
+    """Checks, before a model is built, that it is not larger than its stored weights.
 
     Args:
         path: the packed weights.
         options: the options of the model.
 
     Raises:
-        ValueError: it has more layers than the file has arrays, or larger ones than the file can
-            hold.
+        ValueError: the model has more layers than the file has arrays, or more units than the file
+            can hold.
         SeqzooError: the file is damaged.
     """
     try:
@@ -163,9 +163,8 @@ def _check_sizes(
             if member.file_size > allowed:
                 raise SeqzooError(
                     f"{path} belongs to another model: {weight_path!r} has {member.file_size:,} "
-                    "bytes, more "
-                    f"than the shape {tuple(weights[weight_path].shape)} can have; pack the run "
-                    "again."
+                    "bytes, more than an array of shape "
+                    f"{tuple(weights[weight_path].shape)} can have; pack the run again."
                 )
 
 

@@ -11,8 +11,9 @@ from seqzoo.tasks.runs.predictor import Inference
 
 
 def correct(folder: pathlib.Path, inference: Inference, validation: Data) -> None:
-    """Sets the correction of a run's model, which predictions, evaluations and exports then
-    include. It is computed from uncorrected quantiles, so repeating it changes nothing.
+    """Computes the correction of a run's model and saves it with the model, so that predictions,
+    evaluations and exports include it. The correction is computed from uncorrected quantiles, so
+    repeating the call changes nothing.
 
     Args:
         folder: the run folder.

@@ -81,7 +81,7 @@ class Ensemble:
 
     @property
     def source(self) -> dict[str, Any]:
-        """The source of the first run."""
+        """The data source of the first run."""
         return self.runs[0].source
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Writes an evaluation to files: metrics, a table of classes, plots, samples."""
+"""Writes an evaluation to files: metrics, a table of classes, plots and samples."""
 
 import pathlib
 from collections.abc import Sequence
@@ -10,7 +10,8 @@ from seqzoo.tasks.runs.interlinear import interlinear
 
 
 def write_evaluation(folder: pathlib.Path, metrics: dict[str, Any]) -> None:
-    """Writes the metrics to a folder, which is created if needed."""
+    """Writes the metrics, and the tables and plots made from them, to a folder, which is created if
+    needed."""
     with naming_full_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "evaluation.json", metrics)

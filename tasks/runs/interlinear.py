@@ -11,7 +11,7 @@ def interlinear(
     *,
     width: int = 100,
 ) -> str:
-    """Formats words with their tags below, and the true tag below a wrong one.
+    """Formats words with their tags below them, and the true tag below each wrong one.
 
         The  dog   barks
         DET  NOUN  NOUN
@@ -43,7 +43,7 @@ def interlinear(
         for row, text in enumerate(column):
             block[row] += gap + text + " " * (column_width - columns(text))
     lines = [[line.rstrip() for line in block] for block in blocks]
-    # There is a third line only if a tag is wrong.
+    # A block has a third line only if one of its tags is wrong.
     return "\n\n".join("\n".join(line for line in block if line) for block in lines)
 
 

@@ -1,4 +1,4 @@
-"""Inference: runs batches through traced graphs and returns results in the order of examples."""
+"""Inference: runs batches through traced graphs, with results in the order of the examples."""
 
 import contextlib
 import threading
@@ -23,13 +23,13 @@ FEW = 256
 """Maximum number of examples for which compiling the time loop does not pay off."""
 
 FEW_BATCHES = 20
-"""Maximum number of batches for which it does not pay off, for examples that are processed in
-windows."""
+"""Maximum number of batches for which compiling the time loop does not pay off; it matters for
+examples that are processed in windows."""
 
 PATIENCE = 1.0
-"""Seconds spent generating with batches of one shape before the loop is compiled for it, which
-takes 0.5 to 2 seconds. So a first prediction does not wait for the compiler, and hardly any
-workload takes more than twice the time that it would take if its size were known in advance."""
+"""Seconds spent generating with batches of one shape before the loop is compiled for that shape.
+Compiling takes 0.5 to 2 seconds. A first prediction thus does not wait for the compiler, and hardly
+any workload takes more than twice the time that it would take if its size were known in advance."""
 
 GRAPHS = 64
 """Maximum number of graphs that are kept; each set of decoding options has its own."""
@@ -41,7 +41,7 @@ class Inference:
     Args:
         task: the task.
         model: the trained model.
-        settings: the training settings, for the sizes of batches.
+        settings: the training settings, which determine the sizes of batches.
         padding: the lengths that batches are padded to.
         untraced_steps: see `Run.untraced_steps`.
     """
@@ -61,7 +61,7 @@ class Inference:
         self.padding = padding
         self.untraced_steps = untraced_steps
         self._graphs: OrderedDict[Any, Any] = OrderedDict()
-        self._seconds: dict[Any, float] = {}  # spent generating, by shapes
+        self._seconds: dict[Any, float] = {}  # spent generating, by batch shape
         self._lock = threading.Lock()  # several threads may use one run
 
     def collect(self, method: Callable, data: Data, options: PredictionOptions) -> dict[str, list]:
@@ -78,8 +78,8 @@ class Inference:
             carried = tuple(tf.zeros([rows, units]) for units in self.task.carries)
         generates = data.window is None and isinstance(self.task, Generates)
         results: dict[str, list] = {}
-        # Filler rows are left out if that causes no compilation; with windows, rows carry states
-        # from one batch to the next.
+        # Filler rows are left out if that causes no compilation, but never with windows, where rows
+        # carry states from one batch to the next.
         trimmed = array_batches(data, plan, trim=few and data.window is None)
         for batch, longest in zip(trimmed, plan.lengths, strict=True):
             # The seed is an input of the graph, so that another seed does not retrace it.
@@ -131,7 +131,7 @@ class Inference:
         return [float(item) for part in parts for item in rate(tf.constant(part, tf.string))]
 
     def stream(self, data: Data, options: PredictionOptions) -> Iterator[str]:
-        """Yields the text that is generated for the only example of `data`, after each token.
+        """Yields the text generated so far for the only example in `data`, after each token.
 
         Args:
             data: one encoded example.
@@ -215,7 +215,7 @@ def seed_tensor(seed: int) -> Any:
 
 def _filled(batch: dict[str, np.ndarray], longest: int) -> dict[str, np.ndarray]:
     """Pads a batch to one of a few shapes: with copies of its first row, of weight 0, to one of
-    four numbers of rows per power of two, and with steps to the length in its plan."""
+    four row counts per power of two, and with padding steps to the length in its plan."""
     rows = len(batch["rows"])
     step = 1 << max((rows - 1).bit_length() - 3, 0)
     order = np.arange(-(-rows // step) * step)

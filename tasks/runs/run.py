@@ -34,7 +34,8 @@ from seqzoo.tasks.startup import start_devices
 from seqzoo.tasks.training.history import read_history
 
 FORMAT = 2
-"""Format version of run folders, raised when older versions cannot read them."""
+"""Version of the format of run folders; increased when older versions of seqzoo cannot read new
+folders."""
 
 LEARNED = "prepared"
 """Key in config.json for the result of `Task.to_config`."""
@@ -52,7 +53,8 @@ class Run:
         source: how to open the data again, as passed to `train`.
         padding: the lengths that batches are padded to.
         untraced_steps: number of time steps up to which a few inputs are predicted without tracing
-            a graph, for a process that predicts once; set before the first prediction.
+            a graph, for a process that predicts only once; must be set before the first
+            prediction.
     """
 
     untraced_steps = 0
@@ -136,7 +138,8 @@ class Run:
         """The `keras.Model` of the best epoch.
 
         Raises:
-            SeqzooError: no epoch has ended yet.
+            SeqzooError: no epoch has ended yet, or the file of the model is damaged or belongs to
+                another run.
         """
         start_devices(quiet_loggers=False)
         path, packed = self.folder / MODEL, self.folder / WEIGHTS
@@ -206,8 +209,8 @@ class Run:
                 tagger, strings are raw sentences, which are split into words like the training
                 data; sequences of words are not split.
             options: the options of the predictions.
-            lines: the line of each input in its file, counted from 1, for error messages; None if
-                there is no file.
+            lines: the line number of each input in its file, counted from 1, for error messages;
+                None if there is no file.
             unit: the unit of `lines`: "line", or "row" of an array.
 
         Raises:
@@ -378,7 +381,7 @@ class Run:
                 model, its extra is not installed, or the results of the export differ from the
                 model's.
         """
-        wanted = Export(
+        request = Export(
             self.task,
             self.model,
             self._options(options),
@@ -389,7 +392,7 @@ class Run:
             check,
             tuple(signatures),
         )
-        return export(wanted, folder, format)
+        return export(request, folder, format)
 
 
 def _first_line(reason: str) -> str:

@@ -1,4 +1,4 @@
-"""Sessions, which read an input in parts and keep the states between the parts."""
+"""Sessions, which read an input in parts and keep the recurrent states between parts."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ class Stepper:
         if isinstance(model, Generator):
             reason = "it reads its whole input before it generates text"
         elif task.features.takes_time:
-            reason = "its cell takes the time between steps, which the parts do not include"
+            reason = "its cell needs the time between steps, which parts do not include"
         if reason is not None:
             raise SeqzooError(f"This model cannot read an input part by part, because {reason}.")
         self.task = task
@@ -85,7 +85,7 @@ class Stepper:
 class Session:
     """One input that is read in parts, each of which is processed immediately and not kept.
 
-    After each part the prediction equals that of `Run.predict` for all parts so far, joined into
+    After each part, the prediction equals that of `Run.predict` for all parts so far, joined into
     one input, except that tags and numbers per step are only those of the last part, a forecast has
     only the next step, and a language model predicts the next token. If texts are decoded from the
     outputs of all steps, the outputs are kept, but not the input.
@@ -107,11 +107,11 @@ class Session:
             _, self._states = stepper.run(np.array([START], np.int32), self._states)
 
     def feed(self, part: Any) -> Prediction:
-        """Reads the next part of the input, and predicts.
+        """Reads the next part of the input and makes a prediction.
 
         Args:
             part: the next part of an input of `Run.predict`: text, steps of a series, rows of an
-                image (or pixels), any number of audio samples.
+                image (or its pixels), or any number of audio samples.
 
         Raises:
             SeqzooError: the part is empty or of the wrong shape, or the input is longer than the
@@ -136,7 +136,8 @@ class Session:
             )
 
     def _run(self, steps: np.ndarray) -> np.ndarray:
-        """The outputs of the next steps."""
+        """Runs the next steps and returns their outputs; none for a `Transcribes` task, whose
+        outputs are kept for decoding."""
         outputs, self._states = self.stepper.run(steps, self._states)
         self.steps += len(steps)
         if isinstance(self.stepper.task, Transcribes):
@@ -152,7 +153,7 @@ class Session:
         if complete:
             self._run(self._windows(complete))
             self._samples = self._samples[complete * features.hop :]
-        # The rest, padded with silence as at the end of an audio input, is only used for this
+        # The rest, padded with silence as at the end of an audio input, is used only for this
         # prediction.
         rest = -(-len(self._samples) // features.hop)
         silence = np.zeros(features.window, np.float32)
@@ -174,7 +175,7 @@ class Session:
             outputs = self._run(features.steps_of(image[:, :complete]))
         self._image = image[:, complete:]
         if self._image.shape[1]:
-            # The rest, padded as at the end of an image, is only used for this prediction.
+            # The rest, padded as at the end of an image, is used only for this prediction.
             outputs, _ = self.stepper.run(features.steps_of(self._image), self._states)
         return self._prediction(outputs)
 
@@ -184,7 +185,7 @@ class Session:
         return self._samples[starts + np.arange(features.window)]
 
     def _encoded(self, part: Any) -> np.ndarray:
-        """A part as steps (time, ...) of `step_specs`."""
+        """A part encoded as steps (time, ...) that match `step_specs`."""
         task, location = self.stepper.task, "the part"
         features = task.features
         if isinstance(features, TokenFeatures):
@@ -224,9 +225,9 @@ def _rows(part: Any, features: RowFeatures) -> np.ndarray:
     try:
         rows = np.asarray(part, np.float64).reshape(-1, size)
     except (TypeError, ValueError) as error:
-        raise SeqzooError(f"A part must be rows of {size} numbers each.") from error
+        raise SeqzooError(f"A part must consist of rows of {size} numbers.") from error
     if not rows.size or not np.isfinite(rows).all():
-        raise SeqzooError(f"A part must be rows of {size} finite numbers, at least one.")
+        raise SeqzooError(f"A part must consist of at least one row of {size} finite numbers.")
     if dtype == "uint8" and (rows.min() < 0 or rows.max() > 255 or (rows % 1).any()):
         raise SeqzooError("A part must consist of whole numbers from 0 to 255, as in training.")
     return rows.astype(dtype)

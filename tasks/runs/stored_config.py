@@ -67,12 +67,12 @@ def check_model(task: Any, model: Any) -> None:
     names = getattr(targets, "names", None)
     if names is None:
         if hasattr(task, "texts") and isinstance(inputs, dict):
-            raise ValueError("it generates no text")
+            raise ValueError("it does not generate text")
         return
     if not isinstance(inputs, dict):
         raise ValueError("it generates text")
     if model.output_shape[-1] != len(names):
-        raise ValueError(f"it scores {model.output_shape[-1]} names, not {len(names)}")
+        raise ValueError(f"it has {model.output_shape[-1]} outputs, not {len(names)}")
 
 
 def _check_names(field: str, names: Any) -> None:
@@ -81,7 +81,7 @@ def _check_names(field: str, names: Any) -> None:
         valid = valid and all(isinstance(name, str) for name in names)
         if valid:
             "".join(names).encode("utf-8")
-    except UnicodeEncodeError:  # half of a surrogate pair
+    except UnicodeEncodeError:  # an unpaired surrogate
         valid = False
     if not valid:
         raise ValueError(f"`{field}` must be a list of strings, got {_shown(names)}")

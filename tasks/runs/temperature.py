@@ -52,11 +52,11 @@ def collect_logits(inference: Inference, data: Data) -> tuple[np.ndarray, np.nda
 
 
 def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> str:
-    """Calibrates the model of a run, by dividing the weights of the layer that computes logits by
+    """Calibrates the model of a run by dividing the weights of the layer that computes logits by
     the temperature with the lowest cross-entropy on validation examples, so that the model and its
-    exports have calibrated probabilities. Writes the temperature, with the metrics before and
-    after, to calibration.json. A model that is already calibrated is not
-    calibrated again, even if an earlier process was killed before it finished.
+    exports have calibrated probabilities. Writes the temperature, with the metrics before and after
+    calibration, to calibration.json. A model that is already calibrated is not calibrated again,
+    even if an earlier process was killed before it finished.
 
     Args:
         folder: the run folder.
@@ -83,7 +83,7 @@ def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> s
             "before": _metrics(logits, targets),
             "after": _metrics(logits / temperature, targets),
         }
-        # Written first, so that the model with this digest is never calibrated twice.
+        # Written before the model is put in place, so that it is never calibrated twice.
         write_json(folder / CALIBRATION, metrics)
     return remark(temperature)
 

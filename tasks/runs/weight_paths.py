@@ -1,4 +1,4 @@
-"""The weights of a model by paths that do not depend on the order in which they were created."""
+"""The weights of a model by path; paths do not depend on the order in which layers are created."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,8 +10,9 @@ def weights_by_path(layer: Any) -> dict[str, Any]:
     """The weights of a layer or model by their paths, such as "decoder/recurrent[0]/cell/kernel".
 
     The parts of a path are the attributes that contain the layers, or in a functional model the
-    names of the layers, followed by the name of the weight. Names that Keras numbers within each
-    process do not occur in paths, as long as layers with weights in functional models are named.
+    names of the layers, followed by the name of the weight. Names that Keras numbers within a
+    process, such as "dense_1", do not occur in paths, as long as all layers of functional models
+    that have weights are named explicitly.
 
     Raises:
         ValueError: two weights of a layer have the same name.
@@ -32,7 +33,8 @@ def weights_by_path(layer: Any) -> dict[str, Any]:
 
 
 def children(layer: Any) -> Iterator[tuple[str, Any]]:
-    """Yields the sublayers of a layer by attribute, or those of a functional model by name."""
+    """Yields the sublayers of a layer with the attributes that contain them, or those of a
+    functional model with their names."""
     attributes = {name: value for name, value in vars(layer).items() if not name.startswith("_")}
     layers = [pair for name in sorted(attributes) for pair in _layers(name, attributes[name])]
     if not layers and isinstance(layer, keras.Model):

@@ -445,7 +445,10 @@ def test_a_model_that_generates_text_is_no_classifier(run: Run, tmp_path: pathli
     contents = [path.read_bytes() for path in models]
     for path, content in zip(models, contents[::-1], strict=True):
         path.write_bytes(content)
-    for folder, what in ((run.folder, "it generates text"), (other.folder, "it generates no text")):
+    for folder, what in (
+        (run.folder, "it generates text"),
+        (other.folder, "it does not generate text"),
+    ):
         with pytest.raises(SeqzooError, match=f"is not the model that .* describes: {what}; copy"):
             _ = Run.open(folder).model
 
