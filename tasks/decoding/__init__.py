@@ -2,7 +2,7 @@
 
 from seqzoo.tasks.decoding.settings import Decoding
 
-# `seqzoo.tasks.decoding.decoder.decode` and `seqzoo.tasks.decoding.scoring.score` import
-# TensorFlow and stay out of here, so that templates can hold a `Decoding` without it.
+# `seqzoo.tasks.decoding.decoder.decode` and `seqzoo.tasks.decoding.scoring.score` are not imported
+# here: they need TensorFlow, and a `Decoding` does not.
 
 __all__ = ["Decoding"]

@@ -28,8 +28,9 @@ def generate(
     Args:
         step: (t, variables) -> whether to continue, the new variables, and the values to keep, by
             name. The first step is always run, so that the kept values have a shape.
-        variables: tensors before the first step, by name; "states" are a nest of them.
-        kept: type and number of axes of the kept values, by name.
+        variables: the loop variables before the first step, by name: tensors, and "states", a nest
+            of tensors.
+        kept: dtype and number of axes of the kept values, by name.
         max_steps: maximum number of steps.
 
     Returns:

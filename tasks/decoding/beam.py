@@ -127,7 +127,7 @@ class BeamSearch:
         continued = tf.gather(tf.reshape(at, [-1]), following)
         rows, tokens = continued // ids, continued % ids
         if guided.remembers or not guided.model.has_end:
-            # The end may not be an id of the model.
+            # The model cannot read the end if it is not one of its ids.
             tokens = tf.where(tokens == guided.model.end, PADDING, tokens)
         new = {
             "previous": tokens,
@@ -142,8 +142,8 @@ class BeamSearch:
         if guided.remembers:
             new["history"] = write(tf.gather(variables["history"], rows), tokens, t)
 
-        # Another token lowers every score, except for the gain that the length penalty may still
-        # give.
+        # Further tokens can only lower a score, except for the gain that the length penalty may
+        # still give.
         reachable = scores[:, 0]
         if self.choices.length_penalty:
             reachable /= self._length_penalty(self.limits)
@@ -163,7 +163,7 @@ class BeamSearch:
 
         Args:
             scores: shape (batch, texts).
-            positions: shape (batch, texts): where each ends: step * batch * width + row.
+            positions: shape (batch, texts): the end of each text: step * batch * width + row.
             written: the kept values of each step.
         """
         shape = [self.batch, self.choices.count]

@@ -114,8 +114,8 @@ def decode(
         )
     if getattr(choices, "replace_unknown", False) and UNKNOWN in banned:
         raise SeqzooError(
-            "`replace_unknown` is for many-to-many-encoder-decoder; other models never generate "
-            "unknown tokens; leave it out.",
+            "`replace_unknown` is for many-to-many-encoder-decoder; leave it out, since other "
+            "models never generate unknown tokens.",
             field="replace_unknown",
         )
     batch = _batch_size(states, constants, maximum_lengths, prefix)

@@ -16,7 +16,7 @@ def generate_rows(
     """Generates until all rows have ended.
 
     A row that has ended keeps running with the others; its later output is dropped after the
-    loop, which keeps the loop short.
+    loop, which keeps the loop itself small.
 
     Args:
         guided: the model, with constraints for each row.

@@ -45,7 +45,12 @@ def chooser(choices: Decoding, numbers: Any, prefix: Any = None) -> Callable:
 
 
 def row_seeds(seed: Any, rows: Any) -> Any:
-    """A seed for each row, (batch, 2), int64: a common seed and the row's position, (batch,)."""
+    """Seeds of rows, (batch, 2), int64: pairs of the common seed and a row's position.
+
+    Args:
+        seed: the common seed, a number.
+        rows: positions of the rows, (batch,).
+    """
     rows = tf.cast(rows, tf.int64)
     return tf.stack([tf.fill(tf.shape(rows), tf.cast(seed, tf.int64)), rows], 1)
 

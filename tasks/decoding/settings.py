@@ -17,10 +17,10 @@ class Decoding:
 
     Attributes:
         method: decoding method. "greedy" takes the most probable token in each step; "beam" keeps
-            the `beam_width` best partial texts; "sample" draws each token from the
-            model's distribution.
+            the `beam_width` best partial texts; "sample" draws each token from the model's
+            distribution.
         count: number of texts per input. The best ones with "beam", independent ones with
-            "sample", 1 with "greedy".
+            "sample", a single one with "greedy".
         beam_width: beam size.
         length_penalty: length penalty of beam search; higher values favour longer texts. It is
             alpha in Wu et al. 2016, "GNMT", equation 14; 0 ranks by probability alone; translation
@@ -45,9 +45,9 @@ class Decoding:
             many-to-many-unaligned (shallow fusion). It must use the tokens of the texts:
             characters, words or subwords. None for no language model.
         language_weight: weight of the language model's log-probabilities.
-        replace_unknown: let an encoder-decoder write unknown tokens, and replace each by the input
-            token with the highest attention. For models with attention that read and write words,
-            or characters.
+        replace_unknown: let an encoder-decoder write unknown tokens, and replace each with the
+            input token that has the highest attention weight. For models with attention that read
+            and write words or characters.
 
     Raises:
         SeqzooError: a value is out of range, or a language model is given with a method other than

@@ -22,7 +22,7 @@ class TokenStream:
         task: the task.
         model: its model.
         choices: "greedy" or "sample", with one text.
-        specs: the `tf.TensorSpec`s of a batch of one example, with a "seed" or without.
+        specs: the `tf.TensorSpec`s of a batch of one example, with or without a "seed".
 
     Raises:
         SeqzooError: `choices` asks for beam search, whose best text is only known at the end, for
@@ -37,7 +37,7 @@ class TokenStream:
             )
         if choices.replace_unknown:
             raise SeqzooError(
-                "`replace_unknown` is for complete texts; stream without it, or predict.",
+                "`replace_unknown` is for complete texts; stream without it, or predict instead.",
                 field="replace_unknown",
             )
         if getattr(task, "copies", False):
@@ -48,7 +48,7 @@ class TokenStream:
             )
         self.longest = choices.maximum_length
 
-        # The parts of the opening that are not tensors; known once `begin` is traced.
+        # The entries of the opening that are not tensors; known once `begin` is traced.
         fixed: dict[str, Any] = {}
 
         def guided(constants: Any) -> GuidedModel:

@@ -1,1 +1,1 @@
-"""Training that starts from a trained model: other data, other labels, another template."""
+"""Training that starts from a trained model, on other data, for other labels or templates."""

@@ -1,4 +1,4 @@
-"""The layers of a model by names that all templates share, such as "embedding" and "layer_1"."""
+"""Names of a model's layers that all templates share, such as "embedding" and "layer_1"."""
 
 import re
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def weights_by_layer(model: Any) -> dict[str, dict[str, Any]]:
     """The weights of a model, by layer and by path within the layer.
 
     Layers that read inputs have the same names in all templates: "embedding", "ngrams",
-    "characters", "vectors", "layer_1" and so on, in one or both directions. Others are "outputs",
+    "characters", "vectors", "layer_1" and so on, bidirectional or not. Others are "outputs",
     "crf", "bridge", and, if a text is generated from an input, "decoder_embedding",
     "decoder_layer_1", "decoder_attention", "decoder_outputs".
     """
@@ -55,8 +55,8 @@ def freeze(model: Any, names: Sequence[str]) -> None:
     _freeze(model, {id(weight) for name in names for weight in layers[name].values()})
     if not model.trainable_variables:
         raise SeqzooError(
-            f"`freeze` must leave at least one layer to train, but {', '.join(names)} are all of "
-            "them.",
+            "`freeze` must leave at least one layer to train, but it names all of them: "
+            f"{', '.join(names)}.",
             field="freeze",
         )
 

@@ -26,7 +26,8 @@ TARGET = "target_vocabulary"
 """The name of the vocabulary of generated texts."""
 
 FROZEN_WITH = {"embedding": WORD, "characters": CHARACTERS}
-"""The vocabulary that gains no tokens if a layer is frozen: their weights would stay random."""
+"""By layer, the vocabulary that gains no tokens if the layer is frozen, since the weights of new
+tokens would stay random."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Start:
     run: Run
 
     def adapt(self, template: Template, examples: Examples, frozen: Sequence[str] = ()) -> Task:
-        """A template adapted to its training examples, with the preprocessing of the run.
+        """Adapts a template to its training examples, with the preprocessing of the run.
 
         Labels are those of the examples. Vocabularies are those of the run, followed by tokens that
         occur only in the examples; nothing is added to subwords, or to words with pretrained
@@ -123,7 +124,7 @@ class Start:
 
         Returns:
             "run", the folder; "taken", "new" and "unused", the names of layers; "tokens" by
-            vocabulary and "labels", the numbers of "kept" and "new" ones. JSON-serialisable.
+            vocabulary, and "labels": how many are "kept" and "new". JSON-serialisable.
 
         Raises:
             SeqzooError: no layer fits.

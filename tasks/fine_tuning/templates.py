@@ -54,8 +54,8 @@ def matching_template(
 
     Args:
         old: the template of the run that training starts from.
-        kind: another template, whose remaining options have their default values; or an instance,
-            whose options are kept. None for the template of the old run with all its options.
+        kind: the class of another template, whose remaining options have their default values; or
+            an instance, whose options are kept. None for the old template with all its options.
         **options: the options of the new template, such as `target`.
 
     Raises:

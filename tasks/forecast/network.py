@@ -1,4 +1,4 @@
-"""The network of a forecast: from the segments of a window to all segments of its horizon."""
+"""The network of the `forecast` template: from a window's segments to those of its horizon."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -184,7 +184,7 @@ class SegmentForecaster(keras.Model):
             return zeros, zeros + 1.0
         if normalization == "last":
             steps = tf.range(1.0, self.choices["look_back"] + 1.0)[:, None]
-            last = tf.argmax(observed * steps, 1)  # if there are none, the first step, which is 0
+            last = tf.argmax(observed * steps, 1)  # if none is observed, the first step, which is 0
             level = tf.gather(tf.transpose(values, [0, 2, 1]), last, batch_dims=2)
             return level[:, None], zeros + 1.0
         count = tf.maximum(tf.reduce_sum(observed, 1, keepdims=True), 1.0)
@@ -203,7 +203,7 @@ class SegmentForecaster(keras.Model):
         known = tf.pad(ahead["known"], padding)
         calendar = tf.pad(ahead["calendar"], padding)[:, ::size]  # the first step of each segment
         static = tf.repeat(behind["static"][:, :1], self.written, 1)
-        rows = tf.shape(known)[0]  # not -1, which needs at least one covariate
+        rows = tf.shape(known)[0]  # not -1, which requires at least one covariate
         known = tf.reshape(known, [rows, self.written, size * self.layout.known])
         about = tf.concat([known, calendar, static], -1)
         if about.shape[-1]:

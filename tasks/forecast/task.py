@@ -44,7 +44,7 @@ class ForecastPrediction(Prediction):
 class ForecastTask(Task):
     """A model that forecasts all steps of a horizon at once.
 
-    Examples are series; batches consist of windows of these.
+    Examples are series; batches consist of their windows.
 
     Args:
         template: the options, a `Forecast`.
@@ -164,7 +164,7 @@ class ForecastTask(Task):
         return {"above": tf.where(observed[..., None], above, math.nan)}
 
     def corrections(self, results: dict[str, list]) -> np.ndarray:
-        # Not for the median, which is the forecast.
+        # The median is the forecast, so it is not corrected.
         levels = [math.nan if level == 0.5 else level for level in self.template.levels]
         return level_corrections(np.stack(results["above"]), levels)
 

@@ -28,7 +28,7 @@ class Forecast(Template):
     """The history of series in, all steps of the horizon out: segments of the look-back window ->
     dense -> recurrent layers -> one step for each segment of the horizon -> dense.
 
-    The form is that of SegRNN (Lin et al. 2023), with any cell. The targets are processed
+    The architecture is that of SegRNN (Lin et al. 2023), with any cell. The targets are processed
     independently, with shared weights.
 
     Attributes:
@@ -46,7 +46,7 @@ class Forecast(Template):
         look_back: length of the look-back window, in steps.
         horizon: default number of steps to forecast. All of them are forecast at once.
         segment: segment length, in steps; the recurrent layers read one segment at a time. None for
-            a season, halved until there are two segments.
+            a season, halved until there are at least two segments.
         form: whether the segments of the horizon are forecast in parallel, or each from the
             previous one. "parallel" runs one step from the last state for each segment, given its
             position; "recurrent" feeds each segment's forecast to the next step.
@@ -62,7 +62,7 @@ class Forecast(Template):
         calendar: add calendar features: time of day, of the week and of the year, each only if the
             training data span at least two days, weeks or years.
         season: season length, in steps; the seasonal naive baseline uses it, too. None for the
-            frequency's usual one: 24 for hours, 7 for days, 12 for months.
+            usual season of the frequency: 24 for hours, 7 for days, 12 for months.
         windows: maximum number of training windows per epoch, resampled each epoch.
 
     Raises:
@@ -104,10 +104,10 @@ class Forecast(Template):
                 field="levels", expected="numbers above 0 and below 1", got=list(self.levels)
             )
         if len(set(self.levels)) < len(self.levels):
-            raise SeqzooError(field="levels", expected="without duplicates", got=list(self.levels))
+            raise SeqzooError(field="levels", expected="distinct", got=list(self.levels))
         if self.segment is not None and self.segment > min(self.look_back, self.horizon):
             expected = (
-                f"at most the horizon ({self.horizon}) and the look-back ({self.look_back} steps)"
+                f"at most the horizon ({self.horizon} steps) and the look-back ({self.look_back})"
             )
             raise SeqzooError(field="segment", expected=expected, got=self.segment)
         if self.loss != "absolute" and self.distribution != "point":

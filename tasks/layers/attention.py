@@ -32,7 +32,7 @@ class Attention(keras.layers.Layer):
         kind: "additive" or "multiplicative".
         units: number of units of W q and U m in the additive kind; that of the queries by default.
             None for the multiplicative kind, whose keys have as many units as the queries.
-        kernel_initializer: the initializer of W and U, and of v.
+        kernel_initializer: the initializer of W, U and v.
         **kwargs: passed to `keras.layers.Layer`.
 
     Raises:
@@ -119,7 +119,7 @@ class Attention(keras.layers.Layer):
         )
 
     def compute_mask(self, *_: Any, **__: Any) -> None:
-        """None: the outputs have the mask of the queries, which the caller has."""
+        """None: the mask of the outputs is that of the queries, which the caller has."""
 
     def _scores(self, queries: Any, keys: Any) -> Any:
         """(batch, steps, source), in float32."""
@@ -138,7 +138,7 @@ class Attention(keras.layers.Layer):
         if queries.shape[1] == 1:
             return ops.cast(score(queries[:, 0], keys, kernel), precision)[:, None, :]
         # Step by step, and recomputed for the gradient: (batch, steps, source, units) is large, and
-        # on a CPU storing and reading it took longer.
+        # storing it and reading it back took longer on a CPU.
         score = keras.remat(score)
         by_step = ops.transpose(queries, (1, 0, 2))
         scores = ops.map(lambda query: score(query, keys, kernel), by_step)

@@ -52,7 +52,7 @@ class BatchNormalization(keras.layers.Layer):
 
         Args:
             values: values of any precision; statistics are at least float32.
-            valid: whether each row is an example, (batch,) of bool; all by default.
+            valid: whether each row is an example and not filler, (batch,) of bool; all by default.
             training: whether to use the statistics of the batch, unless the layer is frozen.
         """
         values = ops.cast(values, keras.backend.result_type(values.dtype, "float32"))

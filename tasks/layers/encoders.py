@@ -1,4 +1,4 @@
-"""Networks that encode an input as a vector, and further inputs concatenated to each step."""
+"""Networks that encode an input as a vector, and the concatenation of further inputs to steps."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def encode_sequence(
     Args:
         template: a `ManyToOne`, or the options of an input, see `part_template`.
         features: the features of the sequence.
-        ids: Keras tensor "values" of the network's inputs.
+        ids: the Keras tensor "values" of the network's inputs.
         values: the steps of the sequence, (batch, time, ...).
         mask: which steps are not padding, (batch, time).
         precision: Keras' dtype policy.
@@ -94,7 +94,7 @@ def further_encoder(template: Any, features: JoinedFeatures, precision: str) -> 
     as one vector, (batch, features): the concatenated vectors of their encoders.
 
     Args:
-        template: has `further_inputs`.
+        template: a template with `further_inputs`.
         features: the features of all inputs.
         precision: Keras' dtype policy.
     """

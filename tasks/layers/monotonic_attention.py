@@ -86,7 +86,7 @@ class MonotonicAttention(keras.layers.Layer):
         return total(emissions, priors), priors
 
     def step(self, emissions: Any, scores: Any, tokens: Any, state: list) -> tuple[Any, Any, list]:
-        """One step of generating a text.
+        """Computes one step of generating a text.
 
         Args:
             emissions: (rows, source, ids).
@@ -111,11 +111,11 @@ class MonotonicAttention(keras.layers.Layer):
         return {**super().get_config(), "units": self.units}
 
     def get_build_config(self) -> None:
-        """None: the network builds its parts."""
+        """None: the network that contains this layer builds it."""
 
 
 def first_step(steps: Any) -> Any:
-    """Probability 1 for the first of some steps, (batch, source)."""
+    """Probability 1 for the first step of each row, (batch, source)."""
     rows, source = tf.unstack(tf.shape(steps))
     return tf.one_hot(tf.zeros([rows], tf.int32), source)
 

@@ -27,7 +27,7 @@ def steps_of(features: Any, targets: Any, lengths: Any, washout: int) -> Readout
         features: shape (batch, time, features).
         targets: shape (batch, time, outputs).
         lengths: number of steps of each row, (batch,).
-        washout: number of steps at the beginning that are not used.
+        washout: number of steps to leave out at the beginning of each sequence.
     """
     steps = tf.range(tf.shape(features)[1])
     inside = (steps >= washout) & (steps < lengths[:, None])

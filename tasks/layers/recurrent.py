@@ -34,8 +34,8 @@ def sequence_inputs(features: Any) -> tuple[dict[str, Any], Any, Any]:
         features: how inputs become tensors.
 
     Returns:
-        The inputs of the model, "values" (batch, time, ...) and "lengths" (batch,); the values
-        again; and the mask of their steps, (batch, time).
+        The inputs of the model, "values" (batch, time, ...) and "lengths" (batch,); "values" on
+        its own; and the mask of its steps, (batch, time).
     """
     shape, dtype = features.step
     values = keras.Input((None, *shape), dtype=dtype, name="values")
@@ -108,7 +108,7 @@ class MaskedPooling(keras.layers.Layer):
         self.supports_masking = True
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        """None: no steps are left."""
+        """None: the output has no time axis."""
 
     def call(self, sequence: Any, steps: Any) -> Any:
         steps = steps[:, :, None]
@@ -133,7 +133,8 @@ class LastOutputs(keras.layers.Layer):
     """The last output of each direction: (batch, time, units) -> (batch, units).
 
     Args:
-        bidirectional: whether the second half of the units read from the last step to the first.
+        bidirectional: whether the second half of the units is that of a layer which reads from the
+            last step to the first.
     """
 
     def __init__(self, bidirectional: bool, **kwargs: Any):
@@ -142,7 +143,7 @@ class LastOutputs(keras.layers.Layer):
         self.supports_masking = True
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        """None: no steps are left."""
+        """None: the output has no time axis."""
 
     def call(self, sequence: Any, steps: Any = None) -> Any:
         """The last outputs.
@@ -228,15 +229,15 @@ def without_time(cell: str, values: Any) -> tuple[Any, Any]:
     """The features and the elapsed time of steps (batch, time, features).
 
     Returns:
-        (batch, time, features - 1) and (batch, time), or `values` and None for a cell that takes
-        no time.
+        (batch, time, features - 1) and (batch, time), or `values` and None for a cell that is
+        not time-aware.
     """
     return (values[..., :-1], values[..., -1]) if takes_time(cell) else (values, None)
 
 
 def after_one(cell: Any, values: Any) -> Any:
     """The inputs of a cell for a step one unit of time after the previous one: values (...,
-    features), with 1 as an additional last feature for a cell that takes time."""
+    features), with 1 as an additional last feature for a time-aware cell."""
     if not cell.takes_time:
         return values
     return ops.concatenate([values, ops.ones_like(values[..., :1])], axis=-1)
@@ -301,10 +302,10 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
 
     Args:
         template: has `bidirectional`, `all_layers` and the options that `cell_choices` reads; if
-            it also has `residual`, `layer_norm` and `layer_activation`, they are applied too.
-        values: shape (batch, time, features); for a cell that takes time, the last feature is the
-            time since the previous step.
-        mask: shape (batch, time); passed to each layer, because Keras may not do so.
+            it also has `residual`, `layer_norm` or `layer_activation`, these are applied, too.
+        values: shape (batch, time, features); for a time-aware cell, the last feature is the time
+            since the previous step.
+        mask: shape (batch, time); passed to each layer, because Keras may not pass it on.
         sequence: whether the last layer returns all steps.
         dtype: Keras' dtype policy.
 
@@ -345,7 +346,7 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
 
 
 def zero_states(layers: Sequence[Any], rows: Any) -> list[Any]:
-    """The states of layers before the first step, in at least float32."""
+    """The states of layers before the first step, float32 or more precise."""
     return [
         tf.cast(item, tf.float32) if item.dtype in (tf.float16, tf.bfloat16) else item
         for layer in layers

@@ -1,4 +1,4 @@
-"""A loop over the steps of a batch, for recursions outside layers."""
+"""A loop over the time steps of a batch, for recursions outside recurrent layers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ def scan(
     """Runs `carry, keep = step(first, carry, *elements)` over axis 1 of the elements.
 
     Args:
-        step: `first` says whether it is step 0.
+        step: the function; `first` is a bool tensor, true at step 0.
         carry: the initial carry, (batch, ...).
         elements: tensors of shape (batch, time, ...).
         kept: dtype of the kept values; None to keep none.

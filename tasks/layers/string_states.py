@@ -71,7 +71,7 @@ class StringStates(keras.layers.Layer):
     def call(self, characters: Any, steps: Any) -> Any:
         values = self.embedding(characters)
         for layer in self.recurrent:
-            # No mask: padding after a step does not change the state at the step.
+            # No mask: padding after a step does not change the state at that step.
             values = layer(values, training=False)
         return tf.gather(tf.stop_gradient(values), steps, batch_dims=1)
 

@@ -69,8 +69,8 @@ def embed_tokens(
         template: has `embedding`, and `vectors_mode` if there are vectors.
         ids: Keras tensor (batch, time).
         precision: Keras' dtype policy.
-        words: the ids before some were replaced by the unknown token, to look up their word
-            vectors; `ids` by default.
+        words: the ids before some were replaced by the unknown token, with which word vectors are
+            looked up; `ids` by default.
 
     Returns: Keras tensor (batch, time, embedding [+ dimension]).
     """

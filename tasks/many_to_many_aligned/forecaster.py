@@ -71,8 +71,8 @@ class ForecasterTask(StepRegressionTask):
         if targets and inputs.lengths.min() < 2:
             location = examples.location(int(inputs.lengths.argmin()))
             raise SeqzooError(
-                f"A sequence must have at least two steps, but {location} has one, so "
-                "that there is no next step; leave it out.",
+                f"A sequence must have at least two steps, but {location} has only one, so there "
+                "is no next step to predict; leave it out.",
                 location=location,
             )
         return CropData(inputs, steps=self.template.window + 1)
@@ -143,7 +143,7 @@ class ForecasterTask(StepRegressionTask):
 
     @property
     def decoding(self) -> Decoding:
-        """The default options of forecasts."""
+        """The default options for forecasts."""
         return Decoding(self.targets.methods[0], maximum_length=self.template.horizon)
 
     def respond(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
@@ -192,8 +192,8 @@ class ForecasterTask(StepRegressionTask):
         methods = sorted(self.targets.methods)
         if choices.method not in methods or choices.count > 1:
             raise SeqzooError(
-                f"The continuation of {self.template.input} is predicted by the method "
-                f"{' or '.join(map(repr, methods))} with `count` 1, got "
+                f"The continuation of {self.template.input} must be predicted with the method "
+                f"{' or '.join(map(repr, methods))} and `count` 1, got "
                 f"{choices.method!r} with {choices.count}."
             )
         return choices

@@ -21,7 +21,7 @@ class NextStep(keras.Model):
     """From steps of numbers to outputs of the same size for the next steps: recurrent layers ->
     dropout -> dense.
 
-    For a cell that takes time, the last feature of a step is the time until the next step, so that
+    For a time-aware cell, the last feature of a step is the time until the next step, so that
     the model knows the time of the step that it predicts.
 
     Args:
@@ -35,7 +35,7 @@ class NextStep(keras.Model):
         recompute: see `Recurrent`.
         all_layers: whether the output layer reads the outputs of all layers, not only those of the
             last.
-        precision: Keras' dtype policy of the layers.
+        precision: Keras' dtype policy for the layers.
         **kwargs: passed to `keras.Model`.
     """
 

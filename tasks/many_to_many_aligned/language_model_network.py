@@ -35,8 +35,8 @@ class LanguageModel(keras.Model):
 
         Args:
             tokens: (batch, time), int32: the previous token of each step.
-            states: before the first step, in the order of `state_sizes`, each (batch, units);
-                None for zeros.
+            states: the states before the first step, in the order of `state_sizes`, each (batch,
+                units); None for zeros.
             steps: (batch, time): whether each step counts; None for all.
             training: whether dropout is on.
 

@@ -1,4 +1,4 @@
-"""`ManyToManyAligned` with numbers as targets, with what it learned from training examples."""
+"""`ManyToManyAligned` for numeric targets, with what it learned from training examples."""
 
 from dataclasses import replace
 from typing import Any, Self
@@ -96,8 +96,8 @@ class StepRegressionTask(CutsAtSteps, Task):
             location = f"the target of {examples.location(index)}"
             if number.shape != (steps, self.targets.size):
                 raise SeqzooError(
-                    f"There must be {self.targets.size} numbers at each of the {steps} steps of "
-                    f"{examples.location(index)}, but its target has the shape {number.shape}.",
+                    f"The target of {examples.location(index)} must have the shape ({steps}, "
+                    f"{self.targets.size}), one row per step, got {number.shape}.",
                     location=examples.location(index),
                 )
             finite(number, location)
@@ -109,8 +109,8 @@ class StepRegressionTask(CutsAtSteps, Task):
         return self.outcome(outputs, batch["targets"], batch["lengths"], batch.get("counted"))
 
     def outcome(self, outputs: Any, targets: Any, lengths: Any, counted: Any = None) -> Outcome:
-        """Losses and metrics, summed over the first `lengths` steps of sequences, or only over
-        those of them that are `counted`, (batch, time)."""
+        """Losses and metrics, summed over the first `lengths` steps of sequences; if `counted`,
+        (batch, time), is given, only over those of them that it marks."""
         inside = tf.range(tf.shape(targets)[1]) < lengths[:, None]
         if counted is not None:
             inside &= counted

@@ -35,11 +35,11 @@ from seqzoo.tasks.targets.weighting import Weighting, refuse
 class TaggerTask(CutsAtSteps, Task):
     """A model that predicts a tag for each step.
 
-    The loss is the cross-entropy of each tag, or, with a CRF, that of the tags of a sequence; both
-    are summed over steps. The value of a `Prediction` is a tuple of tags, like a target, and its
-    probability is their joint probability; with a CRF and options that ask for several sequences,
-    `alternatives` has the most probable ones. The metric is the F1 of entities if all tags are BIO
-    or BIOES, otherwise the accuracy of steps.
+    The loss of a sequence is the cross-entropy of its tags, summed over steps, or, with a CRF, the
+    negative log-likelihood of all tags together. The value of a `Prediction` is a tuple of tags,
+    like a target, and its probability is their joint probability; with a CRF and options that ask
+    for several sequences, `alternatives` has the most probable ones. The metric is the F1 of
+    entities if all tags are BIO or BIOES, otherwise the accuracy of steps.
 
     Args:
         template: the options, a `ManyToManyAligned`.
@@ -82,8 +82,8 @@ class TaggerTask(CutsAtSteps, Task):
         )
 
     def as_words(self, sentences: Any) -> Any:
-        """Inputs of predictions with raw sentences, strings, split into words as in the training
-        data; other inputs unchanged."""
+        """Inputs for prediction, with raw sentences (strings) split into words as in the training
+        data; other inputs are unchanged."""
         features = self.features.first
         if not isinstance(features, TokenFeatures):
             return sentences
@@ -145,7 +145,7 @@ class TaggerTask(CutsAtSteps, Task):
         return tf.argmax(scores, -1, tf.int32)
 
     def _log_likelihood(self, model: Any, scores: Any, tags: Any, lengths: Any) -> Any:
-        """Log-probability of each sequence's tags (batch, time), (batch,)."""
+        """Log-probability of the tags of each sequence, (batch,)."""
         if self.template.crf:
             return model.get_layer("crf").log_likelihood(scores, tags, lengths)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tags, scores)
@@ -316,7 +316,7 @@ class TaggerTask(CutsAtSteps, Task):
         return tagging_metrics(self.tags, predicted, data.targets, tokens, unknown, probabilities)
 
     def tokens(self, value: Any) -> list[str] | None:
-        """The tokens of an input of predictions, or None if it consists of numbers."""
+        """The tokens of an input for prediction, or None if it consists of numbers."""
         (sentence,) = self.as_words([value])
         return self._steps(sentence)
 

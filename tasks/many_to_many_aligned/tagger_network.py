@@ -61,7 +61,7 @@ def tagger_network(
         features: the features of all inputs; those that accompany the sequence are concatenated to
             each step.
         characters_size: number of character ids, or None if the characters of words are not read.
-        outputs: a layer after the scores, a `CRF`, or None.
+        outputs: a layer that is applied to the scores, such as a `CRF`; None for none.
         tags: number of tags.
         precision: Keras' dtype policy.
     """

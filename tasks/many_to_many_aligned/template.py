@@ -79,12 +79,12 @@ class ManyToManyAligned(Template):
             backward one. Each word also gets their states at its end (its beginning, if a model
             reads backward), which are concatenated to its embedding: contextual string embeddings.
             The models are not trained further, and are kept in the run. For "words" with "tags".
-        vocabulary_size: maximum vocabulary size. The padding and unknown tokens count.
+        vocabulary_size: maximum vocabulary size. It includes the padding and unknown tokens.
         minimum_count: minimum number of occurrences in training for a token to enter the
             vocabulary.
         lowercase: lowercase text. The characters of words keep their case.
         nfc: normalise text to Unicode NFC, in which "é" is one character however it was typed. Not
-            where each character has a target, since it changes their number.
+            if each character has a target, since it can change the number of characters.
         characters: units of the character-level layer that reads each word; 0 for none. It is
             bidirectional; for "words" with "tags".
         character_reader: type of the character-level layer. "recurrent" uses the same cell as the
@@ -95,16 +95,16 @@ class ManyToManyAligned(Template):
         word_dropout: share of words replaced by the unknown token in training. Their characters
             stay; for "words" with "tags".
         crf: decode the tags of a sequence jointly, with a conditional random field.
-        window: window length, in steps, for training on long texts and series. Gradients flow
-            through one window. For texts, states are carried over from window to window; for
+        window: window length, in steps, for training on long texts and series. Gradients stay
+            within a window. For texts, states are carried over from window to window; for
             series and notes, a window may begin anywhere in the sequence, with a zero state.
         horizon: default number of steps to forecast.
         whole: read the file as one long sequence, or each line as a sequence. There are no
             start or end tokens between the windows of one text. For "next".
         backward: read texts from the last character to the first, and predict the preceding one.
             For a character-level language model whose states taggers use.
-        loss: loss function for numeric targets; other targets have a fixed one. None for squared
-            with "values" and series.
+        loss: loss function for numeric targets; other targets have a fixed one. None for
+            "squared" with "values" and series.
         output_activation: activation of numeric outputs, by its Keras name. Targets are
             standardised only if there is none and the loss is squared, absolute or huber. None for
             no activation, or exponential with poisson, sigmoid with bernoulli and softmax with
@@ -207,7 +207,7 @@ class ManyToManyAligned(Template):
     @property
     def default_settings(self) -> TrainingSettings:
         """The same as for other templates, except for "next" of series and notes: there an example
-        is a part of a long sequence, and ten years of daily values make only about thirty."""
+        is a part of a long sequence, and ten years of daily values give only about thirty."""
         if self.target == "next" and not self.models_language:
             return TrainingSettings(epochs=60, batch_size=16, learning_rate=3e-3)
         return super().default_settings

@@ -84,7 +84,7 @@ class EncoderDecoderTask(GeneratorTask):
     def looks(
         self, model: Any, inputs: Any, locations: list[str], options: PredictionOptions
     ) -> list[Look]:
-        """The attention of a model over each input as it generates its output."""
+        """The attention over each input while the model generates the output."""
         raw = self.features.raw(inputs, locations)
         batch = self.features.tensors(*raw)
         lengths = batch["lengths"]

@@ -36,11 +36,11 @@ class ManyToManyEncoderDecoder(Template):
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`. For encoder
             and decoder.
         units: number of units per layer and direction. Only the encoder may have two directions.
-        layers: number of recurrent layers. As many in the encoder as in the decoder.
+        layers: number of recurrent layers. The encoder and the decoder have this many each.
         bidirectional: bidirectional layers, or forward-only ones. For the encoder.
         attention: attention mechanism of the decoder. "additive" (Bahdanau), "multiplicative"
             (Luong), "monotonic" (Wu and Cotterell, exact and hard, for short texts in the order of
-            their input), or "none", with which the decoder has only the encoder's last states.
+            their input), or "none", with which the decoder gets only the encoder's last states.
         copy: pointer-generator: also copy tokens from the input, including those that the target
             vocabulary lacks. For models with attention that read and write characters, words, or
             subwords.

@@ -291,7 +291,7 @@ def test_invalid_examples_are_reported(kind: str, examples: Examples, message: s
 def test_an_unsupported_continuation_is_reported(tmp_path) -> None:
     run = _run(tmp_path / "run", "series")
     options = PredictionOptions(decoding=Decoding("beam"))
-    with pytest.raises(SeqzooError, match="series is predicted by the method 'greedy' with"):
+    with pytest.raises(SeqzooError, match="series must be predicted with the method 'greedy' and"):
         run.predict(_examples("series").inputs, options)
     with pytest.raises(SeqzooError, match="not a language model"):
         run.score(["a"])
