@@ -233,18 +233,16 @@ def _filled(
     shapes do not fit."""
     values, source = np.array(weight), np.asarray(old)
     axes = _named_axes(layer, weight.path, values.ndim) if layer in rows else ()
-    axes_names: list[tuple[Any, Any]] = []
+    indices: list[tuple[Any, Any]] = []
     for axis, (size, before) in enumerate(zip(values.shape, source.shape, strict=True)):
         if axis in axes and layer in stored:
             pairs = _pairs(rows[layer][:size], stored[layer][:before])
-            axes_names.append((pairs[:, 0], pairs[:, 1]))
+            indices.append((pairs[:, 0], pairs[:, 1]))
         elif size != before:
             return None
         else:
-            axes_names.append((np.arange(size), np.arange(size)))
-    values[np.ix_(*(new for new, _ in axes_names))] = source[
-        np.ix_(*(item for _, item in axes_names))
-    ]
+            indices.append((np.arange(size), np.arange(size)))
+    values[np.ix_(*(new for new, _ in indices))] = source[np.ix_(*(item for _, item in indices))]
     return values
 
 

@@ -23,9 +23,9 @@ class CRF(keras.layers.Layer):
         P(y) = exp(score(y)) / sum over all y' of length n of exp(score(y'))
 
     A call returns the emissions unchanged, so that a model with this layer after its network tracks
-    and saves its weights; the methods do the rest. They take tensors and arrays, in graphs and
-    eagerly. Steps beyond a row's length are padding: their emissions and tags may be anything. The
-    mask is not passed on, because a loss of one number per sequence cannot be multiplied by it.
+    and saves the layer's weights; the methods do the rest. They take tensors and arrays, in graphs
+    and eagerly. Steps beyond a row's length are padding: their emissions and tags may be anything.
+    The mask is not passed on, because a loss of one number per sequence cannot be multiplied by it.
     Everything is computed in float32, whatever the precision of the emissions, or in float64 with
     the dtype policy float64.
 
@@ -67,11 +67,11 @@ class CRF(keras.layers.Layer):
 
     def call(self, emissions: Any) -> Any:
         """The emissions, unchanged, in the precision of the methods."""
-        # A new tensor: without a cast, Keras' mask would stay on the input.
+        # A new tensor: if nothing is cast, the input itself, with Keras' mask, would be returned.
         return tf.identity(ops.cast(emissions, self._precision))
 
     def compute_mask(self, _: Any, mask: Any = None) -> None:
-        """None: `lengths` says what is padding."""
+        """None: the methods take `lengths` instead of a mask."""
         return None
 
     def log_likelihood(self, emissions: Any, tags: Any, lengths: Any) -> Any:

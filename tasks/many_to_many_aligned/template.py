@@ -92,7 +92,7 @@ class ManyToManyAligned(Template):
             less accurate; it has twice as many filters as units, so that word vectors have the same
             size.
         character_embedding: embedding size of characters, for the character-level layer.
-        word_dropout: share of words replaced by the unknown token in training. Their characters
+        word_dropout: fraction of words replaced by the unknown token in training. Their characters
             stay; for "words" with "tags".
         crf: decode the tags of a sequence jointly, with a conditional random field.
         window: window length, in steps, for training on long texts and series. Gradients stay

@@ -69,9 +69,9 @@ class ManyToManyEncoderDecoder(Template):
         lowercase_targets: lowercase target texts, for training and scoring.
         maximum_length: maximum sequence length, in steps; longer ones are truncated. None for no
             limit.
-        label_smoothing: label smoothing: share of the target probability that is spread over all
+        label_smoothing: label smoothing: fraction of the target probability that is spread over all
             classes. Applies to the tokens.
-        scheduled_sampling: scheduled sampling: share of decoder inputs that are replaced by the
+        scheduled_sampling: scheduled sampling: fraction of decoder inputs that are replaced by the
             model's own predictions in training.
         sample_rate: sample rate of audio, in Hz.
         mel_bins: number of mel bands of the audio spectrogram.

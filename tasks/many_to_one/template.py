@@ -83,7 +83,7 @@ class ManyToOne(Template):
             standardised only if there is none and the loss is squared, absolute or huber. None for
             no activation, or exponential with poisson, sigmoid with bernoulli and softmax with
             cross-entropy.
-        label_smoothing: label smoothing: share of the target probability that is spread over all
+        label_smoothing: label smoothing: fraction of the target probability that is spread over all
             classes. For "class" targets.
         sample_rate: sample rate of audio, in Hz.
         mel_bins: number of mel bands of the audio spectrogram.

@@ -88,9 +88,9 @@ class OneToMany(Template):
             vocabulary.
         nfc: normalise text to Unicode NFC, in which "é" is one character however it was typed.
         lowercase_targets: lowercase target texts, for training and scoring.
-        label_smoothing: label smoothing: share of the target probability that is spread over all
+        label_smoothing: label smoothing: fraction of the target probability that is spread over all
             classes. Applies to the tokens.
-        scheduled_sampling: scheduled sampling: share of decoder inputs that are replaced by the
+        scheduled_sampling: scheduled sampling: fraction of decoder inputs that are replaced by the
             model's own predictions in training.
 
     Raises:
