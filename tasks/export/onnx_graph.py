@@ -106,13 +106,13 @@ class Translator:
             if operation.name in self._outputs:
                 pending.pop()
                 continue
-            before = [
+            missing = [
                 item.op
                 for item in self._needed(operation)
                 if not self.is_constant(item.op) and item.op.name not in self._outputs
             ]
-            if before:
-                pending += before
+            if missing:
+                pending += missing
                 continue
             self._outputs[operation.name] = self._write(operation)
             pending.pop()
@@ -175,8 +175,8 @@ class Translator:
         if kind in PASSED_ON:
             return [self.translate(operation.inputs[0])]
         if kind in WRITTEN:
-            made = WRITTEN[kind](self, operation)
-            return made if isinstance(made, list) else [made]
+            names = WRITTEN[kind](self, operation)
+            return names if isinstance(names, list) else [names]
         onnx_name = RENAMED.get(kind, kind if kind in SAME_NAME else None)
         if onnx_name is None or any(value.dtype == tf.resource for value in operation.inputs):
             raise SeqzooError(
@@ -192,7 +192,7 @@ class Translator:
         return self.translate(operation.inputs[index])
 
     def constant_input(self, operation: Any, index: int, what: str = "") -> np.ndarray:
-        """An input that must be constant."""
+        """The value of an input, which must be constant."""
         tensor = operation.inputs[index]
         if not self.is_constant(tensor.op):
             raise SeqzooError(

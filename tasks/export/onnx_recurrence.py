@@ -32,8 +32,8 @@ class Recurrences:
         cell = layer.cell
         if not keeps_contract(cell):
             raise SeqzooError(
-                f"A layer of {type(cell).__name__} cannot be converted to ONNX, because it is not "
-                "a seqzoo cell; export a saved-model instead."
+                f"A layer of {type(cell).__name__} cannot be converted to ONNX, because that is "
+                "not a seqzoo cell; export a saved-model instead."
             )
         batch, time = sequences.shape[:2]
         recurrence = _Recurrence(layer, sequences, states, mask)

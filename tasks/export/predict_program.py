@@ -11,7 +11,7 @@ from typing import Any
 PACKAGE = "seqzoo.tasks.export.predict"
 
 SHARED = {"raw_sentences": "seqzoo.tasks.preprocessing.raw_sentences"}
-"""Other modules of seqzoo that predict.py includes; they import no further ones."""
+"""Other seqzoo modules that predict.py includes; they import none of seqzoo themselves."""
 
 PARTS = {"onnx": ("onnx_part", "OnnxPart"), "litert": ("litert_part", "LiteRTPart")}
 """The module and class that runs a part of the model, by format."""

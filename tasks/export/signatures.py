@@ -219,7 +219,7 @@ def _range_checks(arguments: dict[str, Any]) -> list[Any]:
         tf.debugging.Assert(valid, [f"`{name}` must be {expected}, got", arguments[name]])
         for name, (expected, valid) in checks.items()
     ]
-    return [assertion for assertion in assertions if assertion is not None]  # in a graph
+    return [assertion for assertion in assertions if assertion is not None]  # None outside graphs
 
 
 ON_REQUEST = {EXPLAIN: _explain, COMPILED: _compiled}

@@ -18,7 +18,7 @@ MULTIPLIER = 0x5851F42D4C957F2D
 
 class LanguageModel(Protocol):
     """A prior over texts for the search, in addition to the recogniser. It scores the recogniser's
-    ids; `states` is a nested structure of tensors whose first axis is the rows."""
+    ids; `states` is a nested structure of tensors whose first axis indexes rows."""
 
     def first(self, rows: Any) -> tuple[Any, Any, Any]:
         """Before the first symbol: the states, the scores of all symbols, (rows, ids), and that of

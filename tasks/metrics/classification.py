@@ -36,7 +36,7 @@ def class_table(matrix: np.ndarray, names: list[str]) -> list[dict[str, Any]]:
 
 
 def top_confusions(matrix: np.ndarray, names: list[str], limit: int = 50) -> list[dict[str, Any]]:
-    """The most frequent wrong predictions, most frequent first."""
+    """The most frequent wrong predictions, in descending order of frequency."""
     wrong = matrix.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:limit]

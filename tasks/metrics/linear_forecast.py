@@ -33,7 +33,7 @@ class LinearForecast:
 
         Args:
             series: the training series, (time, targets) each, without missing values.
-            template: has `look_back` and `horizon`.
+            template: a template with `look_back` and `horizon`.
 
         Returns: the fitted model; None if no series is as long as two windows.
         """

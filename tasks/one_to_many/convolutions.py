@@ -14,8 +14,8 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.layers.batch_normalization import BatchNormalization
 
 GROUPS = 8
-"""Maximum number of groups in group normalisation, which has the greatest common divisor of this
-number and the number of filters."""
+"""Maximum number of groups in group normalisation; a layer has as many as the greatest common
+divisor of this number and its number of filters."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -52,7 +52,7 @@ class ConvolutionalGrid(keras.layers.Layer):
                 layer = keras.layers.GroupNormalization(gcd(size, GROUPS), dtype=policy)
                 self.normalizations.append(layer)
             elif normalization == "batch":
-                # So that the statistics do not still reflect the beginning of a short training run.
+                # Low, so that short training runs do not end with statistics from their beginning.
                 layer = BatchNormalization(momentum=0.9, dtype=policy)
                 self.normalizations.append(layer)
         self.pool = keras.layers.MaxPooling2D(2, padding="same", dtype=policy)

@@ -48,8 +48,8 @@ class AudioFeatures(Features):
             wave = np.asarray(wave)
             if wave.ndim != 1 or wave.dtype.kind != "f":
                 raise SeqzooError(
-                    "A waveform must be floats of shape (samples,), between -1 and 1, but "
-                    f"{location} is {wave.dtype} of shape {wave.shape}.",
+                    "A waveform must be an array of floats of shape (samples,), between -1 and 1, "
+                    f"but {location} is {wave.dtype} of shape {wave.shape}.",
                     location=location,
                 )
             if not len(wave):
@@ -59,7 +59,7 @@ class AudioFeatures(Features):
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         waves, lengths = raw
-        # Samples beyond the end of a waveform become silence, however the caller padded them.
+        # Samples beyond the end of a waveform become silence, however the caller padded it.
         waves = tf.where(tf.sequence_mask(lengths, tf.shape(waves)[1]), waves, 0.0)
         size = 1 << (self.window - 1).bit_length()
         spectrum = tf.abs(tf.signal.stft(waves, self.window, self.hop, size, pad_end=True))

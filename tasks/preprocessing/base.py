@@ -72,7 +72,7 @@ class Features(ABC):
 
     @property
     def first(self) -> "Features":
-        """The features of the sequence, if there are several inputs."""
+        """The features of the sequence: the first input, if there are several."""
         return self
 
     def raw_of_first(self, raw: tuple) -> tuple:

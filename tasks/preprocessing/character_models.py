@@ -1,4 +1,4 @@
-"""Trained character-level language models whose states are features of words; computes the
+"""Trained character-level language models whose states are features of words: the
 characters that they read, and the steps at which words end."""
 
 from collections.abc import Sequence

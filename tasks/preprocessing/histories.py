@@ -59,7 +59,7 @@ class HistoryWindows(Sequences):
     """Windows of equal length, which may overlap.
 
     Args:
-        flat: the encoded steps of all series, one after the other.
+        flat: the encoded steps of all series, one after another.
         starts: the first step of each window.
         length: number of steps of a window.
         examples: the index of each window's example.
@@ -324,7 +324,7 @@ class HistoryFeatures(Features):
 
         Args:
             values: (rows, time, targets), NaN where missing.
-            dates: seconds since 1970, int64, (rows, time).
+            dates: seconds since the beginning of 1970, int64, (rows, time).
             past: (rows, time, past).
             known: (rows, time, known).
             static: encoded static covariates, (rows, static).
@@ -401,8 +401,8 @@ class HistoryFeatures(Features):
         if not first:
             first = look_back if steps - horizon >= look_back else max((steps - horizon) // 2, 1)
         result = np.arange(first, max(first, steps - horizon) + 1 if full_horizons else steps)
-        # A window needs a value in its look-back and one in its horizon; counts[t] is the
-        # number of steps before t that have values.
+        # A window needs a value in its look-back and one in its horizon; counts[t] is the number of
+        # steps before t that have values.
         counts = np.concatenate([[0], np.isfinite(history.values).any(1).cumsum()])
         behind = counts[np.clip(result, 0, len(history))]
         before = counts[np.clip(result - look_back, 0, len(history))]
@@ -436,7 +436,7 @@ class HistoryFeatures(Features):
         return mean.astype(np.float32), scale.astype(np.float32)
 
     def _static(self, values: Sequence[Any], location: str) -> np.ndarray:
-        """Encodes static covariates: numbers are standardised, names one-hot, float32."""
+        """Encodes static covariates: numbers are standardised, names one-hot encoded, float32."""
         encoded: list[float] = []
         for value, learned in zip(values, self.config["static"], strict=True):
             if isinstance(learned, list):
@@ -532,7 +532,7 @@ def _pooled(arrays: Sequence[np.ndarray]) -> tuple[list[float], list[float]]:
 
 
 def _learn_static(values: Sequence[Any]) -> Any:
-    """The mean and standard deviation of a numeric static covariate, or the names of another."""
+    """The mean and standard deviation of a numeric static covariate, or the names of any other."""
     try:
         numbers = np.array([[float(value)] for value in values])
     except (TypeError, ValueError):

@@ -139,7 +139,7 @@ def _of_one_size(template: Any, inputs: Any, locations: Sequence[str]) -> np.nda
         if image.ndim != first.ndim or image.shape[2:] != first.shape[2:]:
             raise SeqzooError(
                 f"Images must have the same channels, but {location} has the shape {image.shape} "
-                f"and {locations[0]} {first.shape}.",
+                f"and {locations[0]} has {first.shape}.",
                 location=location,
             )
         if size is None:
@@ -147,7 +147,7 @@ def _of_one_size(template: Any, inputs: Any, locations: Sequence[str]) -> np.nda
             resize = ", or train with --image-size (`image_size` in Python)" if resizes else ""
             raise SeqzooError(
                 f"Images must have the same size, but {location} has the shape {image.shape} and "
-                f"{locations[0]} {first.shape}; resize them to one size{resize}.",
+                f"{locations[0]} has {first.shape}; resize them to one size{resize}.",
                 location=location,
             )
     if size is None or first.ndim not in (2, 3) or first.dtype.kind not in "buif":

@@ -17,8 +17,8 @@ class SeriesFeatures(Features):
     """One or more numbers per step; for time-aware cells, also the time since the previous step.
 
     Times are divided by their mean in training, so that a model does not depend on whether they are
-    in seconds or days. In series with times, features that consist only of zeros and ones
-    are not standardised, because they may be the masks of observed values that gru-d takes.
+    in seconds or days. In series with times, features that consist only of zeros and ones are
+    not standardised, because they may be the masks of observed values that gru-d takes.
 
     Args:
         template: a template with `cell` and `maximum_length`.

@@ -130,7 +130,7 @@ class TokenFeatures(TextFeatures):
         return self.splitter(sentence) if raw else sentence
 
     def split(self, text: Any) -> Any:
-        """Strings (batch,) -> tokens, ragged (batch, time), unchanged."""
+        """Strings (batch,) -> tokens, not normalised, ragged (batch, time)."""
         if self.template.input == "characters":
             return split_characters(text)
         # `split` only recognises ASCII spaces.
@@ -184,7 +184,7 @@ class TokenFeatures(TextFeatures):
 
     @property
     def columns(self) -> int:
-        """Number of columns of the word itself: its id, and those of its characters if read."""
+        """Number of columns of the word itself: its id and, if read, the ids of its characters."""
         return 1 if self.characters is None else 1 + WORD_CHARACTERS
 
     @property

@@ -113,7 +113,7 @@ class TextFeatures(Features):
 
     Attributes:
         target_vocabulary: the target vocabulary of a model that copies tokens, otherwise None. With
-            it, a step is the id of a token and its id in `copy_ids`.
+            it, a step consists of the id of a token and its id in `copy_ids`.
     """
 
     target_vocabulary: Vocabulary | None = None

@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 JOINER = "\x08"
-"""The backspace character, which removes the space next to it; texts are stripped of it first."""
+"""The backspace character, which removes the space next to it; it is first removed from texts."""
 
 SPACES = r"[\t-\r\x1c-\x1f\x{85}\pZ]+"
 """Whitespace of any kind, as in Python's `str.split`."""

@@ -190,7 +190,7 @@ def _rows(path: str) -> Rows:
 
 def _package(name: str) -> pathlib.Path | None:
     """The folder of an installed package."""
-    if "." in name:  # to find a module in a package, Python imports the package
+    if "." in name:  # Python would import the package to find a module in it
         return None
     try:
         spec = importlib.util.find_spec(name.replace("-", "_"))
@@ -311,7 +311,7 @@ def _opened(path: str, file: pathlib.Path) -> Iterator[Any]:
                 opened = gzip.open(file, "rb")
             else:
                 opened = file.open("rb", buffering=0)
-        except (zipfile.BadZipFile, RuntimeError) as error:  # also if encrypted, or unsupported
+        except (zipfile.BadZipFile, RuntimeError) as error:  # also if encrypted or unsupported
             raise _error(path, f"is damaged ({error})") from error
         except OSError as error:
             raise unreadable(path, error) from error

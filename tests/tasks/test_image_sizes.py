@@ -48,7 +48,7 @@ def test_other_numbers_keep_their_scale() -> None:
 
 def test_errors_name_the_image_and_the_option() -> None:
     examples = Examples([SMALL, LARGE], lines=[4, 5])
-    message = r"line 5 has the shape \(16, 16\) and line 4 \(2, 2\); .* train with --image-size "
+    message = r"line 5 has the shape \(16, 16\) and line 4 has \(2, 2\); .* with --image-size "
     with pytest.raises(SeqzooError, match=message) as error:
         RowFeatures.learn(template(image_size=None), examples)
     assert error.value.location == "line 5"

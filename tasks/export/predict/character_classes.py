@@ -1,4 +1,4 @@
-"""Unicode character classes for regular expressions, which Python's `re` lacks."""
+"""Unicode character classes, which Python's `re` lacks, for regular expressions."""
 
 import functools
 import re

@@ -40,7 +40,7 @@ class BaseModel:
 
     part_type: Any
     reader_type: Any
-    answers_type: Any = None  # None if `run` alone gives their values
+    answers_type: Any = None  # None if only `run` gives their values
 
     def __init__(self, folder: str | pathlib.Path | None = None, threads: int = 1):
         self.folder = pathlib.Path(folder or pathlib.Path(__file__).parent)
@@ -105,5 +105,5 @@ class BaseModel:
         return self.reader.tokens(text)
 
     def ids(self, text: Any) -> list[Any]:
-        """The ids of a text's tokens; a list of ids per word if its characters are read, too."""
+        """The ids of a text's tokens; if characters of words are read, too, a list per word."""
         return self.reader.ids(text)
