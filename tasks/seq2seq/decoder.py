@@ -49,7 +49,7 @@ class Decoder(keras.layers.Layer):
     """
 
     joined_by: Any = "tanh"
-    """Activation of the layer over state and context."""
+    """Activation of the layer that joins state and context."""
 
     def __init__(
         self,
@@ -149,8 +149,8 @@ class Decoder(keras.layers.Layer):
             memory: (batch, source, features), if there is attention.
             mask: (batch, source): whether each step of the memory exists.
             training: whether dropout is on.
-            steps: (batch, time): whether each token is not padding; padding leaves the states
-                unchanged. None if there is none.
+            steps: (batch, time): False for tokens that are padding, which leave the states
+                unchanged; None if there is no padding.
             copies: (batch, source): the `copy_ids` of the memory, for a decoder that copies.
 
         Returns:
@@ -198,8 +198,8 @@ class Decoder(keras.layers.Layer):
         if self.copies:
             assert context is not None and weights is not None
             logits, vectors, values = logits[:, None], vectors[:, None], values[:, None]
-            context, shares = context[:, None], weights[:, None]
-            logits = self._mixed(logits, vectors, values, context, shares, mask, copies[0])[:, 0]
+            context, attention = context[:, None], weights[:, None]
+            logits = self._mixed(logits, vectors, values, context, attention, mask, copies[0])[:, 0]
         return logits, last, weights
 
     def opened(self, states: list[list], mask: Any) -> list[list]:

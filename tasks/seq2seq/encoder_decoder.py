@@ -135,19 +135,20 @@ class SequenceEncoder(keras.layers.Layer):
     summaries are the last states of each layer.
 
     Args:
-        vocabulary_size: number of ids, or None for inputs that are numbers.
+        vocabulary_size: number of ids, or None for numeric inputs.
         cell: name of the cell in `seqzoo.cells.CELLS`.
         units: units per layer and direction.
         layers: number of recurrent layers.
         bidirectional: whether each layer reads in both directions.
         embedding: embedding size.
-        scale: factor for inputs that are numbers.
+        scale: factor by which numeric inputs are multiplied.
         dropout: dropout rate on each layer's inputs.
         recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
         recompute: see `Recurrent`.
         vectors: pretrained word vectors: "own", the number of ids that also have a trained
-            embedding, and "dimension" and "mode" of `VectorTable`; None without vectors.
+            embedding, and "dimension" and "mode" of `VectorTable`; None without word
+            vectors.
         **kwargs: passed to `keras.layers.Layer`.
     """
 

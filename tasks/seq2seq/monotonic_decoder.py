@@ -83,8 +83,8 @@ class MonotonicDecoder(Decoder):
 
     def look_at(self, memory: Any, mask: Any, copies: Any = None) -> Any:
         """The constants that all steps need, by name: "keys" of the attention; "joined" (batch,
-        source, width); "mask", in which the first step of an empty input exists; and in a decoder
-        that copies "gate" (batch, source, 1) and "copies"."""
+        source, width); "mask", in which even an empty input has one step; and in a decoder that
+        copies, "gate" (batch, source, 1) and "copies"."""
         constants = {
             "keys": self.attention.keys(memory),
             "joined": self.join_memory(memory),

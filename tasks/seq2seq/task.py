@@ -29,7 +29,7 @@ from seqzoo.tasks.targets.texts import END, START, TextOptions, Texts, required_
 
 
 class GeneratorTask(Task):
-    """A model that generates a text from an input; subclasses make its network.
+    """A task whose model generates a text from an input; subclasses make the network.
 
     The loss is the cross-entropy of the target's tokens, the end token included.
 
@@ -114,9 +114,9 @@ class GeneratorTask(Task):
         before = tf.pad(targets[:, :-1], [[0, 0], [1, 0]], constant_values=START)
         names = ("values", "lengths", *model.further_inputs)
         inputs = {**{name: batch[name] for name in names}, "tokens": before}
-        share = self.template.scheduled_sampling
-        if training and share:
-            inputs["tokens"] = self._mixed(model, inputs, share)
+        rate = self.template.scheduled_sampling
+        if training and rate:
+            inputs["tokens"] = self._mixed(model, inputs, rate)
         logits = at_least_float32(model(inputs, training=training))
         inside = tf.range(tf.shape(targets)[1]) < lengths[:, None]
         exact = token_losses(logits, targets, 0.0)
@@ -136,16 +136,16 @@ class GeneratorTask(Task):
 
         return Outcome(summed(losses), tf.stack(sums, 1), reported=summed(exact))
 
-    def _mixed(self, model: Any, inputs: dict[str, Any], share: float) -> Any:
-        """The previous token of each step, where some tokens are replaced by the model's own
-        predictions, from one pass over the true tokens (Mihaylova and Martins 2019)."""
+    def _mixed(self, model: Any, inputs: dict[str, Any], rate: float) -> Any:
+        """The previous token of each step. With probability `rate`, a token is replaced by the
+        model's own prediction, from one pass over the true tokens (Mihaylova and Martins 2019)."""
         logits = tf.stop_gradient(model(inputs, training=True))
         predicted = tf.argmax(tf.cast(logits, tf.float32), -1, tf.int32)
         previous = tf.pad(predicted[:, :-1], [[0, 0], [1, 0]], constant_values=START)
         random = keras.random.uniform(
             tf.shape(previous), dtype="float32", seed=model.seed_generator
         )
-        chosen = random < share
+        chosen = random < rate
         # The token before the first one is always the start token.
         chosen &= tf.range(tf.shape(previous)[1]) > 0
         return tf.where(chosen, previous, inputs["tokens"])
@@ -347,8 +347,8 @@ class GeneratorTask(Task):
         return with_a_step(features.split(normalized(text)).to_tensor(""), "")
 
     def _texts_of(self, results: dict[str, list], inputs: Any) -> list:
-        """The texts of generated tokens, in which copied tokens, and unknown tokens if they are
-        replaced, are those of the inputs."""
+        """The texts of generated tokens. Copied tokens come from the inputs, and so do unknown
+        tokens if they are replaced."""
         if self.copies:
             return self._copied_texts(results, inputs)
         if "looks" not in results:
@@ -363,8 +363,8 @@ class GeneratorTask(Task):
         return texts
 
     def _copied_texts(self, results: dict[str, list], inputs: Any) -> list:
-        """The texts of generated tokens; those with tokens that only the input has are joined
-        again, with these tokens."""
+        """The texts of generated tokens; a text with tokens that occur only in the input is joined
+        again to include them."""
         texts, size = list(results["texts"]), len(self.texts.vocabulary)
         for index, (ids, value) in enumerate(zip(results["tokens"], inputs, strict=True)):
             if (ids >= size).any():
@@ -390,7 +390,7 @@ class GeneratorTask(Task):
     def opening(
         self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
-        """The arguments of `decode` that generate the texts of a batch."""
+        """The arguments with which `decode` generates the texts of a batch."""
         states, constants, mask = model.opening(batch)
         return {
             "step": model.decoder.step,

@@ -39,7 +39,7 @@ def scores_of(
     )
     metrics: dict[str, Any] = {
         "inputs": len(predicted),
-        # Texts are equal even if the widths of spaces differ.
+        # Tokens are compared; for words, the amount of whitespace does not matter.
         "exact_match": rates["exact_match"],
         "token_error": rates["token_error"],
     }

@@ -17,7 +17,7 @@ class Targets(ABC):
 
     Attributes:
         metric: name of the metric that is reported next to the loss.
-        better: 1 where a larger metric is better, -1 where a smaller one is.
+        better: 1 if a larger metric is better, -1 if a smaller one is.
         sums: number of terms of the metric.
         logits: whether outputs are log-odds, whose scale expresses the model's confidence.
         weighs: whether losses can be weighted by class or by the model's confidence.
@@ -90,7 +90,12 @@ class Targets(ABC):
     @abstractmethod
     def decode(self, outputs: Any, top: int) -> dict[str, Any]:
         """Predictions as tensors, with TensorFlow operations only, as an exported model returns
-        them."""
+        them.
+
+        Args:
+            outputs: the outputs of the model.
+            top: maximum number of ranked classes per example; ignored by other targets.
+        """
 
     @abstractmethod
     def predictions(self, outputs: np.ndarray, top: int) -> list[Prediction]:

@@ -1,4 +1,4 @@
-"""Targets that are one class out of several."""
+"""Targets that are one class from a fixed set."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ class ClassTargets(Targets):
 
     Args:
         names: the names of the classes, in the order of the outputs.
-        smoothing: share of the probability that is spread over all classes in the loss.
+        smoothing: fraction of the probability that is spread over all classes in the loss.
     """
 
     metric = "accuracy"

@@ -195,15 +195,15 @@ class StudentT(Distribution):
         tails = tf.constant([min(level, 1 - level) for level in self.levels])
         signs = tf.constant([1.0 if level > 0.5 else -1.0 for level in self.levels])
 
-        def above(share: Any) -> Any:
+        def above(x: Any) -> Any:
             # P(|t| > size) = I(x; freedom / 2, 1 / 2), where x = freedom / (freedom + size^2) is
             # what the search looks for.
-            half = tf.broadcast_to(0.5 * freedom, tf.shape(share))
-            return tf.math.betainc(half, 0.5 * tf.ones_like(share), share) >= 2 * tails
+            half = tf.broadcast_to(0.5 * freedom, tf.shape(x))
+            return tf.math.betainc(half, 0.5 * tf.ones_like(x), x) >= 2 * tails
 
         zero = tf.zeros_like(freedom * tails)
-        share = tf.clip_by_value(_smallest(above, zero, zero + 1.0), 1e-30, 1.0)
-        return mean + scale * signs * tf.sqrt(freedom * (1 - share) / share)
+        x = tf.clip_by_value(_smallest(above, zero, zero + 1.0), 1e-30, 1.0)
+        return mean + scale * signs * tf.sqrt(freedom * (1 - x) / x)
 
 
 class NegativeBinomial(Distribution):
@@ -240,11 +240,11 @@ class NegativeBinomial(Distribution):
 
         def reached(count: Any) -> Any:
             # P(counts <= count) = I(number / (number + mean); number, count + 1).
-            share = tf.broadcast_to(number / (number + mean), tf.shape(count))
+            probability = tf.broadcast_to(number / (number + mean), tf.shape(count))
             shape = tf.broadcast_to(number, tf.shape(count))
-            return tf.math.betainc(shape, tf.floor(count) + 1, share) >= levels
+            return tf.math.betainc(shape, tf.floor(count) + 1, probability) >= levels
 
-        # By Cantelli's inequality no quantile is further from the mean than this.
+        # By Cantelli's inequality, no quantile exceeds this bound.
         deviation = tf.sqrt(mean + tf.square(mean) / number)
         upper = mean + deviation * tf.sqrt(levels / (1 - levels)) + 2
         counts = tf.floor(_smallest(reached, -tf.ones_like(upper), upper))
@@ -252,7 +252,7 @@ class NegativeBinomial(Distribution):
 
 
 def _smallest(reached: Any, low: Any, high: Any) -> Any:
-    """The smallest numbers between two bounds at which a condition holds, by bisection."""
+    """The smallest values between two bounds at which a condition holds, by bisection."""
 
     def body(step: Any, low: Any, high: Any) -> tuple[Any, Any, Any]:
         middle = 0.5 * (low + high)

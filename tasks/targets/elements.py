@@ -33,7 +33,7 @@ class ElementLoss:
 
     Attributes:
         name: the name of the loss.
-        activation: a name of `keras.activations`; None for the default activation of the loss.
+        activation: a name in `keras.activations`; None for the default activation of the loss.
     """
 
     name: str = "squared"
@@ -46,17 +46,17 @@ class ElementLoss:
         Raises:
             SeqzooError: there is no such activation.
         """
-        self = cls(template.loss or "squared", template.output_activation)
+        loss = cls(template.loss or "squared", template.output_activation)
         try:
-            keras.activations.get(self.activation)
+            keras.activations.get(loss.activation)
         except (ValueError, TypeError) as error:
             names = [name for name in dir(keras.activations) if name[0].islower()]
             raise SeqzooError(
-                "`output_activation` must be a name of keras.activations, got "
-                f"{self.activation!r}{nearest(str(self.activation), names)}",
+                "`output_activation` must be a name in keras.activations, got "
+                f"{loss.activation!r}{nearest(str(loss.activation), names)}",
                 field="output_activation",
             ) from error
-        return self
+        return loss
 
     @property
     def activation_name(self) -> str:
@@ -69,8 +69,8 @@ class ElementLoss:
         return self.activation_name == "linear" and self.name in ("squared", "absolute", "huber")
 
     def scales(self, values: np.ndarray) -> tuple[list[float], list[float]]:
-        """The mean and standard deviation that targets, (n, elements), are standardised with; 0 and
-        1 if they are not."""
+        """The mean and standard deviation with which targets, (n, elements), are standardised; 0
+        and 1 if they are not."""
         if self.standardises:
             return moments(values)
         return [0.0] * values.shape[1], [1.0] * values.shape[1]

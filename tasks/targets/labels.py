@@ -1,4 +1,4 @@
-"""Targets that are any number of labels out of several."""
+"""Targets that are any number of labels from a fixed set."""
 
 from typing import Any
 
@@ -84,8 +84,8 @@ class LabelTargets(Targets):
         return tf.reduce_mean(by_label * focal_weight(by_label, weighting.focal), -1)
 
     def decisions(self, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        # Each label is a choice of two classes with the logits 0 and its own, since the softmax of
-        # these is the sigmoid of the latter.
+        # Each label is a choice between two classes, whose logits are 0 and the label's own, since
+        # their softmax is the sigmoid of the latter.
         logits = outputs.reshape(-1)
         return np.stack([np.zeros_like(logits), logits], -1), targets.reshape(-1).astype(int)
 

@@ -106,7 +106,7 @@ class StepValues(StepTargets):
         return self.loss(outputs, targets), tf.reduce_mean(absolute, -1)
 
     def following(self, outputs: Any, numbers: Any, temperature: float) -> Any:
-        del numbers, temperature  # the prediction is only a mean
+        del numbers, temperature  # the outputs are only means, so nothing can be sampled
         return outputs
 
     def predicted(self, outputs: Any) -> Any:

@@ -40,13 +40,13 @@ class Tags:
             raise SeqzooError(
                 f"At least two tags are needed, but the training examples have only {names}."
             )
-        self = cls(names, True)
-        if self.entities:
-            ids = (self._ids(tags, examples, index) for index, tags in enumerate(sequences))
-            self.well_formed = all(self.breach(item) is None for item in ids)
+        learned = cls(names, True)
+        if learned.entities:
+            ids = (learned._ids(tags, examples, index) for index, tags in enumerate(sequences))
+            learned.well_formed = all(learned.breach(item) is None for item in ids)
         else:
-            self.well_formed = False
-        return self
+            learned.well_formed = False
+        return learned
 
     @property
     def entities(self) -> bool:
@@ -95,7 +95,7 @@ class Tags:
             step = self.breach(encoded[index].tolist())
             if step is not None:
                 raise SeqzooError(
-                    "Tags must be well formed, as all are in training, but "
+                    "Tags must be well formed, as they all are in training, but "
                     f"{examples.location(index)}"
                     f" has {self.names[encoded[index][step]]!r} at step {step + 1}, which is "
                     "not allowed there; fix it, or train without `crf`.",

@@ -28,13 +28,13 @@ CHUNK = 1_000_000
 """Number of characters of texts that are tokenised together."""
 
 LOSSY, JOINED = 1, 2
-"""Tokenisations of words: without joiners, so that spaces are guessed (in runs from before there
-were joiners), and with joiners."""
+"""Tokenisations of words: without joiners, so that spaces are guessed (in runs that predate
+joiners), and with joiners."""
 
 
 def guessed_spaces(text: Any) -> Any:
-    """Words joined by spaces -> the same with the usual spacing of texts: "Well - known , sir ."
-    becomes "Well-known, sir."; the original spacing of "3. 5" or "10: 30" cannot be known."""
+    """Restores the usual spacing of words that are joined by spaces: "Well - known , sir ." becomes
+    "Well-known, sir."; the original spacing of "3. 5" or "10: 30" cannot be known."""
     text = tf.strings.regex_replace(text, r"([\pL\pN]) - ([\pL\pN])", r"\1-\2")
     text = tf.strings.regex_replace(text, r" ([,.;:!?…)\]}])", r"\1")
     return tf.strings.regex_replace(text, r"([(\[{]) ", r"\1")
@@ -199,8 +199,8 @@ class Texts:
         return self.choices.input == "subwords" or self.joined
 
     def tokens(self, texts: Sequence[str]) -> list[list[str]]:
-        """The tokens of each text for counting errors: an extra or missing space is a wrong token.
-        For subwords, which differ between models, these are words."""
+        """The tokens of each text for counting errors: an extra or missing space counts as a wrong
+        token. For subwords, which differ between models, these are words."""
         return [
             [token.decode("utf-8") for token in row]
             for chunk in self._chunks(texts, texts)

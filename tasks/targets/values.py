@@ -1,4 +1,4 @@
-"""Targets that are one number or several."""
+"""Targets that consist of one or more numbers."""
 
 from typing import Any
 

@@ -113,7 +113,7 @@ class Callbacks:
         """Training begins, or resumes from a state that `state` returned.
 
         Raises:
-            SeqzooError: a resumed training run would overwrite files of a callback.
+            SeqzooError: a resumed training run would overwrite a callback's files.
         """
         if not self._callbacks:
             return
@@ -255,7 +255,7 @@ def settable_rate(settings: TrainingSettings) -> bool:
 def _importable(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
-    except ValueError:  # it has been blocked in sys.modules
+    except ValueError:  # an entry in sys.modules blocks it
         return False
 
 

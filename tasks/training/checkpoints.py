@@ -56,11 +56,11 @@ class Checkpoints:
         """Writes a checkpoint of the variables and of a JSON-serialisable state.
 
         Raises:
-            DiskFull: there is no room for the checkpoint; the last one is kept.
+            DiskFull: there is no room for the checkpoint; the previous one is kept.
         """
         self._state.assign(json.dumps(state))
         step = int(self.loop.epoch.numpy()) * self.loop.steps + int(self.loop.step.numpy())
-        # The list of checkpoints names a checkpoint only when it is completely on the disk.
+        # The list of checkpoints names a checkpoint only once it is completely on the disk.
         options = tf.train.CheckpointOptions(experimental_write_callbacks=[self._synchronise])
         kept = (
             "there is no checkpoint yet"
@@ -91,8 +91,8 @@ class Checkpoints:
             leftover.unlink(missing_ok=True)
 
     def _without_later(self, path: str) -> Any:
-        """What to restore from a checkpoint: all but the parts that one from an older version
-        lacks."""
+        """What to restore from a checkpoint: everything except the parts that it lacks if an older
+        version wrote it."""
         stored = {name.partition("/")[0] for name, _ in tf.train.list_variables(path)}
         parts = {
             name: variable
@@ -102,7 +102,7 @@ class Checkpoints:
         return tf.train.Checkpoint(state=self._state, **parts)
 
     def restore(self) -> dict[str, Any] | None:
-        """Sets the variables to the last checkpoint and returns its state; None without one.
+        """Restores the variables from the last checkpoint and returns its state; None without one.
 
         Raises:
             SeqzooError: the checkpoint is damaged or belongs to another model.
@@ -126,11 +126,11 @@ class Checkpoints:
 
 
 def _check_own(folder: pathlib.Path) -> None:
-    """Checks that the list of checkpoints names only files in its folder, since the manager removes
-    the oldest checkpoints.
+    """Checks that the list of checkpoints names only checkpoints in its own folder, since the
+    manager deletes the oldest ones.
 
     Raises:
-        SeqzooError: the list names another file.
+        SeqzooError: the list names another file, or is itself a folder.
         ValueError: the list is not text.
     """
     if (folder / "checkpoint").is_dir():

@@ -53,6 +53,6 @@ def clip(
 
 
 def clips(settings: TrainingSettings) -> bool:
-    """Whether a limit is set."""
+    """Whether any limit is set."""
     limits = (settings.clip_norm, settings.clip_layer, settings.clip_value)
     return any(limit is not None for limit in limits)

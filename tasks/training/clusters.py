@@ -38,9 +38,9 @@ def make_strategy(name: str, workers: int | None = None) -> Any:
             has already computed something.
     """
     if name not in STRATEGIES:
-        known = ", ".join(STRATEGIES)
+        names = ", ".join(STRATEGIES)
         raise SeqzooError(
-            f"`strategy` must be one of {known}, got {name!r}{nearest(name, STRATEGIES)}",
+            f"`strategy` must be one of {names}, got {name!r}{nearest(name, STRATEGIES)}",
             field="strategy",
         )
     start_tensorflow()
@@ -88,8 +88,8 @@ def resolve(environment: Mapping[str, str], workers: int | None = None) -> Any:
         cluster = {job: kubernetes_addresses(socket.getfqdn(), index, workers)}
     else:
         raise SeqzooError(
-            "'multi-worker' finds no workers: set TF_CONFIG, start it with srun (SLURM) or as an "
-            "indexed Kubernetes job; for processes on this machine use only --workers."
+            "'multi-worker' finds no workers: set TF_CONFIG, or start it with srun (SLURM) or as "
+            "an indexed Kubernetes job; for processes on this machine, use --workers alone."
         )
     count = sum(map(len, cluster.values()))
     if workers is not None and workers != count:
@@ -121,7 +121,7 @@ def read_tf_config(text: str) -> tuple[dict[str, list[str]], str, int]:
     others = sorted({*cluster, job} - {"chief", "worker"})
     if others:
         raise SeqzooError(
-            f"TF_CONFIG may name only jobs 'chief' and 'worker', got {others[0]!r}; parameter "
+            f"TF_CONFIG may name only the jobs 'chief' and 'worker', got {others[0]!r}; parameter "
             "servers and evaluators take no part in training."
         )
     if not 0 <= index < len(cluster.get(job, ())):

@@ -39,7 +39,7 @@ from seqzoo.tasks.training.ridge import RidgeLoop
 from seqzoo.tasks.training.step import ONGOING, Loop
 
 REPORT_SECONDS = 0.2
-"""Seconds between reports of the loss and the metric of a running epoch."""
+"""Minimum number of seconds between reports of the loss and the metric of a running epoch."""
 
 
 class Epochs:
@@ -81,7 +81,7 @@ class Epochs:
         if self.best_by not in task.criteria:
             raise SeqzooError(
                 field="best_by",
-                expected=f"one of {', '.join(task.criteria)} where no texts are generated",
+                expected=f"one of {', '.join(task.criteria)} if no texts are generated",
                 got=self.best_by,
             )
         self.task = task
@@ -123,7 +123,8 @@ class Epochs:
         """Trains the remaining epochs.
 
         Raises:
-            SeqzooError: the loss is no longer a finite number.
+            SeqzooError: the loss is no longer a finite number, or a checkpoint is damaged.
+            DiskFull: there is no room for the run's files.
             Interrupted: training was stopped by Ctrl-C, after a checkpoint.
         """
         self.folder = folder
@@ -226,8 +227,8 @@ class Epochs:
                 saved = time.monotonic()
 
     def end_epoch(self, epoch: int) -> dict[str, Any]:
-        """Evaluates an epoch, and writes its row of the history, its model if it is the best, and a
-        checkpoint."""
+        """Evaluates an epoch, and writes its row of the history, the model if the epoch is the best
+        so far, and a checkpoint."""
         began = time.monotonic()
         row: dict[str, Any] = {"epoch": epoch + 1}
         data = self.validation
@@ -260,8 +261,8 @@ class Epochs:
         return row
 
     def evaluate_epoch(self, epoch: int, row: dict[str, Any]) -> None:
-        """Adds the validation loss and metrics to the row of an epoch, and writes its model if it
-        is the best."""
+        """Adds the validation loss and metrics to the row of an epoch, and writes the model if the
+        epoch is the best so far."""
         metric = self.task.metric
         if self.validation is not None:
             loss, value = self.loop.score(self.validation, self._plan(self.validation))
@@ -359,7 +360,7 @@ class Epochs:
         """Checks that all losses and gradients were finite.
 
         Raises:
-            SeqzooError: a loss or gradient was not; the message names the step.
+            SeqzooError: a loss or gradient was not finite; the message names the step.
         """
         step = int(self.loop.bad.numpy())
         if step != ONGOING:
@@ -378,7 +379,8 @@ class Epochs:
         )
 
     def origin(self, step: int) -> str:
-        """The location of the first value that is not finite, "it began in ...; ", or "".
+        """The location of the first value that is not finite, as "it began in ...; "; "" if it
+        cannot be found.
 
         The training steps from the last checkpoint up to the one before `step` are repeated; the
         batch of `step` is then run one time step at a time.

@@ -25,7 +25,7 @@ UNMOVED = 1e-3
 """A unit is dead if all of its states are within this distance of each other."""
 
 EXAMINED = 16
-"""Number of examples whose states are used."""
+"""Maximum number of examples whose states are examined."""
 
 LARGEST = 1024
 """Maximum number of rows of a matrix whose eigenvalues are computed after each epoch."""
@@ -59,7 +59,7 @@ class GradientNorms:
         self.sums.assign_add(tf.concat([norms, tf.ones(1, tf.float64)], 0))
 
     def row(self) -> dict[str, float]:
-        """The columns of the epoch so far."""
+        """The mean norms of the epoch so far, by column."""
         *sums, count = self.sums.numpy()
         pairs = zip(self.names, sums, strict=True)
         return {name: float(item / max(count, 1)) for name, item in pairs}
@@ -102,7 +102,8 @@ def dead_units(task: Task, model: Any, data: Data, plan: Plan) -> dict[str, floa
 
 def spectral_radii(model: Any) -> dict[str, float]:
     """The spectral radius of each gate's recurrent weights, by layer and gate, such as
-    "spectral_radius_layer_1_update"; without matrices that are not square or too large."""
+    "spectral_radius_layer_1_update". Matrices that are not square are left out, and so are layers
+    with a matrix of more than `LARGEST` rows."""
     results = {}
     for name, layer in recurrent_layers(model).items():
         if any(len(matrix) > LARGEST for matrix in recurrent_parts(layer.cell).values()):

@@ -1,4 +1,4 @@
-"""Initialises a model's recurrent layers as the training settings say."""
+"""Initialises a model's recurrent layers as the training settings specify."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ def initialize_layers(model: Any, names: str, seed: int) -> None:
 
     Args:
         model: a built model.
-        names: names in `seqzoo.cells.initialization.NAMES`, with numbers, as in
-            "orthogonal,chrono:100".
+        names: comma-separated names in `seqzoo.cells.initialization.NAMES`, some followed by a
+            number, such as "orthogonal,chrono:100".
         seed: the seed of the random numbers, which differ between layers.
 
     Raises:

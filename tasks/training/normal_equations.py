@@ -68,7 +68,7 @@ class Fit(NamedTuple):
 
 
 def ridge(training: Moments, validation: Moments | None, penalty: float | None = None) -> Fit:
-    """The fit with a penalty, or the best of several fits; see `fits`.
+    """The fit for one penalty, or the best of several fits; see `fits`.
 
     Without a penalty, the one of `PENALTIES` with the smallest squared error on the validation
     examples (on the training examples, if there are none) is chosen. All errors are computed from
@@ -81,8 +81,8 @@ def ridge(training: Moments, validation: Moments | None, penalty: float | None =
     """
     if penalty is not None:
         return next(fits(training, [penalty]))
-    judge = training if validation is None else validation
-    return min(fits(training, PENALTIES), key=lambda fit: squared_error(fit, judge))
+    selection = training if validation is None else validation
+    return min(fits(training, PENALTIES), key=lambda fit: squared_error(fit, selection))
 
 
 def fits(moments: Moments, penalties: Iterable[float]) -> Iterator[Fit]:

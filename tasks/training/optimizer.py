@@ -1,4 +1,4 @@
-"""The optimizer, and the learning-rate schedule."""
+"""The optimizer and its learning-rate schedule."""
 
 import math
 from typing import Any

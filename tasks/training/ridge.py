@@ -18,7 +18,7 @@ from seqzoo.tasks.training.normal_equations import Moments, ridge
 from seqzoo.tasks.training.step import Loop
 
 LARGEST_SCALE = 1024.0
-"""The largest factor of the log-odds; with it, they separate the classes completely."""
+"""Maximum factor of the log-odds; with it, they separate the classes completely."""
 
 
 class RidgeLoop(Loop):
@@ -36,7 +36,7 @@ class RidgeLoop(Loop):
         start: the run that fine-tuning starts from; None for training from scratch.
 
     Raises:
-        SeqzooError: the task has no such layer, the cell has trainable weights, or there are
+        SeqzooError: the task has no such output layer, the cell has trainable weights, or there are
             several replicas.
     """
 
@@ -100,11 +100,11 @@ class RidgeLoop(Loop):
             SeqzooError: the features are not finite, or the washout leaves no steps.
         """
         features = self.shape[0] - 1 - self.layer.bias.shape[0]
-        judge = None if validation is None else Moments(self._sums(*validation), features)
+        held_out = None if validation is None else Moments(self._sums(*validation), features)
         moments = Moments(self.moments.numpy(), features)
         if not np.isfinite(moments.matrix).all():
             raise SeqzooError(
-                "The states of the recurrent layers are not finite; with 'echo-state' choose a "
+                "The states of the recurrent layers are not finite; with 'echo-state', choose a "
                 "smaller `spectral_radius` or `input_scale`."
             )
         if not moments.count:
@@ -113,9 +113,9 @@ class RidgeLoop(Loop):
                 f"got {self.settings.washout}, which leaves none.",
                 field="washout",
             )
-        if judge is not None and not judge.count:
-            judge = None
-        fit = ridge(moments, judge, self.settings.ridge_penalty)
+        if held_out is not None and not held_out.count:
+            held_out = None
+        fit = ridge(moments, held_out, self.settings.ridge_penalty)
         self._assign(fit.kernel, fit.bias)
         self.solved = True
         if self.fitted.logits:

@@ -6,13 +6,13 @@ from typing import Any
 import tensorflow as tf
 
 LARGE = 2**18
-"""Minimum size of an embedding for which replicas exchange only rows of a gradient. Smaller
-gradients are exchanged with the dense ones, which costs less than separate messages."""
+"""Minimum number of elements of an embedding for which replicas exchange only rows of a gradient.
+Smaller gradients are exchanged with the dense ones, which costs less than separate messages."""
 
 
 def unique_rows(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
-    """Sums the parts of a sparse gradient that belong to the same row, so that each row
-    occurs once.
+    """Sums the parts of a sparse gradient that belong to the same row, so that each row occurs
+    once.
 
     TensorFlow lists a row once for each lookup. The parts of a row are summed in the order of the
     lookups, so the result is the same in every run. Rows whose sum is zero, such as those of
@@ -35,8 +35,8 @@ def nonzero_rows(gradient: tf.Tensor) -> tf.IndexedSlices:
 def sum_over_replicas(gradients: Sequence[Any]) -> list[Any]:
     """Sums gradients over all replicas, in the same order in each of them.
 
-    For large embeddings only rows that have a gradient are exchanged, so a row of the result may
-    occur once for each replica. In all other sparse gradients, each row occurs once.
+    For large embeddings, only rows that have a gradient are exchanged, so a row of the result may
+    occur up to once per replica. In all other sparse gradients, each row occurs once.
 
     Args:
         gradients: the gradients of this replica, in its replica context.

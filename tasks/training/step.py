@@ -225,7 +225,7 @@ class Loop:
                 the next step.
 
         Returns:
-            For each action, whether a worker had requested it before the last step.
+            For each action, whether any worker had requested it before the last step.
         """
         if self.workers.count == 1:
             return list(requests)
@@ -267,7 +267,7 @@ class Loop:
             }
         )
 
-    def _share(self, batch: dict[str, Any]) -> dict[str, Any]:
+    def _shard(self, batch: dict[str, Any]) -> dict[str, Any]:
         """This replica's rows of its worker's batch."""
         per_worker = self.replicas // self.workers.count
         if per_worker == 1:
@@ -309,24 +309,24 @@ class Loop:
             per_worker = tf.cast(self.replicas // self.workers.count, divisor.dtype)
             part = tf.identity(divisor / per_worker)
             divisor = context.all_reduce(tf.distribute.ReduceOp.SUM, part)
-        share = self._share(batch)
+        shard = self._shard(batch)
 
         def scaled(loss: Any) -> Any:
             return self.optimizer.scale_loss(loss / tf.cast(divisor, loss.dtype))
 
         if self.settings.bptt_every is None:
             with tf.GradientTape() as tape:
-                loss, totals, carried = self._forward(share, training=True)
+                loss, totals, carried = self._forward(shard, training=True)
                 value = scaled(loss)
             variables = self.model.trainable_variables
             gradients = tape.gradient(value, [variable.value for variable in variables])
         else:
             # Metrics are computed on complete sequences, because entities may span windows.
-            loss, totals, carried = self._forward(share, training=True)
+            loss, totals, carried = self._forward(shard, training=True)
             gradients = truncated_gradients(
                 self.task,
                 self.model,
-                share,
+                shard,
                 self.settings,
                 lambda part: scaled(self._forward(part, training=True)[0]),
             )
@@ -356,11 +356,11 @@ class Loop:
         gradients, weight, totals, finite, carried = self._gradients(batch)
         if held:
             *sums, before = held
-            share, weight = weight / (before + weight), before + weight
+            fraction, weight = weight / (before + weight), before + weight
             sparse = [isinstance(gradient, tf.IndexedSlices) for gradient in gradients]
             gradients = [
                 item / tf.cast(weight, item.dtype)
-                + tf.convert_to_tensor(gradient) * tf.cast(share, item.dtype)
+                + tf.convert_to_tensor(gradient) * tf.cast(fraction, item.dtype)
                 for item, gradient in zip(sums, gradients, strict=True)
             ]
             gradients = [
@@ -395,10 +395,10 @@ class Loop:
         """Moves the averages towards the weights."""
         before = -(-self.steps // self.settings.accumulate) * self.epoch
         update = tf.cast(before, tf.float64) + self.updates[0]
-        share = 1 - decay_at(update, self.settings.decay)
+        rate = 1 - decay_at(update, self.settings.decay)
         for item, variable in zip(self.average, averaged_variables(self.model), strict=True):
             weight = tf.convert_to_tensor(variable.value)
-            item.assign_add(tf.cast(share, item.dtype) * (weight - item))
+            item.assign_add(tf.cast(rate, item.dtype) * (weight - item))
 
     def _hold_step(self, batch: dict[str, Any]) -> None:
         arguments = (self.with_carried(batch),)
@@ -423,12 +423,12 @@ class Loop:
 
     def _score_step(self, batch: dict[str, Any]) -> Any:
         # Validation during training reuses the compiled programs of training, if there are any.
-        shares = self._train is not None and self.keeps_for_gradient
-        scope = use_training_programs if shares else contextlib.nullcontext
+        reuses = self._train is not None and self.keeps_for_gradient
+        scope = use_training_programs if reuses else contextlib.nullcontext
 
         def forward(batch):
             with scope():
-                return self._forward(self._share(batch), training=False)[1:]
+                return self._forward(self._shard(batch), training=False)[1:]
 
         totals, carried = self.strategy.run(forward, (self.with_carried(batch),))
         self._carry(carried)

@@ -57,7 +57,7 @@ def train(
 ) -> Run:
     """Trains a model and writes its run folder.
 
-    On the same machine the results depend only on the arguments, whether or not training was
+    On the same machine, the results depend only on the arguments, whether or not training was
     interrupted. The seeds of Python, NumPy and TensorFlow are set.
 
     Args:
@@ -68,12 +68,12 @@ def train(
         source: how to open the data again; stored in the run, so it must be JSON-serialisable.
         resume: continue from the last checkpoint in the folder.
         progress: called with the progress of training.
-        strategy: `tf.distribute` strategy to train under, or its name, "mirrored" or
-            "multi-worker", see docs/scaling.md; by default the one in scope.
+        strategy: `tf.distribute` strategy to train under, or its name, "mirrored" or "multi-worker"
+            (see docs/scaling.md); by default, the one in scope.
         callbacks: a `keras.callbacks.Callback` or a list of them, called as in `Model.fit`;
             docs/training.md says how much of their state a resumed run restores.
         start_from: a run, or its folder, whose layers and preprocessing training starts with; see
-            docs/fine-tuning.md. The new run records it, so resuming does not need it.
+            docs/fine-tuning.md. The new run records it, so it can be left out when resuming.
 
     Raises:
         SeqzooError: the data or the options cannot be used for training, the folder exists, or
@@ -96,7 +96,7 @@ def train(
     replicas = strategy.num_replicas_in_sync
     if settings.batch_size % replicas:
         raise SeqzooError(
-            f"`batch_size` must be a multiple of the {replicas} replicas, got "
+            f"`batch_size` must be a multiple of {replicas}, the number of replicas, got "
             f"{settings.batch_size}."
         )
     progress = progress or Silent()
@@ -111,7 +111,7 @@ def train(
             if run is not None and (linked := linked_folder(folder)) is not None:
                 raise SeqzooError(
                     f"{linked} is a link, and a resumed training run writes only to its own "
-                    f"folder; replace it with its target, {os.path.realpath(linked)}."
+                    f"folder; replace the link with its target, {os.path.realpath(linked)}."
                 )
             start = _start(start_from, run)
             if run is not None:
@@ -189,7 +189,7 @@ def train(
         elif config.get("callbacks", []) != names:
             raise SeqzooError(
                 f"{folder} was started with callbacks={config.get('callbacks', [])}, got {names}; "
-                "resume it from Python with callbacks of the same classes, or begin a new run.",
+                "resume it from Python with callbacks of the same classes, or start a new run.",
                 field="callbacks",
             )
         if run is None and workers.chief:
@@ -358,11 +358,11 @@ def change_of_replicas(config: dict[str, Any], settings: TrainingSettings, repli
     # Batches stay as they were at the start; without a limit on steps, they have `batch_size` rows.
     if settings.batch_steps is not None and before % replicas:
         raise SeqzooError(
-            f"Training was started on {before} replicas, and its batches of at most "
-            f"{settings.batch_steps} steps cannot be divided among {replicas}; resume it on "
-            f"{before} or a divisor of that."
+            f"The number of replicas must be {before}, as at the start of training, or a divisor "
+            f"of that number, because batches are limited to {settings.batch_steps} steps; got "
+            f"{replicas}."
         )
     return (
-        f"Started on {before} replicas, resumed on {replicas}: batches and learning rates stay as "
-        "they were, so results differ only in rounding and dropout masks."
+        f"Number of replicas: {before} at the start, {replicas} now. Batches and learning rates "
+        "stay as they were, so results differ only in rounding and dropout masks."
     )

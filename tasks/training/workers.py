@@ -177,7 +177,7 @@ class Workers:
         except CONNECTION_ERRORS as error:
             if self.count == 1:
                 raise
-            named = DEVICE.findall(str(error))  # operations of this worker, too
+            named = DEVICE.findall(str(error))  # may include operations of this worker
             others = {self._number(job, int(task)) for job, task in named} - {self.index}
             gone = f"Worker {min(others)}" if len(others) == 1 else "Another worker"
             raise WorkerLost(f"{gone} can no longer be reached. {hint()}") from error

@@ -103,7 +103,7 @@ def test_each_step_has_the_loss_of_the_template() -> None:
             lambda: template(target="value", output_activation="relo").adapt(
                 Examples(["ab", "ba"], [1.0, 2.0])
             ),
-            "must be a name of keras.activations, got 'relo'; did you mean 'relu",
+            "must be a name in keras.activations, got 'relo'; did you mean 'relu",
         ),
         (
             lambda: template(target="value", loss="poisson").adapt(

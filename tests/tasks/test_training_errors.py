@@ -83,7 +83,7 @@ def test_run_folders_are_not_overwritten_or_mixed_up(unbroken, tmp_path) -> None
     for path in (tmp_path, tmp_path / "missing"):
         with pytest.raises(SeqzooError, match="is not a run folder"):
             train(template(), splits(), settings(), path, resume=True)
-    with pytest.raises(SeqzooError, match="multiple of the 2 replicas"):
+    with pytest.raises(SeqzooError, match="multiple of 2, the number of replicas"):
         train(
             template(),
             splits(),

@@ -158,8 +158,8 @@ def test_two_workers_are_one_and_one_that_is_killed_is_resumed_alone(alone, tmp_
     noted = Noted()
     train(**arguments(folder), resume=True, progress=noted)
     assert noted.notes == [
-        "Started on 2 replicas, resumed on 1: batches and learning rates stay as they were, so "
-        "results differ only in rounding and dropout masks."
+        "Number of replicas: 2 at the start, 1 now. Batches and learning rates stay as they were, "
+        "so results differ only in rounding and dropout masks."
     ]
     assert_close(alone, folder)
 
@@ -284,8 +284,8 @@ def test_a_lost_worker_is_reported_in_one_line_and_other_errors_stay() -> None:
 def test_batches_limited_in_steps_are_resumed_by_a_divisor() -> None:
     started = {"replicas": 4}
     limited = settings(batch_steps=100)
-    assert "Started on 4 replicas, resumed on 2" in change_of_replicas(started, limited, 2)
+    assert "replicas: 4 at the start, 2 now" in change_of_replicas(started, limited, 2)
     assert not change_of_replicas(started, limited, 4)
-    with pytest.raises(SeqzooError, match="started on 4 replicas, .* resume it on 4 or a divisor"):
+    with pytest.raises(SeqzooError, match="must be 4, .* or a divisor of that number"):
         change_of_replicas(started, limited, 8)
     assert change_of_replicas(started, settings(), 8)
