@@ -97,7 +97,7 @@ def synchronise(path: str | os.PathLike) -> None:
 
 @contextmanager
 def naming_full_disk(path: str | os.PathLike, kept: str = "") -> Iterator[None]:
-    """Converts the various errors that a full disk causes into one that names file and disk.
+    """Converts the various errors caused by a full disk into one that names the file and the disk.
 
     Args:
         path: the file that the block writes.

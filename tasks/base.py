@@ -88,7 +88,7 @@ class Template(ABC):
     @property
     @abstractmethod
     def task_class(self) -> str:
-        """The class of its tasks, "module:Class"; a string, since the class imports TensorFlow."""
+        """The class of its tasks, "module:Class"; a string, since its module imports TensorFlow."""
 
     @property
     def default_settings(self) -> TrainingSettings:

@@ -19,7 +19,7 @@ from seqzoo.tasks.errors import SeqzooError
 
 @dataclass(frozen=True)
 class Range:
-    """The range of a number; None for a bound that does not exist.
+    """The range of a number; None for no bound.
 
     Attributes:
         minimum: inclusive lower bound.
@@ -62,7 +62,7 @@ class Named:
     """Annotation of a field whose command-line option has a different name.
 
     Attributes:
-        option: the name of the option without leading dashes, "max-tokens".
+        option: the name of the option without leading dashes, such as "max-tokens".
         off: for a switch, the option that turns it off; empty for "no-" followed by the name.
     """
 

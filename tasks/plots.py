@@ -79,7 +79,10 @@ def plot_confusion(path: pathlib.Path, metrics: dict[str, Any]) -> None:
     if small:
         _name_and_number(axes, matrix, share, names)
     else:
-        title += f", {len(names)} classes in the order of per_class.csv; darker: more of the row"
+        title += (
+            f", {len(names)} classes in the order of per_class.csv; "
+            "darker: a larger fraction of the row"
+        )
         _list_confusions(grid[0, 1], metrics)
     axes.set_title(title, fontsize=10, color=INK)
     save(figure, path)

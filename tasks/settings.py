@@ -87,7 +87,8 @@ class TrainingSettings:
         average_best: number of best epochs to average, for `average` "best".
         class_weight: class weights in the training loss: "balanced", or by name, such as
             spam=3,ham=1. With "balanced", all classes count equally, however rare they are; a class
-            without a weight has 1, and only the ratios matter. For the targets "class" and "tags".
+            without a weight has weight 1. Only the ratios matter. For the targets "class" and
+            "tags".
         focal: exponent (gamma) of the focal loss, which gives less weight to confident correct
             predictions. For the targets "class", "labels" and "tags". None for cross-entropy.
         calibrate: calibrate probabilities after training, by temperature scaling on the validation
@@ -109,7 +110,7 @@ class TrainingSettings:
             output layer only, in one epoch, for cells that have no weights to train, such as
             "echo-state".
         ridge_penalty: penalty of the ridge regression, in units of the mean variance of the states.
-            None for the best of a grid on the validation examples.
+            None for the value of a grid that is best on the validation examples.
         washout: number of initial steps of each sequence that the ridge regression leaves out, if
             each step has a target.
         seed: random seed for weights, shuffling and dropout; it does not affect the splits.

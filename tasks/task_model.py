@@ -44,8 +44,8 @@ def keras_model(
 
     Args:
         template: the template with its options.
-        examples: the training examples, from which it learns vocabularies, classes and scales;
-            `fit` takes these or other examples.
+        examples: the training examples, from which the template learns vocabularies, classes and
+            scales; `fit` takes these or other examples.
         settings: settings for the batch size, the optimizer, the seed and the precision; by
             default those of the template. For schedules and checkpoints, use Keras' callbacks.
 

@@ -397,7 +397,7 @@ def join_plans(plans: Sequence[Plan]) -> Plan:
 
 
 def _sorted_in(padded: Sequence[int], lengths: np.ndarray) -> tuple[list[int], np.ndarray]:
-    """The padded lengths, extended for longer sequences, and the index of each sequence's."""
+    """The padded lengths, extended for longer sequences, and which of them each sequence has."""
     padded = list(padded)
     while padded[-1] < lengths.max():
         padded.append(2 * padded[-1])

@@ -18,9 +18,9 @@ class Windows:
 
     Attributes:
         rows: the sequence of each window.
-        starts: its first step among all steps.
-        lengths: its length.
-        first: whether it is the first one of its sequence.
+        starts: the first step of each window, among all steps.
+        lengths: the length of each window.
+        first: whether each window is the first one of its sequence.
     """
 
     rows: np.ndarray
@@ -142,7 +142,7 @@ def window_plan(
     start: int,
     seed: tuple[int, ...] | None = None,
 ) -> Plan:
-    """Batches in which each row is a lane: it continues where the row of the previous batch ended.
+    """Batches in which each row is a lane: it continues the same row of the previous batch.
 
     Sequences of several windows follow one another in `batch_size` lanes of equal lengths, so a
     few are cut where a lane ends. Sequences of one window need no carried state: they are sorted

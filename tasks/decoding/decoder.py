@@ -30,8 +30,8 @@ class Decoded(NamedTuple):
         lengths: shape (batch, texts), int32: number of tokens, without the end token.
         log_probabilities: shape (batch, texts): sum over the tokens and the end token; -inf, with
             a length of 0, for texts that a beam search did not find.
-        scores: shape (batch, texts): the scores that "beam" ranks by, best first; otherwise the
-            log-probabilities.
+        scores: shape (batch, texts): the scores by which "beam" ranks texts, best first; otherwise
+            the log-probabilities.
         token_log_probabilities: shape (batch, texts, time + 1): the terms of the sum; that of the
             end token is at the text's length, followed by zeros.
         attention: shape (batch, texts, time, source): the attention of the step that generated

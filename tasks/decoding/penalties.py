@@ -16,7 +16,7 @@ def length_penalty(length: Any, alpha: float) -> Any:
 
     Args:
         length: |Y|, including the end token.
-        alpha: 0 for none.
+        alpha: exponent; 0 for no penalty.
     """
     return tf.pow((5.0 + tf.cast(length, tf.float32)) / 6.0, alpha)
 
@@ -28,7 +28,7 @@ def coverage_penalty(coverage: Any, inside: Any, beta: float) -> Any:
         coverage: shape (batch, beams, source): attention summed over all steps, including the
             one that generates the end token.
         inside: shape (batch, source), bool: false for padding.
-        beta: 0 for none.
+        beta: factor; 0 for no penalty.
 
     Returns:
         Shape (batch, beams).

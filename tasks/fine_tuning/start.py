@@ -35,7 +35,7 @@ class Start:
     """The run that fine-tuning starts from.
 
     Attributes:
-        run: the run; the weights of its model may be packed.
+        run: the run, which may be packed.
     """
 
     run: Run

@@ -11,7 +11,7 @@ from seqzoo.tasks.layers.recurrent import recurrent_layers
 from seqzoo.tasks.preprocessing.histories import Layout
 
 SMALLEST_SPREAD = 1e-2
-"""Minimum standard deviation that windows are divided by, relative to that of their series."""
+"""Minimum standard deviation by which windows are divided, relative to that of their series."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -136,7 +136,7 @@ class SegmentForecaster(keras.Model):
 
         Returns:
             The outputs, (batch, horizon, targets, outputs), float32; and the level and the spread
-            that windows were normalised by, (batch, 1, targets) each.
+            with which windows were normalised, (batch, 1, targets) each.
         """
         choices, size = self.choices, self.choices["segment"]
         look_back, horizon, targets = choices["look_back"], choices["horizon"], self.layout.values
@@ -176,7 +176,7 @@ class SegmentForecaster(keras.Model):
         return tf.transpose(outputs, [0, 2, 1, 3]), level, spread
 
     def _window_scales(self, values: Any, observed: Any) -> tuple[Any, Any]:
-        """The level and spread that windows (batch, time, targets) are normalised by, (batch, 1,
+        """The level and spread with which windows (batch, time, targets) are normalised, (batch, 1,
         targets) each."""
         zeros = tf.zeros_like(values[:, :1])
         normalization = self.choices["normalization"]

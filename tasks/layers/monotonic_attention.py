@@ -17,7 +17,7 @@ float32, but small enough in magnitude for differences to be exact."""
 class MonotonicAttention(keras.layers.Layer):
     """Each token comes from one step of a memory, never from one before that of the previous token.
 
-    The step a_i of token y_i is a hidden variable. With the decoder's state h_i and the memory m:
+    The step a_i of token y_i is a latent variable. With the decoder's state h_i and the memory m:
 
         score(i, j) = h_i . U m_j / sqrt(units)
         p(a_i = j | a_(i-1) = k) = exp(score(i, j)) / sum over l >= k of exp(score(i, l)), j >= k

@@ -133,7 +133,7 @@ class LastOutputs(keras.layers.Layer):
     """The last output of each direction: (batch, time, units) -> (batch, units).
 
     Args:
-        bidirectional: whether the second half of the units is that of a layer which reads from the
+        bidirectional: whether the second half of the units belongs to a layer that reads from the
             last step to the first.
     """
 
