@@ -270,7 +270,11 @@ def test_exported_model_does_not_need_seqzoo(tmp_path, clean_tensorflow) -> None
 @pytest.mark.parametrize(
     "kind, examples, message",
     [
-        ("values", Examples([[1.0, 2.0]], [[[1.0]]]), "at each of the 2 steps of example 0"),
+        (
+            "values",
+            Examples([[1.0, 2.0]], [[[1.0]]]),
+            r"target of example 0 must have the shape \(2, 1\)",
+        ),
         ("values", Examples([[1.0, 2.0]]), "Training and evaluation need targets"),
         (
             "values",
@@ -278,7 +282,7 @@ def test_exported_model_does_not_need_seqzoo(tmp_path, clean_tensorflow) -> None
             "the target of example 0 does not consist of numbers",
         ),
         ("values", Examples([[1.0]], [[float("nan")]]), r"target of example 0 .* \(1 of 1\)"),
-        ("series", Examples([[1.0, 2.0], [3.0]]), "two steps, but example 1 has one"),
+        ("series", Examples([[1.0, 2.0], [3.0]]), "two steps, but example 1 has only one"),
         ("notes", Examples([np.full((3, 2), 0.5)]), "zeros and ones, but example 0 has 0.5"),
         ("notes", Examples([[1.0, 0.0]]), "shape"),
     ],
