@@ -51,8 +51,9 @@ _zeros: ContextVar[bool] = ContextVar("zeros", default=False)
 def initialized_with_zeros() -> Iterator[None]:
     """A context in which new floating-point weights are zeros, whatever their initializer.
 
-    For a model whose weights are read from a file: drawing random numbers and orthogonal matrices
-    takes longer than the rest of building it. Affects only this thread, and needs TensorFlow.
+    Meant for a model whose weights are read from a file: drawing random values and orthogonal
+    matrices takes longer than the rest of building it. Affects only this thread, and needs
+    TensorFlow.
     """
     _let_initializers_be_skipped()
     token = _zeros.set(True)

@@ -1,4 +1,4 @@
-"""The registry of cells: literal data, which the help and shell completion read without Keras."""
+"""The registry of cells: literal data, which help and shell completion read without Keras."""
 
 from typing import NamedTuple
 

@@ -15,9 +15,9 @@ class BRCCell(CellWithGates):
         h = c * h + (1 - c) * n
 
     Columns: feedback, update, candidate; the candidate has no bias. va and vc have one weight per
-    unit and start at one, as in the authors' code. If a is above one and the input is zero, h
-    keeps its sign forever; below one, h decays to zero. h stays between -1 and 1 if it starts
-    there. RecurrentLayers has more biases.
+    unit and start at one, as in the authors' code. If a is above one and the input is zero, h keeps
+    its sign forever; below one, h decays to zero. h stays between -1 and 1 if it starts there.
+    RecurrentLayers.jl has more biases.
 
     For memories that must not fade, over hundreds of steps; in `nbrc`, units control each
     other's feedback.

@@ -15,11 +15,11 @@ class NBRCCell(CellWithGates):
         h = c * h + (1 - c) * n
 
     Columns: feedback, update, candidate; the candidate has neither a recurrent product nor a bias.
-    h stays between -1 and 1 if it starts there. RecurrentLayers documents Ua h and Uc h
-    and adds the projected inputs a second time instead.
+    h stays between -1 and 1 if it starts there. RecurrentLayers.jl documents Ua h and Uc h, but
+    adds the projected inputs a second time instead.
 
-    For memories that must not fade: in the paper it recalls over 600 steps, where a GRU and an LSTM
-    fail.
+    For memories that must not fade: in the paper it recalls inputs across 600 steps, where a GRU
+    and an LSTM fail.
 
     Reference: Vecoven, Ernst and Drion, "A Bio-inspired Bistable Recurrent Cell Allows for
     Long-lasting Memory", PLoS ONE 16(6), 2021.

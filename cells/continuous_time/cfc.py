@@ -25,16 +25,16 @@ class CfCCell(RecurrentCell):
 
     t is the time since the previous step. With `variant="no-gate"`, h = g + (1 - s) * k. With
     "pure", there is only the closed-form solution: f = Wg z + bg and h = A * (1 - f * exp(-t * (|w|
-    + |f|))), w and A with one weight per unit. z is the backbone: `backbone_layers` layers, each of
-    which sees only the previous one; without any, the heads see x and h. Columns of `head_kernel`:
-    g, k, a, b.
+    + |f|))), where w and A have one weight per unit. z is the backbone: `backbone_layers` layers,
+    each of which sees only the previous one; without any, the heads see x and h. Columns of
+    `head_kernel`: g, k, a, b.
 
     The paper's equation has s = sigmoid(-f * t), with one head f. The authors' code adds a second
     one, b, without which g and k would have equal weight at t = 0; this cell follows the code. The
-    code has 0.666 for 2/3.
+    code uses 0.666 for 2/3.
 
     For irregularly sampled series where an ODE solver is too slow: the paper reports speed-ups of
-    one to five orders of magnitude. Its defaults for the backbone: 1 to 3 layers of 64 to 256
+    one to five orders of magnitude. By default, its backbones have 1 to 3 layers of 64 to 256
     units.
 
     Reference: Hasani, Lechner, Amini, Liebenwein, Ray, Tschaikowski, Teschl and Rus, "Closed-form
@@ -44,8 +44,8 @@ class CfCCell(RecurrentCell):
     Args:
         units: size of the state.
         variant: "default", "no-gate" or "pure".
-        backbone_units: units of each layer of the backbone, at least 1.
-        backbone_layers: layers of the backbone, at least 0.
+        backbone_units: number of units in each layer of the backbone, at least 1.
+        backbone_layers: number of layers of the backbone, at least 0.
         backbone_activation: "lecun_tanh", as above, or any Keras activation.
         **kwargs: see `RecurrentCell`; `activation` is that of g and k.
 
@@ -85,7 +85,7 @@ class CfCCell(RecurrentCell):
 
     @property
     def _first_width(self) -> int:
-        """Columns of the first layer: of the backbone, or of the heads if there is no backbone."""
+        """Columns of the first layer of the backbone, or of the heads if there is no backbone."""
         heads = VARIANTS[self.variant] * self.units
         return self.backbone_units if self.backbone_layers else heads
 

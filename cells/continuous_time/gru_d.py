@@ -42,8 +42,8 @@ class GRUDCell(CellWithGates):
         **kwargs: see `CellWithGates`.
 
     Raises:
-        ValueError: there are not as many mask values as values, or `mean` has the wrong number of
-            features.
+        ValueError: there are not as many mask values as values, or `mean` is not a finite number
+            or a list of finite numbers, one per value.
     """
 
     gates = ("update", "reset", "candidate")
@@ -78,7 +78,8 @@ class GRUDCell(CellWithGates):
         self.values = features // 2
         if isinstance(self.mean, list) and len(self.mean) != self.values:
             raise ValueError(
-                f"`mean` must have one number per value, {self.values}, got {len(self.mean)}."
+                f"`mean` must have length {self.values}, one number per value, got "
+                f"{len(self.mean)}."
             )
         return super().kernel_shape(self.values)
 

@@ -11,7 +11,7 @@ from seqzoo.cells.gates import masked
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class LTCCell(RecurrentCell):
-    """A differential equation whose time constant depends on input and state, in fused steps.
+    """A differential equation, solved in fused steps, whose time constant depends on x and h.
 
         dh/dt = -(w + f) * h + f * A
         f = sigmoid(W x + U h + b)
@@ -21,11 +21,11 @@ class LTCCell(RecurrentCell):
         h = (h + d * f * A) / (1 + d * (w + f))
 
     t is the time since the previous step, and w the softplus of one weight per unit, the paper's
-    1 / tau. Initially w is one and A, one weight per unit, uniform from -1 to 1. f must be
-    positive for the state to stay bounded: with `activation="sigmoid"` or "relu" it is, but with
-    "tanh", which the paper uses in its bounds, f may become -w. ncps has a different cell of this
-    name, with a sigmoid, a conductance and a reversal potential for each pair of units, and
-    wirings; this one is the paper's algorithm 1.
+    1 / tau. Initially w is one and A, one weight per unit, uniform from -1 to 1. f must be positive
+    for the state to stay bounded: with `activation="sigmoid"` or "relu" it is, but with "tanh",
+    which the paper uses in its bounds, f may become -w. ncps has a different cell of this name,
+    with a sigmoid, a conductance and a reversal potential for each pair of units, and with wirings;
+    this one is the paper's algorithm 1.
 
     For control and irregularly sampled series, with few units: the paper uses 32 units and 6 solver
     steps. A time step has one product per solver step; `cfc` has only one.
@@ -36,7 +36,7 @@ class LTCCell(RecurrentCell):
     Args:
         units: size of the state.
         solver_steps: number of fused solver steps per time step, at least 1.
-        activation: the activation in f, which should be positive.
+        activation: nonlinearity of f, whose values should be positive.
         **kwargs: see `RecurrentCell`.
 
     Raises:
@@ -60,8 +60,8 @@ class LTCCell(RecurrentCell):
         super().build(input_shape)
         one = keras.initializers.Constant(0.5413248546129181)  # softplus of this is 1
         self.rate = self.add_weight(shape=(self.units,), name="rate", initializer=one)
-        spread = keras.initializers.RandomUniform(-1, 1, seed=self.seed)
-        self.target = self.add_weight(shape=(self.units,), name="target", initializer=spread)
+        uniform = keras.initializers.RandomUniform(-1, 1, seed=self.seed)
+        self.target = self.add_weight(shape=(self.units,), name="target", initializer=uniform)
 
     def project(self, inputs):
         """W x + b, and the elapsed time as the last column."""

@@ -16,8 +16,8 @@ class ConvGRUCell(FrameCell):
         n = tanh(W (.) x + U (.) (r * h) + b)
         h = (1 - z) * h + z * n
 
-    The state is h, (batch, height, width, units). Gates: update, reset, candidate. The paper leaves
-    the biases out (`use_bias=False`).
+    The state is h, (batch, height, width, units). Gates: update, reset, candidate. The paper omits
+    the biases (`use_bias=False`).
 
     For video, on top of a convolutional network's feature maps: the paper recognises actions with
     64 to 512 units on each of five maps.

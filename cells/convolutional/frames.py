@@ -1,4 +1,4 @@
-"""Shared base of the convolutional cells: convolutions of the input and of the state."""
+"""Base class of the convolutional cells: convolutions of the input and of the state."""
 
 from typing import Any
 
@@ -74,12 +74,12 @@ class FrameCell(CellWithGates):
         return ops.conv(frames, kernel, padding="same", data_format="channels_last")
 
     def joint_kernel(self) -> Any:
-        """The kernel that convolves `joint_frames`, which includes the bias: adding it separately
-        would be one more pass over the result."""
+        """The kernel that convolves `joint_frames`. It includes the bias, because adding that
+        separately would take another pass over the result."""
         kernels, bias = [self.input_matrix(), self.recurrent_matrix()], self.input_bias()
         if bias is not None:  # at the centre of the kernel, which never overlaps the padding
-            around = [[side // 2, side // 2] for side in self.kernel_size]
-            kernels.append(ops.pad(bias[None, None, None], [*around, [0, 0], [0, 0]]))
+            margins = [[side // 2, side // 2] for side in self.kernel_size]
+            kernels.append(ops.pad(bias[None, None, None], [*margins, [0, 0], [0, 0]]))
         return ops.concatenate(kernels, axis=-2)
 
     def joint_frames(self, inputs: Any, state: Any) -> Any:

@@ -30,7 +30,7 @@ def obstacles(cell: RecurrentCell) -> tuple[str, ...]:
 def run(
     layer: Any, sequences: Any, states: list, mask: Any, otherwise: Callable
 ) -> tuple[Any, Any, list]:
-    """Runs the cell of `layer` on cuDNN, with Keras' outputs for masked steps.
+    """Runs the cell of `layer` with cuDNN, but with Keras' outputs for masked steps.
 
     Args:
         layer: a `Recurrent` whose cell has no `obstacles`.

@@ -52,8 +52,8 @@ _training_programs = contextvars.ContextVar("training programs", default=False)
 def use_training_programs() -> Iterator[None]:
     """A context in which graphs run the training programs although no gradient is computed.
 
-    For validation during training, which then needs no compilation. Storing the values for the
-    gradient takes as much time and memory as in training.
+    Meant for validation during training, which then needs no compilation. Storing the values for
+    the gradient takes as much time and memory as in training.
     """
     token = _training_programs.set(True)
     try:

@@ -7,15 +7,15 @@ from seqzoo.cells.gates import CellWithGates
 
 @saving.register_keras_serializable(package="seqzoo")
 class CFNCell(CellWithGates):
-    """Two gates, on the squashed state and the squashed input; without inputs the state decays.
+    """Two gates scale the squashed state and the squashed input; without inputs, the state decays.
 
         f = sigmoid(Wf x + Uf h + bf)
         i = sigmoid(Wi x + Ui h + bi)
         h = f * tanh(h) + i * tanh(Wn x)
 
     Columns: forget, input, candidate; the last has neither a recurrent product nor a bias
-    (RecurrentLayers gives it a bias). The paper writes theta for f and eta for i, and starts bf at
-    one and bi at minus one.
+    (RecurrentLayers.jl gives it a bias). The paper writes theta for f and eta for i, and starts bf
+    at one and bi at minus one.
 
     For interpretable language models: the dynamics are never chaotic.
 

@@ -17,8 +17,8 @@ class LightGRUCell(CellWithGates):
         h = z * h + (1 - z) * n
 
     Columns: update, candidate. The paper normalises Wz x and Wn x over the batch, which keeps the
-    rectified state from growing; that is left out here, so normalise the inputs and clip gradients.
-    RecurrentLayers documents relu and computes tanh.
+    rectified state from growing; this is omitted here, so normalise the inputs and clip gradients.
+    RecurrentLayers.jl documents relu but computes tanh.
 
     For speech: the paper trains it a third faster than a GRU, with fewer errors.
 

@@ -14,7 +14,7 @@ class LightRUCell(CellWithGates):
         h = (1 - f) * h + f * n
 
     Columns: candidate, forget; only the latter has a recurrent product and a bias;
-    RecurrentLayers gives the candidate a bias too.
+    RecurrentLayers.jl gives the candidate a bias, too.
 
     For small models that run in real time; h is a weighted mean of the candidates so far, which
     makes it easy to interpret.

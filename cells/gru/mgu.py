@@ -13,8 +13,8 @@ class MGUCell(CellWithGates):
         n = tanh(Wn x + Un (f * h) + bn)
         h = (1 - f) * h + f * n
 
-    Columns: forget, candidate. h stays between -1 and 1 if it starts there. RecurrentLayers
-    documents this and computes f * h + (1 - f) * n.
+    Columns: forget, candidate. h stays between -1 and 1 if it starts there. RecurrentLayers.jl
+    documents these equations but computes f * h + (1 - f) * n.
 
     A GRU with two thirds of the weights; `mgu1`, `mgu2` and `mgu3` simplify its gate.
 

@@ -48,7 +48,7 @@ class MGU1Cell(CellWithGates):
 
 @saving.register_keras_serializable(package="seqzoo")
 class MGU2Cell(CellWithGates):
-    """A minimal gated unit whose gate only sees the state.
+    """A minimal gated unit whose gate sees only the state.
 
         f = sigmoid(Uf h)
         n = tanh(Wn x + Un (f * h) + bn)

@@ -15,12 +15,12 @@ class MinimalRNNCell(CellWithGates):
         u = sigmoid(Uh h + Uz z + bu)
         h = u * h + (1 - u) * z
 
-    The paper leaves the encoder of x open; this is the fully connected one. Uz is the weight
-    `update_kernel`; the bias is bz, bu. In RecurrentLayers, the gate sees the encoding of the
+    The paper leaves the encoder of x open; here it is fully connected. Uz is the weight
+    `update_kernel`; the bias is bz, bu. In RecurrentLayers.jl, the gate sees the encoding of the
     previous step.
 
     A unit of the state means the same as in the encoder, which makes states easy to interpret. In
-    the paper it is as accurate as gated networks on recommendation, and remembers for longer.
+    the paper the cell is as accurate as gated networks at recommendation, and remembers for longer.
 
     Reference: Chen, "MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural
     Networks", NIPS 2017 workshop on interpretability, arXiv 1711.06788.

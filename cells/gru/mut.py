@@ -9,7 +9,7 @@ from seqzoo.cells.gates import CellWithGates, CellWithShortcut, masked
 
 @saving.register_keras_serializable(package="seqzoo")
 class MUT1Cell(CellWithShortcut):
-    """The first: its update gate sees only the input, and its candidate the squashed input.
+    """MUT1: an update gate that sees only the input, and a candidate that sees the squashed input.
 
         z = sigmoid(Wz x + bz)
         r = sigmoid(Wr x + Ur h + br)
@@ -18,8 +18,8 @@ class MUT1Cell(CellWithShortcut):
 
     s is x if it has as many features as the cell has units, as in the paper, otherwise Ws x.
     Columns of W: update, reset; of U: reset, candidate; of the bias: update, reset, candidate.
-    RecurrentLayers adds bn within tanh(s), too. In the paper it outperforms the GRU on most tasks,
-    but not in language modelling.
+    RecurrentLayers.jl adds bn within tanh(s), too. In the paper, MUT1 outperforms the GRU on most
+    tasks, but not in language modelling.
 
     Reference: Jozefowicz, Zaremba and Sutskever, "An Empirical Exploration of Recurrent Network
     Architectures", ICML 2015.
@@ -52,7 +52,7 @@ class MUT1Cell(CellWithShortcut):
 
 @saving.register_keras_serializable(package="seqzoo")
 class MUT2Cell(CellWithShortcut):
-    """The second: a GRU whose reset gate sees the unprojected input.
+    """MUT2: a GRU whose reset gate sees the unprojected input.
 
         z = sigmoid(Wz x + Uz h + bz)
         r = sigmoid(s + Ur h + br)
@@ -95,7 +95,7 @@ class MUT2Cell(CellWithShortcut):
 
 @saving.register_keras_serializable(package="seqzoo")
 class MUT3Cell(CellWithGates):
-    """The third: a GRU whose update gate sees the squashed state.
+    """MUT3: a GRU whose update gate sees the squashed state.
 
         z = sigmoid(Wz x + Uz tanh(h) + bz)
         r = sigmoid(Wr x + Ur h + br)

@@ -7,7 +7,7 @@ from seqzoo.cells.gates import CellWithGates
 
 @saving.register_keras_serializable(package="seqzoo")
 class RANCell(CellWithGates):
-    """An LSTM whose candidate is a linear map of the input, so c is a weighted sum of inputs.
+    """An LSTM whose candidate is a linear map of the input, so that c is a weighted sum of inputs.
 
         i = sigmoid(Wi x + Ui h + bi)
         f = sigmoid(Wf x + Uf h + bf)
@@ -15,7 +15,7 @@ class RANCell(CellWithGates):
         h = tanh(c)
 
     States are [h, c]. Columns: input, forget, candidate; the last has neither a recurrent product
-    nor a bias (RecurrentLayers gives it a bias). `activation="linear"` is the paper's other form.
+    nor a bias (RecurrentLayers.jl gives it one). `activation="linear"` is the paper's other form.
 
     For interpretable language models: the gates determine the weight of each input in c.
 

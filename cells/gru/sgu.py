@@ -69,7 +69,7 @@ class SGUCell(CellWithGates):
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class DSGUCell(CellWithGates):
-    """A simple gated unit with one more layer before the candidate, which keeps it in bounds.
+    """A simple gated unit with one more layer before the candidate, which stays bounded.
 
         g = Wg x + bg
         s = tanh(Ug (g * h))
@@ -78,7 +78,7 @@ class DSGUCell(CellWithGates):
         h = (1 - z) * h + z * n
 
     Columns of W: gate, update; of U: gate, update, candidate. h stays between 0 and 1 if it starts
-    there. The hard sigmoid is that of Keras 3, see `sgu`.
+    there. The hard sigmoid is that of Keras 3; see `sgu`.
 
     Reference: Gao and Glowacka, "Deep Gate Recurrent Neural Network", ACML 2016 (PMLR 63).
 

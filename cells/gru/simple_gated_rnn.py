@@ -12,8 +12,8 @@ class SimpleGatedRNNCell(CellWithGates):
         f = sigmoid(W x + U h + b)
         h = tanh((1 - f) * (W x) + f * h)
 
-    The equations are those in the documentation of RecurrentLayers, whose code also adds b to the
-    second W x.
+    The equations are those in the documentation of RecurrentLayers.jl, whose code also adds b to
+    the second W x.
 
     The smallest gated cell, with one input matrix and one recurrent matrix; designed for power-grid
     signals.

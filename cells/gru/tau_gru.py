@@ -19,8 +19,8 @@ class TauGRUCell(CellWithGates):
         h = (1 - g) * h + g * (u + a * z)
 
     p is the state `delay` steps before h. States are [h, past], where past contains the `delay`
-    states before h side by side, the newest first, and zeros before the sequence begins. Columns:
-    candidate, delayed, update, attention.
+    states before h side by side, the newest first, with zeros for steps before the sequence begins.
+    Columns: candidate, delayed, update, attention.
 
     For long dependencies of a known length: the paper uses delays of 5 to 200 steps, chosen for
     each task.

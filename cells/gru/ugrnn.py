@@ -26,7 +26,7 @@ class UGRNNCell(CellWithGates):
 
     Args:
         units: size of the state.
-        update_bias: initial value of bg; above zero the state is kept longer.
+        update_bias: initial value of bg; if it is positive, the state is kept longer.
         **kwargs: see `RecurrentCell`.
     """
 

@@ -20,8 +20,8 @@ class IntersectionRNNCell(CellWithShortcut):
         h = g * h + (1 - g) * n
 
     s is x if it has as many features as the cell has units, as in the paper, otherwise Ws x. States
-    are [y, h], of which y is the output and is not fed back. Columns: output candidate, candidate,
-    depth, update. In RecurrentLayers, u is weighted by one minus the other gate.
+    are [y, h]; y is the output, which is not fed back. Columns: output candidate, candidate, depth,
+    update. In RecurrentLayers.jl, u is weighted by one minus the other gate.
 
     For deep stacks: in the paper eight layers train more easily than eight GRU or LSTM layers.
 

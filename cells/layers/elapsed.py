@@ -15,7 +15,7 @@ def elapsed_in_order(elapsed: Any, mask: Any, go_backwards: bool) -> Any:
 
     Args:
         elapsed: (batch, time), the time since the previous step.
-        mask: (batch, time) of bool, or None.
+        mask: boolean, (batch, time), or None.
         go_backwards: whether the steps run from the last to the first.
 
     Returns:

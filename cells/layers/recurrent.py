@@ -19,11 +19,11 @@ from seqzoo.cells.spelling import suggestion
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class Recurrent(keras.layers.RNN):
-    """Runs a cell over a sequence; drop-in for `keras.layers.RNN`, and faster.
+    """Runs a cell over a sequence: a faster drop-in replacement for `keras.layers.RNN`.
 
-    Inputs are (batch, time, features). Steps where the mask, a boolean (batch, time), is false
-    leave the states unchanged and repeat the last output (zeros before the first unmasked step, or
-    for all masked steps with `zero_output_for_mask`). A row that is all padding keeps its initial
+    Inputs are (batch, time, features). Steps where the mask, boolean, (batch, time), is false leave
+    the states unchanged and repeat the last output (zeros before the first unmasked step, or for
+    all masked steps with `zero_output_for_mask`). A row that is all padding keeps its initial
     state.
 
     A continuous-time cell takes a pair, `layer((x, elapsed))`: elapsed, (batch, time), is the time
@@ -36,19 +36,19 @@ class Recurrent(keras.layers.RNN):
         cell: a cell of `seqzoo.cells`, any cell of Keras, or a list of cells to stack.
         return_sequences: return the output of each step, (batch, time, units), instead of the
             last, (batch, units).
-        return_state: return the last states too, each (batch, units).
+        return_state: return the last states as well, each (batch, units).
         go_backwards: run from the last step to the first; the outputs are in that order, too.
         stateful: start each batch from the final states of the previous batch.
         unroll: unroll the loop over the steps in the graph.
         zero_output_for_mask: return zeros for masked steps instead of repeating the last output.
-        fast: whether compiled loops may be used; otherwise Keras' loop runs the cell, the only loop
-            with second-order gradients.
+        fast: whether compiled loops may be used; otherwise Keras' loop runs the cell, the only one
+            that supports second-order gradients.
         recompute: gradient checkpointing, for sequences too long for memory: store only the states
             of every k-th step, and recompute the steps between them in the backward pass; None to
             store the values of every step. Memory use is lowest near the square root of the number
             of steps.
-        **kwargs: passed to `keras.layers.Layer`, among them `activity_regularizer`, a penalty on
-            the outputs.
+        **kwargs: passed to `keras.layers.Layer`, including `activity_regularizer`, a penalty on the
+            outputs.
 
     Raises:
         ValueError: `cell` is a class or a name; a call lacks the elapsed time that the cell needs,
@@ -117,7 +117,7 @@ class Recurrent(keras.layers.RNN):
 
     @state_size.setter
     def state_size(self, _: Any) -> None:
-        """Keras sets it once; sizes that depend on the input are set later."""
+        """Ignores the value: Keras sets it before the sizes that depend on the input are known."""
 
     @property
     def _takes_time(self) -> bool:
@@ -142,7 +142,7 @@ class Recurrent(keras.layers.RNN):
     def compute_output_spec(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
     ) -> Any:
-        """Symbolic results; for a single input, without the trace of the loop that Keras makes."""
+        """Symbolic results; for a single input, without tracing the loop, as Keras would."""
         if not isinstance(self.cell, RecurrentCell) or not _is_plain(sequences, initial_state):
             return super().compute_output_spec(sequences, initial_state, mask, training)
         shapes, dtype = self.compute_output_shape(sequences.shape), self.compute_dtype
@@ -194,12 +194,10 @@ class Recurrent(keras.layers.RNN):
             )
         reason = paths.obstacle_to_recomputation(self)
         if reason:
-            raise ValueError(
-                f"`recompute` has no effect here, got {every}: {reason}; leave it out."
-            )
+            raise ValueError(f"`recompute={every}` has no effect here: {reason}; leave it out.")
 
     def execution_path(self) -> str:
-        """Describes the path the layer takes in this process, and what prevents a faster one."""
+        """Describes the path that the layer takes in this process, and why not a faster one."""
         return paths.choose(self).sentence()
 
     def reset_state(self, rows: Sequence[int] | None = None) -> None:
@@ -352,7 +350,7 @@ class Recurrent(keras.layers.RNN):
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class Bidirectional(keras.layers.Bidirectional):
-    """Runs a cell over a sequence in both directions; drop-in for `keras.layers.Bidirectional`.
+    """Runs a cell in both directions: a drop-in replacement for `keras.layers.Bidirectional`.
 
     Args:
         layer: a cell of `seqzoo.cells`, which is wrapped in a `Recurrent`, or a recurrent layer.
@@ -400,7 +398,7 @@ class Bidirectional(keras.layers.Bidirectional):
         return keras.KerasTensor(shape, self.forward_layer.compute_dtype)
 
     def execution_path(self) -> str:
-        """Describes the path of each direction in this process, once if both take the same."""
+        """Describes the path of each direction in this process; once if both take the same path."""
         forward, backward = (
             layer.execution_path()
             if isinstance(layer, Recurrent)

@@ -1,4 +1,4 @@
-"""Shared base of the antisymmetric recurrences: the recurrent matrix, step size and diffusion."""
+"""Base class of the antisymmetric recurrences: the recurrent matrix, step size and diffusion."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from seqzoo.cells.base import RecurrentCell
 class AntisymmetricCell(RecurrentCell):
     """A cell whose recurrent matrix is U - U^T - gamma I; abstract.
 
-    The real parts of its eigenvalues are -gamma.
+    The real parts of the matrix's eigenvalues are -gamma.
 
     Args:
         units: size of the state.

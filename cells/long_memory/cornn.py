@@ -16,9 +16,9 @@ class CoRNNCell(RecurrentCell):
         y = y + dt * z
 
     States are [y, z], position and velocity; y is the output. States and gradients stay bounded
-    over thousands of steps. The paper searches dt from 0.01 to 0.1, gamma and epsilon from 1 to
-    about 10. It damps with the new or the old velocity (n-bar in equation 3); this is the old one,
-    as in the authors' code.
+    over thousands of steps. The paper searches over dt from 0.01 to 0.1 and over gamma and epsilon
+    from 1 to about 10. Its damping may use the new or the old velocity (n-bar in equation 3); here
+    it uses the old one, as in the authors' code.
 
     Reference: Rusch and Mishra, "Coupled Oscillatory Recurrent Neural Network (coRNN)", ICLR
     2021, equation 3.

@@ -12,7 +12,7 @@ class FastRNNCell(RecurrentCell):
 
         h = sigmoid(a) * tanh(W x + U h + b) + sigmoid(c) * h
 
-    For small devices: only two weights more than a vanilla recurrence, and stable training. a is
+    For small devices: only two more weights than a vanilla recurrence, and stable training. a is
     `candidate_weight` and starts at -3, c is `residual_weight` and starts at 3, so that the state
     changes slowly at first.
 

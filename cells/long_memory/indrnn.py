@@ -12,9 +12,9 @@ from seqzoo.cells.base import RecurrentCell
 class IndRNNCell(RecurrentCell):
     """h = relu(W x + u * h + b)
 
-    u has one recurrent weight per unit, so a step has no matrix product, and the gradient of a
-    unit through time is a power of its own weight. Units mix only between layers, so stack two or
-    more. The paper bounds |u| by 2 ** (1 / steps); set that as `recurrent_maximum`.
+    u has one recurrent weight per unit, so a step has no matrix product, and the gradient of a unit
+    through time is a power of its own weight. Units mix only between layers, so stack two or more
+    layers. The paper bounds |u| by 2 ** (1 / steps); set `recurrent_maximum` to that value.
 
     Reference: Li et al., "Independently Recurrent Neural Network (IndRNN): Building A Longer and
     Deeper RNN", CVPR 2018, section 3.

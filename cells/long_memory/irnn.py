@@ -1,4 +1,4 @@
-"""The vanilla recurrence with ReLU, initialised with the identity."""
+"""The vanilla recurrence with ReLU, initialised with the identity matrix."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from seqzoo.cells.base import RecurrentCell
 class IRNNCell(RecurrentCell):
     """h = relu(W x + U h + b), where U starts as the identity matrix.
 
-    Initially a state is copied from step to step, so gradients neither vanish nor explode.
-    A simple way to a long memory. Sensitive to the learning rate, so clip gradients.
+    Initially a state is copied from step to step, so gradients neither vanish nor explode. A simple
+    way to obtain a long memory. Sensitive to the learning rate, so clip gradients.
 
     Reference: Le, Jaitly and Hinton, "A Simple Way to Initialize Recurrent Networks of Rectified
     Linear Units", arXiv 1504.00941 (2015), section 2.

@@ -17,16 +17,16 @@ class LEMCell(RecurrentCell):
         z = (1 - s) * z + s * tanh(Wz x + Uz y + bz)
         y = (1 - t) * y + t * tanh(Wy x + V z + by)
 
-    States are [y, z]; y is the output, and its candidate reads the new z, as in the paper (in
-    another library it reads the old one). Columns: fast, slow, memory, output, of which the last
-    has V, `memory_kernel`, instead of a recurrent product.
+    States are [y, z]; y is the output, and its candidate reads the new z, as in the paper (another
+    library reads the old one). Columns: fast, slow, memory, output, of which the last has V,
+    `memory_kernel`, instead of a recurrent product.
 
     Reference: Rusch, Mishra, Erichson and Mahoney, "Long Expressive Memory for Sequence Modeling",
     ICLR 2022, equation 3.
 
     Args:
         units: size of y and of z.
-        dt: largest step size, above 0; 1 in most of the paper.
+        dt: largest step size, above 0; 1 in most of the paper's experiments.
         **kwargs: see `RecurrentCell`.
 
     Raises:

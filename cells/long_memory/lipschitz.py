@@ -31,7 +31,7 @@ class LipschitzRNNCell(RecurrentCell):
             1 / units by default.
 
     Raises:
-        ValueError: `epsilon` is not above 0, `beta` is not from 0 to 1, or `gamma` is below 0.
+        ValueError: `epsilon` is not above 0, `beta` is below 0 or above 1, or `gamma` is below 0.
     """
 
     gates = ("candidate",)

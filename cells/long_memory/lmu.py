@@ -28,8 +28,8 @@ class LMUCell(RecurrentCell):
         units: size of h.
         order: size of the memory m, at least 1.
         theta: length of the window in steps, above 0; set it to the longest lag that matters.
-        **kwargs: see `RecurrentCell`; `recurrent_initializer` is "glorot_normal" and `use_bias`
-            false by default.
+        **kwargs: see `RecurrentCell`; by default, `kernel_initializer` and `recurrent_initializer`
+            are "glorot_normal" and `use_bias` is false.
 
     Raises:
         ValueError: `order` is below 1, or `theta` is not above 0.

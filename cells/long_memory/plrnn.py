@@ -22,8 +22,8 @@ class PLRNNCell(RecurrentCell):
 
     Args:
         units: size of the state.
-        **kwargs: see `RecurrentCell`; `activation` is "relu" by default. a starts at 0.9 and
-            `recurrent_initializer` is normal with standard deviation 0.01.
+        **kwargs: see `RecurrentCell`; by default, `activation` is "relu" and
+            `recurrent_initializer` is normal with standard deviation 0.01. a starts at 0.9.
     """
 
     gates = ("candidate",)

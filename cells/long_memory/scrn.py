@@ -16,8 +16,8 @@ class SCRNCell(RecurrentCell):
         h = sigmoid(A x + R h + P s + b)
         y = U h + V s
 
-    States are [y, h, s]. The output y is linear; the paper applies a softmax to it,
-    and fixes alpha at 0.95. Columns: hidden, context.
+    States are [y, h, s]. The output y is linear; the paper applies a softmax to it and fixes alpha
+    at 0.95. Columns: hidden, context.
 
     Reference: Mikolov, Joulin, Chopra, Mathieu and Ranzato, "Learning Longer Memory in Recurrent
     Neural Networks", ICLR 2015 workshop, equations 4 to 6.
@@ -29,7 +29,7 @@ class SCRNCell(RecurrentCell):
         **kwargs: see `RecurrentCell`; `activation` is "sigmoid" by default.
 
     Raises:
-        ValueError: `alpha` is not from 0 to 1, or `context_units` is below 1.
+        ValueError: `alpha` is below 0 or above 1, or `context_units` is below 1.
     """
 
     gates = ("hidden", "context")

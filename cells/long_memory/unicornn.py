@@ -28,7 +28,7 @@ class UnICORNNCell(RecurrentCell):
         dt: largest step size, above 0.
         alpha: strength of the restoring force, at least 0.
         **kwargs: see `RecurrentCell`; `recurrent_initializer` is that of w, uniform from 0 to 1 by
-            default; c starts uniform from -0.1 to 0.1.
+            default; the initial c is uniform from -0.1 to 0.1.
 
     Raises:
         ValueError: `dt` is not above 0, or `alpha` is below 0.

@@ -20,9 +20,10 @@ class CoupledLSTMCell(CellWithGates):
         h = o * tanh(c)
 
     States are [h, c]. Columns: input, candidate, output. c stays between -1 and 1 if it starts
-    there. The paper's variants all have peepholes, which are left out here.
+    there. The paper's variants all have peepholes, which are omitted here.
 
-    A smaller LSTM that performs as well: the paper finds no significant difference on three tasks.
+    A smaller LSTM that performs equally well: the paper finds no significant difference on three
+    tasks.
 
     Reference: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber, "LSTM: A Search Space
     Odyssey", IEEE Transactions on Neural Networks and Learning Systems 28(10), 2017, variant CIFG.

@@ -21,7 +21,8 @@ class JANETCell(CellWithGates):
 
     For long memories with few weights: the paper's results on pixel-by-pixel digits, copying and
     adding come from `beta=1` and forget biases drawn according to the longest dependency (chrono
-    initialisation: bf = log(u), u uniform between 1 and that length minus 1, 784 there).
+    initialisation: bf = log(u), u uniform between 1 and that length minus 1; for the digits, it is
+    784).
 
     Reference: van der Westhuizen and Lasenby, "The Unreasonable Effectiveness of the Forget Gate",
     arXiv 1804.04849, 2018, section 3; chrono initialisation: Tallec and Ollivier, "Can Recurrent

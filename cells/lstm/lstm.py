@@ -1,4 +1,4 @@
-"""Long short-term memory, with the forget gate and without peepholes."""
+"""Long short-term memory, with a forget gate and without peepholes."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from seqzoo.cells.options import from_keras
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class LSTMCell(RecurrentCell):
-    """A memory c to which gates add and from which they forget.
+    """A memory c, with gates for what is added to it, what is forgotten and what is output.
 
         i = sigmoid(Wi x + Ui h + bi)
         f = sigmoid(Wf x + Uf h + bf)

@@ -9,7 +9,7 @@ from seqzoo.cells.gates import CellWithGates
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class LSTM1997Cell(CellWithGates):
-    """The first LSTM: a memory c that nothing decays, between input and output gates.
+    """The first LSTM: a memory c that never decays, between input and output gates.
 
         i = sigmoid(Wi x + Ui h + bi)
         g = 2 * tanh((Wg x + Ug h + bg) / 2)
@@ -17,12 +17,12 @@ class LSTM1997Cell(CellWithGates):
         c = c + i * g
         h = o * tanh(c / 2)
 
-    States are [h, c]. Columns: input, candidate, output. The paper squashes with
-    4 * sigmoid(z) - 2 and 2 * sigmoid(z) - 1, which are the two scaled tanh above; RecurrentLayers
-    has plain tanh in both places. Here each memory block has one cell. The paper starts with
-    negative biases of the output gates, so that the memory is not misused as a bias.
+    States are [h, c]. Columns: input, candidate, output. The paper squashes with 4 * sigmoid(z) - 2
+    and 2 * sigmoid(z) - 1, which are the two scaled tanh above; RecurrentLayers.jl uses plain tanh
+    in both places. Here each memory block has one cell. The paper initialises the output gates'
+    biases to negative values, so that the memory is not misused as a bias.
 
-    For sequences of bounded length, or to measure the benefit of forgetting: c never decays.
+    For sequences of bounded length, or for measuring the benefit of forgetting.
 
     Reference: Hochreiter and Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997,
     section 4 and appendix A.1.

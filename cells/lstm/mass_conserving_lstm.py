@@ -23,10 +23,10 @@ class MassConservingLSTMCell(CellWithGates):
     x is the first `mass_features` features of the input, a the others, which control the gates. I
     has a row for each mass feature and R a row for each unit. The softmax makes each row sum to
     one, so new h and c together have the mass of x and the old c. States are [h, c], of which h is
-    not fed back. Columns: output, input (row by row), redistribution (row by row, units squared of
-    them). br starts at the identity, so that masses stay where they are, and bo at -3, so that they
-    are released slowly, as in the authors' code. `dropout` drops mass too, so leave it at zero. The
-    cell named MCLSTM in RecurrentLayers is a different one.
+    not fed back. Columns: output, input (row by row), redistribution (row by row, units ** 2 in
+    all). br starts as the identity matrix, so that masses stay where they are, and bo at -3, so
+    that they are released slowly, as in the authors' code. `dropout` drops mass, too, so leave it
+    at zero. The cell named MCLSTM in RecurrentLayers.jl is a different one.
 
     For water, energy or goods: quantities that obey a conservation law, all in the same unit of
     measurement. The paper models rainfall and runoff with 64 units.
@@ -41,7 +41,7 @@ class MassConservingLSTMCell(CellWithGates):
         **kwargs: see `RecurrentCell`.
 
     Raises:
-        ValueError: `mass_features` is below 1 or above the features of the input.
+        ValueError: `mass_features` is below 1 or above the number of input features.
     """
 
     gates = ("output", "input", "redistribution")
@@ -109,7 +109,7 @@ class MassConservingLSTMCell(CellWithGates):
 
     def joint_step(self):
         matrices = [self.input_matrix(), self.recurrent_matrix()]
-        if self.bias is not None:  # adding it separately would be one more pass over the result
+        if self.bias is not None:  # adding it separately would take another pass over the result
             matrices.append(self.input_bias()[None])
         matrix = ops.concatenate(matrices)
 

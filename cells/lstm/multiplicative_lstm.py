@@ -22,7 +22,7 @@ class MultiplicativeLSTMCell(CellWithGates):
 
     States are [h, c]. Columns of W: input, forget, candidate, output, multiplier (without a bias);
     Um is the weight `multiplier_kernel`. The output gate acts inside tanh, as in the paper;
-    RecurrentLayers has o * tanh(c).
+    RecurrentLayers.jl has o * tanh(c).
 
     For characters and other inputs with few distinct values: each value has its own recurrent
     matrix. The paper's byte-level language models have 1,900 to 2,800 units.

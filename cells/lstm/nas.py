@@ -21,10 +21,10 @@ class NASCell(CellWithGates):
         h = tanh(c * tanh(tanh(a5 * a6) + sigmoid(a7 + a8)))
 
     States are [h, c]. Columns: first to eighth. The authors' code has no bias by default
-    (`use_bias=False`). RecurrentLayers documents the product in a4 but computes a sum.
+    (`use_bias=False`). RecurrentLayers.jl documents the product in a4 but computes a sum.
 
-    For language models: the paper's best on Penn Treebank, at perplexity 62.4 with shared
-    embeddings.
+    For language models: the paper's best result on Penn Treebank is a perplexity of 62.4, with
+    shared embeddings.
 
     Reference: Zoph and Le, "Neural Architecture Search with Reinforcement Learning", ICLR 2017,
     appendix A; the authors' NASCell in TensorFlow.

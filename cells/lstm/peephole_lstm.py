@@ -20,8 +20,8 @@ class PeepholeLSTMCell(CellWithGates):
         o = sigmoid(Wo x + Uo h + po * c + bo)
         h = o * tanh(c)
 
-    States are [h, c]. Columns: input, forget, candidate, output. The output gate sees the new c,
-    as in the papers; in RecurrentLayers it sees the old one.
+    States are [h, c]. Columns: input, forget, candidate, output. The output gate sees the new c, as
+    in the papers; in RecurrentLayers.jl it sees the old one.
 
     For precise timing and counting, where a closed output gate would hide the memory from the
     gates. Peepholes start at zero, so that the cell starts as an LSTM.

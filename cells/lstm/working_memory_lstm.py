@@ -21,7 +21,7 @@ class WorkingMemoryLSTMCell(CellWithGates):
 
     States are [h, c]. Columns: input, forget, candidate, output; those of V, the weight
     `memory_kernel`: input, forget, output. Unlike with peepholes, tanh keeps a large memory from
-    saturating the gates. RecurrentLayers leaves Ug h out; torchrecurrent documents the connections
+    saturating the gates. RecurrentLayers.jl omits Ug h; torchrecurrent documents the connections
     without tanh.
 
     For sequences that are too long for an LSTM: in the paper it improves on the LSTM in copying,

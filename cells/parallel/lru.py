@@ -34,7 +34,8 @@ class LRUCell(DiagonalCell):
         **kwargs: see `RecurrentCell`; `activation` is not used, and the bias is added to D x.
 
     Raises:
-        ValueError: the radii are not in order from 0 to below 1, or `maximum_angle` is not above 0.
+        ValueError: the radii do not satisfy 0 <= minimum < maximum < 1, or `maximum_angle` is not
+            above 0.
     """
 
     gates = ("real", "imaginary", "skip")
@@ -51,8 +52,8 @@ class LRUCell(DiagonalCell):
     ):
         if not 0 <= minimum < maximum < 1:
             raise ValueError(
-                "`minimum` and `maximum` must be from 0 to below 1, the former less than the "
-                f"latter, got {minimum!r} and {maximum!r}."
+                "`minimum` and `maximum` must satisfy 0 <= minimum < maximum < 1, got "
+                f"{minimum!r} and {maximum!r}."
             )
         if maximum_angle <= 0:
             raise ValueError(f"`maximum_angle` must be above 0, got {maximum_angle!r}.")

@@ -16,9 +16,9 @@ class MinGRUCell(RecurrentCell):
         h = (1 - z) * h + z * g(W x + b)
 
     g is `activation`: linear as in section 3.1, or "minimal_positive", g(a) = a + 1/2 for a >= 0
-    and sigmoid(a) below, with which the paper's log-space form keeps states positive. The
+    and sigmoid(a) otherwise, which keeps the states positive in the paper's log-space form. The
     recurrence is linear in h; a step has no matrix product. Columns: update, candidate. Stack two
-    or more.
+    or more layers.
 
     Reference: Feng, Tung, Ahmed, Bengio and Hajimirsadeghi, "Were RNNs All We Needed?", arXiv
     2410.01201 (2024), section 3.1 and appendix B.

@@ -18,7 +18,8 @@ class MinLSTMCell(RecurrentCell):
         h = f / (f + i) * h + i / (f + i) * g(W x + b)
 
     g is `activation`, linear by default. The recurrence is linear in h; a step has no matrix
-    product. Columns: forget, input, candidate. bf starts at `forget_bias`. Stack two or more.
+    product. Columns: forget, input, candidate. bf starts at `forget_bias`. Stack two or more
+    layers.
 
     Reference: Feng, Tung, Ahmed, Bengio and Hajimirsadeghi, "Were RNNs All We Needed?", arXiv
     2410.01201 (2024), section 3.2.

@@ -18,9 +18,9 @@ class QRNNCell(RecurrentCell):
         h = o * c
 
     x' is the input of the previous step: a causal convolution of width two, as in the paper's
-    language model. States are [h, c] and V x', Vf x', Vo x' of the last unmasked step, so that the
-    cell can also be run one step at a time. Columns: those of W (candidate, forget, output), then
-    of V.
+    language model. States are [h, c] and, for the last unmasked step, V x', Vf x' and Vo x', so
+    that the cell can also be run one step at a time. Columns: those of W (candidate, forget,
+    output), then of V.
 
     Reference: Bradbury, Merity, Xiong and Socher, "Quasi-Recurrent Neural Networks", ICLR 2017,
     section 2, equations 3 and 5.

@@ -63,7 +63,7 @@ class RGLRUCell(RecurrentCell):
     def step_gradient(self, values, d_states, w):
         (gate, i, n, a, b, h), (dh,) = values, d_states
         db, dn = dh * i * n, dh * b
-        # No gradient where the maximum clips t: there b^2 is four times the smallest number.
+        # No gradient where the maximum clips t: there b^2 is four times the smallest normal number.
         slope = ops.where(b * b > 5 * smallest_normal(h.dtype), -a * a / b, ops.zeros_like(b))
         d_log = dh * h * a + db * slope
         d_gate = w.decay * d_log
@@ -72,6 +72,6 @@ class RGLRUCell(RecurrentCell):
 
 
 def smallest_normal(dtype: Any) -> float:
-    """The smallest normal number, as a Python float: NumPy's would promote bfloat16 to float32."""
+    """The smallest normal number, as a Python float, since NumPy's would promote bfloat16."""
     half = keras.backend.standardize_dtype(dtype) == "float16"
     return float(np.finfo("float16" if half else "float32").tiny)

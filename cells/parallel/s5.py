@@ -41,7 +41,7 @@ class S5Cell(DiagonalCell):
 
     Raises:
         ValueError: `state_pairs` is below 1, `minimum_step` is not above 0, or `maximum_step` is
-            below it.
+            below `minimum_step`.
     """
 
     gates = ("real", "imaginary", "skip")
@@ -106,7 +106,7 @@ class S5Cell(DiagonalCell):
         )
 
     def add_weight(self, *args: Any, **kwargs: Any) -> Any:
-        """See `RecurrentCell`; B starts at the value from `build`, D by `kernel_initializer`."""
+        """See `RecurrentCell`; `build` computes the initial B, `kernel_initializer` draws D."""
         if kwargs.get("name") == "kernel":
             initialize_d = kwargs["initializer"]
             initial_b = self._initial_b

@@ -17,7 +17,8 @@ class SRUCell(RecurrentCell):
 
     Both gates see the memory before the step. V replaces the paper's highway connection, which
     needs inputs and units of equal size, so it is always present. States are [h, c]; a step has no
-    matrix product. Columns: candidate, forget, reset, skip. Stack several: the paper uses 4 to 12.
+    matrix product. Columns: candidate, forget, reset, skip. Stack several layers: the paper uses 4
+    to 12.
 
     Reference: Lei, Zhang, Wang, Dai and Artzi, "Simple Recurrent Units for Highly Parallelizable
     Recurrence", EMNLP 2018, equations 1 to 4.

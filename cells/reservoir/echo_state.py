@@ -28,7 +28,7 @@ class EchoStateCell(RecurrentCell):
         leak: leaking rate, the weight of the new activation, above 0 and at most 1.
         connectivity: fraction of U's entries that are not zero, above 0 and at most 1.
         input_connectivity: fraction of W's entries that are not zero, above 0 and at most 1; each
-            input has at least one.
+            input has at least one such entry.
         input_scale: the nonzero entries of W are uniform from -input_scale to input_scale; above 0.
         bias_scale: the same for the entries of b, at least 0.
         **kwargs: see `RecurrentCell`.
@@ -99,7 +99,7 @@ class EchoStateCell(RecurrentCell):
         rng = self.random_numbers()
         kernel = rng.uniform(-1, 1, shape) * (rng.random(shape) < self.connectivity)
         radius = np.abs(np.linalg.eigvals(kernel)).max()
-        if radius < 1e-6:  # with few units there may be no cycle among them
+        if radius < 1e-6:  # with few units, their connections may have no cycle
             kernel, radius = np.eye(shape[0]), 1.0
         return ops.cast(kernel * self.spectral_radius / radius, dtype)
 

@@ -15,8 +15,8 @@ class FeedForwardCell(RecurrentCell):
 
     One layer of a time-delay network: nothing older than the window reaches the output. Inputs
     before the start of the sequence and masked inputs contribute nothing. With a window of one it
-    is a dense layer at each step. In a language model it gives the model of Bengio et al., over
-    n-grams of window + 1 tokens; with its outputs averaged over all steps, a bag of n-grams.
+    is a dense layer at each step. A language model with this cell is the model of Bengio et al.,
+    over n-grams of window + 1 tokens; averaging its outputs over all steps gives a bag of n-grams.
 
     States are h and, for each of the next steps, the sum of what the inputs so far contribute to
     it, starting with W1 x + W2 x1 + ..., so that a step is elementwise. Columns of the kernel: W0,
@@ -29,7 +29,7 @@ class FeedForwardCell(RecurrentCell):
 
     Args:
         units: size of h.
-        window: number of inputs that h depends on, the current one included, at least 1.
+        window: number of inputs on which h depends, including the current one, at least 1.
         **kwargs: see `RecurrentCell`.
 
     Raises:

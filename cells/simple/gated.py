@@ -26,7 +26,7 @@ class GatedCell(RecurrentCell):
         **kwargs: see `RecurrentCell`.
 
     Raises:
-        ValueError: `gate_bias` without `use_bias`.
+        ValueError: `gate_bias` is set without `use_bias`.
     """
 
     gates = ("gate", "candidate")

@@ -1,4 +1,4 @@
-"""Cells that wrap another one, which the option `cell` names.
+"""Cells that wrap another cell, which the option `cell` names.
 
 `create("zoneout", 64, cell="gru", rate=0.1)` in Python, `--cell zoneout --cell-option cell=gru` on
 the command line. Options that all cells have are passed on to the inner cell; those specific to it

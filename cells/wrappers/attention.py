@@ -25,7 +25,7 @@ class AttentionCell(WrapperCell):
     The tape is empty at first, regardless of the initial states. All states of the inner cell must
     have `units` units.
 
-    For text comprehension: the paper's LSTMN relates each word to earlier ones. It has 300 units
+    For text comprehension: the paper's LSTMN relates each word to earlier ones. It uses 300 units
     for language models and 168 for sentiment analysis.
 
     Reference: Cheng, Dong and Lapata, "Long Short-Term Memory-Networks for Machine Reading", EMNLP

@@ -23,8 +23,8 @@ class HighwayConnectionCell(OutputWrapper):
     vector inputs can be wrapped. `highway` is a different cell, with the connection inside its
     recurrence.
 
-    For deep stacks that are unstable with plain residual connections. The paper starts bt at -1 to
-    -3.
+    For deep stacks that are unstable with plain residual connections. The paper initialises bt to
+    values from -1 to -3.
 
     Reference: Srivastava, Greff and Schmidhuber, "Training Very Deep Networks", NeurIPS 2015,
     equation 3, with a recurrent layer for H.

@@ -29,7 +29,7 @@ class LayerNormCell(SameFormWrapper):
 
     Args:
         units: size of the output and of the inner cell.
-        epsilon: added to the variance, above 0.
+        epsilon: constant that is added to the variance, above 0.
         **kwargs: see `WrapperCell`.
 
     Raises:

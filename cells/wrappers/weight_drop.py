@@ -18,7 +18,7 @@ class WeightDropCell(SameFormWrapper):
     m is 0 with probability `rate` and 1 otherwise, drawn once per batch, so that the wrapper runs
     on the inner cell's fast loop. The inner cell's step must have one recurrent product.
 
-    The regulariser of the AWD-LSTM, for word-level language models: the paper uses 0.5.
+    The regulariser of the AWD-LSTM, for word-level language models: the paper uses a rate of 0.5.
 
     Reference: Merity, Keskar and Socher, "Regularizing and Optimizing LSTM Language Models", ICLR
     2018, section 2.

@@ -1,4 +1,4 @@
-"""Shared base of the wrapper cells: creates, builds and saves the inner cell."""
+"""Base classes of the wrapper cells, which create, build and save the inner cell."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -18,8 +18,8 @@ class WrapperCell(RecurrentCell):
         units: size of the output and of the inner cell.
         cell: the inner cell: its name, as for `create`, or a cell with the same number of units.
         cell_options: options of the inner cell's class, if `cell` is a name.
-        **kwargs: see `RecurrentCell`; all but the dropout rates and the seed go to the inner cell,
-            if `cell` is a name.
+        **kwargs: see `RecurrentCell`; all but the dropout rates and the seed are passed to the
+            inner cell, if `cell` is a name.
 
     Raises:
         ValueError: there is no cell of that name, its number of units differs, or it cannot be
@@ -39,7 +39,7 @@ class WrapperCell(RecurrentCell):
         if kwargs.get("recurrent_dropout") and not inner.has_recurrent_product:
             raise ValueError(
                 f"`recurrent_dropout` must be 0: {type(inner).__name__} has no recurrent product "
-                "to drop inputs of; use `dropout` instead."
+                "whose inputs it could drop; use `dropout` instead."
             )
         super().__init__(units, **kwargs)
         self.cell = inner
@@ -123,7 +123,9 @@ class SameFormWrapper(WrapperCell):
     def check(self, inner):
         super().check(inner)
         if not inner.recurs_by_product:
-            self.refuse(inner, "a cell whose step is one recurrent product and elementwise work")
+            self.refuse(
+                inner, "a cell whose step is one recurrent product and elementwise operations"
+            )
 
     def step_weights(self):
         return self.cell.step_weights()
@@ -202,15 +204,15 @@ def make(
 
     Args:
         cell: see `WrapperCell`.
-        units: number of units that it must have.
+        units: number of units that the cell must have.
         options: options of the cell's class, for a name only.
-        wrapper_options: options of the wrapper, most of which a cell made by name inherits.
+        wrapper_options: options of the wrapper, most of which a cell created by name inherits.
 
     Raises:
         ValueError: see `WrapperCell`.
     """
     if options is not None and not isinstance(options, Mapping):
-        raise ValueError(f"`cell_options` must be options by name or None, got {options!r}.")
+        raise ValueError(f"`cell_options` must be a dictionary or None, got {options!r}.")
     if isinstance(cell, str):
         if cell not in REGISTRY:
             raise ValueError(f"`cell` must be the name of a cell, such as 'lstm', got {cell!r}.")

@@ -113,7 +113,7 @@ def test_wrong_times_are_refused_in_one_line(name, given, message):
 
 
 def test_means_are_as_many_as_the_values():
-    with pytest.raises(ValueError, match="`mean` must have one number per value, 2, got 3"):
+    with pytest.raises(ValueError, match="`mean` must have length 2, one number per value, got 3"):
         Recurrent(create("gru-d", UNITS, mean=[1, 2, 3]))((X32, ELAPSED32))
     for options in ({"variant": "fast"}, {"backbone_layers": -1}):
         with pytest.raises(ValueError, match="must be"):

@@ -40,7 +40,7 @@ def test_layers_recompute_and_are_initialised(template, examples):
 
 def test_invalid_options_are_refused():
     template = ManyToOne("series", "value", cell="lru", units=3, recompute=2)
-    with pytest.raises(SeqzooError, match="`recompute` has no effect here, got 2: LRUCell"):
+    with pytest.raises(SeqzooError, match="`recompute=2` has no effect here: LRUCell"):
         template.adapt(Examples(SERIES, [1.0, 0.0]))
     model = (
         ManyToOne("series", "value", cell="vanilla", units=3).adapt(CASES[0][1]).build("float32")
