@@ -1,13 +1,14 @@
-"""The adding problem for every cell: the number of training steps to learn it.
+"""The adding problem for every cell: the number of training steps needed to learn it.
 
     python -m benchmarks.adding [--cells lstm,gru] [--write docs/cells.md]
     python -m benchmarks.adding --again
 
 A sequence has 50 numbers from 0 to 1, two of which are marked, one in each half; the answer is
 their sum. Always predicting 1 has a mean squared error of 1/6. All cells have the same number of
-units, optimizer and sequences in the same order. Cells that have been measured are skipped, so an
-interrupted run can be continued; --write makes the table of the results so far. --again trains
-cells that have not learned it again, with two layers, and then also with a higher learning rate.
+units and the same optimizer, and see the same sequences in the same order. Cells that have been
+measured are skipped, so an interrupted run can be continued; --write writes the table of the
+results so far. --again retrains the cells that have not learned the problem, with two layers, and
+then also with a higher learning rate.
 
 Source of the problem: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997, section 5.4, in
 the form of Arjovsky, Shah and Bengio, "Unitary Evolution Recurrent Neural Networks", 2016.
@@ -168,7 +169,9 @@ def main() -> None:
     names = [name for name, cell in CELLS.items() if cell.input_rank == 2]
     parser.add_argument("--cells", default=",".join(names))
     parser.add_argument("--results", type=pathlib.Path, default=path_of("adding"))
-    parser.add_argument("--again", action="store_true", help="train cells that have not learned it")
+    parser.add_argument(
+        "--again", action="store_true", help="retrain cells that have not learned it"
+    )
     parser.add_argument("--write", type=pathlib.Path, help="page to write the table into")
     arguments = parser.parse_args()
     measured = Measurements(arguments.results, ("cell",))

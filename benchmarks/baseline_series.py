@@ -11,7 +11,7 @@ import pathlib
 import numpy as np
 
 TEST = 0.1
-"""Share of the series, at its end, that is used for the test."""
+"""Fraction of the series, at its end, that is used for testing."""
 
 
 def errors(series: np.ndarray, steps: int) -> tuple[float, float]:

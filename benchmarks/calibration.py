@@ -20,7 +20,7 @@ from seqzoo.zoo.data.source import Source
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("runs", nargs="+", help="run folders of many-to-one with classes")
+    parser.add_argument("runs", nargs="+", help="run folders of classifiers (many-to-one)")
     for folder in parser.parse_args().runs:
         run = Run.open(folder)
         examples = open_examples(Source.of_run(run), "test")

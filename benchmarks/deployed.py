@@ -19,7 +19,7 @@ SECONDS = 0.7
 
 
 def percentiles(call, seconds=SECONDS):
-    """Median and 99th percentile of the milliseconds of a call."""
+    """Median and 99th percentile of the time of a call, in milliseconds."""
     for _ in range(5):
         call()
     times, end = [], time.perf_counter() + seconds

@@ -11,7 +11,7 @@ its runtime, and measure its accuracy on held-out examples and its speed. `layer
 layers of 128 units over 100 steps of 64 features, and `tables` writes the tables of
 docs/deployment.md. Results are rows of files in benchmarks/results; existing rows are not measured
 again. --models takes names of pretrained models, "lstm-256" (initial weights) and paths of run
-folders; the streaming model in the table was trained by
+folders; the streaming model in the table was trained with
 
     python cli.py train spoken-digits --unidirectional --data digits.tsv --run runs/spoken-digits
 """

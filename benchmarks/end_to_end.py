@@ -5,7 +5,7 @@
 The models have the same layers and sizes, the optimizer is Adam with gradients clipped to a global
 norm of 1, the batch size is 32 or 64, and everything is float32. Batches are made as is usual in
 each library: in seqzoo by a plan of lengths; in Keras by `tf.data`, shuffled and padded to the
-longest of a batch; in PyTorch by a `DataLoader` with batches of similar length, as packed
+longest in the batch; in PyTorch by a `DataLoader` with batches of similar length, as packed
 sequences. An epoch includes the preparation of batches. The libraries alternate, after one epoch
 each in which programs are compiled. After PyTorch's epochs there is a pause, because its threads
 keep spinning.
@@ -182,7 +182,7 @@ def of_torch(model: Model, batches: Callable[[], Iterator[Any]], *, carried: boo
 
 
 def language_model(_: Any) -> dict[str, Epoch]:
-    """A language model of characters."""
+    """A character-level language model."""
     splits, _ = open_source(Source("python_source", "characters", limit=FILES))
     texts = list(splits.train.inputs)
     characters = {name: index for index, name in enumerate(sorted(set("".join(texts))), 1)}
@@ -210,7 +210,7 @@ def language_model(_: Any) -> dict[str, Epoch]:
 
 
 def tagger(sentences: str) -> dict[str, Epoch]:
-    """A tagger of words."""
+    """A word tagger."""
     splits, _ = open_source(Source(sentences, "words", target_kind="tags", limit=SENTENCES))
     examples, size = splits.train, 32
     words, tags = list(examples.inputs), list(examples.targets)

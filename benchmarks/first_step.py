@@ -4,7 +4,7 @@
 
 Three stacked bidirectional layers of 32 units are trained with `train_on_batch` on batches of shape
 (32, length, 64). The first step of the first length also builds the optimizer and traces
-the model, with seqzoo's layers and with Keras'. A second step of the same length is listed for
+the model, for seqzoo's layers as well as Keras'. A second step of the same length is listed for
 comparison.
 """
 

@@ -45,7 +45,7 @@ ROW_GROUP = 10_000
 
 
 def texts(rows: int) -> Iterator[tuple[str, str]]:
-    """Yields random texts, the same for each call, with their class; word frequencies follow Zipf's
+    """Yields random texts, the same in each call, with their class; word frequencies follow Zipf's
     law."""
     generator = random.Random(0)
     letters = "etaoinshrdlcumwfgypbvk"
@@ -141,7 +141,7 @@ def peak() -> float:
 
 def resident() -> dict[str, float]:
     """Memory of this process now, in MB: its own pages, and those of mapped files, which the kernel
-    takes back when memory is short."""
+    reclaims when memory is short."""
     status = pathlib.Path("/proc/self/status")
     if not status.exists():
         return {}

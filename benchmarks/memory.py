@@ -3,15 +3,15 @@
     python -m benchmarks.memory [--cells lstm,gru] [--write docs/gradients.md]
     python -m benchmarks.memory --curves
 
-Each cell is trained on sequences of 10 steps, then anew on 20, and so on to 160, until it does not
-learn a length within the budget. All cells have the same number of units, optimizer and sequences.
---curves measures the error on the adding problem of 200 steps during the training of a GRU and of a
-vanilla cell. Existing rows are skipped, so an interrupted run can be continued; --write makes the
-table of the results so far.
+Each cell is trained on sequences of 10 steps, then anew on 20, and so on to 160, until it fails to
+learn a length within the budget. All cells have the same number of units, the same optimizer and
+the same sequences. --curves measures the error on the adding problem of 200 steps during the
+training of a GRU and of a vanilla cell. Existing rows are skipped, so an interrupted run can be
+continued; --write writes the table of the results so far.
 
     adding          the sum of two marked numbers, one in each half; learned below an error of 0.02
-    copy            two symbols of four at the beginning, to be repeated at the end; learned above
-                    an accuracy of 95%
+    copy            two symbols, each one of four, at the beginning, to be repeated at the end;
+                    learned above an accuracy of 95%
     temporal order  two symbols among six others, in the first tenth and after the middle; which of
                     the four orders it is; learned above an accuracy of 95%
 

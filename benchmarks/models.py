@@ -22,9 +22,9 @@ from seqzoo.zoo.pretrained import FOLDER
 LICENCES = {
     "languages": "Unicode License v3 (CLDR, from Babel)",
     "dates": "Unicode License v3 (CLDR, from Babel)",
-    "glyphs": "Bitstream Vera and DejaVu licence (the faces), Unicode License v3 (the names)",
+    "glyphs": "Bitstream Vera and DejaVu licence (the typefaces), Unicode License v3 (the names)",
     "python_tokens": "PSF License 2 (Python's standard library)",
-    "text_lines": "Bitstream Vera and DejaVu licence (the faces), PSF License 2 (the words)",
+    "text_lines": "Bitstream Vera and DejaVu licence (the typefaces), PSF License 2 (the words)",
     "python_source": "PSF License 2 (Python's standard library)",
 }
 """Licences of the data of presets that need no files."""

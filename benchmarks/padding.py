@@ -1,4 +1,4 @@
-"""Compares padding and time per epoch with the usual ways to make batches.
+"""Compares seqzoo's batches with the usual ways to make them: padding and time per epoch.
 
     python -m benchmarks.padding FILES [NAME ...] [--data-dir DIR] [--page docs/data.md]
 
@@ -29,10 +29,10 @@ from seqzoo.zoo.presets import PRESETS
 
 HEADING = "## Padding\n"
 PREFACE = """
-Padding wastes computation. This table compares three ways to make batches, with the preset's
-model: `ours` (a few lengths chosen once from the data, one length per batch), `batch` (shuffled
-examples, each batch padded to its longest example) and `data` (shuffled, everything padded to the
-longest of all).
+Padding wastes computation. This table compares three ways to make batches, with the model
+of each data set's preset: `ours` (a few lengths chosen once from the data, one length per batch),
+`batch` (shuffled examples, each batch padded to its longest example) and `data` (shuffled,
+everything padded to the longest of all).
 
 "padding" is the share of padded steps among all steps of inputs and targets, as a mean over the
 epoch and for the worst batch. The time of an epoch is computed from its batches: they are sorted by

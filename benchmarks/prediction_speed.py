@@ -59,6 +59,8 @@ class Loops:
         self.memory = memory
 
     def plain(self, rows: int, *, compiled: bool = False) -> Callable:
+        """A plain loop that feeds back the most probable token."""
+
         def run(states, start, constants):
             tokens = tf.TensorArray(tf.int32, STEPS, element_shape=[None])
 
@@ -79,6 +81,8 @@ class Loops:
         return self._bind(run, rows, compiled)
 
     def decode(self, rows: int, *, compiled: bool = False, **options: Any) -> Callable:
+        """seqzoo's decoding, with options of `Decoding`."""
+
         def run(states, start, constants):
             with compiled_loops() if compiled else contextlib.nullcontext():
                 result = decode(
@@ -135,11 +139,13 @@ def decoding_table(loops: Loops, rows: int, seconds: float) -> None:
 
 
 def language_model() -> Loops:
+    """The loops of `python-source`, a decoder without attention."""
     run = load("python-source")
     return Loops(run.model.decoder, len(run.task.texts.vocabulary))
 
 
 def encoder_decoder() -> Loops:
+    """The loops of `date-normaliser`, a decoder with attention over 24 steps."""
     run = load("date-normaliser")
     model = run.model
 

@@ -43,7 +43,7 @@ def inputs(shape: list[int]):
 
 
 def memory(cell: str, sequences: bool, shape: list[int], every: int | None) -> float:
-    """The increase of peak memory in a step, in MB."""
+    """The increase in peak memory during a step, in MB."""
     step = step_of(cell, sequences, shape[3], every)
     step(inputs([shape[0], 64, *shape[2:]]))
     x = inputs(shape)

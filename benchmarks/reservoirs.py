@@ -5,11 +5,11 @@
 Each library gets the same candidates (spectral radius, leak, scales of input and bias), the same
 ridge penalties and the same seeds. The candidate and the penalty with the lowest validation error
 are tested with three other seeds; the search is repeated three times. The metric of the series is
-the NRMSE, the root mean squared error over the standard deviation of the target, `HORIZON` steps
-ahead (Mackey-Glass, Lorenz) or of the output for an input (NARMA). The data sets in --series, UCR
-or aeon files NAME_TRAIN and NAME_TEST, are classified by ridge regression on the mean and the last
-state; their metric is the error rate. --reservoirpy is the Python interpreter of an environment
-that has reservoirpy; without it, only seqzoo is measured.
+the NRMSE, the root mean squared error divided by the standard deviation of the target, `HORIZON`
+steps ahead (Mackey-Glass, Lorenz) or of the output for an input (NARMA). The data sets in --series,
+UCR or aeon files NAME_TRAIN and NAME_TEST, are classified by ridge regression on the mean and the
+last state; their metric is the error rate. --reservoirpy is the Python interpreter of an
+environment that has reservoirpy; without it, only seqzoo is measured.
 
 Sources: Mackey and Glass, Science 197 (1977); Lorenz, Journal of the Atmospheric Sciences 20
 (1963); NARMA of order ten: Atiya and Parlos, IEEE Transactions on Neural Networks 11 (2000).
@@ -73,7 +73,7 @@ def candidates() -> list[dict[str, float]]:
 
 
 def mackey_glass(steps: int, delay: int) -> tuple[np.ndarray, np.ndarray]:
-    """dx/dt = 0.2 x(t - delay) / (1 + x(t - delay)^10) - 0.1 x(t), by Euler steps of 0.1."""
+    """dx/dt = 0.2 x(t - delay) / (1 + x(t - delay)^10) - 0.1 x(t), with Euler steps of 0.1."""
     past = delay * 10
     x = np.full(past + 10 * (steps + HORIZON + 500), 1.2)
     for t in range(past, len(x) - 1):
@@ -83,7 +83,7 @@ def mackey_glass(steps: int, delay: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def lorenz(steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """The Lorenz system with its usual parameters, by Runge-Kutta steps of 0.02."""
+    """The Lorenz system with its usual parameters and Runge-Kutta steps of 0.02."""
 
     def slope(p):
         x, y, z = p
@@ -165,7 +165,7 @@ def _read(folder: pathlib.Path, name: str) -> tuple[list[np.ndarray], np.ndarray
 
 
 class Seqzoo:
-    """seqzoo: states of a `Recurrent` layer, and the readout by its ridge regression."""
+    """seqzoo: the states of a `Recurrent` layer, and a readout by seqzoo's ridge regression."""
 
     def __init__(self, dtype: str):
         self.dtype = dtype
@@ -191,7 +191,8 @@ class Seqzoo:
 
 
 class ReservoirPy:
-    """reservoirpy: its `Reservoir` and `Ridge` nodes; their penalty is not divided by the steps."""
+    """reservoirpy: its nodes `Reservoir` and `Ridge`, whose penalty is not divided by the number of
+    steps."""
 
     def states(self, x: list[np.ndarray], candidate: dict, seed: int, units: int) -> list:
         from reservoirpy.nodes import Reservoir  # pyright: ignore[reportMissingImports]

@@ -46,7 +46,7 @@ def worker(name: str, factor: float) -> None:
 
     Args:
         name: name of a preset, with ":lazy" for lazy updates of embeddings.
-        factor: factor of the preset's batch size.
+        factor: number that the preset's batch size is multiplied by.
     """
     from seqzoo.tasks.training.clusters import make_strategy
 
@@ -95,7 +95,7 @@ def worker(name: str, factor: float) -> None:
 
 
 def exchanged(loop: Any, data: Any, plan: Any) -> int:
-    """Bytes of the gradients that a worker sends; of large embeddings, only the changed rows."""
+    """Bytes of the gradients that a worker sends; for large embeddings, only the changed rows."""
     import tensorflow as tf
 
     from seqzoo.tasks.training.sparse_gradients import LARGE

@@ -4,10 +4,10 @@
     python -m benchmarks.serving --first
 
 A load is CLIENTS:REQUESTS: each client has one connection and sends its next request when it has
-the response to the last one. Prints a row of docs/serving.md for each load, and stops with an error
-if a request gets no prediction. With --first, it prints the time until each pretrained model is
-ready and the times of its first requests, and the same for an exported SavedModel in a process that
-has only TensorFlow.
+the response to the previous one. Prints a row of docs/serving.md for each load, and stops with an
+error if a request gets no prediction. With --first, it prints the time until each pretrained model
+is ready and the times of its first requests, and the same for an exported SavedModel in a process
+that has only TensorFlow.
 """
 
 import argparse

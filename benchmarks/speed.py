@@ -4,14 +4,14 @@
     python -m benchmarks.speed --every-cell [--cells lstm,gru] [--write docs/speed.md]
     python -m benchmarks.speed --parallel [--write docs/speed.md]
 
-The layers of a row alternate in one process, so that changes of the machine's speed affect them
+The layers of a row alternate in one process, so that changes in the machine's speed affect them
 equally; each figure is a median. `limit` is a lower bound: the time of the matrix products of the
 forward pass (one of the input, one of the states, each over all steps at once), times three for
 forward and backward.
 
 With --every-cell all cells are compared with `keras.layers.RNN` of the same cell, at two shapes.
 Each row is appended to a CSV file as soon as it is measured, and rows in the file are not measured
-again; --write makes the table from it. With --parallel, the parallel and diagonal cells alternate
+again; --write writes the table from it. With --parallel, the parallel and diagonal cells alternate
 with the LSTM at one shape.
 """
 
@@ -53,7 +53,7 @@ forward and a backward pass. The layers of a row alternate in one process; each 
 | --- | --- |
 | times Keras, times torch | the other's time divided by seqzoo's: above 1, seqzoo is faster |
 | Keras RNN(cell) | `keras.layers.RNN` around seqzoo's cell |
-| limit | the matrix products alone, for all steps at once; times three with backward |
+| limit | the matrix products alone, for all steps at once; three times that with backward passes |
 | first step | tracing and compiling a new shape |
 
 Masked rows have padding on the right, with lengths from half to all of the steps. Measured by

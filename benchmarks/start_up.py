@@ -39,15 +39,15 @@ IMAGES = {"glyph-captioner": (40, 40, 1), "line-reader": (24, 120, 1)}
 COMMAND = "python -m benchmarks.start_up --write docs/speed.md"
 
 INTRODUCTION = """## Start-up
-Seconds of a process that predicts for one input, from its start to its end, for each model that
-comes with the package; medians. CPU time is that of all threads, and depends less on other work on
-the machine than wall-clock time.
+Seconds that a process takes, from its start to its end, to predict for one input, for each model
+that comes with the package; medians. CPU time is that of all threads, and depends less on other
+work on the machine than wall-clock time.
 
 In an environment with scikit-learn, JAX, pandas and matplotlib, as here, `import tensorflow` also
-imports these. The commands of seqzoo hide them meanwhile, and therefore take less time altogether
-than this import. A program that imports seqzoo gets all of them. A single prediction also draws no
-random weights, traces no graph for up to 100 time steps, and composes Unicode without the tables
-that graphs need. Exported models run without TensorFlow."""
+imports these. The commands of seqzoo hide them during the import, and therefore take less time
+altogether than the import alone otherwise does. A program that imports seqzoo gets all of them. A
+single prediction also draws no random weights, traces no graph for up to 100 time steps, and
+composes Unicode without the tables that graphs need. Exported models run without TensorFlow."""
 
 WITHOUT_OPTIONAL = f"import sys; sys.modules.update(dict.fromkeys({UNUSED})); import tensorflow"
 
@@ -89,7 +89,7 @@ def measure(commands: Mapping[str, Sequence[str]], rounds: int) -> dict[str, tup
 def section(seconds: dict[str, tuple[float, float]], rounds: int) -> str:
     """The section of docs/speed.md."""
     rows = [f"| {title} | {wall:.2f} | {cpu:.2f} |" for title, (wall, cpu) in seconds.items()]
-    made = f"{machine()}; {rounds} per command. Made by\n\n    {COMMAND}\n"
+    made = f"{machine()}; {rounds} per command. Measured by\n\n    {COMMAND}\n"
     return "\n".join([INTRODUCTION, made, HEADS, *rows])
 
 

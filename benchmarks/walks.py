@@ -76,7 +76,7 @@ class Call:
 
 
 class Walk:
-    """Records the calls of a walk, by `sys.setprofile`.
+    """Records the calls of a walk, with `sys.setprofile`.
 
     Args:
         values: texts that are the value.

@@ -4,14 +4,14 @@
 
 - adding: the sum of two marked numbers among 200; the mean squared error (1/6 for always
   predicting 1).
-- copy: ten symbols, one of eight each, to be repeated after 100 blank steps; nats per symbol (2.08
+- copy: ten symbols, each one of eight, to be repeated after 100 blank steps; nats per symbol (2.08
   for guessing).
 - pixels: digits of MNIST, one pixel per step in a fixed random order; accuracy on 2,000 test
   digits.
 
 Every cell gets the number of units at which the model has about 20,000 parameters, the same batches
 in the same order, the same optimizer and few steps: this compares how fast cells learn, not what
-they reach in the end. Existing measurements are skipped; --write makes the table from them.
+they reach in the end. Existing measurements are skipped; --write writes the table from them.
 
 Source of the copy problem: Arjovsky, Shah and Bengio, "Unitary Evolution Recurrent Neural
 Networks", 2016, section 5.1; of the pixels: Le, Jaitly and Hinton, "A Simple Way to Initialize

@@ -23,7 +23,7 @@ Written by `python -m docs.write_cell_measurements`, so that showing them needs 
 
 
 def newest(benchmark: str) -> pathlib.Path:
-    """The measurements of a benchmark, with the newest TensorFlow where there are several.
+    """The file of a benchmark's measurements, with the newest TensorFlow if there are several.
 
     Raises:
         FileNotFoundError: the benchmark has not been run.

@@ -57,11 +57,11 @@ SHOWN_CELLS = ("vanilla", "gated", "irnn", "lstm", "janet", "gru", "lem", "lru")
 """Cells whose gradients are drawn."""
 
 HISTORY, AHEAD = 150, 30
-"""Months that a forecast is drawn with."""
+"""Months of history and of forecast that are drawn."""
 
 
 def captions() -> Figure:
-    """Characters in a face that the captioner did not see in training, with its captions."""
+    """Characters in a typeface that the captioner did not see in training, with its captions."""
     from seqzoo.zoo.datasets.glyph_images import draw
 
     drawn = draw("DejaVu Serif Bold Italic", GLYPHS)
@@ -110,7 +110,7 @@ def tags() -> Figure:
 
 
 def _width(word: str, kind: str) -> float:
-    """Room for a word with the name of its kind below it, in letters."""
+    """Width of a word with the name of its kind below it, in characters."""
     unnamed = kind in ("space", "operator")
     return max(len(word.strip("\n")), 0 if unnamed else 0.58 * len(kind)) + 0.5
 
@@ -139,7 +139,7 @@ def attention() -> Figure:
 
 
 def confusion() -> Figure:
-    """Confused languages: the test names of some European languages."""
+    """The confusion matrix of the test names of some European languages."""
     from seqzoo.zoo import datasets
 
     builder = datasets.load("languages")
@@ -175,7 +175,7 @@ def confusion() -> Figure:
 
 
 def forecast(table: pathlib.Path) -> Figure:
-    """Two and a half years ahead of the last sunspots, which training did not see."""
+    """A forecast of the last two and a half years of sunspots, which training did not see."""
     with open(table, encoding="utf-8", newline="") as file:
         months = np.array([float(row["Sunspots"]) for row in csv.DictReader(file)], np.float32)
     with tempfile.TemporaryDirectory() as folder:
@@ -228,7 +228,7 @@ def _last_square(outputs: Any) -> Any:
 
 
 def spectra() -> Figure:
-    """Eigenvalues of recurrent weights by Glorot's and by orthogonal initialisation."""
+    """Eigenvalues of recurrent weights with Glorot and with orthogonal initialisation."""
     from seqzoo.cells import VanillaCell
     from seqzoo.tasks.inspection.recurrent_weights import recurrent_spectra
 
@@ -319,7 +319,7 @@ def main() -> None:
     given = parser.parse_args()
     for name in given.names or PICTURES:
         if name == "forecast" and given.sunspots is None:
-            print("forecast is left as it is: --sunspots names no file")
+            print("forecast.png is left as it is; to draw it, name a file with --sunspots")
             continue
         figure = forecast(given.sunspots) if name == "forecast" else PICTURES[name]()
         with matplotlib.rc_context({"font.size": 10}):

@@ -133,7 +133,7 @@ LICENCES = {
     "shakespeare": "public domain",
     "chorales": "not stated at the source (JSB chorales)",
     "forecaster": "not stated at the source (daily minimum temperatures in Melbourne)",
-    "line-reader": "Bitstream Vera and Arev font licences (the faces), PSF (the words)",
+    "line-reader": "Bitstream Vera and Arev font licences (the typefaces), PSF (the words)",
     "number-reader": "not stated at the source (MNIST)",
     "pronunciation": "BSD, two clauses (CMUdict)",
     "english-french": "CC BY 2.0 (Tatoeba)",

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # A cell of your own in a Keras model
 #
-# This notebook writes a new recurrent cell, checks it against NumPy, and trains it in a plain Keras
+# This notebook writes a new recurrent cell, checks it against NumPy, trains it in a plain Keras
 # model with `fit`, saves that model and loads it again. It takes about half a minute on two cores.
 #
 # ## The recurrence
@@ -51,7 +51,7 @@ class LeakyCell(RecurrentCell):
 
 
 # %% [markdown]
-# ## Is it right?
+# ## Check the step
 # The same equations in NumPy, with the weights of the layer:
 
 # %%

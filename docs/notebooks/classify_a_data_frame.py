@@ -28,7 +28,7 @@ print(frame.sample(5, random_state=0).to_string(index=False))
 
 # %% [markdown]
 # Many names are the same in several languages ("Gabon", "Peru"). No classifier can tell these
-# apart, so they go.
+# apart, so they are removed.
 
 # %%
 frame = frame[~frame.name.duplicated(keep=False)].reset_index(drop=True)
@@ -58,7 +58,7 @@ print(frame.split.value_counts().to_string())
 
 # %% [markdown]
 # ## Training
-# One label for a text is the template `ManyToOne`. Names are short and the endings matter, so it
+# The template for one label per text is `ManyToOne`. Names are short and the endings matter, so it
 # reads characters, in both directions. The run folder keeps the model of the best epoch, the
 # vocabulary and the settings.
 

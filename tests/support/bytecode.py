@@ -1,7 +1,7 @@
 """The processes of a test run share compiled Python files, even where Python is set to write none.
 
-With PYTHONDONTWRITEBYTECODE each process that starts would compile all tests, and each that a test
-starts the whole package: 8 and 2 seconds every time.
+With PYTHONDONTWRITEBYTECODE each new test process would compile all tests, which takes 8 seconds,
+and each process that a test starts would compile the whole package, which takes 2.
 """
 
 import os
@@ -11,11 +11,11 @@ import pytest
 
 
 def share(config: pytest.Config) -> None:
-    """Keeps compiled files in pytest's cache, so that none lie in the checkout."""
+    """Keeps compiled files in pytest's cache, so that none are written to the checkout."""
     cache = getattr(config, "cache", None)  # there is none with `-p no:cacheprovider`
     if not sys.dont_write_bytecode or cache is None:
         return
     sys.pycache_prefix = str(cache.mkdir("bytecode"))
     sys.dont_write_bytecode = False
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # not set with `python -B`
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # is not set with `python -B`

@@ -1,4 +1,4 @@
-"""The one list of all cells and their variants, which drives every test of cells and layers."""
+"""The list of all cells and their variants, which drives every test of cells and layers."""
 
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ class Case(NamedTuple):
         return "-".join([self.name, *(f"{k}={v}" for k, v in self.options.items())])
 
     def dropouts(self, dropout: float, recurrent_dropout: float) -> dict[str, float]:
-        """Both rates as options, without the latter where the cell has no recurrent product."""
+        """Both rates as options, without the second if the cell has no recurrent product."""
         rates = {"dropout": dropout, "recurrent_dropout": recurrent_dropout}
         if not shared(self).has_recurrent_product:
             del rates["recurrent_dropout"]
@@ -54,28 +54,28 @@ class Case(NamedTuple):
 
 
 def step_shape(cell: Any) -> tuple:
-    """The shape of one step's inputs, with the elapsed time where the cell takes it."""
+    """The shape of one step's inputs, with the elapsed time if the cell takes it."""
     return (None, *FRAME[: cell.input_rank - 2], FEATURES + cell.takes_time)
 
 
 def sequences(cell: Any) -> np.ndarray:
-    """(batch, time, features), or frames where the cell takes these."""
+    """Inputs (batch, time, features), or frames if the cell takes them."""
     return X if cell.input_rank == 2 else FRAMES
 
 
 def inputs(cell: Any, x: Any = None) -> Any:
-    """The arguments of a layer of the cell: x, in continuous time with the elapsed time."""
+    """The arguments of a layer of the cell: x, with the elapsed time if the cell takes it."""
     x = sequences(cell) if x is None else x
     return (x, ELAPSED[: len(x), : x.shape[1]]) if cell.takes_time else x
 
 
 def elapsed(cell: Any, x: Any = None) -> Any:
-    """The elapsed time for `oracles.run`, or None."""
+    """The elapsed time for `oracles.run`, or None if the cell does not take it."""
     return inputs(cell, x)[1] if cell.takes_time else None
 
 
 CORE = ("vanilla", "gated", "lstm", "gru")
-"""The cells that meet every test; of the others only the contract is tested."""
+"""The cells on which every test runs; for the others only the contract is tested."""
 
 CASES = [Case(name, options) for name in cells.CELLS for options in VARIANTS[name]]
 CORE_CASES = [case for case in CASES if case.name in CORE]
@@ -112,7 +112,7 @@ _cells: dict[tuple, cells.RecurrentCell] = {}
 
 
 def shared(case: Case, dtype: str = "float64", **options: Any) -> cells.RecurrentCell:
-    """The case's cell, shared by all tests with the same arguments: its loops are compiled once."""
+    """The case's cell, shared by tests with the same arguments, so its loops are compiled once."""
     key = (str(case), dtype, *options.items())
     if key not in _cells:
         _cells[key] = case.make(dtype, **options)
@@ -120,23 +120,23 @@ def shared(case: Case, dtype: str = "float64", **options: Any) -> cells.Recurren
 
 
 def forget() -> None:
-    """Drops the cells that tests share."""
+    """Drops the cells that the tests share."""
     _cells.clear()
 
 
 def recurrent(cell: Any, **options: Any) -> cells.Recurrent:
-    """A `Recurrent` of the cell's precision."""
+    """A `Recurrent` layer with the cell's dtype policy."""
     return cells.Recurrent(cell, dtype=cell.dtype_policy, **options)
 
 
 def initial_states(cell: Any, batch: int = BATCH) -> list[np.ndarray]:
-    """Random states to begin with."""
+    """Random initial states."""
     rng = np.random.default_rng(2)
     return [rng.normal(0, 0.7, (batch, *shape_of(size))) for size in as_list(cell.state_size)]
 
 
 def error(actual: Any, expected: Any) -> float:
-    """The norm of the difference over the norm of the expected values."""
+    """The norm of the difference, divided by the norm of the expected values."""
     actual = np.asarray(keras.ops.convert_to_numpy(actual), np.float64)
     expected = np.asarray(keras.ops.convert_to_numpy(expected), np.float64)
     assert actual.shape == expected.shape, f"shape {actual.shape}, expected {expected.shape}"
@@ -145,13 +145,13 @@ def error(actual: Any, expected: Any) -> float:
 
 
 def loss_of(results):
-    """A sum of all results in which no two entries weigh the same."""
+    """A weighted sum of all results, in which no two entries have the same weight."""
     rng = np.random.default_rng(4)
     return tf.add_n([tf.reduce_sum(r * rng.normal(size=r.shape)) for r in results])
 
 
 def results_and_gradients(layer, x, states, mask=None, training=True, seed=7):
-    """The layer's outputs, and the gradients of x, of the initial states and of all weights."""
+    """The layer's outputs, and the gradients of x, the initial states and all weights."""
     layer.cell.seed_generator.state.assign([0, seed])
     x, states = tf.nest.map_structure(tf.convert_to_tensor, (inputs(layer.cell, x), states))
     with tf.GradientTape() as tape:
@@ -164,7 +164,7 @@ def results_and_gradients(layer, x, states, mask=None, training=True, seed=7):
 
 
 def assert_equal(actual, expected):
-    """Results and gradients are the same; a gradient that one lacks the other lacks too."""
+    """Checks that results and gradients are equal, and that the same gradients are None."""
     for ours, theirs in zip(actual, expected, strict=True):
         for a, b in zip(ours, theirs, strict=True):
             assert (a is None) == (b is None)

@@ -1,4 +1,4 @@
-"""When a test over all cells runs each of them: each time, in the slow tests, before a release."""
+"""When a test over all cells runs each cell: always, in slow tests, or before a release."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +13,7 @@ FIRST = {REGISTRY[name].family: name for name in reversed(REGISTRY)}
 """The first cell of each family."""
 
 FRAMES = ("conv-lstm", "conv-gru")
-"""Cells of frames, which templates do not take."""
+"""Cells for frames, which templates do not take."""
 
 BEFORE_RELEASES = [pytest.mark.slow, pytest.mark.exhaustive]
 
@@ -22,9 +22,9 @@ def each_cell(quick: Iterable[str], leave_out: Iterable[str] = ()) -> list[Any]:
     """The names of all cells as parameters of a test.
 
     Args:
-        quick: cells that run each time; of the others the first of each family is slow, and the
-            rest runs before a release.
-        leave_out: cells that the test is not for.
+        quick: cells that always run; of the others, the first of each family is slow, and the rest
+            run before a release.
+        leave_out: cells that the test does not apply to.
     """
     quick, leave_out = set(quick), set(leave_out)
 
@@ -37,18 +37,18 @@ def each_cell(quick: Iterable[str], leave_out: Iterable[str] = ()) -> list[Any]:
 
 
 def by_hand(name: str, **options: Any) -> bool:
-    """Whether a cell's gradient is written down, not derived by TensorFlow."""
+    """Whether a cell's gradient is written by hand, not derived by TensorFlow."""
     cell = create(name, 2, **options)
     return cell.has_step_gradient or cell.recurs_diagonally
 
 
 METHODS = ("advance", "prepare", "project", "recur", "recurrent_mask", "step_weights")
-"""Methods other than `step` that a cell may replace."""
+"""Methods other than `step` that a cell may override."""
 
 
 def form(name: str) -> tuple:
-    """All that the compiled loops distinguish in a cell: the step differs in each, but what
-    is around it is the same code for all cells of a form."""
+    """Everything about a cell that the compiled loops distinguish: each cell has its own step, but
+    the code around it is the same for all cells of a form."""
     cell = create(name, 2)
     return (
         cell.recurs_by_product,

@@ -14,9 +14,9 @@ PROGRAM = """
 import os, pickle, sys, traceback
 
 answers = os.fdopen(os.dup(1), "wb")
-os.dup2(2, 1)  # what is printed is no answer
+os.dup2(2, 1)  # so that printed text is not mistaken for an answer
 for name in ("seqzoo", "keras", "sentencepiece"):
-    sys.modules[name] = None  # whoever imports them fails
+    sys.modules[name] = None  # importing them fails
 import tensorflow as tf
 
 def tensor(array):
@@ -45,8 +45,8 @@ while True:
 
 
 class CleanTensorFlow:
-    """A process that answers with exported models, kept for all tests: it is started when it is
-    first asked, since importing TensorFlow takes seconds."""
+    """A process that runs exported models, shared by all tests because importing TensorFlow takes
+    seconds; it is started when it is first needed."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -57,11 +57,15 @@ class CleanTensorFlow:
         inputs: Mapping[str, Any] | Sequence[Any],
         signature: str = "serving_default",
     ) -> dict[str, np.ndarray]:
-        """The outputs of a signature of the model in `folder`, for inputs by name or in order:
-        arrays, or lists of texts.
+        """The outputs of a signature of the model in `folder`.
+
+        Args:
+            folder: folder of the SavedModel.
+            inputs: arrays or lists of texts, by name or in order.
+            signature: name of the signature.
 
         Raises:
-            AssertionError: if the model cannot be loaded or run there; it holds the traceback.
+            AssertionError: the model cannot be loaded or run there; it has the traceback.
         """
         if isinstance(inputs, Mapping):
             arrays: Any = {name: _array(value) for name, value in inputs.items()}
@@ -78,7 +82,7 @@ class CleanTensorFlow:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             self._process = subprocess.Popen(
-                # Isolated, and in a folder without our package.
+                # Isolated, and in a folder without this package.
                 [sys.executable, "-I", "-c", PROGRAM],
                 cwd=os.path.abspath(os.sep),
                 stdin=subprocess.PIPE,
@@ -94,6 +98,6 @@ class CleanTensorFlow:
 
 
 def _array(value: Any) -> np.ndarray:
-    """Texts as objects: NumPy's own would drop zeros at their ends."""
+    """An array, with texts as objects: NumPy's own type would drop zeros at their ends."""
     array = np.asarray(value)
     return np.asarray(value, object) if array.dtype.kind in "US" else array

@@ -1,4 +1,4 @@
-"""Runs commands as a terminal would, on a small table of texts; for the tests of the CLI."""
+"""Runs commands as a terminal would, and writes a small table of texts; for tests of the CLI."""
 
 import os
 import pathlib
@@ -26,7 +26,7 @@ def seqzoo(*words: object, stdin: str | bytes | None = None) -> Result:
 
 
 def process(*words: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Runs a command in a separate process, with no variable that quiets TensorFlow."""
+    """Runs a command in a separate process, without the variables that silence TensorFlow."""
     environment = {name: value for name, value in os.environ.items() if "TF_" not in name}
     command = [sys.executable, str(ROOT / "cli.py"), *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, env=environment, **options)
@@ -41,5 +41,5 @@ def table(path: pathlib.Path, count: int = 64) -> pathlib.Path:
 
 
 def files(folder: pathlib.Path) -> list[str]:
-    """All that is below a folder."""
+    """The paths of everything in a folder, relative to it."""
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))

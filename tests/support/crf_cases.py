@@ -1,4 +1,4 @@
-"""A small CRF with random weights, and its inputs; for the tests of CRFs."""
+"""A small CRF with random weights, and its inputs; for tests of CRFs."""
 
 from typing import Any
 
@@ -10,7 +10,8 @@ BATCH, TIME, TAGS = 4, 5, 3
 LENGTHS = np.array([5, 3, 0, 1])
 EMISSIONS = np.random.default_rng(11).normal(0, 2, (BATCH, TIME, TAGS))
 GOLD = np.array([[0, 2, 0, 2, 1], [1, 1, 2, 0, 0], [0] * 5, [1, 2, 2, 2, 2]])
-# From tag 2 to 1, from 1 to 0, and from 0 to itself are forbidden; 2 begins and 0 ends nothing.
+# Forbidden: transitions from 2 to 1, from 1 to 0 and from 0 to itself, 2 as the first tag, and 0 as
+# the last one.
 ALLOWED: Any = (
     [[False, True, True], [False, True, True], [True, False, True]],
     [True, True, False],
@@ -20,7 +21,7 @@ PATHS_ALLOWED = np.array([[0, 1, 2, 0, 2], [1, 1, 2, 0, 0], [0] * 5, [1, 2, 2, 2
 
 
 def make(allowed: Any = None, tags: int = TAGS, dtype: str = "float64") -> CRF:
-    """A layer with random weights."""
+    """A CRF layer with random weights."""
     layer = CRF(tags, allowed, dtype=dtype)
     random = np.random.default_rng(7)
     layer.set_weights([random.normal(0, 1.5, w.shape) for w in layer.get_weights()])

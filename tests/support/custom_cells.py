@@ -1,4 +1,4 @@
-"""Cells as a user would write them, one for each way in which a cell may differ from ours."""
+"""Cells as a user would write them, one for each way in which a cell may differ from seqzoo's."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ import seqzoo.cells as cells
 
 @keras.saving.register_keras_serializable(package="tests")
 class StepOnly(cells.RecurrentCell):
-    """Nothing but a step, with two states and a function that has no name in Keras."""
+    """Only a step, with two states and a function that has no name in Keras."""
 
     gates = ("gate", "candidate")
 
@@ -42,7 +42,7 @@ class Separate(cells.RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Projecting(cells.RecurrentCell):
-    """Its own projection, with an additional weight."""
+    """A cell with its own projection and an additional weight."""
 
     gates = ("candidate",)
 
@@ -60,7 +60,7 @@ class Projecting(cells.RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Multiplicative(cells.RecurrentCell):
-    """A recurrence in two stages, with an additional weight: the general loops."""
+    """A recurrence in two stages, with an additional weight, which runs in the general loops."""
 
     gates = ("gate", "candidate")
 
@@ -79,7 +79,7 @@ class Multiplicative(cells.RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Normalised(cells.RecurrentCell):
-    """Its own recurrent product: the general loops around a plain `step`."""
+    """A cell with its own recurrent product: the general loops around a plain `step`."""
 
     gates = ("candidate",)
 
@@ -93,7 +93,7 @@ class Normalised(cells.RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Peephole(cells.RecurrentCell):
-    """A `step` with an additional weight: the general loops."""
+    """A `step` with an additional weight, which runs in the general loops."""
 
     gates = ("gate", "candidate")
 
@@ -110,7 +110,7 @@ class Peephole(cells.RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="tests")
 class DecayingLSTM(cells.LSTMCell):
-    """A cell of ours whose `step` is overridden, but not the gradient of it."""
+    """A seqzoo cell whose `step` is overridden, but not its gradient."""
 
     def step(self, x, r, states):
         h, (_, c) = super().step(x, r, states)
@@ -120,7 +120,7 @@ class DecayingLSTM(cells.LSTMCell):
 
 @keras.saving.register_keras_serializable(package="tests")
 class DecayingGRU(cells.GRUCell):
-    """A cell of ours whose `advance` is overridden."""
+    """A seqzoo cell whose `advance` is overridden."""
 
     def advance(self, x, states, recurrent_mask=None):
         h, _ = super().advance(x, states, recurrent_mask)

@@ -1,4 +1,4 @@
-"""A small random model with a memory, and its correct decoding, by NumPy and enumeration."""
+"""A small random model with a state, and its correct decoding, by NumPy and enumeration."""
 
 import itertools
 from typing import Any
@@ -11,7 +11,7 @@ from seqzoo.tasks.decoding.decoder import Decoded, decode
 from seqzoo.tasks.decoding.scoring import score
 
 START, END = 3, 2
-"""The end is no special case of the first or last id; 0 and 1 are banned as everywhere."""
+"""The end token is neither the first nor the last id; 0 and 1 are banned, as always."""
 
 
 class Toy:
@@ -19,9 +19,9 @@ class Toy:
 
     Args:
         ids: size of the vocabulary.
-        rows: inputs, each with an initial state and a bias of its own.
-        source: steps that attention is over, or None for a model without it.
-        sharpness: how far probabilities are from each other.
+        rows: number of inputs, each with its own initial state and bias.
+        source: number of steps that the model attends to, or None for a model without attention.
+        sharpness: scale of the logits; the higher, the more the probabilities differ.
     """
 
     def __init__(self, ids=6, rows=3, units=5, source=None, sharpness=1.5, seed=0):
@@ -34,21 +34,23 @@ class Toy:
         self.initial, self.bias = normal(rows, units), normal(rows, ids)
         self.U, self.E = 2 * normal(units, units), 2 * normal(ids, units)
         self.W, self.b = sharpness * normal(units, ids), normal(ids)
-        # Answers then have all lengths.
+        # So that texts of all lengths occur.
         self.bias[:, END] = np.linspace(5 * sharpness / 2, 0, rows)
         self.A = 3 * normal(units, source or 1)
 
     def step(self, tokens: Any, states: Any) -> tuple:
+        """One decoding step: logits, new states and attention."""
         h = tf.tanh(states["h"] @ self.U + tf.gather(self.E, tokens))
         logits = h @ self.W + self.b + states["bias"]
         attention = None if self.source is None else tf.nn.softmax(h @ self.A)
         return logits, {"h": h, "bias": states["bias"]}, attention
 
     def states(self, rows: Any = slice(None)) -> dict:
+        """The initial states of some rows."""
         return {"h": tf.constant(self.initial[rows]), "bias": tf.constant(self.bias[rows])}
 
     def decode(self, rows: Any = slice(None), *, more: dict | None = None, **choices) -> Decoded:
-        """Decodes with these `Decoding` choices and `more` arguments; a NumPy `Decoded`."""
+        """Decodes with these options of `Decoding` and `more` arguments; returns NumPy arrays."""
         result = decode(
             self.step,
             self.states(rows),
@@ -58,6 +60,7 @@ class Toy:
         return Decoded(*(None if value is None else value.numpy() for value in result))
 
     def score(self, tokens: Any, lengths: Any, rows: Any = slice(None), end: int | None = END):
+        """The log-probability of each text, and of each of its tokens, from `score`."""
         sums, each = score(
             self.step,
             self.states(rows),
@@ -70,7 +73,7 @@ class Toy:
         return sums.numpy(), each.numpy()
 
     def trace(self, row: int, tokens: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Logits after the start and after each token, and attention: (1 + tokens, ...)."""
+        """Logits after the start token and after each token, and attention: (1 + tokens, ...)."""
         h, logits, attention = self.initial[row].astype(np.float64), [], []
         for token in [START, *tokens]:
             h = np.tanh(h @ self.U + self.E[token])
@@ -86,7 +89,7 @@ class Toy:
         return each if end is not None else np.append(each[:-1], 0.0)
 
     def exhaustive(self, row: int, longest: int, *, shortest=0, alpha=0.0, beta=0.0) -> list:
-        """All answers as (score, tokens, log-probability), best first."""
+        """All possible texts as (score, tokens, log-probability), best first."""
         results = []
         usable = [token for token in range(self.ids) if token > 1 and token != END]
         for length in range(shortest, longest + 1):
@@ -101,12 +104,13 @@ class Toy:
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Log-probabilities over the last axis."""
     logits = logits - logits.max(-1, keepdims=True)
     return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
 
 
 def texts(found: Decoded) -> list[list[tuple[int, ...]]]:
-    """The tokens of each answer of each row; checks the padding after them."""
+    """The tokens of each text of each row; checks the padding after them."""
     for tokens, lengths in zip(found.tokens, found.lengths, strict=True):
         for answer, length in zip(tokens, lengths, strict=True):
             assert not answer[length:].any() and END not in answer[:length]
@@ -117,7 +121,7 @@ def texts(found: Decoded) -> list[list[tuple[int, ...]]]:
 
 
 def assert_scored(toy: Toy, found: Decoded, end: int | None = END) -> None:
-    """Log-probabilities are those of `score` and those of NumPy."""
+    """Checks that log-probabilities equal those of `score` and those of NumPy."""
     assert np.isfinite(found.scores[:, 0]).all()
     for answer in range(found.tokens.shape[1]):
         tokens, lengths = found.tokens[:, answer], found.lengths[:, answer]

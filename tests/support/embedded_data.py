@@ -1,4 +1,4 @@
-"""The built-in data sets, prepared once for all processes and for later runs of the tests."""
+"""The built-in data sets, prepared once for all processes and for later test runs."""
 
 import fcntl
 import hashlib
@@ -25,7 +25,7 @@ def digest() -> str:
 
 
 class EmbeddedData:
-    """Prepares data sets in pytest's cache, in a folder that is left when their code changes."""
+    """Prepares data sets in pytest's cache, in a folder that is replaced if their code changes."""
 
     def __init__(self, config: pytest.Config, factory: pytest.TempPathFactory):
         name = f"embedded-{digest()}"
@@ -38,10 +38,10 @@ class EmbeddedData:
                 shutil.rmtree(old, ignore_errors=True)
 
     def __call__(self, name: str) -> pathlib.Path:
-        """The folder, once it contains the data set `name`."""
+        """Prepares the data set `name` if needed; returns the folder of data sets."""
         from seqzoo.zoo import datasets
 
-        # One process prepares it, and the others wait.
+        # One process prepares it while the others wait.
         with open(self.folder / f"{name}.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             datasets.load(name, self.folder)

@@ -1,4 +1,4 @@
-"""Runs of every kind of task, with weights drawn at random, that the tests of exports share."""
+"""Runs of every kind of task, with random weights, that the tests of exports share."""
 
 import importlib.util
 import pathlib
@@ -33,8 +33,8 @@ TEXTS = [
     "the dogs' 'quoted' words - 10:30",
     "Ünïcode — ΣΊΣΥΦΟΣ ok",
 ]
-"""With the difficult cases of splitting: punctuation, apostrophes, spaces of Unicode, marks,
-capitals."""
+"""Texts with the difficult cases of tokenisation: punctuation, apostrophes, Unicode spaces,
+combining marks, capitals."""
 
 SMALL: dict[str, Any] = {"units": 7, "minimum_count": 1}
 
@@ -54,7 +54,7 @@ def _classes(count: int) -> list[str]:
 
 
 def cases() -> dict[str, tuple[Template, Examples, list[Any]]]:
-    """Templates by name, each with examples to learn from and inputs to ask."""
+    """Templates by name, each with training examples and inputs to predict for."""
     texts = TEXTS * 3
     sentences = [text.split() for text in texts]
     tags = [
@@ -188,12 +188,12 @@ def cases() -> dict[str, tuple[Template, Examples, list[Any]]]:
 
 
 VARIANTS = {"names", "vectors", "spelling", "words-language", "n-grams", "rows", "convolved"}
-"""Cases with the parts of others: captions of classes and vectors are generated as those of images,
-spellings as translations, words of a language as its characters; and other inputs of a class."""
+"""Cases that share their code with others: classes and vectors are captioned like images, spellings
+are generated like translations, words like characters; the others only read inputs differently."""
 
 
 def names_of_cases(quick: tuple[str, ...] = ()) -> list[Any]:
-    """The cases as parameters of a test. Those that only vary another are left to releases."""
+    """The cases as parameters of a test; those that only vary another one run before a release."""
 
     def marks(name: str) -> Any:
         if name in quick:
@@ -204,7 +204,7 @@ def names_of_cases(quick: tuple[str, ...] = ()) -> list[Any]:
 
 
 def make_run(folder: pathlib.Path, chosen: Template, examples: Examples, noise: float = 0.3) -> Run:
-    """A run whose weights are drawn at random, biases and all, the noise a standard deviation."""
+    """A run with normal noise, of standard deviation `noise`, added to all weights."""
     task = chosen.adapt(examples)
     run = Run.create(folder, describe(chosen, task, settings(), {}, Padding([4, 9], [])), task)
     model = task.build("float32")
@@ -225,7 +225,7 @@ def standalone_model(folder: pathlib.Path) -> Any:
 
 
 def options_of(task: Any) -> PredictionOptions:
-    """Beam search with all that ranks and restricts, where texts are generated."""
+    """Options for a task: beam search with all penalties and constraints if it generates texts."""
     if hasattr(task, "transcripts"):
         return PredictionOptions(2, Decoding("beam", count=2, beam_width=3))
     if not hasattr(task, "texts"):
@@ -246,7 +246,7 @@ def options_of(task: Any) -> PredictionOptions:
 
 
 def check_case(name: str, format: str, folder: pathlib.Path) -> Any:
-    """Exports a case, and compares all its parts and answers with those of the model in Python.
+    """Exports a case, and compares all its parts and predictions with those of the model in Python.
 
     Returns:
         The `Model` of the export.

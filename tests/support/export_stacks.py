@@ -1,4 +1,4 @@
-"""Layers of every cell, as a part that the tests of exports write in other formats."""
+"""Stacks of layers of any cell, as a part that the tests of exports write in other formats."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ LENGTHS = np.array([7, 3, 1, 0], np.int32)
 
 
 def stack(name: str, bidirectional: bool, **options: Any) -> Any:
-    """Two layers with random weights: values and lengths -> last outputs and those of all steps."""
+    """Three layers with random weights: values and lengths -> all outputs, and the last ones."""
     layers = [
         Recurrent(create(name, UNITS, **options), return_sequences=True, zero_output_for_mask=True)
         for _ in range(2)

@@ -5,13 +5,13 @@ import gc
 import sys
 
 GROWTH = 150
-"""MB that a process may grow by before it is worth the time to give some back."""
+"""MB that a process may grow by before releasing memory is worth the time."""
 
 _after = 0.0
 
 
 def resident() -> float:
-    """MB of this process that are in memory; 0 where the system does not tell."""
+    """Resident memory of this process, in MB; 0 if the system does not report it."""
     try:
         with open("/proc/self/statm") as file:
             return int(file.read().split()[1]) * 4096 / 1e6
@@ -20,7 +20,7 @@ def resident() -> float:
 
 
 def release() -> None:
-    """Drops the programs and cells that tests share, and returns what is free to the system."""
+    """Drops the programs and cells that tests share, and returns free memory to the system."""
     global _after
     if "seqzoo.cells.engine.programs" not in sys.modules or resident() < _after + GROWTH:
         return

@@ -12,13 +12,13 @@ CLASSES = ["b", "a", "ü b"]
 
 
 def captions(count: int) -> list[str]:
-    """Texts of different lengths; three after another are different."""
+    """Texts of different lengths, repeated after every third."""
     each = ["one", "a longer text here", "two words"]
     return [each[index % 3] for index in range(count)]
 
 
 def inputs(kind: str, count: int, seed: int = 0) -> Any:
-    """Raw inputs, each a third of which is alike and tells the caption."""
+    """Raw inputs of three similar groups; the group determines the caption."""
     random = np.random.default_rng(seed)
     if kind == "image":
         base = random.integers(0, 200, (3, *SHAPE))

@@ -1,4 +1,4 @@
-"""Reads the code blocks of a page, and the lines of a shell in them."""
+"""Reads the code blocks of a page, and the shell commands in them."""
 
 import pathlib
 import re
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 WRITTEN = re.compile(
     r"(?:--run|--output|>|seqzoo export [\w./~-]+) ([\w./~-]+)"  # by commands
-    r'|(?:\(|data_dir=)"([\w./]+)"|"(runs/[\w-]+)"'  # by Python; other strings do no harm
+    r'|(?:\(|data_dir=)"([\w./]+)"|"(runs/[\w-]+)"'  # by Python; other matches do no harm
 )
 TRAINED = re.compile(r"seqzoo train ([\w-]+)")
 
@@ -18,10 +18,10 @@ class Block:
     """A code block.
 
     Attributes:
-        path: of the page.
-        line: of its first line, from 1.
-        language: "python", "sh", "text" or what else it says.
-        code: what it holds.
+        path: path of the page.
+        line: number of its first line, counted from 1.
+        language: the word after the fence, such as "python", "sh" or "text".
+        code: its contents.
     """
 
     path: pathlib.Path
@@ -32,7 +32,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Command:
-    """A command of a shell.
+    """A shell command.
 
     Attributes:
         words: the command and its arguments.
@@ -46,7 +46,7 @@ class Command:
 
 
 def blocks_of(path: pathlib.Path) -> list[Block]:
-    """All code blocks of a page, in its order."""
+    """All code blocks of a page, in order."""
     text = path.read_text(encoding="utf-8")
     return [
         Block(path, text.count("\n", 0, match.start()) + 2, match[1], match[2])
@@ -55,7 +55,7 @@ def blocks_of(path: pathlib.Path) -> list[Block]:
 
 
 def parts_of(path: pathlib.Path) -> list[list[Block]]:
-    """The blocks of a page, cut into parts of which none reads what another writes."""
+    """The blocks of a page, divided into parts of which none reads what another writes."""
     parts: list[list[Block]] = []
     for block in blocks_of(path):
         needed = [part for part in parts if any(_written(item) & _read(block) for item in part)]
@@ -65,8 +65,8 @@ def parts_of(path: pathlib.Path) -> list[list[Block]]:
 
 
 def _written(block: Block) -> set[str]:
-    """Runs and files that a block writes, as far as they are named in it: `runs/NAME`, and of other
-    paths the first folder."""
+    """Runs and files that a block names and writes: `runs/NAME`, or the first folder of other
+    paths."""
     results = [group for groups in WRITTEN.findall(block.code) for group in groups if group]
     results += [f"runs/{name}" for name in TRAINED.findall(block.code)]
     return {_root(item) for item in results}
@@ -78,13 +78,13 @@ def _read(block: Block) -> set[str]:
 
 
 def _root(path: str) -> str:
-    """The part of a path that says whether it is in another."""
+    """The beginning of a path by which paths are compared."""
     first, *rest = path.split("/")
     return f"{first}/{rest[0]}" if first == "runs" and rest else first
 
 
 def commands_of(code: str, home: pathlib.Path) -> list[Command]:
-    """The commands of a block: one or several per line, with `&&` between, `<`, `>` and `~`."""
+    """The commands of a block: one per line or several joined by `&&`, with `<`, `>` and `~`."""
     commands = []
     for line in code.splitlines():
         reader = shlex.shlex(line, posix=True, punctuation_chars="<>&;|")

@@ -1,4 +1,4 @@
-"""Files that the pages assume: a user's files, downloaded data sets, earlier runs."""
+"""Creates what the pages assume: a user's files, downloaded data sets, earlier runs."""
 
 import pathlib
 import re
@@ -20,12 +20,13 @@ from seqzoo.zoo.pretrained import folder_of
 
 RANDOM = np.random.default_rng(0)
 BEGINNING = RANDOM.bit_generator.state
-"""The state that files are written from, so that they are the same for every page in any order."""
+"""The generator's state before files are written, so that they are the same for every page in any
+order."""
 
 COUNT = 40
 WORDS = "one two three four five six seven eight".split()
 SHRINK = ["--limit", "40", "--epochs", "1", "--units", "6", "--batch-size", "16", "--quiet"]
-"""Options that make any training short."""
+"""Options that make any training run short."""
 
 
 def _sentence(length: int = 4) -> str:
@@ -44,7 +45,7 @@ def _series() -> str:
 
 
 def write_files(folder: pathlib.Path) -> None:
-    """Writes a small file for each that the pages name."""
+    """Writes a small file for each file that the pages name."""
     RANDOM.bit_generator.state = BEGINNING
     labels = ["bad", "good"]
     splits = ["train", "train", "train", "train", "val", "test", "hard", "train"]
@@ -118,7 +119,7 @@ def write_files(folder: pathlib.Path) -> None:
 
 
 def digits_of(number: int) -> str:
-    """The file of one of the recordings."""
+    """The path of one of the recordings."""
     return f"recordings/{number % 10}_theo_{number // 10}.wav"
 
 
@@ -162,7 +163,7 @@ def _conllu(words: list[str]) -> str:
 
 
 def write_data_sets(folder: pathlib.Path) -> None:
-    """Prepares small data sets under the names of those that tfds downloads."""
+    """Prepares small data sets under the names of data sets that tfds downloads."""
     RANDOM.bit_generator.state = BEGINNING
     text = tfds.features.Text()
     labelled = {"label": tfds.features.ClassLabel(names=["neg", "pos"]), "text": text}
@@ -200,8 +201,8 @@ def write_data_sets(folder: pathlib.Path) -> None:
 
 
 def link_embedded(folder: pathlib.Path, code: str, embedded: Callable[[str], pathlib.Path]) -> None:
-    """Puts the built-in data sets that a page's code names, by presets too, into a folder of data
-    sets; all tests share them."""
+    """Links the built-in data sets that a page's code names, or whose presets it names, into a
+    folder of data sets; all tests share them."""
     for name in datasets.DATASETS:
         names = [name, *(preset for preset, entry in PRESETS.items() if entry.source.data == name)]
         link = folder / name
@@ -218,11 +219,11 @@ RUNS = {
     "--target-kind value",
     "pronunciation": "train pronunciation --data cmudict.tsv",
 }
-"""How a run that a page takes as given was trained."""
+"""The commands that train the runs that pages assume."""
 
 
 def stage_run(name: str) -> None:
-    """Makes runs/NAME in the current folder: trained, or the one that comes with the package."""
+    """Creates runs/NAME in the current folder: trained, or the one that comes with the package."""
     run = pathlib.Path("runs") / name
     if name in RUNS:
         result = seqzoo(*RUNS[name].split(), *SHRINK, "--run", run)

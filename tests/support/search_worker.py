@@ -1,4 +1,4 @@
-"""A worker of a search that trains nothing: the score of a trial is a formula of its options."""
+"""A worker of a search that does not train: the score of a trial is computed from its options."""
 
 import os
 import pathlib
@@ -15,6 +15,7 @@ EPOCHS = 3
 
 
 def main(words: list[str]) -> int:
+    """Runs the worker; certain numbers of units make a trial fail, crash or wait."""
     folder, _, descriptor = words
     path = pathlib.Path(folder)
 

@@ -1,4 +1,4 @@
-"""Runs with drawn weights behind a server in this process, for the tests of `seqzoo serve`."""
+"""Serves runs with random weights in this process, for the tests of `seqzoo serve`."""
 
 import contextlib
 import pathlib
@@ -35,7 +35,7 @@ def serving(runs: dict[str, Any], **choices: Any) -> Iterator[TestClient]:
 
 
 def service_of(client: TestClient) -> Any:
-    """The service with a client."""
+    """The service that a client talks to."""
     app: Any = client.app
     return app.state.service
 
@@ -53,7 +53,7 @@ def events(client: TestClient, path: str, body: Any) -> list[dict[str, Any]]:
 
 
 def joined(found: Sequence[dict[str, Any]]) -> str:
-    """The text that a reader of events has in the end."""
+    """The complete text of a sequence of events."""
     text = ""
     for event in found:
         text = event["text"] if "text" in event else text + event["delta"]

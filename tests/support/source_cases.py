@@ -1,4 +1,4 @@
-"""Writes files to read, and opens sources; for the tests of sources."""
+"""Writes files to read, and opens sources; for tests of sources."""
 
 import pathlib
 import wave
@@ -11,13 +11,13 @@ from seqzoo.zoo.data.source import Source
 
 
 def write(path: pathlib.Path, text: str | bytes) -> pathlib.Path:
-    """Writes a file and names it."""
+    """Writes a file; returns its path."""
     path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
     return path
 
 
 def reviews(folder: pathlib.Path, count: int = 40, name: str = "reviews.csv") -> pathlib.Path:
-    """A CSV file of texts and two labels, every fourth text twice."""
+    """Writes a CSV file of texts and two labels; every fourth text repeats the one before it."""
     lines = [f"text {i - i % 4 // 3},{'good' if i % 2 else 'bad'}" for i in range(count)]
     return write(folder / name, "text,label\n" + "\n".join(lines) + "\n")
 
@@ -29,7 +29,11 @@ def csv_source(path: pathlib.Path, **choices) -> Source:
 
 
 def sound(path: pathlib.Path, samples: np.ndarray, rate: int = 8000, width: int = 2) -> str:
-    """Writes a WAV file of (samples,) or (samples, channels), integers of `width` bytes."""
+    """Writes a WAV file of (samples,) or (samples, channels), integers of `width` bytes.
+
+    Returns:
+        The name of the file.
+    """
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
         file.setsampwidth(width)
@@ -44,12 +48,12 @@ def sound(path: pathlib.Path, samples: np.ndarray, rate: int = 8000, width: int 
 
 
 def open_source(source: Source) -> tuple[Any, Source]:
-    """The same, where splits that may be missing are known to be there."""
+    """As `sources.open_source`, but typed as if no split were missing."""
     return sources.open_source(source)
 
 
 def inputs_of(splits) -> list[list[str]]:
-    """The inputs of training, validation and test."""
+    """The inputs of the training, validation and test splits."""
     return [
         [] if part is None else list(part.inputs)
         for part in (splits.train, splits.validation, splits.test)

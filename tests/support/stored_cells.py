@@ -1,11 +1,11 @@
-"""The numbers that each cell gave when it was added: weights, inputs and outputs, on disk.
+"""The results that each cell gave when it was added: weights, inputs and outputs, on disk.
 
     PYTHONPATH=.:tests/support python -m stored_cells [--overwrite NAME ...]
 
-writes the entries of cells that have none yet, computed step by step. `--overwrite` is for a cell
-whose numbers are meant to change. Nothing here needs TensorFlow: `differences` runs in any backend
-of Keras, and so does this file in a process of its own, `python -m stored_cells --differences`,
-for all cells or those named.
+writes the entries of cells that have none yet, computed step by step. `--overwrite` is for cells
+whose results are meant to change. Nothing here needs TensorFlow: `differences` runs on any Keras
+backend, and `python -m stored_cells --differences [NAME ...]` prints the differences of all cells
+or of those named.
 """
 
 import argparse
@@ -24,14 +24,14 @@ FILE = pathlib.Path(__file__).parents[1] / "cells" / "stored_cells.npz"
 BATCH, TIME, FEATURES, UNITS = 2, 4, 6, 3
 FRAME = (2, 3)
 MASK = np.array([[1, 1, 0, 1], [1, 1, 1, 0]], bool)
-"""For a second run, which goes backwards."""
+"""The mask of the second run, which goes backwards."""
 
 GRID = 64
-"""Weights and inputs are multiples of its inverse, which every precision represents exactly."""
+"""Weights and inputs are multiples of 1 / GRID, which every precision represents exactly."""
 
 
 def inputs_for(cell: Any, random: np.random.Generator) -> dict[str, np.ndarray]:
-    """A sequence as `Recurrent` takes it, by name, "elapsed" where the cell takes time."""
+    """The inputs of `Recurrent` by name: "x", and "elapsed" if the cell takes the elapsed time."""
     frame = FRAME[: cell.input_rank - 2]
     found = {"x": _drawn(random, (BATCH, TIME, *frame, FEATURES))}
     if cell.takes_time:
@@ -44,7 +44,7 @@ def _drawn(random: np.random.Generator, shape: tuple) -> np.ndarray:
 
 
 def built(name: str) -> Any:
-    """A cell with its default options."""
+    """A built cell with its default options."""
     cell = cells.create(name, UNITS)
     frame = FRAME[: cell.input_rank - 2]
     cell.build((None, *frame, FEATURES + cell.takes_time))
@@ -52,8 +52,8 @@ def built(name: str) -> Any:
 
 
 def outputs(cell: Any, given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The results of `Recurrent` step by step: all outputs and last states, forwards without a mask
-    and backwards with one."""
+    """The results of `Recurrent`, computed step by step: all outputs and the last states, forwards
+    without a mask and backwards with one."""
     x = (given["x"], given["elapsed"]) if "elapsed" in given else given["x"]
     found = {}
     for run, options in (("forward", {}), ("backward", {"mask": MASK})):
@@ -69,11 +69,11 @@ def outputs(cell: Any, given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def stock_outputs(cell: Any, given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The forward run by `keras.layers.RNN`, which finds the elapsed time as the last feature."""
+    """The forward run in `keras.layers.RNN`, with the elapsed time as the last feature."""
     x = given["x"]
     if "elapsed" in given:
         x = np.concatenate([x, given["elapsed"][..., None]], -1)
-    # Not unrolled, each loop would be compiled once more in JAX.
+    # If it were not unrolled, JAX would compile the loop of each layer once more.
     layer = keras.layers.RNN(cell, return_sequences=True, return_state=True, unroll=True)
     return _named("forward", layer(x))
 
@@ -86,7 +86,7 @@ def _named(run: str, results: Any) -> dict[str, np.ndarray]:
 
 
 def entry(name: str) -> dict[str, np.ndarray]:
-    """All that is stored of a cell: "weights/NUMBER/NAME", "inputs/...", and the outputs."""
+    """Everything that is stored for a cell: "weights/NUMBER/NAME", "inputs/..." and the outputs."""
     cell, random = built(name), np.random.default_rng(zlib.crc32(name.encode()))
     values = [_drawn(random, variable.shape) for variable in cell.weights]
     cell.set_weights(values)
@@ -113,13 +113,13 @@ def stored() -> dict[str, dict[str, np.ndarray]]:
 def differences(
     name: str, arrays: dict[str, np.ndarray], *, stock: bool = True
 ) -> dict[str, float]:
-    """The largest difference of each result from the stored one, by layer and result; infinite
-    where weights or results have other names or shapes.
+    """The largest difference of each result from the stored one, by layer and result; infinite if
+    weights or results have other names or shapes.
 
     Args:
-        name: of the cell.
+        name: name of the cell.
         arrays: its entry.
-        stock: whether `keras.layers.RNN` runs it, too.
+        stock: whether to run it in `keras.layers.RNN`, too.
     """
     cell = built(name)
     weights = {key: value for key, value in arrays.items() if key.startswith("weights/")}
@@ -145,7 +145,7 @@ def differences(
 
 
 def _difference(actual: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference, as a share of numbers above 1."""
+    """The largest difference, relative to the expected value where its magnitude is above 1."""
     if actual.shape != expected.shape:
         return float("inf")
     largest = np.max(np.abs(actual - expected) / np.maximum(np.abs(expected), 1))
@@ -153,9 +153,10 @@ def _difference(actual: np.ndarray, expected: np.ndarray) -> float:
 
 
 def write(overwrite: list[str]) -> list[str]:
-    """Stores cells that have no entry, and those to overwrite.
+    """Stores the cells that have no entry, and those to overwrite.
 
-    Returns: their names.
+    Returns:
+        Their names.
     """
     found = stored()
     new = [name for name in cells.CELLS if name not in found or name in overwrite]
@@ -166,7 +167,7 @@ def write(overwrite: list[str]) -> list[str]:
 
 
 def main() -> None:
-    """See the module's docstring."""
+    """Stores cells, or prints differences; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--overwrite", nargs="+", default=[], choices=list(cells.CELLS))
     parser.add_argument("--differences", nargs="*", choices=list(cells.CELLS))

@@ -1,4 +1,4 @@
-"""Reads all columns of a table, or what `predict` takes of a file, for the tests of readers."""
+"""Reads all columns of a table, or what `predict` reads from a file, for the tests of readers."""
 
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +20,7 @@ class Table(NamedTuple):
     lines: list[int]
 
     def column(self, name: str) -> list:
+        """The values of a column."""
         return [row[name] for row in self.rows]
 
 
@@ -30,7 +31,7 @@ def read_table(
     delimiter: str | None = None,
     only: Sequence[str] | None = None,
 ) -> Table:
-    """The rows of a table, of all or some columns; a malformed row is an error, as in training."""
+    """The rows of a table, with all or some columns; malformed rows are errors, as in training."""
     how = {"columns": columns, "delimiter": delimiter, "target_kind": "class", "whole": False}
 
     def records(names: Sequence[str]) -> Any:
@@ -47,6 +48,6 @@ def read_table(
 
 
 def of_file(file: File, source: Mapping[str, Any]) -> Iterator[RawInput]:
-    """The inputs of a file, for a run with some fields of a source."""
+    """The inputs in a file, for a run whose source has these fields."""
     fields: dict[str, Any] = {"data": "", "kind": "characters", **source}
     return prediction_inputs.of_file(file, Source(**fields))

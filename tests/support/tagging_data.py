@@ -1,4 +1,4 @@
-"""Small examples with a tag per step that the tests of taggers share."""
+"""Small examples with one tag per step, which the tests of taggers share."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ ENDINGS = {"s": "B-x", "t": "I-x", "é": "B-y", "n": "O", "r": "O"}
 
 
 def sentences(count: int, seed: int, longest: int = 7) -> Examples:
-    """Sentences of words whose last letter tells their tag; well formed BIO."""
+    """Sentences of words whose last letter determines the tag; the BIO tags are well formed."""
     random = np.random.default_rng(seed)
     inputs, targets = [], []
     for length in random.integers(2, longest + 1, count):
@@ -26,7 +26,7 @@ def sentences(count: int, seed: int, longest: int = 7) -> Examples:
 
 
 def texts(count: int, seed: int) -> Examples:
-    """Texts whose letters are told apart from all else."""
+    """Texts in which letters have the tag "yes" and all other characters "no"."""
     inputs = ["-".join(words) for words in sentences(count, seed).inputs]
     return Examples(inputs, [["yes" if c.isalpha() else "no" for c in text] for text in inputs])
 

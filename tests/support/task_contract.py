@@ -1,4 +1,4 @@
-"""The contract of a task: `run_task_test` tests any template against it, `cases` lists them all."""
+"""The contract of a task: `run_task_test` tests a template against it, `cases` lists all cases."""
 
 import json
 import pathlib
@@ -31,7 +31,7 @@ from seqzoo.tasks.training.step import REQUESTS, Loop
 from seqzoo.tasks.training.trainer import describe
 
 COUNT = 6
-"""Examples of a case, of different lengths."""
+"""Number of examples of a case; their lengths differ."""
 
 SMALL = {
     "units": 5,
@@ -44,7 +44,7 @@ SMALL = {
     "sample_rate": 800,
     "mel_bins": 3,
 }
-"""Choices of a case, as far as a template has them."""
+"""Options of a case, as far as its template has them."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Case:
     """A template with a kind of input and of target.
 
     Attributes:
-        template: its name.
+        template: name of the template.
         input: kind of input.
         target: kind of target.
         first: whether no earlier case of the template has an input of this form with this target.
@@ -73,7 +73,7 @@ class Case:
         return f"{self.template}-{self.input}-{self.target}{cell}{options}"
 
     def choices(self) -> Any:
-        """The template with small choices."""
+        """The template, with options that make it small."""
         kind: Any = TEMPLATES[self.template]
         fields = kind.__dataclass_fields__
         options = {name: value for name, value in SMALL.items() if name in fields}
@@ -82,8 +82,8 @@ class Case:
 
 
 def cases() -> Iterator[Case]:
-    """Each kind of input of each template, with alternating targets; where each step has an answer,
-    with each target that it can have."""
+    """Each kind of input of each template, with alternating targets; for templates that can predict
+    tags, with every target that fits the input."""
     for name in TEMPLATES:
         seen: set[tuple] = set()
         targets = get_args(targets_of(name))
@@ -95,7 +95,7 @@ def cases() -> Iterator[Case]:
                     case = Case(name, kind, target, (INPUTS[kind].form,) not in seen)
                 try:
                     case.choices()
-                except SeqzooError:  # this target is not one of this input
+                except SeqzooError:  # this input cannot have this target
                     continue
                 seen |= {(INPUTS[kind].form, target), (INPUTS[kind].form,)}
                 yield case
@@ -109,7 +109,7 @@ def cases() -> Iterator[Case]:
 
 
 def examples(case: Case) -> Examples:
-    """Inputs that determine their targets, of different lengths."""
+    """Inputs of different lengths, with targets."""
     inputs = [_input(INPUTS[case.input].form, index) for index in range(COUNT)]
     if case.input in ("rows", "pixels"):  # all of one size
         inputs = np.stack(inputs)
@@ -128,7 +128,7 @@ def examples(case: Case) -> Examples:
 
 
 def _features(template: Any, inputs: Any) -> Any:
-    """Features that know how many steps an input has."""
+    """Features of the inputs, which determine how many steps an input has."""
     from seqzoo.tasks.kinds import features_class
 
     kind = features_class(template.input, tokens=template.target == "tags")
@@ -172,15 +172,15 @@ def _target(kind: str, index: int, steps: int) -> Any:
 
 
 def run_task_test(case: Case, folder: pathlib.Path, clean_tensorflow: Any) -> None:
-    """Trains, saves, opens, asks, scores and exports a template once, and compares.
+    """Trains, saves, opens, evaluates and exports a template once, and compares the predictions.
 
     - A few steps on a batch lower its loss.
-    - Longer padding, and noise in it, change neither losses nor answers.
-    - A run that is opened has the same weights, vocabularies and answers.
-    - The prediction of an example does not depend on the others of its batch.
-    - An evaluation has the loss of the batches, and its results can be written as JSON.
-    - The exported model, in a process with nothing but TensorFlow, predicts as the run does, and
-      its graph holds nothing that runs on some machines only.
+    - Longer padding, and noise in it, does not change the losses.
+    - A run that is opened has the same template, vocabularies and predictions.
+    - The prediction for an example does not depend on the others in its batch.
+    - An evaluation reports the loss of the batches, and its results can be written as JSON.
+    - The exported model, in a process that has only TensorFlow, makes the same predictions as the
+      run, and its graph contains nothing that runs only on some machines.
     """
     template, given = case.choices(), examples(case)
     task = template.adapt(given)
@@ -197,7 +197,7 @@ def run_task_test(case: Case, folder: pathlib.Path, clean_tensorflow: Any) -> No
     assert np.isfinite(losses).all() and losses[-1] < 0.998 * losses[0], losses
 
     model, random = loop.model, np.random.default_rng(2)
-    for weight in model.trainable_weights:  # so that answers differ
+    for weight in model.trainable_weights:  # so that predictions differ
         weight.assign(random.normal(0, 0.7, weight.shape))
     loose = Padding(
         *([2 * length + 1 for length in lengths] for lengths in (padding.inputs, padding.targets))
@@ -230,7 +230,9 @@ def run_task_test(case: Case, folder: pathlib.Path, clean_tensorflow: Any) -> No
     outcome = task.forward(model, whole, training=False)
     counts = task.counts(whole).numpy()
     reported = outcome.losses if outcome.reported is None else outcome.reported
-    if not task.carries:  # else the windows of a text follow one another
+    if (
+        not task.carries
+    ):  # otherwise each window of a text starts from the state of the previous one
         np.testing.assert_allclose(
             metrics["loss"], reported.numpy().sum() / counts.sum(), rtol=1e-4
         )
@@ -256,7 +258,7 @@ def _batch(task: Any, data: Any, padding: Padding, settings: Any, loop: Loop) ->
 
 
 def _step(loop: Loop, batch: dict[str, Any]) -> float:
-    """One step of training, in eager mode; the loss before it."""
+    """Runs one training step in eager mode; returns the loss before it."""
     finite, loss, *_ = loop._train_replica(batch)[0].numpy()[REQUESTS:]
     assert finite
     return float(loss)
@@ -280,7 +282,7 @@ def _check_padding(task: Any, model: Any, tight: dict[str, Any], loose: dict[str
 
 
 def _check_served(answer: Any, served: dict[str, Any]) -> None:
-    """Whether an exported model and its run predict the same for an example."""
+    """Checks that an exported model and its run make the same prediction for an example."""
     if "text" in served:
         assert served["text"].decode() == answer.label
         np.testing.assert_allclose(np.exp(served["log_probability"]), answer.probability, rtol=1e-3)
@@ -309,7 +311,7 @@ def _check_served(answer: Any, served: dict[str, Any]) -> None:
 
 
 def _check_graph(folder: pathlib.Path) -> None:
-    """Whether an exported graph runs anywhere: no cuDNN and nothing that must be compiled."""
+    """Checks that an exported graph runs anywhere: no cuDNN, and nothing that must be compiled."""
     saved = saved_model_pb2.SavedModel()
     saved.ParseFromString((folder / "saved_model.pb").read_bytes())
     graph = saved.meta_graphs[0].graph_def

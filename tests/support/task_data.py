@@ -11,7 +11,7 @@ LETTERS = {"A": "abcx", "B": "defx", "C": "ghéx"}
 
 
 def names(count: int, seed: int, longest: int = 9) -> Examples:
-    """Words whose letters tell their class."""
+    """Words whose letters determine their class."""
     random = np.random.default_rng(seed)
     labels = random.choice(list(LETTERS), count)
     lengths = random.integers(2, longest + 1, count)
@@ -23,19 +23,19 @@ def names(count: int, seed: int, longest: int = 9) -> Examples:
 
 
 def splits(train: int = 96, validation: int = 40, test: int = 40) -> Splits:
-    """Names, learnable in a few steps."""
+    """Splits of names that can be learned in a few steps."""
     return Splits(names(train, 1), names(validation, 2), names(test, 3), "names", "Names.")
 
 
 def template(**choices) -> ManyToOne:
-    """A small template on names."""
+    """A small template for names."""
     return ManyToOne(
         **{"input": "characters", "cell": "gru", "units": 8, "embedding": 6, **choices}
     )
 
 
 def settings(**choices) -> TrainingSettings:
-    """Few steps, too few for a warm-up."""
+    """Settings for a few training steps, without a warm-up."""
     few = {"epochs": 2, "batch_size": 16, "learning_rate": 0.02, "warmup_steps": 0}
     return TrainingSettings(**{**few, **choices})
 
@@ -50,7 +50,7 @@ def series(count: int, seed: int) -> list[np.ndarray]:
 
 
 def repeat(plan: Plan, times: int) -> Plan:
-    """The one batch of a plan, again and again."""
+    """A plan with the only batch of a plan, repeated."""
     bounds = np.arange(times + 1) * len(plan.rows)
     one = ("rows", "weights", "lengths", "target_lengths")
     parts = {name: np.concatenate([getattr(plan, name)] * times) for name in one}

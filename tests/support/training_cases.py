@@ -1,4 +1,4 @@
-"""Listens to training runs and compares the runs that they wrote; for the tests of training."""
+"""Records the progress of training runs, and compares what they wrote; for tests of training."""
 
 import numpy as np
 import tensorflow as tf
@@ -25,7 +25,7 @@ class RecordingProgress(Silent):
 
 
 def weights(folder) -> dict[str, np.ndarray]:
-    """All of the last checkpoint: weights, optimizer, seeds and counters."""
+    """The contents of the last checkpoint: weights, optimizer, seeds and counters."""
     reader = tf.train.load_checkpoint(str(folder / "checkpoints"))
     parts = ("model/", "optimizer/", "loop/")
     keys = [key for key in reader.get_variable_to_shape_map() if key.startswith(parts)]
@@ -34,10 +34,12 @@ def weights(folder) -> dict[str, np.ndarray]:
 
 
 def history(folder) -> list[dict]:
+    """The training history of a run, without the seconds."""
     return [{**row, "seconds": None} for row in Run.open(folder).history]
 
 
 def assert_same(one, other) -> None:
+    """Checks that two runs have the same checkpoint and history."""
     first, second = weights(one), weights(other)
     assert first.keys() == second.keys()
     for key in first:

@@ -1,7 +1,7 @@
-"""A test process that has grown large makes room for a fresh one.
+"""Replaces test processes that have grown large by fresh ones.
 
 XLA keeps every program that it compiled for as long as the process lives, and the tests compile
-thousands. Between two files a process of pytest-xdist that is above `LIMIT` ends; pytest-xdist
+thousands. A pytest-xdist process that is above `LIMIT` ends before its next test file; pytest-xdist
 starts another, which continues with the same test. A process that really crashes fails its test.
 """
 
@@ -14,7 +14,7 @@ import memory
 import pytest
 
 LIMIT = int(os.environ.get("SEQZOO_TEST_MEMORY", 1_700))
-"""MB of a process beyond which it starts no further file; one file adds up to about 400."""
+"""Memory of a process, in MB, above which it starts no new file; a file adds up to about 400."""
 
 _file: pathlib.Path | None = None
 
@@ -22,8 +22,8 @@ _file: pathlib.Path | None = None
 def end_if_large(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """Ends this process, if it is one of several and too large, before the first test of a file.
 
-    All that the files before had set up is torn down by then, but for what the whole process
-    shares.
+    By then, everything that earlier files have set up is torn down, except for what the whole
+    process shares.
     """
     global _file
     entered, _file = item.path != _file and _file is not None, item.path
@@ -35,7 +35,7 @@ def end_if_large(item: pytest.Item, nextitem: pytest.Item | None) -> None:
 
 
 def tell(node: Any) -> None:
-    """Says, before pytest-xdist reports a crash, that it is none."""
+    """Prints, before pytest-xdist reports a crash, that the process was only replaced."""
     reporter = node.config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None and _mark(node.workerinput).exists():
         reporter.ensure_newline()
@@ -43,7 +43,11 @@ def tell(node: Any) -> None:
 
 
 def go_on(crashed: str, report: Any, scheduler: Any) -> bool:
-    """In the process that started the others: has a test done whose process ended by itself."""
+    """Schedules another run of a test whose process ended itself, from the controlling process.
+
+    Returns:
+        Whether the process ended itself.
+    """
     mark = _mark(report.node.workerinput)
     if not mark.exists():
         return False
@@ -55,6 +59,6 @@ def go_on(crashed: str, report: Any, scheduler: Any) -> bool:
 
 
 def _mark(worker: dict[str, Any]) -> pathlib.Path:
-    """The file that a process leaves behind if it ends by itself."""
+    """The file that a process leaves behind if it ends itself."""
     name = f"seqzoo-tests-{worker['testrunuid']}-{worker['workerid']}"
     return pathlib.Path(tempfile.gettempdir()) / name

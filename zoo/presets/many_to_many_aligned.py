@@ -66,7 +66,7 @@ PRESETS = {
         ),
         TrainingSettings(epochs=4, batch_size=64, learning_rate=4e-3, warmup_steps=20),
         "1.536 nats per character on the last tenth of tiny Shakespeare, seed 0",
-        needs="a plain text, such as tiny Shakespeare's input.txt",
+        needs="a plain text file, such as tiny Shakespeare's input.txt",
         small={"units": 256},
     ),
     "chorales": Preset(
@@ -93,7 +93,7 @@ PRESETS = {
         ),
         TrainingSettings(epochs=80, batch_size=16, learning_rate=1e-2, warmup_steps=0),
         "MAE 1.725, RMSE 2.243 °C on the last tenth of daily temperatures, seed 0",
-        needs="an .npz file of one long series, such as temperatures.npz",
+        needs="an .npz file with one long series, such as temperatures.npz",
         small={"units": 16},
     ),
 }

@@ -1,11 +1,11 @@
-"""The cells' equations in NumPy, written from the papers, to compare the cells with.
+"""The cells' equations in NumPy, written from the papers, with which the cells are compared.
 
 Each oracle is one time step. It takes x (batch, features), the list of states (batch, size), the
-weights by name, and what dropout multiplies the recurrent input with; after these come the cell's
-own options by name. It returns the list of new states, of which the first is the output.
+weights by name, and the factor by which dropout multiplies the recurrent input, followed by the
+cell's own options by name. It returns the list of new states, the first of which is the output.
 
-An oracle has the name of its cell, with underscores for hyphens. Adding one file or function here
-is all that a new cell needs to be covered by the contract tests.
+An oracle has the name of its cell, with underscores instead of hyphens. Adding one file or function
+here is all that a new cell needs to be covered by the contract tests.
 """
 
 import importlib
@@ -29,14 +29,14 @@ sigmoid = ACTIVATIONS["sigmoid"]
 
 ORACLES: dict[str, Callable] = {}
 VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {}
-"""Options under which each cell's equations differ, the defaults first."""
+"""Options of each cell for which its equations differ, the defaults first."""
 
 
 def oracle(*variants: dict[str, Any]) -> Callable:
-    """Registers a function as the oracle of the cell of its name.
+    """Registers a function as the oracle of the cell with its name.
 
     Args:
-        *variants: options other than the defaults under which to test the cell: every option that
+        *variants: options, other than the defaults, to test the cell with: every option that
             changes its equations.
     """
 
@@ -53,16 +53,16 @@ def run(step, x, states, mask=None, go_backwards=False, zero_output_for_mask=Fal
     """Runs a step over time.
 
     Args:
-        step: (x, states) -> new states, of one time step.
-        x: (batch, time, features), or more axes.
+        step: one time step, (x, states) -> new states.
+        x: (batch, time, features), or with more axes.
         states: list of (batch, units).
         mask: (batch, time) of bool; false for steps that change no state and repeat the output
             of the previous step (zeros before the first), or None.
         go_backwards: run from the last step to the first, and leave the outputs in that order.
-        zero_output_for_mask: masked steps give zeros, not the output of the previous step.
-        elapsed: (batch, time), the time since the previous step, which steps find as their last
-            feature: all of it since the last step that counted. The step that runs first finds
-            that of the first in time.
+        zero_output_for_mask: masked steps return zeros, not the output of the previous step.
+        elapsed: (batch, time), the time since the previous step. A step gets the time since the
+            last unmasked step as its last feature; the step that runs first gets that of the
+            first step in time.
 
     Returns:
         Outputs (batch, time, units), the last output, and the list of last states.
@@ -84,7 +84,7 @@ def run(step, x, states, mask=None, go_backwards=False, zero_output_for_mask=Fal
 
 
 def _waited(elapsed, mask, go_backwards):
-    """The time between each step that counts and the one that runs before it; of others zero."""
+    """The time between each unmasked step and the one that runs before it; masked steps have 0."""
     waited = np.zeros_like(elapsed)
     for row, live in enumerate(mask):
         steps = np.flatnonzero(live)

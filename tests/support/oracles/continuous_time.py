@@ -1,4 +1,4 @@
-"""Oracles of the cells in continuous time; the last column of x is the elapsed time."""
+"""Oracles of the continuous-time cells; the last column of x is the elapsed time."""
 
 import numpy as np
 
@@ -27,7 +27,7 @@ def cfc(
     activation="tanh",
     use_bias=True,
 ):
-    """Hasani et al. 2022, equations 2 and 10, with the authors' second head of time."""
+    """Hasani et al. 2022, equations 2 and 10, with the authors' second time head."""
     (h,), t = states, x[:, -1:]
     seen = np.concatenate([x[:, :-1], dropped * h], axis=1)
     kernels = [np.concatenate([w["kernel"], w["recurrent_kernel"]])]

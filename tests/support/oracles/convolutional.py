@@ -1,4 +1,4 @@
-"""Oracles of the cells of frames."""
+"""Oracles of the convolutional cells."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from oracles import ACTIVATIONS, oracle, sigmoid
 
 
 def convolved(x, kernel):
-    """(batch, height, width, n) correlated with (rows, columns, n, m), with zeros around."""
+    """(batch, height, width, n) correlated with (rows, columns, n, m), with zero padding."""
     rows, columns = kernel.shape[:2]
     height, width = x.shape[1:3]
     padded = np.pad(x, [(0, 0), (rows // 2,) * 2, (columns // 2,) * 2, (0, 0)])

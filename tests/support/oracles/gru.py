@@ -79,7 +79,7 @@ def ugrnn(
     use_bias=True,
     update_bias=0.0,
 ):
-    """Collins, Sohl-Dickstein and Sussillo 2017; `update_bias` is only initial."""
+    """Collins, Sohl-Dickstein and Sussillo 2017; `update_bias` only sets initial values."""
     s, sigmoid = ACTIVATIONS[activation], ACTIVATIONS[recurrent_activation]
     (h,) = states
     Wc, Wg = np.split(weights["kernel"], 2, axis=1)
@@ -112,7 +112,7 @@ def mgu(
 
 
 def _parts(array, count):
-    """Columns of a matrix, or entries of a bias, one part a gate."""
+    """Columns of a matrix, or entries of a bias, one part per gate."""
     return np.split(array, count, axis=-1)
 
 

@@ -1,4 +1,4 @@
-"""Oracles of the recurrences made for long memory."""
+"""Oracles of the long-memory cells."""
 
 import math
 
@@ -141,7 +141,8 @@ def star(x, states, w, dropped, activation="tanh", use_bias=True):
 
 @oracle({"depth": 2, "activation": "softsign"}, {"use_bias": False}, {"transform_bias": 0.0})
 def highway(x, states, w, dropped, depth=3, activation="tanh", use_bias=True, transform_bias=-2.0):
-    """Zilly et al. 2017, equations 7 to 9, with c = 1 - t; `transform_bias` is only initial."""
+    """Zilly et al. 2017, equations 7 to 9, with c = 1 - t; `transform_bias` only sets initial
+    values."""
     (h,) = states
     W, Wt = np.split(w["kernel"], 2, axis=1)
     R = np.split(w["recurrent_kernel"], 2 * depth, axis=1)
@@ -174,7 +175,7 @@ def scrn(
 
 @oracle({"parametrization": "cayley"}, {"activation": "tanh"})
 def orthogonal(x, states, w, dropped, parametrization="exponential", activation="modrelu"):
-    """exp(A) by its eigenvalues, or the Cayley transform; modReLU of Arjovsky et al. 2016."""
+    """exp(A) from its eigenvalues, or the Cayley transform; modReLU of Arjovsky et al. 2016."""
     (h,) = states
     A = w["recurrent_kernel"] - w["recurrent_kernel"].T
     if parametrization == "cayley":

@@ -19,7 +19,8 @@ def lstm(
     use_bias=True,
     unit_forget_bias=True,
 ):
-    """Gers, Schmidhuber and Cummins 2000, without peepholes; `unit_forget_bias` is only initial."""
+    """Gers, Schmidhuber and Cummins 2000, without peepholes; `unit_forget_bias` only sets
+    initial values."""
     f, sigmoid = ACTIVATIONS[activation], ACTIVATIONS[recurrent_activation]
     h, c = states
     Wi, Wf, Wg, Wo = np.split(weights["kernel"], 4, axis=1)
@@ -150,7 +151,7 @@ def janet(
     beta=1.0,
     longest_dependency=None,
 ):
-    """Van der Westhuizen and Lasenby 2018; `longest_dependency` is only initial."""
+    """Van der Westhuizen and Lasenby 2018; `longest_dependency` only sets initial values."""
     f, sigmoid = ACTIVATIONS[activation], ACTIVATIONS[recurrent_activation]
     (h,) = states
     Wf, Wn = np.split(weights["kernel"], 2, axis=1)
@@ -206,7 +207,7 @@ def multiplicative_lstm(
     use_bias=True,
     unit_forget_bias=True,
 ):
-    """Krause et al. 2017: the output gate acts inside of tanh."""
+    """Krause et al. 2017: the output gate acts inside tanh."""
     f, sigmoid = ACTIVATIONS[activation], ACTIVATIONS[recurrent_activation]
     h, c = states
     *Ws, Wm = np.split(w["kernel"], 5, axis=1)
@@ -347,7 +348,7 @@ def e_lstm(x, states, w, dropped, activation="tanh", recurrent_activation="sigmo
 def lstm_variant(
     x, states, w, dropped, without="nothing", peepholes=True, use_bias=True, activation="tanh"
 ):
-    """Greff et al. 2017, section II: one part becomes one, or the identity."""
+    """Greff et al. 2017, section II: a gate is replaced by 1, or an activation by the identity."""
     h, c = states
     names = [n for n in ("input", "forget", "candidate", "output") if without != f"{n}_gate"]
     z = x @ w["kernel"] + (dropped * h) @ w["recurrent_kernel"] + (w["bias"] if use_bias else 0)

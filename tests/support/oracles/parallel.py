@@ -24,7 +24,7 @@ def mingru(x, states, w, dropped, activation="linear", use_bias=True):
 
 @oracle({"activation": "softsign", "use_bias": False}, {"forget_bias": 1.0})
 def minlstm(x, states, w, dropped, activation="linear", use_bias=True, forget_bias=0.0):
-    """Feng et al. 2024, section 3.2, with gates normalised; `forget_bias` is only initial."""
+    """Feng et al. 2024, section 3.2, gates normalised; `forget_bias` only sets initial values."""
     (h,) = states
     Wf, Wi, W = np.split(w["kernel"], 3, axis=1)
     bf, bi, b = np.split(w["bias"], 3) if use_bias else (0, 0, 0)

@@ -51,7 +51,7 @@ def gated(
 
 @oracle({"window": 1}, {"window": 3, "activation": "relu"}, {"window": 2, "use_bias": False})
 def feed_forward(x, states, weights, dropped, window=5, activation="tanh", use_bias=True):
-    """h = f(W0 x + W1 x1 + ... + b), x1 the input before; the states hold the pending sums."""
+    """h = f(W0 x + W1 x1 + ... + b), x1 the previous input; the states hold the pending sums."""
     parts = [x @ W for W in np.split(weights["kernel"], window, axis=1)]
     waiting = [*states[1:], 0]
     b = weights["bias"] if use_bias else 0

@@ -15,7 +15,7 @@ def t_rnn(x, states, w, dropped, recurrent_activation="sigmoid", use_bias=True):
 
 
 def _features(x, before, w, use_bias):
-    """The three features of an input and of the one before, and what the next one needs."""
+    """The three features of an input and the previous one, and what the next step needs."""
     now, following = np.split(x @ w["kernel"], 2, axis=1)
     sums = now + np.concatenate(before, axis=1) + (w["bias"] if use_bias else 0)
     return np.split(sums, 3, axis=1), np.split(following, 3, axis=1)

@@ -1,4 +1,4 @@
-"""Oracles of cells around another cell, whose own oracle they call."""
+"""Oracles of cells that wrap another cell, whose own oracle they call."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def zoneout(x, states, w, dropped, cell="lstm", rate=0.05, memory_rate=0.5):
 
 @oracle({"cell": "gru", "rate": 0.2})
 def weight_drop(x, states, w, dropped, cell="lstm", rate=0.5):
-    """Merity et al. 2018, without training."""
+    """Merity et al. 2018, as in inference."""
     return ORACLES[cell](x, states, w, dropped)
 
 
@@ -43,7 +43,7 @@ def residual(x, states, w, dropped, cell="lstm"):
 
 @oracle({"cell": "gru", "transform_bias": 0.5})
 def highway_connection(x, states, w, dropped, cell="lstm", transform_bias=-1.0):
-    """Srivastava et al. 2015, equation 3; the option is only initial."""
+    """Srivastava et al. 2015, equation 3; `transform_bias` only sets initial values."""
     new = ORACLES[cell](x, states[1:], w, dropped)
     t = sigmoid(x @ w["transform_kernel"] + w["transform_bias"])
     return [t * new[0] + (1 - t) * (x @ w["shortcut_kernel"]), *new]
@@ -80,14 +80,14 @@ def fast_slow(x, states, w, dropped, cell="lstm", fast_cells=2, slow_units=None)
 
 @oracle({"cell": "gru", "window": 3})
 def attention(x, states, w, dropped, cell="lstm", window=10):
-    """Cheng et al. 2016, equations 4 to 9, on a tape of so many steps."""
+    """Cheng et al. 2016, equations 4 to 9, on a tape of `window` steps."""
     count = (len(states) - 2) // 2
     query, tapes, filled = states[count], states[count + 1 : -1], states[-1]
     batch, units = query.shape
     memory = [tape.reshape(batch, window, units) for tape in tapes]
     attended = [np.zeros((batch, units)) for _ in tapes]
     for row in range(batch):
-        # Where none is filled, each counts alike.
+        # If none is filled, all have equal weight.
         positions = [k for k in range(window) if filled[row, k] > 0.5] or list(range(window))
         given = x[row] @ w["input_score_kernel"] + query[row] @ w["query_score_kernel"]
         e = [np.tanh(memory[0][row, k] @ w["memory_score_kernel"] + given) for k in positions]
