@@ -59,8 +59,8 @@ class Forecast(Template):
             forecasts; the others are trained on the quantile loss or the negative log-likelihood.
         conformal: calibrate quantiles on the validation examples, by conformal prediction. It also
             gives point forecasts their intervals.
-        calendar: add calendar features: time of day, of the week and of the year, each only if the
-            training data span at least two days, weeks or years.
+        calendar: add calendar features: time of day, of the week and of the year, if the training
+            data span at least two days, two weeks or two years, respectively.
         season: season length, in steps; the seasonal naive baseline uses it, too. None for the
             usual season of the frequency: 24 for hours, 7 for days, 12 for months.
         windows: maximum number of training windows per epoch, resampled each epoch.

@@ -72,8 +72,8 @@ class ManyToManyAligned(Template):
             to the trained embedding, and are kept in the run. For word inputs; None for no vectors.
         vectors_mode: whether word vectors are frozen, fine-tuned, or frozen with a trained linear
             map.
-        vectors_vocabulary: words that are known in addition to those of the training examples: the
-            first `vectors_keep` of the file of word vectors, or all.
+        vectors_vocabulary: words that are known in addition to those in the training examples: the
+            first `vectors_keep` words in the file of word vectors, or all of them.
         vectors_keep: number of words to keep from the beginning of the file of word vectors.
         features_from: run folders of character-level language models, such as a forward and a
             backward one. Each word also gets their states at its end (its beginning, if a model

@@ -56,8 +56,8 @@ class ManyToManyEncoderDecoder(Template):
             to the trained embedding, and are kept in the run. For word inputs; None for no vectors.
         vectors_mode: whether word vectors are frozen, fine-tuned, or frozen with a trained linear
             map.
-        vectors_vocabulary: words that are known in addition to those of the training examples: the
-            first `vectors_keep` of the file of word vectors, or all.
+        vectors_vocabulary: words that are known in addition to those in the training examples: the
+            first `vectors_keep` words in the file of word vectors, or all of them.
         vectors_keep: number of words to keep from the beginning of the file of word vectors.
         tied: tie input and output embeddings.
         vocabulary_size: maximum vocabulary size. On each side.

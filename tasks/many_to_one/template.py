@@ -62,8 +62,8 @@ class ManyToOne(Template):
             to the trained embedding, and are kept in the run. For word inputs; None for no vectors.
         vectors_mode: whether word vectors are frozen, fine-tuned, or frozen with a trained linear
             map.
-        vectors_vocabulary: words that are known in addition to those of the training examples: the
-            first `vectors_keep` of the file of word vectors, or all.
+        vectors_vocabulary: words that are known in addition to those in the training examples: the
+            first `vectors_keep` words in the file of word vectors, or all of them.
         vectors_keep: number of words to keep from the beginning of the file of word vectors.
         ngrams: maximum length of the token n-grams that are embedded; 1 for none. The vector of an
             n-gram is added at the step where it ends.
