@@ -7,14 +7,14 @@ from seqzoo.tasks.startup import start_tensorflow
 
 
 def choose(device: str | None) -> None:
-    """Starts TensorFlow with the chosen devices; must be called before TensorFlow computes.
+    """Starts TensorFlow with the chosen devices; must be called before TensorFlow uses a device.
 
     Args:
         device: "cpu" hides all GPUs; "gpu" checks that there is one; None uses a GPU if there is
             one.
 
     Raises:
-        SeqzooError: there is no GPU, or devices are already in use.
+        SeqzooError: there is no GPU, or `device` is "cpu" and this process already uses a GPU.
     """
     start_tensorflow()
     if device is None:

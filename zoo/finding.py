@@ -1,4 +1,4 @@
-"""Findings of a check, of the installation or of data."""
+"""Findings of the checks of the installation and of data."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -9,8 +9,8 @@ class Finding:
     """The result of one check.
 
     Attributes:
-        subject: the subject of the check.
-        message: the result.
+        subject: what was checked, such as "memory".
+        message: the result in words.
         state: "ok"; "note" for a possible improvement; "broken" if commands fail because of it.
         fix: a command or an instruction; empty if there is nothing to do.
         values: the result as JSON-serialisable values.

@@ -29,7 +29,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
     drawn = Table(*headers, box=SIMPLE)
     for row in rows:
-        drawn.add_row(*map(Text, row))  # `Text`, so that brackets are not markup
+        drawn.add_row(*map(Text, row))  # `Text`, so that brackets are not read as markup
     # Written to a string first, so that it is printed as a whole.
     console = Console(file=io.StringIO(), width=Console().width, force_terminal=True)
     console.print(drawn)
@@ -69,7 +69,7 @@ def same_number(one: float | None, other: float | None) -> bool:
 
 
 def evaluation_text(metrics: dict[str, Any]) -> str:
-    """The summary of an evaluation: numbers, weakest classes, confusions."""
+    """The summary of an evaluation: metrics, weakest classes, confusions."""
     parts = [metrics_line(metrics)]
     if "baselines" in metrics:
         parts.append(f"\n{baselines_table(metrics)}")
@@ -101,7 +101,7 @@ def baselines_table(metrics: dict[str, Any]) -> str:
 
 
 def shown_target(target: Any) -> str:
-    """A target, in the form of a predicted label."""
+    """A target as text, formatted like a predicted label."""
     if isinstance(target, str):
         return target
     if hasattr(target, "__len__"):
@@ -110,18 +110,19 @@ def shown_target(target: Any) -> str:
 
 
 def one_line(text: str) -> str:
-    """A label as a field of a line: tabs and line ends become spaces."""
+    """A label as a tab-separated field: tabs and line breaks become spaces."""
     return " ".join(text.splitlines()).replace("\t", " ")
 
 
 def shown_inputs(value: Any) -> str:
-    """The texts, numbers and names of several inputs in one line; empty for other inputs."""
+    """The named inputs of an example that are texts or numbers, on one line; empty if there are no
+    named inputs."""
     parts = value.values() if isinstance(value, Mapping) else ()
     return shortened(" | ".join(str(part) for part in parts if isinstance(part, str | int | float)))
 
 
 def shortened(text: str, maximum: int = 60) -> str:
-    """A text in one line of at most `maximum` characters."""
+    """A text on one line, shortened to at most `maximum` characters."""
     text = " ".join(text.split())
     return text if len(text) <= maximum else f"{text[: maximum - 1]}…"
 

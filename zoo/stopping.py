@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 SECONDS_TO_END = 2.0
-"""Seconds within which a command must end after a second signal, and respond to the first."""
+"""Seconds that a command has to respond to the first signal, and to end after the second."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -25,10 +25,9 @@ def set_exit_message(message: str) -> None:
 def handling_signals() -> Iterator[None]:
     """A context in which SIGTERM, as sent by job schedulers, is handled like Ctrl-C.
 
-    Python handles signals only between two of its own instructions. While native code runs, such as
-    a compilation that takes a minute, a thread acknowledges the first signal and ends the process
-    on the second; checkpoints are consistent at any time. Outside the main thread this does
-    nothing.
+    Python handles signals only between bytecode instructions. While native code runs, such as a
+    compilation that takes a minute, a thread acknowledges the first signal and ends the process on
+    the second; checkpoints are consistent at any time. Outside the main thread, this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

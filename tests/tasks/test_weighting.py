@@ -208,7 +208,7 @@ def test_columns_of_weights_from_a_file_and_class_weights_on_the_command_line(tm
     assert (tmp_path / "run" / "scores" / "reliability.png").exists()
     path.write_text(path.read_text().replace(",2\n", ",-2\n"))
     message = seqzoo(*arguments[:-3], "--run", tmp_path / "other", *named).stderr
-    assert re.search(r"data.csv, line 4: 'trust' must be a number of at least 0, got '-2'", message)
+    assert re.search(r"data.csv, line 4: 'trust' must be a non-negative number, got '-2'", message)
     message = seqzoo(*arguments, "--class-weight", "A").stderr
     assert "must be balanced or NAME=WEIGHT,NAME=WEIGHT, got 'A'" in message
 

@@ -117,13 +117,13 @@ def test_features_that_cannot_be_guessed_or_do_not_fit(tiny, text_features) -> N
     data, folder = tiny(features, {"train": [{**row, "title": "t"} for row in texts(9)]})
     with pytest.raises(SeqzooError, match=r"that is text: text, title would fit \(of"):
         open_source(Source(data, "words", data_dir=folder))
-    with pytest.raises(SeqzooError, match=r"that is an image: none is \(of"):
+    with pytest.raises(SeqzooError, match=r"that is an image: none fits \(of"):
         open_source(Source(data, "rows", data_dir=folder))
     with pytest.raises(SeqzooError, match="got 'titel'; did you mean 'title'"):
         open_source(Source(data, "words", input="titel", data_dir=folder))
     with pytest.raises(SeqzooError, match="must be text for 'words', but 'label' .* is ClassLabel"):
         open_source(Source(data, "words", input="label", data_dir=folder))
-    with pytest.raises(SeqzooError, match="`test` must be a share"):
+    with pytest.raises(SeqzooError, match="`test` must be a fraction"):
         open_source(Source(data, "words", test="t.csv", data_dir=folder))
 
 

@@ -85,7 +85,7 @@ def test_a_space_is_read_and_applied() -> None:
         ("units", {"low": 1, "high": 2, "stp": 2}, "has no 'stp'; did you mean 'step'?"),
         ("units", {"low": 9, "high": 8}, "whose `low` is below `high`"),
         ("units", {"low": 1, "high": 8.5}, "`units` must be a whole number, got 8.5"),
-        ("units", {"low": 1, "high": 8, "step": 0.5}, "whose `step` is whole and above 0"),
+        ("units", {"low": 1, "high": 8, "step": 0.5}, "whose `step` is a whole number above 0"),
         ("dropout", {"low": 0, "high": 0.5, "log": True}, "a range above 0 if it has `log`"),
         ("dropout", {"low": 0.5, "high": 1.5}, "`dropout` must be at least 0 and below 1, got 1.5"),
         (

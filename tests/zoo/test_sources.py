@@ -120,7 +120,7 @@ def test_values_and_several_labels(tmp_path) -> None:
     "choices, message",
     [
         ({"validation": 0.5, "test": 0.5}, "must leave training examples"),
-        ({"validation": 1.0}, "`validation` must be a file or a share"),
+        ({"validation": 1.0}, "`validation` must be a file or a fraction"),
         ({"limit": 0}, "`limit` must be at least 1, got 0."),
         ({"kind": "letters"}, "`kind` must be one of 'characters', 'words'"),
         ({"delimiter": "||"}, "`delimiter` must be one character"),

@@ -17,10 +17,10 @@ MAGIC = b"ARROW1"
 
 
 def read(path: pathlib.Path, request: Request) -> Records:
-    """The rows of a file or a folder, of the needed columns, a batch at a time.
+    """The rows of a file or a folder, with only the needed columns, read batch by batch.
 
     Raises:
-        SeqzooError: it cannot be read, has no such columns, or no rows.
+        SeqzooError: it cannot be read, lacks a column, or has no rows.
     """
     return ArrowFiles(path).records(request)
 
@@ -69,7 +69,7 @@ def _reader(file: pathlib.Path) -> Any:
     """
     compressed = file.name.lower().endswith(".gz")
     try:
-        file.stat()  # its error is shorter than that of pyarrow
+        file.stat()  # its error message is shorter than pyarrow's
         source = pa.BufferReader(read_bytes(file)) if compressed else pa.memory_map(str(file))
         if not source.size():
             raise SeqzooError(f"{file} is empty.")

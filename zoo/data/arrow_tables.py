@@ -13,7 +13,7 @@ from seqzoo.zoo.data.delimited import check_names
 from seqzoo.zoo.data.records import Chunk, Record, Records, Request, choose_columns
 
 ROWS = 4096
-"""Rows that are decoded together."""
+"""Maximum number of rows that are decoded together."""
 
 FILE = {"bytes", "path"}
 """The fields of a struct that contains a file, as Hugging Face's `datasets` writes images and
@@ -47,7 +47,7 @@ class ArrowTable:
         check_names(path, self.names, "", typed=True)
 
     def record_batches(self, columns: Sequence[str]) -> Iterator[Any]:
-        """Each `pyarrow.RecordBatch`, of at most `ROWS` rows, with at least these columns."""
+        """Yields each `pyarrow.RecordBatch`: at most `ROWS` rows, with at least these columns."""
         raise NotImplementedError
 
     def batches(
@@ -68,7 +68,7 @@ class ArrowTable:
             raise SeqzooError(f"{self.path} has no rows ({', '.join(self.names)}).")
 
     def rows(self, columns: Collection[str | None] | None = None) -> Iterator[dict[str, Any]]:
-        """The rows in order, with the values of `columns_of`.
+        """The rows in order, with values as `columns_of` returns them.
 
         Args:
             columns: the columns that are needed; names that the table lacks are ignored. None for
@@ -85,7 +85,7 @@ class ArrowTable:
         """The rows, with only the columns that are needed.
 
         Raises:
-            SeqzooError: the table has no such columns, or no rows.
+            SeqzooError: the table lacks a column, or has no rows.
         """
         columns = choose_columns(self.path, self.names, request)
 
@@ -133,7 +133,7 @@ def class_names(schema: Any) -> dict[str, list[str]]:
 def columns_of(
     batch: Any, columns: Sequence[str], classes: Mapping[str, Sequence[str]]
 ) -> dict[str, list[Any]]:
-    """Some columns of a `pyarrow.RecordBatch`.
+    """The values of some columns of a `pyarrow.RecordBatch`.
 
     Text, numbers, booleans and lists are unchanged; a list of floats is a NumPy array. Dates
     and times become text as in CSV ("2020-01-31 12:00:00"), and so do decimal numbers. A struct
@@ -141,7 +141,7 @@ def columns_of(
     None.
 
     Args:
-        batch: some rows.
+        batch: the batch.
         columns: names of the columns.
         classes: see `class_names`; -1 is a missing class, as in `datasets`.
     """
@@ -167,7 +167,7 @@ def _values(column: Any) -> list[Any]:
         pyarrow.ArrowInvalid: the values are damaged. Reading values at offsets outside their buffer
             would crash the process.
     """
-    # Text that is not UTF-8 is found later, with its location.
+    # Text that is not UTF-8 is reported later, with its location.
     binary = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}.get(column.type)
     (column if binary is None else column.view(binary)).validate(full=True)
     if pa.types.is_dictionary(column.type):

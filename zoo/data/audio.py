@@ -21,7 +21,7 @@ def read_audio(file: pathlib.Path | bytes) -> tuple[np.ndarray, int]:
         SeqzooError: it cannot be read, is empty, or has samples that are not finite; the caller
             adds the location.
     """
-    import soundfile  # deferred, because it loads a library
+    import soundfile  # deferred, because it loads a native library
 
     data = isinstance(file, bytes)
     path = f"of {len(file):,} bytes" if data else file

@@ -33,8 +33,8 @@ def read(path: pathlib.Path, request: Request) -> Records:
     """The images of a folder, sorted by class and name; the class is the name of the subfolder.
 
     Raises:
-        SeqzooError: inputs other than images or targets other than classes are requested, or there
-            are no images in folders.
+        SeqzooError: inputs other than images or targets other than classes are requested, or no
+            subfolder contains images.
     """
     refuse_columns(path, request)
     source = request.source

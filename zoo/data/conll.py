@@ -33,7 +33,7 @@ _NOT_A_WORD = re.compile(r"\d+[-.]\d+")
 
 
 _SPACE = " \t"
-"""Separator of fields; other whitespace may be a word."""
+"""Characters that separate fields; other whitespace may be a word."""
 
 
 class Sentences(NamedTuple):
@@ -56,10 +56,10 @@ class _Row(NamedTuple):
 
 
 def read(path: pathlib.Path, request: Request) -> Records:
-    """The sentences of a file, with their tags where these are needed.
+    """The sentences of a file, with their tags if these are needed.
 
     Raises:
-        SeqzooError: as `read_conll`; or a column of splits is needed.
+        SeqzooError: see `read_conll`; or a split column is requested.
     """
     refuse_columns(path, request)
     word = request.name(INPUT)
@@ -168,8 +168,8 @@ def _blocks(
         if universal and not fields[0].isdecimal():
             if not _NOT_A_WORD.fullmatch(fields[0]):
                 raise SeqzooError(
-                    f"{path}, line {number}: the first field must be the number of a word, such "
-                    f"as 3, 3-4 or 3.1, got {fields[0]!r}."
+                    f"{path}, line {number}: the first field must be an ID, such as 3, 3-4 or 3.1, "
+                    f"got {fields[0]!r}."
                 )
             continue
         if universal or fields[0] != DOCUMENT:

@@ -54,7 +54,7 @@ FORMS: dict[str, str] = {
 """Date formats as regular expressions."""
 
 AMBIGUOUS = ("day/month/year", "month/day/year")
-"""Formats that the same text may match."""
+"""Formats that may both match the same text."""
 
 
 def parse_dates(

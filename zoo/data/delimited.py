@@ -28,7 +28,7 @@ DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 def read(path: pathlib.Path, request: Request) -> Records:
     """The records of a file after the header line; empty lines are left out.
 
-    In CSV, fields that contain the delimiter, quotes or line ends are in double quotes; in TSV a
+    In CSV, fields that contain the delimiter, quotes or line breaks are in double quotes; in TSV, a
     quote is an ordinary character.
 
     Raises:
@@ -119,7 +119,7 @@ def _reason(error: str, file: TextFile, delimiter: str, number: int) -> str:
     if "expected after" in error:
         return "has text after a closing quote; a quote within a quoted field must be doubled"
     if "unexpected end of data" not in error:
-        return f"is not a record ({error})"
+        return f"cannot be parsed ({error})"
     end = _end(file)
     record = file.text().split(end, number - 1)[-1]
     quoted = re.finditer(rf'(?:^|[{re.escape(delimiter)}\r\n]) *"(?:[^"]|"")*(?:"|\Z)', record)
@@ -132,7 +132,7 @@ def _reason(error: str, file: TextFile, delimiter: str, number: int) -> str:
 def check_names(
     path: pathlib.Path, names: Sequence[str], delimiter: str, *, typed: bool = False
 ) -> None:
-    """Checks that column names are unique, and that a file with one column does not have another
+    """Checks that column names are unique, and that a file with one column does not use a different
     delimiter.
 
     Args:
@@ -165,9 +165,9 @@ def check_names(
 def _quoting(file: TextFile, delimiter: str) -> dict[str, Any]:
     """The options of `csv.reader` for the quotes of a file.
 
-    In TSV a quote is an ordinary character, unless each name in the first line is in quotes, as R
+    In TSV, a quote is an ordinary character, unless each name in the first line is in quotes, as R
     writes them. Spaces between a delimiter and a quote are ignored if the file has any and can be
-    read entirely in this way.
+    read to the end in this way.
     """
     if delimiter == "\t":
         first = next(file.lines(), "").rstrip("\r\n").split(delimiter)

@@ -51,7 +51,7 @@ def read_blocks(
         quoting: the options of `csv.reader`.
         header: whether the first record names the columns.
     """
-    if file.has_lone_returns():  # `csv` would count these as line ends
+    if file.has_lone_returns():  # `csv` would count these as line breaks
         yield None
         return
     delimiter = quoting["delimiter"].encode()
@@ -74,7 +74,7 @@ def read_blocks(
             records = _parse_block(data, columns, positions, quoting, skip=header, final=final)
         if records is None or (final and records.size < len(data)):
             if not _is_unicode(data):
-                file.text()  # raises an error that says where
+                file.text()  # raises an error that has the location
             yield None
             return
         if records.starts:
@@ -101,7 +101,7 @@ def _parse_block(
     skip: bool,
     final: bool,
 ) -> Block | None:
-    """Like `split_block`, but with Python's `csv`, so it takes every file that `csv` reads.
+    """Like `split_block`, but uses Python's `csv`, so that it accepts every file that `csv` reads.
 
     Args:
         final: whether this is the last block of the file.
@@ -151,7 +151,8 @@ def split_block(
         skip: whether to leave out the first record, which is the header.
 
     Returns:
-        The records; None if one is malformed or has quotes elsewhere, or the text is not UTF-8.
+        The records; None if one is malformed or has quotes in other places, or the text is not
+        UTF-8.
     """
     if b"\0" in data:  # not every version of `csv` accepts it
         return None
@@ -212,14 +213,14 @@ def _are_around_fields(array: np.ndarray, quotes: np.ndarray, delimiter: int) ->
 def _texts(
     array: np.ndarray, starts: np.ndarray, ends: np.ndarray, quotes: np.ndarray
 ) -> Utf8Texts:
-    """The texts of fields, without the quotes around them and with doubled quotes made single."""
+    """The texts of fields, without the quotes around them; doubled quotes become single ones."""
     marks = np.zeros(len(array) + 1, np.int8)
     lengths = ends - starts
     doubled = quotes[:0]
     if len(quotes):
         in_quotes = (lengths > 0) & (array[np.minimum(starts, len(array) - 1)] == QUOTE)
         starts, ends = starts + in_quotes, ends - in_quotes
-        # The second of two adjacent quotes within a field, an even one, does not open a field.
+        # Of two adjacent quotes within a field, the second has an even index but opens no field.
         second = quotes[2::2]
         doubled = second[second == quotes[1:-1:2][: len(second)] + 1]
         inside = np.searchsorted(doubled, ends) - np.searchsorted(doubled, starts)

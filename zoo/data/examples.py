@@ -1,7 +1,7 @@
 """Makes examples from the records of any format.
 
-The records come from files of all formats and from tfds data sets; errors in fields name the
-location and the column.
+The records come from files in any format or from tfds data sets; errors in fields name the location
+and the column.
 """
 
 import pathlib
@@ -46,10 +46,10 @@ def roles_of(source: Source) -> tuple[str, ...]:
 
 
 def input_reader(source: Source, folder: pathlib.Path) -> Callable[[Any], Any]:
-    """The function from a field to a raw input.
+    """The function that converts a field to a raw input.
 
     Args:
-        source: its kinds say what a field is.
+        source: its kinds determine how a field is read.
         folder: paths in a field are relative to it.
     """
     if source.kind == "words" and source.target_kind == "tags":
@@ -58,10 +58,10 @@ def input_reader(source: Source, folder: pathlib.Path) -> Callable[[Any], Any]:
 
 
 def readers_of(source: Source, folder: pathlib.Path) -> dict[str, Callable[[Any], Any]]:
-    """The function that reads a field of each role that training needs.
+    """For each role that training needs, the function that reads its fields.
 
     Args:
-        source: its kinds say what a field is.
+        source: its kinds determine how a field is read.
         folder: paths in a field are relative to it.
     """
     readers: dict[str, Callable[[Any], Any]] = {INPUT: input_reader(source, folder)}
@@ -122,7 +122,7 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
     labels = None
     if targets is not None and source.target_kind in NAMES:
         labels = [(target,) if isinstance(target, str) else target for target in targets]
-    # If all rows are a single series, the number of the first row.
+    # If all rows form a single series, it has the number of the first row.
     lines: Sequence[int | str] | None = numbers[: len(inputs)] if records.unit else None
     if records.locations:
         lines = [records.line(number) for number in numbers[: len(inputs)]]
@@ -150,7 +150,7 @@ def _inputs(
     """The inputs of examples, and the sample rate of audio.
 
     Args:
-        records: the records that they were read from.
+        records: the records that the inputs were read from.
         numbers: record numbers.
         source: describes their fields.
         inputs: the values that were read from the fields.

@@ -21,7 +21,7 @@ from seqzoo.zoo.data.audio import read_audio
 from seqzoo.zoo.data.image_size import HUGE, pixel_count
 
 MAX_PIXELS = 100_000_000
-"""Maximum number of pixels of an image that is decoded."""
+"""Maximum number of pixels of an image; larger ones are not decoded."""
 
 MAX_NUMBER = float(np.finfo(np.float32).max)
 """Largest number that is accepted; models compute in float32."""
@@ -130,8 +130,8 @@ def vector(field: Any) -> np.ndarray:
 
 
 def image(field: Any, folder: pathlib.Path) -> bytes | np.ndarray:
-    """The path of a PNG, JPEG, BMP or GIF file -> its contents; bytes are the contents, and
-    arrays are already images."""
+    """The contents of a PNG, JPEG, BMP or GIF file, given as its path or as these bytes; arrays are
+    already images and are returned unchanged."""
     if isinstance(field, np.ndarray):
         return field
     if isinstance(field, bytes):
@@ -162,7 +162,7 @@ def weight(field: Any) -> float:
     """The weight of an example, at least 0."""
     numbers = _numbers(field)
     if numbers.shape != (1,) or numbers[0] < 0:
-        raise SeqzooError(f"must be a number of at least 0, got {_shown(field)}")
+        raise SeqzooError(f"must be a non-negative number, got {_shown(field)}")
     return float(numbers[0])
 
 
@@ -215,7 +215,7 @@ def _is_number(value: Any) -> bool:
 def _seconds(value: Any) -> float | None:
     """A date and time as seconds since 1970; None if it is not one."""
     if isinstance(value, str):
-        if _is_number(value):  # "20200131" would be a date
+        if _is_number(value):  # `fromisoformat` would read "20200131" as a date
             return None
         try:
             value = datetime.fromisoformat(value.strip())

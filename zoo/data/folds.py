@@ -1,4 +1,4 @@
-"""Folds: training and validation examples in equal parts, one of which is held out."""
+"""Divides training and validation examples into equal folds, one of which is held out."""
 
 import re
 from collections.abc import Sequence
@@ -30,16 +30,16 @@ def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
 
     Equal inputs stay together, and each fold has its share of each class. If all examples of a
     label would be held out, they are used for training instead. If there was a validation split,
-    the same share of the examples outside the fold becomes the new one.
+    the same fraction of the examples outside the fold becomes the new one.
 
     Args:
         splits: the splits whose training and validation examples are divided into folds.
         fold: the number of the fold and the number of folds, as in "2/5".
         target_kind: the target kind of the examples.
-        seed: the seed of the folds.
+        seed: the seed for assigning examples to folds.
 
     Raises:
-        SeqzooError: there are more folds than distinct inputs.
+        SeqzooError: there are more folds than distinct inputs, or the fold would be empty.
     """
     number, count = parse_fold(fold)
     parts = [splits.train, *filter(None, [splits.validation])]

@@ -101,7 +101,7 @@ def suffix_of(path: str) -> str:
 def reads_lemmas(source: "Source") -> bool:
     """Whether a source is read as lemmas with features: its columns are not named, or have the
     names of `LEMMA_COLUMNS`, in any order."""
-    kind = getattr(source, "kind", None)  # no kind is known while all columns of a table are read
+    kind = getattr(source, "kind", None)  # a request for all columns of a table may have no kind
     ordered = sorted(source.columns or LEMMA_COLUMNS) == sorted(LEMMA_COLUMNS)
     return kind == "lemma" and source.input is None and ordered
 
@@ -113,13 +113,13 @@ def format_of(
 
     Args:
         path: the path of the file or the folder, or a pattern of files.
-        delimiter: delimiter of its fields, if given; tables may then have any extension.
+        delimiter: the delimiter of its fields, if one is given; tables may then have any extension.
         tagged: whether to read words with tags, so that a .txt file is CoNLL.
         lemmas: whether to read lemmas with features (see `reads_lemmas`), so that a .tsv or .txt
             file, or one with an unknown extension or none, is UniMorph.
 
     Raises:
-        SeqzooError: its name has no extension, or one that cannot be read.
+        SeqzooError: its name has no extension, or that of a format that cannot be read.
     """
     from seqzoo.zoo.data import several_files
 

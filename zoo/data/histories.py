@@ -255,11 +255,11 @@ def split_by_time(histories: Sequence[History], source: Source) -> tuple[Splits,
 
 
 def _starts(grid: np.ndarray, source: Source) -> dict[str, Any]:
-    """The first dates of the validation and the test split, and the date after the last step.
+    """The first dates of the validation and test splits, and the date after the last step.
 
     Args:
-        grid: the dates of all steps, and the date after them.
-        source: says where to split, by dates, shares or numbers of steps.
+        grid: the date of each step, followed by the date after the last one.
+        source: says where to split, by dates, fractions or numbers of steps.
     """
     steps = len(grid) - 1
     held = {}
@@ -267,7 +267,7 @@ def _starts(grid: np.ndarray, source: Source) -> dict[str, Any]:
         size = getattr(source, name)
         if isinstance(size, str):
             raise SeqzooError(
-                f"For a table with dates, `{name}` must be a share or a number of steps, got "
+                f"For a table with dates, `{name}` must be a fraction or a number of steps, got "
                 f"{size!r}.",
                 field=name,
             )
@@ -285,7 +285,7 @@ def _starts(grid: np.ndarray, source: Source) -> dict[str, Any]:
             )
         indices = [int((grid[:-1] < date).sum()) for date in dates]
         for number, (index, text) in enumerate(zip(indices, texts, strict=True)):
-            # The third date ends the test split, which may be the end of the table.
+            # The third date is the end of the test split, which may be that of the table.
             if not 0 < index < steps + (number == 2):
                 inside = " to ".join(shown_dates(grid[[0, -2]]))
                 expected = f"dates within those of the table, {inside}"

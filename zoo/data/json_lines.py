@@ -17,7 +17,7 @@ from seqzoo.zoo.data.records import (
 
 
 def read(path: pathlib.Path, request: Request) -> Records:
-    """The objects of a file, without empty lines.
+    """The objects in a file; empty lines are left out.
 
     Raises:
         SeqzooError: it cannot be read, is empty, or lacks a column.
@@ -33,7 +33,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
     columns = choose_columns(path, list(names), request)
 
     def records() -> Iterator[Record]:
-        for number, row, error in _rows(file):  # read again: all names must be known before
+        for number, row, error in _rows(file):  # read again, because all names must be known first
             lacking = next((name for name in columns.values() if name not in row), None)
             if not error and lacking is not None:
                 error = f"has no {lacking!r}, only {', '.join(row)}"

@@ -11,8 +11,8 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 def split_lines(text: str) -> list[str]:
-    """The lines of a text without line ends; text after the last line end is a line if it is not
-    empty."""
+    """The lines of a text without line endings; text after the last line ending is a line if it is
+    not empty."""
     lines = text.split("\n")
     if not lines[-1]:
         lines.pop()

@@ -16,10 +16,10 @@ MAGIC = b"PAR1"
 
 
 def read(path: pathlib.Path, request: Request) -> Records:
-    """The rows of a file, of only the needed columns, one batch at a time.
+    """The rows of a file, with only the needed columns, read batch by batch.
 
     Raises:
-        SeqzooError: it cannot be read, has no such columns, or no rows.
+        SeqzooError: it cannot be read, lacks a column, or has no rows.
     """
     return ParquetTable(path).records(request)
 

@@ -1,7 +1,7 @@
 """The inputs of `seqzoo predict`: lines, or a column of a file.
 
-Unlike in training, an invalid line does not stop the command: it is reported, and predictions for
-the others are made.
+Unlike in training, an invalid line does not stop the command: it is reported, and the others are
+still predicted.
 """
 
 import json
@@ -69,7 +69,7 @@ class File:
         sentence_column: the column that identifies the sentence of each word, in tables with one
             word per row; None for the one used in training, if the file has it.
         columns: column names, for a file without a header line; None for those used in training.
-        delimiter: the delimiter of its fields, if its name does not determine it.
+        delimiter: the delimiter of its fields; None if the name of the file determines it.
         resample: whether to convert audio to the sample rate of the model.
     """
 
@@ -89,7 +89,7 @@ def read(
     resample: bool = False,
     tokenize: Tokenization = "auto",
 ) -> Iterator[RawInput]:
-    """The inputs for a run, in order, each converted to its kind or marked as invalid.
+    """The inputs for a run, in order, each converted to the run's kind or marked as invalid.
 
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
@@ -246,12 +246,12 @@ def reader(
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
         folder: paths in a field are relative to it.
-        resample: whether audio with a different sample rate is converted to the model's; it also
-            is if it was in training.
+        resample: whether audio with a different sample rate is converted to the model's; it is
+            also converted if it was in training.
         tokenize: how sentences are split into words for a tagger: "auto" as in the training data,
             by `Run.predict`; "whitespace" at whitespace only.
     """
-    from seqzoo.tasks.layers.recurrent import takes_time  # which imports Keras
+    from seqzoo.tasks.layers.recurrent import takes_time  # imports Keras
 
     resample = resample or (run.source or {}).get("resample", False)
     read_field = fields.reader(run.template.input, folder)

@@ -23,10 +23,10 @@ _SURROGATE = re.compile("[\udc80-\udcff]")
 UTF-8."""
 
 PROBED_BYTES = 1 << 25
-"""Bytes of a compressed file from which its compression ratio is estimated."""
+"""Number of bytes of a compressed file from which its compression ratio is estimated."""
 
 BLOCK = 1 << 20
-"""Bytes of a file that are read at once."""
+"""Number of bytes of a file that are read at once."""
 
 INPUT, TARGET, SPLIT = "input", "target", "split_column"
 WEIGHT, TIME, SENTENCE = "weight_column", "time_column", "sentence_column"
@@ -43,13 +43,13 @@ def further_roles(source: Source) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Request:
-    """Columns to read from a file, and how.
+    """The columns to read from a file, and how to read them.
 
     Attributes:
-        source: kinds, names of columns, delimiter.
+        source: the kinds, the column names and the delimiter.
         roles: the columns that are needed: `INPUT`, and in training `TARGET`, `SPLIT` and `WEIGHT`.
         strict: whether a malformed record is an error, as in training, instead of being yielded
-            with a description of its error, as in predictions.
+            with a description of its error, as for predictions.
         width: number of values per step of the series that a model was trained on; None in
             training.
     """
@@ -195,7 +195,8 @@ def read_bytes(path: pathlib.Path, *, blank: bool = False) -> bytes:
 
 
 def check_packed(path: pathlib.Path) -> None:
-    """Checks that a compressed file is not a zip bomb, a small file that would fill memory.
+    """Checks that a compressed file is not a decompression bomb, a small file that would fill the
+    memory.
 
     Raises:
         SeqzooError: the compression ratio is too high.
@@ -279,7 +280,7 @@ class TextFile:
             raise
 
     def lines(self, newline: str = "") -> Iterator[str]:
-        """The lines, including line ends.
+        """The lines, including line endings.
 
         Args:
             newline: the line ending; empty for line feeds, carriage returns, or both.
@@ -296,7 +297,7 @@ class TextFile:
             raise
 
     def fed_lines(self) -> Iterator[str]:
-        """The lines without line ends, split only at line feeds; see `seqzoo.zoo.data.lines`."""
+        """The lines without line endings, split only at line feeds; see `seqzoo.zoo.data.lines`."""
         for line in self.lines("\n"):
             yield line.removesuffix("\n").removesuffix("\r")
 
@@ -342,7 +343,7 @@ def decoded(records: Iterator[Record], *, strict: bool) -> Iterator[Record]:
 
     Args:
         records: records whose texts were decoded by `read_text`.
-        strict: see `read_text`; if true, it has already raised an error.
+        strict: see `read_text`, which has already raised an error for such texts if this is true.
     """
     if strict:
         yield from records

@@ -13,7 +13,7 @@ from seqzoo.tasks.errors import SeqzooError
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 BLOCK = 1 << 22
-"""Bytes that are copied at once."""
+"""Number of bytes that are copied at once."""
 
 
 def is_remote(path: str) -> bool:

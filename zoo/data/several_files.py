@@ -22,7 +22,7 @@ def files_of(pattern: str) -> list[pathlib.Path]:
     """The files that match a pattern, sorted by path; "**" matches any folders.
 
     Raises:
-        SeqzooError: there are none, or they have several formats.
+        SeqzooError: there are none, or their formats differ.
     """
     paths = map(pathlib.Path, glob.glob(str(pathlib.Path(pattern).expanduser()), recursive=True))
     files = sorted(path for path in paths if path.is_file())

@@ -122,22 +122,22 @@ class Source:
         data_dir: data directory of TensorFlow Datasets.
         resample: resample audio that has a different sample rate.
         split_column: column or array with the split of each example. Splits are "train", "val",
-            "test", or any other name, to be evaluated by that name; a split that is missing is held
-            out as a share.
+            "test", or any other name, to be evaluated by that name; a missing split is held out as
+            a fraction.
         weight_column: column or array with the weight of each example in the training loss. Weights
-            are numbers of at least 0, and only their ratios matter. Scores count each example once.
+            are non-negative numbers; only their ratios matter. Scores count each example once.
         duplicates: what to do with inputs that occur in more than one split. If each split is a
             file or named by `split_column`, "drop" keeps them only in the split scored last.
         limit: maximum number of examples per split. None for all.
         storage: where examples are kept: in "memory"; on "disk", encoded once and reused by later
             training runs, for tables of texts whose targets are classes or texts; or "auto",
             on disk for 64 MB of data or more.
-        validation: validation file, or share of the examples to hold out for validation. A share
-            does not apply to a tfds data set that has such a split. For a table with dates it is a
-            share of the steps or, from 1 on, their number.
-        test: test file, or share of the examples to hold out for testing. A share does not apply to
-            a tfds data set that has such a split. For a table with dates it is a share of the last
-            steps or, from 1 on, their number.
+        validation: validation file, or fraction of the examples to hold out for validation. A
+            fraction does not apply to a tfds data set that has such a split. For a table with dates
+            it is a fraction of the steps or, from 1 on, their number.
+        test: test file, or fraction of the examples to hold out for testing. A fraction does not
+            apply to a tfds data set that has such a split. For a table with dates it is a fraction
+            of the steps, held out at the end, or, from 1 on, their number.
         sample_rate: sample rate of audio, in Hz. None for that of the first file.
         whole: read the file as one long sequence, or each line as a sequence. Validation and test
             steps are then held out from its end. In an .npz file, an array of shape (time,
@@ -147,7 +147,7 @@ class Source:
             as 2/5. None for the splits of the data.
 
     Raises:
-        SeqzooError: a value is out of its range.
+        SeqzooError: a value is out of range, or does not fit the others.
     """
 
     data: str
@@ -242,11 +242,11 @@ class Source:
             share = getattr(self, name)
             if self.kind == HISTORY and not isinstance(share, str) and share >= 1:
                 if share % 1:
-                    expected = "a share below 1 or a whole number of steps"
+                    expected = "a fraction below 1 or a whole number of steps"
                     raise SeqzooError(field=name, expected=expected, got=share)
             elif not isinstance(share, str) and not 0 <= share < 1:
                 raise SeqzooError(
-                    field=name, expected="a file or a share of at least 0 and below 1", got=share
+                    field=name, expected="a file or a fraction, at least 0 and below 1", got=share
                 )
         if sum(share for share in self.shares().values() if share < 1) >= 1:
             raise SeqzooError(
@@ -279,7 +279,7 @@ class Source:
         return suffix_of(self.data)
 
     def shares(self) -> dict[str, float]:
-        """The shares to hold out for validation and testing; 0 for a split that has a file."""
+        """The fractions to hold out for validation and testing; 0 for a split that has a file."""
         given = {"validation": self.validation, "test": self.test}
         return {name: 0.0 if isinstance(value, str) else value for name, value in given.items()}
 
@@ -323,7 +323,7 @@ class Source:
         data = self.data
         if data in DATASETS or data.startswith(TFDS):
             return False
-        from seqzoo.zoo.data import class_folders, several_files  # imported here: they import this
+        from seqzoo.zoo.data import class_folders, several_files  # they import this module
 
         if is_remote(data):
             return True

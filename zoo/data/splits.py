@@ -172,13 +172,13 @@ def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | 
 
     Args:
         whole: the examples.
-        shares: name of a split -> its share of the examples; the rest is "train".
+        shares: name of a split -> its fraction of the examples; the rest is "train".
         seed: the seed of the splits.
 
     Returns: the splits of `shares` and "train"; None for one that has no examples.
 
     Raises:
-        SeqzooError: there are too few different inputs.
+        SeqzooError: there are too few distinct inputs.
     """
     shuffled, is_new = _shuffled(whole.keys, seed)
     count, distinct = len(shuffled), int(is_new.sum())
@@ -190,13 +190,13 @@ def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | 
     ends: dict[str, int] = {}
     start = 0
     for name, share in shares.items():
-        # At least one example if the share is not 0; equal inputs stay together.
+        # At least one example if the fraction is not 0; equal inputs stay together.
         end = start + max(round(share * count), int(share > 0))
         while start < end < count and not is_new[end]:
             end += 1
         start = ends[name] = min(end, count)
     if start == count:
-        raise SeqzooError(f"The shares held out of {whole.name} leave no training examples.")
+        raise SeqzooError(f"The fractions held out of {whole.name} leave no training examples.")
     held, train = shuffled[:start], shuffled[start:]
     known = whole.pick(train).known()
     lost = np.zeros(count, bool)
@@ -218,12 +218,13 @@ def by_column(
 
     Args:
         whole: the examples, with the split of each.
-        shares: name of a split -> its share of the training split, where the file lacks it.
+        shares: name of a split -> the fraction of the training split to hold out for it if the file
+            lacks it.
         column: the column that names the splits, for messages.
-        seed: the seed for the shares.
+        seed: the seed for holding out examples.
 
     Raises:
-        SeqzooError: it has no training split, or one with too few different inputs.
+        SeqzooError: it has no training split, or one with too few distinct inputs.
     """
     names = official(whole.split_names(), f"{whole.name}, column {column!r},")
     parts: dict[str, Part | None] = {split: whole.of_split(name) for split, name in names.items()}
@@ -239,7 +240,7 @@ def cut(whole: Part, shares: dict[str, float]) -> dict[str, Part | None]:
     Args:
         whole: a single example: a text, or an array of shape (time, ...), with a target at each
             step, if any.
-        shares: name of a split -> its share of the steps; the rest is "train".
+        shares: name of a split -> its fraction of the steps; the rest is "train".
 
     Raises:
         SeqzooError: the sequence is too short.
@@ -327,7 +328,7 @@ class _Keys:
 
 
 class _Digests:
-    """Like `_Keys`, but stores digests, so there may be many."""
+    """Like `_Keys`, but stores digests, so that there may be many keys."""
 
     def __init__(self, seed: int):
         self.seed = seed
@@ -346,7 +347,7 @@ class _Digests:
         return np.flatnonzero(kept)  # pyright: ignore[reportReturnType]
 
     def _is_in(self, keys: Sequence[bytes], known: Sequence[bytes]) -> np.ndarray:
-        """Whether each key is among others."""
+        """Whether each key is one of the known ones."""
         if isinstance(keys, DigestKeys) and isinstance(known, DigestKeys):
             if keys.digests is known.digests:  # of the same file, whose equal inputs are known
                 return keys.is_in(known)
@@ -431,7 +432,8 @@ def to_splits(name: str, parts: Mapping[str, Part | None], notes: Sequence[str])
 
 
 def _size(part: Part) -> str:
-    """The steps of few but long examples, " (8,640 steps)"; empty for others."""
+    """The number of steps if there are only a few, long examples: " (8,640 steps)"; otherwise
+    empty."""
     inputs = part.examples.inputs
     if len(part.keys) > FEW_EXAMPLES:
         return ""

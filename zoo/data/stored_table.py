@@ -1,4 +1,4 @@
-"""Large tables, whose columns are encoded once and stay on disk, in the cache."""
+"""Large tables whose columns are encoded once and stay on disk, in the cache."""
 
 import pathlib
 from collections.abc import Iterable, Sequence
@@ -260,7 +260,7 @@ class _Table:
         return True
 
     def _plain(self, chunk: Chunk) -> tuple | None:
-        """Inputs, targets, splits and weights of records of plain texts; None for other records."""
+        """Inputs, targets, splits and weights if all fields are plain texts; otherwise None."""
         if self.source.weight_column is not None:
             return None
         results = {role: _plain_texts(values) for role, values in chunk.fields.items()}
@@ -293,7 +293,7 @@ class _Table:
 
 
 def _joined(encoded: list[bytes]) -> Utf8Texts:
-    """Encoded texts in one array."""
+    """Joins encoded texts into one array."""
     lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
     return Utf8Texts(np.frombuffer(b"".join(encoded), np.uint8), np.cumsum(lengths))
 
@@ -318,7 +318,7 @@ def _records(chunk: Chunk | list[Record]) -> list[Record]:
 
 
 def narrow(count: int) -> str:
-    """The smallest dtype for indices into a number of values."""
+    """The smallest dtype for the indices of `count` values."""
     return "uint8" if count <= 1 << 8 else "uint16" if count <= 1 << 16 else "uint32"
 
 

@@ -16,12 +16,12 @@ def check(part: Part, source: Source) -> list[str]:
 
     Args:
         part: all examples of a file.
-        source: the source that they were read from.
+        source: the source that the examples were read from.
 
     Returns: notes on likely mistakes.
 
     Raises:
-        SeqzooError: nothing can be learned from them.
+        SeqzooError: nothing can be learned from the examples.
     """
     count = len(part.keys)
     if source.target_kind != "next" and source.input is not None and source.input == source.target:

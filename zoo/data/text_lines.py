@@ -1,4 +1,4 @@
-"""Plain text: one input per line, or a single one; it has no targets."""
+"""Plain text: one input per line, or the whole file as one input; there are no targets."""
 
 import pathlib
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
     """The lines of a file; in training, empty ones are left out.
 
     Raises:
-        SeqzooError: it cannot be read, is empty, or targets or a column of splits are needed.
+        SeqzooError: it cannot be read or is empty, or targets or a split column are requested.
     """
     refuse_columns(path, request)
     if TARGET in request.roles:

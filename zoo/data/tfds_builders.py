@@ -48,7 +48,7 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
     for name in ("validation", "test"):
         if isinstance(getattr(source, name), str):
             raise SeqzooError(
-                f"`{name}` must be a share for {source.data}, got {getattr(source, name)!r}."
+                f"`{name}` must be a fraction for {source.data}, got {getattr(source, name)!r}."
             )
     if source.split_column is not None:
         raise SeqzooError(f"`split_column` is for files; {source.data} has its own splits.")
@@ -90,10 +90,10 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
 def open_split(source: Source, split: str) -> tuple[list[str], Part | None]:
     """One of the published splits of a tfds data set.
 
-    Returns: the names of all of them, and the split; None if there is none of that name.
+    Returns: the names of all splits, and the requested one; None if there is no such split.
 
     Raises:
-        SeqzooError: as `open_builder`.
+        SeqzooError: see `open_builder`.
     """
     source = source.absolute()
     builder = _prepared(source)
@@ -166,8 +166,8 @@ def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
 
 
 def _check_features(path: pathlib.Path) -> None:
-    """Checks that features.json names no classes but those of tfds, because tfds imports the module
-    of any class that it names.
+    """Checks that features.json names only classes of tfds, because tfds imports the module of each
+    class that the file names.
 
     Raises:
         SeqzooError: it is damaged, or names another class.
@@ -177,7 +177,7 @@ def _check_features(path: pathlib.Path) -> None:
         for name, item in value.items() if isinstance(value, dict) else ():
             if isinstance(item, str) and name in CLASS_NAMES:
                 yield item
-            elif isinstance(item, str) and name == "json":  # a part in text form
+            elif isinstance(item, str) and name == "json":  # nested JSON, stored as text
                 yield from classes(json.loads(item))
             yield from classes(item)
         for item in value if isinstance(value, list) else ():
@@ -199,7 +199,7 @@ def _read(
     count = count or source.limit
     input_feature, target = features
     options = {}
-    if not isinstance(builder, FOLDERS):  # these cannot decode only some features
+    if not isinstance(builder, FOLDERS):  # these cannot decode a subset of the features
         options["decoders"] = decoders([feature for feature in features if feature], builder)
     dataset = builder.as_dataset(split=split, shuffle_files=False, **options).take(count or -1)
     # Sequences of unequal lengths are read one by one, which is slow; others in batches.
@@ -233,7 +233,7 @@ def _read(
 def _field_reader(
     feature: Feature, kind: str, source: Source, english: Mapping[str, str]
 ) -> Callable[[Any], Any]:
-    """The function that converts a value of tfds to a field as in files.
+    """The function that converts a value from tfds to a field as files contain it.
 
     Args:
         feature: the feature.

@@ -38,7 +38,7 @@ class Feature:
 
     Attributes:
         path: the names from the outermost one to its own.
-        connector: its tfds connector, wrapped in a sequence if it is within one.
+        connector: its tfds connector, wrapped in a sequence if the feature is within one.
     """
 
     path: tuple[str, ...]
@@ -56,7 +56,7 @@ class Feature:
         return example
 
     def labeller(self, english: Mapping[str, str]) -> Callable[[Any], str]:
-        """The function from a stored label to its text; "" for a hidden label.
+        """The function that converts a stored label to text; "" for a hidden label.
 
         Args:
             english: English names of labels, which replace those of the feature.
@@ -158,7 +158,7 @@ def _chosen(
     fitting = classes or fitting
     if len(fitting) == 1:
         return features[fitting[0]]
-    candidates = f"{', '.join(fitting)} would fit" if fitting else "none is"
+    candidates = f"{', '.join(fitting)} would fit" if fitting else "none fits"
     raise SeqzooError(
         f"`{argument}` must name the feature of {source.data} that is {NEEDS[kind]}: {candidates} "
         f"(of {', '.join(features)})."

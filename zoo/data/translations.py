@@ -1,4 +1,4 @@
-"""A folder of parallel texts, LANGUAGE.SPLIT.txt, with the same text line by line."""
+"""A folder of parallel texts, LANGUAGE.SPLIT.txt, aligned line by line."""
 
 import pathlib
 
@@ -16,7 +16,7 @@ class Translations(tfds.TranslateFolder):
     out of step with those of the other languages.
 
     Args:
-        folder: contains only text files.
+        folder: a folder that contains only text files.
 
     Raises:
         SeqzooError: a file has a different name or cannot be read, or the languages of a split have

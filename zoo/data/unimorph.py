@@ -38,7 +38,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
     """The non-empty lines of a file, which may lack the form unless it is needed.
 
     Raises:
-        SeqzooError: it cannot be read, is empty, another column is needed, or the order of the
+        SeqzooError: it cannot be read or is empty, another column is requested, or the order of the
             columns is ambiguous.
     """
     refuse_columns(path, request)

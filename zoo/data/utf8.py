@@ -1,12 +1,12 @@
-"""Texts of many records in one array of UTF-8 bytes, the form that large tables are stored in."""
+"""Texts of many records in one array of UTF-8 bytes, the form in which large tables are stored."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-# The first bytes of whitespace characters in UTF-8. Other characters begin with the last four, too;
-# most of them differ in the second byte.
+# The first bytes of whitespace characters in UTF-8. The last four also begin other characters, most
+# of which differ in the second byte.
 _SPACES = [*range(0x09, 0x0E), *range(0x1C, 0x21), 0xC2, 0xE1, 0xE2, 0xE3]
 _MAY_BE_SPACE = np.isin(np.arange(256), _SPACES)
 _SECOND = np.isin(np.arange(256), [0x80, 0x81, 0x85, 0x9A, 0xA0])
@@ -56,7 +56,7 @@ class Utf8Texts(Sequence):
 
     def distinct(self) -> tuple[list[str], np.ndarray]:
         """The distinct texts in order of first occurrence, and each text's index among them."""
-        # By a dictionary: Arrow is not faster on 2,000,000 rows, and its import takes 60 MB.
+        # With a dictionary: Arrow is not faster for 2,000,000 rows, and importing it takes 60 MB.
         known: dict[bytes, int] = {}
         indices = [known.setdefault(text, len(known)) for text in self.encoded()]
         return [text.decode("utf-8") for text in known], np.array(indices, np.int32)

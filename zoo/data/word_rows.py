@@ -1,4 +1,4 @@
-"""Tables with one word per row, with a column that says which sentence the word belongs to."""
+"""Tables with one word per row, and a column that says which sentence the word belongs to."""
 
 from collections.abc import Iterator
 from dataclasses import replace

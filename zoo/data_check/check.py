@@ -63,7 +63,8 @@ def check(
 
     Args:
         data: a preset, a built-in data set, tfds:NAME, or a file or folder.
-        timing: whether to measure how long an epoch takes here, which takes a few seconds.
+        timing: whether to measure how long an epoch takes on this machine, which takes a few
+            seconds.
         print_fn: called with each finding as soon as it is available.
         fields: fields of `Source`, such as `kind` and `target`; for tables, the
             others are inferred.
@@ -96,7 +97,7 @@ def check(
     if not guess.source.is_file():
         from seqzoo.tasks.startup import start_tensorflow
 
-        start_tensorflow()  # tfds imports it; its messages do not belong in the report
+        start_tensorflow()  # tfds imports TensorFlow, whose messages are not part of the report
     findings: list[Finding] = []
     suggestion = None
     for item in _findings(guess, name, fields, timing=timing):

@@ -15,13 +15,13 @@ from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.source import Source, input_columns
 
 MAX_ROWS = 20_000
-"""Maximum number of rows from which kinds are inferred and that are searched for leaks."""
+"""Maximum number of rows that are used to infer kinds and searched for leaks."""
 
 TABLES = ("csv", "tsv", "json lines", "parquet")
 """Formats with named columns of one value per row."""
 
 OF_A_KIND = 0.95
-"""Minimum fraction of the values of a column that are of its kind."""
+"""Minimum fraction of a column's values that must be of a kind for it to be the column's kind."""
 
 Content = Literal["numbers", "series", "dates", "audio", "image", "names", "text", "other"]
 
@@ -104,7 +104,7 @@ def is_table(source: Source) -> bool:
 
 
 def read_columns(source: Source) -> dict[str, Column]:
-    """The columns of a table by name, of at most `MAX_ROWS` rows; malformed rows are left out.
+    """The columns of a table by name, with at most `MAX_ROWS` rows; malformed rows are left out.
 
     Raises:
         SeqzooError: the file cannot be read at all.
@@ -156,8 +156,8 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
     inferred = {name: value for name, value in inferred.items() if name not in given}
     if "kind" not in given and "kind" not in inferred:
         raise SeqzooError(
-            f"The input type of {data} cannot be inferred; set it with --kind (and what to "
-            "predict with --target-kind).",
+            f"The input type of {data} cannot be inferred; set it with --kind, and the "
+            "target type with --target-kind.",
             field="kind",
         )
     return Guess(Source(data, **{**inferred, **given}), inferred)
@@ -191,7 +191,7 @@ def _format(source: Source) -> str:
 
 
 def _of_format(source: Source) -> dict[str, str]:
-    """The kinds that the format of a file implies; empty for other formats."""
+    """The kinds that the format of a file implies; empty if it implies none."""
     return {
         "conll": {"kind": "words", "target_kind": "tags"},
         "text": {"kind": "characters", "target_kind": "next"},

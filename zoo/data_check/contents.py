@@ -30,7 +30,7 @@ OUTLIER = 20.0
 """Distance from the median, in interquartile ranges, beyond which a value is an outlier."""
 
 SCALE_RATIO = 1_000.0
-"""Ratio between the standard deviations of two features above which it is reported."""
+"""Ratio of the standard deviations of two features above which the difference is reported."""
 
 
 def contents(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
@@ -121,14 +121,14 @@ def _texts(part: Part, source: Source) -> Iterator[Finding]:
                 fix,
                 {"texts": len(results)},
             )
-    composed = sum(not unicodedata.is_normalized("NFC", text) for text in texts)
-    if composed:
+    decomposed = sum(not unicodedata.is_normalized("NFC", text) for text in texts)
+    if decomposed:
         yield Finding(
             "characters",
-            f"{composed:,} of {len(texts):,} texts are not in Unicode's composed form",
+            f"{decomposed:,} of {len(texts):,} texts are not in Unicode's composed form",
             "note",
             "--nfc reads é as one character however it was typed",
-            {"texts": composed},
+            {"texts": decomposed},
         )
 
 

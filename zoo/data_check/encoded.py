@@ -28,7 +28,7 @@ def template_of(source: Source) -> Any:
     """The template for the kinds of a source, with its default options.
 
     Raises:
-        SeqzooError: no template takes both.
+        SeqzooError: no template takes both kinds.
     """
     for name in TARGETS[source.target_kind].templates:
         if name in INPUTS[source.kind].templates:
@@ -82,7 +82,7 @@ def encoded(parts: Mapping[str, Part], task: Any) -> Iterator[Finding]:
 
 def _advice(kind: str) -> str:
     if kind == "words":
-        return "--kind subwords or characters has no unknown words; --ngrams and --characters help"
+        return "--kind subwords or characters avoids unknown words; --ngrams and --characters help"
     return "check the encoding and the scripts of the splits"
 
 

@@ -50,7 +50,7 @@ def _between(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
                 "note",
                 "training leaves them out (--duplicates keep keeps them)"
                 if dropped
-                else "scores are too high; --duplicates drop leaves them out of training",
+                else "scores will be too high; --duplicates drop leaves them out of training",
                 {"split": name, "other": other, "inputs": count},
             )
         later.update(dict.fromkeys(parts[name].keys, name))

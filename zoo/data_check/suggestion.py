@@ -43,7 +43,7 @@ class Suggestion:
         template: the name of the template.
         options: options of the command by name, such as "units".
         command: the complete command.
-        epoch_seconds: estimated seconds per epoch here; None if it was not measured.
+        epoch_seconds: estimated seconds per epoch on this machine; None if they were not measured.
     """
 
     template: str

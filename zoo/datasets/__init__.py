@@ -1,6 +1,6 @@
 """The built-in data sets: `tfds` builders that need no download, prepared on first use.
 
-Importing this package imports neither TensorFlow nor tfds; `load` does.
+Importing this package imports neither TensorFlow nor tfds; `load` imports both.
 """
 
 from __future__ import annotations

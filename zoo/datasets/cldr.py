@@ -15,14 +15,14 @@ from typing import Any
 import babel
 from babel import localedata
 
-# Locales that are left out, because many of their names are those of a better known language. The
+# Locales that are left out, because many of their names are those of a better-known language. The
 # percentages say how many of their names, in CLDR 47, also occur in that language, which would
 # otherwise lose these names.
 NEAR_COPIES = {
     "bs_Cyrl": "sr",  # 71%
     "en_Dsrt": "en",  # English letter by letter in the Deseret and Shavian alphabets,
     "en_Shaw": "en",  # which nobody would call English text
-    "kxv_Deva": "hi",  # 53%; Kuvi in its own, Latin, letters stays
+    "kxv_Deva": "hi",  # 53%; Kuvi in Latin script, which is its own, is kept
     "kxv_Orya": "or",  # 28%
     "kxv_Telu": "te",  # 79%
     "hi_Latn": "en",  # 29%; Hindi mixed with English
@@ -31,9 +31,9 @@ NEAR_COPIES = {
     "yue": "zh",  # 90% of traditional Chinese
 }
 
-# Languages whose locales use the names of another language where they have none of their own: such
-# names do not count as theirs. (Without this, English keeps 511 names and loses 770
-# to Wolof, Xhosa, Filipino and Igbo.)
+# Languages, by the one that they borrow from: their locales use its names where they have none of
+# their own, and such names do not count as theirs. (Without this, English keeps 511 names and loses
+# 770 to Wolof, Xhosa, Filipino and Igbo.)
 BORROWERS = {
     "en": ("fil", "ha", "ie", "ig", "om", "so", "wo", "xh"),
     "es": ("qu",),
@@ -49,7 +49,7 @@ ENGLISH_NAMES = {"lld": "Ladin", "no": "Norwegian"}
 _DATED = re.compile(r"\s*[(（][^()（）]*\d[^()（）]*[)）]")  # "peso argentino (1983–1985)"
 _PLACEHOLDER = re.compile(r"\{\d\}")
 # Soft hyphens, zero-width spaces and direction marks are typography; zero-width (non-)joiners are
-# spelling in Persian and in Indic scripts, and stay.
+# part of the spelling in Persian and in Indic scripts, and are kept.
 _INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _JOINERS = "\u200c\u200d"
 _DIGIT = re.compile(r"\d")
@@ -58,8 +58,8 @@ _OUTSIDE_LATIN = re.compile(r"[^\W\d_A-Za-z\u00c0-\u02ff\u1e00-\u1eff]")
 
 
 def typed(text: str) -> str:
-    """The text as a person would type it: accents composed (NFC), every run of whitespace one
-    space, no direction marks or soft hyphens."""
+    """The text as a person would type it: with accents composed (NFC), a single space for every run
+    of whitespace, and no direction marks or soft hyphens."""
     text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
     return " ".join(text.split()).strip(_JOINERS)
 

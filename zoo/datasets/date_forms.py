@@ -25,8 +25,8 @@ WELL_KNOWN = frozenset(
 )  # fmt: skip
 """Languages that take precedence if a word also occurs in a less well-known language."""
 
-# The zero of each numbering system that is some locale's default; Babel names them but does not
-# include their digits. The other digits follow it.
+# The zero of each numbering system that is the default of a locale: Babel names these systems but
+# does not include their digits. The other digits follow the zero in Unicode.
 ZEROS = {
     "adlm": "\U0001e950",
     "arab": "\u0660",
@@ -81,9 +81,10 @@ def readings(text: str) -> set[datetime.date]:
     """All days that a numeric date can mean; none if it is not a date.
 
     A year of four digits that comes first is followed by the month and the day, as in ISO 8601.
-    Otherwise the order is any that a well-known language uses with these separators: dots are
-    only used for day, month and year, slashes for more than one order. If there is none, or none of
-    them gives a date, any order is possible. Years of two digits are those from `PIVOT` on.
+    Otherwise the order is any that a well-known language uses with these separators: dots imply the
+    order day, month, year, while slashes are used in more than one order. If there is no such
+    order, or none of them gives a date, any order is possible. Two-digit years stand for the
+    hundred years from `PIVOT` on.
     """
     numbers = _NUMBER.findall(text)
     if len(numbers) != 3:
@@ -149,7 +150,7 @@ def forms() -> dict[str, dict[str, list[Form]]]:
     a two-digit year; and forms for which CLDR has only placeholders ("2021 M03 4", English weekdays
     in another language).
 
-    One word may name different months in a form that two languages have: "25 Kas 2024" is in
+    One word may name different months in a form that two languages share: "25 Kas 2024" is in
     November in Turkish and in May in Taita. It keeps the meaning that it has in `WELL_KNOWN`
     languages; if there is none, or more than one, it is left out of that form in all of them.
 
@@ -228,7 +229,7 @@ def _form(identifier: str, pattern: str) -> Form | None:
     words = [_parsed(months[0]).apply(_sample(month), locale) for month in range(1, 13)]
     if any(map(_PLACEHOLDER.fullmatch, words)):
         return None
-    # Some locales only have numbers instead of names.
+    # Some locales have only numbers instead of names.
     named = all(any(map(str.isalpha, word)) for word in words)
     return Form(identifier, pattern, frozenset(range(1, 13)) if named else None)
 

@@ -16,7 +16,7 @@ FIRST_YEAR, LAST_YEAR = 1900, 2099
 FIRST_RECENT, LAST_RECENT = 1980, 2039
 
 WELL_KNOWN_SHARE = 4
-"""Number of dates in a well-known language, as a multiple of that in another language."""
+"""Number of dates in a well-known language, as a multiple of that in any other language."""
 
 
 class Pair(NamedTuple):
@@ -45,13 +45,13 @@ class Dates(tfds.core.GeneratorBasedBuilder):
       dots between the numbers, well-known languages write the day first: 03.04.2021 is April 3.
     - Two digits are a year from 1950 to 2049: 25.3.99 and 03.03.21 are kept, 3/4/21 is left out.
     - A word that names different months in two languages (Kas: November in Turkish, May in Taita)
-      has one meaning in forms that both languages write alike: that of the better known language.
+      has one meaning in forms that both languages write alike: that of the better-known language.
 
     Split by day: no day of one split occurs in another in any locale, so that the test dates do not
-    occur in training in any form. A language gets its share of the dates regardless of the number
-    of its locales; 31 well-known ones get four times the share of the others. Half of the share is
-    in the language's main locale, the rest in regional ones that write dates differently, if there
-    are any.
+    occur in training in any form. The number of dates in a language does not depend on the number
+    of its locales; there are four times as many in each of 31 well-known languages as in each of
+    the others. Half of them are in the language's main locale, the rest in regional ones that write
+    dates differently, if there are any.
     """
 
     # The second number is Babel's release; see `Languages`.

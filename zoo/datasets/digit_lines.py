@@ -21,7 +21,7 @@ MAX_DIGITS = 10
 MAX_GAP = 12
 """Maximum number of empty columns between successive digits; the minimum is one."""
 ROUNDS = {"train": 4, "validation": 1, "test": 1}
-"""How often each digit of a split is used, each time with different neighbours."""
+"""Number of times that each digit of a split is used, each time with different neighbours."""
 PARTS = {"train": "train[:55000]", "validation": "train[55000:]", "test": "test"}
 """The MNIST digits that each split is made from."""
 

@@ -15,7 +15,7 @@ import numpy as np
 
 SIZE = 40
 """Height and width of an image, in pixels."""
-EM = 28  # a face's unit of height, in pixels
+EM = 28  # the height of an em, in pixels
 BASELINE = 9  # from the lower edge, in pixels
 
 FACES = {
@@ -119,7 +119,7 @@ def look_alikes(images: dict[str, np.ndarray]) -> Iterator[tuple[str, str]]:
     for start in range(0, len(ink), 512):
         rows = slice(start, start + 512)
         distances = norms[rows, None] + norms - 2 * squares[rows] @ squares.T
-        # A little more than `ALIKE`, for the rounding of the line above.
+        # A little more than `ALIKE`, to allow for rounding errors in the line above.
         for row, column in np.argwhere(distances < ALIKE + 0.01):
             first, second = start + row, column
             if first < second and ((ink[first] - ink[second]) ** 2).sum() < ALIKE:

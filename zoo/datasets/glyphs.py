@@ -53,7 +53,7 @@ class Glyphs(tfds.core.GeneratorBasedBuilder):
       Characters whose pixels in these faces equal those in training are left out: arrows, for
       example, are not slanted.
     - `test_characters`: one in twenty characters, by a hash, in all faces; they are in no other
-      split. Their captions must be composed from words of others.
+      split. Their captions must be composed from words of other captions.
     """
 
     # The second number is matplotlib's release, which determines the pixels.

@@ -6,7 +6,7 @@ import hashlib
 
 @functools.cache
 def split_of(item: str) -> str:
-    """The split of all examples of an item: a tenth for validation and a tenth for test."""
+    """The split of all examples of an item: a tenth for validation and a tenth for testing."""
     return {0: "test", 1: "validation"}.get(draw(item) % 10, "train")
 
 

@@ -24,20 +24,20 @@ class Languages(tfds.core.GeneratorBasedBuilder):
     splits, and the test names are of things that training does not name in any language.
 
     Names that several languages share ("Canada", "Honduras") have no single correct answer and are
-    left out, ignoring case: each string has one language. Locales that copy a better known language
-    are left out, or the copied names are, so the better known one keeps its words; Bokmål and
+    left out, ignoring case: each string has one language. Locales that copy a better-known language
+    are left out, or the copied names are, so the better-known one keeps its words; Bokmål and
     Nynorsk are both Norwegian; Serbian includes both of its scripts, Chinese both simplified and
     traditional. Languages with fewer than 300 names of their own are left out.
     """
 
-    # The second number is Babel's release, since its CLDR determines the names: a new release is a
-    # new data set, so that prepared data of another release is not mistaken for it.
+    # The second number is Babel's release, whose CLDR data determine the names: a new release makes
+    # a new data set, so that data prepared with another release are not mistaken for it.
     VERSION = tfds.core.Version("1.{}{:02d}.0".format(*map(int, babel.__version__.split(".")[:2])))
     RELEASE_NOTES = {str(VERSION): f"First version, from Babel {babel.__version__}."}
 
     def _info(self) -> tfds.core.DatasetInfo:
-        # Finding out which languages there are takes seconds, so prepared data must include it:
-        # `_split_generators` fills in the labels and the metadata, and tfds stores them.
+        # Finding out which languages there are takes seconds, so the prepared data must include
+        # them: `_split_generators` fills in the labels and the metadata, and tfds stores both.
         return tfds.core.DatasetInfo(
             builder=self,
             description=Languages.__doc__,

@@ -53,8 +53,8 @@ class Style(NamedTuple):
 
 
 class Outline(NamedTuple):
-    """A letter of a face: points (n, 2) with their codes, and the advance to the next one, in units
-    of the face."""
+    """A letter of a face: points (n, 2) with their codes, and the advance to the next letter, in
+    units of the face."""
 
     points: np.ndarray
     codes: np.ndarray

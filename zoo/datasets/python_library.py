@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from seqzoo.tasks.errors import SeqzooError
 
 # Tests, third-party packages, and generated tables: the character maps of `encodings` and the help
-# texts of `pydoc_data`, which are a sixth of the library.
+# texts of `pydoc_data`, which make up a sixth of the library.
 LEFT_OUT = frozenset(
     "test tests idle_test site-packages dist-packages __pycache__ encodings pydoc_data".split()
 )
@@ -38,7 +38,7 @@ def sources(folder: pathlib.Path | None = None) -> Iterator[tuple[str, str]]:
     if not kept:
         raise SeqzooError(
             f"Python's library must be a folder of .py files, got {str(folder)!r}, which has none; "
-            f"use a Python that has its source."
+            f"use a Python installation that includes the source."
         )
     for name in kept:
         try:

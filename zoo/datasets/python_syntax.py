@@ -27,7 +27,7 @@ CLASSES = (
 )
 """The classes of tokens; see `highlight`."""
 
-# The last ones are added by the `site` module, for interactive use.
+# The names left out are added by the `site` module, for interactive use.
 BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_")) - {
     "copyright", "credits", "exit", "help", "license", "quit",
 }  # fmt: skip
@@ -47,10 +47,10 @@ def highlight(source: str) -> tuple[list[str], list[int]]:
     - `docstring`: a string that is a statement by itself; all other strings are `string`, with
       their prefix and quotes, and f-strings with the expressions in them.
     - `operator`: operators, brackets, commas, colons and so on.
-    - `space`: everything between the tokens: spaces, line ends, a backslash at the end of a line.
+    - `space`: everything between the tokens: spaces, line breaks, a backslash at the end of a line.
 
     Args:
-        source: a file or complete statements, with "\\n" as line ends.
+        source: a file or complete statements, with "\\n" as the line ending.
 
     Returns: one of `CLASSES` per character; the positions after each statement, comment line or
         blank line, where the source can be split.

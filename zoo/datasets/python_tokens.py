@@ -43,9 +43,9 @@ class PythonTokens(tfds.core.GeneratorBasedBuilder):
 
     A piece consists of whole statements, so it never begins within a string or a bracket, and
     every label follows from the piece itself. A statement that is longer (a docstring, a table) is
-    left out, as are files that do not tokenise. Two fifths of the pieces are kept, by a hash; each
-    text once. A tenth of the files are held out for validation and a tenth for testing, by a hash
-    of the path.
+    left out, as are files that cannot be tokenised. Two fifths of the pieces are kept, by a hash;
+    each text once. A tenth of the files are held out for validation and a tenth for testing, by a
+    hash of the path.
 
     The version is that of Python; see `PythonSource`.
     """
@@ -89,7 +89,7 @@ def pieces(sources: Iterable[tuple[str, str]], percent: int = KEPT_PERCENT) -> I
     """Cuts files into pieces without duplicates, and keeps a fraction of them.
 
     Args:
-        sources: path and text of each file; those that do not tokenise are skipped.
+        sources: path and text of each file; those that cannot be tokenised are skipped.
         percent: percentage of the pieces to keep, by a hash of the text.
     """
     seen = set()

@@ -36,7 +36,7 @@ REQUIRED = {
 OPTIONAL = {"tensorboard": "shows the logs of a run"}
 
 VECTOR_INSTRUCTIONS = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
-"""Vector instructions that matrix products use, by their names in Linux."""
+"""Vector instructions that matrix products use, by their Linux names."""
 
 
 def doctor(data_dir: str | None = None) -> list[Finding]:

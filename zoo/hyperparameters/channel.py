@@ -19,11 +19,11 @@ COMPLETE, PRUNED, FAILED, UNFINISHED = "complete", "pruned", "failed", "unfinish
 
 
 class Pruned(Exception):
-    """The search has stopped a trial after an epoch."""
+    """Raised in a worker when the search stops a trial after an epoch."""
 
 
 class OutOfMemory(SeqzooError):
-    """A trial needs more memory than there is; its process is replaced."""
+    """A trial needs more memory than is available; its process is replaced."""
 
 
 class Channel:
@@ -73,7 +73,7 @@ def work(
     begin: Callable[[], Mapping[str, Any]],
     train: Callable[[dict[str, Any], Channel], Mapping[str, Any]],
 ) -> int:
-    """Trains trials until there are no more.
+    """Runs trials until there are no more.
 
     Args:
         channel: the channel to the search.

@@ -52,7 +52,7 @@ class Search:
     Attributes:
         name: the name of the preset, template or file that was trained.
         metric: name of the score.
-        better: 1 where a larger score is better, -1 where a smaller one is.
+        better: 1 if a larger score is better, -1 if a smaller one is.
         trials: the trials, in the order in which they began.
         importances: importance of each option, from the highest to the lowest, with a sum of 1;
             empty if too few trials are complete.
@@ -150,8 +150,8 @@ class Search:
         parts = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
         lines = [f"{sentence}. Trials: {parts}."]
         if self.importances:
-            shares = ", ".join(f"{name} {share:.0%}" for name, share in self.importances.items())
-            lines.append(f"Importance: {shares}.")
+            listed = ", ".join(f"{name} {value:.0%}" for name, value in self.importances.items())
+            lines.append(f"Importance: {listed}.")
         lines += [
             f"Trial {trial.number} failed: {trial.error}" for trial in self.trials if trial.error
         ]
@@ -171,7 +171,7 @@ class Search:
         }
 
     def write(self) -> None:
-        """Writes search.csv, .json and .png into the folder."""
+        """Writes search.csv, search.json and search.png to the folder."""
         write_table(self.folder / "search.csv", self.rows())
         write_json(self.folder / "search.json", self.to_json())
         if self.best is not None:

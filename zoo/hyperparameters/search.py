@@ -70,7 +70,7 @@ def search(
 
     Args:
         name: the name of a preset or a template, or the path of a configuration file.
-        trials: number of trials in the folder; None for 30, or as many as `seconds` allow.
+        trials: number of trials in the folder; None for 30, or as many as `seconds` allows.
         seconds: seconds for all trials in the folder; trials still running at the end are stopped
             after a checkpoint. None for no limit.
         space: options to search by name, each with a list of choices or a range such as
@@ -81,7 +81,7 @@ def search(
             or "none".
         folder: the folder to write to; None for searches/NAME.
         device: the device to train on: "cpu", "gpu" or None for a GPU if there is one.
-        print_fn: receives a line on each trial.
+        print_fn: called with a line about each trial.
         options: the options of source, template and training, named as in `seqzoo search`:
             `epochs=1`, `data="prices.tsv"`, `kind="series"`.
 
@@ -192,7 +192,7 @@ class _Running:
         space: the space.
         pruner: see `search`.
         device: see `search`.
-        print_fn: receives a line on each trial.
+        print_fn: called with a line about each trial.
     """
 
     def __init__(

@@ -129,12 +129,12 @@ def read_space(table: Mapping[str, Any], choices: Choices) -> dict[str, Interval
     """Reads a search space.
 
     Args:
-        table: ranges and choices by name of an option, as in the [search] table of a file.
+        table: ranges and choices by option name, as in the [search] table of a file.
         choices: the settings, some of which trials change.
 
     Raises:
-        SeqzooError: an option does not exist, cannot be searched, or does not take such values; its
-            `field` is the option.
+        SeqzooError: an option does not exist, cannot be searched, or does not take such values; the
+            error's `field` is the option.
     """
     space: dict[str, Interval | Choice] = {}
     for name, given in table.items():
@@ -223,7 +223,9 @@ def _read(name: str, given: Any, allowed: _Values) -> Interval | Choice:
     whole = isinstance(low, int)
     if step is not None:
         if type(step) not in ((int,) if whole else (int, float)) or not 0 < step <= high - low:
-            expected = f"a range whose `step` is {'whole and ' * whole}above 0, within the range"
+            expected = (
+                f"a range whose `step` is a {'whole ' * whole}number above 0 that fits into it"
+            )
             raise SeqzooError(field=name, expected=expected, got=given)
         # The end of the range is reduced to a multiple of the step.
         last = int((high - low) / step + 1e-9)
@@ -250,8 +252,8 @@ def _fitted(name: str, value: Any, allowed: _Values) -> Any:
 
 
 def default_space(choices: Choices) -> dict[str, Interval | Choice]:
-    """The default space around settings: learning rate, batch size, units, dropout, and the cell if
-    it can be replaced."""
+    """The default space around the given settings: learning rate, batch size, units, dropout, and
+    the cell if it can be replaced."""
     task, settings, source = choices.parts()
     space: dict[str, Interval | Choice] = {}
     if settings.readout == "gradient":

@@ -1,4 +1,4 @@
-"""A process of a search, which trains trials and scores them only on validation examples."""
+"""A process of a search, which runs trials and scores them only on validation examples."""
 
 import gc
 import pathlib
@@ -19,7 +19,7 @@ from seqzoo.zoo.stopping import handling_signals
 
 
 class TrialRunner:
-    """Trains the trials of a worker, which share their data.
+    """Runs the trials of a worker, which share their data.
 
     Args:
         folder: the folder of the search.
@@ -138,7 +138,7 @@ def _reports(channel: Channel, key: str) -> Any:
 
 
 def _explained(error: Exception) -> SeqzooError:
-    """An error from another library as a `SeqzooError` of one line."""
+    """An error from another library as a one-line `SeqzooError`."""
     import tensorflow as tf
 
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
@@ -151,7 +151,7 @@ def _explained(error: Exception) -> SeqzooError:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Trains the trials that a search sends.
+    """Runs the trials that a search sends.
 
     Args:
         arguments: the folder of the search, the device or "", and the descriptor to write to.

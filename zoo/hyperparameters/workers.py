@@ -1,4 +1,4 @@
-"""The worker processes of a search: how it starts, stops and talks to them."""
+"""Starts and stops the worker processes of a search, and exchanges messages with them."""
 
 import json
 import os

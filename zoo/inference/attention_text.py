@@ -30,7 +30,7 @@ def check_attention(run: Any) -> None:
 
 
 def as_json(attention_map: Any) -> dict[str, Any]:
-    """An `AttentionMap`, JSON-serialisable; weights have four decimals."""
+    """An `AttentionMap`, JSON-serialisable; weights are rounded to four decimals."""
     results = {"source": list(attention_map.source), "tokens": list(attention_map.tokens)}
     if attention_map.grid is not None:
         results["grid"] = list(attention_map.grid)
@@ -63,7 +63,7 @@ def as_text(attention_map: Any) -> str:
 
 
 class AttentionOutput:
-    """Collects attention maps and draws them into a file at the end.
+    """Collects attention maps, and draws them to a file at the end.
 
     Args:
         path: the path of a .png or .html file; None for no file.

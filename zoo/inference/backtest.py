@@ -34,12 +34,12 @@ def backtest(
 
     Args:
         folder: the folder of the run.
-        given: fields of its source that were given, such as `data`.
+        given: fields of the run's source that were given, such as `data`.
         origins: number of origins.
         stride: number of steps between successive origins; None for the horizon.
         refit: whether a model is trained at each origin, with the settings of the run, on the steps
             before it; otherwise the run's own model is used.
-        print_fn: receives a sentence per training run.
+        print_fn: called with a sentence for each training run.
         device: see `seqzoo.zoo.devices.choose`.
 
     Returns: "origins", a list of dates with their scores and "baselines", as `Run.evaluate` returns

@@ -24,7 +24,8 @@ def evaluate(
 
     Args:
         folder: the folder of the run.
-        given: fields of its source that were given; `limit` is the number of examples to score.
+        given: fields of the run's source that were given; `limit` is the maximum number of examples
+            to score.
         split: the split to evaluate on; None for all of a given file, otherwise the test split.
         report: folder to write tables and plots to.
         decoding: settings of `Decoding` that were given.
@@ -66,8 +67,8 @@ def _check_held_out(runs: Sequence[Any], split: str | None) -> None:
     first, *others = runs
     if split not in (None, "test") and any(Source.of_run(run).fold for run in runs):
         raise SeqzooError(
-            f"Runs on different folds share held-out test examples, but no {split!r} ones; leave "
-            "--split out, or name a file with --data."
+            f"Runs on different folds share held-out test examples, but no {split!r} examples; "
+            "leave out --split, or name a file with --data."
         )
     expected = replace(Source.of_run(first), fold=None)
     for other in others:

@@ -42,7 +42,7 @@ def export(
         SeqzooError: the run does not exist, the target exists, or the format cannot represent the
             model.
     """
-    # Before TensorFlow is imported.
+    # Checked before TensorFlow is imported, which takes seconds.
     check_choices(format, precision, steps, signatures)
     check_installed(format)
     run = open_run(folder, device)

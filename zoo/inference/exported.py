@@ -188,7 +188,7 @@ class ExportedModel:
 
 
 def _reason(error: Exception) -> str:
-    """An error message in one line, without the prefix of onnxruntime."""
+    """An error message on one line, without onnxruntime's prefix."""
     message = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
     bare = isinstance(error, KeyError | TypeError | IndexError | AttributeError)
     return repr(error) if bare or not message else message.rstrip(".")

@@ -25,11 +25,11 @@ def generate(
 
     Args:
         folder: the folder of the run.
-        inputs: texts as in files; a language model also takes an empty one.
+        inputs: texts, as in files; a language model also takes an empty text.
         count: texts per input.
         decoding: settings of `Decoding` that were given.
         device: see `seqzoo.zoo.devices.choose`.
-        resample: whether audio of other sample rates is resampled to the model's.
+        resample: whether audio with a different sample rate is converted to the model's.
 
     Raises:
         SeqzooError: the run does not exist, does not generate text, or an input is malformed.

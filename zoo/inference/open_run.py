@@ -38,7 +38,7 @@ def open_run(folder: str, device: str | None) -> Any:
 
 
 def open_runs(folder: str, others: Sequence[str], device: str | None) -> Any:
-    """The run in a folder or, with others, the `seqzoo.tasks.Ensemble` of all.
+    """The run in a folder or, if there are others, the `seqzoo.tasks.Ensemble` of all of them.
 
     Args:
         folder: see `open_run`.

@@ -36,7 +36,7 @@ def prediction_options(
         run: the `seqzoo.tasks.runs.run.Run`.
         top: number of predictions per input; None for 1 text, or 5 labels.
         given: settings of `Decoding` that were given, and "seed".
-        named: returns the name of a setting in messages.
+        named: returns the name by which messages refer to a setting.
 
     Raises:
         SeqzooError: the model generates no text, or the settings contradict each other.

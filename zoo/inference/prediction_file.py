@@ -97,7 +97,7 @@ class PredictionFile:
             print_fn: receives errors and progress, line by line.
 
         Raises:
-            DiskFull: the disk is full; what was written can be continued.
+            DiskFull: the disk is full; the file can be continued.
             SeqzooError: the file cannot be written.
         """
         try:

@@ -251,7 +251,7 @@ def _invalid(item: RawInput, error: str) -> Reply:
 
 
 def prediction_fields(prediction: Any, top: int) -> dict[str, Any]:
-    """A prediction in JSON: "answer", "probability", and if it has them "token_probability",
+    """A prediction in JSON: "answer", "probability", and, where available, "token_probability",
     "probabilities" (of each tag), "alignment" and, for a `top` above 1, "alternatives"."""
     fields = {"answer": prediction.value, "probability": prediction.probability}
     if prediction.token_probabilities:
@@ -312,7 +312,7 @@ def _sentence(tokens: Sequence[str] | None, prediction: Any, form: Form) -> str:
 
 
 def _record(fields: Sequence[Any]) -> str:
-    """Fields as a CSV record, quoted where needed, without the line end."""
+    """Fields as a CSV record, quoted where needed, without the line ending."""
     file = io.StringIO()
     csv.writer(file, lineterminator="").writerow(fields)
     return file.getvalue()

@@ -1,1 +1,1 @@
-"""The mistakes of a run: `seqzoo errors`, grouped by likely cause, and likely label errors."""
+"""`seqzoo errors`: the mistakes of a run, grouped by likely cause, and likely label errors."""

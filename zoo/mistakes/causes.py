@@ -14,13 +14,14 @@ FEW_OF_CLASS = 10
 """Number of training examples below which a class is rare."""
 
 MANY_UNKNOWN = 0.25
-"""Minimum fraction of unknown tokens in an input to be a likely cause."""
+"""Minimum fraction of an input's tokens that must be unknown for them to be a likely cause."""
 
 TAIL = 2.0
-"""Percentage of the training examples that count as very short, and as very long."""
+"""Percentage of the training examples that count as very short, and also as very long."""
 
 OFTEN = 3
-"""Minimum number of mistakes of a pair of confused classes, and at least a tenth of all."""
+"""Minimum number of mistakes between two classes for the pair to count as often confused; a tenth
+of all mistakes if that is more."""
 
 CAUSES = {
     "another label in training": "the training set has the same text, ignoring case, spaces "
@@ -44,7 +45,7 @@ class Predictions:
         probabilities: shape (examples, classes).
         truths: indices of the true classes, (examples,).
         inputs: raw inputs.
-        lengths: steps of each input, (examples,).
+        lengths: number of steps of each input, (examples,).
         unknown: fraction of unknown tokens in each input, (examples,).
     """
 
@@ -90,11 +91,13 @@ class TrainingStatistics:
 def causes_of(
     predictions: Predictions, training: TrainingStatistics | None
 ) -> dict[str, np.ndarray]:
-    """Whether each cause applies to each example, mistake or not: by name, bool, (examples,).
+    """Whether each cause applies to each example, whether or not it is a mistake.
 
     Args:
         predictions: the predictions.
         training: statistics of the training examples; None if they are not known.
+
+    Returns: name of the cause -> bool, (examples,).
     """
     count = len(predictions.truths)
     predicted, truths = predictions.predicted.tolist(), predictions.truths.tolist()

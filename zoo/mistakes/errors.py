@@ -50,9 +50,9 @@ class Group:
         cause: the name of the cause.
         meaning: an explanation of the cause.
         mistakes: the number of mistakes.
-        share: the fraction of all mistakes.
+        share: their fraction of all mistakes.
         share_of_examples: the fraction of all examples to which the cause applies.
-        examples: the most confident mistakes, from the most confident down.
+        examples: the most confident mistakes, in descending order of confidence.
     """
 
     cause: str
@@ -146,12 +146,11 @@ def errors(
         data: a file or data set; None for that of the training run.
         split: the split of the data to examine; None for all of a given file, otherwise the test
             split.
-        folds: number of models to train, each on all but one fold of the training examples; their
-            predictions for the fold that each was not trained on are analysed instead of those of
-            the run.
+        folds: number of models to train, each on all but one fold of the training examples; the
+            predictions of each for its held-out fold are analysed instead of those of the run.
         top: number of examples to list per cause; four times as many label errors are listed.
         device: see `seqzoo.zoo.devices.choose`.
-        print_fn: receives a sentence about each step.
+        print_fn: called with a sentence about each step.
         **fields: fields of `Source`, such as `input`, where the data differ from those of the
             training run.
 
@@ -162,7 +161,7 @@ def errors(
     opened = open_run(str(run), device) if isinstance(run, str | pathlib.Path) else run
     if opened.template.target != "class":
         raise SeqzooError(
-            f"Mistakes are shown for target 'class', got {opened.folder} with target "
+            f"Mistakes can be shown only for target 'class', got {opened.folder} with target "
             f"{opened.template.target!r}."
         )
     for name, value, minimum in (("folds", folds, 2), ("top", top, 1)):
@@ -183,7 +182,7 @@ def errors(
     if folds is not None:
         if data is not None or split not in (None, "train") or training is None:
             raise SeqzooError(
-                "--folds is for the training examples of the run; leave DATA and --split out."
+                "--folds uses the training examples of the run; leave out DATA and --split."
             )
         print_fn(f"Training {folds} models.")
         predictions = _cross_predictions(opened, training, folds, print_fn)

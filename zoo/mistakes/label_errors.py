@@ -16,8 +16,8 @@ def likely_label_errors(probabilities: np.ndarray, labels: np.ndarray) -> list[t
         labels: indices of classes, (examples,).
 
     Returns:
-        Pairs of an example and its more likely class, sorted by how much less probable the label
-        is.
+        Pairs of an example and its more likely class; those whose class exceeds the label most in
+        probability come first.
 
     Source: Northcutt, Jiang and Chuang 2021, "Confident Learning", section 3.1 (the confident
     joint), ranked by the margin of section 3.3.

@@ -24,7 +24,7 @@ PRESETS = {
 
 
 def get(name: str) -> Preset:
-    """The preset with a name.
+    """Looks up a preset by name.
 
     Raises:
         SeqzooError: the preset does not exist.

@@ -7,7 +7,7 @@ from seqzoo.zoo.presets.preset import Preset
 
 PRESETS: dict[str, Preset] = {
     "etth1": Preset(
-        "Forecasts the temperature and the loads of a transformer, 96 hours at once",
+        "Forecasts the temperature and the loads of an electrical transformer, 96 hours at once",
         Source(
             data="",
             kind="history",

@@ -16,7 +16,7 @@ class Preset:
     """A template with data and settings, ready to train.
 
     Attributes:
-        description: a description in one line.
+        description: a one-line description.
         source: the source of its examples.
         task: the template with its options.
         training: the training settings.

@@ -8,7 +8,7 @@ from seqzoo.zoo.inference.prediction_lines import prediction_fields
 
 
 def prediction(run: Any, value: Any, predicted: Any, top: int) -> dict[str, Any]:
-    """The fields of a prediction that `seqzoo predict --json` prints, and for tags the "tokens".
+    """The fields of a prediction that `seqzoo predict --json` prints and, for tags, the "tokens".
 
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
@@ -23,7 +23,7 @@ def prediction(run: Any, value: Any, predicted: Any, top: int) -> dict[str, Any]
 
 
 def finite(value: Any) -> Any:
-    """A JSON value with None for numbers that are NaN or infinite, which JSON does not have."""
+    """A JSON value with None for numbers that are NaN or infinite, which JSON cannot represent."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

@@ -45,7 +45,7 @@ VERSION = "1"
 """The version of each model in TensorFlow Serving's responses."""
 
 PIECE_SECONDS = 0.02
-"""Seconds for which a text is generated before it is sent, and other requests get their turn."""
+"""Seconds for which text is generated before it is sent and other requests get their turn."""
 
 ANY = (dict, list, str, int, float, type(None))
 
@@ -139,7 +139,7 @@ class Service:
         """The result of a job on a model's thread.
 
         Raises:
-            Refusal: too many requests are waiting, the input is invalid, or it took too long.
+            Refusal: too many requests are waiting, the input is invalid, or the job takes too long.
         """
         seconds = self.settings.timeout
         try:
@@ -242,7 +242,7 @@ class Service:
                 return
 
     async def open_session(self, request: Request) -> Response:
-        """A new session."""
+        """Opens a session."""
         model = self.model(request)
         body = await self.body(request, parameters=dict)
         if model.no_session is not None:
@@ -279,7 +279,7 @@ class Service:
         return JSONResponse(await self.done(lambda: model.worker.call(feed)))
 
     async def show_or_end_session(self, request: Request) -> Response:
-        """The progress of a session; DELETE ends it."""
+        """The number of steps that a session has read; DELETE ends it."""
         model, session = self.session(request)
         if request.method != "DELETE":
             return JSONResponse({"steps": session.steps})
@@ -288,7 +288,7 @@ class Service:
         return Response(status_code=204)
 
     async def list_models(self, _: Request) -> Response:
-        """All models."""
+        """The names and states of all models."""
         models = [{"name": name, "state": model.state} for name, model in self.models.items()]
         return JSONResponse({"models": models})
 
@@ -313,11 +313,11 @@ class Service:
         return JSONResponse({"model_spec": spec, "metadata": model.metadata()})
 
     async def health(self, _: Request) -> Response:
-        """The process is alive."""
+        """Reports that the process is alive."""
         return JSONResponse({"status": "ok"})
 
     async def readiness(self, _: Request) -> Response:
-        """All models are loaded and warm."""
+        """Reports whether all models are loaded and warm."""
         loading = [name for name, model in self.models.items() if model.state != "AVAILABLE"]
         if loading:
             raise busy(f"Not ready: {', '.join(loading)}.", 2)
@@ -332,7 +332,7 @@ class Service:
         return JSONResponse(description(self.models, self.settings))
 
     async def page(self, _: Request) -> Response:
-        """The page to try out the models."""
+        """The page for trying out the models."""
         body, policy = _page()
         headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
         return Response(body, headers=headers, media_type="text/html; charset=utf-8")
@@ -396,7 +396,7 @@ def create_app(
 
 
 class _Name(Convertor[str]):
-    """A part of a URL path that ends before a colon, which a verb follows."""
+    """A part of a URL path that ends before the colon in front of a verb."""
 
     regex = "[^/:]+"
 

@@ -1,4 +1,4 @@
-"""Middleware for every request: rejects other origins and hosts, logs and counts."""
+"""Middleware for every request: rejects other origins and hosts, and logs and counts requests."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ from seqzoo.zoo.serving.settings import ServingSettings
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
-"""The headers of every response."""
+"""Headers that are added to every response."""
 
 log = logging.getLogger("seqzoo.serving")
 
@@ -27,8 +27,8 @@ class Guard:
     """An ASGI middleware.
 
     Browsers send the origin of the page that makes a request, and the host name that the request is
-    addressed to. Checking both keeps pages of other sites from using a server on the visitor's
-    machine, with a form or by DNS rebinding.
+    addressed to. Checking both keeps pages from other sites from using a server on the visitor's
+    machine, through a form or by DNS rebinding.
 
     Args:
         app: the application behind it.
@@ -120,7 +120,7 @@ def _name(host: str) -> str:
 
 
 class Formatter(logging.Formatter):
-    """Lines of a log, as text or as one JSON object each."""
+    """Formats each record of a log as a line of text or as a JSON object."""
 
     def __init__(self, form: str):
         super().__init__()

@@ -17,13 +17,14 @@ from seqzoo.zoo.data.image_size import pixel_count
 from seqzoo.zoo.serving.settings import ServingSettings
 
 SAMPLES_PER_SECOND = 192_000
-"""Maximum samples per second of audio, of all channels together."""
+"""Maximum number of samples per second of audio, in all channels together."""
 
 RATES = range(1_000, 768_001)
 """Sample rates that are accepted."""
 
 NOWHERE = pathlib.Path("/nonexistent")
-"""A folder for paths in requests, so that a path never names a file: inputs are in the request."""
+"""The folder that paths in requests are relative to. It does not exist, so that they never name a
+file: requests contain their inputs."""
 
 
 class Inputs:

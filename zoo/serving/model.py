@@ -190,7 +190,7 @@ class ServedModel:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The decoding methods of a model that generates."""
+        """The decoding methods of a model that generates sequences."""
         if self._forecast_methods:
             return self._forecast_methods
         if isinstance(self.run.task, Transcribes):

@@ -45,7 +45,7 @@ REASONS = {
 def description(models: Mapping[str, ServedModel], settings: ServingSettings) -> dict[str, Any]:
     """The description as JSON."""
     paths: dict[str, Any] = {
-        "/": {"get": _operation("page", "A page to try the models out.", media="text/html")},
+        "/": {"get": _operation("page", "A page for trying out the models.", media="text/html")},
         "/healthz": {"get": _operation("health", "The process is alive.", _object("status"))},
         "/readyz": {
             "get": _operation("ready", "All models are ready.", _object("status"), errors=(503,))
@@ -86,7 +86,11 @@ def _model(name: str, model: ServedModel, settings: ServingSettings) -> dict[str
     parameters = _parameters(model, settings)
     request = {"instances": instances, "parameters": parameters}
     paths = {
-        one: {"get": _operation(f"{name} state", "State.", _object("model_version_status"))},
+        one: {
+            "get": _operation(
+                f"{name} state", "State of the model.", _object("model_version_status")
+            )
+        },
         f"{one}/metadata": {
             "get": _operation(
                 f"{name} metadata", "Description and inputs of the model.", _object("metadata")
@@ -127,7 +131,7 @@ def _sessions(name: str, one: str, instance: Any, parameters: Any) -> dict[str, 
     }
     opened = _operation(
         f"{name} open session",
-        "A session, which reads an input part by part.",
+        "Opens a session, which reads an input part by part.",
         _object("session"),
         _body({"parameters": parameters}),
         status=201,
@@ -140,7 +144,9 @@ def _sessions(name: str, one: str, instance: Any, parameters: Any) -> dict[str, 
     }
     state = _operation(f"{name} session", "The state of a session.", _object("steps"))
     ended = _operation(f"{name} end session", "Ends a session.", None, status=204)
-    fed = _operation(f"{name} step", "Feeds a part.", step, _body({"part": instance}, "part"))
+    fed = _operation(
+        f"{name} step", "Feeds a part to a session.", step, _body({"part": instance}, "part")
+    )
     return {
         f"{one}/sessions": {"post": opened},
         f"{one}/sessions/{{session}}": {

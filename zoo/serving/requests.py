@@ -1,4 +1,4 @@
-"""Bodies of requests, read within limits of size and time, and the errors that clients get."""
+"""Bodies of requests, read within size and time limits, and the errors that clients get."""
 
 import asyncio
 import json
@@ -52,7 +52,8 @@ async def read_json(
         seconds: number of seconds within which it must arrive.
 
     Raises:
-        Refusal: it is too large, too slow, not JSON, or has fields of other names or types.
+        Refusal: it is too large, arrives too slowly, is not JSON, or has a field of another name or
+            type.
     """
     try:
         body = await asyncio.wait_for(_read(request, max_bytes), seconds)
@@ -82,8 +83,8 @@ async def read_json(
 
 
 async def _read(request: Request, max_bytes: int) -> bytes:
-    """The body. A client that sends all of it before it reads the response gets the refusal of a
-    body that is too large only if the server reads on."""
+    """The body. If it is too large, a client that sends all of it before reading the response gets
+    the refusal only if the server reads to its end."""
     length = request.headers.get("content-length", "")
     declared = int(length) if length.isdecimal() else 0
     waits = request.headers.get("expect", "").lower() == "100-continue"

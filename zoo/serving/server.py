@@ -1,4 +1,4 @@
-"""Runs the server: a socket, models, and a graceful stop."""
+"""Runs the server: a socket, models, and a graceful shutdown."""
 
 import asyncio
 import contextlib
@@ -33,11 +33,11 @@ def serve(
     device: str | None = None,
     print_fn: Callable[[str], None] = print,
 ) -> None:
-    """Serves models until a signal stops it; requests received before that are still answered.
+    """Serves models until a signal arrives; requests received before that are still answered.
 
     Args:
-        runs: folders of runs or names of presets with a pretrained model, as NAME=RUN where the
-            name in the routes is not that of the folder.
+        runs: folders of runs or names of presets with a pretrained model, as NAME=RUN if the name
+            in the routes is not that of the folder.
         settings: the settings.
         device: see `seqzoo.zoo.devices.choose`.
         print_fn: called with the server's address, and when it is ready.
@@ -76,7 +76,7 @@ def names_of(runs: Sequence[str]) -> dict[str, str]:
 
 
 def _socket(settings: ServingSettings) -> socket.socket:
-    """A socket that listens once the server has started.
+    """A listening socket, whose connections are accepted once the server has started.
 
     Raises:
         SeqzooError: the address is not one of this machine, or the port is in use.
@@ -126,7 +126,7 @@ async def _serve(
     loop, failures = asyncio.get_running_loop(), []
 
     def stop() -> None:
-        # A second signal does not wait for requests to complete.
+        # After a second signal, the server does not wait for requests to complete.
         server.force_exit = server.should_exit
         server.should_exit = True
 

@@ -30,7 +30,7 @@ class Sessions:
             return len(self._open)
 
     def add(self, session: Any) -> str | None:
-        """The id of a new session; None if there are too many."""
+        """Adds a session, and returns its id; None if too many are open."""
         with self._lock:
             self._expire()
             if len(self._open) >= self._maximum:
@@ -40,7 +40,7 @@ class Sessions:
             return name
 
     def get(self, name: str) -> Any:
-        """A session, whose time-out is reset; None if there is no session with this id."""
+        """A session, whose timeout is reset; None if there is no session with this id."""
         with self._lock:
             self._expire()
             if name not in self._open:

@@ -20,7 +20,8 @@ class ServingSettings:
     """How models are served.
 
     Attributes:
-        host: address to listen on. Other machines reach it only if it is not a loopback address.
+        host: address to listen on. Other machines can reach it only if it is not a loopback
+            address.
         port: port to listen on, 0 for a free one.
         batch_size: maximum number of inputs, from several requests, that are predicted as one
             batch.

@@ -91,7 +91,7 @@ class Worker:
 
         Args:
             job: the job. If its future is cancelled before its turn, it is not computed.
-            queued: whether it continues a job that was accepted before, and is therefore never
+            queued: whether it continues a job that was accepted earlier, and is therefore never
                 refused.
 
         Raises:
@@ -105,7 +105,7 @@ class Worker:
         return job.future
 
     def call(self, function: Callable[[], Any], *, queued: bool = False) -> Future:
-        """Runs a function in the thread, in its turn; the future gets its result."""
+        """Runs a function in the thread, when its turn comes; the future receives its result."""
         return self.submit(Job(alone=True, function=function), queued=queued)
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""`seqzoo train --workers`: starts workers on this machine, watches and stops them."""
+"""`seqzoo train --workers`: starts, watches and stops workers on this machine."""
 
 import contextlib
 import json
@@ -192,7 +192,7 @@ def end_with_starter() -> None:
 
 
 def _wait(workers: Sequence[Worker]) -> list[int]:
-    """Waits until all have exited; after a failure, only as long as the others need to notice."""
+    """Waits until all have exited; after a failure, for as long as the others need to notice."""
     failed: float | None = None
     while any(worker.process.poll() is None for worker in workers):
         if failed is None and any(worker.process.poll() not in (None, 0) for worker in workers):
@@ -219,7 +219,7 @@ def _passing_signals(workers: Sequence[Worker]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # SIGINT from another program instead of a terminal is also passed on.
+    # Without a terminal, SIGINT reaches only this process, so it is passed on, too.
     handlers = {
         signal.SIGTERM: passing(signal.SIGTERM),
         signal.SIGINT: signal.SIG_IGN if sys.stdin.isatty() else passing(signal.SIGINT),

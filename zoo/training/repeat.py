@@ -31,8 +31,9 @@ class Repetition:
     Attributes:
         folder: the folder that contains the run folders.
         metric: name of the score.
-        better: 1 where a larger score is better, -1 where a smaller one is.
-        split: the split that was scored: "validation" or "test"; with folds, "test" is the fold.
+        better: 1 if a larger score is better, -1 if a smaller one is.
+        split: the split that was scored: "validation" or "test"; with folds, "test" is the held-out
+            fold.
         metrics: the metrics of each training run that are single numbers, by the name of the run,
             such as "seed-3" or "fold-1-of-5".
     """
@@ -59,11 +60,12 @@ class Repetition:
         return min(self.scores, key=lambda name: self.better * self.scores[name])
 
     def mean(self, metric: str | None = None) -> float:
-        """The mean of a metric; None for the score."""
+        """The mean of a metric, by default of the score."""
         return statistics.fmean(metrics[metric or self.metric] for metrics in self.metrics.values())
 
     def deviation(self, metric: str | None = None) -> float:
-        """The standard deviation of a metric over the n training runs, with divisor n - 1."""
+        """The standard deviation of a metric, by default of the score, over the n training runs,
+        with divisor n - 1."""
         return statistics.stdev(metrics[metric or self.metric] for metrics in self.metrics.values())
 
     def to_json(self) -> dict[str, Any]:
@@ -130,7 +132,7 @@ def repeat(
         resume: whether to continue in the folder: finished training runs are not repeated.
         quiet: whether to hide the progress of the training runs.
         device: "cpu", "gpu" or None for a GPU if there is one.
-        print_fn: receives a line on each training run.
+        print_fn: called with a line about each training run.
         options: the options of source, template and training, named as in `seqzoo train`:
             `epochs=1`, `data="prices.tsv"`, `kind="series"`.
 
@@ -142,7 +144,7 @@ def repeat(
         Interrupted: Ctrl-C, after a checkpoint; with `resume` the same call continues.
     """
     if (seeds is None) == (folds is None):
-        raise SeqzooError("Give either `seeds` or `folds`, not both or neither.")
+        raise SeqzooError("Give exactly one of `seeds` and `folds`.")
     field, count = ("repeat", seeds) if folds is None else ("folds", folds)
     if not isinstance(count, int) or count < 2:
         raise SeqzooError(field=field, expected="at least 2", got=count)

@@ -45,7 +45,7 @@ PROMPT = 30
 
 
 def summary(trained: Trained, program: str) -> str:
-    """The summary.
+    """The summary of a training run, as text for a terminal.
 
     Args:
         trained: the result of `seqzoo.zoo.training.train.run_plan`.
@@ -60,7 +60,7 @@ def summary(trained: Trained, program: str) -> str:
         [
             f"\nOn {trained.split} examples: {metrics_line(trained.metrics)}."
             if trained.split
-            else "\nNo examples were held out to evaluate it on.",
+            else "\nNo examples were held out to evaluate the model on.",
             f"\nSample predictions on {trained.split or 'training'} examples:",
             shown,
             f"Saved in {run.folder}: model.keras, config.json, history.csv, plots, scores.",
@@ -77,7 +77,7 @@ def _forecast_summary(trained: Trained, program: str) -> str:
     """The summary of a forecast: scores next to those of baselines, and next commands."""
     folder = shlex.quote(str(trained.run.folder))
     data = shlex.quote(str(trained.run.source.get("data", "history.csv")))
-    scores = "No steps were held out to score it on."
+    scores = "No steps were held out to score the model on."
     if trained.split:
         line, baselines = metrics_line(trained.metrics), baselines_table(trained.metrics)
         scores = f"On {trained.split} windows: {line}.\n\n{baselines}"
@@ -129,7 +129,7 @@ def _forecasts(run: Any, inputs: list, locations: Sequence[str]) -> str:
 
 
 def _steps(values: Any) -> str:
-    """Steps in one line; several values of a step are in parentheses."""
+    """Steps on one line; several values of a step are in parentheses."""
     shown = [
         f"({', '.join(f'{item:.4g}' for item in step)})" if np.ndim(step) else f"{step:.4g}"
         for step in values
@@ -218,6 +218,6 @@ def _rounded(value: Any) -> Any:
 def _is_wrong(task: Any, prediction: Any, truth: Any) -> bool:
     if task.target == "labels":  # in any order
         return set(prediction.value) != set(truth)
-    if task.target in ("value", "values"):  # a predicted number is never exactly right
+    if task.target in ("value", "values"):  # a predicted number is never exact
         return False
     return prediction.value != truth

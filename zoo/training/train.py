@@ -46,7 +46,7 @@ class TrainingPlan:
     Attributes:
         folder: the run folder.
         choices: source, template and training settings.
-        resume: whether the folder's training is resumed.
+        resume: whether to resume the training run in the folder.
         start: the `seqzoo.tasks.runs.run.Run` that a new training run starts from, or None.
     """
 
@@ -63,7 +63,7 @@ class Trained:
     Attributes:
         run: the `seqzoo.tasks.runs.run.Run`.
         split: name of the evaluated split; empty if none was held out.
-        examples: the examples of that split, or of the training run.
+        examples: the examples of that split; the training examples if none was held out.
         metrics: metrics of that split.
     """
 
@@ -76,7 +76,7 @@ class Trained:
         """The output of `seqzoo train --json`.
 
         Returns: "run", "split", "metric" and "better" (1 if higher is better, else -1),
-            "parameters" of the model, "seconds" of each epoch, and "metrics", which are empty where
+            "parameters" of the model, "seconds" of each epoch, and "metrics", which are empty if
             nothing was held out.
         """
         run = self.run
@@ -138,7 +138,7 @@ def plan_new(
 
     Args:
         name: the name of a preset or a template, or the path of a configuration file.
-        folder: the run folder; None for runs/NAME, with a number appended if it exists.
+        folder: the run folder; None for runs/NAME, with a number appended if that exists.
         given: settings that were given; see `seqzoo.zoo.config.resolve.chosen`.
         start_from: a run, or a preset with a trained model, that training starts from.
         device: see `seqzoo.zoo.devices.choose`.
@@ -169,7 +169,7 @@ def plan_resumed(
     """Plans to resume a training run with the settings it was started with.
 
     Args:
-        name: the name of the preset, the template or the file; None if `folder` is named.
+        name: the name of the preset, the template or the file; None if `folder` is given.
         folder: the run folder; None for the last one of runs/NAME.
         given: settings that were given; these and those of the file must equal the run's.
         device: see `seqzoo.zoo.devices.choose`.
@@ -244,7 +244,7 @@ def run_plan(
     Args:
         plan: the plan from `plan_new` or `plan_resumed`.
         quiet: whether to hide the progress.
-        print_fn: receives a sentence about the data.
+        print_fn: called with a sentence about the data.
         device: see `seqzoo.zoo.devices.choose`.
         distribute: see `seqzoo.tasks.training.clusters.make_strategy`; None for one process.
         workers: number of workers; see `make_strategy`.
