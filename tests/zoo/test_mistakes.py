@@ -109,7 +109,7 @@ def test_command(trained, tmp_path) -> None:
         ("1 mis", "2 mis", "0 mis")
     )
     for words, message in (
-        ([data, "--folds", 2], "--folds is for the training examples"),
+        ([data, "--folds", 2], "--folds uses the training examples"),
         (["--split", "train"], "use --folds 5"),
         (["--split", "tset"], "did you mean 'test'?"),
         (["nowhere.csv"], "nowhere.csv"),

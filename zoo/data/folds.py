@@ -100,7 +100,7 @@ def _joined(parts: Sequence[Examples]) -> Examples:
 
 
 def _labels(examples: Examples, index: int, target_kind: str) -> tuple[str, ...]:
-    """The labels of an example; none where its target is a number or a text."""
+    """The labels of an example; empty if its target is a number or a text."""
     targets: Any = examples.targets
     if targets is None or target_kind not in ("class", "labels", "tags"):
         return ()

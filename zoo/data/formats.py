@@ -23,7 +23,7 @@ class Format(NamedTuple):
         suffixes: extensions; each may be followed by .gz, except for .npz. Empty for
             formats that no extension determines.
         location: "module:function" of its reader.
-        summary: the contents of a file, in one line.
+        summary: a one-line description of a file's contents.
     """
 
     suffixes: tuple[str, ...]

@@ -33,6 +33,7 @@ MAX_MISSING = 50_000_000
 """Maximum number of missing steps of a series; each takes memory."""
 
 COVARIATES = ("past_columns", "known_columns", "static_columns")
+"""Fields of a source that name covariates."""
 
 
 class _AllColumns(Request):

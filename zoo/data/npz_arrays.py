@@ -145,7 +145,7 @@ class Arrays:
         """An array that exists.
 
         Raises:
-            SeqzooError: as `find`.
+            SeqzooError: it contains Python objects, or is damaged.
         """
         unread = Array(self.path, name, np.zeros(0))
         try:

@@ -29,7 +29,7 @@ def open_source(source: Source) -> tuple[Splits, Source]:
     """Reads all examples of a source.
 
     The splits are the same every time. All examples with the same input are in the same split,
-    except where a tfds data set's own splits say otherwise.
+    unless a tfds data set's own splits separate them.
 
     Returns: the splits, and the source with inferred fields filled in and absolute paths.
 
@@ -61,7 +61,7 @@ def open_examples(source: Source, split: str = "test") -> Examples:
             that a tfds data set or a file's `split_column` names.
 
     Raises:
-        SeqzooError: as `open_source`, or there are no such examples.
+        SeqzooError: see `open_source`; or there are no such examples.
     """
     if source.kind == HISTORY:
         return _open_history_split(source, split)

@@ -58,8 +58,8 @@ def input_columns(fields: Mapping[str, Any], kind: str | None) -> dict[str, Any]
     unless the model forecasts.
 
     Args:
-        fields: fields of a source, as typed.
-        kind: the kind of the input; None where it is not known.
+        fields: fields of a source, as given on the command line.
+        kind: the kind of the input; None if it is not known.
     """
     if kind in (None, HISTORY):
         return dict(fields)

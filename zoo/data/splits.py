@@ -106,11 +106,13 @@ class Part:
 
 
 def official(names: Iterable[str], owner: str) -> dict[str, str]:
-    """The names of the train, validation and test splits among the names of some splits.
+    """Finds the train, validation and test splits by their usual names, in any case.
 
     Args:
         names: the names of the splits.
         owner: the file or data set that has them, for messages.
+
+    Returns: "train", "validation" and "test", as far as they exist -> name of the split.
 
     Raises:
         SeqzooError: there is none to train on.
@@ -314,7 +316,7 @@ def separate_equal_inputs(parts: dict[str, Part | None], *, keep: bool = False) 
 
 
 class _Keys:
-    """Keys of inputs that occur in splits."""
+    """The keys of the inputs that have been added."""
 
     def __init__(self) -> None:
         self.known: set[bytes] = set()

@@ -139,8 +139,8 @@ def _part(entry: cache.Entry, source: Source, name: str) -> Part:
     def classes(role: str) -> ClassColumn:
         return ClassColumn(metadata["names"][role], entry.array(role)[:])
 
-    in_text = source.target_kind in TEXTS
-    targets = texts(TARGET) if in_text else classes(TARGET)
+    has_text_targets = source.target_kind in TEXTS
+    targets = texts(TARGET) if has_text_targets else classes(TARGET)
     numbers = entry.array("lines")
     files = metadata["files"]
     lines = NumberColumn(numbers)
@@ -157,14 +157,14 @@ def _part(entry: cache.Entry, source: Source, name: str) -> Part:
         name,
         Examples(texts(INPUT), targets, lines, metadata["unit"], weights),
         DigestKeys(*arrays, seed=metadata["seed"]),
-        None if in_text else targets,
+        None if has_text_targets else targets,
         classes(SPLIT) if source.split_column else None,
         (*metadata["notes"], note),
     )
 
 
 class _Table:
-    """Writes the examples of files.
+    """Writes the examples of files to a cache entry.
 
     Args:
         writer: the writer of the cache entry.
@@ -174,7 +174,7 @@ class _Table:
     def __init__(self, writer: cache.Writer, source: Source):
         self.writer = writer
         self.source = source
-        self.in_text = source.target_kind in TEXTS
+        self.has_text_targets = source.target_kind in TEXTS
         self.ends = {INPUT: 0, TARGET: 0}
         self.names: dict[str, dict[str, int]] = {TARGET: {}, SPLIT: {}}
 
@@ -229,7 +229,7 @@ class _Table:
         inputs, targets, splits, weights = plain
         encoded = [text.encode() for text in inputs]
         self._texts(INPUT, _joined(encoded))
-        if self.in_text:
+        if self.has_text_targets:
             self._texts(TARGET, _joined([text.encode() for text in targets]))
         else:
             self._classes(TARGET, targets)
@@ -249,9 +249,9 @@ class _Table:
         ):
             return False
         self._texts(INPUT, fields[INPUT])
-        if self.in_text:
+        if self.has_text_targets:
             self._texts(TARGET, fields[TARGET])
-        for role in (SPLIT,) if self.in_text else (TARGET, SPLIT):
+        for role in (SPLIT,) if self.has_text_targets else (TARGET, SPLIT):
             if role in fields:
                 names, indices = fields[role].distinct()
                 self._classes(role, map(str.strip, names), indices)
@@ -267,7 +267,7 @@ class _Table:
         if None in results.values():
             return None
         inputs, targets, splits = (results.get(role) for role in (INPUT, TARGET, SPLIT))
-        if not self.in_text:
+        if not self.has_text_targets:
             targets = list(map(str.strip, targets or ()))
         return inputs, targets, splits and list(map(str.strip, splits)), None
 

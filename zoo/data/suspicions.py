@@ -1,4 +1,4 @@
-"""Likely mistakes in a file, which raise an error or are reported with the number of examples."""
+"""Likely mistakes in a file, which raise an error or become notes on its splits."""
 
 import unicodedata
 from collections.abc import Sequence

@@ -30,6 +30,7 @@ NEEDS = {
     "tags": "a sequence of classes",
     "values": "a sequence of numbers",
 }
+"""What a feature must be for each type of input or target, for messages."""
 
 
 @dataclass(frozen=True)

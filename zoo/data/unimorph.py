@@ -26,6 +26,7 @@ from seqzoo.zoo.data.records import (
 )
 
 ORDER_OF_2016 = ("lemma", "features", "form")
+"""The columns of a file in the order of the SIGMORPHON 2016 shared task."""
 
 PROBED = 1000
 """Number of lines from whose fields the order of the columns is inferred."""

@@ -63,7 +63,7 @@ def _missing_input(records: Records, record: Record) -> str:
 
 
 def _text(field: Any) -> str:
-    """A field as text; empty where a value is missing: None, or NaN in a column of numbers."""
+    """A field as text; empty if the value is missing: None, or NaN in a column of numbers."""
     return "" if field is None or field != field else str(field).strip()
 
 

@@ -30,6 +30,7 @@ READING = ("columns", "delimiter", "separator", "data_dir")
 
 INPUT_NAMES = ("text", "input", "sentence", "review", "message", "content", "source", "question")
 TARGET_NAMES = ("label", "target", "class", "category", "tag", "tags", "sentiment", "y", "output")
+"""Common names of columns of inputs and of targets, the most likely ones first."""
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?")
 FILES = {"audio": (".wav", ".flac", ".ogg"), "image": (".png", ".jpg", ".jpeg", ".bmp", ".gif")}

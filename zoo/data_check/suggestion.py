@@ -22,11 +22,13 @@ UNITS = ((2_000, 32), (20_000, 64), (200_000, 128))
 """Pairs of a maximum number of training examples and the number of units to suggest."""
 
 MANY_UNITS = 256
+"""Number of units to suggest for more training examples than `UNITS` lists."""
 
 BATCHES = ((500, 8), (50_000, 32), (300_000, 64))
 """Pairs of a maximum number of training examples and the batch size to suggest."""
 
 LARGE_BATCH = 128
+"""Batch size to suggest for more training examples than `BATCHES` lists."""
 
 MAX_TIMED = 512
 """Maximum number of examples on which steps are timed."""

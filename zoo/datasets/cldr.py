@@ -31,7 +31,7 @@ NEAR_COPIES = {
     "yue": "zh",  # 90% of traditional Chinese
 }
 
-# Languages, by the one that they borrow from: their locales use its names where they have none of
+# Languages, by the one that they borrow from: their locales use its names if they have none of
 # their own, and such names do not count as theirs. (Without this, English keeps 511 names and loses
 # 770 to Wolof, Xhosa, Filipino and Igbo.)
 BORROWERS = {

@@ -12,8 +12,10 @@ from seqzoo.zoo.datasets import date_forms
 from seqzoo.zoo.datasets.hash_splits import split_of
 
 PAIRS = 150_000
+"""Number of dates in the data set."""
 FIRST_YEAR, LAST_YEAR = 1900, 2099
 FIRST_RECENT, LAST_RECENT = 1980, 2039
+"""The years from which half of the dates are drawn; the others are from all years."""
 
 WELL_KNOWN_SHARE = 4
 """Number of dates in a well-known language, as a multiple of that in any other language."""

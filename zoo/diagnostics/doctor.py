@@ -14,6 +14,7 @@ from seqzoo.zoo.datasets import default_data_dir
 from seqzoo.zoo.finding import Finding
 
 PYTHON = (3, 11)
+"""The minimum version of Python."""
 
 REQUIRED = {
     "tensorflow": "2.21",
@@ -34,6 +35,7 @@ REQUIRED = {
 """Required packages, with the minimum version of each."""
 
 OPTIONAL = {"tensorboard": "shows the logs of a run"}
+"""Optional packages, with the purpose of each."""
 
 VECTOR_INSTRUCTIONS = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
 """Vector instructions that matrix products use, by their Linux names."""

@@ -25,6 +25,7 @@ FIXED = {
 """Fields that cannot be searched, and why."""
 
 FORMS = "a list of choices, or a range such as {low = 0.1, high = 0.5}"
+"""What an option of a search space must be, for messages."""
 
 FACTOR = 5
 """Maximum factor between the learning rate of the settings and those of the default space."""

@@ -25,7 +25,7 @@ def open_run(folder: str, device: str | None) -> Any:
     """
     path = pathlib.Path(folder).expanduser()
     if not is_run(path):
-        # `Run.open` would report this, too, but only after TensorFlow is imported.
+        # `Run.open` would also report this, but only after TensorFlow is imported.
         if folder not in PRESETS:
             message = f"{path} is not a run folder; name one that `{command('train')}` wrote"
             raise SeqzooError(message + nearest(folder, list_trained()))

@@ -94,7 +94,7 @@ class PredictionFile:
 
         Args:
             lines: called like `prediction_lines`, with `skip` and `complete`.
-            print_fn: receives errors and progress, line by line.
+            print_fn: called with each error and progress message.
 
         Raises:
             DiskFull: the disk is full; the file can be continued.
@@ -164,7 +164,7 @@ def write_predictions(
         lines: called like `prediction_lines`, with `skip` and `complete`.
         given: the file of inputs.
         settings: JSON values on which predictions depend, in addition to the inputs.
-        print_fn: receives errors and progress, line by line.
+        print_fn: called with each error and progress message.
         resume: whether to continue an unfinished file.
 
     Returns:

@@ -28,7 +28,7 @@ from seqzoo.zoo.output import one_line
 Form = Literal["text", "jsonl", "csv", "conll", "conllu"]
 
 TAGGED = ("conll", "conllu")
-"""Formats only for tags: a word and its tag per line, an empty line after each sentence."""
+"""Formats for tags only: a word and its tag per line, an empty line after each sentence."""
 
 LINES_AT_ONCE = 512
 """Number of lines that are predicted together."""

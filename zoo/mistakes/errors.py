@@ -25,7 +25,7 @@ class Mistake:
 
     Attributes:
         location: the line or number of the example.
-        input: the input in one line; empty for numbers.
+        input: the input on one line; empty for numbers.
         truth: its label.
         prediction: the class that was predicted, or that is more likely than the label.
         probability: the probability of `prediction`.
@@ -151,8 +151,7 @@ def errors(
         top: number of examples to list per cause; four times as many label errors are listed.
         device: see `seqzoo.zoo.devices.choose`.
         print_fn: called with a sentence about each step.
-        **fields: fields of `Source`, such as `input`, where the data differ from those of the
-            training run.
+        **fields: fields of `Source`, such as `input`, that differ from those of the training run.
 
     Raises:
         SeqzooError: the run has a different target, its data are not known, or an option is not

@@ -48,6 +48,7 @@ PIECE_SECONDS = 0.02
 """Seconds for which text is generated before it is sent and other requests get their turn."""
 
 ANY = (dict, list, str, int, float, type(None))
+"""The types of JSON values."""
 
 
 class Service:

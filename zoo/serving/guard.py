@@ -14,6 +14,7 @@ from seqzoo.zoo.serving.requests import error_response
 from seqzoo.zoo.serving.settings import ServingSettings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""Host names and addresses by which a machine reaches itself."""
 
 HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 """Headers that are added to every response."""

@@ -86,7 +86,7 @@ class Histogram:
 
 
 def resident_memory() -> Mapping[Labels, float]:
-    """The memory of this process in bytes, where the system reports it in /proc."""
+    """The memory of this process in bytes; empty unless the system reports it in /proc."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return {(): int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")}

@@ -13,7 +13,7 @@ from seqzoo.zoo.serving.settings import ServingSettings
 ERROR = {
     "type": "object",
     "required": ["error"],
-    "properties": {"error": {"type": "string", "description": "What is wrong, in one line."}},
+    "properties": {"error": {"type": "string", "description": "What is wrong, on one line."}},
 }
 
 ANY_NUMBER = {"type": ["number", "null"]}

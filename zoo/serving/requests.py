@@ -19,7 +19,7 @@ class Refusal(Exception):
 
     Attributes:
         status: the HTTP status.
-        message: why, in one line.
+        message: the reason, on one line.
         headers: additional headers of the response.
     """
 

@@ -206,7 +206,7 @@ def _wait(workers: Sequence[Worker]) -> list[int]:
 
 @contextlib.contextmanager
 def _passing_signals(workers: Sequence[Worker]) -> Iterator[None]:
-    """Passes SIGTERM on to the workers, and ignores Ctrl-C, which a terminal sends to them, too."""
+    """Passes SIGTERM on to the workers, and ignores Ctrl-C, which a terminal also sends to them."""
 
     def passing(number: int) -> Callable[[int, Any], None]:
         def handle(_: int, frame: Any) -> None:
@@ -219,7 +219,7 @@ def _passing_signals(workers: Sequence[Worker]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # Without a terminal, SIGINT reaches only this process, so it is passed on, too.
+    # Without a terminal, SIGINT reaches only this process, so it is also passed on.
     handlers = {
         signal.SIGTERM: passing(signal.SIGTERM),
         signal.SIGINT: signal.SIG_IGN if sys.stdin.isatty() else passing(signal.SIGINT),

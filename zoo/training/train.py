@@ -34,6 +34,7 @@ from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.stopping import set_exit_message
 
 RUNS = pathlib.Path("runs")
+"""The folder of the runs that are trained without --run."""
 
 TUNED = "-tuned"
 """Suffix of the folder of a fine-tuned run, after the name of the run that it starts from."""
