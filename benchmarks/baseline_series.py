@@ -25,6 +25,7 @@ def errors(series: np.ndarray, steps: int) -> tuple[float, float]:
 
 
 def main() -> None:
+    """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("file", type=pathlib.Path, help="file that benchmarks.tables wrote")
     parser.add_argument(

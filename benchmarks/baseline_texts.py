@@ -45,6 +45,7 @@ def measure(source: Source) -> tuple[float, float, int]:
 
 
 def main() -> None:
+    """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("files", type=pathlib.Path, help="folder that benchmarks.tables filled")
     parser.add_argument("--data-dir", help="folder of prepared tfds data sets")

@@ -19,6 +19,7 @@ from seqzoo.zoo.data.source import Source
 
 
 def main() -> None:
+    """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("runs", nargs="+", help="run folders of classifiers (many-to-one)")
     for folder in parser.parse_args().runs:

@@ -116,6 +116,14 @@ def standalone(folder, description):
 
 
 def main(what, format, folder, description):
+    """Prints the measurements of an export as a JSON line.
+
+    Args:
+        what: "times" or "quality".
+        format: format of the export.
+        folder: folder of the export.
+        description: path of the JSON file with the inputs.
+    """
     description = json.loads(pathlib.Path(description).read_text(encoding="utf-8"))
     if what == "quality":
         print(

@@ -354,6 +354,7 @@ def tables() -> None:
 
 
 def main() -> None:
+    """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["export", "score", "measure", "layers", "tables"])
     parser.add_argument("folder", type=pathlib.Path)

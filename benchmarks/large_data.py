@@ -151,6 +151,7 @@ def resident() -> dict[str, float]:
 
 
 def main() -> None:
+    """Runs the benchmark, each way in a new process."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--kind", default="characters")

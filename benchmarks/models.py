@@ -57,6 +57,7 @@ def package(name: str, runs: pathlib.Path) -> dict:
 
 
 def main() -> None:
+    """Packs the models, and prints their cards."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("runs", type=pathlib.Path, help="folder with a trained run for each preset")
     parser.add_argument("names", nargs="*", help="presets; by default all that are trained")

@@ -30,6 +30,7 @@ def answer(command: str) -> str:
 
 
 def main() -> None:
+    """Draws the picture."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("picture", type=pathlib.Path, help="SVG file to write")
     picture = parser.parse_args().picture

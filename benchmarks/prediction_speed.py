@@ -209,6 +209,7 @@ def predict_table(seconds: float) -> None:
 
 
 def main() -> None:
+    """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parts", default="decoding,attention,exported,predict")
     parser.add_argument("--rows", default="1,64", help="numbers of rows, separated by commas")

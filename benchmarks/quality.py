@@ -133,6 +133,7 @@ def row(result: dict) -> str:
 
 
 def main() -> None:
+    """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("files", type=pathlib.Path, help="folder that benchmarks.tables filled")
     parser.add_argument("runs", type=pathlib.Path, help="folder of the runs")

@@ -79,6 +79,7 @@ def _in_own_process(*arguments: str) -> list[str]:
 
 
 def main() -> None:
+    """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shape", default="8,10000,32,256", help="batch, time, features, units")
     parser.add_argument("--every", default="none,100,400,1000", help="values of `recompute`")

@@ -171,6 +171,7 @@ class Seqzoo:
         self.dtype = dtype
 
     def states(self, x: list[np.ndarray], candidate: dict, seed: int, units: int) -> list:
+        """The states (time, units) of a reservoir on each sequence."""
         from seqzoo.cells import Recurrent, create
 
         cell = create("echo-state", units, seed=seed, dtype=self.dtype, **candidate)
@@ -183,6 +184,7 @@ class Seqzoo:
         return [row[:length] for row, length in zip(out, lengths, strict=True)]
 
     def fit(self, x: np.ndarray, y: np.ndarray, penalties: Iterable[float]):
+        """Fits a readout with each penalty; returns functions from states to outputs."""
         from seqzoo.tasks.training import normal_equations
 
         sums = normal_equations.Moments.of(x, y, np.ones(len(y))).numpy()
@@ -195,6 +197,7 @@ class ReservoirPy:
     steps."""
 
     def states(self, x: list[np.ndarray], candidate: dict, seed: int, units: int) -> list:
+        """The states (time, units) of a reservoir on each sequence."""
         from reservoirpy.nodes import Reservoir  # pyright: ignore[reportMissingImports]
 
         scale = candidate["bias_scale"]
@@ -213,6 +216,7 @@ class ReservoirPy:
         return states
 
     def fit(self, x: np.ndarray, y: np.ndarray, penalties: Iterable[float]):
+        """Fits a readout with each penalty; returns functions from states to outputs."""
         import warnings
 
         from reservoirpy.nodes import Ridge  # pyright: ignore[reportMissingImports]
@@ -287,6 +291,7 @@ def problems(folder: pathlib.Path | None) -> dict[str, Problem]:
 
 
 def main() -> None:
+    """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reservoirpy", help="Python interpreter that has reservoirpy")
     parser.add_argument("--series", type=pathlib.Path, help="folder of data sets to classify")

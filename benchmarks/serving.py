@@ -175,6 +175,7 @@ def first_calls(model: str) -> None:
 
 
 def main() -> None:
+    """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="language-id")
     parser.add_argument("--batch-size", type=int, default=64)

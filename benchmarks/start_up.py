@@ -94,6 +94,7 @@ def section(seconds: dict[str, tuple[float, float]], rounds: int) -> str:
 
 
 def main() -> None:
+    """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--models", default=",".join(sorted(TEXTS | IMAGES)))

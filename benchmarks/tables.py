@@ -179,6 +179,7 @@ MAKERS = {
 
 
 def main() -> None:
+    """Converts the data sets."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("data", type=pathlib.Path, help="folder with one folder per data set")
     parser.add_argument("out", type=pathlib.Path, help="folder to write to")

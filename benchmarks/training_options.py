@@ -157,6 +157,7 @@ def table(results: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
+    """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("files", type=pathlib.Path, help="folder that benchmarks.tables filled")
     parser.add_argument("results", type=pathlib.Path, help="JSON Lines file to continue")

@@ -98,6 +98,7 @@ def _lines(text: str) -> list[str]:
 
 
 def main() -> None:
+    """Runs and writes all notebooks."""
     for path in sources():
         parts = cells(path.read_text(encoding="utf-8"))
         with tempfile.TemporaryDirectory() as folder:

@@ -313,6 +313,7 @@ PICTURES = {
 
 
 def main() -> None:
+    """Draws the pictures that are requested."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="*", choices=[[], *PICTURES], help="all by default")
     parser.add_argument("--sunspots", type=pathlib.Path, help="CSV file with a column Sunspots")
