@@ -1,1 +1,1 @@
-"""Readers of files and data sets, one path from any source to `Examples`."""
+"""Readers of files and data sets: one path from any source to `Examples`."""

@@ -13,7 +13,7 @@ from seqzoo.zoo.data.hugging_face import SPLIT_COLUMN, files_of
 from seqzoo.zoo.data.records import Records, Request, read_bytes
 
 MAGIC = b"ARROW1"
-"""The first bytes of the file format; the stream format has none."""
+"""The first bytes of files in the file format; the stream format has no such mark."""
 
 
 def read(path: pathlib.Path, request: Request) -> Records:

@@ -16,7 +16,7 @@ ROWS = 4096
 """Maximum number of rows that are decoded together."""
 
 FILE = {"bytes", "path"}
-"""The fields of a struct that contains a file, as Hugging Face's `datasets` writes images and
+"""The fields of a struct that contains a file, as Hugging Face's `datasets` stores images and
 audio."""
 
 HUGGING_FACE = b"huggingface"

@@ -42,7 +42,7 @@ def read_audio(file: pathlib.Path | bytes) -> tuple[np.ndarray, int]:
 
 
 def resampled(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
-    """Audio at a different sample rate.
+    """Resamples audio to a different sample rate.
 
     Args:
         samples: float32, (samples,).

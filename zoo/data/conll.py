@@ -22,7 +22,7 @@ CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "dep
 """The columns of CoNLL-U: https://universaldependencies.org/format.html"""
 
 COLUMNS = "# global.columns ="
-"""How the line that names the columns begins in CoNLL-U Plus."""
+"""The beginning of the line that names the columns in CoNLL-U Plus."""
 
 DOCUMENT = "-DOCSTART-"
 """Marks the beginning of a document in the files of CoNLL-2003."""
@@ -85,8 +85,8 @@ def read_conll(
 ) -> Sentences:
     """Reads the words and tags of a file, which may be compressed (.gz).
 
-    In CoNLL-U (.conllu), and in CoNLL-U Plus (.conllup) whose first column is ID, multiword tokens
-    ("3-4"), empty nodes ("3.1") and comments are left out. In all other files a line that begins
+    In CoNLL-U (.conllu), and in CoNLL-U Plus (.conllup) if its first column is ID, multiword tokens
+    ("3-4"), empty nodes ("3.1") and comments are left out. In all other files, a line that begins
     with "#" is a comment if the number of its fields differs from that of the lines with words;
     fields are separated by tabs, or by whitespace if the first line with a word has no tabs; lines
     whose first field is "-DOCSTART-" are left out.
@@ -100,8 +100,8 @@ def read_conll(
         tag: the column of tags; None for "upos" in CoNLL-U, and for the last column in other files.
 
     Raises:
-        SeqzooError: the file cannot be read, has no such column, or a line is malformed;
-            the message names the line.
+        SeqzooError: the file cannot be read or has no such column, or a line is malformed; the
+            message names the line.
     """
     path = pathlib.Path(path)
     lines = split_lines(read_text(path))

@@ -143,7 +143,8 @@ def split_block(
     """Splits the complete records of a block; empty lines are left out.
 
     Args:
-        data: begins with a record; carriage returns occur only before line feeds.
+        data: the bytes of the block, which begins with a record; carriage returns occur only before
+            line feeds.
         delimiter: the delimiter's byte.
         columns: the number of fields of each record.
         positions: the fields to keep, by role.
@@ -154,7 +155,7 @@ def split_block(
         The records; None if one is malformed or has quotes in other places, or the text is not
         UTF-8.
     """
-    if b"\0" in data:  # not every version of `csv` accepts it
+    if b"\0" in data:  # not every version of `csv` accepts null characters
         return None
     array = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(array == LINE_FEED)

@@ -27,7 +27,7 @@ MAX_NUMBER = float(np.finfo(np.float32).max)
 """Largest number that is accepted; models compute in float32."""
 
 _QUOTED = re.compile(r"\s*\[\s*[\"']")
-"""How a list of quoted names begins, in JSON or as Python prints it."""
+"""Matches the beginning of a list of quoted names, in JSON or as Python prints it."""
 
 _NESTED = re.compile(r"\s*\[\s*(\[|\]?\s*$|[-\d.]+\s*(,|\]\s*$))")
 """Matches the beginning of a list of numbers, but not a file name that begins with a bracket."""

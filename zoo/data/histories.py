@@ -136,7 +136,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
         if len(twice):
             first, second = (int(row) for row in indices[twice[0] : twice[0] + 2])
             whose = f" of series {name!r}" if source.series_column else ""
-            advice = "" if source.series_column else "; name the series with --series-column"
+            advice = "" if source.series_column else ", or name the series with --series-column"
             raise SeqzooError(
                 f"{table.location(second)}: the date {shown_dates(dates[[first]])[0]}{whose} is "
                 f"already in {table.unit} {table.numbers[first]}; keep one of them{advice}.",

@@ -27,7 +27,7 @@ BMP_SIZE = (18, 22)
 """The positions of width and height in a BMP file."""
 
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-"""JPEG markers that are followed by a size."""
+"""JPEG markers that are followed by the size of the image."""
 
 
 def _big(data: bytes, at: int, size: int) -> int:

@@ -30,7 +30,7 @@ STEPWISE = ("tags", "values")
 """Target types with a target at each step."""
 
 USUAL = {INPUT: ("inputs", "values"), TARGET: ("targets",), SPLIT: (), WEIGHT: (), TIME: ()}
-"""Default names of the array of each role."""
+"""Default names of the array for each role."""
 
 SAMPLE_RATE = "sample_rate"
 
@@ -163,7 +163,7 @@ class _Reader:
         if self.source.kind == "notes":
             return True
         if width is not None:
-            # As in training, the second axis is the features of a step.
+            # As in training, the second axis contains the features of a step.
             return width > 1 or array.values.shape[1:] == (1,)
         stepwise = self.source.target_kind in STEPWISE
         return self.source.whole or (stepwise and target is not None and target.values.ndim == 1)

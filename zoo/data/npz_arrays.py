@@ -54,7 +54,7 @@ class Array:
             return self.values.astype(np.float32)
 
     def finite(self, parts: Iterable[np.ndarray]) -> list[np.ndarray]:
-        """The numbers of each example, unchanged, after a check.
+        """The numbers of each example, unchanged, after a check that they are finite.
 
         Raises:
             SeqzooError: one is NaN or infinite.

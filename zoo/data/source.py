@@ -39,7 +39,7 @@ LISTS = ("past_columns", "known_columns", "static_columns", "split_at", "columns
 """Fields that are lists."""
 
 DATED = ("date_column", "date_format", "frequency", "series_column", *LISTS[:-1])
-"""Fields that only apply to tables with dates."""
+"""Fields that apply only to tables with dates."""
 
 
 def kinds_of(template: Any) -> dict[str, Any]:
@@ -122,8 +122,8 @@ class Source:
         data_dir: data directory of TensorFlow Datasets.
         resample: resample audio that has a different sample rate.
         split_column: column or array with the split of each example. Splits are "train", "val",
-            "test", or any other name, to be evaluated by that name; a missing split is held out as
-            a fraction.
+            "test", or any other name, to be evaluated by that name; a missing split is held out of
+            the training split.
         weight_column: column or array with the weight of each example in the training loss. Weights
             are non-negative numbers; only their ratios matter. Scores count each example once.
         duplicates: what to do with inputs that occur in more than one split. If each split is a

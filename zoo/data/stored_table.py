@@ -242,7 +242,7 @@ class _Table:
         self.writer.append("digests", digests_of(encoded, self.source.seed))
 
     def _append_texts(self, chunk: Chunk) -> bool:
-        """Writes records whose fields are non-blank `Utf8Texts`; returns False for others."""
+        """Writes records if their fields are non-blank `Utf8Texts`; returns whether they are."""
         fields: dict[str, Any] = dict(chunk.fields)
         if self.source.weight_column is not None or any(
             not isinstance(texts, Utf8Texts) or texts.has_blank() for texts in fields.values()

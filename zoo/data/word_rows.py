@@ -19,8 +19,8 @@ def sentences(records: Records, *, strict: bool) -> Records:
         strict: whether a malformed row is an error, instead of an invalid sentence.
 
     Raises:
-        SeqzooError: if strict, when a row is malformed or has no word or tag, the first row has no
-            sentence, or a sentence begins twice.
+        SeqzooError: `strict` is set, and a row is malformed or has no word or tag, the first row
+            has no sentence, or a sentence begins twice.
     """
     column = records.columns[SENTENCE]
 

@@ -70,7 +70,7 @@ def check(
             others are inferred.
 
     Raises:
-        SeqzooError: the data do not exist, cannot be read at all, or their kinds cannot be
+        SeqzooError: the data do not exist or cannot be read at all, or their kinds cannot be
             inferred.
     """
     name = data if data in PRESETS else None

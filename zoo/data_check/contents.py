@@ -171,7 +171,7 @@ def _features(numbers: np.ndarray, part: Part) -> Iterator[Finding]:
     if len(constant) and len(numbers) > 1:
         yield Finding(
             "numbers",
-            f"{len(constant)} of {numbers.shape[1]} features are constant (number "
+            f"{len(constant)} of {numbers.shape[1]} features are constant (positions: "
             f"{', '.join(str(item + 1) for item in constant[:5])})",
             "note",
             "leave them out",

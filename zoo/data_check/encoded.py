@@ -87,7 +87,7 @@ def _advice(kind: str) -> str:
 
 
 def _some(part: Part) -> Examples:
-    """Examples without their targets, spread over a split."""
+    """The examples of a split without their targets; evenly spaced ones if there are many."""
     examples = replace(part.examples, targets=None)
     return (
         examples.pick(examples.spread(MAX_EXAMPLES)) if len(examples) > MAX_EXAMPLES else examples

@@ -27,7 +27,7 @@ CONTAINING_LABEL = 0.5
 def leaks(
     parts: Mapping[str, Part], source: Source, columns: Mapping[str, Column]
 ) -> Iterator[Finding]:
-    """Findings on other columns of a table, and on labels within inputs."""
+    """Findings on the other columns of a table, on dates, and on labels within inputs."""
     target = columns.get(source.target or "")
     for name, column in columns.items():
         if target is not None and name not in (source.input, source.target, source.split_column):

@@ -41,8 +41,8 @@ def load(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.core
 
     Args:
         name: a name in `DATASETS`.
-        data_dir: the folder to keep it in; by default the one in the environment variable
-            TFDS_DATA_DIR, else ~/.cache/seqzoo.
+        data_dir: the folder to keep it in; by default the one that the environment variable
+            TFDS_DATA_DIR names, otherwise ~/.cache/seqzoo.
 
     Raises:
         SeqzooError: there is no such data set, or the folder cannot be written to.

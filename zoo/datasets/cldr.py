@@ -28,7 +28,7 @@ NEAR_COPIES = {
     "hi_Latn": "en",  # 29%; Hindi mixed with English
     "trw": "ur",  # 88%
     "xnr": "hi",  # 67%
-    "yue": "zh",  # 90% of traditional Chinese
+    "yue": "zh",  # 90%, in traditional Chinese
 }
 
 # Languages, by the one that they borrow from: their locales use its names if they have none of

@@ -78,7 +78,7 @@ class Form:
 
 
 def readings(text: str) -> set[datetime.date]:
-    """All days that a numeric date can mean; none if it is not a date.
+    """All days that a numeric date can mean; empty if it is not a date.
 
     A year of four digits that comes first is followed by the month and the day, as in ISO 8601.
     Otherwise the order is any that a well-known language uses with these separators: dots imply the

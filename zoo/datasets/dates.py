@@ -92,7 +92,7 @@ def pairs(count: int, seed: int = 0) -> list[Pair]:
 
     Args:
         count: number of dates; above a few hundred thousand the short forms run out.
-        seed: the seed of the draw.
+        seed: the random seed.
     """
     languages = list(date_forms.forms().items())
     weights = [WELL_KNOWN_SHARE if name in date_forms.WELL_KNOWN else 1 for name, _ in languages]

@@ -81,7 +81,7 @@ def join_digits(
         images: (n, 28, 28), uint8.
         labels: (n,).
         seed: the seed for the order, the lengths and the gaps.
-        rounds: how often each digit is used.
+        rounds: number of times that each digit is used.
 
     Yields: the image of a number, (28, width), and its digits.
     """

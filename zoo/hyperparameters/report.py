@@ -25,7 +25,7 @@ class TrialResult:
         epoch: the best epoch, from 1; None before the first epoch.
         epochs: number of epochs that it was trained for.
         parameters: parameter count of the model; None unless the trial is complete.
-        seconds: training time.
+        seconds: training time, in seconds.
         options: the values of the options that are searched.
         given: whether these are the values of the settings that the search was started with.
         error: why it failed; empty if it did not.
@@ -54,9 +54,9 @@ class Search:
         metric: name of the score.
         better: 1 if a larger score is better, -1 if a smaller one is.
         trials: the trials, in the order in which they began.
-        importances: importance of each option, from the highest to the lowest, with a sum of 1;
-            empty if too few trials are complete.
-        folder: the folder that it is written to.
+        importances: importance of each option, from the highest to the lowest, summing to 1; empty
+            if too few trials are complete.
+        folder: the folder that the search is written to.
     """
 
     name: str
@@ -68,8 +68,8 @@ class Search:
 
     @property
     def best(self) -> TrialResult | None:
-        """The complete trial with the best score, the first of equal ones; None if no trial is
-        complete."""
+        """The complete trial with the best score, the first one if scores are equal; None if no
+        trial is complete."""
         done = [trial for trial in self.trials if trial.state == COMPLETE]
         return min(done, key=self._rank, default=None)
 

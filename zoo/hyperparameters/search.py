@@ -73,7 +73,7 @@ def search(
         trials: number of trials in the folder; None for 30, or as many as `seconds` allows.
         seconds: seconds for all trials in the folder; trials still running at the end are stopped
             after a checkpoint. None for no limit.
-        space: options to search by name, each with a list of choices or a range such as
+        space: the options to search, by name, each with a list of choices or a range such as
             {"low": 0.1, "high": 0.5}; None for the [search] table of the file, or a default.
         parallel: number of processes that train at the same time.
         pruner: the rule for stopping trials early: "median", after an epoch in which a trial is
@@ -120,7 +120,7 @@ def search(
 
 
 def _space(name: str, given: Mapping[str, Any] | None, choices: Choices) -> Space:
-    """The space that is given, that of the file, or the default one.
+    """The given space, that of the file, or the default one.
 
     Raises:
         SeqzooError: it is not valid; in a file, the message has the line.
@@ -547,8 +547,8 @@ class _Running:
 
 
 def _importances(study: Any) -> dict[str, float]:
-    """The importance of each option, from the highest to the lowest, with a sum of 1; empty if too
-    few trials are complete."""
+    """The importance of each option, from the highest to the lowest, summing to 1; empty if too few
+    trials are complete."""
     import optuna
 
     done = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]

@@ -228,7 +228,7 @@ def _read(name: str, given: Any, allowed: _Values) -> Interval | Choice:
                 f"a range whose `step` is a {'whole ' * whole}number above 0 that fits into it"
             )
             raise SeqzooError(field=name, expected=expected, got=given)
-        # The end of the range is reduced to a multiple of the step.
+        # The end of the range is reduced to a whole number of steps from its start.
         last = int((high - low) / step + 1e-9)
         high = low + last * step if whole else round(low + last * step, 12)
     return Interval(low, high, log, step)

@@ -52,7 +52,7 @@ class Worker:
         self._log = log_file(folder, index)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         receiver, sender = os.pipe()
-        # TensorFlow would take all memory of a GPU for the first worker.
+        # Otherwise TensorFlow would allocate all memory of a GPU for the first worker.
         variables = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"} if shared else {}
         with open(self._log, "wb") as log:
             self.process = subprocess.Popen(

@@ -67,7 +67,7 @@ class Forecaster:
 
     Args:
         run: the run.
-        given: fields of its source that differ for the files to read.
+        given: fields of the run's source that differ for the files to read.
 
     Raises:
         SeqzooError: the run uses a different template, or was trained from Python.
@@ -274,7 +274,7 @@ def forecast_text(
         horizon: steps to forecast; None for the model's horizon.
         form: "text", "csv" or "jsonl".
         plot: file to plot the forecasts to; None for no plot.
-        anomalies: whether to look for anomalies instead.
+        anomalies: whether to look for anomalies instead of forecasting.
         device: see `seqzoo.zoo.devices.choose`.
 
     Raises:

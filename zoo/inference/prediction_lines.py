@@ -62,8 +62,8 @@ MAX_LOCATIONS = 20
 
 
 def errors_once(replies: Iterable[Reply]) -> Iterator[Reply]:
-    """Output in which each error is reported once, at its first line; its other lines are listed at
-    the end."""
+    """The replies, with each error reported only once, at the first line that has it; its other
+    lines are listed at the end."""
     locations: dict[str, list[str]] = {}
     counts: Counter[str] = Counter()
     for reply in replies:
@@ -122,7 +122,7 @@ def prediction_lines(
             of them has been consumed.
 
     Raises:
-        SeqzooError: the run does not exist, has no model yet, or does not generate texts; or the
+        SeqzooError: the run does not exist, has no model yet, or does not support an option, or the
             file cannot be read.
     """
     if isinstance(given, File) and (not given.path.exists() or given.path.is_dir()):

@@ -91,7 +91,7 @@ class TrainingStatistics:
 def causes_of(
     predictions: Predictions, training: TrainingStatistics | None
 ) -> dict[str, np.ndarray]:
-    """Whether each cause applies to each example, whether or not it is a mistake.
+    """Determines which causes apply to each example, whether or not its prediction is wrong.
 
     Args:
         predictions: the predictions.

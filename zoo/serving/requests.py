@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from seqzoo.tasks.errors import nearest
 
 DISCARDED = 64_000_000
-"""Maximum number of bytes beyond the limit of a request that are read and dropped."""
+"""Maximum number of bytes beyond the limit of a request that are read and discarded."""
 
 
 class Refusal(Exception):
@@ -84,7 +84,7 @@ async def read_json(
 
 async def _read(request: Request, max_bytes: int) -> bytes:
     """The body. If it is too large, a client that sends all of it before reading the response gets
-    the refusal only if the server reads to its end."""
+    the refusal only if the server reads the body to its end."""
     length = request.headers.get("content-length", "")
     declared = int(length) if length.isdecimal() else 0
     waits = request.headers.get("expect", "").lower() == "100-continue"

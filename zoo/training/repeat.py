@@ -51,7 +51,7 @@ class Repetition:
 
     @property
     def best(self) -> str:
-        """The name of the training run with the best score, and of its folder."""
+        """The name of the training run with the best score, which is also that of its folder."""
         return max(self.scores, key=lambda name: self.better * self.scores[name])
 
     @property
@@ -181,7 +181,7 @@ def repeat(
 
 
 def _base(path: pathlib.Path, name: str | None, options: dict[str, Any], *, resume: bool) -> Any:
-    """The settings that all training runs share, stored in the folder, which is created here.
+    """The settings that all training runs share; a new folder is created to store them.
 
     Raises:
         SeqzooError: the settings in the folder differ, or it has none.
