@@ -135,7 +135,7 @@ def recurrent_layers(model: Any) -> list[Any]:
 
 
 class Passing:
-    """A runner, see `seqzoo.cells.engine.runners`, that passes initial states to some layers and
+    """A runner (see `seqzoo.cells.engine.runners`) that passes initial states to some layers and
     keeps their final states; other layers, such as those that read the characters of words, run as
     usual.
 

@@ -248,7 +248,7 @@ def test_a_model_of_the_package_is_called_by_its_name() -> None:
 def test_a_pattern_that_nothing_matches() -> None:
     result = seqzoo("list", "presets", "zzz*")
     assert result.exit_code == 2
-    assert "There are no presets with a name like 'zzz*'." in result.stderr
+    assert "There are no presets whose names match 'zzz*'." in result.stderr
 
 
 def test_a_folder_as_inputs_is_reported_before_the_model_is_loaded(trained, tmp_path) -> None:

@@ -181,7 +181,7 @@ def test_folders_of_data_sets_with_damaged_descriptions(name: str, tmp_path) -> 
     [
         ("x = " + "[" * 100_000, "is not valid TOML"),
         ("seed = " + "9" * 5000, "is not valid TOML"),
-        ("a." * 50_000 + "b = 1", "has a key of 20 parts"),
+        ("a." * 50_000 + "b = 1", "has a dotted key of 20 or more parts"),
         ('template = ["many-to-one"]', "`template` must be one of"),
         ("[template]\na = 1", "`template` must be one of"),
     ],

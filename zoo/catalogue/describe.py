@@ -61,7 +61,7 @@ def cell_options(cell_class: type) -> list[dict[str, Any]]:
     """The options of a cell's class and of its base classes.
 
     Returns:
-        Name, default, whether it is required, and meaning of each, in their order.
+        A dictionary per option, in their order: "name", "default", "required" and "meaning".
     """
     results: dict[str, dict[str, Any]] = {}
     for base in cell_class.__mro__:
@@ -73,7 +73,7 @@ def cell_options(cell_class: type) -> list[dict[str, Any]]:
             name, default = parameter.name, parameter.default
             if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
                 continue
-            if name in results and not results[name]["meaning"]:  # documented by its base class
+            if name in results and not results[name]["meaning"]:  # only the base class documents it
                 results[name]["meaning"] = texts.get(name, "")
             if name != "units" and name not in results:
                 required = default is parameter.empty
@@ -92,10 +92,11 @@ def measurements(name: str) -> dict[str, Any]:
     """The measurements of a cell.
 
     Returns:
-        "machine"; "speed", with the "milliseconds" for each "shape", and "times_keras", the time of
-        `keras.layers.RNN` with the same cell divided by it, both as pairs: the forward pass, and
-        forward and backward; and "adding", the "steps" in which the adding problem was learned
-        (None if it was not) and the final "error". Missing measurements are empty or None.
+        "machine"; "speed", with the "milliseconds" of a `Recurrent` layer for each "shape", and
+        "times_keras", the time of `keras.layers.RNN` with the same cell divided by that of
+        `Recurrent`, both as pairs: the forward pass alone, and forward and backward; and "adding",
+        the number of "steps" in which the adding problem was learned (None if it was not) and the
+        final "error". Missing measurements are empty or None.
     """
     measured = source_docs.measured()
     times = measured.SPEED.get(name, {})

@@ -45,7 +45,7 @@ def listing(what: str | None, pattern: str, family: str | None = None) -> str:
     """
     result = listed(what, pattern, family)
     if not any(result.values()):
-        raise SeqzooError(f"There are no {' or '.join(result)} with a name like {pattern!r}.")
+        raise SeqzooError(f"There are no {' or '.join(result)} whose names match {pattern!r}.")
     if what == "cells":
         return _cell_table(list(result["cells"])) + "\n"
     parts = [

@@ -1,4 +1,4 @@
-"""Details of a name as readable text."""
+"""The details of a cell, a template, a preset or a data set as readable text."""
 
 import json
 import textwrap
@@ -178,7 +178,7 @@ def _dataset(details: dict[str, Any], program: str) -> list[str]:
         lines += [table(["split", "examples"], rows), ""]
         lines.append(f"Prepared, {size:,.1f} MiB, in {details['prepared']}.")
     else:
-        lines.append("Not prepared yet: splits and sizes are known once it is used.")
+        lines.append("Not prepared yet; its splits and sizes are known once it has been used.")
     return [
         *lines,
         f"From {details['homepage']}; {details['license']}.",

@@ -45,7 +45,7 @@ def command(
     """Show the most confident mistakes of the classifier in RUN, and likely label errors.
 
     Mistakes are grouped by likely cause: a different label for the same text in training, a
-    rare class, unknown words, very short or long inputs, a pair of classes that is often
+    rare class, unknown words, very short or long inputs, or a pair of classes that is often
     confused. DATA is a file or data set with labels; without it, the test split of the run's own
     data is used.
 

@@ -17,8 +17,8 @@ from seqzoo.zoo.commands import completers, options
 def command(what: str | None, pattern: str, family: str | None, as_json: bool) -> None:
     """List cells, templates, presets or data sets whose names match PATTERN.
 
-    The table of cells has the family, the year of publication, the number of matrix products with
-    the state per time step, and whether the time steps can be computed in parallel.
+    The table of cells shows the family, the year of publication, the number of matrix products
+    with the state per time step, and whether the time steps can be computed in parallel.
 
     \b
     Examples:

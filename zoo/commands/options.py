@@ -124,6 +124,7 @@ def _number_or_text(_: click.Context, __: click.Parameter, text: str | None) -> 
 
 
 def names(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
+    """Splits comma-separated names; None for an option that is not given."""
     return None if text is None else [name.strip() for name in text.split(",")]
 
 

@@ -102,7 +102,7 @@ def command(
 ) -> None:
     """Predict with the model in RUN, for TEXT arguments, standard input or a file.
 
-    RUN is a run folder, a preset with a trained model, or a folder or file that `seqzoo export`
+    RUN is a run folder, a preset with a pretrained model, or a folder or file that `seqzoo export`
     wrote for ONNX or LiteRT, which is run without TensorFlow.
 
     Prints one line per input, in order: the label, a tab and its probability; with --top, more such

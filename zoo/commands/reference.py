@@ -65,7 +65,7 @@ def _enumeration(names: Sequence[str]) -> str:
 
 
 def _about(command: click.Command) -> str:
-    """The help of a command without its examples."""
+    """The first paragraph of the help of a command."""
     return re.sub(r"\s*\n\s*", " ", (command.help or "").partition("\n\n")[0].strip())
 
 

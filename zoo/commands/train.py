@@ -16,7 +16,7 @@ from seqzoo.zoo.commands import completers, options
 from seqzoo.zoo.commands.program import program
 
 ARGUMENTS = "seqzoo.train.arguments"
-"""The key of the typed arguments in the command's context."""
+"""Key in the command's context for the arguments as typed."""
 
 
 class TrainCommand(options.Command):

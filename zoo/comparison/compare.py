@@ -1,6 +1,6 @@
 """Compares cells: trains each with each seed in a separate process.
 
-Nothing here imports TensorFlow, see `processes`.
+Nothing here imports TensorFlow; see `processes`.
 """
 
 import json
@@ -49,7 +49,8 @@ def compare(
     Args:
         name: the name of a preset or a template, or the path of a configuration file.
         cells: names of the cells.
-        seeds: training runs per cell, with the seed of the settings and those after it.
+        seeds: number of training runs per cell; they use the seed of the settings and those after
+            it.
         gradient_flow: whether to measure how much of a gradient each cell passes back over 10, 100
             and 1,000 steps before any training.
         folder: the folder to write to; None for comparisons/NAME.
@@ -63,7 +64,7 @@ def compare(
     Raises:
         SeqzooError: a name or a setting is not valid, the folder contains another comparison, or no
             cell can be trained.
-        Interrupted: Ctrl-C; the same call continues.
+        Interrupted: training was stopped by Ctrl-C; the same call continues it.
     """
     cells = list(dict.fromkeys(cells))
     for cell in cells:
@@ -178,7 +179,7 @@ def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
     """Trains a cell with a seed, unless that has been done; returns the result.
 
     Raises:
-        Interrupted: Ctrl-C.
+        Interrupted: training was stopped by Ctrl-C.
     """
     file = path / "trainings" / f"{cell}-{seed}.json"
     record = read_result(file) if file.exists() else {"peak_bytes": 0}

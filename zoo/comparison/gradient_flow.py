@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         arguments: the options of each cell by name, as JSON, and the folder for the plot.
 
     Returns:
-        0, with the rows as JSON on standard output; 2, with a line on standard error.
+        0, with the rows as JSON on standard output; or 2, with an error on standard error.
     """
     from seqzoo.tasks.startup import start_devices
 

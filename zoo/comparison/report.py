@@ -62,7 +62,7 @@ class Comparison:
     Attributes:
         name: the name of the preset, template or file that was trained.
         metric: name of the score.
-        better: 1 where a larger score is better, -1 where a smaller one is.
+        better: 1 if a larger score is better, -1 if a smaller one is.
         split: the split that was scored.
         reference: the cell whose parameter count the others were matched to.
         wanted: that parameter count.
@@ -84,7 +84,7 @@ class Comparison:
     flow: Sequence[dict[str, Any]] = ()
 
     def rows(self) -> list[dict[str, Any]]:
-        """The table: one row of plain numbers per cell; None for missing ones."""
+        """The table as plain values, one row per cell; None for missing values."""
         return [
             {
                 "cell": result.cell,

@@ -49,8 +49,8 @@ def sizes(choices: Choices, reference: str, cells: Sequence[str]) -> dict[str, S
     for name in dict.fromkeys([reference, *cells]):
         options = dict(choices.task.cell_options)
         if name != reference and name in CELLS:
-            taken = {option["name"] for option in cell_options(CELLS[name])}
-            options = {key: value for key, value in options.items() if key in taken}
+            accepted_names = {option["name"] for option in cell_options(CELLS[name])}
+            options = {key: value for key, value in options.items() if key in accepted_names}
         tasks[name] = replace(choices.task, cell=name, cell_options=options)
         make_cell(tasks[name])  # mistakes are reported before the data are read
         check_times(tasks[name], choices.source)
@@ -86,8 +86,8 @@ def nearest_units(count: Callable[[int], int], target: int, start: int) -> int:
     iteration = 0
     while high - low > 1:
         # Alternates between linear interpolation, which is fast, and bisection, which is safe.
-        share = (target - count(low)) / (count(high) - count(low)) if iteration % 2 == 0 else 0.5
-        middle = min(max(round(low + share * (high - low)), low + 1), high - 1)
+        fraction = (target - count(low)) / (count(high) - count(low)) if iteration % 2 == 0 else 0.5
+        middle = min(max(round(low + fraction * (high - low)), low + 1), high - 1)
         low, high = (middle, high) if count(middle) <= target else (low, middle)
         iteration += 1
     return min((low, high), key=lambda units: abs(count(units) - target))
@@ -109,7 +109,7 @@ def main(arguments: Sequence[str]) -> int:
         arguments: a configuration file, then the names of cells.
 
     Returns:
-        0, with the sizes as JSON on standard output; 2, with a line on standard error.
+        0, with the sizes as JSON on standard output; or 2, with an error on standard error.
     """
     from seqzoo.tasks.startup import start_devices
     from seqzoo.zoo.config.toml_reader import read_config

@@ -30,7 +30,7 @@ def split_sections(docstring: str) -> tuple[str, dict[str, list[str]]]:
 def entries(docstring: str, section: str) -> dict[str, str]:
     """The entries of a section, such as "Attributes" or "Args": name -> text in one line.
 
-    An entry begins with "name: "; lines with a deeper indentation belong to it.
+    An entry begins with "name: "; the more deeply indented lines after it belong to it.
     """
     results: dict[str, str] = {}
     name = ""

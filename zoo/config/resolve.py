@@ -142,10 +142,10 @@ def overridden(choices: Choices, given: dict[str, Any]) -> Choices:
 
 
 def check_times(task: Any, source: Source) -> None:
-    """Checks that a time column is named if and only if the cell takes times.
+    """Checks that a time column is named if and only if the cell is time-aware.
 
     Raises:
-        SeqzooError: the cell takes times but none are named, or the reverse.
+        SeqzooError: the cell is time-aware but no time column is named, or vice versa.
     """
     from seqzoo.tasks.layers.recurrent import takes_time
 

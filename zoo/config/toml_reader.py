@@ -15,7 +15,7 @@ from seqzoo.zoo.config.resolve import Choices
 from seqzoo.zoo.data.source import Source, kinds_of
 
 DEEP = re.compile(r"""^[ \t[]*(?:[\w"'-]+[ \t]*\.[ \t]*){20}""", re.MULTILINE)
-"""A key of many parts, such as a.b.c."""
+"""A dotted key of many parts; a.b.c has three."""
 
 TABLES = ("source", "task", "training")
 SEARCH = "search"
@@ -37,7 +37,7 @@ class _File:
         try:
             self.text = path.read_text(encoding="utf-8-sig")
             if DEEP.search(self.text):  # tomllib reads such keys in quadratic time and memory
-                raise SeqzooError(f"{path} has a key of 20 parts or more.")
+                raise SeqzooError(f"{path} has a dotted key of 20 or more parts.")
             self.data = tomllib.loads(self.text)
         except FileNotFoundError as error:
             raise SeqzooError(
@@ -46,10 +46,7 @@ class _File:
             ) from error
         except UnicodeDecodeError as error:
             raise SeqzooError(f"{path} is not UTF-8; save it as UTF-8.") from error
-        except (
-            ValueError,
-            RecursionError,
-        ) as error:  # also for huge numbers
+        except (ValueError, RecursionError) as error:  # ValueError also for huge numbers
             raise SeqzooError(f"{path} is not valid TOML: {error}.") from error
 
     def error(self, table: str, name: str, message: str) -> SeqzooError:
@@ -84,7 +81,7 @@ def read_config(path: str) -> Choices:
 
     Raises:
         SeqzooError: the file does not exist, is not valid TOML, or has an unknown key or value; the
-            message has the line and the nearest name.
+            message contains the line and the nearest name.
     """
     file = _File(pathlib.Path(path).expanduser())
     known = ("template", *TABLES, SEARCH)

@@ -118,13 +118,12 @@ def search_table(space: Mapping[str, Any]) -> str:
     """The [search] table of a configuration file.
 
     Args:
-        space: ranges and choices by name of an option, as `seqzoo.zoo.config.toml_reader` reads
-            them.
+        space: ranges and choices by option name, as `seqzoo.zoo.config.toml_reader` reads them.
     """
     lines = [
         "",
         "",
-        "# The search space of `seqzoo search`: ranges, and lists of choices.",
+        "# The search space of `seqzoo search`: ranges and lists of choices.",
         "[search]",
     ]
     lines += [
