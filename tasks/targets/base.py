@@ -132,7 +132,8 @@ def required(examples: Examples) -> Any:
 
 
 def class_name(label: Any) -> Any:
-    """A class as text: whole numbers and booleans are written as in JSON and in files."""
+    """A class as text: whole numbers and booleans are written as in JSON and in files; others are
+    returned unchanged."""
     if isinstance(label, bool | np.bool_):
         return "true" if label else "false"
     return str(int(label)) if isinstance(label, int | np.integer) else label

@@ -57,7 +57,7 @@ class StepTargets(ABC):
         """
 
     def predicted(self, outputs: Any) -> Any:
-        """Predicted steps, in the form in which a model takes them, from its outputs."""
+        """Converts outputs to predicted steps, in the form in which a model takes them as input."""
         return outputs
 
     @abstractmethod

@@ -67,12 +67,12 @@ def train(
         folder: the run folder; it must not exist yet unless `resume`.
         source: how to open the data again; stored in the run, so it must be JSON-serialisable.
         resume: continue from the last checkpoint in the folder.
-        progress: called with the progress of training.
+        progress: receives the progress of training.
         strategy: `tf.distribute` strategy to train under, or its name, "mirrored" or "multi-worker"
             (see docs/scaling.md); by default, the one in scope.
         callbacks: a `keras.callbacks.Callback` or a list of them, called as in `Model.fit`;
             docs/training.md says how much of their state a resumed run restores.
-        start_from: a run, or its folder, whose layers and preprocessing training starts with; see
+        start_from: a run, or its folder; training starts from its layers and preprocessing, see
             docs/fine-tuning.md. The new run records it, so it can be left out when resuming.
 
     Raises:

@@ -74,8 +74,8 @@ def command(
     """Search hyperparameters of NAME (a preset, a template or a configuration file).
 
     Each trial is a training run with different options, which Optuna samples from the
-    [search] table of the configuration file. Without one, learning rate, batch size and units vary
-    around those of NAME, dropout varies from 0 to 0.6, and the cell is gru, lstm, mgu or that
+    [search] table of the configuration file. Without one, the learning rate, batch size and units
+    vary around those of NAME, dropout varies from 0 to 0.6, and the cell is gru, lstm, mgu or that
     of NAME. Trials are compared by their validation scores. The same command continues after
     Ctrl-C; `seqzoo train FOLDER/best.toml` trains the best trial again.
 

@@ -10,8 +10,8 @@ from seqzoo.tasks.errors import nearest
 from seqzoo.tasks.fields import Range, note
 
 NONE = "none"
-"""None as it is written in a file, for settings that are not text. Text that is None, and settings
-that are None by default, are left out."""
+"""None as it is written in a file, for settings that are not text. Text settings that are None, and
+settings that are None by default, are left out."""
 
 PLAIN = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 SEVERAL = {int: "whole numbers", float: "numbers", str: "texts"}

@@ -24,7 +24,7 @@ TASK_NAMES = {"input": "kind", "target": "target_kind"}
 """Fields of templates whose options have other names, because --input and --target name columns."""
 
 DEFAULTS = {"target_kind": "the template's"}
-"""Defaults that differ from the dataclass, because another class fills them in."""
+"""Defaults that differ from those of the dataclass, because another class fills them in."""
 
 REGISTRIES = {
     "data": lambda: f"Data sets: {', '.join(DATASETS)}; files: {', '.join(SUFFIXES)}.",
@@ -52,7 +52,7 @@ class Option:
 
 
 def option_of(kind: type, name: str) -> str:
-    """The option of a dataclass's field, "--cell-option"; empty if it has none."""
+    """The option of a dataclass's field, such as "--cell-option"; empty if it has none."""
     hint = hints_of(kind)[name]
     if note(hint, NotTyped) is not None:
         return ""
