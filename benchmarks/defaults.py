@@ -137,13 +137,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "label_smoothing": 0.1,
     },
 }
-"""Training settings by name; the first were the defaults of all templates."""
+"""Training settings by name; the first ones are the former defaults of all templates."""
 
 
 def measure(name: str, setting: str, files: pathlib.Path) -> dict[str, Any]:
     """Trains on a data set with one of the settings.
 
-    Returns: "set", "settings", "metric", "losses" and "metrics" of each epoch on the validation
+    Returns:
+        "set", "settings", "metric", "losses" and "metrics" of each epoch on the validation
         examples, and "seconds" of CPU time.
     """
     from seqzoo.tasks.training.trainer import train

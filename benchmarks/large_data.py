@@ -167,7 +167,7 @@ def main() -> None:
     if args.only:
         from seqzoo.tasks.errors import called
 
-        with called("seqzoo"):  # which does not let TensorFlow import what it does not need
+        with called("seqzoo"):  # keeps TensorFlow from importing what it does not need
             measure(path, args.kind, WAYS[args.only], args.steps)
         return
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Packs trained runs of presets as the pretrained models of the package, and scores these.
+"""Packs trained runs of presets as the pretrained models of the package, and scores them.
 
     python -m benchmarks.models RUNS [NAME ...]
 

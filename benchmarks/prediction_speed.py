@@ -5,7 +5,7 @@
 
 The methods of a table alternate in one process; each figure is a median. The plain loop is a
 `tf.while_loop` around the model's step that feeds back the most probable token: decoding without
-log-probabilities, constraints and end of text. It is measured as a graph of plain operations and
+log-probabilities, constraints or end of text. It is measured as a graph of plain operations and
 compiled by XLA. So is seqzoo's decoding: the first predictions and exported models use plain
 operations, and a model that has generated text for a second uses the compiled loop.
 """

@@ -150,7 +150,7 @@ def of_files(folder: pathlib.Path, name: str) -> Problem:
 
 
 def _read(folder: pathlib.Path, name: str) -> tuple[list[np.ndarray], np.ndarray]:
-    """Series (time, features) and labels of a UCR text file or one of aeon."""
+    """Series (time, features) and labels from a UCR text file or an aeon file."""
     path = folder / f"{name}.txt"
     if path.exists():
         rows = np.loadtxt(path)

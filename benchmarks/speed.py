@@ -6,13 +6,13 @@
 
 The layers of a row alternate in one process, so that changes in the machine's speed affect them
 equally; each figure is a median. `limit` is a lower bound: the time of the matrix products of the
-forward pass (one of the input, one of the states, each over all steps at once), times three for
-forward and backward.
+forward pass (one with the input, one with the states, each over all steps at once), three times
+that for forward and backward.
 
-With --every-cell all cells are compared with `keras.layers.RNN` of the same cell, at two shapes.
-Each row is appended to a CSV file as soon as it is measured, and rows in the file are not measured
-again; --write writes the table from it. With --parallel, the parallel and diagonal cells alternate
-with the LSTM at one shape.
+With --every-cell, all cells are compared with `keras.layers.RNN` around the same cell, at two
+shapes. Each row is appended to a CSV file as soon as it is measured, and rows in the file are not
+measured again; --write writes the table from it. With --parallel, the parallel and diagonal cells
+alternate with the LSTM at one shape.
 """
 
 import os
@@ -294,7 +294,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.parallel:
         path = arguments.results or measurements.path_of("parallel")
-        path.unlink(missing_ok=True)  # the rows of one run are compared with each other only
+        path.unlink(missing_ok=True)  # only the rows of one run are compared with each other
         measured = Measurements(path, ("cell", "pass"))
         measure_parallel_cells(measured, arguments.seconds)
         if arguments.write:

@@ -183,7 +183,7 @@ def _ours(code: CodeType) -> bool:
 
 
 def walks(folder: pathlib.Path) -> Iterator[tuple[str, Walk]]:
-    """Yields both walks; `folder` is for a table and a run."""
+    """Yields both walks; a table and a run are written to `folder`."""
     from seqzoo.cli import main
 
     table, run = folder / "words.csv", folder / "run"

@@ -1,4 +1,4 @@
-"""The processes of a test run share compiled Python files, even where Python is set to write none.
+"""Lets the processes of a test run share compiled Python files, even if Python should write none.
 
 With PYTHONDONTWRITEBYTECODE each new test process would compile all tests, which takes 8 seconds,
 and each process that a test starts would compile the whole package, which takes 2.

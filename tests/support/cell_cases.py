@@ -17,7 +17,7 @@ FRAME = (2, 6)
 
 
 class Case(NamedTuple):
-    """A cell's name in `CELLS`, and options under which its equations differ."""
+    """A cell's name in `CELLS`, and options for which its equations differ."""
 
     name: str
     options: dict[str, Any]

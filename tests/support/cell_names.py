@@ -1,4 +1,4 @@
-"""When a test over all cells runs each cell: always, in slow tests, or before a release."""
+"""Says when a test over all cells runs each cell: always, in slow tests, or before releases."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -18,7 +18,7 @@ MANY_TO_ONE = ["train", "many-to-one", *COLUMNS, *SMALL]
 
 
 def seqzoo(*words: object, stdin: str | bytes | None = None) -> Result:
-    """Runs a command in this process, as the terminal would."""
+    """Runs a command in this process, as a terminal would."""
     result = CliRunner().invoke(main, list(map(str, words)), input=stdin, prog_name="seqzoo")
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -33,7 +33,7 @@ def process(*words: object, **options: Any) -> subprocess.CompletedProcess[str]:
 
 
 def table(path: pathlib.Path, count: int = 64) -> pathlib.Path:
-    """Writes five-letter texts, labelled by whether they begin with a or with b."""
+    """Writes a table of texts of six characters, labelled by whether they begin with a or b."""
     draw = np.random.default_rng(0)
     texts = ["ab"[i % 2] + "".join(draw.choice(list("xyz"), 4)) + str(i % 9) for i in range(count)]
     path.write_text("text,label\n" + "".join(f"{text},{text[0]}-text\n" for text in texts))

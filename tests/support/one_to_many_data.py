@@ -12,7 +12,7 @@ CLASSES = ["b", "a", "ü b"]
 
 
 def captions(count: int) -> list[str]:
-    """Texts of different lengths, repeated after every third."""
+    """Three texts of different lengths, in turn."""
     each = ["one", "a longer text here", "two words"]
     return [each[index % 3] for index in range(count)]
 

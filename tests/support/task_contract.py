@@ -123,7 +123,7 @@ def examples(case: Case) -> Examples:
         steps = features.encode(Examples(inputs)).lengths.tolist()
     targets = [_target(case.target, index, steps[index]) for index in range(COUNT)]
     if case.template == "many-to-many-unaligned" and case.input != "characters":
-        targets = ["ab", "b", "éa"] * (COUNT // 3)  # the steps of the shortest input are three
+        targets = ["ab", "b", "éa"] * (COUNT // 3)  # the shortest input has three steps
     return Examples(inputs, None if case.target in ("next", "horizon") else targets)
 
 

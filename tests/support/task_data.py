@@ -50,7 +50,7 @@ def series(count: int, seed: int) -> list[np.ndarray]:
 
 
 def repeat(plan: Plan, times: int) -> Plan:
-    """A plan with the only batch of a plan, repeated."""
+    """A plan that repeats the only batch of another."""
     bounds = np.arange(times + 1) * len(plan.rows)
     one = ("rows", "weights", "lengths", "target_lengths")
     parts = {name: np.concatenate([getattr(plan, name)] * times) for name in one}

@@ -1,4 +1,4 @@
-"""Replaces test processes that have grown large by fresh ones.
+"""Replaces test processes that have grown large with fresh ones.
 
 XLA keeps every program that it compiled for as long as the process lives, and the tests compile
 thousands. A pytest-xdist process that is above `LIMIT` ends before its next test file; pytest-xdist
