@@ -17,7 +17,7 @@ def correct(folder: pathlib.Path, inference: Inference, validation: Data) -> Non
 
     Args:
         folder: the run folder.
-        inference: the inference of the run's model, whose task is a `Corrects`.
+        inference: the inference of the run's model, whose task must implement `Corrects`.
         validation: the validation examples.
     """
     task: Corrects = inference.task

@@ -18,7 +18,7 @@ def interlinear(
                    VERB
 
     Args:
-        tokens: words or characters; unprintable ones are escaped as in Python.
+        tokens: words or characters; unprintable characters are escaped as in Python.
         tags: one tag per token.
         truth: the true tags, if available.
         width: maximum width of a line, in columns.

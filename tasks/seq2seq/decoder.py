@@ -254,7 +254,7 @@ class Decoder(keras.layers.Layer):
         return {**super().get_config(), **self.choices}
 
     def get_build_config(self) -> None:
-        """None: the network builds its parts."""
+        """Returns None, because the network builds its parts itself."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -285,4 +285,4 @@ class Bridge(keras.layers.Layer):
         return {**super().get_config(), "state_sizes": self.state_sizes}
 
     def get_build_config(self) -> None:
-        """None: the network builds its parts."""
+        """Returns None, because the network builds its parts itself."""

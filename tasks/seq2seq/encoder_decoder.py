@@ -225,4 +225,4 @@ class SequenceEncoder(keras.layers.Layer):
         return {**super().get_config(), **self.choices}
 
     def get_build_config(self) -> None:
-        """None: the network builds its parts."""
+        """Returns None, because the network builds its parts itself."""

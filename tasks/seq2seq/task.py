@@ -39,7 +39,7 @@ class GeneratorTask(Task):
         texts: how targets become tokens.
 
     Attributes:
-        copies: whether the model copies tokens of its inputs.
+        copies: whether the model copies tokens from its inputs.
         ids: number of token ids; the ids after those of the vocabulary represent tokens that occur
             only in the input of an example.
     """

@@ -1,4 +1,4 @@
-"""What a forecast outputs for each step: a number, quantiles, or the parameters of a distribution.
+"""What a forecaster outputs per step: a number, quantiles, or the parameters of a distribution.
 
 A network's outputs are on the normalised scale of the window that it reads; distributions convert
 them to the standardised scale of the series, or to counts.

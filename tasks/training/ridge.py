@@ -25,10 +25,10 @@ class RidgeLoop(Loop):
     """A loop whose steps accumulate the normal equations of the output layer and change no weights.
 
     `finish` solves the equations. The layers before the output layer keep their initial weights, so
-    the cell must have no trainable weights, like a reservoir.
+    the cell must have no trainable weights, as in a reservoir.
 
     Args:
-        task: the task, a `FitsReadout`.
+        task: the task, which must implement `FitsReadout`.
         settings: the training settings.
         steps: number of steps in the only epoch.
         strategy: a strategy with one replica.

@@ -69,7 +69,7 @@ def truncated_gradients(
     only one window.
 
     Args:
-        task: a task that is a `Cuts`.
+        task: a task that implements `Cuts`.
         model: the model of the task.
         batch: a batch with targets.
         settings: the training settings.

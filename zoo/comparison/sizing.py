@@ -74,7 +74,7 @@ def nearest_units(count: Callable[[int], int], target: int, start: int) -> int:
     """The number of units whose parameter count is closest to a target.
 
     Args:
-        count: the parameter count for a number of units, which increases with them.
+        count: a function from the number of units to the parameter count, which increases with it.
         target: the target parameter count.
         start: number of units to begin at.
     """

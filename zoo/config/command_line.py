@@ -12,8 +12,8 @@ from seqzoo.zoo.config.resolve import Choices
 
 
 def as_options(choices: Choices) -> str:
-    """The settings of a training run that differ from the defaults of its template, as they are
-    typed: "--data reviews.csv --kind words --units 64"."""
+    """The settings of a training run that differ from the defaults of its template, as typed in a
+    command: "--data reviews.csv --kind words --units 64"."""
     task, settings, source = choices.parts()
     arguments: list[str] = []
     for part, defaults in ((source, None), (task, None), (settings, task.default_settings)):
