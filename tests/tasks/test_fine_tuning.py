@@ -203,7 +203,7 @@ def test_what_does_not_fit_is_named_in_one_line(language_model: Run) -> None:
         ({"units": 7}, "`units` must be 6 as in the run that training starts from, got 7"),
         ({"lowercase": False}, "`lowercase` must be True as in"),
         ({"input": "characters"}, "`input` must be 'words' as in"),
-        ({"unit": 7}, "not options of many-to-one"),
+        ({"unit": 7}, "options do not fit many-to-one"),
     ):
         with pytest.raises(SeqzooError, match=message):
             matching_template(language_model.template, ManyToOne, **options)
