@@ -93,8 +93,7 @@ class Commands(click.Group):
 
 
 def _full_disk(error: Exception) -> str:
-    """The error message for a full disk: it names the file that the error is about, or standard
-    output."""
+    """The error message for a full disk; names the file, or standard output, if it is known."""
     path = getattr(error, "filename", None)
     if path:
         return full_disk(path)

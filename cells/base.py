@@ -212,7 +212,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         """Random generator for initial weights that a cell draws itself, seeded by `seed` or,
         without one, from NumPy's global generator.
 
-        Unlike random tensors, random arrays have values while a `tf.function` is being traced.
+        Unlike random tensors, NumPy arrays have values while a `tf.function` is being traced.
         """
         return np.random.default_rng(np.random.randint(2**31) if self.seed is None else self.seed)
 

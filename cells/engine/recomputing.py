@@ -109,9 +109,9 @@ class Recomputing:
 
         Args:
             cell: the cell.
-            gradients_of_segment: function: the tensors of a segment, with the gradients "d_states"
-                and, if `tensors` has it, "d_sequence", and optionally the segment's values -> the
-                gradients of the segment's arguments.
+            gradients_of_segment: function from the tensors of a segment, with the gradients
+                "d_states" and, if `tensors` has it, "d_sequence", and optionally the segment's
+                values, to the gradients of the segment's arguments.
             tensors: the tensors of `forward`, what it returned for training, the gradients of the
                 last states, "d_states", and, if the trajectory has a gradient, "d_sequence",
                 (batch, time, ...).

@@ -471,7 +471,7 @@ def round_length(steps: Any, octave: int = 4) -> Any:
 
     Args:
         steps: the length, at least 1.
-        octave: number of lengths from each power of two to the next.
+        octave: number of lengths per power of two.
     """
     exponent = tf.floor(tf.math.log(tf.cast(steps, tf.float64)) / math.log(2))
     unit = tf.cast(tf.maximum(2.0**exponent / octave, 4), tf.int32)

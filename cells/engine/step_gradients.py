@@ -42,7 +42,7 @@ def backward_step(
 
     Returns:
         Gradients of x, of r (None if equal to those of x), of the old states, and of each unit
-        weight, the last not yet summed over the batch.
+        weight; the last are not yet summed over the batch.
     """
     if defines_gradient(cell):
         dx, dr, d_old, *d_weights = cell.step_gradient(values, d_states, *weights)
