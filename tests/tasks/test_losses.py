@@ -92,7 +92,7 @@ def test_each_step_has_the_loss_of_the_template() -> None:
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: template(loss="huber"), "`loss` must be 'cross-entropy' for target 'class' of in"),
+        (lambda: template(loss="huber"), "`loss` must be 'cross-entropy' for target 'class' with"),
         (lambda: template(loss="hubr"), "`loss` must be one of 'cross-entropy', 'squared'"),
         (
             lambda: ManyToManyAligned("series", "next", loss="poisson"),
