@@ -1,5 +1,6 @@
 """Fixed and slow points of a cell: states that a constant input leaves unchanged, or nearly so."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,7 +9,7 @@ import tensorflow as tf
 from keras import tree
 
 from seqzoo.cells.private_keras import backend
-from seqzoo.tasks.inspection.jacobians import step_jacobians
+from seqzoo.tasks.inspection.jacobians import ROWS_PER_CALL, jacobians_at, step_jacobians
 from seqzoo.tasks.inspection.linear_algebra import eigenvalues
 from seqzoo.tasks.inspection.trace import cell_step, projected
 
@@ -66,31 +67,24 @@ def fixed_points(
     Returns:
         Distinct points, the slowest first.
     """
-    sizes = tree.flatten(cell.state_size)
     features = _features(cell) if inputs is None else len(inputs)
     constant = np.zeros(features) if inputs is None else np.asarray(inputs, np.float64)
     states = np.asarray(starts, np.float64).copy()
     rows, n = states.shape
-    advance = cell_step(cell)
-
-    def moved(states: np.ndarray) -> np.ndarray:
-        with backend.AutocastScope(cell.compute_dtype):
-            x = projected(
-                cell, tf.cast(np.repeat(constant[None], len(states), 0), cell.compute_dtype)
-            )
-            parts = tf.split(tf.cast(states, cell.compute_dtype), sizes, axis=-1)
-            return np.asarray(tf.concat(advance(x, parts)[1], -1), np.float64) - states
-
-    damping, move, still_moving = np.full(rows, 1e-2), moved(states), np.arange(rows)
+    moved, minimise = _functions(cell, constant, n)
+    damping, move, still_moving = np.full(rows, 1e-2), moved(states).numpy(), np.arange(rows)
     for _ in range(iterations):
         moving = still_moving
-        slope = step_jacobians(cell, np.repeat(constant[None], len(moving), 0), states[moving])
-        slope = slope - np.eye(n)
-        normal = tf.matmul(slope, slope, transpose_a=True)
-        normal += damping[moving, None, None] * np.eye(n)
-        right = -tf.matmul(slope, move[moving][..., None], transpose_a=True)
-        step = tf.linalg.solve(normal, right).numpy()[..., 0]
-        tried = moved(states[moving] + step)
+        step, tried = (
+            np.concatenate(parts)
+            for parts in zip(
+                *(
+                    minimise(states[part], move[part], damping[part])
+                    for part in np.array_split(moving, -(-len(moving) * n // ROWS_PER_CALL))
+                ),
+                strict=True,
+            )
+        )
         better = np.linalg.norm(tried, axis=1) < np.linalg.norm(move[moving], axis=1)
         # A search has converged when its steps are small, or when q is almost zero.
         size = np.linalg.norm(step, axis=1)
@@ -117,6 +111,35 @@ def fixed_points(
         Point(states[row], float(speeds[row]), "fixed" if speeds[row] < STILL else "slow", value)
         for row, value in zip(chosen, values, strict=True)
     ]
+
+
+def _functions(cell: Any, constant: np.ndarray, n: int) -> tuple[Callable, Callable]:
+    """Two compiled functions for a constant input, in float64: how far states move in a step; and
+    states, how far they move and their damping -> a step of the Levenberg-Marquardt method, and how
+    far the states move after it."""
+    sizes, advance, dtype = tree.flatten(cell.state_size), cell_step(cell), cell.compute_dtype
+    row = tf.constant(constant[None], dtype)
+    matrix, vector = tf.TensorSpec([None, n], "float64"), tf.TensorSpec([None], "float64")
+
+    @tf.function(autograph=False, input_signature=[matrix])
+    def moved(states: Any) -> Any:
+        with backend.AutocastScope(dtype):
+            x = projected(cell, tf.repeat(row, tf.shape(states)[0], 0))
+            new = advance(x, tf.split(tf.cast(states, dtype), sizes, axis=-1))[1]
+            return tf.cast(tf.concat(new, -1), tf.float64) - states
+
+    @tf.function(autograph=False, input_signature=[matrix, matrix, vector])
+    def minimise(states: Any, move: Any, damping: Any) -> tuple[Any, Any]:
+        inputs = tf.repeat(row, tf.shape(states)[0], 0)
+        slope = tf.cast(jacobians_at(cell, inputs, tf.cast(states, dtype)), tf.float64)
+        slope -= tf.eye(n, dtype=tf.float64)
+        normal = tf.matmul(slope, slope, transpose_a=True)
+        normal += damping[:, None, None] * tf.eye(n, dtype=tf.float64)
+        right = -tf.matmul(slope, move[..., None], transpose_a=True)
+        step = tf.linalg.solve(normal, right)[..., 0]
+        return step, moved(states + step)
+
+    return moved, minimise
 
 
 def _features(cell: Any) -> int:

@@ -30,26 +30,32 @@ def step_jacobians(cell: Any, inputs: np.ndarray, states: np.ndarray) -> np.ndar
     Returns:
         (steps, n, n); entry [t, i, j] is d state_i after step t / d state_j before it.
     """
-    sizes = tree.flatten(cell.state_size)
-    n = sum(sizes)
-    advance = cell_step(cell)
+    n = sum(tree.flatten(cell.state_size))
     result = np.empty(
         (len(states), n, n), cell.compute_dtype if cell.compute_dtype == "float64" else "float32"
     )
     at_once = max(1, ROWS_PER_CALL // n)
-    with backend.AutocastScope(cell.compute_dtype):
-        x = projected(cell, tf.cast(inputs, cell.compute_dtype))
-        for start in range(0, len(states), at_once):
-            part = slice(start, min(start + at_once, len(states)))
-            before = tf.repeat(tf.cast(states[part], cell.compute_dtype), n, 0)
-            with tf.GradientTape() as tape:
-                tape.watch(before)
-                _, new = advance(tf.repeat(x[part], n, 0), tf.split(before, sizes, axis=-1))
-                chosen = tf.tile(tf.eye(n, dtype=before.dtype), [part.stop - part.start, 1])
-                after = tf.reduce_sum(tf.concat(new, -1) * chosen)
-            gradient = tape.gradient(after, before, unconnected_gradients="zero")
-            result[part] = np.asarray(gradient).reshape(-1, n, n)
+    inputs, states = (tf.cast(array, cell.compute_dtype) for array in (inputs, states))
+    for start in range(0, len(states), at_once):
+        part = slice(start, start + at_once)
+        result[part] = np.asarray(jacobians_at(cell, inputs[part], states[part]))
     return result
+
+
+def jacobians_at(cell: Any, inputs: Any, states: Any) -> Any:
+    """`step_jacobians` of few steps, from tensors to a tensor, also in a `tf.function`."""
+    sizes = tree.flatten(cell.state_size)
+    n = sum(sizes)
+    with backend.AutocastScope(cell.compute_dtype):
+        x = projected(cell, inputs)
+        before = tf.repeat(states, n, 0)
+        with tf.GradientTape() as tape:
+            tape.watch(before)
+            _, new = cell_step(cell)(tf.repeat(x, n, 0), tf.split(before, sizes, axis=-1))
+            chosen = tf.tile(tf.eye(n, dtype=before.dtype), [tf.shape(states)[0], 1])
+            after = tf.reduce_sum(tf.concat(new, -1) * chosen)
+        gradient = tape.gradient(after, before, unconnected_gradients="zero")
+    return tf.reshape(gradient, [-1, n, n])
 
 
 @dataclass(frozen=True)

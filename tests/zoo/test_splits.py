@@ -145,6 +145,13 @@ def test_splits_of_a_data_set(tmp_path, monkeypatch) -> None:
     far = open_examples(source, "test_far")
     assert sorted(far.inputs) == [f"test_far {i}" for i in range(7)]
     assert far.targets == ["ab"[int(text[-1]) % 2] for text in far.inputs]
+    # The published test split is read alone; a limited one, and one that is held out, are not.
+    for limit, split in ((None, "test"), (3, "test"), (None, "validation")):
+        part = dataclasses.replace(source, limit=limit)
+        expected = getattr(open_source(part)[0], split)
+        examples = open_examples(part, split)
+        assert list(examples.inputs) == list(expected.inputs) != []
+        assert list(examples.targets) == list(expected.targets)
     with pytest.raises(SeqzooError, match="tfds:own has no examples for nothing"):
         open_examples(source, "nothing")
     with pytest.raises(

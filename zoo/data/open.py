@@ -72,6 +72,12 @@ def open_examples(source: Source, split: str = "test") -> Examples:
         source = replace(source.absolute(), split_column=None)
         part, _ = read_file(source.data, source)
         return _limited(part, source)
+    if source.fold is None and not source.is_file():
+        from seqzoo.zoo.data.tfds_builders import published_examples
+
+        published = published_examples(source, split)
+        if published is not None:
+            return published
     opened, _ = open_source(source)
     examples = getattr(opened, split)
     if examples is None:

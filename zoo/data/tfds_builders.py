@@ -45,20 +45,7 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
     Raises:
         SeqzooError: the data set does not exist, cannot be prepared, or lacks a feature.
     """
-    for name in ("validation", "test"):
-        if isinstance(getattr(source, name), str):
-            raise SeqzooError(
-                f"`{name}` must be a fraction for {source.data}, got {getattr(source, name)!r}."
-            )
-    if source.split_column is not None:
-        raise SeqzooError(f"`split_column` is for files; {source.data} has its own splits.")
-    if source.weight_column is not None:
-        raise SeqzooError(
-            f"`weight_column` is for files; {source.data} has features for inputs and targets."
-        )
-    for name in ("time_column", "further_inputs"):
-        if getattr(source, name):
-            raise SeqzooError(f"`{name}` is for tables and arrays, got {source.data}.", field=name)
+    _check_options(source)
     source = source.absolute()
     builder = _prepared(source)
     features = chosen(source, builder)
@@ -101,6 +88,50 @@ def open_split(source: Source, split: str) -> tuple[list[str], Part | None]:
     if split not in names:
         return names, None
     return names, _read(builder, source, chosen(source, builder), split)
+
+
+def _check_options(source: Source) -> None:
+    """Checks that a source has no options that are only for files.
+
+    Raises:
+        SeqzooError: it has one.
+    """
+    for name in ("validation", "test"):
+        if isinstance(getattr(source, name), str):
+            raise SeqzooError(
+                f"`{name}` must be a fraction for {source.data}, got {getattr(source, name)!r}."
+            )
+    if source.split_column is not None:
+        raise SeqzooError(f"`split_column` is for files; {source.data} has its own splits.")
+    if source.weight_column is not None:
+        raise SeqzooError(
+            f"`weight_column` is for files; {source.data} has features for inputs and targets."
+        )
+    for name in ("time_column", "further_inputs"):
+        if getattr(source, name):
+            raise SeqzooError(f"`{name}` is for tables and arrays, got {source.data}.", field=name)
+
+
+def published_examples(source: Source, split: str) -> Examples | None:
+    """The examples of a tfds data set's own validation or test split, without reading its training
+    split.
+
+    Returns: the same examples as `open_builder`; None if they depend on other splits, because the
+    data set has no such split, or its size is limited.
+
+    Raises:
+        SeqzooError: as `open_builder`.
+    """
+    _check_options(source)
+    if source.limit is not None:
+        return None
+    source = source.absolute()
+    builder = _prepared(source)
+    official = splits.official(builder.info.splits, builder.info.full_name)
+    if split == "train" or split not in official:
+        return None
+    part = _read(builder, source, chosen(source, builder), official[split])
+    return part.examples if part.keys else None
 
 
 def _used_features(source: Source, input_name: str | None, target_name: str | None) -> str:
