@@ -143,14 +143,7 @@ class SegmentForecaster(keras.Model):
         behind = self.layout.split(values[:, :look_back])
         ahead = self.layout.split(values[:, look_back : look_back + horizon])
         level, spread = self._window_scales(behind["values"], behind["observed"])
-        normal = behind["observed"] * (behind["values"] - level) / spread
-
-        channels = [normal[..., None]]  # (batch, time, targets, features)
-        if choices["gaps"]:
-            channels.append(behind["observed"][..., None])
-        shared = tf.concat([behind["past"], behind["known"]], -1)[:, :, None]
-        channels.append(tf.repeat(shared, targets, 2))
-        steps = tf.concat(channels, -1)
+        steps = self.normalized(behind, level, spread)
         # The first segment is padded with zeros before the earliest steps.
         steps = tf.pad(steps, [[0, 0], [self.read * size - look_back, 0], [0, 0], [0, 0]])
         width = steps.shape[-1]
@@ -174,6 +167,18 @@ class SegmentForecaster(keras.Model):
             :, :, :horizon
         ]
         return tf.transpose(outputs, [0, 2, 1, 3]), level, spread
+
+    def normalized(self, behind: dict[str, Any], level: Any, spread: Any) -> Any:
+        """The features of each step of the look-back window and each target: its normalised value,
+        in training data with gaps whether it was observed, and the covariates, (batch, look-back,
+        targets, features)."""
+        normal = behind["observed"] * (behind["values"] - level) / spread
+        channels = [normal[..., None]]
+        if self.choices["gaps"]:
+            channels.append(behind["observed"][..., None])
+        shared = tf.concat([behind["past"], behind["known"]], -1)[:, :, None]
+        channels.append(tf.repeat(shared, self.layout.values, 2))
+        return tf.concat(channels, -1)
 
     def _window_scales(self, values: Any, observed: Any) -> tuple[Any, Any]:
         """The level and spread with which windows (batch, time, targets) are normalised, (batch, 1,

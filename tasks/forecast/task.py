@@ -128,6 +128,12 @@ class ForecastTask(Task):
         units = Units(*(tf.cast(unit, tf.float32) for unit in units))
         return outputs, units, ahead["values"], ahead["observed"] > 0
 
+    def points(self, model: Any, batch: dict[str, Any]) -> Any:
+        """The point forecasts for the encoded windows of a batch, standardised, (batch, horizon,
+        targets)."""
+        outputs, units, _, _ = self._run(model, batch)
+        return self.distribution.point(outputs, units)
+
     def counts(self, batch: dict[str, Any]) -> Any:
         look_back, horizon = self.template.look_back, self.template.horizon
         steps = batch["values"][:, look_back : look_back + horizon]

@@ -1,15 +1,17 @@
 """Attribution of a prediction to the steps of its input: integrated gradients and occlusion."""
 
 import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.inspection.calls import changed_output
-from seqzoo.tasks.inspection.subject import Subject
+from seqzoo.tasks.inspection.calls import changed_output, observed_inputs
+from seqzoo.tasks.inspection.subject import Part, Subject
 from seqzoo.tasks.inspection.trace import step_by_step
 from seqzoo.tasks.layers.recurrent import NGramEmbedding
 from seqzoo.tasks.layers.string_states import StringStates
@@ -26,6 +28,9 @@ a network is not smooth."""
 
 ROWS_AT_ONCE = 64
 """Number of rows per call of the model."""
+
+MAX_UNROLLED_STEPS = 100
+"""Maximum number of steps for which layers run step by step, which saves compiling their loops."""
 
 EMBEDDING_LAYERS = (
     keras.layers.Embedding,
@@ -45,10 +50,12 @@ class Attribution:
     """The contribution of each part of an input to one step of the prediction.
 
     Attributes:
-        values: (time,) for sequences; (height, width) for images.
+        values: (time,) for sequences, where the steps of further inputs follow those of the first
+            (see `Subject.parts`); (height, width) for images.
         score: score of the prediction with the complete input.
         baseline: its score for the baseline input: zero vectors for tokens, zeros for numbers
-            (their mean, if they are standardised), or a black image.
+            (their mean, if they are standardised; in a forecast, unobserved values), or a black
+            image. The further inputs of an image stay as they are.
         method: "integrated gradients" or "occlusion".
     """
 
@@ -91,7 +98,7 @@ def integrated_gradients(
             points *= 2
     nodes, weights = np.polynomial.legendre.leggauss(points)
     nodes, weights = (nodes + 1) / 2, weights / 2
-    total: Any = 0.0
+    total: Any = None
     for start in range(0, points, ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
         scale = nodes[part].astype(np.float32)
@@ -105,8 +112,12 @@ def integrated_gradients(
             if gradient is not None:
                 # The scores are weighted, so this is the weighted mean of the rows' gradients.
                 summed = np.sum(np.asarray(gradient, np.float64), 0)
-                product = summed * np.asarray(vector.original[0])
-                total = total + vector.by_step(product)
+                values = vector.by_step(summed * np.asarray(vector.original[0]))
+                if vector.image:
+                    total = values if total is None else total + values
+                else:
+                    total = np.zeros(len(subject.all_labels)) if total is None else total
+                    total[vector.steps] += values
     ends, _ = _score_scaled(subject, np.array([0.0, 1.0], np.float32))
     baseline, score = np.asarray(subject.score(ends, step))
     return Attribution(np.asarray(total), float(score), float(baseline), "integrated gradients")
@@ -138,7 +149,7 @@ def _regions(subject: Subject) -> np.ndarray:
     (rows, height, width)."""
     values = subject.inputs["values"]
     if values.shape.rank < 4:
-        return np.eye(values.shape[1], dtype=np.float32)
+        return np.eye(len(subject.all_labels), dtype=np.float32)
     height, width = values.shape[2:4]
     corners = [(y, x) for y in range(0, height, REGION) for x in range(0, width, REGION)]
     regions = np.zeros((len(corners), height, width), np.float32)
@@ -149,10 +160,18 @@ def _regions(subject: Subject) -> np.ndarray:
 
 @dataclass
 class _Vectors:
-    """The vectors of an input's steps, before and after they are scaled."""
+    """The vectors of an input's steps, before and after they are scaled.
+
+    Attributes:
+        original: the vectors, (rows, time, ...).
+        scaled: those multiplied by factors.
+        steps: the steps of all inputs that they belong to.
+        image: whether they are the pixels of an image.
+    """
 
     original: Any
     scaled: Any
+    steps: slice
     image: bool = False
 
     def by_step(self, product: np.ndarray) -> np.ndarray:
@@ -169,47 +188,128 @@ def _score_scaled(
     batch: (rows,), (rows, time) or (rows, height, width)."""
     rows, vectors = len(factors), []
     inputs = {name: tf.repeat(value, rows, 0) for name, value in subject.inputs.items()}
-    values = inputs["values"]
+    image = inputs["values"].shape.rank >= 4
 
-    def scale(original: Any) -> Any:
+    def scale(original: Any, steps: slice) -> Any:
         original = tf.convert_to_tensor(original)
-        shape = [rows] + [1] * (original.shape.rank - 1)
+        shape, factor = [rows] + [1] * (original.shape.rank - 1), factors
         if factors.ndim == 3:
             shape[2:4] = factors.shape[1:]
         elif factors.ndim == 2:
-            shape[1] = factors.shape[1]
-        multiplied = original * tf.cast(tf.reshape(factors, shape), original.dtype)
-        image = values.shape.rank >= 4
-        vectors.append(_Vectors(original, multiplied, image))
+            factor = factors[:, steps]
+            shape[1] = factor.shape[1]
+        multiplied = original * tf.cast(tf.reshape(factor, shape), original.dtype)
+        vectors.append(_Vectors(original, multiplied, steps, image))
         if watch is not None:
             watch(multiplied)
         return multiplied
 
     with contextlib.ExitStack() as stack:
-        stack.enter_context(step_by_step(subject.model))
-        layers = _vector_layers(subject.model)
-        if layers:
-            for layer in layers:
-                stack.enter_context(changed_output(layer, scale))
+        if len(subject.all_labels) <= MAX_UNROLLED_STEPS:
+            stack.enter_context(step_by_step(subject.model))
+        if subject.vectors is not None:
+            change = partial(scale, steps=subject.parts[0].steps)
+            stack.enter_context(changed_output(subject.model, change, subject.vectors))
         else:
-            inputs["values"] = scale(tf.cast(values, tf.float32))
+            for reader in _readers(subject)[: 1 if image else None]:
+                reader.enter(stack, scale, inputs)
         return subject.scores(inputs), vectors
 
 
-def _vector_layers(model: Any) -> list[Any]:
-    """The layers that turn the input into vectors, outermost first; in an encoder-decoder only
-    those of the encoder."""
-    start = getattr(model, "encoder", model)
-    results: list[Any] = []
+class _Reader:
+    """The part of a model that turns an input, or two inputs that are compared, into vectors.
 
-    def walk(layer: Any) -> None:
-        if isinstance(layer, EMBEDDING_LAYERS):
-            results.append(layer)
-        elif isinstance(layer, keras.layers.Rescaling) and start is model:
-            results.append(layer)
+    Args:
+        parts: the inputs.
+        layers: its layers whose outputs are the vectors; none if these are the input's values.
+        encoder: the network that is called once for each input; None if there is only one.
+    """
+
+    def __init__(self, parts: Sequence[Part], layers: Sequence[Any], encoder: Any):
+        self.parts, self.layers, self.encoder = parts, layers, encoder
+
+    def enter(
+        self,
+        stack: contextlib.ExitStack,
+        scale: Callable[[Any, slice], Any],
+        inputs: dict[str, Any],
+    ) -> None:
+        """Scales the vectors by `scale(vectors, steps)` while the contexts of `stack` last.
+
+        Args:
+            stack: gets the contexts.
+            scale: the function.
+            inputs: the inputs of the model, changed in place if they are the vectors.
+        """
+        if not self.layers:
+            for part in self.parts:
+                name = f"values{part.suffix}"
+                inputs[name] = scale(tf.cast(inputs[name], tf.float32), part.steps)
+            return
+        current = self.parts[0]
+        if len(self.parts) > 1:
+            unread = list(self.parts)
+
+            def observe(call: dict[str, Any]) -> None:
+                nonlocal current
+                values = call["values"]
+                current = next(
+                    part
+                    for part in unread
+                    if values.shape == inputs[f"values{part.suffix}"].shape
+                    and bool(tf.reduce_all(values == inputs[f"values{part.suffix}"]))
+                )
+                unread.remove(current)
+
+            stack.enter_context(observed_inputs(self.encoder, observe))
+        for layer in self.layers:
+            change = partial(self._change, scale, lambda: current)
+            stack.enter_context(changed_output(layer, change))
+
+    @staticmethod
+    def _change(
+        scale: Callable[[Any, slice], Any], current: Callable[[], Part], vectors: Any
+    ) -> Any:
+        return scale(vectors, current().steps)
+
+
+def encoders_of(subject: Subject) -> dict[str | None, Any]:
+    """The networks that encode an input of their own, by `Part.encoder`."""
+    names = {part.encoder for part in subject.parts}
+    return {layer.name: layer for layer in _sublayers(subject.model) if layer.name in names}
+
+
+def _readers(subject: Subject) -> list[_Reader]:
+    """What reads each input, in the order of the inputs."""
+    model, encoders = subject.model, encoders_of(subject)
+    parts_of: dict[str | None, list[Part]] = {}
+    for part in subject.parts:
+        # Only many-to-one has an encoder for the first input; otherwise the rest of the model reads
+        # it.
+        name = part.encoder if part.encoder in encoders else None
+        parts_of.setdefault(name, []).append(part)
+    readers = []
+    for name, parts in parts_of.items():
+        if name is None:
+            layers = _vector_layers(getattr(model, "encoder", model), list(encoders.values()))
         else:
-            for _, child in children(layer):
-                walk(child)
+            layers = _vector_layers(encoders[name])
+        if hasattr(model, "encoder"):  # the encoders of images scale them inside
+            layers = [layer for layer in layers if isinstance(layer, EMBEDDING_LAYERS)]
+        readers.append(_Reader(parts, layers, encoders.get(name)))
+    return readers
 
-    walk(start)
-    return results
+
+def _vector_layers(layer: Any, excluded: Sequence[Any] = ()) -> list[Any]:
+    """The layers inside a layer that turn an input into vectors, outermost first."""
+    if any(layer is other for other in excluded):
+        return []
+    if isinstance(layer, (*EMBEDDING_LAYERS, keras.layers.Rescaling)):
+        return [layer]
+    return [item for _, child in children(layer) for item in _vector_layers(child, excluded)]
+
+
+def _sublayers(layer: Any) -> Iterator[Any]:
+    for _, child in children(layer):
+        yield child
+        yield from _sublayers(child)

@@ -6,14 +6,32 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def changed_output(layer: Any, change: Callable[[Any], Any]) -> Iterator[None]:
-    """A context in which a layer returns `change(output)` instead of its output."""
-    call = layer.call
+def changed_output(
+    layer: Any, change: Callable[[Any], Any], method: str = "call"
+) -> Iterator[None]:
+    """A context in which a method of a layer returns `change(output)` instead of its output."""
+    call = getattr(layer, method)
 
     def changed(*arguments: Any, **options: Any) -> Any:
         return change(call(*arguments, **options))
 
-    layer.call = changed
+    setattr(layer, method, changed)
+    try:
+        yield
+    finally:
+        delattr(layer, method)
+
+
+@contextlib.contextmanager
+def observed_inputs(layer: Any, observe: Callable[[Any], Any]) -> Iterator[None]:
+    """A context in which `observe(inputs)` is called before each call of a layer."""
+    call = layer.call
+
+    def observed(inputs: Any, *arguments: Any, **options: Any) -> Any:
+        observe(inputs)
+        return call(inputs, *arguments, **options)
+
+    layer.call = observed
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ import base64
 import html
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,8 +13,9 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.inspection.figures import rendered
 from seqzoo.tasks.inspection.registry import ANALYSES
 from seqzoo.tasks.inspection.sections import Inspection, Section
-from seqzoo.tasks.inspection.subject import subject, visible
+from seqzoo.tasks.inspection.subject import Part, Subject, subject, visible
 from seqzoo.tasks.inspection.trace import trace
+from seqzoo.tasks.kinds import TEXTS
 
 PAGE, NUMBERS = "index.html", "inspection.json"
 
@@ -125,7 +126,8 @@ def write_report(
     write_text(folder / PAGE, page)
     numbers = {section.name: section.data for section in sections}
     subjects = [
-        {"labels": list(item.labels), "answer": item.answer, "steps": list(item.steps)}
+        {"labels": list(item.all_labels), "answer": item.answer, "steps": list(item.steps)}
+        | ({"parts": dict(_labels_by_name(item))} if len(item.parts) > 1 else {})
         for item in inspection.subjects
     ]
     write_json(folder / NUMBERS, {"run": title, "inputs": subjects, **numbers})
@@ -138,8 +140,7 @@ def _about(inspection: Inspection) -> tuple[str, str]:
     title = run.folder.name
     rows = []
     for item in inspection.subjects:
-        gap = "" if getattr(template, "input", "") == "characters" else " "
-        text = gap.join(visible(item.labels)) if len(item.labels) > 1 else f"1 {template.input}"
+        text = "; ".join(f"{part.name}: " * bool(part.name) + _shown(part) for part in item.parts)
         text = text if len(text) <= 300 else text[:299] + "…"
         answer = item.answer if len(item.answer) <= 200 else item.answer[:199] + "…"
         rows.append(f"<tr><td>{html.escape(text)}</td><td>{html.escape(answer)}</td></tr>")
@@ -150,6 +151,19 @@ def _about(inspection: Inspection) -> tuple[str, str]:
         f"<table><tr><th>input</th><th>answer</th></tr>{''.join(rows)}</table>"
     )
     return title, about
+
+
+def _shown(part: Part) -> str:
+    """An input as text; only the number of steps of numbers."""
+    if part.kind in TEXTS:
+        return ("" if part.kind == "characters" else " ").join(visible(part.labels))
+    if len(part.labels) == 1:
+        return part.labels[0] if part.name else f"1 {part.kind}"
+    return f"{part.kind} from {part.labels[0]} to {part.labels[-1]}"
+
+
+def _labels_by_name(subject: Subject) -> Iterator[tuple[str, list[str]]]:
+    return ((part.name, list(part.labels)) for part in subject.parts)
 
 
 TEMPLATE = """<!doctype html>

@@ -9,7 +9,12 @@ from matplotlib.figure import Figure
 
 from seqzoo.tasks.inspection import figures
 from seqzoo.tasks.inspection.attention import attention_map, has_attention
-from seqzoo.tasks.inspection.attribution import Attribution, integrated_gradients, occlusion
+from seqzoo.tasks.inspection.attribution import (
+    Attribution,
+    encoders_of,
+    integrated_gradients,
+    occlusion,
+)
 from seqzoo.tasks.inspection.fixed_points import fixed_points as find_fixed_points
 from seqzoo.tasks.inspection.gates import gate_values, memory_lengths
 from seqzoo.tasks.inspection.gradients import gradient_flow
@@ -17,7 +22,7 @@ from seqzoo.tasks.inspection.jacobians import jacobian_flow
 from seqzoo.tasks.inspection.layers import recurrent_layers
 from seqzoo.tasks.inspection.recurrent_weights import logged_radii, recurrent_spectra
 from seqzoo.tasks.inspection.states import EVENTS, rank_units, similar_states
-from seqzoo.tasks.inspection.subject import Subject, visible
+from seqzoo.tasks.inspection.subject import Part, Subject, visible
 from seqzoo.tasks.inspection.tables import crf_transitions, embedding_of, neighbours
 from seqzoo.tasks.inspection.trace import LayerTrace, Trace
 from seqzoo.tasks.kinds import TEXTS
@@ -96,9 +101,27 @@ def labels_of(subject: Subject, layer_trace: LayerTrace) -> tuple[str, ...]:
     """A name for each step that a layer ran, in the order of the input."""
     if layer_trace.name.startswith("decoder") and subject.whole:
         return ("(start)", *subject.steps[:-1])[: layer_trace.steps]
-    if layer_trace.steps == len(subject.labels):
-        return subject.labels
+    if layer_trace.steps == len(subject.segments):
+        return subject.segments
+    for part in parts_read(subject, layer_trace):
+        if layer_trace.steps == len(part.labels):
+            return part.labels
     return tuple(str(step) for step in range(layer_trace.steps))
+
+
+def parts_read(subject: Subject, layer_trace: LayerTrace) -> list[Part]:
+    """The inputs that a layer may have read: one, unless two inputs are compared, whose layers run
+    once for each."""
+    inner = {
+        network.name: any(
+            layer is layer_trace.layer for layer in recurrent_layers(network).values()
+        )
+        for network in encoders_of(subject).values()
+    }
+    parts = [part for part in subject.parts if inner.get(part.encoder)]
+    if not parts:
+        parts = [part for part in subject.parts if part.encoder not in inner]
+    return parts[::-1] if layer_trace.name.endswith(", call 2") else parts
 
 
 def attribution(inspection: Inspection) -> list[Section]:
@@ -119,15 +142,23 @@ def attribution(inspection: Inspection) -> list[Section]:
             answer = subject.steps[-1]
         text.append(f"<h3>{html.escape(answer) or '(nothing)'}</h3>")
         for item in both:
+            method = item.method.replace(" ", "-")
             if item.values.ndim == 2:
                 image = np.asarray(subject.inputs["values"])[0, 0]
-                name = f"attribution-{index + 1}-{item.method.replace(' ', '-')}"
+                name = f"attribution-{index + 1}-{method}"
                 shown[name] = figures.image_attribution_figure(image, item.values, item.method)
-            elif inspection.run.template.input in TEXTS:
-                text.append(f"<p><small>{item.method}</small><br>{coloured(subject, item)}</p>")
             else:
-                name = f"attribution-{index + 1}-{item.method.replace(' ', '-')}"
-                shown[name] = figures.attribution_figure(item.values, subject.labels, item.method)
+                coloured_parts = [part for part in subject.parts if is_coloured(part)]
+                if coloured_parts:
+                    lines = "<br>".join(coloured(part, item) for part in coloured_parts)
+                    text.append(f"<p><small>{item.method}</small><br>{lines}</p>")
+                for part in subject.parts:
+                    if not is_coloured(part):
+                        name = f"attribution-{index + 1}-{method}{part.suffix.replace('_', '-')}"
+                        title = f"{part.name}, {item.method}" if part.name else item.method
+                        shown[name] = figures.attribution_figure(
+                            item.values[part.steps], part.labels, title
+                        )
             data.append(
                 {
                     "input": index,
@@ -147,12 +178,18 @@ def attribution(inspection: Inspection) -> list[Section]:
     return [Section("attribution", "What the answer rests on", "".join(text), shown, {"all": data})]
 
 
-def coloured(subject: Subject, attribution: Attribution) -> str:
-    """The input's tokens, with backgrounds coloured by their contributions to the prediction."""
+def is_coloured(part: Part) -> bool:
+    """Whether the attribution of an input is shown by colours: that of texts and single values."""
+    return part.kind in TEXTS or (bool(part.name) and len(part.labels) == 1)
+
+
+def coloured(part: Part, attribution: Attribution) -> str:
+    """An input's tokens, with backgrounds coloured by their contributions to the prediction; the
+    darkest has the largest of all inputs."""
     limit = float(np.abs(attribution.values).max()) or 1.0
-    gap = "" if subject.run.template.input == "characters" else " "
+    gap = "" if part.kind == "characters" else " "
     parts = []
-    for label, value in zip(visible(subject.labels), attribution.values, strict=True):
+    for label, value in zip(visible(part.labels), attribution.values[part.steps], strict=True):
         strength = abs(value) / limit
         colour = "209,96,61" if value > 0 else "72,120,168"
         parts.append(
@@ -161,7 +198,8 @@ def coloured(subject: Subject, attribution: Attribution) -> str:
         )
         if label == "↵":
             parts.append("<br>")
-    return f'<span class="tokens">{gap.join(parts)}</span>'
+    name = f"<small>{html.escape(part.name)}</small> " if part.name else ""
+    return f'{name}<span class="tokens">{gap.join(parts)}</span>'
 
 
 def gradients(inspection: Inspection) -> list[Section]:
@@ -298,7 +336,7 @@ def states(inspection: Inspection) -> list[Section]:
         data: dict[str, Any] = {"states": np.round(outputs[0], 4).tolist(), "reactions": {}}
         text = "<p>The state of each unit at each step.</p>"
         rows, drawn = [], []
-        textual = inspection.run.template.input in TEXTS or layer.name.startswith("decoder")
+        textual = layer.name.startswith("decoder") or parts_read(subject, layer)[0].kind in TEXTS
         for event, find in EVENTS.items() if textual else ():
             occurs = np.concatenate([np.asarray(find(labels), float) for labels in names])
             if len(occurs) < 3 or occurs.std() == 0:

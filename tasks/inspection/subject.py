@@ -1,7 +1,8 @@
-"""The subject of an inspection: a trained model with one input and the scores of its prediction."""
+"""The subject of an inspection: a trained model, an example and the scores of its prediction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,11 @@ import tensorflow as tf
 
 import seqzoo.cells
 from seqzoo.tasks.base import PredictionOptions
+from seqzoo.tasks.data.examples import is_missing
+from seqzoo.tasks.data.frequency import shown_dates
 from seqzoo.tasks.errors import SeqzooError, nearest, some_of
 from seqzoo.tasks.inspection.trace import Trace, trace
+from seqzoo.tasks.preprocessing import joined
 from seqzoo.tasks.preprocessing.joined import JoinedFeatures
 from seqzoo.tasks.preprocessing.tagged_words import TokenFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
@@ -18,6 +22,34 @@ from seqzoo.tasks.targets.texts import END, START
 
 LONGEST_ANSWER = 200
 """Maximum number of inspected tokens of a generated text."""
+
+MAX_STEPS = 2_000
+"""Maximum number of steps of an input, since the time of occlusion grows with their square."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the inputs of a model.
+
+    Attributes:
+        number: its position among the inputs, from 0.
+        name: its name; empty if the model has only one.
+        kind: its kind, such as "words".
+        labels: a name for each of its steps: its characters or words, frame numbers, or dates. An
+            input without steps has one, which is its value.
+        suffix: suffix of the names of its tensors.
+        steps: the steps of all inputs that are its own.
+        encoder: name of the network that encodes a further input; two inputs that are compared
+            share one. None for the first input of other models.
+    """
+
+    number: int
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    suffix: str
+    steps: slice
+    encoder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -27,7 +59,7 @@ class Subject:
     Attributes:
         run: the `Run` of the model.
         inputs: the inputs of the model, tensors by name; the first axis, of size 1, is the batch.
-        labels: a name for each step of the input: its characters or words, or frame numbers.
+        parts: the inputs as parts of the example: more than one if the model has further inputs.
         answer: the prediction as text.
         steps: names of the prediction's steps: one for a class or a value, a tag per step, the
             tokens of a text.
@@ -38,17 +70,35 @@ class Subject:
         of_inputs: for each step of the prediction, the step of the input that it belongs to; None
             if they do not correspond.
         whole: whether the steps form one prediction: a generated text.
+        segments: names of the steps of recurrent layers that read segments of the input.
+        vectors: name of the model's method whose result is a vector for each step of the input;
+            None if these are the embeddings of tokens, or the input itself.
+        rows: the row of the recurrent layers' batch that each step of the prediction is computed
+            from; None if they have only one.
     """
 
     run: Any
     inputs: dict[str, Any]
-    labels: tuple[str, ...]
+    parts: tuple[Part, ...]
     answer: str
     steps: tuple[str, ...]
     scores: Callable[[dict[str, Any]], Any]
     measure: str = "log-probability"
     of_inputs: tuple[int, ...] | None = None
     whole: bool = False
+    segments: tuple[str, ...] = ()
+    vectors: str | None = None
+    rows: tuple[int, ...] | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A name for each step of the first input."""
+        return self.parts[0].labels
+
+    @property
+    def all_labels(self) -> tuple[str, ...]:
+        """A name for each step of all inputs."""
+        return tuple(label for part in self.parts for label in part.labels)
 
     @property
     def model(self) -> Any:
@@ -85,7 +135,8 @@ class Subject:
             step: step of the prediction; the last one by default.
         """
         chosen = self.step(step)
-        return trace(self.model, lambda: self.scores(self.inputs), lambda item: -item[0, chosen])
+        traced = trace(self.model, lambda: self.scores(self.inputs), lambda item: -item[0, chosen])
+        return traced if self.rows is None else traced.of_row(self.rows[chosen])
 
 
 def subject(run: Any, value: Any, answer: str | None = None) -> Subject:
@@ -108,23 +159,64 @@ def subject(run: Any, value: Any, answer: str | None = None) -> Subject:
     raise SeqzooError(f"A {type(task).__name__} cannot be inspected with an input.")
 
 
-def _encoded(run: Any, value: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The model's inputs, and the labels of their steps."""
+def _encoded(run: Any, value: Any) -> tuple[dict[str, Any], tuple[Part, ...]]:
+    """The model's inputs, and the parts of the example."""
     features = run.task.features
-    if isinstance(features, JoinedFeatures):
-        raise SeqzooError(
-            f"A model with one input was expected, got {run.folder} with the inputs "
-            f"{', '.join(features.names)}; inspect it without an input."
-        )
-    if isinstance(features, TokenFeatures):
-        value = features.words(value)
-    raw = features.raw([value], ["the input"])
+    first = features.first
+    if isinstance(first, TokenFeatures):
+        if isinstance(features, JoinedFeatures):
+            name = features.names[0]
+            if isinstance(value, Mapping) and name in value:
+                value = {**value, name: first.words(value[name])}
+        else:
+            value = first.words(value)
+    raw = tuple(map(tf.convert_to_tensor, features.raw([value], ["the input"])))
     inputs = {name: tf.convert_to_tensor(tensor) for name, tensor in features.tensors(*raw).items()}
-    length = int(inputs["lengths"][0])
-    if not length:
+    if not isinstance(features, JoinedFeatures):
+        labels = input_labels(features, raw, _cut(inputs, ""))
+        return inputs, _parts([("", run.template.input, labels, "", None)])
+    results, rest, shared = [], raw, features.compared
+    for number, (name, kind) in enumerate(zip(features.names, features.kinds, strict=True)):
+        part, suffix = features.parts[number], features.suffix(number)
+        part_raw, rest = rest[: len(part.signature)], rest[len(part.signature) :]
+        if part.in_time:
+            labels = input_labels(part, part_raw, _cut(inputs, suffix))
+        else:
+            labels = ("(missing)" if is_missing(value[name]) else str(value[name]),)
+        encoder = f"encoder{joined.suffix(0 if number == shared else number)}"
+        results.append((name, kind, labels, suffix, encoder))
+    return inputs, _parts(results)
+
+
+def _cut(inputs: dict[str, Any], suffix: str) -> int:
+    """Removes the padding of an input, in place; returns its number of steps."""
+    length = int(inputs[f"lengths{suffix}"][0])
+    if not length and not suffix:
         raise SeqzooError("The input is empty; give one with at least one step.")
-    inputs["values"] = inputs["values"][:, :length]
-    return inputs, input_labels(features, raw, length)
+    # A further input may be empty, but networks need one step.
+    inputs[f"values{suffix}"] = inputs[f"values{suffix}"][:, : max(length, 1)]
+    return max(length, 1)
+
+
+def _parts(
+    inputs: Sequence[tuple[str, str, tuple[str, ...], str, str | None]],
+) -> tuple[Part, ...]:
+    """The parts of an example, from the name, kind, labels, suffix and encoder of each input.
+
+    Raises:
+        SeqzooError: they have too many steps.
+    """
+    parts, start = [], 0
+    for number, (name, kind, labels, suffix, encoder) in enumerate(inputs):
+        steps = slice(start, start + len(labels))
+        parts.append(Part(number, name, kind, labels, suffix, steps, encoder))
+        start += len(labels)
+    if start > MAX_STEPS:
+        raise SeqzooError(
+            f"An input of at most {MAX_STEPS:,} steps was expected, got one of {start:,}; give a "
+            "part of it."
+        )
+    return tuple(parts)
 
 
 def input_labels(features: Any, raw: tuple, steps: int) -> tuple[str, ...]:
@@ -132,13 +224,14 @@ def input_labels(features: Any, raw: tuple, steps: int) -> tuple[str, ...]:
     if isinstance(features, TextFeatures):
         # The features of tagged words have a different `split`.
         parts = features.split(tf.constant(raw[0]) if steps else raw[0])
-        return tuple(token.decode("utf-8") for token in parts.to_list()[0][:steps])
+        names = tuple(token.decode("utf-8") for token in parts.to_list()[0][:steps])
+        return names if names or not steps else ("",)
     return tuple(str(step) for step in range(steps))
 
 
 def _classes(run: Any, value: Any, answer: str | None) -> Subject:
     task, model = run.task, run.model
-    inputs, labels = _encoded(run, value)
+    inputs, parts = _encoded(run, value)
 
     def outputs(batch: dict[str, Any]) -> Any:
         return task.outputs(model, batch)
@@ -155,7 +248,7 @@ def _classes(run: Any, value: Any, answer: str | None) -> Subject:
             if len(predicted) == 1
             else tuple(f"value {k + 1}" for k in range(len(predicted)))
         )
-        return Subject(run, inputs, labels, text, steps, outputs, "standardised value")
+        return Subject(run, inputs, parts, text, steps, outputs, "standardised value")
     name = names[int(np.argmax(predicted))] if answer is None else answer
     if name not in names:
         raise SeqzooError(
@@ -170,17 +263,17 @@ def _classes(run: Any, value: Any, answer: str | None) -> Subject:
         logs = tf.nn.log_softmax(logits) if exclusive else tf.math.log_sigmoid(logits)
         return logs[:, index : index + 1]
 
-    return Subject(run, inputs, labels, name, (name,), scores)
+    return Subject(run, inputs, parts, name, (name,), scores)
 
 
 def _tags(run: Any, value: Any, answer: str | None) -> Subject:
     _refuse_answer(answer, "tags")
     task, model = run.task, run.model
-    inputs, labels = _encoded(run, value)
+    inputs, parts = _encoded(run, value)
     crf = model.get_layer("crf") if task.template.crf else None
     with seqzoo.cells.portable():
         tags = task.infer(model, inputs, task.default_options)["tags"][0].numpy()
-    names = tuple(task.tags.names[tag] for tag in tags[: len(labels)])
+    names = tuple(task.tags.names[tag] for tag in tags[: len(parts[0].labels)])
 
     def scores(batch: dict[str, Any]) -> Any:
         tag_scores = task.scores(model, batch)
@@ -192,14 +285,14 @@ def _tags(run: Any, value: Any, answer: str | None) -> Subject:
         chosen = tf.tile(tf.constant(tags)[None], [tf.shape(tag_scores)[0], 1])
         return tf.gather(logs, chosen, axis=2, batch_dims=2)
 
-    positions = tuple(range(len(labels)))
-    return Subject(run, inputs, labels, " ".join(names), names, scores, of_inputs=positions)
+    positions = tuple(range(len(parts[0].labels)))
+    return Subject(run, inputs, parts, " ".join(names), names, scores, of_inputs=positions)
 
 
 def _numbers(run: Any, value: Any, answer: str | None) -> Subject:
     _refuse_answer(answer, "numbers")
     task, model = run.task, run.model
-    inputs, labels = _encoded(run, value)
+    inputs, parts = _encoded(run, value)
 
     def scores(batch: dict[str, Any]) -> Any:
         # The score of several numbers per step is their sum.
@@ -210,15 +303,16 @@ def _numbers(run: Any, value: Any, answer: str | None) -> Subject:
     text, _ = task.targets.prediction(
         task.targets.decode(task.targets.predicted(logits))[0].numpy()
     )
-    positions = tuple(range(len(labels)))
-    return Subject(run, inputs, labels, text, labels, scores, "standardised value", positions)
+    positions = tuple(range(len(parts[0].labels)))
+    labels = parts[0].labels
+    return Subject(run, inputs, parts, text, labels, scores, "standardised value", positions)
 
 
 def _following(run: Any, value: Any, answer: str | None) -> Subject:
     """A forecaster: after each step the actual next step, and after the last one the forecast."""
     _refuse_answer(answer, "what follows a series")
     task, model = run.task, run.model
-    inputs, labels = _encoded(run, value)
+    inputs, parts = _encoded(run, value)
     notes = type(task.targets).__name__ == "StepNotes"
     with seqzoo.cells.portable():
         outputs, _ = model(inputs["values"])
@@ -232,10 +326,46 @@ def _following(run: Any, value: Any, answer: str | None) -> Subject:
             return tf.reduce_sum(predicted, -1)
         return -task.targets.objective(predicted, tf.repeat(targets, tf.shape(predicted)[0], 0))[0]
 
-    steps = tuple(f"after {label}" for label in labels)
+    steps = tuple(f"after {label}" for label in parts[0].labels)
     measure = "log-probability" if notes else "standardised value"
-    positions = tuple(range(len(labels)))
-    return Subject(run, inputs, labels, text, steps, scores, measure, positions)
+    positions = tuple(range(len(parts[0].labels)))
+    return Subject(run, inputs, parts, text, steps, scores, measure, positions)
+
+
+def _forecast(run: Any, value: Any, answer: str | None) -> Subject:
+    """A forecast: the value of each target at each step of the horizon."""
+    _refuse_answer(answer, "numbers")
+    task, features = run.task, run.task.features
+    raw = tuple(map(tf.convert_to_tensor, features.raw([value], ["the input"])))
+    inputs = features.tensors(*raw)
+    look_back, horizon, size = task.template.look_back, task.template.horizon, task.segment
+    at = partial(features.frequency.at, value.dates)
+    labels = tuple(shown_dates(at(np.arange(value.end - look_back, value.end))))
+    dates = shown_dates(at(np.arange(value.end, value.end + horizon)))
+    targets = [f" target {k + 1}" * (features.targets > 1) for k in range(features.targets)]
+    steps = tuple(date + target for date in dates for target in targets)
+    starts = range(look_back - -(-look_back // size) * size, look_back, size)
+    with seqzoo.cells.portable():
+        results = task.infer(run.model, inputs, PredictionOptions())
+    results = {name: [results[name][0].numpy()] for name in results}
+    (prediction,) = task.predictions(results, [value], PredictionOptions())
+
+    def scores(batch: dict[str, Any]) -> Any:
+        points = task.points(run.model, batch)
+        return tf.reshape(points, [tf.shape(points)[0], -1])
+
+    return Subject(
+        run,
+        inputs,
+        _parts([("", run.template.input, labels, "", None)]),
+        prediction.label,
+        steps,
+        scores,
+        "standardised value",
+        segments=tuple(labels[max(start, 0)] for start in starts),
+        vectors="normalized",
+        rows=tuple(range(features.targets)) * horizon,
+    )
 
 
 def _language_model(run: Any, value: Any, answer: str | None) -> Subject:
@@ -265,15 +395,14 @@ def _language_model(run: Any, value: Any, answer: str | None) -> Subject:
     lengths = tf.constant([values.shape[1]], tf.int32)
     inputs = {"values": values, "lengths": lengths}
     labels = ("(start)", *labels)
-    positions = tuple(range(len(labels)))
-    return Subject(
-        run, inputs, labels, following, (*labels[1:], following), scores, of_inputs=positions
-    )
+    parts = _parts([("", run.template.input, labels, "", None)])
+    steps, positions = (*labels[1:], following), tuple(range(len(labels)))
+    return Subject(run, inputs, parts, following, steps, scores, of_inputs=positions)
 
 
 def _texts(run: Any, value: Any, answer: str | None) -> Subject:
     task, model = run.task, run.model
-    inputs, labels = _encoded(run, value)
+    inputs, parts = _encoded(run, value)
     raw = task.features.raw([value], ["the input"])
     if answer is None:
         with seqzoo.cells.portable():
@@ -297,14 +426,14 @@ def _texts(run: Any, value: Any, answer: str | None) -> Subject:
         return tf.gather(logs, chosen, axis=2, batch_dims=2)
 
     steps = (*(token.decode("utf-8") for token in texts), "(end)")
-    return Subject(run, inputs, labels, text.decode("utf-8"), steps, scores, whole=True)
+    return Subject(run, inputs, parts, text.decode("utf-8"), steps, scores, whole=True)
 
 
 def _symbols(run: Any, value: Any, answer: str | None) -> Subject:
     """A transcript in the order of its input: each symbol at the first step where it is read."""
     _refuse_answer(answer, "a text that is aligned with the input")
     task, model = run.task, run.model
-    inputs, labels = _encoded(run, value)
+    inputs, parts = _encoded(run, value)
     with seqzoo.cells.portable():
         logits = task.outputs(model, inputs)
         ids, counts, starts, _ = task.read(logits, inputs["lengths"])
@@ -314,14 +443,14 @@ def _symbols(run: Any, value: Any, answer: str | None) -> Subject:
     names = tuple(symbol.decode("utf-8") for symbol in texts)
     (text,) = task.transcripts.join(tf.constant(ids)[None], tf.constant([count])).numpy()
     if not count:  # only blanks
-        ids, starts, names = np.array([0]), np.array([len(labels) - 1]), ("(blank)",)
+        ids, starts, names = np.array([0]), np.array([len(parts[0].labels) - 1]), ("(blank)",)
 
     def scores(batch: dict[str, Any]) -> Any:
         logs = tf.nn.log_softmax(task.outputs(model, batch))
         return tf.stack([logs[:, t, k] for t, k in zip(starts, ids, strict=True)], 1)
 
     positions = tuple(int(t) for t in starts)
-    return Subject(run, inputs, labels, text.decode("utf-8"), names, scores, of_inputs=positions)
+    return Subject(run, inputs, parts, text.decode("utf-8"), names, scores, of_inputs=positions)
 
 
 def _refuse_answer(answer: str | None, what: str) -> None:
@@ -341,6 +470,7 @@ _MAKERS: dict[str, Callable[[Any, Any, str | None], Subject]] = {
     "ManyToOneTask": _classes,
     "TaggerTask": _tags,
     "LanguageModelTask": _language_model,
+    "ForecastTask": _forecast,
     "ForecasterTask": _following,
     "StepRegressionTask": _numbers,
     "GeneratorTask": _texts,

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ class LayerTrace:
     state after step t.
 
     Attributes:
-        name: name of the layer; see `recurrent_layers`.
+        name: name of the layer; see `recurrent_layers`. With ", call 2" for the second call of a
+            layer, and so on.
         layer: the `Recurrent` layer.
         inputs: the inputs of the cell, (batch, time, features).
         states: one array per state, (batch, time + 1, size).
@@ -53,6 +54,17 @@ class LayerTrace:
         """All states of one row, concatenated, (time + 1, sum of the sizes)."""
         return np.concatenate([item[row] for item in self.states], -1)
 
+    def of_row(self, row: int) -> "LayerTrace":
+        """The trace of one row of the batch."""
+        part = slice(row, row + 1)
+        gradients = self.gradients
+        return replace(
+            self,
+            inputs=self.inputs[part],
+            states=tuple(state[part] for state in self.states),
+            gradients=gradients and tuple(gradient[part] for gradient in gradients),
+        )
+
     def outputs(self, row: int = 0) -> np.ndarray:
         """The first state after each step in the order of the input, (time, units)."""
         after = np.empty_like(self.states[0][row, 1:])
@@ -73,6 +85,10 @@ class Trace:
     layers: tuple[LayerTrace, ...]
     outputs: Any
     loss: float | None
+
+    def of_row(self, row: int) -> "Trace":
+        """The trace of one row of the batch."""
+        return replace(self, layers=tuple(layer.of_row(row) for layer in self.layers))
 
     def __getitem__(self, name: str) -> LayerTrace:
         """The trace of a layer by its name.
@@ -111,6 +127,11 @@ def trace(
         with step_by_step(model, lambda item: passes.append(item), watch=tape.watch):
             outputs = forward()
         value = None if loss is None else loss(outputs)
+    calls: dict[str, int] = {}
+    for index, item in enumerate(passes):
+        calls[item.name] = number = calls.get(item.name, 0) + 1
+        if number > 1:
+            passes[index] = replace(item, name=f"{item.name}, call {number}")
     gradients: list = [None] * len(passes)
     if value is not None:
         gradients = tape.gradient(value, [item.states for item in passes])

@@ -28,7 +28,8 @@ def explain(
 
     Returns:
         "answer", the step that is explained, "score" and "baseline", "measure", which says what
-        they are, and "labels" with "values"; for images only "values", by rows.
+        they are, and "labels" with "values"; for images only "values", by rows. If the model has
+        several inputs, also "inputs": the name of each and its number of labels.
 
     Raises:
         SeqzooError: the input, `answer` or the step does not fit the model.
@@ -43,15 +44,16 @@ def explain(
     explained = (
         explained_subject.answer if whole else explained_subject.steps[explained_subject.step(step)]
     )
+    parts = explained_subject.parts
     return {
         "answer": explained_subject.answer,
         "explained": explained,
         "measure": explained_subject.measure,
         "score": result.score,
         "baseline": result.baseline,
-        "labels": list(explained_subject.labels) if result.values.ndim == 1 else None,
+        "labels": list(explained_subject.all_labels) if result.values.ndim == 1 else None,
         "values": result.values.tolist(),
-    }
+    } | ({"inputs": {part.name: len(part.labels) for part in parts}} if len(parts) > 1 else {})
 
 
 def terminal_text(explanation: dict[str, Any], separator: str) -> str:
@@ -71,7 +73,7 @@ def terminal_text(explanation: dict[str, Any], separator: str) -> str:
     if explanation["labels"] is None:
         return f"{header}\nThe input is an image, which `inspect` draws."
     limit = float(np.abs(values).max()) or 1.0
-    parts = []
+    parts, lines, start = [], [], 0
     for label, value in zip(explanation["labels"], values, strict=True):
         strength = abs(value) / limit
         base = FOR if value > 0 else AGAINST
@@ -80,7 +82,10 @@ def terminal_text(explanation: dict[str, Any], separator: str) -> str:
         parts.append(
             click.style(shown, fg=(20, 20, 20), bg=(red, green, blue)) if shown != "\n" else "\n"
         )
-    return "\n".join([header, separator.join(parts), *_strongest(explanation["labels"], values)])
+    for name, count in explanation.get("inputs", {"": len(parts)}).items():
+        lines.append(f"{name}: " * bool(name) + separator.join(parts[start : start + count]))
+        start += count
+    return "\n".join([header, *lines, *_strongest(explanation["labels"], values)])
 
 
 def _strongest(labels: list[str], values: np.ndarray) -> list[str]:

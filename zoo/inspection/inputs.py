@@ -1,11 +1,11 @@
 """The inputs of an inspection: typed ones, or held-out examples of the run's data."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError, command
-from seqzoo.tasks.kinds import TEXTS
+from seqzoo.tasks.kinds import FORECAST, TEXTS
 from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.lines import BYTE_ORDER_MARK
 
@@ -15,13 +15,19 @@ inspection grow with the square of the length."""
 
 
 def typed_inputs(run: Any, texts: Sequence[str], *, resample: bool = False) -> list[Any]:
-    """Typed inputs, converted for `Run.predict`: texts, numbers, or paths of audio files and
-    images.
+    """Typed inputs, converted for `Run.predict`: texts, numbers, paths of audio files and images,
+    JSON objects for several inputs, or for a forecast the paths of tables, whose series are the
+    inputs.
 
     Raises:
         SeqzooError: one cannot be read.
     """
-    if run.template.input in TEXTS:
+    if run.template.name == FORECAST:
+        from seqzoo.zoo.inference.forecasts import Forecaster
+
+        forecaster = Forecaster(run)
+        return [history for path in texts for history in forecaster.read(path)]
+    if run.template.input in TEXTS and not getattr(run.template, "further_inputs", None):
         return [text.removeprefix(BYTE_ORDER_MARK) for text in texts]
     read = prediction_inputs.reader(run, pathlib.Path.cwd(), resample=resample)
     values = []
@@ -50,14 +56,36 @@ def held_out_inputs(run: Any, count: int) -> list[Any]:
             f"`{command('inspect')} RUN INPUT`."
         )
     examples = open_examples(Source.of_run(run, None), "test")
-    if run.template.input not in TEXTS:
+    kinds = {"": run.template.input} | dict(getattr(run.template, "further_inputs", None) or {})
+    if not any(kind in TEXTS for kind in kinds.values()):
         return [examples.inputs[index] for index in examples.spread(count)]
     candidates = [examples.inputs[index] for index in examples.spread(10 * count)]
-    characters = run.template.input == "characters"
-    whole = [value for value in candidates if shortened(value, characters) == value]
-    if len(whole) < count:
-        whole = [shortened(value, characters) for value in candidates]
-    return whole[:: max(1, len(whole) // count)][:count]
+    short = [_shortened(value, kinds) for value in candidates]
+    whole = [pair[0] for pair in zip(candidates, short, strict=True) if _is_same(*pair)]
+    chosen = short if len(whole) < count else whole
+    return chosen[:: max(1, len(chosen) // count)][:count]
+
+
+def _shortened(value: Any, kinds: Mapping[str, str]) -> Any:
+    """A raw input with all of its texts shortened.
+
+    Args:
+        value: the input; a dictionary if there are several.
+        kinds: the kind of each further input by name, and that of the first under "".
+    """
+    if isinstance(value, Mapping):
+        return {
+            name: _shortened(item, {"": kinds.get(name, kinds[""])}) for name, item in value.items()
+        }
+    text = kinds[""] in TEXTS and isinstance(value, str | list | tuple)
+    return shortened(value, kinds[""] == "characters") if text else value
+
+
+def _is_same(value: Any, short: Any) -> bool:
+    """Whether nothing was cut, without comparing what cannot be, such as arrays."""
+    if isinstance(value, Mapping):
+        return all(_is_same(item, short[name]) for name, item in value.items())
+    return len(value) == len(short) if isinstance(value, str | list | tuple) else True
 
 
 def shortened(value: str | Sequence[str], characters: bool) -> str | Sequence[str]:

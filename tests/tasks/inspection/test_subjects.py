@@ -11,17 +11,20 @@ from task_data import names, series, template
 import seqzoo.cells
 from seqzoo.tasks import (
     Examples,
+    Forecast,
     ManyToManyAligned,
     ManyToManyEncoderDecoder,
     ManyToManyUnaligned,
     ManyToOne,
     OneToMany,
 )
+from seqzoo.tasks.data.history import History
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.inspection.attention import attention_map, attention_of
 from seqzoo.tasks.inspection.attribution import integrated_gradients, occlusion
 from seqzoo.tasks.inspection.gradients import gradient_flow
-from seqzoo.tasks.inspection.subject import Subject, subject
+from seqzoo.tasks.inspection.sections import labels_of, layers_of
+from seqzoo.tasks.inspection.subject import MAX_STEPS, Subject, subject
 from seqzoo.tasks.inspection.tables import crf_transitions, embedding_of, neighbours
 
 
@@ -39,6 +42,14 @@ class _Run:
         for weight in self.model.trainable_variables:
             if "embedding" in weight.path or "kernel" in weight.path:
                 weight.assign(random.normal(0, 0.4, weight.shape))
+
+
+def _history(seed: int) -> History:
+    """120 days of a noisy week."""
+    days = np.arange(120)
+    noise = np.random.default_rng(seed).normal(0, 0.3, 120)
+    dates = np.datetime64("2024-01-01") + days.astype("timedelta64[D]")
+    return History(dates, np.sin(days * 2 * np.pi / 7) + noise, name=f"series {seed}")
 
 
 _words = Examples(["one two", "two three", "one three three"] * 3, ["ab", "ba", "abb"] * 3)
@@ -71,8 +82,54 @@ RUNS = {
         Examples(series(9, 1), ["ab", "a", "b"] * 3),
     ),
     "caption": lambda: (OneToMany(input="image", filters=(4, 6), **SMALL), _images),
+    "horizon": lambda: (
+        Forecast(units=6, look_back=24, horizon=6, segment=4, calendar=True),
+        Examples([_history(seed) for seed in range(2)]),
+    ),
+    "joined": lambda: (
+        ManyToOne(
+            input="words",
+            further_inputs={"body": "words", "age": "number", "region": "category"},
+            join="compare",
+            join_units=6,
+            **SMALL,
+        ),
+        Examples(
+            [
+                {"title": "one two", "body": "two three", "age": 1.0, "region": "north"},
+                {"title": "three", "body": "one three", "age": 3.0, "region": "south"},
+            ]
+            * 4,
+            ["a", "b"] * 4,
+        ),
+    ),
+    "beside": lambda: (
+        ManyToManyEncoderDecoder(
+            input="words",
+            cell="lstm",
+            further_inputs={"body": "characters", "region": "category"},
+            **SMALL,
+        ),
+        Examples(
+            [
+                {"title": "one two", "body": "abc", "region": "north"},
+                {"title": "three", "body": "cb", "region": "south"},
+            ]
+            * 4,
+            ["ab", "ba"] * 4,
+        ),
+    ),
 }
-INPUTS = {"class": "abdx", "text": "two one", "next": "abca", "tags": ["abes", "cdt", "ar"]}
+INPUTS = {
+    "class": "abdx",
+    "text": "two one",
+    "next": "abca",
+    "tags": ["abes", "cdt", "ar"],
+    "joined": {"title": "two one", "body": "one three two", "age": 4.0, "region": "north"},
+    "beside": {"title": "two one", "body": "cab", "region": "north"},
+}
+SEVERAL = {"joined": (2, 3, 1, 1), "beside": (2, 3, 1)}
+"""Numbers of steps of the inputs of models with several."""
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +152,10 @@ def subjects() -> dict[str, Subject]:
 def test_integrated_gradients_add_up(subjects, name) -> None:
     case = subjects[name]
     found = integrated_gradients(case)
-    steps = case.inputs["values"].shape[1]
+    steps = {"horizon": 24}.get(name, case.inputs["values"].shape[1])
+    if name in SEVERAL:
+        assert tuple(len(part.labels) for part in case.parts) == SEVERAL[name]
+        steps = sum(SEVERAL[name])
     assert found.values.shape == ((8, 8) if name == "caption" else (steps,))
     expected = case.score(case.scores(case.inputs), None)
     assert found.score == pytest.approx(float(expected[0]), abs=1e-5)
@@ -136,6 +196,69 @@ def test_occlusion_covers_regions_of_an_image(subjects) -> None:
     black[:, :, 4:, :4] = 0
     score = case.scores({**case.inputs, "values": tf.constant(black)})[0, 0]
     np.testing.assert_allclose(found.values[4:, :4], found.score - float(score), atol=1e-5)
+
+
+def test_occlusion_of_a_further_input_is_the_cost_of_removing_it(subjects) -> None:
+    case = subjects["joined"]
+    found = occlusion(case)
+    for part, name in ((case.parts[2], "values_2"), (case.parts[3], None)):
+        if name is None:  # a category has an embedding
+            layer = case.model.get_layer("encoder_3").get_layer("embedding")
+            table, inputs = layer.embeddings.numpy(), case.inputs
+            layer.embeddings.assign(np.zeros_like(table))
+        else:
+            inputs = {**case.inputs, name: tf.zeros_like(case.inputs[name])}
+        score = float(case.scores(inputs)[0, 0])
+        assert found.values[part.steps] == pytest.approx(found.score - score, abs=1e-5)
+    layer.embeddings.assign(table)
+
+
+def test_each_of_two_compared_inputs_gets_its_own_attribution(subjects) -> None:
+    # The encoder is shared, so exchanging the inputs exchanges them, unless a dense layer tells
+    # them apart; those of |u - v| and u v are equal in both orders.
+    case = subjects["joined"]
+    kernel = case.model.get_layer("joined").kernel
+    kept, units = kernel.numpy(), 6
+    symmetric = kept.copy()
+    symmetric[units : 2 * units] = symmetric[:units]
+    kernel.assign(symmetric)
+    value = INPUTS["joined"]
+    exchanged = {**value, "title": value["body"], "body": value["title"]}
+    first, second = (integrated_gradients(subject(case.run, v, "a"), 0) for v in (value, exchanged))
+    kernel.assign(kept)
+    np.testing.assert_allclose(first.values[:2], second.values[3:5], atol=1e-5)
+    np.testing.assert_allclose(first.values[2:5], second.values[:3], atol=1e-5)
+    assert np.abs(first.values[:5]).min() > 1e-6
+
+
+def test_layers_are_labelled_by_what_they_read(subjects) -> None:
+    def labels(name: str) -> list[tuple[str, ...]]:
+        case = subjects[name]
+        return [labels_of(case, layer) for layer in layers_of(case.trace())]
+
+    assert labels("joined") == [("two", "one"), ("one", "three", "two")]
+    read = labels("beside")
+    assert read.count(("two", "one")) == 2 and read.count(("c", "a", "b")) == 2
+    case = subjects["horizon"]
+    assert labels("horizon") == [case.labels[::4]]
+    assert case.labels[-1] < case.steps[0]  # dates
+    forecast = case.run.task.points(case.model, case.inputs)[0, :, 0]
+    np.testing.assert_allclose(case.scores(case.inputs)[0], forecast)
+
+
+def test_a_forecast_is_attributed_to_the_look_back(subjects) -> None:
+    case = subjects["horizon"]
+    found = occlusion(case, 0)
+    # Without the normalised value of a step, it has the window's level: its last value.
+    values = case.inputs["values"].numpy()
+    values[:, 5, 0] = values[:, 23, 0]
+    score = float(case.scores({**case.inputs, "values": tf.constant(values)})[0, 0])
+    assert found.values[5] == pytest.approx(found.score - score, abs=1e-5)
+
+
+def test_long_inputs_are_refused(subjects) -> None:
+    with pytest.raises(SeqzooError, match=r"at most 2,000 steps was expected, got one of 2,001"):
+        subject(subjects["class"].run, "a" * (MAX_STEPS + 1))
 
 
 @pytest.mark.parametrize("name", RUNS)
