@@ -33,7 +33,7 @@ class Part:
 
     Attributes:
         number: its position among the inputs, from 0.
-        name: its name; empty if the model has only one.
+        name: its name; empty if the model has only one, unless that is a series with a name.
         kind: its kind, such as "words".
         labels: a name for each of its steps: its characters or words, frame numbers, or dates. An
             input without steps has one, which is its value.
@@ -357,7 +357,7 @@ def _forecast(run: Any, value: Any, answer: str | None) -> Subject:
     return Subject(
         run,
         inputs,
-        _parts([("", run.template.input, labels, "", None)]),
+        _parts([(value.name, run.template.input, labels, "", None)]),
         prediction.label,
         steps,
         scores,

@@ -118,7 +118,7 @@ def test_a_backtest_retrains_at_each_origin(folder: pathlib.Path) -> None:
         (["backtest", "language-id"], "is a run of the many-to-one template, not of forecast"),
         (["check", "TABLE", "--date-column", "day"], "does not support tables with dates, such as"),
         (["export", "RUN", "OUT", "--format", "onnx"], "must be saved-model for the `forecast`"),
-        (["inspect", "RUN"], "cannot be inspected"),
+        (["inspect", "RUN", "none.csv"], "There is no file none.csv"),
     ],
 )
 def test_mistakes_are_reported_in_one_line(
@@ -128,3 +128,23 @@ def test_mistakes_are_reported_in_one_line(
     result = seqzoo(*(str(names.get(word, word)) for word in words))
     assert result.exit_code == 2 and message in result.stderr, result.output
     assert result.stderr.strip().splitlines()[-1].startswith("Error: ")
+
+
+@pytest.mark.slow
+def test_a_forecast_is_inspected_and_explained(folder, tmp_path) -> None:
+    run, only = folder / "run", ("--only", "attribution,states")
+    result = seqzoo("inspect", run, "--examples", 2, *only, "--output", tmp_path, "--json")
+    assert result.exit_code == 0, result.output
+    numbers = json.loads(result.stdout)
+    held_out = 7 * WEEKS - 7  # the last horizon is left to forecast
+    first = np.datetime64("2024-01-01") + held_out
+    for item in numbers["inputs"]:
+        assert len(item["labels"]) == 14 and item["labels"][-1] == str(first - 1)
+        assert item["steps"] == [str(first + step) for step in range(7)]
+    result = seqzoo("explain", run, folder / "sold.csv", "--step", 0, "--json")
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [len(answer["values"]) for answer in answers] == [14, 14]
+    assert answers[0]["explained"] == str(np.datetime64("2024-01-01") + 7 * WEEKS)
+    for answer in answers:
+        change = answer["score"] - answer["baseline"]
+        assert sum(answer["values"]) == pytest.approx(change, rel=0.02, abs=1e-4)

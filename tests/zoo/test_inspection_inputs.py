@@ -26,8 +26,20 @@ def test_long_texts_are_avoided(monkeypatch, short: int, cut: bool) -> None:
     }.items():
         monkeypatch.setattr(f"seqzoo.zoo.data.{name}", value)
     run = SimpleNamespace(
-        source={"data": "x"}, folder=pathlib.Path(), template=SimpleNamespace(input="characters")
+        source={"data": "x"},
+        folder=pathlib.Path(),
+        template=SimpleNamespace(name="many-to-one", input="characters"),
     )
     inputs = held_out_inputs(run, 3)
     assert len(inputs) == 3
     assert max(map(len, inputs)) == (LONGEST_TEXT if cut else 5)
+
+
+def test_the_texts_of_several_inputs_are_cut(monkeypatch) -> None:
+    rows = [{"title": "a b", "body": "c" * 100, "age": 3.0}] * 5
+    monkeypatch.setattr("seqzoo.zoo.data.open.open_examples", lambda *_: Examples(rows, rows))
+    monkeypatch.setattr("seqzoo.zoo.data.source.Source.of_run", lambda *_: None)
+    further = {"body": "characters", "age": "number"}
+    template = SimpleNamespace(name="many-to-one", input="words", further_inputs=further)
+    run = SimpleNamespace(source={"data": "x"}, folder=pathlib.Path(), template=template)
+    assert held_out_inputs(run, 1) == [{**rows[0], "body": "c" * LONGEST_TEXT}]

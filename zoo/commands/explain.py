@@ -40,7 +40,8 @@ def command(
 
     Parts of the input that support the prediction are red, those that oppose it blue; the strongest
     characters, words or steps are listed below with their positions. RUN may be a preset with a
-    pretrained model.
+    pretrained model. TEXT is a JSON object for a model with several inputs, and the path of a table
+    for a forecast.
 
     \b
     Examples:

@@ -69,8 +69,8 @@ def command(
 
     Writes a page with gradients through time, gates, states, attention, the spectra of the
     recurrent weights, fixed points and attributions, with its figures as files and its numbers in
-    inspection.json. RUN may be a preset with a pretrained model. Inputs are given as for predict;
-    the first one is shown in detail.
+    inspection.json. RUN may be a preset with a pretrained model. Inputs are given as for predict,
+    or for a forecast as tables, whose series are the inputs; the first one is shown in detail.
 
     \b
     Examples:

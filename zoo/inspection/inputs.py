@@ -2,7 +2,10 @@
 
 import pathlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.tasks.kinds import FORECAST, TEXTS
@@ -42,7 +45,8 @@ def typed_inputs(run: Any, texts: Sequence[str], *, resample: bool = False) -> l
 def held_out_inputs(run: Any, count: int) -> list[Any]:
     """Some inputs of the run's test split, evenly spaced.
 
-    Texts of up to `LONGEST_TEXT` characters or words are preferred; longer ones are cut.
+    Texts of up to `LONGEST_TEXT` characters or words are preferred; longer ones are cut. The last
+    horizon of a history is left to forecast.
 
     Raises:
         SeqzooError: its data cannot be opened.
@@ -56,6 +60,9 @@ def held_out_inputs(run: Any, count: int) -> list[Any]:
             f"`{command('inspect')} RUN INPUT`."
         )
     examples = open_examples(Source.of_run(run, None), "test")
+    if run.template.name == FORECAST:
+        chosen = [examples.inputs[index] for index in examples.spread(count)]
+        return [_before_horizon(history, run.template.horizon) for history in chosen]
     kinds = {"": run.template.input} | dict(getattr(run.template, "further_inputs", None) or {})
     if not any(kind in TEXTS for kind in kinds.values()):
         return [examples.inputs[index] for index in examples.spread(count)]
@@ -64,6 +71,13 @@ def held_out_inputs(run: Any, count: int) -> list[Any]:
     whole = [pair[0] for pair in zip(candidates, short, strict=True) if _is_same(*pair)]
     chosen = short if len(whole) < count else whole
     return chosen[:: max(1, len(chosen) // count)][:count]
+
+
+def _before_horizon(history: Any, horizon: int) -> Any:
+    """A history whose values in its last horizon are unknown; the covariates stay."""
+    values = history.values.copy()
+    values[max(history.end - horizon, 1) :] = np.nan
+    return replace(history, values=values)
 
 
 def _shortened(value: Any, kinds: Mapping[str, str]) -> Any:
