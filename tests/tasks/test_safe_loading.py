@@ -97,7 +97,7 @@ BOMB = 300_000_000
     ("name", "content", "message"),
     [
         ("other.values", lambda: _array((BOMB // 4,), bytes(BOMB)), "has a weight 'other'"),
-        (None, lambda: _array((BOMB // 4,), bytes(BOMB)), "300,000,128 bytes, more than the shape"),
+        (None, lambda: _array((BOMB // 4,), bytes(BOMB)), "300,000,128 bytes, more than an array"),
         (None, lambda: _array((2**40, 2**20)), "has less data than its shape"),
         (None, lambda: b"", "cannot be read: EOF"),
         (None, lambda: b"no array", "cannot be read: the magic string is not correct"),
@@ -416,7 +416,7 @@ def test_what_was_learned_is_checked(part: Any, message: str) -> None:
         (("padded_lengths", "inputs"), [], "is damaged: .*padded lengths must be lists"),
         (("task", "maximum_length"), 10**30, "`maximum_length` must be at most 2147483647"),
         (("vocabulary_sizes", "vocabulary"), 3, "it is not the vocabulary of the trained model"),
-        (("prepared", "targets", "names"), ["x"], "model.keras is not the model that .* scores"),
+        (("prepared", "targets", "names"), ["x"], "model.keras is not the model that .* outputs"),
     ],
     ids=["names", "lengths", "maximum", "size", "other names"],
 )
