@@ -10,6 +10,7 @@ from typing import Any
 
 import bytecode
 import memory
+import op_traces
 import pytest
 import worker_renewal
 from clean_tensorflow import CleanTensorFlow
@@ -52,6 +53,7 @@ gc.disable()
 
 
 def pytest_collection_finish() -> None:
+    op_traces.share()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
