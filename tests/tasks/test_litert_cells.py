@@ -39,14 +39,15 @@ def _step(name: str) -> Part:
     return Part(run, tuple(specs))
 
 
-def _compared(part: Part, given: dict[str, np.ndarray], steps: int | None = None) -> set[str]:
-    """Runs a part in both; returns its operators."""
+def _compared(part: Part, *inputs: dict[str, np.ndarray], steps: int | None = None) -> set[str]:
+    """Runs a part in both, with each of the inputs; returns its operators."""
     interpreter = interpreters.Interpreter(model_content=litert_model(part, steps=steps))
-    result = interpreter.get_signature_runner()(**given)
-    with seqzoo.cells.portable():
-        ours = part.run(**{name: tf.constant(value) for name, value in given.items()})
-    for name, value in ours.items():
-        np.testing.assert_allclose(result[name], value, rtol=1e-4, atol=1e-5)
+    for given in inputs:
+        result = interpreter.get_signature_runner()(**given)
+        with seqzoo.cells.portable():
+            ours = part.run(**{name: tf.constant(value) for name, value in given.items()})
+        for name, value in ours.items():
+            np.testing.assert_allclose(result[name], value, rtol=1e-4, atol=1e-5)
     operators = {one["op_name"] for one in interpreter._get_ops_details()}
     assert not [one for one in operators if one.upper().startswith(("FLEX", "CUSTOM"))]
     return operators
@@ -107,6 +108,5 @@ def test_stacked_layers_compute_the_same_with_a_free_time(name: str) -> None:
 @pytest.mark.parametrize("steps", [None, 7])
 def test_two_directions_compute_the_same(steps: int | None) -> None:
     values = np.random.default_rng(1).normal(size=(1, 7, FEATURES)).astype(np.float32)
-    for length in (7, 3, 0):
-        given = {"values": values, "lengths": np.array([length], np.int32)}
-        _compared(stack("gru", bidirectional=True), given, steps)
+    inputs = [{"values": values, "lengths": np.array([length], np.int32)} for length in (7, 3, 0)]
+    _compared(stack("gru", bidirectional=True), *inputs, steps=steps)

@@ -1,5 +1,6 @@
 """Runs of `OneToMany`: predictions, plots, and an export that only needs TensorFlow."""
 
+import pathlib
 from typing import Any
 
 import matplotlib.image
@@ -36,22 +37,31 @@ def _raw(kind: str, given: Any) -> dict[str, dict[str, Any]]:
     return raw
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory) -> dict[str, Run]:
-    """Runs, each with an exported model."""
-    folder, runs = tmp_path_factory.mktemp("exported"), {}
-    for kind in KINDS:
-        chosen, examples = template(kind, **CHOICES[kind]), captioned(kind)
+class Exported(dict):
+    """Runs by kind, each with an exported model, made when they are first asked for."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def __missing__(self, kind: str) -> Run:
+        chosen, examples, folder = template(kind, **CHOICES[kind]), captioned(kind), self.folder
         if kind == "image":
             with seqzoo.cells.portable():
-                runs[kind] = train(chosen, Splits(examples), settings(epochs=1), folder / kind)
+                run = train(chosen, Splits(examples), settings(epochs=1), folder / kind)
         else:
             task = chosen.adapt(examples)
             config = describe(chosen, task, settings(), {}, Padding([1], [5]))
-            runs[kind] = Run.create(folder / kind, config, task)
+            run = Run.create(folder / kind, config, task)
             task.build("float32").save(folder / kind / "model.keras")
-        runs[kind].export(folder / kind / "saved", ASKED, check=False)
-    return runs
+        run.export(folder / kind / "saved", ASKED, check=False)
+        self[kind] = run
+        return run
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory) -> Exported:
+    return Exported(tmp_path_factory.mktemp("exported"))
 
 
 @pytest.mark.slow
@@ -60,7 +70,7 @@ def exported(tmp_path_factory) -> dict[str, Run]:
     [pytest.param(kind, marks=pytest.mark.slow) if kind == "image" else kind for kind in KINDS],
 )
 def test_exported_model_predicts_like_ours_without_seqzoo(
-    kind: str, exported: dict, clean_tensorflow
+    kind: str, exported: Exported, clean_tensorflow
 ) -> None:
     run, given = exported[kind], inputs(kind, 5, seed=4)
     ours = run.predict(given, ASKED)
@@ -73,7 +83,7 @@ def test_exported_model_predicts_like_ours_without_seqzoo(
 
 
 @pytest.mark.slow
-def test_files_give_the_predictions_of_their_images(exported: dict) -> None:
+def test_files_give_the_predictions_of_their_images(exported: Exported) -> None:
     images = inputs("image", 3, seed=4)
     files = [tf.io.encode_png(image).numpy() for image in images]
     run = exported["image"]
@@ -81,7 +91,7 @@ def test_files_give_the_predictions_of_their_images(exported: dict) -> None:
 
 
 @pytest.mark.slow
-def test_exported_graph_runs_anywhere(exported: dict) -> None:
+def test_exported_graph_runs_anywhere(exported: Exported) -> None:
     saved = saved_model_pb2.SavedModel()
     saved.ParseFromString((exported["image"].folder / "saved" / "saved_model.pb").read_bytes())
     graph = saved.meta_graphs[0].graph_def
@@ -96,7 +106,7 @@ def test_exported_graph_runs_anywhere(exported: dict) -> None:
 
 
 @pytest.mark.slow
-def test_an_evaluation_shows_images(exported: dict, tmp_path) -> None:
+def test_an_evaluation_shows_images(exported: Exported, tmp_path) -> None:
     metrics = exported["image"].evaluate(captioned(), folder=tmp_path)
     assert metrics["samples"][0]["truth"] == "one" and len(metrics["samples"]) == 12
     for name in ("captions", "attention"):
