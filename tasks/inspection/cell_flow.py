@@ -27,7 +27,7 @@ class CellFlow:
         cell: the name of the cell.
         units: its number of units.
         norms: norms of d loss / d state at 0, 1, 2, ... steps back, (distance + 1,).
-        shares: the fraction of the gradient that is left, by number of steps back.
+        shares: the fraction of the gradient that remains, by number of steps back.
         decay: the decay of the norms.
     """
 

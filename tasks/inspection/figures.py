@@ -75,7 +75,7 @@ def gradient_figure(
 
 
 def cell_flow_figure(flows: Sequence[CellFlow]) -> Figure:
-    """The fraction of the gradient that is left after a number of steps back, one line per cell;
+    """The fraction of the gradient that remains after a number of steps back, one line per cell;
     both axes are logarithmic."""
     figure, grid = _panel(3.6)
     axes = grid[0, 0]
@@ -85,7 +85,7 @@ def cell_flow_figure(flows: Sequence[CellFlow]) -> Figure:
         axes.loglog(range(1, len(shown) + 1), shown, color=colour, lw=1.4, label=flow.cell)
     axes.set_ylim(1e-12, max(1e3, axes.get_ylim()[1]) if axes.get_ylim()[1] > 10 else 10)
     axes.set_xlabel("steps back")
-    axes.set_ylabel("share of the gradient that is left")
+    axes.set_ylabel("fraction of the gradient that remains")
     axes.axhline(1, color=INK, lw=0.6, ls=":")
     axes.legend(frameon=False, fontsize=8, ncols=2, loc="lower left")
     axes.grid(alpha=0.25)

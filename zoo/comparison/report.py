@@ -145,10 +145,11 @@ class Comparison:
         difference = f"The difference, {gap:.4f}, is {{}} than the spread over seeds, {spread:.4f}"
         if not alike:
             return f"{sentence}. {difference.format('larger')}: choose {best.cell}.{note}"
-        names = " and ".join([best.cell, *(item.cell for item in alike)])
+        *names, last = best.cell, *(item.cell for item in alike)
         larger = "not larger" if second in alike else "larger"
         return (
-            f"{sentence}. {difference.format(larger)}; the seeds do not tell {names} apart: "
+            f"{sentence}. {difference.format(larger)}; these seeds cannot tell "
+            f"{', '.join(names)} and {last} apart: "
             f"choose the fastest of them, or train with more --seeds.{note}"
         )
 
