@@ -61,7 +61,7 @@ def home(tmp_path_factory) -> pathlib.Path:
 
 @pytest.fixture(scope="module")
 def data_sets(home) -> pathlib.Path:
-    """Prepared data sets in the home folder, but for the embedded ones."""
+    """Prepared data sets in the home folder, but for the built-in ones."""
     folder = home / "tensorflow_datasets"
     page_stage.write_data_sets(folder)
     return folder
@@ -73,7 +73,7 @@ def stage(home, part, tmp_path, monkeypatch, request) -> pathlib.Path:
     if request.node.get_closest_marker("slow"):  # it trains
         folder = request.getfixturevalue("data_sets")
         code = "".join(block.code for block in part)
-        page_stage.link_embedded(folder, code, request.getfixturevalue("embedded"))
+        page_stage.write_embedded(folder, code, request.getfixturevalue("embedded"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("TFDS_DATA_DIR", str(home / "tensorflow_datasets"))

@@ -1,20 +1,25 @@
 """Creates what the pages assume: a user's files, downloaded data sets, earlier runs."""
 
+import contextlib
 import pathlib
+import pkgutil
 import re
 import shutil
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from cli_cases import seqzoo
 from PIL import Image
 
 from seqzoo.zoo import datasets
+from seqzoo.zoo.datasets import dates, glyph_images, python_library
 from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.pretrained import folder_of
 
@@ -23,7 +28,7 @@ BEGINNING = RANDOM.bit_generator.state
 """The generator's state before files are written, so that they are the same for every page in any
 order."""
 
-COUNT = 40
+COUNT, FEW = 40, 200
 WORDS = "one two three four five six seven eight".split()
 SHRINK = ["--limit", "40", "--epochs", "1", "--units", "6", "--batch-size", "16", "--quiet"]
 """Options that make any training run short."""
@@ -200,14 +205,33 @@ def write_data_sets(folder: pathlib.Path) -> None:
         )
 
 
-def link_embedded(folder: pathlib.Path, code: str, embedded: Callable[[str], pathlib.Path]) -> None:
-    """Links the built-in data sets that a page's code names, or whose presets it names, into a
-    folder of data sets; all tests share them."""
+def write_embedded(
+    folder: pathlib.Path, code: str, embedded: Callable[[str], pathlib.Path]
+) -> None:
+    """Prepares the built-in data sets that a page's code names, by presets too: `languages` as all
+    tests share it, the others with a few hundred examples. Drawing all takes 10 to 20 seconds."""
     for name in datasets.DATASETS:
         names = [name, *(preset for preset, entry in PRESETS.items() if entry.source.data == name)]
-        link = folder / name
-        if re.search(rf"\b({'|'.join(names)})\b", code) and not link.is_symlink():
-            link.symlink_to(embedded(name) / name)
+        if not re.search(rf"\b({'|'.join(names)})\b", code) or (folder / name).is_symlink():
+            continue
+        if name == "languages":  # in order of their languages; quick tests have prepared it
+            (folder / name).symlink_to(embedded(name) / name)
+            continue
+        with _few_examples(name):
+            datasets.load(name, folder)
+
+
+@contextlib.contextmanager
+def _few_examples(name: str) -> Iterator[None]:
+    builder = pkgutil.resolve_name(datasets.DATASETS[name])
+    whole, draw, sources = builder._generate_examples, glyph_images.draw, python_library.sources
+    letters = set(map(chr, range(0x20, 0x250)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builder, "_generate_examples", lambda *given: islice(whole(*given), FEW))
+        patch.setattr(dates, "PAIRS", 10 * FEW)
+        patch.setattr(glyph_images, "draw", lambda face: draw(face, letters))
+        patch.setattr(python_library, "sources", lambda: islice(sources(), FEW))
+        yield
 
 
 RUNS = {
