@@ -5,11 +5,12 @@ their stacks are deep. It is only shown in TensorFlow's own errors of a graph, b
 """
 
 import sys
+from typing import Any
 
 
 def share() -> None:
     """From now on each operation has the trace of this call, if TensorFlow is imported."""
-    stacks = sys.modules.get("tensorflow.python.util.tf_stack")
+    stacks: Any = sys.modules.get("tensorflow.python.util.tf_stack")
     if stacks is not None:
         trace = stacks.extract_stack()
         stacks.extract_stack = lambda stacklevel=1: trace
