@@ -161,7 +161,9 @@ def test_invalid_weights_are_reported(weights: list, message: str) -> None:
 
 @pytest.mark.parametrize("weights", ["even", {}, {"A": 0}, {"A": -1.0}, {"A": True}, {"A": "2"}])
 def test_class_weights_are_checked(weights: Any) -> None:
-    with pytest.raises(SeqzooError, match="`class_weight` must be 'balanced' or weights above 0"):
+    with pytest.raises(
+        SeqzooError, match="`class_weight` must be 'balanced' or positive weights by name"
+    ):
         settings(class_weight=weights)
 
 
