@@ -95,7 +95,7 @@ from seqzoo.tasks.training.progress import Silent
 from seqzoo.tasks.training.trainer import train
 
 epochs.REPORT_SECONDS = 0.0
-folder, resume = sys.argv[1], sys.argv[2] == "resume"
+action, *folders = sys.argv[1:]
 
 class Telling(Silent):
     def epoch(self, epoch, done):
@@ -103,14 +103,15 @@ class Telling(Silent):
     def step(self, done, *rest):
         print(self.current, done, flush=True)
 
-train(
-    template(dropout=0.1, recurrent_dropout=0.1),
-    replace(splits(train=480), validation=None),
-    settings(batch_size=8, checkpoint_seconds=0.05),
-    folder,
-    resume=resume,
-    progress=Telling(),
-)
+for folder in folders:
+    train(
+        template(dropout=0.1, recurrent_dropout=0.1),
+        replace(splits(train=480), validation=None),
+        settings(batch_size=8, checkpoint_seconds=0.05),
+        folder,
+        resume=action == "resume",
+        progress=Telling(),
+    )
 """
 
 
@@ -148,16 +149,16 @@ def test_a_checkpoint_with_a_damaged_state_is_refused(
 
 @pytest.mark.slow
 def test_resumed_after_sigkill_with_the_same_numbers(tmp_path) -> None:
-    # On the fast path, in separate processes.
-    with _start(str(tmp_path / "whole"), "begin") as process:
-        lines = list(_lines(process))
-    assert process.returncode == 0 and len(lines) == 120
-    with _start(str(tmp_path / "killed"), "begin") as process:
-        for lines in _lines(process):
-            if lines == (2, 37):
+    # On the fast path, in separate processes: one trains a whole run and is killed in another.
+    with _start("begin", str(tmp_path / "whole"), str(tmp_path / "killed")) as process:
+        lines = []
+        for line in _lines(process):
+            lines.append(line)
+            if len(lines) > 120 and line == (2, 37):
                 process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-    with _start(str(tmp_path / "killed"), "resume") as process:
+    assert lines[119] == (2, 60) and len(lines) < 240
+    with _start("resume", str(tmp_path / "killed")) as process:
         rest = list(_lines(process))
     assert process.returncode == 0
     # It resumed in mid-epoch, from a checkpoint and not from the beginning.
