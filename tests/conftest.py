@@ -163,6 +163,15 @@ def clean_tensorflow() -> Iterator[CleanTensorFlow]:
 
 
 @pytest.fixture
+def kept_process(clean_tensorflow: CleanTensorFlow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports are tried in one process instead of a new one each, which takes 5 seconds to start;
+    test_export_signatures.py starts new ones."""
+    from seqzoo.tasks.export import checking
+
+    monkeypatch.setattr(checking, "subprocess", clean_tensorflow)  # it has a `run`, too
+
+
+@pytest.fixture
 def plain_loop() -> Iterator[None]:
     """Traces the plain loop, which costs no compilation."""
     import seqzoo.cells

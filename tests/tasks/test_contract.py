@@ -32,5 +32,6 @@ CASES = [pytest.param(case, id=str(case), marks=_marks(case)) for case in cases(
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.usefixtures("kept_process")
 def test_a_task_fulfils_its_contract(case: Case, tmp_path, clean_tensorflow) -> None:
     run_task_test(case, tmp_path, clean_tensorflow)

@@ -153,6 +153,7 @@ def test_the_models_travel_in_the_run(models, tmp_path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("kept_process")
 def test_a_saved_model_has_the_models(models, tmp_path) -> None:
     examples = sentences(12, 0)
     template = tagger(features_from=folders(models)[1:], bidirectional=False)

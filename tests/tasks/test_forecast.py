@@ -255,6 +255,7 @@ def test_mistakes_are_reported(run: Any) -> None:
         pytest.param("lstm", "recurrent", marks=BEFORE_RELEASES),
     ],
 )
+@pytest.mark.usefixtures("kept_process")
 def test_any_cell_and_form_is_exported_with_all_inputs(
     cell: str, form: Any, panel: Splits, tmp_path: pathlib.Path
 ) -> None:

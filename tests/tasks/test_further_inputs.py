@@ -170,6 +170,7 @@ def test_one_of_two_inputs_is_uninformative(splits, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("kept_process")
 def test_a_saved_model_takes_named_inputs(run, tmp_path):
     assert run.export(tmp_path / "exported")["difference"] < 1e-5
     served = tf.saved_model.load(tmp_path / "exported").signatures["serving_default"]
@@ -250,6 +251,7 @@ def test_other_templates_read_further_inputs(name: str, tmp_path) -> None:
         for name in OTHERS
     ],
 )
+@pytest.mark.usefixtures("kept_process")
 def test_other_saved_models_take_named_inputs(name: str, tmp_path) -> None:
     template, inputs, targets = OTHERS[name]
     run = make_run(tmp_path / "run", template, Examples(beside(inputs), targets))

@@ -242,6 +242,7 @@ def test_the_calibration_error_is_the_mean_gap() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("kept_process")
 def test_a_calibrated_model_has_its_temperature_everywhere(tmp_path, clean_tensorflow) -> None:
     chosen = settings(epochs=3)
     plain = train(template(), splits(), chosen, tmp_path / "plain")
