@@ -193,8 +193,8 @@ def test_output_to_a_full_disk_is_reported() -> None:
         result = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True)
     assert result.returncode == 2
     assert result.stderr == (
-        "Error: Standard output cannot be written, because its disk is full; what was written "
-        "before is kept. Make room there, or write to another disk.\n"
+        "Error: Standard output cannot be written, because its disk is full; what has been "
+        "written so far is kept. Make room there, or write to another disk.\n"
     )
 
 

@@ -120,7 +120,7 @@ def test_error_rates_by_hand() -> None:
 @pytest.mark.parametrize(
     "answers, references, message",
     [
-        ([], [], "`answers` must not be empty"),
+        ([], [], "`answers` must contain at least one sequence"),
         (["a"], [["a"], ["b"]], "the same length, got 1 and 2"),
         (["a", "b"], [["a"], []], r"`references\[1\]` must be a list of at least one .* got \[\]"),
         (["a", "b"], ["a", "b"], r"`references\[0\]` must be a list .* 'a', got 'a'"),
