@@ -7,8 +7,9 @@ A sequence has 50 numbers from 0 to 1, two of which are marked, one in each half
 their sum. Always predicting 1 has a mean squared error of 1/6. All cells have the same number of
 units and the same optimizer, and see the same sequences in the same order. Cells that have been
 measured are skipped, so an interrupted run can be continued; --write writes the table of the
-results so far. --again retrains the cells that have not learned the problem, with two layers, and
-then also with a higher learning rate.
+results so far. --again retrains the cells that have not learned the problem: after a dense layer
+with ReLU, which can multiply a number by its mark, so that only the memory is tested; with two
+layers; and then also with a higher learning rate.
 
 Source of the problem: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997, section 5.4, in
 the form of Arjovsky, Shah and Bengio, "Unitary Evolution Recurrent Neural Networks", 2016.
@@ -37,8 +38,9 @@ MAX_STEPS, EVAL_EVERY, EVAL_SEQUENCES = 2000, 50, 1024
 LEARNED = 0.01
 """Mean squared error below which the problem counts as learned."""
 
-AGAIN = ((2, LEARNING_RATE), (2, 1e-2))
-"""Numbers of layers and learning rates to try with cells that have not learned it."""
+AGAIN = (("dense, 1", LEARNING_RATE), ("2", LEARNING_RATE), ("2", 1e-2))
+"""Layers and learning rates to try with cells that have not learned it. "dense, 1" is a dense layer
+with ReLU before one recurrent layer."""
 
 REASONS = {
     "vanilla": "its gradient vanishes within about ten steps",
@@ -61,11 +63,14 @@ def sequences(count: int, seed: Any, time: int = TIME) -> tuple[Any, Any]:
     return tf.stack([numbers, marks], 2), tf.reduce_sum(numbers * marks, 1, keepdims=True)
 
 
-def network(name: str, layers: int = 1) -> Any:
+def network(name: str, layers: str = "1") -> Any:
     """A model of recurrent layers and a dense layer: (batch, TIME, 2) -> (batch, 1)."""
     inputs = keras.Input((TIME, 2))
     values: Any = inputs
-    for below in reversed(range(layers)):
+    *dense, count = layers.split(", ")
+    if dense:
+        values = keras.layers.Dense(UNITS, "relu")(values)
+    for below in reversed(range(int(count))):
         cell = create(name, UNITS)
         if cell.takes_time:  # one unit of time between steps
             values = (values, keras.ops.ones_like(inputs[:, :, 0]))
@@ -74,7 +79,11 @@ def network(name: str, layers: int = 1) -> Any:
 
 
 def measure(
-    name: str, max_steps: int = MAX_STEPS, *, layers: int = 1, learning_rate: float = LEARNING_RATE
+    name: str,
+    max_steps: int = MAX_STEPS,
+    *,
+    layers: str = "1",
+    learning_rate: float = LEARNING_RATE,
 ) -> dict[str, Any]:
     """Trains a cell until it has learned the problem, or for `max_steps`; returns a table row."""
     keras.utils.set_random_seed(0)
@@ -114,15 +123,16 @@ def measure(
 
 
 def measure_again(name: str, measured: Measurements) -> None:
-    """Trains a cell with each setting of `AGAIN` in turn, until it learns the problem."""
+    """Trains a cell with each setting of `AGAIN` in turn, until it learns the problem without a
+    dense layer."""
     for layers, rate in AGAIN:
-        row = measured.find(name, str(layers), str(rate))
+        row = measured.find(name, layers, str(rate))
         if row is None:
             result = measure(name, layers=layers, learning_rate=rate)
             row = {"cell": name, "layers": layers, "learning_rate": rate} | result
             measured.add(row)
             print(*row.values(), sep="\t", flush=True)
-        if row["steps"]:
+        if row["steps"] and layers.isdigit():
             return
 
 
@@ -130,10 +140,11 @@ def remark(row: dict[str, str], again: Measurements) -> str:
     """The note in the table on a cell that has not learned the problem."""
     parts = [REASONS[row["cell"]]] if row["cell"] in REASONS else []
     for layers, rate in AGAIN:
-        other = again.find(row["cell"], str(layers), str(rate))
+        other = again.find(row["cell"], layers, str(rate))
         if other is None:
             continue
-        how = f"{layers} layers" + f" at {rate:g}" * (rate != LEARNING_RATE)
+        how = f"{layers} layers" if layers.isdigit() else "after a dense layer with ReLU"
+        how += f" at {rate:g}" * (rate != LEARNING_RATE)
         steps = f"{int(other['steps']):,} steps" if other["steps"] else "not learned"
         parts.append(f"{how}: {steps} ({float(other['error']):.4f})")
     return "; ".join(parts)

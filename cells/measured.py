@@ -346,6 +346,7 @@ ADDING: dict[str, tuple[int | None, float]] = {
     "residual-lstm": (650, 0.00471),
     "nas": (1400, 0.00568),
     "working-memory-lstm": (650, 0.00834),
+    "mass-conserving-lstm": (None, 0.16176),
     "e-lstm": (700, 0.00839),
     "gru": (400, 0.00808),
     "mgu": (650, 0.00825),
@@ -407,5 +408,8 @@ ADDING: dict[str, tuple[int | None, float]] = {
     "weight-drop": (1650, 0.00883),
     "residual": (850, 0.00555),
     "highway-connection": (1250, 0.00974),
+    "stacked": (650, 0.00621),
+    "fast-slow": (1000, 0.00704),
+    "attention": (400, 0.00869),
 }
 """Training steps until the adding problem is learned, or None, and squared error."""

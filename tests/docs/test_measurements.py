@@ -95,10 +95,6 @@ def test_the_table_of_every_cell_contains_ratios(tmp_path) -> None:
     assert "1.00 to 2.50 times as long as seqzoo's, median 1.75, over 2 measurements" in lines[1]
 
 
-NOT_TRIED = {"mass-conserving-lstm", "stacked", "fast-slow", "attention"}
-"""Cells that the benchmarks of speed and of the adding problem have not yet measured."""
-
-
 def test_every_cell_has_its_speed_and_its_result_on_the_adding_problem() -> None:
     written = runpy.run_path(str(ROOT / "docs" / "write_cell_measurements.py"))
     # If this fails, run: python -m docs.write_cell_measurements
@@ -110,7 +106,7 @@ def test_every_cell_has_its_speed_and_its_result_on_the_adding_problem() -> None
         assert list(times) == [tuple(shape) for shape in speed.shapes_of(name)], name
         assert f"| `{name}` |" in page, name
     vectors = {name for name, kind in CELLS.items() if kind.input_rank == 2}
-    assert vectors - measured.ADDING.keys() == NOT_TRIED
+    assert vectors == measured.ADDING.keys()
     page = (ROOT / "docs" / "cells.md").read_text(encoding="utf-8")
     again = Measurements(written["newest"]("adding-again"), ("cell", "layers", "learning_rate"))
     for name, (steps, error) in measured.ADDING.items():
@@ -141,7 +137,8 @@ def test_cells_that_are_compared_have_equally_many_parameters(name: str) -> None
     for cell in ("lstm", "mingru"):
         units = which_cell.units_of(cell, problem)
         model = which_cell.model_of(cell, units, problem)
-        assert abs(model.count_params() / which_cell.PARAMETERS - 1) < 0.02
+        # A unit more or less of two LSTM layers is 5% of the parameters.
+        assert abs(model.count_params() / which_cell.PARAMETERS - 1) < 0.026
 
 
 def test_symbols_are_copied_after_a_blank() -> None:
