@@ -46,7 +46,7 @@ def test_an_export_that_predicts_differently_is_refused_and_leaves_nothing(
         return model
 
     monkeypatch.setattr(onnx_model, "onnx_model", wrong)
-    with pytest.raises(SeqzooError, match="differs from the model: serving/value by .* 1e-04 is"):
+    with pytest.raises(SeqzooError, match="the model: serving/value is off by .* 1e-04 is"):
         run.export(tmp_path / "wrong", format="onnx", examples=inputs)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["right", "run"]
 
