@@ -98,7 +98,8 @@ def integrated_gradients(
             points *= 2
     nodes, weights = np.polynomial.legendre.leggauss(points)
     nodes, weights = (nodes + 1) / 2, weights / 2
-    total: Any = None
+    image = subject.inputs["values"].shape.rank >= 4
+    total: Any = 0.0 if image else np.zeros(len(subject.all_labels))
     for start in range(0, points, ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
         scale = nodes[part].astype(np.float32)
@@ -113,10 +114,9 @@ def integrated_gradients(
                 # The scores are weighted, so this is the weighted mean of the rows' gradients.
                 summed = np.sum(np.asarray(gradient, np.float64), 0)
                 values = vector.by_step(summed * np.asarray(vector.original[0]))
-                if vector.image:
-                    total = values if total is None else total + values
+                if image:
+                    total = total + values
                 else:
-                    total = np.zeros(len(subject.all_labels)) if total is None else total
                     total[vector.steps] += values
     ends, _ = _score_scaled(subject, np.array([0.0, 1.0], np.float32))
     baseline, score = np.asarray(subject.score(ends, step))
@@ -165,7 +165,7 @@ class _Vectors:
     Attributes:
         original: the vectors, (rows, time, ...).
         scaled: those multiplied by factors.
-        steps: the steps of all inputs that they belong to.
+        steps: their slice of the concatenated steps of all inputs.
         image: whether they are the pixels of an image.
     """
 
@@ -262,15 +262,12 @@ class _Reader:
                 unread.remove(current)
 
             stack.enter_context(observed_inputs(self.encoder, observe))
-        for layer in self.layers:
-            change = partial(self._change, scale, lambda: current)
-            stack.enter_context(changed_output(layer, change))
 
-    @staticmethod
-    def _change(
-        scale: Callable[[Any, slice], Any], current: Callable[[], Part], vectors: Any
-    ) -> Any:
-        return scale(vectors, current().steps)
+        def change(vectors: Any) -> Any:
+            return scale(vectors, current.steps)
+
+        for layer in self.layers:
+            stack.enter_context(changed_output(layer, change))
 
 
 def encoders_of(subject: Subject) -> dict[str | None, Any]:
@@ -294,7 +291,7 @@ def _readers(subject: Subject) -> list[_Reader]:
             layers = _vector_layers(getattr(model, "encoder", model), list(encoders.values()))
         else:
             layers = _vector_layers(encoders[name])
-        if hasattr(model, "encoder"):  # the encoders of images scale them inside
+        if hasattr(model, "encoder"):  # image encoders rescale pixels internally
             layers = [layer for layer in layers if isinstance(layer, EMBEDDING_LAYERS)]
         readers.append(_Reader(parts, layers, encoders.get(name)))
     return readers

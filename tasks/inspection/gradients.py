@@ -40,6 +40,9 @@ class Decay:
         """The verdict in a sentence."""
         if self.verdict == "healthy" and not math.isfinite(self.half_life):
             return f"healthy: nothing is lost in {self.steps} steps"
+        if not self.half_life:  # it cannot be measured
+            lost = "the gradient is zero after one step back"
+            return f"{self.verdict}: " + ("the norm is not finite" if self.rate else lost)
         if self.half_life < 0:
             return f"{self.verdict}: it doubles every {-self.half_life:.3g} steps back"
         return f"{self.verdict}: it halves every {self.half_life:.3g} steps back"

@@ -154,12 +154,12 @@ def _about(inspection: Inspection) -> tuple[str, str]:
 
 
 def _shown(part: Part) -> str:
-    """An input as text; only the number of steps of numbers."""
+    """A text input in full; of other inputs, the kind and the first and last step."""
     if part.kind in TEXTS:
         return ("" if part.kind == "characters" else " ").join(visible(part.labels))
     if len(part.labels) == 1:
         return part.labels[0] if part.name else f"1 {part.kind}"
-    return f"{part.kind} from {part.labels[0]} to {part.labels[-1]}"
+    return f"{part.kind}, steps {part.labels[0]} to {part.labels[-1]}"
 
 
 def _labels_by_name(subject: Subject) -> Iterator[tuple[str, list[str]]]:

@@ -38,7 +38,7 @@ class Part:
         labels: a name for each of its steps: its characters or words, frame numbers, or dates. An
             input without steps has one, which is its value.
         suffix: suffix of the names of its tensors.
-        steps: the steps of all inputs that are its own.
+        steps: its slice of the concatenated steps of all inputs.
         encoder: name of the network that encodes a further input; two inputs that are compared
             share one. None for the first input of other models.
     """
@@ -431,7 +431,7 @@ def _texts(run: Any, value: Any, answer: str | None) -> Subject:
 
 def _symbols(run: Any, value: Any, answer: str | None) -> Subject:
     """A transcript in the order of its input: each symbol at the first step where it is read."""
-    _refuse_answer(answer, "a text that is aligned with the input")
+    _refuse_answer(answer, "a transcript aligned with the input")
     task, model = run.task, run.model
     inputs, parts = _encoded(run, value)
     with seqzoo.cells.portable():
@@ -456,7 +456,7 @@ def _symbols(run: Any, value: Any, answer: str | None) -> Subject:
 def _refuse_answer(answer: str | None, what: str) -> None:
     if answer is not None:
         raise SeqzooError(
-            f"`answer` is for classes, labels and texts; this model predicts {what}.",
+            f"`answer` is for classes, labels and generated texts; this model predicts {what}.",
             field="answer",
         )
 

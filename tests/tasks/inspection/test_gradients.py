@@ -204,3 +204,9 @@ def test_norms_that_are_zero_or_not_finite_have_a_verdict() -> None:
     assert decay(np.array([1.0, 0.0, 0.0])).verdict == "vanishing"
     assert decay(np.array([1.0, 5.0, np.inf])).verdict == "exploding"
     assert decay(np.array([1.0])).verdict == "healthy"
+
+
+def test_norms_without_a_rate_have_a_sentence_of_their_own() -> None:
+    assert decay(np.array([1.0, np.inf])).sentence() == "exploding: the norm is not finite"
+    lost = "vanishing: the gradient is zero after one step back"
+    assert decay(np.array([1.0, 0.0, 0.0])).sentence() == lost

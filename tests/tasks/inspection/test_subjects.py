@@ -20,6 +20,7 @@ from seqzoo.tasks import (
 )
 from seqzoo.tasks.data.history import History
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.inspection import attribution
 from seqzoo.tasks.inspection.attention import attention_map, attention_of
 from seqzoo.tasks.inspection.attribution import integrated_gradients, occlusion
 from seqzoo.tasks.inspection.gradients import gradient_flow
@@ -254,6 +255,14 @@ def test_a_forecast_is_attributed_to_the_look_back(subjects) -> None:
     values[:, 5, 0] = values[:, 23, 0]
     score = float(case.scores({**case.inputs, "values": tf.constant(values)})[0, 0])
     assert found.values[5] == pytest.approx(found.score - score, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["class", "joined"])
+def test_compiled_loops_give_the_same_attribution(subjects, name, monkeypatch) -> None:
+    unrolled = integrated_gradients(subjects[name], points=16)
+    monkeypatch.setattr(attribution, "MAX_UNROLLED_STEPS", 0)
+    compiled = integrated_gradients(subjects[name], points=16)
+    np.testing.assert_allclose(compiled.values, unrolled.values, atol=1e-5)
 
 
 def test_long_inputs_are_refused(subjects) -> None:
