@@ -232,12 +232,23 @@ def test_each_of_two_compared_inputs_gets_its_own_attribution(subjects) -> None:
     assert np.abs(first.values[:5]).min() > 1e-6
 
 
+def test_two_compared_inputs_that_are_equal_share_their_attribution(subjects) -> None:
+    run, value = subjects["joined"].run, INPUTS["joined"]
+    values = integrated_gradients(subject(run, {**value, "body": value["title"]}, "a"), 0).values
+    assert np.abs(values[:2]).min() > 1e-6 and np.abs(values[2:4]).min() > 1e-6
+
+
 def test_layers_are_labelled_by_what_they_read(subjects) -> None:
     def labels(name: str) -> list[tuple[str, ...]]:
         case = subjects[name]
         return [labels_of(case, layer) for layer in layers_of(case.trace())]
 
     assert labels("joined") == [("two", "one"), ("one", "three", "two")]
+    equally_long = {**INPUTS["joined"], "body": "one three"}
+    case = subject(subjects["joined"].run, equally_long)
+    read = {layer.name: labels_of(case, layer) for layer in layers_of(case.trace())}
+    assert read["encoder layer 1"] == ("two", "one")
+    assert read["encoder layer 1, call 2"] == ("one", "three")
     read = labels("beside")
     assert read.count(("two", "one")) == 2 and read.count(("c", "a", "b")) == 2
     case = subjects["horizon"]
