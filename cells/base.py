@@ -111,7 +111,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         **kwargs: Any,
     ):
         if not isinstance(units, int) or isinstance(units, bool) or units < 1:
-            raise ValueError(f"`units` must be a whole number of at least 1, got {units!r}.")
+            raise ValueError(f"`units` must be a positive integer, got {units!r}.")
         for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
             if not 0 <= rate < 1:
                 raise ValueError(f"`{name}` must be at least 0 and below 1, got {rate!r}.")

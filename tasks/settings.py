@@ -62,21 +62,21 @@ class TrainingSettings:
             those that the batch uses ("lazy"). With "dense", Adam keeps moving rows that a batch
             does not contain; "lazy" (LazyAdam) is faster for large tables.
         clip_norm: maximum global norm of gradients. None for no clipping.
-        clip_layer: maximum norm of the gradient of each variable (kernel, recurrent kernel or
-            bias). Applied before `clip_norm`. None for no clipping.
+        clip_layer: maximum norm of the gradient of each variable (a layer's kernel or bias).
+            Applied before `clip_norm`. None for no clipping.
         clip_value: maximum absolute value of each gradient element. Applied before `clip_layer` and
             `clip_norm`. None for no clipping.
         accumulate: number of batches whose gradients are accumulated for each weight update, as if
             they were one batch. An epoch's last update may have fewer.
-        bptt_every: steps between successive backward passes of truncated back-propagation through
+        bptt_every: steps between successive backward passes of truncated backpropagation through
             time; see `bptt_back`. The gradients of a batch are summed over these windows. For
             templates with a prediction at each step and unidirectional layers. None for full
-            back-propagation through each sequence.
+            backpropagation through each sequence.
         bptt_back: steps that each backward pass goes back, at least `bptt_every` (Williams and Peng
             1990). Earlier states are constants. None for `bptt_every`.
         loss_reduction: reduction of the loss over time steps. "mean" is the mean loss of all
             predictions; "sum" sums the loss over the steps of a sequence, as in the definition of
-            back-propagation through time, and takes the mean over sequences. The mean is reported
+            backpropagation through time, and takes the mean over sequences. The mean is reported
             in both cases.
         average: weight averaging: the average that is evaluated and kept as the model. "ema" is an
             exponential moving average over updates (Polyak and Juditsky 1992); "best" is the mean
@@ -106,11 +106,11 @@ class TrainingSettings:
         freeze: layers to freeze, such as embedding,layer_1. An unknown name is an error that
             lists the existing ones. None to train all layers.
         readout: how the output layer is trained: by gradient descent, or by ridge regression in
-            closed form. "gradient" trains all weights by back-propagation; "ridge" solves for the
+            closed form. "gradient" trains all weights by backpropagation; "ridge" solves for the
             output layer only, in one epoch, for cells that have no weights to train, such as
             "echo-state".
         ridge_penalty: penalty of the ridge regression, in units of the mean variance of the states.
-            None for the value of a grid that is best on the validation examples.
+            None for the one chosen from a grid by the validation score.
         washout: number of initial steps of each sequence that the ridge regression leaves out, if
             each step has a target.
         seed: random seed for weights, shuffling and dropout; it does not affect the splits.

@@ -237,7 +237,7 @@ GROUPS = [
         "tasks/seq2seq/task.py",
         "tests/tasks/test_replace_unknown.py",
         "become",
-        {"tf.where(ids == UNKNOWN, attended,": "tf.where(ids != UNKNOWN, attended,"},
+        {"tf.where(ids == UNKNOWN, replacements,": "tf.where(ids != UNKNOWN, replacements,"},
     ),
     # Copied tokens, monotonic attention, lemmas.
     Group(
@@ -253,7 +253,7 @@ GROUPS = [
         "tasks/preprocessing/copied_tokens.py",
         "tests/tasks/test_copying.py",
         "ids_of_their",
-        {"numbers < FURTHER_IDS": "numbers <= FURTHER_IDS", "SPECIAL + 2": "SPECIAL"},
+        {"numbers < EXTENDED_IDS": "numbers <= EXTENDED_IDS", "SPECIAL + 2": "SPECIAL"},
     ),
     Group(
         "tasks/layers/monotonic_attention.py",

@@ -50,9 +50,7 @@ class LTCCell(RecurrentCell):
         self, units: int, *, solver_steps: int = 6, activation: Any = "sigmoid", **kwargs: Any
     ):
         if not isinstance(solver_steps, int) or solver_steps < 1:
-            raise ValueError(
-                f"`solver_steps` must be a whole number of at least 1, got {solver_steps!r}."
-            )
+            raise ValueError(f"`solver_steps` must be a positive integer, got {solver_steps!r}.")
         super().__init__(units, activation=activation, **kwargs)
         self.solver_steps = solver_steps
 

@@ -42,7 +42,7 @@ class TauGRUCell(CellWithGates):
     def __init__(self, units: int, *, delay: int = 10, **kwargs: Any):
         super().__init__(units, **kwargs)
         if not isinstance(delay, int) or isinstance(delay, bool) or delay < 1:
-            raise ValueError(f"`delay` must be a whole number of at least 1, got {delay!r}.")
+            raise ValueError(f"`delay` must be a positive integer, got {delay!r}.")
         self.delay = delay
 
     @property

@@ -189,9 +189,7 @@ class Recurrent(keras.layers.RNN):
     def _check_recompute(self):
         every = self.recompute
         if not isinstance(every, int) or isinstance(every, bool) or every < 1:
-            raise ValueError(
-                f"`recompute` must be a whole number of steps, at least 1, or None, got {every!r}."
-            )
+            raise ValueError(f"`recompute` must be a positive integer or None, got {every!r}.")
         reason = paths.obstacle_to_recomputation(self)
         if reason:
             raise ValueError(f"`recompute={every}` has no effect here: {reason}; leave it out.")

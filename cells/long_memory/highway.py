@@ -37,7 +37,7 @@ class RecurrentHighwayCell(RecurrentCell):
 
     def __init__(self, units: int, *, depth: int = 3, transform_bias: float = -2.0, **kwargs: Any):
         if not isinstance(depth, int) or isinstance(depth, bool) or depth < 1:
-            raise ValueError(f"`depth` must be a whole number of at least 1, got {depth!r}.")
+            raise ValueError(f"`depth` must be a positive integer, got {depth!r}.")
         super().__init__(units, **kwargs)
         self.depth = depth
         self.transform_bias = transform_bias

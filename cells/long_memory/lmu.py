@@ -49,7 +49,7 @@ class LMUCell(RecurrentCell):
         **kwargs: Any,
     ):
         if not isinstance(order, int) or isinstance(order, bool) or order < 1:
-            raise ValueError(f"`order` must be a whole number of at least 1, got {order!r}.")
+            raise ValueError(f"`order` must be a positive integer, got {order!r}.")
         if theta <= 0:
             raise ValueError(f"`theta` must be above 0, got {theta!r}.")
         super().__init__(

@@ -22,14 +22,14 @@ class MassConservingLSTMCell(CellWithGates):
 
     x is the first `mass_features` features of the input, a the others, which control the gates. I
     has a row for each mass feature and R a row for each unit. The softmax makes each row sum to
-    one, so new h and c together have the mass of x and the old c. States are [h, c], of which h is
-    not fed back. Columns: output, input (row by row), redistribution (row by row, units ** 2 in
-    all). br starts as the identity matrix, so that masses stay where they are, and bo at -3, so
+    one, so the new h and c together have the mass of x and the old c. States are [h, c], of which
+    h is not fed back. Columns: output, input (row by row), redistribution (row by row, units ** 2
+    in all). br starts as the identity matrix, so that masses stay where they are, and bo at -3, so
     that they are released slowly, as in the authors' code. `dropout` drops mass, too, so leave it
     at zero. The cell named MCLSTM in RecurrentLayers.jl is a different one.
 
     For water, energy or goods: quantities that obey a conservation law, all in the same unit of
-    measurement. The paper models rainfall and runoff with 64 units.
+    measurement. The paper uses 64 units for rainfall-runoff modelling.
 
     Reference: Hoedt, Kratzert, Klotz, Halmich, Holzleitner, Nearing, Hochreiter and Klambauer,
     "MC-LSTM: Mass-Conserving LSTM", ICML 2021, equations 3 to 8.
@@ -56,9 +56,7 @@ class MassConservingLSTMCell(CellWithGates):
     ):
         super().__init__(units, **kwargs)
         if not isinstance(mass_features, int) or mass_features < 1:
-            raise ValueError(
-                f"`mass_features` must be a whole number of at least 1, got {mass_features!r}."
-            )
+            raise ValueError(f"`mass_features` must be a positive integer, got {mass_features!r}.")
         self.mass_features = mass_features
         self.output_gate_bias = output_gate_bias
 

@@ -56,9 +56,7 @@ class ProjectionLSTMCell(CellWithGates):
         super().__init__(units, **kwargs)
         self.memory_units = 2 * units if memory_units is None else memory_units
         if not isinstance(self.memory_units, int) or self.memory_units < 1:
-            raise ValueError(
-                f"`memory_units` must be a whole number of at least 1, got {memory_units!r}."
-            )
+            raise ValueError(f"`memory_units` must be a positive integer, got {memory_units!r}.")
         self.peepholes = peepholes
         self.unit_forget_bias = unit_forget_bias
 

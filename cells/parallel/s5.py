@@ -58,7 +58,7 @@ class S5Cell(DiagonalCell):
     ):
         if state_pairs is not None and (not isinstance(state_pairs, int) or state_pairs < 1):
             raise ValueError(
-                f"`state_pairs` must be a whole number of at least 1 or None, got {state_pairs!r}."
+                f"`state_pairs` must be a positive integer or None, got {state_pairs!r}."
             )
         if not 0 < minimum_step <= maximum_step:
             raise ValueError(

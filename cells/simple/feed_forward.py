@@ -41,7 +41,7 @@ class FeedForwardCell(RecurrentCell):
 
     def __init__(self, units: int, *, window: int = 5, **kwargs: Any):
         if not isinstance(window, int) or isinstance(window, bool) or window < 1:
-            raise ValueError(f"`window` must be a whole number of at least 1, got {window!r}.")
+            raise ValueError(f"`window` must be a positive integer, got {window!r}.")
         super().__init__(units, **kwargs)
         self.window = window
 

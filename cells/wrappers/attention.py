@@ -42,7 +42,7 @@ class AttentionCell(WrapperCell):
 
     def __init__(self, units: int, *, window: int = 10, **kwargs: Any):
         if not isinstance(window, int) or window < 1:
-            raise ValueError(f"`window` must be a whole number of at least 1, got {window!r}.")
+            raise ValueError(f"`window` must be a positive integer, got {window!r}.")
         super().__init__(units, **kwargs)
         self.window = window
 

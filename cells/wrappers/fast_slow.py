@@ -47,7 +47,7 @@ class FastSlowCell(WrapperCell):
             )
         if slow_units is not None and (not isinstance(slow_units, int) or slow_units < 1):
             raise ValueError(
-                f"`slow_units` must be a whole number of at least 1 or None, got {slow_units!r}."
+                f"`slow_units` must be a positive integer or None, got {slow_units!r}."
             )
         super().__init__(units, **kwargs)
         self.fast_cells = fast_cells

@@ -38,7 +38,7 @@ class StackedCell(WrapperCell):
 
     def __init__(self, units: int, *, layers: int = 2, skips: bool = True, **kwargs: Any):
         if not isinstance(layers, int) or layers < 1:
-            raise ValueError(f"`layers` must be a whole number of at least 1, got {layers!r}.")
+            raise ValueError(f"`layers` must be a positive integer, got {layers!r}.")
         super().__init__(units, **kwargs)
         self.layers = layers
         self.skips = skips

@@ -34,7 +34,7 @@ class Forecast(Template):
     Attributes:
         input: input type: a table with dates.
         target: target type: the steps of the horizon.
-        cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
+        cell: recurrent cell; see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction. There is one direction.
         layers: number of recurrent layers.
         dropout: dropout rate on layer inputs. Applied to the last features, but not to the

@@ -54,7 +54,7 @@ class Attention(keras.layers.Layer):
             )
         if units is not None and (kind != "additive" or type(units) is not int or units < 1):
             raise ValueError(
-                "`units` must be a whole number of at least 1 for the additive kind and None for "
+                "`units` must be a positive integer for the additive kind and None for "
                 f"the multiplicative one, got {units!r} for {kind!r}."
             )
         super().__init__(**kwargs)

@@ -45,7 +45,7 @@ class CRF(keras.layers.Layer):
 
     def __init__(self, tags: int, allowed: Sequence[Sequence] | None = None, **kwargs: Any):
         if not isinstance(tags, int) or isinstance(tags, bool) or tags < 1:
-            raise ValueError(f"`tags` must be a whole number of at least 1, got {tags!r}.")
+            raise ValueError(f"`tags` must be a positive integer, got {tags!r}.")
         super().__init__(autocast=False, **kwargs)
         self.supports_masking = True
         self.tags = tags

@@ -1,4 +1,4 @@
-"""Cuts batches with a target at each step into windows, for truncated back-propagation."""
+"""Cuts batches with a target at each step into windows, for truncated backpropagation."""
 
 from collections.abc import Sequence
 from typing import Any

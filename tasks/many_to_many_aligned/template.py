@@ -52,7 +52,7 @@ class ManyToManyAligned(Template):
             "category", "static" (a number or a category, as in the training examples),
             "vector", or any kind of input. Their encoders' vectors are concatenated to each step.
             Not with target "next".
-        cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
+        cell: recurrent cell; see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.
         bidirectional: bidirectional layers, or forward-only ones. A model that predicts the

@@ -11,7 +11,7 @@ from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.layers.recurrent import cell_choices
 from seqzoo.tasks.plots import Look, plot_looks
-from seqzoo.tasks.preprocessing.copied_tokens import FURTHER_IDS
+from seqzoo.tasks.preprocessing.copied_tokens import EXTENDED_IDS
 from seqzoo.tasks.seq2seq.decoder import Decoder
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator, SequenceEncoder
 from seqzoo.tasks.seq2seq.monotonic_decoder import MonotonicDecoder
@@ -51,7 +51,7 @@ class EncoderDecoderTask(GeneratorTask):
             len(self.texts.vocabulary),
             attention=None if template.attention == "none" else template.attention,
             tied=template.tied,
-            copies=FURTHER_IDS if template.copy else 0,
+            copies=EXTENDED_IDS if template.copy else 0,
             name="decoder",
             **shared,
         )

@@ -33,7 +33,7 @@ class ManyToManyEncoderDecoder(Template):
             "vector", or any kind of input. Their encoders' vectors are concatenated to the
             features that the decoder attends to, and to those that its initial states are computed
             from.
-        cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`. For the
+        cell: recurrent cell; see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`. For the
             encoder and the decoder.
         units: number of units per layer and direction. Only the encoder may have two directions.
         layers: number of recurrent layers. The encoder and the decoder have this many each.

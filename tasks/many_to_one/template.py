@@ -39,7 +39,7 @@ class ManyToOne(Template):
             concatenated with |u - v| and u * v. Two inputs that are compared (InferSent) are of the
             same kind and share their vocabulary and their encoder; any others are concatenated.
         join_units: units of the dense layer after the joined vectors; 0 for none.
-        cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
+        cell: recurrent cell; see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.
         residual: add the input of each recurrent layer except the first to its output.

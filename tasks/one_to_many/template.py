@@ -52,7 +52,7 @@ class OneToMany(Template):
             "vector", or any kind of input. Audio is not supported here. Their encoders' vectors are
             concatenated to the features that the decoder attends to, and to those that its initial
             states are computed from.
-        cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
+        cell: recurrent cell; see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.
         attention: attention mechanism of the decoder. "additive" (Bahdanau), "multiplicative"

@@ -1,7 +1,7 @@
 """Ids of the tokens that a model may copy from its input.
 
 A token of the input that is in the target vocabulary keeps its id there. The others get further ids
-in each example, in the order of their first occurrence; up to `FURTHER_IDS` of them follow the ids
+in each example, in the order of their first occurrence; up to `EXTENDED_IDS` of them follow the ids
 of the vocabulary (See, Liu and Manning 2017, section 2.2: the extended vocabulary).
 """
 
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, SPECIAL, UNKNOWN, Vocabulary
 
-FURTHER_IDS = 64
+EXTENDED_IDS = 64
 """Maximum number of distinct tokens of an input that are not in the target vocabulary and can be
 copied. Their number is fixed so that the shapes of a decoder do not depend on its input."""
 
@@ -26,7 +26,7 @@ def copy_ids(tokens: Any, vocabulary: Vocabulary) -> Any:
 
     Returns:
         Shape (batch, source), int32: `PADDING` for steps without a token to copy, and `UNKNOWN` for
-        unknown tokens beyond the first `FURTHER_IDS` distinct ones.
+        unknown tokens beyond the first `EXTENDED_IDS` distinct ones.
     """
     ids = vocabulary.ids(tokens)
     positions = tf.where((ids == UNKNOWN) & (tokens != ""))
@@ -37,13 +37,13 @@ def copy_ids(tokens: Any, vocabulary: Vocabulary) -> Any:
     numbers = tf.unique(names).idx
     first = tf.math.unsorted_segment_min(numbers, rows, tf.shape(tokens, tf.int64)[0])
     numbers -= tf.gather(first, rows)
-    further = tf.where(numbers < FURTHER_IDS, len(vocabulary) + numbers, UNKNOWN)
+    further = tf.where(numbers < EXTENDED_IDS, len(vocabulary) + numbers, UNKNOWN)
     none = (tokens == "") | ((ids != UNKNOWN) & (ids < SPECIAL + 2))
     return tf.tensor_scatter_nd_update(tf.where(none, PADDING, ids), positions, further)
 
 
 def extended_ids(ids: Any, tokens: Any, sources: Any, copies: Any) -> Any:
-    """Ids of target tokens; unknown tokens that occur in the input get their further ids.
+    """Ids of target tokens; unknown tokens that occur in the input get their extended ids.
 
     Args:
         ids: ids in the target vocabulary, (batch, time).

@@ -18,7 +18,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.layers.encoders import further_encoder
 from seqzoo.tasks.layers.recurrent import at_least_float32, make_cell
 from seqzoo.tasks.preprocessing.base import Features, with_a_step
-from seqzoo.tasks.preprocessing.copied_tokens import FURTHER_IDS, copied_tokens, extended_ids
+from seqzoo.tasks.preprocessing.copied_tokens import EXTENDED_IDS, copied_tokens, extended_ids
 from seqzoo.tasks.preprocessing.joined import JoinedFeatures, features_of
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
@@ -29,7 +29,7 @@ from seqzoo.tasks.targets.texts import END, START, TextOptions, Texts, required_
 
 
 class GeneratorTask(Task):
-    """A task whose model generates a text from an input; subclasses make the network.
+    """A task whose model generates a text from an input; subclasses build the network.
 
     The loss is the cross-entropy of the target's tokens, the end token included.
 
@@ -55,7 +55,7 @@ class GeneratorTask(Task):
         self.features = features
         self.texts = texts
         self.copies = getattr(template, "copy", False)
-        self.ids = len(texts.vocabulary) + (FURTHER_IDS if self.copies else 0)
+        self.ids = len(texts.vocabulary) + (EXTENDED_IDS if self.copies else 0)
         if self.copies:
             text_features: Any = features.first
             text_features.target_vocabulary = texts.vocabulary
@@ -84,7 +84,7 @@ class GeneratorTask(Task):
 
     @abstractmethod
     def network(self, precision: str) -> Generator:
-        """Makes the model, without weights."""
+        """Builds the model, without weights."""
 
     def further_network(self, precision: str) -> keras.Model | None:
         """The network of further inputs; None if there are none."""
@@ -123,7 +123,7 @@ class GeneratorTask(Task):
         smoothing = self.template.label_smoothing if training else 0.0
         size = len(self.texts.vocabulary)
         losses = token_losses(logits, targets, smoothing, size) if smoothing else exact
-        # An unknown token is never generated, so it is never correct.
+        # Unknown tokens never count as correct: by default they are never generated.
         correct = (tf.argmax(logits, -1, tf.int32) == targets) & (targets != UNKNOWN)
         sums = [
             tf.reduce_sum(tf.cast(correct & inside, tf.float32), 1),
@@ -167,9 +167,9 @@ class GeneratorTask(Task):
         if self.copies:
             tokens = self.spelled(result["tokens"], batch, raw)
             result["texts"] = self.texts.join_tokens(tokens, result["lengths"])
-        elif "looks" in result:
-            ids, looks = result["tokens"], result["looks"]
-            result["texts"] = self.replaced(ids, result["lengths"], looks, self._sources(raw))
+        elif "attended" in result:
+            ids, attended = result["tokens"], result["attended"]
+            result["texts"] = self.replaced(ids, result["lengths"], attended, self._sources(raw))
         return {
             "text": result["texts"][:, 0],
             "log_probability": result["log_probabilities"][:, 0],
@@ -191,7 +191,7 @@ class GeneratorTask(Task):
         }
 
     def output_log_probabilities(self, model: Any, raw: tuple, output: Any) -> dict[str, Any]:
-        """Log-probabilities of texts as predictions for inputs, with TensorFlow operations only.
+        """Log-probabilities of texts given the inputs, using only TensorFlow operations.
 
         Args:
             model: the model.
@@ -218,8 +218,8 @@ class GeneratorTask(Task):
         return {"log_probability": log_probability, "tokens": lengths + 1}
 
     def explain(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
-        """The best prediction with the attention of each of its tokens, with TensorFlow operations
-        only.
+        """The best prediction with the attention of each of its tokens, using only TensorFlow
+        operations.
 
         Returns:
             "text"; "tokens", (batch, time), "" after the text, and "lengths"; "attention",
@@ -251,17 +251,17 @@ class GeneratorTask(Task):
         self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
         replaces = self._replaces(options)
-        looked_up = {}
         decoded = self.generate(model, batch, options, report_attention=replaces)
         results = {
             "texts": self.detokenize(decoded.tokens, decoded.lengths),
             "log_probabilities": decoded.log_probabilities,
             "token_probabilities": decoded.token_probabilities(),
         }
-        if replaces:  # by `predictions`, which has the raw inputs
-            looked_up["looks"] = tf.argmax(decoded.attention, -1, tf.int32)
         if self.copies or replaces:
-            results |= {"tokens": decoded.tokens, "lengths": decoded.lengths, **looked_up}
+            results |= {"tokens": decoded.tokens, "lengths": decoded.lengths}
+        if replaces:
+            # The callers replace the tokens, because only they have the raw inputs.
+            results["attended"] = tf.argmax(decoded.attention, -1, tf.int32)
         return results
 
     def _replaces(self, options: PredictionOptions) -> bool:
@@ -276,33 +276,34 @@ class GeneratorTask(Task):
         template = self.template
         if self.copies:
             raise SeqzooError(
-                "`replace_unknown` is for models that do not copy: this one copies unknown tokens "
-                "from its input; leave it out.",
+                "`replace_unknown` applies only to models that do not copy: this one copies "
+                "unknown tokens from its input; omit `replace_unknown`.",
                 field="replace_unknown",
             )
         same_type = template.input == template.target and template.input in ("characters", "words")
         if not same_type or template.attention == "none":
             raise SeqzooError(
-                "`replace_unknown` is for models with attention that read and write words, or "
-                f"characters, got {template.input} to {template.target} with attention "
-                f"{template.attention!r}.",
+                "`replace_unknown` applies only to models with attention that read and write "
+                f"words, or characters, got input {template.input!r} and target "
+                f"{template.target!r} with attention {template.attention!r}.",
                 field="replace_unknown",
             )
         return True
 
-    def replaced(self, ids: Any, lengths: Any, looks: Any, sources: Any) -> Any:
-        """Joins tokens to texts in which unknown tokens are replaced by tokens of the inputs.
+    def replaced(self, ids: Any, lengths: Any, attended: Any, sources: Any) -> Any:
+        """Joins tokens into texts in which unknown tokens are replaced by tokens of the inputs.
 
         Args:
             ids: ids of the tokens, (batch, texts, time).
             lengths: number of tokens of each text, (batch, texts).
-            looks: the step of the input with the highest attention, (batch, texts, time).
+            attended: the step of the input with the highest attention, (batch, texts, time).
             sources: tokens of the inputs, strings, (batch, source).
 
-        Returns: strings, (batch, texts).
+        Returns:
+            Strings, (batch, texts).
         """
-        attended = tf.gather(sources, looks, batch_dims=1)
-        tokens = tf.where(ids == UNKNOWN, attended, self.texts.named(ids))
+        replacements = tf.gather(sources, attended, batch_dims=1)
+        tokens = tf.where(ids == UNKNOWN, replacements, self.texts.named(ids))
         return self.texts.join_tokens(tokens, lengths)
 
     def ids_of(self, output: Any, batch: dict[str, Any], raw: tuple) -> tuple[Any, Any]:
@@ -351,14 +352,14 @@ class GeneratorTask(Task):
         tokens if they are replaced."""
         if self.copies:
             return self._copied_texts(results, inputs)
-        if "looks" not in results:
+        if "attended" not in results:
             return results["texts"]
         texts: list = []
-        for ids, lengths, looks, value in zip(
-            results["tokens"], results["lengths"], results["looks"], inputs, strict=True
+        for ids, lengths, attended, value in zip(
+            results["tokens"], results["lengths"], results["attended"], inputs, strict=True
         ):
             source = self._sources(self.features.raw([value], ["the input"]))
-            tensors = [tf.constant(item[None]) for item in (ids, lengths, looks)]
+            tensors = [tf.constant(item[None]) for item in (ids, lengths, attended)]
             texts.append(self.replaced(tensors[0], tensors[1], tensors[2], source)[0].numpy())
         return texts
 
@@ -437,7 +438,8 @@ class GeneratorTask(Task):
 
 def text_predictions(results: dict[str, list]) -> list[Prediction]:
     """Predictions that are texts, from the "texts", "log_probabilities" and "token_probabilities"
-    of each example, without texts that a beam search did not find.
+    of each example, omitting entries that beam search left empty because it found fewer texts than
+    requested.
 
     Raises:
         SeqzooError: an example has no text at all, for example because a penalty or temperature
@@ -450,8 +452,8 @@ def text_predictions(results: dict[str, list]) -> list[Prediction]:
         finite = np.flatnonzero(np.isfinite(item))
         if not len(finite):
             raise SeqzooError(
-                "No text has a finite probability with these decoding options; choose penalties "
-                "and a temperature closer to 1."
+                "No text has a finite log-probability with these decoding options; choose "
+                "penalties and a temperature closer to their defaults."
             )
         ranked = tuple((texts[n].decode("utf-8"), float(np.exp(item[n]))) for n in finite)
         by_token = tuple(float(tokens[n]) for n in finite)
@@ -462,7 +464,7 @@ def text_predictions(results: dict[str, list]) -> list[Prediction]:
 def extend_unknown(
     encoded: Sequences, inputs: Sequences, examples: Examples, features: Any, texts: Texts
 ) -> None:
-    """Gives unknown target tokens that occur in the input their further ids, in place.
+    """Gives unknown target tokens that occur in the input their extended ids, in place.
 
     Args:
         encoded: the targets.

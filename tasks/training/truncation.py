@@ -1,4 +1,4 @@
-"""Truncated back-propagation through time, with separate intervals and window lengths."""
+"""Truncated backpropagation through time, with separate intervals and window lengths."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -60,7 +60,7 @@ def truncated_gradients(
     settings: TrainingSettings,
     loss: Callable[[dict[str, Any]], Any],
 ) -> list[Any]:
-    """Gradients of a batch by truncated back-propagation through time, BPTT(h; h') of Williams and
+    """Gradients of a batch by truncated backpropagation through time, BPTT(h; h') of Williams and
     Peng (1990).
 
     After every h' = `bptt_every` steps, the loss of these steps is differentiated through the last

@@ -19,7 +19,7 @@ from seqzoo.cells import CELLS, GatedCell, RecurrentCell, VanillaCell, create
 def test_units_must_be_a_whole_number(name):
     wrong: list[Any] = [0, -1, True, 2.5, "8", None]
     for units in wrong:
-        with pytest.raises(ValueError, match=r"`units` must be a whole number of at least 1, got"):
+        with pytest.raises(ValueError, match=r"`units` must be a positive integer, got"):
             create(name, units)
 
 

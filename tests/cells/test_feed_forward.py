@@ -31,5 +31,5 @@ def test_a_step_sees_the_last_unmasked_inputs_of_its_window(window):
 
 
 def test_a_window_without_a_step_is_refused():
-    with pytest.raises(ValueError, match="`window` must be a whole number of at least 1, got 0"):
+    with pytest.raises(ValueError, match="`window` must be a positive integer, got 0"):
         create("feed-forward", UNITS, window=0)

@@ -176,11 +176,15 @@ def test_initial_spans_of_janet_reach_the_longest_dependency():
 @pytest.mark.parametrize(
     "name, options, message",
     [
-        ("tau-gru", {"delay": 0}, "`delay` must be a whole number of at least 1, got 0"),
+        ("tau-gru", {"delay": 0}, "`delay` must be a positive integer, got 0"),
         ("miru1", {"update_coefficient": 1.5}, "`update_coefficient` must be from 0 to 1, got 1.5"),
         ("miru2", {"reset_coefficient": -1}, "`reset_coefficient` must be from 0 to 1, got -1"),
-        ("projection-lstm", {"memory_units": 0}, "`memory_units` must be a whole number"),
-        ("mass-conserving-lstm", {"mass_features": 0}, "`mass_features` must be a whole number"),
+        ("projection-lstm", {"memory_units": 0}, "`memory_units` must be a positive integer"),
+        (
+            "mass-conserving-lstm",
+            {"mass_features": 0},
+            "`mass_features` must be a positive integer",
+        ),
     ],
 )
 def test_options_out_of_range_are_refused(name, options, message):

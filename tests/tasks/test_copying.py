@@ -15,7 +15,7 @@ from seqzoo.tasks import (
 )
 from seqzoo.tasks.decoding.token_stream import TokenStream
 from seqzoo.tasks.layers.copying import mixture
-from seqzoo.tasks.preprocessing.copied_tokens import FURTHER_IDS, copy_ids
+from seqzoo.tasks.preprocessing.copied_tokens import EXTENDED_IDS, copy_ids
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
 from seqzoo.tasks.targets.texts import END
 
@@ -77,13 +77,13 @@ def test_without_weights_everything_is_generated() -> None:
 
 def test_unknown_tokens_have_ids_of_their_own_in_each_example() -> None:
     known = Vocabulary(["\x02", "\x03", "a", "b"])
-    many = [f"w{place}" for place in range(FURTHER_IDS + 2)]
+    many = [f"w{place}" for place in range(EXTENDED_IDS + 2)]
     rows = [["x", "a", "y", "x", "\x03", "z"], ["y", "", "b", "x"], many]
     ids = copy_ids(tf.ragged.constant(rows).to_tensor(""), known).numpy()
     size = len(known)
     assert ids[0, :6].tolist() == [size, KNOWN, size + 1, size, PADDING, size + 2]
     assert ids[1, :4].tolist() == [size, PADDING, KNOWN + 1, size + 1]
-    assert ids[2].tolist() == [*range(size, size + FURTHER_IDS), UNKNOWN, UNKNOWN]
+    assert ids[2].tolist() == [*range(size, size + EXTENDED_IDS), UNKNOWN, UNKNOWN]
     assert not ids[0, 6:].any() and not ids[1, 4:].any()
 
 
@@ -180,7 +180,9 @@ def test_what_copying_excludes_is_refused_in_one_line(words, tmp_path) -> None:
     task, model = words
     options = PredictionOptions(decoding=Decoding(replace_unknown=True))
     raw = (tf.constant(["a b"]),)
-    with pytest.raises(SeqzooError, match="`replace_unknown` is for models that do not copy"):
+    with pytest.raises(
+        SeqzooError, match="`replace_unknown` applies only to models that do not copy"
+    ):
         task.respond(model, raw, options)
     with pytest.raises(SeqzooError, match="predict instead of streaming"):
         TokenStream(task, model, Decoding(), {})

@@ -292,7 +292,7 @@ def test_it_learns_transitions_that_emissions_do_not_show() -> None:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((0,), "`tags` must be a whole number of at least 1, got 0"),
+        ((0,), "`tags` must be a positive integer, got 0"),
         ((2.0,), "`tags` must be .* got 2.0"),
         ((2, ([[True]], [True], [True])), r"`allowed` must have three parts .* got \[\(1, 1\)"),
         ((1, ([[True]], [True])), "`allowed` must have three parts"),

@@ -271,7 +271,7 @@ def test_command_line(trained, tmp_path) -> None:
         (["many-to-many-aligned", "--from", run], "many-to-many-aligned needs --data"),
         (["--from", run, "--resume", "--run", run], "--from is for new runs"),
         (["--from", "langage-id", *table], "did you mean 'language-id'?"),
-        (["--from", run, "--size", "small"], "--size is for presets"),
+        (["--from", run, "--size", "small"], "--size applies only to presets"),
         (
             ["--from", run, *table, "--freeze", "layer_3"],
             "must name layers of the model (embed",

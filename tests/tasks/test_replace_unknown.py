@@ -75,5 +75,7 @@ def test_models_that_cannot_replace_refuse_in_one_line(choices) -> None:
     template = ManyToManyEncoderDecoder(**kinds, minimum_count=1)
     task: Any = template.adapt(Examples(TEXTS, TEXTS))
     options = PredictionOptions(decoding=Decoding(replace_unknown=True))
-    with pytest.raises(SeqzooError, match="`replace_unknown` is for models with attention that"):
+    with pytest.raises(
+        SeqzooError, match="`replace_unknown` applies only to models with attention"
+    ):
         task.respond(task.build(), (tf.constant(["a b"]),), options)

@@ -1,4 +1,4 @@
-"""Truncated back-propagation through time against its definition, step by step."""
+"""Truncated backpropagation through time against its definition, step by step."""
 
 from typing import Any
 
@@ -153,7 +153,7 @@ def test_gradients_are_those_of_the_definition(case: str) -> None:
     slow = _Slow(task, loop.model, batch)
     assert slow.count >= 6
     full, whole, *_ = loop._gradients(batch)
-    # All of a batch in one window is full back-propagation, to end with.
+    # All of a batch in one window is full backpropagation, to end with.
     pairs = [(2, 2), (2, 5), (3, 4), (20, 20)] if case == "values" else [(2, 3)]
     for every, back in pairs:
         loop.settings = settings(batch_size=ROWS, bptt_every=every, bptt_back=back)

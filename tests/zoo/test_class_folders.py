@@ -53,7 +53,7 @@ def test_names_of_classes_may_differ_only_in_case(tmp_path) -> None:
     for name in ("US", "us"):
         save(tmp_path / name / "a.png", np.zeros((4, 3), np.uint8))
     if len(list(tmp_path.iterdir())) == 2:  # not so on disks that ignore case
-        assert class_folders.is_one(tmp_path)
+        assert class_folders.has_class_folders(tmp_path)
 
 
 @pytest.mark.slow

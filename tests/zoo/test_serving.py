@@ -298,7 +298,7 @@ def test_a_full_queue_and_a_slow_model_get_503_and_504(runs: dict[str, Any]) -> 
 
 def test_options_that_leave_no_text_are_an_error_of_the_request() -> None:
     results = {"texts": [[b"a"]], "log_probabilities": [[-np.inf]], "token_probabilities": [[0.0]]}
-    with pytest.raises(SeqzooError, match="No text has a finite probability"):
+    with pytest.raises(SeqzooError, match="No text has a finite log-probability"):
         text_predictions(results)
 
 

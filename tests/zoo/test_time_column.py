@@ -149,7 +149,7 @@ def test_a_cell_and_its_times_go_together_before_data_are_read(tmp_path) -> None
     )
     unwanted = seqzoo(*ALIGNED, "--data", path, "--time-column", "t", *SMALL)
     assert unwanted.exit_code == 2 and unwanted.stderr.endswith(
-        "`time_column` is for time-aware cells (cfc, ltc, gru-d), got cell 'gru'.\n"
+        "`time_column` applies only to time-aware cells (cfc, ltc, gru-d), got cell 'gru'.\n"
     )
 
 

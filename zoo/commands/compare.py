@@ -42,9 +42,9 @@ def command(
     """Compare cells on NAME at equal parameter count.
 
     Each cell gets the number of units that brings the whole model closest to the parameter count of
-    the preset's cell or, for a template, of the first cell. Each training run has its own process.
-    Finished training runs are not repeated: the same command continues after Ctrl-C, and more cells
-    or seeds add to the comparison.
+    the preset's cell or, for a template, of the first cell. Each training run runs in its own
+    process. Finished training runs are not repeated: the same command continues after Ctrl-C, and
+    cells or seeds that are added extend the comparison.
 
     \b
     Examples:

@@ -9,7 +9,7 @@ from seqzoo.zoo.commands import completers, options
 @click.argument("shell", type=options.OneOf(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print the completion script for SHELL.
+    """Print the completion script for a shell.
 
     \b
     Examples:

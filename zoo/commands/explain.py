@@ -14,8 +14,7 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--step",
     type=options.Whole(0),
-    help="Step of the prediction to explain, counted from 0. "
-    "[default: the last; all of a generated text]",
+    help="Step of the prediction (from 0) to explain. [default: the last; for generated text, all]",
 )
 @click.option(
     "--method",

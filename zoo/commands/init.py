@@ -20,7 +20,7 @@ from seqzoo.zoo.commands.program import program
 def command(ctx: click.Context, name: str, output: str | None, force: bool, **choices: Any) -> None:
     """Write a commented configuration file for NAME, a preset, a template or a run.
 
-    `seqzoo train FILE` trains it. Options given here are written to the file.
+    `seqzoo train FILE` trains from it. Options given here are written to the file.
 
     \b
     Examples:

@@ -247,6 +247,12 @@ def source_option(name: str, default: str = "") -> Callable:
     return _click_option(option, DATA)
 
 
+def _as_in_training(option: Option) -> Option:
+    """An option whose default is that of the run."""
+    text, default, _ = option.help.partition(" [default: ")
+    return replace(option, help=f"{text}{default and ' [default: as in training]'}")
+
+
 def source_beside(*excluded: str) -> Callable:
     """The options of `Source`, except for the fields that a command defines differently."""
     return _of(DATA, source_options(), [name for name in source_options() if name not in excluded])
@@ -290,7 +296,10 @@ others = click.option(
     help="Another run to ensemble with RUN; the predicted probabilities or values are averaged. "
     "Repeatable.",
 )
-reading = _of(DATA, source_options(), READING)
+reading = _of(
+    DATA,
+    {name: _as_in_training(source_options()[name]) for name in READING},
+)
 source = _of(DATA, source_options())
 task = stack(
     click.option(

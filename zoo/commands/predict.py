@@ -49,7 +49,8 @@ from seqzoo.zoo.commands import completers, options
 )
 @click.option(
     "--attention-file",
-    help="Plot the attention to this .png or .html file; several inputs give numbered .png files.",
+    help="Plot the attention to this .png or .html file; for several inputs, numbered .png "
+    "files are written.",
 )
 @click.option(
     "--horizon",
@@ -69,7 +70,7 @@ from seqzoo.zoo.commands import completers, options
     help="Write the predictions for --input-file to this file, with progress on standard error.",
 )
 @click.option(
-    "--resume", is_flag=True, help="Continue --output where the same command was stopped."
+    "--resume", is_flag=True, help="Continue writing --output where the same command stopped."
 )
 @options.device
 @options.decoding

@@ -31,7 +31,7 @@ COMMANDS = {
     ),
     "train": Command(
         "seqzoo.zoo.commands.train:command",
-        "Train a preset, a template or a configuration file.",
+        "Train from a preset, template or configuration file.",
     ),
     "evaluate": Command(
         "seqzoo.zoo.commands.evaluate:command",
@@ -67,7 +67,7 @@ COMMANDS = {
     ),
     "search": Command(
         "seqzoo.zoo.commands.search:command",
-        "Search hyperparameters, and write the best configuration.",
+        "Search for the best hyperparameters.",
     ),
     "inspect": Command(
         "seqzoo.zoo.commands.inspect:command",

@@ -71,7 +71,7 @@ def command(
     as_json: bool,
     **choices: Any,
 ) -> None:
-    """Search hyperparameters of NAME (a preset, a template or a configuration file).
+    """Search for the best hyperparameters of NAME (a preset, template or configuration file).
 
     Each trial is a training run with different options, which Optuna samples from the
     [search] table of the configuration file. Without one, the learning rate, batch size and units

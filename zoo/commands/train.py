@@ -88,7 +88,7 @@ def command(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Train NAME (a preset, a template or a configuration file) and write a run folder.
+    """Train from NAME (a preset, template or configuration file) and write a run folder.
 
     Options override the settings of a preset or file. A template needs --data, --kind and, for a
     table, the columns --input and --target. --from RUN takes --kind and the layer sizes from RUN

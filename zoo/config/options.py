@@ -23,8 +23,16 @@ from seqzoo.zoo.serving.settings import ServingSettings
 TASK_NAMES = {"input": "kind", "target": "target_kind"}
 """Fields of templates whose options have other names, because --input and --target name columns."""
 
-DEFAULTS = {"target_kind": "the template's"}
+DEFAULTS = {
+    "target_kind": "the template's",
+    "method": "the model's; sample for language models, otherwise greedy",
+    "maximum_length": "the model's; 10 more than the longest training target, "
+    "for language models at most 200",
+}
 """Defaults that differ from those of the dataclass, because another class fills them in."""
+
+ASSIGNMENTS = {"further_inputs": "the kind of each as NAME=KIND"}
+"""How to type the entries of some mappings; of the others, as NAME=VALUE."""
 
 REGISTRIES = {
     "data": lambda: f"Data sets: {', '.join(DATASETS)}; files: {', '.join(SUFFIXES)}.",
@@ -139,7 +147,7 @@ def _help(
     else:
         text = "; ".join(f"{sentence} ({kind.name})" for kind, sentence in sentences.items())  # type: ignore
     if get_origin(type_) is Mapping:
-        text += ", as NAME=VALUE; repeatable"
+        text += f", {ASSIGNMENTS.get(name, 'as NAME=VALUE')}; repeatable"
     text = _with_options(f"{text[0].upper()}{text[1:]}.", kinds[0])
     if name in REGISTRIES:
         text += f" {REGISTRIES[name]()}"

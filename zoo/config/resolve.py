@@ -53,7 +53,7 @@ def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) ->
     given = dict(given)
     size = given.pop("size", None)
     if size is not None and name not in PRESETS:
-        raise SeqzooError(f"--size is for presets ({', '.join(PRESETS)}), got {name}.")
+        raise _size_without_preset(name)
     if name is None:
         raise SeqzooError(f"Name a preset or a template to train: {', '.join(known)}.")
     choices: Any
@@ -68,8 +68,9 @@ def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) ->
         choices = _of_template(name, given, complete)
     elif pathlib.Path(name).exists():
         raise SeqzooError(
-            f"{name} is data; check it with `{command(f'check {shlex.quote(name)}')}`, or name a "
-            f"template ({', '.join(TEMPLATES)}) and the data with --data."
+            f"{name} is a file or folder, not a preset or template; to train on it, name a "
+            f"template ({', '.join(TEMPLATES)}) and pass --data {shlex.quote(name)}; check it with "
+            f"`{command(f'check {shlex.quote(name)}')}`."
         )
     else:
         raise SeqzooError(f"There is no preset or template {name!r}{nearest_of(name, known)}")
@@ -79,7 +80,7 @@ def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) ->
 
 
 def chosen_from(run: Any, name: str | None, given: dict[str, Any]) -> Choices:
-    """The settings of a training run that starts from a run.
+    """The settings of a training run that starts from the weights of another run.
 
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
@@ -88,15 +89,15 @@ def chosen_from(run: Any, name: str | None, given: dict[str, Any]) -> Choices:
         given: see `chosen`.
 
     Raises:
-        SeqzooError: the name does not exist, an option is invalid or missing, or it must match the
-            run but is given a different value.
+        SeqzooError: the name does not exist, an option is invalid or missing, or an option
+            that must match the run has a different value.
     """
     given, base = dict(given), None
     if name is not None and name not in TEMPLATES:
         sized = {item: given.pop(item) for item in ("size",) if item in given}
         base = chosen(name, sized, complete=False)
     elif "size" in given:
-        raise SeqzooError(f"--size is for presets ({', '.join(PRESETS)}), got {name}.")
+        raise _size_without_preset(name)
     kind = base.task if base else TEMPLATES[name] if name else type(run.template)
     task = matching_template(run.template, kind, **_of(kind, given, TASK_NAMES))
     if "data" in given:
@@ -110,6 +111,11 @@ def chosen_from(run: Any, name: str | None, given: dict[str, Any]) -> Choices:
     if name is None:
         settings = replace(run.settings, freeze=None)
     return overridden(Choices(task, settings, source), given)
+
+
+def _size_without_preset(name: str | None) -> SeqzooError:
+    got = "" if name is None else f", got {name}"
+    return SeqzooError(f"--size applies only to presets{got}; name one of {', '.join(PRESETS)}.")
 
 
 def needs(name: str) -> str:
@@ -160,7 +166,7 @@ def check_times(task: Any, source: Source) -> None:
 
         known = ", ".join(name for name in CELLS if takes_time(name))
         raise SeqzooError(
-            f"`time_column` is for time-aware cells ({known}), got cell {task.cell!r}.",
+            f"`time_column` applies only to time-aware cells ({known}), got cell {task.cell!r}.",
             field="time_column",
         )
 

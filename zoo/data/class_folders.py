@@ -20,10 +20,10 @@ SPLITS = {"train", "training", "validation", "valid", "val", "dev", "test"}
 """Names of folders that are splits rather than classes."""
 
 KINDS = ("rows", "pixels", "columns", "image")
-"""Input types that are images."""
+"""Input types that read images."""
 
 
-def is_one(folder: pathlib.Path) -> bool:
+def has_class_folders(folder: pathlib.Path) -> bool:
     """Whether a folder has several subfolders of images that are not all named like splits."""
     classes = _classes(folder)
     return len(classes) > 1 and not {item.name.lower() for item in classes} <= SPLITS
@@ -33,8 +33,8 @@ def read(path: pathlib.Path, request: Request) -> Records:
     """The images of a folder, sorted by class and name; the class is the name of the subfolder.
 
     Raises:
-        SeqzooError: inputs other than images or targets other than classes are requested, or no
-            subfolder contains images.
+        SeqzooError: a column, inputs other than images or targets other than classes are requested,
+            no subfolder contains images, or an image cannot be read.
     """
     refuse_columns(path, request)
     source = request.source
@@ -46,7 +46,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
         )
     if TARGET in request.roles and source.target_kind != "class":
         raise SeqzooError(
-            f"`target_kind` must be 'class' for {path}, whose folders name classes, got "
+            f"`target_kind` must be 'class' for {path}, whose folders are named after classes, got "
             f"{source.target_kind!r}.",
             field="target_kind",
         )

@@ -45,7 +45,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
 
 def _rows(file: TextFile) -> Iterator[tuple[int, dict[str, Any], str]]:
     """The number, the object and the error of each line that is not empty."""
-    for number, line in enumerate(file.fed_lines(), 1):
+    for number, line in enumerate(file.newline_delimited(), 1):
         if not line.strip():
             continue
         row: Any = {}

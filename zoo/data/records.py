@@ -296,7 +296,7 @@ class TextFile:
             self.text()
             raise
 
-    def fed_lines(self) -> Iterator[str]:
+    def newline_delimited(self) -> Iterator[str]:
         """The lines without line endings, split only at line feeds; see `seqzoo.zoo.data.lines`."""
         for line in self.lines("\n"):
             yield line.removesuffix("\n").removesuffix("\r")

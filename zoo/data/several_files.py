@@ -81,7 +81,7 @@ def read(
             for record in file_records.records:
                 yield record._replace(number=locations.add(record.number))
 
-    notes = (*opened.notes, f"{len(files)} files.")
+    notes = (*opened.notes, f"{len(files)} file{'s' * (len(files) > 1)}.")
     return replace(
         opened, name=pattern, records=records(), notes=notes, locations=locations, chunks=None
     )
@@ -102,7 +102,8 @@ class _Locations(Sequence[str]):
         self._files.append(file)
 
     def add(self, number: int) -> int:
-        """Adds a record by its number in its file; returns its number among all files."""
+        """Adds a record by its number in its file; returns its number among the records of all
+        files."""
         self._numbers.append(number)
         return len(self._numbers) - 1
 

@@ -90,8 +90,8 @@ class Source:
             for tables, except with `check`.
         target: column, array or feature of the targets. If None, inferred from the data; required
             for tables, except with `check`.
-        further_inputs: additional input columns and the kind of each: any `kind` that many-to-one
-            takes, "vector", "number", "category" or "static". They are the template's
+        further_inputs: additional input columns of any `kind` that many-to-one takes, or of the
+            kind "vector", "number", "category" or "static". They are the template's
             `further_inputs`; "static" is a number or a category, as in the training examples.
         time_column: column or array with the time of each step of a series, for time-aware cells.
             Times are numbers, or ISO 8601 dates and times, which become seconds.
@@ -329,7 +329,7 @@ class Source:
             return True
         if self.is_folder():
             folder = pathlib.Path(data).expanduser()
-            return is_dataset(folder) or class_folders.is_one(folder)
+            return is_dataset(folder) or class_folders.has_class_folders(folder)
         if several_files.is_pattern(data):
             several_files.files_of(data)
             return True

@@ -55,24 +55,25 @@ def _order(path: pathlib.Path, file: TextFile, given: Sequence[str] | None) -> t
     that has several features.
 
     Raises:
-        SeqzooError: both orders fit the same number of lines.
+        SeqzooError: both orders fit the same number of lines, at least one.
     """
     if given:
         return tuple(given)
-    lines = (line.split("\t") for line in itertools.islice(file.fed_lines(), PROBED))
+    lines = (line.split("\t") for line in itertools.islice(file.newline_delimited(), PROBED))
     rows = [fields for fields in lines if len(fields) == len(LEMMA_COLUMNS)]
     counts = [sum(bool(SEVERAL_FEATURES.match(row[at].strip())) for row in rows) for at in (1, 2)]
     if counts[0] == counts[1] > 0:
         raise SeqzooError(
             f"The order of the columns of {path} is ambiguous: fields 2 and 3 each look like "
-            f"features in {counts[0]:,} lines; set it with --columns {','.join(LEMMA_COLUMNS)}.",
+            f"features in {counts[0]:,} line{'s' * (counts[0] > 1)}; "
+            f"set it with --columns {','.join(LEMMA_COLUMNS)}.",
             field="columns",
         )
     return ORDER_OF_2016 if counts[0] > counts[1] else LEMMA_COLUMNS
 
 
 def _records(file: TextFile, request: Request, order: Sequence[str]) -> Iterator[Record]:
-    for number, line in enumerate(file.fed_lines(), 1):
+    for number, line in enumerate(file.newline_delimited(), 1):
         if not line.strip():
             continue
         fields = line.split("\t")

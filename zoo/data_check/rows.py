@@ -27,7 +27,7 @@ class Rows:
 
     Attributes:
         source: the source, with inferred fields filled in and absolute paths.
-        parts: "train", and "validation" and "test" if there are any.
+        parts: "train", and "validation" and "test" if they exist.
         findings: findings about rows that could not be read.
     """
 
@@ -61,7 +61,7 @@ def read(source: Source) -> Rows:
             splits.limit(by_name, source.limit, source.seed)
         parts = {name: part for name in SPLITS if (part := by_name.get(name)) is not None}
     except SeqzooError as error:
-        findings.append(Finding("splits", _sentence(error), "broken"))
+        findings.append(Finding("splits", _without_full_stop(error), "broken"))
         parts = {"train": whole}
     return Rows(source, parts, findings)
 
@@ -129,5 +129,5 @@ def _checked(
         yield record, error
 
 
-def _sentence(error: Exception) -> str:
+def _without_full_stop(error: Exception) -> str:
     return str(error).removesuffix(".")

@@ -27,8 +27,8 @@ class ServingSettings:
             batch.
         batch_wait: milliseconds that a request waits for others to share its batch. Requests that
             arrive while a batch is computed share the next one in any case.
-        queue_size: maximum number of waiting requests per model; others are answered with
-            503.
+        queue_size: maximum number of waiting requests per model; further requests are answered
+            with 503.
         timeout: seconds after which a request is answered with 504.
         body_size: maximum size of a request body, in megabytes.
         instances: maximum number of inputs per request.
