@@ -34,7 +34,7 @@ class CfCCell(RecurrentCell):
     code uses 0.666 for 2/3.
 
     For irregularly sampled series where an ODE solver is too slow: the paper reports speed-ups of
-    one to five orders of magnitude. By default, its backbones have 1 to 3 layers of 64 to 256
+    one to five orders of magnitude. The paper's default backbones have 1 to 3 layers of 64 to 256
     units.
 
     Reference: Hasani, Lechner, Amini, Liebenwein, Ray, Tschaikowski, Teschl and Rus, "Closed-form

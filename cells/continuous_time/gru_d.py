@@ -27,8 +27,9 @@ class GRUDCell(CellWithGates):
     The inputs' features are n values x and then n mask values m, 1 where a value was observed and 0
     where it is missing; a missing value may be any finite number. t is the time since the previous
     step, d the time since each feature was last observed, x' its last observed value. States are
-    [h, x', d]; x' starts at the mean. Columns: update, reset, candidate. wx starts at 0.1, so that
-    the weight of a value falls to about a third after ten units of time.
+    [h, x', d]; x' starts at the mean. Columns: update, reset, candidate. The kernel of the mask, V,
+    is the weight `mark_kernel`; Wh is `decay_kernel`, wx is `input_decay`. wx starts at 0.1, so
+    that the weight of a value falls to about a third after ten units of time.
 
     For clinical and sensor series in which the gaps are informative. The paper standardises the
     inputs, so that the mean is 0, and uses 49 to 67 units.
@@ -98,7 +99,7 @@ class GRUDCell(CellWithGates):
                 setattr(self, name, weight)
 
     def project(self, inputs):
-        """The inputs themselves, and V m + b."""
+        """The inputs themselves and V m + b, concatenated."""
         mask = inputs[..., self.values : -1]
         v = ops.matmul(mask, ops.convert_to_tensor(self.mark_kernel))
         bias = self.input_bias()

@@ -16,11 +16,12 @@ class LightGRUCell(CellWithGates):
         n = relu(Wn x + Un h + bn)
         h = z * h + (1 - z) * n
 
-    Columns: update, candidate. The paper normalises Wz x and Wn x over the batch, which keeps the
-    rectified state from growing; this is omitted here, so normalise the inputs and clip gradients.
-    RecurrentLayers.jl documents relu but computes tanh.
+    Columns: update, candidate. The paper applies batch normalisation to Wz x and Wn x, which keeps
+    the rectified state from growing; this cell does not, so normalise the inputs and clip the
+    gradients. RecurrentLayers.jl documents relu but computes tanh.
 
-    For speech: the paper trains it a third faster than a GRU, with fewer errors.
+    For speech recognition: in the paper, it trains about a third faster than a GRU and makes fewer
+    errors.
 
     Reference: Ravanelli, Brakel, Omologo and Bengio, "Light Gated Recurrent Units for Speech
     Recognition", IEEE Transactions on Emerging Topics in Computational Intelligence 2(2), 2018,

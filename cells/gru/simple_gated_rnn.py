@@ -7,7 +7,7 @@ from seqzoo.cells.gates import CellWithGates
 
 @saving.register_keras_serializable(package="seqzoo")
 class SimpleGatedRNNCell(CellWithGates):
-    """A forget gate f and its complement, both from one product of the input.
+    """A cell whose only gate and whose candidate share one projection of the input, W x.
 
         f = sigmoid(W x + U h + b)
         h = tanh((1 - f) * (W x) + f * h)

@@ -23,8 +23,8 @@ class AttentionMap:
         source: names of the input's steps, or of the cells of an image's grid.
         tokens: the generated tokens.
         weights: the attention weights, (tokens, source); each row sums to 1.
-        answer: the generated text.
         grid: number of rows and columns of an image's grid; None for sequences.
+        answer: the generated text.
     """
 
     source: tuple[str, ...]
@@ -40,7 +40,7 @@ def has_attention(model: object) -> bool:
 
 
 def attention_map(subject: Subject) -> AttentionMap:
-    """The attention of a model while it generates a text, the end token included.
+    """The attention weights for each token of the subject's text, including the end token.
 
     Raises:
         SeqzooError: the model has no attention.
@@ -56,7 +56,7 @@ def attention_map(subject: Subject) -> AttentionMap:
         subject.scores(subject.inputs)
     weights = np.asarray(weights_of_calls[0], np.float32)[0]
     grid = _grid(subject.model)
-    source = subject.labels if grid is None else _places(grid)
+    source = subject.labels if grid is None else _cell_names(grid)
     return AttentionMap(source, subject.steps, weights, grid, subject.answer)
 
 
@@ -90,7 +90,7 @@ def attention_of(
         tokens = task.texts.join_tokens(each, tf.ones(written, tf.int32)).numpy()
         example = tuple(array[index : index + 1] for array in task.features.raw_of_first(raw))
         first = task.features.first
-        source = input_labels(first, example, steps) if grid is None else _places(grid)
+        source = input_labels(first, example, steps) if grid is None else _cell_names(grid)
         weights = decoded.attention[index, 0, :written, : len(source)].numpy()
         names = tuple(token.decode("utf-8") for token in tokens)
         maps.append(AttentionMap(source, names, weights, grid, texts[index].decode("utf-8")))
@@ -116,5 +116,6 @@ def _grid(model: Any) -> tuple[int, int] | None:
     return (int(grid_shape[0]), int(grid_shape[1])) if len(grid_shape) == 2 else None
 
 
-def _places(grid: tuple[int, int]) -> tuple[str, ...]:
+def _cell_names(grid: tuple[int, int]) -> tuple[str, ...]:
+    """A name for each cell of an image's grid, row by row: "0,0", "0,1" and so on."""
     return tuple(f"{row},{column}" for row in range(grid[0]) for column in range(grid[1]))

@@ -27,7 +27,7 @@ MAX_RELATIVE_DELTA = 0.01
 a network is not smooth."""
 
 ROWS_AT_ONCE = 64
-"""Number of rows per call of the model."""
+"""Maximum number of rows per call of the model."""
 
 MAX_UNROLLED_STEPS = 100
 """Maximum number of steps for which layers run step by step, which saves compiling their loops."""
@@ -55,7 +55,7 @@ class Attribution:
         score: score of the prediction with the complete input.
         baseline: its score for the baseline input: zero vectors for tokens, zeros for numbers
             (their mean, if they are standardised; in a forecast, unobserved values), or a black
-            image. The further inputs of an image stay as they are.
+            image. If the first input is an image, further inputs are not changed.
         method: "integrated gradients" or "occlusion".
     """
 
@@ -77,8 +77,8 @@ def integrated_gradients(
 
         IG_t = x_t * integral of d score(a x) / d x_t over a from 0 to 1
 
-    x are the embeddings of tokens and n-grams, or the numbers themselves; an n-gram is attributed
-    to the step that it ends in. The values of all steps add up to score - baseline.
+    x_t is the embedding of a token or n-gram, or the numbers themselves; an n-gram is attributed to
+    the step in which it ends. The values of all steps add up to score - baseline.
 
     Args:
         subject: model, input and prediction.
@@ -164,7 +164,7 @@ class _Vectors:
 
     Attributes:
         original: the vectors, (rows, time, ...).
-        scaled: those multiplied by factors.
+        scaled: the vectors multiplied by the factors.
         steps: their slice of the concatenated steps of all inputs.
         image: whether they are the pixels of an image.
     """
@@ -184,8 +184,14 @@ class _Vectors:
 def _score_scaled(
     subject: Subject, factors: np.ndarray, watch: Any = None
 ) -> tuple[Any, list[_Vectors]]:
-    """The scores with the vectors of the input multiplied by factors, one set for each row of a
-    batch: (rows,), (rows, time) or (rows, height, width)."""
+    """The scores with the input's vectors multiplied by factors, and the vectors.
+
+    Args:
+        subject: model, input and prediction.
+        factors: the factors for each row of a batch: (rows,), (rows, time) or (rows, height,
+            width).
+        watch: called with the scaled vectors before they are used.
+    """
     rows, vectors = len(factors), []
     inputs = {name: tf.repeat(value, rows, 0) for name, value in subject.inputs.items()}
     image = inputs["values"].shape.rank >= 4
@@ -234,11 +240,11 @@ class _Reader:
         scale: Callable[[Any, slice], Any],
         inputs: dict[str, Any],
     ) -> None:
-        """Scales the vectors by `scale(vectors, steps)` while the contexts of `stack` last.
+        """Replaces the vectors by `scale(vectors, steps)` until `stack` is closed.
 
         Args:
-            stack: gets the contexts.
-            scale: the function.
+            stack: the stack to which the contexts are added.
+            scale: returns the scaled vectors, given the vectors of one input and its steps.
             inputs: the inputs of the model, changed in place if they are the vectors.
         """
         if not self.layers:
@@ -271,18 +277,18 @@ class _Reader:
 
 
 def encoders_of(subject: Subject) -> dict[str | None, Any]:
-    """The networks that encode an input of their own, by `Part.encoder`."""
+    """The networks that encode separate inputs, by name; see `Part.encoder`."""
     names = {part.encoder for part in subject.parts}
     return {layer.name: layer for layer in _sublayers(subject.model) if layer.name in names}
 
 
 def _readers(subject: Subject) -> list[_Reader]:
-    """What reads each input, in the order of the inputs."""
+    """The readers of the inputs, in the order of the inputs."""
     model, encoders = subject.model, encoders_of(subject)
     parts_of: dict[str | None, list[Part]] = {}
     for part in subject.parts:
-        # Only many-to-one has an encoder for the first input; otherwise the rest of the model reads
-        # it.
+        # Only many-to-one has a separate encoder for the first input; in other models, the rest of
+        # the model reads it.
         name = part.encoder if part.encoder in encoders else None
         parts_of.setdefault(name, []).append(part)
     readers = []
@@ -298,7 +304,8 @@ def _readers(subject: Subject) -> list[_Reader]:
 
 
 def _vector_layers(layer: Any, excluded: Sequence[Any] = ()) -> list[Any]:
-    """The layers inside a layer that turn an input into vectors, outermost first."""
+    """The layers inside a layer that turn an input into vectors, in the order of its children; of
+    nested ones only the outermost."""
     if any(layer is other for other in excluded):
         return []
     if isinstance(layer, (*EMBEDDING_LAYERS, keras.layers.Rescaling)):

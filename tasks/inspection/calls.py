@@ -1,4 +1,4 @@
-"""Observes or changes what a layer returns, without changing the model."""
+"""Contexts in which the inputs of a layer are observed, or its outputs changed."""
 
 import contextlib
 from collections.abc import Callable, Iterator

@@ -17,6 +17,7 @@ DISTANCES = (10, 100, 1000)
 """Numbers of steps back at which cells are compared."""
 
 FEATURES = 8
+"""Number of features of the inputs."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ def cell_flows(
     direction.
 
     Args:
-        cells: names of cells, which get 32 units, or options of `seqzoo.cells.create` by name.
+        cells: names of cells, which are created with 32 units; or a mapping from names to the
+            options of `seqzoo.cells.create`.
         distances: numbers of steps back to report; the largest is the length of the sequence.
         seed: the seed of the weights and the inputs.
 

@@ -33,7 +33,7 @@ COLOURS: tuple[str, ...] = (
 )
 
 LABELLED_STEPS = 80
-"""Largest number of steps for which all labels are written below a heat map."""
+"""Maximum number of steps for which all labels are written along an axis."""
 
 FIGURE_WIDTH = 5.6
 """Width of a figure, in inches."""
@@ -80,8 +80,8 @@ def cell_flow_figure(flows: Sequence[CellFlow]) -> Figure:
     figure, grid = _panel(3.6)
     axes = grid[0, 0]
     for flow, colour in zip(flows, _colours(), strict=False):
-        shares = flow.norms / flow.norms[0]
-        shown = np.where(shares > 0, shares, np.nan)[1:]
+        fractions = flow.norms / flow.norms[0]
+        shown = np.where(fractions > 0, fractions, np.nan)[1:]
         axes.loglog(range(1, len(shown) + 1), shown, color=colour, lw=1.4, label=flow.cell)
     axes.set_ylim(1e-12, max(1e3, axes.get_ylim()[1]) if axes.get_ylim()[1] > 10 else 10)
     axes.set_xlabel("steps back")
@@ -116,7 +116,7 @@ def spectrum_figure(spectra: Sequence[Spectrum]) -> Figure:
         positions = range(1, len(item.singular_values) + 1)
         axes.plot(positions, item.singular_values, color=colour, label=item.gate)
     axes.axhline(1, color=INK, lw=0.6, ls=":")
-    axes.set_xlabel("singular values, by size")
+    axes.set_xlabel("singular values, largest first")
     if not square:
         axes.legend(frameon=False, fontsize=7)
     return figure
@@ -137,8 +137,8 @@ def radius_figure(radii: Mapping[str, Sequence[float]], epochs: Sequence[int]) -
 
 
 def gate_figure(gates: Sequence[GateTrace], labels: Sequence[str]) -> Figure:
-    """One heat map per gate: units from top to bottom in the order of their means, steps from left
-    to right."""
+    """One heat map per gate: units from top to bottom, those with the largest means first; steps
+    from left to right."""
     figure, grid = _panel(1.6 * len(gates) + 0.6, rows=len(gates))
     for axes, gate in zip(grid[:, 0], gates, strict=True):
         values = gate.values.T[np.argsort(-gate.values.mean(0), kind="stable")]
@@ -277,7 +277,7 @@ def transition_figure(transitions: Transitions) -> Figure:
 
 
 def image_attribution_figure(image: np.ndarray, values: np.ndarray, method: str) -> Figure:
-    """An image, and next to it the contribution of each part to the prediction: red supports it,
+    """An image, and next to it the contribution of each pixel to the prediction: red supports it,
     blue opposes it."""
     figure = Figure(figsize=(FIGURE_WIDTH * 0.8, 2.9), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -318,7 +318,7 @@ def _label_steps(axes: Any, labels: Sequence[str]) -> None:
 
 
 def _plain(name: str) -> str:
-    """A name for a figure: short, and escaped where matplotlib would read a formula."""
+    """A name for a figure: short, and with `$` escaped, which would start a formula."""
     name = name if len(name) <= 16 else name[:15] + "…"
     return name.replace("$", r"\$")
 

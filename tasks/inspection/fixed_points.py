@@ -14,21 +14,22 @@ from seqzoo.tasks.inspection.linear_algebra import eigenvalues
 from seqzoo.tasks.inspection.trace import cell_step, projected
 
 STILL = 1e-4
-"""Distance that a state moves in one step, below which a point counts as fixed."""
+"""A point that moves less than this distance in one step counts as fixed."""
 
 SAME_POINT = 1e-2
 """Distance below which two points count as one."""
 
 ITERATIONS = 60
+"""Default of the maximum number of iterations of the search."""
 
 ROUNDING = 1e-4
-"""An absolute eigenvalue up to 1 + ROUNDING is not unstable: a closed gate keeps its unit, whose
-eigenvalue is 1 up to rounding."""
+"""Tolerance for rounding errors. A direction is unstable if the modulus of its eigenvalue exceeds
+1 + ROUNDING; a unit whose value a gate preserves has an eigenvalue of 1, up to rounding."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A state that hardly changes in a step.
+    """A state that a step leaves unchanged, or nearly so.
 
     Attributes:
         state: all states of the cell, concatenated, (n,).
@@ -52,11 +53,11 @@ class Point:
 def fixed_points(
     cell: Any, starts: np.ndarray, inputs: np.ndarray | None = None, iterations: int = ITERATIONS
 ) -> list[Point]:
-    """Points where q(s) = |F(s) - s|^2 / 2 has a minimum, F being a step of the cell with a
+    """Points where q(s) = |F(s) - s|^2 / 2 has a local minimum, F being a step of the cell with a
     constant input (Sussillo and Barak 2013).
 
-    Minimises q from all starts at once, by the Levenberg-Marquardt method. A point with q = 0 is
-    fixed, otherwise it is slow.
+    Minimises q from all starts at once, by the Levenberg-Marquardt method. A point where q is zero
+    (up to `STILL`) is fixed; any other is slow.
 
     Args:
         cell: any cell, built.
@@ -114,9 +115,12 @@ def fixed_points(
 
 
 def _functions(cell: Any, constant: np.ndarray, n: int) -> tuple[Callable, Callable]:
-    """Two compiled functions for a constant input, in float64: how far states move in a step; and
-    states, how far they move and their damping -> a step of the Levenberg-Marquardt method, and how
-    far the states move after it."""
+    """Two compiled functions for a constant input; their arguments and results are float64.
+
+    The first one: states, (rows, n) -> their displacements in one step of the cell, (rows, n).
+    The second one: states, their displacements, and damping, (rows,) -> a step of the
+    Levenberg-Marquardt method, (rows, n), and the displacements after it.
+    """
     sizes, advance, dtype = tree.flatten(cell.state_size), cell_step(cell), cell.compute_dtype
     row = tf.constant(constant[None], dtype)
     matrix, vector = tf.TensorSpec([None, n], "float64"), tf.TensorSpec([None], "float64")
@@ -154,7 +158,7 @@ def principal_components(states: np.ndarray, count: int = 2) -> tuple[np.ndarray
         count: number of directions.
 
     Returns:
-        The mean, (n,), and the directions, orthonormal, (n, count): project by
+        The mean, (n,), and the directions, orthonormal, (n, count): project with
         `(states - mean) @ directions`.
     """
     states = np.asarray(states, np.float64)

@@ -234,7 +234,8 @@ class Memory:
             product held constant: the geometric mean of its absolute values over the steps,
             (units,). For an LSTM's cell state it is the forget gate, for a GRU's state the update
             gate.
-        lengths: 1 / (1 - retention), the number of steps after which about 1 / e is left, (units,).
+        lengths: 1 / (1 - retention), the number of steps after which about 1 / e of the old value
+            is left, (units,).
     """
 
     state: int
@@ -242,6 +243,7 @@ class Memory:
 
     @property
     def lengths(self) -> np.ndarray:
+        """Memory lengths in steps, (units,); infinite for units that lose nothing."""
         with np.errstate(divide="ignore"):
             return np.where(self.retention < 1, 1 / (1 - np.minimum(self.retention, 1)), np.inf)
 
@@ -250,7 +252,8 @@ def memory_lengths(layer_trace: LayerTrace, row: int = 0) -> list[Memory]:
     """The effective memory length of each unit of each state over an input.
 
     It is computed from `Memory.retention`, d new / d old of a unit, whichever gate determines it.
-    For cells whose recurrence is not a single product, that is the diagonal of the step's Jacobian.
+    For cells whose recurrence is not a single product, d new / d old is the diagonal of the step's
+    Jacobian.
 
     Args:
         layer_trace: the trace of the layer.

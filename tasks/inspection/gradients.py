@@ -1,4 +1,4 @@
-"""Gradients through time: how fast the gradient of a step decays over the previous states."""
+"""Gradients through time: how fast the gradient of a step's loss decays over earlier states."""
 
 import math
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ import numpy as np
 from seqzoo.tasks.inspection.trace import LayerTrace, Trace
 
 VANISHED = 0.01
-"""Fraction of a gradient left after all steps back, below which it has vanished."""
+"""A gradient has vanished if less than this fraction of it is left at the step furthest back."""
 
 EXPLODED = 100.0
-"""Factor by which a gradient has grown after all steps back, above which it has exploded."""
+"""A gradient has exploded if it has grown by more than this factor at the step furthest back."""
 
 Verdict = Literal["vanishing", "exploding", "healthy"]
 
@@ -25,9 +25,10 @@ class Decay:
         rate: factor per step back, from a straight line fitted to the logarithms of the norms: 0.9
             if a tenth is lost at each step.
         half_life: steps back after which half is left; infinite if nothing is lost; if the norm
-            grows, minus the number of steps back after which it has doubled.
-        verdict: "vanishing" if less than `VANISHED` is left at the last step, "exploding" if the
-            norm is more than `EXPLODED` times as large there, otherwise "healthy".
+            grows, minus the number of steps back after which it has doubled; 0 if it cannot be
+            measured.
+        verdict: "vanishing" if less than `VANISHED` is left at the step furthest back, "exploding"
+            if the norm is more than `EXPLODED` times as large there, otherwise "healthy".
         steps: number of steps back.
     """
 
@@ -49,7 +50,7 @@ class Decay:
 
 
 def decay(norms: np.ndarray) -> Decay:
-    """The decay of norms, in the order from the chosen step to the step furthest back.
+    """The decay of norms, which are ordered from the chosen step to the step furthest back.
 
     Zeros after the last positive norm are due to underflow and count as zero gradients.
 
@@ -101,8 +102,8 @@ def gradient_flow(traced: Trace, row: int = 0) -> list[GradientFlow]:
     """The flow of gradients through each layer that the loss of a trace depends on.
 
     Args:
-        traced: `trace` with a loss, such as that of one step, from which the steps back are then
-            counted.
+        traced: the result of `trace` with a loss, such as that of one step; steps back are counted
+            from the last step that the loss depends on.
         row: row of the batch.
     """
     return [

@@ -13,7 +13,7 @@ from seqzoo.tasks.inspection.linear_algebra import eigenvalues, singular_values
 from seqzoo.tasks.inspection.trace import LayerTrace, cell_step, projected
 
 ROWS_PER_CALL = 8192
-"""Number of rows in one call of a cell; a step with n state values takes n of them."""
+"""Maximum number of rows in one call of a cell; a step with n state values takes n of them."""
 
 
 def step_jacobians(cell: Any, inputs: np.ndarray, states: np.ndarray) -> np.ndarray:
@@ -43,7 +43,7 @@ def step_jacobians(cell: Any, inputs: np.ndarray, states: np.ndarray) -> np.ndar
 
 
 def jacobians_at(cell: Any, inputs: Any, states: Any) -> Any:
-    """`step_jacobians` of few steps, from tensors to a tensor, also in a `tf.function`."""
+    """Like `step_jacobians`, but on tensors and in a single call; works inside a `tf.function`."""
     sizes = tree.flatten(cell.state_size)
     n = sum(sizes)
     with backend.AutocastScope(cell.compute_dtype):
@@ -83,8 +83,8 @@ class JacobianFlow:
 def jacobian_flow(layer_trace: LayerTrace, step: int | None = None, row: int = 0) -> JacobianFlow:
     """Per-step Jacobians of a layer, and the norms of their products.
 
-    The norm of a product bounds what is left of any gradient after that many steps back,
-    regardless of the loss.
+    The norm of a product bounds the fraction of a gradient that is left after that many steps back,
+    whatever the loss.
 
     Args:
         layer_trace: the layer's trace.

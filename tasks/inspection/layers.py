@@ -13,7 +13,7 @@ DIRECTIONS = ("forward", "backward")
 
 
 def recurrent_layers(model: Any) -> dict[str, Recurrent]:
-    """All `Recurrent` layers of a model or layer, in order.
+    """All `Recurrent` layers of a model or layer by name, in order.
 
     A bidirectional layer contains two, "layer 1 forward" and "layer 1 backward"; the layers of an
     encoder and a decoder are called "encoder 1" and "decoder 1".

@@ -16,8 +16,8 @@ class Origin:
     """The origin of the first value that is not finite.
 
     Attributes:
-        part: where it is: "weights", "input", the name of a gate, "state", "gradient" or
-            "loss".
+        part: the part in which it arose: "weights", "input", the name of a gate, "state",
+            "gradient" or "loss".
         layer: name of the recurrent layer, or path of the weights; empty for the loss.
         step: time step of the input, from 0; None for weights and the loss.
         row: row of the batch; None for weights and the loss.

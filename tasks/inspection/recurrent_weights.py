@@ -12,7 +12,7 @@ from seqzoo.cells.private_keras import backend
 from seqzoo.tasks.inspection.linear_algebra import eigenvalues, singular_values
 
 RADIUS = "spectral_radius"
-"""Prefix of the names of columns in a history."""
+"""Prefix of the columns of a history that contain spectral radii."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 
 class Analysis(NamedTuple):
-    """An analysis that is not imported yet.
+    """An analysis that is imported only when it is used.
 
     Attributes:
         location: "module:function" that makes its sections.

@@ -62,7 +62,7 @@ def inspect(
                 field="only",
             )
     subjects = tuple(subject(run, value) for value in inputs)
-    # Other inputs may have fewer steps, so they are traced from their last one.
+    # Other inputs may have fewer steps, so they are traced from their last step.
     traces = tuple(item.trace(step if item is subjects[0] else None) for item in subjects)
     count = len(subjects[0].labels)
     if reference is not None and not 0 <= reference < count:
@@ -154,7 +154,7 @@ def _about(inspection: Inspection) -> tuple[str, str]:
 
 
 def _shown(part: Part) -> str:
-    """A text input in full; of other inputs, the kind and the first and last step."""
+    """A text in full; for other inputs, the kind and the first and last steps."""
     if part.kind in TEXTS:
         return ("" if part.kind == "characters" else " ").join(visible(part.labels))
     if len(part.labels) == 1:

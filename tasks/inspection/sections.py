@@ -31,19 +31,19 @@ STARTS = 8
 """Number of states that the search for fixed points begins from."""
 
 JACOBIAN_STEPS = 60
-"""Number of steps back over which products of Jacobians are computed."""
+"""Maximum number of steps back over which products of Jacobians are computed."""
 
-LARGEST_STATE = 512
+MAX_STATE_SIZE = 512
 """Maximum size of the state for which Jacobians are computed."""
 
 REACTING = 4
-"""Number of units that are drawn, and that are named for each event."""
+"""Maximum number of units that are drawn, and of those that are listed for each event."""
 
 SIMILAR = 8
-"""Number of steps with similar states that are listed."""
+"""Maximum number of steps with similar states that are listed."""
 
 TOKENS = 8
-"""Number of tokens whose neighbours are listed."""
+"""Maximum number of tokens whose neighbours are listed."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Section:
     Attributes:
         name: the name of the analysis; its files and its numbers are named after it.
         title: the heading.
-        text: how to read the section, in HTML.
+        text: an explanation and tables, in HTML.
         figures: the figures, by name.
         data: the numbers, JSON-serialisable.
     """
@@ -126,10 +126,11 @@ def parts_read(subject: Subject, layer_trace: LayerTrace) -> list[Part]:
 
 def attribution(inspection: Inspection) -> list[Section]:
     """Integrated gradients and occlusion of the prediction for each input."""
+    unit = "region" if inspection.subjects[0].inputs["values"].shape.rank >= 4 else "step"
     text = [
         "<p>Red supports the answer, blue opposes it, as measured by integrated gradients, whose "
         "values sum to the difference between the scores with and without the input, and by "
-        "occlusion of one step at a time.</p>"
+        f"occlusion of one {unit} at a time.</p>"
     ]
     shown, data = {}, []
     for index, subject in enumerate(inspection.subjects):
@@ -184,8 +185,8 @@ def is_coloured(part: Part) -> bool:
 
 
 def coloured(part: Part, attribution: Attribution) -> str:
-    """An input's tokens, with backgrounds coloured by their contributions to the prediction; the
-    darkest has the largest of all inputs."""
+    """An input's tokens in HTML, on backgrounds coloured by their contributions to the prediction;
+    the colour is strongest for the largest contribution of any input."""
     limit = float(np.abs(attribution.values).max()) or 1.0
     gap = "" if part.kind == "characters" else " "
     parts = []
@@ -212,7 +213,7 @@ def gradients(inspection: Inspection) -> list[Section]:
     jacobians = []
     for layer in inspection.layers():
         flow = next((item for item in flows if item.name == layer.name), None)
-        if flow is None or layer.state().shape[1] > LARGEST_STATE:
+        if flow is None or layer.state().shape[1] > MAX_STATE_SIZE:
             continue
         first = int(flow.positions[0])
         jacobians.append(_recent_jacobians(layer, first))
@@ -227,10 +228,14 @@ def gradients(inspection: Inspection) -> list[Section]:
     text = (
         f"<p>How strongly the loss of “{html.escape(visible([chosen])[0])}” depends on the state a "
         "number of steps earlier. A line that falls steeply is a vanishing gradient: nothing can "
-        "be learned from what happened many steps earlier. Below: an upper bound on what is left "
-        "of a gradient.</p>"
-        f"<table>{rows}{bounds}</table>"
+        "be learned from what happened many steps earlier."
     )
+    if jacobians:
+        text += (
+            " The norm of the product of the Jacobians, in the lower plot, is an upper bound on "
+            "the fraction of the gradient that is left."
+        )
+    text += f"</p><table>{rows}{bounds}</table>"
     data = {
         item.name: {
             "norms": item.norms.tolist(),
@@ -253,8 +258,8 @@ def gradients(inspection: Inspection) -> list[Section]:
 
 
 def _recent_jacobians(layer_trace: LayerTrace, position: int) -> Any:
-    """The Jacobians of the last steps up to a position of the input, counted in the order in which
-    they ran."""
+    """The flow through the Jacobians of the step at a position of the input and of the steps that
+    ran before it, up to `JACOBIAN_STEPS` in all."""
     last = int(np.flatnonzero(layer_trace.positions == max(position, 0))[0])
     start = max(0, last + 1 - JACOBIAN_STEPS)
     part = slice(start, last + 1)
@@ -348,7 +353,7 @@ def states(inspection: Inspection) -> list[Section]:
             rows.append(f"<tr><td>{event}</td><td>{best}</td></tr>")
         if rows:
             text += (
-                "<p>The units that react most strongly, with their correlations:</p>"
+                "<p>The units that react most strongly to each event, with their correlations:</p>"
                 f"<table>{''.join(rows)}</table>"
             )
         if len(all_outputs) > 3:
@@ -374,12 +379,12 @@ def _similar_steps(
     data: dict[str, Any],
     reference: int | None,
 ) -> str:
-    """The steps whose state is similar to that of a step of the first input, by default in its
-    middle."""
+    """The steps whose states are most similar to that of a step of the first input, by default the
+    one in its middle: HTML, and numbers that are added to `data`."""
     step = len(outputs[0]) // 2 if reference is None else min(reference, len(outputs[0]) - 1)
     similar = similar_states(outputs[0][step], outputs, top=SIMILAR + 1)
     similar = [item for item in similar if (item.input, item.step) != (0, step)][:SIMILAR]
-    data["alike"] = {
+    data["similar"] = {
         "step": step,
         "searched": {"inputs": len(outputs), "steps": sum(map(len, outputs))},
         "steps": [
@@ -444,9 +449,11 @@ def weights(inspection: Inspection) -> list[Section]:
         if not result:
             continue
         text = (
-            "<p>Eigenvalues of each gate's recurrent matrix, with the unit circle. In a cell "
-            "without gates, memories fade if the spectral radius is below 1, and states can grow "
-            "without bound if it is above 1; gates change the effective matrix at every step.</p>"
+            "<p>Singular values of each gate's recurrent matrix and, if it is square, its "
+            "eigenvalues, with the unit circle. In a linear recurrence, memories fade if the "
+            "spectral radius is below 1, and states can grow without bound if it is above 1; "
+            "nonlinearities and gates change the effective matrix at every step, and in a simple "
+            "RNN with tanh the states stay bounded.</p>"
         )
         data = {
             item.gate: {
@@ -464,7 +471,7 @@ def weights(inspection: Inspection) -> list[Section]:
             epochs = [int(row["epoch"]) for row in inspection.run.history]
             shown[f"radii-{_file(name)}"] = figures.radius_figure(radii, epochs)
             data["spectral_radius_by_epoch"] = radii
-            text += "<p>Below: their spectral radii after each epoch.</p>"
+            text += "<p>The last figure shows the spectral radii after each epoch.</p>"
         sections.append(
             Section(f"weights {name}", f"Recurrent weights of {name}", text, shown, data)
         )
@@ -475,7 +482,7 @@ def fixed_points(inspection: Inspection) -> list[Section]:
     """Fixed and slow points of each layer with the mean of the first input as a constant input."""
     sections = []
     for number, layer in enumerate(inspection.layers()):
-        if layer.state().shape[1] > LARGEST_STATE or layer.steps < 3:
+        if layer.state().shape[1] > MAX_STATE_SIZE or layer.steps < 3:
             continue
         paths = [inspection.layers(k)[number].state() for k in range(len(inspection.subjects))]
         visited = np.concatenate(paths)
@@ -488,9 +495,9 @@ def fixed_points(inspection: Inspection) -> list[Section]:
         )
         text = (
             "<p>Where the state would stay, or almost stay, if the input of every step were the "
-            "average of this input. The state returns to stable points; unstable directions are "
-            "where the layer makes decisions. Grey: the path of the states, in their first two "
-            "principal components.</p><table><tr><th>point</th><th>speed</th><th>unstable "
+            "average of the first input. The state returns to stable points; unstable directions "
+            "are where the layer makes decisions. Grey: the paths of the states, in their first "
+            "two principal components.</p><table><tr><th>point</th><th>speed</th><th>unstable "
             f"directions</th><th>largest |eigenvalue|</th></tr>{rows}</table>"
         )
         data = {

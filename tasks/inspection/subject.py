@@ -20,11 +20,11 @@ from seqzoo.tasks.preprocessing.tagged_words import TokenFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.targets.texts import END, START
 
-LONGEST_ANSWER = 200
-"""Maximum number of inspected tokens of a generated text."""
+MAX_ANSWER_TOKENS = 200
+"""Maximum number of tokens of a generated text that are inspected."""
 
 MAX_STEPS = 2_000
-"""Maximum number of steps of an input, since the time of occlusion grows with their square."""
+"""Maximum number of steps of an input; the time that occlusion takes grows with their square."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,13 @@ class Part:
         number: its position among the inputs, from 0.
         name: its name; empty if the model has only one, unless that is a series with a name.
         kind: its kind, such as "words".
-        labels: a name for each of its steps: its characters or words, frame numbers, or dates. An
-            input without steps has one, which is its value.
+        labels: a name for each of its steps: its characters or words, frame numbers, or dates. The
+            only label of an input without steps is its value.
         suffix: suffix of the names of its tensors.
         steps: its slice of the concatenated steps of all inputs.
-        encoder: name of the network that encodes a further input; two inputs that are compared
-            share one. None for the first input of other models.
+        encoder: name of the network that encodes this input, if the model has several inputs; two
+            inputs that are compared share one network. If the model has no network of that name,
+            the rest of the model reads the input. None if the model has only one input.
     """
 
     number: int
@@ -63,18 +64,18 @@ class Subject:
         answer: the prediction as text.
         steps: names of the prediction's steps: one for a class or a value, a tag per step, the
             tokens of a text.
-        scores: the model's inputs, of any batch size -> (batch, steps of the prediction), float32:
-            the log-probability of the prediction at each step, larger if the model is more
-            certain; or for numbers the standardised value.
+        scores: a function: the model's inputs, of any batch size -> (batch, steps of the
+            prediction), float32: the log-probability of the prediction at each step, larger if the
+            model is more certain; or for numbers the standardised value.
         measure: the meaning of a score, in words.
         of_inputs: for each step of the prediction, the step of the input that it belongs to; None
             if they do not correspond.
-        whole: whether the steps form one prediction: a generated text.
+        whole: whether the steps form one prediction, as those of a generated text do.
         segments: names of the steps of recurrent layers that read segments of the input.
         vectors: name of the model's method whose result is a vector for each step of the input;
-            None if these are the embeddings of tokens, or the input itself.
+            None if the vectors are the embeddings of tokens, or the input itself.
         rows: the row of the recurrent layers' batch that each step of the prediction is computed
-            from; None if they have only one.
+            from; None if the batch has only one row.
     """
 
     run: Any
@@ -106,7 +107,7 @@ class Subject:
         return self.run.model
 
     def step(self, step: int | None) -> int:
-        """The index of a step of the prediction, from 0; that of the last one for None.
+        """The index of a step of the prediction, from 0; None stands for the last step.
 
         Raises:
             SeqzooError: the step does not exist.
@@ -121,15 +122,15 @@ class Subject:
         return step % count
 
     def score(self, scores: Any, step: int | None) -> Any:
-        """Selects from `scores`, (batch, steps), the score of one step, (batch,); with None that of
-        the last step, or for a generated text the sum over all steps."""
+        """Selects the score of one step, (batch,), from `scores`, (batch, steps). If `step` is
+        None, it is the score of the last step, or for a generated text the sum over all steps."""
         if step is None and self.whole:
             return tf.reduce_sum(scores, 1)
         return scores[:, self.step(step)]
 
     def trace(self, step: int | None = None) -> Trace:
-        """Runs one forward pass, and one backward pass from the loss of a step of the prediction,
-        which is its negated score.
+        """Runs one forward pass, and one backward pass from the loss of a step of the prediction:
+        the negated score.
 
         Args:
             step: step of the prediction; the last one by default.
@@ -189,7 +190,7 @@ def _encoded(run: Any, value: Any) -> tuple[dict[str, Any], tuple[Part, ...]]:
 
 
 def _cut(inputs: dict[str, Any], suffix: str) -> int:
-    """Removes the padding of an input, in place; returns its number of steps."""
+    """Removes the padding of an input, in place; returns its number of steps, at least 1."""
     length = int(inputs[f"lengths{suffix}"][0])
     if not length and not suffix:
         raise SeqzooError("The input is empty; give one with at least one step.")
@@ -309,8 +310,13 @@ def _numbers(run: Any, value: Any, answer: str | None) -> Subject:
 
 
 def _following(run: Any, value: Any, answer: str | None) -> Subject:
-    """A forecaster: after each step the actual next step, and after the last one the forecast."""
-    _refuse_answer(answer, "what follows a series")
+    """The subject for a model that predicts the next step of a series.
+
+    The prediction has one step for each step of the input. For notes, its score is the
+    log-probability of the notes at the next step of the input, or, after the last step, of the
+    predicted notes; for other series, it is the sum of the predicted values.
+    """
+    _refuse_answer(answer, "the next step of a series")
     task, model = run.task, run.model
     inputs, parts = _encoded(run, value)
     notes = type(task.targets).__name__ == "StepNotes"
@@ -333,7 +339,8 @@ def _following(run: Any, value: Any, answer: str | None) -> Subject:
 
 
 def _forecast(run: Any, value: Any, answer: str | None) -> Subject:
-    """A forecast: the value of each target at each step of the horizon."""
+    """The subject for a forecast: the score of a step is the value of one target at one step of the
+    horizon."""
     _refuse_answer(answer, "numbers")
     task, features = run.task, run.task.features
     raw = tuple(map(tf.convert_to_tensor, features.raw([value], ["the input"])))
@@ -369,9 +376,9 @@ def _forecast(run: Any, value: Any, answer: str | None) -> Subject:
 
 
 def _language_model(run: Any, value: Any, answer: str | None) -> Subject:
-    """A language model: after each token the actual next one, and after the last one the most
-    probable one."""
-    _refuse_answer(answer, "what follows a text")
+    """The subject for a language model: each score is the log-probability of the token that follows
+    in the input, or after the last token of the most probable one."""
+    _refuse_answer(answer, "the next token of a text")
     task, model = run.task, run.model
     (raw,) = task.features.raw([value], ["the input"])
     tokens = task.texts.split(tf.constant(raw))
@@ -411,7 +418,7 @@ def _texts(run: Any, value: Any, answer: str | None) -> Subject:
         ids = decoded.tokens[0, 0, :length].numpy()
     else:
         ids = task.ids_of(tf.constant([answer]), inputs, raw)[0].numpy()[0]
-    ids = np.asarray(ids, np.int32)[:LONGEST_ANSWER]
+    ids = np.asarray(ids, np.int32)[:MAX_ANSWER_TOKENS]
     targets = np.append(ids, END).astype(np.int32)
     before = tf.constant(np.append(START, ids)[None], tf.int32)
     named = task.spelled(tf.constant(ids)[None, None], inputs, raw)
@@ -430,7 +437,8 @@ def _texts(run: Any, value: Any, answer: str | None) -> Subject:
 
 
 def _symbols(run: Any, value: Any, answer: str | None) -> Subject:
-    """A transcript in the order of its input: each symbol at the first step where it is read."""
+    """The subject for a transcript in the order of the input: each symbol has the score of the
+    first step at which it is read."""
     _refuse_answer(answer, "a transcript aligned with the input")
     task, model = run.task, run.model
     inputs, parts = _encoded(run, value)

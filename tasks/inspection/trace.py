@@ -23,8 +23,8 @@ class LayerTrace:
     state after step t.
 
     Attributes:
-        name: name of the layer; see `recurrent_layers`. With ", call 2" for the second call of a
-            layer, and so on.
+        name: name of the layer; see `recurrent_layers`. ", call 2" is appended for the second call
+            of a layer, and so on.
         layer: the `Recurrent` layer.
         inputs: the inputs of the cell, (batch, time, features).
         states: one array per state, (batch, time + 1, size).
@@ -74,7 +74,7 @@ class LayerTrace:
 
 @dataclass(frozen=True)
 class Trace:
-    """A pass through a model.
+    """A forward pass through a model, and a backward pass if there is a loss.
 
     Attributes:
         layers: the traces of the recurrent layers, in the order in which they ran.
@@ -109,7 +109,7 @@ def trace(
     """Runs a forward and a backward pass and records the states of all recurrent layers.
 
     The model is not changed. During the call, its layers run their cells step by step in Python
-    instead of their usual loop, so that any cell can be traced, including Keras' own.
+    instead of in their usual loops, so that any cell can be traced, including Keras' own.
 
     Args:
         model: a Keras model or layer that contains `Recurrent` layers.
@@ -144,7 +144,8 @@ def trace(
 
 @dataclass(frozen=True)
 class _Pass:
-    """Tensors of one layer: states are lists over time of lists with one tensor per state."""
+    """The tensors of one call of a layer. `states` has a list for the initial states and for each
+    time step, with one tensor per state."""
 
     name: str
     layer: Any
@@ -217,7 +218,8 @@ def _run(layer, name, sequences, initial_state, mask, watch) -> tuple:
         inside = None if np.all(inside) else tf.unstack(inside[..., None], axis=1)
 
     def watched(states: list[Any]) -> list[Any]:
-        """Copies of the states after a step, so that their gradients are those after the step."""
+        """Watched copies of the states after a step. Without a copy, a state that the step returns
+        unchanged would share the gradient of the state before the step."""
         states = [tf.identity(state) for state in states]
         for item in states if watch is not None else ():
             watch(item)  # pyright: ignore[reportOptionalCall]
@@ -252,8 +254,8 @@ def _run(layer, name, sequences, initial_state, mask, watch) -> tuple:
 
 
 def projected(cell: Any, inputs: Any) -> Any:
-    """(..., features) -> the input of `cell_step`: `project` for cells of `seqzoo.cells`, the
-    inputs themselves for others."""
+    """(..., features) -> the input of `cell_step`: the projected input for cells of `seqzoo.cells`,
+    the input itself for others."""
     return cell.projected(inputs) if keeps_contract(cell) else inputs
 
 

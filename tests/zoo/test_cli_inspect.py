@@ -51,7 +51,7 @@ def test_a_data_set_is_searched_for_similar_states(trained, tmp_path) -> None:
     words = ["--only", "states", "--output", tmp_path, "--json", "--reference", 1]
     result = seqzoo("inspect", trained / "run", "axyz1", "--search", 4, *words)
     assert result.exit_code == 0, result.stderr
-    found = json.loads(result.stdout)["states layer 1"]["alike"]
+    found = json.loads(result.stdout)["states layer 1"]["similar"]
     assert found["step"] == 1 and found["searched"]["inputs"] == 5
     assert any(item["input"] > 0 for item in found["steps"])
     similarities = [item["similarity"] for item in found["steps"]]

@@ -6,14 +6,14 @@ from types import SimpleNamespace
 import pytest
 
 from seqzoo.tasks import Examples
-from seqzoo.zoo.inspection.inputs import LONGEST_TEXT, held_out_inputs, shortened
+from seqzoo.zoo.inspection.inputs import MAX_TEXT_LENGTH, held_out_inputs, shortened
 
 
 def test_texts_are_cut_by_what_the_model_reads() -> None:
-    words = [f"w{k}" for k in range(LONGEST_TEXT + 5)]
-    assert shortened("a" * (LONGEST_TEXT + 5), True) == "a" * LONGEST_TEXT
-    assert shortened(" ".join(words), False) == " ".join(words[:LONGEST_TEXT])
-    assert shortened(words, False) == words[:LONGEST_TEXT]
+    words = [f"w{k}" for k in range(MAX_TEXT_LENGTH + 5)]
+    assert shortened("a" * (MAX_TEXT_LENGTH + 5), True) == "a" * MAX_TEXT_LENGTH
+    assert shortened(" ".join(words), False) == " ".join(words[:MAX_TEXT_LENGTH])
+    assert shortened(words, False) == words[:MAX_TEXT_LENGTH]
     assert shortened("one  two", False) == "one  two"
 
 
@@ -32,7 +32,7 @@ def test_long_texts_are_avoided(monkeypatch, short: int, cut: bool) -> None:
     )
     inputs = held_out_inputs(run, 3)
     assert len(inputs) == 3
-    assert max(map(len, inputs)) == (LONGEST_TEXT if cut else 5)
+    assert max(map(len, inputs)) == (MAX_TEXT_LENGTH if cut else 5)
 
 
 def test_the_texts_of_several_inputs_are_cut(monkeypatch) -> None:
@@ -42,4 +42,4 @@ def test_the_texts_of_several_inputs_are_cut(monkeypatch) -> None:
     further = {"body": "characters", "age": "number"}
     template = SimpleNamespace(name="many-to-one", input="words", further_inputs=further)
     run = SimpleNamespace(source={"data": "x"}, folder=pathlib.Path(), template=template)
-    assert held_out_inputs(run, 1) == [{**rows[0], "body": "c" * LONGEST_TEXT}]
+    assert held_out_inputs(run, 1) == [{**rows[0], "body": "c" * MAX_TEXT_LENGTH}]

@@ -50,11 +50,11 @@ def command(
     """
     from seqzoo.zoo.inference.open_run import open_run
     from seqzoo.zoo.inspection.explain import explain, terminal_text
-    from seqzoo.zoo.inspection.inputs import typed_inputs
+    from seqzoo.zoo.inspection.inputs import command_line_inputs
 
     opened = open_run(run, device)
     separator = "" if opened.template.input == "characters" else " "
-    for value in typed_inputs(opened, text, resample=bool(resample)):
+    for value in command_line_inputs(opened, text, resample=bool(resample)):
         result = explain(opened, value, answer, step, method)  # pyright: ignore[reportArgumentType]
         if as_json:
             click.echo(json.dumps(result, ensure_ascii=False))

@@ -80,13 +80,13 @@ def command(
       seqzoo inspect runs/digits recordings/seven.wav --output seven
     """
     from seqzoo.zoo.inference.open_run import open_run
-    from seqzoo.zoo.inspection.inputs import held_out_inputs, typed_inputs
+    from seqzoo.zoo.inspection.inputs import command_line_inputs, held_out_inputs
 
     opened = open_run(run, device)
     from seqzoo.tasks.inspection.report import NUMBERS, inspect, write_report
 
     if input:
-        inputs = typed_inputs(opened, input, resample=bool(resample))
+        inputs = command_line_inputs(opened, input, resample=bool(resample))
     else:
         inputs = held_out_inputs(opened, examples)
     folder = pathlib.Path(output or pathlib.Path("inspections") / opened.folder.name).expanduser()

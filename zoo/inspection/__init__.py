@@ -1,1 +1,1 @@
-"""Explains and inspects trained models, by run folder or preset name."""
+"""Explains predictions on the command line, and prepares the inputs of inspections."""

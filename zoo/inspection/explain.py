@@ -8,10 +8,10 @@ import numpy as np
 Method = Literal["integrated-gradients", "occlusion"]
 
 CONTRIBUTING_STEPS = 5
-"""Number of steps that are listed for, and against, the prediction."""
+"""Maximum number of steps listed for the prediction, and of those listed against it."""
 
 FOR, AGAINST = (214, 96, 61), (72, 120, 168)
-"""Colours of contributions for and against the prediction."""
+"""Colours (red, green, blue) of contributions for and against the prediction."""
 
 
 def explain(
@@ -27,12 +27,14 @@ def explain(
         method: the attribution method.
 
     Returns:
-        "answer", the step that is explained, "score" and "baseline", "measure", which says what
-        they are, and "labels" with "values"; for images only "values", by rows. If the model has
-        several inputs, also "inputs": the name of each and its number of labels.
+        "answer"; "explained", the step of the answer that is explained, or the answer itself;
+        "score" and "baseline", and "measure", which says what they are; "labels", the names of
+        the steps, and "values", the contribution of each. For images, "labels" is None and
+        "values" is a list of rows. If the model has several inputs, "inputs" has the number of
+        labels of each, by name.
 
     Raises:
-        SeqzooError: the input, `answer` or the step does not fit the model.
+        SeqzooError: the input, `answer` or the step is not valid for the model.
     """
     from seqzoo.tasks.inspection.attribution import integrated_gradients, occlusion
     from seqzoo.tasks.inspection.subject import subject
@@ -71,7 +73,7 @@ def terminal_text(explanation: dict[str, Any], separator: str) -> str:
         f"without any input {explanation['baseline']:.4g})"
     )
     if explanation["labels"] is None:
-        return f"{header}\nThe input is an image, which `inspect` draws."
+        return f"{header}\nThe input is an image; use `inspect` to see its attribution."
     limit = float(np.abs(values).max()) or 1.0
     parts, lines, start = [], [], 0
     for label, value in zip(explanation["labels"], values, strict=True):

@@ -1,4 +1,4 @@
-"""The inputs of an inspection: typed ones, or held-out examples of the run's data."""
+"""The inputs of an inspection: those given on the command line, or held-out examples."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -12,18 +12,22 @@ from seqzoo.tasks.kinds import FORECAST, TEXTS
 from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.lines import BYTE_ORDER_MARK
 
-LONGEST_TEXT = 60
-"""Maximum number of characters or words of a held-out text: the time and the memory of an
-inspection grow with the square of the length."""
+MAX_TEXT_LENGTH = 60
+"""Maximum number of characters or words of a held-out text: the time and memory that an inspection
+takes grow with the square of the length."""
 
 
-def typed_inputs(run: Any, texts: Sequence[str], *, resample: bool = False) -> list[Any]:
-    """Typed inputs, converted for `Run.predict`: texts, numbers, paths of audio files and images,
-    JSON objects for several inputs, or for a forecast the paths of tables, whose series are the
-    inputs.
+def command_line_inputs(run: Any, texts: Sequence[str], *, resample: bool = False) -> list[Any]:
+    """The inputs given on the command line, converted for `Run.predict`.
+
+    Args:
+        run: the `Run`.
+        texts: the arguments: texts, numbers, paths of audio files and images, JSON objects for
+            several inputs, or for a forecast the paths of tables, whose series are the inputs.
+        resample: whether to convert audio to the sample rate of the model.
 
     Raises:
-        SeqzooError: one cannot be read.
+        SeqzooError: an input cannot be read.
     """
     if run.template.name == FORECAST:
         from seqzoo.zoo.inference.forecasts import Forecaster
@@ -45,11 +49,11 @@ def typed_inputs(run: Any, texts: Sequence[str], *, resample: bool = False) -> l
 def held_out_inputs(run: Any, count: int) -> list[Any]:
     """Some inputs of the run's test split, evenly spaced.
 
-    Texts of up to `LONGEST_TEXT` characters or words are preferred; longer ones are cut. The last
-    horizon of a history is left to forecast.
+    Texts of up to `MAX_TEXT_LENGTH` characters or words are preferred; longer ones are cut. The
+    values of a history over its last horizon are removed, to be forecast.
 
     Raises:
-        SeqzooError: its data cannot be opened.
+        SeqzooError: the run's data cannot be opened.
     """
     from seqzoo.zoo.data.open import open_examples
     from seqzoo.zoo.data.source import Source
@@ -96,15 +100,21 @@ def _shortened(value: Any, kinds: Mapping[str, str]) -> Any:
 
 
 def _is_same(value: Any, short: Any) -> bool:
-    """Whether nothing was cut, without comparing what cannot be, such as arrays."""
+    """Whether `short` is all of `value`. Compares the lengths of texts, since other inputs, such as
+    arrays, are never cut."""
     if isinstance(value, Mapping):
         return all(_is_same(item, short[name]) for name, item in value.items())
     return len(value) == len(short) if isinstance(value, str | list | tuple) else True
 
 
 def shortened(value: str | Sequence[str], characters: bool) -> str | Sequence[str]:
-    """A text without what follows its first `LONGEST_TEXT` characters or words."""
+    """The first `MAX_TEXT_LENGTH` characters or words of a text.
+
+    Args:
+        value: the text, or a list of words.
+        characters: whether to count characters instead of words.
+    """
     if characters or not isinstance(value, str):
-        return value[:LONGEST_TEXT]
+        return value[:MAX_TEXT_LENGTH]
     words = value.split()
-    return value if len(words) <= LONGEST_TEXT else " ".join(words[:LONGEST_TEXT])
+    return value if len(words) <= MAX_TEXT_LENGTH else " ".join(words[:MAX_TEXT_LENGTH])
