@@ -112,7 +112,7 @@ def note(hint: Any, kind: type) -> Any:
     return None
 
 
-LARGEST_COUNT = 2**31 - 1
+MAX_COUNT = 2**31 - 1
 """Largest whole number in a field without an upper bound, since TensorFlow uses 32-bit integers."""
 
 TYPES: dict[Any, tuple[type, str]] = {
@@ -187,9 +187,9 @@ def check(settings: Any) -> None:
             raise SeqzooError(field=name, expected=expected, got=value)
         if limits.range is not None and value not in limits.range:
             raise SeqzooError(field=name, expected=str(limits.range), got=value)
-        if limits.type is int and value > LARGEST_COUNT and limits.range is not None:
+        if limits.type is int and value > MAX_COUNT and limits.range is not None:
             if limits.range.maximum is None and limits.range.below is None:
-                raise SeqzooError(field=name, expected=f"at most {LARGEST_COUNT}", got=value)
+                raise SeqzooError(field=name, expected=f"at most {MAX_COUNT}", got=value)
 
 
 def whole_numbers(name: str, values: Any) -> tuple[int, ...]:

@@ -13,8 +13,8 @@ from seqzoo.tasks.atomic_files import replacing
 NUMBERED = 30
 """Maximum number of classes for which a confusion matrix has names and numbers."""
 
-LARGEST_CONFUSIONS = 25
-"""Number of confusions listed next to a matrix that is too large for names."""
+MAX_CONFUSIONS = 25
+"""Maximum number of confusions listed next to a matrix that is too large for names."""
 
 PLOTTED_STEPS = 40
 """Maximum number of steps of an input or an output in an attention plot."""
@@ -257,7 +257,7 @@ def _name_and_number(axes: Any, matrix: np.ndarray, share: np.ndarray, names: li
 
 def _list_confusions(axes: Any, metrics: dict[str, Any]) -> None:
     sizes = {row["label"]: row["examples"] for row in metrics["classes"]}
-    top = metrics["confusions"][:LARGEST_CONFUSIONS]
+    top = metrics["confusions"][:MAX_CONFUSIONS]
     labels = [f"{_plain(row['label'])} → {_plain(row['answered'])}" for row in top]
     counts = [row["count"] for row in top]
     axes.barh(range(len(top)), counts, color=VALIDATION, height=0.7)

@@ -57,7 +57,7 @@ BACKWARD_NEEDS = (
     "values",
 )
 
-LONGEST_BACKWARD_CHUNK = 64
+MAX_BACKWARD_CHUNK = 64
 """Maximum number of steps that the backward pass computes at once."""
 
 
@@ -247,7 +247,7 @@ def _kept_states(cell: RecurrentCell, tensors: dict) -> list[int]:
 
 def _chunks(length: Any) -> tuple[Any, Any]:
     """Length and number of the chunks of a backward pass over `length` steps."""
-    lengths = tf.range(1, LONGEST_BACKWARD_CHUNK + 1)
+    lengths = tf.range(1, MAX_BACKWARD_CHUNK + 1)
     chunk = tf.reduce_max(tf.where(length % lengths == 0, lengths, 1))
     return chunk, length // chunk
 

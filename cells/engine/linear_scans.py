@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from seqzoo.cells.engine.xla_slices import read_at, write_at
 
-LONGEST_CHUNK = 32
+MAX_CHUNK = 32
 """Maximum number of steps per chunk."""
 
 
@@ -26,7 +26,7 @@ def scan_back(a: Any, b: Any) -> Any:
         s, (batch, time, units).
     """
     batch, length, units = tf.unstack(tf.shape(a))
-    lengths = tf.range(1, LONGEST_CHUNK + 1)
+    lengths = tf.range(1, MAX_CHUNK + 1)
     chunk = tf.reduce_max(tf.where(length % lengths == 0, lengths, 1))
     count = length // chunk
     a, b = [tf.reshape(each, [batch, count, chunk, units]) for each in (a, b)]

@@ -32,7 +32,7 @@ MAX_PROGRAMS = 512
 """Maximum number of programs in the cache. A program that cells of this package share counts twice,
 since it can be found in both ways, and a layer uses two programs in training."""
 
-LARGEST_ARRAY = 64
+MAX_ARRAY_SIZE = 64
 """Maximum size of an array whose values are part of a description."""
 
 
@@ -169,7 +169,7 @@ def _describe(value: Any) -> Hashable:
         return ("dictionary", *((key, _describe(item)) for key, item in value.items()))
     if isinstance(value, keras.Variable):
         return "variable", tuple(value.shape), str(value.dtype)
-    if isinstance(value, np.ndarray) and value.size <= LARGEST_ARRAY and value.dtype != object:
+    if isinstance(value, np.ndarray) and value.size <= MAX_ARRAY_SIZE and value.dtype != object:
         return "array", value.shape, str(value.dtype), value.tobytes()
     if isinstance(value, (keras.initializers.Initializer, keras.random.SeedGenerator)):
         return None  # only creates weights and masks, which are arguments

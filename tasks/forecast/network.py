@@ -10,7 +10,7 @@ import seqzoo.cells
 from seqzoo.tasks.layers.recurrent import recurrent_layers
 from seqzoo.tasks.preprocessing.histories import Layout
 
-SMALLEST_SPREAD = 1e-2
+MIN_SPREAD = 1e-2
 """Minimum standard deviation by which windows are divided, relative to that of their series."""
 
 
@@ -18,10 +18,10 @@ SMALLEST_SPREAD = 1e-2
 class SegmentForecaster(keras.Model):
     """From the steps of a window to outputs for each step of its horizon (SegRNN, Lin et al. 2023).
 
-    Targets are processed independently. Each segment of the look-back window, normalised, goes
-    through a dense layer with ReLU and the recurrent layers. From their last states, each segment
-    of the horizon is one more step, whose input is the sum of embeddings of the segment's position,
-    the target and the series, and a projection of the known covariates.
+    Targets are processed independently. Each normalised segment of the look-back window goes
+    through a dense layer with ReLU and the recurrent layers. Continuing from their last states,
+    each segment of the horizon takes one more step, whose input is the sum of embeddings of the
+    segment's position, the target and the series, and a projection of the known covariates.
 
     Args:
         look_back: length of the look-back window, in steps.
@@ -127,7 +127,7 @@ class SegmentForecaster(keras.Model):
         self.built = True
 
     def call(self, values: Any, training: bool = False) -> tuple[Any, Any, Any]:
-        """Runs over windows.
+        """Computes the outputs for a batch of windows.
 
         Args:
             values: encoded steps, (batch, look-back + horizon, features); in the horizon only the
@@ -169,9 +169,9 @@ class SegmentForecaster(keras.Model):
         return tf.transpose(outputs, [0, 2, 1, 3]), level, spread
 
     def normalized(self, behind: dict[str, Any], level: Any, spread: Any) -> Any:
-        """The features of each step of the look-back window and each target: its normalised value,
-        in training data with gaps whether it was observed, and the covariates, (batch, look-back,
-        targets, features)."""
+        """The features of each step of the look-back window and each target: its normalised value;
+        if the training data have gaps, whether it was observed; and the covariates, (batch,
+        look-back, targets, features)."""
         normal = behind["observed"] * (behind["values"] - level) / spread
         channels = [normal[..., None]]
         if self.choices["gaps"]:
@@ -195,7 +195,7 @@ class SegmentForecaster(keras.Model):
         count = tf.maximum(tf.reduce_sum(observed, 1, keepdims=True), 1.0)
         level = tf.reduce_sum(values * observed, 1, keepdims=True) / count
         squares = tf.reduce_sum(tf.square((values - level) * observed), 1, keepdims=True)
-        return level, tf.maximum(tf.sqrt(squares / count), SMALLEST_SPREAD)
+        return level, tf.maximum(tf.sqrt(squares / count), MIN_SPREAD)
 
     def _queries(self, behind: dict[str, Any], ahead: dict[str, Any]) -> Any:
         """The input of each segment of the horizon, (batch, targets, segments, units)."""
@@ -228,7 +228,8 @@ class SegmentForecaster(keras.Model):
 
     def _one_by_one(self, queries: Any, states: list, training: bool) -> Any:
         """The outputs of all segments, computed one after the other: each step continues from the
-        states of the previous one and reads its forecast like a segment of the look-back window."""
+        states of the previous step, and reads that step's forecast like a segment of the look-back
+        window."""
         size, outputs = self.choices["segment"], self.choices["outputs"]
         queries = tf.reshape(queries, [-1, self.written, queries.shape[-1]])
         before, results = None, []

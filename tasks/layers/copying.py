@@ -9,7 +9,7 @@ from seqzoo.tasks.preprocessing.vocabulary import PADDING
 ABSENT = -1e30
 """Log-probability of impossible tokens, where the gradient of -inf would be NaN."""
 
-SMALLEST_WEIGHT = 1e-30
+MIN_WEIGHT = 1e-30
 """Lower bound of the attention weights of tokens that can be copied, so that their logarithms are
 finite."""
 
@@ -38,8 +38,8 @@ def mixture(logits: Any, gate: Any, weights: Any, mask: Any, copies: Any, furthe
     """
     size = logits.shape[-1]
     copied = mask & (copies != PADDING)
-    weights = tf.where(copied[:, None], tf.maximum(weights, SMALLEST_WEIGHT), 0.0)
-    rest = tf.maximum(1.0 - tf.reduce_sum(weights, -1, keepdims=True), SMALLEST_WEIGHT)
+    weights = tf.where(copied[:, None], tf.maximum(weights, MIN_WEIGHT), 0.0)
+    rest = tf.maximum(1.0 - tf.reduce_sum(weights, -1, keepdims=True), MIN_WEIGHT)
     copying = tf.math.log_sigmoid(-gate)
     generating = log_sum(tf.math.log_sigmoid(gate), copying + tf.math.log(rest))
     logs = copying + log_of(_by_id(weights, copies, size + further))
@@ -83,7 +83,7 @@ def _by_id(weights: Any, copies: Any, ids: int) -> Any:
 def log_of(values: Any) -> Any:
     """Logarithms of non-negative values; that of 0 is -inf, with a gradient of 0. Values near the
     smallest float32 count as 0, since their gradients would not be finite."""
-    positive = values > SMALLEST_WEIGHT / 1e5
+    positive = values > MIN_WEIGHT / 1e5
     return tf.where(positive, tf.math.log(tf.where(positive, values, 1.0)), float("-inf"))
 
 

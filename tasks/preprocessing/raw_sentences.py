@@ -7,7 +7,7 @@ from collections.abc import Sequence
 APOSTROPHES = "'’"
 """Characters that are interchangeable if the training data have only one of them."""
 
-LONGEST_CLITIC = 7
+MAX_CLITIC_LENGTH = 7
 """Maximum number of characters in the shorter part of a contraction."""
 
 
@@ -35,7 +35,7 @@ class SentenceSplitter:
         self.signs = {word for word in words if len(word) == 1 and _is_sign(word)}
         self.endings = {word for word in self.known if re.fullmatch(r"[^\w\s]{2,}", word)}
         self.longest_ending = max(map(len, self.endings), default=0)
-        short = [self._folded(word) for word in words if 1 < len(word) <= LONGEST_CLITIC]
+        short = [self._folded(word) for word in words if 1 < len(word) <= MAX_CLITIC_LENGTH]
         self.first = {word for word in short if re.fullmatch(r"\w+'", word)}
         self.last = {word for word in short if re.fullmatch(r"(['-]\w+)+|n't", word)}
 
@@ -104,7 +104,7 @@ class SentenceSplitter:
         none, and whether it is at the beginning."""
         plain = self._folded(part)
         # The longest first: "-t-il" before "-il".
-        for size in range(min(LONGEST_CLITIC, len(part) - 1), 1, -1):
+        for size in range(min(MAX_CLITIC_LENGTH, len(part) - 1), 1, -1):
             if plain[:size] in self.first:
                 return size, True
             if plain[-size:] in self.last:
@@ -117,7 +117,7 @@ class SentenceSplitter:
             return False
         plain, last = self._folded(part), len(self.ranks)
         rank = self.ranks.get(plain, last)
-        for size in range(2, min(len(plain), LONGEST_CLITIC + 1)):
+        for size in range(2, min(len(plain), MAX_CLITIC_LENGTH + 1)):
             for clitic, rest, clitics in (
                 (plain[:size], plain[size:], self.first),
                 (plain[-size:], plain[:-size], self.last),

@@ -23,7 +23,7 @@ from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, UNKNOWN, Vocabulary
 SPACE = "▁"
 """The first character of a word, SentencePiece's symbol for a space."""
 
-LONGEST_PIECE = 16
+MAX_PIECE_LENGTH = 16
 """Maximum number of characters of a piece."""
 
 UNKNOWN_COST = 10.0
@@ -61,7 +61,7 @@ def learn_subwords(
             model_type="unigram",
             vocab_size=size - SPECIAL - len(reserved) + 1,
             hard_vocab_limit=False,
-            max_sentencepiece_length=LONGEST_PIECE,
+            max_sentencepiece_length=MAX_PIECE_LENGTH,
             character_coverage=_coverage(texts, minimum_count),
             normalization_rule_name="identity",
             unk_id=0,
@@ -113,7 +113,7 @@ def _best_pieces(words: Any, vocabulary: Vocabulary) -> Any:
     """Words -> their most probable pieces, ragged (words, pieces)."""
     characters = tf.strings.unicode_split(words, "UTF-8")
     candidates, scores = _candidates(characters, vocabulary)
-    scores = characters.with_values(scores).to_tensor(0.0)  # (words, characters, LONGEST_PIECE)
+    scores = characters.with_values(scores).to_tensor(0.0)  # (words, characters, MAX_PIECE_LENGTH)
     scores = tf.pad(scores, [[0, 0], [0, 1], [0, 0]])  # the loop needs at least one step
     shorter = _shorter(scores)
     count = tf.shape(scores)[1]
@@ -135,7 +135,7 @@ def _shorter(scores: Any) -> Any:
     """The length, minus one, of the best piece that ends at each character."""
     # The scores of the best splits up to the previous character, the one before that, and so on.
     words = tf.shape(scores)[0]
-    before = tf.fill([words, LONGEST_PIECE - 1], -float("inf"))
+    before = tf.fill([words, MAX_PIECE_LENGTH - 1], -float("inf"))
     before = tf.concat([tf.zeros([words, 1]), before], 1)
 
     def forward(_: Any, before: Any, scores: Any) -> tuple[Any, Any]:
@@ -154,14 +154,14 @@ def _candidates(characters: Any, vocabulary: Vocabulary) -> tuple[Any, Any]:
         vocabulary: a vocabulary with scores.
 
     Returns:
-        Strings and their scores, (characters of all words, LONGEST_PIECE); -inf for strings that
+        Strings and their scores, (characters of all words, MAX_PIECE_LENGTH); -inf for strings that
         are not pieces.
     """
     flat = characters.flat_values
     indices = tf.range(tf.size(flat), dtype=tf.int64)
     position = indices - tf.gather(characters.row_starts(), characters.value_rowids())
     candidates = [flat]
-    for shorter in range(1, LONGEST_PIECE):
+    for shorter in range(1, MAX_PIECE_LENGTH):
         first = tf.gather(flat, tf.maximum(indices - shorter, 0))
         candidates.append(tf.strings.join([first, candidates[-1]]))
     candidates = tf.stack(candidates, 1)
@@ -173,7 +173,7 @@ def _candidates(characters: Any, vocabulary: Vocabulary) -> tuple[Any, Any]:
     alone = tf.where(ids[:, :1] == UNKNOWN, unknown, scores[:, :1])
     scores = tf.concat([alone, scores[:, 1:]], 1)
     return candidates, tf.where(
-        tf.range(LONGEST_PIECE, dtype=tf.int64) <= position[:, None], scores, infinite
+        tf.range(MAX_PIECE_LENGTH, dtype=tf.int64) <= position[:, None], scores, infinite
     )
 
 

@@ -28,13 +28,13 @@ FASTTEXT = (793_712_314).to_bytes(4, "little")
 NAMED = ("words", "vectors")
 """Names of the arrays of an .npz file."""
 
-LARGEST_DIMENSION = 1_000_000
+MAX_DIMENSION = 1_000_000
 """Maximum dimension of the vectors in a binary file."""
 
-LONGEST_LINE = 1 << 24
+MAX_LINE_SIZE = 1 << 24
 """Limit on the length of a line of a text file, in bytes."""
 
-LONGEST_WORD = 10_000
+MAX_WORD_SIZE = 10_000
 """Maximum length of a word in a binary file, in bytes; longer ones mean that the file is not
 binary."""
 
@@ -282,14 +282,14 @@ def _rows_from_stream(path: str, file: pathlib.Path) -> Rows:
 
 
 def _parsed(path: str, stream: Any) -> Rows:
-    first = stream.peek(LONGEST_WORD)
+    first = stream.peek(MAX_WORD_SIZE)
     if first.startswith(FASTTEXT):
         raise _error(path, "is a fastText model; use the .vec file instead")
     head = first.partition(b"\n")[0].split()
     counted = len(head) == 2 and all(item.isdigit() and len(item) < 20 for item in head)
     if counted:
         stream.readline()
-        if int(head[1]) > LARGEST_DIMENSION:
+        if int(head[1]) > MAX_DIMENSION:
             raise _error(path, f"declares vectors of {int(head[1]):,} numbers")
     if counted and _is_binary(first):
         return _binary(path, stream, int(head[0]), int(head[1]))
@@ -341,8 +341,8 @@ def _is_binary(first: bytes) -> bool:
 def _text(path: str, stream: BinaryIO, width: int) -> Rows:
     if width < 1:
         raise _error(path, "must begin with a word and its numbers, or with two numbers")
-    for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE), b""), 1):
-        if len(line) == LONGEST_LINE:
+    for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE_SIZE), b""), 1):
+        if len(line) == MAX_LINE_SIZE:
             raise _error(path, f"has a line that is too long, at word {number:,}")
         line = line.rstrip()
         if line.count(b" ") < width and line.count(b"\t") < width:
@@ -369,7 +369,7 @@ def _binary(path: str, stream: BinaryIO, count: int, width: int) -> Rows:
         while (byte := stream.read(1)) not in (b" ", b""):
             if byte != b"\n":  # some writers end each vector with a line break
                 word += byte
-            if len(word) > LONGEST_WORD:
+            if len(word) > MAX_WORD_SIZE:
                 raise _error(path, f"is damaged at word {number:,}")
         numbers = stream.read(size)
         if len(numbers) < size:

@@ -27,7 +27,7 @@ DIGEST = "weights_sha256"
 LARGE = 500_000
 """Minimum number of elements of a matrix that is stored as bytes."""
 
-LARGEST_NUMBER, LARGEST_HEADER = 8, 20_000
+MAX_VALUE_SIZE, MAX_HEADER_SIZE = 8, 20_000
 """Maximum number of bytes of one value, and of the header that precedes an array's values."""
 
 LEVELS = 127
@@ -158,7 +158,7 @@ def _check_sizes(
     path: pathlib.Path, weights: dict[str, Any], stored: dict[str, dict[str, zipfile.ZipInfo]]
 ) -> None:
     for weight_path, parts in stored.items():
-        allowed = int(np.prod(weights[weight_path].shape)) * LARGEST_NUMBER + LARGEST_HEADER
+        allowed = int(np.prod(weights[weight_path].shape)) * MAX_VALUE_SIZE + MAX_HEADER_SIZE
         for member in parts.values():
             if member.file_size > allowed:
                 raise SeqzooError(

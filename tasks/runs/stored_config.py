@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from seqzoo.tasks.fields import LARGEST_COUNT
+from seqzoo.tasks.fields import MAX_COUNT
 from seqzoo.tasks.preprocessing.histories import CYCLES
 
 
@@ -43,9 +43,9 @@ def check_learned(part: Any) -> None:
         got = _shown(part["cycles"])
         raise ValueError(f"`cycles` must be among {', '.join(CYCLES)}, got {got}")
     longest = part.get("longest", 0)
-    if not isinstance(longest, int) or not 0 <= longest <= LARGEST_COUNT:
+    if not isinstance(longest, int) or not 0 <= longest <= MAX_COUNT:
         raise ValueError(
-            f"`longest` must be a whole number up to {LARGEST_COUNT}, got {_shown(longest)}"
+            f"`longest` must be a whole number up to {MAX_COUNT}, got {_shown(longest)}"
         )
     for item in part.values():
         if isinstance(item, Mapping | list):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-SMALLEST_SCALE = 1e-3
+MIN_SCALE = 1e-3
 """Smallest standard deviation of a distribution, relative to the window's spread."""
 
 HALVINGS = 40
@@ -146,7 +146,7 @@ class Gaussian(Distribution):
         return 2
 
     def _parameters(self, outputs: Any, units: Units) -> tuple[Any, Any]:
-        scale = tf.nn.softplus(outputs[..., 1]) + SMALLEST_SCALE
+        scale = tf.nn.softplus(outputs[..., 1]) + MIN_SCALE
         return outputs[..., 0] * units.spread + units.level, scale * units.spread
 
     def losses(self, outputs: Any, truth: Any, units: Units) -> Any:
@@ -171,7 +171,7 @@ class StudentT(Distribution):
         return 3
 
     def _parameters(self, outputs: Any, units: Units) -> tuple[Any, Any, Any]:
-        scale = tf.nn.softplus(outputs[..., 1]) + SMALLEST_SCALE
+        scale = tf.nn.softplus(outputs[..., 1]) + MIN_SCALE
         freedom = 2.0 + tf.nn.softplus(outputs[..., 2])
         return outputs[..., 0] * units.spread + units.level, scale * units.spread, freedom
 
@@ -217,8 +217,8 @@ class NegativeBinomial(Distribution):
     def _parameters(self, outputs: Any, units: Units) -> tuple[Any, Any]:
         """The mean, in counts, and 1 / dispersion."""
         standard = outputs[..., 0] * units.spread + units.level
-        mean = units.scale * tf.nn.softplus(standard + units.mean / units.scale) + SMALLEST_SCALE
-        return mean, 1 / (tf.nn.softplus(outputs[..., 1]) + SMALLEST_SCALE)
+        mean = units.scale * tf.nn.softplus(standard + units.mean / units.scale) + MIN_SCALE
+        return mean, 1 / (tf.nn.softplus(outputs[..., 1]) + MIN_SCALE)
 
     def losses(self, outputs: Any, truth: Any, units: Units) -> Any:
         mean, number = self._parameters(outputs, units)

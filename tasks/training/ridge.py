@@ -17,7 +17,7 @@ from seqzoo.tasks.training.callbacks import Callbacks
 from seqzoo.tasks.training.normal_equations import Moments, ridge
 from seqzoo.tasks.training.step import Loop
 
-LARGEST_SCALE = 1024.0
+MAX_SCALE = 1024.0
 """Maximum factor of the log-odds; with it, they separate the classes completely."""
 
 
@@ -125,7 +125,7 @@ class RidgeLoop(Loop):
     def _scale(self, fit: Any, examples: tuple[Data, Plan]) -> None:
         """Doubles the log-odds as long as the loss falls; the loss is convex in their factor."""
         scale, lowest = 1.0, math.inf
-        while scale <= LARGEST_SCALE:
+        while scale <= MAX_SCALE:
             self._assign(scale * fit.kernel, scale * fit.bias)
             totals = self._totals(*examples)
             loss = float(totals[0] / totals[1])

@@ -26,7 +26,7 @@ def test_a_batch_in_pieces_and_time_in_chunks_equal_the_step_form(
     name, batch, features, masked, monkeypatch
 ):
     monkeypatch.setattr(scan, "cores", lambda: 2)
-    monkeypatch.setattr(elementwise_loops, "LONGEST_BACKWARD_CHUNK", 4)
+    monkeypatch.setattr(elementwise_loops, "MAX_BACKWARD_CHUNK", 4)
     rng = np.random.default_rng(0)
     x = tf.constant(rng.normal(size=(batch, 9, features)))
     mask = rng.random((batch, 9)) < 0.7 if masked else None

@@ -11,7 +11,7 @@ from seqzoo.tasks.export.predict.texts import TextReader
 PIECE_SPACE = "\u2581"
 """The first character of the subwords that begin a word."""
 
-LONGEST_PIECE, UNKNOWN_COST = 16, 10.0
+MAX_PIECE_LENGTH, UNKNOWN_COST = 16, 10.0
 
 
 class SubwordReader(TextReader):
@@ -33,7 +33,7 @@ class SubwordReader(TextReader):
         best, lengths = [np.float32(0)], []
         for end in range(1, len(word) + 1):
             totals = []
-            for length in range(1, min(LONGEST_PIECE, end) + 1):
+            for length in range(1, min(MAX_PIECE_LENGTH, end) + 1):
                 score = self.scores.get(word[end - length : end], np.float32(-np.inf))
                 if length == 1 and word[end - 1] not in self.scores:
                     score = self.unknown
