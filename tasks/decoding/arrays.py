@@ -91,7 +91,7 @@ def repeat(values: Any, times: int) -> Any:
 
 
 def free_rows(states: Any) -> Any:
-    """The shapes of a nest of states, with the size of the first axis left open."""
+    """The shapes of a nest of states, with the size of the first axis unknown."""
     return tf.nest.map_structure(lambda value: tf.TensorShape([None, *value.shape[1:]]), states)
 
 

@@ -2,8 +2,8 @@
 
 Each step considers the 2 * width best continuations of a row's beams. Those among the first `width`
 that end the text leave the beams and are ranked by their score; the best others are the next beams.
-A row is done once `width` texts have ended, or once none of its beams can rank among the best
-ones any more. With a width of 1 this is greedy search, regardless of the penalties.
+A row is done once `width` texts have ended, or once none of its beams can still rank among the
+best texts. With a width of 1 this is greedy search, regardless of the penalties.
 
 For each beam the loop stores its previous beam and its token as one number: the row of that beam,
 times `ids`, plus the token. Complete texts are reconstructed from these afterwards.
@@ -47,7 +47,7 @@ class BeamSearch:
         self.choices = guided.choices
         self.width = guided.choices.beam_width
         self.ids = guided.model.ids
-        # Of these, at least `width` do not end the text.
+        # At least `width` of these do not end the text.
         self.candidates = min(2, self.ids) * self.width
         self.batch = batch
         self.source = source
@@ -127,7 +127,7 @@ class BeamSearch:
         continued = tf.gather(tf.reshape(at, [-1]), following)
         rows, tokens = continued // ids, continued % ids
         if guided.remembers or not guided.model.has_end:
-            # The model cannot read the end if it is not one of its ids.
+            # The model cannot read the end token if it is not one of its ids.
             tokens = tf.where(tokens == guided.model.end, PADDING, tokens)
         new = {
             "previous": tokens,

@@ -36,7 +36,7 @@ def penalise_repetition(logits: Any, history: Any, t: Any, penalty: float) -> An
         logits: shape (rows, vocabulary).
         history: shape (rows, time), of which t steps are written.
         t: index of the step.
-        penalty: logits are lowered if it is above 1.
+        penalty: factor; values above 1 lower the logits.
     """
     written = tf.range(tf.shape(history)[1]) < t
     lowered = tf.where(logits > 0, logits / penalty, logits * penalty)

@@ -72,9 +72,9 @@ def decode(
 ) -> Decoded:
     """Generates texts.
 
-    The end token is forced when a text reaches its maximum length, and when the constraints
-    allow nothing else. It is included in every log-probability, so those of long and short texts
-    can be compared, and equal those of `seqzoo.tasks.decoding.scoring.score`.
+    The end token is forced when a text reaches its maximum length, and when the constraints allow
+    nothing else. It is included in every log-probability, so that those of long and short texts can
+    be compared; they equal those of `seqzoo.tasks.decoding.scoring.score`.
 
     Args:
         step: (tokens (rows,) int32, states) -> (logits (rows, vocabulary), new states, attention
@@ -139,10 +139,10 @@ def decode(
     if constants is not None:
         constants = repeat(constants, width)
     model = Model(step, constants, vocabulary_size, end)
-    each = limits if isinstance(limits, int) else repeat(limits, width)
+    row_limits = limits if isinstance(limits, int) else repeat(limits, width)
     if prefix is not None:
         prefix, prefix_lengths = repeat((prefix, prefix_lengths), width)
-    guided = GuidedModel(model, choices, banned, each, prefix, prefix_lengths)
+    guided = GuidedModel(model, choices, banned, row_limits, prefix, prefix_lengths)
     # The loops must know this in advance; a graph prunes the unused parts of this step.
     attention = model(start, states)[2]
     attends = report_attention and attention is not None
@@ -172,7 +172,7 @@ def _batch_size(*values: Any) -> Any:
     for value in tf.nest.flatten(values):
         if value is not None:
             return tf.shape(value)[0]
-    raise SeqzooError("`maximum_lengths` is needed for the number of rows if there are no states.")
+    raise SeqzooError("`maximum_lengths` must give the number of rows if there are no states.")
 
 
 def _trim(results: dict) -> Decoded:

@@ -120,7 +120,8 @@ class GuidedModel:
 
     @property
     def last(self) -> Any:
-        """The last step, in which the end is forced; without an end token it has no effect."""
+        """Index of the last step. With an end token, the last step forces it; without one, that
+        step would have no effect and is left out."""
         return self.longest if self.model.has_end else self.longest - 1
 
     def __call__(self, t: Any, tokens: Any, states: Any, history: Any) -> Proposal:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-SMALLEST = float(np.finfo(np.float32).tiny)
+MIN_COVERAGE = float(np.finfo(np.float32).tiny)
+"""Lower bound of the coverage of a step, so that its logarithm is finite."""
 
 
 def length_penalty(length: Any, alpha: float) -> Any:
@@ -33,5 +34,5 @@ def coverage_penalty(coverage: Any, inside: Any, beta: float) -> Any:
     Returns:
         Shape (batch, beams).
     """
-    logs = tf.math.log(tf.clip_by_value(coverage, SMALLEST, 1.0))
+    logs = tf.math.log(tf.clip_by_value(coverage, MIN_COVERAGE, 1.0))
     return beta * tf.reduce_sum(tf.where(inside[:, None, :], logs, 0.0), axis=2)

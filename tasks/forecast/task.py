@@ -117,7 +117,7 @@ class ForecastTask(Task):
         return Outcome(tf.reduce_sum(losses, [1, 2]), squares[:, None])
 
     def _run(self, model: Any, batch: dict[str, Any], training: bool = False) -> tuple:
-        """The outputs for a batch, their units, the true values, and whether each of these is
+        """The outputs for a batch, their units, the true values, and whether each true value is
         known."""
         values = batch["values"]
         outputs, level, spread = model(values, training=training)
@@ -256,8 +256,9 @@ class ForecastTask(Task):
             history: a history of more than one step; the steps of the first look-back window are
                 not forecast, unless there are no others.
 
-        Returns: "values", (steps, targets), and "quantiles", (steps, targets, levels); and the
-            indices of these steps in the history.
+        Returns:
+            "values", (steps, targets), and "quantiles", (steps, targets, levels); and the indices
+            of these steps in the history.
         """
         end = history.end
         history = history.cut(end, since=max(min(self.template.look_back, end - 1), 1))

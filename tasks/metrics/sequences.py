@@ -92,7 +92,7 @@ def error_rates(answers: Sequence[Sequence], references: Sequence[Sequence]) -> 
     A sequence is correct if it equals one of its references. Tokens are compared with the
     reference that needs the fewest edits (insertions, deletions, substitutions), or with the
     longest of several such references. Grapheme-to-phoneme conversion on CMUdict is evaluated in
-    this way; the two rates are called word error and phoneme error there (Yao and Zweig 2015).
+    this way; the two rates are called word and phoneme error rate there (Yao and Zweig 2015).
 
     Args:
         answers: predictions: lists of tokens, or strings, whose tokens are characters.

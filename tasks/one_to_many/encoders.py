@@ -24,25 +24,26 @@ class RandomView(keras.layers.Layer):
 
     def __init__(self, shift: float = 0.0, zoom: float = 0.0, shear: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
-        self.shares = {"shift": shift, "zoom": zoom, "shear": shear}
+        self.fractions = {"shift": shift, "zoom": zoom, "shear": shear}
         self.seed_generator = keras.random.SeedGenerator()
 
     def call(self, images: Any, training: bool = False) -> Any:
         """(batch, height, width, channels) -> the same shape, float32 in training."""
-        if not training or not any(self.shares.values()):
+        if not training or not any(self.fractions.values()):
             return images
         height, width = images.shape[1:3]
         random = keras.random.uniform(
             (tf.shape(images)[0], 5), -1.0, 1.0, dtype="float32", seed=self.seed_generator
         )
         zoom_x, zoom_y, shear, left, up = tf.unstack(random, axis=1)
-        scale_x, scale_y = 1 + self.shares["zoom"] * zoom_x, 1 + self.shares["zoom"] * zoom_y
-        slant = self.shares["shear"] * 2 * shear
+        scale_x, scale_y = 1 + self.fractions["zoom"] * zoom_x, 1 + self.fractions["zoom"] * zoom_y
+        slant = self.fractions["shear"] * 2 * shear
         # Where pixel (x, y) of the output is read from: transformed relative to the middle of the
         # image, then shifted.
         middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
-        from_x = middle_x * (1 - scale_x) - middle_y * slant + self.shares["shift"] * width * left
-        from_y = middle_y * (1 - scale_y) + self.shares["shift"] * height * up
+        shift = self.fractions["shift"]
+        from_x = middle_x * (1 - scale_x) - middle_y * slant + shift * width * left
+        from_y = middle_y * (1 - scale_y) + shift * height * up
         zero = tf.zeros_like(scale_x)
         rows = tf.stack([scale_x, slant, from_x, zero, scale_y, from_y, zero, zero], 1)
         return tf.raw_ops.ImageProjectiveTransformV3(
@@ -55,7 +56,7 @@ class RandomView(keras.layers.Layer):
         )
 
     def get_config(self) -> dict:
-        return {**super().get_config(), **self.shares}
+        return {**super().get_config(), **self.fractions}
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -121,7 +122,7 @@ class ImageEncoder(keras.layers.Layer):
             "grid": keras.saving.serialize_keras_object(self.grid),
             "summaries": self.summaries,
             "pooling": self.pooling,
-            "view": self.view.shares,
+            "view": self.view.fractions,
             "dropout": self.rate,
         }
 

@@ -1,1 +1,1 @@
-"""Comparing cells at equal parameter count."""
+"""Compares cells at equal parameter counts."""

@@ -49,14 +49,14 @@ def compare(
     Args:
         name: the name of a preset or a template, or the path of a configuration file.
         cells: names of the cells.
-        seeds: number of training runs per cell; they use the seed of the settings and those after
-            it.
+        seeds: number of training runs per cell; they use the seed of the settings and the numbers
+            after it.
         gradient_flow: whether to measure how much of a gradient each cell passes back over 10, 100
             and 1,000 steps before any training.
         folder: the folder to write to; None for comparisons/NAME.
         device: the device to train on: "cpu", "gpu" or None for a GPU if there is one.
         print_fn: receives a line about each training run.
-        options: the options of source, template and training, named as in `seqzoo compare`:
+        **options: the options of source, template and training, named as in `seqzoo compare`:
             `epochs=1`, `data="prices.tsv"`, `kind="series"`.
 
     Returns: the comparison; its folder contains it as Markdown, CSV, JSON and a plot.

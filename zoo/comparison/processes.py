@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 STOPPED = 130
-"""Exit code of a command that Ctrl-C ended."""
+"""Exit code of a command that was ended by Ctrl-C."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Ended:
 def run(command: Sequence[str], variables: dict[str, str]) -> Ended:
     """Runs a Python process and measures its memory.
 
-    Ctrl-C is passed on to it once, as SIGTERM, so that it can write a checkpoint; the second one
+    Ctrl-C is passed on to it once, as SIGTERM, so that it can write a checkpoint; a second one
     kills it.
 
     Args:

@@ -65,7 +65,7 @@ class Comparison:
         better: 1 if a larger score is better, -1 if a smaller one is.
         split: the split that was scored.
         reference: the cell whose parameter count the others were matched to.
-        wanted: that parameter count.
+        wanted: the parameter count of the reference.
         seeds: the seeds of each cell.
         results: the best cell first; those without a score last.
         folder: the folder that it is written to.
@@ -184,7 +184,7 @@ class Comparison:
                 "",
                 "## Gradient flow",
                 "",
-                "Fraction of the gradient that remains this many steps back, before any training.",
+                "Fraction of the gradient that reaches states this far back, before any training.",
                 "",
                 _row(headers),
                 _row(["---"] * len(headers)),

@@ -76,7 +76,7 @@ def nearest_units(count: Callable[[int], int], target: int, start: int) -> int:
     Args:
         count: a function from the number of units to the parameter count, which increases with it.
         target: the target parameter count.
-        start: number of units to begin at.
+        start: number of units to start from.
     """
     low = high = start
     while count(high) < target:

@@ -32,7 +32,7 @@ DEFAULTS = {
 """Defaults that differ from those of the dataclass, because another class fills them in."""
 
 ASSIGNMENTS = {"further_inputs": "the kind of each as NAME=KIND"}
-"""How to type the entries of some mappings; of the others, as NAME=VALUE."""
+"""How to type the entries of some mappings; those of others are typed as NAME=VALUE."""
 
 REGISTRIES = {
     "data": lambda: f"Data sets: {', '.join(DATASETS)}; files: {', '.join(SUFFIXES)}.",
@@ -120,7 +120,7 @@ def _options(kinds: Sequence[type], *, defaults: bool = False) -> dict[str, Opti
 def _option(name: str, kinds: Sequence[type], defaults: bool) -> Option:
     hints = [hints_of(kind)[name] for kind in kinds]
     types = [plain(hint) for hint in hints]
-    if get_origin(types[0]) is Literal:  # those of all templates; each checks its own
+    if get_origin(types[0]) is Literal:  # the values of all templates; each template checks its own
         type_: Any = Literal[tuple(dict.fromkeys(arg for each in types for arg in get_args(each)))]
     else:
         type_ = types[0]

@@ -66,8 +66,8 @@ def check(
         timing: whether to measure how long an epoch takes on this machine, which takes a few
             seconds.
         print_fn: called with each finding as soon as it is available.
-        fields: fields of `Source`, such as `kind` and `target`; for tables, the
-            others are inferred.
+        **fields: fields of `Source`, such as `kind` and `target`; for tables, the others are
+            inferred.
 
     Raises:
         SeqzooError: the data do not exist or cannot be read at all, or their kinds cannot be

@@ -165,7 +165,8 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
 
 
 def separate_columns(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The given fields, with further columns of `input` and static columns as further inputs.
+    """The given fields, with the further columns of `input` and the static columns turned into
+    further inputs.
 
     Args:
         data: see `guess`.

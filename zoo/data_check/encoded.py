@@ -21,7 +21,7 @@ LONG_TAIL = 4.0
 """Minimum ratio of the maximum to the 99th percentile of lengths to suggest truncation."""
 
 UNKNOWN_RATE = 0.05
-"""Fraction of unknown tokens in a held-out split above which there is a note."""
+"""Fraction of unknown tokens in a held-out split above which the finding is a note."""
 
 
 def template_of(source: Source) -> Any:

@@ -15,7 +15,7 @@ PURE = 0.98
 """Minimum fraction of rows whose target follows from a column to report a leak."""
 
 REPEATED = 2.0
-"""Mean number of rows per value below which a column is an identifier."""
+"""Mean number of rows per value below which a column counts as an identifier."""
 
 CORRELATED = 0.999
 """Minimum absolute correlation of a column with the target to report a leak."""

@@ -82,7 +82,7 @@ def search(
         folder: the folder to write to; None for searches/NAME.
         device: the device to train on: "cpu", "gpu" or None for a GPU if there is one.
         print_fn: called with a line about each trial.
-        options: the options of source, template and training, named as in `seqzoo search`:
+        **options: the options of source, template and training, named as in `seqzoo search`:
             `epochs=1`, `data="prices.tsv"`, `kind="series"`.
 
     Returns: the search with its trials; the folder contains them as a table, JSON and a plot, and
@@ -123,7 +123,7 @@ def _space(name: str, given: Mapping[str, Any] | None, choices: Choices) -> Spac
     """The given space, that of the file, or the default one.
 
     Raises:
-        SeqzooError: it is not valid; in a file, the message has the line.
+        SeqzooError: it is not valid; if it is in a file, the message names the line.
     """
     location = None
     if given is None and name.endswith(CONFIG):

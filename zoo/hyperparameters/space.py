@@ -68,11 +68,11 @@ class Interval:
         return FloatDistribution(self.low, self.high, self.log, self.step)
 
     def value(self, drawn: Any) -> Any:
-        """Converts a value from Optuna to one of the option: 0.15, not 0.15000000000000002."""
+        """Converts a value from Optuna to a value of the option: 0.15, not 0.15000000000000002."""
         return round(drawn, 12) if self.step is not None and isinstance(drawn, float) else drawn
 
     def drawn(self, value: Any) -> Any:
-        """Converts a value of the option to one for Optuna."""
+        """Converts a value of the option to a value for Optuna."""
         return value
 
     def to_config(self) -> dict[str, Any]:
@@ -105,11 +105,11 @@ class Choice:
         return CategoricalDistribution(list(map(_label, self.values)))
 
     def value(self, drawn: Any) -> Any:
-        """Converts a value from Optuna to one of the option."""
+        """Converts a value from Optuna to a value of the option."""
         return next(item for item in self.values if _label(item) == drawn)
 
     def drawn(self, value: Any) -> Any:
-        """Converts a value of the option to one for Optuna."""
+        """Converts a value of the option to a value for Optuna."""
         return _label(value)
 
     def to_config(self) -> list[Any]:

@@ -124,8 +124,8 @@ img { height: auto; max-width: 100%; }
 </style>
 </head>
 <body>
-<p>The input runs from left to right, the output from top to bottom. Darker cells have more
-weight.</p>
+<p>The input runs from left to right, the output from top to bottom; darker cells have more weight.
+For an image, there is one picture per token, in which brighter cells have more weight.</p>
 {parts}
 </body>
 </html>

@@ -20,8 +20,8 @@ TAIL = 2.0
 """Percentage of the training examples that count as very short, and also as very long."""
 
 OFTEN = 3
-"""Minimum number of mistakes between two classes for the pair to count as often confused; a tenth
-of all mistakes if that is more."""
+"""Minimum number of times that one class must be predicted for another for the pair to count as
+often confused; a tenth of all mistakes if that is more."""
 
 CAUSES = {
     "another label in training": "the training set has the same text, ignoring case, spaces "
@@ -97,7 +97,8 @@ def causes_of(
         predictions: the predictions.
         training: statistics of the training examples; None if they are not known.
 
-    Returns: name of the cause -> bool, (examples,).
+    Returns:
+        For each cause by name, whether it applies: (examples,), bool.
     """
     count = len(predictions.truths)
     predicted, truths = predictions.predicted.tolist(), predictions.truths.tolist()

@@ -232,7 +232,16 @@ def report(
     split: str,
     top: int,
 ) -> ErrorReport:
-    """Builds the report from predictions."""
+    """Builds the report from predictions.
+
+    Args:
+        run: the run.
+        examples: the examples.
+        predictions: the predictions for them.
+        training: statistics of the training examples; None if they are not known.
+        split: the name of the split, for the report.
+        top: number of examples to list per cause; four times as many label errors are listed.
+    """
     causes = causes_of(predictions, training)
     predicted, truths = predictions.predicted, predictions.truths
     wrong = np.flatnonzero(predicted != truths)

@@ -20,7 +20,7 @@ SAMPLES_PER_SECOND = 192_000
 """Maximum number of samples per second of audio, in all channels together."""
 
 RATES = range(1_000, 768_001)
-"""Sample rates that are accepted."""
+"""Sample rates that are accepted, in hertz."""
 
 NOWHERE = pathlib.Path("/nonexistent")
 """The folder that paths in requests are relative to. It does not exist, so that they never name a
@@ -213,7 +213,10 @@ def _check_audio(data: bytes, seconds: float) -> None:
     except (soundfile.SoundFileError, OSError):
         return
     if info.samplerate not in RATES:
-        raise SeqzooError(f"has a sample rate of {info.samplerate:,}")
+        raise SeqzooError(
+            f"has a sample rate of {info.samplerate:,} Hz; it must be from {RATES.start:,} to "
+            f"{RATES.stop - 1:,} Hz"
+        )
     duration = info.frames / info.samplerate
     if duration > seconds:
         raise SeqzooError(f"lasts {duration:,.1f} s; at most {seconds:g} s are allowed")

@@ -26,7 +26,7 @@ BEAMS = 32
 """Maximum beam size of a request."""
 
 NOT_ALLOWED = ("language_model", "language_weight")
-"""Settings of `Decoding` that a request must not set, because they name files on the server."""
+"""Settings of `Decoding` that a request must not set, since they read folders on the server."""
 
 MAX_LABELS = 1000
 """Maximum number of labels in the metadata."""

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from seqzoo.tasks.errors import nearest
 
 DISCARDED = 64_000_000
-"""Maximum number of bytes beyond the limit of a request that are read and discarded."""
+"""Maximum number of bytes beyond the size limit of a request that are read and discarded."""
 
 
 class Refusal(Exception):

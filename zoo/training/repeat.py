@@ -119,9 +119,10 @@ def repeat(
 ) -> Repetition:
     """Trains several times: `seqzoo train --repeat 5` or `--folds 5` from Python.
 
-    With `seeds`, the training runs have the seed of the settings and those after it. With `folds`,
-    the training and validation examples are divided into folds with the same class proportions;
-    each model is scored on the fold it was not trained on, and test examples are not used.
+    With `seeds`, the training runs use the seed of the settings and the numbers after it. With
+    `folds`, the training and validation examples are divided into folds with the same class
+    proportions; each model is scored on the fold it was not trained on, and test examples are not
+    used.
 
     Args:
         name: the name of a preset or a template, or the path of a configuration file; None to
@@ -133,7 +134,7 @@ def repeat(
         quiet: whether to hide the progress of the training runs.
         device: "cpu", "gpu" or None for a GPU if there is one.
         print_fn: called with a line about each training run.
-        options: the options of source, template and training, named as in `seqzoo train`:
+        **options: the options of source, template and training, named as in `seqzoo train`:
             `epochs=1`, `data="prices.tsv"`, `kind="series"`.
 
     Returns: the scores; the folder contains them as repetition.json.
