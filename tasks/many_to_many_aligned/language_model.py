@@ -26,7 +26,7 @@ from seqzoo.tasks.seq2seq.task import text_predictions
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.targets.texts import END, START, TextOptions, Texts
 
-SHORTEST = 16
+MIN_PROMPT_LENGTH = 16
 """Minimum padded length of prompts."""
 
 
@@ -41,7 +41,9 @@ class Prompts(Data):
         multiple: int = 1,
         seed: tuple[int, ...] | None = None,
     ) -> Plan:
-        return super().plan(Padding([SHORTEST], []), settings, multiple=multiple, seed=seed)
+        return super().plan(
+            Padding([MIN_PROMPT_LENGTH], []), settings, multiple=multiple, seed=seed
+        )
 
 
 class LanguageModelTask(Task):

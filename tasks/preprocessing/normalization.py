@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-LONGEST = 4
+MAX_DECOMPOSED = 4
 """Maximum number of code points that one code point is decomposed into."""
 
 SYLLABLES, LEADS, VOWELS, TRAILS = 0xAC00, 0x1100, 0x1161, 0x11A7
@@ -41,7 +41,7 @@ class _Tables(NamedTuple):
     Attributes:
         classes: code points with a combining class other than 0, and these classes.
         decompositions: code points with a canonical decomposition, and their decompositions, up
-            to `LONGEST` code points each, padded with 0.
+            to `MAX_DECOMPOSED` code points each, padded with 0.
         compositions: pairs of code points, first * CODES + second, and their compositions.
         pattern: matches texts without a code point that normalisation may change.
     """
@@ -65,7 +65,7 @@ def _tables() -> _Tables:
         decomposed = unicodedata.normalize("NFD", character)
         if decomposed == character:
             continue
-        decompositions[code] = [ord(item) for item in decomposed.ljust(LONGEST, "\0")]
+        decompositions[code] = [ord(item) for item in decomposed.ljust(MAX_DECOMPOSED, "\0")]
         pair = [int(item, 16) for item in unicodedata.decomposition(character).split()]
         # Characters that are excluded from composition stay decomposed in NFC.
         if len(pair) == 2 and unicodedata.normalize("NFC", character) == character:
@@ -147,7 +147,7 @@ def _decomposed(codes: Any, rows: Any) -> tuple[Any, Any]:
     """Code points and the indices of their texts, (n,) each -> the same, decomposed, (m,) each."""
     keys, table = _tables().decompositions
     position, exists = _searched(codes, keys)
-    unchanged = tf.pad(codes[:, None], [[0, 0], [0, LONGEST - 1]])
+    unchanged = tf.pad(codes[:, None], [[0, 0], [0, MAX_DECOMPOSED - 1]])
     decomposed = tf.where(exists[:, None], tf.gather(tf.constant(table), position), unchanged)
     syllable = codes - SYLLABLES
     trail = syllable % TRAIL_COUNT

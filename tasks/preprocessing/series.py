@@ -46,9 +46,9 @@ class SeriesFeatures(Features):
         values = np.concatenate(features.check(series, locations))
         features.mean, features.scale = moments(values)
         if timed:
-            marks = np.isin(values, (0, 1)).all(0)
-            features.mean = np.where(marks, 0.0, features.mean).tolist()
-            features.scale = np.where(marks, 1.0, features.scale).tolist()
+            masks = np.isin(values, (0, 1)).all(0)
+            features.mean = np.where(masks, 0.0, features.mean).tolist()
+            features.scale = np.where(masks, 1.0, features.scale).tolist()
             between = np.concatenate([item[1:] for item in elapsed])
             features.time_unit = (float(between.mean()) if between.size else 0.0) or 1.0
         return features

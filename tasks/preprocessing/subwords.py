@@ -30,7 +30,7 @@ UNKNOWN_COST = 10.0
 """Difference in log-probability, in nats, between the least probable piece and a character that
 occurs in no piece."""
 
-LEAST_COVERAGE = 0.98
+MIN_CHARACTER_COVERAGE = 0.98
 """Minimum fraction of the characters that SentencePiece has to cover."""
 
 LINE = 3000
@@ -184,7 +184,7 @@ def _coverage(texts: Sequence[str], minimum_count: int) -> float:
         counts.update(SPACE + text.replace(" ", SPACE))
     kept = sum(count for count in counts.values() if count >= minimum_count)
     # SentencePiece keeps the most frequent characters until this fraction is reached.
-    return max((kept - 0.5) / max(counts.total(), 1), LEAST_COVERAGE)
+    return max((kept - 0.5) / max(counts.total(), 1), MIN_CHARACTER_COVERAGE)
 
 
 def _lines(text: str) -> Iterable[str]:

@@ -35,8 +35,8 @@ MAX_LINE_SIZE = 1 << 24
 """Limit on the length of a line of a text file, in bytes."""
 
 MAX_WORD_SIZE = 10_000
-"""Maximum length of a word in a binary file, in bytes; longer ones mean that the file is not
-binary."""
+"""Maximum length of a word in a binary file, in bytes; a longer one means that the file is
+damaged."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ UNMOVED = 1e-3
 EXAMINED = 16
 """Maximum number of examples whose states are examined."""
 
-LARGEST = 1024
+MAX_MATRIX_ROWS = 1024
 """Maximum number of rows of a matrix whose eigenvalues are computed after each epoch."""
 
 
@@ -103,10 +103,10 @@ def dead_units(task: Task, model: Any, data: Data, plan: Plan) -> dict[str, floa
 def spectral_radii(model: Any) -> dict[str, float]:
     """The spectral radius of each gate's recurrent weights, by layer and gate, such as
     "spectral_radius_layer_1_update". Matrices that are not square are left out, and so are layers
-    with a matrix of more than `LARGEST` rows."""
+    with a matrix of more than `MAX_MATRIX_ROWS` rows."""
     results = {}
     for name, layer in recurrent_layers(model).items():
-        if any(len(matrix) > LARGEST for matrix in recurrent_parts(layer.cell).values()):
+        if any(len(matrix) > MAX_MATRIX_ROWS for matrix in recurrent_parts(layer.cell).values()):
             continue
         for item in recurrent_spectra(layer.cell):
             if item.radius is not None:
