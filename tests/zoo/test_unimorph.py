@@ -11,6 +11,7 @@ from seqzoo.tasks.preprocessing.lemmas import split_lemmas
 from seqzoo.zoo.data.formats import format_of
 from seqzoo.zoo.data.prediction_inputs import File
 from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.unimorph import SEGMENTATION_IGNORED
 
 KIND = {"kind": "lemma", "target_kind": "characters"}
 
@@ -45,7 +46,9 @@ def test_tables_of_lemmas_have_columns_as_ever(tmp_path) -> None:
     "line, fault",
     [
         ("a\tb", "has 2 fields separated by tabs, expected 3 (lemma, form, features)"),
-        ("a\tb\tV\tc", "has 4 fields separated by tabs, expected 3 (lemma, form, features)"),
+        ("a\tb\tV\tc", "has 'c' as its fourth field, expected the segmentation of the form"),
+        ("moral\tamoral\tADJ:ADJ\ta-", "has 'a-' as its fourth field, expected the segmentation"),
+        ("a\tb\tV\tb\tc", "has 5 fields separated by tabs, expected 3 (lemma, form, features)"),
         ("a\t\tV", "has no form"),
         ("\tb\tV", "has no lemma"),
         ("a\tb\tV PST", "has features 'V PST' that contain a space"),
@@ -75,6 +78,21 @@ def test_the_order_of_the_columns_is_found(tmp_path, lines, order, pairs) -> Non
     path = write(tmp_path / "german-train", lines)
     splits, _ = open_source(source(path, validation=0, test=0, columns=order))
     assert list(zip(splits.train.inputs, splits.train.targets, strict=True))[:2] == pairs
+
+
+SEGMENTED = "walk\twalked\tV|PST\twalk|ed\nsheep\tsheep\tN;PL\tsheep\nrun\tran\tV;PST\t-\n"
+
+
+def test_segmentations_are_ignored_with_a_note(tmp_path) -> None:
+    path = write(tmp_path / "eng.segmentations", SEGMENTED + "go\twent\tV;PST\t\n")
+    splits, _ = open_source(source(path, validation=0, test=0))
+    assert list(splits.train.inputs) == ["walk V;PST", "sheep N;PL", "run V;PST", "go V;PST"]
+    assert list(splits.train.targets) == ["walked", "sheep", "ran", "went"]
+    assert splits.description.count(SEGMENTATION_IGNORED) == 1
+    asked = list(of_file(File(path), KIND))
+    assert [item.field for item in asked] == list(splits.train.inputs)
+    splits, _ = open_source(source(write(tmp_path / "t.tsv", LINES), validation=0, test=0))
+    assert SEGMENTATION_IGNORED not in splits.description
 
 
 def test_an_unclear_order_of_the_columns_is_refused(tmp_path) -> None:

@@ -5,6 +5,10 @@
 
 The second order is that of 2016, and is recognised by the position of the features. There is no
 header line. An input is the lemma, a space and the features, which are separated by semicolons.
+
+A fourth column, the segmentation of the form ("walk|ed", or "-" for none), as in the segmented
+files of UniMorph 4.0 (Batsuren et al. 2022), is ignored. The features of such files may also be
+separated by vertical bars ("V|PST").
 """
 
 import itertools
@@ -34,6 +38,8 @@ PROBED = 1000
 SEVERAL_FEATURES = re.compile(r"[^\s;=]+(;[^\s;=]+)+|[^\s;,=]+=[^\s;=]*")
 """Several features, "V;PST", or features with names, "pos=V,tense=PST"."""
 
+SEGMENTATION_IGNORED = "The fourth column, the segmentation of the forms, is ignored."
+
 
 def read(path: pathlib.Path, request: Request) -> Records:
     """The non-empty lines of a file, which may lack the form unless it is needed.
@@ -44,13 +50,19 @@ def read(path: pathlib.Path, request: Request) -> Records:
     """
     refuse_columns(path, request)
     file = TextFile(path, strict=request.strict)
-    order = _order(path, file, request.source.columns)
+    lines = itertools.islice(file.newline_delimited(), PROBED)
+    rows = [line.split("\t") for line in lines]
+    order = _order(path, rows, request.source.columns)
     columns = {INPUT: "lemma, features", TARGET: "form"}
     columns = {role: columns[role] for role in request.roles}
-    return Records(str(path), _records(file, request, order), columns=columns, names=order)
+    notes = (SEGMENTATION_IGNORED,) if any(map(_is_segmented, rows)) else ()
+    records = _records(file, request, order)
+    return Records(str(path), records, columns=columns, names=order, notes=notes)
 
 
-def _order(path: pathlib.Path, file: TextFile, given: Sequence[str] | None) -> tuple[str, ...]:
+def _order(
+    path: pathlib.Path, rows: Sequence[list[str]], given: Sequence[str] | None
+) -> tuple[str, ...]:
     """The order of the columns: the given one, or the one that fits more lines, judged by the field
     that has several features.
 
@@ -59,8 +71,7 @@ def _order(path: pathlib.Path, file: TextFile, given: Sequence[str] | None) -> t
     """
     if given:
         return tuple(given)
-    lines = (line.split("\t") for line in itertools.islice(file.newline_delimited(), PROBED))
-    rows = [fields for fields in lines if len(fields) == len(LEMMA_COLUMNS)]
+    rows = [row for row in rows if len(row) == len(LEMMA_COLUMNS) or _is_segmented(row)]
     counts = [sum(bool(SEVERAL_FEATURES.match(row[at].strip())) for row in rows) for at in (1, 2)]
     if counts[0] == counts[1] > 0:
         raise SeqzooError(
@@ -77,6 +88,9 @@ def _records(file: TextFile, request: Request, order: Sequence[str]) -> Iterator
         if not line.strip():
             continue
         fields = line.split("\t")
+        segmented = _is_segmented(fields)
+        if segmented:
+            fields.pop()
         if TARGET not in request.roles and len(fields) == 2:
             fields.insert(order.index("form"), "")
         error = "" if request.strict else undecoded(line)
@@ -89,11 +103,28 @@ def _records(file: TextFile, request: Request, order: Sequence[str]) -> Iterator
             features = features.strip()
             if "=" in features:
                 features = features.replace(",", ";")
+            if segmented:
+                features = features.replace("|", ";")
             yield Record(number, {INPUT: f"{lemma} {features}", TARGET: form})
+
+
+def _is_segmented(fields: Sequence[str]) -> bool:
+    """Whether a line has a fourth field that segments its form: morphs separated by vertical bars;
+    the form or the lemma itself, if it is a single morph; or nothing or "-", if it is unknown."""
+    if len(fields) != len(LEMMA_COLUMNS) + 1:
+        return False
+    *others, segmentation = (field.strip() for field in fields)
+    several = "|" in segmentation and all(segmentation.split("|"))
+    return several or segmentation in ("", "-", *others)
 
 
 def _fault(fields: list[str], order: Sequence[str], *, needs_form: bool) -> str:
     """What is wrong with the fields of a line; empty if nothing is."""
+    if len(fields) == len(LEMMA_COLUMNS) + 1:
+        return (
+            f"has {fields[-1]!r} as its fourth field, expected the segmentation of the form, such "
+            "as 'walk|ed'"
+        )
     if len(fields) != len(LEMMA_COLUMNS):
         count = f"{len(fields)} field{'s' * (len(fields) != 1)}"
         listed = ", ".join(order)
