@@ -17,10 +17,14 @@ from seqzoo.tasks.errors import SeqzooError, check_instance, some_of
 from seqzoo.tasks.many_to_many_aligned.tagger import TaggerTask
 from seqzoo.tasks.many_to_one.task import ManyToOneTask
 from seqzoo.tasks.runs.evaluation_files import write_evaluation
+from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.seq2seq.mean_generator import MeanGenerator
+from seqzoo.tasks.seq2seq.task import GeneratorTask
 from seqzoo.tasks.targets.classes import ClassTargets
 from seqzoo.tasks.targets.elements import ElementLoss
 from seqzoo.tasks.targets.labels import LabelTargets
+from seqzoo.tasks.targets.texts import END_TOKEN, START_TOKEN
 from seqzoo.tasks.targets.values import ValueTargets
 
 
@@ -30,7 +34,8 @@ class Ensemble:
     The probability of a class, or of a label, is the mean over the runs; numbers are averaged in
     the units of the data. The tags of a sequence are those with the highest mean probability at
     each step, kept well formed if a CRF requires it, and their joint probability is the mean over
-    the runs. Cells, sizes and vocabularies may differ.
+    the runs. Texts are generated from the mean probability of each next token. Cells and sizes may
+    differ, and so may vocabularies, except for texts.
 
     Attributes:
         runs: the runs; the first one determines how raw inputs are read.
@@ -40,7 +45,8 @@ class Ensemble:
 
     Raises:
         SeqzooError: there are fewer than two runs, they differ in their input or target types,
-            labels or number of values, or their predictions, such as texts, cannot be averaged.
+            labels, number of values or, for texts, vocabularies, or their predictions, such as
+            those of language models, cannot be averaged.
     """
 
     def __init__(self, runs: Sequence[Run | str | os.PathLike]):
@@ -49,10 +55,11 @@ class Ensemble:
             raise SeqzooError(f"An ensemble needs at least 2 runs, got {len(runs)}.")
         self.runs = [run if isinstance(run, Run) else Run.open(run) for run in runs]
         first = self.runs[0]
-        if not isinstance(first.task, ManyToOneTask | TaggerTask):
+        if not isinstance(first.task, ManyToOneTask | TaggerTask | GeneratorTask):
             raise SeqzooError(
                 "The runs of an ensemble must predict a class, labels or numbers for each "
-                f"sequence, or tags; got {first.folder}, a {first.template.name} run with target "
+                "sequence, or tags, or generate texts from inputs; got "
+                f"{first.folder}, a {first.template.name} run with target "
                 f"{first.template.target!r}."
             )
         expected = _description(first)
@@ -85,6 +92,12 @@ class Ensemble:
         return self.runs[0].source
 
     @cached_property
+    def _inference(self) -> Inference:
+        """Inference of texts with all models at once."""
+        first = self.runs[0]
+        return Inference(self.task, MeanGenerator(self.model), first.settings, first.padding)
+
+    @cached_property
     def model(self) -> list[Any]:
         """The models of all runs.
 
@@ -113,6 +126,10 @@ class Ensemble:
         default: PredictionOptions = self.task.default_options
         options = options or default
         examples = Examples(inputs, lines=lines, unit=unit)
+        if isinstance(self.task, GeneratorTask):
+            encoded = self.task.encode(examples, targets=False)
+            results = self._inference.collect(self.task.infer, encoded, options)
+            return self.task.predictions(results, examples.inputs, options)
         if isinstance(self.task, TaggerTask):
             examples = replace(examples, inputs=self.task.as_words(examples.inputs))
         data = [run.task.encode(examples, targets=False) for run in self.runs]
@@ -139,7 +156,11 @@ class Ensemble:
         options = options or default
         data = [run.task.data(examples) for run in self.runs]
         first = data[0]
-        if isinstance(self.task, TaggerTask):
+        if isinstance(self.task, GeneratorTask):
+            result = self._inference.collect(self.task.score, first, options)
+            loss = np.sum(result.pop("loss")) / np.sum(result.pop("count"))
+            metrics = self.task.compute_metrics(result, first, examples, options)
+        elif isinstance(self.task, TaggerTask):
             loss = -self._log_joint(data, options).sum() / first.inputs.lengths.sum()
             result = self._tagged(data, options)
             metrics = self.task.compute_metrics(result, first, examples, options)
@@ -269,7 +290,18 @@ def _description(run: Run) -> dict[str, Any]:
         targets = task.targets
         names = getattr(targets, "names", None)
         return kinds | ({"number of values": targets.size} if names is None else {"labels": names})
+    if isinstance(task, GeneratorTask):
+        options = {name: getattr(template, name, None) for name in READING}
+        vocabularies = {
+            name: [token for token in item.tokens if token not in (START_TOKEN, END_TOKEN)]
+            for name, item in task.vocabularies.items()
+        }
+        return kinds | options | {name.replace("_", " "): v for name, v in vocabularies.items()}
     return kinds
+
+
+READING = ("copy", "lowercase", "nfc", "lowercase_targets", "maximum_length", "further_inputs")
+"""The options of a template that determine how texts become tokens."""
 
 
 def _shown(value: Any) -> str:

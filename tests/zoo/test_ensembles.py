@@ -6,12 +6,15 @@ import pathlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from cli_cases import MANY_TO_ONE, seqzoo
 
 import seqzoo.zoo as zoo
 from seqzoo.tasks import (
+    Decoding,
     Examples,
     ManyToManyAligned,
+    ManyToManyEncoderDecoder,
     ManyToOne,
     SeqzooError,
     Splits,
@@ -21,6 +24,7 @@ from seqzoo.tasks import (
 from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.metrics.bio import bio_constraints
 from seqzoo.tasks.runs.ensemble import Ensemble, mean_logits, most_probable
+from seqzoo.tasks.seq2seq.mean_generator import MeanGenerator
 from seqzoo.tasks.targets.classes import ClassTargets
 from seqzoo.tasks.targets.labels import LabelTargets
 
@@ -156,6 +160,47 @@ def test_tags_by_mean_probability(tmp_path) -> None:
         zoo.ensemble([*runs, train(template, others, settings, tmp_path / "others")])
 
 
+@pytest.mark.parametrize("attention", ["additive", "monotonic", "none"])
+def test_texts_by_mean_probability_of_each_token(tmp_path, attention) -> None:
+    words = ["abc", "cab", "bca", "acb", "bac", "ab"]
+    splits = Splits(Examples(words, [word[::-1] for word in words]))
+    settings = TrainingSettings(epochs=1, batch_size=6)
+    options = {"embedding": 3, "minimum_count": 1, "copy": attention != "none"}
+    kinds = [{"cell": "gru", "units": 4}, {"cell": "lstm", "units": 3}]
+    runs = [
+        train(
+            ManyToManyEncoderDecoder(attention=attention, **options, **kind),
+            splits,
+            settings,
+            tmp_path / kind["cell"],
+        )
+        for kind in kinds
+    ]
+    ensemble = zoo.ensemble(runs)
+    task = runs[0].task
+    batch = task.features.tensors(*task.features.raw(words, words))
+    tokens = tf.constant(np.random.default_rng(0).integers(2, 5, (6, 4)), tf.int32)
+    shares = [tf.nn.softmax(run.model({**batch, "tokens": tokens})).numpy() for run in runs]
+    mean = np.exp(MeanGenerator(ensemble.model)({**batch, "tokens": tokens}).numpy())
+    np.testing.assert_allclose(mean, np.mean(shares, 0), atol=1e-6)
+
+    for decoding in (Decoding(maximum_length=5), Decoding("beam", beam_width=3, maximum_length=5)):
+        chosen = PredictionOptions(decoding=decoding)
+        for word, answer in zip(words, ensemble.predict(words, chosen), strict=True):
+            truth = Examples([word], [answer.value])
+            if len(answer.value) < 5:  # ended by the model
+                loss = ensemble.evaluate(truth)["loss"] * (len(answer.value) + 1)
+                assert answer.probability == pytest.approx(np.exp(-loss), rel=1e-4)
+    metrics = ensemble.evaluate(splits.train)
+    assert metrics["examples"] == 6 and "exact_match" in metrics
+    with pytest.raises(
+        SeqzooError, match="the same target vocabulary, got a, b, c in .* and y, z, x, w in "
+    ):
+        others = Splits(Examples(["xy", "abc", "wz"] * 2, ["xyz", "zyx", "wzy"] * 2))
+        template = ManyToManyEncoderDecoder(attention=attention, **options, **kinds[0])
+        zoo.ensemble([*runs, train(template, others, settings, tmp_path / "others")])
+
+
 def test_what_cannot_be_averaged_is_one_line(trained, other, tmp_path) -> None:
     run = trained / "run"
     config = json.loads((other / "config.json").read_text())
@@ -177,7 +222,7 @@ def test_what_cannot_be_averaged_is_one_line(trained, other, tmp_path) -> None:
             ["predict", "python-highlighter", "x", "--with", run],
             "the same template, got",
         ),
-        (["predict", "date-normaliser", "x", "--with", run], "must predict a class, labels or"),
+        (["predict", "date-normaliser", "x", "--with", run], "the same template, got"),
         (["predict", run, "x", "--with", tmp_path / "no"], "no is not a run folder"),
         (
             ["predict", run, "x", "--with", other, "--attention"],
