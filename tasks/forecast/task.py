@@ -129,8 +129,8 @@ class ForecastTask(Task):
         return outputs, units, ahead["values"], ahead["observed"] > 0
 
     def points(self, model: Any, batch: dict[str, Any]) -> Any:
-        """The point forecasts for the encoded windows of a batch, standardised, (batch, horizon,
-        targets)."""
+        """The point forecasts for the encoded windows of a batch, transformed and standardised,
+        (batch, horizon, targets)."""
         outputs, units, _, _ = self._run(model, batch)
         return self.distribution.point(outputs, units)
 
@@ -155,9 +155,10 @@ class ForecastTask(Task):
             corrected = tf.where(below, tf.minimum(corrected, median), corrected)
             corrected = tf.where(above, tf.maximum(corrected, median), corrected)
         corrected = tf.sort(corrected, -1)
+        inverse = self.features.values.inverse
         return {
-            "values": self.distribution.point(outputs, units) * units.scale + units.mean,
-            "quantiles": corrected * units.scale[..., None] + units.mean[..., None],
+            "values": inverse(self.distribution.point(outputs, units) * units.scale + units.mean),
+            "quantiles": inverse(corrected * units.scale[..., None] + units.mean[..., None]),
         }
 
     def uncorrected(

@@ -20,6 +20,7 @@ else:
 DistributionName = Literal["point", "quantiles", "gaussian", "student-t", "negative-binomial"]
 ForecastLoss = Literal["absolute", "squared", "huber"]
 WindowNormalization = Literal["last", "mean", "none"]
+Transform = Literal["none", "log", "log1p"]
 HorizonForm = Literal["parallel", "recurrent"]
 
 
@@ -50,6 +51,9 @@ class Forecast(Template):
         form: whether the segments of the horizon are forecast in parallel, or each from the
             previous one. "parallel" runs one step from the last state for each segment, given its
             position; "recurrent" feeds each segment's forecast to the next step.
+        transform: function of the values, applied before all else and undone in forecasts: "log",
+            the logarithm, for positive values that grow by rates; "log1p", the logarithm of
+            1 + value, for values that can be 0.
         window_normalization: normalisation of each window, undone in its forecast: "last" subtracts
             the last value; "mean" subtracts the mean and divides by the standard deviation.
         distribution: the kind of forecast for each step: a number, quantiles, or a distribution.
@@ -86,6 +90,7 @@ class Forecast(Template):
     horizon: Count = 24
     segment: Count | None = None
     form: HorizonForm = "parallel"
+    transform: Transform = "none"
     window_normalization: WindowNormalization = "last"
     distribution: DistributionName = "point"
     levels: Sequence[float] = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -115,6 +120,12 @@ class Forecast(Template):
                 f"`loss` is for the distribution 'point', got {self.loss!r} with "
                 f"{self.distribution!r}.",
                 field="loss",
+            )
+        if self.transform != "none" and self.distribution == "negative-binomial":
+            raise SeqzooError(
+                "The distribution 'negative-binomial' is of counts, not of their logarithms, got "
+                f"the transform {self.transform!r}; leave it out, or use 'quantiles'.",
+                field="transform",
             )
 
     def to_config(self) -> dict[str, Any]:

@@ -361,6 +361,7 @@ def _forecast(run: Any, value: Any, answer: str | None) -> Subject:
         points = task.points(run.model, batch)
         return tf.reshape(points, [tf.shape(points)[0], -1])
 
+    transform = run.template.transform
     return Subject(
         run,
         inputs,
@@ -368,7 +369,7 @@ def _forecast(run: Any, value: Any, answer: str | None) -> Subject:
         prediction.label,
         steps,
         scores,
-        "standardised value",
+        "standardised value" if transform == "none" else f"standardised {transform} of the value",
         segments=tuple(labels[max(start, 0)] for start in starts),
         vectors="normalized",
         rows=tuple(range(features.targets)) * horizon,

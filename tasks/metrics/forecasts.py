@@ -24,8 +24,9 @@ def forecast_metrics(
     """The metrics of forecasts.
 
     MSE, MAE and RMSE are computed on values that are standardised with the mean and standard
-    deviation of their series in training. MASE divides by the mean absolute error of the seasonal
-    naive forecast in training (Hyndman and Koehler 2006). sMAPE is in percent, up to 200.
+    deviation of their series in training, not of its transform. MASE divides by the mean absolute
+    error of the seasonal naive forecast in training (Hyndman and Koehler 2006). sMAPE is in
+    percent, up to 200.
     CRPS is twice the quantile loss, averaged over the levels. Coverage is the fraction of values
     between the lowest and the highest quantile.
 
@@ -41,7 +42,8 @@ def forecast_metrics(
 
     Returns: the metrics by name, and under "baselines" those of the naive forecast (the last
         value), the seasonal naive forecast (the value a season earlier) and a linear model from the
-        look-back window to the horizon, fitted by ridge regression on the training steps.
+        look-back window to the horizon, fitted by ridge regression on the training steps, after
+        the template's transform.
     """
     horizon, season = values.shape[1], features.season
     series = [_Series(features, item) for item in examples.inputs]
@@ -60,12 +62,20 @@ def forecast_metrics(
     if has_quantiles or np.ptp(quantiles, -1).any():
         standardised = (quantiles - mean[..., None]) / scale[..., None]
         metrics |= _interval_scores(standardised, truth, levels)
-    linear = LinearForecast.fit([item.filled[: item.training_steps] for item in series], template)
+    inputs = [item.transformed() for item in series]
+    linear = LinearForecast.fit(
+        [values[: item.training_steps] for item, values in zip(series, inputs, strict=True)],
+        template,
+    )
     baselines = {"naive": _naive(series, owners, origins, horizon)}
     if season > 1:
         baselines["seasonal naive"] = _seasonal(series, owners, origins, horizon, season)
     if linear is not None:
-        baselines["linear"] = linear.predict([item.filled for item in series], owners, origins)
+        forecasts = linear.predict(inputs, owners, origins)
+        for index, item in enumerate(series):
+            chosen = owners == index
+            forecasts[chosen] = item.restored(forecasts[chosen])
+        baselines["linear"] = forecasts
     metrics["baselines"] = {name: scores(forecasts) for name, forecasts in baselines.items()}
     return metrics
 
@@ -76,7 +86,11 @@ class _Series:
     training."""
 
     def __init__(self, features: Any, history: Any):
-        self.mean, self.scale = (item.astype(np.float64) for item in features.scales_of(history))
+        self.transform = features.values if features.template.transform != "none" else None
+        self.mean, self.scale, self.inner_mean, self.inner_scale = (
+            item.astype(np.float64)
+            for item in (*features.original_scales_of(history), *features.scales_of(history))
+        )
         self.values = (history.values - self.mean) / self.scale
         observed = np.isfinite(self.values)
         steps = np.where(observed, np.arange(len(history))[:, None], 0)
@@ -87,6 +101,20 @@ class _Series:
         self.training_steps = int((history.dates <= until).sum())
         if history.since:
             self.training_steps = min(self.training_steps, history.since)
+
+    def transformed(self) -> np.ndarray:
+        """`filled` after the template's transform, standardised as for the model."""
+        if self.transform is None:
+            return self.filled
+        values = self.transform.arrays(self.filled * self.scale + self.mean)
+        return (values - self.inner_mean) / self.inner_scale
+
+    def restored(self, values: np.ndarray) -> np.ndarray:
+        """The inverse of `transformed`, for values (..., targets)."""
+        if self.transform is None:
+            return values
+        values = self.transform.array_inverse(values * self.inner_scale + self.inner_mean)
+        return (values - self.mean) / self.scale
 
     def seasonal_error(self, season: int) -> np.ndarray:
         """Mean absolute difference between training steps a season apart, (targets,); NaN if

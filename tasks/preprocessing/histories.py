@@ -13,6 +13,7 @@ from seqzoo.tasks.data.frequency import Frequency
 from seqzoo.tasks.data.history import History
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features, empty
+from seqzoo.tasks.preprocessing.value_transforms import TRANSFORMS
 
 CYCLES = {"day": 86_400, "week": 604_800, "year": 31_556_952}
 """Lengths of the calendar's cycles, in seconds."""
@@ -25,15 +26,15 @@ class Layout(NamedTuple):
     """The sizes of the parts of an encoded step, in this order.
 
     Attributes:
-        values: targets, standardised; missing ones are zero.
+        values: targets, transformed and standardised; missing ones are zero.
         observed: whether each target was observed.
         past: covariates that are not known in the future.
         known: covariates that are known in the future.
         calendar: sines and cosines of the date.
         static: static covariates of the series.
         series: the index of the series in training from 1, or 0 if it was not in training.
-        mean: the mean of each target in its series.
-        scale: the standard deviation of each target in its series.
+        mean: the mean of each target in its series, after the transform.
+        scale: the standard deviation of each target in its series, after the transform.
     """
 
     values: int
@@ -81,8 +82,8 @@ class HistoryWindows(Sequences):
 
 
 class HistoryFeatures(Features):
-    """Series with dates; each target is standardised by its series' mean and standard deviation in
-    training.
+    """Series with dates; each target is transformed (see `Forecast.transform`), and standardised by
+    its series' mean and standard deviation in training.
 
     A series that was not in training is standardised by the statistics of its look-back window.
 
@@ -95,6 +96,7 @@ class HistoryFeatures(Features):
         self.template = template
         self.config = config
         self.frequency = Frequency.parse(config["frequency"])
+        self.values = TRANSFORMS[template.transform]
         self.mean = np.array(config["mean"], np.float32)  # (series, targets)
         self.scale = np.array(config["scale"], np.float32)
         self.names = {name: index for index, name in enumerate(config["series"])}
@@ -120,8 +122,10 @@ class HistoryFeatures(Features):
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "HistoryFeatures":
         histories, locations = list(examples.inputs), examples.locations
+        values = TRANSFORMS[template.transform]
         for history, location in zip(histories, locations, strict=True):
             _check_type(history, location)
+            values.check(history, location, template.transform)
         first = histories[0]
         widths = [
             (
@@ -148,7 +152,7 @@ class HistoryFeatures(Features):
         if len(set(names)) < len(names):
             duplicate = next(name for name in names if names.count(name) > 1)
             raise SeqzooError(f"Each series must be one history, but two are named {duplicate!r}.")
-        scales = [_moments(history.values) for history in histories]
+        scales = [_moments(values.arrays(history.values)) for history in histories]
         blank = next((i for i, history in enumerate(histories) if not history.end), None)
         if blank is not None:
             raise SeqzooError(
@@ -177,6 +181,7 @@ class HistoryFeatures(Features):
             "series": names,
             "mean": [mean.tolist() for mean, _ in scales],
             "scale": [scale.tolist() for _, scale in scales],
+            **_original_moments(histories, template),
             **covariates,
             "static": static,
             "cycles": cycles,
@@ -198,9 +203,11 @@ class HistoryFeatures(Features):
         """Checks that a history fits those of training, and returns it.
 
         Raises:
-            SeqzooError: it has different columns or static values, or a different frequency.
+            SeqzooError: it has different columns or static values, a different frequency, or a
+                value that cannot be transformed.
         """
         _check_type(history, location)
+        self.values.check(history, location, self.template.transform)
         for name, expected in (
             ("values", self.targets),
             *((item, len(self.config[item])) for item in ("past", "known")),
@@ -259,7 +266,7 @@ class HistoryFeatures(Features):
         tensors = dict(zip((spec.name for spec in self.signature), raw, strict=True))
         look_back, horizon = self.template.look_back, self.template.horizon
         rows = tf.shape(tensors["values"])[0]
-        values = _last(tensors["values"], look_back, math.nan)
+        values = self.values.tensors(_last(tensors["values"], look_back, math.nan))
         index, mean, scale = self._scales(values, tensors.get("series"))
         future = tf.fill([rows, horizon, self.targets], math.nan)
         past = tensors.get("past")
@@ -323,7 +330,7 @@ class HistoryFeatures(Features):
         """Encodes steps in `layout`, (rows, time, features); parts that do not exist are None.
 
         Args:
-            values: (rows, time, targets), NaN where missing.
+            values: transformed values, (rows, time, targets), not finite where missing.
             dates: seconds since the beginning of 1970, int64, (rows, time).
             past: (rows, time, past).
             known: (rows, time, known).
@@ -415,7 +422,7 @@ class HistoryFeatures(Features):
         static = self._static(history.static, location)[None] if self.layout.static else None
         index = self.names.get(history.name, -1) + 1 if len(self.names) > 1 else 1
         result = self.steps(
-            tf.constant(padded.values[None], tf.float32),
+            self.values.tensors(tf.constant(padded.values[None], tf.float32)),
             tf.constant(padded.dates.astype(np.int64)[None]),
             tf.constant(padded.past[None], tf.float32) if self.layout.past else None,
             tf.constant(padded.known[None], tf.float32) if self.layout.known else None,
@@ -427,13 +434,30 @@ class HistoryFeatures(Features):
         return result[0].numpy()
 
     def scales_of(self, history: History) -> tuple[np.ndarray, np.ndarray]:
-        """The mean and standard deviation that standardise the targets of a history, float32."""
+        """The mean and standard deviation that standardise the transformed targets of a history,
+        float32."""
+        return self._moments_of(history, self.values.arrays(history.values), self.mean, self.scale)
+
+    def original_scales_of(self, history: History) -> tuple[np.ndarray, np.ndarray]:
+        """The mean and standard deviation of the targets of a history before the transform,
+        float32, by which scores are standardised."""
+        names = ("original_mean", "original_scale")
+        if names[0] not in self.config:  # there is no transform
+            return self.scales_of(history)
+        mean, scale = (np.array(self.config[name], np.float32) for name in names)
+        return self._moments_of(history, history.values, mean, scale)
+
+    def _moments_of(
+        self, history: History, values: np.ndarray, mean: np.ndarray, scale: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of `mean` and `scale`, (series, targets), for a history with the given values;
+        those of the values themselves if its series was not in training."""
         index = self.names.get(history.name) if len(self.names) > 1 else 0
         if index is not None:
-            return self.mean[index], self.scale[index]
-        # A series that was not in training is standardised by its steps before the scored ones.
-        mean, scale = _moments(history.values[: history.since or len(history)])
-        return mean.astype(np.float32), scale.astype(np.float32)
+            return mean[index], scale[index]
+        # Only of the steps before the scored ones.
+        own_mean, own_scale = _moments(values[: history.since or len(history)])
+        return own_mean.astype(np.float32), own_scale.astype(np.float32)
 
     def _static(self, values: Sequence[Any], location: str) -> np.ndarray:
         """Encodes static covariates: numbers are standardised, names one-hot encoded, float32."""
@@ -483,6 +507,7 @@ class HistoryFeatures(Features):
             values = random.normal(
                 self.mean[series], self.scale[series], (len(dates), self.targets)
             )
+            values = self.values.array_inverse(values)
             values[steps:] = np.nan
             covariates: Any = {
                 name: random.normal(size=(len(dates), getattr(self.layout, name)))
@@ -524,6 +549,17 @@ def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = np.where(observed, values, 0).sum(0) / count
     scale = np.sqrt(np.where(observed, np.square(values - mean), 0).sum(0) / count)
     return mean, np.where(scale > 0, scale, 1.0)
+
+
+def _original_moments(histories: Sequence[History], template: Any) -> dict[str, Any]:
+    """The moments of each series before the transform; nothing if there is no transform."""
+    if template.transform == "none":
+        return {}
+    moments = [_moments(history.values) for history in histories]
+    return {
+        "original_mean": [mean.tolist() for mean, _ in moments],
+        "original_scale": [scale.tolist() for _, scale in moments],
+    }
 
 
 def _pooled(arrays: Sequence[np.ndarray]) -> tuple[list[float], list[float]]:

@@ -16,6 +16,7 @@ from seqzoo.tasks.data.windows import SampledData
 from seqzoo.tasks.metrics.conformal import level_corrections
 from seqzoo.tasks.metrics.linear_forecast import LinearForecast
 from seqzoo.tasks.preprocessing.histories import HistoryFeatures
+from seqzoo.tasks.preprocessing.value_transforms import TRANSFORMS
 from seqzoo.tasks.targets.distributions import DISTRIBUTIONS, Units
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.forecasts import Forecaster
@@ -278,3 +279,134 @@ def test_any_cell_and_form_is_exported_with_all_inputs(
     assert run.export(tmp_path / "exported")["difference"] < 1e-4
     with pytest.raises(SeqzooError, match="must be saved-model for the `forecast` template"):
         run.export(tmp_path / "other", format="onnx")
+
+
+def _growing(name: str, scale: float, seed: int) -> History:
+    """A series that grows by a percent each day, with a weekly pattern in proportion."""
+    steps = np.arange(120)
+    noise = np.random.default_rng(seed).normal(0, 0.05, len(steps))
+    values = scale * np.exp(0.01 * steps + 0.3 * np.sin(steps * 2 * np.pi / 7) + noise)
+    return History(_days(len(steps)), values, name=name)
+
+
+def _split(histories: list[History]) -> Splits:
+    return Splits(
+        Examples([item.cut(70) for item in histories]),
+        Examples([item.cut(95, 70) for item in histories]),
+        Examples([item.cut(120, 95) for item in histories]),
+    )
+
+
+@pytest.fixture(scope="module")
+def growth(tmp_path_factory) -> tuple[Any, Any, list[History]]:
+    """A run with a transform, a run without it on logarithms, and the histories."""
+    histories = [_growing("a", 1.0, 0), _growing("b", 500.0, 1)]
+    logarithms = [replace(item, values=np.log(item.values)) for item in histories]
+    settings, folder = TrainingSettings(epochs=3, batch_size=16), tmp_path_factory.mktemp("runs")
+    runs = []
+    with seqzoo.cells.portable():
+        cases: Any = (("log", histories), ("none", logarithms))
+        for transform, items in cases:
+            template = Forecast(
+                units=8,
+                look_back=14,
+                horizon=7,
+                segment=7,
+                distribution="quantiles",
+                transform=transform,
+            )
+            runs.append(train(template, _split(items), settings, folder / transform))
+    return runs[0], runs[1], histories
+
+
+def test_a_transform_equals_transformed_data(growth: tuple) -> None:
+    run, plain, histories = growth
+    new = replace(_growing("new", 3.0, 2), name="new")
+    histories = [*histories, new]  # a series that was not in training
+    logarithms = [replace(item, values=np.log(item.values)) for item in histories]
+    for ours, theirs in zip(run.predict(histories), plain.predict(logarithms), strict=True):
+        np.testing.assert_allclose(ours.value, np.exp(theirs.value), rtol=2e-3)
+        np.testing.assert_allclose(ours.quantiles, np.exp(theirs.quantiles), rtol=2e-3)
+        assert (np.diff(ours.quantiles, axis=-1) >= 0).all()
+    # Scores are those of the values, the coverage is the same.
+    metrics, others = (
+        item.evaluate(_split(data).test)
+        for item, data in ((run, histories[:2]), (plain, logarithms[:2]))
+    )
+    assert metrics["coverage_80"] == pytest.approx(others["coverage_80"], abs=0.01)
+    assert metrics["mse"] != pytest.approx(others["mse"], rel=0.1)
+
+
+def test_scores_after_a_transform_are_those_of_the_values(growth: tuple) -> None:
+    run, _, histories = growth
+    one = histories[1]
+    metrics = run.evaluate(Examples([one.cut(120, 95)]))
+    origins = range(95, 114)
+    scale = one.values[:70].std()
+
+    def mse(forecasts: Any) -> float:
+        truth = [one.values[origin : origin + 7, 0] for origin in origins]
+        return float(np.square((np.array(forecasts) - truth) / scale).mean())
+
+    forecasts = [run.predict([one.cut(origin)])[0].value for origin in origins]
+    assert metrics["mse"] == pytest.approx(mse(forecasts), rel=1e-3)
+    seasonal = [one.values[origin - 7 : origin, 0] for origin in origins]
+    assert metrics["baselines"]["seasonal naive"]["mse"] == pytest.approx(mse(seasonal), rel=1e-3)
+    # The linear model has the logarithms, too: it follows the growth.
+    logarithms = np.log(one.values)
+    mean, deviation = logarithms[:70].mean(), logarithms[:70].std()
+    standard = (logarithms - mean) / deviation
+    linear = LinearForecast.fit([standard[:70]], run.template)
+    assert linear is not None
+    forecasts = linear.predict([standard], np.zeros(19, int), np.array(origins))[..., 0]
+    forecasts = forecasts * deviation + mean
+    assert metrics["baselines"]["linear"]["mse"] == pytest.approx(mse(np.exp(forecasts)), rel=1e-3)
+
+
+def test_an_export_takes_and_returns_values(growth: tuple, tmp_path: pathlib.Path) -> None:
+    run, _, histories = growth
+    assert run.export(tmp_path / "exported")["difference"] < 1e-4
+    graph = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
+    one = histories[1]
+    results = graph(
+        values=tf.constant(one.values[None, -14:], tf.float32),
+        dates=tf.constant(one.dates[None, -14:].astype("datetime64[s]").astype(np.int64)),
+        series=tf.constant(["b"]),
+    )
+    (expected,) = run.predict([one])
+    np.testing.assert_allclose(results["values"][0, :, 0], expected.value, rtol=1e-4)
+    np.testing.assert_allclose(results["quantiles"][0], expected.quantiles, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["log", "log1p"])
+def test_transforms_are_inverted(name: str) -> None:
+    transform = TRANSFORMS[name]
+    values = np.array([0.01, 1.0, 700_000.0])
+    for back in (
+        transform.array_inverse(transform.arrays(values)),
+        transform.inverse(transform.tensors(tf.constant(values, tf.float32))),
+    ):
+        np.testing.assert_allclose(back, values, rtol=1e-5)
+    np.testing.assert_allclose(transform.tensors(values), transform.arrays(values))
+
+
+def test_values_that_cannot_be_transformed_are_reported(growth: tuple) -> None:
+    run, _, histories = growth
+    values = histories[0].values.copy()
+    values[60] = 0.0
+    bad = replace(histories[0], values=values)
+    message = (
+        "The transform 'log' needs positive values, but example 0 has 0 on 2020-03-01 of series "
+        "'a'; use 'log1p' for values from 0 on, or 'none'."
+    )
+    with pytest.raises(SeqzooError, match=message):
+        run.predict([bad])
+    with pytest.raises(SeqzooError, match=message):
+        HistoryFeatures.learn(Forecast(transform="log"), Examples([bad]))
+    HistoryFeatures.learn(Forecast(transform="log1p"), Examples([bad]))
+    with pytest.raises(SeqzooError, match="needs values above -1, but example 0 has -"):
+        HistoryFeatures.learn(
+            Forecast(transform="log1p"), Examples([replace(bad, values=-2 - values)])
+        )
+    with pytest.raises(SeqzooError, match="'negative-binomial' is of counts, not of their log"):
+        Forecast(transform="log", distribution="negative-binomial")

@@ -1,0 +1,79 @@
+"""Invertible transforms of the values of a series, applied before it is standardised."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.data.frequency import shown_dates
+from seqzoo.tasks.data.history import History
+from seqzoo.tasks.errors import SeqzooError
+
+
+class ValueTransform(NamedTuple):
+    """An increasing function of single values, and its inverse.
+
+    Attributes:
+        arrays: the function on NumPy arrays.
+        tensors: the function on tensors; values outside its domain become NaN or infinite, which
+            count as missing.
+        inverse: the inverse on tensors.
+        array_inverse: the inverse on NumPy arrays.
+        above: exclusive lower bound of its domain.
+        expected: the domain in words, for messages.
+        advice: what to do about values outside the domain.
+    """
+
+    arrays: Callable[[Any], Any]
+    tensors: Callable[[Any], Any]
+    inverse: Callable[[Any], Any]
+    array_inverse: Callable[[Any], Any]
+    above: float
+    expected: str
+    advice: str
+
+    def check(self, history: History, location: str, name: str) -> None:
+        """Checks that all values of a history are in the domain.
+
+        Args:
+            history: the history; missing values are allowed.
+            location: its location, for the message.
+            name: the name of the transform.
+
+        Raises:
+            SeqzooError: a value is not.
+        """
+        outside = np.argwhere(history.values <= self.above)  # NaN is not
+        if len(outside):
+            step, column = outside[0]
+            series = f" of series {history.name!r}" if history.name else ""
+            raise SeqzooError(
+                f"The transform {name!r} needs {self.expected}, but {location} has "
+                f"{history.values[step, column]:g} on "
+                f"{shown_dates(history.dates[[step]])[0]}{series}; {self.advice}.",
+                location=location,
+                field="transform",
+            )
+
+
+def _same(values: Any) -> Any:
+    return values
+
+
+TRANSFORMS: dict[str, ValueTransform] = {
+    "none": ValueTransform(_same, _same, _same, _same, -np.inf, "numbers", ""),
+    "log": ValueTransform(
+        np.log,
+        tf.math.log,
+        tf.math.exp,
+        np.exp,
+        0.0,
+        "positive values",
+        "use 'log1p' for values from 0 on, or 'none'",
+    ),
+    "log1p": ValueTransform(
+        np.log1p, tf.math.log1p, tf.math.expm1, np.expm1, -1.0, "values above -1", "use 'none'"
+    ),
+}
+"""The transforms of values by name; "none" leaves them as they are."""
