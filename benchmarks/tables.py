@@ -18,6 +18,9 @@ import zipfile
 
 import numpy as np
 
+M4_TEST = np.datetime64("2020-01-01T00", "h")
+"""Date that the first test hour of the M4 competition's hourly series gets."""
+
 
 def cmudict(source: pathlib.Path, out: pathlib.Path) -> None:
     """Words and their phonemes without stress marks, one line per pronunciation."""
@@ -152,6 +155,24 @@ def series(source: pathlib.Path, out: pathlib.Path) -> None:
     print(f"{out / 'temperatures.npz'}: {len(results):,} days")
 
 
+def m4_hourly(source: pathlib.Path, out: pathlib.Path) -> None:
+    """The hourly series of the M4 competition, one row per hour.
+
+    The files have no dates; the first test hour of all series is set to `M4_TEST`.
+    """
+    rows = []
+    parts = [source / name for name in ("Hourly-train.csv", "Hourly-test.csv")]
+    train, test = (list(csv.reader(path.read_text("utf-8").splitlines()))[1:] for path in parts)
+    for (name, *known), (other, *future) in zip(train, test, strict=True):
+        assert name == other
+        known = [value for value in known if value]
+        hours = M4_TEST + np.arange(-len(known), len(future))
+        rows += [
+            f"{name},{hour},{value}" for hour, value in zip(hours, known + future, strict=True)
+        ]
+    write(out / "m4-hourly.csv", ["series,hour,value", *rows])
+
+
 def write(path: pathlib.Path, lines: list[str]) -> None:
     """Writes lines to a file and prints how many there are."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -174,6 +195,7 @@ MAKERS = {
     "sentence_polarity": polarity,
     "sigmorphon2017": inflection,
     "etth1": transformer,
+    "m4_hourly": m4_hourly,
 }
 """Functions that make the files of each data set, by the name of its folder."""
 
@@ -185,7 +207,7 @@ def main() -> None:
     parser.add_argument("out", type=pathlib.Path, help="folder to write to")
     parser.add_argument("names", nargs="*", choices=[[], *MAKERS], help="data sets; all by default")
     args = parser.parse_args()
-    for name in args.names or MAKERS:
+    for name in args.names or [name for name in MAKERS if (args.data / name).is_dir()]:
         MAKERS[name](args.data / name, args.out)
 
 

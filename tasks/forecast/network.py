@@ -42,7 +42,8 @@ class SegmentForecaster(keras.Model):
         cell_options: other options of the cell's class.
         recompute: see `Recurrent`.
         form: "parallel" or "recurrent"; see `Forecast`.
-        normalization: "last", "mean" or "none"; see `Forecast`.
+        normalization: "last", "mean", "season" or "none"; see `Forecast`.
+        season: length of a season, in steps, for the normalisation "season".
         precision: Keras' dtype policy for the layers.
         **kwargs: passed to `keras.Model`.
     """
@@ -67,6 +68,7 @@ class SegmentForecaster(keras.Model):
         recompute: int | None = None,
         form: str = "parallel",
         normalization: str = "last",
+        season: int = 1,
         precision: str = "float32",
         **kwargs: Any,
     ):
@@ -90,6 +92,7 @@ class SegmentForecaster(keras.Model):
             "recompute": recompute,
             "form": form,
             "normalization": normalization,
+            "season": season,
             "precision": precision,
         }
         self.layout = Layout(*layout)
@@ -136,13 +139,13 @@ class SegmentForecaster(keras.Model):
 
         Returns:
             The outputs, (batch, horizon, targets, outputs), float32; and the level and the spread
-            with which windows were normalised, (batch, 1, targets) each.
+            with which they are normalised, (batch, horizon or 1, targets) and (batch, 1, targets).
         """
         choices, size = self.choices, self.choices["segment"]
         look_back, horizon, targets = choices["look_back"], choices["horizon"], self.layout.values
         behind = self.layout.split(values[:, :look_back])
         ahead = self.layout.split(values[:, look_back : look_back + horizon])
-        level, spread = self._window_scales(behind["values"], behind["observed"])
+        level, level_ahead, spread = self._window_scales(behind["values"], behind["observed"])
         steps = self.normalized(behind, level, spread)
         # The first segment is padded with zeros before the earliest steps.
         steps = tf.pad(steps, [[0, 0], [self.read * size - look_back, 0], [0, 0], [0, 0]])
@@ -166,7 +169,7 @@ class SegmentForecaster(keras.Model):
         outputs = tf.reshape(outputs, [-1, targets, self.written * size, choices["outputs"]])[
             :, :, :horizon
         ]
-        return tf.transpose(outputs, [0, 2, 1, 3]), level, spread
+        return tf.transpose(outputs, [0, 2, 1, 3]), level_ahead, spread
 
     def normalized(self, behind: dict[str, Any], level: Any, spread: Any) -> Any:
         """The features of each step of the look-back window and each target: its normalised value;
@@ -180,7 +183,34 @@ class SegmentForecaster(keras.Model):
         channels.append(tf.repeat(shared, self.layout.values, 2))
         return tf.concat(channels, -1)
 
-    def _window_scales(self, values: Any, observed: Any) -> tuple[Any, Any]:
+    def _window_scales(self, values: Any, observed: Any) -> tuple[Any, Any, Any]:
+        """The level with which windows (batch, time, targets) are normalised, (batch, time or 1,
+        targets), that of the horizon, (batch, horizon or 1, targets), and the spread of both,
+        (batch, 1, targets)."""
+        if self.choices["normalization"] == "season":
+            level, ahead = self._season_levels(values, observed)
+            return level, ahead, tf.ones_like(values[:, :1])
+        level, spread = self._constant_scales(values, observed)
+        return level, level, spread
+
+    def _season_levels(self, values: Any, observed: Any) -> tuple[Any, Any]:
+        """For each step of a window and of the horizon the last observed value a whole number of
+        seasons earlier; for the first one, and if there is none, the value itself."""
+        choices, season = self.choices, self.choices["season"]
+        padding = [[0, 0], [-choices["look_back"] % season, 0], [0, 0]]
+        values, observed = tf.pad(values, padding), tf.pad(observed, padding) > 0
+        time = choices["look_back"] + padding[1][0]
+        last, is_known, levels = values[:, :season], observed[:, :season], []
+        for start in range(0, time, season):
+            now, has_value = (item[:, start : start + season] for item in (values, observed))
+            levels.append(tf.where(is_known, last, now))
+            last = tf.where(has_value, now, levels[-1])
+            is_known = is_known | has_value
+        seasons = -(-choices["horizon"] // season)
+        ahead = tf.tile(last, [1, seasons, 1])[:, : choices["horizon"]]
+        return tf.concat(levels, 1)[:, -choices["look_back"] :], ahead
+
+    def _constant_scales(self, values: Any, observed: Any) -> tuple[Any, Any]:
         """The level and spread with which windows (batch, time, targets) are normalised, (batch, 1,
         targets) each."""
         zeros = tf.zeros_like(values[:, :1])

@@ -14,6 +14,7 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.frequency import shown_dates
 from seqzoo.tasks.data.history import History
 from seqzoo.tasks.data.windows import SampledData
+from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.forecast.network import SegmentForecaster
 from seqzoo.tasks.layers.recurrent import cell_choices
 from seqzoo.tasks.metrics.conformal import level_corrections
@@ -64,7 +65,14 @@ class ForecastTask(Task):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> Self:
-        return cls(template, HistoryFeatures.learn(template, examples))
+        features = HistoryFeatures.learn(template, examples)
+        if template.window_normalization == "season" and features.season >= template.look_back:
+            raise SeqzooError(
+                "`look_back` must be longer than a season for the window normalisation 'season', "
+                f"which is {features.season} steps, got {template.look_back}.",
+                field="look_back",
+            )
+        return cls(template, features)
 
     @classmethod
     def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
@@ -86,6 +94,7 @@ class ForecastTask(Task):
             **cell_choices(template),
             form=template.form,
             normalization=template.window_normalization,
+            season=features.season,
             precision=precision,
             name="forecast",
         )

@@ -19,7 +19,7 @@ else:
 
 DistributionName = Literal["point", "quantiles", "gaussian", "student-t", "negative-binomial"]
 ForecastLoss = Literal["absolute", "squared", "huber"]
-WindowNormalization = Literal["last", "mean", "none"]
+WindowNormalization = Literal["last", "mean", "season", "none"]
 Transform = Literal["none", "log", "log1p"]
 HorizonForm = Literal["parallel", "recurrent"]
 
@@ -55,7 +55,8 @@ class Forecast(Template):
             the logarithm, for positive values that grow by rates; "log1p", the logarithm of
             1 + value, for values that can be 0.
         window_normalization: normalisation of each window, undone in its forecast: "last" subtracts
-            the last value; "mean" subtracts the mean and divides by the standard deviation.
+            the last value; "mean" subtracts the mean and divides by the standard deviation;
+            "season" subtracts the value one season earlier.
         distribution: the kind of forecast for each step: a number, quantiles, or a distribution.
             "negative-binomial" is for counts.
         levels: quantile levels to forecast and report, between 0 and 1.

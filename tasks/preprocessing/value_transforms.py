@@ -47,11 +47,11 @@ class ValueTransform(NamedTuple):
         outside = np.argwhere(history.values <= self.above)  # NaN is not
         if len(outside):
             step, column = outside[0]
-            series = f" of series {history.name!r}" if history.name else ""
+            series = f" in series {history.name!r}" if history.name else ""
             raise SeqzooError(
-                f"The transform {name!r} needs {self.expected}, but {location} has "
+                f"The transform {name!r} needs {self.expected}, got "
                 f"{history.values[step, column]:g} on "
-                f"{shown_dates(history.dates[[step]])[0]}{series}; {self.advice}.",
+                f"{shown_dates(history.dates[[step]])[0]}{series} ({location}); {self.advice}.",
                 location=location,
                 field="transform",
             )

@@ -48,8 +48,8 @@ def test_every_package_that_is_imported_is_declared() -> None:
         dependencies += extras[name]
     assert missing([*PACKAGE, ROOT / "cli.py"], dependencies) == set()
     others = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("docs/*.py")]
-    # PyTorch and reservoirpy are compared with only where they are there.
-    everything = [*dependencies, *extras["dev"], "torch", "reservoirpy"]
+    # PyTorch, reservoirpy and Darts are compared with only where they are there.
+    everything = [*dependencies, *extras["dev"], "torch", "reservoirpy", "darts"]
     assert missing(others, everything) == set()
 
 

@@ -11,8 +11,11 @@ from cell_names import BEFORE_RELEASES
 
 import seqzoo.cells
 from seqzoo.tasks import Examples, Forecast, History, SeqzooError, Splits, TrainingSettings, train
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.data.windows import SampledData
+from seqzoo.tasks.forecast.network import SegmentForecaster
+from seqzoo.tasks.forecast.task import ForecastTask
 from seqzoo.tasks.metrics.conformal import level_corrections
 from seqzoo.tasks.metrics.linear_forecast import LinearForecast
 from seqzoo.tasks.preprocessing.histories import HistoryFeatures
@@ -396,17 +399,49 @@ def test_values_that_cannot_be_transformed_are_reported(growth: tuple) -> None:
     values[60] = 0.0
     bad = replace(histories[0], values=values)
     message = (
-        "The transform 'log' needs positive values, but example 0 has 0 on 2020-03-01 of series "
-        "'a'; use 'log1p' for values from 0 on, or 'none'."
+        r"The transform 'log' needs positive values, got 0 on 2020-03-01 in series 'a' "
+        r"\(example 0\); use 'log1p' for values from 0 on, or 'none'."
     )
     with pytest.raises(SeqzooError, match=message):
         run.predict([bad])
     with pytest.raises(SeqzooError, match=message):
         HistoryFeatures.learn(Forecast(transform="log"), Examples([bad]))
     HistoryFeatures.learn(Forecast(transform="log1p"), Examples([bad]))
-    with pytest.raises(SeqzooError, match="needs values above -1, but example 0 has -"):
+    with pytest.raises(SeqzooError, match="needs values above -1, got -3.*in series 'a'"):
         HistoryFeatures.learn(
             Forecast(transform="log1p"), Examples([replace(bad, values=-2 - values)])
         )
     with pytest.raises(SeqzooError, match="'negative-binomial' is of counts, not of their log"):
         Forecast(transform="log", distribution="negative-binomial")
+
+
+def test_seasonal_levels_are_the_last_values_of_a_season_ago() -> None:
+    model = SegmentForecaster(
+        8, 5, 2, (1, 1, 0, 0, 0, 0, 1, 1, 1), 1, 1, 0, 1, False, "gru", 4,
+        normalization="season", season=3,
+    )  # fmt: skip
+    values = np.array([5, 1, 2, 3, 4, 0, 6, 7.0])
+    observed = np.array([1, 1, 1, 1, 1, 0, 1, 1.0])
+    level, ahead, spread = model._window_scales(
+        *(tf.constant(item[None, :, None], tf.float32) for item in (values, observed))
+    )
+    # The first two are the end of a season, whose first step is unknown; the sixth is missing.
+    assert level[0, :, 0].numpy().tolist() == [5, 1, 2, 5, 1, 2, 3, 4]
+    assert ahead[0, :, 0].numpy().tolist() == [2, 6, 7, 2, 6]
+    assert spread.numpy().tolist() == [[[1]]]
+
+
+def test_without_a_network_the_forecast_is_the_season_before() -> None:
+    one = _growing("a", 1.0, 0)
+    template = Forecast(
+        units=4, look_back=21, horizon=10, window_normalization="season", calendar=False
+    )
+    task = ForecastTask.learn(template, Examples([one]))
+    model = task.build()
+    model.output_layer.kernel.assign(tf.zeros_like(model.output_layer.kernel))
+    raw = tuple(map(tf.constant, task.features.raw([one], ["a"])))
+    result = task.infer(model, task.features.tensors(*raw), PredictionOptions())
+    expected = one.values[-7:, 0][np.arange(10) % 7]
+    np.testing.assert_allclose(result["values"][0, :, 0], expected, rtol=1e-4)
+    with pytest.raises(SeqzooError, match="longer than a season.*which is 7 steps, got 7"):
+        ForecastTask.learn(replace(template, look_back=7), Examples([one]))
