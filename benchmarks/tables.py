@@ -166,7 +166,7 @@ def m4_hourly(source: pathlib.Path, out: pathlib.Path) -> None:
     for (name, *known), (other, *future) in zip(train, test, strict=True):
         assert name == other
         known = [value for value in known if value]
-        hours = M4_TEST + np.arange(-len(known), len(future))
+        hours = (M4_TEST + np.arange(-len(known), len(future))).astype("datetime64[m]")
         rows += [
             f"{name},{hour},{value}" for hour, value in zip(hours, known + future, strict=True)
         ]
