@@ -235,7 +235,7 @@ def section(measured: Measurements) -> str:
     """The section with the table of the measurements, one row per cell."""
     problems = [name for name in PROBLEMS if any(r["problem"] == name for r in measured.rows)]
     steps = ", ".join(
-        f"{int(next(r['steps'] for r in measured.rows if r['problem'] == name)):,}"
+        f"{name} {int(next(r['steps'] for r in measured.rows if r['problem'] == name)):,}"
         for name in problems
     )
     rows = []
@@ -243,17 +243,17 @@ def section(measured: Measurements) -> str:
         fields = [f"`{cell}`"]
         for name in problems:
             row = measured.find(name, cell)
-            fields += [row["metric"], row["seconds"]] if row else ["", ""]
+            fields.append(row["metric"].replace("nan", "diverged") if row else "")
         rows.append(f"| {' | '.join(fields)} |")
-    heads = [part for name in problems for part in (PROBLEMS[name].title, "s")]
+    heads = [PROBLEMS[name].title for name in problems]
     return "\n".join(
         [
             "### Cells on problems that test memory",
             f"Two layers with the number of units at which the model has about {PARAMETERS:,} "
             f"parameters, batches of {BATCH}, Adam at {LEARNING_RATE:g} for all, one seed, and "
-            f"few steps ({steps}): how fast a cell learns, not what it reaches in the end. "
-            f"Guessing gives {', '.join(GUESSES[name] for name in problems)}. s: seconds of "
-            f"training, while other jobs ran. {machine()}. Measured by",
+            f"few training steps ({steps}): how fast a cell learns, not what it reaches in the "
+            f"end. Guessing gives {', '.join(GUESSES[name] for name in problems)}. {machine()}. "
+            "Measured by",
             "",
             f"    {COMMAND}",
             "",
