@@ -207,6 +207,7 @@ def _rows(task: Any) -> dict[str, list[str]]:
 
     named = {
         "embedding": WORD,
+        "feature_sum": WORD,
         "vectors": WORD,
         "characters": CHARACTERS,
         f"{DECODER}embedding": TARGET,

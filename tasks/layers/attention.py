@@ -83,7 +83,7 @@ class Attention(keras.layers.Layer):
         return self._product(memory, self.memory_kernel)
 
     def call(
-        self, queries: Any, memory: Any, mask: Any = None, keys: Any = None
+        self, queries: Any, memory: Any, mask: Any = None, keys: Any = None, bias: Any = None
     ) -> tuple[Any, Any]:
         """Attends to a memory.
 
@@ -93,12 +93,15 @@ class Attention(keras.layers.Layer):
             mask: which steps of the memory are valid, shape (batch, source) of bool; all by
                 default.
             keys: `keys(memory)`, if already computed.
+            bias: shape (batch, steps, source): added to the scores; None for none.
 
         Returns:
             The context, (batch, steps, features), and the weights, (batch, steps, source).
         """
         keys = self.keys(memory) if keys is None else ops.cast(keys, self.compute_dtype)
         scores = self._scores(queries, keys)
+        if bias is not None:
+            scores = scores + ops.cast(bias, scores.dtype)
         if mask is not None:
             mask = ops.cast(mask, "bool")[:, None, :]
             scores = ops.where(mask, scores, -1e30)
@@ -110,7 +113,7 @@ class Attention(keras.layers.Layer):
         return ops.matmul(weights, ops.cast(memory, self.compute_dtype)), weights
 
     def compute_output_spec(
-        self, queries: Any, memory: Any, mask: Any = None, keys: Any = None
+        self, queries: Any, memory: Any, mask: Any = None, keys: Any = None, bias: Any = None
     ) -> tuple[Any, Any]:
         steps = tuple(queries.shape[:2])
         return (

@@ -12,6 +12,7 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.layers.recurrent import cell_choices
 from seqzoo.tasks.plots import Look, plot_looks
 from seqzoo.tasks.preprocessing.copied_tokens import EXTENDED_IDS
+from seqzoo.tasks.preprocessing.lemmas import LemmaFeatures
 from seqzoo.tasks.seq2seq.decoder import Decoder
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator, SequenceEncoder
 from seqzoo.tasks.seq2seq.monotonic_decoder import MonotonicDecoder
@@ -43,6 +44,7 @@ class EncoderDecoderTask(GeneratorTask):
                 "dimension": vectors.dimension,
                 "mode": template.vectors_mode,
             },
+            feature_ids=first.feature_ids if isinstance(first, LemmaFeatures) else None,
             name="encoder",
             **shared,
         )
@@ -52,6 +54,7 @@ class EncoderDecoderTask(GeneratorTask):
             attention=None if template.attention == "none" else template.attention,
             tied=template.tied,
             copies=EXTENDED_IDS if template.copy else 0,
+            follows=template.copy and template.attention != "monotonic",
             name="decoder",
             **shared,
         )

@@ -5,6 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from seqzoo.tasks.preprocessing.text import TextFeatures, split_characters
+from seqzoo.tasks.preprocessing.vocabulary import SPECIAL
 
 FEATURE = ";"
 """Prefix of the tokens of features, so that the feature "V" and the letter "V" are different
@@ -35,6 +36,12 @@ class LemmaFeatures(TextFeatures):
 
     def split(self, text: Any) -> Any:
         return split_lemmas(text)[:, : self.template.maximum_length]
+
+    @property
+    def feature_ids(self) -> list[int]:
+        """The ids of the morphological features in the vocabulary."""
+        tokens = enumerate(self.vocabulary.tokens, SPECIAL)
+        return [index for index, token in tokens if token.startswith(FEATURE) and token != FEATURE]
 
     def copied(self, text: Any) -> Any:
         tokens = super().copied(text)

@@ -10,7 +10,8 @@ from keras import ops
 from seqzoo.tasks.layers.attention import Attention
 from seqzoo.tasks.layers.copying import mixture
 from seqzoo.tasks.layers.recurrent import after_one, loss_precision, recurrent_layers
-from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
+from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN
+from seqzoo.tasks.targets.texts import START
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -28,6 +29,12 @@ class Decoder(keras.layers.Layer):
 
     A decoder that copies returns log-probabilities of the vocabulary's ids, and of further ids,
     instead of logits: see `mixture`, with p_gen = sigmoid(w [h; c; embedding of the token] + b).
+    If it also `follows` its input, a term is added to the attention's score of each step whose
+    previous step has the token just generated, or of the first step with a token, at the start:
+
+        score(h1, m_j) + (u h1 + d) [the token of m_j-1 is the last token]
+
+    A decoder without it has to learn for each pair of characters where to read on.
 
     For a time-aware cell, the time between successive tokens is one unit.
 
@@ -45,6 +52,7 @@ class Decoder(keras.layers.Layer):
         tied: whether the weights of the output layer are the embeddings (Press and Wolf 2017).
         copies: number of ids after those of the vocabulary, for copied tokens; 0 for a decoder that
             does not copy.
+        follows: see above; for decoders that copy.
         **kwargs: passed to `keras.layers.Layer`.
     """
 
@@ -65,6 +73,7 @@ class Decoder(keras.layers.Layer):
         recompute: int | None = None,
         tied: bool = False,
         copies: int = 0,
+        follows: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -81,6 +90,7 @@ class Decoder(keras.layers.Layer):
             "recompute": recompute,
             "tied": tied,
             "copies": copies,
+            "follows": follows,
         }
         self.vocabulary_size, self.copies = vocabulary_size, copies
         policy = self.dtype_policy
@@ -108,6 +118,9 @@ class Decoder(keras.layers.Layer):
             self.output_layer = keras.layers.Dense(vocabulary_size, dtype=self.precision)
         if copies:
             self.gate = keras.layers.Dense(1, dtype=self.precision)
+        self.succession = None
+        if follows:
+            self.succession = keras.layers.Dense(1, bias_initializer="ones", dtype=policy)
         if tied:
             self.output_bias = self.add_weight(
                 shape=(vocabulary_size,),
@@ -165,7 +178,8 @@ class Decoder(keras.layers.Layer):
             values, *new = layer(inputs, mask=steps, initial_state=states[index], training=training)
             last.append(new)
             if index == 0 and self.attention is not None:
-                context, weights = self.attention(values, memory, mask)
+                bias = self._bias(tokens, values, copies)
+                context, weights = self.attention(values, memory, mask, bias=bias)
         logits = self._logits(values, context, training)
         if self.copies:
             logits = self._mixed(logits, vectors, values, context, weights, mask, copies)
@@ -192,7 +206,9 @@ class Decoder(keras.layers.Layer):
             values, new = layer.cell(after_one(layer.cell, inputs), states[index])
             last.append(list(new))
             if index == 0 and self.attention is not None:
-                context, weights = self.attention(values[:, None], memory, mask, keys=keys)
+                query = values[:, None]
+                bias = self._bias(tokens[:, None], query, *copies)
+                context, weights = self.attention(query, memory, mask, keys=keys, bias=bias)
                 context, weights = context[:, 0], ops.cast(weights[:, 0], "float32")
         logits = self._logits(values, context, training=False)
         if self.copies:
@@ -219,6 +235,16 @@ class Decoder(keras.layers.Layer):
         if self.copies:
             tokens = ops.where(tokens < self.vocabulary_size, tokens, UNKNOWN)
         return self.embedding(tokens)
+
+    def _bias(self, tokens: Any, queries: Any, copies: Any = None) -> Any:
+        """What is added to the scores of the attention, (batch, time, source); None if nothing
+        is."""
+        if self.succession is None:
+            return None
+        before = ops.pad(copies[:, :-1], [[0, 0], [1, 0]], constant_values=PADDING)
+        before = ops.where(before == PADDING, START, before)
+        follows = (tokens[:, :, None] == before[:, None]) & (copies != PADDING)[:, None]
+        return ops.where(follows, self.succession(queries), 0.0)
 
     def _mixed(
         self,

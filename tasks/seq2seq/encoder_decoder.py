@@ -1,5 +1,6 @@
 """A network that generates texts: an encoder, a bridge and a decoder."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -134,6 +135,14 @@ class SequenceEncoder(keras.layers.Layer):
     """Recurrent layers over a sequence: the memory is the outputs of the last layer, and the
     summaries are the last states of each layer.
 
+    Steps that are features of the whole sequence, such as those of a lemma, are also summed apart
+    from the recurrence, so that the decoder gets them at each step, wherever it attends:
+
+        f = sum over the steps with such an id of F(id)
+
+    f is concatenated to each step of the memory and to each summary (similar to the feature vector
+    of Wu, Shapiro and Cotterell 2018, section 4).
+
     Args:
         vocabulary_size: number of ids, or None for numeric inputs.
         cell: name of the cell in `seqzoo.cells.CELLS`.
@@ -149,6 +158,7 @@ class SequenceEncoder(keras.layers.Layer):
         vectors: pretrained word vectors: "own", the number of ids that also have a trained
             embedding, and "dimension" and "mode" of `VectorTable`; None without word
             vectors.
+        feature_ids: the ids of features of the whole sequence; None if there are none.
         **kwargs: passed to `keras.layers.Layer`.
     """
 
@@ -166,6 +176,7 @@ class SequenceEncoder(keras.layers.Layer):
         cell_options: dict | None = None,
         recompute: int | None = None,
         vectors: dict | None = None,
+        feature_ids: Sequence[int] | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -182,6 +193,7 @@ class SequenceEncoder(keras.layers.Layer):
             "cell_options": dict(cell_options or {}),
             "recompute": recompute,
             "vectors": vectors,
+            "feature_ids": None if feature_ids is None else list(feature_ids),
         }
         policy = self.dtype_policy
         self.embedding = self.vectors = None
@@ -191,6 +203,10 @@ class SequenceEncoder(keras.layers.Layer):
             self.vectors = VectorTable(vocabulary_size, dimension, mode, dtype=policy)
         elif vocabulary_size is not None:
             self.embedding = keras.layers.Embedding(vocabulary_size, embedding, dtype=policy)
+        self.feature_sum = self.beside_steps = None
+        if feature_ids and vocabulary_size is not None:
+            self.feature_sum = SumOfFeatures(feature_ids, vocabulary_size, embedding, dtype=policy)
+            self.beside_steps = BesideSteps(dtype=policy)
         self.scale = scale
         self.recurrent = recurrent_layers(
             cell,
@@ -208,6 +224,7 @@ class SequenceEncoder(keras.layers.Layer):
     def call(self, values: Any, lengths: Any, training: bool = False) -> tuple[Any, Any, list]:
         """(batch, time, ...) and (batch,) -> memory, mask, and a summary per layer."""
         mask = tf.range(tf.shape(values)[1])[None, :] < lengths[:, None]
+        features = None if self.feature_sum is None else self.feature_sum(values, mask)
         if self.vectors is not None and self.embedding is not None:
             values = tf.concat([self.embedding(values), self.vectors(values)], -1)
         elif self.embedding is not None:
@@ -219,6 +236,9 @@ class SequenceEncoder(keras.layers.Layer):
         for layer in self.recurrent:
             values, *states = layer(with_time(values, elapsed), mask=mask, training=training)
             summaries.append(tf.concat(states, -1))
+        if self.beside_steps is not None:
+            values = self.beside_steps(features, values)
+            summaries = [tf.concat([features, summary], -1) for summary in summaries]
         return values, mask, summaries
 
     def get_config(self) -> dict:
@@ -226,3 +246,37 @@ class SequenceEncoder(keras.layers.Layer):
 
     def get_build_config(self) -> None:
         """Returns None, because the network builds its parts itself."""
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class SumOfFeatures(keras.layers.Layer):
+    """The sum of the vectors of some ids of a sequence: (batch, time) -> (batch, size).
+
+    Args:
+        ids: the ids that count.
+        vocabulary_size: number of ids that have a vector.
+        size: size of a vector.
+        **kwargs: passed to `keras.layers.Layer`.
+    """
+
+    def __init__(self, ids: Sequence[int], vocabulary_size: int, size: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.ids, self.vocabulary_size, self.size = list(ids), vocabulary_size, size
+
+    def build(self, *_: Any) -> None:
+        self.embeddings = self.add_weight(
+            name="embeddings",  # by which fine-tuning knows that it has a row per token
+            shape=(self.vocabulary_size, self.size),
+            initializer=keras.initializers.RandomNormal(stddev=0.05),
+        )
+        self.built = True
+
+    def call(self, values: Any, mask: Any) -> Any:
+        """Ids (batch, time) and their mask -> the sums."""
+        matches = (values[..., None] == tf.constant(self.ids, values.dtype)) & mask[..., None]
+        counts = tf.reduce_sum(tf.cast(matches, self.compute_dtype), 1)
+        return tf.matmul(counts, tf.gather(self.embeddings, self.ids))
+
+    def get_config(self) -> dict:
+        sizes = {"vocabulary_size": self.vocabulary_size, "size": self.size}
+        return {**super().get_config(), "ids": self.ids, **sizes}

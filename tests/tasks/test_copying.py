@@ -17,7 +17,8 @@ from seqzoo.tasks.decoding.token_stream import TokenStream
 from seqzoo.tasks.layers.copying import mixture
 from seqzoo.tasks.preprocessing.copied_tokens import EXTENDED_IDS, copy_ids
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
-from seqzoo.tasks.targets.texts import END
+from seqzoo.tasks.seq2seq.decoder import Decoder
+from seqzoo.tasks.targets.texts import END, START
 
 pytestmark = pytest.mark.usefixtures("plain_loop")
 
@@ -73,6 +74,32 @@ def test_without_weights_everything_is_generated() -> None:
     none = tf.zeros([1, 1, 2]), tf.constant([[False, False]]), tf.constant([[0, 0]])
     logs = mixture(logits, gate, *none, 2)
     np.testing.assert_allclose(logs[..., :3], tf.nn.log_softmax(logits), rtol=1e-5)
+
+
+def test_attention_reads_on_from_the_last_token() -> None:
+    """With a large term, it is on the steps after those of the last token."""
+    decoder = Decoder(8, "gru", 3, embedding=2, attention="additive", copies=2, follows=True)
+    copies = tf.constant([[PADDING, 4, 5, 9, 5, 6], [4, 5, PADDING, 5, PADDING, PADDING]])
+    mask = tf.sequence_mask([6, 4])
+    memory = tf.random.stateless_normal([2, 6, 4], (0, 1))
+    tokens = tf.constant([[START, 4, 5, 9, 7], [START, 4, 5, 9, 7]])
+    steps = [[[1], [2], [3, 5], [4], None], [[0, 3], [1], None, None, None]]
+    states = decoder.zero_states(2)
+    decoder(tokens, [states[0]], memory, mask, copies=copies)
+    assert decoder.succession is not None
+    np.testing.assert_array_equal(decoder.succession.bias, [1.0])
+    plain = decoder(tokens, [states[0]], memory, mask, copies=copies)[0]
+    decoder.succession.bias.assign([200.0])
+    logs = decoder(tokens, [states[0]], memory, mask, copies=copies)[0]
+    assert not np.allclose(plain, logs)
+    for time in range(tokens.shape[1]):
+        constants = decoder.look_at(memory, mask, copies)
+        step, states, weights = decoder.step(tokens[:, time], states, constants)
+        np.testing.assert_allclose(step, logs[:, time], rtol=1e-4, atol=1e-5)
+        for row in range(2):
+            if steps[row][time]:
+                on = np.flatnonzero(np.asarray(weights)[row] > 1e-6).tolist()
+                assert on == steps[row][time]
 
 
 def test_unknown_tokens_have_ids_of_their_own_in_each_example() -> None:

@@ -1,12 +1,18 @@
 """Files of lemmas, forms and features, and how lemmas become steps."""
 
+from typing import Any
+
+import numpy as np
 import pytest
 import tensorflow as tf
 from source_cases import open_source, write
 from table_cases import of_file
 
+from seqzoo.tasks import Examples, ManyToManyEncoderDecoder, Splits, TrainingSettings, train
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.predict.lemmas import LemmaReader
+from seqzoo.tasks.fine_tuning.start import Start
+from seqzoo.tasks.many_to_many_encoder_decoder.task import EncoderDecoderTask
 from seqzoo.tasks.preprocessing.lemmas import split_lemmas
 from seqzoo.zoo.data.formats import format_of
 from seqzoo.zoo.data.prediction_inputs import File
@@ -128,3 +134,39 @@ def test_features_are_steps_before_the_characters() -> None:
     assert [[token.decode() for token in row] for row in found] == tokens
     reader = LemmaReader({"vocabulary": []})
     assert [reader.split(text) for text in texts] == tokens
+
+
+def test_features_are_also_summed_apart_from_the_characters() -> None:
+    """The sum is beside each step and in the decoder's initial states."""
+    words = ["ab N;PL", "ba V;PST", "ab V;PL"]
+    template = ManyToManyEncoderDecoder("lemma", units=3, embedding=2, minimum_count=1)
+    task: Any = EncoderDecoderTask.learn(template, Examples(words, ["abs", "baed", "ab"]))
+    tokens = task.features.first.vocabulary.tokens
+    ids = task.features.first.feature_ids
+    assert sorted(tokens[index - 2] for index in ids) == [";N", ";PL", ";PST", ";V"]
+    encoder = task.build().encoder
+    table = np.random.default_rng(0).normal(size=(len(tokens) + 2, 2)).astype(np.float32)
+    encoder.feature_sum.embeddings.assign(table)
+    batch = task.features.tensors(*task.features.raw(words, words))
+    memory, _, summaries = encoder(batch["values"], batch["lengths"])
+    for row, names in enumerate([(";N", ";PL"), (";V", ";PST"), (";V", ";PL")]):
+        wanted = sum(table[tokens.index(name) + 2] for name in names)
+        beside = np.asarray(memory)[row]
+        np.testing.assert_allclose(beside[:, :2], np.tile(wanted, (len(beside), 1)), rtol=1e-5)
+        np.testing.assert_allclose(summaries[0][row, :2], wanted, rtol=1e-5)
+
+
+def test_fine_tuning_keeps_the_vectors_of_features(tmp_path) -> None:
+    template = ManyToManyEncoderDecoder("lemma", units=3, embedding=2, minimum_count=1, copy=True)
+    settings = TrainingSettings(epochs=1, batch_size=3)
+    words = ["ab N;PL", "ba V;PST", "ab V;PL"]
+    splits = Splits(Examples(words, ["abs", "baed", "ab"]))
+    run = train(template, splits, settings, tmp_path / "first")
+    start = Start(run)
+    examples = Examples([*words, "ca A;PL"], ["abs", "baed", "ab", "cas"])
+    task: Any = start.adapt(template, examples)
+    model = task.build()
+    assert "feature_sum" in start.transfer(task, model)["taken"]
+    old, new = (item.encoder.feature_sum for item in (run.model, model))
+    assert set(new.ids) > set(old.ids)
+    np.testing.assert_array_equal(*(np.asarray(x.embeddings)[old.ids] for x in (old, new)))
