@@ -32,7 +32,7 @@ class StreamsText(Protocol):
 
     texts: Texts
 
-    def opening(
+    def decode_arguments(
         self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
         """The arguments of `seqzoo.tasks.decoding.decoder.decode` that generate a batch's texts."""

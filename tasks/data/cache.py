@@ -181,7 +181,7 @@ class Writer:
             self._arrays[name] = {"dtype": piece.dtype.str, "shape": [0, *piece.shape[1:]]}
         array = self._arrays[name]
         if [piece.dtype.str, *piece.shape[1:]] != [array["dtype"], *array["shape"][1:]]:
-            raise ValueError(f"{name}: {piece.dtype} {piece.shape} does not continue {array}")
+            raise ValueError(f"{name}: {piece.dtype} {piece.shape} cannot be appended to {array}")
         self._files[name].write(np.ascontiguousarray(piece).data)
         array["shape"][0] += len(piece)
 
@@ -278,11 +278,11 @@ def making(key: str) -> Iterator[Writer]:
 def remove_unfinished(root: pathlib.Path) -> None:
     """Removes unfinished entries of processes that have ended."""
     for path in root.glob(f"{UNFINISHED}*"):
-        if not _runs(path.name.rpartition("-")[2]):
+        if not _is_running(path.name.rpartition("-")[2]):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _runs(process: str) -> bool:
+def _is_running(process: str) -> bool:
     """Whether a process on this machine is still running."""
     try:
         os.kill(int(process), 0)
@@ -327,7 +327,7 @@ def clear_cache() -> int:
     freed = 0
     for item in list_cache():
         process = item.key.rpartition("-")[2]
-        if item.key.startswith(UNFINISHED) and _runs(process) and process != str(os.getpid()):
+        if item.key.startswith(UNFINISHED) and _is_running(process) and process != str(os.getpid()):
             continue
         shutil.rmtree(cache_folder() / item.key, ignore_errors=True)
         freed += item.bytes

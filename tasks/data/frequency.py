@@ -143,8 +143,8 @@ class Frequency:
 
 
 def _day(days: np.ndarray) -> int:
-    """The day of the month that monthly steps fall on: the latest one, so that the ends of months
-    are on day 31."""
+    """The day of the month that monthly steps fall on: the latest one among the dates, so that the
+    ends of months are on day 31, if one of these months has 31 days."""
     return int((days - days.astype("datetime64[M]")).astype(np.int64).max()) + 1
 
 

@@ -21,12 +21,13 @@ class TokenStream:
     Args:
         task: the task.
         model: its model.
-        choices: "greedy" or "sample", with one text.
+        choices: the decoding options; the method is "greedy" or "sample", with one text.
         specs: the `tf.TensorSpec`s of a batch of one example, with or without a "seed".
 
     Raises:
-        SeqzooError: `choices` asks for beam search, whose best text is only known at the end, for
-            several texts, or for unknown tokens to be replaced; or the model copies tokens.
+        SeqzooError: the decoding options ask for beam search, whose best text is only known at the
+            end, for several texts, or for unknown tokens to be replaced; or the model copies
+            tokens.
     """
 
     def __init__(self, task: StreamsText, model: Any, choices: Decoding, specs: dict[str, Any]):
@@ -48,7 +49,7 @@ class TokenStream:
             )
         self.longest = choices.maximum_length
 
-        # The entries of the opening that are not tensors; known once `begin` is traced.
+        # The entries of the decode arguments that are not tensors; known once `begin` is traced.
         fixed: dict[str, Any] = {}
 
         def guided(constants: Any) -> GuidedModel:
@@ -59,12 +60,13 @@ class TokenStream:
             inputs = dict(batch)
             seed = inputs.pop("seed", None)
             with seqzoo.cells.portable():
-                opening = task.opening(model, inputs, PredictionOptions(1, choices, seed))
-            fixed.update(opening)
-            constants = opening.get("constants")
-            start = tf.broadcast_to(tf.cast(opening["start"], tf.int32), [1])
-            variables = first_variables(guided(constants), opening["states"], start)
-            numbers = numbers_for(choices, tf.constant(1), opening["seed"])
+                options = PredictionOptions(1, choices, seed)
+                arguments = task.decode_arguments(model, inputs, options)
+            fixed.update(arguments)
+            constants = arguments.get("constants")
+            start = tf.broadcast_to(tf.cast(arguments["start"], tf.int32), [1])
+            variables = first_variables(guided(constants), arguments["states"], start)
+            numbers = numbers_for(choices, tf.constant(1), arguments["seed"])
             # A graph cannot return None.
             return variables, [constants or ()], [() if numbers is None else numbers]
 

@@ -251,9 +251,9 @@ class LanguageModelTask(Task):
 
     def generate(self, model: Any, batch: dict[str, Any], options: PredictionOptions) -> Decoded:
         """Generates continuations of the prompts of a batch."""
-        return decode(**self.opening(model, batch, options))
+        return decode(**self.decode_arguments(model, batch, options))
 
-    def opening(
+    def decode_arguments(
         self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
         """The arguments of `decode` that generate continuations of the prompts of a batch."""

@@ -385,10 +385,10 @@ class GeneratorTask(Task):
         report_attention: bool = True,
     ) -> Any:
         """Generates the texts of a batch, as `Decoded`."""
-        opening = self.opening(model, batch, options)
-        return decode(**opening, report_attention=report_attention)
+        arguments = self.decode_arguments(model, batch, options)
+        return decode(**arguments, report_attention=report_attention)
 
-    def opening(
+    def decode_arguments(
         self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
         """The arguments with which `decode` generates the texts of a batch."""

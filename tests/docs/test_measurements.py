@@ -124,7 +124,7 @@ def test_what_was_measured_of_a_cell() -> None:
     assert shown["speed"][0] == {
         "shape": [32, 100, 64, 128],
         "milliseconds": [forward, both],
-        "times_keras": [round(keras_forward / forward, 2), round(keras_both / both, 2)],
+        "speedup_over_keras": [round(keras_forward / forward, 2), round(keras_both / both, 2)],
     }
     steps, error = measured.ADDING["lstm"]
     assert describe.measurements("lstm")["adding"] == {"steps": steps, "error": error}

@@ -104,7 +104,7 @@ def write_files(folder: pathlib.Path) -> None:
     vectors = (f"{word} 0.{index} 0.5 -1\n" for index, word in enumerate(WORDS))
     (folder / "glove.txt").write_text("".join(vectors), encoding="utf-8")
     _table(folder / "names.csv", "name,country", lambda n: (f"a{n}bc", ["Peru", "Fiji"][n % 2]))
-    for name in ("all.txt", "subject.txt"):
+    for name in ("all.txt", "subject.txt", "texts.txt"):
         (folder / name).write_text("".join(f"{_sentence()}\n" for _ in range(COUNT)))
     (folder / "names.txt").write_text("Zuid-Korea\nbuenos días\n", encoding="utf-8")
     (folder / "input.txt").write_text("ROMEO:\nIs the day so young?\n" * 200, encoding="utf-8")

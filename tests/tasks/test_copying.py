@@ -164,9 +164,13 @@ def test_texts_have_the_words_of_the_input(words, method) -> None:
         return chosen - 20.0 * tf.one_hot(END, task.ids), [states[0] + 1], None
 
     class Scripted(type(task)):
-        def opening(self, model, batch, options):
+        def decode_arguments(self, model, batch, options):
             start = [tf.zeros_like(batch["lengths"])[:, None]]
-            return {**super().opening(model, batch, options), "step": step, "states": start}
+            return {
+                **super().decode_arguments(model, batch, options),
+                "step": step,
+                "states": start,
+            }
 
     own: Any = Scripted(task.template, task.features, task.texts)
     inputs, expected = ["Zürich and Köln", "x y Łódź z"], ["and a Zürich and", "y a x y"]

@@ -37,14 +37,14 @@ def model():
         attention = tf.one_hot(tf.gather(positions, step), tf.shape(constants[2])[1])
         return logits, [counts + 1], attention
 
-    opening = task.opening
+    decode_arguments = task.decode_arguments
 
     def scripted(model, batch, options):
-        found = opening(model, batch, options)
+        found = decode_arguments(model, batch, options)
         counts = tf.zeros_like(batch["lengths"])[:, None]
         return {**found, "step": step, "states": [counts]}
 
-    task.opening = scripted
+    task.decode_arguments = scripted
     return task, network
 
 

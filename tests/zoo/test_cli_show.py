@@ -135,18 +135,18 @@ def test_options_of_a_cell_end_where_it_hands_none_on() -> None:
 def test_template(name) -> None:
     details = shown(name)
     template = TEMPLATES[name]
-    chosen = {row["name"]: row["default"] for row in details["choices"] if not row["required"]}
-    if any(row["required"] for row in details["choices"]):
+    chosen = {row["name"]: row["default"] for row in details["options"] if not row["required"]}
+    if any(row["required"] for row in details["options"]):
         chosen["input"] = "rows"
     assert template(**chosen) == template(**({"input": "rows"} if name == "many-to-one" else {}))
-    options = {row["name"]: row["option"] for row in details["choices"]}
+    options = {row["name"]: row["option"] for row in details["options"]}
     assert options["units"] == "--units" and options["input"] == "--kind"
     assert options["target"] == "--target-kind" and options["cell_options"] == "--cell-option"
     assert details["presets"] == [
         key for key, preset in PRESETS.items() if preset.task.name == name
     ]
     text = seqzoo("show", name).stdout
-    for row in details["choices"]:
+    for row in details["options"]:
         assert re.search(rf"^{row['name']}\t{row['option']}\t.*{row['type']}", text, re.M), row
 
 

@@ -70,8 +70,8 @@ def test_files_of_their_own(tmp_path) -> None:
     assert list(splits.test.inputs) == ["text 0", "new"]
     assert "text 0" not in splits.train.inputs
     assert (
-        "1 of " in splits.description
-        and "left out because of equal inputs in other splits" in splits.description
+        "1 input in " in splits.description
+        and "was left out, because the same input occurs in other splits" in splits.description
     )
     # All that was resolved opens the same again, from anywhere.
     config = json.loads(json.dumps(source.to_config()))
@@ -135,7 +135,7 @@ def test_options_out_of_range(tmp_path, choices, message) -> None:
 
 def test_too_few_inputs_to_split(tmp_path) -> None:
     path = write(tmp_path / "t.csv", "text,label\na,x\na,y\nb,x\n")
-    with pytest.raises(SeqzooError, match="has 2 different inputs, too few to hold some out"):
+    with pytest.raises(SeqzooError, match="has 2 distinct inputs, too few to hold some out"):
         open_source(csv_source(path))
     splits, _ = open_source(csv_source(path, validation=0.0, test=0.0))
     assert len(splits.train) == 3 and splits.test is None

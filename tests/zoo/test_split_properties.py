@@ -29,7 +29,7 @@ def texts_of(parts: dict[str, Part | None]) -> dict[str, list[str]]:
 
 
 def divided(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | None] | None:
-    """The splits; None where there are too few different inputs for them."""
+    """The splits; None where there are too few distinct inputs for them."""
     wanted = sum(share > 0 for share in shares.values())
     if len(set(whole.keys)) <= wanted:
         with pytest.raises(SeqzooError, match="too few to hold some out"):

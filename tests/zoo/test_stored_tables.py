@@ -70,7 +70,7 @@ def test_inputs_of_a_validation_file_are_left_out(table, tmp_path) -> None:
     options = {"validation": str(tmp_path / "own.csv"), "test": 0.2}
     stored, plain = (_open(table, storage, **options) for storage in ("disk", "memory"))
     _assert_equal(stored, plain)
-    assert "left out because of equal inputs in other splits" in stored.description
+    assert "left out, because the same input" in stored.description
 
 
 def test_inputs_in_several_splits_of_a_file_are_left_out(tmp_path) -> None:
@@ -80,7 +80,7 @@ def test_inputs_in_several_splits_of_a_file_are_left_out(tmp_path) -> None:
     path.write_text("\n".join(["text,label,part", *rows]) + "\n")
     stored, plain = (_open(path, storage, split_column="part") for storage in ("disk", "memory"))
     _assert_equal(stored, plain)
-    assert len(stored.train) < 20 and "left out because of equal inputs" in stored.description
+    assert len(stored.train) < 20 and "left out, because the same input" in stored.description
 
 
 def test_damaged_counts_of_tokens_are_counted_again(table, own_cache) -> None:

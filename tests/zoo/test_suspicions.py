@@ -257,11 +257,14 @@ def test_splits_may_be_kept_as_they_are(tmp_path) -> None:
     choices = {"validation": 0.0, "test": str(test)}
     splits, _ = open_source(csv_source(train, **choices))
     assert (len(splits.train), len(splits.test)) == (22, 3)
-    assert "2 of" in splits.description and "(--duplicates keep keeps them)" in splits.description
+    assert "2 inputs in " in splits.description
+    assert "(use `--duplicates keep` to keep them)" in splits.description
     splits, source = open_source(csv_source(train, **choices, duplicates="keep"))
     assert (len(splits.train), len(splits.test)) == (24, 3)
-    assert "2 of" in splits.description and "also occur in other splits" in splits.description
+    assert (
+        "2 inputs in " in splits.description and "also occur in other splits" in splits.description
+    )
     assert Source(**source.to_config()) == source
     choices["test"] = str(train)
-    with pytest.raises(SeqzooError, match="--duplicates keep keeps them"):
+    with pytest.raises(SeqzooError, match="use `--duplicates keep` to keep them"):
         open_source(csv_source(train, **choices))

@@ -61,7 +61,8 @@ def cell_options(cell_class: type) -> list[dict[str, Any]]:
     """The options of a cell's class and of its base classes.
 
     Returns:
-        A dictionary per option, in their order: "name", "default", "required" and "meaning".
+        One dictionary per option, in order of declaration: "name", "default", "required" and
+        "meaning".
     """
     results: dict[str, dict[str, Any]] = {}
     for base in cell_class.__mro__:
@@ -93,8 +94,8 @@ def measurements(name: str) -> dict[str, Any]:
 
     Returns:
         "machine"; "speed", with the "milliseconds" of a `Recurrent` layer for each "shape", and
-        "times_keras", the time of `keras.layers.RNN` with the same cell divided by that of
-        `Recurrent`, both as pairs: the forward pass alone, and forward and backward; and "adding",
+        "speedup_over_keras", the speedup over `keras.layers.RNN` with the same cell, both as
+        pairs: the forward pass alone, and forward and backward; and "adding",
         the number of "steps" in which the adding problem was learned (None if it was not) and the
         final "error". Missing measurements are empty or None.
     """
@@ -104,7 +105,7 @@ def measurements(name: str) -> dict[str, Any]:
         {
             "shape": list(shape),
             "milliseconds": [forward, both],
-            "times_keras": [round(keras_forward / forward, 2), round(keras_both / both, 2)],
+            "speedup_over_keras": [round(keras_forward / forward, 2), round(keras_both / both, 2)],
         }
         for shape, (forward, both, keras_forward, keras_both) in times.items()
     ]
@@ -177,7 +178,7 @@ def _template(name: str) -> dict[str, Any]:
         "name": name,
         "class": f"seqzoo.tasks.{template.__name__}",
         "description": docstrings.split_sections(inspect.getdoc(template) or "")[0],
-        "choices": rows,
+        "options": rows,
         "presets": [key for key, preset in PRESETS.items() if preset.task.name == name],
     }
 

@@ -54,8 +54,10 @@ def _measured(measured: dict[str, Any]) -> list[str]:
         [
             " x ".join(map(str, item["shape"])),
             *(
-                f"{time:.1f} ({times:.1f})"
-                for time, times in zip(item["milliseconds"], item["times_keras"], strict=True)
+                f"{time:.1f} ({speedup:.1f})"
+                for time, speedup in zip(
+                    item["milliseconds"], item["speedup_over_keras"], strict=True
+                )
             ),
         ]
         for item in measured["speed"]
@@ -65,7 +67,7 @@ def _measured(measured: dict[str, Any]) -> list[str]:
         axes = "time, features" if len(measured["speed"][0]["shape"]) == 4 else "time, frame"
         lines += [
             f"Milliseconds per layer on {measured['machine']}",
-            "(in brackets: the time of keras.layers.RNN with the same cell, divided by ours):",
+            "(in brackets: the speedup over keras.layers.RNN with the same cell):",
             table([f"batch, {axes}, units", "forward", "forward and backward"], rows),
         ]
     adding = measured["adding"]
@@ -101,7 +103,7 @@ def _template(details: dict[str, Any], program: str) -> list[str]:
             "" if row["required"] else _value(row["default"]),
             f"{row['meaning']} ({row['type']})",
         ]
-        for row in details["choices"]
+        for row in details["options"]
     ]
     return [
         f"{details['name']}, a template: {details['class']}",

@@ -13,9 +13,9 @@ from seqzoo.zoo.commands import options
 def command(action: str, as_json: bool) -> None:
     """List or clear the encoded examples from large tables.
 
-    Examples from large tables are encoded once and kept in $SEQZOO_CACHE, by default in
-    ~/.cache/seqzoo, where later training runs find them. Removed examples are encoded again when
-    they are needed.
+    Examples from large tables are encoded once and kept in $SEQZOO_CACHE, by default seqzoo in
+    $XDG_CACHE_HOME or ~/.cache, where later training runs find them. Removed examples are encoded
+    again when they are needed.
 
     \b
     Examples:

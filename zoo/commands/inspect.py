@@ -16,7 +16,7 @@ from seqzoo.zoo.commands import completers, options
     "--only",
     callback=options.names,
     help="Analyses to run: attribution, gradients, gates, states, attention, weights, "
-    "fixed-points, transitions, embeddings. [default: all that fit the model]",
+    "fixed-points, transitions, embeddings. [default: all that apply to the model]",
 )
 @click.option(
     "--step",

@@ -24,15 +24,18 @@ TASK_NAMES = {"input": "kind", "target": "target_kind"}
 """Fields of templates whose options have other names, because --input and --target name columns."""
 
 DEFAULTS = {
-    "target_kind": "the template's",
-    "method": "the model's; sample for language models, otherwise greedy",
-    "maximum_length": "the model's; 10 more than the longest training target, "
-    "for language models at most 200",
+    (Source, "target_kind"): "the template's",
+    (Decoding, "method"): "the model's; sample for language models, otherwise greedy",
+    (Decoding, "maximum_length"): "the model's own limit: 10 tokens more than the longest training "
+    "target, and at most 200 for language models",
 }
 """Defaults that differ from those of the dataclass, because another class fills them in."""
 
-ASSIGNMENTS = {"further_inputs": "the kind of each as NAME=KIND"}
-"""How to type the entries of some mappings; those of others are typed as NAME=VALUE."""
+TEXTS = {
+    "further_inputs": "additional input column, given as NAME=KIND, where KIND is any --kind that "
+    'many-to-one takes, or "vector", "number", "category" or "static"; repeatable',
+}
+"""Help of options that are typed differently from the field that the docstring describes."""
 
 REGISTRIES = {
     "data": lambda: f"Data sets: {', '.join(DATASETS)}; files: {', '.join(SUFFIXES)}.",
@@ -146,8 +149,10 @@ def _help(
         text = sentences[kinds[0]]
     else:
         text = "; ".join(f"{sentence} ({kind.name})" for kind, sentence in sentences.items())  # type: ignore
-    if get_origin(type_) is Mapping:
-        text += f", {ASSIGNMENTS.get(name, 'as NAME=VALUE')}; repeatable"
+    if name in TEXTS:
+        text = TEXTS[name]
+    elif get_origin(type_) is Mapping:
+        text += ", as NAME=VALUE; repeatable"
     text = _with_options(f"{text[0].upper()}{text[1:]}.", kinds[0])
     if name in REGISTRIES:
         text += f" {REGISTRIES[name]()}"
@@ -156,17 +161,23 @@ def _help(
     if len(ranges) == 1:
         remarks += filter(None, ranges)
     (default,) = (field_types.default(field) for field in fields(kinds[0]) if field.name == name)
-    unset = re.search(r"\b(?:None (?:for|to)|If None,) (.*?)\.?$", entries[kinds[0]])
-    if unset and len(kinds) == 1:
-        meaning = _with_options(unset[1], kinds[0])
+    meanings = {_meaning_of_none(kind, entries[kind]) for kind in kinds}
+    meaning = meanings.pop()
+    if meaning and not meanings:
         remarks.append(f"{'default' if default is None else field_types.NONE}: {meaning}")
-    if name in DEFAULTS:
-        remarks.append(f"default: {DEFAULTS[name]}")
+    if (kinds[0], name) in DEFAULTS:
+        remarks.append(f"default: {DEFAULTS[kinds[0], name]}")
     elif defaults and default not in (None, MISSING, {}) and type_ is not bool:
         shown = f"{default:g}" if isinstance(default, float) else default
         shown = "none" if shown == () else shown
         remarks.append(f"default: {shown}")
     return f"{text} [{'; '.join(remarks)}]" if remarks else text
+
+
+def _meaning_of_none(kind: type, text: str) -> str:
+    """What None means according to the description of a field; empty if it does not say so."""
+    found = re.search(r"\b(?:None (?:for|to)|If None,) (.*?)\.?$", text)
+    return _with_options(found[1], kind) if found else ""
 
 
 def _with_options(text: str, kind: type) -> str:

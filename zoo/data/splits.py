@@ -186,7 +186,7 @@ def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | 
     count, distinct = len(shuffled), int(is_new.sum())
     if distinct <= sum(share > 0 for share in shares.values()):
         raise SeqzooError(
-            f"{whole.name} has {distinct} different input{'s' * (distinct != 1)}, too few to hold "
+            f"{whole.name} has {distinct} distinct input{'s' * (distinct != 1)}, too few to hold "
             f"some out for {' and '.join(name for name, share in shares.items() if share > 0)}."
         )
     ends: dict[str, int] = {}
@@ -296,19 +296,24 @@ def separate_equal_inputs(parts: dict[str, Part | None], *, keep: bool = False) 
             continue
         remaining = later.others(part.keys)
         common = len(part.keys) - len(remaining)
+        inputs = f"{common:,} input{'s' * (common != 1)} in {part.name}"
         if common and keep:
             occur = "occurs" if common == 1 else "occur"
-            notes.append(f"{common:,} of {part.name} also {occur} in other splits.")
+            notes.append(f"{inputs} also {occur} in other splits.")
         elif not len(remaining):
             raise SeqzooError(
-                f"All inputs of {part.name} also occur in other splits; --duplicates keep keeps "
-                "them."
+                f"All inputs in {part.name} also occur in other splits (use `--duplicates keep` to "
+                "keep them)."
             )
         elif common:
-            were = "was" if common == 1 else "were"
+            were, occur, them = (
+                ("was", "the same input occurs", "it")
+                if common == 1
+                else ("were", "the same inputs occur", "them")
+            )
             notes.append(
-                f"{common:,} of {part.name} {were} left out because of equal inputs in other "
-                "splits (--duplicates keep keeps them)."
+                f"{inputs} {were} left out, because {occur} in other splits (use "
+                f"`--duplicates keep` to keep {them})."
             )
             parts[name] = part.pick(remaining)
         later.add(part.keys)
@@ -330,7 +335,8 @@ class _Keys:
 
 
 class _Digests:
-    """Like `_Keys`, but stores digests, so that there may be many keys."""
+    """Like `_Keys`, but compares digests, so that it scales to many keys. Keys that are not stored
+    as digests are kept as they are, and digested at each comparison."""
 
     def __init__(self, seed: int):
         self.seed = seed

@@ -29,7 +29,7 @@ def sentences(records: Records, *, strict: bool) -> Records:
         rows: list[Record] = []
         for record in records.records:
             name = _text(record.fields.get(SENTENCE))
-            error = record.error or _missing_input(records, record)
+            error = record.error or _missing_part(records, record)
             if not error and not name and not seen:
                 error = f"does not begin a sentence: {column!r} is empty"
             if not error and name and name in seen and name != next(reversed(seen)):
@@ -54,7 +54,7 @@ def sentences(records: Records, *, strict: bool) -> Records:
     return replace(records, records=joined(), columns=columns)
 
 
-def _missing_input(records: Records, record: Record) -> str:
+def _missing_part(records: Records, record: Record) -> str:
     """What is wrong with a row that lacks its word or tag."""
     for role in (INPUT, TARGET):
         if role in record.fields and not _text(record.fields[role]):

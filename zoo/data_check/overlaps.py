@@ -48,7 +48,7 @@ def _between(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
                 "leaks",
                 f"{count:,} {inputs} in {other}",
                 "note",
-                "training leaves them out (--duplicates keep keeps them)"
+                "training leaves them out (use `--duplicates keep` to keep them)"
                 if dropped
                 else "scores will be too high; --duplicates drop leaves them out of training",
                 {"split": name, "other": other, "inputs": count},

@@ -26,7 +26,8 @@ BEAMS = 32
 """Maximum beam size of a request."""
 
 NOT_ALLOWED = ("language_model", "language_weight")
-"""Settings of `Decoding` that a request must not set, since they read folders on the server."""
+"""Settings of `Decoding` that a request must not set: a language model, which would be read from a
+folder on the server, and its weight, which has no effect without it."""
 
 MAX_LABELS = 1000
 """Maximum number of labels in the metadata."""
@@ -75,8 +76,8 @@ class ServedModel:
         )
 
     def start(self, failed: Callable[[Exception], None] = lambda _: None) -> None:
-        """Starts the thread, which loads the model and predicts once, so that the first request
-        need not wait.
+        """Starts the thread, which loads the model and makes warm-up predictions, so that the
+        first request need not wait.
 
         Args:
             failed: called with the error if the model cannot be loaded.
