@@ -4,10 +4,12 @@ The forward loop computes the gates of each step and stores only the states. The
 recomputes the gates from the inputs and the stored states, for all steps of a chunk at once, then
 the derivatives of each state with respect to the previous states, and, after a linear recurrence
 over these, the gradients of the gates. Sequences of states are (batch, time, units), like the
-layer's output, and are never transposed. A single feature is projected within the loop, too.
+layer's output, and are never transposed. A single feature is projected within the loop, too; then
+the backward pass takes states that only copy a gate from the input of the step before.
 product_loops.py documents the arguments and results.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
@@ -136,6 +138,9 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
         for k, array in zip(kept, history, strict=True)
     ]
     d_sequence = _split_axis(tensors["d_sequence"], 1, chunk) if sequences else None
+    earlier = _states_of_earlier_inputs(cell, tensors)
+    x_before = tf.concat([tf.zeros_like(tensors["x"][:1]), tensors["x"][:-1]], 0)
+    x_before = _split_axis(x_before, 0, chunk) if earlier else None
     # In half precision, sums over all steps would lose precision.
     dtype = tf.float32 if x.dtype.size == 2 else x.dtype
     summed = [name for name in ("kernel", "bias", "unit_weights") if name in tensors]
@@ -146,7 +151,9 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
         c = tf.maximum(c, 0)
         part = {"x": read_at(x, c, 0), "first": [read_at(each, c, 1) for each in first]}
         part["after"] = [read_at(array, c, 1) for array in history]
-        if len(kept) < len(tensors["states"]):
+        if earlier:
+            part["x_before"] = read_at(x_before, c, 0)
+        elif len(kept) < len(tensors["states"]):
             part["begins"] = c == 0
             part["x_before"] = read_step(tensors["x"], tf.maximum(c * chunk - 1, 0))
         if mask is not None:
@@ -155,7 +162,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
             part["d_sequence"] = read_at(d_sequence, c, 1)
         return part
 
-    def body(k, part, later, d_x, sums):
+    def body(k, part, later, d_x, d_x_before, sums):
         c = count - 1 - k
         following = read(c - 1)
         time = c * chunk + tf.range(chunk)[None, :, None]
@@ -169,18 +176,27 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
         if sequences:
             received[0] += part["d_sequence"]
         d = _backward_chunk(cell, tensors, part, received, time, dtype)
+        d_x = write_at(d_x, d["x"], c, 0)
+        if earlier:
+            d_x_before = write_at(d_x_before, d["x_before"], c, 0)
         added = [tf.nest.map_structure(tf.add, s, d[n]) for s, n in zip(sums, summed, strict=True)]
-        return k + 1, following, d["states"], write_at(d_x, d["x"], c, 0), added
+        return k + 1, following, d["states"], d_x, d_x_before, added
 
     start = [tf.zeros_like(state) for state in tensors["states"]]
     zeros = [
         tf.nest.map_structure(lambda weight: tf.zeros(tf.shape(weight), dtype), tensors[name])
         for name in summed
     ]
-    _, d_states, d_x, sums = while_steps(
-        count, body, read(count - 1), start, tf.zeros_like(x), zeros
+    d_x_before = tf.zeros_like(x if earlier else x[:0])
+    _, d_states, d_x, d_x_before, sums = while_steps(
+        count, body, read(count - 1), start, tf.zeros_like(x), d_x_before, zeros
     )
     d = {"states": d_states, "x": tf.reshape(d_x, tf.shape(tensors["x"]))}
+    if earlier:
+        d_before = tf.reshape(d_x_before, tf.shape(tensors["x"]))
+        last = _gradients_of_last_copies(cell, tensors, earlier, dtype)
+        d["x"] += tf.concat([d_before[1:], tf.zeros_like(d_before[:1])], 0) + last["x"]
+        sums = [total + last.get(name, 0) for name, total in zip(summed, sums, strict=True)]
     for name, total in zip(summed, sums, strict=True):
         d[name] = tf.nest.map_structure(
             lambda each, w: tf.cast(each, w.dtype), total, tensors[name]
@@ -200,34 +216,54 @@ def _backward_chunk(
     gates = _projected(cell, tensors, x)
     kept = _kept_states(cell, tensors)
     around = dict(zip(kept, zip(part["first"], part["after"], strict=True), strict=True))
-    if "x_before" in part:
+    earlier = _states_of_earlier_inputs(cell, tensors)
+    if earlier:
+        x_before = time_major(part["x_before"])
+        gates_before = _projected(cell, tensors, x_before)
+    elif "x_before" in part:
         gates_before = _projected(cell, tensors, part["x_before"])
         for k, gate in copied_gates(cell, weights).items():
             initial = tensors["states"][k]
             around[k] = tf.where(part["begins"], initial, gates_before[gate]), gates[gate]
     before = [
-        tf.concat([first[:, None], after[:, :-1]], 1)
-        for first, after in (around[k] for k in range(len(around)))
+        tf.where(time == 0, tensors["states"][k][:, None], gates_before[earlier[k]])
+        if k in earlier
+        else tf.concat([around[k][0][:, None], around[k][1][:, :-1]], 1)
+        for k in range(len(tensors["states"]))
     ]
     _, _, values = forward_step(cell, gates, cell.RecurrentGates(), before, weights)
     derivatives = state_derivatives(cell, values, before, weights)
     valid = time < tensors["steps"] if "mask" in part else None
-    d_new, d_states = _recurrences(derivatives, received, live, valid)
+    d_new, d_states, d_copied = _recurrences(derivatives, received, live, valid, earlier)
     d_live = [tf.where(live, d, tf.zeros_like(d)) for d in d_new]
     d_gates, _, _, d_weights = backward_step(cell, values, d_live, weights)
 
+    # The gradient of a copied gate is that of the old state at the next step, so it belongs to the
+    # input of the step before. Only the first step of all has an initial state instead.
+    begins = time[:, 0] == 0
     d: dict = {"states": d_states}
+    for k in earlier:
+        d_states[k] = tf.where(begins, d_states[k], tf.zeros_like(d_states[k]))
     if "kernel" in tensors:
         # Gate by gate, because concatenating the gradients takes as long as the products.
-        column = tf.cast(tf.reshape(x, [-1, 1]), dtype)
-        rows = tf.concat([column, tf.ones_like(column)], 1)
+        now, last = _with_ones(x, dtype), None
+        rows = dict.fromkeys(range(len(d_gates)), now)
+        if earlier:
+            last = _with_ones(x_before, dtype) * tf.cast(_rows(time > 0, x), dtype)
+        for k, gate in earlier.items():
+            d_gates[gate], rows[gate] = d_copied[k], last
         exact = [tf.cast(tf.reshape(each, [-1, cell.units]), dtype) for each in d_gates]
-        products = [tf.matmul(rows, each, transpose_a=True) for each in exact]
+        products = [tf.matmul(rows[g], each, transpose_a=True) for g, each in enumerate(exact)]
         d_kernel, d["bias"] = tf.unstack(tf.concat(products, 1), 2)
         d["kernel"] = d_kernel[None]
         kernels = cell.split(tensors["kernel"][0])
         parts = [tf.linalg.matvec(a, b) for a, b in zip(d_gates, kernels, strict=True)]
-        d["x"] = time_major(tf.add_n(parts)[:, :, None])
+        copied = set(earlier.values())
+        current = [part for gate, part in enumerate(parts) if gate not in copied]
+        d["x"] = time_major(tf.add_n(current)[:, :, None])
+        if earlier:
+            d_before = tf.add_n([parts[gate] for gate in copied])[:, :, None]
+            d["x_before"] = time_major(d_before)
     else:
         d["x"] = time_major(tf.concat(d_gates, 2))
     if "unit_weights" in tensors:
@@ -243,6 +279,44 @@ def _kept_states(cell: RecurrentCell, tensors: dict) -> list[int]:
     if there is a mask, because masked steps then repeat older values."""
     copied = {} if "mask" in tensors else copied_gates(cell, _step_weights(cell, tensors))
     return [k for k in range(len(tensors["states"])) if k not in copied]
+
+
+def _states_of_earlier_inputs(cell: RecurrentCell, tensors: dict) -> dict[int, int]:
+    """The gate by the index of each state that the backward pass computes from the input of the
+    step before: those that copy a gate, if the loops project the input, and there is no mask."""
+    if "mask" in tensors or "kernel" not in tensors:
+        return {}
+    return copied_gates(cell, _step_weights(cell, tensors))
+
+
+def _gradients_of_last_copies(
+    cell: RecurrentCell, tensors: dict, earlier: dict[int, int], dtype: Any
+) -> dict:
+    """Gradients of the input and its weights through the last states that copy a gate."""
+    last = tensors["steps"] - 1
+    row = _with_ones(read_step(tensors["x"], last)[:, None], dtype)
+    kernels = cell.split(tensors["kernel"][0])
+    zeros = tf.zeros([2, cell.units], dtype)
+    products, d_last = [zeros for _ in kernels], []
+    for k, gate in earlier.items():
+        d_state = tensors["d_states"][k]
+        products[gate] = tf.matmul(row, tf.cast(d_state, dtype), transpose_a=True)
+        d_last.append(tf.linalg.matvec(d_state, kernels[gate]))
+    d_kernel, d_bias = tf.unstack(tf.concat(products, 1), 2)
+    at_last = tf.range(tf.shape(tensors["x"])[0])[:, None] == last
+    d_x = tf.where(at_last, tf.add_n(d_last)[None], tf.zeros([], tensors["x"].dtype))
+    return {"kernel": d_kernel[None], "bias": d_bias, "x": d_x[:, :, None]}
+
+
+def _with_ones(x: Any, dtype: Any) -> Any:
+    """(batch, time, 1) -> (batch * time, 2): the feature and a one (for the bias)."""
+    column = tf.cast(tf.reshape(x, [-1, 1]), dtype)
+    return tf.concat([column, tf.ones_like(column)], 1)
+
+
+def _rows(steps: Any, x: Any) -> Any:
+    """(1, time, 1) -> (batch * time, 1), in the order of the rows of `_with_ones`."""
+    return tf.reshape(tf.broadcast_to(steps, tf.shape(x)), [-1, 1])
 
 
 def _chunks(length: Any) -> tuple[Any, Any]:
@@ -278,15 +352,18 @@ def dependence_order(derivatives: list[list]) -> list[int] | None:
 
 
 def _recurrences(
-    derivatives: list[list], received: list, live: Any, valid: Any
-) -> tuple[list, list]:
-    """Gradients of the states after each step, (batch, time, units), and of those before the first.
+    derivatives: list[list], received: list, live: Any, valid: Any, copied: Iterable[int]
+) -> tuple[list, list, dict[int, Any]]:
+    """Gradients of the states after each step, (batch, time, units), of those before the first, and
+    of the copied states before each step.
 
     Args:
         derivatives: the derivatives from `state_derivatives`, for all steps.
         received: gradients of the states after each step, excluding what later steps pass back.
         live: boolean, (batch, time, 1), false for steps that are masked or padding.
         valid: the same, but false for padding only; None if there is no mask.
+        copied: indices of states that copy a gate; the caller passes their gradients on to the
+            previous step, and those after each step are only what was received.
     """
     count = range(len(received))
 
@@ -299,20 +376,30 @@ def _recurrences(
         otherwise = tf.cast(valid, zeros.dtype) + zeros if repeated else zeros
         return tf.where(live, zeros if derivatives[i][j] is None else derivatives[i][j], otherwise)
 
+    def passed_back(j):
+        """The gradient of old state j at each step, through the other new states."""
+        others = [factors[i][j] * d_new[i] for i in count if i != j and factors[i][j] is not None]
+        return tf.add_n([tf.zeros_like(received[j]), *others])
+
     factors = [[factor(i, j) for j in count] for i in count]
     order = dependence_order(derivatives)
     if order is None:
-        return _joint_recurrence(factors, received)
+        d_new, d_first = _joint_recurrence(factors, received)
+        for k in copied:
+            d_new[k] = received[k]
+        return d_new, d_first, {k: passed_back(k) for k in copied}
     d_new: list = [None for _ in count]
     d_old: list = [None for _ in count]
     for j in order:
-        others = [factors[i][j] * d_new[i] for i in count if i != j and factors[i][j] is not None]
-        d_old[j] = tf.add_n([tf.zeros_like(received[j]), *others])
+        d_old[j] = passed_back(j)
+        if j in copied:
+            d_new[j] = received[j]
+            continue
         if factors[j][j] is not None:
             d_old[j] = scan_back(factors[j][j], d_old[j] + factors[j][j] * received[j])
         later = tf.concat([d_old[j][:, 1:], tf.zeros_like(d_old[j][:, :1])], 1)
         d_new[j] = received[j] + later
-    return d_new, [d[:, 0] for d in d_old]
+    return d_new, [d[:, 0] for d in d_old], {k: d_old[k] for k in copied}
 
 
 def _joint_recurrence(factors: list[list], received: list) -> tuple[list, list]:

@@ -36,11 +36,16 @@ def test_a_batch_in_pieces_and_time_in_chunks_equal_the_step_form(
     states = [tf.constant(rng.normal(size=(batch, 8))) for _ in cell.get_initial_state(1)]
     found = []
     for fast in (True, False):
-        layer = Recurrent(cell, return_sequences=True, fast=fast, dtype="float64")
+        layer = Recurrent(
+            cell, return_sequences=True, return_state=True, fast=fast, dtype="float64"
+        )
         with tf.GradientTape() as tape:
             tape.watch([x, states])
-            h = layer(x, mask=mask, initial_state=states)
-            loss = tf.reduce_sum(h * np.random.default_rng(1).normal(size=h.shape))
+            h, *last = layer(x, mask=mask, initial_state=states)
+            numbers = np.random.default_rng(1)
+            loss = tf.add_n(
+                [tf.reduce_sum(each * numbers.normal(size=each.shape)) for each in (h, *last)]
+            )
         weights = [weight.value for weight in cell.trainable_variables]
         found.append(
             [h, *tape.gradient(loss, [x, *states, *weights], unconnected_gradients="zero")]
