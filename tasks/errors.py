@@ -71,8 +71,8 @@ class SeqzooError(Exception):
 
 
 class Interrupted(SeqzooError):
-    """Training was stopped by the user after a checkpoint was written; the message says how to
-    resume it."""
+    """Training was stopped by the user; the message says how to resume it from its last
+    checkpoint."""
 
 
 class WorkerLost(SeqzooError):

@@ -45,14 +45,14 @@ class Forecast(Template):
         recompute: gradient checkpointing: keep only the states of every N-th step and recompute the
             others in the backward pass, to fit longer sequences into memory. None to keep all.
         look_back: length of the look-back window, in steps.
-        horizon: default number of steps to forecast. All of them are forecast at once.
+        horizon: default number of steps to forecast.
         segment: segment length, in steps; the recurrent layers read one segment at a time. None for
             a season, halved until there are at least two segments.
         form: whether the segments of the horizon are forecast in parallel, or each from the
             previous one. "parallel" runs one step from the last state for each segment, given its
             position; "recurrent" feeds each segment's forecast to the next step.
         transform: function of the values, applied before all else and undone in forecasts: "log",
-            the logarithm, for positive values that grow by rates; "log1p", the logarithm of
+            the logarithm, for positive values that grow exponentially; "log1p", the logarithm of
             1 + value, for values that can be 0.
         window_normalization: normalisation of each window, undone in its forecast: "last" subtracts
             the last value; "mean" subtracts the mean and divides by the standard deviation;

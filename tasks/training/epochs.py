@@ -81,7 +81,7 @@ class Epochs:
         if self.best_by not in task.criteria:
             raise SeqzooError(
                 field="best_by",
-                expected=f"one of {', '.join(task.criteria)} if no texts are generated",
+                expected=f"one of {', '.join(task.criteria)} for this template",
                 got=self.best_by,
             )
         self.task = task
@@ -125,7 +125,8 @@ class Epochs:
         Raises:
             SeqzooError: the loss is no longer a finite number, or a checkpoint is damaged.
             DiskFull: there is no room for the run's files.
-            Interrupted: training was stopped by Ctrl-C, after a checkpoint.
+            Interrupted: training was stopped by Ctrl-C; after a checkpoint, unless it was pressed
+                twice.
         """
         self.folder = folder
         self.progress = progress
@@ -453,7 +454,8 @@ class Epochs:
         return Inference(self.task, self.loop.model, self.settings, self.padding)
 
     def rank(self, row: dict[str, Any]) -> list[float]:
-        """The key by which epochs are ranked, larger for better ones; the loss breaks ties."""
+        """The key by which epochs are ranked, larger for better ones. The loss breaks ties, or
+        the metric if the loss ranks them."""
         if self.validation is None:
             return [math.inf, 0.0]  # the last epoch is the best
         metric = self.task.better * row[f"validation_{self.task.metric}"]

@@ -150,7 +150,10 @@ def test_bidirectional_layers_take_it_and_models_keep_it(tmp_path):
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: Recurrent(create("lstm", 3), recompute=0), "at least 1, or None, got 0"),
+        (
+            lambda: Recurrent(create("lstm", 3), recompute=0),
+            "`recompute` must be a positive integer or None, got 0",
+        ),
         (lambda: Recurrent(create("lru", 3), recompute=9), "LRUCell stores only the state"),
         (
             lambda: Recurrent(create("gru", 3), recompute=9, fast=False),

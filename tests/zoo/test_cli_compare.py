@@ -225,7 +225,7 @@ def test_a_comparison(command, inside, tmp_path) -> None:
     from seqzoo.tasks.runs.run import Run
 
     for cell, row in rows.items():
-        run = Run.open(folder / "trainings" / f"{cell}-5")
+        run = Run.open(folder / "runs" / f"{cell}-5")
         assert (run.template.cell, run.template.units) == (cell, row["units"])
         assert row["parameters"] == sum(weight.size for weight in run.model.get_weights())
         assert (run.settings.seed, run.settings.epochs) == (5, 1)
@@ -238,13 +238,13 @@ def test_a_comparison(command, inside, tmp_path) -> None:
 
     # Scores are those of the runs, and the table is the same everywhere.
     for cell, row in rows.items():
-        path = folder / "trainings" / f"{cell}-5" / "scores" / "evaluation.json"
+        path = folder / "runs" / f"{cell}-5" / "scores" / "evaluation.json"
         score = json.loads(path.read_text())["accuracy"]
         assert row["scores"] == {"5": score, "6": 0.6}
         assert row["score"] == pytest.approx((score + 0.6) / 2)
         assert (row["lowest"], row["highest"]) == (min(score, 0.6), max(score, 0.6))
         # Of one epoch, which is the only one, and two after the first.
-        history = (folder / "trainings" / f"{cell}-5" / "history.csv").read_text()
+        history = (folder / "runs" / f"{cell}-5" / "history.csv").read_text()
         only = float(history.splitlines()[-1].rpartition(",")[2])
         assert row["seconds_an_epoch"] == pytest.approx(np.median([only, 1.0, 2.0]))
     # The third training run was stopped at a higher peak than it ended with.

@@ -61,7 +61,7 @@ def test_equal_inputs_are_left_out_of_the_training(file) -> None:
     write(file, f"{file.read_text()}{again},a,train\n")
     splits, _ = open_source(csv_source(file, split_column="part"))
     assert again not in splits.train.inputs and again in splits.test.inputs
-    assert "1 of " in splits.description and "(train) was left out" in splits.description
+    assert "1 input in " in splits.description and "(train) was left out" in splits.description
 
 
 def test_separate_files_for_splits_that_a_column_lacks(file, tmp_path) -> None:

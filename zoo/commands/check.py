@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from seqzoo.zoo.commands import completers, options
+from seqzoo.zoo.data.source import DATED
 
 
 @click.command("check", cls=options.Command)
 @click.argument("data", shell_complete=completers.data)
-@options.source_beside("data")
+@options.source_beside("data", hidden=DATED)
 @click.option(
     "--timing/--no-timing", default=True, help="Measure how long an epoch takes. [default: yes]"
 )
@@ -21,10 +22,8 @@ def command(data: str, timing: bool, html: str | None, as_json: bool, **choices:
     """Check DATA before training, and suggest a first model to train.
 
     DATA is a file, a folder, tfds:NAME, a built-in data set or a preset. The columns of tables and
-    their types are inferred unless they are given. Tables with dates, and the
-    options for them (--date-column, --date-format, --frequency, --series-column, --past-columns,
-    --known-columns, --split-at), are not supported; `seqzoo train forecast` checks such tables as
-    it reads them. The exit code is 1 if training would fail.
+    their types are inferred unless they are given. Tables with dates are not supported; `seqzoo
+    train forecast` checks them as it reads them. The exit code is 1 if training would fail.
 
     \b
     Examples:

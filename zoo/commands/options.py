@@ -205,7 +205,7 @@ EXTRA_ARGUMENTS: dict[str, dict[str, Any]] = {
 """Additional arguments of `click.option` for some options, by their fields."""
 
 
-def _click_option(option: Option, subject: str) -> Callable:
+def _click_option(option: Option, subject: str, hidden: bool = False) -> Callable:
     if get_origin(option.type) is Literal:
         settings: dict[str, Any] = {"type": OneOf(get_args(option.type))}
     else:
@@ -219,6 +219,7 @@ def _click_option(option: Option, subject: str) -> Callable:
         option.name,
         help=option.help,
         cls=Grouped,
+        hidden=hidden,
         subject=subject,
         **settings,
     )
@@ -253,9 +254,18 @@ def _as_in_training(option: Option) -> Option:
     return replace(option, help=f"{text}{default and ' [default: as in training]'}")
 
 
-def source_beside(*excluded: str) -> Callable:
-    """The options of `Source`, except for the fields that a command defines differently."""
-    return _of(DATA, source_options(), [name for name in source_options() if name not in excluded])
+def source_beside(*excluded: str, hidden: Iterable[str] = ()) -> Callable:
+    """The options of `Source`, except for the fields that a command defines differently.
+
+    Args:
+        excluded: the fields that are left out.
+        hidden: fields that the help leaves out, because the command only explains that it does not
+            support them.
+    """
+    names = [name for name in source_options() if name not in excluded]
+    return stack(
+        *(_click_option(source_options()[name], DATA, hidden=name in hidden) for name in names)
+    )
 
 
 DATA, MODEL, TRAINING, DECODING = "Data", "Model", "Training", "Decoding"

@@ -120,7 +120,7 @@ def _sizes(path: pathlib.Path, base: Choices, cells: Sequence[str]) -> dict[str,
     if not missing:
         return known
     known |= _computed_sizes(base, missing)
-    (path / "trainings").mkdir(parents=True, exist_ok=True)
+    (path / "runs").mkdir(parents=True, exist_ok=True)
     _write(path / BASE, base, f"Settings that all training runs in {path} share.")
     for cell in missing:
         size = known[cell]
@@ -181,11 +181,11 @@ def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
     Raises:
         Interrupted: training was stopped by Ctrl-C.
     """
-    file = path / "trainings" / f"{cell}-{seed}.json"
+    file = path / "runs" / f"{cell}-{seed}.json"
     record = read_result(file) if file.exists() else {"peak_bytes": 0}
     if "metrics" in record:
         return f"{_result_line(record)}, already trained"
-    folder = path / "trainings" / f"{cell}-{seed}"
+    folder = path / "runs" / f"{cell}-{seed}"
     arguments = ["train", str(path / f"{cell}{CONFIG}"), "--seed", str(seed), "--run", str(folder)]
     arguments += ["--quiet", "--json", *(["--device", device] if device else [])]
     if is_run(folder):
@@ -232,7 +232,7 @@ def _comparison(
         SeqzooError: all training runs failed.
     """
     records = {
-        (cell, seed): read_result(path / "trainings" / f"{cell}-{seed}.json")
+        (cell, seed): read_result(path / "runs" / f"{cell}-{seed}.json")
         for cell in cells
         for seed in seeds
     }

@@ -29,7 +29,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
     """The records of a file after the header line; empty lines are left out.
 
     In CSV, fields that contain the delimiter, quotes or line breaks are in double quotes; in TSV, a
-    quote is an ordinary character.
+    quote is an ordinary character, unless the header has only quoted names, as R writes them.
 
     Raises:
         SeqzooError: the file cannot be read or is empty, column names are missing or not unique, or
