@@ -92,7 +92,7 @@ def test_the_kept_model_has_the_best_score(tmp_path: pathlib.Path, by: Any, figu
 
 def test_only_texts_have_bleu(tmp_path: pathlib.Path) -> None:
     data = Splits(names(12, 1), names(12, 2))
-    with pytest.raises(SeqzooError, match="`best_by` must be one of loss, metric if no texts"):
+    with pytest.raises(SeqzooError, match="`best_by` must be one of loss, metric for this"):
         train(template(), data, settings(best_by="bleu"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     with pytest.raises(SeqzooError, match="best_by"):
