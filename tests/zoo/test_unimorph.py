@@ -169,4 +169,5 @@ def test_fine_tuning_keeps_the_vectors_of_features(tmp_path) -> None:
     assert "feature_sum" in start.transfer(task, model)["taken"]
     old, new = (item.encoder.feature_sum for item in (run.model, model))
     assert set(new.ids) > set(old.ids)
-    np.testing.assert_array_equal(*(np.asarray(x.embeddings)[old.ids] for x in (old, new)))
+    before, after = (np.asarray(layer.embeddings)[old.ids] for layer in (old, new))
+    np.testing.assert_array_equal(before, after)
