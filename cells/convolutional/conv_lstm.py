@@ -25,8 +25,8 @@ class ConvLSTMCell(FrameCell):
     With `peepholes=False`, the weights have the same shapes and order as those of Keras'
     ConvLSTM2D, which has no peepholes.
 
-    For radar, satellite and video frames. The paper stacks two or three layers of 64 to 256 units
-    with kernels of 3 or 5 to forecast rain.
+    For radar, satellite and video frames. The paper forecasts rain with two layers of 64 units and
+    kernels of 3.
 
     Reference: Shi, Chen, Wang, Yeung, Wong and Woo, "Convolutional LSTM Network: A Machine Learning
     Approach for Precipitation Nowcasting", NeurIPS 2015, equation 3.

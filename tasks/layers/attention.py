@@ -101,7 +101,8 @@ class Attention(keras.layers.Layer):
         keys = self.keys(memory) if keys is None else ops.cast(keys, self.compute_dtype)
         scores = self._scores(queries, keys)
         if bias is not None:
-            scores = scores + ops.cast(bias, scores.dtype)
+            # The shape of a bias may be unknown in a compiled loop; that of the scores is not.
+            scores = scores + ops.reshape(ops.cast(bias, scores.dtype), ops.shape(scores))
         if mask is not None:
             mask = ops.cast(mask, "bool")[:, None, :]
             scores = ops.where(mask, scores, -1e30)

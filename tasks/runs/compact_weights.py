@@ -1,7 +1,7 @@
 """Packs a run for distribution: weights in fewer bits, without checkpoints.
 
-Large matrices are stored as bytes with a scale per row, and all other weights in float16. A packed
-run should be evaluated again, to measure the effect.
+Large matrices are stored as bytes with a scale per row, and all other
+floating-point weights in float16. A packed run should be evaluated again, to measure the effect.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
         card: the model card, written as card.json.
 
     Raises:
-        SeqzooError: the folder exists, or the run has no model.
+        SeqzooError: the folder is not empty, or the run has no model.
     """
     arrays: dict[str, np.ndarray] = {}
     for path, weight in weights_by_path(run.model).items():

@@ -64,7 +64,7 @@ def train(
         template: the template with its options.
         splits: the examples.
         settings: the training settings.
-        folder: the run folder; it must not exist yet unless `resume`.
+        folder: the run folder; it must not exist yet, or be empty, unless `resume`.
         source: how to open the data again; stored in the run, so it must be JSON-serialisable.
         resume: continue from the last checkpoint in the folder.
         progress: receives the progress of training.
@@ -76,8 +76,8 @@ def train(
             docs/fine-tuning.md. The new run records it, so it can be left out when resuming.
 
     Raises:
-        SeqzooError: the data or the options cannot be used for training, the folder exists, or
-            the loss is no longer finite.
+        SeqzooError: the data or the options cannot be used for training, the folder is not empty,
+            or the loss is no longer finite.
         Interrupted: training was stopped by Ctrl-C, after a checkpoint.
     """
     check_instance("template", template, Template, "a template such as ManyToOne('characters')")
@@ -327,7 +327,7 @@ def _check_same(run: Run, template: Template, settings: TrainingSettings, finger
     Raises:
         SeqzooError: something differs; the message names it.
     """
-    # The parsed options are compared, in which options that were added later have their defaults.
+    # Parsed options are compared, because options that were added later then have their defaults.
     pairs = [
         (template.to_config(), run.template.to_config()),
         (asdict(settings), asdict(run.settings)),

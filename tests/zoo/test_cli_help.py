@@ -100,7 +100,11 @@ def test_page_has_every_option_as_the_help_has_it() -> None:
         (table,) = (text for title, text in tables.items() if re.match(rf"`seqzoo {name}\b", title))
         shared = re.findall(r"\[(\w+)\]\(#\w+-options\)", table)
         text = table + "".join(tables[f"{title.capitalize()} options"] for title in shared)
-        options = [param for param in command.params if isinstance(param, click.Option)]
+        options = [
+            param
+            for param in command.params
+            if isinstance(param, click.Option) and not param.hidden
+        ]
         assert text.count("\n| `--") == len(options)
         for option in options:
             flags = "/".join([", ".join(option.opts), *option.secondary_opts])

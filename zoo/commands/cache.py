@@ -46,7 +46,11 @@ def command(action: str, as_json: bool) -> None:
         click.echo(json.dumps({"folder": str(cache_folder()), "entries": rows}, ensure_ascii=False))
         return
     for entry in entries:
-        state = entry.about.get("what", "") if entry.usable else "cannot be used; clear it"
+        state = (
+            entry.about.get("what", "")
+            if entry.usable
+            else "cannot be used; `cache clear` removes it"
+        )
         click.echo(f"{entry.bytes / 1e6:>10,.1f} MB  {entry.key[:14]}  {state}")
     total = sum(entry.bytes for entry in entries)
     click.echo(f"{total / 1e6:>10,.1f} MB  in {cache_folder()}")

@@ -241,7 +241,7 @@ def _of(
 
 
 def source_option(name: str, default: str = "") -> Callable:
-    """The option of a field of `Source`, for a command whose default differs from training's."""
+    """The option of a field of `Source`; `default` describes a default other than training's."""
     option = source_options()[name]
     if default:
         option = replace(option, help=f"{option.help.partition(' [')[0]} [default: {default}]")

@@ -42,7 +42,9 @@ def reference() -> str:
 
 
 def _command(name: str, command: click.Command) -> list[str]:
-    params = [param for param in command.params if isinstance(param, click.Option)]
+    params = [
+        param for param in command.params if isinstance(param, click.Option) and not param.hidden
+    ]
     titles = []
     for title, stack in SHARED.items():
         shared = {_row(option) for option in options.listed(stack)}

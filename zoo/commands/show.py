@@ -14,13 +14,15 @@ from seqzoo.zoo.commands.program import program
     "--features",
     type=options.Whole(1, 100_000),
     default=64,
-    help="Number of input features for the parameter count of a cell. [at least 1; default: 64]",
+    help="Number of input features for the parameter count of a cell. "
+    "[at least 1 and at most 100,000; default: 64]",
 )
 @click.option(
     "--units",
     type=options.Whole(1, 100_000),
     default=128,
-    help="Number of units for the parameter count of a cell. [at least 1; default: 128]",
+    help="Number of units for the parameter count of a cell. "
+    "[at least 1 and at most 100,000; default: 128]",
 )
 @click.option("--data-dir", help="Data directory of TensorFlow Datasets.")
 @click.option("--json", "as_json", is_flag=True, help="Print the details as JSON.")
