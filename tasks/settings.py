@@ -23,7 +23,7 @@ MAX_WARMUP_STEPS = 200
 WARMUP_SHARE = 10
 """Default warm-up: one in this many training steps."""
 
-LARGEST_SEED = 2**32 - 1
+MAX_SEED = 2**32 - 1
 """Largest seed that NumPy accepts."""
 
 
@@ -153,7 +153,7 @@ class TrainingSettings:
     readout: ReadoutFit = "gradient"
     ridge_penalty: Annotated[float, Range(minimum=0, below=math.inf)] | None = None
     washout: Annotated[int, Range(minimum=0)] = 0
-    seed: Annotated[int, Range(minimum=0, maximum=LARGEST_SEED)] = 0
+    seed: Annotated[int, Range(minimum=0, maximum=MAX_SEED)] = 0
     precision: Precision = "float32"
     buckets: Count = 6
     checkpoint_seconds: Annotated[float, Range(minimum=0, below=math.inf)] = 60.0

@@ -20,7 +20,8 @@ class MinimalRNNCell(CellWithGates):
     previous step.
 
     A unit of the state means the same as in the encoder, which makes states easy to interpret. In
-    the paper the cell is as accurate as gated networks at recommendation, and remembers for longer.
+    the paper the cell is as accurate as gated networks in recommendation tasks, and has a longer
+    memory.
 
     Reference: Chen, "MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural
     Networks", NIPS 2017 workshop on interpretability, arXiv 1711.06788.

@@ -12,7 +12,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fields import Count, Named, Range, Share, check, height_and_width
 from seqzoo.tasks.kinds import MANY_TO_ONE, TEXTS, check_further_inputs, inputs_of, targets_of
 from seqzoo.tasks.losses import Loss, check_loss
-from seqzoo.tasks.settings import LARGEST_SEED
+from seqzoo.tasks.settings import MAX_SEED
 from seqzoo.tasks.vectors_options import VectorsMode, VectorsVocabulary, check_vectors
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class ManyToOne(Template):
     sample_rate: Annotated[int, Range(minimum=100)] = 16_000
     mel_bins: Count = 40
     image_size: Sequence[int] | None = None
-    permutation_seed: Annotated[int, Range(minimum=0, maximum=LARGEST_SEED)] | None = None
+    permutation_seed: Annotated[int, Range(minimum=0, maximum=MAX_SEED)] | None = None
 
     def __post_init__(self) -> None:
         check(self)

@@ -120,7 +120,7 @@ class Run:
             task: a template adapted to its training examples.
 
         Raises:
-            SeqzooError: the folder exists, or cannot be created.
+            SeqzooError: the folder exists and is not empty, or cannot be created.
         """
         with creating(folder) as temporary:
             for name, vocabulary in task.vocabularies.items():
@@ -377,9 +377,9 @@ class Run:
             largest result.
 
         Raises:
-            SeqzooError: the folder exists, there is no model yet, the format cannot represent the
-                model, its extra is not installed, or the results of the export differ from the
-                model's.
+            SeqzooError: the folder exists and is not empty, there is no model yet, the format
+                cannot represent the model, its extra is not installed, or the results of the
+                export differ from the model's.
         """
         request = Export(
             self.task,

@@ -346,8 +346,8 @@ def _digest(content: bytes) -> bytes:
 
 
 def change_of_replicas(config: dict[str, Any], settings: TrainingSettings, replicas: int) -> str:
-    """A sentence about what changes when training is resumed on another number of replicas; empty
-    if the number is the same.
+    """A sentence about what changes when training is resumed on a different number of replicas;
+    empty if the number is the same.
 
     Raises:
         SeqzooError: the batches cannot be divided among the replicas.

@@ -109,7 +109,7 @@ def command(
     Prints one line per input, in order: the label, a tab and its probability; with --top, more such
     pairs. An invalid input is reported on standard error, and the exit code is then 2. Inputs other
     than text are given as in files: the path of an audio file or an image, or numbers. --input-file
-    takes the formats that training reads: .txt, .csv, .tsv, .jsonl, .parquet, .npz and CoNLL.
+    takes the file formats that training reads, such as .txt, .csv, .jsonl, .parquet and .npz.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""The command `seqzoo search`: searches hyperparameters."""
+"""The command `seqzoo search`: searches for hyperparameters."""
 
 import functools
 import json

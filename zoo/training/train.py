@@ -146,7 +146,8 @@ def plan_new(
         shared: whether several workers train, one of which creates the folder.
 
     Raises:
-        SeqzooError: there is no such name, a setting is invalid or missing, or the folder exists.
+        SeqzooError: there is no such name, a setting is invalid or missing, or the folder exists
+            and is not empty.
     """
     start = None if start_from is None else open_run(start_from, device)
     choices = chosen(name, given) if start is None else chosen_from(start, name, given)
