@@ -14,6 +14,7 @@ from seqzoo.tasks.base import Prediction, PredictionOptions
 from seqzoo.tasks.data.batches import Data, Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, check_instance, some_of
+from seqzoo.tasks.forecast.task import ForecastTask
 from seqzoo.tasks.many_to_many_aligned.tagger import TaggerTask
 from seqzoo.tasks.many_to_one.task import ManyToOneTask
 from seqzoo.tasks.runs.evaluation_files import write_evaluation
@@ -34,7 +35,8 @@ class Ensemble:
     The probability of a class, or of a label, is the mean over the runs; numbers are averaged in
     the units of the data. The tags of a sequence are those with the highest mean probability at
     each step, kept well formed if a CRF requires it, and their joint probability is the mean over
-    the runs. Texts are generated from the mean probability of each next token. Cells and sizes may
+    the runs. Texts are generated from the mean probability of each next token. Forecasts are
+    averaged in the units of the data, and so is each of their quantiles. Cells and sizes may
     differ, and so may vocabularies, except for texts.
 
     Attributes:
@@ -45,8 +47,9 @@ class Ensemble:
 
     Raises:
         SeqzooError: there are fewer than two runs, they differ in their input or target types,
-            labels, number of values or, for texts, vocabularies, or their predictions, such as
-            those of language models, cannot be averaged.
+            labels, number of values or, for texts, vocabularies, or, for forecasts, horizons,
+            look-back windows or distributions, or their predictions, such as those of language
+            models, cannot be averaged.
     """
 
     def __init__(self, runs: Sequence[Run | str | os.PathLike]):
@@ -55,10 +58,10 @@ class Ensemble:
             raise SeqzooError(f"An ensemble needs at least 2 runs, got {len(runs)}.")
         self.runs = [run if isinstance(run, Run) else Run.open(run) for run in runs]
         first = self.runs[0]
-        if not isinstance(first.task, ManyToOneTask | TaggerTask | GeneratorTask):
+        if not isinstance(first.task, ManyToOneTask | TaggerTask | GeneratorTask | ForecastTask):
             raise SeqzooError(
                 "The runs of an ensemble must predict a class, labels or numbers for each "
-                "sequence, or tags, or generate texts from inputs; got "
+                "sequence, or tags, or generate texts from inputs, or forecast; got "
                 f"{first.folder}, a {first.template.name} run with target "
                 f"{first.template.target!r}."
             )
@@ -135,6 +138,9 @@ class Ensemble:
         data = [run.task.encode(examples, targets=False) for run in self.runs]
         if isinstance(self.task, TaggerTask):
             return self.task.predictions(self._tagged(data, options), examples.inputs, options)
+        if isinstance(self.task, ForecastTask):
+            means = _mean_forecasts(self._collect("infer", data, options))
+            return self.task.predictions(means, examples.inputs, options)
         targets, outputs = self._outputs(data, options)
         return targets.predictions(outputs, options.top)
 
@@ -147,7 +153,8 @@ class Ensemble:
     ) -> dict[str, Any]:
         """Evaluates the averaged predictions; arguments and result are those of `Run.evaluate`.
 
-        The loss of a tagger is the negative logarithm of the mean joint probability of the tags.
+        The loss of a tagger is the negative logarithm of the mean joint probability of the tags;
+        that of forecasts is the mean of the losses of the runs.
 
         Raises:
             SeqzooError: an example is malformed, or has a label that did not occur in training.
@@ -164,6 +171,10 @@ class Ensemble:
             loss = -self._log_joint(data, options).sum() / first.inputs.lengths.sum()
             result = self._tagged(data, options)
             metrics = self.task.compute_metrics(result, first, examples, options)
+        elif isinstance(self.task, ForecastTask):
+            results = self._collect("score", data, options)
+            loss = np.mean([np.sum(item["loss"]) / np.sum(item["count"]) for item in results])
+            metrics = self.task.compute_metrics(_mean_forecasts(results), first, examples, options)
         else:
             targets, outputs = self._outputs(data, options)
             truths = np.asarray(first.targets)
@@ -231,6 +242,14 @@ class Ensemble:
         return _log_mean(-np.array([item["loss"] for item in result], np.float64))
 
 
+def _mean_forecasts(results: list[dict[str, list]]) -> dict[str, list]:
+    """The forecasts of several models, averaged: "values", and each of the "quantiles"."""
+    return {
+        name: list(np.mean([np.stack(item[name]) for item in results], 0))
+        for name in ("values", "quantiles")
+    }
+
+
 def mean_logits(targets: ClassTargets | LabelTargets, outputs: np.ndarray) -> np.ndarray:
     """Logits of the mean probabilities of several models.
 
@@ -290,6 +309,15 @@ def _description(run: Run) -> dict[str, Any]:
         targets = task.targets
         names = getattr(targets, "names", None)
         return kinds | ({"number of values": targets.size} if names is None else {"labels": names})
+    if isinstance(task, ForecastTask):
+        return kinds | {
+            "horizon": template.horizon,
+            "look-back": template.look_back,
+            "number of targets": task.features.targets,
+            "distribution": template.distribution,
+            "levels": list(map(str, template.levels)),
+            "frequency": str(task.features.frequency),
+        }
     if isinstance(task, GeneratorTask):
         options = {name: getattr(template, name, None) for name in READING}
         vocabularies = {

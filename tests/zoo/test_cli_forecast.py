@@ -64,6 +64,42 @@ def test_a_forecast_is_a_table_of_dates_values_and_quantiles(folder: pathlib.Pat
     assert first["shop"] == "x" and first["sold"] == pytest.approx(float(rows[0]["sold"]), rel=1e-4)
 
 
+def test_forecasts_of_several_runs_are_averaged(folder: pathlib.Path) -> None:
+    table, one = str(folder / "sold.csv"), str(folder / "run")
+    other, short = str(folder / "other"), str(folder / "short")
+    config = ["train", "forecast", "--data", table, "--date-column", "day", "--target", "sold"]
+    config += ["--series-column", "shop", "--validation", "28", "--test", "28", "--no-calendar"]
+    config += ["--epochs", "1", "--units", "8", "--look-back", "14"]
+    for run, horizon in ((other, 7), (short, 6)):
+        result = seqzoo(*config, "--horizon", str(horizon), "--run", run)
+        assert result.exit_code == 0, result.output
+    words = ["--input-file", table, "--format", "csv"]
+    alone = [_rows(seqzoo("predict", run, *words).stdout) for run in (one, other)]
+    both = _rows(seqzoo("predict", one, "--with", other, *words).stdout)
+    for first, second, mean in zip(*alone, both, strict=True):
+        assert (mean["shop"], mean["day"]) == (first["shop"], first["day"])
+        for name in ("sold", "sold_0.1", "sold_0.9"):
+            wanted = (float(first[name]) + float(second[name])) / 2
+            assert float(mean[name]) == pytest.approx(wanted, rel=1e-4)
+
+    metrics = [
+        json.loads(seqzoo("evaluate", *runs, "--json").stdout)
+        for runs in ([one], [other], [one, "--with", other])
+    ]
+    losses = [item["loss"] for item in metrics]
+    assert losses[2] == pytest.approx(np.mean(losses[:2])) and losses[0] < losses[1]
+    # By Jensen's inequality.
+    squares = [item["mse"] for item in metrics]
+    assert 0 < squares[2] < np.mean(squares[:2])
+    assert metrics[2]["baselines"] == metrics[0]["baselines"]
+
+    result = seqzoo("predict", one, "--with", short, *words)
+    assert result.exit_code == 2
+    assert "must have the same horizon, got 7 in" in result.stderr and "and 6 in" in result.stderr
+    result = seqzoo("predict", one, "--with", other, *words, "--anomalies")
+    assert "--anomalies takes a single run; leave --with out." in result.stderr
+
+
 def test_the_outlier_is_an_anomaly(folder: pathlib.Path) -> None:
     words = ["predict", str(folder / "run"), "--input-file", str(folder / "sold.csv")]
     rows = _rows(seqzoo(*words, "--anomalies", "--format", "csv").stdout)

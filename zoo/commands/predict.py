@@ -174,8 +174,8 @@ def command(
                     "lines from standard input; name the run instead."
                 )
     if exported is None and is_forecast(run):
-        if others:
-            raise click.UsageError("A forecast is made by a single run; leave --with out.")
+        if others and anomalies:
+            raise click.UsageError("--anomalies takes a single run; leave --with out.")
         if output:
             raise click.UsageError("A forecast is printed; leave --output out, and use > FILE.")
         if not input_file:
@@ -201,6 +201,7 @@ def command(
             plot=plot,
             anomalies=anomalies,
             device=device,
+            others=others,
         )
         for text_line in lines:
             click.echo(text_line)

@@ -19,7 +19,7 @@ from seqzoo.tasks.kinds import FORECAST
 from seqzoo.tasks.runs.layout import CONFIG, is_run
 from seqzoo.zoo.data.histories import read_histories
 from seqzoo.zoo.data.source import Source
-from seqzoo.zoo.inference.open_run import open_run
+from seqzoo.zoo.inference.open_run import open_runs
 from seqzoo.zoo.output import table
 
 ANOMALY = 3.0
@@ -66,7 +66,7 @@ class Forecaster:
     """A run of the `forecast` template, with the columns of its table.
 
     Args:
-        run: the run.
+        run: the run, or an ensemble of several.
         given: fields of the run's source that differ for the files to read.
 
     Raises:
@@ -84,10 +84,14 @@ class Forecaster:
 
     @classmethod
     def open(
-        cls, folder: str, given: dict[str, Any] | None = None, device: str | None = None
+        cls,
+        folder: str,
+        given: dict[str, Any] | None = None,
+        device: str | None = None,
+        others: Sequence[str] = (),
     ) -> "Forecaster":
-        """Opens a run by its folder or its name; see `seqzoo.zoo.inference.open_run`."""
-        return cls(open_run(folder, device), given)
+        """Opens runs by their folders or names; see `seqzoo.zoo.inference.open_run`."""
+        return cls(open_runs(folder, others, device), given)
 
     @property
     def targets(self) -> list[str]:
@@ -264,6 +268,7 @@ def forecast_text(
     plot: str | None = None,
     anomalies: bool = False,
     device: str | None = None,
+    others: Sequence[str] = (),
 ) -> Iterator[str]:
     """The output of `seqzoo predict` for a run of the `forecast` template.
 
@@ -276,6 +281,7 @@ def forecast_text(
         plot: file to plot the forecasts to; None for no plot.
         anomalies: whether to look for anomalies instead of forecasting.
         device: see `seqzoo.zoo.devices.choose`.
+        others: further runs, whose forecasts are averaged with those of the first.
 
     Raises:
         SeqzooError: the run uses a different template, the table does not fit it, or the plot is
@@ -283,7 +289,7 @@ def forecast_text(
     """
     if plot and pathlib.Path(plot).suffix.lower() != ".png":
         raise SeqzooError(field="plot", expected="a .png file", got=plot)
-    forecaster = Forecaster.open(folder, given, device)
+    forecaster = Forecaster.open(folder, given, device, others)
     histories = forecaster.read(path)
     if anomalies:
         yield forecaster.anomalies(histories).text(form)
