@@ -292,6 +292,49 @@ def adding() -> Figure:
     return figure
 
 
+def growth() -> Figure:
+    """The time of a training step per unit of work, against steps, batch, units and words."""
+    from benchmarks import growth as measured_by
+    from benchmarks.measurements import FOLDER as RESULTS
+    from benchmarks.measurements import Measurements
+
+    path = next(RESULTS.glob("growth-*.csv"))
+    measured = Measurements(path, ("axis", "series", "size"))
+    figure = Figure(figsize=(8.4, 5.4), layout="constrained")
+    lines = {"LSTM": (measured_by.LAYER, BLUE), "products alone": (measured_by.PRODUCTS, GREY)}
+    grid = figure.subplots(2, 2)
+    for axes, (axis, title) in zip(grid.flat, measured_by.HEADS.items(), strict=False):
+        for label, (series, colour) in lines.items():
+            times = measured_by.series_of(measured, axis, series)
+            _draw_growth(axes, measured_by.relative(axis, times), label, colour)
+        _finish_growth(axes, title)
+    whole = measured_by.series_of(measured, "vocabulary", f"{measured_by.MODELS[0]}, dense")
+    bare = measured_by.series_of(measured, "vocabulary", measured_by.PRODUCTS)
+    curves = {
+        "language model": (whole, BLUE),
+        "its output layer": (measured_by.output_layer(measured), RED),
+        "products alone": (bare, GREY),
+    }
+    for label, (times, colour) in curves.items():
+        _draw_growth(grid[1, 1], measured_by.relative("vocabulary", times), label, colour)
+    _finish_growth(grid[1, 1], "words in the vocabulary")
+    return figure
+
+
+def _draw_growth(axes: Axes, points: dict[int, float], label: str, colour: str) -> None:
+    axes.loglog(*zip(*points.items(), strict=True), marker="o", ms=4, color=colour, label=label)
+
+
+def _finish_growth(axes: Axes, title: str) -> None:
+    axes.axhspan(1, 1.1, color=GREY, alpha=0.2, lw=0)
+    axes.set_ylim(0.9, 7)
+    axes.set_yticks([1, 2, 5], ["1", "2", "5"])
+    axes.minorticks_off()
+    axes.set_xlabel(title)
+    axes.set_ylabel("time per unit, relative", color=GREY)
+    _finished(axes)
+
+
 def _finished(axes: Axes) -> Figure:
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
@@ -304,6 +347,7 @@ PICTURES = {
     "spectra": spectra,
     "cell-gradients": cell_gradients,
     "adding": adding,
+    "growth": growth,
     "captions": captions,
     "tags": tags,
     "attention": attention,

@@ -6,7 +6,7 @@ import runpy
 import numpy as np
 import pytest
 
-from benchmarks import adding, deployment, memory, speed, start_up, which_cell
+from benchmarks import adding, deployment, growth, memory, speed, start_up, which_cell
 from benchmarks.measurements import (
     END,
     FOLDER,
@@ -196,3 +196,19 @@ def test_start_up_is_measured_for_every_pretrained_model(tmp_path) -> None:
     found = start_up.measure(commands, rounds=1)
     assert list(found) == ["nothing", "a sum"] and all(wall > 0 for wall, _ in found.values())
     assert "| `x` | 1.50 | 0.50 |" in start_up.section({"`x`": (1.5, 0.5)}, 5)
+
+
+def test_growth_is_time_per_unit_of_work_relative_to_the_best() -> None:
+    assert growth.relative("steps", {100: 20.0, 1_000: 100.0}) == {100: 2.0, 1_000: 1.0}
+    flops = [growth.flops(growth.SHAPES["units"][units]) for units in (64, 128)]
+    assert flops[1] / flops[0] == (64 + 128) * 128 / ((64 + 64) * 64)
+
+
+def test_the_section_of_growth_has_every_axis() -> None:
+    measured = Measurements(next(FOLDER.glob("growth-*.csv")), ("axis", "series", "size"))
+    page = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+    generated = growth.section(measured)
+    for table in ("time steps", "batch size", "units", "words", "what"):
+        (head,) = [line for line in generated.splitlines() if line.startswith(f"| {table} |")]
+        assert head in page
+    assert "| 10,000 | " in generated and "| 200,000 | " in generated
