@@ -37,7 +37,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     Args:
         units: size of the output and of each state, at least 1.
-        activation: the candidate's nonlinearity (f), a name or a function; any Keras activation.
+        activation: the candidate's nonlinearity, a name or a function; any Keras activation.
         use_bias: whether the candidate and the gates have a bias.
         kernel_initializer: initializer of the input weights, shape (features, gates * units).
         recurrent_initializer: initializer of the recurrent weights, shape (units, gates * units).
@@ -46,7 +46,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             added to the loss; any Keras regularizer.
         recurrent_regularizer: penalty on the recurrent weights.
         bias_regularizer: penalty on the bias.
-        kernel_constraint: constraint on the input weights, applied after each update, such as
+        kernel_constraint: constraint on the same weights, applied after each update, such as
             "non_neg"; any Keras constraint.
         recurrent_constraint: constraint on the recurrent weights.
         bias_constraint: constraint on the bias.
@@ -55,7 +55,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         seed: random seed for the dropout masks.
 
     Raises:
-        ValueError: `units`, `dropout` or `recurrent_dropout` is out of its range, an option does
+        ValueError: `units`, `dropout` or `recurrent_dropout` is out of range, an option does
             not exist or has the wrong type, or `activity_regularizer` is passed, which is an option
             of the layer.
     """
@@ -172,7 +172,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return self.units
 
     def get_initial_state(self, batch_size: Any = None) -> list:
-        """Zeros of shape (batch_size, units), one tensor per state."""
+        """Zeros for each state, (batch_size, *size), with its size in `state_size`."""
         return [
             ops.zeros((batch_size, *shape_of(size)), dtype=self.compute_dtype)
             for size in as_list(self.state_size)
@@ -389,7 +389,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return self.step(self.split(x), r, states, *self.step_weights())
 
     def joint_step(self) -> Callable | None:
-        """`project` and `advance` as one function, which multiplies input and state in one product.
+        """`project` and `advance` as one function, with one product for input and state.
 
         Optional, for cells whose products are too large for compiled loops. The plain loop calls
         this once before the first step, so that the weights are concatenated only once.

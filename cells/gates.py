@@ -12,6 +12,9 @@ from seqzoo.cells.options import from_keras
 class CellWithGates(RecurrentCell):
     """A cell whose gates share a nonlinearity, separate from the candidate's; abstract.
 
+    "Columns" in the docstrings of cells are the gates in the order of the columns of the kernel, of
+    the recurrent kernel and of the bias.
+
     Args:
         units: size of the output and of each state.
         recurrent_activation: nonlinearity of the gates; any Keras activation.

@@ -173,7 +173,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.gru.ugrnn:UGRNNCell",
         "gru",
         2017,
-        "A vanilla network with one update gate",
+        "A vanilla RNN with one update gate",
     ),
     "light-ru": Entry(
         "seqzoo.cells.gru.light_ru:LightRUCell",
@@ -257,7 +257,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.gru.miru:MiRU2Cell",
         "gru",
         2025,
-        "A GRU whose gates are constants: a leaky vanilla network",
+        "A GRU whose gates are constants: a leaky vanilla RNN",
     ),
     "tau-gru": Entry(
         "seqzoo.cells.gru.tau_gru:TauGRUCell",

@@ -19,6 +19,13 @@ def families() -> list[str]:
     return list(dict.fromkeys(entry.family for entry in source_docs.registry().values()))
 
 
+COLUMNS = (
+    '"Columns" are the gates in the order of the columns of the kernel, of the recurrent kernel '
+    "and of the bias."
+)
+"""Explains a label in the docstrings of cells."""
+
+
 def page(family: str) -> str:
     """The page of a family: a table of its cells, then each with equations and options."""
     registry, docstrings_of = source_docs.registry(), source_docs.cells()
@@ -32,7 +39,8 @@ def page(family: str) -> str:
     sections = [_section(name, registry[name].location, docstrings_of[name]) for name in names]
     title = {"lstm": "LSTM", "gru": "GRU", "wrappers": "Wrapper"}.get(family, family.capitalize())
     head = f"# {title} cells"
-    parts = [head, WRITTEN, _purpose(family), "\n".join(table), *sections]
+    columns = [COLUMNS] if any("Columns" in section for section in sections) else []
+    parts = [head, WRITTEN, _purpose(family), "\n".join(table), *columns, *sections]
     measured = source_docs.measured()
     if any(name in measured.SPEED for name in names):
         parts.append(_benchmarks(names))
@@ -92,7 +100,10 @@ def readme(text: str) -> str:
     for family in families():
         names = [f"`{name}`" for name, entry in registry.items() if entry.family == family]
         rows.append(f"| [{family}](docs/cells/{family}.md) | {', '.join(names)} |")
-    count = f"seqzoo has {len(registry)} cells, each with its equations and its paper:"
+    count = (
+        f"seqzoo has {len(registry)} cells, each with its equations and, except for `gated`, its "
+        "paper:"
+    )
     table = "\n".join(["| family | cells |", "| --- | --- |", *rows])
     return f"{head}{BEGIN}\n{count}\n\n{table}\n\n{END}{tail}"
 

@@ -41,8 +41,8 @@ def run(
             cuDNN supports only right padding, and no rows that are all padding.
 
     Returns:
-        The last output (batch, units), all outputs (batch, time, units), and the list of last
-        states.
+        The last output (batch, units); all outputs (batch, time, units), or without
+        `return_sequences` the last one, (batch, 1, units); and the list of last states.
     """
     if mask is None:
         return _kernel(layer, sequences, states, None)

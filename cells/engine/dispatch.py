@@ -73,7 +73,10 @@ def _choose_scan(cell: RecurrentCell, cudnn_obstacles: tuple[str, ...]) -> Choic
     if cell.recurs_diagonally:
         return Choice(Path.SCAN, cudnn_obstacles)
     if not cell.recurs_by_product:
-        reason = f"{type(cell).__name__} with these options has its own `advance`"
+        reason = (
+            f"a step of this {type(cell).__name__} is not one recurrent product followed by "
+            "elementwise operations"
+        )
         return Choice(Path.GENERAL, (*cudnn_obstacles, reason))
     from seqzoo.cells.engine import step_gradients
 

@@ -55,7 +55,7 @@ class MiRU1Cell(CellWithGates):
 
 @saving.register_keras_serializable(package="seqzoo")
 class MiRU2Cell(RecurrentCell):
-    """A GRU whose update and reset gates are constants: a leaky vanilla network.
+    """A GRU whose update and reset gates are constants: a leaky vanilla RNN.
 
         n = tanh(Wn x + Un (d * h) + bn)
         h = a * h + (1 - a) * n
@@ -75,7 +75,7 @@ class MiRU2Cell(RecurrentCell):
         **kwargs: see `RecurrentCell`.
 
     Raises:
-        ValueError: a coefficient is out of its range.
+        ValueError: a coefficient is out of range.
     """
 
     gates = ("candidate",)

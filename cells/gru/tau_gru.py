@@ -34,7 +34,7 @@ class TauGRUCell(CellWithGates):
         **kwargs: see `RecurrentCell`.
 
     Raises:
-        ValueError: `delay` is out of its range.
+        ValueError: `delay` is not a positive integer.
     """
 
     gates = ("candidate", "delayed", "update", "attention")

@@ -37,7 +37,7 @@ class ProjectionLSTMCell(CellWithGates):
         **kwargs: see `RecurrentCell`.
 
     Raises:
-        ValueError: `memory_units` is out of its range.
+        ValueError: `memory_units` is out of range.
     """
 
     gates = ("input", "forget", "candidate", "output")

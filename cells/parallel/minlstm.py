@@ -11,7 +11,7 @@ from seqzoo.cells.base import RecurrentCell
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class MinLSTMCell(RecurrentCell):
-    """Forget and input gates that sum to one and depend only on the input.
+    """Forget and input gates that depend only on the input and are normalised to sum to one.
 
         f = sigmoid(Wf x + bf)
         i = sigmoid(Wi x + bi)

@@ -34,7 +34,7 @@ class EchoStateCell(RecurrentCell):
         **kwargs: see `RecurrentCell`.
 
     Raises:
-        ValueError: an option is out of its range, or an initializer is passed.
+        ValueError: an option is out of range, or an initializer is passed.
     """
 
     gates = ("candidate",)

@@ -33,7 +33,7 @@ class FeedForwardCell(RecurrentCell):
         **kwargs: see `RecurrentCell`.
 
     Raises:
-        ValueError: `window` is out of its range; see also `RecurrentCell`.
+        ValueError: `window` is out of range; see also `RecurrentCell`.
     """
 
     recurrent_gates = ()

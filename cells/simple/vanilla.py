@@ -1,4 +1,4 @@
-"""The vanilla recurrence: one matrix product and one nonlinearity."""
+"""The vanilla recurrence: one recurrent matrix product and one nonlinearity."""
 
 import keras
 from keras import ops

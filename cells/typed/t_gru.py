@@ -17,7 +17,8 @@ class TGRUCell(CellWithGates):
     p is the input before x, zero at first. States are [h, Wz p, Wf p, Wo p]. Columns: those of V
     (candidate, forget, output), then those of W, without biases.
 
-    For comparison with the GRU, which it matches on characters and words in the paper.
+    A baseline for the GRU, which it matches in the paper on character- and word-level language
+    modelling.
 
     Reference: Balduzzi and Ghifary, "Strongly-Typed Recurrent Neural Networks", ICML 2016.
 

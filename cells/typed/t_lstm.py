@@ -18,7 +18,8 @@ class TLSTMCell(CellWithGates):
     p is the input before x, zero at first. States are [h, c, Wz p, Wf p, Wo p]. Columns: those of V
     (candidate, forget, output), then those of W, without biases.
 
-    For comparison with the LSTM: the paper trains it to lower losses on characters and words.
+    A baseline for the LSTM; in the paper, it reaches a lower training loss on character- and
+    word-level language modelling.
 
     Reference: Balduzzi and Ghifary, "Strongly-Typed Recurrent Neural Networks", ICML 2016.
 

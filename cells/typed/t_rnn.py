@@ -1,4 +1,4 @@
-"""The strongly-typed vanilla network."""
+"""The strongly-typed vanilla RNN."""
 
 from keras import saving
 
@@ -16,7 +16,8 @@ class TRNNCell(CellWithGates):
     Columns: candidate, forget. No matrix multiplies the state, so a unit means the same at every
     step.
 
-    For comparison with gated cells, which it matches on characters and words in the paper.
+    A baseline for the LSTM and the GRU, which it matches in the paper on character- and word-level
+    language modelling.
 
     Reference: Balduzzi and Ghifary, "Strongly-Typed Recurrent Neural Networks", ICML 2016.
 

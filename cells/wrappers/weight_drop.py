@@ -29,7 +29,7 @@ class WeightDropCell(SameFormWrapper):
         **kwargs: see `WrapperCell`.
 
     Raises:
-        ValueError: `rate` is out of its range, or the cell cannot be wrapped.
+        ValueError: `rate` is out of range, or the cell cannot be wrapped.
     """
 
     def __init__(self, units: int, *, rate: float = 0.5, **kwargs: Any):

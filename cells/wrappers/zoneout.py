@@ -33,7 +33,7 @@ class ZoneoutCell(SameFormWrapper):
         **kwargs: see `WrapperCell`.
 
     Raises:
-        ValueError: a rate is out of its range, or the cell cannot be wrapped.
+        ValueError: a rate is out of range, or the cell cannot be wrapped.
     """
 
     def __init__(self, units: int, *, rate: float = 0.05, memory_rate: float = 0.5, **kwargs: Any):

@@ -1,9 +1,9 @@
 """Beam search.
 
-Each step considers the 2 * width best continuations of a row's beams. Those among the first `width`
-that end the text leave the beams and are ranked by their score; the best others are the next beams.
-A row is done once `width` texts have ended, or once none of its beams can still rank among the
-best texts. With a width of 1 this is greedy search, regardless of the penalties.
+Each step considers the 2 * width best continuations of an input's beams. Those among the first
+`width` that end the text leave the beams and are ranked by their score; the best others are the
+next beams. An input is done once `width` texts have ended, or once none of its beams can still rank
+among the best texts. With a width of 1 this is greedy search, regardless of the penalties.
 
 For each beam the loop stores its previous beam and its token as one number: the row of that beam,
 times `ids`, plus the token. Complete texts are reconstructed from these afterwards.
@@ -61,7 +61,7 @@ class BeamSearch:
         self.limits = limits
 
     def run(self, states: Any, start: Any) -> dict:
-        """Searches until all rows are done.
+        """Searches until all inputs are done.
 
         Args:
             states: nest of tensors with a leading axis of batch * width rows.
@@ -155,7 +155,7 @@ class BeamSearch:
             "ends": logs[:, guided.model.end],
             "attention": proposal.attention,
         }
-        # The limit ends rows whose scores are NaN.
+        # The limit ends inputs whose scores are NaN.
         return (t < guided.longest) & ~tf.reduce_all(new["done"]), new, results
 
     def _histories(self, scores: Any, positions: Any, written: dict) -> dict:

@@ -71,7 +71,7 @@ class Forecast(Template):
         windows: maximum number of training windows per epoch, resampled each epoch.
 
     Raises:
-        SeqzooError: a value is out of its range, or options are incompatible.
+        SeqzooError: a value is out of range, or options are incompatible.
     """
 
     name: ClassVar[str] = FORECAST

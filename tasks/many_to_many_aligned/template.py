@@ -76,9 +76,10 @@ class ManyToManyAligned(Template):
             first `vectors_keep` words in the file of word vectors, or all of them.
         vectors_keep: number of words to keep from the beginning of the file of word vectors.
         features_from: run folders of character-level language models, such as a forward and a
-            backward one. Each word also gets their states at its end (its beginning, if a model
-            reads backward), which are concatenated to its embedding: contextual string embeddings.
-            The models are not trained further, and are kept in the run. For "words" with "tags".
+            backward one, whose states are concatenated to the word embeddings (contextual string
+            embeddings). Each word gets the states at its end, or at its beginning if a model reads
+            backward. The models are not trained further, and are kept in the run. For "words" with
+            "tags".
         vocabulary_size: maximum vocabulary size. It includes the padding and unknown tokens.
         minimum_count: minimum number of occurrences in training for a token to enter the
             vocabulary.

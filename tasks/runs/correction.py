@@ -1,4 +1,4 @@
-"""Corrects the quantiles of a trained forecaster on its validation examples."""
+"""Calibrates the quantiles of a trained forecaster on its validation examples."""
 
 import pathlib
 

@@ -19,9 +19,9 @@ class MonotonicDecoder(Decoder):
         p(y | h, m_j) = softmax of output(tanh(W h + V m_j + b))
         p(y) = `MonotonicAttention` over all steps j of the memory m
 
-    Here h is the last layer's state; no layer reads a context, since the step that a token comes
-    from is a latent variable. A decoder that copies has a probability of copying at each step j:
-    see `mixture_by_step`, with p_gen = sigmoid(w [h; embedding of the token] + v m_j + b).
+    Here h is the output of the last layer; no layer reads a context, since the step that a token
+    comes from is a latent variable. A decoder that copies has a probability of copying at each step
+    j: see `mixture_by_step`, with p_gen = sigmoid(w [h; embedding of the token] + v m_j + b).
 
     The probabilities of all tokens at all steps, (batch, time, source, ids), are in memory at once.
 

@@ -47,7 +47,8 @@ SENTENCES = [
     (lambda: Recurrent(DecayingLSTM(UNITS)), AUTOMATIC),
     (
         lambda: Recurrent(GRUCell(UNITS, reset_after=False)),
-        f"{GENERAL}{NO_GPU}; GRUCell with these options has its own `advance`.",
+        f"{GENERAL}{NO_GPU}; a step of this GRUCell is not one recurrent "
+        "product followed by elementwise operations.",
     ),
     (lambda: Recurrent(DecayingGRU(UNITS)), GENERAL),
     (lambda: Recurrent(Multiplicative(UNITS)), GENERAL),

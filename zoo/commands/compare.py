@@ -41,10 +41,10 @@ def command(
 ) -> None:
     """Compare cells on NAME at equal parameter count.
 
-    Each cell gets the number of units that brings the whole model closest to the parameter count of
-    the preset's cell or, for a template, of the first cell. Each training run runs in its own
-    process. Finished training runs are not repeated: the same command continues after Ctrl-C, and
-    cells or seeds that are added extend the comparison.
+    Each cell gets the number of units that brings the parameter count of the whole model closest to
+    that of the model with the cell of NAME or --cell or, for a template, the first cell. Each
+    training run runs in its own process. Finished training runs are not repeated: the same command
+    continues after Ctrl-C, and cells or seeds that are added extend the comparison.
 
     \b
     Examples:

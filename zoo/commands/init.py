@@ -18,7 +18,7 @@ from seqzoo.zoo.commands.program import program
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @click.pass_context
 def command(ctx: click.Context, name: str, output: str | None, force: bool, **choices: Any) -> None:
-    """Write a commented configuration file for NAME, a preset, a template or a run.
+    """Write a commented configuration file for NAME (a preset, template or run).
 
     `seqzoo train FILE` trains from it. Options given here are written to the file.
 

@@ -11,7 +11,9 @@ from seqzoo.zoo.commands import completers, options
 @click.command("inspect", cls=options.TextsCommand)
 @click.argument("run", shell_complete=completers.runs)
 @click.argument("input", nargs=-1)
-@click.option("--output", help="Folder to write. [default: inspections/NAME]")
+@click.option(
+    "--output", help="Folder to write. [default: inspections/, followed by the name of the run]"
+)
 @click.option(
     "--only",
     callback=options.names,

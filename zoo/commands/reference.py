@@ -53,6 +53,11 @@ def _command(name: str, command: click.Command) -> list[str]:
             params = [option for option in params if _row(option) not in shared]
     arguments = [_argument(param) for param in command.params if isinstance(param, click.Argument)]
     parts = [f"## `{' '.join(['seqzoo', name, *arguments])}`", _about(command)]
+    parts += [
+        f"{_name(param)} is one of {', '.join(f'`{choice}`' for choice in param.type.choices)}."
+        for param in command.params
+        if isinstance(param, click.Argument) and isinstance(param.type, click.Choice)
+    ]
     parts += [_table(params)] if params else []
     if titles:
         links = [f"[{title.lower()}](#{title.lower()}-options)" for title in titles]
@@ -72,8 +77,12 @@ def _about(command: click.Command) -> str:
 
 
 def _argument(argument: click.Argument) -> str:
-    shown = str(argument.metavar or argument.name).upper() + "..." * (argument.nargs < 0)
+    shown = _name(argument) + "..." * (argument.nargs < 0)
     return shown if argument.required else f"[{shown}]"
+
+
+def _name(argument: click.Argument) -> str:
+    return str(argument.metavar or argument.name).upper()
 
 
 def _table(listed: Sequence[click.Option]) -> str:

@@ -27,7 +27,7 @@ from seqzoo.zoo.commands.program import program
 @click.option("--data-dir", help="Data directory of TensorFlow Datasets.")
 @click.option("--json", "as_json", is_flag=True, help="Print the details as JSON.")
 def command(name: str, features: int, units: int, data_dir: str | None, as_json: bool) -> None:
-    """Show details of NAME, a cell, a template, a preset or a data set.
+    """Show details of NAME (a cell, template, preset or data set).
 
     \b
     Examples:

@@ -40,7 +40,9 @@ class TrainCommand(options.Command):
 @options.task
 @options.training
 @click.option(
-    "--run", shell_complete=completers.runs, help="Run folder to write. [default: runs/NAME]"
+    "--run",
+    shell_complete=completers.runs,
+    help="Run folder to write. [default: runs/NAME, or runs/NAME-2 and so on if it exists]",
 )
 @click.option("--resume", is_flag=True, help="Resume training in the run folder.")
 @options.device
@@ -90,9 +92,9 @@ def command(
 ) -> None:
     """Train from NAME (a preset, template or configuration file) and write a run folder.
 
-    Options override the settings of a preset or file. A template needs --data, --kind and, for a
-    table, the columns --input and --target. --from RUN takes --kind and the layer sizes from RUN
-    and, without NAME, all other settings too.
+    Options override the settings of a preset or file. A template needs --data and, if it takes
+    several types of input, --kind; for a table, also its columns, such as --input and --target.
+    --from RUN takes --kind and the layer sizes from RUN and, without NAME, all other settings too.
 
     \b
     Examples:

@@ -127,7 +127,7 @@ class _Reader:
         forecast = self.source.kind == "series" and self.source.target_kind == "next"
         if not forecast or array.values.ndim != 2 or self.arrays.lengths(array.name) is not None:
             return ()
-        return (suspicions.shape_of(array.values.shape, array.name, whole=count == 1),)
+        return (suspicions.shape_note(array.values.shape, array.name, whole=count == 1),)
 
     def _inputs(self, array: Array, kind: str = "") -> Sequence[Any]:
         kind = kind or self.source.kind

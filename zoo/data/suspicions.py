@@ -8,7 +8,8 @@ from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part
 
 FEW_EXAMPLES = 10
-"""Maximum number of examples for which nothing is reported."""
+"""Maximum number of examples for which repeated inputs, one-word sentences and many classes are not
+reported."""
 
 
 def check(part: Part, source: Source) -> list[str]:
@@ -93,7 +94,7 @@ def _labels(part: Part) -> list[str]:
     return notes
 
 
-def shape_of(shape: Sequence[int], name: str, *, whole: bool) -> str:
+def shape_note(shape: Sequence[int], name: str, *, whole: bool) -> str:
     """A note that says how a two-dimensional array, which is ambiguous, was read.
 
     Args:

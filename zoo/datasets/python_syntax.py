@@ -36,10 +36,10 @@ _SKIPPED = {token.INDENT, token.DEDENT, token.ENDMARKER}
 
 
 def highlight(source: str) -> tuple[list[str], list[int]]:
-    """The class of each character, and where statements end.
+    """The class of each character, and where logical lines end.
 
-    - `keyword`: reserved words, including True, False and None; `match`, `case` and `type` are
-      names.
+    - `keyword`: reserved words, including True, False and None; `match` and `case` are names,
+      and `type` is a built-in.
     - `builtin`: Python's built-in names (len, int, ValueError), but not as an attribute (`self.id`)
       or the name of an argument (`f(type=1)`).
     - `function`, `class`: the name after `def` and after `class`; elsewhere it is a `name`.
@@ -52,7 +52,7 @@ def highlight(source: str) -> tuple[list[str], list[int]]:
     Args:
         source: a file or complete statements, with "\\n" as the line ending.
 
-    Returns: one of `CLASSES` per character; the positions after each statement, comment line or
+    Returns: one of `CLASSES` per character; the positions after each logical line, comment line or
         blank line, where the source can be split.
 
     Raises:
@@ -72,7 +72,7 @@ def highlight(source: str) -> tuple[list[str], list[int]]:
             start, end = position(item.start), position(item.end)
             classes[start:end] = ["comment"] * (end - start)
         elif item.type == token.NEWLINE or item.type == token.NL and not line:
-            for name, first, last in _statement(line):
+            for name, first, last in _logical_line(line):
                 start, end = position(first), position(last)
                 classes[start:end] = [name] * (end - start)
             line = []
@@ -88,7 +88,7 @@ def _tokens(source: str) -> Iterator[tokenize.TokenInfo]:
     try:
         for item in tokenize.generate_tokens(io.StringIO(source).readline):
             if item.type == token.ERRORTOKEN:
-                raise SyntaxError(f"not a Python token: {item.string!r} in line {item.start[0]}")
+                raise SyntaxError(f"not a Python token: {item.string!r} on line {item.start[0]}")
             kind = token.tok_name[item.type]
             if kind.endswith("STRING_START"):
                 opened.append(item)
@@ -101,10 +101,10 @@ def _tokens(source: str) -> Iterator[tokenize.TokenInfo]:
         raise SyntaxError(str(error)) from error
 
 
-def _statement(
+def _logical_line(
     line: list[tokenize.TokenInfo],
 ) -> Iterator[tuple[str, tuple[int, int], tuple[int, int]]]:
-    """The class, start and end of each token of a statement."""
+    """The class, start and end of each token of a logical line."""
     is_docstring = all(item.type == token.STRING for item in line)
     is_decorator = bool(line) and line[0].string == "@"
     depth = 0

@@ -115,7 +115,7 @@ KINDS = {
     dict: "an object",
     list: "a list",
     str: "text",
-    bool: "true or false",
+    bool: "a boolean",
     int: "a number",
     float: "a number",
     type(None): "null",
@@ -128,4 +128,5 @@ def _kind(value: Any) -> str:
 
 def _expected(kinds: type | tuple[type, ...]) -> str:
     kinds = kinds if isinstance(kinds, tuple) else (kinds,)
-    return " or ".join(dict.fromkeys(KINDS[kind] for kind in kinds))
+    *first, last = dict.fromkeys(KINDS[kind] for kind in kinds)
+    return f"{', '.join(first)} or {last}" if first else last

@@ -43,7 +43,7 @@ def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resu
         The exit code of the chief.
 
     Raises:
-        SeqzooError: a worker failed; the message says which one, and where its output is.
+        SeqzooError: a worker failed, or the workers lost contact with each other.
     """
     addresses = free_addresses(count)
     receiver, sender = os.pipe()
@@ -64,7 +64,7 @@ def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resu
         return codes[0]  # the chief has reported the reason
     if not failed and LOST not in codes:
         return 0
-    reason = failed[-1].describe_end() if failed else "The workers lost contact with each other."
+    reason = failed[0].describe_end() if failed else "The workers lost contact with each other."
     hint = f" To resume: {resume}" if (folder / CONFIG).exists() else ""
     raise SeqzooError(reason + hint)
 
@@ -192,21 +192,26 @@ def end_with_starter() -> None:
 
 
 def _wait(workers: Sequence[Worker]) -> list[int]:
-    """Waits until all have exited; after a failure, for as long as the others need to notice."""
+    """Waits until all have exited, or after a failure for as long as the others need to notice.
+
+    Returns: the exit code of each worker; `LOST` for those that did not notice and were ended.
+    """
     failed: float | None = None
     while any(worker.process.poll() is None for worker in workers):
         if failed is None and any(worker.process.poll() not in (None, 0) for worker in workers):
             failed = time.monotonic()
         if failed is not None and time.monotonic() - failed > SECONDS_TO_NOTICE:
+            codes = [worker.process.poll() for worker in workers]
             for worker in workers:
                 worker.end()
+            return [LOST if code is None else code for code in codes]
         time.sleep(0.05)
     return [worker.process.returncode for worker in workers]
 
 
 @contextlib.contextmanager
 def _passing_signals(workers: Sequence[Worker]) -> Iterator[None]:
-    """Passes SIGTERM on to the workers, and ignores Ctrl-C, which a terminal also sends to them."""
+    """Passes SIGTERM on to the workers, and SIGINT unless a terminal also sends it to them."""
 
     def passing(number: int) -> Callable[[int, Any], None]:
         def handle(_: int, frame: Any) -> None:
@@ -219,10 +224,9 @@ def _passing_signals(workers: Sequence[Worker]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # Without a terminal, SIGINT reaches only this process, so it is also passed on.
     handlers = {
         signal.SIGTERM: passing(signal.SIGTERM),
-        signal.SIGINT: signal.SIG_IGN if sys.stdin.isatty() else passing(signal.SIGINT),
+        signal.SIGINT: signal.SIG_IGN if _in_foreground() else passing(signal.SIGINT),
     }
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
@@ -230,3 +234,12 @@ def _passing_signals(workers: Sequence[Worker]) -> Iterator[None]:
     finally:
         for number, value in before.items():
             signal.signal(number, value)
+
+
+def _in_foreground() -> bool:
+    """Whether Ctrl-C in a terminal reaches this process, and the processes that it has started."""
+    try:
+        with open("/dev/tty", "rb") as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:  # no terminal
+        return False

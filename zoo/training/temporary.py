@@ -1,4 +1,5 @@
-"""Trains the model of a run on other examples, only for its scores: nothing is kept."""
+"""Trains the model of a run on other examples, to evaluate it or predict with it; nothing is kept
+on disk."""
 
 import pathlib
 import tempfile
