@@ -70,7 +70,7 @@ def write_files(folder: pathlib.Path) -> None:
     for name in ("monthly-sunspots.csv", "airline-passengers.csv"):
         (folder / name).write_text("Month,count\n" + "".join(months))
     hours = np.datetime64("2020-01-01T00") + np.arange(-700, 48)
-    rows = [f"{name},{hour},{hour.astype(int) % 24}\n" for name in ("H1", "H2") for hour in hours]
+    rows = [f"{name},{hour}:00,{n % 24}\n" for name in ("H1", "H2") for n, hour in enumerate(hours)]
     (folder / "m4-hourly.csv").write_text("series,hour,value\n" + "".join(rows))
     for name, last in (("shops.csv", COUNT), ("shops-next.csv", COUNT - 10)):
         _table(
