@@ -1,7 +1,8 @@
 """Time and memory for tables larger than memory: `python -m benchmarks.large_data`.
 
-Writes a table of short texts with two classes, by default 2,000,000 rows in 200 MB, and trains a
-classifier on it, each time in a new process:
+Writes a table of short texts with two classes, by default 2,000,000 rows in 200 MB, in the format
+of the extension --suffix and in one or several files, and trains a classifier on it, each time in a
+new process:
 
 - memory: with --storage memory, for tables that fit;
 - first: from disk with an empty cache;
@@ -12,8 +13,9 @@ as CPU time, which other work on the machine affects less; the milliseconds per 
 seconds for reading, for the epoch and in total; and the peak memory of the process, including pages
 of mapped files.
 
-    python -m benchmarks.large_data [--rows 2000000] [--kind characters] [--suffix .csv]
-        [--steps 300] [--ways memory,first,again] [--folder /tmp/large]
+    python -m benchmarks.large_data [--rows 2000000] [--kind characters]
+        [--suffix .csv|.tsv|.jsonl|.parquet|.arrow|.feather] [--files 1] [--steps 300]
+        [--ways memory,first,again] [--folder /tmp/large]
 
 With --steps, training ends after that number of steps; otherwise after an epoch and the evaluation.
 """
@@ -30,8 +32,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from itertools import accumulate
+from collections.abc import Iterable, Iterator
+from itertools import accumulate, islice
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -41,7 +43,12 @@ DISTINCT, MEAN_WORDS = 50_000, 15
 
 WAYS = {"memory": "memory", "first": "disk", "again": "disk"}
 
-ROW_GROUP = 10_000
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow", ".feather")
+
+NAMES = ("text", "label")
+
+ROW_GROUP = 1 << 20
+"""Number of rows per row group of Parquet, pyarrow's default, and per record batch of Arrow."""
 
 
 def texts(rows: int) -> Iterator[tuple[str, str]]:
@@ -60,29 +67,34 @@ def texts(rows: int) -> Iterator[tuple[str, str]]:
         yield " ".join(text) + ".", "up" if text[0] < "m" else "down"
 
 
-def write(path: pathlib.Path, rows: int) -> None:
-    """Writes the table as .csv or .parquet."""
-    if path.suffix == ".csv":
+def write(path: pathlib.Path, rows: Iterable[tuple[str, str]]) -> None:
+    """Writes a table in the format of its extension."""
+    if path.suffix in (".csv", ".tsv"):
         with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["text", "label"])
-            writer.writerows(texts(rows))
-        return
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+            delimiter = "," if path.suffix == ".csv" else "\t"
+            writer = csv.writer(file, lineterminator="\n", delimiter=delimiter)
+            writer.writerow(NAMES)
+            writer.writerows(rows)
+    elif path.suffix == ".jsonl":
+        with path.open("w", encoding="utf-8") as file:
+            for row in rows:
+                file.write(json.dumps(dict(zip(NAMES, row, strict=True))) + "\n")
+    else:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
 
-    schema = pa.schema([("text", pa.string()), ("label", pa.string())])
-    with pq.ParquetWriter(path, schema) as writer:
-        pending: list[tuple[str, str]] = []
-        for row in texts(rows):
-            pending.append(row)
-            if len(pending) == ROW_GROUP:
-                columns = [list(column) for column in zip(*pending, strict=True)]
-                writer.write_table(pa.table(columns, schema=schema))
-                pending = []
-        if pending:
-            columns = [list(column) for column in zip(*pending, strict=True)]
-            writer.write_table(pa.table(columns, schema=schema))
+        schema = pa.schema([(name, pa.string()) for name in NAMES])
+        writer = (
+            pq.ParquetWriter(path, schema)
+            if path.suffix == ".parquet"
+            else pa.ipc.new_file(path, schema)
+        )
+        with writer:
+            rows = iter(rows)
+            while group := list(islice(rows, ROW_GROUP)):
+                columns = [pa.array(column, pa.string()) for column in zip(*group, strict=True)]
+                table = pa.table(columns, schema=schema)
+                writer.write_table(table, ROW_GROUP)
 
 
 def measure(path: pathlib.Path, kind: str, storage: str, steps: int | None) -> dict[str, Any]:
@@ -155,14 +167,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--kind", default="characters")
-    parser.add_argument("--suffix", default=".csv")
+    parser.add_argument("--suffix", default=".csv", choices=SUFFIXES)
+    parser.add_argument("--files", type=int, default=1)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--ways", default=",".join(WAYS))
     parser.add_argument("--folder", type=pathlib.Path)
     parser.add_argument("--only", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    folder = args.folder or pathlib.Path(tempfile.gettempdir()) / "seqzoo-large-data"
-    path = folder / f"{args.rows}{args.suffix}"
+    root = args.folder or pathlib.Path(tempfile.gettempdir()) / "seqzoo-large-data"
+    folder = root if args.files == 1 else root / f"{args.rows}-in-{args.files}"
+    name = str(args.rows) if args.files == 1 else "*"
+    path = folder / f"{name}{args.suffix}"
     os.environ["SEQZOO_CACHE"] = str(folder / "cache")
     if args.only:
         from seqzoo.tasks.errors import called
@@ -171,15 +186,21 @@ def main() -> None:
             measure(path, args.kind, WAYS[args.only], args.steps)
         return
     folder.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        write(path, args.rows)
-    print(f"{args.rows:,} rows, {path.stat().st_size / 1e6:,.0f} MB, {args.kind}")
-    for way in args.ways.split(","):
+    files = [path]
+    if args.files > 1:
+        files = [folder / f"{number:03d}{args.suffix}" for number in range(args.files)]
+    if not all(file.exists() for file in files):
+        rows = texts(args.rows)
+        for file in files:
+            write(file, islice(rows, -(-args.rows // args.files)))
+    size = sum(file.stat().st_size for file in files)
+    print(f"{args.rows:,} rows, {size / 1e6:,.0f} MB in {args.suffix}, {args.kind}")
+    for way in filter(None, args.ways.split(",")):
         if way == "first":
             shutil.rmtree(folder / "cache", ignore_errors=True)
         command = [sys.executable, "-m", "benchmarks.large_data", "--only", way]
         command += ["--rows", str(args.rows), "--kind", args.kind, "--suffix", args.suffix]
-        command += ["--folder", str(folder)]
+        command += ["--folder", str(root), "--files", str(args.files)]
         command += [] if args.steps is None else ["--steps", str(args.steps)]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         result = json.loads(output.splitlines()[-1])

@@ -15,7 +15,7 @@ from source_cases import csv_source, open_source, sound, write
 from table_cases import read_table
 
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.data import fields, parquet
+from seqzoo.zoo.data import arrow_tables, fields
 from seqzoo.zoo.data.open import open_examples, read_file
 from seqzoo.zoo.data.source import Source
 
@@ -88,7 +88,7 @@ def test_types_become_what_csv_holds(column, expected, tmp_path) -> None:
 def test_only_the_columns_that_are_needed_are_read_in_several_batches(
     tmp_path, monkeypatch
 ) -> None:
-    monkeypatch.setattr(parquet, "ROWS", 3)
+    monkeypatch.setattr(arrow_tables, "ROWS", 3)
     path = parquet_of(tmp_path / "t.parquet", {"a": list(range(10)), "a.b": ["x"] * 10})
     table = read_table(path, only=["a.b"])
     assert table.names == ("a", "a.b")

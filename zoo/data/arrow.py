@@ -1,14 +1,16 @@
 """Arrow files (.arrow, .feather), and the folders that `save_to_disk` of Hugging Face's `datasets`
 writes: a data set, or one per split."""
 
+import mmap
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
 
+from seqzoo.tasks.data.cache import MAPPED
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.data.arrow_tables import ROWS, ArrowTable, reason
+from seqzoo.zoo.data.arrow_tables import ArrowTable, reason, rows_at_once
 from seqzoo.zoo.data.hugging_face import SPLIT_COLUMN, files_of
 from seqzoo.zoo.data.records import Records, Request, read_bytes
 
@@ -37,7 +39,7 @@ class ArrowFiles(ArrowTable):
 
     def __init__(self, path: pathlib.Path):
         self._files = files_of(path) if path.is_dir() else [(path, None)]
-        schemas = {file: _schema(file) for file, _ in self._files}
+        schemas = {file: _ArrowFile(file).schema for file, _ in self._files}
         first, schema = next(iter(schemas.items()))
         for file, value in schemas.items():
             if value.names != schema.names:
@@ -52,42 +54,70 @@ class ArrowFiles(ArrowTable):
     def record_batches(self, columns: Sequence[str]) -> Iterator[Any]:
         for file, split in self._files:
             has_split = split is not None and SPLIT_COLUMN in columns
-            for stored_batch in _batches(file):
-                for start in range(0, stored_batch.num_rows, ROWS):
-                    batch = stored_batch.slice(start, ROWS)
+            opened = _ArrowFile(file)
+            for stored_batch in opened.batches(columns):
+                count = stored_batch.num_rows
+                rows = rows_at_once(stored_batch.nbytes, count)
+                for start in range(0, count, rows):
+                    batch = stored_batch.slice(start, rows)
                     if has_split and SPLIT_COLUMN not in batch.schema.names:
                         names = pa.array([split] * batch.num_rows)
                         batch = batch.append_column(SPLIT_COLUMN, names)
                     yield batch
+                    opened.release(batch.nbytes)
 
 
-def _reader(file: pathlib.Path) -> Any:
-    """An open reader of either format.
+class _ArrowFile:
+    """One file of either format, mapped into memory; pages that were read are released, so that it
+    may be larger than memory.
+
+    Args:
+        file: the file, which may be compressed (.gz).
+
+    Attributes:
+        schema: its `pyarrow.Schema`.
 
     Raises:
         SeqzooError: the file cannot be opened.
     """
-    compressed = file.name.lower().endswith(".gz")
-    try:
-        file.stat()  # its error message is shorter than pyarrow's
-        source = pa.BufferReader(read_bytes(file)) if compressed else pa.memory_map(str(file))
-        if not source.size():
-            raise SeqzooError(f"{file} is empty.")
-        beginning = source.read(len(MAGIC))
-        source.seek(0)
-        return pa.ipc.open_file(source) if beginning == MAGIC else pa.ipc.open_stream(source)
-    except (pa.ArrowException, OSError) as error:
-        message = getattr(error, "strerror", None) or reason(error)
-        raise SeqzooError(f"{file} cannot be read: {message}.") from error
 
+    def __init__(self, file: pathlib.Path):
+        self._touched = 0
+        self._mapped: Any = None
+        compressed = file.name.lower().endswith(".gz")
+        try:
+            if not compressed and not file.stat().st_size:
+                raise SeqzooError(f"{file} is empty.")
+            self._data = pa.py_buffer(read_bytes(file) if compressed else self._map(file))
+            self.schema = self._open().schema
+        except (pa.ArrowException, OSError) as error:
+            message = getattr(error, "strerror", None) or reason(error)
+            raise SeqzooError(f"{file} cannot be read: {message}.") from error
 
-def _schema(file: pathlib.Path) -> Any:
-    return _reader(file).schema
+    def _map(self, file: pathlib.Path) -> Any:
+        with file.open("rb") as opened:
+            self._mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        return self._mapped
 
+    def _open(self, fields: Sequence[int] | None = None) -> Any:
+        """A reader of some fields, or of all."""
+        options = pa.ipc.IpcReadOptions(included_fields=fields)
+        source = pa.BufferReader(self._data)
+        is_file = self._data.slice(0, len(MAGIC)).to_pybytes() == MAGIC
+        return (pa.ipc.open_file if is_file else pa.ipc.open_stream)(source, options=options)
 
-def _batches(file: pathlib.Path) -> Iterator[Any]:
-    opened = _reader(file)
-    if isinstance(opened, pa.ipc.RecordBatchStreamReader):
-        yield from opened
-    else:
-        yield from map(opened.get_batch, range(opened.num_record_batches))
+    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
+        """Each `pyarrow.RecordBatch`, with only the given columns, as far as the file has them."""
+        indices = [at for at, name in enumerate(self.schema.names) if name in columns]
+        opened = self._open(indices or None)
+        if isinstance(opened, pa.ipc.RecordBatchStreamReader):
+            yield from opened
+        else:
+            yield from map(opened.get_batch, range(opened.num_record_batches))
+
+    def release(self, size: int) -> None:
+        """Counts bytes that were read, and releases their pages before they fill the memory."""
+        self._touched += size
+        if self._touched > MAPPED and hasattr(self._mapped, "madvise"):  # not on Windows
+            self._touched = 0
+            self._mapped.madvise(mmap.MADV_DONTNEED)

@@ -6,11 +6,13 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.delimited import check_names
-from seqzoo.zoo.data.records import Chunk, Record, Records, Request, choose_columns
+from seqzoo.zoo.data.records import BLOCK, Chunk, Record, Records, Request, choose_columns
+from seqzoo.zoo.data.utf8 import Utf8Texts
 
 ROWS = 4096
 """Maximum number of rows that are decoded together."""
@@ -51,14 +53,19 @@ class ArrowTable:
         raise NotImplementedError
 
     def batches(
-        self, columns: Collection[str | None] | None = None
-    ) -> Iterator[tuple[int, dict[str, list[Any]]]]:
-        """The number of rows and the columns of each batch; see `rows`."""
+        self, columns: Collection[str | None] | None = None, *, encoded: bool = False
+    ) -> Iterator[tuple[int, dict[str, Sequence[Any]]]]:
+        """The number of rows and the columns of each batch; see `rows`.
+
+        Args:
+            columns: the columns that are needed; None for all.
+            encoded: whether texts may be `Utf8Texts`, which is many times as fast.
+        """
         names = [name for name in self.names if columns is None or name in columns]
         count = 0
         try:
             for batch in self.record_batches(names):
-                yield batch.num_rows, columns_of(batch, names, self._classes)
+                yield batch.num_rows, columns_of(batch, names, self._classes, encoded=encoded)
                 count += batch.num_rows
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             raise SeqzooError(
@@ -95,7 +102,7 @@ class ArrowTable:
 
         def chunks() -> Iterator[Chunk]:
             number = 1
-            for count, values in self.batches(set(columns.values())):
+            for count, values in self.batches(set(columns.values()), encoded=True):
                 fields = {role: values[name] for role, name in columns.items()}
                 yield Chunk(range(number, number + count), fields)
                 number += count
@@ -103,6 +110,16 @@ class ArrowTable:
         return Records(
             str(self.path), records(), "row", columns=columns, names=self.names, chunks=chunks
         )
+
+
+def rows_at_once(size: int, rows: int) -> int:
+    """The number of rows to decode together: at most `ROWS`, and about `BLOCK` bytes.
+
+    Args:
+        size: the size of some rows, in bytes.
+        rows: their number.
+    """
+    return max(1, min(ROWS, BLOCK * rows // max(size, 1)))
 
 
 def reason(error: Exception) -> str:
@@ -131,8 +148,12 @@ def class_names(schema: Any) -> dict[str, list[str]]:
 
 
 def columns_of(
-    batch: Any, columns: Sequence[str], classes: Mapping[str, Sequence[str]]
-) -> dict[str, list[Any]]:
+    batch: Any,
+    columns: Sequence[str],
+    classes: Mapping[str, Sequence[str]],
+    *,
+    encoded: bool = False,
+) -> dict[str, Sequence[Any]]:
     """The values of some columns of a `pyarrow.RecordBatch`.
 
     Text, numbers, booleans and lists are unchanged; a list of floats is a NumPy array. Dates
@@ -144,9 +165,14 @@ def columns_of(
         batch: the batch.
         columns: names of the columns.
         classes: see `class_names`; -1 is a missing class, as in `datasets`.
+        encoded: whether texts may be `Utf8Texts`.
     """
-    results = {}
+    results: dict[str, Sequence[Any]] = {}
     for name in columns:
+        texts = _texts(batch.column(name)) if encoded else None
+        if texts is not None:
+            results[name] = texts
+            continue
         values = _values(batch.column(name))
         if name in classes:
             values = [_class(index, classes[name]) for index in values]
@@ -158,6 +184,28 @@ def _class(index: Any, names: Sequence[str]) -> Any:
     if isinstance(index, int) and -1 <= index < len(names):
         return names[index] if index >= 0 else None
     return index
+
+
+def _texts(column: Any) -> Utf8Texts | None:
+    """The texts of a `pyarrow.Array`, not copied if possible; None if it has another type or
+    missing values, or is damaged."""
+    try:
+        column.validate(full=True)  # also checks that texts are UTF-8
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        if pa.types.is_string_view(column.type):
+            column = column.cast(pa.large_string())
+    except pa.ArrowException:  # `_values` raises the error
+        return None
+    dtype = {pa.string(): np.int32, pa.large_string(): np.int64}.get(column.type)
+    if dtype is None or column.null_count or not len(column):
+        return None
+    _, offsets, data = column.buffers()
+    first = column.offset * np.dtype(dtype).itemsize
+    bounds = np.frombuffer(offsets, dtype, len(column) + 1, first).astype(np.int64)
+    start, end = int(bounds[0]), int(bounds[-1])
+    array = np.frombuffer(data, np.uint8, end - start, start) if end > start else np.zeros(0, "u1")
+    return Utf8Texts(array, bounds[1:] - start)
 
 
 def _values(column: Any) -> list[Any]:

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.data.arrow_tables import ROWS, ArrowTable, reason
-from seqzoo.zoo.data.records import Records, Request, read_bytes
+from seqzoo.zoo.data.arrow_tables import ArrowTable, reason, rows_at_once
+from seqzoo.zoo.data.records import BLOCK, Records, Request, read_bytes
 
 MAGIC = b"PAR1"
 """The first bytes of every Parquet file that is not encrypted."""
@@ -40,14 +40,33 @@ class ParquetTable(ArrowTable):
         if not data.startswith(MAGIC):
             raise SeqzooError(f"{path} is not a Parquet file: it begins with {data[:4]!r}.")
         try:
-            self._file = pq.ParquetFile(pa.BufferReader(data) if compressed else str(path))
+            # With a buffer, a row group is not read as a whole.
+            source = pa.BufferReader(data) if compressed else str(path)
+            self._file = pq.ParquetFile(source, buffer_size=BLOCK)
             schema = self._file.schema_arrow
         except (pa.ArrowException, OSError) as error:
             raise SeqzooError(f"{path} cannot be read: {reason(error)}.") from error
         super().__init__(path, schema)
 
     def record_batches(self, columns: Sequence[str]) -> Iterator[Any]:
-        return self._file.iter_batches(ROWS, columns=list(columns))
+        for group in range(self._file.num_row_groups):
+            rows = self._rows_at_once(group, columns)
+            # One thread, so that the columns' pages are not decoded far ahead of their use.
+            yield from self._file.iter_batches(
+                rows, row_groups=[group], columns=list(columns), use_threads=False
+            )
+
+    def _rows_at_once(self, group: int, columns: Sequence[str]) -> int:
+        """The number of rows of a row group to decode together."""
+        about = self._file.metadata.row_group(group)
+        stored = map(about.column, range(about.num_columns))
+        sizes = [
+            column.total_uncompressed_size
+            for column in stored
+            if column.path_in_schema in columns
+            or column.path_in_schema.partition(".")[0] in columns
+        ]
+        return rows_at_once(sum(sizes), about.num_rows)
 
 
 def _beginning(path: pathlib.Path) -> bytes:

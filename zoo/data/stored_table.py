@@ -1,10 +1,10 @@
 """Large tables whose columns are encoded once and stay on disk, in the cache."""
 
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from seqzoo.tasks.data.stored_columns import (
 )
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import TEXTS
-from seqzoo.zoo.data import formats
+from seqzoo.zoo.data import fields, formats
 from seqzoo.zoo.data.examples import part_of, roles_of
 from seqzoo.zoo.data.hugging_face import files_of
 from seqzoo.zoo.data.records import INPUT, SPLIT, TARGET, WEIGHT, Chunk, Record, Records, Request
@@ -104,9 +104,9 @@ def read_stored(paths: Sequence[pathlib.Path], source: Source, name: str) -> Par
     Raises:
         SeqzooError: a record is malformed, or the cache cannot be written.
     """
-    fields = {field: getattr(source, field) for field in READING}
+    options = {field: getattr(source, field) for field in READING}
     files = [_identity(path) for path in paths]
-    key = f"table-{cache.digest_of('table', fields, files)}"
+    key = f"table-{cache.digest_of('table', options, files)}"
     entry = cache.find(key)
     if entry is None:
         with cache.making(key) as writer:
@@ -189,6 +189,8 @@ class _Table:
         for path in paths:
             starts.append(count)
             records = formats.read(path, Request(self.source, roles))
+            if len(paths) > 1:
+                records = replace(records, locations=_Locations(path))
             units.append(records.unit)
             notes |= dict.fromkeys(records.notes)
             before = count
@@ -219,57 +221,42 @@ class _Table:
 
     def _append(self, chunk: Chunk | list[Record], records: Records, folder: pathlib.Path) -> None:
         """Writes some records; `part_of` raises the error if one is invalid."""
-        if isinstance(chunk, Chunk) and self._append_texts(chunk):
-            return
-        plain = self._plain(chunk) if isinstance(chunk, Chunk) else None
-        if plain is None:
+        columns = self._columns(chunk.fields) if isinstance(chunk, Chunk) else None
+        weights = None
+        if columns is None:
             part, _ = part_of(replace(records, records=_records(chunk)), self.source, folder)
             examples = part.examples
-            plain = examples.inputs, examples.targets, part.splits, examples.weights
-        inputs, targets, splits, weights = plain
-        encoded = [text.encode() for text in inputs]
-        self._texts(INPUT, _joined(encoded))
-        if self.has_text_targets:
-            self._texts(TARGET, _joined([text.encode() for text in targets]))
-        else:
-            self._classes(TARGET, targets)
-        if splits is not None:
-            self._classes(SPLIT, splits)
+            weights = examples.weights
+            target = _joined if self.has_text_targets else _distinct
+            columns = {INPUT: _joined(examples.inputs), TARGET: target(examples.targets)}
+            if part.splits is not None:
+                columns[SPLIT] = _distinct(part.splits)
+        for role, column in columns.items():
+            if isinstance(column, Utf8Texts):
+                self._texts(role, column)
+            else:
+                self._classes(role, column)
         if weights is not None:
             self.writer.append(WEIGHT, np.array(weights, np.float64))
         numbers = chunk.numbers if isinstance(chunk, Chunk) else [item.number for item in chunk]
         self.writer.append("lines", np.array(numbers, np.int64))
-        self.writer.append("digests", digests_of(encoded, self.source.seed))
+        inputs: Any = columns[INPUT]
+        self.writer.append("digests", digests_of(inputs.encoded(), self.source.seed))
 
-    def _append_texts(self, chunk: Chunk) -> bool:
-        """Writes records if their fields are non-blank `Utf8Texts`; returns whether they are."""
-        fields: dict[str, Any] = dict(chunk.fields)
-        if self.source.weight_column is not None or any(
-            not isinstance(texts, Utf8Texts) or texts.has_blank() for texts in fields.values()
-        ):
-            return False
-        self._texts(INPUT, fields[INPUT])
-        if self.has_text_targets:
-            self._texts(TARGET, fields[TARGET])
-        for role in (SPLIT,) if self.has_text_targets else (TARGET, SPLIT):
-            if role in fields:
-                names, indices = fields[role].distinct()
-                self._classes(role, map(str.strip, names), indices)
-        self.writer.append("lines", np.array(chunk.numbers, np.int64))
-        self.writer.append("digests", digests_of(fields[INPUT].encoded(), self.source.seed))
-        return True
+    def _columns(self, values: Mapping[str, Sequence[Any]]) -> dict[str, Any] | None:
+        """The fields of some records by role: `Utf8Texts` or `_Classes`.
 
-    def _plain(self, chunk: Chunk) -> tuple | None:
-        """Inputs, targets, splits and weights if all fields are plain texts; otherwise None."""
-        if self.source.weight_column is not None:
-            return None
-        results = {role: _plain_texts(values) for role, values in chunk.fields.items()}
-        if None in results.values():
-            return None
-        inputs, targets, splits = (results.get(role) for role in (INPUT, TARGET, SPLIT))
-        if not self.has_text_targets:
-            targets = list(map(str.strip, targets or ()))
-        return inputs, targets, splits and list(map(str.strip, splits)), None
+        None if a field is invalid, or of a type that is read one by one.
+        """
+        results: dict[str, Any] = {}
+        for role, column in values.items():
+            if role == INPUT or (role == TARGET and self.has_text_targets):
+                results[role] = _plain_texts(column)
+            elif role in (TARGET, SPLIT):
+                results[role] = _labels(column)
+            if results.get(role) is None:
+                return None
+        return results
 
     def _texts(self, role: str, texts: Utf8Texts) -> None:
         if not self.ends[role]:
@@ -279,21 +266,71 @@ class _Table:
         self.writer.append(role, texts.data)
         self.writer.append(f"{role}-offsets", ends)
 
-    def _classes(self, role: str, values: Iterable[str], indices: np.ndarray | None = None) -> None:
-        """Writes classes: one value per record, or distinct values and an index per record."""
+    def _classes(self, role: str, column: "_Classes") -> None:
         names = self.names[role]
         before = len(names)
-        codes = [names.setdefault(value, len(names)) for value in values]
+        codes = [names.setdefault(value, len(names)) for value in column.names]
         if before <= 1 << 8 < len(names):
             self.writer.widen(role, "uint16")
         if before <= 1 << 16 < len(names):
             self.writer.widen(role, "uint32")
-        array = np.array(codes, narrow(len(names)))
-        self.writer.append(role, array if indices is None else array[indices])
+        self.writer.append(role, np.array(codes, narrow(len(names)))[column.indices])
 
 
-def _joined(encoded: list[bytes]) -> Utf8Texts:
-    """Joins encoded texts into one array."""
+class _Locations(Sequence[str]):
+    """The text after the unit in the location of each record of one of several files, as in memory:
+    "18 of parts/2.csv"."""
+
+    def __init__(self, file: pathlib.Path):
+        self.file = file
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: Any) -> Any:
+        return f"{index} of {self.file}"
+
+
+class _Classes(NamedTuple):
+    """The classes of some records.
+
+    Attributes:
+        names: names in order of first occurrence.
+        indices: each record's index in `names`, (records,).
+    """
+
+    names: list[str]
+    indices: np.ndarray
+
+
+def _distinct(values: Iterable[Any]) -> _Classes:
+    """The distinct values, which must be hashable, and each value's index among them."""
+    known: dict[Any, int] = {}
+    indices = [known.setdefault(value, len(known)) for value in values]
+    return _Classes(list(known), np.array(indices, np.int32))
+
+
+def _labels(values: Sequence[Any]) -> _Classes | None:
+    """Fields as classes; None if one is not a class, or not text, a whole number or a boolean."""
+    if isinstance(values, Utf8Texts):
+        found = _Classes(*values.distinct())
+    elif len(set(map(type, values))) == 1 and isinstance(values[0], str | bool | int):
+        found = _distinct(values)  # of one type, since 1 == True
+    else:
+        return None
+    try:
+        return found._replace(names=[fields.label(name) for name in found.names])
+    except SeqzooError:  # reading one by one adds the location
+        return None
+
+
+def _joined(texts: Iterable[str]) -> Utf8Texts:
+    """Joins texts into one array.
+
+    Raises:
+        UnicodeEncodeError: one has a lone surrogate.
+    """
+    encoded = [text.encode() for text in texts]
     lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
     return Utf8Texts(np.frombuffer(b"".join(encoded), np.uint8), np.cumsum(lengths))
 
@@ -302,8 +339,8 @@ def _chunk(records: list[Record]) -> Chunk | list[Record]:
     """Records as a `Chunk`; unchanged if one is malformed."""
     if any(record.error for record in records):
         return records
-    fields = {role: [item.fields[role] for item in records] for role in records[0].fields}
-    return Chunk([record.number for record in records], fields)
+    values = {role: [item.fields[role] for item in records] for role in records[0].fields}
+    return Chunk([record.number for record in records], values)
 
 
 def _records(chunk: Chunk | list[Record]) -> list[Record]:
@@ -322,11 +359,11 @@ def narrow(count: int) -> str:
     return "uint8" if count <= 1 << 8 else "uint16" if count <= 1 << 16 else "uint32"
 
 
-def _plain_texts(values: Any) -> list[str] | None:
+def _plain_texts(values: Sequence[Any]) -> Utf8Texts | None:
     """The values, if all are non-blank texts, otherwise None."""
+    if isinstance(values, Utf8Texts):
+        return None if values.has_blank() else values
     try:
-        if all(map(str.strip, values)) and "".join(values).encode():
-            return values
+        return _joined(values) if all(map(str.strip, values)) else None
     except (TypeError, UnicodeEncodeError):
-        pass
-    return None
+        return None
