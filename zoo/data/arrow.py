@@ -55,16 +55,18 @@ class ArrowFiles(ArrowTable):
         for file, split in self._files:
             has_split = split is not None and SPLIT_COLUMN in columns
             opened = _ArrowFile(file)
-            for stored_batch in opened.batches(columns):
-                count = stored_batch.num_rows
-                rows = rows_at_once(stored_batch.nbytes, count)
+            for stored_batch in opened.batches():
+                needed = [name for name in stored_batch.schema.names if name in columns]
+                stored_batch = stored_batch.select(needed)
+                size, count = stored_batch.get_total_buffer_size(), stored_batch.num_rows
+                rows = rows_at_once(size, count)
                 for start in range(0, count, rows):
                     batch = stored_batch.slice(start, rows)
                     if has_split and SPLIT_COLUMN not in batch.schema.names:
                         names = pa.array([split] * batch.num_rows)
                         batch = batch.append_column(SPLIT_COLUMN, names)
                     yield batch
-                    opened.release(batch.nbytes)
+                    opened.release(size * batch.num_rows // count)
 
 
 class _ArrowFile:
@@ -99,17 +101,17 @@ class _ArrowFile:
             self._mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
         return self._mapped
 
-    def _open(self, fields: Sequence[int] | None = None) -> Any:
-        """A reader of some fields, or of all."""
-        options = pa.ipc.IpcReadOptions(included_fields=fields)
+    def _open(self) -> Any:
         source = pa.BufferReader(self._data)
         is_file = self._data.slice(0, len(MAGIC)).to_pybytes() == MAGIC
-        return (pa.ipc.open_file if is_file else pa.ipc.open_stream)(source, options=options)
+        return pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
 
-    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
-        """Each `pyarrow.RecordBatch`, with only the given columns, as far as the file has them."""
-        indices = [at for at, name in enumerate(self.schema.names) if name in columns]
-        opened = self._open(indices or None)
+    def batches(self) -> Iterator[Any]:
+        """Each `pyarrow.RecordBatch`; without compression its columns are not read before use.
+
+        (pyarrow would copy the columns that `IpcReadOptions.included_fields` selects.)
+        """
+        opened = self._open()
         if isinstance(opened, pa.ipc.RecordBatchStreamReader):
             yield from opened
         else:

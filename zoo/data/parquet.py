@@ -40,9 +40,9 @@ class ParquetTable(ArrowTable):
         if not data.startswith(MAGIC):
             raise SeqzooError(f"{path} is not a Parquet file: it begins with {data[:4]!r}.")
         try:
-            # With a buffer, a row group is not read as a whole.
+            # In buffered reads, as row groups may be larger than memory.
             source = pa.BufferReader(data) if compressed else str(path)
-            self._file = pq.ParquetFile(source, buffer_size=BLOCK)
+            self._file = pq.ParquetFile(source, buffer_size=BLOCK, pre_buffer=False)
             schema = self._file.schema_arrow
         except (pa.ArrowException, OSError) as error:
             raise SeqzooError(f"{path} cannot be read: {reason(error)}.") from error
