@@ -62,6 +62,25 @@ GROUPS = [
         "zoo/data/arrow_tables.py",
         "tests/zoo/test_hostile_files.py",
         "offsets",
-        {".validate(full=True)": ".validate()"},
+        {".view(binary)).validate(full=True)": ".view(binary)).validate()"},
+    ),
+    Group(
+        "zoo/data/arrow_tables.py",
+        "tests/zoo/test_table_chunks.py",
+        "chunks_are_the_records or not_unicode",
+        {
+            "column.validate(full=True)  # also": "column.validate()  # also",
+            "bounds[1:] - start": "bounds[1:]",
+            "or column.null_count or": "or",
+        },
+    ),
+    Group(
+        "zoo/data/json_lines.py",
+        "tests/zoo/test_table_chunks.py",
+        "chunks",
+        {
+            "if end != len(line):": "if not end:",
+            "        count += len(lines)": "        count += len(numbers)",
+        },
     ),
 ]
