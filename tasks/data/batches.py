@@ -468,7 +468,9 @@ def _mapped(plan: Plan, gather: Any) -> Any:
     """The data set of the batches that `gather` makes from their bounds and lengths."""
     steps = (plan.bounds[:-1], plan.bounds[1:], plan.lengths, plan.target_lengths)
     dataset = tf.data.Dataset.from_tensor_slices(steps)
-    return dataset.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4)
+    # AutoGraph would take 0.3 s to convert it.
+    plain = tf.autograph.experimental.do_not_convert(gather)
+    return dataset.map(plain, num_parallel_calls=2, deterministic=True).prefetch(4)
 
 
 def _batches_on_disk(data: Data, plan: Plan) -> Any:
