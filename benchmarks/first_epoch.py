@@ -126,7 +126,7 @@ def source_of(name: str, files: pathlib.Path, data_dir: str | None) -> Any:
     source = dataclasses.replace(preset.source, data_dir=data_dir)
     if name == "number-reader":
         folder = max(pathlib.Path(data_dir or "").glob("digit_lines/*"))
-        return dataclasses.replace(source, data=str(folder), input="image", target="label")
+        return dataclasses.replace(source, data=str(folder), input="image", target="text")
     options: dict[str, Any] = {}
     given = FILES[name] if name in FILES else RUNS[name].files if name in RUNS else ()
     for field, file in zip(("data", "validation", "test"), given, strict=False):
