@@ -31,9 +31,9 @@ new process. All data is read, but only some batches are trained: the first batc
 in the epoch (rows, padded length of the inputs and of the targets), the {more} batches that come
 first, and the first batch of each shape in validation. They are run three times. "overhead" is the
 first run without the faster of the others, for training and validation together; "tracing" is the
-part in which Python builds graphs, "XLA" that of compilers (with two threads, the sum may exceed
-the overhead), "graphs" that of TensorFlow's graph optimiser; the rest is mostly the start of
-graphs. "model" is the time to create the model with its weights and the optimizer, and "data" to
+part in which Python builds graphs, "XLA" that of compiling the time loops, "graphs" that of
+TensorFlow's graph optimiser, and "batch" that of copying the data to tensors and making the first
+batch; the rest is mostly the start of graphs. "model" is the time to create the model with its weights and the optimizer, and "data" to
 read, divide and encode all examples; neither is part of the overhead. "functions" counts the traced
 functions, "programs" the compilations, and "shapes" those of batches in training.
 """
@@ -46,6 +46,7 @@ HEADS = (
     "tracing",
     "XLA",
     "graphs",
+    "batch",
     "rest",
     "overhead",
     "model",
@@ -141,9 +142,9 @@ def source_of(name: str, files: pathlib.Path, data_dir: str | None) -> Any:
 
 def measure(name: str, files: pathlib.Path, data_dir: str | None) -> dict[str, Any]:
     """Measures one preset in this process; the log on standard error has the rest."""
-    from seqzoo.tasks.startup import start_tensorflow
+    from seqzoo.tasks.startup import start_devices
 
-    start_tensorflow()
+    start_devices()
     import keras
     import tensorflow as tf
 
@@ -168,9 +169,7 @@ def measure(name: str, files: pathlib.Path, data_dir: str | None) -> dict[str, A
     result["data"] = time.perf_counter() - start
     keras.utils.set_random_seed(settings.seed)
     start = time.perf_counter()
-    epochs = Epochs(
-        task, settings, padding, training, validation, tf.distribute.get_strategy()
-    )
+    epochs = Epochs(task, settings, padding, training, validation, tf.distribute.get_strategy())
     result["model"] = time.perf_counter() - start
     plan = epochs.plan(0)
     result["shapes"] = len(set(shapes(plan)))
@@ -179,6 +178,10 @@ def measure(name: str, files: pathlib.Path, data_dir: str | None) -> dict[str, A
     loop.steps = len(batches)
     scored = None if validation is None else shortened(epochs._plan(validation), 0)
     count, seconds = tracing.count, tracing.seconds
+    start = time.perf_counter()
+    next(iter(loop._batches(training, batches)))
+    reading = time.perf_counter() - start
+    result["batch"] = reading - (tracing.seconds - seconds)
     runs: list[float] = []
     for run in range(3):
         print(f"\n{PHASE}{run}", file=sys.stderr, flush=True)
@@ -193,7 +196,7 @@ def measure(name: str, files: pathlib.Path, data_dir: str | None) -> dict[str, A
         if run == 0:
             result |= {"functions": tracing.count - count, "tracing": tracing.seconds - seconds}
     print(f"\n{PHASE}end", file=sys.stderr, flush=True)
-    return result | {"overhead": runs[0] - min(runs[1:]), "runs": runs}
+    return result | {"overhead": reading + runs[0] - min(runs[1:]), "runs": runs}
 
 
 def row(name: str, files: pathlib.Path, data_dir: str | None) -> dict[str, Any]:
@@ -202,7 +205,12 @@ def row(name: str, files: pathlib.Path, data_dir: str | None) -> dict[str, Any]:
     command += ["--data-dir", data_dir] if data_dir else []
     with tempfile.TemporaryFile("w+") as log:
         done = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT, env=os.environ | LOGGED
+            command,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            cwd=ROOT,
+            env=os.environ | LOGGED,
         )
         log.seek(0)
         text = log.read()
@@ -214,7 +222,7 @@ def row(name: str, files: pathlib.Path, data_dir: str | None) -> dict[str, Any]:
     compiled, optimised = COMPILED.findall(first), OPTIMISED.findall(first)
     result |= {"programs": len(compiled), "XLA": sum(map(int, compiled)) / 1e6}
     result["graphs"] = sum(map(float, optimised)) / 1e3
-    parts = result["tracing"] + result["XLA"] + result["graphs"]
+    parts = sum(result[name] for name in ("tracing", "XLA", "graphs", "batch"))
     return result | {"rest": max(result["overhead"] - parts, 0.0)}
 
 
