@@ -26,16 +26,18 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 COMMAND = "python -m benchmarks.first_epoch FILES --data-dir DIR --write docs/speed.md"
 
 INTRODUCTION = """## The first epoch
-Seconds by which the first epoch of each preset in its small size takes longer than later ones, in a
-new process. All data is read, but only some batches are trained: the first batch of each shape
-in the epoch (rows, padded length of the inputs and of the targets), the {more} batches that come
-first, and the first batch of each shape in validation. They are run three times. "overhead" is the
-first run without the faster of the others, for training and validation together; "tracing" is the
-part in which Python builds graphs, "XLA" that of compiling the time loops, "graphs" that of
-TensorFlow's graph optimiser, and "batch" that of copying the data to tensors and making the first
-batch; the rest is mostly the start of graphs. "model" is the time to create the model with its weights and the optimizer, and "data" to
-read, divide and encode all examples; neither is part of the overhead. "functions" counts the traced
-functions, "programs" the compilations, and "shapes" those of batches in training.
+Seconds by which the first epoch of each preset in its small size takes longer than later ones, in
+a new process. All data is read, but only some batches are trained: the first one of each shape in
+the epoch (rows, padded lengths of the inputs and of the targets), and the first {more} of all.
+Validation has the first batch of each shape. Both are run three times.
+
+"overhead" is the first run, including the start of the input pipeline, minus the faster of the
+others. Its parts are "tracing", in which Python builds graphs; "XLA", which compiles the time
+loops; "graphs", TensorFlow's graph optimiser; "batch", in which the data are copied to tensors and
+the first batch is made; and the rest, mostly the start of graphs. "model" is the creation of the
+model, its weights and the optimizer, and "data" the time to read, divide and encode all examples;
+neither is part of the overhead. "functions" counts traced functions, "programs" compilations of
+loops, and "shapes" those of the batches in training.
 """
 
 HEADS = (

@@ -31,7 +31,7 @@ XLA_FLAGS = "XLA_FLAGS"
 """Environment variable with options of XLA, which reads it once, when it first compiles."""
 
 OPTIMIZATION_LEVEL = "xla_backend_optimization_level"
-"""The option of XLA for LLVM's optimisation level. On CPUs, training steps at level 1 take as long
+"""XLA's option for the optimisation level of LLVM. At level 1, training steps on CPUs take as long
 as at the default, 3, and compute the same bits, but the loops take less time to compile."""
 
 
@@ -118,14 +118,14 @@ def start_devices(*, quiet_loggers: bool = True) -> None:
     start_tensorflow(quiet_loggers=quiet_loggers)
     tensorflow = importlib.import_module("tensorflow")
     if not tensorflow.config.get_visible_devices("GPU"):
-        _compile_quickly()
+        set_optimization_level()
     # oneDNN reports an error, once per process, when it first transposes booleans.
     with _filtered_errors(), tensorflow.device("CPU:0"):
         tensorflow.transpose([[True]])
 
 
-def _compile_quickly() -> None:
-    """Sets `OPTIMIZATION_LEVEL` to 1, unless XLA's options name a level or a file of options."""
+def set_optimization_level() -> None:
+    """Sets `OPTIMIZATION_LEVEL` to 1, unless XLA_FLAGS has a level or names a file of options."""
     flags = os.environ.get(XLA_FLAGS, "").strip()
     if OPTIMIZATION_LEVEL not in flags and (not flags or flags.startswith("-")):
         os.environ[XLA_FLAGS] = f"{flags} --{OPTIMIZATION_LEVEL}=1".strip()

@@ -1,6 +1,9 @@
-"""Importing and using the library prints none of TensorFlow's start-up messages."""
+"""Importing and using the library prints none of TensorFlow's start-up messages, and XLA compiles
+quickly."""
 
+import csv
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -9,7 +12,7 @@ import pytest
 from cli_cases import ROOT
 
 from seqzoo.tasks import SeqzooError
-from seqzoo.tasks.startup import start_tensorflow
+from seqzoo.tasks.startup import set_optimization_level, start_tensorflow
 
 PROGRAM = """
 import logging, sys
@@ -45,3 +48,40 @@ def test_training_from_python_starts_as_quietly_as_the_command_line(tmp_path) ->
     assert (result.returncode, result.stderr) == (0, "")
     # Loggers are those of the program that imports the library.
     assert result.stdout == "True\n"
+
+
+LEVEL = "--xla_backend_optimization_level"
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ("", f"{LEVEL}=1"),
+        ("--xla_cpu_enable_fast_math=false", f"--xla_cpu_enable_fast_math=false {LEVEL}=1"),
+        (f"{LEVEL}=2", f"{LEVEL}=2"),
+        ("options.txt", "options.txt"),
+    ],
+)
+def test_a_level_of_optimisation_is_added_to_the_users_options(before, after, monkeypatch) -> None:
+    monkeypatch.setenv("XLA_FLAGS", before)
+    set_optimization_level()
+    assert os.environ["XLA_FLAGS"] == after
+
+
+@pytest.mark.slow
+def test_programs_compute_the_same_at_the_highest_level(tmp_path) -> None:
+    histories = []
+    for folder, flags in (("ours", ""), ("highest", f"{LEVEL}=3")):
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "XLA_FLAGS": flags}
+        command = [sys.executable, "-c", PROGRAM, str(tmp_path / folder)]
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+        histories.append(_history(tmp_path / folder))
+    assert histories[0] == histories[1]
+
+
+def _history(run: pathlib.Path) -> list[dict[str, str]]:
+    """The rows of a run's history without the seconds."""
+    with (run / "history.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
