@@ -470,7 +470,12 @@ def _mapped(plan: Plan, gather: Any) -> Any:
     dataset = tf.data.Dataset.from_tensor_slices(steps)
     # AutoGraph would take 0.3 s to convert it.
     plain = tf.autograph.experimental.do_not_convert(gather)
-    return dataset.map(plain, num_parallel_calls=2, deterministic=True).prefetch(4)
+    dataset = dataset.map(plain, num_parallel_calls=2, deterministic=True).prefetch(4)
+    # There is nothing to tune, and the thread that tunes sleeps twice as long each time, up to a
+    # minute; TensorFlow sometimes waits for it to wake up when the last batch has been read.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def _batches_on_disk(data: Data, plan: Plan) -> Any:

@@ -229,3 +229,9 @@ def test_trimmed_batches_have_neither_filler_rows_nor_common_padding() -> None:
                 np.testing.assert_array_equal(value[:end], sequences[row])
                 assert not value[end:].any()
     assert sorted(seen) == list(range(7))
+
+
+def test_the_end_of_an_epoch_does_not_wait_for_a_tuner() -> None:
+    data = _data(np.array([3, 1, 2]))
+    plan = make_plan(data, Padding([3], []), 2)
+    assert batches(data, plan).options().autotune.enabled is False
