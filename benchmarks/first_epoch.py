@@ -38,6 +38,11 @@ the first batch is made; and the rest, mostly the start of graphs. "model" is th
 model, its weights and the optimizer, and "data" the time to read, divide and encode all examples;
 neither is part of the overhead. "functions" counts traced functions, "programs" compilations of
 loops, and "shapes" those of the batches in training.
+
+XLA compiles two programs, forward and backward, for each padded length and each kind of layer, at
+about a quarter of a second each; equal layers share them. Tasks with texts on both sides have the
+most, since inputs and targets are padded to up to six lengths each; `--buckets` reduces that. There
+was other work on the machine at times, so single figures may be too high.
 """
 
 HEADS = (

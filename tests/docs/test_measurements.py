@@ -6,7 +6,7 @@ import runpy
 import numpy as np
 import pytest
 
-from benchmarks import adding, deployment, growth, memory, speed, start_up, which_cell
+from benchmarks import adding, deployment, first_epoch, growth, memory, speed, start_up, which_cell
 from benchmarks.measurements import (
     END,
     FOLDER,
@@ -16,7 +16,9 @@ from benchmarks.measurements import (
     write_section,
 )
 from seqzoo.cells import CELLS
+from seqzoo.tasks.data.batches import Data, Padding, Sequences, make_plan
 from seqzoo.zoo.catalogue import describe, source_docs
+from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.pretrained import list_trained
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -212,3 +214,31 @@ def test_the_section_of_growth_has_every_axis() -> None:
         (head,) = [line for line in generated.splitlines() if line.startswith(f"| {table} |")]
         assert head in page
     assert "| 10,000 | " in generated and "| 200,000 | " in generated
+
+
+def test_the_first_epoch_is_measured_with_a_batch_of_each_shape() -> None:
+    lengths = np.repeat([3, 3, 7, 3, 5], 2).astype(np.int32)
+    data = Data(Sequences(np.arange(lengths.sum(), dtype=np.int32), lengths))
+    plan = make_plan(data, Padding([3, 5, 7], []), 2, seed=(0, 0))
+    found = first_epoch.shortened(plan, 1)
+    assert first_epoch.shapes(found)[0] == first_epoch.shapes(plan)[0]
+    assert sorted(first_epoch.shapes(found)) == [(2, 3, 0), (2, 5, 0), (2, 7, 0)]
+    for start, length in zip(found.bounds[:-1], found.lengths, strict=True):
+        assert lengths[found.rows[start]] == length
+
+
+def test_times_are_read_from_tensorflows_log() -> None:
+    log = (
+        "I0000 meta_optimizer.cc:973] layout: Graph size after: 7 nodes (0), time = 0.5ms.\n"
+        "I0000 device_compilation_profiler.cc:113] Compiled __inference_f_11 1 times, compile "
+        "time: 113111 us, cumulative: 113111 us (0 us / 113 ms)\n"
+    )
+    assert first_epoch.OPTIMISED.findall(log) == ["0.5"]
+    assert first_epoch.COMPILED.findall(log) == ["113111"]
+
+
+def test_every_preset_has_the_files_that_its_first_epoch_reads(tmp_path) -> None:
+    (tmp_path / "digit_lines" / "1.1.0").mkdir(parents=True)
+    for name, preset in PRESETS.items():
+        source = first_epoch.source_of(name, tmp_path, str(tmp_path))
+        assert source.data and (source.data == preset.source.data) == (not preset.needs)
