@@ -183,7 +183,9 @@ def measure(name: str, files: pathlib.Path, data_dir: str | None) -> dict[str, A
     batches = shortened(plan, MORE)
     loop = epochs.loop
     loop.steps = len(batches)
-    scored = None if validation is None else shortened(epochs._plan(validation), 0)
+    scored = None
+    if validation is not None:
+        scored = validation, shortened(epochs._plan(validation), 0)
     count, seconds = tracing.count, tracing.seconds
     start = time.perf_counter()
     next(iter(loop._batches(training, batches)))
@@ -196,8 +198,8 @@ def measure(name: str, files: pathlib.Path, data_dir: str | None) -> dict[str, A
         for _ in loop.train(training, batches):
             pass
         loop.step.numpy()
-        if validation is not None:
-            loop.score(validation, scored)
+        if scored is not None:
+            loop.score(*scored)
         runs.append(time.perf_counter() - start)
         loop.next_epoch()
         if run == 0:
