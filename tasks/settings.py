@@ -49,7 +49,7 @@ class TrainingSettings:
 
     Attributes:
         epochs: number of epochs (passes over the training examples).
-        batch_size: examples per batch, in total over all replicas.
+        batch_size: examples per batch, in total across all replicas.
         batch_steps: maximum time steps per batch, padding included, so that batches of long
             examples are smaller. None for no limit.
         learning_rate: peak learning rate, reached after the warm-up.

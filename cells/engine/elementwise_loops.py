@@ -4,8 +4,9 @@ The forward loop computes the gates of each step and stores only the states. The
 recomputes the gates from the inputs and the stored states, for all steps of a chunk at once, then
 the derivatives of each state with respect to the previous states, and, after a linear recurrence
 over these, the gradients of the gates. Sequences of states are (batch, time, units), like the
-layer's output, and are never transposed. A single feature is projected within the loop, too; then
-the backward pass takes states that only copy a gate from the input of the step before.
+layer's output, and are transposed only in exports. A single feature is projected within the loop,
+too; in that case, the backward pass recomputes states that merely copy a gate from the previous
+step's input.
 product_loops.py documents the arguments and results.
 """
 
@@ -239,7 +240,7 @@ def _backward_chunk(
     d_gates, _, _, d_weights = backward_step(cell, values, d_live, weights)
 
     # The gradient of a copied gate is that of the old state at the next step, so it belongs to the
-    # input of the step before. Only the first step of all has an initial state instead.
+    # input of the step before. Only the very first step has an initial state instead.
     begins = time[:, 0] == 0
     d: dict = {"states": d_states}
     for k in earlier:
@@ -282,8 +283,8 @@ def _kept_states(cell: RecurrentCell, tensors: dict) -> list[int]:
 
 
 def _states_of_earlier_inputs(cell: RecurrentCell, tensors: dict) -> dict[int, int]:
-    """The gate by the index of each state that the backward pass computes from the input of the
-    step before: those that copy a gate, if the loops project the input, and there is no mask."""
+    """Maps the index of each state that the backward pass computes from the previous step's input
+    to the gate that it copies; empty unless the loops project the input and there is no mask."""
     if "mask" in tensors or "kernel" not in tensors:
         return {}
     return copied_gates(cell, _step_weights(cell, tensors))
@@ -368,7 +369,7 @@ def _recurrences(
     count = range(len(received))
 
     def factor(i, j):
-        """The factor with which new state i's gradient contributes to old state j's, or None."""
+        """The factor by which new state i's gradient is multiplied in old state j's, or None."""
         repeated = i == j and valid is not None
         if derivatives[i][j] is None and not repeated:
             return None

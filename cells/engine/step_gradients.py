@@ -109,7 +109,7 @@ def copied_gates(cell: RecurrentCell, weights: tuple = ()) -> dict[int, int]:
         weights: the additional arguments of `step`.
 
     Returns:
-        The index of the gate by the index of the state.
+        A map from the index of a state to that of the gate that it copies.
     """
     zeros = [tf.zeros([1, cell.units], cell.compute_dtype) for _ in range(len(cell.gates) + 1)]
     x = cell.Gates(*zeros[1:])

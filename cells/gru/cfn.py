@@ -14,8 +14,8 @@ class CFNCell(CellWithGates):
         h = f * tanh(h) + i * tanh(Wn x)
 
     Columns: forget, input, candidate; the last has neither a recurrent product nor a bias
-    (RecurrentLayers.jl gives it a bias). The paper writes theta for f and eta for i, and starts bf
-    at one and bi at minus one.
+    (RecurrentLayers.jl gives it a bias). The paper writes theta for f and eta for i, and
+    initialises bf to one and bi to minus one.
 
     For interpretable language models: the dynamics are never chaotic.
 

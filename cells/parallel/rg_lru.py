@@ -18,9 +18,9 @@ class RGLRUCell(RecurrentCell):
         a = exp(-8 * softplus(l) * r)
         h = a * h + sqrt(1 - a^2) * (i * (W x + b))
 
-    l starts so that a is uniform from 0.9 to 0.999 where r is one. W is the linear layer that
-    precedes the recurrence in the paper's block. The recurrence is linear in h; a step has no
-    matrix product. Columns: recurrence, input, candidate.
+    l is initialised so that a is uniform between 0.9 and 0.999 where r is one. W is the linear
+    layer that precedes the recurrence in the paper's block. The recurrence is linear in h; a step
+    has no matrix product. Columns: recurrence, input, candidate.
 
     Reference: De et al., "Griffin: Mixing Gated Linear Recurrences with Local Attention for
     Efficient Language Models", arXiv 2402.19427 (2024), section 2.4.
@@ -53,7 +53,7 @@ class RGLRUCell(RecurrentCell):
     def step_with_values(self, x, r, states, w):
         (h,) = states
         gate, i = ops.sigmoid(x.recurrence), ops.sigmoid(x.input)
-        # a = exp(2 y) and b = sqrt(1 - a^2), both without cancellation from -tanh(y).
+        # a = exp(2 y) and b = sqrt(1 - a^2), computed from t = -tanh(y) to avoid cancellation.
         t = -ops.tanh(0.5 * w.decay * gate)
         a = (1 - t) / (1 + t)
         b = 2 * ops.sqrt(ops.maximum(t, smallest_normal(h.dtype))) / (1 + t)

@@ -19,8 +19,8 @@ class S5Cell(DiagonalCell):
 
     s, L, B and C are complex. Only one of each conjugate pair is kept, hence the factor 2. L starts
     at the eigenvalues of the normal part of HiPPO-LegS, and B and C start in the basis of its
-    eigenvectors; the time scales d, one per pair, are drawn log-uniform from `minimum_step` to
-    `maximum_step`. States are [y, Re s, Im s]. Columns of the kernel: Re B, Im B, D; rows of
+    eigenvectors; the time scales d, one per pair, are drawn log-uniformly between `minimum_step`
+    and `maximum_step`. States are [y, Re s, Im s]. Columns of the kernel: Re B, Im B, D; rows of
     `readout_kernel`: 2 Re C, then -2 Im C. The paper learns Re L itself; exp(n), as in S4D, keeps
     it negative. Its D is diagonal, with as many features as outputs.
 
@@ -106,7 +106,7 @@ class S5Cell(DiagonalCell):
         )
 
     def add_weight(self, *args: Any, **kwargs: Any) -> Any:
-        """See `RecurrentCell`; `build` computes the initial B, `kernel_initializer` draws D."""
+        """See `RecurrentCell`; `build` computes the initial B, and `kernel_initializer` draws D."""
         if kwargs.get("name") == "kernel":
             initialize_d = kwargs["initializer"]
             initial_b = self._initial_b
@@ -161,7 +161,7 @@ def hippo(size: int) -> tuple[Any, Any]:
     """The normal part of HiPPO-LegS: eigenvalues above the real axis, and their eigenvectors.
 
     Args:
-        size: the size of the matrix, even.
+        size: the size of the matrix, an even number.
 
     Returns:
         (size / 2,) and (size, size / 2), complex.

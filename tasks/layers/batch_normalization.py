@@ -1,4 +1,4 @@
-"""Batch normalisation with statistics over all replicas."""
+"""Batch normalisation with statistics across all replicas."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ class BatchNormalization(keras.layers.Layer):
 
         y = gamma (x - mean) / sqrt(variance + epsilon) + beta
 
-    Differs from Keras' layer in that mean and variance are computed over all replicas, in two
+    Differs from Keras' layer in that mean and variance are computed across all replicas, in two
     passes, and without filler rows.
 
     Args:
@@ -89,7 +89,7 @@ def _moments(values: Any, valid: Any) -> tuple[Any, Any]:
 
 
 def _over_replicas(value: Any) -> Any:
-    """The sum over all replicas."""
+    """The sum across all replicas."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return value

@@ -58,8 +58,8 @@ def tagger_network(
 
     Args:
         template: a `ManyToManyAligned`.
-        features: the features of all inputs; those that accompany the sequence are concatenated to
-            each step.
+        features: the features of all inputs; those that accompany the sequence are concatenated
+            with each step.
         characters_size: number of character ids, or None if the characters of words are not read.
         outputs: a layer that is applied to the scores, such as a `CRF`; None for none.
         tags: number of tags.

@@ -50,7 +50,7 @@ class ManyToManyAligned(Template):
             a forecaster of series, or a music model of notes.
         further_inputs: inputs other than the first one, by name, and the kind of each: "number",
             "category", "static" (a number or a category, as in the training examples),
-            "vector", or any kind of input. Their encoders' vectors are concatenated to each step.
+            "vector", or any kind of input. Their encoders' vectors are concatenated with each step.
             Not with target "next".
         cell: recurrent cell; see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
@@ -76,7 +76,7 @@ class ManyToManyAligned(Template):
             first `vectors_keep` words in the file of word vectors, or all of them.
         vectors_keep: number of words to keep from the beginning of the file of word vectors.
         features_from: run folders of character-level language models, such as a forward and a
-            backward one, whose states are concatenated to the word embeddings (contextual string
+            backward one, whose states are concatenated with the word embeddings (contextual string
             embeddings). Each word gets the states at its end, or at its beginning if a model reads
             backward. The models are not trained further, and are kept in the run. For "words" with
             "tags".

@@ -30,7 +30,7 @@ class ManyToManyEncoderDecoder(Template):
         target: target type: the tokens of texts.
         further_inputs: inputs other than the first one, by name, and the kind of each: "number",
             "category", "static" (a number or a category, as in the training examples),
-            "vector", or any kind of input. Their encoders' vectors are concatenated to the
+            "vector", or any kind of input. Their encoders' vectors are concatenated with the
             features that the decoder attends to, and to those that its initial states are computed
             from.
         cell: recurrent cell; see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`. For the

@@ -31,7 +31,7 @@ class ManyToManyUnaligned(Template):
         target: target type: the tokens of texts.
         further_inputs: inputs other than the first one, by name, and the kind of each: "number",
             "category", "static" (a number or a category, as in the training examples),
-            "vector", or any kind of input. Their encoders' vectors are concatenated to each step.
+            "vector", or any kind of input. Their encoders' vectors are concatenated with each step.
         cell: recurrent cell; see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.

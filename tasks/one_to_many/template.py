@@ -50,8 +50,8 @@ class OneToMany(Template):
         further_inputs: inputs other than the first one, by name, and the kind of each: "number",
             "category", "static" (a number or a category, as in the training examples),
             "vector", or any kind of input. Audio is not supported here. Their encoders' vectors are
-            concatenated to the features that the decoder attends to, and to those that its initial
-            states are computed from.
+            concatenated with the features that the decoder attends to, and with those that its
+            initial states are computed from.
         cell: recurrent cell; see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.

@@ -24,7 +24,7 @@ class Generator(keras.Model):
         decoder: the decoder.
         step: shape and type of one step of the inputs.
         further: the network of further inputs, tensors by name -> (batch, features); its output is
-            concatenated to each step of the memory and to each summary. None if there are none.
+            concatenated with each step of the memory and with each summary. None if there are none.
         **kwargs: passed to `keras.Model`.
     """
 
@@ -140,8 +140,8 @@ class SequenceEncoder(keras.layers.Layer):
 
         f = sum over the steps with such an id of F(id)
 
-    f is concatenated to each step of the memory and to each summary (similar to the feature vector
-    of Wu, Shapiro and Cotterell 2018, section 4).
+    f is concatenated with each step of the memory and with each summary (similar to the feature
+    vector of Wu, Shapiro and Cotterell 2018, section 4).
 
     Args:
         vocabulary_size: number of ids, or None for numeric inputs.

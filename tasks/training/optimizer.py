@@ -70,6 +70,6 @@ def make_optimizer(settings: TrainingSettings, steps: int, *, settable: bool = F
 
 
 def take_gradients_as_they_are(optimizer: Any) -> None:
-    """Keeps a Keras optimizer from summing gradients over all replicas: they have already been
+    """Keeps a Keras optimizer from summing gradients across all replicas: they have already been
     summed for clipping, and a second sum would double the traffic between machines."""
     optimizer._all_reduce_sum_gradients = list

@@ -33,7 +33,7 @@ def nonzero_rows(gradient: tf.Tensor) -> tf.IndexedSlices:
 
 
 def sum_over_replicas(gradients: Sequence[Any]) -> list[Any]:
-    """Sums gradients over all replicas, in the same order in each of them.
+    """Sums gradients across all replicas, in the same order in each of them.
 
     For large embeddings, only rows that have a gradient are exchanged, so a row of the result may
     occur up to once per replica. In all other sparse gradients, each row occurs once.

@@ -297,8 +297,8 @@ class Loop:
         return loss, totals, outcome.carried
 
     def _gradients(self, batch: dict[str, Any]) -> tuple[list, Any, Any, Any, tuple]:
-        """The gradients of the loss of a batch, summed over all replicas; the divisor of the loss;
-        the totals; whether the loss is finite; and the states to carry over."""
+        """The gradients of the loss of a batch, summed across all replicas; the divisor of the
+        loss; the totals; whether the loss is finite; and the states to carry over."""
         divisor = batch["weights"]
         if self.settings.loss_reduction == "mean":
             divisor = divisor * self.task.counts(batch)

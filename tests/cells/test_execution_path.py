@@ -115,7 +115,10 @@ def test_a_cell_without_the_contract_still_runs(kind):
             lambda: Recurrent(LSTMCell(UNITS, activation="relu", recurrent_activation="tanh")),
             f"{HAND} because `activation` is not tanh; `recurrent_activation` is not sigmoid.",
         ),
-        (lambda: Recurrent(GRUCell(UNITS, reset_after=False)), "because `reset_after=False`; GRU"),
+        (
+            lambda: Recurrent(GRUCell(UNITS, reset_after=False)),
+            "because `reset_after=False`; a step of this GRU",
+        ),
         (lambda: Recurrent(GRUCell(UNITS, dtype="float64")), "because the precision is float64."),
         (lambda: Recurrent(LSTMCell(UNITS), fast=False), f"{PLAIN} because `fast=False`."),
     ],

@@ -44,7 +44,7 @@ SMALL = {
     "sample_rate": 800,
     "mel_bins": 3,
 }
-"""Options of a case, as far as its template has them."""
+"""Options of a case, those that its template has."""
 
 
 @dataclass(frozen=True)

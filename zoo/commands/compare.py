@@ -43,8 +43,8 @@ def command(
 
     Each cell gets the number of units that brings the parameter count of the whole model closest to
     that of the model with the cell of NAME or --cell or, for a template, the first cell. Each
-    training run runs in its own process. Finished training runs are not repeated: the same command
-    continues after Ctrl-C, and cells or seeds that are added extend the comparison.
+    training run runs in its own process. Finished training runs are not repeated: after Ctrl-C, the
+    same command resumes the comparison, and cells or seeds that are added extend it.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""The command `seqzoo completion`: prints the completion script of a shell."""
+"""The command `seqzoo completion`: prints the completion script for a shell."""
 
 import click
 

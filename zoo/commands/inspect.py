@@ -30,7 +30,7 @@ from seqzoo.zoo.commands import completers, options
     "--examples",
     type=options.Whole(1, 8),
     default=1,
-    help="Number of held-out examples to use if no INPUT is given; texts are cut after 60 "
+    help="Number of held-out examples to use if no INPUT is given; texts are truncated to 60 "
     "characters or words. [from 1 to 8; default: 1]",
 )
 @click.option(
@@ -71,8 +71,8 @@ def command(
 
     Writes a page with gradients through time, gates, states, attention, the spectra of the
     recurrent weights, fixed points and attributions, with its figures as files and its numbers in
-    inspection.json. RUN may be a preset with a pretrained model. Inputs are given as for predict,
-    or for a forecast as tables, whose series are the inputs; the first one is shown in detail.
+    inspection.json. RUN may be a preset with a pretrained model. Inputs are given as for predict
+    or, for a forecast, as tables whose series are the inputs; the first one is shown in detail.
 
     \b
     Examples:

@@ -33,7 +33,7 @@ from seqzoo.zoo.commands import completers, options
     "--format",
     "form",
     type=options.OneOf(["text", "jsonl", "csv", "conll", "conllu"]),
-    help="Output format: tab-separated text, JSON Lines or CSV; for tags also CoNLL or CoNLL-U, "
+    help="Output format: tab-separated text, JSON Lines or CSV; for tags, also CoNLL or CoNLL-U, "
     "one word per line with its tag and probability. [default: text]",
 )
 @click.option(

@@ -9,7 +9,7 @@ import click
 
 
 class Command(NamedTuple):
-    """A command that is not imported yet.
+    """A command that has not been imported yet.
 
     Attributes:
         location: "module:attribute" of the `click.Command`.

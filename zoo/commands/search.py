@@ -74,11 +74,11 @@ def command(
     """Search for the best hyperparameters of NAME (a preset, template or configuration file).
 
     Each trial is a training run with different options, which Optuna samples from the
-    [search] table of the configuration file. Without one, and as far as the template has them, the
-    learning rate, batch size and units vary around those of NAME, dropout varies from 0 to 0.6, and
-    the cell is gru, lstm, mgu or that of NAME. Trials are compared by their validation scores. The
-    same command continues after Ctrl-C; `seqzoo train FOLDER/best.toml` trains the best trial
-    again.
+    [search] table of the configuration file. Without one, the learning rate,
+    batch size and units vary around those of NAME, dropout varies from 0 to 0.6, and the cell is
+    gru, lstm, mgu or that of NAME; options that the template does not have are left out. Trials are
+    compared by their validation scores. After Ctrl-C, the same command resumes the search;
+    `seqzoo train FOLDER/best.toml` trains the best trial again.
 
     \b
     Examples:

@@ -99,8 +99,9 @@ def parse_dates(
     if not fitting:
         bad = max(reached.values())
         raise SeqzooError(
-            f"{location(bad)}: {column!r} must be a date like those before it, such as 2024-01-31 "
-            f"or 2024-01-31 14:00, got {texts[bad]!r}; set its format with --date-format.",
+            f"{location(bad)}: {column!r} must be a date{' like those before it' if bad else ''}, "
+            f"such as 2024-01-31 or 2024-01-31 14:00, got {texts[bad]!r}; set its format with "
+            "--date-format.",
             location=location(bad),
             field="date_column",
             got=texts[bad],

@@ -112,7 +112,7 @@ def official(names: Iterable[str], owner: str) -> dict[str, str]:
         names: the names of the splits.
         owner: the file or data set that has them, for messages.
 
-    Returns: "train", "validation" and "test", as far as they exist -> name of the split.
+    Returns: "train", "validation" and "test", those that exist -> name of the split.
 
     Raises:
         SeqzooError: there is none to train on.

@@ -73,7 +73,8 @@ def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
 
 
 def _spellings(parts: Mapping[str, Part]) -> Iterator[Finding]:
-    """Labels that differ only in case, spaces, quotes or Unicode normalisation."""
+    """Labels that differ only in case, spaces, Unicode normalisation, or quotes and full stops at
+    their ends."""
     counts = Counter(
         label for part in parts.values() for item in part.labels or () for label in item
     )
@@ -130,10 +131,11 @@ def _values(parts: Mapping[str, Part]) -> Iterator[Finding]:
     far &= high > low
     if far.any():
         row = int(np.argmax(far.any(1)))
+        value = flat[row, np.argmax(far[row])]
         yield Finding(
             "targets",
             f"{int(far.any(1).sum()):,} of {len(flat):,} are more than {OUTLIER:g} interquartile "
-            f"ranges from the median, such as {flat[row].max():.6g} "
+            f"ranges from the median, such as {value:.6g} "
             f"({parts['train'].examples.location(row)})",
             "note",
             "check them; a squared error is dominated by such values",
