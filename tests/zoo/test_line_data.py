@@ -4,7 +4,13 @@ import re
 
 import numpy as np
 
-from seqzoo.zoo.datasets.digit_lines import DIGIT_SIZE, MAX_DIGITS, MAX_GAP, join_digits
+from seqzoo.zoo.datasets.digit_lines import (
+    DIGIT_SIZE,
+    MAX_DIGITS,
+    MAX_GAP,
+    distort,
+    join_digits,
+)
 from seqzoo.zoo.datasets.glyphs import UNSEEN_FACES
 from seqzoo.zoo.datasets.line_images import LINE_HEIGHT, MARGIN, Style, draw_line
 from seqzoo.zoo.datasets.text_lines import LINES, line, words_of
@@ -71,3 +77,29 @@ def test_numbers_are_digits_side_by_side_each_used_once() -> None:
         used += [bar - 100 for bar in bars]
     assert sorted(used) == sorted([*range(60)] * 2)
     assert [text for _, text in join_digits(images, labels, 3, 2)] == [text for _, text in lines]
+
+
+def test_distorted_digits_are_moved_but_keep_their_ink() -> None:
+    random = np.random.default_rng(2)
+    image = np.zeros((DIGIT_SIZE, DIGIT_SIZE), np.uint8)
+    image[6:22, 12:15] = 200  # an upright bar
+    results = np.stack([distort(image, random) for _ in range(200)]).astype(float)
+    assert results.shape == (200, DIGIT_SIZE, 2 * DIGIT_SIZE) and results.max() <= 200
+    ink = results.sum((1, 2)) / image.sum()  # changes with the area: 0.64 to 1.32
+    assert 0.55 < ink.min() < 0.8 and 1.15 < ink.max() < 1.4
+    rows, columns = np.mgrid[:DIGIT_SIZE, : 2 * DIGIT_SIZE]
+    weights = results / results.sum((1, 2), keepdims=True)
+    row, column = ((weights * place).sum((1, 2)) for place in (rows, columns))
+    # The centre of the bar, in the middle of a frame of twice the width, moves up to 3 rows.
+    assert 10 < row.min() < 11.5 and 15.5 < row.max() < 17
+    assert abs(column - (13 + DIGIT_SIZE / 2)).max() < 1.2
+    lean = [
+        (weights[:, part].sum(1) * columns[0]).sum(1) / weights[:, part].sum((1, 2))
+        for part in (slice(0, 13), slice(14, 28))
+    ]
+    assert (lean[0] - lean[1]).min() < -2 and (lean[0] - lean[1]).max() > 2
+
+    lines = [list(join_digits(image[None], np.array([1]), 3, 4, item)) for item in (False, True)]
+    assert [text for _, text in lines[0]] == ["1"] * 4 == [text for _, text in lines[1]]
+    widths = [{item.shape[1] for item, _ in part} for part in lines]
+    assert len({(item > 0).sum() for item, _ in lines[1]}) > 1 and widths[0] != widths[1]
