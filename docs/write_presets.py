@@ -142,7 +142,7 @@ LICENCES = {
 """Licences of the data that the presets without a card were measured on."""
 
 EXAMPLES = {
-    "number-reader": "prepared/digit_lines/1.0.0",
+    "number-reader": "prepared/digit_lines/1.1.0",
     "upos-tagger": "en_ewt-ud-train.conllu",
     "entity-tagger": "train.conll",
     "shakespeare": "input.txt",
