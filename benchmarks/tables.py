@@ -14,9 +14,18 @@ import pathlib
 import re
 import shutil
 import tarfile
+import wave
 import zipfile
+from collections.abc import Iterator
 
 import numpy as np
+
+DIGIT_RATE = 8000
+"""Samples per second of the recordings of digits."""
+SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+"""The speakers of the recordings of digits."""
+STRING_ROUNDS = 12
+"""Number of strings of digits that each training recording is used in."""
 
 M4_TEST = np.datetime64("2020-01-01T00", "h")
 """Date that the first test hour of the M4 competition's hourly series gets."""
@@ -114,6 +123,87 @@ def digits(source: pathlib.Path, out: pathlib.Path) -> None:
     write(out / "digits.tsv", lines)
 
 
+def digit_strings(source: pathlib.Path, out: pathlib.Path) -> None:
+    """Strings of one to seven spoken digits, in a table for each speaker, who is held out for test.
+
+    Each string is spoken by one speaker, with pauses of up to 0.3 s. In training, each string is
+    played at 0.8 to 1.25 times its speed, which changes the pitch as well, and through another
+    channel. The recordings that their authors set aside are for validation. In the test split, each
+    recording is used once.
+    """
+    recordings: dict[str, list[tuple[str, int, np.ndarray]]] = {name: [] for name in SPEAKERS}
+    with tarfile.open(source / "recordings.tar.gz") as archive:
+        for member in sorted(archive.getmembers(), key=lambda item: item.name):
+            if not member.name.endswith(".wav"):
+                continue
+            digit, speaker, index = pathlib.Path(member.name).stem.split("_")
+            with wave.open(archive.extractfile(member)) as file:
+                samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+            recordings[speaker].append((digit, int(index), samples))
+    lines: dict[str, list[str]] = {}
+    for number, speaker in enumerate(SPEAKERS):
+        random = np.random.default_rng(number)
+        known = [item for item in recordings[speaker] if item[1] >= 5]
+        aside = [item for item in recordings[speaker] if item[1] < 5]
+        parts = {"train": known * STRING_ROUNDS, "val": aside, "test": recordings[speaker]}
+        for split, chosen in parts.items():
+            strings = _joined_digits(chosen, random, varied=split == "train")
+            lines[speaker, split] = []
+            for position, (text, samples) in enumerate(strings):
+                path = pathlib.Path("digit-strings", f"{speaker}-{split}-{position}.wav")
+                (out / path).parent.mkdir(parents=True, exist_ok=True)
+                with wave.open(str(out / path), "wb") as file:
+                    file.setparams((1, 2, DIGIT_RATE, 0, "NONE", ""))
+                    file.writeframes(samples.astype("<i2").tobytes())
+                lines[speaker, split].append(f"{path}\t{text}\t{split}")
+    for held_out in SPEAKERS:
+        others = [name for name in SPEAKERS if name != held_out]
+        rows = [
+            line for split in ("train", "val") for name in others for line in lines[name, split]
+        ]
+        rows += lines[held_out, "test"]
+        write(out / f"digit-strings-{held_out}.tsv", ["file\ttext\tsplit", *rows])
+
+
+def _joined_digits(
+    recordings: list[tuple[str, int, np.ndarray]], random: np.random.Generator, varied: bool
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Strings of recordings in a random order: their digits and their samples."""
+    order, start = random.permutation(len(recordings)), 0
+    while start < len(order):
+        chosen = [recordings[index] for index in order[start : start + random.integers(1, 8)]]
+        start += len(chosen)
+        # Silence with a little noise, because digital silence has no spectrum.
+        lengths = random.integers(0, int(0.3 * DIGIT_RATE), len(chosen) + 1)
+        pauses = [random.normal(0, 20, length) for length in lengths]
+        parts = [pauses[-1]]
+        for pause, (_, _, samples) in zip(pauses, chosen, strict=False):
+            parts += [pause, samples]
+        samples = np.concatenate(parts)
+        if varied:
+            speed = random.uniform(0.8, 1.25)
+            places = np.arange(0, len(samples) - 1, speed)
+            samples = np.interp(places, np.arange(len(samples)), samples)
+            samples = np.clip(_another_channel(samples, random), -32768, 32767)
+        yield "".join(digit for digit, _, _ in chosen), samples
+
+
+def _another_channel(samples: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """A recording as another microphone might have made it: louder or quieter, with each frequency
+    amplified by a random smooth curve (a standard deviation of 6 dB), and with noise."""
+    spectrum = np.fft.rfft(samples)
+    decibels = random.normal(0, 6, 7)
+    curve = np.interp(np.linspace(0, 6, len(spectrum)), np.arange(7), decibels)
+    samples = np.fft.irfft(spectrum * 10 ** (curve / 20), len(samples)) * random.uniform(0.3, 2)
+    return samples + random.normal(0, 10 ** random.uniform(0.3, 2.3), len(samples))
+
+
+def spoken_digits(source: pathlib.Path, out: pathlib.Path) -> None:
+    """Recordings of single digits, and strings of them."""
+    digits(source, out)
+    digit_strings(source, out)
+
+
 def polarity(source: pathlib.Path, out: pathlib.Path) -> None:
     """Sentences of film reviews, positive or negative; the file is Latin-1."""
     lines = ["text\tlabel"]
@@ -190,7 +280,7 @@ MAKERS = {
     "poly_music": chorales,
     "names": names,
     "sms_spam": spam,
-    "free_spoken_digits": digits,
+    "free_spoken_digits": spoken_digits,
     "ts_classics": series,
     "sentence_polarity": polarity,
     "sigmorphon2017": inflection,
