@@ -2,10 +2,12 @@
 
     python -m benchmarks.end_to_end [--tasks tagger,pixels] [--write docs/speed.md]
 
+Each row is appended to a CSV file, and a task that is in it is not measured again.
+
 The models have the same layers and sizes, the optimizer is Adam with gradients clipped to a global
-norm of 1, the batch size is 32 or 64, and everything is float32. Batches are made as is usual in
-each library: in seqzoo by a plan of lengths; in Keras by `tf.data`, shuffled and padded to the
-longest in the batch; in PyTorch by a `DataLoader` with batches of similar length, as packed
+norm of 1, all libraries use the same batch size, and everything is float32. Batches are made as is
+usual in each library: in seqzoo by a plan of lengths; in Keras by `tf.data`, shuffled and padded to
+the longest in the batch; in PyTorch by a `DataLoader` with batches of similar length, as packed
 sequences. An epoch includes the preparation of batches. The libraries alternate, after one epoch
 each in which programs are compiled. After PyTorch's epochs there is a pause, because its threads
 keep spinning.
@@ -14,6 +16,10 @@ keep spinning.
   steps, with the state carried over from window to window.
 - tagger: words of UD English EWT (`--sentences`, a CoNLL-U file), a bidirectional GRU of 128 units.
 - pixels: digits of MNIST in 784 steps, an LSTM of 128 units.
+- language-id: words in 163 languages; the n-grams of up to four characters are embedded, under a
+  GRU of 128 units, as in the preset, without dropout.
+- encoder-decoder: dates in many languages to ISO 8601, characters; the model of the preset
+  `date-normaliser`, bidirectional GRU, additive attention, GRU of 128 units.
 """
 
 import os
@@ -30,16 +36,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks import handwritten
 from benchmarks.contestants import torch
-from benchmarks.measurements import machine, write_section
-from seqzoo.tasks import Examples, ManyToManyAligned, ManyToOne, TrainingSettings
+from benchmarks.measurements import Measurements, machine, path_of, write_section
+from seqzoo.tasks import (
+    Examples,
+    ManyToManyAligned,
+    ManyToManyEncoderDecoder,
+    ManyToOne,
+    TrainingSettings,
+)
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.training.step import Loop
 from seqzoo.zoo.data.open import open_source
 from seqzoo.zoo.data.source import Source
 
 RATE, CLIP, WINDOW, LANES, EMBEDDING = 1e-3, 1.0, 64, 64, 64
-FILES, SENTENCES, DIGITS = 10, 3_000, 1_280
+FILES, SENTENCES, DIGITS, NAMES, DATES = 10, 3_000, 1_280, 12_800, 6_400
 PAUSE = 0.5
 """Seconds until PyTorch's threads stop spinning."""
 
@@ -47,12 +60,15 @@ COMMAND = "python -m benchmarks.end_to_end --write docs/speed.md"
 
 INTRODUCTION = """## Training epochs
 
-Milliseconds per 1,000 characters, words or digits in a training epoch, including the preparation of
-batches: seqzoo's training loop, a Keras model with `fit` and `tf.data`, and PyTorch with a
-`DataLoader`, all with the same layers and sizes, on real data. language-model: an LSTM of 512 units
-that carries its state from window to window, 64 rows of 64 characters; tagger: a bidirectional GRU
-of 128 units, 32 sentences of UD English EWT; pixels: an LSTM of 128 units over 784 pixels, 64
-digits of MNIST. Medians of five epochs that alternate."""
+Milliseconds per 1,000 characters, words, digits or names in a training epoch, including the
+preparation of batches: seqzoo's training loop, a Keras model with `fit` and `tf.data`, and PyTorch
+with a `DataLoader`, all with the same layers and sizes, on real data. language-model: an LSTM of
+512 units that carries its state from window to window, 64 rows of 64 characters; tagger: a
+bidirectional GRU of 128 units, 32 sentences of UD English EWT; pixels: an LSTM of 128 units over
+784 pixels, 64 digits of MNIST; language-id: embedded characters and n-grams, a GRU of 128 units,
+256 names in 163 languages, as in the preset, without dropout; encoder-decoder: a bidirectional GRU
+of 128 units, additive attention and a GRU of 128 units, 128 dates to ISO 8601, as in the preset
+`date-normaliser`. Medians of five epochs that alternate."""
 
 HEADS = (
     "| task | seqzoo, ms | Keras, ms | torch, ms | times Keras | times torch |\n"
@@ -91,10 +107,11 @@ def of_seqzoo(template: Any, examples: Examples, batch_size: int) -> Epoch:
     task = template.adapt(examples)
     data = task.data(examples)
     padding = Padding.choose(data, 8, batch_size)
-    plan = data.plan(padding, settings, seed=(0, 0))
-    loop = Loop(task, settings, len(plan), tf.distribute.get_strategy())
+    steps = len(data.plan(padding, settings, seed=(0, 0)))
+    loop = Loop(task, settings, steps, tf.distribute.get_strategy())
 
     def epoch() -> int:
+        plan = data.plan(padding, settings, seed=(0, int(loop.epoch.numpy())))
         for _ in loop.train(data, plan):
             pass
         count = int(loop.totals.numpy()[1])
@@ -126,14 +143,24 @@ def of_keras(model: Model, batches: tf.data.Dataset, count: int, *, lanes: int =
         inputs = keras.Input((None, 1))
         hidden = layer(inputs)
     network = keras.Model(inputs, keras.layers.Dense(model.outputs)(hidden))
+    return fit(network, batches, count, before=layer.reset_states if lanes else None)
+
+
+def fit(
+    network: keras.Model,
+    batches: tf.data.Dataset,
+    count: int,
+    before: Callable[[], None] | None = None,
+) -> Epoch:
+    """An epoch of `fit` with a Keras model; see `of_keras`. `before` is called first."""
     network.compile(
         keras.optimizers.Adam(RATE, global_clipnorm=CLIP),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
 
     def epoch() -> int:
-        if lanes:
-            layer.reset_states()
+        if before is not None:
+            before()
         network.fit(batches, verbose=0, shuffle=False)
         return count
 
@@ -154,11 +181,10 @@ def of_torch(model: Model, batches: Callable[[], Iterator[Any]], *, carried: boo
     layer = layer_class(size, model.units, batch_first=True, bidirectional=model.bidirectional)
     dense = torch.nn.Linear(model.units * (1 + model.bidirectional), model.outputs)
     network = torch.nn.ModuleList([embedding, layer, dense])
-    optimizer = torch.optim.Adam(network.parameters(), RATE)
     pack, unpack = torch.nn.utils.rnn.pack_padded_sequence, torch.nn.utils.rnn.pad_packed_sequence
 
-    def epoch() -> int:
-        state, count = None, 0
+    def outputs() -> Iterator[Any]:
+        state = None
         for inputs, targets, lengths in batches():
             hidden = embedding(inputs)
             if lengths is None:
@@ -168,8 +194,25 @@ def of_torch(model: Model, batches: Callable[[], Iterator[Any]], *, carried: boo
             else:
                 packed = pack(hidden, lengths, batch_first=True, enforce_sorted=False)
                 hidden, _ = unpack(layer(packed)[0], batch_first=True)
+            yield dense(hidden), targets
+
+    return descend(network, outputs)
+
+
+def descend(network: Any, outputs: Callable[[], Iterator[Any]]) -> Epoch:
+    """An epoch of a training loop in PyTorch.
+
+    Args:
+        network: the module.
+        outputs: yields the logits and the targets of each batch; targets of -1 do not count.
+    """
+    optimizer = torch.optim.Adam(network.parameters(), RATE)
+
+    def epoch() -> int:
+        count = 0
+        for logits, targets in outputs():
             loss = torch.nn.functional.cross_entropy(
-                dense(hidden).flatten(0, -2), targets.flatten(), ignore_index=-1
+                logits.flatten(0, -2), targets.flatten(), ignore_index=-1
             )
             optimizer.zero_grad()
             loss.backward()
@@ -179,6 +222,38 @@ def of_torch(model: Model, batches: Callable[[], Iterator[Any]], *, carried: boo
         return count
 
     return epoch
+
+
+def bucketed(examples: Sequence[Any], size: int, collate: Callable) -> Callable[[], Iterator[Any]]:
+    """Batches of PyTorch's `DataLoader` with examples of similar length, in random order."""
+    random = np.random.default_rng(0)
+    lengths = [len(example[0]) for example in examples]
+
+    def batches() -> Iterator[Any]:
+        order = random.permutation(len(examples))
+        order = order[np.argsort([lengths[index] for index in order], kind="stable")]
+        parts = [order[start : start + size].tolist() for start in range(0, len(order), size)]
+        sampler = [parts[index] for index in random.permutation(len(parts))]
+        loader = torch.utils.data.DataLoader
+        return iter(loader(examples, batch_sampler=sampler, collate_fn=collate))
+
+    return batches
+
+
+def padded(rows: Sequence[Any], part: int, value: int = 0) -> Any:
+    """A part of each example, padded to the longest, as a PyTorch tensor."""
+    arrays = [torch.from_numpy(row[part]) for row in rows]
+    return torch.nn.utils.rnn.pad_sequence(arrays, True, value)
+
+
+def padded_batches(examples: Sequence[Any], size: int) -> tf.data.Dataset:
+    """Batches of `tf.data`, shuffled and padded to the longest in the batch."""
+    signature = tuple(
+        tf.TensorSpec([None] * bool(item.ndim) + list(item.shape[1:]), item.dtype)
+        for item in examples[0]
+    )
+    rows = tf.data.Dataset.from_generator(lambda: iter(examples), output_signature=signature)
+    return rows.cache().shuffle(len(examples)).padded_batch(size)
 
 
 def language_model(_: Any) -> dict[str, Epoch]:
@@ -224,32 +299,12 @@ def tagger(sentences: str) -> dict[str, Epoch]:
         )
         for sentence, line in zip(words, tags, strict=True)
     ]
-    spec = tf.TensorSpec([None], tf.int32)
-    batches = (
-        tf.data.Dataset.from_generator(lambda: iter(pairs), output_signature=(spec, spec))
-        .cache()
-        .shuffle(len(pairs))
-        .padded_batch(size)
-        .map(lambda x, y: (x, y, tf.cast(x > 0, tf.float32)))
-        .prefetch(tf.data.AUTOTUNE)
-    )
-    random = np.random.default_rng(0)
-
-    def buckets() -> Iterator[list[int]]:
-        order = random.permutation(len(pairs))
-        order = order[np.argsort([len(pairs[index][0]) for index in order], kind="stable")]
-        parts = [order[start : start + size].tolist() for start in range(0, len(order), size)]
-        yield from (parts[index] for index in random.permutation(len(parts)))
+    batches = padded_batches(pairs, size)
+    batches = batches.map(lambda x, y: (x, y, tf.cast(x > 0, tf.float32)))
 
     def collate(rows: Sequence[Any]) -> Any:
-        pad = torch.nn.utils.rnn.pad_sequence
-        x, y = ([torch.from_numpy(row[part]) for row in rows] for part in (0, 1))
-        lengths = torch.tensor([len(row) for row in x])
-        return pad(x, True), pad([row.long() for row in y], True, -1), lengths
-
-    def loader() -> Iterator[Any]:
-        sampler = list(buckets())
-        return iter(torch.utils.data.DataLoader(pairs, batch_sampler=sampler, collate_fn=collate))
+        lengths = torch.tensor([len(row[0]) for row in rows])
+        return padded(rows, 0), padded(rows, 1, -1).long(), lengths
 
     model = Model("gru", 128, max(ids.values()) + 1, len(names), bidirectional=True)
     template = ManyToManyAligned(
@@ -257,8 +312,8 @@ def tagger(sentences: str) -> dict[str, Epoch]:
     )
     return {
         "seqzoo": of_seqzoo(template, examples, size),
-        "Keras": of_keras(model, batches, sum(len(x) for x, _ in pairs)),
-        "torch": of_torch(model, loader),
+        "Keras": of_keras(model, batches.prefetch(tf.data.AUTOTUNE), sum(len(x) for x, _ in pairs)),
+        "torch": of_torch(model, bucketed(pairs, size, collate)),
     }
 
 
@@ -289,7 +344,89 @@ def pixels(_: Any) -> dict[str, Epoch]:
     }
 
 
-TASKS = {"language-model": language_model, "tagger": tagger, "pixels": pixels}
+def language_id(_: Any) -> dict[str, Epoch]:
+    """The language of a name, from its characters and their n-grams."""
+    splits, _ = open_source(Source("languages", "characters", limit=NAMES))
+    examples, size, units = splits.train, 256, 128
+    names, languages = list(examples.inputs), list(examples.targets)
+    ids = {None: 1, **_numbered(names, 2, minimum=2)}
+    classes = _numbered([languages], 0)
+    rows = []
+    for name, language in zip(names, languages, strict=True):
+        values = np.array([ids.get(item, 1) for item in name], np.int32)
+        rows.append((values, handwritten.ngrams(values), np.array(classes[language], np.int32)))
+    sizes = max(ids.values()) + 1, len(classes), units, EMBEDDING
+    batches = padded_batches(rows, size).map(lambda x, grams, y: ((x, grams), y))
+
+    def collate(rows: Sequence[Any]) -> Any:
+        lengths = torch.tensor([len(row[0]) for row in rows])
+        targets = torch.tensor([int(row[2]) for row in rows])
+        return padded(rows, 0), padded(rows, 1), lengths, targets
+
+    loader = bucketed(rows, size, collate)
+    network = None if torch is None else handwritten.TorchClassifier(*sizes)
+
+    def outputs() -> Iterator[Any]:
+        for x, grams, lengths, targets in loader():
+            yield network(x, grams, lengths), targets  # pyright: ignore[reportOptionalCall]
+
+    template = ManyToOne("characters", units=units, embedding=EMBEDDING, ngrams=4, bag=True)
+    return {
+        "seqzoo": of_seqzoo(template, examples, size),
+        "Keras": fit(
+            handwritten.keras_classifier(*sizes), batches.prefetch(tf.data.AUTOTUNE), len(rows)
+        ),
+        "torch": descend(network, outputs),
+    }
+
+
+def encoder_decoder(_: Any) -> dict[str, Epoch]:
+    """Dates as people write them to ISO 8601, with attention."""
+    splits, _ = open_source(Source("dates", "characters", target_kind="characters", limit=DATES))
+    examples, size, units, embedding = splits.train, 128, 128, 32
+    inputs, outputs = list(examples.inputs), list(examples.targets)
+    ids = {None: 1, **_numbered(inputs, 2, minimum=2)}
+    tokens = _numbered(outputs, handwritten.END + 1)
+    rows = []
+    for text, date in zip(inputs, outputs, strict=True):
+        target = np.array([tokens[item] for item in date] + [handwritten.END], np.int32)
+        before = np.concatenate([[handwritten.START], target[:-1]]).astype(np.int32)
+        rows.append((np.array([ids.get(item, 1) for item in text], np.int32), before, target))
+    sizes = max(ids.values()) + 1, max(tokens.values()) + 1, units, embedding
+    batches = padded_batches(rows, size).map(
+        lambda x, before, y: ((x, before), y, tf.cast(y > 0, tf.float32))
+    )
+
+    def collate(rows: Sequence[Any]) -> Any:
+        lengths = torch.tensor([len(row[0]) for row in rows])
+        return padded(rows, 0), padded(rows, 1), lengths, padded(rows, 2, -1).long()
+
+    loader = bucketed(rows, size, collate)
+    network = None if torch is None else handwritten.TorchEncoderDecoder(*sizes)
+
+    def logits() -> Iterator[Any]:
+        for x, before, lengths, targets in loader():
+            yield network(x, before, lengths), targets  # pyright: ignore[reportOptionalCall]
+
+    template = ManyToManyEncoderDecoder(units=units, embedding=embedding)
+    return {
+        "seqzoo": of_seqzoo(template, examples, size),
+        "Keras": fit(
+            handwritten.keras_encoder_decoder(*sizes),
+            batches.prefetch(tf.data.AUTOTUNE),
+            sum(len(row[2]) for row in rows),
+        ),
+        "torch": descend(network, logits),
+    }
+
+
+TASKS = {
+    "language-model": language_model,
+    "tagger": tagger,
+    "pixels": pixels,
+    "language-id": language_id,
+    "encoder-decoder": encoder_decoder,
+}
 
 
 def measure(contestants: dict[str, Epoch], rounds: int) -> dict[str, float]:
@@ -313,13 +450,13 @@ def _numbered(sequences: Sequence[Sequence[str]], first: int, minimum: int = 1) 
     return {name: index for index, name in enumerate(kept, first)}
 
 
-def section(rows: dict[str, dict[str, float]]) -> str:
+def section(measured: Measurements) -> str:
     """The section of docs/speed.md."""
     lines = []
-    for task, row in rows.items():
-        ours, others = row["seqzoo"], [row[name] for name in ("Keras", "torch")]
+    for row in measured.rows:
+        ours, *others = (float(row[name]) for name in ("seqzoo", "Keras", "torch"))
         lines.append(
-            f"| {task} | {1000 * ours:.1f} | "
+            f"| {row['task']} | {1000 * ours:.1f} | "
             + " | ".join(f"{1000 * other:.1f}" for other in others)
             + " | "
             + " | ".join(f"{other / ours:.2f}" for other in others)
@@ -335,18 +472,21 @@ def main() -> None:
     parser.add_argument("--tasks", default=",".join(TASKS))
     parser.add_argument("--sentences", default="en_ewt-ud-train.conllu", help="a CoNLL-U file")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--results", type=pathlib.Path, default=path_of("end-to-end"))
     parser.add_argument("--write", type=pathlib.Path, help="page to write the table into")
     args = parser.parse_args()
     if torch is None:
         parser.error("PyTorch cannot be imported; install it: python -m pip install torch")
     torch.set_num_threads(os.cpu_count() or 1)
     keras.utils.set_random_seed(0)
-    rows = {}
+    measured = Measurements(args.results, ("task",))
     for task in args.tasks.split(","):
-        rows[task] = measure(TASKS[task](args.sentences), args.rounds)
-        print(task, {name: f"{1000 * value:.1f} ms" for name, value in rows[task].items()})
+        if measured.find(task) is None:
+            seconds = measure(TASKS[task](args.sentences), args.rounds)
+            measured.add({"task": task, **{name: f"{s:.6f}" for name, s in seconds.items()}})
+            print(measured.rows[-1], flush=True)
     if args.write:
-        write_section(args.write, COMMAND, section(rows))
+        write_section(args.write, COMMAND, section(measured))
 
 
 if __name__ == "__main__":
