@@ -137,10 +137,12 @@ def digit_strings(source: pathlib.Path, out: pathlib.Path) -> None:
             if not member.name.endswith(".wav"):
                 continue
             digit, speaker, index = pathlib.Path(member.name).stem.split("_")
-            with wave.open(archive.extractfile(member)) as file:
+            content = archive.extractfile(member)
+            assert content is not None
+            with wave.open(content) as file:
                 samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
             recordings[speaker].append((digit, int(index), samples))
-    lines: dict[str, list[str]] = {}
+    lines: dict[tuple[str, str], list[str]] = {}
     for number, speaker in enumerate(SPEAKERS):
         random = np.random.default_rng(number)
         known = [item for item in recordings[speaker] if item[1] >= 5]
