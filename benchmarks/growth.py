@@ -275,9 +275,9 @@ is theirs. The products are half of an output layer's time; the other half passe
 gradients and moments, and also grows with the words. Lazy updates make no difference here, since
 every word has a gradient in the output layer. The classifier has no such layer: with dense
 updates its time grows by 36 ms, for the moments and weights of all words, with lazy updates by 9
-ms, because TensorFlow copies a table that is updated row by row whenever it is read. With an
-embedding that gathers its rows without reading the table, a step takes 7.0 ms with 200,000 words
-and 7.6 with 1,000.""",
+ms, because TensorFlow copies a table that is updated row by row whenever it is read. In
+a trial outside this benchmark, an embedding that gathered its rows without reading the table took
+7.0 ms a step with 200,000 words instead of 16.9.""",
     "cores": """\
 Two processes with a core each do not slow each other down, so what is lost on two cores is lost
 in dividing the work of a step. In the LSTM two threads share the products of each time step,
@@ -342,7 +342,7 @@ def cores_table(measured: Measurements) -> str:
 
 def section(measured: Measurements) -> str:
     """The section of docs/scaling.md."""
-    parts = [f"{INTRODUCTION}\n{machine()}; nothing else ran. Measured by\n\n    {COMMAND}\n"]
+    parts = [f"{INTRODUCTION}\n{machine()}; other jobs on the machine were paused. Measured by\n\n    {COMMAND}\n"]
     for axis, title in TITLES.items():
         reason = REASONS[axis]
         if axis == "units":
