@@ -342,7 +342,8 @@ def cores_table(measured: Measurements) -> str:
 
 def section(measured: Measurements) -> str:
     """The section of docs/scaling.md."""
-    parts = [f"{INTRODUCTION}\n{machine()}; other jobs on the machine were paused. Measured by\n\n    {COMMAND}\n"]
+    conditions = f"{machine()}; other jobs on the machine were paused"
+    parts = [f"{INTRODUCTION}\n{conditions}. Measured by\n\n    {COMMAND}\n"]
     for axis, title in TITLES.items():
         reason = REASONS[axis]
         if axis == "units":
