@@ -117,9 +117,9 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
     Returns:
         "d_states": list of (batch, units), gradients of the initial states; "d_recurrent" and
         "d_projected": gradients of the recurrent product, (recurrent gates * units, time * batch),
-        and of the projected input, (gates * units, time * batch); "d_recurrent" is missing
-        without recurrent gates, and "d_projected" if it equals "d_recurrent"; "d_unit_weights":
-        list of gradients, if the cell has unit weights.
+        and of the projected input, (gates * units, time * batch); "d_recurrent" is omitted
+        if there are no recurrent gates, and "d_projected" if it equals "d_recurrent";
+        "d_unit_weights": list of gradients, if the cell has unit weights.
     """
     values, steps = tensors["values"], tensors["steps"]
     length, batch = tf.shape(values[0])[0], tf.shape(values[0])[2]

@@ -67,7 +67,7 @@ class Forecast(Template):
         calendar: add calendar features: time of day, of the week and of the year, if the training
             data span at least two days, two weeks or two years, respectively.
         season: season length, in steps; the seasonal naive baseline uses it, too. None for the
-            usual season of the frequency: 24 for hours, 7 for days, 12 for months.
+            usual length for the frequency: 24 for hourly, 7 for daily and 12 for monthly data.
         windows: maximum number of training windows per epoch, resampled each epoch.
 
     Raises:

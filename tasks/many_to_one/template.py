@@ -88,7 +88,7 @@ class ManyToOne(Template):
         sample_rate: sample rate of audio, in Hz.
         mel_bins: number of mel bands of the audio spectrogram.
         image_size: height and width that images are resized to, such as 224,224. For rows and
-            pixels. None for those of the training images, which must then be equal.
+            pixels. None for those of the training images, which must then all have the same size.
         permutation_seed: random seed for the fixed permutation in which pixels are read. None for
             left to right, top to bottom.
 

@@ -132,7 +132,7 @@ class Session:
         if limit is not None and self.steps + count > limit:
             raise SeqzooError(
                 f"The model reads at most {limit:,} steps of an input, got "
-                f"{self.steps + count:,} in all parts together; start a new input."
+                f"{self.steps + count:,} across all parts; start a new input."
             )
 
     def _run(self, steps: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Random but reproducible splits, with all examples of an input in the same split."""
+"""Random but reproducible splits that keep all examples with the same input together."""
 
 import hashlib
 import json
@@ -15,8 +15,8 @@ from seqzoo.tasks.errors import SeqzooError
 
 TRAINING_NAMES = ("train", "training")
 FEW_EXAMPLES, MANY_STEPS = 10, 1_000
-"""Maximum number of examples of a split, and minimum mean number of their steps, for which the
-number of steps is shown."""
+"""Maximum number of examples in a split, and minimum mean number of steps per example, for which
+the number of steps is shown."""
 
 VALIDATION_NAMES = ("validation", "valid", "val", "dev")
 
@@ -106,7 +106,7 @@ class Part:
 
 
 def official(names: Iterable[str], owner: str) -> dict[str, str]:
-    """Finds the train, validation and test splits by their usual names, in any case.
+    """Finds the train, validation and test splits by their usual names, ignoring case.
 
     Args:
         names: the names of the splits.

@@ -17,7 +17,7 @@ from seqzoo.zoo.data.image_size import pixel_count
 from seqzoo.zoo.serving.settings import ServingSettings
 
 SAMPLES_PER_SECOND = 192_000
-"""Maximum number of samples per second of audio, in all channels together."""
+"""Maximum number of samples per second of audio, summed over all channels."""
 
 RATES = range(1_000, 768_001)
 """Sample rates that are accepted, in hertz."""
