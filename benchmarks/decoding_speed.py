@@ -40,7 +40,7 @@ WARM_UP, SECONDS = 4.0, 3.0
 VERSION = "4.8.5"
 """The version of CTranslate2 that was measured; its environment may be another one."""
 
-COMMAND = "python -m benchmarks.decoding_speed FOLDER --write docs/speed.md"
+COMMAND = "python -m benchmarks.decoding_speed FOLDER --ctranslate2 PYTHON --write docs/speed.md"
 
 INTRODUCTION = """## Decoding compared with CTranslate2
 

@@ -44,11 +44,12 @@ def test_output_of_the_chief_is_shown_and_others_are_kept(run, tmp_path, capfd) 
         (f"os._exit({LOST})", "sys.exit('no data')", r"Worker 1 failed \(exit 1\); its output is"),
         ("time.sleep(60)", "os.kill(os.getpid(), 9)", "Worker 1 was killed by SIGKILL; its output"),
         ("os.kill(os.getpid(), 9)", f"os._exit({LOST})", "Worker 0 was killed by SIGKILL"),
+        ("os.kill(os.getpid(), 9)", "time.sleep(60)", "Worker 0 was killed by SIGKILL"),
         (f"os._exit({LOST})", f"os._exit({LOST})", "The workers lost contact"),
     ],
 )
 def test_a_worker_that_fails_stops_the_others(run, first, second, message, monkeypatch) -> None:
-    if "sleep" in first:
+    if "sleep" in first + second:
         monkeypatch.setattr(local_workers, "SECONDS_TO_NOTICE", 0.2)
     with pytest.raises(SeqzooError, match=f"{message}.* To resume: seqzoo train --resume"):
         run(first, second)

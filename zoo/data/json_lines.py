@@ -87,10 +87,10 @@ def _complete_lines(file: TextFile) -> Iterator[bytes]:
     for number, block in enumerate(file.blocks()):
         if not number:
             block = block.removeprefix(codecs.BOM_UTF8)
-        complete, end, begun = block.rpartition(b"\n")
-        if end:
-            yield rest + complete + end
-            rest = begun
+        lines, newline, unfinished = block.rpartition(b"\n")
+        if newline:
+            yield rest + lines + newline
+            rest = unfinished
         else:
             rest += block
     if rest:
