@@ -14,6 +14,15 @@ from seqzoo.zoo.stopping import handling_signals
 EPOCHS = 3
 
 
+def _first(folder: pathlib.Path) -> bool:
+    """Whether this trial is the first that would wait, however many workers ask at once."""
+    try:
+        (folder / "first_trial_that_waits").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
 def main(words: list[str]) -> int:
     """Runs the worker; certain numbers of units make a trial fail, crash or wait."""
     folder, _, descriptor = words
@@ -29,7 +38,7 @@ def main(words: list[str]) -> int:
             raise SeqzooError("13 units bring bad luck.")
         if values["units"] == 14:
             os.kill(os.getpid(), signal.SIGKILL)
-        if values["units"] in (15, 17) and not list(path.glob("trials/*/checkpoint")):
+        if values["units"] in (15, 17) and _first(path):
             (run / "checkpoint").touch()
             try:
                 time.sleep(60)

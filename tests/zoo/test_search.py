@@ -270,15 +270,18 @@ def test_a_killed_search_continues_with_the_interrupted_trial(tmp_path) -> None:
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")])
     environment = {**os.environ, "PYTHONPATH": path}
     command = [sys.executable, "-c", DRIVER]
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment)
-    while not list(tmp_path.glob("found/trials/*/checkpoint")):
-        assert process.poll() is None
-        time.sleep(0.05)
-    (cut,) = {item.parent.name for item in tmp_path.glob("found/trials/*/checkpoint")}
-    busy = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    with subprocess.Popen(command, cwd=tmp_path, env=environment) as process:
+        while not (
+            cut := {item.parent.name for item in tmp_path.glob("found/trials/*/checkpoint")}
+        ):
+            assert process.poll() is None
+            time.sleep(0.05)
+        busy = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        process.kill()
+    (cut,) = cut
     assert busy.returncode and "Another search is running in found" in busy.stderr
-    process.kill()
-    process.wait()
     with open(tmp_path / "found" / "trials.log", "ab") as file:
         file.write(b'{"op_code": 4, "wor')  # as a power failure leaves it
     again = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
@@ -347,12 +350,12 @@ def test_a_killed_search_resumes_and_its_best_configuration_reproduces(
     words = ["search", "many-to-one", *COLUMNS, *SMALL, "--data", data.name, "--epochs", 3]
     words += ["--run", "found", "--trials", 3, "--json", "--checkpoint-seconds", 0]
     command = [sys.executable, str(ROOT / "cli.py"), *map(str, words)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not list(tmp_path.glob("found/trials/1/checkpoints/checkpoint")):
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.kill()
-    process.wait()
+    silent: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, **silent) as process:
+        while not list(tmp_path.glob("found/trials/1/checkpoints/checkpoint")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     report = json.loads(ended.stdout)
