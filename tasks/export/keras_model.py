@@ -22,6 +22,7 @@ from seqzoo.tasks.export.checking import (
 from seqzoo.tasks.export.formats import Export
 from seqzoo.tasks.export.parts import in_float32
 from seqzoo.tasks.layers.recurrent import LengthMask
+from seqzoo.tasks.layers.token_embedding import TokenEmbedding
 
 LAYERS: dict[type, Any] = {
     LSTMCell: keras.layers.LSTM,
@@ -56,6 +57,8 @@ def _layer(layer: Any) -> Any:
         )
     if isinstance(layer, Recurrent):
         return _recurrent(layer)
+    if type(layer) is TokenEmbedding:
+        return keras.layers.Embedding.from_config(layer.get_config())
     if not type(layer).__module__.startswith("keras."):
         raise SeqzooError(
             f"Keras has no layer that computes what {type(layer).__name__} ({layer.name!r}) does; "

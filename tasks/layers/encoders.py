@@ -11,6 +11,7 @@ from seqzoo.tasks.layers.recurrent import (
     recurrent_stack,
     sequence_inputs,
 )
+from seqzoo.tasks.layers.token_embedding import TokenEmbedding
 from seqzoo.tasks.layers.word_vectors import embed_tokens
 from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.preprocessing.joined import JoinedFeatures, part_template
@@ -67,7 +68,7 @@ def encoder_of(template: Any, features: Features, precision: str, name: str) -> 
     if features.vocabulary is not None:
         size = len(features.vocabulary)
         units = min(template.embedding, 1 + size // 2)
-        values = keras.layers.Embedding(size, units, dtype=precision, name="embedding")(values)
+        values = TokenEmbedding(size, units, dtype=precision, name="embedding")(values)
     # An input without a time axis is a single step, whose mean over time is the step itself.
     vector = MaskedPooling("mean", dtype=precision, name="step")(values, mask)
     return keras.Model(inputs, vector, name=name)

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from seqzoo.tasks.layers.recurrent import recurrent_layers
+from seqzoo.tasks.layers.token_embedding import TokenEmbedding
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -46,7 +47,7 @@ class StringStates(keras.layers.Layer):
             "cell_options": dict(cell_options or {}),
         }
         policy = self.dtype_policy
-        self.embedding = keras.layers.Embedding(vocabulary_size, embedding, dtype=policy)
+        self.embedding = TokenEmbedding(vocabulary_size, embedding, dtype=policy)
         self.recurrent = recurrent_layers(
             cell, units, layers, cell_options=cell_options, dtype=policy
         )

@@ -10,6 +10,7 @@ from keras import ops
 from seqzoo.cells.engine.runners import chosen_runner
 from seqzoo.cells.engine.scan import round_length
 from seqzoo.tasks.layers.recurrent import recurrent_layers
+from seqzoo.tasks.layers.token_embedding import TokenEmbedding
 
 WIDTH = 3
 """Width of the convolution, in characters."""
@@ -55,7 +56,7 @@ class WordCharacters(keras.layers.Layer):
             "cell_options": dict(cell_options or {}),
         }
         policy = self.dtype_policy
-        self.embedding = keras.layers.Embedding(vocabulary_size, size, dtype=policy)
+        self.embedding = TokenEmbedding(vocabulary_size, size, dtype=policy)
         (self.recurrent,) = recurrent_layers(
             cell,
             units,
@@ -112,7 +113,7 @@ class ConvolvedCharacters(keras.layers.Layer):
         super().__init__(**kwargs)
         self.choices = {"vocabulary_size": vocabulary_size, "size": size, "units": units}
         policy = self.dtype_policy
-        self.embedding = keras.layers.Embedding(vocabulary_size, size, dtype=policy)
+        self.embedding = TokenEmbedding(vocabulary_size, size, dtype=policy)
         self.convolution = keras.layers.Conv1D(
             units, WIDTH, padding="same", activation="relu", dtype=policy
         )

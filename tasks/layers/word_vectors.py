@@ -6,12 +6,13 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from seqzoo.tasks.layers.token_embedding import TokenEmbedding
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
 from seqzoo.tasks.vectors_options import VectorsMode
 
 
 @keras.saving.register_keras_serializable("seqzoo")
-class KnownWords(keras.layers.Embedding):
+class KnownWords(TokenEmbedding):
     """An embedding of the first `input_dim` ids; all others have that of the unknown token."""
 
     def call(self, inputs: Any) -> Any:
@@ -77,7 +78,7 @@ def embed_tokens(
     settings = {"dtype": precision, "name": "embedding"}
     vectors = features.vectors
     if vectors is None:
-        return keras.layers.Embedding(len(features.vocabulary), template.embedding, **settings)(ids)
+        return TokenEmbedding(len(features.vocabulary), template.embedding, **settings)(ids)
     trained = KnownWords(vectors.trained_ids, template.embedding, **settings)(ids)
     table = VectorTable(
         len(features.vocabulary),

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from seqzoo.tasks.layers.token_embedding import TokenEmbedding
 from seqzoo.tasks.one_to_many.convolutions import ApplicationGrid, ConvolutionalGrid
 
 
@@ -175,7 +176,7 @@ class VectorEncoder(keras.layers.Layer):
         if vocabulary_size is None:
             self.first = keras.layers.Dense(units, activation="tanh", dtype=policy)
         else:
-            self.first = keras.layers.Embedding(vocabulary_size, units, dtype=policy)
+            self.first = TokenEmbedding(vocabulary_size, units, dtype=policy)
 
     def call(self, values: Any, lengths: Any, training: bool = False) -> tuple[Any, Any, list]:
         """(batch, 1[, features]) -> memory (batch, 1, units), mask, and a summary per layer. Steps

@@ -10,6 +10,7 @@ from keras import ops
 from seqzoo.tasks.layers.attention import Attention
 from seqzoo.tasks.layers.copying import mixture
 from seqzoo.tasks.layers.recurrent import after_one, loss_precision, recurrent_layers
+from seqzoo.tasks.layers.token_embedding import TokenEmbedding
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN
 from seqzoo.tasks.targets.texts import START
 
@@ -94,7 +95,7 @@ class Decoder(keras.layers.Layer):
         }
         self.vocabulary_size, self.copies = vocabulary_size, copies
         policy = self.dtype_policy
-        self.embedding = keras.layers.Embedding(vocabulary_size, embedding, dtype=policy)
+        self.embedding = TokenEmbedding(vocabulary_size, embedding, dtype=policy)
         self.recurrent = recurrent_layers(
             cell,
             units,

@@ -9,6 +9,7 @@ import tensorflow as tf
 import seqzoo.cells
 from seqzoo.tasks.layers.encoders import BesideSteps
 from seqzoo.tasks.layers.recurrent import recurrent_layers, with_time, without_time
+from seqzoo.tasks.layers.token_embedding import TokenEmbedding
 from seqzoo.tasks.layers.word_vectors import KnownWords, VectorTable
 from seqzoo.tasks.seq2seq.decoder import Bridge, Decoder
 
@@ -202,7 +203,7 @@ class SequenceEncoder(keras.layers.Layer):
             self.embedding = KnownWords(trained, embedding, dtype=policy)
             self.vectors = VectorTable(vocabulary_size, dimension, mode, dtype=policy)
         elif vocabulary_size is not None:
-            self.embedding = keras.layers.Embedding(vocabulary_size, embedding, dtype=policy)
+            self.embedding = TokenEmbedding(vocabulary_size, embedding, dtype=policy)
         self.feature_sum = self.beside_steps = None
         if feature_ids and vocabulary_size is not None:
             self.feature_sum = SumOfFeatures(feature_ids, vocabulary_size, embedding, dtype=policy)

@@ -11,6 +11,7 @@ from training_cases import RecordingProgress, assert_same
 
 from seqzoo.tasks import Examples, Interrupted, ManyToManyAligned
 from seqzoo.tasks.data.batches import Padding
+from seqzoo.tasks.layers.token_embedding import TokenEmbedding
 from seqzoo.tasks.training.lazy_adam import LazyAdam, LazyLossScale
 from seqzoo.tasks.training.sparse_gradients import nonzero_rows, unique_rows
 from seqzoo.tasks.training.step import Loop
@@ -206,3 +207,19 @@ def test_lazy_updates_resume_as_if_never_interrupted(tmp_path) -> None:
         train(options, splits(), chosen, tmp_path / "broken", progress=RecordingProgress(7))
     train(options, splits(), chosen, tmp_path / "broken", resume=True)
     assert_same(tmp_path / "whole", tmp_path / "broken")
+
+
+def test_a_token_embedding_reads_only_the_rows_of_its_ids() -> None:
+    ids = tf.constant([[3, 0, 3], [49, 7, 1]])
+    layer = TokenEmbedding(50, 4)
+    of_keras = keras.layers.Embedding(50, 4)
+    layer.build()
+    of_keras.build()
+    of_keras.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(layer(ids), of_keras(ids))
+
+    def reads(embedding) -> bool:
+        graph = tf.function(embedding).get_concrete_function(ids).graph
+        return any(operation.type == "ReadVariableOp" for operation in graph.get_operations())
+
+    assert reads(of_keras) and not reads(layer)
