@@ -2,8 +2,10 @@
 
 Each step considers the 2 * width best continuations of an input's beams. Those among the first
 `width` that end the text leave the beams and are ranked by their score; the best others are the
-next beams. An input is done once `width` texts have ended, or once none of its beams can still rank
-among the best texts. With a width of 1 this is greedy search, regardless of the penalties.
+next beams. An input is done once none of its beams can still rank among the best texts. What a beam
+would gain from a length penalty is not known before it ends, so with one an input is also done once
+`width` texts have ended and no beam would rank among the best if it ended with the next token.
+With a width of 1 this is greedy search, regardless of the penalties.
 
 For each beam the loop stores its previous beam and its token as one number: the row of that beam,
 times `ids`, plus the token. Complete texts are reconstructed from these afterwards.
@@ -142,12 +144,7 @@ class BeamSearch:
         if guided.remembers:
             new["history"] = write(tf.gather(variables["history"], rows), tokens, t)
 
-        # Further tokens can only lower a score, except for the gain that the length penalty may
-        # still give.
-        reachable = scores[:, 0]
-        if self.choices.length_penalty:
-            reachable /= self._length_penalty(self.limits)
-        new["done"] = done | (ended >= self.width) | (reachable <= finished[:, -1])
+        new["done"] = done | self._done(t, scores[:, 0], finished[:, -1], ended)
         logs = proposal.log_probabilities
         results = {
             "continued": continued,
@@ -157,6 +154,24 @@ class BeamSearch:
         }
         # The limit ends inputs whose scores are NaN.
         return (t < guided.longest) & ~tf.reduce_all(new["done"]), new, results
+
+    def _done(self, t: Any, best: Any, worst: Any, ended: Any) -> Any:
+        """Which inputs are done, (batch,).
+
+        Args:
+            t: number of tokens before this step.
+            best: scores of the best beams that continue.
+            worst: scores of the worst of the texts to return.
+            ended: numbers of texts that have ended.
+        """
+        if self.width == 1:
+            return ended >= 1
+        # Further tokens can only lower a score, except for the gain that the length penalty may
+        # still give.
+        if not self.choices.length_penalty:
+            return best <= worst
+        enough = (ended >= self.width) & (best / self._length_penalty(t + 1) <= worst)
+        return enough | (best / self._length_penalty(self.limits) <= worst)
 
     def _histories(self, scores: Any, positions: Any, written: dict) -> dict:
         """Reconstructs complete texts, from their ends to their beginnings.

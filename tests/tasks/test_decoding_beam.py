@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from decoding_cases import END, START, Toy, assert_scored, log_softmax, texts
 
 LONGEST = 3
@@ -82,7 +83,7 @@ def _reference(toy: Toy, row: int, width: int, answers: int, longest: int, alpha
         return ((5 + length + 1) / 6) ** alpha
 
     beams, ended = [(0.0, ())], []
-    while beams and len(ended) < width:
+    while beams:
         length = len(beams[0][1])
         candidates = []
         for whole, tokens in beams:
@@ -96,6 +97,10 @@ def _reference(toy: Toy, row: int, width: int, answers: int, longest: int, alpha
             if tokens[-1] == END
         ]
         beams = [candidate for candidate in candidates if candidate[1][-1] != END][:width]
+        kept = sorted((score for score, _ in ended), reverse=True)[:answers]
+        enough = alpha and beams and len(kept) == answers and len(ended) >= width
+        if enough and beams[0][0] / penalty(length + 1) <= kept[-1]:
+            break
     return sorted(ended, reverse=True)[:answers]
 
 
@@ -117,6 +122,26 @@ def test_narrow_beams_follow_the_definition(alpha: float, width: int, answers: i
             result.scores[row, : len(expected)], [score for score, _ in expected], rtol=1e-4
         )
     assert_scored(toy, result)
+
+
+class Counting(Toy):
+    """Most probably counts from the start token to the last id and ends; next to that, ending too
+    early is the least improbable mistake."""
+
+    def step(self, tokens, states):
+        """One decoding step: logits, the states, and no attention."""
+        following = tf.where(tokens + 1 < self.ids, tokens + 1, END)
+        mistakes = 2.0 * tf.one_hot(END, self.ids)
+        return 6 * tf.one_hot(following, self.ids) + mistakes, states, None
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+@pytest.mark.parametrize("count", [1, 3])
+def test_improbable_endings_do_not_end_the_search(alpha: float, count: int) -> None:
+    toy = Counting(ids=14, rows=2)
+    choices = {"count": count, "length_penalty": alpha, "maximum_length": 20}
+    result = toy.decode(method="beam", beam_width=3, **choices)
+    assert [answers[0] for answers in texts(result)] == 2 * [tuple(range(START + 1, 14))]
 
 
 def test_a_longer_search_does_not_change_finished_texts() -> None:

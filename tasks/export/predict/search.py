@@ -167,9 +167,11 @@ class Search:
             beams = [(beams[row][0] + [token], total) for _, row, token, total in following]
             previous = [token for _, _, token, _ in following]
             scores = np.array([score for score, *_ in following], np.float32)
-            reachable = scores[0] / self.length_penalty(self.limit, alpha)
             worst = finished[-1][0] if len(finished) == count else -np.inf
-            if ended >= width or reachable <= worst:
+            reachable = scores[0] / self.length_penalty(self.limit, alpha)
+            soon = scores[0] / self.length_penalty(t + 1, alpha)
+            enough = ended >= width and (width == 1 or soon <= worst)
+            if enough or (width > 1 and reachable <= worst):
                 break
         return [(tokens, total) for _, tokens, total in finished]
 
