@@ -252,7 +252,7 @@ def main() -> None:
     parser.add_argument("--data-dir", help="folder of tfds data sets")
     parser.add_argument("--here", action="store_true", help="measure one preset in this process")
     parser.add_argument("--json", type=pathlib.Path, help="file of results, reused if they exist")
-    parser.add_argument("--write", type=pathlib.Path, help="page whose section to write")
+    parser.add_argument("--write", type=pathlib.Path, help="page to write the section to")
     args = parser.parse_args()
     if args.here:
         print(json.dumps(measure(args.names[0], args.files, args.data_dir)))

@@ -18,7 +18,7 @@ import time
 import keras
 import numpy as np
 
-from benchmarks.speed import machine
+from benchmarks.measurements import machine
 from seqzoo.cells import Bidirectional, Recurrent, create
 
 ROWS, FEATURES, UNITS, LAYERS = 32, 64, 32, 3

@@ -1,4 +1,4 @@
-"""Packs trained runs of presets as the pretrained models of the package, and scores them.
+"""Packs the models of preset runs as the pretrained models of the package, and scores them.
 
     python -m benchmarks.models RUNS [NAME ...]
 
@@ -59,7 +59,7 @@ def package(name: str, runs: pathlib.Path) -> dict:
 def main() -> None:
     """Packs the models, and prints their cards."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("runs", type=pathlib.Path, help="folder with a trained run for each preset")
+    parser.add_argument("runs", type=pathlib.Path, help="folder with a run for each preset")
     parser.add_argument("names", nargs="*", help="presets; by default all that are trained")
     args = parser.parse_args()
     for name in args.names or sorted(path.name for path in args.runs.iterdir()):

@@ -1,9 +1,9 @@
-"""Compares seqzoo's batches with the usual ways to make them: padding and time per epoch.
+"""Compares seqzoo's batches with those of the usual methods: padding and time per epoch.
 
     python -m benchmarks.padding FILES [NAME ...] [--data-dir DIR] [--page docs/data.md]
 
-FILES is the folder that `benchmarks.tables` filled. All ways train the preset's model, alternating
-in one process, on batches that are sampled from an epoch; see `PREFACE`.
+FILES is the folder that `benchmarks.tables` filled. The preset's model is trained on some of the
+batches that each method makes for an epoch; the methods alternate in one process. See `PREFACE`.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.speed import machine
+from benchmarks.measurements import machine
 from seqzoo.tasks import ManyToManyEncoderDecoder
 from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences, make_plan
 from seqzoo.tasks.settings import TrainingSettings
@@ -29,7 +29,7 @@ from seqzoo.zoo.presets import PRESETS
 
 HEADING = "## Padding\n"
 PREFACE = """
-Padding wastes computation. This table compares three ways to make batches, with the model
+Padding wastes computation. This table compares three methods of making batches, with the model
 of each data set's preset: `ours` (a few lengths chosen once from the data, one length per batch),
 `batch` (shuffled examples, each batch padded to its longest example) and `data` (shuffled,
 everything padded to the longest of all).
@@ -37,7 +37,7 @@ everything padded to the longest of all).
 "padding" is the share of padded steps among all steps of inputs and targets, as a mean over the
 epoch and for the worst batch. The time of an epoch is computed from its batches: they are sorted by
 their number of steps and divided into {bins} parts of equal size; the median step of each part is
-measured on some of its batches, with the three ways alternating, and multiplied by their number.
+measured on some of its batches, with the three methods alternating, and multiplied by their number.
 The time for tracing and compiling is separate, and covers only the batches that were measured.
 "shapes" counts the different shapes in an epoch, "programs" the input lengths for which the time
 loop is compiled. Seconds depend on the machine and its load; "times ours" compares measurements
@@ -50,7 +50,7 @@ that alternated. Measured by
 BINS = 8
 HEADS = (
     "data",
-    "way",
+    "method",
     "batches",
     "padding, mean",
     "worst",
@@ -63,7 +63,7 @@ HEADS = (
 
 
 class Case(NamedTuple):
-    """Data and the model that they are trained with.
+    """A data set and the model that is trained on it.
 
     Attributes:
         source: source of the examples; if `data` has a suffix, it is a file in FILES.
@@ -102,8 +102,8 @@ CASES = {
 }
 
 
-def ways(task: Any, data: Data, settings: TrainingSettings) -> dict[str, Plan]:
-    """The batches of an epoch, by way."""
+def methods(task: Any, data: Data, settings: TrainingSettings) -> dict[str, Plan]:
+    """The batches of an epoch, by method."""
     padding = Padding.choose(data, settings.buckets, settings.batch_size, epochs=settings.epochs)
     longest = [int(sequence.lengths.max()) for sequence in _sequences(data)]
     to_longest = Padding(longest[:1], longest[1:])
@@ -180,7 +180,7 @@ def sample_batches(plan: Plan, count: int) -> tuple[Plan, np.ndarray, np.ndarray
 
 
 def timed(loops: dict[str, Loop], data: Data, plans: dict[str, Plan]) -> dict[str, list[float]]:
-    """Seconds of each step, by way; the ways alternate."""
+    """Seconds of each step, by method; the methods alternate."""
     training = {name: loop.train(data, plans[name]) for name, loop in loops.items()}
     seconds: dict[str, list[float]] = {name: [] for name in loops}
     for at in range(max(map(len, plans.values()))):
@@ -195,39 +195,39 @@ def timed(loops: dict[str, Loop], data: Data, plans: dict[str, Plan]) -> dict[st
 
 
 def measure(name: str, case: Case, count: int) -> list[list[str]]:
-    """Measures all ways on one data set; returns the rows of the table."""
+    """Measures all methods on one data set; returns the rows of the table."""
     splits, source = open_source(case.source)
     task = case.task.adapt(splits.train)
     data = task.data(splits.train)
-    plans = ways(task, data, case.settings)
+    plans = methods(task, data, case.settings)
     keras.utils.set_random_seed(0)
     loops = {
-        way: Loop(task, case.settings, len(plan), tf.distribute.get_strategy())
-        for way, plan in plans.items()
+        method: Loop(task, case.settings, len(plan), tf.distribute.get_strategy())
+        for method, plan in plans.items()
     }
-    samples = {way: sample_batches(plan, count) for way, plan in plans.items()}
-    first = timed(loops, data, {way: sample[0] for way, sample in samples.items()})
-    second = timed(loops, data, {way: sample[0] for way, sample in samples.items()})
+    samples = {method: sample_batches(plan, count) for method, plan in plans.items()}
+    first = timed(loops, data, {method: sample[0] for method, sample in samples.items()})
+    second = timed(loops, data, {method: sample[0] for method, sample in samples.items()})
     epochs, rows = {}, []
-    for way, plan in plans.items():
-        _, parts, counts = samples[way]
-        times = np.array(second[way])
+    for method, plan in plans.items():
+        _, parts, counts = samples[method]
+        times = np.array(second[method])
         medians = [statistics.median(times[parts == part]) for part in range(len(counts))]
-        epochs[way] = float(np.dot(medians, counts))
-        compiling = max(sum(first[way]) - sum(second[way]), 0.0)
+        epochs[method] = float(np.dot(medians, counts))
+        compiling = max(sum(first[method]) - sum(second[method]), 0.0)
         mean, worst = shares(data, plan)
         shapes = {*zip(np.diff(plan.bounds), plan.lengths, plan.target_lengths, strict=True)}
         rows.append(
             [
-                f"{name}, {len(data):,}" if way == "ours" else "",
-                f"`{way}`",
+                f"{name}, {len(data):,}" if method == "ours" else "",
+                f"`{method}`",
                 f"{len(plan):,}",
                 f"{mean:.1%}",
                 f"{worst:.1%}",
                 str(len(shapes)),
                 str(programs(plan)),
-                f"{epochs[way]:.1f}",
-                f"{epochs[way] / epochs['ours']:.2f}",
+                f"{epochs[method]:.1f}",
+                f"{epochs[method] / epochs['ours']:.2f}",
                 f"{compiling:.0f}",
             ]
         )
@@ -246,8 +246,10 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[[], *CASES], help="data; all by default")
     parser.add_argument("--data-dir", help="folder of tfds data sets")
     parser.add_argument("--limit", type=int, help="maximum number of examples per split")
-    parser.add_argument("--steps", type=int, default=240, help="number of steps to measure per way")
-    parser.add_argument("--page", type=pathlib.Path, help="page whose table to write")
+    parser.add_argument(
+        "--steps", type=int, default=240, help="number of steps to measure per method"
+    )
+    parser.add_argument("--page", type=pathlib.Path, help="page to write the table to")
     args = parser.parse_args()
     lines = [line(HEADS), line(["---"] * len(HEADS))]
     for name in args.names or CASES:

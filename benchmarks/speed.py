@@ -1,13 +1,14 @@
 """Measures the layers of seqzoo, Keras and PyTorch side by side, and writes a table.
 
-    python -m benchmarks.speed [--shapes 0,1] [--cells lstm,gru] [--output docs/speed.md]
+    python -m benchmarks.speed [--shapes 0,1] [--cells lstm,gru] [--write docs/speed.md]
     python -m benchmarks.speed --every-cell [--cells lstm,gru] [--write docs/speed.md]
     python -m benchmarks.speed --parallel [--write docs/speed.md]
 
 The layers of a row alternate in one process, so that changes in the machine's speed affect them
-equally; each figure is a median. `limit` is a lower bound: the time of the matrix products of the
-forward pass (one with the input, one with the states, each over all steps at once), three times
-that for forward and backward.
+equally; each figure is a median. PyTorch's threads keep a core busy for a fifth of a second after
+their work, which would slow down the layer that follows, so its turns end with a pause. `limit` is
+a lower bound: the time of the matrix products of the forward pass (one with the input, one with the
+states, each over all steps at once), three times that for forward and backward.
 
 With --every-cell, all cells are compared with `keras.layers.RNN` around the same cell, at two
 shapes. Each row is appended to a CSV file as soon as it is measured, and rows in the file are not
@@ -20,20 +21,16 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import argparse
+import itertools
 import pathlib
-import platform
 import statistics
 import time
 from collections.abc import Callable
-
-import keras
-import tensorflow as tf
 
 from benchmarks import contestants, measurements
 from benchmarks.contestants import Frames, Shape
 from benchmarks.measurements import Measurements
 from seqzoo.cells import CELLS
-from seqzoo.cells.engine.dispatch import cores
 from seqzoo.cells.registry import REGISTRY
 
 SHAPES = (
@@ -44,22 +41,6 @@ SHAPES = (
     Shape(32, 50, 300, 512),
     Shape(1, 1, 64, 256),
 )
-PREFACE = """# Speed
-
-The tables give milliseconds for one layer (`return_sequences=True`, float32): a forward pass, or a
-forward and a backward pass. The layers of a row alternate in one process; each figure is a median.
-
-| column | meaning |
-| --- | --- |
-| times Keras, times torch | the other's time divided by seqzoo's: above 1, seqzoo is faster |
-| Keras RNN(cell) | `keras.layers.RNN` around seqzoo's cell |
-| limit | the matrix products alone, for all steps at once; three times that with backward passes |
-| first step | tracing and compiling a new shape |
-
-Masked rows have padding on the right, with lengths from half to all of the steps. Measured by
-
-    python -m benchmarks.speed --output docs/speed.md
-"""
 MODES = ("plain", "masked", "bidirectional")
 EVERY_CELL_SHAPES = (SHAPES[0], SHAPES[2])
 NOT_MEASURED = {("mass-conserving-lstm", SHAPES[2]), ("gru-d", SHAPES[2])}
@@ -69,101 +50,108 @@ length; gru-d needs an even number of features."""
 FRAMES = Frames(8, 20, 16, 16, 8, 16)
 EVERY_CELL = "python -m benchmarks.speed --every-cell --write docs/speed.md"
 PARALLEL = "python -m benchmarks.speed --parallel --write docs/speed.md"
+LAYERS = "python -m benchmarks.speed --cells lstm,gru,gated --write docs/speed.md"
+CONTESTANTS = ("seqzoo", "Keras layer", "Keras RNN(cell)", "torch", "limit")
+TURN = 0.05
+"""Seconds that a layer runs before the next one does, at least one call."""
+PAUSE = 0.3
+"""Seconds after a turn of PyTorch."""
 LONG = SHAPES[2]
 """The shape at which the parallel cells are compared with the LSTM."""
 PASSES = {False: "forward", True: "forward and backward"}
 
 
 def interleaved(
-    runs: dict[str, Callable], seconds: float, min_calls: int = 5
+    runs: dict[str, Callable], seconds: float, min_turns: int = 5
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Median seconds of at least `min_calls` calls of each function, and seconds of its first."""
+    """Median seconds of each function, measured for `seconds` in all, and seconds of its first
+    call."""
     first = {}
     for name, run in runs.items():
         start = time.perf_counter()
         run()
         first[name] = time.perf_counter() - start
         run()
-    return medians(runs, seconds, min_calls), first
+        if name == "torch":
+            time.sleep(PAUSE)
+    return medians(runs, seconds, min_turns), first
 
 
-def medians(runs: dict[str, Callable], seconds: float, min_calls: int) -> dict[str, float]:
-    """Median seconds of each function; the functions alternate and have been called before."""
+def medians(runs: dict[str, Callable], seconds: float, min_turns: int) -> dict[str, float]:
+    """Median seconds of each function; the functions take turns and have been called before."""
     times: dict[str, list[float]] = {name: [] for name in runs}
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times[next(iter(times))]) < min_calls:
-        # In both orders, because caches are cold after a large product.
-        for order in (list(runs), list(reversed(runs))):
-            for name in order:
-                start = time.perf_counter()
-                runs[name]()
-                times[name].append(time.perf_counter() - start)
+    spent, turns = 0.0, 0
+    while spent < seconds or turns < min_turns:
+        order = list(runs) if turns % 2 == 0 else list(reversed(runs))
+        for name in order:
+            start = now = time.perf_counter()
+            while now < start + TURN:
+                before, _ = now, runs[name]()
+                now = time.perf_counter()
+                times[name].append(now - before)
+            spent += now - start
+            if name == "torch":
+                time.sleep(PAUSE)
+        turns += 1
     return {name: statistics.median(t) for name, t in times.items()}
 
 
-def measure(cell: str, shape: Shape, mode: str, training: bool, seconds: float) -> dict:
-    """One row of the table."""
-    runs = contestants.all_of(cell, shape, mode, training)
-    times, first = interleaved(runs, seconds)
-    return {
-        "cell": cell,
-        "shape": shape,
-        "mode": mode,
-        "training": training,
-        "medians": times,
-        "first": first["seqzoo"],
-    }
+def measure_layers(
+    cells: list[str], shapes: list[Shape], modes: list[str], measured: Measurements, seconds: float
+) -> None:
+    """Measures the missing rows of the first table."""
+    for cell, shape, mode in itertools.product(cells, shapes, modes):
+        for training, name in PASSES.items():
+            sizes = ", ".join(map(str, shape))
+            if measured.find(cell, sizes, mode, name) is not None:
+                continue
+            times, first = interleaved(contestants.all_of(cell, shape, mode, training), seconds)
+            row = {"cell": cell, "shape": sizes, "mode": mode, "pass": name}
+            row |= {
+                f"{key}, ms": f"{times[key] * 1e3:.3g}" if key in times else ""
+                for key in CONTESTANTS
+            }
+            measured.add({**row, "first step, s": f"{first['seqzoo']:.1f}"})
+            print(*measured.rows[-1].values(), sep="\t", flush=True)
 
 
-def table(rows: list[dict]) -> str:
-    """Rows as Markdown: milliseconds, and how many times as long as seqzoo the others take."""
-    names = ["seqzoo", "Keras layer", "Keras RNN(cell)", "torch", "limit"]
-    lines = [
-        "| cell | batch, time, features, units | mode | pass | "
-        + " | ".join(f"{name}, ms" for name in names)
-        + " | times Keras | times RNN(cell) | times torch | first step, s |",
-        "| " + " | ".join(["---"] * (len(names) + 8)) + " |",
-    ]
-    for row in rows:
-        medians = row["medians"]
-        ours = medians["seqzoo"]
-        cells = [f"{medians[name] * 1e3:.2f}" if name in medians else "" for name in names]
-        ratios = [f"{medians[name] / ours:.2f}" if name in medians else "" for name in names[1:4]]
-        step = PASSES[row["training"]]
-        shape = ", ".join(map(str, row["shape"]))
-        fields = [row["cell"], shape, row["mode"], step, *cells, *ratios, f"{row['first']:.1f}"]
-        lines.append("| " + " | ".join(fields) + " |")
-    return "\n".join(lines)
-
-
-def summary(rows: list[dict]) -> str:
-    """The range and median of the ratios, and the time of the gated cell per parameter."""
-    lines = []
-    for rival in ("Keras layer", "Keras RNN(cell)", "torch"):
-        ratios = [
-            row["medians"][rival] / row["medians"]["seqzoo"]
-            for row in rows
-            if rival in row["medians"]
+def section_of_layers(measured: Measurements) -> str:
+    """The first table, and how many times as long as seqzoo the others take."""
+    ratios = {
+        rival: [
+            float(row[f"{rival}, ms"]) / float(row["seqzoo, ms"]) if row[f"{rival}, ms"] else None
+            for row in measured.rows
         ]
-        if ratios:
-            lines.append(
-                f"- {rival}: takes {min(ratios):.2f} to {max(ratios):.2f} times as long as "
-                f"seqzoo, median {statistics.median(ratios):.2f}, over {len(ratios)} rows."
-            )
-    by_key = {
-        (r["cell"], r["shape"], r["mode"], r["training"]): r["medians"]["seqzoo"] for r in rows
+        for rival in ("Keras layer", "Keras RNN(cell)", "torch")
     }
-    costs = [
-        2 * by_key["gated", *key] / by_key["lstm", *key]
-        for cell, *key in by_key
-        if cell == "gated" and key[0].time > 1 and ("lstm", *key) in by_key
+    torch = contestants.torch
+    versions = "" if torch is None else f", PyTorch {torch.__version__}"
+    lines = [
+        "## Layers",
+        f"{measurements.machine()}{versions}. Measured by",
+        "",
+        f"    {LAYERS}",
+        "",
     ]
-    if costs:
-        lines.append(
-            "- The gated cell, which has half as many parameters as the LSTM, takes per parameter "
-            f"{min(costs):.2f} to {max(costs):.2f} times as long, "
-            f"median {statistics.median(costs):.2f}."
-        )
+    for rival, values in ratios.items():
+        known = [value for value in values if value is not None]
+        if known:
+            lines.append(
+                f"- {rival}: takes {min(known):.2f} to {max(known):.2f} times as long as "
+                f"seqzoo, median {statistics.median(known):.2f}, over {len(known)} rows."
+            )
+    lines += [
+        "",
+        "| cell | batch, time, features, units | mode | pass | "
+        + " | ".join(f"{name}, ms" for name in CONTESTANTS)
+        + " | times Keras | times RNN(cell) | times torch | first step, s |",
+        "| " + " | ".join(["---"] * (len(CONTESTANTS) + 8)) + " |",
+    ]
+    for index, row in enumerate(measured.rows):
+        own = [ratios[rival][index] for rival in ratios]
+        values = list(row.values())
+        fields = [*values[:-1], *("" if x is None else f"{x:.2f}" for x in own), values[-1]]
+        lines.append(f"| {' | '.join(fields)} |")
     return "\n".join(lines)
 
 
@@ -183,7 +171,7 @@ def measure_every_cell(cells: list[str], measured: Measurements, seconds: float)
                 if measured.find(cell, sizes, name) is not None:
                     continue
                 pair = contestants.pair_of(cell, shape, training)
-                medians, _ = interleaved(pair, seconds, min_calls=3)
+                medians, _ = interleaved(pair, seconds, min_turns=3)
                 times = {f"{key}, ms": f"{value * 1e3:.2f}" for key, value in medians.items()}
                 measured.add({"cell": cell, "shape": sizes, "pass": name, **times})
                 print(*measured.rows[-1].values(), sep="\t", flush=True)
@@ -237,7 +225,7 @@ def section_of_every_cell(measured: Measurements) -> str:
             "`keras.layers.RNN` around the same cell takes, alternating in one process; medians. "
             f"Keras' loop takes {min(ratios):.2f} to {max(ratios):.2f} times as long as "
             f"seqzoo's, median {statistics.median(ratios):.2f}, over {len(ratios)} measurements. "
-            f"{measurements.machine()}, shared with other work, most of which was paused. "
+            f"{measurements.machine()}. "
             "Columns: batch, time, features (for frames: height, width, channels), units. "
             "Measured by",
             "",
@@ -282,14 +270,13 @@ def main() -> None:
     parser.add_argument("--shapes", default=",".join(map(str, range(len(SHAPES)))))
     parser.add_argument("--modes", default=",".join(MODES))
     parser.add_argument("--seconds", type=float, default=4.0, help="seconds to measure each row")
-    parser.add_argument("--output", type=pathlib.Path, help="also write the table there")
     parser.add_argument(
         "--every-cell", action="store_true", help="compare all cells with RNN(cell)"
     )
     parser.add_argument(
         "--parallel", action="store_true", help="compare parallel cells with the LSTM"
     )
-    parser.add_argument("--results", type=pathlib.Path, help="CSV file of --every-cell")
+    parser.add_argument("--results", type=pathlib.Path, help="CSV file of the measurements")
     parser.add_argument("--write", type=pathlib.Path, help="page to write the table into")
     arguments = parser.parse_args()
     if arguments.parallel:
@@ -309,25 +296,13 @@ def main() -> None:
             section = section_of_every_cell(measured)
             measurements.write_section(arguments.write, EVERY_CELL, section)
         return
-    rows = []
-    for cell in arguments.cells or vectors:
-        for index in arguments.shapes.split(","):
-            for mode in arguments.modes.split(","):
-                for training in (True, False):
-                    row = measure(cell, SHAPES[int(index)], mode, training, arguments.seconds)
-                    print(table([row]).splitlines()[-1], flush=True)
-                    rows.append(row)
-    if arguments.output:
-        text = f"{PREFACE}\n{summary(rows)}\n\n{machine()}\n\n{table(rows)}\n"
-        arguments.output.write_text(text, encoding="utf-8")
-
-
-def machine() -> str:
-    """The versions and hardware that the figures were measured with."""
-    versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
-    if contestants.torch is not None:
-        versions += f", PyTorch {contestants.torch.__version__}"
-    return f"{cores()} cores, {platform.machine()}, {versions}."
+    path = arguments.results or measurements.path_of("layers")
+    measured = Measurements(path, ("cell", "shape", "mode", "pass"))
+    shapes = [SHAPES[int(index)] for index in arguments.shapes.split(",")]
+    modes = arguments.modes.split(",")
+    measure_layers(arguments.cells or vectors, shapes, modes, measured, arguments.seconds)
+    if arguments.write:
+        measurements.write_section(arguments.write, LAYERS, section_of_layers(measured))
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ class LSTM1997Cell(CellWithGates):
         h = o * tanh(c / 2)
 
     States are [h, c]. Columns: input, candidate, output. The paper squashes with 4 * sigmoid(z) - 2
-    and 2 * sigmoid(z) - 1, which are the two scaled tanh above; RecurrentLayers.jl uses plain tanh
-    in both places. Here each memory block has one cell. The paper initialises the output gates'
-    biases to negative values, so that the memory is not misused as a bias.
+    and 2 * sigmoid(z) - 1, which are the two scaled tanh functions above; RecurrentLayers.jl uses
+    plain tanh in both places. Here each memory block has one cell. The paper initialises the output
+    gates' biases to negative values, so that the memory is not misused as a bias.
 
     For sequences of bounded length, or for measuring the benefit of forgetting.
 

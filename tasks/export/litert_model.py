@@ -138,7 +138,7 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
     outputs = {}
     full = wanted.precision == FULL
     precision = "int8" if full else wanted.precision
-    calibration = _calibration(wanted, parts, no_step(model)) if full else []
+    calibration = _calibration(wanted, parts, no_step(task, model)) if full else []
     for name, part in parts.items():
         ranges = calibration if name == "step" else []
         written = litert_model(part, precision, wanted.steps, ranges)

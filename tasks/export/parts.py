@@ -71,7 +71,7 @@ def parts_of(task: Any, model: Any) -> dict[str, Part]:
     if isinstance(model, LanguageModel):
         return _language_model(model)
     parts = {"serving": _serving(task, model)}
-    if no_step(model) is None:
+    if no_step(task, model) is None:
         parts["step"] = _step(task, model)
     return parts
 
@@ -90,8 +90,10 @@ def in_float32(task: Any, model: Any) -> Any:
     return other
 
 
-def no_step(model: Any) -> str | None:
+def no_step(task: Any, model: Any) -> str | None:
     """Why a model cannot be run step by step; None if it can."""
+    if isinstance(task.features, AudioFeatures) and task.template.mean_normalization:
+        return "its audio is normalised by the mean of the whole recording"
     if isinstance(model, NextStep) and takes_time(model.choices["cell"]):
         return "its prediction depends on when the next step comes"
     if isinstance(model, SegmentForecaster):
@@ -129,8 +131,8 @@ def step_of(task: Any, model: Any) -> Part:
     parts = parts_of(task, model)
     if "step" not in parts:
         raise SeqzooError(
-            f"This model has no `step`, because {no_step(model)}; run it on complete inputs, or "
-            "train a model that can be run step by step."
+            f"This model has no `step`, because {no_step(task, model)}; run it on complete inputs, "
+            "or train a model that can be run step by step."
         )
     return parts["step"]
 
@@ -291,7 +293,7 @@ def encoded_steps(task: Any, steps: Any, *elapsed: Any) -> Any:
     """Steps (batch, ...) or (batch, time, ...) of `step_specs` -> steps as the model takes them."""
     features = task.features
     if isinstance(features, AudioFeatures):
-        return features.energies(steps)
+        return features.transform_windows(steps)
     if isinstance(features, SeriesFeatures):
         return features.scaled(steps, *elapsed)
     if isinstance(features, RowFeatures | ColumnFeatures) and features.dtype != "uint8":

@@ -11,7 +11,7 @@ from typing import Any
 PACKAGE = "seqzoo.tasks.export.predict"
 
 SHARED = {"raw_sentences": "seqzoo.tasks.preprocessing.raw_sentences"}
-"""Other seqzoo modules that predict.py includes; they import none of seqzoo themselves."""
+"""Other seqzoo modules that predict.py includes; they import nothing from seqzoo themselves."""
 
 PARTS = {"onnx": ("onnx_part", "OnnxPart"), "litert": ("litert_part", "LiteRTPart")}
 """The module and class that runs a part of the model, by format."""
@@ -130,19 +130,19 @@ def _module(name: str) -> Any:
 def _add_module(name: str, modules: dict[str, ast.Module]) -> None:
     """Adds a module, after the modules that it imports."""
     tree = ast.parse(inspect.getsource(_module(name)))
-    for imported in _of_parts(tree):
+    for imported in _bundled_imports(tree):
         if imported not in modules:
             _add_module(imported, modules)
     modules.setdefault(name, tree)
 
 
-def _of_parts(tree: ast.Module) -> list[str]:
-    """The modules of predict.py that a module imports from."""
+def _bundled_imports(tree: ast.Module) -> list[str]:
+    """The modules included in predict.py that a module imports from."""
     sources = [node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom)]
-    return [source.rpartition(".")[2] for source in sources if _is_part(source)]
+    return [source.rpartition(".")[2] for source in sources if _is_bundled(source)]
 
 
-def _is_part(module: str) -> bool:
+def _is_bundled(module: str) -> bool:
     """Whether a module is included in predict.py."""
     return module.startswith(f"{PACKAGE}.") or module in SHARED.values()
 
@@ -167,7 +167,7 @@ def _imports(trees: Iterable[ast.Module]) -> str:
         for node in tree.body:
             if isinstance(node, ast.Import):
                 plain.add(ast.unparse(node))
-            elif isinstance(node, ast.ImportFrom) and not _is_part(str(node.module)):
+            elif isinstance(node, ast.ImportFrom) and not _is_bundled(str(node.module)):
                 names[str(node.module)].update(alias.name for alias in node.names)
     numpy = "import numpy as np"
     members = [f"from {name} import {', '.join(sorted(names[name]))}" for name in sorted(names)]

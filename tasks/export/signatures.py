@@ -67,7 +67,7 @@ def signatures_of(
         return task.respond(model, tuple(raw[name] for name in names), options)
 
     results: dict[str, Signature] = {"serving_default": (predict, list(task.signature))}
-    if no_step(model) is None:
+    if no_step(task, model) is None:
         results |= _steps(task, model)
     if takes_ids(task) and isinstance(task.features, TextFeatures):
         results["ids"] = (lambda text: _ids(task, text), [tf.TensorSpec([None], tf.string, "text")])

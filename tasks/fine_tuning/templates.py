@@ -25,6 +25,7 @@ READING = (
     "features_from",
     "sample_rate",
     "mel_bins",
+    "mean_normalization",
     "permutation_seed",
     "image_size",
 )

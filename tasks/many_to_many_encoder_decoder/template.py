@@ -75,6 +75,8 @@ class ManyToManyEncoderDecoder(Template):
             model's own predictions in training.
         sample_rate: sample rate of audio, in Hz.
         mel_bins: number of mel bands of the audio spectrogram.
+        mean_normalization: subtract from each mel band its mean over the recording, to compensate
+            for differences between microphones and rooms. Streaming is then not possible.
 
     Raises:
         SeqzooError: a value is out of range.
@@ -114,6 +116,7 @@ class ManyToManyEncoderDecoder(Template):
     scheduled_sampling: Share = 0.0
     sample_rate: Annotated[int, Range(minimum=100)] = 16_000
     mel_bins: Count = 40
+    mean_normalization: bool = False
 
     def __post_init__(self) -> None:
         check(self)

@@ -1,9 +1,9 @@
-"""The loss of connectionist temporal classification, and the alignments that it sums over.
+"""The connectionist temporal classification (CTC) loss, and the alignments that it sums over.
 
 Source: Graves et al. 2006, "Connectionist temporal classification".
 
-An alignment names a symbol or the blank at each step; its text results from merging equal
-neighbours and then removing blanks, so "a a - a b -" is "a a b".
+An alignment names a symbol or the blank at each step; its text results from merging repeated
+symbols and then removing blanks, so "a a - a b -" is "a a b".
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ BLANK = PADDING
 """The id of the blank, which no symbol has."""
 
 IMPOSSIBLE = -1e30
-"""The log-probability of impossible symbols; finite, so that differences stay finite."""
+"""The log-probability of anything impossible; finite, so that differences stay finite."""
 
 
 def ctc_losses(logits: Any, lengths: Any, targets: Any, target_lengths: Any) -> Any:
@@ -26,8 +26,8 @@ def ctc_losses(logits: Any, lengths: Any, targets: Any, target_lengths: Any) -> 
         logits: (batch, time, ids).
         lengths: number of steps of each row, at least 1, (batch,), int32.
         targets: ids without blanks, (batch, symbols), int32.
-        target_lengths: number of symbols, (batch,), int32. Each symbol needs a step, and equal
-            neighbours need one more between them; otherwise TensorFlow raises an error.
+        target_lengths: number of symbols, (batch,), int32. Each symbol needs a step, and two
+            equal adjacent symbols need one more between them; otherwise TensorFlow raises an error.
 
     Returns: the losses, (batch,), float32.
     """

@@ -122,7 +122,7 @@ class UnalignedTask(Task):
         Raises:
             SeqzooError: a target needs more steps than its input has.
         """
-        # Each target ends with an end token, so that equal neighbours are always in the same text.
+        # Each target ends with an end token, so that equal adjacent symbols are in the same text.
         repeats = np.append(targets.flat[1:] == targets.flat[:-1], False).astype(np.int64)
         needed = targets.lengths - 1 + np.add.reduceat(repeats, targets.starts)
         (too_long,) = np.nonzero(needed > inputs.lengths)
@@ -135,8 +135,8 @@ class UnalignedTask(Task):
         raise SeqzooError(
             f"The target of {location} is too long for its input{more}: "
             f"{targets.lengths[first] - 1} "
-            f"symbols and a blank between equal neighbours need {needed[first]} steps, but there "
-            f"are {inputs.lengths[first]}. Leave it out, or use many-to-many-encoder-decoder.",
+            f"symbols and a blank between equal adjacent symbols need {needed[first]} steps, but "
+            f"there are {inputs.lengths[first]}. Leave it out, or use many-to-many-encoder-decoder.",
             location=location,
         )
 

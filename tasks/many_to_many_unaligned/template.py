@@ -22,7 +22,7 @@ else:
 class ManyToManyUnaligned(Template):
     """A sequence in, a shorter text in the same order out: recurrent layers -> dense, with CTC.
 
-    Each step predicts a symbol of the text or a blank; equal neighbours become one symbol, and
+    Each step predicts a symbol of the text or a blank; repeated symbols become one, and
     blanks are left out. Training sums over all such alignments, so none has to be given
     (connectionist temporal classification; Graves et al. 2006).
 
@@ -58,6 +58,8 @@ class ManyToManyUnaligned(Template):
             prediction, but also the number of steps, which limits the length of texts.
         sample_rate: sample rate of audio, in Hz.
         mel_bins: number of mel bands of the audio spectrogram.
+        mean_normalization: subtract from each mel band its mean over the recording, to compensate
+            for differences between microphones and rooms. Streaming is then not possible.
 
     Raises:
         SeqzooError: a value is out of range.
@@ -90,6 +92,7 @@ class ManyToManyUnaligned(Template):
     columns_per_step: Count = 1
     sample_rate: Annotated[int, Range(minimum=100)] = 16_000
     mel_bins: Count = 40
+    mean_normalization: bool = False
 
     def __post_init__(self) -> None:
         check(self)

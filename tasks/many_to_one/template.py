@@ -87,6 +87,8 @@ class ManyToOne(Template):
             classes. For "class" targets.
         sample_rate: sample rate of audio, in Hz.
         mel_bins: number of mel bands of the audio spectrogram.
+        mean_normalization: subtract from each mel band its mean over the recording, to compensate
+            for differences between microphones and rooms. Streaming is then not possible.
         image_size: height and width that images are resized to, such as 224,224. For rows and
             pixels. None for those of the training images, which must then all have the same size.
         permutation_seed: random seed for the fixed permutation in which pixels are read. None for
@@ -137,6 +139,7 @@ class ManyToOne(Template):
     label_smoothing: Share = 0.0
     sample_rate: Annotated[int, Range(minimum=100)] = 16_000
     mel_bins: Count = 40
+    mean_normalization: bool = False
     image_size: Sequence[int] | None = None
     permutation_seed: Annotated[int, Range(minimum=0, maximum=MAX_SEED)] | None = None
 

@@ -21,8 +21,12 @@ FLOOR = 1e-6
 class AudioFeatures(Features):
     """Standardised log-mel energies of 25 ms windows, with one step every 10 ms.
 
+    With mean normalisation the mean of each band over the recording is subtracted first, and with
+    it what a microphone or a room adds to all steps.
+
     Args:
-        template: a template with `sample_rate`, `mel_bins` and `maximum_length` (in steps).
+        template: a template with `sample_rate`, `mel_bins`, `mean_normalization` and
+            `maximum_length` (in steps).
         mean: mean of each band in training.
         scale: standard deviation of each band in training.
     """
@@ -69,11 +73,7 @@ class AudioFeatures(Features):
         )
         energies = tf.math.log(tf.tensordot(spectrum, weights, 1) + FLOOR)
         energies.set_shape((None, None, self.template.mel_bins))
-        values = (energies - tf.constant(self.mean)) / tf.constant(self.scale)
-        steps = (lengths + self.hop - 1) // self.hop
-        limit = self.template.maximum_length
-        if limit is not None:
-            values, steps = values[:, :limit], tf.minimum(steps, limit)
+        values, steps = self._normalized(energies, lengths)
         return with_a_step(values, 0.0), steps
 
     def transform_by_products(self, waves: Any, lengths: Any) -> tuple[Any, Any]:
@@ -82,15 +82,32 @@ class AudioFeatures(Features):
         count = (tf.shape(waves)[1] + self.hop - 1) // self.hop
         positions = tf.range(count)[:, None] * self.hop + tf.range(self.window)
         waves = tf.pad(waves, [[0, 0], [0, self.window]])
-        values = self.energies(tf.gather(waves, positions, axis=1))
+        return self._normalized(self._energies(tf.gather(waves, positions, axis=1)), lengths)
+
+    def transform_windows(self, frames: Any) -> Any:
+        """Windows (..., samples) -> standardised log-mel energies (..., bands), without mean
+        normalisation, which needs the whole recording."""
+        return self._standardized(self._energies(frames))
+
+    def _normalized(self, energies: Any, lengths: Any) -> tuple[Any, Any]:
+        """Log-mel energies (batch, time, bands) of waveforms of `lengths` samples -> values and
+        numbers of steps."""
         steps = (lengths + self.hop - 1) // self.hop
+        if self.template.mean_normalization:
+            inside = tf.range(tf.shape(energies)[1])[None, :, None] < steps[:, None, None]
+            total = tf.reduce_sum(tf.where(inside, energies, 0.0), 1, keepdims=True)
+            energies -= total / tf.cast(tf.maximum(steps, 1), tf.float32)[:, None, None]
+        values = self._standardized(energies)
         limit = self.template.maximum_length
         if limit is not None:
             values, steps = values[:, :limit], tf.minimum(steps, limit)
         return values, steps
 
-    def energies(self, frames: Any) -> Any:
-        """Standardised log-mel energies of windows: (..., samples) -> (..., bands).
+    def _standardized(self, energies: Any) -> Any:
+        return (energies - tf.constant(self.mean)) / tf.constant(self.scale)
+
+    def _energies(self, frames: Any) -> Any:
+        """Log-mel energies of windows: (..., samples) -> (..., bands).
 
         The Fourier transform is computed as a product with a matrix that includes the Hann window.
         """
@@ -105,8 +122,7 @@ class AudioFeatures(Features):
             self.template.mel_bins, size // 2 + 1, rate, LOWEST_HERTZ, rate / 2
         )
         spectrum = tf.sqrt(real * real + imaginary * imaginary)
-        energies = tf.math.log(tf.matmul(spectrum, weights) + FLOOR)
-        return (energies - tf.constant(self.mean)) / tf.constant(self.scale)
+        return tf.math.log(tf.matmul(spectrum, weights) + FLOOR)
 
     @property
     def signature(self) -> list:

@@ -70,7 +70,7 @@ TRANSFORMS: dict[str, ValueTransform] = {
         np.exp,
         0.0,
         "positive values",
-        "use 'log1p' for values from 0 on, or 'none'",
+        "use 'log1p' for values of at least 0, or 'none'",
     ),
     "log1p": ValueTransform(
         np.log1p, tf.math.log1p, tf.math.expm1, np.expm1, -1.0, "values above -1", "use 'none'"

@@ -42,7 +42,7 @@ class Stepper:
     """
 
     def __init__(self, task: Any, model: Any):
-        reason = no_step(model)
+        reason = no_step(task, model)
         if isinstance(model, Generator):
             reason = "it reads its whole input before it generates text"
         elif task.features.takes_time:

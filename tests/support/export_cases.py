@@ -112,6 +112,13 @@ def cases() -> dict[str, tuple[Template, Examples, list[Any]]]:
             Examples(waves, _classes(12)),
             waves[:4],
         ),
+        "recordings": (
+            ManyToOne(
+                "audio", cell="lstm", sample_rate=8000, mel_bins=6, mean_normalization=True, **SMALL
+            ),
+            Examples(waves, _classes(12)),
+            waves[:4],
+        ),
         "tags": (
             ManyToManyAligned(
                 "words", cell="lstm", characters=4, character_embedding=3, crf=True, **SMALL
@@ -257,7 +264,7 @@ def check_case(name: str, format: str, folder: pathlib.Path) -> Any:
     run.export(folder / "out", options, format=format, check=False)
     model = standalone_model(folder / "out")
     parts = parts_of(run.task, in_float32(run.task, run.model))
-    assert ("step" in parts) == (no_step(run.model) is None)
+    assert ("step" in parts) == (no_step(run.task, run.model) is None)
     given = checking.part_inputs(run.task, parts, [item for item in inputs if len(item)])
     for part, tensors in given.items():
         ours, theirs = checking.run(parts[part], tensors), model.run(part, **tensors)

@@ -148,6 +148,25 @@ def test_a_tone_appears_in_its_band() -> None:
     np.testing.assert_allclose(loudest, (mel - low) / (high - low) * (bins + 1) - 1, atol=0.8)
 
 
+def test_mean_normalization_removes_the_level_of_a_recording() -> None:
+    random = np.random.default_rng(0)
+    waves = [random.normal(0, 0.1, n).astype(np.float32) for n in (4000, 1300)]
+    chosen = template(input="audio", sample_rate=8000, mel_bins=10, mean_normalization=True)
+    audio = _learn(chosen, Examples(waves))
+    encoded = audio.encode(Examples(waves))
+    np.testing.assert_allclose(encoded.flat[:50].mean(0), encoded.flat[50:].mean(0), atol=1e-4)
+    louder = audio.encode(Examples([4 * wave for wave in waves]))
+    np.testing.assert_allclose(encoded.flat, louder.flat, atol=1e-3)
+    alone = np.concatenate([audio.encode(Examples([wave])).flat for wave in waves])
+    np.testing.assert_allclose(encoded.flat, alone, atol=1e-4)
+    padded = np.zeros((2, 4000), np.float32)
+    for row, wave in zip(padded, waves, strict=True):
+        row[: len(wave)] = wave
+    values, lengths = audio.transform_by_products(tf.constant(padded), tf.constant([4000, 1300]))
+    steps = tf.concat([row[:length] for row, length in zip(values, lengths, strict=True)], 0)
+    np.testing.assert_allclose(steps, encoded.flat, atol=1e-3)
+
+
 @pytest.mark.parametrize("kind", ["characters", "words", "rows", "series", "audio"])
 def test_features_are_rebuilt_from_their_config(kind: str) -> None:
     random = np.random.default_rng(0)

@@ -400,7 +400,7 @@ def test_values_that_cannot_be_transformed_are_reported(growth: tuple) -> None:
     bad = replace(histories[0], values=values)
     message = (
         r"The transform 'log' needs positive values, got 0 on 2020-03-01 in series 'a' "
-        r"\(example 0\); use 'log1p' for values from 0 on, or 'none'."
+        r"\(example 0\); use 'log1p' for values of at least 0, or 'none'."
     )
     with pytest.raises(SeqzooError, match=message):
         run.predict([bad])

@@ -239,7 +239,7 @@ def test_other_templates_read_further_inputs(name: str, tmp_path) -> None:
     assert len(run.predict(beside(inputs))) == 3
     with pytest.raises(SeqzooError, match="lacks 'age'"):
         run.predict([{"first": inputs[0], "region": "north", "note": ""}])
-    assert no_step(run.model) == "it reads several inputs"
+    assert no_step(run.task, run.model) == "it reads several inputs"
 
 
 @pytest.mark.slow

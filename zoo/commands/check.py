@@ -12,7 +12,7 @@ from seqzoo.zoo.data.source import DATED
 
 @click.command("check", cls=options.Command)
 @click.argument("data", shell_complete=completers.data)
-@options.source_beside("data", hidden=DATED)
+@options.source_options_except("data", hidden=DATED)
 @click.option(
     "--timing/--no-timing", default=True, help="Measure how long an epoch takes. [default: yes]"
 )

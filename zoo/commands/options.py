@@ -254,7 +254,7 @@ def _as_in_training(option: Option) -> Option:
     return replace(option, help=f"{text}{default and ' [default: as in training]'}")
 
 
-def source_beside(*excluded: str, hidden: Iterable[str] = ()) -> Callable:
+def source_options_except(*excluded: str, hidden: Iterable[str] = ()) -> Callable:
     """The options of `Source`, except for the fields that a command defines differently.
 
     Args:
@@ -296,7 +296,7 @@ READING = (
     "duplicates",
     "limit",
 )
-"""Fields of `Source` that say how data are read, but not which examples are trained on."""
+"""Fields of `Source` that commands on an existing run accept."""
 
 others = click.option(
     "--with",

@@ -134,10 +134,10 @@ class Source:
             on disk for 64 MB of data or more.
         validation: validation file, or fraction of the examples to hold out for validation. A
             fraction does not apply to a tfds data set that has such a split. For a table with dates
-            it is a fraction of the steps or, from 1 on, their number.
+            it is a fraction of the steps if below 1, otherwise a number of steps.
         test: test file, or fraction of the examples to hold out for testing. A fraction does not
             apply to a tfds data set that has such a split. For a table with dates it is a fraction
-            of the steps, held out at the end, or, from 1 on, their number.
+            of the steps if below 1, otherwise a number of steps, held out at the end.
         sample_rate: sample rate of audio, in Hz. None for that of the first file.
         whole: read the file as one long sequence, or each line as a sequence. Validation and test
             steps are then held out from its end. In an .npz file, an array of shape (time,

@@ -1,1 +1,1 @@
-"""Inference with trained runs: predictions, generated text, scores and exported models."""
+"""Inference with trained models: predictions, generated text, scores and exported models."""

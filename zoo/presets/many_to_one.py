@@ -16,7 +16,7 @@ _ON_PIXELS = TrainingSettings(epochs=5, batch_size=64, learning_rate=3e-3, weigh
 
 PRESETS = {
     "language-id": Preset(
-        "Identifies the language of a word or a name, one of 163",
+        "Identifies which of 163 languages a word or name is in",
         Source(data="languages", kind="characters"),
         ManyToOne(
             input="characters",

@@ -1,4 +1,4 @@
-"""Presets of `OneToMany`: a text for an image."""
+"""Presets of `OneToMany`: an image to text."""
 
 from seqzoo.tasks.one_to_many.template import OneToMany
 from seqzoo.tasks.settings import TrainingSettings
