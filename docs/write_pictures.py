@@ -219,7 +219,7 @@ def linear_gradients() -> Figure:
         norms = gradient_flow(traced)[0].norms
         axes.semilogy(norms / norms[0], color=colour, label=f"singular values {scale}")
     axes.set_xlabel("steps back")
-    axes.set_ylabel("share of the gradient")
+    axes.set_ylabel("relative gradient norm")
     return _finished(axes)
 
 
@@ -279,7 +279,7 @@ def adding() -> Figure:
             )
     left.set_ylim(1e-12, 1e3)
     left.set_xlabel("steps back")
-    left.set_ylabel("share of the gradient")
+    left.set_ylabel("relative gradient norm")
     _finished(left)
     for cell, colour in colours.items():
         points = [(int(r["steps"]), float(r["error"])) for r in rows if r["cell"] == cell]
@@ -368,7 +368,7 @@ def main() -> None:
             continue
         figure = forecast(given.sunspots) if name == "forecast" else PICTURES[name]()
         with matplotlib.rc_context({"font.size": 10}):
-            # Without the version of matplotlib, so that equal pictures are equal files.
+            # Without matplotlib's version, so that identical pictures give identical files.
             figure.savefig(FOLDER / f"{name}.png", dpi=110, metadata={"Software": None})
 
 

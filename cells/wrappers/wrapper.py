@@ -51,13 +51,14 @@ class WrapperCell(RecurrentCell):
         methods = (inner.prepare, inner.recurrent_mask)
         inherited = (RecurrentCell.prepare, RecurrentCell.recurrent_mask)
         if any(item.__func__ is not base for item, base in zip(methods, inherited, strict=True)):
-            self.refuse(
-                inner, "a cell that draws no masks in training; wrap it the other way round"
-            )
+            name = type(inner).__name__
+            advice = f"; wrap the cell in {type(self).__name__} first, and that in {name}"
+            self.refuse(inner, "a cell that draws no masks in training", advice)
 
-    def refuse(self, inner: RecurrentCell, requirement: str) -> None:
+    def refuse(self, inner: RecurrentCell, requirement: str, advice: str = "") -> None:
         """Raises ValueError; `requirement` describes the cells that can be wrapped."""
-        raise ValueError(f"{type(self).__name__} needs {requirement}, got {type(inner).__name__}.")
+        got = type(inner).__name__
+        raise ValueError(f"{type(self).__name__} needs {requirement}, got {got}{advice}.")
 
     @property
     def state_size(self):

@@ -378,7 +378,7 @@ def _forecast(run: Any, value: Any, answer: str | None) -> Subject:
 
 def _language_model(run: Any, value: Any, answer: str | None) -> Subject:
     """The subject for a language model: each score is the log-probability of the token that follows
-    in the input, or after the last token of the most probable one."""
+    in the input or, after the last token, of the most probable next token."""
     _refuse_answer(answer, "the next token of a text")
     task, model = run.task, run.model
     (raw,) = task.features.raw([value], ["the input"])

@@ -136,7 +136,8 @@ class UnalignedTask(Task):
             f"The target of {location} is too long for its input{more}: "
             f"{targets.lengths[first] - 1} "
             f"symbols and a blank between equal adjacent symbols need {needed[first]} steps, but "
-            f"there are {inputs.lengths[first]}. Leave it out, or use many-to-many-encoder-decoder.",
+            f"there are {inputs.lengths[first]}. "
+            "Leave it out, or use many-to-many-encoder-decoder.",
             location=location,
         )
 

@@ -283,9 +283,9 @@ class GeneratorTask(Task):
         same_type = template.input == template.target and template.input in ("characters", "words")
         if not same_type or template.attention == "none":
             raise SeqzooError(
-                "`replace_unknown` applies only to models with attention that read and write "
-                f"words, or characters, got input {template.input!r} and target "
-                f"{template.target!r} with attention {template.attention!r}.",
+                "`replace_unknown` applies only to models with attention whose input and target are "
+                f"both words or both characters; this one has input {template.input!r}, target "
+                f"{template.target!r} and attention {template.attention!r}.",
                 field="replace_unknown",
             )
         return True

@@ -1,4 +1,4 @@
-"""The `languages` data set: a name, in one of 160 languages, and the language it is in."""
+"""The `languages` data set: a name, in one of 163 languages, and the language it is in."""
 
 from collections.abc import Iterator
 
