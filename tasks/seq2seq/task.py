@@ -283,8 +283,8 @@ class GeneratorTask(Task):
         same_type = template.input == template.target and template.input in ("characters", "words")
         if not same_type or template.attention == "none":
             raise SeqzooError(
-                "`replace_unknown` applies only to models with attention whose input and target are "
-                f"both words or both characters; this one has input {template.input!r}, target "
+                "`replace_unknown` applies only to models with attention whose input and target "
+                f"are both words or both characters; this one has input {template.input!r}, target "
                 f"{template.target!r} and attention {template.attention!r}.",
                 field="replace_unknown",
             )
