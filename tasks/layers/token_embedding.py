@@ -12,8 +12,8 @@ from seqzoo.cells.engine.private_tensorflow import of_this_replica
 class TokenEmbedding(keras.layers.Embedding):
     """`keras.layers.Embedding` for large tables.
 
-    The layer of Keras reads the whole table, and copies it if the optimizer updates it by rows
-    (`embedding_updates = "lazy"`).
+    Keras' own layer reads the whole table, and copies it if the optimizer updates only the rows
+    that a batch uses (`embedding_updates = "lazy"`).
     """
 
     def call(self, inputs: Any) -> Any:

@@ -17,10 +17,10 @@ from seqzoo.zoo.datasets.glyphs import UNSEEN_FACES
 from seqzoo.zoo.datasets.line_images import LINE_HEIGHT, Style, draw_line
 
 LINES = {"train": 8_000, "validation": 500, "test": 1_000}
-"""Number of lines of each split."""
+"""Number of lines in each split."""
 
 MAX_WORDS = 3
-"""Maximum number of words of a line."""
+"""Maximum number of words per line."""
 
 
 class TextLines(tfds.core.GeneratorBasedBuilder):
