@@ -59,7 +59,7 @@ GROUPS = [
             "closed = best / self": "closed = best * self",
             "tf.gather(item, rows), proposal": "item, proposal",
             "tf.gather(coverage, rows)": "coverage",
-            "(reachable <= finished[:, -1])": "(reachable <= finished[:, 0])",
+            "scores[:, 0], finished[:, -1], ended": "scores[:, 0], finished[:, 0], ended",
         },
     ),
     Group(

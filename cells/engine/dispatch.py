@@ -21,8 +21,8 @@ class Path(Enum):
 
     CUDNN = "cuDNN's kernel"
     SCAN = "the fast scan (compiled time loop, hand-written backward pass)"
-    AUTOMATIC = "the fast scan (compiled time loop, backward pass differentiated automatically)"
-    GENERAL = "the general scan (compiled time loop, backward pass differentiated step by step)"
+    AUTOMATIC = "the fast scan (compiled time loop, backward pass by automatic differentiation)"
+    GENERAL = "the general scan (compiled time loop, automatic differentiation step by step)"
     LOOP = "Keras' plain loop"
 
 

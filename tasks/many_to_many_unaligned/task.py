@@ -131,13 +131,13 @@ class UnalignedTask(Task):
         first = int(too_long[0])
         location = examples.location(first)
         others = len(too_long) - 1
-        more = f", and so are those of {others:,} others" if others else ""
+        more = f" (and so {'is' if others == 1 else 'are'} {others:,} more)" if others else ""
         raise SeqzooError(
             f"The target of {location} is too long for its input{more}: "
             f"{targets.lengths[first] - 1} "
-            f"symbols and a blank between equal adjacent symbols need {needed[first]} steps, but "
-            f"there are {inputs.lengths[first]}. "
-            "Leave it out, or use many-to-many-encoder-decoder.",
+            f"symbols and a blank between equal adjacent symbols need {needed[first]} steps, got "
+            f"{inputs.lengths[first]}. Leave out such examples, or use "
+            "many-to-many-encoder-decoder.",
             location=location,
         )
 

@@ -21,8 +21,8 @@ from seqzoo.cells import (
 from seqzoo.cells.engine import scan
 
 HAND = "Runs the fast scan (compiled time loop, hand-written backward pass)"
-AUTOMATIC = "Runs the fast scan (compiled time loop, backward pass differentiated automatically)"
-GENERAL = "Runs the general scan (compiled time loop, backward pass differentiated step by step)"
+AUTOMATIC = "Runs the fast scan (compiled time loop, backward pass by automatic differentiation)"
+GENERAL = "Runs the general scan (compiled time loop, automatic differentiation step by step)"
 PLAIN = "Runs Keras' plain loop"
 NO_GPU = " because there is no GPU"
 

@@ -65,7 +65,7 @@ def test_options_reach_the_inner_cell():
         ("weight-drop", "lstm", "hand-written backward pass"),
         ("residual", "gru", "hand-written backward pass"),
         ("highway-connection", "lru", "hand-written backward pass"),
-        ("zoneout", "lstm", "backward pass differentiated automatically"),
+        ("zoneout", "lstm", "backward pass by automatic differentiation"),
         ("layer-norm", "lstm", "the general scan"),
         ("stacked", "lstm", "the general scan"),
     ],

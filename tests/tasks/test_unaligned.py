@@ -247,8 +247,8 @@ def test_targets_that_no_alignment_fits_are_named() -> None:
     with pytest.raises(SeqzooError) as error:
         task.data(examples)
     assert error.value.location == "line 3"
-    assert "so are those of 1 others: 4 symbols and a blank" in str(error.value)
-    assert "need 6 steps, but there are 4" in str(error.value)
+    assert "(and so is 1 more): 4 symbols and a blank" in str(error.value)
+    assert "need 6 steps, got 4" in str(error.value)
     assert len(task.data(examples.pick([0]))) == 1
 
 
