@@ -46,8 +46,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             added to the loss; any Keras regularizer.
         recurrent_regularizer: penalty on the recurrent weights.
         bias_regularizer: penalty on the bias.
-        kernel_constraint: constraint on the same weights, applied after each update, such as
-            "non_neg"; any Keras constraint.
+        kernel_constraint: constraint on the weights that `kernel_regularizer` penalises, applied
+            after each update, such as "non_neg"; any Keras constraint.
         recurrent_constraint: constraint on the recurrent weights.
         bias_constraint: constraint on the bias.
         dropout: dropout rate of the inputs, at least 0 and below 1, with one mask per sequence.

@@ -22,7 +22,7 @@ def initialize(cell: RecurrentCell, name: str, value: float | None = None, seed:
     - "spectral-radius": each gate's recurrent matrix is Gaussian, scaled to the spectral radius
       `value` (default 1).
     - "forget-bias": the bias of the gates that retain a state is `value` (default 1).
-    - "chrono": the time constants of the gates that retain a state are spread between 1 and
+    - "chrono": the time constants of the gates that retain a state are spread between 2 and
       `value`, the longest expected dependency in steps: their bias is log(u), with u uniform from 1
       to value - 1, and the bias of an input gate is the negative of that.
 

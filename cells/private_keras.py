@@ -16,7 +16,7 @@ import keras.src.models.functional
 # kernels, `backend.AutocastScope` sets the precision in which variables are read.
 backend: Any = keras.src.backend
 
-# The mixin of cells with dropout, whose masks Keras resets before each sequence.
+# The mixin of cells with dropout, whose masks Keras resets after each sequence.
 DropoutRNNCell: Any = keras.src.layers.rnn.dropout_rnn_cell.DropoutRNNCell
 
 # The class of `keras.Model(inputs, outputs)`.

@@ -193,7 +193,7 @@ class _CellTest:
         first, *states = layer(self.layer_inputs(self.x, 0, 4), initial_state=self.states)
         second, *states = layer(self.layer_inputs(self.x, 4), initial_state=states)
         joined = [tf.concat([first, second], 1), *states]
-        self.same("a sequence in two chunks and in one", joined, [outputs, *last])
+        self.same("results of a sequence in two chunks and in one", joined, [outputs, *last])
 
     def check_precision(self) -> None:
         full = self.layer(Recurrent, self.cell, fast=False)(self.layer_inputs(self.x))
@@ -225,7 +225,7 @@ class _CellTest:
         x = self.layer_inputs(self.x)
         x = [each.astype("float32") for each in (x if isinstance(x, tuple) else [x])]
         x = x if len(x) > 1 else x[0]
-        self.same("a saved model and the loaded one", loaded(x), model(x), 1e-6)
+        self.same("outputs of a saved model and of the loaded one", loaded(x), model(x), 1e-6)
 
     def check_paths(self) -> None:
         rates: dict[str, Any] = {"dropout": 0.3, "recurrent_dropout": 0.3}

@@ -167,7 +167,7 @@ class TrainingSettings:
         if self.bptt_back is not None and self.bptt_back < (self.bptt_every or math.inf):
             expected = f"at least `bptt_every`, {self.bptt_every}"
             if self.bptt_every is None:
-                expected = "set with `bptt_every`"
+                expected = "None unless `bptt_every` is set"
             raise SeqzooError(field="bptt_back", expected=expected, got=self.bptt_back)
 
     def _check_freeze(self) -> None:

@@ -135,7 +135,7 @@ class Scan:
         if mask is not None:
             constants["mask"] = pad_time(tf.transpose(tf.cast(mask, "bool")), length)
         if recurrent_mask is not None:
-            # Not derived from the states, since a tape that watches those would watch it.
+            # Keras makes the mask from a state; a tape that watches the states would watch it too.
             constants["recurrent_mask"] = tf.stop_gradient(tf.cast(recurrent_mask, dtype))
         tensors = self.loops.tensors_of(self.cell, pad_time(time_major(tf.cast(x, dtype)), length))
         tensors["states"] = [tf.cast(state, dtype) for state in states]

@@ -25,7 +25,7 @@ class GRUCell(RecurrentCell):
     and can be copied in both directions.
 
     Reference: Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", EMNLP
-    2014; in version 1 of the paper the reset gate acts before the product, in version 3 after it.
+    2014; in version 1 of the paper the reset gate acts after the product, in version 3 before it.
 
     Args:
         units: size of the state.

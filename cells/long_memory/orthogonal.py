@@ -18,8 +18,8 @@ class OrthogonalCell(RecurrentCell):
         Q = (I + A)^-1 (I - A)            parametrization="cayley"
         h = f(W x + Q h),    f(z) = sign(z) * relu(|z| + b)
 
-    f is the modReLU, which keeps signs; another `activation` may replace it. With a linear f, the
-    norm of a state is preserved from step to step. Q is computed once per sequence. U starts with
+    f is the modReLU, which keeps signs; another `activation` may replace it. The product
+    with Q preserves the norm of a state. Q is computed once per sequence. U starts with
     blocks [0, s; 0, 0] on its diagonal, so that Q rotates pairs of units by angles drawn as in the
     papers: s = sqrt((1 - cos u) / (1 + cos u)) with u uniform from 0 to pi / 2.
 

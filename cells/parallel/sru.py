@@ -16,9 +16,9 @@ class SRUCell(RecurrentCell):
         h = r * c + (1 - r) * (V x)
 
     Both gates see the memory before the step. V replaces the paper's highway connection, which
-    needs inputs and units of equal size, so it is always present. States are [h, c]; a step has no
-    matrix product. Columns: candidate, forget, reset, skip. Stack several layers: the paper uses 4
-    to 12.
+    needs as many features as units; V is present even if the two are equal. States are [h, c]; a
+    step has no matrix product. Columns: candidate, forget, reset, skip. Stack several layers: the
+    paper uses 4 to 12.
 
     Reference: Lei, Zhang, Wang, Dai and Artzi, "Simple Recurrent Units for Highly Parallelizable
     Recurrence", EMNLP 2018, equations 1 to 4.

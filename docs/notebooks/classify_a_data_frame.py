@@ -87,7 +87,7 @@ test["probability"] = [round(prediction.probability, 2) for prediction in predic
 mistakes = test[test.predicted != test.language].sort_values("probability", ascending=False)
 print(mistakes[["name", "language", "predicted", "probability"]].head(5).to_string(index=False))
 
-assert scores["accuracy"] > 0.8  # guessing is right in one of five
+assert scores["accuracy"] > 0.8  # guessing is right one time in five
 assert scores["accuracy"] == (test.predicted == test.language).mean()
 
 # %% [markdown]

@@ -96,8 +96,8 @@ class Examples:
             values = others[f"{field}s"] = take_column(columns, name, field)
             if len(inputs) != len(values):
                 raise SeqzooError(
-                    f"Columns must have the same length, but {input!r} has {len(inputs):,} rows "
-                    f"and {name!r} {len(values):,}."
+                    f"Columns must have the same length, but {input!r} has length "
+                    f"{len(inputs):,} and {name!r} has length {len(values):,}."
                 )
         if time is not None:
             from seqzoo.tasks.data.timed_series import timed_column  # imports NumPy
@@ -207,7 +207,7 @@ def rows_of(columns: Any) -> list[dict[str, Any]]:
     taken = {name: take_column(columns, name, "inputs", optional=True) for name in names}
     lengths = {name: len(values) for name, values in taken.items()}
     if len(set(lengths.values())) > 1:
-        shown = ", ".join(f"{name!r} has {count:,}" for name, count in lengths.items())
+        shown = ", ".join(f"{name!r} has length {count:,}" for name, count in lengths.items())
         raise SeqzooError(f"Columns must have the same length, but {shown}.")
     return [dict(zip(names, row, strict=True)) for row in zip(*taken.values(), strict=True)]
 

@@ -66,7 +66,7 @@ class History:
                 array = np.zeros((len(dates), 0))
             if array.ndim != 2 or len(array) != len(dates):
                 raise SeqzooError(
-                    f"`{name}` of a history must have one row for each of the {len(dates)} dates, "
+                    f"`{name}` of a history must have one row per date ({len(dates)} in all), "
                     f"got shape {array.shape}.",
                     field=name,
                 )

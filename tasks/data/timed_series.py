@@ -79,7 +79,7 @@ def fault(times: np.ndarray, steps: int, meaning: TimeValues = "elapsed") -> str
     if times.ndim != 1:
         return f"must have shape (time,), got {times.shape}"
     if len(times) != steps:
-        return f"must have one time per step, got {len(times):,} for {steps:,} steps"
+        return f"must have one time per step, {steps:,} in all, got {len(times):,}"
     if not np.isfinite(times).all():
         step = int(np.flatnonzero(~np.isfinite(times))[0])
         return f"must be finite, got {times[step]:g} at step {step}"

@@ -56,7 +56,7 @@ def repeated_ngrams(history: Any, t: Any, size: int, vocabulary_size: int) -> An
         Shape (rows, vocabulary), bool.
     """
     positions = tf.range(tf.shape(history)[1])
-    # True where an n-gram ends whose first size - 1 tokens equal the latest ones of the text.
+    # True at the end of each n-gram whose first size - 1 tokens equal the text's latest ones.
     matches = tf.broadcast_to((positions >= size - 1) & (positions < t), tf.shape(history))
     for back in range(1, size):
         latest = tf.gather(history, tf.maximum(t - back, 0), axis=1)

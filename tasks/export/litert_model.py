@@ -130,8 +130,8 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
     parts = parts_of(task, model)
     if wanted.steps is not None and not any(map(_takes_any_length, parts.values())):
         raise SeqzooError(
-            "`steps` has no effect on this model, all of whose inputs have the same length; leave "
-            f"it out, got {wanted.steps}.",
+            "`steps` must be None for this model, all of whose inputs have the same length, got "
+            f"{wanted.steps}; leave it out.",
             field="steps",
         )
     files = {name: f"{name}.tflite" for name in parts}
@@ -180,8 +180,8 @@ def _calibration(wanted: Export, parts: dict[str, Part], reason: str | None) -> 
         )
     if isinstance(wanted.task.features, AudioFeatures):
         raise SeqzooError(
-            f"{FULL} is not for audio, whose spectra span more orders of magnitude than a byte "
-            "can hold; export it in int8.",
+            f"{FULL} is not for models that read audio, whose spectra span more orders of "
+            "magnitude than a byte can hold; export the model in int8.",
             field="precision",
         )
     examples = list(wanted.examples) or dummy_inputs(wanted.task)

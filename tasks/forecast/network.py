@@ -194,8 +194,8 @@ class SegmentForecaster(keras.Model):
         return level, level, spread
 
     def _season_levels(self, values: Any, observed: Any) -> tuple[Any, Any]:
-        """For each step of a window and of the horizon the last observed value a whole number of
-        seasons earlier; for the first one, and if there is none, the value itself."""
+        """For each step of a window and of the horizon, the last observed value a whole number of
+        seasons earlier; in the first season, and where there is no such value, the value itself."""
         choices, season = self.choices, self.choices["season"]
         padding = [[0, 0], [-choices["look_back"] % season, 0], [0, 0]]
         values, observed = tf.pad(values, padding), tf.pad(observed, padding) > 0

@@ -68,8 +68,8 @@ class ForecastTask(Task):
         features = HistoryFeatures.learn(template, examples)
         if template.window_normalization == "season" and features.season >= template.look_back:
             raise SeqzooError(
-                "`look_back` must be longer than a season for the window normalisation 'season', "
-                f"which is {features.season} steps, got {template.look_back}.",
+                f"`look_back` must be longer than a season ({features.season} steps) for the "
+                f"window normalisation 'season', got {template.look_back}.",
                 field="look_back",
             )
         return cls(template, features)

@@ -124,8 +124,9 @@ class Forecast(Template):
             )
         if self.transform != "none" and self.distribution == "negative-binomial":
             raise SeqzooError(
-                "The distribution 'negative-binomial' is of counts, not of their logarithms, got "
-                f"the transform {self.transform!r}; leave it out, or use 'quantiles'.",
+                "`transform` must be 'none' with the distribution 'negative-binomial', which is "
+                f"for counts, not their logarithms, got {self.transform!r}; leave it out, or use "
+                "the distribution 'quantiles'.",
                 field="transform",
             )
 

@@ -45,8 +45,8 @@ class Decay:
             lost = "the gradient is zero after one step back"
             return f"{self.verdict}: " + ("the norm is not finite" if self.rate else lost)
         if self.half_life < 0:
-            return f"{self.verdict}: it doubles every {-self.half_life:.3g} steps back"
-        return f"{self.verdict}: it halves every {self.half_life:.3g} steps back"
+            return f"{self.verdict}: the norm doubles every {-self.half_life:.3g} steps back"
+        return f"{self.verdict}: the norm halves every {self.half_life:.3g} steps back"
 
 
 def decay(norms: np.ndarray) -> Decay:
@@ -60,10 +60,10 @@ def decay(norms: np.ndarray) -> Decay:
     norms = np.asarray(norms, np.float64)
     steps = len(norms) - 1
     positive = np.flatnonzero(norms > 0)
+    if not np.isfinite(norms).all():
+        return Decay(math.inf, 0.0, "exploding", max(steps, 0))
     if steps < 1 or not len(positive) or not norms[0] > 0:
         return Decay(1.0, math.inf, "healthy", max(steps, 0))
-    if not np.isfinite(norms).all():
-        return Decay(math.inf, 0.0, "exploding", steps)
     if len(positive) == 1:
         return Decay(0.0, 0.0, "vanishing", steps)
     logs = np.log(norms[positive])

@@ -29,14 +29,16 @@ class Origin:
     row: int | None = None
 
     def sentence(self) -> str:
-        """The origin in words: "it began in gate 'update' of layer 1, at time step 7 of row 3"."""
+        """The origin in words: "the first such value is in gate 'update' of layer 1, at time
+        step 7 of row 3"."""
         if self.part == "loss":
-            return "it began in the loss itself: all recurrent states and gradients are finite"
+            return "the first such value is the loss: all recurrent states and gradients are finite"
         if self.part == "weights":
             return f"the weights {self.layer} are not finite to begin with"
         is_gate = self.part not in ("input", "state", "gradient")
         part = f"gate {self.part!r}" if is_gate else f"the {self.part}"
-        return f"it began in {part} of {self.layer}, at time step {self.step} of row {self.row}"
+        where = f"{part} of {self.layer}, at time step {self.step} of row {self.row}"
+        return f"the first such value is in {where}"
 
 
 def find_origin(

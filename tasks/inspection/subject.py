@@ -214,8 +214,7 @@ def _parts(
         start += len(labels)
     if start > MAX_STEPS:
         raise SeqzooError(
-            f"An input of at most {MAX_STEPS:,} steps was expected, got one of {start:,}; give a "
-            "part of it."
+            f"An input must have at most {MAX_STEPS:,} steps, got {start:,}; give a part of it."
         )
     return tuple(parts)
 

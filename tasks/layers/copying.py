@@ -19,8 +19,8 @@ def mixture(logits: Any, gate: Any, weights: Any, mask: Any, copies: Any, furthe
 
         p(w) = p_gen softmax(logits)(w) + (1 - p_gen) sum of the weights of steps whose token is w
 
-    where p_gen = sigmoid(gate). The weights of steps without a token to copy are added to p_gen,
-    so that probabilities sum to 1.
+    where p_gen = sigmoid(gate). The weights of steps without a token to copy,
+    times 1 - p_gen, are added to p_gen, so that probabilities sum to 1.
 
     Source: See, Liu and Manning 2017, "Get To The Point: Summarization with Pointer-Generator
     Networks", equations 8 and 9.

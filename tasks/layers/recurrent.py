@@ -213,9 +213,9 @@ def make_cell(template: Any) -> Any:
     if cell.takes_time and template.input != "series":
         raise SeqzooError(
             field="cell",
-            expected=f"a cell that is not time-aware for input {template.input!r}; only input "
-            "'series' has times",
+            expected=f"a cell that is not time-aware for input {template.input!r}",
             got=template.cell,
+            hint="only input 'series' has times",
         )
     return cell
 

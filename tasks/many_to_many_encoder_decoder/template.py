@@ -31,8 +31,8 @@ class ManyToManyEncoderDecoder(Template):
         further_inputs: inputs other than the first one, by name, and the kind of each: "number",
             "category", "static" (a number or a category, as in the training examples),
             "vector", or any kind of input. Their encoders' vectors are concatenated with the
-            features that the decoder attends to, and to those that its initial states are computed
-            from.
+            features that the decoder attends to, and with those that its initial states are
+            computed from.
         cell: recurrent cell; see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`. For the
             encoder and the decoder.
         units: number of units per layer and direction. Only the encoder may have two directions.

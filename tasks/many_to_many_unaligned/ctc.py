@@ -20,7 +20,7 @@ IMPOSSIBLE = -1e30
 
 
 def ctc_losses(logits: Any, lengths: Any, targets: Any, target_lengths: Any) -> Any:
-    """The negative log-probability of each target, summed over all of its alignments.
+    """The negative logarithm of the probability of each target, the sum over all its alignments.
 
     Args:
         logits: (batch, time, ids).

@@ -72,7 +72,8 @@ def language_model(folder: str, target: str) -> Any:
         raise SeqzooError(
             field="language_model",
             expected=f"a language model of {target}, like the target texts",
-            got=f"{folder}, a language model of {run.template.input}",
+            got=folder,
+            hint=f"it is a language model of {run.template.input}",
         )
     if run.template.backward:
         raise SeqzooError(

@@ -57,9 +57,9 @@ them off."""
 class UnalignedTask(Task):
     """A model that maps a sequence to a shorter text in the same order, with CTC.
 
-    The loss is the negative log-probability of a text, summed over its alignments, divided by the
-    number of its symbols plus one for the end. The metric is the token error rate of greedy
-    search.
+    The loss is the negative logarithm of a text's probability, which is summed over its alignments;
+    it is divided by the number of the text's symbols plus one for the end. The metric is the token
+    error rate of greedy search.
 
     Args:
         template: the options, a `ManyToManyUnaligned`.

@@ -14,8 +14,8 @@ def split_tag(name: str) -> tuple[str, str]:
     prefix, dash, kind = name.partition("-")
     if prefix not in ("O", "B", "I", "E", "S") or (prefix == "O" and dash):
         raise SeqzooError(
-            "A tag must be 'O', or 'B', 'I', 'E' or 'S' with a type after a hyphen, such as "
-            f"'B-PER', got {name!r}."
+            "A tag must be 'O', or 'B', 'I', 'E' or 'S', which a hyphen and a type may follow, "
+            f"as in 'B-PER', got {name!r}."
         )
     return prefix, kind
 

@@ -41,7 +41,7 @@ class OneToMany(Template):
     An image becomes a grid of features. With attention the decoder attends to the grid in each step
     (Xu et al. 2015, "Show, Attend and Tell"); without it the decoder's initial states are all that
     it sees of the image (Vinyals et al. 2015, "Show and Tell"). A vector or a class is a grid of
-    one position: with attention it is an input of each step. The alpha channel of an image is
+    one position: with attention it is an input of each step. An image with an alpha channel is
     composited over white.
 
     Attributes:

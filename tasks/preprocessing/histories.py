@@ -215,20 +215,20 @@ class HistoryFeatures(Features):
             width = getattr(history, name).shape[1]
             if width != expected:
                 raise SeqzooError(
-                    f"`{name}` must have {expected} columns, as in training, but {location} has "
-                    f"{width}.",
+                    f"The number of columns of `{name}` must be {expected}, as in training, but "
+                    f"{location} has {width}.",
                     location=location,
                 )
         if len(history.static) != len(self.config["static"]):
             raise SeqzooError(
-                f"`static` must have {len(self.config['static'])} values, as in training, but "
-                f"{location} has {len(history.static)}.",
+                f"The number of values of `static` must be {len(self.config['static'])}, as in "
+                f"training, but {location} has {len(history.static)}.",
                 location=location,
             )
         if history.frequency not in (None, self.frequency):
             raise SeqzooError(
-                f"Steps must be one {self.frequency} apart, as in training, but those of "
-                f"{location} are one {history.frequency} apart.",
+                f"The frequency of the steps must be {self.frequency}, as in training, but that of "
+                f"{location} is {history.frequency}.",
                 location=location,
             )
         return history
@@ -244,8 +244,8 @@ class HistoryFeatures(Features):
             future = len(history) - end
             if self.layout.known and future < horizon:
                 raise SeqzooError(
-                    f"Future covariates must be given for all {horizon} steps of the "
-                    f"horizon, but {location} has {future} rows after its last value.",
+                    "The number of rows with future covariates after the last value must be at "
+                    f"least the horizon, {horizon}, but {location} has {future}.",
                     location=location,
                 )
             window = _window(history, end - look_back, end + horizon, self.frequency)

@@ -64,8 +64,8 @@ class SeriesFeatures(Features):
             array = finite(_two_axes(item, location), location)
             if array.shape[1] != len(self.mean):
                 raise SeqzooError(
-                    f"Each step must have {len(self.mean)} values, as in the first training "
-                    f"example, but {location} has {array.shape[1]}.",
+                    f"The number of values per step must be {len(self.mean)}, as in the first "
+                    f"training example, but {location} has {array.shape[1]}.",
                     location=location,
                 )
             series.append(array)

@@ -220,7 +220,7 @@ class TextFeatures(Features):
             return []
         covered = f"{self.vectors.coverage:.1%} of the words in the training examples have a vector"
         further = len(self.vocabulary) - self.vectors.trained_ids
-        more = f"{further:,} further words have only a pretrained vector"
+        more = f"further words with only a pretrained vector: {further:,}"
         return [f"{covered}; {more}.", *self.vectors.notes]
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:

@@ -40,8 +40,8 @@ class VectorFeatures(Features):
             vector = finite(_one_axis(item, location), location)
             if vector.size != len(self.mean):
                 raise SeqzooError(
-                    f"A vector must have {len(self.mean)} values, as in the first training "
-                    f"example, but {location} has {vector.size}.",
+                    f"The number of values in a vector must be {len(self.mean)}, as in the first "
+                    f"training example, but {location} has {vector.size}.",
                     location=location,
                 )
             vectors.append(vector)

@@ -347,7 +347,7 @@ def _text(path: str, stream: BinaryIO, width: int) -> Rows:
         line = line.rstrip()
         if line.count(b" ") < width and line.count(b"\t") < width:
             got = max(len(line.split()) - 1, 0)
-            raise _error(path, f"has {got} numbers for word {number:,}, expected {width}")
+            raise _error(path, f"has {got} instead of {width} numbers for word {number:,}")
         # A word may contain spaces; the numbers come last.
         word, *numbers = line.rsplit(None, width)
 

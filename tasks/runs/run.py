@@ -82,7 +82,7 @@ class Run:
         if not is_run(folder):
             reason = f"has no {CONFIG}" if folder.is_dir() else "is not a folder"
             raise SeqzooError(
-                f"{folder} is not a run folder: it {reason}; name one that train wrote."
+                f"{folder} is not a run folder: it {reason}; name a folder that `train` wrote."
             )
         config = read_json(folder / CONFIG)
         if not isinstance(config, dict) or "template" not in config:

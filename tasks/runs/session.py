@@ -225,9 +225,11 @@ def _rows(part: Any, features: RowFeatures) -> np.ndarray:
     try:
         rows = np.asarray(part, np.float64).reshape(-1, size)
     except (TypeError, ValueError) as error:
-        raise SeqzooError(f"A part must consist of rows of {size} numbers.") from error
+        raise SeqzooError(f"A part must consist of numbers in rows of length {size}.") from error
     if not rows.size or not np.isfinite(rows).all():
-        raise SeqzooError(f"A part must consist of at least one row of {size} finite numbers.")
+        raise SeqzooError(
+            f"A part must consist of finite numbers in at least one row of length {size}."
+        )
     if dtype == "uint8" and (rows.min() < 0 or rows.max() > 255 or (rows % 1).any()):
         raise SeqzooError("A part must consist of whole numbers from 0 to 255, as in training.")
     return rows.astype(dtype)

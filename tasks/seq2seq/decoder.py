@@ -35,7 +35,7 @@ class Decoder(keras.layers.Layer):
 
         score(h1, m_j) + (u h1 + d) [the token of m_j-1 is the last token]
 
-    A decoder without it has to learn for each pair of characters where to read on.
+    Without this term, a decoder has to learn for each pair of characters where to continue reading.
 
     For a time-aware cell, the time between successive tokens is one unit.
 

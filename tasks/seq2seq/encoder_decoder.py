@@ -136,10 +136,10 @@ class SequenceEncoder(keras.layers.Layer):
     """Recurrent layers over a sequence: the memory is the outputs of the last layer, and the
     summaries are the last states of each layer.
 
-    Steps that are features of the whole sequence, such as those of a lemma, are also summed apart
-    from the recurrence, so that the decoder gets them at each step, wherever it attends:
+    Steps that are features of the whole sequence, such as those of a lemma, are also summed
+    outside the recurrence, so that the decoder gets them at each step, wherever it attends:
 
-        f = sum over the steps with such an id of F(id)
+        f = sum of F(id) over the steps whose id is one of `feature_ids`
 
     f is concatenated with each step of the memory and with each summary (similar to the feature
     vector of Wu, Shapiro and Cotterell 2018, section 4).

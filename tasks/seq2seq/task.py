@@ -65,8 +65,8 @@ class GeneratorTask(Task):
         if None in np.ravel(np.array(make_cell(template).state_size, object)):
             raise SeqzooError(
                 field="cell",
-                expected="a cell whose state sizes do not depend on the number of input features: "
-                f"{template.cell!r} cannot generate texts",
+                expected="a cell whose state sizes do not depend on the number of input features, "
+                "because the model generates texts",
                 got=template.cell,
             )
         locations = examples.locations

@@ -10,6 +10,7 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, some_of
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.targets.weighting import Weighting
+from seqzoo.tasks.wording import counted
 
 
 class Targets(ABC):
@@ -125,8 +126,8 @@ def required(examples: Examples) -> Any:
         raise SeqzooError("Training and evaluation need targets, but the examples have none.")
     if len(examples.targets) != len(examples):
         raise SeqzooError(
-            f"There must be one target per input, got {len(examples)} inputs and "
-            f"{len(examples.targets)} targets."
+            f"There must be one target per input, got "
+            f"{counted(len(examples), 'input')} and {counted(len(examples.targets), 'target')}."
         )
     return examples.targets
 

@@ -10,6 +10,7 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.metrics.bio import bio_constraints, split_tag
 from seqzoo.tasks.targets.base import required, sort_labels, unseen
+from seqzoo.tasks.wording import counted
 
 
 class Tags:
@@ -77,7 +78,7 @@ class Tags:
             if len(tags) != lengths[index]:
                 raise SeqzooError(
                     f"There must be one tag per step, but {examples.location(index)} has "
-                    f"{lengths[index]} steps and {len(tags)} tags.",
+                    f"{counted(lengths[index], 'step')} and {counted(len(tags), 'tag')}.",
                     location=examples.location(index),
                 )
             results.append(self._ids(tags, examples, index))

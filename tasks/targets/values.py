@@ -47,7 +47,7 @@ class ValueTargets(Targets):
         values = _numbers(examples)
         if values.shape[1] != self.size:
             raise SeqzooError(
-                f"There must be {self.size} values per example, as in training, got "
+                f"The number of values per example must be {self.size}, as in training, got "
                 f"{values.shape[1]}."
             )
         self.loss.check(values, examples.locations)

@@ -95,7 +95,7 @@ def refuse(settings: TrainingSettings, expected: str, names: Sequence[str]) -> N
     for name in names:
         value = getattr(settings, name)
         if value is not None and value is not False:
-            raise SeqzooError(f"`{name}` is for {expected}, got {value!r}.", field=name)
+            raise SeqzooError(f"`{name}` is for {expected}; leave it out.", field=name)
 
 
 def weigh_examples(data: Data, examples: Examples) -> Data:

@@ -88,12 +88,15 @@ def resolve(environment: Mapping[str, str], workers: int | None = None) -> Any:
         cluster = {job: kubernetes_addresses(socket.getfqdn(), index, workers)}
     else:
         raise SeqzooError(
-            "'multi-worker' finds no workers: set TF_CONFIG, or start it with srun (SLURM) or as "
-            "an indexed Kubernetes job; for processes on this machine, use --workers alone."
+            "'multi-worker' finds no workers: set TF_CONFIG, or start the program with srun "
+            "(SLURM) or as an indexed Kubernetes job; for processes on this machine, use "
+            "--workers alone."
         )
     count = sum(map(len, cluster.values()))
     if workers is not None and workers != count:
-        raise SeqzooError(f"--workers {workers}, but {origin} names {count} workers.")
+        raise SeqzooError(
+            f"--workers must be {count}, the number of workers that {origin} names, got {workers}."
+        )
     import tensorflow as tf
 
     return tf.distribute.cluster_resolver.SimpleClusterResolver(

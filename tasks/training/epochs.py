@@ -365,14 +365,14 @@ class Epochs:
         """
         step = int(self.loop.bad.numpy())
         if step != ONGOING:
-            raise self.not_finite(step, "loss")
+            raise self.not_finite(step, "loss or gradient")
 
     def not_finite(self, step: int, name: str) -> SeqzooError:
-        """The error for a loss that is NaN or infinite."""
+        """The error for a loss or gradient that is NaN or infinite."""
         last = self.checkpoints.last
         kept = f"the checkpoint of step {last} is kept" if last else "there is no checkpoint yet"
         epoch = (step - 1) // self.loop.steps + 1
-        origin = self.origin(step) if name == "loss" else ""
+        origin = self.origin(step) if name == "loss or gradient" else ""
         return SeqzooError(
             f"The {name} is no longer a finite number at step {step} (epoch {epoch}); {origin}"
             f"{kept}. Start a new run with a learning rate below "
@@ -380,7 +380,7 @@ class Epochs:
         )
 
     def origin(self, step: int) -> str:
-        """The location of the first value that is not finite, as "it began in ...; "; "" if it
+        """The location of the first value that is not finite, as a part of the message; "" if it
         cannot be found.
 
         The training steps from the last checkpoint up to the one before `step` are repeated; the
@@ -468,7 +468,7 @@ class Epochs:
         """A sentence about the result of training."""
         if self.rows and self.settings.average == "best":
             chosen = ", ".join(map(str, self.best_epochs(self.rows)))
-            text = f"Kept the average of the weights of epochs {chosen} (of {len(self.rows)})"
+            text = f"Kept the average weights of the best epochs: {chosen} (of {len(self.rows)})"
             key = f"averaged_{self.task.metric}"
             if key not in self.rows[-1]:
                 return f"{text}."

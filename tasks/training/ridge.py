@@ -18,7 +18,7 @@ from seqzoo.tasks.training.normal_equations import Moments, ridge
 from seqzoo.tasks.training.step import Loop
 
 MAX_SCALE = 1024.0
-"""Maximum factor of the log-odds; with it, they separate the classes completely."""
+"""Maximum factor of the log-odds, which is reached only if they separate the classes completely."""
 
 
 class RidgeLoop(Loop):

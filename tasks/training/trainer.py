@@ -64,7 +64,7 @@ def train(
         template: the template with its options.
         splits: the examples.
         settings: the training settings.
-        folder: the run folder; it must not exist yet, or be empty, unless `resume`.
+        folder: the run folder; it must be new or empty, unless `resume`.
         source: how to open the data again; stored in the run, so it must be JSON-serialisable.
         resume: continue from the last checkpoint in the folder.
         progress: receives the progress of training.
@@ -233,8 +233,8 @@ def _start(start_from: Run | str | os.PathLike | None, run: Run | None) -> Start
         before = start_of(run)
         if str(folder.absolute()) != before:
             raise SeqzooError(
-                f"{run.folder} was started from {before or 'nothing'}, got {folder}; leave it out "
-                "to resume, or start a new run."
+                f"{run.folder} was started from {before or 'nothing'}, got {folder}; leave "
+                "`start_from` out to resume, or start a new run."
             )
     if stored is None or (run.folder / CHECKPOINTS / "checkpoint").exists():
         return None

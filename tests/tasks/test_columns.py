@@ -90,7 +90,7 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "unequal lengths": (
         {"text": TEXTS, "label": LABELS[:2]},
-        "Columns must have the same length, but 'text' has 3 rows and 'label' 2.",
+        "Columns must have the same length, but 'text' has length 3 and 'label' has length 2.",
     ),
     "None": (
         {"text": ["a", None], "label": LABELS[:2]},

@@ -41,7 +41,7 @@ def test_fixed_steps_take_shorter_inputs_and_refuse_longer_ones(tmp_path: pathli
 def test_steps_are_refused_where_all_inputs_have_the_same_length(tmp_path: pathlib.Path) -> None:
     chosen, examples, inputs = CASES["rows"]
     run = make_run(tmp_path / "run", chosen, examples)
-    with pytest.raises(SeqzooError, match="`steps` has no effect on this model, .* got 3"):
+    with pytest.raises(SeqzooError, match="`steps` must be None for this model, .* got 3"):
         run.export(tmp_path / "out", format="litert", steps=3, examples=inputs)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 

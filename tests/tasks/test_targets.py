@@ -140,12 +140,12 @@ def test_the_baseline_of_values_is_the_training_mean() -> None:
         ("class", ["ham", "ham"], [], r"At least two classes.*\['ham'\]"),
         ("class", ["ham", None], [], "line 6 has None"),
         ("class", None, [], "Training and evaluation need targets"),
-        ("class", ["ham"], [], "got 2 inputs and 1 targets"),
+        ("class", ["ham"], [], "got 2 inputs and 1 target"),
         ("labels", ["ab", "c"], [], "line 5 has 'ab'"),
         ("labels", [[], []], [], "no training example has any"),
         ("value", [1.0, np.nan], [], "the target of line 6"),
         ("value", ["1.0", "x"], [], "Values must be numbers"),
-        ("value", [1.0, 2.0], [[1.0, 2.0]] * 2, "1 values per example.*got 2"),
+        ("value", [1.0, 2.0], [[1.0, 2.0]] * 2, "must be 1, as in training, got 2"),
     ],
 )
 def test_errors_name_the_location(kind: str, train, other, message: str) -> None:

@@ -168,7 +168,7 @@ PLAIN = Examples([[1.0, 2]] * 2, ["a", "b"])
         (lambda: TimedSeries([1.0, 2], [0, np.nan]), "`elapsed` must be finite, got nan at step 1"),
         (
             lambda: TimedSeries([1.0, 2], [0]),
-            "`elapsed` must have one time per step, got 1 for 2 steps",
+            "`elapsed` must have one time per step, 2 in all, got 1",
         ),
         (
             lambda: TimedSeries([1.0, 2], [[0], [1]]),

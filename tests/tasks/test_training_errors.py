@@ -34,7 +34,7 @@ def test_a_nan_loss_stops_training_and_keeps_the_last_good_checkpoint(tmp_path) 
         )
     assert "checkpoint of step 1 is kept" in str(error.value)
     # The weights that step 1 made are finite, but a sum over the units of a state is not.
-    assert "it began in gate 'candidate' of layer 1, at time step 1 of row 0;" in str(error.value)
+    assert "value is in gate 'candidate' of layer 1, at time step 1 of row 0;" in str(error.value)
     assert all(np.isfinite(value).all() for value in weights(folder).values())
     assert len(Run.open(folder).history) == 1
     assert Run.open(folder).model is not None

@@ -201,5 +201,7 @@ def test_what_cannot_be_truncated_is_reported(
 def test_gradients_flow_back_at_least_through_the_steps_of_their_loss() -> None:
     with pytest.raises(SeqzooError, match="`bptt_back` must be at least `bptt_every`, 5, got 3"):
         settings(bptt_every=5, bptt_back=3)
-    with pytest.raises(SeqzooError, match="`bptt_back` must be set with `bptt_every`, got 3"):
+    with pytest.raises(
+        SeqzooError, match="`bptt_back` must be None unless `bptt_every` is set, got 3"
+    ):
         settings(bptt_back=3)

@@ -151,7 +151,7 @@ def test_tokens_have_their_own_vector_or_that_of_their_lowercase_form(tmp_path) 
 @pytest.mark.parametrize(
     "name, content, message",
     [
-        ("a.txt", b"the 1 2 3\ncat 1 2\n", "has 2 numbers for word 2, expected 3"),
+        ("a.txt", b"the 1 2 3\ncat 1 2\n", "has 2 instead of 3 numbers for word 2"),
         ("a.txt", b"the 1 2 3\ncat 1 x 2\n", "does not have 3 numbers for word 2"),
         ("a.txt", b"the 1 2 3\ncat 1 nan 2\n", "does not have 3 finite numbers for word 2, 'cat'"),
         ("a.txt", b"the\n", "must begin with a word and its numbers"),

@@ -191,7 +191,11 @@ TWO = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index"
             None,
             "the index 2 in job 'worker', counted from 0, but that job has size 2",
         ),
-        ({"TF_CONFIG": json.dumps(TWO)}, 3, "--workers 3, but TF_CONFIG names 2 workers"),
+        (
+            {"TF_CONFIG": json.dumps(TWO)},
+            3,
+            "--workers must be 2, the number of workers that TF_CONFIG names, got 3",
+        ),
         ({"SLURM_PROCID": "0"}, None, "SLURM has not set SLURM_STEP_NUM_TASKS"),
         ({"JOB_COMPLETION_INDEX": "0"}, None, "add --workers with the job's `completions`"),
         ({"JOB_COMPLETION_INDEX": "9"}, 10, "The host of pod 9 must be named as in 'train-9."),

@@ -182,7 +182,7 @@ def test_the_gradient_flow_of_the_cells(command, inside, tmp_path) -> None:
     assert (gru["cell"], gru["units"]) == ("gru", 9) and vanilla["units"] == units["vanilla"]
     assert list(gru["shares"]) == ["10", "100", "1000"]
     assert vanilla["shares"]["100"] < 1e-3 * vanilla["shares"]["10"]
-    assert vanilla["verdict"].startswith("vanishing: it halves every")
+    assert vanilla["verdict"].startswith("vanishing: the norm halves every")
     # It is computed once, and is in all files.
     result = seqzoo(*arguments)
     assert inside.flows == 1 and "100 steps back" in result.stdout

@@ -72,8 +72,8 @@ def test_json(complete) -> None:
         ("keras", "3.9.2", "broken", "3.9.2 is older than 3.15"),
         ("keras", "3.15.0rc1", "ok", "3.15.0rc1"),
         ("keras", "10.0", "ok", "10.0"),
-        ("rich", None, "broken", "is not installed"),
-        ("tensorboard", None, "note", "is not installed"),
+        ("rich", None, "broken", "not installed"),
+        ("tensorboard", None, "note", "not installed"),
     ],
 )
 def test_packages(complete, name, version, state, message) -> None:

@@ -97,7 +97,7 @@ def test_equal_inputs_and_contradictions(tmp_path) -> None:
     rows.append(rows[1])
     report = _check(_table(tmp_path / "data.csv", rows))
     finding = _found(report, "labels", "different targets")
-    assert "line 2, line 62" in finding.message and finding.values["examples"] == 2
+    assert "line 2 and line 62" in finding.message and finding.values["examples"] == 2
     duplicates = [item for item in report.findings if item.subject == "duplicates"]
     assert sum(duplicate.values["repeated"] for duplicate in duplicates) == 2
 

@@ -84,7 +84,7 @@ def test_check_covers_additional_columns(tmp_path) -> None:
     path = table(tmp_path / "t.csv", rows)
     result = check(str(path), timing=False, input="title", static_columns=["age", "region"])
     texts = [finding.text() for finding in result.findings if finding.subject == "further inputs"]
-    assert "not numbers, such as 'old'" in texts[0] and "no information" in texts[1]
+    assert "not numbers (1, such as 'old')" in texts[0] and "no information" in texts[1]
     assert result.suggestion is not None
     assert "--further-input age=static --further-input region=static" in result.suggestion.command
 

@@ -97,7 +97,7 @@ def test_arrays_of_times(tmp_path) -> None:
 @pytest.mark.parametrize(
     "times, meaning, message",
     [
-        ([[1, 2], [0, 1]], "elapsed", "line 2: 't' must have one time per step, got 2 for 3 steps"),
+        ([[1, 2], [0, 1]], "elapsed", "line 2: 't' must have one time per step, 3 in all, got 2"),
         (
             [[0, 1, 2], [0, -1]],
             "elapsed",
@@ -177,5 +177,5 @@ def test_commands(tmp_path) -> None:
     plain = seqzoo("predict", run, "1 2 3")
     assert plain.exit_code == 2 and "Input 1 lacks the times of its steps" in plain.stderr
     short = seqzoo("predict", run, '{"values": [1, 2], "times": [1]}')
-    assert "must have one time per step, got 1 for 2 steps" in short.stderr
+    assert "must have one time per step, 2 in all, got 1" in short.stderr
     assert seqzoo("inspect", run, one, "--output", tmp_path / "page").exit_code == 0

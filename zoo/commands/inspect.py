@@ -5,6 +5,7 @@ import pathlib
 
 import click
 
+from seqzoo.tasks.wording import counted
 from seqzoo.zoo.commands import completers, options
 
 
@@ -106,4 +107,5 @@ def command(
     for section in sections:
         for name, item in section.data.items() if section.name == "gradients" else ():
             click.echo(f"Gradients of {name}: {item['summary']}")
-    click.echo(f"{page} has {len(sections)} sections; its figures and {NUMBERS} are next to it.")
+    has = counted(len(sections), "section")
+    click.echo(f"{page} has {has}; its figures and {NUMBERS} are next to it.")

@@ -97,7 +97,7 @@ def config(choices: Choices, origin: str, path: str, data: str) -> str:
     """
     task, settings, source = choices.parts()
     lines = [
-        *_comment(f"{origin} To train it: {command(f'train {path}')}"),
+        *_comment(f"{origin} To train with these settings: {command(f'train {path}')}"),
         *_comment(
             "Options of the command override the settings here. A setting that is left out has "
             "its default; paths are relative to the folder that the command is run in."

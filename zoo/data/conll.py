@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data.formats import FORMATS, suffix_of
 from seqzoo.zoo.data.lines import split_lines
 from seqzoo.zoo.data.records import (
@@ -162,7 +163,7 @@ def _blocks(
             continue
         if len(fields) != width:
             raise SeqzooError(
-                f"{path}, line {number}: expected {width} fields"
+                f"{path}, line {number}: expected {counted(width, 'field')}"
                 f"{' separated by tabs' if tabs else ''}, got {len(fields)}."
             )
         if universal and not fields[0].isdecimal():

@@ -110,7 +110,7 @@ def parse_dates(
         fitting = _most_regular(fitting)
     if len(fitting) > 1:
         raise SeqzooError(
-            f"{location(0)}: {column!r} can be read with the day or the month first, got "
+            f"{location(0)}: {column!r} can be read with the day or the month first, as in "
             f"{texts[0]!r}; set its format with --date-format, %d/%m/%Y or %m/%d/%Y.",
             location=location(0),
             field="date_format",

@@ -8,6 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data.delimited_blocks import read_blocks
 from seqzoo.zoo.data.formats import suffix_of
 from seqzoo.zoo.data.records import (
@@ -49,7 +50,8 @@ def read(path: pathlib.Path, request: Request) -> Records:
         for number, record, error in rows:
             empty = False
             if not error and len(record) != len(names):
-                error = f"has {_fields(len(record))}, expected {len(names)} ({', '.join(names)})"
+                found = counted(len(record), "field")
+                error = f"has {found}, expected {len(names)} ({', '.join(names)})"
             fields = (
                 {} if error else {role: record[position] for role, position in positions.items()}
             )
@@ -207,7 +209,3 @@ def _has_space(fields: Sequence[str], skipped: Sequence[str]) -> bool:
         len(fields) != len(skipped)
         or any(fields[position] != skipped[position] for position in spaced)
     )
-
-
-def _fields(number: int) -> str:
-    return f"{number} field{'s' * (number != 1)}"

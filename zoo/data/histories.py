@@ -13,6 +13,7 @@ from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.data.frequency import Frequency, shown_dates
 from seqzoo.tasks.data.history import History
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.wording import agreed
 from seqzoo.zoo.data import formats
 from seqzoo.zoo.data.date_parsing import parse_dates
 from seqzoo.zoo.data.records import Request
@@ -200,7 +201,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     missing = sum(int((~np.isfinite(item.values[: item.end])).sum()) for item in histories)
     if missing:
         total = sum(item.values.size for item in histories)
-        notes.append(f"{missing:,} of {total:,} values are missing.")
+        notes.append(f"{missing:,} of {total:,} values {agreed(missing, 'is', 'are')} missing.")
     if source.limit is not None:
         histories = histories[: source.limit]
     source = replace(source, target=",".join(chosen), frequency=str(frequency))

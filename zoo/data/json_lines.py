@@ -66,7 +66,7 @@ def _chunks(file: TextFile, columns: Mapping[str, str]) -> Iterator[Chunk | None
     for block in _complete_lines(file):
         try:
             lines = split_lines(block.decode("utf-8"))
-            # Parsing only lines that are not blank, whose numbers are counted.
+            # Blank lines are not parsed, but count in the line numbers.
             numbers = [count + at for at, line in enumerate(lines, 1) if line and line.strip()]
             rows = [_parse(lines[number - count - 1]) for number in numbers]
             fields = {role: [row[name] for row in rows] for role, name in columns.items()}

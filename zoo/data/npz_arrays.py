@@ -10,6 +10,7 @@ import numpy as np
 
 from seqzoo.tasks.data.npz_members import READ_ERRORS, read_member
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data import fields
 
 
@@ -39,7 +40,7 @@ class Array:
 
     def mismatch(self, requirement: str) -> SeqzooError:
         """The error for an array that does not have the required shape or type."""
-        shape = "x".join(map(str, self.values.shape)) or "one"
+        shape = "x".join(map(str, self.values.shape)) or "a single value"
         return self.error(f"must {requirement}, got {shape} of {_named(self.values.dtype)}")
 
     def numbers(self) -> np.ndarray:
@@ -92,7 +93,7 @@ class Array:
         if joined and values.ndim < 3:
             return np.split(values, np.cumsum(lengths)[:-1])
         raise self.mismatch(
-            f"fit {whose} ({len(lengths)} lengths of at most {lengths.max()}, "
+            f"fit {whose} ({counted(len(lengths), 'length')} of at most {lengths.max()}, "
             f"{lengths.sum()} in total)"
         )
 

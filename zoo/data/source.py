@@ -139,8 +139,8 @@ class Source:
             apply to a tfds data set that has such a split. For a table with dates it is a fraction
             of the steps if below 1, otherwise a number of steps, held out at the end.
         sample_rate: sample rate of audio, in Hz. None for that of the first file.
-        whole: read the file as one long sequence, or each line as a sequence. Validation and test
-            steps are then held out from its end. In an .npz file, an array of shape (time,
+        whole: read the file as one long sequence, from whose end validation and test steps are held
+            out, or each line as a sequence. In an .npz file, an array of shape (time,
             features) is one series; in a table, a column of numbers is one series.
         seed: random seed for the splits.
         fold: part of the training and validation examples that is held out as the test split, such

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part
 
@@ -105,12 +106,12 @@ def shape_note(shape: Sequence[int], name: str, *, whole: bool) -> str:
     rows, numbers = shape
     if whole:
         return (
-            f"{name!r} was read as one series of {rows:,} steps with {numbers:,} values each "
-            f"(--lines reads {rows:,} series)."
+            f"{name!r} was read as one series of {rows:,} steps with "
+            f"{counted(numbers, 'value')} each (--lines reads {rows:,} series)."
         )
     return (
-        f"{name!r} was read as {rows:,} series of {numbers:,} steps (--whole reads one series of "
-        f"{rows:,} steps)."
+        f"{name!r} was read as {rows:,} series of {counted(numbers, 'step')} (--whole reads one "
+        f"series of {rows:,} steps)."
     )
 
 

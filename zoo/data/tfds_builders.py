@@ -136,15 +136,15 @@ def published_examples(source: Source, split: str) -> Examples | None:
 
 def _used_features(source: Source, input_name: str | None, target_name: str | None) -> str:
     """A note that says which features are used."""
-    names = [f"input {input_name!r}"]
+    names = [f"Input {input_name!r}"]
     guessed = source.input is None
     if target_name is not None:
         names.append(f"target {target_name!r}")
         guessed |= source.target is None
     if not guessed:
-        return f"{', '.join(names).capitalize()}."
+        return f"{', '.join(names)}."
     verb = "was" if target_name is None else "were"
-    return f"{' and '.join(names).capitalize()} {verb} guessed from its features."
+    return f"{' and '.join(names)} {verb} guessed from the features of {source.data}."
 
 
 def _prepared(source: Source) -> tfds.core.DatasetBuilder:

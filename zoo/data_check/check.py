@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError, command
+from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data.source import DATED, HISTORY, Source
 from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.data_check import columns, rows
@@ -153,7 +154,7 @@ def _findings(
 def _sizes(parts: Mapping[str, Part]) -> Finding:
     counts = {name: len(part.keys) for name, part in parts.items()}
     shown = ", ".join(
-        f"{count:,} {'training' if name == 'train' else name} examples"
+        counted(count, f"{'training' if name == 'train' else name} example")
         for name, count in counts.items()
     )
     few = counts.get("test", MIN_TEST_EXAMPLES) < MIN_TEST_EXAMPLES and counts["train"] > 1

@@ -11,6 +11,7 @@ import numpy as np
 
 from seqzoo.tasks.data.examples import is_missing
 from seqzoo.tasks.kinds import INPUTS, TEXTS
+from seqzoo.tasks.wording import agreed, counted
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part, input_key
 from seqzoo.zoo.data_check.columns import OF_A_KIND, is_number
@@ -48,7 +49,7 @@ def contents(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
     elif form == "series":
         yield from _series(part)
     elif form == "numbers":
-        yield from _features(np.asarray(part.examples.inputs, np.float64), part)
+        yield from _features(np.asarray(part.examples.inputs, np.float64), part, "example")
 
 
 def _further(name: str, kind: str, values: Sequence[Any]) -> Finding:
@@ -64,12 +65,12 @@ def _further(name: str, kind: str, values: Sequence[Any]) -> Finding:
         wrong = [item for item in known if not is_number(item)]
         if 0 < len(wrong) <= (1 - OF_A_KIND) * len(known):
             fix = (
-                f"{len(wrong):,} of them are not numbers, such as {wrong[0]!r}, so all are read as "
+                f"values that are not numbers ({len(wrong):,}, such as {wrong[0]!r}) turn all into "
                 f"categories; correct them, or choose --further-input {name}=category"
             )
     return Finding(
         "further inputs",
-        f"{name!r}: {len(keys):,} distinct values, {missing:,} of {len(values):,} missing",
+        f"{name!r}: {counted(len(keys), 'distinct value')}, {missing:,} of {len(values):,} missing",
         "note" if fix else "ok",
         fix,
         {"input": name, "different": len(keys), "missing": missing},
@@ -115,7 +116,8 @@ def _texts(part: Part, source: Source) -> Iterator[Finding]:
         if results:
             yield Finding(
                 "characters",
-                f"{len(results):,} of {len(texts):,} texts contain {what} "
+                f"{len(results):,} of {len(texts):,} texts "
+                f"{agreed(len(results), 'contains', 'contain')} {what} "
                 f"({part.examples.location(results[0])}: {shortened(texts[results[0]], 40)})",
                 "note",
                 fix,
@@ -125,7 +127,8 @@ def _texts(part: Part, source: Source) -> Iterator[Finding]:
     if decomposed:
         yield Finding(
             "characters",
-            f"{decomposed:,} of {len(texts):,} texts are not in Unicode's composed form",
+            f"{decomposed:,} of {len(texts):,} texts {agreed(decomposed, 'is', 'are')} not in "
+            "Unicode's composed form",
             "note",
             "--nfc reads é as one character however it was typed",
             {"texts": decomposed},
@@ -145,12 +148,12 @@ def _series(part: Part) -> Iterator[Finding]:
         np.asarray(getattr(item, "values", item), np.float64).reshape(len(item), -1)
         for item in part.examples.inputs
     ]
-    yield from _features(np.concatenate(series), part)
+    yield from _features(np.concatenate(series), part, "step")
     flat = [index for index, item in enumerate(series) if len(item) > 1 and (item == item[0]).all()]
     if flat:
         yield Finding(
             "numbers",
-            f"{len(flat):,} of {len(series):,} series are constant "
+            f"{len(flat):,} of {len(series):,} series {agreed(len(flat), 'is', 'are')} constant "
             f"({part.examples.location(flat[0])})",
             "note",
             "check how they were recorded",
@@ -158,20 +161,21 @@ def _series(part: Part) -> Iterator[Finding]:
         )
 
 
-def _features(numbers: np.ndarray, part: Part) -> Iterator[Finding]:
-    """Findings on values of shape (rows, features)."""
+def _features(numbers: np.ndarray, part: Part, unit: str) -> Iterator[Finding]:
+    """Findings on values of shape (rows, features), a row per `unit`."""
     low, median, high = np.percentile(numbers, [25, 50, 75], axis=0)
     deviations = numbers.std(axis=0)
     yield Finding(
         "numbers",
-        f"{numbers.shape[1]} per step, between {numbers.min():.6g} and {numbers.max():.6g}",
+        f"{numbers.shape[1]} per {unit}, between {numbers.min():.6g} and {numbers.max():.6g}",
         values={"minimum": numbers.min(0).tolist(), "maximum": numbers.max(0).tolist()},
     )
     constant = np.flatnonzero(deviations == 0)
     if len(constant) and len(numbers) > 1:
         yield Finding(
             "numbers",
-            f"{len(constant)} of {numbers.shape[1]} features are constant (positions: "
+            f"{len(constant)} of {numbers.shape[1]} features {agreed(len(constant), 'is', 'are')} "
+            f"constant ({agreed(len(constant), 'position', 'positions')}: "
             f"{', '.join(str(item + 1) for item in constant[:5])})",
             "note",
             "leave them out",
@@ -184,8 +188,8 @@ def _features(numbers: np.ndarray, part: Part) -> Iterator[Finding]:
         extreme = numbers[far[:, feature], feature]
         yield Finding(
             "numbers",
-            f"{int(far.sum()):,} of {numbers.size:,} numbers are more than {OUTLIER:g} "
-            f"interquartile ranges from the median, such as "
+            f"{int(far.sum()):,} of {numbers.size:,} numbers {agreed(far.sum(), 'is', 'are')} more "
+            f"than {OUTLIER:g} interquartile ranges from the median, such as "
             f"{extreme[np.argmax(np.abs(extreme))]:.6g} in feature {feature + 1}",
             "note",
             "look for recording errors, or for codes for missing values such as -999",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from seqzoo.tasks.wording import agreed
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.finding import Finding
@@ -44,7 +45,7 @@ def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
         f"{shortened(label, 20)} {count / total:.1%}"
         for label, count in counts.most_common(MAX_NAMED)
     )
-    more = f", {len(counts) - MAX_NAMED:,} others" if len(counts) > MAX_NAMED else ""
+    more = f", {len(counts) - MAX_NAMED:,} more" if len(counts) > MAX_NAMED else ""
     share = counts.most_common(1)[0][1] / total
     unit = "tag" if source.target_kind == "tags" else "label"
     different = f"{len(counts):,} different {unit}s" if len(counts) > 1 else f"only 1 {unit}"
@@ -64,8 +65,8 @@ def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
         more = ", ..." if len(rare) > MAX_NAMED else ""
         yield Finding(
             "labels",
-            f"{len(rare):,} of {len(counts):,} have fewer than {RARE} training examples: "
-            f"{names}{more}",
+            f"{len(rare):,} of {len(counts):,} {agreed(len(rare), 'has', 'have')} fewer than "
+            f"{RARE} training examples: {names}{more}",
             "note",
             "collect more examples, or merge these labels into one",
             {"rare": rare},
@@ -132,12 +133,13 @@ def _values(parts: Mapping[str, Part]) -> Iterator[Finding]:
     if far.any():
         row = int(np.argmax(far.any(1)))
         value = flat[row, np.argmax(far[row])]
+        outliers = int(far.any(1).sum())
         yield Finding(
             "targets",
-            f"{int(far.any(1).sum()):,} of {len(flat):,} are more than {OUTLIER:g} interquartile "
-            f"ranges from the median, such as {value:.6g} "
+            f"{outliers:,} of {len(flat):,} {agreed(outliers, 'is', 'are')} more than {OUTLIER:g} "
+            f"interquartile ranges from the median, such as {value:.6g} "
             f"({parts['train'].examples.location(row)})",
             "note",
             "check them; a squared error is dominated by such values",
-            {"examples": int(far.any(1).sum())},
+            {"examples": outliers},
         )

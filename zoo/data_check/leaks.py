@@ -121,6 +121,6 @@ def _labels_within(part: Part) -> Iterator[Finding]:
             "leaks",
             f"{share:.0%} of texts contain their own label as a word",
             "note",
-            "remove it from the text, or a model learns nothing else",
+            "remove it from the text, or the model will learn nothing else",
             {"share": share},
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from seqzoo.tasks.wording import agreed
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.finding import Finding
@@ -27,7 +28,7 @@ def _within(parts: Mapping[str, Part]) -> Iterator[Finding]:
             share = repeated / len(part.keys)
             yield Finding(
                 "duplicates",
-                f"{repeated:,} of {len(part.keys):,} inputs in {name} are duplicates ({share:.1%})",
+                f"{repeated:,} of {len(part.keys):,} inputs in {name} ({share:.1%})",
                 "note" if share > 0.01 else "ok",
                 values={"split": name, "repeated": repeated, "share": share},
             )
@@ -74,7 +75,7 @@ def _contradictions(parts: Mapping[str, Part]) -> Iterator[Finding]:
         "labels",
         f"{len(wrong):,} input{'s have' if len(wrong) > 1 else ' has'} different targets, in "
         f"{examples:,} examples: "
-        f"{', '.join(where[first][:3])} are equal and labelled {shortened(labels)}",
+        f"{' and '.join(where[first][:3])} are equal and labelled {shortened(labels)}",
         "note",
         "no model can get all of them right; decide which label is correct",
         {"inputs": len(wrong), "examples": examples, "locations": where[first]},
@@ -95,8 +96,9 @@ def _nearly_equal(parts: Mapping[str, Part]) -> Iterator[Finding]:
             if alike:
                 yield Finding(
                     "leaks",
-                    f"{alike:,} of {len(held):,} texts in {name} differ from a training text "
-                    f"only in case, spaces or punctuation ({alike / len(held):.1%})",
+                    f"{alike:,} of {len(held):,} texts in {name} "
+                    f"{agreed(alike, 'differs', 'differ')} from a training text only in case, "
+                    f"spaces or punctuation ({alike / len(held):.1%})",
                     "note",
                     "scores are higher than on new texts; keep such texts in one split",
                     {"split": name, "texts": alike, "share": alike / len(held)},

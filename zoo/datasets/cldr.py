@@ -22,7 +22,7 @@ NEAR_COPIES = {
     "bs_Cyrl": "sr",  # 71%
     "en_Dsrt": "en",  # English letter by letter in the Deseret and Shavian alphabets,
     "en_Shaw": "en",  # which nobody would call English text
-    "kxv_Deva": "hi",  # 53%; Kuvi in Latin script, which is its own, is kept
+    "kxv_Deva": "hi",  # 53%; Kuvi in Latin script, with names of its own, is kept
     "kxv_Orya": "or",  # 28%
     "kxv_Telu": "te",  # 79%
     "hi_Latn": "en",  # 29%; Hindi mixed with English

@@ -36,8 +36,9 @@ class DigitLines(tfds.core.GeneratorBasedBuilder):
     and as wide as needed, white on black, and `text` is the number as digits.
 
     The splits follow MNIST's own: the last 5,000 training digits are for validation, and no test
-    digit is in another split. Each digit is used once, training digits eight times, in different
-    numbers, and each time slanted, turned, resized and moved up or down a little.
+    digit is in another split. Each validation or test digit is used once. Each training digit is
+    used eight times, in different numbers, and each time slanted, rotated, resized and moved up or
+    down a little.
     """
 
     VERSION = tfds.core.Version("1.1.0")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 
 from seqzoo.tasks.startup import start_devices, start_tensorflow
+from seqzoo.tasks.wording import counted
 from seqzoo.zoo.datasets import default_data_dir
 from seqzoo.zoo.finding import Finding
 
@@ -95,7 +96,7 @@ def _packages() -> Iterator[Finding]:
         fix = f'python -m pip install "{name}>={minimum}"'
         values = {"version": version, "minimum": minimum}
         if version is None:
-            yield Finding(name, "is not installed", "broken", fix, values)
+            yield Finding(name, "not installed", "broken", fix, values)
         elif _numbers(version) < _numbers(minimum):
             yield Finding(name, f"{version} is older than {minimum}", "broken", fix, values)
         else:
@@ -103,7 +104,7 @@ def _packages() -> Iterator[Finding]:
     for name, purpose in OPTIONAL.items():
         version = _version(name)
         if version is None:
-            message = f"is not installed; it {purpose}"
+            message = f"not installed; it {purpose}"
             yield Finding(name, message, "note", f"python -m pip install {name}", {"version": None})
         else:
             yield Finding(name, version, values={"version": version})
@@ -162,7 +163,8 @@ def _devices() -> Iterator[Finding]:
     named = model[1] if model else platform.machine()
     yield Finding(
         "processor",
-        f"{cores()} cores, {named}; {', '.join(vectors) or 'vector instructions unknown'}",
+        f"{counted(cores(), 'core')}, {named}; "
+        f"{', '.join(vectors) or 'vector instructions unknown'}",
         values={"cores": cores(), "model": named, "vectors": vectors},
     )
     names = [

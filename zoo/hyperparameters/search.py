@@ -312,12 +312,12 @@ class _Running:
                     self._handle(number, event, parallel)
         except KeyboardInterrupt:
             self._stop()
-            done = f"{len(self._finished())}{f' of {trials}' if trials else ''} trials"
+            done = f"{len(self._finished())} of {trials}" if trials else len(self._finished())
             if self.study is not None:
                 self._search().write()
             raise Interrupted(
-                f"Stopped after {done}, which are kept in {self.path}. Run the same command again "
-                "to resume."
+                f"Stopped; complete trials, kept in {self.path}: {done}. "
+                "Run the same command again to resume."
             ) from None
         finally:
             for worker in self.workers:

@@ -90,7 +90,7 @@ def backtest(
         )
         if not len(examples):
             raise SeqzooError(
-                f"No series has a numeric value in the {horizon} steps from {shown} on."
+                f"No series has a numeric value within the horizon ({horizon}) from {shown} on."
             )
         if refit:
             print_fn(f"Training up to {shown}.")

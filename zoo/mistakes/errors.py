@@ -10,6 +10,7 @@ import numpy as np
 
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import input_key
 from seqzoo.zoo.inference.open_run import open_run
@@ -95,7 +96,8 @@ class ErrorReport:
         """The report for a terminal."""
         among = " ".join([f"{self.examples:,}", *filter(None, [self.split]), "examples"])
         accuracy = 1 - self.mistakes / self.examples
-        parts = [f"{self.mistakes:,} mistakes among {among} (accuracy {accuracy:.4f})."]
+        mistakes = counted(self.mistakes, "mistake")
+        parts = [f"{mistakes} among {among} (accuracy {accuracy:.4f})."]
         if self.groups:
             rows = [
                 [
@@ -121,7 +123,8 @@ class ErrorReport:
                 table(["truth", "prediction", "mistakes"], rows),
             ]
         if self.labels:
-            parts += ["", f"{self.label_errors:,} likely label errors, likeliest first:"]
+            several = f"{self.label_errors:,} likely label errors, likeliest first:"
+            parts += ["", "1 likely label error:" if self.label_errors == 1 else several]
             parts.append(_rows(self.labels, "more likely"))
         else:
             parts += ["", "No likely label errors."]

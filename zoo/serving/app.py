@@ -252,7 +252,9 @@ class Service:
         session = await self.done(lambda: model.worker.call(lambda: model.run.session(options)))
         name = self.sessions[model.name].add(session)
         if name is None:
-            raise busy(f"{self.settings.sessions} sessions are already open; end one.", 10)
+            raise busy(
+                f"The maximum number of sessions ({self.settings.sessions}) is open; end one.", 10
+            )
         path = f"/v1/models/{model.name}/sessions/{name}"
         results = {"session": name, "expires_after": self.settings.session_seconds}
         return JSONResponse(results, 201, {"Location": path})
