@@ -240,7 +240,7 @@ def test_mistakes_are_reported(run: Any) -> None:
     one = _panel("a", 1.0, 3)
     with pytest.raises(SeqzooError, match="at least the horizon, 4, but example 0 has 0"):
         run.predict([one])
-    with pytest.raises(SeqzooError, match="`known` must have 1 columns.*has 0"):
+    with pytest.raises(SeqzooError, match="columns of `known` must be 1, .*has 0"):
         run.predict([History(_days(9), range(9))])
     hours = np.datetime64("2020-01-01T00") + np.arange(9)
     with pytest.raises(SeqzooError, match="one day apart, as in training.*one hour apart"):
