@@ -243,7 +243,7 @@ def test_mistakes_are_reported(run: Any) -> None:
     with pytest.raises(SeqzooError, match="columns of `known` must be 1, .*has 0"):
         run.predict([History(_days(9), range(9))])
     hours = np.datetime64("2020-01-01T00") + np.arange(9)
-    with pytest.raises(SeqzooError, match="one day apart, as in training.*one hour apart"):
+    with pytest.raises(SeqzooError, match="must be day, as in training, .* is hour"):
         run.predict([History(hours, range(9), known=np.zeros(9), static=("a",))])
     with pytest.raises(SeqzooError, match="`levels` must be numbers above 0 and below 1"):
         Forecast(levels=(0.5, 1.0))

@@ -105,7 +105,7 @@ def test_vectors_are_standardised() -> None:
     expected = (vectors - vectors.mean(0)) / vectors.std(0)
     np.testing.assert_allclose(encoded.flat, expected, atol=1e-4)
     for wrong, message in (
-        ([1.0, 2.0], "must have 4 values, .*example 0 has 2"),
+        ([1.0, 2.0], "must be 4, .*example 0 has 2"),
         ([[1.0] * 4], "example 0 has shape"),
         ([1, np.nan, 2, 3], "example 0 contains NaN or infinite values \\(1 of 4\\)"),
         (["a"] * 4, "example 0 does not consist of numbers"),
