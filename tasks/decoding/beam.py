@@ -164,14 +164,13 @@ class BeamSearch:
             worst: scores of the worst of the texts to return.
             ended: numbers of texts that have ended.
         """
-        if self.width == 1:
-            return ended >= 1
+        alone = tf.equal(self.width, 1) & (ended >= 1)  # the width may be a tensor
         # Further tokens can only lower a score, except for the gain that the length penalty may
         # still give.
         if not self.choices.length_penalty:
-            return best <= worst
+            return alone | (best <= worst)
         enough = (ended >= self.width) & (best / self._length_penalty(t + 1) <= worst)
-        return enough | (best / self._length_penalty(self.limits) <= worst)
+        return alone | enough | (best / self._length_penalty(self.limits) <= worst)
 
     def _histories(self, scores: Any, positions: Any, written: dict) -> dict:
         """Reconstructs complete texts, from their ends to their beginnings.

@@ -21,8 +21,7 @@ from seqzoo.tasks.export.checking import (
 )
 from seqzoo.tasks.export.formats import Export
 from seqzoo.tasks.export.parts import in_float32
-from seqzoo.tasks.layers.recurrent import LengthMask
-from seqzoo.tasks.layers.token_embedding import TokenEmbedding
+from seqzoo.tasks.layers.recurrent import LengthMask, TokenEmbedding
 
 LAYERS: dict[type, Any] = {
     LSTMCell: keras.layers.LSTM,

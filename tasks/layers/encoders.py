@@ -8,10 +8,10 @@ from keras import ops
 from seqzoo.tasks.layers.recurrent import (
     MaskedPooling,
     NGramEmbedding,
+    TokenEmbedding,
     recurrent_stack,
     sequence_inputs,
 )
-from seqzoo.tasks.layers.token_embedding import TokenEmbedding
 from seqzoo.tasks.layers.word_vectors import embed_tokens
 from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.preprocessing.joined import JoinedFeatures, part_template

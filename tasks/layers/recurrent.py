@@ -45,6 +45,20 @@ def sequence_inputs(features: Any) -> tuple[dict[str, Any], Any, Any]:
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
+class TokenEmbedding(keras.layers.Embedding):
+    """`keras.layers.Embedding` for large tables.
+
+    Keras' own layer reads the whole table, and copies it if the optimizer updates only the rows
+    that a batch uses (`embedding_updates = "lazy"`).
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Ids (batch, time) -> (batch, time, output_dim)."""
+        rows = tf.gather(of_this_replica(self.embeddings.value), inputs)
+        return keras.ops.cast(rows, self.compute_dtype)
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
 class NGramEmbedding(keras.layers.Layer):
     """Embedding of n-grams: ids (batch, time) -> (batch, time, size).
 

@@ -6,8 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from seqzoo.tasks.layers.recurrent import recurrent_layers
-from seqzoo.tasks.layers.token_embedding import TokenEmbedding
+from seqzoo.tasks.layers.recurrent import TokenEmbedding, recurrent_layers
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")

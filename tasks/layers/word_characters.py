@@ -9,8 +9,7 @@ from keras import ops
 
 from seqzoo.cells.engine.runners import chosen_runner
 from seqzoo.cells.engine.scan import round_length
-from seqzoo.tasks.layers.recurrent import recurrent_layers
-from seqzoo.tasks.layers.token_embedding import TokenEmbedding
+from seqzoo.tasks.layers.recurrent import TokenEmbedding, recurrent_layers
 
 WIDTH = 3
 """Width of the convolution, in characters."""

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from seqzoo.tasks.layers.token_embedding import TokenEmbedding
+from seqzoo.tasks.layers.recurrent import TokenEmbedding
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
 from seqzoo.tasks.vectors_options import VectorsMode
 

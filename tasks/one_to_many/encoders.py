@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from seqzoo.tasks.layers.token_embedding import TokenEmbedding
+from seqzoo.tasks.layers.recurrent import TokenEmbedding
 from seqzoo.tasks.one_to_many.convolutions import ApplicationGrid, ConvolutionalGrid
 
 

@@ -9,8 +9,12 @@ from keras import ops
 
 from seqzoo.tasks.layers.attention import Attention
 from seqzoo.tasks.layers.copying import mixture
-from seqzoo.tasks.layers.recurrent import after_one, loss_precision, recurrent_layers
-from seqzoo.tasks.layers.token_embedding import TokenEmbedding
+from seqzoo.tasks.layers.recurrent import (
+    TokenEmbedding,
+    after_one,
+    loss_precision,
+    recurrent_layers,
+)
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN
 from seqzoo.tasks.targets.texts import START
 

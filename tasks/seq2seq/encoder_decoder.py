@@ -8,8 +8,12 @@ import tensorflow as tf
 
 import seqzoo.cells
 from seqzoo.tasks.layers.encoders import BesideSteps
-from seqzoo.tasks.layers.recurrent import recurrent_layers, with_time, without_time
-from seqzoo.tasks.layers.token_embedding import TokenEmbedding
+from seqzoo.tasks.layers.recurrent import (
+    TokenEmbedding,
+    recurrent_layers,
+    with_time,
+    without_time,
+)
 from seqzoo.tasks.layers.word_vectors import KnownWords, VectorTable
 from seqzoo.tasks.seq2seq.decoder import Bridge, Decoder
 

@@ -11,7 +11,7 @@ from training_cases import RecordingProgress, assert_same
 
 from seqzoo.tasks import Examples, Interrupted, ManyToManyAligned
 from seqzoo.tasks.data.batches import Padding
-from seqzoo.tasks.layers.token_embedding import TokenEmbedding
+from seqzoo.tasks.layers.recurrent import TokenEmbedding
 from seqzoo.tasks.training.lazy_adam import LazyAdam, LazyLossScale
 from seqzoo.tasks.training.sparse_gradients import nonzero_rows, unique_rows
 from seqzoo.tasks.training.step import Loop
