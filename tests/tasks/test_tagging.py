@@ -242,7 +242,7 @@ def test_a_tag_not_seen_in_training() -> None:
     task = tagger().adapt(sentences(9, 1))
     with pytest.raises(SeqzooError, match="example 0 has the label 'B-z'"):
         task.data(Examples([["a"]], [["B-z"]]))
-    with pytest.raises(SeqzooError, match="example 1 has 1 steps and 2 tags"):
+    with pytest.raises(SeqzooError, match="example 1 has 1 step and 2 tags"):
         task.data(Examples([["a"], "b"], [["O"], "O O"]))
     with pytest.raises(SeqzooError, match="no cell named 'gruu'"):
         tagger(cell="gruu").adapt(sentences(3, 1))

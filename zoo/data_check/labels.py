@@ -68,7 +68,7 @@ def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
             f"{len(rare):,} of {len(counts):,} {agreed(len(rare), 'has', 'have')} fewer than "
             f"{RARE} training examples: {names}{more}",
             "note",
-            "collect more examples, or merge these labels into one",
+            "collect more examples, or merge rare labels with others",
             {"rare": rare},
         )
 
@@ -111,7 +111,7 @@ def _unknown(parts: Mapping[str, Part]) -> Iterator[Finding]:
                 f"{len(unknown):,} {examples} a label that does not occur in "
                 f"training, such as {label!r} ({part.examples.location(unknown[0])})",
                 "broken",
-                "training rejects them; move some to training or leave them out",
+                "training rejects such examples; move some to training or leave them out",
                 {"split": name, "examples": len(unknown)},
             )
 
@@ -140,6 +140,6 @@ def _values(parts: Mapping[str, Part]) -> Iterator[Finding]:
             f"interquartile ranges from the median, such as {value:.6g} "
             f"({parts['train'].examples.location(row)})",
             "note",
-            "check them; a squared error is dominated by such values",
+            "check for mistakes; a squared error is dominated by such values",
             {"examples": outliers},
         )

@@ -277,7 +277,7 @@ def test_compiled_loops_give_the_same_attribution(subjects, name, monkeypatch) -
 
 
 def test_long_inputs_are_refused(subjects) -> None:
-    with pytest.raises(SeqzooError, match=r"at most 2,000 steps was expected, got one of 2,001"):
+    with pytest.raises(SeqzooError, match=r"at most 2,000 steps, got 2,001"):
         subject(subjects["class"].run, "a" * (MAX_STEPS + 1))
 
 
