@@ -256,7 +256,9 @@ def test_a_run_records_its_start_and_is_resumed_without_it(trained, tmp_path) ->
         )
     train(template, splits, chosen, tmp_path / "part", resume=True)
     assert_same(tmp_path / "whole", tmp_path / "part")
-    with pytest.raises(SeqzooError, match="was started from .*run, got .*whole; leave `start_from` out"):
+    with pytest.raises(
+        SeqzooError, match="was started from .*run, got .*whole; leave `start_from` out"
+    ):
         train(template, splits, chosen, tmp_path / "part", resume=True, start_from=whole)
     assert len(progress.rows) == 2
 
