@@ -275,9 +275,9 @@ is theirs. The products are half of an output layer's time; the other half passe
 gradients and moments, and also grows with the words. Lazy updates make no difference here, since
 every word has a gradient in the output layer. The classifier has no such layer: with dense
 updates its time grows by 36 ms, for the moments and weights of all words, with lazy updates by 9
-ms, because TensorFlow copies a table that is updated row by row whenever it is read. In
-a trial outside this benchmark, an embedding that gathered its rows without reading the table took
-7.0 ms a step with 200,000 words instead of 16.9.""",
+ms, because TensorFlow copies a table that is updated row by row whenever it is read. These figures
+are from before seqzoo's embedding gathered its rows without reading the table; in a trial outside
+this benchmark, that took 7.0 ms a step with 200,000 words instead of 16.9.""",
     "cores": """\
 Two processes with a core each do not slow each other down, so what is lost on two cores is lost
 in dividing the work of a step. In the LSTM two threads share the products of each time step,

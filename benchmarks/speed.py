@@ -48,9 +48,9 @@ NOT_MEASURED = {("mass-conserving-lstm", SHAPES[2]), ("gru-d", SHAPES[2])}
 length; gru-d needs an even number of features."""
 
 FRAMES = Frames(8, 20, 16, 16, 8, 16)
-EVERY_CELL = "python -m benchmarks.speed --every-cell --write docs/speed.md"
+EVERY_CELL = "python -m benchmarks.speed --every-cell --seconds 1 --write docs/speed.md"
 PARALLEL = "python -m benchmarks.speed --parallel --write docs/speed.md"
-LAYERS = "python -m benchmarks.speed --cells lstm,gru,gated --write docs/speed.md"
+LAYERS = "python -m benchmarks.speed --cells lstm,gru,gated --seconds 1.5 --write docs/speed.md"
 CONTESTANTS = ("seqzoo", "Keras layer", "Keras RNN(cell)", "torch", "limit")
 TURN = 0.05
 """Seconds that a layer runs before the next one does, at least one call."""
