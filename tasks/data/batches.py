@@ -128,10 +128,11 @@ class Data:
     def tensors(self) -> dict[str, Any]:
         """The arrays as tensors on the CPU, for a `tf.data` pipeline, and the sequences' starts;
         inputs on disk stay there."""
-        arrays = self.others
-        if self.on_disk:
-            arrays.pop("targets", None)  # read with the inputs
-        else:
+        in_memory = self
+        if self.on_disk and isinstance(self.targets, np.ndarray):
+            in_memory = replace(self, targets=None)  # they are read with the inputs
+        arrays = in_memory.others
+        if not self.on_disk:
             inputs = self.inputs
             arrays |= {"lengths": inputs.lengths, "flat": inputs.flat, "starts": inputs.starts}
         if isinstance(self.targets, Sequences):
@@ -288,11 +289,13 @@ def choose_lengths(
         batch_size: rows per batch; a partly filled batch costs as much as a full one.
         epochs: number of passes over all sequences.
     """
-    ordered = np.sort(lengths)
-    picks = np.linspace(0, len(ordered) - 1, min(CANDIDATES, len(ordered))).round().astype(int)
-    ends = np.unique(ordered[picks])
+    distinct, counts = _distinct(lengths)
+    counts = np.cumsum(counts)  # of the sequences up to each length
+    picks = np.linspace(0, len(lengths) - 1, min(CANDIDATES, len(lengths))).round().astype(int)
+    chosen_ends = np.unique(np.searchsorted(counts, picks, side="right"))
+    ends = distinct[chosen_ends]
     # up_to[j]: number of sequences up to the j-th candidate length; up_to[0] is 0.
-    up_to = np.concatenate([[0], np.searchsorted(ordered, ends, side="right")])
+    up_to = np.concatenate([[0], counts[chosen_ends]])
     batches = -(-(up_to[None, :] - up_to[:, None]) // batch_size)
     cost = np.where(batches > 0, batches * np.concatenate([[0], ends])[None, :], np.inf)
     best = np.full(len(up_to), np.inf)
@@ -310,6 +313,16 @@ def choose_lengths(
         chosen.append(int(ends[at - 1]))
         at = origins[step][at]
     return chosen[::-1]
+
+
+def _distinct(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct lengths in order, and how many sequences have each; not sorted all at once, in
+    a copy that would need as much memory as the lengths."""
+    pieces = (lengths[at : at + SORTED_AT_ONCE] for at in range(0, len(lengths), SORTED_AT_ONCE))
+    found = [np.unique(piece, return_counts=True) for piece in pieces]
+    values, counts = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    distinct, where = np.unique(values, return_inverse=True)
+    return distinct, np.bincount(where, counts).astype(np.int64)
 
 
 def make_plan(
