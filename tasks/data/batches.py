@@ -54,6 +54,10 @@ class Sequences:
     def __getitem__(self, index: int) -> np.ndarray:
         return self.flat[self.starts[index] :][: self.lengths[index]]
 
+    def lengths_of(self, chosen: np.ndarray) -> np.ndarray:
+        """The lengths of the chosen sequences, by their indices."""
+        return self.lengths[chosen]
+
     def pieces(self) -> Iterator[np.ndarray]:
         """Yields `flat` in one or more pieces."""
         yield self.flat
@@ -221,7 +225,7 @@ class Plan:
             part = slice(bounds[0], bounds[-1])
             lengths = self.views["lengths"][part] if "lengths" in self.views else None
             if lengths is None:
-                lengths = data.inputs.lengths[self.rows[part]]
+                lengths = data.inputs.lengths_of(self.rows[part])
             lengths = np.where(self.weights[part] > 0, lengths, 0).astype(np.int64)
             if more is not None:
                 lengths += np.where(self.weights[part] > 0, more[self.rows[part]], 0)
@@ -500,7 +504,7 @@ def _batches_on_disk(data: Data, plan: Plan) -> Any:
     def read(start, stop, longest):
         rows = plan.rows[start:stop]
         weights = plan.weights[start:stop].astype(np.float32)
-        results = [rows, weights, data.inputs.lengths[rows]]
+        results = [rows, weights, data.inputs.lengths_of(rows)]
         results.append(data.inputs.padded(rows, longest))
         return results if targets is None else [*results, _widened(targets[rows])]
 
@@ -583,7 +587,7 @@ def array_batches(data: Data, plan: Plan, *, trim: bool) -> Iterator[dict[str, n
         starts, lengths = views.pop("starts"), views.pop("lengths")
         target_starts, target_lengths = starts, lengths
     else:
-        starts, lengths = None, inputs.lengths[plan.rows]
+        starts, lengths = None, inputs.lengths_of(plan.rows)
         if isinstance(targets, Sequences):
             target_starts, target_lengths = targets.starts[plan.rows], targets.lengths[plan.rows]
     for step, (start, stop) in enumerate(zip(plan.bounds[:-1], plan.bounds[1:], strict=True)):

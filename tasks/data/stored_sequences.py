@@ -10,7 +10,7 @@ from seqzoo.tasks.data.batches import Sequences
 from seqzoo.tasks.data.cache import Entry, Mapped
 from seqzoo.tasks.data.stored_columns import AT_ONCE
 
-APART = 16
+APART = 32
 """Interval, in sequences, at which starts are kept in memory."""
 
 
@@ -42,13 +42,23 @@ class StoredSequences(Sequences):
         self.tokens = tokens
         self.ids = ids
         self.key = key
-        self.lengths = all_lengths[rows].astype(np.int32)
         self.rows = rows
         self._all_lengths = all_lengths
         # Starts at intervals only: those of all sequences would take more memory than the lengths.
         sums = np.add.reduceat(all_lengths, np.arange(0, len(all_lengths), APART), dtype=np.int64)
         self._starts = np.cumsum(sums) - sums
         self._lock = threading.Lock()
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """The length of each sequence, (n,), int32, made anew at each access."""
+        return self._all_lengths[self.rows].astype(np.int32)
+
+    def lengths_of(self, chosen: np.ndarray) -> np.ndarray:
+        return self._all_lengths[self.rows[chosen]].astype(np.int32)
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
     @cached_property
     def flat(self) -> np.ndarray:
@@ -69,14 +79,15 @@ class StoredSequences(Sequences):
         return self._starts[block] + lengths.sum(1, dtype=np.int64)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        start = int(self.offsets(np.array([index]))[0])
-        return self.ids[self.tokens[start : start + int(self.lengths[index])]]
+        chosen = np.array([index])
+        start, length = int(self.offsets(chosen)[0]), int(self.lengths_of(chosen)[0])
+        return self.ids[self.tokens[start : start + length]]
 
     def pieces(self) -> Iterator[np.ndarray]:
         """Yields the ids of `flat`, a piece at a time."""
         for start in range(0, len(self), AT_ONCE):
             chosen = np.arange(start, min(start + AT_ONCE, len(self)))
-            indices, lengths = self.offsets(chosen), self.lengths[chosen]
+            indices, lengths = self.offsets(chosen), self.lengths_of(chosen)
             low, high = int(indices[0]), int(indices[-1]) + int(lengths[-1])
             count = int(lengths.sum())
             if 0 <= high - low <= 4 * count and (np.diff(indices) > 0).all():
@@ -91,7 +102,7 @@ class StoredSequences(Sequences):
 
     def padded(self, rows: np.ndarray, longest: int) -> np.ndarray:
         """Selected sequences, padded with zeros: (rows, longest), int32."""
-        lengths = np.minimum(self.lengths[rows], longest)
+        lengths = np.minimum(self.lengths_of(rows), longest)
         inside = np.arange(longest) < lengths[:, None]
         values = np.zeros(inside.shape, np.int32)
         at = self.offsets(rows)[:, None] + np.arange(longest)

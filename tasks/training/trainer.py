@@ -18,7 +18,6 @@ from seqzoo.tasks.atomic_files import occupied
 from seqzoo.tasks.base import Task, Template
 from seqzoo.tasks.data.batches import Data, Padding
 from seqzoo.tasks.data.examples import Splits
-from seqzoo.tasks.data.memory import release_unused
 from seqzoo.tasks.errors import SeqzooError, check_instance, check_same
 from seqzoo.tasks.fine_tuning.start import Start, sentences
 from seqzoo.tasks.losses import NUMBERS
@@ -166,7 +165,6 @@ def train(
                     "versions of Python or packages": _digest(str(config["versions"]).encode()),
                 }
             )
-        release_unused()
         # Only now, because opening a source may draw random numbers.
         keras.utils.set_random_seed(settings.seed)
         epochs = Epochs(

@@ -71,6 +71,9 @@ class ArrowTable:
             raise SeqzooError(
                 f"{self.path} cannot be read from row {count + 1} on: {reason(error)}."
             ) from error
+        finally:
+            # Arrow's own allocator keeps tens of MB that nothing else could use.
+            pa.default_memory_pool().release_unused()
         if not count:
             raise SeqzooError(f"{self.path} has no rows ({', '.join(self.names)}).")
 
