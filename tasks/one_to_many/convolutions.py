@@ -12,6 +12,7 @@ from keras import ops
 
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.layers.batch_normalization import BatchNormalization
+from seqzoo.tasks.layers.network_part import NetworkPart
 
 GROUPS = 8
 """Maximum number of groups in group normalisation; a layer has as many as the greatest common
@@ -19,7 +20,7 @@ divisor of this number and its number of filters."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
-class ConvolutionalGrid(keras.layers.Layer):
+class ConvolutionalGrid(NetworkPart):
     """Convolutional blocks: each is a convolution, a normalisation and 2 by 2 max-pooling.
 
         x = max over 2 x 2 of relu(normalise(W3x3 * x))
@@ -80,12 +81,9 @@ class ConvolutionalGrid(keras.layers.Layer):
         options = {"filters": self.filters, "normalization": self.normalization}
         return {**super().get_config(), **options}
 
-    def get_build_config(self) -> None:
-        """None: the network builds its parts."""
-
 
 @keras.saving.register_keras_serializable(package="seqzoo")
-class ApplicationGrid(keras.layers.Layer):
+class ApplicationGrid(NetworkPart):
     """A model from `keras.applications` without its classifier, with its own pixel preprocessing.
 
     Args:
@@ -141,9 +139,6 @@ class ApplicationGrid(keras.layers.Layer):
     def get_config(self) -> dict:
         options = {"application": self.application, "size": self.size, "frozen": self.frozen}
         return {**super().get_config(), **options}
-
-    def get_build_config(self) -> None:
-        """None: the network builds its parts."""
 
 
 def opaque(images: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from seqzoo.tasks.layers.network_part import NetworkPart
 from seqzoo.tasks.layers.recurrent import TokenEmbedding
 from seqzoo.tasks.one_to_many.convolutions import ApplicationGrid, ConvolutionalGrid
 
@@ -61,7 +62,7 @@ class RandomView(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
-class ImageEncoder(keras.layers.Layer):
+class ImageEncoder(NetworkPart):
     """Encodes an image as a feature map, whose positions are the steps of the memory, row by row.
 
     Args:
@@ -131,9 +132,6 @@ class ImageEncoder(keras.layers.Layer):
     def from_config(cls, config: dict) -> "ImageEncoder":
         return cls(**{**config, "grid": keras.saving.deserialize_keras_object(config["grid"])})
 
-    def get_build_config(self) -> None:
-        """None: the network builds its parts."""
-
 
 def _existing_rows(lengths: Any) -> tuple[Any, Any]:
     """The rows with a length above 0, or the first row if there are none; and for each row its
@@ -145,7 +143,7 @@ def _existing_rows(lengths: Any) -> tuple[Any, Any]:
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
-class VectorEncoder(keras.layers.Layer):
+class VectorEncoder(NetworkPart):
     """Encodes a vector or the id of a class as a memory of one step, which is also the summary.
 
     Args:
@@ -188,6 +186,3 @@ class VectorEncoder(keras.layers.Layer):
 
     def get_config(self) -> dict:
         return {**super().get_config(), **self.choices}
-
-    def get_build_config(self) -> None:
-        """None: the network builds its parts."""

@@ -9,6 +9,7 @@ from keras import ops
 
 from seqzoo.tasks.layers.attention import Attention
 from seqzoo.tasks.layers.copying import mixture
+from seqzoo.tasks.layers.network_part import NetworkPart
 from seqzoo.tasks.layers.recurrent import (
     TokenEmbedding,
     after_one,
@@ -20,7 +21,7 @@ from seqzoo.tasks.targets.texts import START
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
-class Decoder(keras.layers.Layer):
+class Decoder(NetworkPart):
     """From tokens to the logits of the next tokens.
 
         h1 = first recurrent layer, on the embeddings of the tokens
@@ -284,12 +285,9 @@ class Decoder(keras.layers.Layer):
     def get_config(self) -> dict:
         return {**super().get_config(), **self.choices}
 
-    def get_build_config(self) -> None:
-        """Returns None, because the network builds its parts itself."""
-
 
 @keras.saving.register_keras_serializable(package="seqzoo")
-class Bridge(keras.layers.Layer):
+class Bridge(NetworkPart):
     """Initial states of a decoder with cells of any kind: a dense layer on the encoding.
 
     Args:
@@ -314,6 +312,3 @@ class Bridge(keras.layers.Layer):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "state_sizes": self.state_sizes}
-
-    def get_build_config(self) -> None:
-        """Returns None, because the network builds its parts itself."""

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 import seqzoo.cells
 from seqzoo.tasks.layers.encoders import BesideSteps
+from seqzoo.tasks.layers.network_part import NetworkPart
 from seqzoo.tasks.layers.recurrent import (
     TokenEmbedding,
     recurrent_layers,
@@ -136,7 +137,7 @@ class Generator(keras.Model):
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
-class SequenceEncoder(keras.layers.Layer):
+class SequenceEncoder(NetworkPart):
     """Recurrent layers over a sequence: the memory is the outputs of the last layer, and the
     summaries are the last states of each layer.
 
@@ -248,9 +249,6 @@ class SequenceEncoder(keras.layers.Layer):
 
     def get_config(self) -> dict:
         return {**super().get_config(), **self.choices}
-
-    def get_build_config(self) -> None:
-        """Returns None, because the network builds its parts itself."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
