@@ -24,7 +24,6 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.measurements import machine, write_section
-from seqzoo.tasks.startup import UNUSED
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -43,13 +42,17 @@ Seconds that a process takes, from its start to its end, to predict for one inpu
 that comes with the package; medians. CPU time is that of all threads, and depends less on other
 work on the machine than wall-clock time.
 
-In an environment with scikit-learn, JAX, pandas and matplotlib, as here, `import tensorflow` also
-imports these. The commands of seqzoo hide them during the import, and therefore take less time
-altogether than the import alone otherwise does. A program that imports seqzoo gets all of them. A
-single prediction also draws no random weights, traces no graph for up to 100 time steps, and
-composes Unicode without the tables that graphs need. Exported models run without TensorFlow."""
+In an environment with scikit-learn, SciPy, JAX, pandas and matplotlib, as here, `import
+tensorflow` also imports these. The commands of seqzoo hide them during the import, and psutil from
+Keras, and therefore take less time altogether than the import alone otherwise does. A program that
+imports seqzoo gets all of them. A single prediction also draws no random weights, traces no graph
+for up to 100 time steps, and composes Unicode without the tables that graphs need. Exported models
+run without TensorFlow."""
 
-WITHOUT_OPTIONAL = f"import sys; sys.modules.update(dict.fromkeys({UNUSED})); import tensorflow"
+OPTIONAL = ("jax", "matplotlib", "pandas", "scipy", "sklearn")
+"""Packages that `import tensorflow` imports although seqzoo does not install them."""
+
+WITHOUT_OPTIONAL = f"import sys; sys.modules.update(dict.fromkeys({OPTIONAL})); import tensorflow"
 
 HEADS = "| command | wall-clock, s | CPU time, s |\n| --- | --- | --- |"
 

@@ -22,10 +22,18 @@ NOISE = re.compile(
     rb"|oneDNN custom operations are on|oneDNN supports DT_BOOL only"
 )
 
-# Packages that TensorFlow and Keras import if they are installed, for conversions of models and for
-# data frames in `fit`, and do without otherwise. Together they take nearly as long to import as
-# everything else.
-UNUSED = ("jax", "matplotlib", "pandas", "sklearn")
+# Packages that TensorFlow and Keras import if they are installed, for conversions of models, data
+# frames in `fit`, remote models and the like, and do without otherwise. Together they take nearly
+# as long to import as everything else.
+UNUSED = (
+    "huggingface_hub",
+    "jax",
+    "matplotlib",
+    "pandas",
+    "psutil",
+    "scipy",
+    "sklearn",
+)
 
 XLA_FLAGS = "XLA_FLAGS"
 """Environment variable with options of XLA, which reads it once, when it first compiles."""
