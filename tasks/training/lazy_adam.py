@@ -6,10 +6,11 @@ import keras
 import tensorflow as tf
 
 from seqzoo.cells.engine.private_tensorflow import of_this_replica
+from seqzoo.tasks.training.fused_adam import FusedAdam
 from seqzoo.tasks.training.sparse_gradients import values_of
 
 
-class LazyAdam(keras.optimizers.Adam):
+class LazyAdam(FusedAdam):
     """Adam with decoupled weight decay; a sparse gradient updates only the rows that it has.
 
     With the gradient g of a row, the moments m and s, the weights w, and update t:
@@ -20,7 +21,7 @@ class LazyAdam(keras.optimizers.Adam):
 
     All other rows keep their moments and weights, whereas Adam would decay the moments of each row
     at each update and keep moving its weights. t counts the updates of the model, not of the row.
-    Dense gradients are applied as in Keras' Adam. Options that training does not use, such as
+    Dense gradients are applied as by `FusedAdam`. Options that training does not use, such as
     Keras' own clipping and averages, are not supported.
 
     A sparse gradient must contain each row only once; see `unique_rows`.

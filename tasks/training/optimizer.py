@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.training.fused_adam import FusedAdam
 from seqzoo.tasks.training.lazy_adam import LazyAdam, LazyLossScale
 
 
@@ -59,7 +60,7 @@ def make_optimizer(settings: TrainingSettings, steps: int, *, settable: bool = F
         rate = LearningRate(rate, steps, warmup, settings.schedule == "cosine")
     # With a decay of None instead of 0, the optimizer skips the pass over all weights.
     lazy = settings.embedding_updates == "lazy"
-    kind = LazyAdam if lazy else keras.optimizers.Adam
+    kind = LazyAdam if lazy else FusedAdam
     optimizer = kind(rate, weight_decay=settings.weight_decay or None)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
     take_gradients_as_they_are(optimizer)
