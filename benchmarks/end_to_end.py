@@ -68,8 +68,7 @@ bidirectional GRU of 128 units, 32 sentences of UD English EWT; pixels: an LSTM 
 784 pixels, 64 digits of MNIST; language-id: embedded characters and n-grams, a GRU of 128 units,
 256 names in 163 languages, as in the preset, without dropout; encoder-decoder: a bidirectional GRU
 of 128 units, additive attention and a GRU of 128 units, 128 dates to ISO 8601, as in the preset
-`date-normaliser`. Medians of epochs that alternate: five for the first
-three tasks, three (`--rounds 3`) for the last two, during which a short job ran at times."""
+`date-normaliser`. Medians of three epochs that alternate (`--rounds 3`)."""
 
 HEADS = (
     "| task | seqzoo, ms | Keras, ms | torch, ms | times Keras | times torch |\n"
