@@ -269,15 +269,13 @@ Flat within 3% from 512 units on. Below, the products alone also take longer per
 what is not a product takes its share: an LSTM of 8 units takes {smallest:.1f} ms for the same
 steps and rows, more than half of the time with 32 units.""",
     "vocabulary": """\
-Flat within 7% from 20,000 words on, and within 13% from 5,000 for the output layer: the language
-model less the classifier, which has the same embedding and LSTM. At 1,000 words half of the time
-is theirs. The products are half of an output layer's time; the other half passes over logits,
+Flat within 14% from 20,000 words on, and within 10% for the output layer: the language model less
+the classifier, which has the same embedding and LSTM. At 1,000 words more than half of the time is
+theirs. The products are half of an output layer's time; the other half passes over logits,
 gradients and moments, and also grows with the words. Lazy updates make no difference here, since
 every word has a gradient in the output layer. The classifier has no such layer: with dense
-updates its time grows by 36 ms, for the moments and weights of all words, with lazy updates by 9
-ms, because TensorFlow copies a table that is updated row by row whenever it is read. These figures
-are from before seqzoo's embedding gathered its rows without reading the table; in a trial outside
-this benchmark, that took 7.0 ms a step with 200,000 words instead of 16.9.""",
+updates its time grows by 24 ms, for the moments and weights of all words, with lazy updates by less
+than 1 ms, since only the rows of a batch are read and written.""",
     "cores": """\
 Two processes with a core each do not slow each other down, so what is lost on two cores is lost
 in dividing the work of a step. In the LSTM two threads share the products of each time step,
