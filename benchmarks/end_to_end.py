@@ -60,7 +60,7 @@ COMMAND = "python -m benchmarks.end_to_end --write docs/speed.md"
 
 INTRODUCTION = """## Training epochs
 
-Milliseconds per 1,000 characters, words, digits or names in a training epoch, including the
+Milliseconds per 1,000 characters, words, digits, names or dates in a training epoch, including the
 preparation of batches: seqzoo's training loop, a Keras model with `fit` and `tf.data`, and PyTorch
 with a `DataLoader`, all with the same layers and sizes, on real data. language-model: an LSTM of
 512 units that carries its state from window to window, 64 rows of 64 characters; tagger: a
@@ -68,7 +68,7 @@ bidirectional GRU of 128 units, 32 sentences of UD English EWT; pixels: an LSTM 
 784 pixels, 64 digits of MNIST; language-id: embedded characters and n-grams, a GRU of 128 units,
 256 names in 163 languages, as in the preset, without dropout; encoder-decoder: a bidirectional GRU
 of 128 units, additive attention and a GRU of 128 units, 128 dates to ISO 8601, as in the preset
-`date-normaliser`. Medians of three epochs that alternate (`--rounds 3`)."""
+`date-normaliser`. Medians of three epochs that alternate."""
 
 HEADS = (
     "| task | seqzoo, ms | Keras, ms | torch, ms | times Keras | times torch |\n"
@@ -471,7 +471,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Training epochs of seqzoo, Keras and PyTorch.")
     parser.add_argument("--tasks", default=",".join(TASKS))
     parser.add_argument("--sentences", default="en_ewt-ud-train.conllu", help="a CoNLL-U file")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--results", type=pathlib.Path, default=path_of("end-to-end"))
     parser.add_argument("--write", type=pathlib.Path, help="page to write the table into")
     args = parser.parse_args()

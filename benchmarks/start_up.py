@@ -43,14 +43,14 @@ that comes with the package; medians. CPU time is that of all threads, and depen
 work on the machine than wall-clock time.
 
 In an environment with scikit-learn, SciPy, JAX, pandas and matplotlib, as here, `import
-tensorflow` also imports these. The commands of seqzoo hide them during the import, and psutil from
-Keras, and therefore take less time altogether than the import alone otherwise does. A program that
-imports seqzoo gets all of them. A single prediction also draws no random weights, traces no graph
-for up to 100 time steps, and composes Unicode without the tables that graphs need. Exported models
-run without TensorFlow."""
+tensorflow` also imports these. The commands of seqzoo hide them, psutil and huggingface_hub during
+the import, and therefore take less time altogether than the import alone otherwise does. A program
+that imports seqzoo gets all of them. A single prediction also draws no random weights, traces no
+graph for up to 100 time steps, and composes Unicode without the tables that graphs need. Exported
+models run without TensorFlow."""
 
 OPTIONAL = ("jax", "matplotlib", "pandas", "scipy", "sklearn")
-"""Packages that `import tensorflow` imports although seqzoo does not install them."""
+"""Packages that `import tensorflow` imports if they are installed, and does without otherwise."""
 
 WITHOUT_OPTIONAL = f"import sys; sys.modules.update(dict.fromkeys({OPTIONAL})); import tensorflow"
 

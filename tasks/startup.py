@@ -23,8 +23,9 @@ NOISE = re.compile(
 )
 
 # Packages that TensorFlow and Keras import if they are installed, for conversions of models, data
-# frames in `fit`, remote models and the like, and do without otherwise. Together they take nearly
-# as long to import as everything else.
+# frames in `fit`, models on Hugging Face and checks of free memory. Together they take nearly as
+# long to import as everything else. Without psutil, Keras assumes 1 GB of free memory and handles
+# larger models through temporary files.
 UNUSED = (
     "huggingface_hub",
     "jax",

@@ -192,6 +192,16 @@ GROUPS = [
             "first.scatter_update": "second.scatter_update",
         },
     ),
+    Group(
+        "tasks/training/fused_adam.py",
+        "tests/tasks/test_fused_adam.py",
+        "as_in_the_paper",
+        {
+            "self.iterations + 1": "self.iterations + 2",
+            "beta1_power=self.beta_1**update": "beta1_power=self.beta_2**update",
+            "m=first.handle": "m=second.handle",
+        },
+    ),
     # Several inputs, unknown words, tables on disk.
     Group(
         "tasks/many_to_one/network.py",

@@ -13,7 +13,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.settings import TrainingSettings
 
 SORTED_AT_ONCE = 1 << 20
-"""Number of sequences that are assigned to padded lengths at a time."""
+"""Number of sequences whose lengths are sorted, or assigned to padded lengths, at a time."""
 
 BATCHES_COUNTED = 1000
 """Number of batches whose time steps are counted at a time."""
@@ -55,7 +55,7 @@ class Sequences:
         return self.flat[self.starts[index] :][: self.lengths[index]]
 
     def lengths_of(self, chosen: np.ndarray) -> np.ndarray:
-        """The lengths of the chosen sequences, by their indices."""
+        """The lengths of the sequences with these indices, int32."""
         return self.lengths[chosen]
 
     def pieces(self) -> Iterator[np.ndarray]:
@@ -132,10 +132,10 @@ class Data:
     def tensors(self) -> dict[str, Any]:
         """The arrays as tensors on the CPU, for a `tf.data` pipeline, and the sequences' starts;
         inputs on disk stay there."""
-        in_memory = self
+        kept = self
         if self.on_disk and isinstance(self.targets, np.ndarray):
-            in_memory = replace(self, targets=None)  # they are read with the inputs
-        arrays = in_memory.others
+            kept = replace(self, targets=None)  # they are read with the inputs
+        arrays = kept.others
         if not self.on_disk:
             inputs = self.inputs
             arrays |= {"lengths": inputs.lengths, "flat": inputs.flat, "starts": inputs.starts}
@@ -320,13 +320,15 @@ def choose_lengths(
 
 
 def _distinct(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct lengths in order, and how many sequences have each; not sorted all at once, in
-    a copy that would need as much memory as the lengths."""
-    pieces = (lengths[at : at + SORTED_AT_ONCE] for at in range(0, len(lengths), SORTED_AT_ONCE))
-    found = [np.unique(piece, return_counts=True) for piece in pieces]
-    values, counts = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-    distinct, where = np.unique(values, return_inverse=True)
-    return distinct, np.bincount(where, counts).astype(np.int64)
+    """The distinct lengths in order, and the number of sequences of each.
+
+    Lengths are sorted in pieces, since a sorted copy of all would take as much memory as they do.
+    """
+    starts = range(0, len(lengths), SORTED_AT_ONCE)
+    pieces = [np.unique(lengths[at : at + SORTED_AT_ONCE], return_counts=True) for at in starts]
+    values, counts = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
+    distinct, positions = np.unique(values, return_inverse=True)
+    return distinct, np.bincount(positions, counts).astype(np.int64)
 
 
 def make_plan(

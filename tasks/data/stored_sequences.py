@@ -51,7 +51,7 @@ class StoredSequences(Sequences):
 
     @property
     def lengths(self) -> np.ndarray:
-        """The length of each sequence, (n,), int32, made anew at each access."""
+        """The length of each sequence, (n,), int32, computed at each access."""
         return self._all_lengths[self.rows].astype(np.int32)
 
     def lengths_of(self, chosen: np.ndarray) -> np.ndarray:

@@ -6,11 +6,11 @@ import keras
 
 
 class NetworkPart(keras.layers.Layer):
-    """A layer with layers of its own, which are built when the network first calls it."""
+    """A layer that contains other layers, which are built when they are first called."""
 
     def build(self, *_: Any) -> None:
         """Does nothing. Without this method, Keras traces `call` before it calls the layer, which
-        takes a tenth of a second for each layer with recurrent ones in it."""
+        takes a tenth of a second for each layer that contains recurrent layers."""
 
     def get_build_config(self) -> None:
-        """None, because a network that is loaded builds its parts."""
+        """None, because the network that contains this layer builds it."""

@@ -5,11 +5,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from seqzoo.cells.engine.private_tensorflow import of_this_replica
-
 
 class FusedAdam(keras.optimizers.Adam):
-    """Adam with decoupled weight decay, as in Keras up to rounding, in one pass over each variable.
+    """Adam as in Keras, up to rounding, in one pass over each variable; decoupled weight decay is a
+    separate pass.
 
     Keras' update is a dozen operations, each of which reads or writes all weights or moments. On
     two cores they take three times as long for large variables, and twice as long to trace.
@@ -23,14 +22,14 @@ class FusedAdam(keras.optimizers.Adam):
         dtype = variable.dtype
         update = tf.cast(self.iterations + 1, dtype)
         tf.raw_ops.ResourceApplyAdam(
-            var=of_this_replica(variable).handle,
-            m=of_this_replica(first).handle,
-            v=of_this_replica(second).handle,
-            beta1_power=tf.cast(self.beta_1, dtype) ** update,
-            beta2_power=tf.cast(self.beta_2, dtype) ** update,
+            var=variable.handle,
+            m=first.handle,
+            v=second.handle,
+            beta1_power=self.beta_1**update,
+            beta2_power=self.beta_2**update,
             lr=tf.cast(learning_rate, dtype),
-            beta1=tf.cast(self.beta_1, dtype),
-            beta2=tf.cast(self.beta_2, dtype),
-            epsilon=tf.cast(self.epsilon, dtype),
+            beta1=tf.constant(self.beta_1, dtype),
+            beta2=tf.constant(self.beta_2, dtype),
+            epsilon=tf.constant(self.epsilon, dtype),
             grad=tf.cast(gradient, dtype),
         )

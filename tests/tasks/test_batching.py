@@ -69,6 +69,13 @@ def test_more_lengths_are_compiled_only_where_training_is_long() -> None:
     assert len(choose_lengths(wide, 6, 256, epochs=1)) > counts[0]
 
 
+def test_padded_lengths_do_not_depend_on_the_pieces_that_are_sorted_at_once(monkeypatch) -> None:
+    lengths = np.random.default_rng(0).geometric(0.1, 1000)
+    chosen = [choose_lengths(lengths, 6, 32, epochs=epochs) for epochs in (1, 5, 500)]
+    monkeypatch.setattr("seqzoo.tasks.data.batches.SORTED_AT_ONCE", 16)
+    assert chosen == [choose_lengths(lengths, 6, 32, epochs=epochs) for epochs in (1, 5, 500)]
+
+
 def test_a_plan_contains_every_example_once() -> None:
     lengths = np.random.default_rng(1).integers(1, 30, 101).astype(np.int32)
     plan = make_plan(_data(lengths), Padding([5, 12, 29], []), 8, seed=(3, 0))
