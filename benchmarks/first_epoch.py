@@ -44,11 +44,13 @@ about a quarter of a second each; equal layers share them. Tasks with texts on b
 most, since inputs and targets are padded to up to six lengths each; `--buckets` reduces that. There
 was other work on the machine at times, so single figures may be too high.
 
-Attempts to compile faster, on `inflection` and `number-reader`: generating machine code in a single
-thread takes as long; without XLA's fusion emitters, compilation takes a quarter less, but steps
-take 7% longer with gradients and 25% longer without, and results differ in the last bits; with
-programs cached on disk (`TF_XLA_FLAGS`, see above), a second process has an overhead of 7.0 and 8.6
-s, but the first one 14.5 s or more.
+Attempts to compile faster, on `inflection` and `number-reader`, with XLA's options in `XLA_FLAGS`:
+generating machine code in a single thread (`--xla_cpu_parallel_codegen_split_count=1`) takes as
+long; without fusion emitters (`--xla_cpu_use_fusion_emitters=false`), compilation takes a quarter
+less, but in a trial outside this benchmark, steps of ten cells took 7% longer with gradients and
+25% longer without, and the results of some differed in the last bits; with programs cached on disk
+(`TF_XLA_FLAGS`, see above), a second process has an overhead of 7.0 and 8.6 s, but the first one
+14.5 s or more.
 
 The table is from before Adam's update became one operation and parts of networks were built without
 tracing them, which shortens "tracing" and "model".

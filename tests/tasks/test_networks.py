@@ -8,8 +8,9 @@ import pytest
 from task_data import names, template
 
 from seqzoo.cells import Recurrent
-from seqzoo.tasks import Examples, ManyToOne, SeqzooError
+from seqzoo.tasks import Examples, ManyToManyEncoderDecoder, ManyToOne, SeqzooError
 from seqzoo.tasks.base import PredictionOptions
+from seqzoo.tasks.layers.network_part import NetworkPart
 from seqzoo.tasks.layers.recurrent import HASH, MaskedPooling, NGramEmbedding, make_cell
 
 
@@ -149,3 +150,21 @@ def test_cells_whose_inputs_a_template_does_not_have_are_refused(cell: str) -> N
     with pytest.raises(SeqzooError, match=f"not time-aware for input .* got '{cell}'") as refused:
         make_cell(template(cell=cell))
     assert refused.value.field == "cell"
+
+
+def test_a_network_of_texts_is_built_without_tracing_its_parts(monkeypatch) -> None:
+    traced = []
+    original = keras.src.backend.compute_output_spec
+
+    def recorded(function: Any, *args: Any, **kwargs: Any) -> Any:
+        traced.append(type(getattr(function, "__self__", None)))
+        return original(function, *args, **kwargs)
+
+    monkeypatch.setattr(keras.src.backend, "compute_output_spec", recorded)
+    examples = Examples(["abc", "bcd"], ["xyz", "zzy"])
+    chosen = ManyToManyEncoderDecoder(
+        input="characters", target="characters", units=4, embedding=3, minimum_count=1
+    )
+    model: Any = chosen.adapt(examples).build("float32")
+    assert model.decoder.built and model.encoder.built
+    assert not [kind for kind in traced if issubclass(kind, NetworkPart)]
