@@ -77,6 +77,22 @@ def test_the_loss_is_the_sum_over_all_alignments(logits, texts) -> None:
     assert not gradient[1, LENGTHS[1] :].any() and not gradient[2, LENGTHS[2] :].any()
 
 
+def test_a_graph_holds_the_loss_in_one_version(logits) -> None:
+    """TensorFlow would choose between two on a GPU, and the gradients there were not finite."""
+
+    @tf.function
+    def gradient(given):
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            losses = ctc_losses(given, LENGTHS, *padded([(1, 2), (2,), (3, 3)]))
+        return tape.gradient(losses, given)
+
+    graph = gradient.get_concrete_function(tf.TensorSpec(logits.shape)).graph.as_graph_def()
+    inner = [node.op for function in graph.library.function for node in function.node_def]
+    names = [op for op in [*(node.op for node in graph.node), *inner] if "CTC" in op]
+    assert names == ["CTCLoss"]  # which only a CPU runs
+
+
 def test_a_wide_beam_finds_all_texts_in_order(logits) -> None:
     """No prefix falls out of it, so what it ranks by are the probabilities of texts themselves."""
     known = tf.nn.log_softmax(logits)
