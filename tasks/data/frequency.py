@@ -114,7 +114,8 @@ class Frequency:
         if self.unit == "business day":
             result = np.busday_offset(days[0], positions, "forward")
         else:
-            result = _on_day(dates[:1].astype("datetime64[M]") + positions * self.count, _day(days))
+            months = (positions * self.count).astype("timedelta64[M]")
+            result = _on_day(dates[:1].astype("datetime64[M]") + months, _day(days))
         return result.astype("datetime64[s]") + (dates[0] - days[0])
 
     def following(self, dates: np.ndarray, steps: int) -> np.ndarray:
@@ -150,8 +151,9 @@ def _day(days: np.ndarray) -> int:
 
 def _on_day(months: np.ndarray, day: int) -> np.ndarray:
     """The given day of each month, or the last day of shorter months."""
-    last = (months + 1).astype("datetime64[D]") - 1
-    return np.minimum(months.astype("datetime64[D]") + (day - 1), last)
+    one_day = np.timedelta64(1, "D")
+    last = (months + np.timedelta64(1, "M")).astype("datetime64[D]") - one_day
+    return np.minimum(months.astype("datetime64[D]") + (day - 1) * one_day, last)
 
 
 def shown_dates(dates: np.ndarray) -> Sequence[str]:

@@ -50,7 +50,7 @@ class History:
                 field="dates",
             ) from error
         ordered = dates.ndim == 1 and len(dates) and not np.isnat(dates).any()
-        if not ordered or (np.diff(dates) <= np.timedelta64(0)).any():
+        if not ordered or (np.diff(dates) <= np.timedelta64(0, "s")).any():
             raise SeqzooError(
                 "`dates` of a history must be one or more dates in order, without duplicates.",
                 field="dates",

@@ -278,7 +278,7 @@ def _starts(grid: np.ndarray, source: Source) -> dict[str, Any]:
     if source.split_at:
         texts = list(source.split_at)
         dates = parse_dates(texts, lambda _: "`split_at`", "split_at")
-        if len(dates) > 3 or (np.diff(dates) <= np.timedelta64(0)).any():
+        if len(dates) > 3 or (np.diff(dates) <= np.timedelta64(0, "s")).any():
             raise SeqzooError(
                 field="split_at",
                 expected="one date (test), two (validation, test) or three (and the end of the "
