@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import pathlib
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +22,9 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# The tests expect what a CPU does. CUDA_VISIBLE_DEVICES=0 runs them on a GPU.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # which the processes share
 
 # Processes that a script starts in the background ignore Ctrl-C, and so would its tests.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -53,6 +57,8 @@ gc.disable()
 
 
 def pytest_collection_finish() -> None:
+    if "tensorflow" in sys.modules:  # on a GPU, products would round their inputs to ten bits
+        sys.modules["tensorflow"].config.experimental.enable_tensor_float_32_execution(False)
     op_traces.share()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
