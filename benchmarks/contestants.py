@@ -103,6 +103,19 @@ def keras_layer(cell: str, shape: Shape | Frames, mode: str, wrapped: bool) -> k
     return keras.layers.Bidirectional(layer) if mode == "bidirectional" else layer
 
 
+def on_gpu() -> bool:
+    """Whether TensorFlow sees a GPU."""
+    return bool(tf.config.get_visible_devices("GPU"))
+
+
+def wait_for(tensors: list[Any]) -> None:
+    """Waits until tensors are computed; on a GPU they stay there, as those of PyTorch do."""
+    if on_gpu():
+        tf.test.experimental.sync_devices()
+    else:
+        [tensor.numpy() for tensor in tensors]
+
+
 def tensorflow_run(
     layer: keras.layers.Layer, inputs: Any, upstream: Any, mask: Any, training: bool
 ) -> Callable:
@@ -125,8 +138,8 @@ def tensorflow_run(
         return [gradient for gradient in gradients if gradient is not None]
 
     if training:
-        return lambda: [gradient.numpy() for gradient in both(inputs, upstream)]
-    return lambda: forward(inputs).numpy()
+        return lambda: wait_for(both(inputs, upstream))
+    return lambda: wait_for([forward(inputs)])
 
 
 def torch_run(
@@ -137,17 +150,22 @@ def torch_run(
     layer = layer_class(
         shape.features, shape.units, batch_first=True, bidirectional=mode == "bidirectional"
     )
-    inputs = torch.tensor(inputs, requires_grad=training)
-    upstream = torch.tensor(upstream)
+    device = "cuda" if on_gpu() else "cpu"
+    layer = layer.to(device)
+    inputs = torch.tensor(inputs, device=device, requires_grad=training)
+    upstream = torch.tensor(upstream, device=device)
     weights = list(layer.parameters())
+    finish = torch.cuda.synchronize if on_gpu() else lambda: None
 
     def both():
         outputs, _ = layer(inputs)
         torch.autograd.grad(outputs, [inputs, *weights], upstream)
+        finish()
 
     def forward():
         with torch.no_grad():
             layer(inputs)
+        finish()
 
     return both if training else forward
 
