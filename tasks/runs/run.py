@@ -4,6 +4,7 @@ import os
 import pathlib
 import shlex
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -164,10 +165,11 @@ class Run:
         if not zipfile.is_zipfile(path):
             raise SeqzooError(f"{path} is damaged or not a model; train it again.")
         try:
+            _check_members(path)
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
         except (
-            *(OSError, ValueError, KeyError, TypeError, AttributeError),
-            *(RecursionError, zipfile.BadZipFile, ImportError),
+            *(OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError),
+            *(zipfile.BadZipFile, zlib.error, ImportError),
         ) as error:
             reason = str(error).partition("\n")[0]
             raise SeqzooError(f"{path} cannot be read: {reason}") from error
@@ -397,6 +399,18 @@ class Run:
 
 def _first_line(reason: str) -> str:
     return reason.strip().partition("\n")[0].rstrip(".")
+
+
+def _check_members(path: pathlib.Path) -> None:
+    """Checks the checksums of a zip file; HDF5 may stop at a damaged part before zipfile checks it.
+
+    Raises:
+        BadZipFile: a checksum is wrong.
+    """
+    with zipfile.ZipFile(path) as file:
+        name = file.testzip()
+    if name is not None:
+        raise zipfile.BadZipFile(f"Bad CRC-32 for file {name!r}")
 
 
 def _check_list(inputs: Any) -> None:

@@ -133,7 +133,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     rows = {name: np.flatnonzero(owners == name) for name in dict.fromkeys(owners.tolist())}
     for name, indices in rows.items():
         indices = indices[np.argsort(dates[indices], kind="stable")]
-        twice = np.flatnonzero(np.diff(dates[indices]) == 0)
+        twice = np.flatnonzero(np.diff(dates[indices]) == np.timedelta64(0, "s"))
         if len(twice):
             first, second = (int(row) for row in indices[twice[0] : twice[0] + 2])
             whose = f" of series {name!r}" if source.series_column else ""
