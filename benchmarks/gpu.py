@@ -60,7 +60,7 @@ def measure(cells: list[str], measured: Measurements, seconds: float) -> None:
         for shape in SHAPES:
             for training, name in PASSES.items():
                 sizes = ", ".join(map(str, shape))
-                if measured.find(cell, sizes, name) is not None:
+                if measured.find(machine(), cell, sizes, name) is not None:
                     continue
                 times, first = interleaved(runs_of(cell, shape, training), seconds, 3)
                 row = {"machine": machine(), "cell": cell, "shape": sizes, "pass": name}
@@ -81,30 +81,28 @@ def machine() -> str:
     return f"{name}, {versions}" + ("" if torch is None else f", PyTorch {torch.__version__}")
 
 
-def _ratios(measured: Measurements, name: str, own: str, rival: str) -> str:
+def _ratios(rows: list[dict[str, str]], name: str, own: str, rival: str) -> list[str]:
     values = [
-        float(row[f"{rival}, ms"]) / float(row[f"{own}, ms"])
-        for row in measured.rows
-        if row[f"{rival}, ms"] and row[f"{own}, ms"]
+        float(row[f"{rival}, ms"]) / float(row[f"{own}, ms"]) for row in rows if row[f"{rival}, ms"]
     ]
-    return (
-        f"{name}: {rival} takes {min(values):.2f} to {max(values):.2f} times as long, median "
+    if not values:
+        return []
+    return [
+        f"- {name}: {rival} takes {min(values):.2f} to {max(values):.2f} times as long, median "
         f"{statistics.median(values):.2f}, over {len(values)} rows."
-    )
+    ]
 
 
 def section(measured: Measurements) -> str:
     """The table, one row for each cell, shape and pass, and how the contestants compare."""
     columns = "".join(f" | {name}, ms" for name in CONTESTANTS)
     machines = dict.fromkeys(row["machine"] for row in measured.rows)
+    cudnn = [row for row in measured.rows if row["compiled loop, ms"]]
     compared = [
-        "- " + _ratios(measured, name, own, rival)
-        for name, own, rival in (
-            ("The compiled loop", "compiled loop", "Keras RNN(cell)"),
-            ("cuDNN or, for other cells, the compiled loop", "seqzoo", "Keras RNN(cell)"),
-            ("cuDNN", "seqzoo", "Keras layer"),
-            ("cuDNN", "seqzoo", "torch"),
-        )
+        *_ratios(cudnn, "The compiled loop of LSTM and GRU", "compiled loop", "Keras RNN(cell)"),
+        *_ratios(measured.rows, "seqzoo", "seqzoo", "Keras RNN(cell)"),
+        *_ratios(cudnn, "cuDNN in seqzoo", "seqzoo", "Keras layer"),
+        *_ratios(cudnn, "cuDNN in seqzoo", "seqzoo", "torch"),
     ]
     lines = [
         "## On a GPU",
@@ -132,7 +130,7 @@ def main() -> None:
     parser.add_argument("--results", type=pathlib.Path, default=measurements.FOLDER / "gpu.csv")
     parser.add_argument("--write", type=pathlib.Path, help="page to write the table into")
     arguments = parser.parse_args()
-    measured = Measurements(arguments.results, ("cell", "shape", "pass"))
+    measured = Measurements(arguments.results, ("machine", "cell", "shape", "pass"))
     if contestants.on_gpu():
         measure(arguments.cells, measured, arguments.seconds)
     elif not measured.rows:
