@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.cells import CELLS, Bidirectional, Recurrent, create
+from seqzoo.cells.engine.dispatch import has_gpu
 
 try:  # imported by name, so that type checks do not need PyTorch
     torch: Any = importlib.import_module("torch")
@@ -103,14 +104,9 @@ def keras_layer(cell: str, shape: Shape | Frames, mode: str, wrapped: bool) -> k
     return keras.layers.Bidirectional(layer) if mode == "bidirectional" else layer
 
 
-def on_gpu() -> bool:
-    """Whether TensorFlow sees a GPU."""
-    return bool(tf.config.get_visible_devices("GPU"))
-
-
 def wait_for(tensors: list[Any]) -> None:
     """Waits until tensors are computed; on a GPU they stay there, as those of PyTorch do."""
-    if on_gpu():
+    if has_gpu():
         tf.test.experimental.sync_devices()
     else:
         [tensor.numpy() for tensor in tensors]
@@ -150,12 +146,12 @@ def torch_run(
     layer = layer_class(
         shape.features, shape.units, batch_first=True, bidirectional=mode == "bidirectional"
     )
-    device = "cuda" if on_gpu() else "cpu"
+    device = "cuda" if has_gpu() else "cpu"
     layer = layer.to(device)
     inputs = torch.tensor(inputs, device=device, requires_grad=training)
     upstream = torch.tensor(upstream, device=device)
     weights = list(layer.parameters())
-    finish = torch.cuda.synchronize if on_gpu() else lambda: None
+    finish = torch.cuda.synchronize if has_gpu() else lambda: None
 
     def both():
         outputs, _ = layer(inputs)

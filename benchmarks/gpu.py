@@ -56,14 +56,15 @@ def runs_of(cell: str, shape: Shape, training: bool) -> dict[str, Callable]:
 
 def measure(cells: list[str], measured: Measurements, seconds: float) -> None:
     """Measures the missing rows."""
+    here = machine()
     for cell in cells:
         for shape in SHAPES:
             for training, name in PASSES.items():
                 sizes = ", ".join(map(str, shape))
-                if measured.find(machine(), cell, sizes, name) is not None:
+                if measured.find(here, cell, sizes, name) is not None:
                     continue
                 times, first = interleaved(runs_of(cell, shape, training), seconds, 3)
-                row = {"machine": machine(), "cell": cell, "shape": sizes, "pass": name}
+                row = {"machine": here, "cell": cell, "shape": sizes, "pass": name}
                 row |= {
                     f"{key}, ms": f"{times[key] * 1e3:.3g}" if key in times else ""
                     for key in CONTESTANTS
@@ -131,7 +132,7 @@ def main() -> None:
     parser.add_argument("--write", type=pathlib.Path, help="page to write the table into")
     arguments = parser.parse_args()
     measured = Measurements(arguments.results, ("machine", "cell", "shape", "pass"))
-    if contestants.on_gpu():
+    if dispatch.has_gpu():
         measure(arguments.cells, measured, arguments.seconds)
     elif not measured.rows:
         parser.error("TensorFlow sees no GPU; see docs/installation.md.")

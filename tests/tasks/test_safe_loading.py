@@ -85,7 +85,7 @@ def test_a_model_with_a_damaged_header_is_refused_in_one_line(run: Run) -> None:
     path = run.folder / "model.keras"
     content = path.read_bytes()
     damaged = bytearray(content)
-    damaged[29] ^= 1  # the length of what is before the first member's content
+    damaged[29] ^= 0x80  # the length of what is before the first member's content
     path.write_bytes(damaged)
     with pytest.raises(SeqzooError, match="model.keras cannot be read") as error:
         _ = Run.open(run.folder).model
