@@ -158,6 +158,23 @@ class Corrects(Protocol):
 
 
 @runtime_checkable
+class Averages(Protocol):
+    """Forecasts the average of a network and a linear model, whose share is the weight
+    `linear.share` of the model."""
+
+    def fit_linear(self, model: Any, training: Data) -> bool:
+        """Fits the linear model to the training examples; False if there are too few."""
+        ...
+
+    def compared(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
+        """The point forecasts of a batch, "points", and the true values, "truth", NaN where
+        unknown; with TensorFlow operations only."""
+        ...
+
+
+@runtime_checkable
 class Cuts(Protocol):
     """Has a loss at each step, so that batches can be cut into windows."""
 

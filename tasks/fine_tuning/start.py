@@ -30,6 +30,10 @@ FROZEN_WITH = {"embedding": WORD, "characters": CHARACTERS}
 tokens would stay random."""
 
 
+FITTED = frozenset({"linear", "correction"})
+"""The layers, or weights, of a forecaster that are fitted to the data after training."""
+
+
 @dataclass(frozen=True)
 class Start:
     """The run that fine-tuning starts from.
@@ -116,7 +120,7 @@ class Start:
         """Copies the weights of the run's layers to the layers of a new model with the same names.
 
         The rows of tokens and labels are matched by name. A layer whose shape differs keeps its
-        initial weights.
+        initial weights, and so do those that are fitted to the data after training.
 
         Args:
             task: the task of the new model.
@@ -135,7 +139,12 @@ class Start:
         taken = []
         for layer, weights in after.items():
             outputs = layer in (OUTPUTS, "crf") and task.template.target != old.template.target
-            if outputs or layer not in before or weights.keys() != before[layer].keys():
+            if (
+                outputs
+                or layer in FITTED
+                or layer not in before
+                or weights.keys() != before[layer].keys()
+            ):
                 continue
             pairs = [
                 _filled(layer, weights[name], before[layer][name], rows, stored) for name in weights
@@ -153,8 +162,8 @@ class Start:
         return {
             "run": str(pathlib.Path(self.run.folder).absolute()),
             "taken": taken,
-            "new": [name for name in after if name not in taken],
-            "unused": [name for name in before if name not in taken],
+            "new": [name for name in after if name not in taken and name not in FITTED],
+            "unused": [name for name in before if name not in taken and name not in FITTED],
             "tokens": {
                 name: _compared(vocabulary.tokens, old.vocabularies[name].tokens)
                 for name, vocabulary in task.vocabularies.items()

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 import seqzoo.cells
+from seqzoo.tasks.forecast.linear_part import LinearPart, filled_forward
 from seqzoo.tasks.layers.recurrent import recurrent_layers
 from seqzoo.tasks.preprocessing.histories import Layout
 
@@ -44,6 +45,8 @@ class SegmentForecaster(keras.Model):
         form: "parallel" or "recurrent"; see `Forecast`.
         normalization: "last", "mean", "season" or "none"; see `Forecast`.
         season: length of a season, in steps, for the normalisation "season".
+        locations: number of outputs, the first ones, that are values and not scales.
+        linear: whether there is a linear part; see `LinearPart`.
         precision: Keras' dtype policy for the layers.
         **kwargs: passed to `keras.Model`.
     """
@@ -69,6 +72,8 @@ class SegmentForecaster(keras.Model):
         form: str = "parallel",
         normalization: str = "last",
         season: int = 1,
+        locations: int = 1,
+        linear: bool = False,
         precision: str = "float32",
         **kwargs: Any,
     ):
@@ -93,6 +98,8 @@ class SegmentForecaster(keras.Model):
             "form": form,
             "normalization": normalization,
             "season": season,
+            "locations": locations,
+            "linear": linear,
             "precision": precision,
         }
         self.layout = Layout(*layout)
@@ -115,6 +122,7 @@ class SegmentForecaster(keras.Model):
         self.owners = keras.layers.Embedding(series + 1, units, "zeros", dtype=precision)
         self.about = keras.layers.Dense(units, use_bias=False, dtype=precision, name="about")
         self.output_layer = keras.layers.Dense(segment * outputs, dtype="float32", name="outputs")
+        self.linear = LinearPart(look_back, horizon, name="linear") if linear else None
 
     def build(self, *_: Any) -> None:
         """Creates all weights by running the model on one window."""
@@ -169,7 +177,28 @@ class SegmentForecaster(keras.Model):
         outputs = tf.reshape(outputs, [-1, targets, self.written * size, choices["outputs"]])[
             :, :, :horizon
         ]
-        return tf.transpose(outputs, [0, 2, 1, 3]), level_ahead, spread
+        outputs = tf.transpose(outputs, [0, 2, 1, 3])
+        if self.linear is not None and not training:
+            filled = filled_forward(behind["values"], behind["observed"], look_back)
+            normal = (filled - level) / spread
+            outputs = self.linear.averaged(outputs, normal, choices["center"], choices["locations"])
+        return outputs, level_ahead, spread
+
+    def linear_windows(self, values: Any) -> tuple[Any, Any]:
+        """What the linear part reads and what it should forecast, normalised: (batch, look-back,
+        targets) and (batch, horizon, targets). Missing values are those before them.
+
+        Args:
+            values: encoded steps, with the targets in the horizon; see `call`.
+        """
+        look_back, steps = self.choices["look_back"], self.layout.split(values)
+        behind = (steps[name][:, :look_back] for name in ("values", "observed"))
+        level, level_ahead, spread = self._window_scales(*behind)
+        length = look_back + self.choices["horizon"]
+        filled = filled_forward(steps["values"], steps["observed"], length)
+        return (filled[:, :look_back] - level) / spread, (
+            filled[:, look_back:] - level_ahead
+        ) / spread
 
     def normalized(self, behind: dict[str, Any], level: Any, spread: Any) -> Any:
         """The features of each step of the look-back window and each target: its normalised value;

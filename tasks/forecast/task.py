@@ -19,11 +19,13 @@ from seqzoo.tasks.forecast.network import SegmentForecaster
 from seqzoo.tasks.layers.recurrent import cell_choices
 from seqzoo.tasks.metrics.conformal import level_corrections
 from seqzoo.tasks.metrics.forecasts import forecast_metrics
+from seqzoo.tasks.metrics.linear_forecast import MAX_WINDOWS, fit_linear, is_last
 from seqzoo.tasks.preprocessing.histories import HistoryFeatures, HistoryWindows
 from seqzoo.tasks.targets.distributions import DISTRIBUTIONS, Units
 
-ONE_STEP_ROWS = 512
-"""Number of windows in a batch when each step of a history is forecast."""
+ROWS = 512
+"""Number of windows in a batch outside training, when each step of a history is forecast or a
+linear model is fitted."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ class ForecastTask(Task):
             form=template.form,
             normalization=template.window_normalization,
             season=features.season,
+            locations=self.distribution.locations,
+            linear=template.linear,
             precision=precision,
             name="forecast",
         )
@@ -183,6 +187,38 @@ class ForecastTask(Task):
         # The median is the forecast, so it is not corrected.
         levels = [math.nan if level == 0.5 else level for level in self.template.levels]
         return level_corrections(np.stack(results["above"]), levels)
+
+    def fit_linear(self, model: Any, training: Data) -> bool:
+        windows: Any = training.inputs
+        assert isinstance(windows, HistoryWindows)
+        layout = self.features.layout
+        if len(windows) < 2:
+            return False
+        _, counts = np.unique(windows.examples, return_counts=True)
+        is_held_out = np.concatenate([is_last(count) for count in counts])
+        step = max(-(-len(windows) * layout.values // MAX_WINDOWS), 1)
+        chosen = np.arange(0, len(windows), step)
+        parts = []
+        for start in range(0, len(chosen), ROWS):
+            values = np.stack([windows[row] for row in chosen[start : start + ROWS]])
+            pair = model.linear_windows(tf.constant(values))
+            # (windows x targets, steps)
+            parts.append([np.swapaxes(item, 1, 2).reshape(-1, item.shape[1]) for item in pair])
+        behind, ahead = (
+            np.concatenate(item).astype(np.float64) for item in zip(*parts, strict=True)
+        )
+        behind = np.concatenate([behind, np.ones_like(behind[:, :1])], 1)
+        weights = fit_linear(behind, ahead, np.repeat(is_held_out[chosen], layout.values))
+        model.linear.kernel.assign(weights[:-1])
+        model.linear.bias.assign(weights[-1])
+        return True
+
+    def compared(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
+        outputs, units, truth, observed = self._run(model, batch)
+        truth = tf.where(observed, truth, math.nan)
+        return {"points": self.distribution.point(outputs, units), "truth": truth}
 
     def respond(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
         values, _ = self.features.transform(*raw)
@@ -274,8 +310,8 @@ class ForecastTask(Task):
         history = history.cut(end, since=max(min(self.template.look_back, end - 1), 1))
         windows = self.features.windows(Examples([history]), full_horizons=False)
         parts: dict[str, list] = {"values": [], "quantiles": []}
-        for start in range(0, len(windows), ONE_STEP_ROWS):
-            rows = range(start, min(start + ONE_STEP_ROWS, len(windows)))
+        for start in range(0, len(windows), ROWS):
+            rows = range(start, min(start + ROWS, len(windows)))
             values = tf.constant(np.stack([windows[row] for row in rows]))
             result = self.infer(model, {"values": values}, PredictionOptions())
             for name, part in parts.items():

@@ -57,6 +57,8 @@ class Forecast(Template):
         window_normalization: normalisation of each window, undone in its forecast: "last" subtracts
             the last value; "mean" subtracts the mean and divides by the standard deviation;
             "season" subtracts the value one season earlier.
+        linear: average the forecast with that of a linear model of the look-back window, fitted
+            after training; its share is chosen on the validation examples.
         distribution: the kind of forecast for each step: a number, quantiles, or a distribution.
             "negative-binomial" is for counts.
         levels: quantile levels to forecast and report, between 0 and 1.
@@ -93,6 +95,7 @@ class Forecast(Template):
     form: HorizonForm = "parallel"
     transform: Transform = "none"
     window_normalization: WindowNormalization = "last"
+    linear: bool = False
     distribution: DistributionName = "point"
     levels: Sequence[float] = (0.1, 0.25, 0.5, 0.75, 0.9)
     loss: ForecastLoss = "absolute"

@@ -48,20 +48,9 @@ class LinearForecast:
         ]
         if not windows or max(map(len, series)) < 2 * length:
             return None
-        # The penalty is chosen on the last windows of each series.
-        ends = [max(round(len(window) * (1 - HELD_OUT)), 1) for window in windows]
-        fitted = _Sums(
-            np.concatenate([window[:end] for window, end in zip(windows, ends, strict=True)]),
-            look_back,
-        )
-        held_out = np.concatenate([window[end:] for window, end in zip(windows, ends, strict=True)])
-        inputs, targets = _split_windows(held_out, look_back)
-        losses = [
-            np.square(inputs @ fitted.solve(penalty) - targets).mean() if len(held_out) else 0.0
-            for penalty in PENALTIES
-        ]
-        refitted = _Sums(np.concatenate(windows), look_back)
-        return cls(refitted.solve(PENALTIES[int(np.argmin(losses))]))
+        inputs, targets = _split_windows(np.concatenate(windows), look_back)
+        is_held_out = np.concatenate([is_last(len(item)) for item in windows])
+        return cls(fit_linear(inputs, targets, is_held_out))
 
     def predict(
         self, series: Sequence[np.ndarray], owners: np.ndarray, origins: np.ndarray
@@ -85,17 +74,41 @@ class LinearForecast:
         return result
 
 
+def fit_linear(inputs: np.ndarray, targets: np.ndarray, is_held_out: np.ndarray) -> np.ndarray:
+    """Weights of a ridge regression, (features, targets), fitted to all rows with the penalty that
+    is best for held-out rows after fitting to the others.
+
+    Args:
+        inputs: (rows, features).
+        targets: (rows, targets).
+        is_held_out: whether each row is held out for the choice of the penalty, (rows,).
+    """
+    fitted = _Sums(inputs[~is_held_out], targets[~is_held_out])
+    held_out = inputs[is_held_out], targets[is_held_out]
+    losses = [
+        np.square(held_out[0] @ fitted.solve(penalty) - held_out[1]).mean()
+        if len(held_out[0])
+        else 0.0
+        for penalty in PENALTIES
+    ]
+    return _Sums(inputs, targets).solve(PENALTIES[int(np.argmin(losses))])
+
+
 class _Sums:
     """The normal equations of a regression, decomposed once for all penalties."""
 
-    def __init__(self, windows: np.ndarray, look_back: int):
-        inputs, targets = _split_windows(windows, look_back)
+    def __init__(self, inputs: np.ndarray, targets: np.ndarray):
         self.values, self.vectors = np.linalg.eigh(inputs.T @ inputs)
         self.right = self.vectors.T @ (inputs.T @ targets)
 
     def solve(self, penalty: float) -> np.ndarray:
         damped = np.maximum(self.values, 0) + penalty * max(self.values.mean(), 1e-12)
         return self.vectors @ (self.right / damped[:, None])
+
+
+def is_last(count: int) -> np.ndarray:
+    """Whether each of the `count` windows of a series is one of the last, which are held out."""
+    return np.arange(count) >= max(round(count * (1 - HELD_OUT)), 1)
 
 
 def _split_windows(windows: np.ndarray, look_back: int) -> tuple[np.ndarray, np.ndarray]:

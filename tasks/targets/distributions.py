@@ -58,6 +58,11 @@ class Distribution(ABC):
         """Index of the output that is the point forecast."""
         return 0
 
+    @property
+    def locations(self) -> int:
+        """Number of network outputs, the first ones, that are values, not scales or shapes."""
+        return 1
+
     @abstractmethod
     def losses(self, outputs: Any, truth: Any, units: Units) -> Any:
         """The loss of each forecast, (batch, horizon, targets).
@@ -117,6 +122,10 @@ class Quantiles(Distribution):
     @property
     def center(self) -> int:
         return self._all_levels.index(0.5)
+
+    @property
+    def locations(self) -> int:
+        return self.size
 
     def losses(self, outputs: Any, truth: Any, units: Units) -> Any:
         # Unsorted, so that each output learns its own level.

@@ -21,6 +21,7 @@ from seqzoo.tasks.data.examples import Splits
 from seqzoo.tasks.errors import SeqzooError, check_instance, check_same
 from seqzoo.tasks.fine_tuning.start import Start, sentences
 from seqzoo.tasks.losses import NUMBERS
+from seqzoo.tasks.runs.averaging import average
 from seqzoo.tasks.runs.correction import correct
 from seqzoo.tasks.runs.layout import CHECKPOINTS, CONFIG, linked_folder
 from seqzoo.tasks.runs.predictor import Inference
@@ -202,12 +203,12 @@ def train(
             note = calibrate(folder, inference, validation)
             if note:
                 progress.note(note)
+        if getattr(template, "linear", False) and workers.chief:
+            inference = Inference(task, Run.open(folder).model, settings, epochs.padding)
+            progress.note(average(folder, inference, training, validation))
         if getattr(template, "conformal", False) and validation is not None and workers.chief:
-            correct(
-                folder,
-                Inference(task, Run.open(folder).model, settings, epochs.padding),
-                validation,
-            )
+            inference = Inference(task, Run.open(folder).model, settings, epochs.padding)
+            correct(folder, inference, validation)
         workers.wait()
     return Run.open(folder)
 
