@@ -15,6 +15,7 @@ import tensorflow as tf
 
 import seqzoo.cells
 from seqzoo.tasks.base import Prediction, PredictionOptions
+from seqzoo.tasks.data.history import History
 from seqzoo.tasks.data.timed_series import TimedSeries
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export import fresh_process
@@ -115,17 +116,19 @@ def encoded_inputs(task: Any, examples: Sequence[Any]) -> dict[str, np.ndarray]:
 def part_inputs(task: Any, parts: dict[str, Part], examples: Sequence[Any]) -> dict[str, dict]:
     """Arrays for each part: complete inputs come from the examples; steps and states are random."""
     random, inputs, encoded = np.random.default_rng(0), {}, {}
-    raw = raw_tensors(task, examples)
+    features, raw = task.features, raw_tensors(task, examples)
     if takes_ids(task):
         raw = encoded_inputs(task, examples)
-        if isinstance(task.features, NameFeatures):
+        if isinstance(features, NameFeatures):
             raw = {"classes": raw["values"][:, 0]}
-    if isinstance(task.features, ColumnFeatures):
-        steps = [task.features.steps_of(example) for example in examples]
+    if isinstance(features, ColumnFeatures):
+        steps = [features.steps_of(example) for example in examples]
         lengths = np.array([len(step) for step in steps], np.int32)
         longest = max(lengths)
         steps = [np.pad(step, [(0, longest - len(step)), (0, 0)]) for step in steps]
         raw = {"values": np.stack(steps), "lengths": lengths}
+    if isinstance(features, HistoryFeatures) and "series" in raw:
+        raw["series"] = features.indices(tf.constant(raw["series"])).numpy()
     names = [spec.name for spec in input_specs(task)]
     for name, part in parts.items():
         if name != "step":
@@ -354,14 +357,30 @@ def check_parts(
     options = comparable(task, wanted.options)
     decoding = None if options.decoding is None else dict(vars(options.decoding))
     predicts = _predictions_match(task)
+    reads_histories = isinstance(task.features, HistoryFeatures)
+    raw = [_as_dictionary(item) for item in examples] if reads_histories else examples
     results, predictions = run_in_fresh_process(
-        folder, format, inputs, examples if predicts else [], decoding
+        folder, format, inputs, raw if predicts else [], decoding
     )
     worst = compare(expected, results, format, wanted.precision)
     if predicts:
         expected_predictions = wanted.predict(examples, options)
         compare_predictions(expected_predictions, predictions, format, wanted.precision)
     return worst
+
+
+def _as_dictionary(history: History) -> dict[str, Any]:
+    """A history as predict.py reads it."""
+    past = {"past": history.past.tolist()} if history.past.size else {}
+    known = {"known": history.known.tolist()} if history.known.size else {}
+    return {
+        "values": history.values.tolist(),
+        "dates": history.dates.astype(str).tolist(),
+        **past,
+        **known,
+        "series": history.name,
+        "static": list(history.static),
+    }
 
 
 def _sizes(tensors: dict[str, np.ndarray]) -> list[tuple]:

@@ -16,6 +16,7 @@ from seqzoo.tasks.layers.crf import FORBIDDEN
 from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
 from seqzoo.tasks.preprocessing.audio import AudioFeatures
 from seqzoo.tasks.preprocessing.class_names import NameFeatures
+from seqzoo.tasks.preprocessing.histories import HistoryFeatures
 from seqzoo.tasks.preprocessing.image_columns import ColumnFeatures
 from seqzoo.tasks.preprocessing.tagged_words import WORD_CHARACTERS, TokenFeatures
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN
@@ -89,6 +90,8 @@ def _input(task: Any) -> dict[str, Any]:
     features = task.features
     if isinstance(features, NameFeatures):
         return {"kind": "classes", "vocabulary": features.vocabulary.tokens}
+    if isinstance(features, HistoryFeatures):
+        return _histories(features)
     if isinstance(features, ColumnFeatures):
         columns = {"columns": features.columns, "dtype": features.dtype}
         return {"kind": "columns", "height": features.shape[0], **columns}
@@ -128,8 +131,24 @@ def _input(task: Any) -> dict[str, Any]:
     return about
 
 
+def _histories(features: HistoryFeatures) -> dict[str, Any]:
+    layout, frequency = features.layout, features.frequency
+    return {
+        "kind": "histories",
+        "inputs": [spec.name for spec in features.signature],
+        "look_back": features.template.look_back,
+        "horizon": features.template.horizon,
+        "columns": {name: getattr(layout, name) for name in ("values", "past", "known")},
+        "series": list(features.names),
+        "static": features.config["static"],
+        "seconds": frequency.count if frequency.unit == "second" else None,
+    }
+
+
 def _answer(task: Any, model: Any, options: PredictionOptions) -> dict[str, Any]:
     targets = getattr(task, "targets", None)
+    if isinstance(task.features, HistoryFeatures):
+        return {"kind": "forecast", "levels": list(task.template.levels)}
     if isinstance(task, Transcribes):
         return _transcripts(task, options)
     if getattr(task, "texts", None) is not None:

@@ -69,6 +69,10 @@ SIGNATURES: dict[str, str] = {
 """Signatures that a SavedModel gets on request, which make it slower to load."""
 
 
+SEARCHED = ("student-t", "negative-binomial")
+"""Distributions whose quantiles are found by a search, with functions that only TensorFlow has."""
+
+
 @dataclass(frozen=True)
 class Export:
     """A model to export, with the options of the export.
@@ -204,6 +208,12 @@ def _checked(wanted: Export, format: str) -> Format:
             raise SeqzooError(
                 f"`format` must be saved-model for {model}, got {format!r}.", field="format"
             )
+        if wanted.task.template.name == FORECAST and format != "onnx":
+            raise SeqzooError(
+                f"`format` must be saved-model or onnx for the `{FORECAST}` template, got "
+                f"{format!r}.",
+                field="format",
+            )
     check_installed(format)
     return chosen
 
@@ -211,8 +221,8 @@ def _checked(wanted: Export, format: str) -> Format:
 def _only_as_saved_model(task: Any) -> Iterator[str]:
     """Yields a description of each property of a task that only a saved-model can represent."""
     template = task.template
-    if template.name == FORECAST:
-        yield f"the `{FORECAST}` template"
+    if getattr(template, "distribution", None) in SEARCHED:
+        yield f"the distribution {template.distribution!r}, whose quantiles have no closed form"
     if getattr(template, "further_inputs", None):
         yield "models with further inputs"
     if getattr(template, "backward", False):

@@ -462,6 +462,12 @@ def _einsum(t: Translator, op: Any) -> str:
     return t.writer.add("Einsum", names, equation=equation)
 
 
+def _is_finite(t: Translator, op: Any) -> str:
+    value = t.input(op, 0)
+    either = t.writer.add("Or", [t.writer.add(kind, [value]) for kind in ("IsNaN", "IsInf")])
+    return t.writer.add("Not", [either])
+
+
 WRITTEN: dict[str, Callable[[Any, Any], Any]] = {
     **dict.fromkeys(REDUCTIONS, _reduce),
     **dict.fromkeys(("All", "Any"), _reduce_bool),
@@ -507,6 +513,7 @@ WRITTEN: dict[str, Callable[[Any, Any], Any]] = {
     **dict.fromkeys(("MaxPool", "MaxPoolV2", "AvgPool"), _pooling),
     "FusedBatchNormV3": _batch_normalisation,
     "Einsum": _einsum,
+    "IsFinite": _is_finite,
 }
 """Operations that need more than a different name: functions (translator, operation) -> the names
 of the outputs."""

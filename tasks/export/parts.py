@@ -19,6 +19,7 @@ import tensorflow as tf
 
 import seqzoo.cells
 from seqzoo.cells.engine.runners import run_by
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.forecast.network import SegmentForecaster
 from seqzoo.tasks.layers.recurrent import LastOutputs, MaskedPooling, NGramEmbedding, takes_time
@@ -28,6 +29,7 @@ from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
 from seqzoo.tasks.many_to_many_aligned.language_model_network import LanguageModel
 from seqzoo.tasks.preprocessing.audio import AudioFeatures
 from seqzoo.tasks.preprocessing.class_names import NameFeatures
+from seqzoo.tasks.preprocessing.histories import HistoryFeatures
 from seqzoo.tasks.preprocessing.image_columns import ColumnFeatures
 from seqzoo.tasks.preprocessing.image_rows import RowFeatures
 from seqzoo.tasks.preprocessing.series import SeriesFeatures
@@ -70,6 +72,8 @@ def parts_of(task: Any, model: Any) -> dict[str, Part]:
         return _generator(task, model)
     if isinstance(model, LanguageModel):
         return _language_model(model)
+    if isinstance(model, SegmentForecaster):
+        return {"serving": _forecaster(task, model)}
     parts = {"serving": _serving(task, model)}
     if no_step(task, model) is None:
         parts["step"] = _step(task, model)
@@ -201,6 +205,9 @@ def named_states(specs: Sequence[Any], states: Sequence[Any], prefix: str = "") 
 def input_specs(task: Any) -> tuple[Any, ...]:
     """The `tf.TensorSpec`s of complete inputs: ids and lengths for texts, columns for images that
     are read by columns, raw inputs otherwise."""
+    if isinstance(task.features, HistoryFeatures):
+        index = tf.TensorSpec([None], tf.int32, "series")
+        return tuple(index if spec.name == "series" else spec for spec in task.signature)
     if not takes_ids(task) and not isinstance(task.features, ColumnFeatures):
         return tuple(task.signature)
     if isinstance(task.features, NameFeatures):
@@ -324,6 +331,16 @@ def run_steps(
             count = tf.fill([tf.shape(values)[0]], tf.shape(values)[1])
             outputs = model({"values": values, "lengths": count})
     return tf.cast(outputs, tf.float32), carried.last
+
+
+def _forecaster(task: Any, model: Any) -> Part:
+    def run(**tensors: Any) -> dict[str, Any]:
+        values, _ = task.features.transform_indexed(tensors)
+        result = task.infer(model, {"values": values}, PredictionOptions())
+        # "values" is the name of an input.
+        return {"forecast": result["values"], "quantiles": result["quantiles"]}
+
+    return Part(run, input_specs(task))
 
 
 def _step(task: Any, model: Any) -> Part:

@@ -264,6 +264,12 @@ class HistoryFeatures(Features):
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         tensors = dict(zip((spec.name for spec in self.signature), raw, strict=True))
+        if "series" in tensors:
+            tensors["series"] = self.indices(tensors["series"])
+        return self.transform_indexed(tensors)
+
+    def transform_indexed(self, tensors: dict[str, Any]) -> tuple[Any, Any]:
+        """`transform` for tensors by name, with the indices of series instead of their names."""
         look_back, horizon = self.template.look_back, self.template.horizon
         rows = tf.shape(tensors["values"])[0]
         values = self.values.tensors(_last(tensors["values"], look_back, math.nan))
@@ -293,19 +299,19 @@ class HistoryFeatures(Features):
         )
         return steps, tf.fill([rows], self.length)
 
-    def _scales(self, values: Any, series: Any) -> tuple[Any, Any, Any]:
-        """The index, the mean and the standard deviation of the series of each row."""
-        rows = tf.shape(values)[0]
-        if series is None:
-            index = tf.ones([rows], tf.int32)
-        else:
-            same = series[:, None] == tf.constant(list(self.names))
-            result = tf.argmax(same, 1, tf.int32)
-            index = tf.where(tf.reduce_any(same, 1), result + 1, 0)
+    def indices(self, series: Any) -> Any:
+        """The indices of series by name, from 1; 0 for those that were not in training."""
+        same = series[:, None] == tf.constant(list(self.names))
+        return tf.where(tf.reduce_any(same, 1), tf.argmax(same, 1, tf.int32) + 1, 0)
+
+    def _scales(self, values: Any, indices: Any) -> tuple[Any, Any, Any]:
+        """The index, the mean and the standard deviation of the series of each row; without
+        `indices`, those of the only series in training."""
+        index = tf.ones([tf.shape(values)[0]], tf.int32) if indices is None else indices
         mean, scale = (
             tf.gather(item, tf.maximum(index - 1, 0)) for item in (self.mean, self.scale)
         )
-        if series is None:
+        if indices is None:
             return index, mean, scale
         observed = tf.math.is_finite(values)
         count = tf.maximum(tf.reduce_sum(tf.cast(observed, tf.float32), 1), 1.0)

@@ -6,7 +6,7 @@ import json
 import pathlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,6 +55,17 @@ def export_folder(path: str) -> pathlib.Path | None:
             )
         return result.parent
     return result if (result / DESCRIPTION).is_file() else None
+
+
+@dataclass(frozen=True)
+class Forecast(Prediction):
+    """The forecast of an exported model.
+
+    Attributes:
+        quantiles: the quantiles of each step, by level.
+    """
+
+    quantiles: dict[str, list] = field(default_factory=dict, compare=False)
 
 
 class ExportedModel:
@@ -127,21 +138,23 @@ class ExportedModel:
         if item.wrong:
             return item
         description, text = self._model.input, item.field
-        if description["kind"] in ("arrays", "sequences", "columns"):
+        if description["kind"] in ("arrays", "sequences", "columns", "histories"):
             try:
-                return replace(item, field=self._numbers(text))
+                return replace(item, field=self._parsed(text))
             except (OSError, ValueError, EOFError) as error:
                 return replace(item, wrong=f"cannot be read: {str(error).rstrip('.')}")
         if not text.strip() and not self._model.answer.get("continues"):
             return replace(item, wrong="is empty; fill it in or leave it out")
         return item
 
-    def _numbers(self, text: str) -> Any:
-        """A series or a vector as typed, or a file of numbers or audio."""
+    def _parsed(self, text: str) -> Any:
+        """A series, a vector or a history as typed, or a file of numbers, audio or a history."""
         import numpy as np
 
-        if pathlib.Path(text).suffix in (".npy", ".wav"):
+        if pathlib.Path(text).suffix in (".npy", ".wav", ".json"):
             return self._model.reader.from_argument(text)
+        if self._model.input["kind"] == "histories":
+            return json.loads(text)
         if text.lstrip().startswith("["):
             return np.asarray(json.loads(text), np.float32)
         return np.asarray([float(number) for number in text.replace(",", " ").split()], np.float32)
@@ -175,16 +188,21 @@ class ExportedModel:
         except Exception as error:
             reason = _reason(error)
             raise SeqzooError(f"The export in {self.folder} is damaged: {reason}.") from error
-        return [
-            Prediction(
-                label=item["label"],
-                value=tuple(item["value"]) if isinstance(item["value"], list) else item["value"],
-                probability=item["probability"],
-                alternatives=tuple(item["alternatives"]),
-                token_probabilities=tuple(item.get("token_probabilities", ())),
-            )
-            for item in result
-        ]
+        return [_prediction(item) for item in result]
+
+
+def _prediction(item: dict[str, Any]) -> Prediction:
+    """A prediction of predict.py as `Run.predict` returns it."""
+    fields = {
+        "label": item["label"],
+        "value": tuple(item["value"]) if isinstance(item["value"], list) else item["value"],
+        "probability": item["probability"],
+        "alternatives": tuple(item["alternatives"]),
+        "token_probabilities": tuple(item.get("token_probabilities", ())),
+    }
+    if "quantiles" in item:
+        return Forecast(**fields, quantiles=item["quantiles"])
+    return Prediction(**fields)
 
 
 def _reason(error: Exception) -> str:

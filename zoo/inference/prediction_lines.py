@@ -252,7 +252,8 @@ def _invalid(item: RawInput, error: str) -> Reply:
 
 def prediction_fields(prediction: Any, top: int) -> dict[str, Any]:
     """A prediction in JSON: "answer", "probability", and, where available, "token_probability",
-    "probabilities" (of each tag), "alignment" and, for a `top` above 1, "alternatives"."""
+    "probabilities" (of each tag), "alignment", "quantiles" (of each step of a forecast, by level)
+    and, for a `top` above 1, "alternatives"."""
     fields = {"answer": prediction.value, "probability": prediction.probability}
     if prediction.token_probabilities:
         fields["token_probability"] = prediction.token_probabilities[0]
@@ -260,6 +261,8 @@ def prediction_fields(prediction: Any, top: int) -> dict[str, Any]:
         fields["probabilities"] = list(prediction.step_probabilities)
     if prediction.alignment:
         fields["alignment"] = [list(span) for span in prediction.alignment]
+    if quantiles := getattr(prediction, "quantiles", None):
+        fields["quantiles"] = quantiles
     if top > 1:
         fields["alternatives"] = dict(prediction.alternatives[:top])
     return fields

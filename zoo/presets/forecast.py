@@ -18,7 +18,7 @@ PRESETS: dict[str, Preset] = {
         ),
         Forecast(look_back=720, horizon=96, segment=48, dropout=0.5, linear=True),
         TrainingSettings(epochs=10, batch_size=64, learning_rate=1e-3, best_by="loss"),
-        "MSE 0.361, MAE 0.390 of standardised values on ETTh1's test months, seed 0",
+        "MSE 0.358, MAE 0.390 of standardised values on ETTh1's test months, seed 0",
         needs="an hourly table that covers July 2016 to February 2018, such as ETTh1.csv",
     ),
 }
