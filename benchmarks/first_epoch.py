@@ -50,9 +50,9 @@ long; without fusion emitters (`--xla_cpu_use_fusion_emitters=false`), compilati
 less, but in a trial outside this benchmark, steps of ten cells took 7% longer with gradients and
 25% longer without, and the results of some differed in the last bits; with programs cached on disk
 (`TF_XLA_FLAGS`, see above), a second process has an overhead of 7.0 and 8.6 s, but the first one
-14.5 s or more. In a trial outside this benchmark, compiling the loops of four lengths at the same time took 2.2
-to 2.5 s on two cores, instead of 2.5 to 2.7 one after the other, since compilation already keeps 1.4 cores
-busy.
+14.5 s or more. In a trial outside this benchmark, compiling the loops of four lengths at the same
+time took 2.2 to 2.5 s on two cores, instead of 2.5 to 2.7 one after the other, since compilation
+already keeps 1.4 cores busy.
 
 The table is from before Adam's update became one operation and parts of networks were built without
 tracing them, which shortens "tracing" and "model".
