@@ -95,3 +95,11 @@ class History:
         """The steps before `stop`, of which those from `since` on are scored."""
         parts = {name: getattr(self, name)[:stop] for name in ("dates", "values", "past", "known")}
         return replace(self, **parts, since=since)
+
+    def without_last(self, steps: int) -> "History":
+        """The history whose last values are unknown, and their dates and covariates the future:
+        `steps` of them, or as many as leave one value."""
+        end = max(self.end - steps, 1)
+        values = self.values.copy()
+        values[end:] = np.nan
+        return replace(self.cut(end + steps), values=values[: end + steps], since=0)

@@ -129,6 +129,16 @@ def test_windows_look_back_at_what_came_before_the_split() -> None:
     assert features.layout.split(short[0])["observed"][:, 0].tolist() == [0, 0, 0, 1, 1, 1]
 
 
+def test_the_last_values_of_a_history_become_its_future() -> None:
+    values = np.arange(9.0)
+    values[8] = np.nan
+    one = History(_days(9), values, known=np.arange(9.0), since=2)
+    hidden = one.without_last(3)
+    assert (len(hidden), hidden.end, hidden.since) == (8, 5, 0)
+    assert hidden.known[:, 0].tolist() == [*range(8)]
+    assert one.without_last(20).end == 1 and one.end == 8
+
+
 def test_each_epoch_samples_new_windows() -> None:
     one = History(_days(60), np.arange(60.0))
     data = SampledData(_features([one]).windows(Examples([one])), max_sequences=20)

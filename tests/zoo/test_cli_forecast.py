@@ -132,6 +132,34 @@ def test_a_backtest_retrains_at_each_origin(folder: pathlib.Path) -> None:
     assert results["mean"]["mae"] < 0.5 * results["mean"]["baselines"]["naive"]["mae"]
 
 
+def test_an_export_with_covariates_of_the_future_forecasts_without_tensorflow(
+    tmp_path: pathlib.Path,
+) -> None:
+    random = np.random.default_rng(0)
+    days = (np.datetime64("2024-01-01") + np.arange(100)).astype(str).tolist()
+    prices = random.normal(size=100).round(3).tolist()
+    sold = (10 + 2 * np.array(prices) + random.normal(0, 0.1, 100)).round(3).tolist()
+    table, run, exported = (str(tmp_path / name) for name in ("sold.csv", "run", "exported"))
+    lines = [f"{day},{value},{price}" for day, value, price in zip(days, sold, prices, strict=True)]
+    lines[90:] = [f"{day},,{price}" for day, price in zip(days[90:], prices[90:], strict=True)]
+    pathlib.Path(table).write_text("\n".join(["day,sold,price", *lines]) + "\n")
+    words = ["train", "forecast", "--data", table, "--date-column", "day", "--target", "sold"]
+    words += ["--known-columns", "price", "--horizon", "7", "--look-back", "14", "--units", "8"]
+    words += ["--epochs", "1", "--validation", "20", "--test", "20", "--linear", "--run", run]
+    with portable():
+        result = seqzoo(*words)
+    assert "The linear model has a share of" in result.stderr, result.output
+    result = seqzoo("export", run, exported, "--format", "onnx")
+    assert result.exit_code == 0, result.output
+    assert f"python {exported}/predict.py FILE.json ..." in result.stdout
+    history = {"values": sold[:90], "dates": days[:90], "known": [[price] for price in prices]}
+    (tmp_path / "history.json").write_text(json.dumps(history))
+    answer = json.loads(seqzoo("predict", exported, "--json", tmp_path / "history.json").stdout)
+    rows = _rows(seqzoo("predict", run, "--input-file", table, "--format", "csv").stdout)
+    expected = [float(row["sold"]) for row in rows]
+    np.testing.assert_allclose(answer["answer"], expected, rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     "words, message",
     [
@@ -153,7 +181,7 @@ def test_a_backtest_retrains_at_each_origin(folder: pathlib.Path) -> None:
         (["train", "forecast"], "forecast needs --data"),
         (["backtest", "language-id"], "is a run of the many-to-one template, not of forecast"),
         (["check", "TABLE", "--date-column", "day"], "does not support tables with dates, such as"),
-        (["export", "RUN", "OUT", "--format", "onnx"], "must be saved-model for the `forecast`"),
+        (["export", "RUN", "OUT", "--format", "litert"], "must be saved-model or onnx for the"),
         (["inspect", "RUN", "none.csv"], "There is no file none.csv"),
     ],
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.formats import check_choices, check_installed
-from seqzoo.tasks.kinds import TEXTS
+from seqzoo.tasks.kinds import FORECAST, TEXTS
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.open_run import open_run
 from seqzoo.zoo.inference.options import prediction_options
@@ -80,7 +80,7 @@ def export(
 
 
 def _without_tensorflow(target: str, report: dict[str, Any], kind: str) -> str:
-    files = {"audio": "FILE.wav ...", "class": "CLASS ..."}
+    files = {"audio": "FILE.wav ...", "class": "CLASS ...", "history": "FILE.json ..."}
     given = files.get(kind, "TEXT ..." if kind in TEXTS else "FILE.npy ...")
     sizes = [
         f"  {name}  {size / 1e6:.2f} MB"
@@ -108,7 +108,10 @@ def _held_out(run: Any) -> list[Any]:
         examples = open_examples(Source.of_run(run), "test")
     except (SeqzooError, OSError):
         return []
-    return [examples.inputs[index] for index in examples.spread(8)]
+    inputs = [examples.inputs[index] for index in examples.spread(8)]
+    if run.template.name == FORECAST:  # which needs covariates of the future
+        return [history.without_last(run.template.horizon) for history in inputs]
+    return inputs
 
 
 def _described(spec: Any) -> str:
