@@ -19,7 +19,7 @@ from seqzoo.tasks.data.history import History
 from seqzoo.tasks.data.timed_series import TimedSeries
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export import fresh_process
-from seqzoo.tasks.export.parts import Part, input_specs, takes_ids
+from seqzoo.tasks.export.parts import Part, input_specs, is_float32, takes_ids
 from seqzoo.tasks.preprocessing.class_names import NameFeatures
 from seqzoo.tasks.preprocessing.histories import HistoryFeatures
 from seqzoo.tasks.preprocessing.image_columns import ColumnFeatures
@@ -285,10 +285,23 @@ def compare(
 
 
 def compare_predictions(
-    expected: Sequence[Prediction], predictions: Sequence[dict], format: str, precision: str
+    expected: Sequence[Prediction],
+    predictions: Sequence[dict],
+    format: str,
+    precision: str,
+    *,
+    mixed: bool = False,
 ) -> None:
     """Compares the predictions of predict.py with the model's, which they must match if the weights
     are float32; predictions with other precisions are not compared.
+
+    Args:
+        expected: the predictions of the model.
+        predictions: those of predict.py.
+        format: the format of the export, for messages.
+        precision: the precision of its weights.
+        mixed: whether the model, unlike its export, computes with 16 bits; numbers may then differ
+            by more.
 
     Raises:
         SeqzooError: a label differs, or a value or probability differs by more than is allowed.
@@ -302,9 +315,12 @@ def compare_predictions(
                 f"the model predicts {ours.label!r}."
             )
         if ours.probability is None:
-            close = np.allclose(_flat(ours.value), _flat(theirs["value"]), rtol=1e-3, atol=1e-4)
+            value, other = (np.array(_flat(item)) for item in (ours.value, theirs["value"]))
+            gap = TOLERANCE["float16"] * np.abs(value).max(initial=0.0) if mixed else 1e-4
+            close = np.allclose(value, other, rtol=1e-3, atol=gap)
         else:
-            close = abs(ours.probability - theirs["probability"]) <= TOLERANCE[precision]
+            gap = TOLERANCE["float16" if mixed else precision]
+            close = abs(ours.probability - theirs["probability"]) <= gap
         if not close:
             raise SeqzooError(
                 f"The {format} export differs from the model: it predicts {theirs['value']!r} "
@@ -365,7 +381,10 @@ def check_parts(
     worst = compare(expected, results, format, wanted.precision)
     if predicts:
         expected_predictions = wanted.predict(examples, options)
-        compare_predictions(expected_predictions, predictions, format, wanted.precision)
+        mixed = not is_float32(wanted.model)
+        compare_predictions(
+            expected_predictions, predictions, format, wanted.precision, mixed=mixed
+        )
     return worst
 
 

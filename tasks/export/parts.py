@@ -84,14 +84,19 @@ def in_float32(task: Any, model: Any) -> Any:
     """The model, or a copy with the same weights if the model computes in another precision or has
     a `LastOutputs` layer: models saved by older versions do not pass the mask to that layer, and
     their exports would differ."""
-    layers = [*model._flatten_layers()]  # the public list lacks nested layers
-    masks = not any(isinstance(layer, LastOutputs) for layer in layers)
-    if masks and all(layer.compute_dtype == "float32" for layer in layers):
+    masks = not any(isinstance(layer, LastOutputs) for layer in model._flatten_layers())
+    if masks and is_float32(model):
         return model
     with seqzoo.cells.portable():
         other = task.build("float32")
     other.set_weights(model.get_weights())
     return other
+
+
+def is_float32(model: Any) -> bool:
+    """Whether all layers of a model compute in float32."""
+    layers = model._flatten_layers()  # the public list lacks nested layers
+    return all(layer.compute_dtype == "float32" for layer in layers)
 
 
 def no_step(task: Any, model: Any) -> str | None:

@@ -43,9 +43,7 @@ def _dictionary(history: History, **changes: Any) -> dict[str, Any]:
     return {**item, "static": list(history.static), **changes}
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory) -> tuple[Any, pathlib.Path]:
-    folder = tmp_path_factory.mktemp("forecast")
+def _train(folder: pathlib.Path, precision: Any = "float32") -> Any:
     whole = [_history("a", 1.0, 0), _history("b", 50.0, 1)]
     splits = Splits(
         Examples([item.cut(80) for item in whole]), Examples([item.cut(120, 80) for item in whole])
@@ -54,10 +52,22 @@ def exported(tmp_path_factory) -> tuple[Any, pathlib.Path]:
         units=6, look_back=24, horizon=HORIZON, segment=3, distribution="quantiles", linear=True,
         transform="log", window_normalization="mean",
     )  # fmt: skip
+    settings = TrainingSettings(epochs=1, batch_size=32, precision=precision)
     with seqzoo.cells.portable():
-        run = train(template, splits, TrainingSettings(epochs=1, batch_size=32), folder / "run")
+        return train(template, splits, settings, folder)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory) -> tuple[Any, pathlib.Path]:
+    folder = tmp_path_factory.mktemp("forecast")
+    run = _train(folder / "run")
     assert run.export(folder / "exported", format="onnx")["difference"] < 1e-4
     return run, folder / "exported"
+
+
+def test_a_model_of_mixed_precision_is_exported_in_float32(tmp_path: pathlib.Path) -> None:
+    run = _train(tmp_path / "run", "mixed_bfloat16")
+    assert run.export(tmp_path / "exported", format="onnx")["difference"] < 1e-4
 
 
 def test_predict_py_forecasts_like_the_model(exported: tuple[Any, pathlib.Path]) -> None:
