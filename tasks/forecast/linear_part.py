@@ -6,7 +6,6 @@ import keras
 import tensorflow as tf
 
 
-@keras.saving.register_keras_serializable(package="seqzoo")
 class LinearPart(keras.layers.Layer):
     """From a normalised window to its horizon, with weights shared by all targets and series, and
     the share of this forecast in the average.

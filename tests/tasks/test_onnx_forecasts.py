@@ -122,6 +122,8 @@ def test_seqzoo_predict_reads_histories_from_json(
         ({"dates": ["2020-01-01"] * 99}, r"'dates' must have 105 dates, .* included, got 99"),
         ({"static": ["a"]}, r"'static' of a history must have 2 values, got 1"),
         ({"static": ["a", "b"]}, r"could not convert string to float: 'b'"),
+        ({"static": None}, "a history cannot be read: object of type 'NoneType' has no len"),
+        ({"dates": [None] * 105}, "a history cannot be read: int.. argument must be"),
         ({"dates": ["soon"] * 105}, r"Error parsing datetime string \"soon\""),
     ],
 )

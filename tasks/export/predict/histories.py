@@ -28,7 +28,10 @@ class HistoryReader:
 
     def tensors(self, inputs: Sequence[Any]) -> dict[str, np.ndarray]:
         """Histories -> arrays of the last steps, by name."""
-        rows = [self.arrays(history) for history in inputs]
+        try:
+            rows = [self.arrays(history) for history in inputs]
+        except TypeError as error:  # from NumPy, such as None among dates
+            raise ValueError(f"a history cannot be read: {error}") from error
         return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
     def arrays(self, history: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -59,7 +62,7 @@ class HistoryReader:
                 index = names.index(history[name]) + 1 if history.get(name) in names else 0
                 results[name] = np.array(index, np.int32)
             elif name == "static":
-                results[name] = self.static(history.get(name) or ())
+                results[name] = self.static(history.get(name, ()))
         return results
 
     def columns(self, history: dict[str, Any], name: str) -> np.ndarray:
