@@ -23,7 +23,7 @@ from seqzoo.tasks.metrics.linear_forecast import MAX_WINDOWS, fit_linear, is_las
 from seqzoo.tasks.preprocessing.histories import HistoryFeatures, HistoryWindows
 from seqzoo.tasks.targets.distributions import DISTRIBUTIONS, Units
 
-ROWS = 512
+WINDOWS_AT_ONCE = 512
 """Number of windows in a batch outside training, when each step of a history is forecast or a
 linear model is fitted."""
 
@@ -199,8 +199,8 @@ class ForecastTask(Task):
         step = max(-(-len(windows) * layout.values // MAX_WINDOWS), 1)
         chosen = np.arange(0, len(windows), step)
         parts = []
-        for start in range(0, len(chosen), ROWS):
-            values = np.stack([windows[row] for row in chosen[start : start + ROWS]])
+        for start in range(0, len(chosen), WINDOWS_AT_ONCE):
+            values = np.stack([windows[row] for row in chosen[start : start + WINDOWS_AT_ONCE]])
             pair = model.linear_windows(tf.constant(values))
             # (windows x targets, steps)
             parts.append([np.swapaxes(item, 1, 2).reshape(-1, item.shape[1]) for item in pair])
@@ -310,8 +310,8 @@ class ForecastTask(Task):
         history = history.cut(end, since=max(min(self.template.look_back, end - 1), 1))
         windows = self.features.windows(Examples([history]), full_horizons=False)
         parts: dict[str, list] = {"values": [], "quantiles": []}
-        for start in range(0, len(windows), ROWS):
-            rows = range(start, min(start + ROWS, len(windows)))
+        for start in range(0, len(windows), WINDOWS_AT_ONCE):
+            rows = range(start, min(start + WINDOWS_AT_ONCE, len(windows)))
             values = tf.constant(np.stack([windows[row] for row in rows]))
             result = self.infer(model, {"values": values}, PredictionOptions())
             for name, part in parts.items():
