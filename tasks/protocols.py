@@ -166,7 +166,7 @@ class Averages(Protocol):
         """Fits the linear model to the training examples; False if there are too few."""
         ...
 
-    def compared(
+    def points_and_truth(
         self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
         """The point forecasts of a batch, "points", and the true values, "truth", NaN where

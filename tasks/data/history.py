@@ -99,7 +99,9 @@ class History:
     def without_last(self, steps: int) -> "History":
         """The history whose last values are unknown, and their dates and covariates the future:
         `steps` of them, or as many as leave one value."""
-        end = max(self.end - steps, 1)
+        (present,) = np.nonzero(np.isfinite(self.values).any(1))
+        first = int(present[0]) if len(present) else 0
+        end = max(self.end - steps, first + 1)
         values = self.values.copy()
         values[end:] = np.nan
         return replace(self.cut(end + steps), values=values[: end + steps], since=0)

@@ -316,7 +316,8 @@ def compare_predictions(
             )
         if ours.probability is None:
             value, other = (np.array(_flat(item)) for item in (ours.value, theirs["value"]))
-            gap = TOLERANCE["float16"] * np.abs(value).max(initial=0.0) if mixed else 1e-4
+            gap = TOLERANCE["float16" if mixed else precision]
+            gap = max(1e-4, gap * np.abs(value).max(initial=0.0))
             close = np.allclose(value, other, rtol=1e-3, atol=gap)
         else:
             gap = TOLERANCE["float16" if mixed else precision]
@@ -398,7 +399,7 @@ def _as_dictionary(history: History) -> dict[str, Any]:
         **past,
         **known,
         "series": history.name,
-        "static": list(history.static),
+        "static": [getattr(item, "item", lambda item=item: item)() for item in history.static],
     }
 
 

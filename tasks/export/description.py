@@ -141,6 +141,7 @@ def _histories(features: HistoryFeatures) -> dict[str, Any]:
         "columns": {name: getattr(layout, name) for name in ("values", "past", "known")},
         "series": list(features.names),
         "static": features.config["static"],
+        "above": features.values.above if np.isfinite(features.values.above) else None,
         "seconds": frequency.count if frequency.unit == "second" else None,
     }
 
@@ -148,7 +149,8 @@ def _histories(features: HistoryFeatures) -> dict[str, Any]:
 def _answer(task: Any, model: Any, options: PredictionOptions) -> dict[str, Any]:
     targets = getattr(task, "targets", None)
     if isinstance(task.features, HistoryFeatures):
-        return {"kind": "forecast", "levels": list(task.template.levels)}
+        has_quantiles = task.distribution.has_quantiles or model.correction.numpy().any()
+        return {"kind": "forecast", "levels": list(task.template.levels) if has_quantiles else []}
     if isinstance(task, Transcribes):
         return _transcripts(task, options)
     if getattr(task, "texts", None) is not None:

@@ -54,9 +54,9 @@ class LinearPart(keras.layers.Layer):
         )
 
 
-def filled_forward(values: Any, observed: Any, steps: int) -> Any:
+def filled(values: Any, observed: Any, steps: int) -> Any:
     """Values (batch, time, targets) with each missing one replaced by the last observed one before
-    it, if there is one.
+    it or, before the first observed one, by that one.
 
     Args:
         values: (batch, time, targets).
@@ -64,9 +64,11 @@ def filled_forward(values: Any, observed: Any, steps: int) -> Any:
         steps: number of time steps.
     """
     is_known, shift = observed > 0, 1
+    first = tf.argmax(observed, 1)  # (batch, targets); 0 if none is observed
+    first = tf.gather(tf.transpose(values, [0, 2, 1]), first, batch_dims=2)[:, None]
     while shift < steps:  # twice as many steps each time
         padding = [[0, 0], [shift, 0], [0, 0]]
         earlier, has_earlier = (tf.pad(item[:, :-shift], padding) for item in (values, is_known))
         values = tf.where(is_known, values, earlier)
         is_known, shift = is_known | has_earlier, 2 * shift
-    return values
+    return tf.where(is_known, values, first)

@@ -1,5 +1,6 @@
 """The network of the `forecast` template: from a window's segments to those of its horizon."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ import keras
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo.tasks.forecast.linear_part import LinearPart, filled_forward
+from seqzoo.tasks.forecast.linear_part import LinearPart, filled
 from seqzoo.tasks.layers.recurrent import recurrent_layers
 from seqzoo.tasks.preprocessing.histories import Layout
 
@@ -179,26 +180,32 @@ class SegmentForecaster(keras.Model):
         ]
         outputs = tf.transpose(outputs, [0, 2, 1, 3])
         if self.linear is not None and not training:
-            filled = filled_forward(behind["values"], behind["observed"], look_back)
-            normal = (filled - level) / spread
+            normal = self._without_gaps(behind, level, spread)
             outputs = self.linear.averaged(outputs, normal, choices["center"], choices["locations"])
         return outputs, level_ahead, spread
 
     def linear_windows(self, values: Any) -> tuple[Any, Any]:
         """What the linear part reads and what it should forecast, normalised: (batch, look-back,
-        targets) and (batch, horizon, targets). Missing values are those before them.
+        targets) and (batch, horizon, targets), NaN where missing.
 
         Args:
             values: encoded steps, with the targets in the horizon; see `call`.
         """
-        look_back, steps = self.choices["look_back"], self.layout.split(values)
-        behind = (steps[name][:, :look_back] for name in ("values", "observed"))
-        level, level_ahead, spread = self._window_scales(*behind)
-        length = look_back + self.choices["horizon"]
-        filled = filled_forward(steps["values"], steps["observed"], length)
-        return (filled[:, :look_back] - level) / spread, (
-            filled[:, look_back:] - level_ahead
-        ) / spread
+        look_back = self.choices["look_back"]
+        behind, ahead = (
+            self.layout.split(part) for part in (values[:, :look_back], values[:, look_back:])
+        )
+        level, level_ahead, spread = self._window_scales(behind["values"], behind["observed"])
+        truth = tf.where(ahead["observed"] > 0, ahead["values"], math.nan)
+        return self._without_gaps(behind, level, spread), (truth - level_ahead) / spread
+
+    def _without_gaps(self, behind: dict[str, Any], level: Any, spread: Any) -> Any:
+        """The normalised values of a look-back window, with replacements for missing ones: the
+        value of the season before, or the last value."""
+        values, observed = behind["values"], behind["observed"]
+        if self.choices["normalization"] == "season":
+            return observed * (values - level) / spread
+        return (filled(values, observed, self.choices["look_back"]) - level) / spread
 
     def normalized(self, behind: dict[str, Any], level: Any, spread: Any) -> Any:
         """The features of each step of the look-back window and each target: its normalised value;

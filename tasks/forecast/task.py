@@ -23,6 +23,9 @@ from seqzoo.tasks.metrics.linear_forecast import MAX_WINDOWS, fit_linear, is_las
 from seqzoo.tasks.preprocessing.histories import HistoryFeatures, HistoryWindows
 from seqzoo.tasks.targets.distributions import DISTRIBUTIONS, Units
 
+MIN_WINDOWS = 5
+"""Minimum number of training windows for a linear model, one of which is held out."""
+
 WINDOWS_AT_ONCE = 512
 """Number of windows in a batch outside training, when each step of a history is forecast or a
 linear model is fitted."""
@@ -192,10 +195,12 @@ class ForecastTask(Task):
         windows: Any = training.inputs
         assert isinstance(windows, HistoryWindows)
         layout = self.features.layout
-        if len(windows) < 2:
+        if len(windows) < MIN_WINDOWS:
             return False
         _, counts = np.unique(windows.examples, return_counts=True)
         is_held_out = np.concatenate([is_last(count) for count in counts])
+        if not is_held_out.any():  # series of one or two windows
+            is_held_out = is_last(len(windows))
         step = max(-(-len(windows) * layout.values // MAX_WINDOWS), 1)
         chosen = np.arange(0, len(windows), step)
         parts = []
@@ -213,7 +218,7 @@ class ForecastTask(Task):
         model.linear.bias.assign(weights[-1])
         return True
 
-    def compared(
+    def points_and_truth(
         self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
         outputs, units, truth, observed = self._run(model, batch)

@@ -133,6 +133,14 @@ class Forecast(Template):
                 field="transform",
             )
 
+        if self.linear and self.distribution == "negative-binomial":
+            raise SeqzooError(
+                "`linear` must be False with the distribution 'negative-binomial', whose forecasts "
+                "are not linear in its parameters; leave it out, or use the distribution "
+                "'quantiles'.",
+                field="linear",
+            )
+
     def to_config(self) -> dict[str, Any]:
         # As in JSON, so that a stored template equals a new one.
         return {**super().to_config(), "levels": list(self.levels)}

@@ -15,6 +15,13 @@ MAX_WINDOWS = 20_000
 """Approximate maximum number of windows in the regression."""
 
 
+MAX_IMPUTATIONS = 200
+"""Maximum number of times that missing targets are replaced by predictions."""
+
+CHANGE = 1e-4
+"""Largest change of the weights, relative to the largest one, at which these replacements end."""
+
+
 class LinearForecast:
     """Ridge regression from the look-back to the horizon, both minus the last value of the
     look-back. All series and targets share it, as in NLinear (Zeng et al. 2023).
@@ -80,14 +87,14 @@ def fit_linear(inputs: np.ndarray, targets: np.ndarray, is_held_out: np.ndarray)
 
     Args:
         inputs: (rows, features).
-        targets: (rows, targets).
+        targets: (rows, targets); NaN where missing.
         is_held_out: whether each row is held out for the choice of the penalty, (rows,).
     """
     fitted = _Sums(inputs[~is_held_out], targets[~is_held_out])
     held_out = inputs[is_held_out], targets[is_held_out]
     losses = [
-        np.square(held_out[0] @ fitted.solve(penalty) - held_out[1]).mean()
-        if len(held_out[0])
+        float(np.nanmean(np.square(held_out[0] @ fitted.solve(penalty) - held_out[1])))
+        if np.isfinite(held_out[1]).any()
         else 0.0
         for penalty in PENALTIES
     ]
@@ -98,12 +105,27 @@ class _Sums:
     """The normal equations of a regression, decomposed once for all penalties."""
 
     def __init__(self, inputs: np.ndarray, targets: np.ndarray):
+        self.inputs, self.targets = inputs, targets
+        self.is_missing = np.isnan(targets)
         self.values, self.vectors = np.linalg.eigh(inputs.T @ inputs)
-        self.right = self.vectors.T @ (inputs.T @ targets)
 
     def solve(self, penalty: float) -> np.ndarray:
+        """The weights for a penalty. Missing targets are replaced by what the weights predict until
+        the weights no longer change, which fits them to the other targets alone (expectation
+        maximisation)."""
         damped = np.maximum(self.values, 0) + penalty * max(self.values.mean(), 1e-12)
-        return self.vectors @ (self.right / damped[:, None])
+
+        def solved(targets: np.ndarray) -> np.ndarray:
+            right = self.vectors.T @ (self.inputs.T @ targets)
+            return self.vectors @ (right / damped[:, None])
+
+        weights = solved(np.where(self.is_missing, 0.0, self.targets))
+        for _ in range(MAX_IMPUTATIONS if self.is_missing.any() else 0):
+            filled = np.where(self.is_missing, self.inputs @ weights, self.targets)
+            before, weights = weights, solved(filled)
+            if np.abs(weights - before).max() <= CHANGE * np.abs(weights).max():
+                break
+        return weights
 
 
 def is_last(count: int) -> np.ndarray:

@@ -33,20 +33,24 @@ def average(
     task: Averages = inference.task
     part = inference.model.linear
     if not task.fit_linear(inference.model, training):
-        return "There are too few training windows to fit a linear model; it gets no share."
-    chosen = EQUAL
+        return (
+            "There are too few training windows for a linear model; the forecasts are those of the "
+            "network alone."
+        )
+    chosen, reason = EQUAL, "there are no validation examples"
     if validation is not None:
-        results = []
+        points, truth = [], []
         for share in (0.0, 1.0):
             part.share.assign(share)
-            results.append(inference.collect(task.compared, validation, PredictionOptions()))
-        network, linear = (np.stack(result["points"]) for result in results)
-        chosen = best_share(network, linear, np.stack(results[0]["truth"]))
+            result = inference.collect(task.points_and_truth, validation, PredictionOptions())
+            points.append(np.stack(result["points"]))
+            truth = result["truth"]
+        chosen = best_share(points[0], points[1], np.stack(truth))
+        reason = "chosen on the validation examples"
     part.share.assign(chosen)
     with replacing(folder / MODEL) as temporary:
         inference.model.save(temporary)
-    where = "equal shares" if validation is None else "chosen on the validation examples"
-    return f"The linear model has a share of {chosen:.0%} in the forecasts ({where})."
+    return f"The linear model has a share of {chosen:.0%} in the forecasts ({reason})."
 
 
 def best_share(first: np.ndarray, second: np.ndarray, truth: np.ndarray) -> float:

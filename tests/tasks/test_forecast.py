@@ -137,6 +137,8 @@ def test_the_last_values_of_a_history_become_its_future() -> None:
     assert (len(hidden), hidden.end, hidden.since) == (8, 5, 0)
     assert hidden.known[:, 0].tolist() == [*range(8)]
     assert one.without_last(20).end == 1 and one.end == 8
+    late = History(_days(9), np.where(np.arange(9) < 6, np.nan, 1.0))
+    assert late.without_last(5).end == 7
 
 
 def test_each_epoch_samples_new_windows() -> None:

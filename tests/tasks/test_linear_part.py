@@ -9,8 +9,11 @@ import pytest
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo.tasks import Examples, Forecast, History, Splits, TrainingSettings, train
-from seqzoo.tasks.forecast.linear_part import LinearPart, filled_forward
+from seqzoo.tasks import Examples, Forecast, History, SeqzooError, Splits, TrainingSettings, train
+from seqzoo.tasks.base import PredictionOptions
+from seqzoo.tasks.forecast.linear_part import LinearPart, filled
+from seqzoo.tasks.forecast.task import ForecastTask
+from seqzoo.tasks.metrics.linear_forecast import fit_linear
 from seqzoo.tasks.runs.averaging import average, best_share
 
 LOOK_BACK, HORIZON = 12, 6
@@ -90,15 +93,17 @@ def test_without_validation_the_shares_are_equal(
     whole = _waves(missing=10)
     template = _template(form=form, window_normalization=normalization, distribution="student-t")
     trained, notes = _train(template, _splits(whole, validated=False), tmp_path / "run")
-    assert notes == ["The linear model has a share of 50% in the forecasts (equal shares)."]
+    assert notes == [
+        "The linear model has a share of 50% in the forecasts (there are no validation examples)."
+    ]
     part, histories = trained.model.linear, [whole.cut(230)]
     values = {}
     for share in (0.0, 0.5, 1.0):
         part.share.assign(share)
         (answer,) = trained.predict(histories)
         values[share] = np.array(answer.value), answer.quantiles
-    for half, none, all_ in zip(values[0.5], values[0.0], values[1.0], strict=True):
-        np.testing.assert_allclose(half, (none + all_) / 2, rtol=1e-4, atol=1e-4)
+    for half, none, linear in zip(values[0.5], values[0.0], values[1.0], strict=True):
+        np.testing.assert_allclose(half, (none + linear) / 2, rtol=1e-4, atol=1e-4)
     # The scale of the distribution is the network's.
     widths = [np.ptp(quantiles, -1) for _, quantiles in values.values()]
     np.testing.assert_allclose(widths[0], widths[2], rtol=1e-4)
@@ -110,7 +115,10 @@ def test_too_few_windows_leave_the_network_alone(tmp_path: pathlib.Path) -> None
     whole = _waves()
     splits = Splits(Examples([whole.cut(18)]), Examples([whole.cut(60, 18)]))
     trained, notes = _train(_template(), splits, tmp_path / "run")
-    assert notes == ["There are too few training windows to fit a linear model; it gets no share."]
+    assert notes == [
+        "There are too few training windows for a linear model; the forecasts are those of the "
+        "network alone."
+    ]
     assert not trained.model.linear.share.numpy()
 
 
@@ -147,16 +155,93 @@ def test_quantiles_move_with_the_point_forecast_and_scales_stay() -> None:
     np.testing.assert_array_equal(moved[..., 1:], outputs[0, ..., 1:])
 
 
-def test_missing_values_are_those_before_them() -> None:
+def test_missing_values_are_replaced_by_the_nearest_ones_before_them() -> None:
     random = np.random.default_rng(0)
     values, observed = random.normal(size=(5, 13, 2)), random.random((5, 13, 2)) < 0.4
-    filled = filled_forward(tf.constant(values), tf.constant(observed, tf.float32), 13).numpy()
+    result = filled(tf.constant(values), tf.constant(observed, tf.float32), 13).numpy()
     for row, target in np.ndindex(5, 2):
-        last = None
+        known = np.flatnonzero(observed[row, :, target])
         for step in range(13):
-            last = step if observed[row, step, target] else last
-            if last is not None:
-                assert filled[row, step, target] == values[row, last, target]
+            before = known[known <= step]
+            source = before[-1] if len(before) else known[0]
+            assert result[row, step, target] == values[row, source, target]
+
+
+def test_missing_targets_do_not_affect_the_regression() -> None:
+    random = np.random.default_rng(0)
+    inputs, kernel = random.normal(size=(400, 5)), random.normal(size=(5, 3))
+    targets = inputs @ kernel + random.normal(0, 0.1, (400, 3))
+    targets[random.random(targets.shape) < 0.6] = np.nan
+    weights = fit_linear(inputs, targets, np.arange(400) >= 320)
+    for column in range(3):
+        known = np.isfinite(targets[:, column])
+        expected, *_ = np.linalg.lstsq(inputs[known], targets[known, column], rcond=None)
+        np.testing.assert_allclose(weights[:, column], expected, atol=2e-3)
+
+
+def _linear_alone(histories: list[History], **options: Any) -> tuple[ForecastTask, Any]:
+    """A task and an untrained model whose forecasts are those of the linear part."""
+    examples = Examples(histories)
+    task = ForecastTask.learn(Forecast(units=4, linear=True, **options), examples)
+    with seqzoo.cells.portable():
+        model: Any = task.build()
+    assert task.fit_linear(model, task.data(examples))
+    model.linear.share.assign(1.0)
+    return task, model
+
+
+def _forecasts(task: ForecastTask, model: Any, histories: list[History]) -> np.ndarray:
+    raw = task.features.raw(histories, ["a"] * len(histories))
+    values = task.features.tensors(*map(tf.constant, raw))
+    return task.infer(model, values, PredictionOptions())["values"].numpy()
+
+
+@pytest.mark.parametrize("normalization", ["last", "mean", "none", "season"])
+def test_gaps_in_training_cost_little_accuracy(normalization: Any) -> None:
+    steps = np.arange(600)
+    values = np.sin(2 * np.pi * steps / 7) + np.random.default_rng(1).normal(0, 0.05, 600)
+    days, missing = np.datetime64("2020-01-01") + steps, values.copy()
+    missing[np.random.default_rng(0).random(600) < 0.3] = np.nan
+    errors = []
+    for train_on in (values, missing):
+        whole = History(days[:400], train_on[:400])
+        task, model = _linear_alone(
+            [whole], look_back=21, horizon=7, window_normalization=normalization
+        )
+        origins = [at for at in range(440, 590) if np.isfinite(missing[at - 1])]
+        tests = [History(days[:at], train_on[:at]) for at in origins]
+        truth = np.stack([values[at : at + 7] for at in origins])
+        errors.append(np.square(_forecasts(task, model, tests)[..., 0] - truth).mean())
+    assert errors[0] < 0.01 and errors[1] < 0.06, errors  # of a variance of 0.5
+
+
+@pytest.mark.parametrize("normalization", ["last", "mean", "none"])
+def test_a_short_history_is_continued_from_its_values(normalization: Any) -> None:
+    steps = np.arange(300)
+    whole = History(np.datetime64("2020-01-01") + steps, steps.astype(float))
+    task, model = _linear_alone(
+        [whole], look_back=24, horizon=6, window_normalization=normalization
+    )
+    short = History(whole.dates[-12:], whole.values[-12:])
+    assert np.abs(_forecasts(task, model, [short]) - 302).max() < 15
+
+
+def test_series_of_one_window_hold_out_the_last_series() -> None:
+    random = np.random.default_rng(0)
+    walks = [
+        History(
+            np.datetime64("2020-01-01") + np.arange(54), random.normal(size=54).cumsum(), name=n
+        )
+        for n in map(str, range(60))
+    ]
+    _, model = _linear_alone(walks, look_back=48, horizon=6)
+    # No linear model of a random walk is better than the last value, from which it is a difference.
+    assert np.abs(model.linear.kernel.numpy()).max() < 0.05
+
+
+def test_counts_have_no_linear_part() -> None:
+    with pytest.raises(SeqzooError, match="`linear` must be False with .*'negative-binomial'"):
+        Forecast(linear=True, distribution="negative-binomial")
 
 
 def test_the_share_has_the_least_squared_error() -> None:

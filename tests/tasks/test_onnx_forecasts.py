@@ -110,6 +110,10 @@ def test_seqzoo_predict_reads_histories_from_json(
     np.testing.assert_allclose(answer["quantiles"]["0.9"], expected.quantiles[..., -1], rtol=1e-4)
     (reply,) = exported_lines(folder, ('{"values": []}',), 1, "text", {})
     assert reply.bad and "must have 2 columns" in reply.text
+    (reply,) = exported_lines(folder, ("week",), 1, "text", {})
+    assert reply.bad and "must be a .json file, or a history as a JSON object" in reply.text
+    with pytest.raises(SeqzooError, match="--format csv of forecasts needs the names of columns"):
+        next(iter(exported_lines(folder, (str(path),), 1, "csv", {})))
 
 
 @pytest.mark.parametrize(
@@ -117,14 +121,24 @@ def test_seqzoo_predict_reads_histories_from_json(
     [
         ({"values": []}, r"'values' of a history must have 2 columns, got an array of shape"),
         ({"values": [[None, None]]}, "needs at least one value"),
-        ({"known": [[1.0]] * 100}, r"'known' must have 105 rows, got 100"),
-        ({"past": [[1.0, 2.0]] * 99}, r"'past' must have 100 rows, got 99"),
-        ({"dates": ["2020-01-01"] * 99}, r"'dates' must have 105 dates, .* included, got 99"),
-        ({"static": ["a"]}, r"'static' of a history must have 2 values, got 1"),
-        ({"static": ["a", "b"]}, r"could not convert string to float: 'b'"),
-        ({"static": None}, "a history cannot be read: object of type 'NoneType' has no len"),
-        ({"dates": [None] * 105}, "a history cannot be read: int.. argument must be"),
-        ({"dates": ["soon"] * 105}, r"Error parsing datetime string \"soon\""),
+        ({"values": [[1.0, -1.0]] * 100}, "'values' must be above 0, got -1"),
+        ({"values": [["a", 1.0]]}, "'values' of a history must be rows of 2 numbers"),
+        ({"values": [[1.0], [1.0, 2.0]]}, "'values' of a history must be rows of 2 numbers"),
+        ({"known": [[1.0]] * 100}, r"'known' must have a row for each .* horizon \(105\), got 100"),
+        ({"known": [[1.0]] * 120}, r"'known' must have a row for each .* horizon \(105\), got 120"),
+        ({"past": [[1.0, 2.0]] * 99}, r"'past' must have one row for each of the 105 .*, got 99"),
+        ({"past": [[1.0, 2.0]] * 120}, r"'past' must have one row for each of the 105 .*, got 120"),
+        (
+            {"dates": ["2020-01-01"] * 99},
+            r"'dates' must have one row for each of the 105 .*, got 99",
+        ),
+        ({"dates": ["2020-01-01"] * 105}, "'dates' must be 3600 seconds apart, .*, but date 2 is"),
+        ({"dates": [None] * 105}, "'dates' of a history must be dates such as"),
+        ({"dates": ["soon"] * 105}, "'dates' of a history must be dates such as"),
+        ({"dates": [0.5] * 105}, "'dates' of a history must be dates such as"),
+        ({"static": None}, "'static' of a history must be a list of 2"),
+        ({"static": ["a"]}, "'static' of a history must be a list of 2"),
+        ({"static": ["a", "b"]}, "a value of 'static' must be a number, as in training, got 'b'"),
     ],
 )
 def test_wrong_histories_are_reported(
@@ -134,6 +148,44 @@ def test_wrong_histories_are_reported(
     item = _dictionary(_before_horizon(_history("a", 1.0, 0), 100), **changes)
     with pytest.raises(ValueError, match=message):
         HistoryReader(about).tensors([item])
+
+
+def test_the_series_of_a_history_is_named(exported: tuple[Any, pathlib.Path]) -> None:
+    reader = HistoryReader(json.loads((exported[1] / "model.json").read_text())["input"])
+    item = _dictionary(_before_horizon(_history("a", 1.0, 0), 100))
+    assert reader.tensors([item, {**item, "series": "b"}, {**item, "series": 3}])[
+        "series"
+    ].tolist() == [1, 2, 0]
+    del item["series"]
+    with pytest.raises(ValueError, match="a history must have 'series', the name of its series"):
+        reader.tensors([item])
+
+
+def test_dates_may_be_seconds(exported: tuple[Any, pathlib.Path]) -> None:
+    reader = HistoryReader(json.loads((exported[1] / "model.json").read_text())["input"])
+    item = _dictionary(_before_horizon(_history("a", 1.0, 0), 100))
+    dates = np.array(item["dates"], "datetime64[s]")
+    forms = (dates, dates.astype(np.int64).tolist(), [f"{date}Z" for date in item["dates"]])
+    expected = reader.tensors([item])["dates"]
+    assert np.diff(expected).max() == 3600 and expected.shape == (1, 24 + HORIZON)
+    for form in forms:
+        result = reader.tensors([{**item, "dates": form}])["dates"]
+        np.testing.assert_array_equal(result, expected)
+
+
+def test_steps_without_a_fixed_length_need_the_dates_of_the_horizon(
+    exported: tuple[Any, pathlib.Path],
+) -> None:
+    about = json.loads((exported[1] / "model.json").read_text())["input"]
+    reader = HistoryReader({**about, "seconds": None, "inputs": ["dates"]})
+    item = _dictionary(_before_horizon(_history("a", 1.0, 0), 100))
+    assert reader.tensors([item])["dates"].shape == (1, 24 + HORIZON)
+    item["dates"][50:52] = item["dates"][51:49:-1]
+    with pytest.raises(ValueError, match="'dates' must be in order, but date 52 is not"):
+        reader.tensors([item])
+    item["values"], item["dates"] = item["values"][:100], item["dates"][:50]
+    with pytest.raises(ValueError, match="'dates' must have one row for each of the 100 rows"):
+        reader.tensors([item])
 
 
 def test_only_quantiles_in_closed_form_are_exported(

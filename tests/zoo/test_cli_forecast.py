@@ -152,7 +152,7 @@ def test_an_export_with_covariates_of_the_future_forecasts_without_tensorflow(
     result = seqzoo("export", run, exported, "--format", "onnx")
     assert result.exit_code == 0, result.output
     assert f"python {exported}/predict.py FILE.json ..." in result.stdout
-    history = {"values": sold[:90], "dates": days[:90], "known": [[price] for price in prices]}
+    history = {"values": sold[:90], "dates": days[:90], "known": [[price] for price in prices[:97]]}
     (tmp_path / "history.json").write_text(json.dumps(history))
     answer = json.loads(seqzoo("predict", exported, "--json", tmp_path / "history.json").stdout)
     rows = _rows(seqzoo("predict", run, "--input-file", table, "--format", "csv").stdout)

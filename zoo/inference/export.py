@@ -110,7 +110,9 @@ def _held_out(run: Any) -> list[Any]:
         return []
     inputs = [examples.inputs[index] for index in examples.spread(8)]
     if run.template.name == FORECAST:  # which needs covariates of the future
-        return [history.without_last(run.template.horizon) for history in inputs]
+        horizon = run.template.horizon
+        hidden = [history.without_last(horizon) for history in inputs]
+        return [history for history in hidden if len(history) == history.end + horizon]
     return inputs
 
 

@@ -58,7 +58,7 @@ def export_folder(path: str) -> pathlib.Path | None:
 
 
 @dataclass(frozen=True)
-class Forecast(Prediction):
+class ExportedForecast(Prediction):
     """The forecast of an exported model.
 
     Attributes:
@@ -154,7 +154,11 @@ class ExportedModel:
         if pathlib.Path(text).suffix in (".npy", ".wav", ".json"):
             return self._model.reader.from_argument(text)
         if self._model.input["kind"] == "histories":
-            return json.loads(text)
+            try:
+                return json.loads(text)
+            except ValueError as error:
+                expected = "a .json file, or a history as a JSON object on one line"
+                raise ValueError(f"it must be {expected}") from error
         if text.lstrip().startswith("["):
             return np.asarray(json.loads(text), np.float32)
         return np.asarray([float(number) for number in text.replace(",", " ").split()], np.float32)
@@ -201,7 +205,7 @@ def _prediction(item: dict[str, Any]) -> Prediction:
         "token_probabilities": tuple(item.get("token_probabilities", ())),
     }
     if "quantiles" in item:
-        return Forecast(**fields, quantiles=item["quantiles"])
+        return ExportedForecast(**fields, quantiles=item["quantiles"])
     return Prediction(**fields)
 
 
@@ -237,6 +241,11 @@ def exported_lines(
             "return; name the run."
         )
     model = ExportedModel(folder)
+    if model.kind == "forecast" and form == "csv":
+        raise SeqzooError(
+            "--format csv of forecasts needs the names of columns, which an exported model does "
+            "not have; use --json, or name the run."
+        )
     options = model.options(top, decoding)
     if model.remark:
         yield Reply(model.remark, aside=True)

@@ -261,7 +261,8 @@ def prediction_fields(prediction: Any, top: int) -> dict[str, Any]:
         fields["probabilities"] = list(prediction.step_probabilities)
     if prediction.alignment:
         fields["alignment"] = [list(span) for span in prediction.alignment]
-    if quantiles := getattr(prediction, "quantiles", None):
+    quantiles = getattr(prediction, "quantiles", None)
+    if quantiles is not None and len(quantiles):
         fields["quantiles"] = quantiles
     if top > 1:
         fields["alternatives"] = dict(prediction.alternatives[:top])
