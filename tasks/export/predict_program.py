@@ -53,7 +53,9 @@ BEGINNING = '''"""An exported model, from raw inputs to predictions.
 It needs Python's standard library, NumPy and the model's runtime (onnxruntime or ai-edge-litert).
 
     python predict.py "a text" "another text"
-    python predict.py recording.wav numbers.npy
+    python predict.py recording.wav
+    python predict.py numbers.npy
+    python predict.py history.json
 
     from predict import Model
     model = Model("folder of the export")

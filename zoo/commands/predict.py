@@ -170,8 +170,8 @@ def command(
         for option, value in unsupported.items():
             if value:
                 raise click.UsageError(
-                    f"{option} is for runs, and {run} is an exported model, which takes texts or "
-                    "lines from standard input; name the run instead."
+                    f"{option} is for runs, and {run} is an exported model, which takes texts, "
+                    "files or lines from standard input; name the run instead."
                 )
     if exported is None and is_forecast(run):
         if others and anomalies:

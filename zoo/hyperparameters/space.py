@@ -19,6 +19,7 @@ FIXED = {
     "input": "it is the same for all trials",
     "target": "it is the same for all trials",
     "further_inputs": "they are the same for all trials",
+    "linear": "trials are compared by the network alone",
     "best_by": "it determines how trials are compared",
     "seed": "the best of several seeds is the luckiest one; see `train --repeat`",
 }

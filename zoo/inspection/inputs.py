@@ -2,10 +2,7 @@
 
 import pathlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.tasks.kinds import FORECAST, TEXTS
@@ -66,7 +63,7 @@ def held_out_inputs(run: Any, count: int) -> list[Any]:
     examples = open_examples(Source.of_run(run, None), "test")
     if run.template.name == FORECAST:
         chosen = [examples.inputs[index] for index in examples.spread(count)]
-        return [_before_horizon(history, run.template.horizon) for history in chosen]
+        return [history.without_last(run.template.horizon) for history in chosen]
     kinds = {"": run.template.input} | dict(getattr(run.template, "further_inputs", None) or {})
     if not any(kind in TEXTS for kind in kinds.values()):
         return [examples.inputs[index] for index in examples.spread(count)]
@@ -75,13 +72,6 @@ def held_out_inputs(run: Any, count: int) -> list[Any]:
     whole = [pair[0] for pair in zip(candidates, short, strict=True) if _is_same(*pair)]
     chosen = short if len(whole) < count else whole
     return chosen[:: max(1, len(chosen) // count)][:count]
-
-
-def _before_horizon(history: Any, horizon: int) -> Any:
-    """A history whose values in its last horizon are unknown; the covariates stay."""
-    values = history.values.copy()
-    values[max(history.end - horizon, 1) :] = np.nan
-    return replace(history, values=values)
 
 
 def _shortened(value: Any, kinds: Mapping[str, str]) -> Any:

@@ -80,10 +80,10 @@ class BaseModel:
     ) -> list[dict[str, Any]]:
         """Predictions for raw inputs, each with "label", "value", "probability" and "alternatives";
         predictions of texts also have "token_probabilities", the geometric mean of the
-        probabilities of each alternative's tokens.
+        probabilities of each alternative's tokens, and forecasts "quantiles", by level.
 
         Args:
-            inputs: texts, class names or arrays, like those that the model was trained on.
+            inputs: texts, class names, arrays or histories, as in training.
             decoding: decoding options that replace those in model.json.
         """
         inputs = list(inputs)
