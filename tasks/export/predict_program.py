@@ -10,7 +10,10 @@ from typing import Any
 
 PACKAGE = "seqzoo.tasks.export.predict"
 
-SHARED = {"raw_sentences": "seqzoo.tasks.preprocessing.raw_sentences"}
+SHARED = {
+    "raw_sentences": "seqzoo.tasks.preprocessing.raw_sentences",
+    "static_numbers": "seqzoo.tasks.preprocessing.static_numbers",
+}
 """Other seqzoo modules that predict.py includes; they import nothing from seqzoo themselves."""
 
 PARTS = {"onnx": ("onnx_part", "OnnxPart"), "litert": ("litert_part", "LiteRTPart")}

@@ -13,6 +13,7 @@ from seqzoo.tasks.data.frequency import Frequency
 from seqzoo.tasks.data.history import History
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features, empty
+from seqzoo.tasks.preprocessing.static_numbers import static_numbers
 from seqzoo.tasks.preprocessing.value_transforms import TRANSFORMS
 
 CYCLES = {"day": 86_400, "week": 604_800, "year": 31_556_952}
@@ -469,18 +470,14 @@ class HistoryFeatures(Features):
         """Encodes static covariates: numbers are standardised, names one-hot encoded, float32."""
         encoded: list[float] = []
         for value, learned in zip(values, self.config["static"], strict=True):
-            if isinstance(learned, list):
-                encoded += [float(str(value) == name) for name in learned]
-                continue
             try:
-                number = (float(value) - learned["mean"]) / learned["scale"]
+                encoded += static_numbers(value, learned)
             except (TypeError, ValueError) as error:
                 raise SeqzooError(
                     f"A static value must be a number, as in training, but {location} has "
                     f"{value!r}.",
                     location=location,
                 ) from error
-            encoded.append(number if math.isfinite(number) else 0.0)
         return np.array(encoded, np.float32)
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.export.predict.outputs_per_example import OutputsPerExample
+from seqzoo.tasks.preprocessing.static_numbers import static_numbers
 
 
 class HistoryReader:
@@ -121,16 +122,12 @@ class HistoryReader:
             raise ValueError(f"'static' of a history must be a list of {len(expected)}")
         encoded: list[float] = []
         for value, learned in zip(values, expected, strict=True):
-            if isinstance(learned, list):
-                encoded += [float(str(value) == name) for name in learned]
-                continue
             try:
-                number = (float(value) - learned["mean"]) / learned["scale"]
+                encoded += static_numbers(value, learned)
             except (TypeError, ValueError) as error:
                 raise ValueError(
                     f"a value of 'static' must be a number, as in training, got {value!r}"
                 ) from error
-            encoded.append(number if np.isfinite(number) else 0.0)
         return np.array(encoded, np.float32)
 
     def from_argument(self, argument: str) -> Any:

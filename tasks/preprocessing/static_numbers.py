@@ -1,0 +1,21 @@
+"""Static covariates as numbers; imports nothing from seqzoo, so that predict.py can include it."""
+
+import math
+from typing import Any
+
+
+def static_numbers(value: Any, learned: Any) -> list[float]:
+    """One static covariate as the numbers that a model reads.
+
+    Args:
+        value: a number or a name.
+        learned: "mean" and "scale" of a number in training, which standardise it; or the names in
+            training, each of which becomes 1 or 0.
+
+    Raises:
+        TypeError, ValueError: the value must be a number and is not.
+    """
+    if isinstance(learned, list):
+        return [float(str(value) == name) for name in learned]
+    number = (float(value) - learned["mean"]) / learned["scale"]
+    return [number if math.isfinite(number) else 0.0]
