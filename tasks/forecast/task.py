@@ -197,12 +197,12 @@ class ForecastTask(Task):
         layout = self.features.layout
         if len(windows) < MIN_WINDOWS:
             return False
-        _, counts = np.unique(windows.examples, return_counts=True)
-        is_held_out = np.concatenate([is_last(count) for count in counts])
-        if not is_held_out.any():  # series of one or two windows
-            is_held_out = is_last(len(windows))
         step = max(-(-len(windows) * layout.values // MAX_WINDOWS), 1)
         chosen = np.arange(0, len(windows), step)
+        _, counts = np.unique(windows.examples[chosen], return_counts=True)
+        is_held_out = np.concatenate([is_last(count) for count in counts])
+        if not is_held_out.any():  # one or two windows of each series
+            is_held_out = is_last(len(chosen))
         parts = []
         for start in range(0, len(chosen), WINDOWS_AT_ONCE):
             values = np.stack([windows[row] for row in chosen[start : start + WINDOWS_AT_ONCE]])
@@ -213,7 +213,7 @@ class ForecastTask(Task):
             np.concatenate(item).astype(np.float64) for item in zip(*parts, strict=True)
         )
         behind = np.concatenate([behind, np.ones_like(behind[:, :1])], 1)
-        weights = fit_linear(behind, ahead, np.repeat(is_held_out[chosen], layout.values))
+        weights = fit_linear(behind, ahead, np.repeat(is_held_out, layout.values))
         model.linear.kernel.assign(weights[:-1])
         model.linear.bias.assign(weights[-1])
         return True

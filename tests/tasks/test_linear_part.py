@@ -226,11 +226,17 @@ def test_a_short_history_is_continued_from_its_values(normalization: Any) -> Non
     assert np.abs(_forecasts(task, model, [short]) - 302).max() < 15
 
 
-def test_series_of_one_window_hold_out_the_last_series() -> None:
+@pytest.mark.parametrize(("steps", "most"), [(54, 20_000), (56, 60)])
+def test_one_window_of_each_series_holds_out_the_last_series(
+    steps: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seqzoo.tasks.forecast.task.MAX_WINDOWS", most)  # of three, the first one
     random = np.random.default_rng(0)
     walks = [
         History(
-            np.datetime64("2020-01-01") + np.arange(54), random.normal(size=54).cumsum(), name=n
+            np.datetime64("2020-01-01") + np.arange(steps),
+            random.normal(size=steps).cumsum(),
+            name=n,
         )
         for n in map(str, range(60))
     ]
