@@ -1,4 +1,4 @@
-"""Static covariates as numbers; imports nothing from seqzoo, so that predict.py can include it."""
+"""Static covariates as numbers; imports no other module of the project: predict.py includes it."""
 
 import math
 from typing import Any
