@@ -108,8 +108,12 @@ class Template(ABC):
         return load(self.task_class).restore(self, config, vocabularies)
 
     def to_config(self) -> dict[str, Any]:
-        """All options, JSON-serialisable."""
-        return asdict(self)  # pyright: ignore[reportArgumentType]
+        """All options as in JSON, so that a stored template equals a new one."""
+        config = asdict(self)  # pyright: ignore[reportArgumentType]
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in config.items()
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:

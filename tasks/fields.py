@@ -16,6 +16,9 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, ge
 
 from seqzoo.tasks.errors import SeqzooError
 
+CONVOLVED = ("columns", "rows", "audio")
+"""Kinds of inputs that convolutional blocks may read before recurrent layers."""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -202,6 +205,24 @@ def whole_numbers(name: str, values: Any) -> tuple[int, ...]:
     if not values or any(type(value) is not int or value < 1 for value in values):
         raise SeqzooError(field=name, expected="whole numbers of at least 1", got=values)
     return values
+
+
+def filters_of(template: Any) -> tuple[int, ...]:
+    """The value of a template's `filters`, as a tuple, which is empty for no convolutions.
+
+    Raises:
+        SeqzooError: the value is not whole numbers of at least 1, or the inputs are neither images
+            nor audio.
+    """
+    if template.filters in ((), []):
+        return ()
+    if template.input not in CONVOLVED:
+        raise SeqzooError(
+            f"`filters` is for {', '.join(CONVOLVED[:-1])} and {CONVOLVED[-1]}, got input "
+            f"{template.input!r}.",
+            field="filters",
+        )
+    return whole_numbers("filters", template.filters)
 
 
 def height_and_width(image_size: Any) -> tuple[int, ...] | None:

@@ -23,6 +23,7 @@ from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.forecast.network import SegmentForecaster
 from seqzoo.tasks.layers.recurrent import LastOutputs, MaskedPooling, NGramEmbedding, takes_time
+from seqzoo.tasks.layers.step_convolutions import StepConvolutions
 from seqzoo.tasks.layers.string_states import StringStates
 from seqzoo.tasks.layers.word_characters import WordCharacters
 from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
@@ -118,6 +119,8 @@ def no_step(task: Any, model: Any) -> str | None:
     for layer in model.layers:
         if isinstance(layer, keras.layers.Bidirectional):
             return "it reads its input in both directions"
+        if isinstance(layer, StepConvolutions):
+            return "convolutions read the steps before and after each step"
         if isinstance(layer, MaskedPooling):
             return "it pools over all steps"
         if isinstance(layer, NGramEmbedding):

@@ -141,10 +141,6 @@ class Forecast(Template):
                 field="linear",
             )
 
-    def to_config(self) -> dict[str, Any]:
-        # As in JSON, so that a stored template equals a new one.
-        return {**super().to_config(), "levels": list(self.levels)}
-
     @property
     def default_settings(self) -> TrainingSettings:
         return TrainingSettings(epochs=30, learning_rate=3e-3, best_by="loss")

@@ -12,6 +12,7 @@ from seqzoo.tasks.layers.recurrent import (
     recurrent_stack,
     sequence_inputs,
 )
+from seqzoo.tasks.layers.step_convolutions import convolved
 from seqzoo.tasks.layers.word_vectors import embed_tokens
 from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.preprocessing.joined import JoinedFeatures, part_template
@@ -20,7 +21,8 @@ from seqzoo.tasks.preprocessing.joined import JoinedFeatures, part_template
 def encode_sequence(
     template: Any, features: Features, ids: Any, values: Any, mask: Any, precision: str
 ) -> Any:
-    """Encodes each sequence as a vector: [embedding] -> recurrent layers -> pooling [+ bag].
+    """Encodes each sequence as a vector: [embedding or convolutions] -> recurrent layers -> pooling
+    [+ bag].
 
     Args:
         template: a `ManyToOne`, or the options of an input, see `part_template`.
@@ -45,6 +47,7 @@ def encode_sequence(
             values = keras.layers.add([values, layer(ids)])
     elif features.step[1] == "uint8":
         values = keras.layers.Rescaling(1 / 255, dtype=precision, name="scale")(values)
+    values = convolved(template, features, values, mask, precision)
     bag = None
     if template.bag:
         bag = MaskedPooling("sum", dtype=precision, name="bag")(values, mask)

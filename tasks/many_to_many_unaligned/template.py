@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.cell_names import check_cell
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.fields import Count, Named, Range, Share, check
+from seqzoo.tasks.fields import Count, Named, Range, Share, check, filters_of
 from seqzoo.tasks.kinds import UNALIGNED, check_further_inputs, inputs_of, targets_of
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ class ManyToManyUnaligned(Template):
         further_inputs: inputs other than the first one, by name, and the kind of each: "number",
             "category", "static" (a number or a category, as in the training examples),
             "vector", or any kind of input. Their encoders' vectors are concatenated with each step.
+        filters: number of filters of each convolutional block, such as 32,64. For columns, rows and
+            audio; the blocks come before the recurrent layers, and each halves the width of rows,
+            the height of columns or the number of mel bands.
         cell: recurrent cell; see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.
@@ -73,6 +76,7 @@ class ManyToManyUnaligned(Template):
     further_inputs: Annotated[Mapping[str, Any], Named("further-input")] = field(
         default_factory=dict
     )
+    filters: Sequence[int] = ()
     cell: str = "gru"
     units: Count = 128
     layers: Count = 1
@@ -98,6 +102,7 @@ class ManyToManyUnaligned(Template):
         check(self)
         check_cell(self)
         check_further_inputs(self)
+        object.__setattr__(self, "filters", filters_of(self))
         if self.columns_per_step != 1 and self.input != "columns":
             raise SeqzooError(
                 f"`columns_per_step` is for columns, got input {self.input!r}.",

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.cell_names import check_cell
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.fields import Count, Named, Range, Share, check, height_and_width
+from seqzoo.tasks.fields import (
+    Count,
+    Named,
+    Range,
+    Share,
+    check,
+    filters_of,
+    height_and_width,
+)
 from seqzoo.tasks.kinds import MANY_TO_ONE, TEXTS, check_further_inputs, inputs_of, targets_of
 from seqzoo.tasks.losses import Loss, check_loss
 from seqzoo.tasks.settings import MAX_SEED
@@ -39,6 +47,9 @@ class ManyToOne(Template):
             concatenated with |u - v| and u * v. Two inputs that are compared (InferSent) are of the
             same kind and share their vocabulary and their encoder; any others are concatenated.
         join_units: units of the dense layer after the joined vectors; 0 for none.
+        filters: number of filters of each convolutional block, such as 32,64. For columns, rows and
+            audio; the blocks come before the recurrent layers, and each halves the width of rows,
+            the height of columns or the number of mel bands.
         cell: recurrent cell; see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.
@@ -108,6 +119,7 @@ class ManyToOne(Template):
     )
     join: Join = "concatenate"
     join_units: Annotated[int, Range(minimum=0)] = 128
+    filters: Sequence[int] = ()
     cell: str = "gru"
     units: Count = 128
     layers: Count = 1
@@ -155,6 +167,7 @@ class ManyToOne(Template):
                 f"`{name}` is for characters, words and subwords, got input {self.input!r}.",
                 field=name,
             )
+        object.__setattr__(self, "filters", filters_of(self))
         object.__setattr__(self, "image_size", height_and_width(self.image_size))
         if self.image_size is not None and self.input not in ("rows", "pixels"):
             raise SeqzooError(
@@ -181,8 +194,3 @@ class ManyToOne(Template):
                 f"{count}; name it in `further_inputs`, or use 'concatenate'.",
                 field="join",
             )
-
-    def to_config(self) -> dict[str, Any]:
-        # As in JSON, so that a stored template equals a new one.
-        size = self.image_size
-        return super().to_config() | {"image_size": None if size is None else list(size)}

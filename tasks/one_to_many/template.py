@@ -144,9 +144,3 @@ class OneToMany(Template):
                 f"`{name}` needs an encoder from keras.applications, got {self.encoder!r}.",
                 field=name,
             )
-
-    def to_config(self) -> dict[str, Any]:
-        # As in JSON, so that a stored template equals a new one.
-        config = super().to_config()
-        lists = {name: list(config[name]) for name in ("filters", "image_size") if config[name]}
-        return config | lists

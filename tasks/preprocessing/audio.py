@@ -135,6 +135,10 @@ class AudioFeatures(Features):
     def step(self) -> tuple[tuple[int, ...], str]:
         return (self.template.mel_bins,), "float32"
 
+    @property
+    def frame(self) -> tuple[int, int, int]:
+        return 1, self.template.mel_bins, 1
+
     def to_config(self) -> dict[str, Any]:
         return {"mean": self.mean, "scale": self.scale}
 

@@ -28,6 +28,8 @@ class Features(ABC):
         vectors: pretrained word vectors; otherwise None.
         takes_time: whether the last feature of `values` is the time since the previous step.
         in_time: whether inputs are sequences; otherwise they have a single step.
+        frame: the shape of a step's features, (columns, height, channels), if a step is a part of
+            an image or of a spectrogram; otherwise None.
     """
 
     chunk = 1024
@@ -35,6 +37,7 @@ class Features(ABC):
     vectors: Any = None
     takes_time: bool = False
     in_time: bool = True
+    frame: Any = None
     _encoded_examples: int = 0
 
     @classmethod

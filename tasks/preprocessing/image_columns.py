@@ -130,7 +130,11 @@ class ColumnFeatures(Features):
 
     @property
     def step(self) -> tuple[tuple[int, ...], str]:
-        return (self.columns * self.shape[0] * int(np.prod(self.shape[2:])),), self.dtype
+        return (int(np.prod(self.frame)),), self.dtype
+
+    @property
+    def frame(self) -> tuple[int, int, int]:
+        return self.columns, self.shape[0], int(np.prod(self.shape[2:]))
 
     def to_config(self) -> dict[str, Any]:
         return {

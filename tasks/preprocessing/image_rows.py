@@ -101,6 +101,12 @@ class RowFeatures(Features):
         return [tf.TensorSpec((None, *self.shape), self.dtype, "images")]
 
     @property
+    def frame(self) -> tuple[int, int, int] | None:
+        if self.template.input != "rows":
+            return None
+        return 1, self.shape[1], int(np.prod(self.shape[2:]))
+
+    @property
     def step(self) -> tuple[tuple[int, ...], str]:
         first = 2 if self.template.input == "pixels" else 1
         return (int(np.prod(self.shape[first:])),), self.dtype

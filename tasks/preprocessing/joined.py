@@ -241,8 +241,8 @@ def part_template(template: Any, kind: str) -> Any:
     layers."""
     options = UNSET | dict(vars(template)) | {"input": kind}
     if template.name != MANY_TO_ONE:
-        # One-to-many pools and resizes images in its own way.
-        options["pooling"] = UNSET["pooling"]
+        # One-to-many pools, resizes and convolves images in its own way.
+        options |= {"pooling": UNSET["pooling"], "filters": ()}
         options["bidirectional"] = getattr(
             template, "is_bidirectional", getattr(template, "bidirectional", False)
         )

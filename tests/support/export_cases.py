@@ -155,6 +155,11 @@ def cases() -> dict[str, tuple[Template, Examples, list[Any]]]:
             Examples([sentence.T for sentence in rows], ["ab", "b"] * 6),
             [sentence.T[:, :width] for sentence, width in zip(rows, (5, 4, 3, 1), strict=False)],
         ),
+        "convolved-lines": (
+            ManyToManyUnaligned(columns_per_step=2, filters=(3, 2), **SMALL),
+            Examples([sentence.T for sentence in rows], ["ab", "b"] * 6),
+            [sentence.T[:, :width] for sentence, width in zip(rows, (5, 4, 3, 1), strict=False)],
+        ),
         "forecast": (
             ManyToManyAligned("series", "next", cell="indrnn", horizon=5, **SMALL),
             Examples(series),

@@ -23,7 +23,16 @@ from seqzoo.tasks import (
 )
 from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Padding, batches
-from seqzoo.tasks.kinds import ENCODER_DECODER, INPUTS, inputs_of, targets_of
+from seqzoo.tasks.fields import CONVOLVED
+from seqzoo.tasks.kinds import (
+    ENCODER_DECODER,
+    INPUTS,
+    MANY_TO_ONE,
+    ONE_TO_MANY,
+    UNALIGNED,
+    inputs_of,
+    targets_of,
+)
 from seqzoo.tasks.layers.recurrent import takes_time
 from seqzoo.tasks.protocols import Generates
 from seqzoo.tasks.runs.run import Run
@@ -77,6 +86,8 @@ class Case:
         kind: Any = TEMPLATES[self.template]
         fields = kind.__dataclass_fields__
         options = {name: value for name, value in SMALL.items() if name in fields}
+        if self.template != ONE_TO_MANY:
+            options.pop("filters", None)
         options |= {"cell": self.cell, **dict(self.options)}
         return kind(**options, input=self.input, target=self.target)
 
@@ -102,6 +113,9 @@ def cases() -> Iterator[Case]:
                 if kind == "series":
                     generates = target == "next" or name == ENCODER_DECODER
                     yield replace(case, first=False, cell="cfc" if generates else "gru-d")
+    for kind in CONVOLVED:
+        for name, target in ((MANY_TO_ONE, "class"), (UNALIGNED, "characters")):
+            yield Case(name, kind, target, False, options=(("filters", (3, 2)),))
     copying = ("copy", True)
     yield Case(ENCODER_DECODER, "words", "words", False, options=(copying,))
     monotonic = ("attention", "monotonic")
