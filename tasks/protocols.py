@@ -152,6 +152,11 @@ class Corrects(Protocol):
         only."""
         ...
 
+    def folds(self, training: Data, validation: Data | None, count: int) -> list[tuple[Data, Data]]:
+        """Divides examples into successive folds: for each, the examples to train on, whose targets
+        are not in the fold, and those of the fold. Folds without either are left out."""
+        ...
+
     def corrections(self, results: dict[str, list]) -> np.ndarray:
         """The value of the model's `correction`, from the results of `uncorrected`."""
         ...

@@ -2,7 +2,7 @@
 
 import math
 import pathlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -185,6 +185,34 @@ class ForecastTask(Task):
         # Relative to the window's spread, so that windows that vary more get larger corrections.
         above = (truth[..., None] - quantiles) / units.spread[..., None]
         return {"above": tf.where(observed[..., None], above, math.nan)}
+
+    def folds(self, training: Data, validation: Data | None, count: int) -> list[tuple[Data, Data]]:
+        windows: Any = training.inputs
+        assert isinstance(windows, HistoryWindows)
+        if validation is not None:
+            others: Any = validation.inputs
+            windows = windows.followed_by(others)
+        series = self.features.layout.split(windows.flat[windows.starts])["series"][:, 0]
+        fold, overlaps = np.zeros(len(windows), int), np.zeros((count, len(windows)), bool)
+        for number in np.unique(series):
+            (rows,) = np.nonzero(series == number)
+            rows = rows[np.argsort(windows.origins[rows], kind="stable")]
+            fold[rows] = np.arange(len(rows)) * count // len(rows)
+            origins = windows.origins[rows]
+            for index in np.unique(fold[rows]):
+                held_out = origins[fold[rows] == index]
+                overlaps[index, rows] = (origins > held_out[0] - self.template.horizon) & (
+                    origins < held_out[-1] + self.template.horizon
+                )
+        pairs = [
+            (np.flatnonzero(~overlaps[index]), np.flatnonzero(fold == index))
+            for index in range(count)
+        ]
+        return [
+            (replace(training, inputs=windows.subset(kept)), Data(windows.subset(held_out)))
+            for kept, held_out in pairs
+            if len(kept) and len(held_out)
+        ]
 
     def corrections(self, results: dict[str, list]) -> np.ndarray:
         # The median is the forecast, so it is not corrected.

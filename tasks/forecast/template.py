@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.fields import Count, Named, Share, check
+from seqzoo.tasks.fields import Count, Named, Range, Share, check
 from seqzoo.tasks.kinds import FORECAST, inputs_of, targets_of
 from seqzoo.tasks.settings import TrainingSettings
 
@@ -66,6 +66,9 @@ class Forecast(Template):
             forecasts; the others are trained on the quantile loss or the negative log-likelihood.
         conformal: calibrate quantiles on the validation examples, by conformal prediction. It also
             gives point forecasts their intervals.
+        conformal_folds: number of folds of the training examples on which quantiles are calibrated,
+            too; each is forecast by a model trained without it, so training takes that many times
+            longer. None for the validation examples alone.
         calendar: add calendar features: time of day, of the week and of the year, if the training
             data span at least two days, two weeks or two years, respectively.
         season: season length, in steps; the seasonal naive baseline uses it, too. None for the
@@ -100,6 +103,7 @@ class Forecast(Template):
     levels: Sequence[float] = (0.1, 0.25, 0.5, 0.75, 0.9)
     loss: ForecastLoss = "absolute"
     conformal: bool = True
+    conformal_folds: Annotated[int, Range(minimum=2)] | None = None
     calendar: bool = True
     season: Count | None = None
     windows: Count = 10_000
@@ -132,7 +136,11 @@ class Forecast(Template):
                 "the distribution 'quantiles'.",
                 field="transform",
             )
-
+        if self.conformal_folds is not None and not self.conformal:
+            raise SeqzooError(
+                f"`conformal_folds` needs `conformal`, got {self.conformal_folds} without it.",
+                field="conformal_folds",
+            )
         if self.linear and self.distribution == "negative-binomial":
             raise SeqzooError(
                 "`linear` must be False with the distribution 'negative-binomial', whose forecasts "

@@ -81,6 +81,23 @@ class HistoryWindows(Sequences):
         self.examples = examples
         self.origins = origins
 
+    def followed_by(self, others: "HistoryWindows") -> "HistoryWindows":
+        """These windows and others of the same length."""
+        return HistoryWindows(
+            np.concatenate([self.flat, others.flat]),
+            np.concatenate([self.starts, others.starts + len(self.flat)]),
+            int(self.lengths[0]),
+            np.concatenate([self.examples, others.examples]),
+            np.concatenate([self.origins, others.origins]),
+        )
+
+    def subset(self, rows: np.ndarray) -> "HistoryWindows":
+        """The windows with these indices."""
+        length = int(self.lengths[0])
+        return HistoryWindows(
+            self.flat, self.starts[rows], length, self.examples[rows], self.origins[rows]
+        )
+
 
 class HistoryFeatures(Features):
     """Series with dates; each target is transformed (see `Forecast.transform`), and standardised by

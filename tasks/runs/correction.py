@@ -1,16 +1,18 @@
-"""Calibrates the quantiles of a trained forecaster on its validation examples."""
+"""Calibrates the quantiles of a trained forecaster on values that it was not trained on."""
 
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 from seqzoo.tasks.atomic_files import replacing
-from seqzoo.tasks.base import PredictionOptions
-from seqzoo.tasks.data.batches import Data
 from seqzoo.tasks.protocols import Corrects
 from seqzoo.tasks.runs.layout import MODEL
 from seqzoo.tasks.runs.predictor import Inference
 
 
-def correct(folder: pathlib.Path, inference: Inference, validation: Data) -> None:
+def correct(
+    folder: pathlib.Path, inference: Inference, results: Sequence[dict[str, list[Any]]]
+) -> None:
     """Computes the correction of a run's model and saves it with the model, so that predictions,
     evaluations and exports include it. The correction is computed from uncorrected quantiles, so
     repeating the call changes nothing.
@@ -18,11 +20,12 @@ def correct(folder: pathlib.Path, inference: Inference, validation: Data) -> Non
     Args:
         folder: the run folder.
         inference: the inference of the run's model, whose task must implement `Corrects`.
-        validation: the validation examples.
+        results: the results of `Corrects.uncorrected` for examples that the model that predicted
+            them was not trained on.
     """
     task: Corrects = inference.task
     model = inference.model
-    result = inference.collect(task.uncorrected, validation, PredictionOptions())
-    model.correction.assign(task.corrections(result))
+    joined = {name: [row for result in results for row in result[name]] for name in results[0]}
+    model.correction.assign(task.corrections(joined))
     with replacing(folder / MODEL) as temporary:
         model.save(temporary)

@@ -4,8 +4,9 @@ import os
 import pathlib
 
 CONFIG, HISTORY, MODEL = "config.json", "history.csv", "model.keras"
-CALIBRATION = "calibration.json"
+CALIBRATION, CONFORMAL = "calibration.json", "conformal.json"
 CHECKPOINTS, LOGS, AVERAGED, SCORES = "checkpoints", "logs", "averaged", "scores"
+FOLDS = "folds"
 
 
 def is_run(folder: str | os.PathLike) -> bool:
@@ -15,7 +16,7 @@ def is_run(folder: str | os.PathLike) -> bool:
 
 def linked_folder(folder: str | os.PathLike) -> pathlib.Path | None:
     """The first folder that training writes to and that is a symbolic link, or None."""
-    written = (pathlib.Path(folder) / name for name in (CHECKPOINTS, LOGS, AVERAGED, SCORES))
+    written = (pathlib.Path(folder) / name for name in (CHECKPOINTS, LOGS, AVERAGED, SCORES, FOLDS))
     return next((path for path in written if path.is_symlink()), None)
 
 

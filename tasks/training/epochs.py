@@ -107,7 +107,7 @@ class Epochs:
     @property
     def command(self) -> str:
         """The command that resumes the training run."""
-        words = f"train --resume --run {shlex.quote(str(self.folder))}"
+        words = f"train --resume --run {shlex.quote(str(self.owner or self.folder))}"
         return command(words + self.workers.resume_options)
 
     def plan(self, epoch: int) -> Plan:
@@ -119,8 +119,21 @@ class Epochs:
     def _plan(self, data: Data, seed: tuple[int, ...] | None = None) -> Plan:
         return data.plan(self.padding, self.settings, multiple=self.multiple, seed=seed)
 
-    def run(self, folder: pathlib.Path, progress: TrainingProgress, *, resume: bool) -> None:
+    def run(
+        self,
+        folder: pathlib.Path,
+        progress: TrainingProgress,
+        *,
+        resume: bool,
+        owner: pathlib.Path | None = None,
+    ) -> None:
         """Trains the remaining epochs.
+
+        Args:
+            folder: the run folder.
+            progress: receives the progress.
+            resume: whether to continue from the last checkpoint, if there is one.
+            owner: the run to resume after an interruption, if `folder` belongs to another run.
 
         Raises:
             SeqzooError: the loss is no longer a finite number, or a checkpoint is damaged.
@@ -128,7 +141,7 @@ class Epochs:
             Interrupted: training was stopped by Ctrl-C; after a checkpoint, unless it was pressed
                 twice.
         """
-        self.folder = folder
+        self.folder, self.owner = folder, owner
         self.progress = progress
         self.checkpoints = Checkpoints(folder / CHECKPOINTS, self.loop)
         callback_state = None
@@ -463,6 +476,13 @@ class Epochs:
         if self.best_by == "loss":
             return [loss, metric]
         return [metric if self.best_by == "metric" else row[f"validation_{self.best_by}"], loss]
+
+    @property
+    def best_epoch(self) -> int:
+        """The number of the best epoch, or of the last one without validation examples."""
+        if self.validation is None:
+            return len(self.rows)
+        return max(self.rows, key=self.rank)["epoch"]
 
     def summary(self) -> str:
         """A sentence about the result of training."""

@@ -15,7 +15,7 @@ import keras
 import tensorflow as tf
 
 from seqzoo.tasks.atomic_files import occupied
-from seqzoo.tasks.base import Task, Template
+from seqzoo.tasks.base import PredictionOptions, Task, Template
 from seqzoo.tasks.data.batches import Data, Padding
 from seqzoo.tasks.data.examples import Splits
 from seqzoo.tasks.errors import SeqzooError, check_instance, check_same
@@ -31,6 +31,7 @@ from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.startup import start_devices
 from seqzoo.tasks.targets.weighting import weigh_examples
 from seqzoo.tasks.training.clusters import make_strategy
+from seqzoo.tasks.training.cross_conformal import correct_across_folds
 from seqzoo.tasks.training.epochs import Epochs
 from seqzoo.tasks.training.progress import Silent, TrainingProgress
 from seqzoo.tasks.training.truncation import check_truncation
@@ -133,6 +134,8 @@ def train(
             validation = None
             if splits.validation:
                 validation = _data(task, splits.validation, "validation")
+            if getattr(template, "conformal_folds", None):
+                _check_folds(workers, start_from, run)
             if settings.calibrate:
                 check_calibrates(task, validation)
             fingerprint = _fingerprint([training] if validation is None else [training, validation])
@@ -206,11 +209,35 @@ def train(
         if getattr(template, "linear", False) and workers.chief:
             inference = Inference(task, Run.open(folder).model, settings, epochs.padding)
             progress.note(average(folder, inference, training, validation))
-        if getattr(template, "conformal", False) and validation is not None and workers.chief:
+        if getattr(template, "conformal", False) and workers.chief:
             inference = Inference(task, Run.open(folder).model, settings, epochs.padding)
-            correct(folder, inference, validation)
+            if getattr(template, "conformal_folds", None):
+                correct_across_folds(folder, inference, epochs, progress)
+            elif validation is not None:
+                result = inference.collect(
+                    inference.task.uncorrected, validation, PredictionOptions()
+                )
+                correct(folder, inference, [result])
         workers.wait()
     return Run.open(folder)
+
+
+def _check_folds(workers: Workers, start_from: Any, run: Run | None) -> None:
+    """Checks that a model can be trained without each fold, like the one without any.
+
+    Raises:
+        SeqzooError: there are several workers, or training starts from a run.
+    """
+    if workers.count > 1:
+        raise SeqzooError(
+            f"`conformal_folds` needs a single worker, got {workers.count}.",
+            field="conformal_folds",
+        )
+    if start_from is not None or (run is not None and start_of(run) is not None):
+        raise SeqzooError(
+            "`conformal_folds` is for training from scratch, not from a run.",
+            field="conformal_folds",
+        )
 
 
 def _start(start_from: Run | str | os.PathLike | None, run: Run | None) -> Start | None:

@@ -244,7 +244,9 @@ def test_a_second_correction_changes_nothing(run: Any, panel: Splits) -> None:
 
     before = run.model.correction.numpy().copy()
     assert before.any()
-    correct(run.folder, run._inference, run.task.data(panel.validation))
+    validation = run.task.data(panel.validation)
+    result = run._inference.collect(run.task.uncorrected, validation, PredictionOptions())
+    correct(run.folder, run._inference, [result])
     np.testing.assert_allclose(run.model.correction.numpy(), before, atol=1e-6)
 
 
