@@ -208,9 +208,9 @@ def _checked(wanted: Export, format: str) -> Format:
             raise SeqzooError(
                 f"`format` must be saved-model for {model}, got {format!r}.", field="format"
             )
-        if wanted.task.template.name == FORECAST and format != "onnx":
+        if wanted.task.template.name == FORECAST and format == "keras":
             raise SeqzooError(
-                f"`format` must be saved-model or onnx for the `{FORECAST}` template, got "
+                f"`format` must be saved-model, onnx or litert for the `{FORECAST}` template, got "
                 f"{format!r}.",
                 field="format",
             )

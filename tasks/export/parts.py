@@ -212,10 +212,9 @@ def named_states(specs: Sequence[Any], states: Sequence[Any], prefix: str = "") 
 
 def input_specs(task: Any) -> tuple[Any, ...]:
     """The `tf.TensorSpec`s of complete inputs: ids and lengths for texts, columns for images that
-    are read by columns, raw inputs otherwise."""
+    are read by columns, the steps of a window for forecasts, raw inputs otherwise."""
     if isinstance(task.features, HistoryFeatures):
-        index = tf.TensorSpec([None], tf.int32, "series")
-        return tuple(index if spec.name == "series" else spec for spec in task.signature)
+        return tuple(_of_window(spec, task.template) for spec in task.signature)
     if not takes_ids(task) and not isinstance(task.features, ColumnFeatures):
         return tuple(task.signature)
     if isinstance(task.features, NameFeatures):
@@ -225,6 +224,16 @@ def input_specs(task: Any) -> tuple[Any, ...]:
         tf.TensorSpec([None, None, *shape], dtype, "values"),
         tf.TensorSpec([None], tf.int32, "lengths"),
     )
+
+
+def _of_window(spec: Any, template: Any) -> Any:
+    """The `tf.TensorSpec` of an input of a `Forecast`, for as many steps as it reads."""
+    if spec.name == "series":
+        return tf.TensorSpec([None], tf.int32, "series")
+    if spec.name == "static":
+        return spec
+    steps = template.look_back + template.horizon * (spec.name in ("dates", "known"))
+    return tf.TensorSpec([None, steps, *spec.shape[2:]], spec.dtype, spec.name)
 
 
 def takes_ids(task: Any) -> bool:

@@ -611,6 +611,8 @@ def _window(history: History, begin: int, stop: int, frequency: Frequency) -> Hi
 
 def _last(values: Any, steps: int, padding: float) -> Any:
     """The last steps of (rows, time, features), padded at the beginning."""
+    if values.shape[1] == steps:  # an exported part, for runtimes without `tf.ensure_shape`
+        return values
     missing = tf.maximum(steps - tf.shape(values)[1], 0)
     padded = tf.pad(values, [[0, 0], [missing, 0], [0, 0]], constant_values=padding)
     return tf.ensure_shape(padded[:, -steps:], [None, steps, values.shape[-1]])
@@ -618,6 +620,8 @@ def _last(values: Any, steps: int, padding: float) -> Any:
 
 def _last_dates(dates: Any, steps: int, seconds: int) -> Any:
     """The last dates of (rows, time), preceded by earlier ones if there are too few."""
+    if dates.shape[1] == steps:
+        return dates
     missing = tf.maximum(steps - tf.shape(dates)[1], 0)
     earlier = dates[:, :1] - tf.cast(tf.range(missing, 0, -1), tf.int64) * seconds
     return tf.ensure_shape(tf.concat([earlier, dates], 1)[:, -steps:], [None, steps])

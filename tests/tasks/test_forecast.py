@@ -294,8 +294,8 @@ def test_any_cell_and_form_is_exported_with_all_inputs(
     names = [spec.name for spec in run.task.signature]
     assert names == ["values", "dates", "known", "series", "static"]
     assert run.export(tmp_path / "exported")["difference"] < 1e-4
-    with pytest.raises(SeqzooError, match="saved-model or onnx for the `forecast` template, got"):
-        run.export(tmp_path / "other", format="litert")
+    with pytest.raises(SeqzooError, match="saved-model, onnx or litert for the `forecast`"):
+        run.export(tmp_path / "other", format="keras")
 
 
 def _growing(name: str, scale: float, seed: int) -> History:

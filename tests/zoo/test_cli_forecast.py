@@ -181,7 +181,7 @@ def test_an_export_with_covariates_of_the_future_forecasts_without_tensorflow(
         (["train", "forecast"], "forecast needs --data"),
         (["backtest", "language-id"], "is a run of the many-to-one template, not of forecast"),
         (["check", "TABLE", "--date-column", "day"], "does not support tables with dates, such as"),
-        (["export", "RUN", "OUT", "--format", "litert"], "must be saved-model or onnx for the"),
+        (["export", "RUN", "OUT", "--format", "keras"], "must be saved-model, onnx or litert"),
         (["inspect", "RUN", "none.csv"], "There is no file none.csv"),
     ],
 )

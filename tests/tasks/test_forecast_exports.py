@@ -1,4 +1,4 @@
-"""Forecasters as ONNX files, with histories as dictionaries."""
+"""Forecasters as ONNX and LiteRT files, with histories as dictionaries."""
 
 import json
 import pathlib
@@ -16,6 +16,7 @@ from seqzoo.tasks.export.predict.histories import HistoryReader
 from seqzoo.zoo.inference.exported import exported_lines
 
 pytest.importorskip("onnxruntime")
+pytest.importorskip("ai_edge_litert")
 
 HORIZON = 5
 
@@ -61,8 +62,9 @@ def _train(folder: pathlib.Path, precision: Any = "float32") -> Any:
 def exported(tmp_path_factory) -> tuple[Any, pathlib.Path]:
     folder = tmp_path_factory.mktemp("forecast")
     run = _train(folder / "run")
-    assert run.export(folder / "exported", format="onnx")["difference"] < 1e-4
-    return run, folder / "exported"
+    for format in ("onnx", "litert"):
+        assert run.export(folder / format, format=format)["difference"] < 1e-4
+    return run, folder / "onnx"
 
 
 def test_a_model_of_mixed_precision_is_exported_in_float32(tmp_path: pathlib.Path) -> None:
@@ -70,8 +72,11 @@ def test_a_model_of_mixed_precision_is_exported_in_float32(tmp_path: pathlib.Pat
     assert run.export(tmp_path / "exported", format="onnx")["difference"] < 1e-4
 
 
-def test_predict_py_forecasts_like_the_model(exported: tuple[Any, pathlib.Path]) -> None:
-    run, folder = exported
+@pytest.mark.parametrize("format", ["onnx", "litert"])
+def test_predict_py_forecasts_like_the_model(
+    format: str, exported: tuple[Any, pathlib.Path]
+) -> None:
+    run, folder = exported[0], exported[1].with_name(format)
     program = (
         "import json, sys; sys.path.insert(0, sys.argv[1]); from predict import Model; "
         "print(json.dumps(Model().predict(json.load(sys.stdin))))"
