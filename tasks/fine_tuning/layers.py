@@ -13,6 +13,9 @@ from seqzoo.tasks.runs.weight_paths import children, weights_by_path
 OUTPUTS = "outputs"
 """The name of the layer that computes scores of labels, tokens or numbers."""
 
+FITTED = frozenset({"linear", "correction"})
+"""The layers, or weights, of a forecaster that are fitted to the data after training."""
+
 DECODER = "decoder_"
 """Prefix of the names of a decoder's layers, if there is an encoder."""
 
@@ -43,7 +46,9 @@ def freeze(model: Any, names: Sequence[str]) -> None:
     Raises:
         SeqzooError: there is no such layer, or no layer is left to train.
     """
-    layers = weights_by_layer(model)
+    layers = {
+        name: weights for name, weights in weights_by_layer(model).items() if name not in FITTED
+    }
     for name in names:
         if name not in layers:
             raise SeqzooError(

@@ -11,7 +11,7 @@ import numpy as np
 from seqzoo.tasks.base import Task, Template
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.fine_tuning.layers import DECODER, OUTPUTS, weights_by_layer
+from seqzoo.tasks.fine_tuning.layers import DECODER, FITTED, OUTPUTS, weights_by_layer
 from seqzoo.tasks.fine_tuning.templates import check_matching
 from seqzoo.tasks.kinds import TEXTS
 from seqzoo.tasks.preprocessing.joined import JoinedFeatures
@@ -28,10 +28,6 @@ TARGET = "target_vocabulary"
 FROZEN_WITH = {"embedding": WORD, "characters": CHARACTERS}
 """By layer, the vocabulary that gains no tokens if the layer is frozen, since the weights of new
 tokens would stay random."""
-
-
-FITTED = frozenset({"linear", "correction"})
-"""The layers, or weights, of a forecaster that are fitted to the data after training."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -265,3 +266,9 @@ def test_the_share_has_the_least_squared_error() -> None:
     assert best_share(first, first, truth) == 0
     assert best_share(first, truth, truth) == pytest.approx(1)
     assert best_share(first, first + 1, first - truth**2) == 0
+
+
+def test_the_linear_model_cannot_be_frozen(tmp_path: pathlib.Path) -> None:
+    settings = replace(SETTINGS, freeze=("linear",))
+    with pytest.raises(SeqzooError, match=r"`freeze` must name layers of the model \(.*'linear'"):
+        train(_template(), _splits(_waves()), settings, tmp_path / "run")
