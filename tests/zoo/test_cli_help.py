@@ -179,6 +179,14 @@ def test_choices_of_images_reach_the_template(tmp_path, words, name, value) -> N
     assert (tuple(results) if isinstance(value, tuple) else results) == value
 
 
+def test_filters_of_a_preset_are_turned_off(tmp_path) -> None:
+    file = tmp_path / "a.toml"
+    for words, filters in (([], [16, 32]), (["--filters", "none"], [])):
+        result = seqzoo("init", "line-reader", *words, "--output", file, "--force")
+        assert result.exit_code == 0, result.output
+        assert list(read_config(str(file)).task.filters) == filters
+
+
 def test_unsupported_pooling_is_named() -> None:
     new = ["init", "one-to-many", "--output", "-"]
     assert "`pooling` must be one of 'mean', 'flatten', got 'max'" in (

@@ -129,6 +129,8 @@ def names(_: click.Context, __: click.Parameter, text: str | None) -> list[str] 
 
 
 def _whole_numbers(_: click.Context, __: click.Parameter, text: str | None) -> Any:
+    if text == "none":
+        return ()
     try:
         return None if text is None else tuple(int(part) for part in text.split(","))
     except ValueError:

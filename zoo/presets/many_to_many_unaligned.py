@@ -10,10 +10,15 @@ PRESETS = {
         "Reads pictures of lines of text, column by column",
         Source(data="text_lines", kind="columns", target_kind="characters"),
         ManyToManyUnaligned(
-            cell="gru", units=160, dropout=0.1, minimum_count=1, columns_per_step=2
+            filters=(16, 32),
+            cell="gru",
+            units=160,
+            dropout=0.1,
+            minimum_count=1,
+            columns_per_step=2,
         ),
         TrainingSettings(epochs=14, batch_size=32, learning_rate=4e-3),
-        "1.10% of the characters wrong in 1,000 lines of unseen words in unseen typefaces, seed 0",
+        "0.30% of the characters wrong in 1,000 lines of unseen words in unseen typefaces, seed 0",
     ),
     "number-reader": Preset(
         "Reads handwritten numbers of one to ten digits, column by column",
