@@ -154,7 +154,11 @@ class Corrects(Protocol):
 
     def folds(self, training: Data, validation: Data | None, count: int) -> list[tuple[Data, Data]]:
         """Divides examples into successive folds: for each, the examples to train on, whose targets
-        are not in the fold, and those of the fold. Folds without either are left out."""
+        are not in the fold, and those of the fold, or some of them.
+
+        Raises:
+            SeqzooError: a fold is empty, or too few examples are left to train on.
+        """
         ...
 
     def corrections(self, results: dict[str, list]) -> np.ndarray:

@@ -26,6 +26,7 @@ from seqzoo.tasks.export.litert_loop import run_loop
 from seqzoo.tasks.export.parts import Part, in_float32, no_step, parts_of
 from seqzoo.tasks.export.reading import read_by_steps
 from seqzoo.tasks.preprocessing.audio import AudioFeatures
+from seqzoo.tasks.preprocessing.image_columns import ColumnFeatures
 
 FULL = "full-int8"
 """Precision in which a step uses only integers; parts with a loop are exported in "int8"."""
@@ -192,4 +193,8 @@ def _shortened(wanted: Export) -> Export:
     """The export, with its example inputs truncated to the fixed number of steps."""
     if wanted.steps is None:
         return wanted
+    features = wanted.task.features
+    if isinstance(features, ColumnFeatures):
+        columns = wanted.steps * features.columns
+        return replace(wanted, examples=[image[:, :columns] for image in wanted.examples])
     return replace(wanted, examples=[example[: wanted.steps] for example in wanted.examples])

@@ -7,6 +7,7 @@ from typing import Any
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.fields import CONVOLVED
 
 READING = (
     "input",
@@ -70,6 +71,7 @@ def matching_template(
         base, kind = kind.to_config(), type(kind)
     else:
         base = old.to_config() if kind in (None, type(old)) else {}
+        base.pop("conformal_folds", None)  # they are for training from scratch
         kind = kind or type(old)
     names = {field.name for field in fields(kind)}  # pyright: ignore[reportArgumentType]
     required = {name: value for name, value in required_options(old).items() if name in names}
@@ -100,6 +102,15 @@ def check_matching(template: Any, old: Template) -> None:
             "A language model that reads backward can only be fine-tuned as such: name a run "
             "that reads forward, or let a tagger use its states with `features_from`."
         )
+    if template.input in CONVOLVED:
+        filters = [tuple(getattr(item, "filters", ())) for item in (template, old)]
+        if filters[0] != filters[1]:
+            raise SeqzooError(
+                f"The convolutional blocks must be those of the run that training starts from, "
+                f"`filters` {list(filters[1])}, got {list(filters[0])}; a template without "
+                "`filters` has none.",
+                field="filters",
+            )
     for name, value in required_options(old).items():
         if name in options:
             _check(name, options[name], value, "make the template with `matching_template`")

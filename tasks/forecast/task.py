@@ -26,6 +26,10 @@ from seqzoo.tasks.targets.distributions import DISTRIBUTIONS, Units
 MIN_WINDOWS = 5
 """Minimum number of training windows for a linear model, one of which is held out."""
 
+MAX_RESIDUALS = 2**24
+"""Maximum number of values, about, minus their quantiles, on which folds are calibrated; further
+windows are skipped, evenly."""
+
 WINDOWS_AT_ONCE = 512
 """Number of windows in a batch outside training, when each step of a history is forecast or a
 linear model is fitted."""
@@ -191,28 +195,37 @@ class ForecastTask(Task):
         assert isinstance(windows, HistoryWindows)
         if validation is not None:
             others: Any = validation.inputs
-            windows = windows.followed_by(others)
-        series = self.features.layout.split(windows.flat[windows.starts])["series"][:, 0]
+            windows = windows.joined(others)
         fold, overlaps = np.zeros(len(windows), int), np.zeros((count, len(windows)), bool)
-        for number in np.unique(series):
-            (rows,) = np.nonzero(series == number)
-            rows = rows[np.argsort(windows.origins[rows], kind="stable")]
+        for number in np.unique(windows.examples):
+            (rows,) = np.nonzero(windows.examples == number)
             fold[rows] = np.arange(len(rows)) * count // len(rows)
-            origins = windows.origins[rows]
+            first, after = windows.spans[rows].T
             for index in np.unique(fold[rows]):
-                held_out = origins[fold[rows] == index]
-                overlaps[index, rows] = (origins > held_out[0] - self.template.horizon) & (
-                    origins < held_out[-1] + self.template.horizon
+                held_out = fold[rows] == index
+                overlaps[index, rows] = (after > first[held_out].min()) & (
+                    first < after[held_out].max()
                 )
-        pairs = [
-            (np.flatnonzero(~overlaps[index]), np.flatnonzero(fold == index))
-            for index in range(count)
-        ]
-        return [
-            (replace(training, inputs=windows.subset(kept)), Data(windows.subset(held_out)))
-            for kept, held_out in pairs
-            if len(kept) and len(held_out)
-        ]
+        size = self.template.horizon * self.features.targets * len(self.template.levels)
+        results = []
+        for index in range(count):
+            (kept,), (held_out,) = np.nonzero(~overlaps[index]), np.nonzero(fold == index)
+            least = MIN_WINDOWS if self.template.linear else 1
+            if len(kept) < least or not len(held_out):
+                raise SeqzooError(
+                    f"`conformal_folds` must leave at least {least} windows to train on, got "
+                    f"{count}, with which fold {index + 1} has {len(held_out)} of {len(windows)} "
+                    f"windows and leaves {len(kept)} that do not overlap them.",
+                    field="conformal_folds",
+                )
+            step = -(-len(held_out) * size * count // MAX_RESIDUALS)
+            results.append(
+                (
+                    replace(training, inputs=windows.subset(kept)),
+                    Data(windows.subset(held_out[::step])),
+                )
+            )
+        return results
 
     def corrections(self, results: dict[str, list]) -> np.ndarray:
         # The median is the forecast, so it is not corrected.

@@ -67,8 +67,8 @@ class Forecast(Template):
         conformal: calibrate quantiles on the validation examples, by conformal prediction. It also
             gives point forecasts their intervals.
         conformal_folds: number of folds of the training examples on which quantiles are calibrated,
-            too; each is forecast by a model trained without it, so training takes that many times
-            longer. None for the validation examples alone.
+            too; each is forecast by a model trained without it, which takes as long as the training
+            run itself. None for the validation examples alone.
         calendar: add calendar features: time of day, of the week and of the year, if the training
             data span at least two days, two weeks or two years, respectively.
         season: season length, in steps; the seasonal naive baseline uses it, too. None for the

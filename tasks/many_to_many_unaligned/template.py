@@ -32,9 +32,9 @@ class ManyToManyUnaligned(Template):
         further_inputs: inputs other than the first one, by name, and the kind of each: "number",
             "category", "static" (a number or a category, as in the training examples),
             "vector", or any kind of input. Their encoders' vectors are concatenated with each step.
-        filters: number of filters of each convolutional block, such as 32,64. For columns, rows and
-            audio; the blocks come before the recurrent layers, and each halves the width of rows,
-            the height of columns or the number of mel bands.
+        filters: number of filters of each convolutional block that reads images or audio, such as
+            32,64. For columns, rows and audio; the blocks come before the recurrent layers, and
+            each halves the width of rows, the height of columns or the number of mel bands.
         cell: recurrent cell; see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.

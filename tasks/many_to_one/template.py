@@ -47,9 +47,9 @@ class ManyToOne(Template):
             concatenated with |u - v| and u * v. Two inputs that are compared (InferSent) are of the
             same kind and share their vocabulary and their encoder; any others are concatenated.
         join_units: units of the dense layer after the joined vectors; 0 for none.
-        filters: number of filters of each convolutional block, such as 32,64. For columns, rows and
-            audio; the blocks come before the recurrent layers, and each halves the width of rows,
-            the height of columns or the number of mel bands.
+        filters: number of filters of each convolutional block that reads images or audio, such as
+            32,64. For columns, rows and audio; the blocks come before the recurrent layers, and
+            each halves the width of rows, the height of columns or the number of mel bands.
         cell: recurrent cell; see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.

@@ -59,8 +59,8 @@ class OneToMany(Template):
             (Luong), or "none".
         encoder: image encoder: convolutional, or a model from keras.applications, such as
             MobileNetV2. "convolutional" is trained from scratch.
-        filters: number of filters of each convolutional block, such as 32,64. Each block halves
-            height and width.
+        filters: number of filters of each convolutional block that reads images or audio, such as
+            32,64. Each block halves height and width.
         normalization: normalisation of the convolutional blocks. "batch" uses the statistics of a
             batch. "group" uses those of each example, which removes differences in brightness
             between images; it suits small batches.

@@ -16,7 +16,10 @@ from seqzoo.tasks.preprocessing.base import Features, empty
 from seqzoo.tasks.preprocessing.static_numbers import static_numbers
 from seqzoo.tasks.preprocessing.value_transforms import TRANSFORMS
 
-CYCLES = {"day": 86_400, "week": 604_800, "year": 31_556_952}
+DAY = 86_400
+"""Length of a day, in seconds."""
+
+CYCLES = {"day": DAY, "week": 604_800, "year": 31_556_952}
 """Lengths of the calendar's cycles, in seconds."""
 
 REPETITIONS = 2
@@ -66,6 +69,9 @@ class HistoryWindows(Sequences):
         length: number of steps of a window.
         examples: the index of each window's example.
         origins: the first step of each window's horizon, in its history.
+        spans: the dates of the first step of each window's horizon, and of the step after the
+            horizon, datetime64, (windows, 2).
+        series: the name of the series of each example.
     """
 
     def __init__(
@@ -75,27 +81,43 @@ class HistoryWindows(Sequences):
         length: int,
         examples: np.ndarray,
         origins: np.ndarray,
+        spans: np.ndarray,
+        series: Sequence[str],
     ):
         super().__init__(flat, np.full(len(starts), length, np.int32))
         self.starts = starts
         self.examples = examples
         self.origins = origins
+        self.spans = spans
+        self.series = tuple(series)
 
-    def followed_by(self, others: "HistoryWindows") -> "HistoryWindows":
-        """These windows and others of the same length."""
-        return HistoryWindows(
+    def joined(self, others: "HistoryWindows") -> "HistoryWindows":
+        """These windows and others of the same length, sorted by series and date; each series is
+        one example."""
+        names = (*self.series, *others.series)
+        unique = sorted(set(names))
+        example = np.array([unique.index(name) for name in names])
+        both = HistoryWindows(
             np.concatenate([self.flat, others.flat]),
             np.concatenate([self.starts, others.starts + len(self.flat)]),
             int(self.lengths[0]),
-            np.concatenate([self.examples, others.examples]),
+            example[np.concatenate([self.examples, others.examples + len(self.series)])],
             np.concatenate([self.origins, others.origins]),
+            np.concatenate([self.spans, others.spans]),
+            unique,
         )
+        return both.subset(np.lexsort([both.spans[:, 0], both.examples]))
 
     def subset(self, rows: np.ndarray) -> "HistoryWindows":
         """The windows with these indices."""
-        length = int(self.lengths[0])
         return HistoryWindows(
-            self.flat, self.starts[rows], length, self.examples[rows], self.origins[rows]
+            self.flat,
+            self.starts[rows],
+            int(self.lengths[0]),
+            self.examples[rows],
+            self.origins[rows],
+            self.spans[rows],
+            self.series,
         )
 
 
@@ -372,8 +394,11 @@ class HistoryFeatures(Features):
                 item = (item - learned[:, 0]) / learned[:, 1]
                 parts.append(tf.where(tf.math.is_finite(item), item, 0.0))
         for name in self.config["cycles"]:
-            seconds = tf.cast(dates % CYCLES[name], tf.float32)
-            phase = seconds * (2 * math.pi / CYCLES[name])
+            radians = 2 * math.pi / CYCLES[name]
+            seconds = tf.cast(dates % CYCLES[name], tf.int32)
+            # In two parts, since an export in float16 has few bits for the radians of a second.
+            days, rest = (tf.cast(part, tf.float32) for part in (seconds // DAY, seconds % DAY))
+            phase = days * (DAY * radians) + rest * radians
             parts += [tf.sin(phase)[..., None], tf.cos(phase)[..., None]]
         constant = [] if static is None else [static]
         constant += [tf.cast(index, tf.float32)[:, None], mean, scale]
@@ -398,20 +423,22 @@ class HistoryFeatures(Features):
         Raises:
             SeqzooError: an example does not fit those of training, or there is no window.
         """
-        flat, starts, owners, origins, offset = [], [], [], [], 0
-        look_back = self.template.look_back
+        flat, starts, owners, origins, spans, offset = [], [], [], [], [], 0
+        look_back, horizon = self.template.look_back, self.template.horizon
         for number in range(len(examples)):
             location = examples.location(number)
             history = self.check(examples.inputs[number], location)
             steps = self.origins(history, full_horizons=full_horizons)
             if not len(steps):
                 continue
-            begin, stop = int(steps[0]) - look_back, int(steps[-1]) + self.template.horizon
+            begin, stop = int(steps[0]) - look_back, int(steps[-1]) + horizon
             padded = _window(history, begin, stop, self.frequency)
             flat.append(self._encoded(history, padded, location))
             starts.append(offset + steps - steps[0])
             owners.append(np.full(len(steps), number))
             origins.append(steps)
+            both = np.stack([steps, steps + horizon], 1)
+            spans.append(self.frequency.at(history.dates, both.reshape(-1)).reshape(-1, 2))
             offset += len(padded)
         if not flat:
             raise SeqzooError(
@@ -423,6 +450,8 @@ class HistoryFeatures(Features):
             self.length,
             np.concatenate(owners),
             np.concatenate(origins),
+            np.concatenate(spans),
+            [history.name for history in examples.inputs],
         )
 
     def origins(self, history: History, *, full_horizons: bool = True) -> np.ndarray:

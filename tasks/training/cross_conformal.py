@@ -2,7 +2,6 @@
 
 import pathlib
 import shutil
-from dataclasses import replace
 from typing import Any
 
 import keras
@@ -17,13 +16,33 @@ from seqzoo.tasks.training.epochs import Epochs
 from seqzoo.tasks.training.progress import TrainingProgress
 
 
+class FoldProgress:
+    """The progress of a fold, without its epochs' rows and its result, which are not the run's.
+
+    Args:
+        progress: receives the progress.
+    """
+
+    def __init__(self, progress: TrainingProgress):
+        self.start, self.note = progress.start, progress.note
+        self.epoch, self.step = progress.epoch, progress.step
+        self._end = progress.end
+
+    def row(self, row: dict[str, Any]) -> None:
+        """Does nothing."""
+
+    def end(self, message: str) -> None:
+        """Ends the display of the progress."""
+        self._end("")
+
+
 def correct_across_folds(
     folder: pathlib.Path, inference: Inference, epochs: Epochs, progress: TrainingProgress
 ) -> None:
     """Calibrates the quantiles of a run's model on its training and validation windows, divided
     into folds: the windows of each are forecast by a model that was trained on those whose
-    horizons do not overlap them, for as many epochs as the run's model (cross-conformal prediction;
-    Vovk 2015).
+    horizons do not overlap them, up to the best epoch of the run, with the same learning rates but
+    without callbacks (cross-conformal prediction; Vovk 2015).
 
     These models are kept in the run folder until the end, so that an interrupted calibration can be
     resumed. A calibration that is complete is recorded in a file and not repeated.
@@ -33,11 +52,15 @@ def correct_across_folds(
         inference: the inference of the run's model, whose task must implement `Corrects`.
         epochs: the epochs that the model was trained for.
         progress: receives the progress.
+
+    Raises:
+        SeqzooError: see `Corrects.folds`.
+        Interrupted: training was stopped by Ctrl-C, after a checkpoint.
     """
     task: Any = inference.task
     if not (folder / CONFORMAL).exists():
         folds = task.folds(epochs.training, epochs.validation, task.template.conformal_folds)
-        settings = replace(inference.settings, epochs=epochs.best_epoch)
+        settings, padding = inference.settings, inference.padding
         results: list[dict[str, Any]] = []
         for number, (kept, held_out) in enumerate(folds, 1):
             progress.note(
@@ -45,15 +68,24 @@ def correct_across_folds(
                 f"quantiles on {len(held_out):,} others."
             )
             keras.utils.set_random_seed(settings.seed)
-            others = Epochs(task, settings, inference.padding, kept, None, epochs.loop.strategy)
+            others = Epochs(
+                task,
+                settings,
+                padding,
+                kept,
+                None,
+                epochs.loop.strategy,
+                multiple=epochs.multiple,
+            )
             place = folder / FOLDS / str(number)
             resume = place.exists()
             if not resume:
                 Run.create(place, Run.open(folder).config, task)
-            others.run(place, progress, resume=resume, owner=folder)
-            model = Inference(task, Run.open(place).model, settings, inference.padding)
-            if task.template.linear:
-                task.fit_linear(model.model, kept)
+            others.run(
+                place, FoldProgress(progress), resume=resume, owner=folder, until=epochs.best_epoch
+            )
+            model = Inference(task, Run.open(place).model, settings, padding)
+            if task.template.linear and task.fit_linear(model.model, kept):
                 model.model.linear.share.assign(inference.model.linear.share)
             results.append(model.collect(task.uncorrected, held_out, PredictionOptions()))
         correct(folder, inference, results)

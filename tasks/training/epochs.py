@@ -126,6 +126,7 @@ class Epochs:
         *,
         resume: bool,
         owner: pathlib.Path | None = None,
+        until: int | None = None,
     ) -> None:
         """Trains the remaining epochs.
 
@@ -134,6 +135,8 @@ class Epochs:
             progress: receives the progress.
             resume: whether to continue from the last checkpoint, if there is one.
             owner: the run to resume after an interruption, if `folder` belongs to another run.
+            until: number of epochs after which training stops, with the learning rates of all
+                epochs; None for all.
 
         Raises:
             SeqzooError: the loss is no longer a finite number, or a checkpoint is damaged.
@@ -142,6 +145,7 @@ class Epochs:
                 twice.
         """
         self.folder, self.owner = folder, owner
+        last = until or self.settings.epochs
         self.progress = progress
         self.checkpoints = Checkpoints(folder / CHECKPOINTS, self.loop)
         callback_state = None
@@ -160,7 +164,7 @@ class Epochs:
         self.write_rows()
         template = self.task.template
         progress.start(
-            epochs=self.settings.epochs,
+            epochs=last,
             steps=self.loop.steps,
             metric=self.task.metric,
             unit="tokens" if {template.input, template.target} & {*TEXTS} else "steps",
@@ -172,7 +176,7 @@ class Epochs:
                 loop.model, loop.optimizer, self.settings.epochs, loop.steps, callback_state
             )
             with self.workers.lost(self.resumption), _interruptible() as interrupted:
-                while (epoch := int(self.loop.epoch.numpy())) < self.settings.epochs:
+                while (epoch := int(self.loop.epoch.numpy())) < last:
                     if self.settings.patience and self.waited >= self.settings.patience:
                         break
                     if self.stopped():
@@ -479,9 +483,12 @@ class Epochs:
 
     @property
     def best_epoch(self) -> int:
-        """The number of the best epoch, or of the last one without validation examples."""
+        """The number of the best epoch, of the last one of several that are averaged, or of the
+        last one without validation examples."""
         if self.validation is None:
             return len(self.rows)
+        if self.settings.average == "best":
+            return self.best_epochs(self.rows)[-1]
         return max(self.rows, key=self.rank)["epoch"]
 
     def summary(self) -> str:

@@ -28,7 +28,7 @@ class TrainingProgress(Protocol):
         """
 
     def note(self, text: str) -> None:
-        """A sentence about the data, before training begins."""
+        """A sentence about the data, before training begins, or about what follows it."""
 
     def epoch(self, epoch: int, done: int) -> None:
         """An epoch, counted from 1, begins; `done` of its steps were run before training was

@@ -134,10 +134,11 @@ def train(
             validation = None
             if splits.validation:
                 validation = _data(task, splits.validation, "validation")
-            if getattr(template, "conformal_folds", None):
-                _check_folds(workers, start_from, run)
             if settings.calibrate:
                 check_calibrates(task, validation)
+            if getattr(template, "conformal_folds", None):
+                _check_folds(workers, start_from, run)
+                _check_windows(task, training, validation)
             fingerprint = _fingerprint([training] if validation is None else [training, validation])
             if run is None:
                 padding = Padding.choose(
@@ -238,6 +239,15 @@ def _check_folds(workers: Workers, start_from: Any, run: Run | None) -> None:
             "`conformal_folds` is for training from scratch, not from a run.",
             field="conformal_folds",
         )
+
+
+def _check_windows(task: Any, training: Data, validation: Data | None) -> None:
+    """Checks that enough windows are left to train on without each fold.
+
+    Raises:
+        SeqzooError: see `Corrects.folds`.
+    """
+    task.folds(training, validation, task.template.conformal_folds)
 
 
 def _start(start_from: Run | str | os.PathLike | None, run: Run | None) -> Start | None:

@@ -16,6 +16,7 @@ from seqzoo.tasks import (
     SeqzooError,
     Splits,
     TrainingSettings,
+    matching_template,
     train,
 )
 from seqzoo.tasks.errors import Interrupted
@@ -58,34 +59,39 @@ def run(tmp_path_factory) -> Run:
     return _train(folder, conformal_folds=FOLDS, linear=True)
 
 
+def _targets(data: Any) -> list[tuple[str, Any]]:
+    """The series and the date of the first target of each window."""
+    windows = data.inputs
+    names = [windows.series[number] for number in windows.examples]
+    return list(zip(names, windows.spans[:, 0], strict=True))
+
+
 def test_folds_share_no_value_with_the_windows_to_train_on() -> None:
-    panel = Examples([_noise(steps=60, name="a"), _noise(steps=35, name="b")])
-    later = Examples([_noise(steps=70, name="b").cut(70, 40), _noise(steps=80).cut(80, 65)])
+    panel = Examples([_noise(steps=60, name="b"), _noise(steps=35, name="a")])
+    # A part of the series "a" with an earlier beginning, and "b" on its own, without earlier steps.
+    last = _noise(steps=80, name="b")
+    alone = History(last.dates[62:], last.values[62:], name="b")
+    later = Examples([_noise(steps=70, name="a").cut(70, 40), alone])
     task = _template().adapt(panel)
     assert isinstance(task, ForecastTask)
     training, validation = task.data(panel), task.data(later)
-    series = task.features.layout.split
-
-    def targets(data: Any) -> list[tuple[int, int]]:
-        windows = data.inputs
-        names = series(windows.flat[windows.starts])["series"][:, 0]
-        return list(zip(names.tolist(), windows.origins.tolist(), strict=True))
-
-    everything = targets(training) + targets(validation)
+    everything = _targets(training) + _targets(validation)
     folds = task.folds(training, validation, FOLDS)
-    held_out = [window for _, fold in folds for window in targets(fold)]
+    held_out = [window for _, fold in folds for window in _targets(fold)]
     assert sorted(held_out) == sorted(everything) and len(folds) == FOLDS
+    day = np.timedelta64(1, "D")
     for kept, fold in folds:
-        ahead = {(name, at + step) for name, at in targets(fold) for step in range(HORIZON)}
-        others = targets(kept)
-        assert not any((name, at + step) in ahead for name, at in others for step in range(HORIZON))
-        assert len(others) > len(everything) // 2
+        ahead = {(name, at + step * day) for name, at in _targets(fold) for step in range(HORIZON)}
+        others = _targets(kept)
+        assert not any(
+            (name, at + step * day) in ahead for name, at in others for step in range(HORIZON)
+        )
+        assert len(others) > len(everything) // 2 and others == sorted(others)
         # A window is the same wherever it is.
-        for position, (name, at) in enumerate(others[:3] + others[-3:]):
-            row = position if position < 3 else len(others) - 6 + position
-            whole = training if (name, at) in targets(training) else validation
-            same = whole.inputs[targets(whole).index((name, at))]
-            np.testing.assert_array_equal(kept.inputs[row], same)
+        for row in (0, 1, -2, -1):
+            whole = training if others[row] in _targets(training) else validation
+            same = whole.inputs[_targets(whole).index(others[row])]
+            np.testing.assert_array_equal(kept.inputs[row % len(others)], same)
 
 
 def test_intervals_cover_although_the_validation_steps_are_calm(run: Run, tmp_path) -> None:
@@ -143,4 +149,8 @@ def test_refuses_what_cannot_be_trained_again(run: Run, tmp_path) -> None:
         _template(conformal_folds=1)
     with pytest.raises(SeqzooError, match="`conformal_folds` is for training from scratch"):
         train(run.template, _splits(), SETTINGS, tmp_path / "run", start_from=run)
+    with pytest.raises(SeqzooError, match="at least 5 windows to train on, got 3, with which fold"):
+        few = Examples([_noise(steps=14)])
+        train(run.template, Splits(few, few), SETTINGS, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+    assert matching_template(run.template).conformal_folds is None

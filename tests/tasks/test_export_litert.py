@@ -38,6 +38,15 @@ def test_fixed_steps_take_shorter_inputs_and_refuse_longer_ones(tmp_path: pathli
         model.predict(["0123456789abc"])
 
 
+@pytest.mark.slow
+def test_fixed_steps_of_columns_shorten_the_width_of_images(tmp_path: pathlib.Path) -> None:
+    chosen, examples, inputs = CASES["convolved-lines"]
+    assert inputs[0].shape[1] == 5 and chosen.columns_per_step == 2
+    run = make_run(tmp_path / "run", chosen, examples)
+    report = run.export(tmp_path / "out", format="litert", steps=2, examples=inputs)
+    assert report["difference"] < 1e-4
+
+
 def test_steps_are_refused_where_all_inputs_have_the_same_length(tmp_path: pathlib.Path) -> None:
     chosen, examples, inputs = CASES["rows"]
     run = make_run(tmp_path / "run", chosen, examples)

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import seqzoo.cells
 from seqzoo.tasks import Examples, Forecast, History, SeqzooError, Splits, TrainingSettings, train
+from seqzoo.tasks.export.litert_model import litert_model
+from seqzoo.tasks.export.parts import Part
 from seqzoo.tasks.export.predict.histories import HistoryReader
 from seqzoo.zoo.inference.exported import exported_lines
 
@@ -99,6 +102,32 @@ def test_predict_py_forecasts_like_the_model(
         np.testing.assert_allclose(theirs["value"], ours.value, rtol=1e-4)
         quantiles = np.stack([theirs["quantiles"][f"{level:g}"] for level in run.template.levels])
         np.testing.assert_allclose(np.moveaxis(quantiles, 0, -1), ours.quantiles, rtol=1e-4)
+
+
+def test_the_calendar_is_exact_in_float16() -> None:
+    """Radians per second are too small for float16."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    dates = np.datetime64("2019-01-01T00") + 6 * np.arange(3000)
+    history = History(dates, np.zeros(3000))
+    template = Forecast(look_back=1456, horizon=4, units=2)
+    features: Any = template.adapt(Examples([history])).features
+    assert features.config["cycles"] == ["day", "week", "year"]
+
+    def run(**tensors: Any) -> dict[str, Any]:
+        return {"steps": features.transform_indexed(tensors)[0]}
+
+    window = features.raw([history.cut(1460)], ["it"])
+    names = [spec.name for spec in features.signature]
+    specs = [tf.TensorSpec([None, *item.shape[1:]], item.dtype, name)
+             for item, name in zip(window, names, strict=True)]  # fmt: skip
+    content = litert_model(Part(run, tuple(specs)), "float16")
+    runner = Interpreter(model_content=content).get_signature_runner()
+    result = runner(**dict(zip(names, window, strict=True)))["steps"]
+    expected = run(**dict(zip(names, map(tf.constant, window), strict=True)))["steps"]
+    parts = [features.layout.split(item)["calendar"] for item in (result, expected)]
+    assert parts[1].shape[-1] == 6 and np.ptp(parts[1], 1).min() > 1.9
+    np.testing.assert_allclose(parts[0], parts[1], atol=5e-3)
 
 
 def test_seqzoo_predict_reads_histories_from_json(

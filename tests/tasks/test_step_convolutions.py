@@ -1,6 +1,7 @@
 """Convolutional blocks before recurrent layers."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import tensorflow as tf
 import seqzoo.cells
 from seqzoo.tasks import (
     Examples,
+    ManyToManyEncoderDecoder,
     ManyToManyUnaligned,
     ManyToOne,
     Run,
@@ -109,6 +111,11 @@ def test_a_model_with_convolutions_reads_and_is_stored(tmp_path) -> None:
     assert run.evaluate(_bars(64))["exact_match"] > 0.9
     assert again.template == template and template.to_config()["filters"] == [8, 8]
     assert json.loads((tmp_path / "run" / "config.json").read_text())["task"]["filters"] == [8, 8]
+    # Recurrent layers that read features of convolutions do not fit a template without them.
+    other: Any = ManyToManyEncoderDecoder("columns", "characters", units=16)
+    for template in (other, ManyToOne("columns"), ManyToOne("columns", filters=(8,))):
+        with pytest.raises(SeqzooError, match=r"`filters` \[8, 8\], got \[8?\]"):
+            train(template, Splits(examples), settings, tmp_path / "other", start_from=again)
     # Both directions are read, even with forward layers.
     with pytest.raises(SeqzooError, match="convolutions read the steps before and after"):
         again.session()

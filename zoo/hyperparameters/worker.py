@@ -89,6 +89,8 @@ class TrialRunner:
         return self._splits, self._source
 
     def _task(self, task: Any) -> Any:
+        if getattr(task, "conformal_folds", None):  # they do not change the score
+            task = replace(task, conformal_folds=None)
         rate = self._source.sample_rate
         return replace(task, sample_rate=rate) if rate else task
 
