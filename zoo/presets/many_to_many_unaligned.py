@@ -24,10 +24,16 @@ PRESETS = {
         "Reads handwritten numbers of one to ten digits, column by column",
         Source(data="", kind="columns", target_kind="characters"),
         ManyToManyUnaligned(
-            cell="gru", units=160, layers=2, dropout=0.3, minimum_count=1, columns_per_step=2
+            filters=(32, 64, 128),
+            cell="gru",
+            units=160,
+            layers=2,
+            dropout=0.3,
+            minimum_count=1,
+            columns_per_step=4,
         ),
         TrainingSettings(epochs=9, batch_size=64, learning_rate=4e-3, average="ema"),
-        "96.10% of 1,848 numbers made of unseen digits, 0.73% of the digits wrong, seed 0",
+        "96.75% of 1,848 numbers made of unseen digits, 0.60% of the digits wrong, seed 0",
         needs="the folder of a prepared digit_lines data set, such as prepared/digit_lines/1.1.0",
     ),
 }
