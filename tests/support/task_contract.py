@@ -23,7 +23,6 @@ from seqzoo.tasks import (
 )
 from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Padding, batches
-from seqzoo.tasks.fields import CONVOLVED
 from seqzoo.tasks.kinds import (
     ENCODER_DECODER,
     INPUTS,
@@ -113,9 +112,10 @@ def cases() -> Iterator[Case]:
                 if kind == "series":
                     generates = target == "next" or name == ENCODER_DECODER
                     yield replace(case, first=False, cell="cfc" if generates else "gru-d")
-    for kind in CONVOLVED:
-        for name, target in ((MANY_TO_ONE, "class"), (UNALIGNED, "characters")):
-            yield Case(name, kind, target, False, options=(("filters", (3, 2)),))
+    filters = ("filters", (3, 2))
+    yield Case(UNALIGNED, "columns", "characters", False, options=(filters,))
+    for kind in ("rows", "audio"):
+        yield Case(MANY_TO_ONE, kind, "class", False, options=(filters,))
     copying = ("copy", True)
     yield Case(ENCODER_DECODER, "words", "words", False, options=(copying,))
     monotonic = ("attention", "monotonic")

@@ -106,6 +106,7 @@ def test_intervals_cover_although_the_validation_steps_are_calm(run: Run, tmp_pa
     )
 
 
+@pytest.mark.slow
 def test_needs_no_validation_examples(tmp_path) -> None:
     whole = _noise()
     splits = Splits(Examples([whole.cut(300)]), None, Examples([whole.cut(400, 300)]))
@@ -128,6 +129,7 @@ class Stopping(Silent):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_resumes_an_interrupted_calibration(run: Run, tmp_path) -> None:
     folder = tmp_path / "run"
     with pytest.raises(Interrupted, match=re.escape(f"--resume --run {folder}")) as stopped:

@@ -41,7 +41,7 @@ def test_fixed_steps_take_shorter_inputs_and_refuse_longer_ones(tmp_path: pathli
 @pytest.mark.slow
 def test_fixed_steps_of_columns_shorten_the_width_of_images(tmp_path: pathlib.Path) -> None:
     chosen, examples, inputs = CASES["convolved-lines"]
-    assert inputs[0].shape[1] == 5 and chosen.columns_per_step == 2
+    assert inputs[0].shape[1] == 5  # three steps of two columns
     run = make_run(tmp_path / "run", chosen, examples)
     report = run.export(tmp_path / "out", format="litert", steps=2, examples=inputs)
     assert report["difference"] < 1e-4
