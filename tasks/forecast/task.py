@@ -197,8 +197,8 @@ class ForecastTask(Task):
             others: Any = validation.inputs
             windows = windows.joined(others)
         fold, overlaps = np.zeros(len(windows), int), np.zeros((count, len(windows)), bool)
-        for number in np.unique(windows.examples):
-            (rows,) = np.nonzero(windows.examples == number)
+        ends = np.flatnonzero(np.diff(windows.examples)) + 1  # windows are sorted by series
+        for rows in np.split(np.arange(len(windows)), ends):
             fold[rows] = np.arange(len(rows)) * count // len(rows)
             first, after = windows.spans[rows].T
             for index in np.unique(fold[rows]):

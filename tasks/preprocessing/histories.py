@@ -94,9 +94,7 @@ class HistoryWindows(Sequences):
     def joined(self, others: "HistoryWindows") -> "HistoryWindows":
         """These windows and others of the same length, sorted by series and date; each series is
         one example."""
-        names = (*self.series, *others.series)
-        unique = sorted(set(names))
-        example = np.array([unique.index(name) for name in names])
+        unique, example = np.unique([*self.series, *others.series], return_inverse=True)
         both = HistoryWindows(
             np.concatenate([self.flat, others.flat]),
             np.concatenate([self.starts, others.starts + len(self.flat)]),
@@ -104,7 +102,7 @@ class HistoryWindows(Sequences):
             example[np.concatenate([self.examples, others.examples + len(self.series)])],
             np.concatenate([self.origins, others.origins]),
             np.concatenate([self.spans, others.spans]),
-            unique,
+            unique.tolist(),
         )
         return both.subset(np.lexsort([both.spans[:, 0], both.examples]))
 
