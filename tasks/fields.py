@@ -10,7 +10,7 @@ import functools
 import math
 import numbers
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -18,6 +18,9 @@ from seqzoo.tasks.errors import SeqzooError
 
 CONVOLVED = ("columns", "rows", "audio")
 """Kinds of inputs that convolutional blocks may read before recurrent layers."""
+
+VIEWS = ("random_shift", "random_zoom", "random_shear")
+"""Options of the random views of such inputs in training."""
 
 
 @dataclass(frozen=True)
@@ -216,13 +219,34 @@ def filters_of(template: Any) -> tuple[int, ...]:
     """
     if template.filters in ((), []):
         return ()
-    if template.input not in CONVOLVED:
-        raise SeqzooError(
-            f"`filters` is for {', '.join(CONVOLVED[:-1])} and {CONVOLVED[-1]}, got input "
-            f"{template.input!r}.",
-            field="filters",
-        )
+    _check_input(template, "filters", CONVOLVED)
     return whole_numbers("filters", template.filters)
+
+
+def check_views(template: Any) -> None:
+    """Checks that the inputs of a template with random views are images or, unless they are
+    sheared, audio.
+
+    Raises:
+        SeqzooError: the inputs are others.
+    """
+    for name in VIEWS:
+        if getattr(template, name):
+            _check_input(template, name, CONVOLVED[:2] if name == "random_shear" else CONVOLVED)
+
+
+def _check_input(template: Any, option: str, kinds: Sequence[str]) -> None:
+    """Checks that an option that is set is for the kind of the template's input.
+
+    Raises:
+        SeqzooError: it is for other kinds.
+    """
+    if template.input not in kinds:
+        raise SeqzooError(
+            f"`{option}` is for {', '.join(kinds[:-1])} and {kinds[-1]}, got input "
+            f"{template.input!r}.",
+            field=option,
+        )
 
 
 def height_and_width(image_size: Any) -> tuple[int, ...] | None:

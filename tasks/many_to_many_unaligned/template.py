@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.cell_names import check_cell
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.fields import Count, Named, Range, Share, check, filters_of
+from seqzoo.tasks.fields import Count, Named, Range, Share, check, check_views, filters_of
 from seqzoo.tasks.kinds import UNALIGNED, check_further_inputs, inputs_of, targets_of
 
 if TYPE_CHECKING:
@@ -35,6 +35,13 @@ class ManyToManyUnaligned(Template):
         filters: number of filters of each convolutional block that reads images or audio, such as
             32,64. For columns, rows and audio; the blocks come before the recurrent layers, and
             each halves the width of rows, the height of columns or the number of mel bands.
+        random_shift: augmentation: maximum shift of images and spectrograms, as a fraction of their
+            size. Only across the steps: columns move up and down, rows sideways, and spectrograms
+            along the mel bands, as with voices of other people.
+        random_zoom: augmentation: maximum zoom of images and spectrograms, as a fraction of their
+            size. Only across the steps.
+        random_shear: augmentation: maximum shear of images, as a fraction of the image height. For
+            columns, whose tops move sideways, and rows.
         cell: recurrent cell; see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.
@@ -77,6 +84,9 @@ class ManyToManyUnaligned(Template):
         default_factory=dict
     )
     filters: Sequence[int] = ()
+    random_shift: Share = 0.0
+    random_zoom: Share = 0.0
+    random_shear: Share = 0.0
     cell: str = "gru"
     units: Count = 128
     layers: Count = 1
@@ -103,6 +113,7 @@ class ManyToManyUnaligned(Template):
         check_cell(self)
         check_further_inputs(self)
         object.__setattr__(self, "filters", filters_of(self))
+        check_views(self)
         if self.columns_per_step != 1 and self.input != "columns":
             raise SeqzooError(
                 f"`columns_per_step` is for columns, got input {self.input!r}.",

@@ -15,6 +15,7 @@ from seqzoo.tasks.fields import (
     Range,
     Share,
     check,
+    check_views,
     filters_of,
     height_and_width,
 )
@@ -50,6 +51,13 @@ class ManyToOne(Template):
         filters: number of filters of each convolutional block that reads images or audio, such as
             32,64. For columns, rows and audio; the blocks come before the recurrent layers, and
             each halves the width of rows, the height of columns or the number of mel bands.
+        random_shift: augmentation: maximum shift of images and spectrograms, as a fraction of their
+            size. Only across the steps: columns move up and down, rows sideways, and spectrograms
+            along the mel bands, as with voices of other people.
+        random_zoom: augmentation: maximum zoom of images and spectrograms, as a fraction of their
+            size. Only across the steps.
+        random_shear: augmentation: maximum shear of images, as a fraction of the image height. For
+            columns, whose tops move sideways, and rows.
         cell: recurrent cell; see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.
@@ -120,6 +128,9 @@ class ManyToOne(Template):
     join: Join = "concatenate"
     join_units: Annotated[int, Range(minimum=0)] = 128
     filters: Sequence[int] = ()
+    random_shift: Share = 0.0
+    random_zoom: Share = 0.0
+    random_shear: Share = 0.0
     cell: str = "gru"
     units: Count = 128
     layers: Count = 1
@@ -168,6 +179,7 @@ class ManyToOne(Template):
                 field=name,
             )
         object.__setattr__(self, "filters", filters_of(self))
+        check_views(self)
         object.__setattr__(self, "image_size", height_and_width(self.image_size))
         if self.image_size is not None and self.input not in ("rows", "pixels"):
             raise SeqzooError(

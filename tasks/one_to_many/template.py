@@ -71,10 +71,12 @@ class OneToMany(Template):
             size of the training images, which must then be the same for all.
         pooling: pooling of the image's feature map: mean, or flatten, which keeps positions. The
             initial states of the decoder are computed from the result.
-        random_shift: augmentation: maximum shift, as a fraction of the image size.
-        random_zoom: augmentation: maximum zoom, as a fraction of the image size.
-        random_shear: augmentation: maximum shear, as a fraction of the image height. The top
-            moves sideways.
+        random_shift: augmentation: maximum shift of images and spectrograms, as a fraction of their
+            size.
+        random_zoom: augmentation: maximum zoom of images and spectrograms, as a fraction of their
+            size.
+        random_shear: augmentation: maximum shear of images, as a fraction of the image height. The
+            top moves sideways.
         dropout: dropout rate on layer inputs. Also on the encoder's features and before the
             output layer.
         recurrent_dropout: dropout rate on recurrent inputs.

@@ -10,6 +10,7 @@ import tensorflow as tf
 from seqzoo.tasks.data.batches import Sequences
 from seqzoo.tasks.data.examples import Examples, is_missing
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.fields import VIEWS
 from seqzoo.tasks.kinds import MANY_TO_ONE, TEXTS, features_class
 from seqzoo.tasks.layers.recurrent import takes_time
 from seqzoo.tasks.preprocessing.base import Features
@@ -241,8 +242,8 @@ def part_template(template: Any, kind: str) -> Any:
     layers."""
     options = UNSET | dict(vars(template)) | {"input": kind}
     if template.name != MANY_TO_ONE:
-        # One-to-many pools, resizes and convolves images in its own way.
-        options |= {"pooling": UNSET["pooling"], "filters": ()}
+        # One-to-many pools, resizes, convolves and varies images in its own way.
+        options |= {"pooling": UNSET["pooling"], "filters": (), **dict.fromkeys(VIEWS, 0.0)}
         options["bidirectional"] = getattr(
             template, "is_bidirectional", getattr(template, "bidirectional", False)
         )
@@ -250,6 +251,8 @@ def part_template(template: Any, kind: str) -> Any:
         options["vectors"] = None
     if kind not in TEXTS:
         options |= {"ngrams": 1, "bag": False}
+    if kind == "audio":
+        options["random_shear"] = 0.0
     return SimpleNamespace(**options)
 
 

@@ -151,7 +151,9 @@ def cases() -> dict[str, tuple[Template, Examples, list[Any]]]:
             series[:4],
         ),
         "lines": (
-            ManyToManyUnaligned(columns_per_step=2, layers=2, bidirectional=False, **SMALL),
+            ManyToManyUnaligned(
+                columns_per_step=2, layers=2, bidirectional=False, random_shear=0.1, **SMALL
+            ),
             Examples([sentence.T for sentence in rows], ["ab", "b"] * 6),
             [sentence.T[:, :width] for sentence, width in zip(rows, (5, 4, 3, 1), strict=False)],
         ),

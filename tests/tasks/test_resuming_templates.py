@@ -17,6 +17,7 @@ from seqzoo.tasks import (
     Examples,
     ManyToManyAligned,
     ManyToManyEncoderDecoder,
+    ManyToOne,
     Splits,
 )
 from seqzoo.tasks.training.progress import Silent
@@ -33,6 +34,12 @@ def _backwards() -> Examples:
     return Examples(words, [word[::-1] for word in words])
 
 
+def _pictures() -> Examples:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (24, 5, 4), dtype=np.uint8)
+    return Examples(images, [str(number) for number in images[:, 0, 0] % 3])
+
+
 CASES = {
     "tags": lambda: (
         tagger(characters=4, word_dropout=0.2, **DROPPED),
@@ -45,6 +52,12 @@ CASES = {
     "captions": lambda: (
         template("image", random_shift=0.1, normalization="batch", **DROPPED),
         captioned(count=24),
+    ),
+    "rows": lambda: (
+        ManyToOne(
+            "rows", filters=(2,), units=6, random_shift=0.1, random_zoom=0.1, random_shear=0.1
+        ),
+        _pictures(),
     ),
     "translations": lambda: (
         ManyToManyEncoderDecoder(
