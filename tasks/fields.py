@@ -10,7 +10,7 @@ import functools
 import math
 import numbers
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -21,6 +21,14 @@ CONVOLVED = ("columns", "rows", "audio")
 
 VIEWS = ("random_shift", "random_zoom", "random_shear")
 """Options of the random views of such inputs in training."""
+
+IMAGE_OPTIONS = {
+    "filters": CONVOLVED,
+    **dict.fromkeys(VIEWS, CONVOLVED),
+    "random_shear": ("columns", "rows"),
+    "columns_per_step": ("columns",),
+}
+"""The kinds of inputs that options of images and spectrograms are for."""
 
 
 @dataclass(frozen=True)
@@ -210,43 +218,24 @@ def whole_numbers(name: str, values: Any) -> tuple[int, ...]:
     return values
 
 
-def filters_of(template: Any) -> tuple[int, ...]:
-    """The value of a template's `filters`, as a tuple, which is empty for no convolutions.
+def check_images(template: Any) -> None:
+    """Checks the options of a template that are for images and spectrograms, `IMAGE_OPTIONS`, and
+    makes `filters` a tuple, which is empty for no convolutions.
 
     Raises:
-        SeqzooError: the value is not whole numbers of at least 1, or the inputs are neither images
-            nor audio.
+        SeqzooError: `filters` are not whole numbers of at least 1, or an option is for other kinds
+            of inputs.
     """
-    if template.filters in ((), []):
-        return ()
-    _check_input(template, "filters", CONVOLVED)
-    return whole_numbers("filters", template.filters)
-
-
-def check_views(template: Any) -> None:
-    """Checks that the inputs of a template with random views are images or, unless they are
-    sheared, audio.
-
-    Raises:
-        SeqzooError: the inputs are others.
-    """
-    for name in VIEWS:
-        if getattr(template, name):
-            _check_input(template, name, CONVOLVED[:2] if name == "random_shear" else CONVOLVED)
-
-
-def _check_input(template: Any, option: str, kinds: Sequence[str]) -> None:
-    """Checks that an option that is set is for the kind of the template's input.
-
-    Raises:
-        SeqzooError: it is for other kinds.
-    """
-    if template.input not in kinds:
-        raise SeqzooError(
-            f"`{option}` is for {', '.join(kinds[:-1])} and {kinds[-1]}, got input "
-            f"{template.input!r}.",
-            field=option,
-        )
+    unset = template.filters in ((), [])
+    filters = () if unset else whole_numbers("filters", template.filters)
+    object.__setattr__(template, "filters", filters)
+    defaults = {field.name: field.default for field in dataclasses.fields(template)}
+    for option, kinds in IMAGE_OPTIONS.items():
+        if getattr(template, option, None) == defaults.get(option) or template.input in kinds:
+            continue
+        *others, last = kinds
+        words = f"{', '.join(others)} and {last}" if others else last
+        raise SeqzooError(f"`{option}` is for {words}, got input {template.input!r}.", field=option)
 
 
 def height_and_width(image_size: Any) -> tuple[int, ...] | None:

@@ -29,6 +29,7 @@ READING = (
     "mean_normalization",
     "permutation_seed",
     "image_size",
+    "columns_per_step",
 )
 """Options that determine how inputs become tensors."""
 

@@ -17,11 +17,16 @@ def varied(template: Any, features: Any, values: Any) -> Any:
         features: the features of the sequence.
         values: shape (batch, time, features).
     """
-    fractions = {name.removeprefix("random_"): getattr(template, name, 0.0) for name in VIEWS}
+    fractions = fractions_of(template)
     if features.frame is None or not any(fractions.values()):
         return values
     layer = RandomStepView(*features.frame, **fractions, dtype=values.dtype, name="random_view")
     return layer(values)
+
+
+def fractions_of(template: Any) -> dict[str, float]:
+    """The options of a template's random views: "shift", "zoom" and "shear"."""
+    return {name.removeprefix("random_"): getattr(template, name, 0.0) for name in VIEWS}
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")

@@ -10,6 +10,7 @@ import seqzoo.cells
 from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.layers.recurrent import cell_choices
+from seqzoo.tasks.layers.step_views import fractions_of
 from seqzoo.tasks.plots import Look, plot_looks
 from seqzoo.tasks.preprocessing.copied_tokens import EXTENDED_IDS
 from seqzoo.tasks.preprocessing.lemmas import LemmaFeatures
@@ -45,6 +46,9 @@ class EncoderDecoderTask(GeneratorTask):
                 "mode": template.vectors_mode,
             },
             feature_ids=first.feature_ids if isinstance(first, LemmaFeatures) else None,
+            frame=first.frame,
+            filters=template.filters,
+            view=fractions_of(template),
             name="encoder",
             **shared,
         )

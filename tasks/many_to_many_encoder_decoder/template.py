@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.cell_names import check_cell
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.fields import Count, Named, Range, Share, check
+from seqzoo.tasks.fields import Count, Named, Range, Share, check, check_images
 from seqzoo.tasks.kinds import ENCODER_DECODER, check_further_inputs, inputs_of, targets_of
 from seqzoo.tasks.vectors_options import VectorsMode, VectorsVocabulary, check_vectors
 
@@ -33,6 +33,16 @@ class ManyToManyEncoderDecoder(Template):
             "vector", or any kind of input. Their encoders' vectors are concatenated with the
             features that the decoder attends to, and with those that its initial states are
             computed from.
+        filters: number of filters of each convolutional block that reads images or audio, such as
+            32,64. For columns, rows and audio; the blocks come before the recurrent layers, and
+            each halves the width of rows, the height of columns or the number of mel bands.
+        random_shift: augmentation: maximum shift of images and spectrograms, as a fraction of their
+            size. Only across the steps: columns move up and down, rows sideways, and spectrograms
+            along the mel bands, as with voices of other people.
+        random_zoom: augmentation: maximum zoom of images and spectrograms, as a fraction of their
+            size. Only across the steps.
+        random_shear: augmentation: maximum shear of images, as a fraction of the image height. For
+            columns, whose tops move sideways, and rows.
         cell: recurrent cell; see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`. For the
             encoder and the decoder.
         units: number of units per layer and direction. Only the encoder may have two directions.
@@ -73,6 +83,8 @@ class ManyToManyEncoderDecoder(Template):
             classes. Applies to the tokens.
         scheduled_sampling: scheduled sampling: fraction of decoder inputs that are replaced by the
             model's own predictions in training.
+        columns_per_step: number of image columns per time step. With more of them the encoder has
+            fewer steps.
         sample_rate: sample rate of audio, in Hz.
         mel_bins: number of mel bands of the audio spectrogram.
         mean_normalization: subtract from each mel band its mean over the recording, to compensate
@@ -90,6 +102,10 @@ class ManyToManyEncoderDecoder(Template):
     further_inputs: Annotated[Mapping[str, Any], Named("further-input")] = field(
         default_factory=dict
     )
+    filters: Sequence[int] = ()
+    random_shift: Share = 0.0
+    random_zoom: Share = 0.0
+    random_shear: Share = 0.0
     cell: str = "gru"
     units: Count = 128
     layers: Count = 1
@@ -114,6 +130,7 @@ class ManyToManyEncoderDecoder(Template):
     maximum_length: Count | None = None
     label_smoothing: Share = 0.0
     scheduled_sampling: Share = 0.0
+    columns_per_step: Count = 1
     sample_rate: Annotated[int, Range(minimum=100)] = 16_000
     mel_bins: Count = 40
     mean_normalization: bool = False
@@ -123,6 +140,7 @@ class ManyToManyEncoderDecoder(Template):
         check_cell(self)
         check_further_inputs(self)
         check_vectors(self)
+        check_images(self)
         unit = "characters" if self.input == "lemma" else self.input
         if self.copy and (unit != self.target or self.attention == "none"):
             raise SeqzooError(

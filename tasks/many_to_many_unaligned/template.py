@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.cell_names import check_cell
-from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.fields import Count, Named, Range, Share, check, check_views, filters_of
+from seqzoo.tasks.fields import Count, Named, Range, Share, check, check_images
 from seqzoo.tasks.kinds import UNALIGNED, check_further_inputs, inputs_of, targets_of
 
 if TYPE_CHECKING:
@@ -112,10 +111,4 @@ class ManyToManyUnaligned(Template):
         check(self)
         check_cell(self)
         check_further_inputs(self)
-        object.__setattr__(self, "filters", filters_of(self))
-        check_views(self)
-        if self.columns_per_step != 1 and self.input != "columns":
-            raise SeqzooError(
-                f"`columns_per_step` is for columns, got input {self.input!r}.",
-                field="columns_per_step",
-            )
+        check_images(self)

@@ -15,8 +15,7 @@ from seqzoo.tasks.fields import (
     Range,
     Share,
     check,
-    check_views,
-    filters_of,
+    check_images,
     height_and_width,
 )
 from seqzoo.tasks.kinds import MANY_TO_ONE, TEXTS, check_further_inputs, inputs_of, targets_of
@@ -178,8 +177,7 @@ class ManyToOne(Template):
                 f"`{name}` is for characters, words and subwords, got input {self.input!r}.",
                 field=name,
             )
-        object.__setattr__(self, "filters", filters_of(self))
-        check_views(self)
+        check_images(self)
         object.__setattr__(self, "image_size", height_and_width(self.image_size))
         if self.image_size is not None and self.input not in ("rows", "pixels"):
             raise SeqzooError(

@@ -10,6 +10,7 @@ from seqzoo.tasks.base import Outcome, PredictionOptions
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.layers.recurrent import cell_choices
+from seqzoo.tasks.layers.step_views import fractions_of
 from seqzoo.tasks.one_to_many.convolutions import (
     ApplicationGrid,
     ConvolutionalGrid,
@@ -79,9 +80,13 @@ class OneToManyTask(GeneratorTask):
                 template.frozen,
                 dtype=precision,
             )
-        names = ("shift", "zoom", "shear")
-        view = {name: getattr(template, f"random_{name}") for name in names}
-        return ImageEncoder(grid, pooling=template.pooling, view=view, name="encoder", **shared)
+        return ImageEncoder(
+            grid,
+            pooling=template.pooling,
+            view=fractions_of(template),
+            name="encoder",
+            **shared,
+        )
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
         # Tells the encoder which rows are filler.

@@ -1,6 +1,6 @@
 """A network that generates texts: an encoder, a bridge and a decoder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -15,6 +15,8 @@ from seqzoo.tasks.layers.recurrent import (
     with_time,
     without_time,
 )
+from seqzoo.tasks.layers.step_convolutions import StepConvolutions
+from seqzoo.tasks.layers.step_views import RandomStepView
 from seqzoo.tasks.layers.word_vectors import KnownWords, VectorTable
 from seqzoo.tasks.seq2seq.decoder import Bridge, Decoder
 
@@ -165,6 +167,10 @@ class SequenceEncoder(NetworkPart):
             embedding, and "dimension" and "mode" of `VectorTable`; None without word
             vectors.
         feature_ids: the ids of features of the whole sequence; None if there are none.
+        frame: the shape of a step, (columns, height, channels), if it is a part of an image or of a
+            spectrogram.
+        filters: number of filters of each block of `StepConvolutions` before the recurrent layers.
+        view: the options of `RandomStepView` in training: "shift", "zoom" and "shear".
         **kwargs: passed to `keras.layers.Layer`.
     """
 
@@ -183,6 +189,9 @@ class SequenceEncoder(NetworkPart):
         recompute: int | None = None,
         vectors: dict | None = None,
         feature_ids: Sequence[int] | None = None,
+        frame: Sequence[int] | None = None,
+        filters: Sequence[int] = (),
+        view: Mapping[str, float] | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -200,6 +209,9 @@ class SequenceEncoder(NetworkPart):
             "recompute": recompute,
             "vectors": vectors,
             "feature_ids": None if feature_ids is None else list(feature_ids),
+            "frame": None if frame is None else list(frame),
+            "filters": list(filters),
+            "view": dict(view or {}),
         }
         policy = self.dtype_policy
         self.embedding = self.vectors = None
@@ -214,6 +226,11 @@ class SequenceEncoder(NetworkPart):
             self.feature_sum = SumOfFeatures(feature_ids, vocabulary_size, embedding, dtype=policy)
             self.beside_steps = BesideSteps(dtype=policy)
         self.scale = scale
+        self.view = self.convolutions = None
+        if frame is not None and any(self.choices["view"].values()):
+            self.view = RandomStepView(*frame, **self.choices["view"], dtype=policy)
+        if frame is not None and filters:
+            self.convolutions = StepConvolutions(filters, *frame, dtype=policy)
         self.recurrent = recurrent_layers(
             cell,
             units,
@@ -237,6 +254,10 @@ class SequenceEncoder(NetworkPart):
             values = self.embedding(values)
         elif self.scale != 1.0:
             values = tf.cast(values, self.compute_dtype) * self.scale
+        if self.view is not None:
+            values = self.view(values, training=training)
+        if self.convolutions is not None:
+            values = self.convolutions(values, mask)
         summaries = []
         values, elapsed = without_time(self.choices["cell"], values)
         for layer in self.recurrent:

@@ -162,6 +162,13 @@ def cases() -> dict[str, tuple[Template, Examples, list[Any]]]:
             Examples([sentence.T for sentence in rows], ["ab", "b"] * 6),
             [sentence.T[:, :width] for sentence, width in zip(rows, (5, 4, 3, 1), strict=False)],
         ),
+        "convolved-images": (
+            ManyToManyEncoderDecoder(
+                "columns", columns_per_step=2, filters=(3, 2), random_shear=0.1, **SMALL
+            ),
+            Examples([sentence.T for sentence in rows], ["ab", "b"] * 6),
+            [sentence.T[:, :width] for sentence, width in zip(rows, (5, 4, 3, 1), strict=False)],
+        ),
         "forecast": (
             ManyToManyAligned("series", "next", cell="indrnn", horizon=5, **SMALL),
             Examples(series),

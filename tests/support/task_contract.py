@@ -113,7 +113,8 @@ def cases() -> Iterator[Case]:
                     generates = target == "next" or name == ENCODER_DECODER
                     yield replace(case, first=False, cell="cfc" if generates else "gru-d")
     filters = ("filters", (3, 2))
-    yield Case(UNALIGNED, "columns", "characters", False, options=(filters,))
+    for template in (UNALIGNED, ENCODER_DECODER):
+        yield Case(template, "columns", "characters", False, options=(filters,))
     for kind in ("rows", "audio"):
         yield Case(MANY_TO_ONE, kind, "class", False, options=(filters,))
     copying = ("copy", True)

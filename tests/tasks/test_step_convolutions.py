@@ -19,6 +19,7 @@ from seqzoo.tasks import (
     TrainingSettings,
     train,
 )
+from seqzoo.tasks.fine_tuning.templates import matching_template
 from seqzoo.tasks.layers.step_convolutions import StepConvolutions
 
 HEIGHT, TIME, COLUMNS = 5, 3, 2
@@ -116,6 +117,10 @@ def test_a_model_with_convolutions_reads_and_is_stored(tmp_path) -> None:
     for template in (other, ManyToOne("columns"), ManyToOne("columns", filters=(8,))):
         with pytest.raises(SeqzooError, match=r"`filters` \[8, 8\], got \[8?\]"):
             train(template, Splits(examples), settings, tmp_path / "other", start_from=again)
+    generator = matching_template(again.template, ManyToManyEncoderDecoder)
+    assert (generator.filters, generator.columns_per_step) == ((8, 8), 2)
+    tuned = train(generator, Splits(examples), settings, tmp_path / "tuned", start_from=again)
+    assert {"convolutions", "layer_1"} <= set(tuned.config["started_from"]["taken"])
     # Both directions are read, even with forward layers.
     with pytest.raises(SeqzooError, match="convolutions read the steps before and after"):
         again.session()
