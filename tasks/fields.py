@@ -20,15 +20,17 @@ CONVOLVED = ("columns", "rows", "audio")
 """Kinds of inputs that convolutional blocks may read before recurrent layers."""
 
 VIEWS = ("random_shift", "random_zoom", "random_shear")
-"""Options of the random views of such inputs in training."""
+"""Options of the random views of images and spectrograms in training."""
 
 IMAGE_OPTIONS = {
     "filters": CONVOLVED,
-    **dict.fromkeys(VIEWS, CONVOLVED),
+    "random_shift": CONVOLVED,
+    "random_zoom": CONVOLVED,
     "random_shear": ("columns", "rows"),
     "columns_per_step": ("columns",),
 }
-"""The kinds of inputs that options of images and spectrograms are for."""
+"""For each option of images and spectrograms that are read by steps, the kinds of inputs it is
+for."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +228,7 @@ def check_images(template: Any) -> None:
         SeqzooError: `filters` are not whole numbers of at least 1, or an option is for other kinds
             of inputs.
     """
-    unset = template.filters in ((), [])
+    unset = isinstance(template.filters, list | tuple) and not template.filters
     filters = () if unset else whole_numbers("filters", template.filters)
     object.__setattr__(template, "filters", filters)
     defaults = {field.name: field.default for field in dataclasses.fields(template)}
@@ -235,7 +237,10 @@ def check_images(template: Any) -> None:
             continue
         *others, last = kinds
         words = f"{', '.join(others)} and {last}" if others else last
-        raise SeqzooError(f"`{option}` is for {words}, got input {template.input!r}.", field=option)
+        hint = "; `--filters none` turns off those of a preset" * (option == "filters")
+        raise SeqzooError(
+            f"`{option}` is for {words}, got input {template.input!r}{hint}.", field=option
+        )
 
 
 def height_and_width(image_size: Any) -> tuple[int, ...] | None:

@@ -309,4 +309,49 @@ GROUPS = [
         "only_when_asked",
         {"traced = self.task.traced_options(options)": "traced = None"},
     ),
+    # Images and spectrograms that are read by steps.
+    Group(
+        "tasks/layers/random_views.py",
+        "tests/tasks/test_random_views.py tests/tasks/test_image_encoder.py",
+        "shift or zoom or shear or padding or view",
+        {
+            "[slant, one, -slant * middle]": "[slant, one, slant * middle]",
+            "middle * (1 - scale) + shift * height": "shift * height",
+            "tf.int32), 1) * columns - 1": "tf.int32), 1) * columns + 3",
+            "from_y = middle_y * (1 - scale_y)": "from_y = middle_x * (1 - scale_y)",
+        },
+    ),
+    Group(
+        "tasks/layers/step_convolutions.py",
+        "tests/tasks/test_step_convolutions.py",
+        "definition or padding",
+        {"block(values * inside[:, :, None, None])": "block(values)"},
+    ),
+    Group(
+        "tasks/many_to_many_unaligned/task.py",
+        "tests/tasks/test_random_views.py",
+        "training_only",
+        {"values = varied(template, first, values, mask, precision)": "pass"},
+    ),
+    Group(
+        "tasks/seq2seq/encoder_decoder.py",
+        "tests/tasks/test_random_views.py",
+        "training_only",
+        {"if self.view is not None:": "if False:"},
+    ),
+    Group(
+        "tasks/preprocessing/joined.py",
+        "tests/tasks/test_random_views.py",
+        "further",
+        {
+            ', "filters": (), **dict.fromkeys(VIEWS, 0.0)}': ', "filters": ()}',
+            'options["random_shear"] = 0.0': "pass",
+        },
+    ),
+    Group(
+        "tasks/fine_tuning/templates.py",
+        "tests/tasks/test_step_convolutions.py",
+        "stored",
+        {"if new != required:": "if False:"},
+    ),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.fields import CONVOLVED
+from seqzoo.tasks.fields import IMAGE_OPTIONS
 
 READING = (
     "input",
@@ -103,14 +103,15 @@ def check_matching(template: Any, old: Template) -> None:
             "A language model that reads backward can only be fine-tuned as such: name a run "
             "that reads forward, or let a tagger use its states with `features_from`."
         )
-    if template.input in CONVOLVED:
-        filters = [tuple(getattr(item, "filters", ())) for item in (template, old)]
-        if filters[0] != filters[1]:
+    for name, unset in {"filters": (), "columns_per_step": 1}.items():
+        if template.input not in IMAGE_OPTIONS[name]:
+            continue
+        new, required = (getattr(item, name, unset) for item in (template, old))
+        if new != required:
             raise SeqzooError(
-                f"The convolutional blocks must be those of the run that training starts from, "
-                f"`filters` {list(filters[1])}, got {list(filters[0])}; a template without "
-                "`filters` has none.",
-                field="filters",
+                f"`{name}` must be that of the run that training starts from, {required}, got "
+                f"{new}; a template without `{name}` has {unset}.",
+                field=name,
             )
     for name, value in required_options(old).items():
         if name in options:

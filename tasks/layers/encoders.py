@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from seqzoo.tasks.layers.random_views import varied
 from seqzoo.tasks.layers.recurrent import (
     MaskedPooling,
     NGramEmbedding,
@@ -13,7 +14,6 @@ from seqzoo.tasks.layers.recurrent import (
     sequence_inputs,
 )
 from seqzoo.tasks.layers.step_convolutions import convolved
-from seqzoo.tasks.layers.step_views import varied
 from seqzoo.tasks.layers.word_vectors import embed_tokens
 from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.preprocessing.joined import JoinedFeatures, part_template
@@ -48,7 +48,7 @@ def encode_sequence(
             values = keras.layers.add([values, layer(ids)])
     elif features.step[1] == "uint8":
         values = keras.layers.Rescaling(1 / 255, dtype=precision, name="scale")(values)
-    values = varied(template, features, values)
+    values = varied(template, features, values, mask, precision)
     values = convolved(template, features, values, mask, precision)
     bag = None
     if template.bag:

@@ -9,8 +9,8 @@ import tensorflow as tf
 import seqzoo.cells
 from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.layers.random_views import fractions_of
 from seqzoo.tasks.layers.recurrent import cell_choices
-from seqzoo.tasks.layers.step_views import fractions_of
 from seqzoo.tasks.plots import Look, plot_looks
 from seqzoo.tasks.preprocessing.copied_tokens import EXTENDED_IDS
 from seqzoo.tasks.preprocessing.lemmas import LemmaFeatures

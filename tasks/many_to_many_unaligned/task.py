@@ -14,6 +14,7 @@ from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import UNALIGNED
 from seqzoo.tasks.layers.encoders import beside_steps
+from seqzoo.tasks.layers.random_views import varied
 from seqzoo.tasks.layers.recurrent import (
     at_least_float32,
     loss_precision,
@@ -21,7 +22,6 @@ from seqzoo.tasks.layers.recurrent import (
     sequence_inputs,
 )
 from seqzoo.tasks.layers.step_convolutions import convolved
-from seqzoo.tasks.layers.step_views import varied
 from seqzoo.tasks.layers.word_vectors import embed_tokens
 from seqzoo.tasks.many_to_many_unaligned.ctc import (
     IMPOSSIBLE,
@@ -101,7 +101,7 @@ class UnalignedTask(Task):
             values = embed_tokens(first, template, values, precision)
         elif first.step[1] == "uint8":
             values = keras.layers.Rescaling(1 / 255, dtype=precision, name="scale")(values)
-        values = varied(template, first, values)
+        values = varied(template, first, values, mask, precision)
         values = convolved(template, first, values, mask, precision)
         values = beside_steps(inputs, values, template, self.features, precision)
         values = recurrent_stack(template, values, mask, sequence=True, dtype=precision)

@@ -39,8 +39,9 @@ class ManyToManyUnaligned(Template):
             along the mel bands, as with voices of other people.
         random_zoom: augmentation: maximum zoom of images and spectrograms, as a fraction of their
             size. Only across the steps.
-        random_shear: augmentation: maximum shear of images, as a fraction of the image height. For
-            columns, whose tops move sideways, and rows.
+        random_shear: augmentation: maximum shear of images, as a fraction of their height. Columns
+            are slanted: their tops move sideways. Of rows, whose ends move up and down, it is a
+            fraction of the width.
         cell: recurrent cell; see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.

@@ -7,58 +7,9 @@ import keras
 import tensorflow as tf
 
 from seqzoo.tasks.layers.network_part import NetworkPart
+from seqzoo.tasks.layers.random_views import RandomView
 from seqzoo.tasks.layers.recurrent import TokenEmbedding
 from seqzoo.tasks.one_to_many.convolutions import ApplicationGrid, ConvolutionalGrid
-
-
-@keras.saving.register_keras_serializable(package="seqzoo")
-class RandomView(keras.layers.Layer):
-    """Shifts, zooms and shears images at random in training, each image independently. Pixels
-    outside the image repeat those at its edge.
-
-    Args:
-        shift: maximum shift, as a fraction of height and width.
-        zoom: maximum change of height and width, as a fraction.
-        shear: maximum sideways shift of the top relative to the middle, as a fraction of the
-            height.
-        **kwargs: passed to `keras.layers.Layer`.
-    """
-
-    def __init__(self, shift: float = 0.0, zoom: float = 0.0, shear: float = 0.0, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.fractions = {"shift": shift, "zoom": zoom, "shear": shear}
-        self.seed_generator = keras.random.SeedGenerator()
-
-    def call(self, images: Any, training: bool = False) -> Any:
-        """(batch, height, width, channels) -> the same shape, float32 in training."""
-        if not training or not any(self.fractions.values()):
-            return images
-        height, width = images.shape[1:3]
-        random = keras.random.uniform(
-            (tf.shape(images)[0], 5), -1.0, 1.0, dtype="float32", seed=self.seed_generator
-        )
-        zoom_x, zoom_y, shear, left, up = tf.unstack(random, axis=1)
-        scale_x, scale_y = 1 + self.fractions["zoom"] * zoom_x, 1 + self.fractions["zoom"] * zoom_y
-        slant = self.fractions["shear"] * 2 * shear
-        # Where pixel (x, y) of the output is read from: transformed relative to the middle of the
-        # image, then shifted.
-        middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
-        shift = self.fractions["shift"]
-        from_x = middle_x * (1 - scale_x) - middle_y * slant + shift * width * left
-        from_y = middle_y * (1 - scale_y) + shift * height * up
-        zero = tf.zeros_like(scale_x)
-        rows = tf.stack([scale_x, slant, from_x, zero, scale_y, from_y, zero, zero], 1)
-        return tf.raw_ops.ImageProjectiveTransformV3(
-            images=tf.cast(images, tf.float32),
-            transforms=rows,
-            output_shape=tf.constant([height, width]),
-            fill_value=0.0,
-            interpolation="BILINEAR",
-            fill_mode="NEAREST",
-        )
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), **self.fractions}
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")

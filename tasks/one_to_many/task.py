@@ -9,8 +9,8 @@ import seqzoo.cells
 from seqzoo.tasks.base import Outcome, PredictionOptions
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.layers.random_views import fractions_of
 from seqzoo.tasks.layers.recurrent import cell_choices
-from seqzoo.tasks.layers.step_views import fractions_of
 from seqzoo.tasks.one_to_many.convolutions import (
     ApplicationGrid,
     ConvolutionalGrid,

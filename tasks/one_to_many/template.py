@@ -75,8 +75,8 @@ class OneToMany(Template):
             size.
         random_zoom: augmentation: maximum zoom of images and spectrograms, as a fraction of their
             size.
-        random_shear: augmentation: maximum shear of images, as a fraction of the image height. The
-            top moves sideways.
+        random_shear: augmentation: maximum shear of images, as a fraction of their height. The top
+            moves sideways.
         dropout: dropout rate on layer inputs. Also on the encoder's features and before the
             output layer.
         recurrent_dropout: dropout rate on recurrent inputs.

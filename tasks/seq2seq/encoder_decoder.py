@@ -1,6 +1,6 @@
 """A network that generates texts: an encoder, a bridge and a decoder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,6 +9,7 @@ import tensorflow as tf
 import seqzoo.cells
 from seqzoo.tasks.layers.encoders import BesideSteps
 from seqzoo.tasks.layers.network_part import NetworkPart
+from seqzoo.tasks.layers.random_views import RandomStepView
 from seqzoo.tasks.layers.recurrent import (
     TokenEmbedding,
     recurrent_layers,
@@ -16,7 +17,6 @@ from seqzoo.tasks.layers.recurrent import (
     without_time,
 )
 from seqzoo.tasks.layers.step_convolutions import StepConvolutions
-from seqzoo.tasks.layers.step_views import RandomStepView
 from seqzoo.tasks.layers.word_vectors import KnownWords, VectorTable
 from seqzoo.tasks.seq2seq.decoder import Bridge, Decoder
 
@@ -191,7 +191,7 @@ class SequenceEncoder(NetworkPart):
         feature_ids: Sequence[int] | None = None,
         frame: Sequence[int] | None = None,
         filters: Sequence[int] = (),
-        view: Mapping[str, float] | None = None,
+        view: dict[str, float] | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -255,7 +255,7 @@ class SequenceEncoder(NetworkPart):
         elif self.scale != 1.0:
             values = tf.cast(values, self.compute_dtype) * self.scale
         if self.view is not None:
-            values = self.view(values, training=training)
+            values = self.view(values, mask, training=training)
         if self.convolutions is not None:
             values = self.convolutions(values, mask)
         summaries = []

@@ -6,12 +6,13 @@ import pytest
 import tensorflow as tf
 
 from seqzoo.tasks import SeqzooError
+from seqzoo.tasks.layers.random_views import RandomView
 from seqzoo.tasks.one_to_many.convolutions import (
     ApplicationGrid,
     ConvolutionalGrid,
     application_module,
 )
-from seqzoo.tasks.one_to_many.encoders import ImageEncoder, RandomView, VectorEncoder
+from seqzoo.tasks.one_to_many.encoders import ImageEncoder, VectorEncoder
 
 
 def _images(*shape: int, seed: int = 0) -> np.ndarray:

@@ -112,10 +112,15 @@ def test_a_model_with_convolutions_reads_and_is_stored(tmp_path) -> None:
     assert run.evaluate(_bars(64))["exact_match"] > 0.9
     assert again.template == template and template.to_config()["filters"] == [8, 8]
     assert json.loads((tmp_path / "run" / "config.json").read_text())["task"]["filters"] == [8, 8]
-    # Recurrent layers that read features of convolutions do not fit a template without them.
-    other: Any = ManyToManyEncoderDecoder("columns", "characters", units=16)
-    for template in (other, ManyToOne("columns"), ManyToOne("columns", filters=(8,))):
-        with pytest.raises(SeqzooError, match=r"`filters` \[8, 8\], got \[8?\]"):
+    # Recurrent layers that read features of convolutions do not fit a template without them, or
+    # with other columns per step.
+    others: tuple[tuple[Any, str], ...] = (
+        (ManyToManyEncoderDecoder("columns", units=16), r"`filters` .* \(8, 8\), got \(\)"),
+        (ManyToOne("columns", filters=(8,)), r"`filters` .* \(8, 8\), got \(8,\)"),
+        (ManyToOne("columns", filters=(8, 8)), "`columns_per_step` .* 2, got 1; a template"),
+    )
+    for template, message in others:
+        with pytest.raises(SeqzooError, match=message):
             train(template, Splits(examples), settings, tmp_path / "other", start_from=again)
     generator = matching_template(again.template, ManyToManyEncoderDecoder)
     assert (generator.filters, generator.columns_per_step) == ((8, 8), 2)
