@@ -32,8 +32,8 @@ PRESETS = {
             minimum_count=1,
             columns_per_step=4,
         ),
-        TrainingSettings(epochs=9, batch_size=64, learning_rate=4e-3, average="ema"),
-        "96.75% of 1,848 numbers made of unseen digits, 0.60% of the digits wrong, seed 0",
+        TrainingSettings(epochs=9, batch_size=64, learning_rate=2e-3, average="ema"),
+        "97.78% of 1,848 numbers made of unseen digits, 0.41% of the digits wrong, seed 0",
         needs="the folder of a prepared digit_lines data set, such as prepared/digit_lines/1.1.0",
     ),
 }
