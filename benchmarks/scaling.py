@@ -26,7 +26,7 @@ from typing import Any
 
 from seqzoo.zoo.training.local_workers import free_addresses
 
-PRESETS = "language-id,language-id:lazy,python-source,date-normaliser"
+PRESETS = "language-id,language-id:lazy,python-source,date-normaliser,mnist-pixels"
 PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "scaling.md"
 HEADS = (
     "| preset | batch | exchanged, MB | 1 worker, examples/s | 2 apart | 2, batch in total "
@@ -199,8 +199,11 @@ def main() -> None:
     if args.worker:
         worker(args.worker[0], float(args.worker[1]))
         return
-    rows = {preset: row(preset) for preset in args.presets.split(",")}
-    print(HEADS, *rows.values(), sep="\n")
+    print(HEADS, flush=True)
+    rows = {}
+    for preset in args.presets.split(","):
+        rows[preset] = row(preset)
+        print(rows[preset], flush=True)
     if args.write:
         page = PAGE.read_text(encoding="utf-8")
         for preset, line in rows.items():
