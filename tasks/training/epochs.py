@@ -322,6 +322,7 @@ class Epochs:
                 scores = self.loop.score(self.validation, self._plan(self.validation))
                 row |= dict(zip(names, scores, strict=True))
             self.write_model()
+        self.loop.separate_replicas()
 
     def best_epochs(self, rows: list[dict[str, Any]]) -> list[int]:
         """The numbers of the best epochs, in order; the latest, if several are equally good."""

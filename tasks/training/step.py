@@ -240,17 +240,34 @@ class Loop:
                 lanes.assign(parts.swapaxes(0, 1).reshape(lanes.shape))
 
     def scatter(self) -> None:
-        """Sets what differs between workers, after a checkpoint is restored: the carried states of
-        this worker's rows, and dropout seeds that no other worker has."""
+        """Sets what differs between workers and replicas, after a checkpoint is restored: the
+        carried states of this worker's rows, and dropout seeds that no other one has."""
         index, count = self.workers.index, self.workers.count
-        if count == 1:
-            return
-        for lanes, item in zip(self.lanes, self.carried, strict=True):
-            item.assign(lanes.numpy()[index::count])
-        for variable in self.model.variables:
-            if not tf.as_dtype(variable.dtype).is_floating:
+        if count > 1:
+            for lanes, item in zip(self.lanes, self.carried, strict=True):
+                item.assign(lanes.numpy()[index::count])
+            for variable in self._seeds():
                 first, calls = variable.numpy()
                 variable.assign(np.array([first + index * SEED_STRIDE, calls]))
+        self.separate_replicas()
+
+    def separate_replicas(self) -> None:
+        """Sets the dropout seeds of this worker's replicas, after the first one's are assigned to
+        all of them."""
+        for variable in self._seeds():
+            first, *others = getattr(variable.value, "values", (variable.value,))
+            seed, calls = first.numpy()
+            for index, other in enumerate(others, 1):
+                stride = index * self.workers.count * SEED_STRIDE
+                other.assign(np.array([seed + stride, calls], first.dtype.as_numpy_dtype))
+
+    def _seeds(self) -> list[Any]:
+        """The states of the model's seed generators."""
+        return [
+            variable
+            for variable in self.model.variables
+            if not tf.as_dtype(variable.dtype).is_floating
+        ]
 
     def variables(self) -> dict[str, list]:
         """All that training changes, for a checkpoint."""

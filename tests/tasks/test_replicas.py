@@ -66,6 +66,27 @@ for name, (template, examples) in cases.items():
                     found[f"{step} {index} {variable.name}"] = variable.numpy()
             found["loss"] = loop.means()[0]
         np.savez(f"{sys.argv[1]}/{name}-{replicas}.npz", **found)
+
+# Equal rows, with dropout.
+same = Examples(["abc"] * 4, [*"xyxy"])
+task = ManyToOne("characters", minimum_count=1, dropout=0.5, **small).adapt(same)
+loop = Loop(task, TrainingSettings(batch_size=4), 2, both)
+data = task.data(same)
+batch = next(iter(loop._batches(data, data.plan(padding, loop.settings, multiple=2))))
+
+def first_row():
+    return task.outputs(loop.model, loop._shard(batch), training=True)[0]
+
+def each():
+    return np.array([value.numpy() for value in both.run(tf.function(first_row)).values])
+
+outputs = {"first": each()}
+for seed in loop._seeds():
+    seed.assign(seed.numpy())  # as when a checkpoint is restored
+outputs["equal"] = each()
+loop.scatter()
+outputs["separate"] = each()
+np.savez(f"{sys.argv[1]}/outputs.npz", **outputs)
 """
 
 
@@ -93,3 +114,10 @@ def test_two_replicas_take_the_same_step_as_one(steps: pathlib.Path, name: str) 
                 moved += np.abs(one[key] - one["0" + key[1:]]).max() > 1e-4
         assert moved > 5  # so that weights are not equal only because nothing has changed them
         assert name != "image" or any("moving_mean" in key for key in one.files)
+
+
+def test_replicas_draw_their_own_dropout_masks(steps: pathlib.Path) -> None:
+    outputs = dict(np.load(steps / "outputs.npz"))
+    np.testing.assert_array_equal(*outputs["equal"])
+    assert np.abs(np.subtract(*outputs["first"])).max() > 1e-3
+    assert np.abs(np.subtract(*outputs["separate"])).max() > 1e-3
