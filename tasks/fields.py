@@ -10,7 +10,7 @@ import functools
 import math
 import numbers
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -22,7 +22,7 @@ CONVOLVED = ("columns", "rows", "audio")
 VIEWS = ("random_shift", "random_zoom", "random_shear")
 """Options of the random views of images and spectrograms in training."""
 
-IMAGE_OPTIONS = {
+IMAGE_OPTIONS: dict[str, tuple[str, ...]] = {
     "filters": CONVOLVED,
     "random_shift": CONVOLVED,
     "random_zoom": CONVOLVED,
@@ -220,6 +220,37 @@ def whole_numbers(name: str, values: Any) -> tuple[int, ...]:
     return values
 
 
+def input_kinds(template: Any) -> tuple[str, ...]:
+    """The kinds of a template's inputs: that of the first one, and those of further inputs."""
+    return (template.input, *getattr(template, "further_inputs", {}).values())
+
+
+def check_kinds_of_options(template: Any, options: Mapping[str, Sequence[str]]) -> None:
+    """Checks that the options of a template are for the kind of one of its inputs.
+
+    Args:
+        template: the template.
+        options: the kinds of inputs that each option is for. Options that the template lacks are
+            ignored, and so are those that have their default value.
+
+    Raises:
+        SeqzooError: no input is of a kind that an option is for; the error's `field` names it.
+    """
+    defaults = {field.name: field.default for field in dataclasses.fields(template)}
+    given = input_kinds(template)
+    for option, kinds in options.items():
+        if getattr(template, option, None) == defaults.get(option) or set(given) & set(kinds):
+            continue
+        *others, last = kinds
+        words = f"{', '.join(others)} and {last}" if others else last
+        hint = "; `--filters none` turns off those of a preset" * (option == "filters")
+        raise SeqzooError(
+            f"`{option}` is for {words}, got input{'s' * (len(given) > 1)} "
+            f"{', '.join(map(repr, given))}{hint}.",
+            field=option,
+        )
+
+
 def check_images(template: Any) -> None:
     """Checks the options of a template that are for images and spectrograms, `IMAGE_OPTIONS`, and
     makes `filters` a tuple, which is empty for no convolutions.
@@ -231,16 +262,7 @@ def check_images(template: Any) -> None:
     unset = isinstance(template.filters, list | tuple) and not template.filters
     filters = () if unset else whole_numbers("filters", template.filters)
     object.__setattr__(template, "filters", filters)
-    defaults = {field.name: field.default for field in dataclasses.fields(template)}
-    for option, kinds in IMAGE_OPTIONS.items():
-        if getattr(template, option, None) == defaults.get(option) or template.input in kinds:
-            continue
-        *others, last = kinds
-        words = f"{', '.join(others)} and {last}" if others else last
-        hint = "; `--filters none` turns off those of a preset" * (option == "filters")
-        raise SeqzooError(
-            f"`{option}` is for {words}, got input {template.input!r}{hint}.", field=option
-        )
+    check_kinds_of_options(template, IMAGE_OPTIONS)
 
 
 def height_and_width(image_size: Any) -> tuple[int, ...] | None:

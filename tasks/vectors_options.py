@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.fields import input_kinds
 
 VectorsMode = Literal["frozen", "tuned", "mapped"]
 VectorsVocabulary = Literal["frequent", "all"]
@@ -12,7 +13,7 @@ def check_vectors(template: Any) -> None:
     """Checks that word vectors are only used for word inputs.
 
     Raises:
-        SeqzooError: the input is not "words", the target is "next", or `vectors_mode` is set
+        SeqzooError: no input is "words", the target is "next", or `vectors_mode` is set
             without `vectors`.
     """
     if template.vectors is None:
@@ -23,10 +24,12 @@ def check_vectors(template: Any) -> None:
                 field="vectors_mode",
             )
         return
-    if template.input != "words" or template.target == "next":
+    kinds = input_kinds(template)
+    if "words" not in kinds or template.target == "next":
         raise SeqzooError(
-            f"`vectors` is for the input 'words' and targets other than 'next', got input "
-            f"{template.input!r} and target {template.target!r}.",
+            f"`vectors` is for the input 'words' and targets other than 'next', got "
+            f"input{'s' * (len(kinds) > 1)} {', '.join(map(repr, kinds))} and target "
+            f"{template.target!r}.",
             field="vectors",
         )
 

@@ -344,9 +344,21 @@ GROUPS = [
         "tests/tasks/test_random_views.py",
         "further",
         {
-            ', "filters": (), **dict.fromkeys(VIEWS, 0.0)}': ', "filters": ()}',
+            '{"filters": (), **dict.fromkeys(VIEWS, 0.0)}': '{"filters": ()}',
             'options["random_shear"] = 0.0': "pass",
         },
+    ),
+    Group(
+        "tasks/fields.py",
+        "tests/tasks/test_further_inputs.py",
+        "fit",
+        {'*getattr(template, "further_inputs", {}).values()': ""},
+    ),
+    Group(
+        "tasks/training/step.py",
+        "tests/tasks/test_replicas.py",
+        "own_dropout",
+        {"[seed + stride, calls]": "[seed, calls]"},
     ),
     Group(
         "tasks/fine_tuning/templates.py",

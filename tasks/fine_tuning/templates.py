@@ -7,7 +7,7 @@ from typing import Any
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.fields import IMAGE_OPTIONS
+from seqzoo.tasks.fields import IMAGE_OPTIONS, input_kinds
 
 READING = (
     "input",
@@ -104,7 +104,7 @@ def check_matching(template: Any, old: Template) -> None:
             "that reads forward, or let a tagger use its states with `features_from`."
         )
     for name, unset in {"filters": (), "columns_per_step": 1}.items():
-        if template.input not in IMAGE_OPTIONS[name]:
+        if not set(input_kinds(template)) & set(IMAGE_OPTIONS[name]):
             continue
         new, required = (getattr(item, name, unset) for item in (template, old))
         if new != required:

@@ -16,9 +16,17 @@ from seqzoo.tasks.fields import (
     Share,
     check,
     check_images,
+    check_kinds_of_options,
     height_and_width,
 )
-from seqzoo.tasks.kinds import MANY_TO_ONE, TEXTS, check_further_inputs, inputs_of, targets_of
+from seqzoo.tasks.kinds import (
+    INPUTS,
+    MANY_TO_ONE,
+    TEXTS,
+    check_further_inputs,
+    inputs_of,
+    targets_of,
+)
 from seqzoo.tasks.losses import Loss, check_loss
 from seqzoo.tasks.settings import MAX_SEED
 from seqzoo.tasks.vectors_options import VectorsMode, VectorsVocabulary, check_vectors
@@ -31,6 +39,17 @@ else:
 Pooling = Literal["last", "mean", "max"]
 Join = Literal["concatenate", "compare"]
 LayerActivation = Literal["linear", "relu", "gelu", "tanh"]
+
+READABLE_TEXTS = tuple(name for name in TEXTS if MANY_TO_ONE in INPUTS[name].templates)
+"""The kinds of texts that the template reads."""
+
+KINDS_OF_OPTIONS = {
+    "ngrams": READABLE_TEXTS,
+    "bag": READABLE_TEXTS,
+    "image_size": ("rows", "pixels"),
+    "permutation_seed": ("pixels",),
+}
+"""The kinds of inputs that an option of texts or of images of one size is for."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +127,8 @@ class ManyToOne(Template):
         mel_bins: number of mel bands of the audio spectrogram.
         mean_normalization: subtract from each mel band its mean over the recording, to compensate
             for differences between microphones and rooms. Streaming is then not possible.
+        columns_per_step: number of image columns per time step. With more of them there are fewer
+            steps, each with more features.
         image_size: height and width that images are resized to, such as 224,224. For rows and
             pixels. None for those of the training images, which must then all have the same size.
         permutation_seed: random seed for the fixed permutation in which pixels are read. None for
@@ -163,6 +184,7 @@ class ManyToOne(Template):
     sample_rate: Annotated[int, Range(minimum=100)] = 16_000
     mel_bins: Count = 40
     mean_normalization: bool = False
+    columns_per_step: Count = 1
     image_size: Sequence[int] | None = None
     permutation_seed: Annotated[int, Range(minimum=0, maximum=MAX_SEED)] | None = None
 
@@ -170,26 +192,11 @@ class ManyToOne(Template):
         check(self)
         check_cell(self)
         check_loss(self)
-        check_vectors(self)
         self._check_further_inputs()
-        if self.input not in TEXTS and (self.ngrams > 1 or self.bag):
-            name = "bag" if self.bag else "ngrams"
-            raise SeqzooError(
-                f"`{name}` is for characters, words and subwords, got input {self.input!r}.",
-                field=name,
-            )
+        check_vectors(self)
         check_images(self)
         object.__setattr__(self, "image_size", height_and_width(self.image_size))
-        if self.image_size is not None and self.input not in ("rows", "pixels"):
-            raise SeqzooError(
-                f"`image_size` is for rows and pixels, got input {self.input!r}.",
-                field="image_size",
-            )
-        if self.permutation_seed is not None and self.input != "pixels":
-            raise SeqzooError(
-                f"`permutation_seed` is for pixels, got input {self.input!r}.",
-                field="permutation_seed",
-            )
+        check_kinds_of_options(self, KINDS_OF_OPTIONS)
 
     def _check_further_inputs(self) -> None:
         """Checks the kinds of further inputs.

@@ -11,7 +11,7 @@ from seqzoo.tasks.data.batches import Sequences
 from seqzoo.tasks.data.examples import Examples, is_missing
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.fields import VIEWS
-from seqzoo.tasks.kinds import MANY_TO_ONE, TEXTS, features_class
+from seqzoo.tasks.kinds import MANY_TO_ONE, ONE_TO_MANY, TEXTS, features_class
 from seqzoo.tasks.layers.recurrent import takes_time
 from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
@@ -242,11 +242,13 @@ def part_template(template: Any, kind: str) -> Any:
     layers."""
     options = UNSET | dict(vars(template)) | {"input": kind}
     if template.name != MANY_TO_ONE:
-        # One-to-many pools, resizes, convolves and varies images in its own way.
-        options |= {"pooling": UNSET["pooling"], "filters": (), **dict.fromkeys(VIEWS, 0.0)}
+        options["pooling"] = UNSET["pooling"]
         options["bidirectional"] = getattr(
             template, "is_bidirectional", getattr(template, "bidirectional", False)
         )
+    if template.name == ONE_TO_MANY:
+        # It convolves and varies images in its own way.
+        options |= {"filters": (), **dict.fromkeys(VIEWS, 0.0)}
     if kind != "words":
         options["vectors"] = None
     if kind not in TEXTS:

@@ -146,6 +146,63 @@ def test_any_kind_can_accompany_any_other():
         assert not np.allclose(outputs(rows), outputs([{**row, name: value} for row in rows]))
 
 
+IMAGE = {"picture": "columns"}
+VARIED: Any = {"filters": (3,), "random_shift": 0.1, "columns_per_step": 2}
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "layers"),
+    [
+        (ManyToOne, {"input": "words", "further_inputs": IMAGE, **VARIED}, "convolutions"),
+        (
+            ManyToManyEncoderDecoder,
+            {"input": "words", "further_inputs": IMAGE, **VARIED},
+            "convolutions random_view",
+        ),
+        (
+            ManyToOne,
+            {"input": "series", "further_inputs": {"note": "words"}, "ngrams": 2, "bag": True},
+            "ngrams bag",
+        ),
+        (
+            ManyToOne,
+            {
+                "input": "series",
+                "further_inputs": {"picture": "pixels"},
+                "image_size": (3, 2),
+                "permutation_seed": 1,
+            },
+            "",
+        ),
+    ],
+    ids=["columns", "generated", "words", "pixels"],
+)
+def test_options_are_for_any_input_that_they_fit(kind: Any, options: dict, layers: str) -> None:
+    random = np.random.default_rng(0)
+    values = {"words": "a b", "series": np.ones((2, 1)), "note": "b c", "first": "a"}
+    rows = []
+    for index in range(4):
+        row = {"first": values[options["input"]]}
+        for name, kind_of_input in options["further_inputs"].items():
+            image = random.integers(0, 256, (4, 5 + index)).astype(np.uint8)
+            row[name] = "b c" if kind_of_input == "words" else image
+        rows.append(row)
+    examples = Examples(rows, ["ab", "b"] * 2)
+    template = kind(cell="gru", units=4, embedding=4, minimum_count=1, **options)
+    task = template.adapt(examples)
+    model = task.build()
+    further = task.features.parts[1]
+    names = {layer.name for layer in model._flatten_layers()}
+    assert {*layers.split()} <= names
+    if options["further_inputs"] == IMAGE:
+        assert further.frame == (2, 4, 1)
+    if "image_size" in options:
+        assert tuple(further.shape[:2]) == (3, 2)
+    with pytest.raises(SeqzooError, match="is for .*, got inputs 'series', 'number'"):
+        options = {**options, "input": "series", "further_inputs": {"age": "number"}}
+        kind(cell="gru", **options)
+
+
 def test_columns_of_a_frame_may_have_missing_values():
     columns = {"text": ["a", "b"], "age": [1.0, None], "label": ["x", "y"]}
     examples = Examples.from_columns(columns, input=["text", "age"], target="label")
