@@ -101,7 +101,8 @@ def _parts() -> list:
                 code = "".join(block.code for block in part if block.language == "python")
                 trains = trains or re.search(r"\btrain\(|\.fit\(|\.export\(|Recurrent\(", code)
             slow += bool(trains)
-            marks = [pytest.mark.slow] if trains else []
+            # A search reads a whole data set.
+            marks = [pytest.mark.slow] if trains or "--search" in commands else []
             if trains and (slow > 1 or path.name in COVERED) and path.name not in FIRST_READ:
                 marks = BEFORE_RELEASES
             if "seqzoo compare" in commands:  # a process for each of many training runs

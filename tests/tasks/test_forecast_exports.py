@@ -70,6 +70,7 @@ def exported(tmp_path_factory) -> tuple[Any, pathlib.Path]:
     return run, folder / "onnx"
 
 
+@pytest.mark.slow
 def test_a_model_of_mixed_precision_is_exported_in_float32(tmp_path: pathlib.Path) -> None:
     run = _train(tmp_path / "run", "mixed_bfloat16")
     assert run.export(tmp_path / "exported", format="onnx")["difference"] < 1e-4

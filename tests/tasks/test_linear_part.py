@@ -72,6 +72,7 @@ def test_a_linear_series_is_forecast_by_the_linear_model(run: tuple[Any, list[st
     assert trained.evaluate(Examples([whole.cut(300, 250)]))["mse"] < 0.01  # of a variance of 1
 
 
+@pytest.mark.slow
 def test_an_average_is_exported(run: tuple[Any, list[str]], tmp_path: pathlib.Path) -> None:
     assert run[0].export(tmp_path / "exported")["difference"] < 1e-4
 
@@ -88,6 +89,7 @@ def test_averaging_again_changes_nothing(run: tuple[Any, list[str]]) -> None:
 
 @pytest.mark.parametrize("normalization", ["none", "mean", "season"])
 @pytest.mark.parametrize("form", ["parallel", "recurrent"])
+@pytest.mark.quick_for("parallel-season", "recurrent-mean")
 def test_without_validation_the_shares_are_equal(
     form: Any, normalization: Any, tmp_path: pathlib.Path
 ) -> None:

@@ -116,6 +116,7 @@ def test_two_replicas_take_the_same_step_as_one(steps: pathlib.Path, name: str) 
         assert name != "image" or any("moving_mean" in key for key in one.files)
 
 
+@pytest.mark.slow
 def test_replicas_draw_their_own_dropout_masks(steps: pathlib.Path) -> None:
     outputs = dict(np.load(steps / "outputs.npz"))
     np.testing.assert_array_equal(*outputs["equal"])

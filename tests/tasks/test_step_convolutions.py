@@ -100,6 +100,7 @@ def _bars(count: int) -> Examples:
     return Examples(images, texts)
 
 
+@pytest.mark.slow
 def test_a_model_with_convolutions_reads_and_is_stored(tmp_path) -> None:
     template = ManyToManyUnaligned(
         units=16, filters=(8, 8), columns_per_step=2, minimum_count=1, bidirectional=False

@@ -104,7 +104,6 @@ def test_classes_by_mean_probability(trained, other) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_numbers_are_averaged_in_their_units(tmp_path) -> None:
     draw = np.random.default_rng(0)
     inputs = [draw.normal(size=(4, 1)) for _ in range(12)]
@@ -161,6 +160,7 @@ def test_tags_by_mean_probability(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("attention", ["additive", "monotonic", "none"])
+@pytest.mark.quick_for("none")
 def test_texts_by_mean_probability_of_each_token(tmp_path, attention) -> None:
     words = ["abc", "cab", "bca", "acb", "bac", "ab"]
     splits = Splits(Examples(words, [word[::-1] for word in words]))
