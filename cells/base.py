@@ -74,6 +74,9 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     """Names of weights of shape (units,) or (1,) that `step` reads; they are its fourth
     argument, a named tuple of tensors that broadcast with a state."""
 
+    bias_names: tuple[str, ...] = ("bias",)
+    """Names of the weights to which the bias's regularizer and constraint apply."""
+
     takes_time: bool = False
     """Whether the inputs' last feature is the time since the previous step, which `Recurrent`
     appends when it is called with a pair: `layer((x, elapsed))`."""
@@ -178,6 +181,17 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             for size in as_list(self.state_size)
         ]
 
+    def valid_states(self, states: list) -> list:
+        """States of the right kind out of arbitrary numbers.
+
+        For models that compute the first states, such as decoders. Cells whose states may be any
+        numbers return them as they are; others change them element by element.
+
+        Args:
+            states: tensors, one per state.
+        """
+        return list(states)
+
     def build(self, input_shape: tuple) -> None:
         """Creates the weights for inputs of shape (batch, features)."""
         self.kernel = self.add_weight(
@@ -227,9 +241,9 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     def add_weight(self, *args: Any, **kwargs: Any) -> Any:
         """See `keras.layers.Layer`; adds the weight's regularizer and constraint.
 
-        A weight that is called "recurrent_kernel" or has the recurrent initializer gets those of
-        the recurrent weights; any other weight whose name ends in "kernel" gets those of the input
-        weights; "bias" gets those of the bias.
+        A weight that is called "recurrent_kernel" or "recurrent_weight" or has the recurrent
+        initializer gets those of the recurrent weights; any other weight whose name ends in
+        "kernel" gets those of the input weights; those in `bias_names` get those of the bias.
 
         The first call also creates the variable that holds the state of the dropout seed generator.
         Creating it in `__init__` would initialise TensorFlow's devices, which could then no longer
@@ -239,7 +253,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             self.seed_generator = keras.random.SeedGenerator(self._dropout_seed)
         name = kwargs.get("name") or ""
         recurrent = kwargs.get("initializer") == self.initial_recurrent_kernel
-        if recurrent or name == "recurrent_kernel":
+        if recurrent or name in ("recurrent_kernel", "recurrent_weight"):
             kwargs = {
                 "regularizer": self.recurrent_regularizer,
                 "constraint": self.recurrent_constraint,
@@ -249,7 +263,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
                 "regularizer": self.kernel_regularizer,
                 "constraint": self.kernel_constraint,
             } | kwargs
-        elif name == "bias":
+        elif name in self.bias_names:
             kwargs = {
                 "regularizer": self.bias_regularizer,
                 "constraint": self.bias_constraint,

@@ -98,6 +98,14 @@ class GRUDCell(CellWithGates):
                 weight = self.add_weight(shape=shape, name=name, initializer=initializer)
                 setattr(self, name, weight)
 
+    def input_mask(self, inputs, training):
+        """Values are dropped, but not which of them were observed."""
+        mask = super().input_mask(inputs, training)
+        if mask is None:
+            return None
+        kept = ops.ones_like(mask[..., self.values :])
+        return ops.concatenate([mask[..., : self.values], kept], axis=-1)
+
     def project(self, inputs):
         """The inputs themselves and V m + b, concatenated."""
         mask = inputs[..., self.values : -1]

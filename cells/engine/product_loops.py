@@ -148,7 +148,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
         dx, dr, d_old, d_step = backward_step(cell, slices["values"], d_new, weights)
         if live is not None:
             d_old = [tf.where(live, a, b) for a, b in zip(d_old, d_states, strict=True)]
-        d_weights = [a + b for a, b in zip(d_weights, d_step, strict=True)]
+        d_weights = [a + tf.cast(b, a.dtype) for a, b in zip(d_weights, d_step, strict=True)]
         parts = {}
         if kernel is not None:
             parts["d_recurrent"] = tf.concat(dx if dr is None else dr, 0)
@@ -169,13 +169,19 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
         for name, gates in _gradient_gates(cell).items()
     }
     d_states = [tf.transpose(d) for d in tensors["d_states"]]
-    d_weights = [tf.zeros([cell.units, batch], w.dtype) for w in tensors.get("unit_weights", [])]
+    # In half precision, sums over many steps lose the small terms.
+    d_weights = [
+        tf.zeros([cell.units, batch], tf.float32 if w.dtype.size == 2 else w.dtype)
+        for w in tensors.get("unit_weights", [])
+    ]
     _, d_states, d_weights, written = while_steps(
         steps, body, read(steps - 1), d_states, d_weights, written
     )
     if d_weights:
         pairs = zip(d_weights, tensors["unit_weights"], strict=True)
-        written["d_unit_weights"] = [_summed_as(d, weight) for d, weight in pairs]
+        written["d_unit_weights"] = [
+            tf.cast(_summed_as(d, weight), weight.dtype) for d, weight in pairs
+        ]
     return {"d_states": [tf.transpose(d) for d in d_states], **written}
 
 

@@ -39,6 +39,7 @@ class OrthogonalCell(RecurrentCell):
 
     gates = ("candidate",)
     unit_weights = ("modulation",)
+    bias_names = ("modulation",)
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.gates import clone_initializer
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -74,12 +75,12 @@ class SCRNCell(RecurrentCell):
         self.context_kernel = self.add_weight(
             shape=(self.context_size, 2 * self.units),
             name="context_kernel",
-            initializer=self.kernel_initializer,
+            initializer=clone_initializer(self.kernel_initializer),
         )
         self.output_kernel = self.add_weight(
             shape=(self.units, self.units),
             name="output_kernel",
-            initializer=self.kernel_initializer,
+            initializer=clone_initializer(self.kernel_initializer),
         )
 
     def project(self, inputs):

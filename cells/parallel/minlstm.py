@@ -49,7 +49,9 @@ class MinLSTMCell(RecurrentCell):
         one, no_forget = ops.exp(-largest), ops.exp(-x.forget - largest)
         no_input = ops.exp(-x.input - largest)
         inverse_f, inverse_i = one + no_forget, one + no_input  # each times exp(-largest)
-        return inverse_f / (inverse_f + inverse_i), no_forget / inverse_f, no_input / inverse_i
+        # One of the two is at least 1, and the other may be 0.
+        share = inverse_f / (inverse_f + inverse_i)
+        return share, ops.sigmoid(-x.forget), ops.sigmoid(-x.input)
 
     def step(self, x, r, states):
         (h,) = states

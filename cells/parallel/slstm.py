@@ -56,12 +56,21 @@ class SLSTMCell(RecurrentCell):
         if self.forget == "sigmoid":
             f = -ops.softplus(-f)
         o = ops.sigmoid(x.output + r.output)
-        new_m = ops.maximum(f + m, i)
-        stable_f, stable_i = ops.exp(f + m - new_m), ops.exp(i - new_m)
+        # Before the first step n is 0, and m is of no account: n must not underflow then.
+        first = ops.equal(n, 0)
+        new_m = ops.where(first, i, ops.maximum(f + m, i))
+        stable_f = ops.exp(ops.where(first, ops.zeros_like(f), f + m - new_m))
+        stable_i = ops.exp(i - new_m)
         c = stable_f * c + stable_i * z
         n = stable_f * n + stable_i
         h = o * c / n
         return h, [h, c, n, new_m]
+
+    def valid_states(self, states):
+        """n is positive, and c at most as large."""
+        h, c, n, m = states
+        n = ops.softplus(n)
+        return [h, n * ops.tanh(c), n, m]
 
     def get_config(self) -> dict:
         return {**super().get_config(), "forget": self.forget}

@@ -63,6 +63,11 @@ class AttentionCell(WrapperCell):
     def get_initial_state(self, batch_size=None):
         return [ops.zeros((batch_size, n), dtype=self.compute_dtype) for n in self.state_size]
 
+    def valid_states(self, states):
+        n = self._count
+        valid = self.cell.valid_states
+        return [*valid(states[:n]), states[n], *valid(states[n + 1 : -1]), states[-1]]
+
     def build(self, input_shape):
         super().build(input_shape)
         rows = {"memory": self.units, "input": input_shape[-1], "query": self.units}

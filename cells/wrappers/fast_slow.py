@@ -64,6 +64,11 @@ class FastSlowCell(WrapperCell):
     def get_initial_state(self, batch_size=None):
         return [s for c in (self.cells[0], self.cells[-1]) for s in c.get_initial_state(batch_size)]
 
+    def valid_states(self, states):
+        count = len(as_list(self.cells[0].state_size))
+        fast, slow = list(states[:count]), list(states[count:])
+        return [*self.cells[0].valid_states(fast), *self.cells[-1].valid_states(slow)]
+
     def build(self, input_shape):
         super().build(input_shape)
         build_inner(self.cells[-1], (None, self.units))

@@ -56,6 +56,14 @@ class StackedCell(WrapperCell):
         output = ops.zeros((batch_size, self.units), dtype=self.compute_dtype)
         return [output, *(s for c in self.cells for s in c.get_initial_state(batch_size))]
 
+    def valid_states(self, states):
+        results, remaining = [states[0]], list(states[1:])
+        for inner in self.cells:
+            count = len(as_list(inner.state_size))
+            results += inner.valid_states(remaining[:count])
+            remaining = remaining[count:]
+        return results
+
     def build(self, input_shape):
         super().build(input_shape)
         self.features = input_shape[-1]

@@ -22,8 +22,8 @@ class WrapperCell(RecurrentCell):
             inner cell, if `cell` is a name.
 
     Raises:
-        ValueError: there is no cell of that name, its number of units differs, or it cannot be
-            wrapped.
+        ValueError: there is no cell of that name, its number of units differs, it has dropout, or
+            it cannot be wrapped.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class WrapperCell(RecurrentCell):
         **kwargs: Any,
     ):
         inner = make(cell, units, cell_options, kwargs)
+        check_dropout(inner)
         self.check(inner)
         if kwargs.get("recurrent_dropout") and not inner.has_recurrent_product:
             raise ValueError(
@@ -66,6 +67,9 @@ class WrapperCell(RecurrentCell):
 
     def get_initial_state(self, batch_size=None):
         return list(self.cell.get_initial_state(batch_size))
+
+    def valid_states(self, states):
+        return self.cell.valid_states(states)
 
     @property
     def has_recurrent_product(self):
@@ -168,6 +172,9 @@ class OutputWrapper(WrapperCell):
         output = ops.zeros((batch_size, self.units), dtype=self.compute_dtype)
         return [output, *super().get_initial_state(batch_size)]
 
+    def valid_states(self, states):
+        return [states[0], *super().valid_states(states[1:])]
+
     def build(self, input_shape):
         super().build(input_shape)
         self.features = input_shape[-1]
@@ -233,6 +240,15 @@ def make(
     if cell.units != units:
         raise ValueError(f"`cell` must have {units} units, got a cell with {cell.units}.")
     return cell
+
+
+def check_dropout(cell: RecurrentCell) -> None:
+    """Raises ValueError if an inner cell has dropout, which only the wrapper applies."""
+    for name in ("dropout", "recurrent_dropout"):
+        if rate := getattr(cell, name):
+            raise ValueError(
+                f"`{name}` of the inner cell must be 0, got {rate!r}; pass it to the wrapper."
+            )
 
 
 def build_inner(cell: RecurrentCell, input_shape: tuple) -> None:

@@ -62,7 +62,8 @@ def fixed_points(
     Args:
         cell: any cell, built.
         starts: initial states, such as those reached on some inputs, (starts, n).
-        inputs: the constant input, (features,); zeros by default.
+        inputs: the constant input, (features,); zeros by default. Of a time-aware cell the last one
+            is the time since the previous step.
         iterations: maximum number of iterations of the search.
 
     Returns:
@@ -147,7 +148,7 @@ def _functions(cell: Any, constant: np.ndarray, n: int) -> tuple[Callable, Calla
 
 
 def _features(cell: Any) -> int:
-    return int(cell.kernel.shape[0])
+    return int(cell.get_build_config()["input_shape"][-1])
 
 
 def principal_components(states: np.ndarray, count: int = 2) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from seqzoo.cells.gates import clone_initializer
 from seqzoo.tasks.errors import nearest
 
 KINDS = ("additive", "multiplicative")
@@ -73,7 +74,9 @@ class Attention(keras.layers.Layer):
         self.built = True
 
     def _weight(self, name: str, shape: tuple[int, int]) -> Any:
-        return self.add_weight(name=name, shape=shape, initializer=self.kernel_initializer)
+        return self.add_weight(
+            name=name, shape=shape, initializer=clone_initializer(self.kernel_initializer)
+        )
 
     def keys(self, memory: Any) -> Any:
         """U m, which all queries share: (batch, source, features) -> (batch, source, units).

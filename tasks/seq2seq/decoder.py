@@ -146,6 +146,11 @@ class Decoder(NetworkPart):
         sizes = [layer.cell.state_size for layer in self.recurrent]
         return [list(size) if isinstance(size, Sequence) else [size] for size in sizes]
 
+    def valid_states(self, states: list[list]) -> list[list]:
+        """Initial states out of arbitrary numbers, see the cells' `valid_states`."""
+        pairs = zip(self.recurrent, states, strict=True)
+        return [layer.cell.valid_states(each) for layer, each in pairs]
+
     def zero_states(self, batch: Any) -> list[list]:
         """The initial states, lists of (batch, units)."""
         return [layer.cell.get_initial_state(batch) for layer in self.recurrent]

@@ -95,7 +95,7 @@ class Generator(keras.Model):
             summaries = [
                 tf.concat([tf.cast(vector, summary.dtype), summary], -1) for summary in summaries
             ]
-        return memory, mask, self.bridge(summaries)
+        return memory, mask, self.decoder.valid_states(self.bridge(summaries))
 
     def copies(self, values: Any) -> Any:
         """The `copy_ids` in the values of inputs, (batch, source); None if the decoder does not

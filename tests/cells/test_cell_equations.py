@@ -165,7 +165,7 @@ def test_dropout_masks_one_row_for_a_whole_sequence(case):
     states = initial_states(cell)
     seed = keras.ops.copy(cell.seed_generator.state)
     step_inputs = keras.ops.ones((BATCH, *step_shape(cell)[1:]), X.dtype)
-    dropped = np.array(cell.get_dropout_mask(step_inputs))[..., :FEATURES]
+    dropped = np.array(cell.input_mask(step_inputs, training=True))[..., :FEATURES]
     recurrent_dropped = np.array(
         cell.get_recurrent_dropout_mask(keras.ops.convert_to_tensor(states[0]))
     )

@@ -120,3 +120,12 @@ def test_means_are_as_many_as_the_values():
             create("cfc", UNITS, **options)
     with pytest.raises(ValueError, match="`solver_steps` must be a positive integer, got 0"):
         create("ltc", UNITS, solver_steps=0)
+
+
+def test_dropout_spares_what_says_which_values_were_observed():
+    cell = create("gru-d", UNITS, dropout=0.5, seed=1, dtype="float64")
+    layer = recurrent(cell, return_state=True)
+    seen = np.ones((BATCH, TIME, 4))
+    _, _, last, waited = layer((seen, np.ones((BATCH, TIME))), training=True)
+    assert set(np.unique(last)) == {0.0, 2.0}
+    np.testing.assert_array_equal(waited, 0)

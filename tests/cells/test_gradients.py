@@ -30,7 +30,7 @@ from cell_cases import (
 from cell_names import BEFORE_RELEASES, FIRST, by_hand
 from custom_cells import CUSTOM, Multiplicative, StepOnly, make
 
-from seqzoo.cells import Recurrent, create
+from seqzoo.cells import Recurrent, create, portable
 from seqzoo.cells.engine import scan
 
 LSTM = Case("lstm", {})
@@ -294,3 +294,24 @@ def test_an_output_that_is_not_a_state_is_refused():
     with pytest.raises(TypeError, match="same tensor as its output and as its first state"):
         Recurrent(make(Doubling), dtype="float64")(X)
     assert keras.layers.RNN(make(Doubling), dtype="float64")(X).shape == (BATCH, UNITS)
+
+
+def test_sums_over_many_steps_in_half_precision():
+    """Those of weights that a step reads: each term of 600 steps is small beside their sum."""
+    x = np.random.default_rng(0).uniform(0.5, 1, (2, 600, FEATURES)).astype("float32")
+    cell = create("peephole-lstm", UNITS, dtype="mixed_bfloat16")
+    layer = Recurrent(cell, return_sequences=True, dtype="mixed_bfloat16")
+    layer.build(x.shape)
+    rng = np.random.default_rng(1)
+    layer.set_weights([rng.uniform(-0.3, 0.3, w.shape) for w in layer.get_weights()])
+
+    def gradients():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.cast(layer(x), "float32"))
+        return tape.gradient(loss, [getattr(cell, name).value for name in cell.unit_weights])
+
+    fast = gradients()
+    with portable():
+        plain = gradients()
+    for ours, expected in zip(fast, plain, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=0.05, atol=1e-4)

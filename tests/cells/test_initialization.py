@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqzoo.cells import create
+from seqzoo.cells import CELLS, create
 from seqzoo.cells.initialization import initialize, keeping_gates
 
 
@@ -114,3 +114,12 @@ def test_the_bias_of_a_seeded_reservoir_is_not_a_multiple_of_its_kernel():
     cell.build((None, 1))
     kernel, bias = (np.asarray(weight).ravel() for weight in (cell.kernel, cell.bias))
     assert abs(np.corrcoef(kernel, bias)[0, 1]) < 0.3
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_weights_of_equal_shape_start_with_different_values(name):
+    cell = create(name, 6)
+    cell.build((None, *(6,) * (cell.input_rank - 1 - cell.takes_time), 6 + cell.takes_time))
+    drawn = [np.array(weight) for weight in cell.trainable_weights]
+    drawn = [values.tobytes() for values in drawn if len(np.unique(values)) > 6]
+    assert len(set(drawn)) == len(drawn)

@@ -140,3 +140,20 @@ def test_a_model_with_them_is_saved(tmp_path):
     ours, loaded = (m.layers[0].backward_layer.cell.get_config() for m in (model, again))
     for name in (*REGULARIZERS, *CONSTRAINTS):
         assert loaded[name] == ours[name] and ours[name] is not None
+
+
+@pytest.mark.parametrize(
+    "name, option, weight",
+    [
+        ("indrnn", "recurrent", "recurrent_weight"),
+        ("unicornn", "recurrent", "recurrent_weight"),
+        ("orthogonal", "bias", "modulation"),
+    ],
+)
+def test_weights_of_other_names_have_the_options_that_describe_them(name, option, weight):
+    options = {f"{option}_regularizer": "l2", f"{option}_constraint": "non_neg"}
+    cell = create(name, 4, **options)
+    cell.build((None, FEATURES))
+    own = getattr(cell, weight)
+    assert isinstance(own.regularizer, keras.regularizers.L2)
+    assert isinstance(own.constraint, keras.constraints.NonNeg)

@@ -25,6 +25,7 @@ X32 = X.astype("float32")
         ("residual", "ltsm", "`cell` must be the name of a cell, such as 'lstm', got 'ltsm'"),
         ("residual", 3, "`cell` must be a name or a seqzoo cell, got 3"),
         ("residual", VanillaCell(3), "`cell` must have 5 units, got a cell with 3"),
+        ("stacked", VanillaCell(UNITS, dropout=0.5), "`dropout` of the inner cell must be 0, got"),
     ],
 )
 def test_a_cell_that_does_not_fit_is_refused_in_one_line(name, cell, message):

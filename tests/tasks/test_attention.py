@@ -235,3 +235,9 @@ def test_saved_and_exported(kind: str, units: int | None, tmp_path) -> None:
 def test_wrong_arguments(arguments: tuple, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Attention(*arguments)
+
+
+def test_weights_of_equal_shape_start_with_different_values() -> None:
+    layer = Attention("additive")
+    layer.build((None, None, UNITS), (None, None, UNITS))
+    assert np.abs(layer.query_kernel - layer.memory_kernel).max() > 0.1

@@ -93,3 +93,14 @@ def test_principal_components_are_those_of_the_covariance() -> None:
     values, vectors = np.linalg.eigh(np.cov(states.T))
     for k in range(2):
         assert abs(vectors[:, -1 - k] @ directions[:, k]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", ["layer-norm", "mass-conserving-lstm", "gru-d"])
+def test_fixed_points_without_inputs_are_those_of_zeros(name: str) -> None:
+    cell = cells.create(name, 2, dtype="float64")
+    cell.build((None, 3))
+    count = sum(cells.base.as_list(cell.state_size))
+    starts = np.random.default_rng(0).normal(size=(2, count))
+    without, zeros = fixed_points(cell, starts), fixed_points(cell, starts, np.zeros(3))
+    assert len(without) == len(zeros) > 0
+    np.testing.assert_array_equal(without[0].state, zeros[0].state)
