@@ -36,6 +36,8 @@ class Decoded(NamedTuple):
             end token is at the text's length, followed by zeros.
         attention: shape (batch, texts, time, source): the attention of the step that generated
             each token; zeros after the text. None if the model has none, or none was requested.
+        terms: shape (batch, texts), int32: number of terms of the sum, one per token and one for
+            the end token, if there is one.
     """
 
     tokens: Any
@@ -44,13 +46,12 @@ class Decoded(NamedTuple):
     scores: Any
     token_log_probabilities: Any
     attention: Any
+    terms: Any
 
     def token_probabilities(self) -> Any:
         """The geometric mean of the probabilities of each text's tokens and its end token, (batch,
         texts); unlike the probability of the text, it does not fall with its length."""
-        ends = tf.gather(self.token_log_probabilities, self.lengths, batch_dims=2)
-        count = self.lengths + tf.cast(ends != 0, tf.int32)  # a truncated text has no end
-        return tf.exp(self.log_probabilities / tf.cast(tf.maximum(count, 1), tf.float32))
+        return tf.exp(self.log_probabilities / tf.cast(tf.maximum(self.terms, 1), tf.float32))
 
 
 def decode(
@@ -165,7 +166,7 @@ def decode(
             name: tf.reshape(value, tf.concat([[batch, width], tf.shape(value)[1:]], 0))
             for name, value in results.items()
         }
-    return _trim(results)
+    return _trim(results, model.has_end)
 
 
 def _batch_size(*values: Any) -> Any:
@@ -175,8 +176,13 @@ def _batch_size(*values: Any) -> Any:
     raise SeqzooError("`maximum_lengths` must give the number of rows if there are no states.")
 
 
-def _trim(results: dict) -> Decoded:
-    """Truncates the results of a search to the length of the longest text."""
+def _trim(results: dict, has_end: bool) -> Decoded:
+    """Truncates the results of a search to the length of the longest text.
+
+    Args:
+        results: the results.
+        has_end: whether each text has an end token.
+    """
     lengths = results["lengths"]
     time = largest(tf.reshape(lengths, [-1]))
     terms = results["log_probabilities"][:, :, : time + 1]
@@ -193,4 +199,5 @@ def _trim(results: dict) -> Decoded:
         scores=scores,
         token_log_probabilities=terms,
         attention=attention,
+        terms=lengths + int(has_end),
     )

@@ -126,8 +126,10 @@ class UnalignedTask(Task):
         Raises:
             SeqzooError: a target needs more steps than its input has.
         """
-        # Each target ends with an end token, so that equal adjacent symbols are in the same text.
-        repeats = np.append(targets.flat[1:] == targets.flat[:-1], False).astype(np.int64)
+        # Equal adjacent symbols. Each target ends with an end token, so they are in the same text,
+        # unless the next one is empty.
+        same = (targets.flat[1:] == targets.flat[:-1]) & (targets.flat[:-1] != END)
+        repeats = np.append(same, False).astype(np.int64)
         needed = targets.lengths - 1 + np.add.reduceat(repeats, targets.starts)
         (too_long,) = np.nonzero(needed > inputs.lengths)
         if not len(too_long):
@@ -286,9 +288,7 @@ class UnalignedTask(Task):
         self, results: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
         texts = [item[0].decode("utf-8") for item in results["texts"]]
-        if self.template.lowercase_targets:
-            lowered = [text.lower() for text in required_texts(examples)]
-            examples = replace(examples, targets=lowered)
+        examples = self.transcripts.as_references(examples)
         metrics = scores_of(texts, examples, self.transcripts.tokens)
         truth = required_texts(examples)
         samples = metrics.pop("samples")

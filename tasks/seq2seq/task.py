@@ -1,7 +1,6 @@
 """Code shared by tasks that generate a text from an input."""
 
 from abc import abstractmethod
-from dataclasses import replace
 from typing import Any, Self
 
 import keras
@@ -417,16 +416,14 @@ class GeneratorTask(Task):
 
     def criterion_value(self, by: BestBy, results: dict[str, list], examples: Examples) -> float:
         texts = self._texts_of(results, examples.inputs)
-        return corpus_score(by, [item[0].decode("utf-8") for item in texts], examples)
+        answers = [item[0].decode("utf-8") for item in texts]
+        return corpus_score(by, answers, self.texts.as_references(examples))
 
     def compute_metrics(
         self, results: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
     ) -> dict[str, Any]:
         texts = [item[0].decode("utf-8") for item in self._texts_of(results, examples.inputs)]
-        if self.template.lowercase_targets:
-            lowered = [text.lower() for text in required_texts(examples)]
-            examples = replace(examples, targets=lowered)
-        return scores_of(texts, examples, self.texts.tokens)
+        return scores_of(texts, self.texts.as_references(examples), self.texts.tokens)
 
     @property
     def vocabularies(self) -> dict[str, Vocabulary]:

@@ -2,7 +2,7 @@
 operations."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -226,6 +226,17 @@ class Texts:
         reserved = START_TOKEN + END_TOKEN + (JOINER if self.joined else "")
         texts = tf.strings.regex_replace(texts, f"[{reserved}]", "")
         return self.features.normalized(texts)
+
+    def as_references(self, examples: Examples) -> Examples:
+        """Examples whose targets are normalised and lowercased as those in training are, to be
+        compared with generated texts.
+
+        Raises:
+            SeqzooError: there are no targets, or one is not a string.
+        """
+        chunks = self._chunks(required_texts(examples), examples.locations)
+        cleaned = [text.decode("utf-8") for chunk in chunks for text in self._clean(chunk).numpy()]
+        return replace(examples, targets=cleaned)
 
     def _chunks(self, texts: Sequence[str], locations: Sequence[str]) -> Iterable[Any]:
         """Batches of texts, strings (batch,).

@@ -56,7 +56,8 @@ class Weighting:
                     )
             weights = np.array([chosen.get(name, 1.0) for name in names])
         else:
-            weights = counts.sum() / (len(names) * counts)
+            # A class without examples, in data other than those it was learned from, has no effect.
+            weights = counts.sum() / (len(names) * np.maximum(counts, 1))
         weights = weights * counts.sum() / (weights * counts).sum()
         return cls(tuple(weights.tolist()), settings.focal)
 

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from seqzoo.tasks import ManyToManyAligned, ManyToManyEncoderDecoder, ManyToOne, OneToMany
+from seqzoo.tasks import (
+    ManyToManyAligned,
+    ManyToManyEncoderDecoder,
+    ManyToManyUnaligned,
+    ManyToOne,
+    OneToMany,
+    PredictionOptions,
+)
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.tagged_words import TokenFeatures
@@ -101,3 +108,19 @@ def test_a_model_and_its_export_predict_the_same_for_both_forms(tmp_path) -> Non
         assert labels == [item.label for item in expected]
     probabilities = [item.probability for item in composed]
     assert probabilities == pytest.approx([item.probability for item in decomposed], abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", [ManyToManyEncoderDecoder, ManyToManyUnaligned])
+def test_generated_texts_are_compared_with_composed_ones(kind) -> None:
+    references = [unicodedata.normalize("NFD", "Crème brûlée"), "Ångström über"]
+    examples = Examples(["a" * 40, "b" * 40], references)
+    options = {"minimum_count": 1, "nfc": True, "lowercase_targets": True}
+    task = kind("characters", **options).adapt(examples)
+    answers = [unicodedata.normalize("NFC", text).lower() for text in references]
+    results = {"texts": [[text.encode()] for text in answers]}
+    metrics = task.compute_metrics(results, task.data(examples), examples, PredictionOptions())
+    assert metrics["exact_match"] == 1 and metrics["token_error"] == 0
+    assert metrics["bleu_1"] == pytest.approx(100) and metrics["chrf"] == pytest.approx(100)
+    assert not metrics.get("character_error") and not metrics.get("word_error")
+    if kind is ManyToManyEncoderDecoder:
+        assert task.criterion_value("chrf", results, examples) == pytest.approx(100)

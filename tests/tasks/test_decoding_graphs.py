@@ -189,6 +189,7 @@ def test_constraints_that_forbid_nothing_change_nothing(method: str, end: int | 
     idle = {"prefix": np.zeros((5, 1)), "prefix_lengths": [0] * 5, "maximum_lengths": [9] * 5}
     other = toy.decode(**LEAN[method], maximum_length=6, no_repeat_ngram=7, more=more | idle)
     assert result.lengths.max() == 6 and (end is None) == (result.lengths.min() == 6)
+    np.testing.assert_array_equal(result.terms, result.lengths + (end is not None))
     _assert_same(result._asdict(), other._asdict())
 
 

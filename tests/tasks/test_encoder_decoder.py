@@ -281,17 +281,18 @@ def test_training_loss_compares_with_that_of_validation() -> None:
 
 
 def test_probability_of_a_token_is_the_geometric_mean() -> None:
-    logs = np.log(np.array([[[0.5, 0.25, 0.125], [0.5, 0.5, 1.0]]], np.float32))
+    logs = np.log(np.array([[[0.5, 0.25, 0.125], [0.5, 1.0, 1.0]]], np.float32))
     decoded = Decoded(
         tokens=tf.zeros([1, 2, 2], tf.int32),
-        lengths=tf.constant([[2, 2]]),  # an end token after the first one; the second was cut short
+        lengths=tf.constant([[2, 1]]),  # each followed by an end token, the second by a certain one
         log_probabilities=tf.reduce_sum(logs, 2),
         scores=tf.zeros([1, 2]),
         token_log_probabilities=tf.constant(logs),
         attention=None,
+        terms=tf.constant([[3, 2]]),
     )
     result = decoded.token_probabilities().numpy()
-    np.testing.assert_allclose(result, [[(0.5 * 0.25 * 0.125) ** (1 / 3), 0.5]], rtol=1e-5)
+    np.testing.assert_allclose(result, [[(0.5 * 0.25 * 0.125) ** (1 / 3), 0.5**0.5]], rtol=1e-5)
     examples = reversals(4, 6)
     task = template().adapt(examples)
     (answer, *_) = task.predictions(

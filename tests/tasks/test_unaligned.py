@@ -266,6 +266,9 @@ def test_targets_that_no_alignment_fits_are_named() -> None:
     assert "(and so is 1 more): 4 symbols and a blank" in str(error.value)
     assert "need 6 steps, got 4" in str(error.value)
     assert len(task.data(examples.pick([0]))) == 1
+    # Empty targets need no steps, and no blank before them.
+    short = Examples([np.zeros((3, 1), np.uint8)] * 3, ["a", "", ""])
+    assert len(ManyToManyUnaligned(minimum_count=1).adapt(short).data(short)) == 3
 
 
 @pytest.mark.parametrize(

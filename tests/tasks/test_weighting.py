@@ -76,6 +76,14 @@ def test_classes_have_their_weights(choice: Any) -> None:
     assert loss == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_class_without_examples_leaves_the_weights_of_others() -> None:
+    task: Any = template().adapt(_examples())
+    examples = names(4, 3)
+    fewer = Examples(examples.inputs, ["A", "A", "A", "B"])
+    task.weigh(settings(class_weight="balanced"), task.data(fewer))
+    np.testing.assert_allclose(task.weighting.classes[:2], [2 / 3, 2])
+
+
 def test_weights_of_examples_are_not_those_of_padding() -> None:
     # One has no weight, and is an example still: the loss is a mean of seven.
     given = [0.0, 2.0, 1.0, 1.0, 4.0, 1.0, 0.5]
