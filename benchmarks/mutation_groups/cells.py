@@ -329,4 +329,44 @@ GROUPS = [
             "tf.nest.map_structure(tf.add, s, d[n])": "d[n]",
         },
     ),
+    # Ends of ranges.
+    Group(
+        "cells/parallel/slstm.py",
+        "tests/cells/test_extreme_states.py",
+        "slstm or bounded",
+        {
+            "ops.where(first, i, ops.maximum(f + m, i))": "ops.maximum(f + m, i)",
+            "n = ops.softplus(n)": "n = n + 0",
+        },
+    ),
+    Group(
+        "cells/parallel/minlstm.py",
+        "tests/cells/test_extreme_states.py",
+        "closed_input",
+        {"share, ops.sigmoid(-x.forget),": "share, no_forget / inverse_f,"},
+    ),
+    Group(
+        "cells/wrappers/stacked.py",
+        "tests/cells/test_extreme_states.py",
+        "bounded",
+        {"results += inner.valid_states(remaining[:count])": "results += remaining[:count]"},
+    ),
+    Group(
+        "cells/continuous_time/gru_d.py",
+        "tests/cells/test_continuous_time.py",
+        "spares",
+        {"mask[..., : self.values], kept]": "mask]"},
+    ),
+    Group(
+        "cells/engine/product_loops.py",
+        "tests/cells/test_gradients.py",
+        "many_steps",
+        {"tf.float32 if w.dtype.size == 2 else w.dtype": "w.dtype"},
+    ),
+    Group(
+        "cells/base.py",
+        "tests/cells/test_weight_options.py",
+        "other_names",
+        {'("recurrent_kernel", "recurrent_weight")': '("recurrent_kernel",)'},
+    ),
 ]

@@ -366,4 +366,31 @@ GROUPS = [
         "stored",
         {"if new != required:": "if False:"},
     ),
+    # Generated texts, compared with references.
+    Group(
+        "tasks/seq2seq/task.py",
+        "tests/tasks/test_composed_texts.py",
+        "composed_ones",
+        {
+            "corpus_score(by, answers, self.texts.as_references(examples))": (
+                "corpus_score(by, answers, examples)"
+            ),
+            "scores_of(texts, self.texts.as_references(examples)": "scores_of(texts, examples",
+        },
+    ),
+    Group(
+        "tasks/many_to_many_unaligned/task.py",
+        "tests/tasks/test_composed_texts.py tests/tasks/test_unaligned.py",
+        "composed_ones or no_alignment",
+        {
+            "examples = self.transcripts.as_references(examples)": "pass",
+            " & (targets.flat[:-1] != END)": "",
+        },
+    ),
+    Group(
+        "tasks/decoding/decoder.py",
+        "tests/tasks/test_decoding_graphs.py",
+        "forbid_nothing",
+        {"terms=lengths + int(has_end)": "terms=lengths"},
+    ),
 ]
