@@ -11,7 +11,11 @@ import json
 import mmap
 import os
 import pathlib
+import re
+import secrets
 import shutil
+import socket
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -27,6 +31,9 @@ VARIABLE = "SEQZOO_CACHE"
 """Environment variable that names the cache folder."""
 
 MANIFEST = "manifest.json"
+ABANDONED_SECONDS = 86_400
+"""Seconds after which an unfinished entry of another machine that has not changed is removed."""
+
 UNFINISHED = ".new-"
 """Prefix of the names of folders that are being written; these names end in the process ID."""
 
@@ -249,12 +256,11 @@ def making(key: str) -> Iterator[Writer]:
     """
     root = cache_folder()
     folder = root / key
-    temporary = root / f"{UNFINISHED}{key}-{os.getpid()}"
+    temporary = root / f"{UNFINISHED}{key}-{_host()}.{secrets.token_hex(4)}-{os.getpid()}"
     elsewhere = f"set {VARIABLE} to a folder on another disk, or choose --storage memory"
     try:
         root.mkdir(parents=True, exist_ok=True)
         remove_unfinished(root)
-        shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
     except OSError as error:
         with naming_full_disk(folder, elsewhere):
@@ -278,8 +284,25 @@ def making(key: str) -> Iterator[Writer]:
 def remove_unfinished(root: pathlib.Path) -> None:
     """Removes unfinished entries of processes that have ended."""
     for path in root.glob(f"{UNFINISHED}*"):
-        if not _is_running(path.name.rpartition("-")[2]):
+        if not _is_being_written(path):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _host() -> str:
+    """The name of this machine or container, without characters that separate parts of names."""
+    return re.sub(r"\W", "_", socket.gethostname())
+
+
+def _is_being_written(path: pathlib.Path) -> bool:
+    """Whether an unfinished entry may still be completed: on this machine, while its process is
+    running; on others that share the folder, for a day after the last change."""
+    *_, writer, process = ("", "", *path.name.rsplit("-", 2))
+    if writer.partition(".")[0] == _host():
+        return _is_running(process)
+    with contextlib.suppress(OSError):
+        newest = max(item.stat().st_mtime for item in (path, *path.iterdir()))
+        return time.time() - newest < ABANDONED_SECONDS
+    return True
 
 
 def _is_running(process: str) -> bool:
@@ -326,8 +349,9 @@ def clear_cache() -> int:
     """
     freed = 0
     for item in list_cache():
-        process = item.key.rpartition("-")[2]
-        if item.key.startswith(UNFINISHED) and _is_running(process) and process != str(os.getpid()):
+        path = cache_folder() / item.key
+        own = item.key.endswith(f"-{os.getpid()}") and f"-{_host()}." in item.key
+        if item.key.startswith(UNFINISHED) and _is_being_written(path) and not own:
             continue
         shutil.rmtree(cache_folder() / item.key, ignore_errors=True)
         freed += item.bytes

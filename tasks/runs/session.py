@@ -148,6 +148,7 @@ class Session:
     def _feed_sound(self, samples: Any) -> Prediction:
         features: AudioFeatures = self.stepper.task.features
         _, _ = features.raw([samples], ["the part"])  # checks the samples
+        self._check_limit(-(-(len(self._samples) + len(samples)) // features.hop))
         self._samples = np.concatenate([self._samples, np.asarray(samples, np.float32)])
         complete = max((len(self._samples) - features.window) // features.hop + 1, 0)
         if complete:

@@ -7,10 +7,11 @@ from typing import Any
 import matplotlib.image
 import numpy as np
 import pytest
+from export_cases import make_run
 from task_data import names, series, settings, template
 from tensorflow.core.protobuf import saved_model_pb2
 
-from seqzoo.tasks import Examples, SeqzooError, plots
+from seqzoo.tasks import Examples, ManyToOne, SeqzooError, plots
 from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.plots import plot_confusion, plot_history
@@ -186,3 +187,13 @@ def test_history_plots(tmp_path, monkeypatch) -> None:
     assert 1 in ticks[0] and all(tick == int(tick) for tick in ticks[0])
     plot_history(tmp_path, [], "accuracy")
     assert not (tmp_path / "accuracy.png").exists()
+
+
+def test_a_session_of_audio_ends_at_the_maximum_length(tmp_path) -> None:
+    waves = list(np.random.default_rng(0).uniform(-1, 1, (4, 400)).astype("float32"))
+    template = ManyToOne("audio", units=4, sample_rate=1000, mel_bins=4, maximum_length=30)
+    session = make_run(tmp_path / "run", template, Examples(waves, [*"xyxy"])).session()
+    session.feed(waves[0][:200])
+    with pytest.raises(SeqzooError, match="at most 30 steps of an input, got"):
+        session.feed(waves[0][200:])
+    assert session.feed(waves[0][:100]).label in "xy"

@@ -13,6 +13,7 @@ from seqzoo.tasks import TEMPLATES, ManyToManyAligned, ManyToOne, OneToMany, Tra
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.config import docstrings, toml_writer
 from seqzoo.zoo.config.command_line import as_options
+from seqzoo.zoo.config.field_types import WrongType, converted
 from seqzoo.zoo.config.resolve import Choices, chosen
 from seqzoo.zoo.config.toml_reader import read_config
 from seqzoo.zoo.data.source import Source
@@ -254,3 +255,8 @@ def test_init_imports_no_tensorflow() -> None:
     command = [sys.executable, "-c", program]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.stdout.endswith("\n[]\n"), result
+
+
+def test_a_number_too_large_for_any_float_is_reported() -> None:
+    with pytest.raises(WrongType, match="must be a number"):
+        converted(10**400, float)

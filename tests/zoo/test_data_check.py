@@ -13,6 +13,7 @@ from cli_cases import seqzoo
 import seqzoo.zoo as zoo
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data_check.check import DataReport
+from seqzoo.zoo.data_check.columns import is_number
 from seqzoo.zoo.finding import Finding
 
 WORDS = "red green blue cold warm dark light soft hard round flat long short old new".split()
@@ -260,3 +261,16 @@ def test_options_are_those_of_training(tmp_path) -> None:
         _check(str(tmp_path / "head.csv"))
     result = seqzoo("check", texts, "--html", tmp_path / "none" / "page.html")
     assert result.exit_code == 2 and not result.stdout
+
+
+def test_a_few_values_of_another_kind_do_not_stop_the_check(tmp_path) -> None:
+    rows: list[dict] = _rows(100)
+    for number, row in enumerate(rows):
+        row["day"] = f"2024-01-{number % 28 + 1:02}" if number != 7 else "unknown"
+        row["size"] = str(number / 7) if number != 9 else "n/a"
+    rows[11]["day"] = "2024-02-31"
+    report = _check(_table(tmp_path / "t.csv", rows), input="text", target="label")
+    assert any("2 of its values are not dates" in item.message for item in report.findings)
+    numbers = _check(_table(tmp_path / "n.csv", [{**row, "label": row["size"]} for row in rows]))
+    assert isinstance(numbers, DataReport)
+    assert not is_number(10**400)

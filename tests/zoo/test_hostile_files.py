@@ -22,7 +22,7 @@ from seqzoo.tasks.data import npz_members
 from seqzoo.tasks.data.npz_members import LARGE_ARRAY
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.word_vectors import check_readable
-from seqzoo.zoo.data import fields
+from seqzoo.zoo.data import fields, records
 from seqzoo.zoo.data.npz_arrays import Arrays
 from seqzoo.zoo.data.open import open_examples
 from seqzoo.zoo.data.source import Source
@@ -130,6 +130,13 @@ def test_a_compressed_file_that_fills_the_memory_is_refused(tmp_path: pathlib.Pa
     path = tmp_path / "x.csv.gz"
     path.write_bytes(gzip.compress(b"text,label\n" + bytes(40_000_000), 9))
     assert "unpacks to over 200 times its size" in refused(path)
+
+
+def test_a_large_compressed_file_is_judged_by_its_ratio(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(records, "PROBED_BYTES", 10_000)
+    path = tmp_path / "x.gz"
+    path.write_bytes(gzip.compress(np.random.default_rng(0).bytes(3_000_000)))
+    records.check_packed(path)  # it unpacks to more than 200 times the part that is read
 
 
 def test_an_image_that_declares_too_many_pixels_is_not_decoded(tmp_path: pathlib.Path) -> None:

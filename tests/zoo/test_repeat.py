@@ -12,6 +12,7 @@ import seqzoo.zoo as zoo
 from seqzoo.tasks import Examples, Interrupted, SeqzooError, Splits
 from seqzoo.tasks.runs.run import Run
 from seqzoo.zoo.data.folds import hold_out
+from seqzoo.zoo.data.open import open_source
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.training import repeat as repeating
 from seqzoo.zoo.training.repeat import Repetition
@@ -147,3 +148,22 @@ def test_each_fold_is_scored_by_a_run_that_held_it_out(trained, tmp_path) -> Non
     assert scored["examples"] == len(plain.test)
     refused = seqzoo("evaluate", *runs, "--split", "validation")
     assert refused.exit_code == 2 and "Runs on different folds" in refused.stderr
+
+
+def test_folds_keep_the_weights_of_a_validation_file(tmp_path) -> None:
+    for name, weight in (("train", 2), ("validation", 5)):
+        rows = "".join(f"{name} {n},{'ab'[n % 2]},{weight}\n" for n in range(10))
+        (tmp_path / f"{name}.csv").write_text("text,label,weight\n" + rows)
+    source = Source(
+        str(tmp_path / "train.csv"),
+        kind="words",
+        input="text",
+        target="label",
+        weight_column="weight",
+        validation=str(tmp_path / "validation.csv"),
+        test=0.0,
+        fold="1/2",
+    )
+    train = open_source(source)[0].train
+    for text, weight in zip(train.inputs, train.weights, strict=True):
+        assert weight == (2 if text.startswith("train") else 5)

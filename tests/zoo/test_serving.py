@@ -226,7 +226,8 @@ def test_pages_of_other_origins_and_other_names_are_refused(client: Any) -> None
     result = client.post(PREDICT, json=body, headers=ours)
     assert result.status_code == 200
     assert not [name for name in result.headers if name.startswith("access-control")]
-    for headers in ({"Origin": "https://elsewhere.example"}, {"Origin": "null"}):
+    for origin in ("https://elsewhere.example", "null", "http://["):
+        headers = {"Origin": origin}
         assert client.post(PREDICT, json=body, headers=headers).status_code == 403
     assert client.get("/", headers={"Host": "rebound.example:8501"}).status_code == 403
     assert client.get("/", headers={"Host": "[::1]:8501"}).status_code == 200
@@ -250,7 +251,9 @@ def test_state_metadata_and_counts(client: Any, runs: dict[str, Any]) -> None:
     assert result["metadata"]["labels"] == runs["audio"].task.targets.names
     assert {item["name"] for item in client.get("/v1/models").json()["models"]} == set(NAMES)
     client.post(PREDICT, json={"instances": ["a", "b"]})
+    assert client.get("/v1/models/no-such-name:predict").status_code == 405
     text = client.get("/metrics").text
+    assert "no-such-name" not in text
     labels = 'route="predict",model="characters",method="POST",status="200"'
     assert f"seqzoo_requests_total{{{labels}}} " in text
     assert 'seqzoo_batch_instances_bucket{model="characters",le="2"} ' in text
@@ -360,6 +363,8 @@ def test_metrics_are_those_of_prometheus() -> None:
         '# HELP b B.\n# TYPE b histogram\nb_bucket{le="1"} 1\nb_bucket{le="5"} 2\n'
         'b_bucket{le="+Inf"} 3\nb_sum 10.5\nb_count 3\n'
     )
+    counter.add(12_345_678, path="y")
+    assert 'a_total{path="y"} 12345678' in counter.lines()
 
 
 def test_sizes_of_images_are_read_from_their_headers() -> None:
@@ -375,3 +380,12 @@ def test_sizes_of_images_are_read_from_their_headers() -> None:
     extension = b"\x21\xf9\x02\x00\x00\x00"
     assert pixel_count(head + extension + frame + frame + b"\x3b") == 3 * 63
     assert pixel_count(b"text") == 0
+    # Of WebP, without losses, with them, and with other parts around the image.
+    lossless, lossy = b"VP8L" + bytes(4) + b"\x2f", b"VP8 " + bytes(10)
+    size = struct.pack("<I", 8 | 6 << 14)
+    assert pixel_count(b"RIFF\0\0\0\0WEBP" + lossless + size) == 63
+    assert pixel_count(b"RIFF\0\0\0\0WEBP" + lossy + struct.pack("<HH", 9, 7)) == 63
+    for flags, pixels in ((0, 63), (2, HUGE)):  # an animation has any number of frames
+        extended = b"VP8X" + bytes(4) + bytes([flags, 0, 0, 0]) + b"\x08\0\0\x06\0\0"
+        assert pixel_count(b"RIFF\0\0\0\0WEBP" + extended) == pixels
+    assert pixel_count(b"RIFF\0\0\0\0WEBPVP8 ") == HUGE

@@ -11,6 +11,7 @@ from cli_cases import seqzoo
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.open import open_examples, open_source
+from seqzoo.zoo.data.several_files import files_of
 from seqzoo.zoo.data.source import Source
 
 NAMES = ["neg", "pos"]
@@ -174,3 +175,13 @@ def test_files_at_an_address_are_copied_once(tmp_path, monkeypatch) -> None:
         open_source(source_of("ram://bucket/none.csv"))
     with pytest.raises(SeqzooError, match="no file system for nowhere://"):
         open_source(source_of("nowhere://bucket/1.csv"))
+
+
+def test_the_current_folder_may_have_brackets_in_its_name(tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "project [v2]"
+    (folder / "parts").mkdir(parents=True)
+    (folder / "parts" / "0.csv").write_text("text,label\na,x\n")
+    monkeypatch.chdir(folder)
+    source = Source("parts/*.csv", kind="words").absolute()
+    monkeypatch.chdir(tmp_path)
+    assert [path.name for path in files_of(source.data)] == ["0.csv"]

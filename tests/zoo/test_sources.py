@@ -172,3 +172,9 @@ def test_what_names_a_source_imports_neither_numpy_nor_tensorflow() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_other_data_have_no_part_in_separate_files() -> None:
+    source = Source("x.csv", kind="words", validation="held.csv", test=0.3, weight_column="w")
+    other = source.of_other_data("y.csv")
+    assert other == dataclasses.replace(source, data="y.csv", validation=Source.validation)

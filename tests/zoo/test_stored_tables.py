@@ -3,7 +3,9 @@ never half-written."""
 
 import errno
 import json
+import os
 import random
+import time
 
 import numpy as np
 import pytest
@@ -203,7 +205,8 @@ def test_a_changed_file_is_read_again(table, own_cache) -> None:
 def test_what_a_killed_process_left_is_never_read(table, own_cache) -> None:
     _open(table, "disk")
     (name,) = _entries(own_cache)
-    left = own_cache / f"{cache.UNFINISHED}{name}-{2**22 + 1}"  # above all process numbers
+    process = f"{cache._host()}.00-{2**22 + 1}"  # above all process numbers
+    left = own_cache / f"{cache.UNFINISHED}{name}-{process}"
     (own_cache / name).rename(left)
     (left / cache.MANIFEST).unlink()
     assert cache.find(name) is None
@@ -265,3 +268,19 @@ def test_parts_of_a_file_are_found_across_its_blocks(tmp_path, monkeypatch) -> N
     assert file.holds(b', "') and not file.holds(b'"a') and file.has_lone_returns()
     path.write_bytes(b"abc\r\ndef\r\n")
     assert not records.TextFile(path).has_lone_returns()
+
+
+def test_what_other_machines_write_is_kept_for_a_day(own_cache, monkeypatch) -> None:
+    with cache.making("table-one") as writer:
+        (unfinished,) = own_cache.iterdir()
+        monkeypatch.setattr(cache.socket, "gethostname", lambda: "other.example")
+        with cache.making("table-two"):
+            assert unfinished.is_dir()
+        long_ago = time.time() - 2 * cache.ABANDONED_SECONDS
+        os.utime(unfinished, (long_ago, long_ago))
+        for path in unfinished.iterdir():
+            os.utime(path, (long_ago, long_ago))
+        cache.remove_unfinished(own_cache)
+        assert not unfinished.exists()
+        unfinished.mkdir()
+        assert writer is not None

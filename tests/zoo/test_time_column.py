@@ -13,6 +13,7 @@ from source_cases import open_source, write
 
 from seqzoo.tasks import SeqzooError
 from seqzoo.zoo.data import prediction_inputs
+from seqzoo.zoo.data.date_parsing import parse_dates
 from seqzoo.zoo.data.open import open_examples
 from seqzoo.zoo.data.source import Source
 
@@ -179,3 +180,18 @@ def test_commands(tmp_path) -> None:
     short = seqzoo("predict", run, '{"values": [1, 2], "times": [1]}')
     assert "must have one time per step, 2 in all, got 1" in short.stderr
     assert seqzoo("inspect", run, one, "--output", tmp_path / "page").exit_code == 0
+
+
+def test_the_first_second_and_dates_out_of_range() -> None:
+    def location(index: int) -> str:
+        return f"line {index + 1}"
+
+    seconds = parse_dates(["000000000", "000086400"], location, "day")
+    assert seconds.astype("datetime64[D]").astype(str).tolist() == ["1970-01-01", "1970-01-02"]
+    with pytest.raises(SeqzooError, match="line 1: 'day' must have the format"):
+        parse_dates(["0001-01-01 00:00 +0100"], location, "day", "%Y-%m-%d %H:%M %z")
+
+
+def test_deeply_nested_json_is_an_invalid_line() -> None:
+    with pytest.raises(SeqzooError, match="is not a JSON object"):
+        prediction_inputs._timed_series('{"a":' * 100_000, Source("x.csv", kind="series"))

@@ -1,5 +1,6 @@
 """Types of settings in words, and checks of the values in a file against them."""
 
+import contextlib
 import json
 import types
 from collections.abc import Mapping, Sequence
@@ -77,7 +78,8 @@ def converted(value: Any, hint: Any) -> Any:
     elif hint is Any:
         return value
     elif hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        with contextlib.suppress(OverflowError):
+            return float(value)
     elif type(value) is hint:
         return value
     raise WrongType(f"must be {described(hint)}, got {json.dumps(value, default=str)}.")

@@ -147,15 +147,15 @@ def _by_format(
     for index, text in enumerate(texts):
         try:
             date = datetime.datetime.strptime(text, form)
-        except (ValueError, re.error) as error:
+            if date.tzinfo is not None:
+                date = date.astimezone(datetime.UTC).replace(tzinfo=None)
+        except (ValueError, OverflowError, re.error) as error:
             raise SeqzooError(
                 f"{location(index)}: {column!r} must have the format {form!r}, got {text!r}.",
                 location=location(index),
                 field="date_format",
                 got=text,
             ) from error
-        if date.tzinfo is not None:
-            date = date.astimezone(datetime.UTC).replace(tzinfo=None)
         dates.append(np.datetime64(date, "s"))
     return np.array(dates, "datetime64[s]")
 
@@ -165,7 +165,8 @@ def _date(match: re.Match) -> datetime.datetime | None:
     parts = {name: value for name, value in match.groupdict().items() if value is not None}
     try:
         if "epoch" in parts or "thousandths" in parts:
-            seconds = int(parts.get("epoch", 0)) or int(parts["thousandths"]) // 1000
+            epoch = parts.get("epoch")
+            seconds = int(parts["thousandths"]) // 1000 if epoch is None else int(epoch)
             return datetime.datetime.fromtimestamp(seconds, datetime.UTC).replace(tzinfo=None)
         text = parts.get("year") or parts["year2"]
         year = int(text)

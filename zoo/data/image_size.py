@@ -5,8 +5,8 @@ HUGE = 1 << 62
 
 
 def pixel_count(data: bytes) -> int:
-    """The number of pixels of a PNG, JPEG, BMP or GIF file, in all frames of a GIF; 0 for other
-    files, which cannot be decoded."""
+    """The number of pixels of a PNG, JPEG, BMP, GIF or WebP file, in all frames of a GIF; 0 for
+    other files, which cannot be decoded."""
     try:
         if data.startswith(b"\x89PNG"):
             return _big(data, 16, 4) * _big(data, 20, 4)
@@ -18,6 +18,8 @@ def pixel_count(data: bytes) -> int:
             return _gif(data)
         if data.startswith(b"\xff\xd8"):
             return _jpeg(data)
+        if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+            return _webp(data)
     except IndexError:
         return HUGE
     return 0
@@ -53,6 +55,19 @@ def _jpeg(data: bytes) -> int:
         # Standalone markers are not followed by a length and data.
         standalone = marker in (0x01, 0xD8) or 0xD0 <= marker <= 0xD7
         at += 1 if standalone else 1 + _big(data, at + 1, 2)
+
+
+def _webp(data: bytes) -> int:
+    form = data[12:16]
+    if form == b"VP8X":
+        if data[20] & 2:  # an animation, with any number of frames
+            return HUGE
+        width, height = (_little(data, at) | data[at + 2] << 16 for at in (24, 27))
+        return (width + 1) * (height + 1)
+    if form == b"VP8L":
+        bits = _little(data, 21) | _little(data, 23) << 16
+        return ((bits & 0x3FFF) + 1) * ((bits >> 14 & 0x3FFF) + 1)
+    return (_little(data, 26) & 0x3FFF) * (_little(data, 28) & 0x3FFF)
 
 
 def _gif(data: bytes) -> int:

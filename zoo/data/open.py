@@ -185,7 +185,9 @@ def split_file(whole: Part, source: Source) -> dict[str, Part | None]:
                 raise SeqzooError(
                     f"`{name}` must be left out if `split_column` is given, got {path!r}."
                 )
-            plain = replace(source, split_column=None, weight_column=None)
+            # Scores do not weight examples, but a fold trains on those for validation, too.
+            weighs = source.weight_column if source.fold and name == "validation" else None
+            plain = replace(source, split_column=None, weight_column=weighs)
             parts[name], _ = read_file(path, plain)
     return parts
 

@@ -306,7 +306,7 @@ def _joined(
     if isinstance(field, str):
         try:
             field = json.loads(field)
-        except ValueError:
+        except (ValueError, RecursionError):
             field = None
     if not isinstance(field, dict):
         example = json.dumps(dict.fromkeys(names, "..."), ensure_ascii=False)
@@ -337,7 +337,7 @@ def _timed_series(field: Any, source: Source) -> Any:
     if isinstance(field, str) and field.lstrip().startswith("{"):
         try:
             field = json.loads(field)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SeqzooError(f"is not a JSON object ({error})") from error
     if not isinstance(field, dict) or not {VALUES, TIMES} <= field.keys():
         raise SeqzooError(

@@ -201,16 +201,19 @@ def check_packed(path: pathlib.Path) -> None:
     Raises:
         SeqzooError: the compression ratio is too high.
     """
-    with contextlib.suppress(OSError, EOFError, zlib.error), gzip.open(path) as file:
-        compressed = min(path.stat().st_size, PROBED_BYTES)
-        limit, count = max(compressed * MAX_COMPRESSION_RATIO, PROBED_BYTES), 0
-        while count <= limit and (block := file.read(1 << 20)):
+    with (
+        contextlib.suppress(OSError, EOFError, zlib.error),
+        open(path, "rb") as packed,
+        gzip.GzipFile(fileobj=packed) as file,
+    ):
+        count = 0
+        while packed.tell() < PROBED_BYTES and (block := file.read(1 << 20)):
             count += len(block)
-        if count > limit:
-            raise SeqzooError(
-                f"{path} unpacks to over {MAX_COMPRESSION_RATIO} times its size, which no real "
-                "data set does."
-            )
+            if count > max(packed.tell() * MAX_COMPRESSION_RATIO, PROBED_BYTES):
+                raise SeqzooError(
+                    f"{path} unpacks to over {MAX_COMPRESSION_RATIO} times its size, which no real "
+                    "data set does."
+                )
 
 
 def read_text(path: pathlib.Path, *, blank: bool = False, strict: bool = True) -> str:

@@ -1,5 +1,6 @@
 """The source of examples: a built-in data set, a tfds data set, or a file."""
 
+import glob
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -313,6 +314,12 @@ class Source:
         except TypeError as error:
             raise SeqzooError(f"The source in {run.folder} is damaged: {error}.") from error
 
+    def of_other_data(self, data: str) -> "Source":
+        """The same source with other data, without separate files for validation and testing, which
+        belong to the data of this one."""
+        files = [name for name in ("validation", "test") if isinstance(getattr(self, name), str)]
+        return replace(self, data=data, **{name: getattr(type(self), name) for name in files})
+
     def is_file(self) -> bool:
         """Whether `data` names a file, or a folder that is read like one; if not, it is a built-in
         or a tfds data set.
@@ -351,11 +358,17 @@ class Source:
     def absolute(self) -> "Source":
         """The same source with absolute paths."""
 
+        from seqzoo.zoo.data import several_files
+
         def resolved(path: Any) -> Any:
             # Links are not resolved: a link's own extension may determine the format.
             if not isinstance(path, str) or is_remote(path):
                 return path
-            return os.path.abspath(os.path.expanduser(path))
+            expanded = os.path.expanduser(path)
+            if several_files.is_pattern(path) and not os.path.isabs(expanded):
+                # The current folder may have brackets in its name.
+                return os.path.join(glob.escape(os.getcwd()), expanded)
+            return os.path.abspath(expanded)
 
         return replace(
             self,

@@ -1,5 +1,6 @@
 """Checks for columns and texts that leak the label, and for dates out of order."""
 
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -8,7 +9,7 @@ import numpy as np
 
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part
-from seqzoo.zoo.data_check.columns import Column
+from seqzoo.zoo.data_check.columns import Column, is_number
 from seqzoo.zoo.finding import Finding
 
 PURE = 0.98
@@ -47,7 +48,7 @@ def _column(column: Column, target: Column) -> Iterator[Finding]:
         return
     advice = "leave it out of the inputs; if it is known at prediction time, no model is needed"
     if column.content == target.content == "numbers":
-        pair = np.array(rows, np.float64)
+        pair = np.array([row for row in rows if all(map(is_number, row))], np.float64)
         if (pair.std(0) > 0).all() and abs(np.corrcoef(*pair.T)[0][1]) > CORRELATED:
             yield Finding(
                 "leaks",
@@ -74,7 +75,13 @@ def _column(column: Column, target: Column) -> Iterator[Finding]:
 
 
 def _dates(column: Column) -> Iterator[Finding]:
-    times = [datetime.fromisoformat(str(item).strip()) for item in column.present]
+    times = []
+    for item in column.present:
+        # A column of dates may have a few other values, such as "unknown" or 2024-02-31.
+        with contextlib.suppress(ValueError):
+            times.append(datetime.fromisoformat(str(item).strip()))
+    if wrong := len(column.present) - len(times):
+        yield Finding("dates", f"{column.name!r}: {wrong:,} of its values are not dates", "note")
     if len({time.tzinfo is None for time in times}) > 1:
         yield Finding("dates", f"{column.name!r}: some have a time zone, others do not", "note")
         return

@@ -43,6 +43,8 @@ def evaluate(
     if others and "data" not in given:
         _check_held_out(run.runs, split)
     stored = Source.of_run(run, given.get("data"))
+    if "data" in given:
+        stored = stored.of_other_data(given["data"])
     source = replace(stored, weight_column=None, **given)  # scores do not weight examples
     if others or "data" in given:  # the test examples, or other data, are in no fold
         source = replace(source, fold=None)

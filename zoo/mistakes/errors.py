@@ -178,9 +178,8 @@ def errors(
 
     known = Source.of_run(opened, data)
     training = _training(opened, known, data, print_fn)
-    source = replace(
-        known, weight_column=None, **({} if data is None else {"data": data}), **fields
-    )
+    other = known if data is None else known.of_other_data(data)
+    source = replace(other, weight_column=None, **fields)
     if folds is not None:
         if data is not None or split not in (None, "train") or training is None:
             raise SeqzooError(

@@ -1,5 +1,6 @@
 """Middleware for every request: rejects other origins and hosts, and logs and counts requests."""
 
+import contextlib
 import json
 import logging
 import sys
@@ -79,14 +80,16 @@ class Guard:
         origin = headers.get(b"origin")
         if origin is None or origin in self.settings.origins:
             return ""
-        if urlsplit(origin).netloc.lower() == headers.get(b"host", "").lower():
-            return ""
+        with contextlib.suppress(ValueError):  # a malformed address
+            if urlsplit(origin).netloc.lower() == headers.get(b"host", "").lower():
+                return ""
         return f"Pages from {origin} may not call this server; --allow-origins permits them."
 
     def _record(self, scope: Any, status: int, size: int, seconds: float) -> None:
         route = getattr(scope.get("endpoint"), "__name__", "other")
         model = scope.get("path_params", {}).get("name", "")
-        model = model if status != 404 else ""
+        # The name is checked only by the methods that a route has.
+        model = model if status not in (404, 405) else ""
         self.requests.add(route=route, model=model, method=_method(scope), status=str(status))
         self.seconds.observe(seconds, route=route)
         log.info(

@@ -34,7 +34,7 @@ class Counter:
         """The samples in the text format, one per line."""
         with self._lock:
             values = sorted(self._values.items())
-        return [f"{self.name}{_labels(key)} {value:g}" for key, value in values]
+        return [f"{self.name}{_labels(key)} {value:.15g}" for key, value in values]
 
 
 class Gauge:
@@ -80,9 +80,9 @@ class Histogram:
             values = [(key, list(counts)) for key, counts in sorted(self._values.items())]
         for key, counts in values:
             for bound, count in zip((*self._bounds, "+Inf"), counts, strict=False):
-                yield f"{self.name}_bucket{_labels((*key, ('le', str(bound))))} {count:g}"
+                yield f"{self.name}_bucket{_labels((*key, ('le', str(bound))))} {count:.15g}"
             yield f"{self.name}_sum{_labels(key)} {counts[-1]:.10g}"
-            yield f"{self.name}_count{_labels(key)} {counts[-2]:g}"
+            yield f"{self.name}_count{_labels(key)} {counts[-2]:.15g}"
 
 
 def resident_memory() -> Mapping[Labels, float]:
