@@ -130,9 +130,11 @@ def recurrent(cell: Any, **options: Any) -> cells.Recurrent:
 
 
 def initial_states(cell: Any, batch: int = BATCH) -> list[np.ndarray]:
-    """Random initial states."""
+    """Random initial states, as the cell may have them: sLSTM's normaliser is positive."""
     rng = np.random.default_rng(2)
-    return [rng.normal(0, 0.7, (batch, *shape_of(size))) for size in as_list(cell.state_size)]
+    sizes = [shape_of(size) for size in as_list(cell.state_size)]
+    drawn = [keras.ops.convert_to_tensor(rng.normal(0, 0.7, (batch, *size))) for size in sizes]
+    return [np.array(state) for state in cell.valid_states(drawn)]
 
 
 def error(actual: Any, expected: Any) -> float:

@@ -39,6 +39,16 @@ def folder(tmp_path_factory) -> pathlib.Path:
     return folder
 
 
+def test_an_option_of_audio_is_refused_in_one_line(tmp_path: pathlib.Path) -> None:
+    rows = "".join(f"2024-01-{day:02},{day}\n" for day in range(1, 31))
+    (tmp_path / "t.csv").write_text("day,sold\n" + rows)
+    words = ["train", "forecast", "--data", tmp_path / "t.csv", "--date-column", "day", "--target"]
+    words += ["sold", "--look-back", "5", "--horizon", "2", "--sample-rate", "8000"]
+    result = seqzoo(*map(str, words), "--run", str(tmp_path / "run"))
+    assert result.exit_code == 2 and not (tmp_path / "run").exists()
+    assert result.stderr.count("\n") == 1 and "`sample_rate` is for templates that" in result.stderr
+
+
 def _rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 

@@ -63,7 +63,7 @@ def export(
     if format != "saved-model":
         return _without_tensorflow(target, report, run.template.input)
     note = ""
-    if run.template.input in TEXTS:
+    if run.template.input in TEXTS and not getattr(run.template, "further_inputs", None):
         raw = 'tf.constant(["a text"])'
         if run.template.input == "words" and run.template.target == "tags":
             raw = 'tf.constant(["Words , joined by spaces ."])'
