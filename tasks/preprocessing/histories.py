@@ -14,7 +14,7 @@ from seqzoo.tasks.data.history import History
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features, empty
 from seqzoo.tasks.preprocessing.static_numbers import static_numbers
-from seqzoo.tasks.preprocessing.value_transforms import TRANSFORMS
+from seqzoo.tasks.preprocessing.value_transforms import TRANSFORMS, check_counts
 
 DAY = 86_400
 """Length of a day, in seconds."""
@@ -164,6 +164,8 @@ class HistoryFeatures(Features):
         for history, location in zip(histories, locations, strict=True):
             _check_type(history, location)
             values.check(history, location, template.transform)
+            if template.distribution == "negative-binomial":
+                check_counts(history, location)
         first = histories[0]
         widths = [
             (
@@ -246,6 +248,8 @@ class HistoryFeatures(Features):
         """
         _check_type(history, location)
         self.values.check(history, location, self.template.transform)
+        if self.template.distribution == "negative-binomial":
+            check_counts(history, location)
         for name, expected in (
             ("values", self.targets),
             *((item, len(self.config[item])) for item in ("past", "known")),

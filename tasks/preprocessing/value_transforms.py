@@ -44,17 +44,43 @@ class ValueTransform(NamedTuple):
         Raises:
             SeqzooError: a value is not.
         """
-        outside = np.argwhere(history.values <= self.above)  # NaN is not
-        if len(outside):
-            step, column = outside[0]
-            series = f" in series {history.name!r}" if history.name else ""
-            raise SeqzooError(
-                f"The transform {name!r} needs {self.expected}, got "
-                f"{history.values[step, column]:g} on "
-                f"{shown_dates(history.dates[[step]])[0]}{series} ({location}); {self.advice}.",
-                location=location,
-                field="transform",
-            )
+        outside = history.values <= self.above  # NaN is not
+        _refuse(
+            outside,
+            history,
+            f"The transform {name!r} needs {self.expected}",
+            location,
+            self.advice,
+            "transform",
+        )
+
+
+def check_counts(history: History, location: str) -> None:
+    """Checks that the values of a history are counts, which a negative binomial distribution needs.
+
+    Raises:
+        SeqzooError: a value is negative or not a whole number.
+    """
+    values = history.values
+    outside = (values < 0) | (values % 1 != 0) & np.isfinite(values)
+    needs = "The distribution 'negative-binomial' needs counts"
+    _refuse(outside, history, needs, location, "choose another distribution", "distribution")
+
+
+def _refuse(
+    outside: np.ndarray, history: History, needs: str, location: str, advice: str, field: str
+) -> None:
+    """Raises SeqzooError if any value is outside the range, naming the first one."""
+    if not outside.any():
+        return
+    step, column = np.argwhere(outside)[0]
+    series = f" in series {history.name!r}" if history.name else ""
+    raise SeqzooError(
+        f"{needs}, got {history.values[step, column]:g} on "
+        f"{shown_dates(history.dates[[step]])[0]}{series} ({location}); {advice}.",
+        location=location,
+        field=field,
+    )
 
 
 def _same(values: Any) -> Any:

@@ -461,3 +461,13 @@ def test_without_a_network_the_forecast_is_the_season_before() -> None:
     np.testing.assert_allclose(result["values"][0, :, 0], expected, rtol=1e-4)
     with pytest.raises(SeqzooError, match=r"longer than a season \(7 steps\) .*, got 7"):
         ForecastTask.learn(replace(template, look_back=7), Examples([one]))
+
+
+@pytest.mark.parametrize("wrong", [-1.0, 2.5])
+def test_a_distribution_of_counts_needs_counts(wrong: float) -> None:
+    values = np.arange(40.0)
+    values[3], values[7] = np.nan, wrong
+    history = History(np.datetime64("2024-01-01") + np.arange(40), values[:, None], name="a")
+    template = Forecast(look_back=8, horizon=4, distribution="negative-binomial")
+    with pytest.raises(SeqzooError, match=rf"needs counts, got {wrong:g} on 2024-01-08 in series"):
+        template.adapt(Examples([history]))
