@@ -83,4 +83,56 @@ GROUPS = [
             "        count += len(lines)": "        count += len(numbers)",
         },
     ),
+    # What a review of reading and serving found.
+    Group(
+        "zoo/data/open.py",
+        "tests/zoo/test_repeat.py",
+        "validation_file",
+        {'if source.fold and name == "validation" else None': "if False else None"},
+    ),
+    Group(
+        "zoo/data/source.py",
+        "tests/zoo/test_several_files.py tests/zoo/test_sources.py",
+        "brackets or other_data",
+        {
+            "os.path.join(glob.escape(os.getcwd()), expanded)": "os.path.abspath(expanded)",
+            "if isinstance(getattr(self, name), str)]": "if False]",
+        },
+    ),
+    Group(
+        "zoo/data/records.py",
+        "tests/zoo/test_hostile_files.py",
+        "compressed",
+        {
+            "packed.tell() * MAX_COMPRESSION_RATIO": "PROBED_BYTES * 200",
+            "while packed.tell() < PROBED_BYTES and": "while",
+        },
+    ),
+    Group(
+        "zoo/serving/guard.py",
+        "tests/zoo/test_serving.py",
+        "metadata_and_counts or origins",
+        {"status not in (404, 405)": "status != 404"},
+    ),
+    Group(
+        "tasks/data/cache.py",
+        "tests/zoo/test_stored_tables.py",
+        "other_machines or killed",
+        {
+            "time.time() - newest < ABANDONED_SECONDS": "False",
+            "return _is_running(process)": "pass",
+        },
+    ),
+    Group(
+        "tasks/runs/session.py",
+        "tests/tasks/test_runs.py",
+        "maximum_length",
+        {"self._check_limit(-(-(len(self._samples) + len(samples)) // features.hop))": "pass"},
+    ),
+    Group(
+        "tasks/preprocessing/value_transforms.py",
+        "tests/tasks/test_forecast.py",
+        "needs_counts",
+        {"(values < 0) | (values % 1 != 0)": "(values < 0)"},
+    ),
 ]
