@@ -255,11 +255,12 @@ class Loop:
         """Sets the dropout seeds of this worker's replicas, after the first one's are assigned to
         all of them."""
         for variable in self._seeds():
-            first, *others = getattr(variable.value, "values", (variable.value,))
-            seed, calls = first.numpy()
-            for index, other in enumerate(others, 1):
+            # One copy per replica, if there are several.
+            copies: Any = getattr(variable.value, "values", ())
+            for index, copy in enumerate(copies[1:], 1):
+                seed, calls = copies[0].numpy()
                 stride = index * self.workers.count * SEED_STRIDE
-                other.assign(np.array([seed + stride, calls], first.dtype.as_numpy_dtype))
+                copy.assign(np.array([seed + stride, calls], copy.dtype.as_numpy_dtype))
 
     def _seeds(self) -> list[Any]:
         """The states of the model's seed generators."""
