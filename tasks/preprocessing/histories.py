@@ -14,7 +14,9 @@ from seqzoo.tasks.data.history import History
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features, empty
 from seqzoo.tasks.preprocessing.static_numbers import static_numbers
+from seqzoo.tasks.preprocessing.statics import mixed_remarks
 from seqzoo.tasks.preprocessing.value_transforms import TRANSFORMS, check_counts
+from seqzoo.tasks.wording import agreed
 
 DAY = 86_400
 """Length of a day, in seconds."""
@@ -133,6 +135,7 @@ class HistoryFeatures(Features):
     def __init__(self, template: Any, config: dict[str, Any]):
         self.template = template
         self.config = config
+        self._remarks: list[str] = []
         self.frequency = Frequency.parse(config["frequency"])
         self.values = TRANSFORMS[template.transform]
         self.mean = np.array(config["mean"], np.float32)  # (series, targets)
@@ -230,7 +233,25 @@ class HistoryFeatures(Features):
             ),
             "until": str(max(history.dates[-1] for history in histories)),
         }
-        return cls(template, config)
+        result = cls(template, config)
+        result._remarks = [
+            remark
+            for index, learned in enumerate(static)
+            if isinstance(learned, list)
+            for remark in mixed_remarks([history.static[index] for history in histories])
+        ]
+        short = sum(len(history) < result.length for history in histories)
+        if short:
+            whose = f"{short:,} of the {len(histories):,} series {agreed(short, 'is', 'are')}"
+            result._remarks.append(
+                f"{whose if len(histories) > 1 else 'The series is'} shorter for training than a "
+                f"look-back and a horizon, {result.length:,} steps; the missing steps are padded."
+            )
+        return result
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        return self._remarks
 
     @property
     def season(self) -> int:
@@ -286,8 +307,8 @@ class HistoryFeatures(Features):
             future = len(history) - end
             if self.layout.known and future < horizon:
                 raise SeqzooError(
-                    "The number of rows with future covariates after the last value must be at "
-                    f"least the horizon, {horizon}, but {location} has {future}.",
+                    "The last value must be followed by at least as many rows with known "
+                    f"covariates as the horizon, {horizon}, but {location} has {future}.",
                     location=location,
                 )
             window = _window(history, end - look_back, end + horizon, self.frequency)

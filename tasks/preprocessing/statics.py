@@ -13,6 +13,10 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.preprocessing.text import encoded
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, Vocabulary
+from seqzoo.tasks.wording import agreed, counted
+
+NAMED_VALUES = 3
+"""Maximum number of values that a remark lists."""
 
 MISSING_NUMBERS = ("na", "n/a", "nan", "null", "none", "-", "?")
 """Spellings of a missing number in files, in lower case."""
@@ -88,6 +92,7 @@ class CategoryFeatures(Features):
 
     def __init__(self, vocabulary: Vocabulary):
         self.vocabulary = vocabulary
+        self._remarks: Sequence[str] = ()
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "CategoryFeatures":
@@ -102,6 +107,10 @@ class CategoryFeatures(Features):
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         ids = self.vocabulary.ids(raw[0])
         return ids[:, None], tf.ones(tf.shape(ids), tf.int32)
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        return self._remarks
 
     @property
     def signature(self) -> list:
@@ -126,8 +135,25 @@ class StaticFeatures:
     def learn(template: Any, examples: Examples) -> Features:
         """Creates `NumberFeatures` or `CategoryFeatures`."""
         present = [value for value in examples.inputs if not _is_missing_number(value)]
-        numbers = bool(present) and all(map(_is_number, present))
-        return (NumberFeatures if numbers else CategoryFeatures).learn(template, examples)
+        if present and all(map(_is_number, present)):
+            return NumberFeatures.learn(template, examples)
+        features = CategoryFeatures.learn(template, examples)
+        features._remarks = mixed_remarks(present)
+        return features
+
+
+def mixed_remarks(values: Sequence[Any]) -> Sequence[str]:
+    """A remark on values that are read as categories, although most of them are numbers; none if
+    they are not."""
+    others = [value for value in values if not _is_number(value)]
+    if 2 * len(others) >= len(values):
+        return ()
+    some = ", ".join(repr(value) for value in list(dict.fromkeys(others))[:NAMED_VALUES])
+    return [
+        f"{len(others):,} of {counted(len(values), 'static value')} "
+        f"{agreed(len(others), 'is not a number', 'are not numbers')} ({some}), so all are read as "
+        "categories."
+    ]
 
 
 def _is_missing(value: Any) -> bool:

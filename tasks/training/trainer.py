@@ -134,6 +134,8 @@ def train(
             validation = None
             if splits.validation:
                 validation = _data(task, splits.validation, "validation")
+            if splits.test and run is None and workers.chief:
+                _data(task, splits.test, "test")  # so that a mistake is found before training
             if settings.calibrate:
                 check_calibrates(task, validation)
             if getattr(template, "conformal_folds", None):

@@ -61,6 +61,19 @@ def test_a_label_that_needs_two_inputs_is_learned(run, splits):
     assert run.evaluate(splits.test)["accuracy"] > 0.95
 
 
+def test_numbers_with_a_typo_become_categories_with_a_remark():
+    template = ManyToOne("words", further_inputs={"age": "static"}, **OPTIONS)
+    ages = [str(age) for age in range(30, 39)]
+    inputs = [{"text": "u red", "age": age} for age in ages]
+    labels = ["yes", "no"] * 4 + ["yes"]
+    assert template.adapt(Examples(inputs, labels)).features.remarks == []
+    inputs[2]["age"] = "3o"
+    (remark,) = template.adapt(Examples(inputs, labels)).features.remarks
+    assert remark.startswith("1 of 9 static values is not a number ('3o'), so all are read as cat")
+    inputs = [{**item, "age": age} for item, age in zip(inputs, "ab3cdefgh", strict=True)]
+    assert template.adapt(Examples(inputs, labels)).features.remarks == []
+
+
 def test_inputs_are_rows_or_columns(run):
     columns = {"age": [30.0, np.nan], "region": ["north", "nowhere"], "text": ["u red", "d"]}
     rows = [{name: column[index] for name, column in columns.items()} for index in range(2)]

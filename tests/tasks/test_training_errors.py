@@ -28,7 +28,7 @@ def test_a_nan_loss_stops_training_and_keeps_the_last_good_checkpoint(tmp_path) 
     ) as error:
         train(
             template(input="series"),
-            replace(splits(), train=data, validation=None),
+            replace(splits(), train=data, validation=None, test=None),
             settings(learning_rate=1e38, schedule="constant", epochs=5),
             folder,
         )
@@ -54,6 +54,11 @@ def test_a_nan_loss_stops_training_and_keeps_the_last_good_checkpoint(tmp_path) 
             {},
             replace(splits(), validation=Examples(["ab", ""], ["A", "A"])),
             "In the validation examples: .*example 1 has none",
+        ),
+        (
+            {},
+            replace(splits(), test=Examples(["ab", "a"], ["A", "Z"], lines=[7, 9])),
+            "In the test examples: line 9 has the label 'Z'",
         ),
         (
             {},

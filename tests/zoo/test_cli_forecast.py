@@ -46,7 +46,7 @@ def test_an_option_of_audio_is_refused_in_one_line(tmp_path: pathlib.Path) -> No
     words += ["sold", "--look-back", "5", "--horizon", "2", "--sample-rate", "8000"]
     result = seqzoo(*map(str, words), "--run", str(tmp_path / "run"))
     assert result.exit_code == 2 and not (tmp_path / "run").exists()
-    assert result.stderr.count("\n") == 1 and "`sample_rate` is for templates that" in result.stderr
+    assert result.stderr.count("\n") == 1 and "`sample_rate` is not for forecasts" in result.stderr
 
 
 def _rows(text: str) -> list[dict[str, str]]:
@@ -72,6 +72,33 @@ def test_a_forecast_is_a_table_of_dates_values_and_quantiles(folder: pathlib.Pat
     assert plot.read_bytes().startswith(b"\x89PNG")
     first = json.loads(seqzoo(*words, "--json").stdout.splitlines()[0])
     assert first["shop"] == "x" and first["sold"] == pytest.approx(float(rows[0]["sold"]), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--top", 3],
+        ["--method", "beam"],
+        ["--seed", 1],
+        ["--tokenize", "auto"],
+        ["--resample"],
+        ["--attention"],
+        ["--input", "sold"],
+    ],
+)
+def test_options_of_other_templates_are_refused(folder: pathlib.Path, words: list) -> None:
+    result = seqzoo("predict", folder / "run", "--input-file", folder / "sold.csv", *words)
+    assert result.exit_code == 2 and not result.stdout
+    assert result.stderr.startswith(f"Error: {words[0]} is not for forecasts, and ")
+
+
+def test_gaps_of_a_history_are_noted_on_standard_error(folder: pathlib.Path) -> None:
+    lines = (folder / "sold.csv").read_text().splitlines(keepends=True)
+    (folder / "gap.csv").write_text("".join(lines[:100] + lines[101:]))
+    words = ["predict", folder / "run", "--format", "csv", "--input-file"]
+    gapped = seqzoo(*words, folder / "gap.csv")
+    assert gapped.stderr.startswith("Missing steps are read as missing values: 1 after 2024-04-08")
+    assert len(_rows(gapped.stdout)) == len(_rows(seqzoo(*words, folder / "sold.csv").stdout)) == 14
 
 
 def test_forecasts_of_several_runs_are_averaged(folder: pathlib.Path) -> None:

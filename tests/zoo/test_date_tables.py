@@ -1,6 +1,7 @@
 """Tables with dates: forms of dates, frequencies, gaps, duplicates, and splits by time."""
 
 import pathlib
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from seqzoo.tasks.data.frequency import Frequency
 from seqzoo.tasks.data.history import History
 from seqzoo.zoo.data.date_parsing import parse_dates
 from seqzoo.zoo.data.histories import open_histories, read_histories
-from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.source import UNDATED, Source
 from seqzoo.zoo.inference.backtest import backtest
 from seqzoo.zoo.inference.forecasts import Forecaster, ForecastTable
 
@@ -219,7 +220,7 @@ def test_mistakes_are_reported_in_one_line(
 
 def test_steps_far_too_short_for_the_dates_are_refused(tmp_path: pathlib.Path) -> None:
     text = "date,a\n2020-01-01 00:00:00,1\n2020-01-01 00:00:01,2\n2030-01-01 00:00:00,3\n"
-    with pytest.raises(SeqzooError, match="3 rows from 2020-01-01 .* one second; fix the dates"):
+    with pytest.raises(SeqzooError, match="3 rows from 2020-01-01 .* one per second; fix the dates"):
         read_histories(_table(tmp_path, text).absolute())
 
 
@@ -243,7 +244,63 @@ def test_forecasts_cover_all_series_even_if_training_was_limited(
     forecaster.source = _table(
         tmp_path, PANEL, series_column="shop", target="sold", known_columns=["price"], limit=1
     )
-    assert [item.name for item in forecaster.read(tmp_path / "t.csv")] == ["x", "y"]
+    assert [item.name for item in forecaster.read(tmp_path / "t.csv")[0]] == ["x", "y"]
+
+
+def test_a_history_of_another_frequency_is_refused(tmp_path: pathlib.Path) -> None:
+    rows = [f"{np.datetime64('2020-01-01') + 7 * week},{week}" for week in range(9)]
+    forecaster = Forecaster.__new__(Forecaster)
+    forecaster.source = _table(tmp_path, "date,a\n" + "\n".join(rows), frequency="day")
+    with pytest.raises(SeqzooError, match="one value per week, but .* one per day"):
+        forecaster.read(tmp_path / "t.csv")
+    forecaster.source = _table(tmp_path, "date,a\n2020-01-01,1\n2020-01-09,2\n")
+    forecaster.source = replace(forecaster.source, frequency="day")
+    with pytest.raises(SeqzooError, match="one value per 8 days"):
+        forecaster.read(tmp_path / "t.csv")
+
+
+def test_rows_of_known_covariates_must_cover_all_steps(tmp_path: pathlib.Path) -> None:
+    forecaster = Forecaster.__new__(Forecaster)
+    forecaster.source = _table(
+        tmp_path, PANEL, series_column="shop", target="sold", known_columns=["price"]
+    )
+    forecaster.run = SimpleNamespace(template=SimpleNamespace(horizon=8))
+    histories, _ = forecaster.read(tmp_path / "t.csv")
+    future = len(histories[0]) - histories[0].end
+    message = f"'x' must go on for 16 rows after .* values of price, .* 12 steps, but has {future}."
+    with pytest.raises(SeqzooError, match=message):
+        forecaster.forecast(histories, 12)
+
+
+def test_a_number_with_a_typo_is_named_rather_than_its_column_left_out(
+    tmp_path: pathlib.Path,
+) -> None:
+    rows = [f"2020-01-{day:02},{day},{day if day != 5 else '5o'},red" for day in range(1, 20)]
+    text = "date,a,b,colour\n" + "\n".join(rows) + "\n"
+    with pytest.raises(SeqzooError, match="t.csv, line 6: 'b' must be a number, got '5o'; .*name"):
+        read_histories(_table(tmp_path, text).absolute())
+    _, source, _ = read_histories(_table(tmp_path, text, target="a").absolute())
+    assert source.target == "a"
+    _, source, _ = read_histories(_table(tmp_path, text.replace("5o", "")).absolute())
+    assert source.target == "a,b"
+
+
+def test_rows_of_several_files_are_named_by_file_and_line(tmp_path: pathlib.Path) -> None:
+    for part, days in ((1, range(1, 10)), (2, range(9, 20))):
+        rows = "".join(f"2020-01-{day:02},{day}\n" for day in days)
+        (tmp_path / f"part{part}.csv").write_text("date,a\n" + rows)
+    source = Source(str(tmp_path / "part*.csv"), "history", "horizon", date_column="date")
+    message = "line 2 of .*part2.csv: the date 2020-01-09 is already in line 10 of .*part1.csv"
+    with pytest.raises(SeqzooError, match=message):
+        read_histories(source.absolute())
+
+
+@pytest.mark.parametrize("name", UNDATED)
+def test_options_of_other_data_are_refused(name: str) -> None:
+    given = {"separator": ";", "resample": True, "sample_rate": 8000, "duplicates": "keep"}
+    given |= {"storage": "disk", "time_values": "elapsed"}
+    with pytest.raises(SeqzooError, match=f"`{name}` is not for forecasts"):
+        Source("a.csv", "history", "horizon", date_column="d", **{name: given.get(name, "x")})
 
 
 def test_large_forecasts_keep_their_digits() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.inference.prediction_file import PredictionFile, progress_path
-from seqzoo.zoo.inference.prediction_lines import Reply
+from seqzoo.zoo.inference.reply import Reply
 
 SETTINGS = {"run": "a", "option": {"top": 1}}
 AT_ONCE = 3

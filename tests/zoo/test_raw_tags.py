@@ -15,6 +15,7 @@ from seqzoo.tasks.inspection.subject import subject
 from seqzoo.tasks.runs.ensemble import Ensemble
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training.trainer import describe
+from seqzoo.zoo.inference.surface_words import surface_words
 from seqzoo.zoo.serving.model import ServedModel
 from seqzoo.zoo.serving.settings import ServingSettings
 
@@ -46,11 +47,15 @@ def test_a_sentence_is_split_as_in_training_and_printed_with_its_tags(tagger, tm
     assert [f"{item:.4f}" for item in result["probabilities"]] == [row[2] for row in rows]
     shown = seqzoo("predict", tagger, "--format", "conllu", stdin="L'homme est là.\n").stdout
     comment, *lines = shown.rstrip("\n").split("\n")
-    assert comment == "# text = L' homme est là ."
+    assert comment == "# text = L'homme est là."
     fields = [line.split("\t") for line in lines]
     assert {len(field) for field in fields} == {10} and [field[1] for field in fields] == words
     assert fields[2][0] == "3" and fields[2][3] == rows[2][1]
     assert fields[2][9] == f"Probability={rows[2][2]}"
+    unspaced = [field[1] for field in fields if field[9].endswith("|SpaceAfter=No")]
+    assert unspaced == ["L'", "là"]
+    shown_again = seqzoo("predict", tagger, "--format", "conllu", "qu’il  est").stdout
+    assert shown_again.startswith("# text = qu’il est\n1\tqu’\t")  # the typed apostrophe
     line = seqzoo("predict", tagger, "--top", 3, "l'homme").stdout.rstrip("\n").split("\t")
     assert len(set(line[::2])) == 3 and line[1::2] == sorted(line[1::2], reverse=True)
     # It can be read again.
@@ -67,6 +72,18 @@ def test_a_sentence_is_split_as_in_training_and_printed_with_its_tags(tagger, tm
         "est",
         "là.",
     ]
+
+
+def test_formats_with_one_tag_per_word_have_no_alternatives(tagger) -> None:
+    result = seqzoo("predict", tagger, "--format", "conllu", "--top", 2, "l'homme")
+    assert result.exit_code == 2
+    assert result.stderr == "Error: --format conllu has one tag per word; leave --top out.\n"
+
+
+def test_tags_of_words_that_differ_from_the_text_are_printed_as_read() -> None:
+    assert surface_words("a b", ["a", "c"]) == [("a", True), ("c", True)]
+    assert surface_words(["a", "b"], ["a", "b"]) == [("a", True), ("b", True)]
+    assert surface_words("ab", None) is None
 
 
 SENTENCES = {

@@ -125,6 +125,9 @@ def test_values_and_several_labels(tmp_path) -> None:
         ({"kind": "letters"}, "`kind` must be one of 'characters', 'words'"),
         ({"delimiter": "||"}, "`delimiter` must be one character"),
         ({"separator": ""}, "`separator` must be at least one character"),
+        ({"resample": True}, "`resample` is for input 'audio', got input 'words'."),
+        ({"sample_rate": 8000}, "`sample_rate` is for input 'audio', got input 'words'."),
+        ({"time_values": "elapsed"}, "`time_values` says what `time_column` means, which"),
     ],
 )
 def test_options_out_of_range(tmp_path, choices, message) -> None:

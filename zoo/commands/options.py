@@ -350,6 +350,12 @@ def given(choices: dict[str, Any]) -> dict[str, Any]:
     return {name: None if value is NO_VALUE else value for name, value in typed.items()}
 
 
+def decoding_flags(choices: dict[str, Any]) -> list[str]:
+    """The decoding options that were given, as they are typed."""
+    known = decoding_options()
+    return [known[name].flags if name in known else "--seed" for name in split_choices(choices)[0]]
+
+
 def split_choices(choices: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The options that were given, as two parts: decoding options with the seed, and all others."""
     others = given(choices)

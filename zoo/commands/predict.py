@@ -186,6 +186,22 @@ def command(
             )
         if form not in (None, "text", "csv", "jsonl"):
             raise click.UsageError(f"A forecast is printed as text, csv or jsonl, not {form}.")
+        others_only = {
+            "--input": input,
+            "--time-column": time_column,
+            "--sentence-column": sentence_column,
+            "--resample": resample,
+            "--top": top > 1,
+            "--tokenize": tokenize,
+            "--attention": attention or attention_file,
+            **dict.fromkeys(options.decoding_flags(choices), True),
+        }
+        for option, value in others_only.items():
+            if value:
+                raise click.UsageError(
+                    f"{option} is not for forecasts, and {run} is a run of the `forecast` "
+                    "template; leave it out."
+                )
         given = {
             "date_column": date_column,
             "series_column": series_column,
@@ -203,8 +219,8 @@ def command(
             device=device,
             others=others,
         )
-        for text_line in lines:
-            click.echo(text_line)
+        for line in lines:
+            click.echo(line.text, err=line.aside)
         return
     if horizon or plot or anomalies or date_column or series_column:
         raise click.UsageError(

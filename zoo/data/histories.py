@@ -16,7 +16,7 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.wording import agreed
 from seqzoo.zoo.data import formats
 from seqzoo.zoo.data.date_parsing import parse_dates
-from seqzoo.zoo.data.records import Request
+from seqzoo.zoo.data.records import Records, Request
 from seqzoo.zoo.data.source import Source
 
 MISSING_VALUES = ("", "na", "n/a", "nan", "null", "none", "-", "?", "nat")
@@ -49,20 +49,27 @@ class Table:
     """The rows of a file with dates, in the order of the file.
 
     Attributes:
-        name: the name of the file, for messages.
-        unit: the unit that `numbers` count.
+        records: the records of the file, for messages.
         numbers: the number of each row.
         columns: the fields of each column that was read, by name.
     """
 
-    name: str
-    unit: str
+    records: Records
     numbers: Sequence[int]
     columns: dict[str, list[Any]]
 
+    @property
+    def name(self) -> str:
+        """The name of the file, or the pattern of several."""
+        return self.records.name
+
     def location(self, row: int) -> str:
         """The location of a row: "sales.csv, line 18"."""
-        return f"{self.name}, {self.unit} {self.numbers[row]}"
+        return self.records.location(self.numbers[row])
+
+    def line(self, row: int) -> str:
+        """The location of a row within the file: "line 18"."""
+        return f"{self.records.unit} {self.records.line(self.numbers[row])}"
 
 
 def open_histories(source: Source) -> tuple[Splits, Source]:
@@ -140,7 +147,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
             advice = "" if source.series_column else ", or name the series with --series-column"
             raise SeqzooError(
                 f"{table.location(second)}: the date {shown_dates(dates[[first]])[0]}{whose} is "
-                f"already in {table.unit} {table.numbers[first]}; keep one of them{advice}.",
+                f"already in {table.line(first)}; keep one of them{advice}.",
                 location=table.location(second),
                 field="date_column",
             )
@@ -153,21 +160,22 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
             bad = indices[int(np.argmin(on_grid))]
             raise SeqzooError(
                 f"{table.location(bad)}: the date {shown_dates(dates[[bad]])[0]} is not a whole "
-                f"number of steps after the first, {shown_dates(dates[indices[:1]])[0]}, where a "
-                f"step is one {frequency}; fix it, or set another --frequency.",
+                f"number of steps after the first, {shown_dates(dates[indices[:1]])[0]}, with "
+                f"one step per {frequency}; fix it, or set another --frequency.",
                 location=table.location(bad),
                 field="frequency",
             )
         for step in np.flatnonzero(np.diff(steps) > 1):
             size = int(steps[step + 1] - steps[step] - 1)
             before = shown_dates(dates[indices[[step]]])[0]
-            gaps.append(f"{size:,} after {before} ({table.unit} {table.numbers[indices[step]]:,})")
+            gaps.append(f"{size:,} after {before} ({table.line(indices[step])})")
         length = int(steps[-1]) + 1
         if length - len(indices) > MAX_MISSING:
             first, last = shown_dates(dates[indices[[0, -1]]])
             raise SeqzooError(
                 f"{table.name} has {len(indices):,} rows from {first} to {last}, which are "
-                f"{length:,} steps of one {frequency}; fix the dates, or set another --frequency.",
+                f"{length:,} steps at one per {frequency}; fix the dates, or set another "
+                "--frequency.",
                 field="frequency",
             )
 
@@ -357,7 +365,7 @@ def _read(path: pathlib.Path, source: Source) -> tuple[list[str], Table]:
             values.append(record.fields[name])
     if not numbers:
         raise SeqzooError(f"{path} has no rows.")
-    return names, Table(records.name, records.unit, numbers, columns)
+    return names, Table(records, numbers, columns)
 
 
 def _listed(text: str, names: Sequence[str]) -> list[str]:
@@ -376,7 +384,15 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
         if name not in taken:
             try:
                 numbers = _numbers(table, [name], source)
-            except SeqzooError:
+            except SeqzooError as error:
+                if _mostly_numbers(table.columns[name], source):
+                    raise SeqzooError(
+                        f"{str(error)[:-1]}; correct it, or name the columns to forecast with "
+                        "`target`.",
+                        location=error.location,
+                        field="target",
+                        got=error.got,
+                    ) from error
                 continue
             if np.isfinite(numbers).any():
                 results.append(name)
@@ -387,6 +403,13 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
             field="target",
         )
     return results
+
+
+def _mostly_numbers(fields: Sequence[Any], source: Source) -> bool:
+    """Whether most of the fields of a column that are not missing are numbers."""
+    numbers = [_number(field, source.delimiter == ";") for field in fields]
+    present = [number for number in numbers if number is None or not math.isnan(number)]
+    return sum(number is not None for number in present) > len(present) / 2
 
 
 def _frequency(

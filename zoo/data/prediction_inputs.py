@@ -314,6 +314,11 @@ def _joined(
             f"must have the inputs {listed}; predict from a file with --input-file, or write "
             f"{example}"
         )
+    if unknown := [key for key in field if key not in (FIRST, *names)]:
+        raise SeqzooError(
+            f"must have the inputs {listed}, but has {unknown[0]!r}"
+            f"{nearest(unknown[0], names)[:-1]}"
+        )
     results = {}
     for name in names:
         key = FIRST if name == names[0] and FIRST in field else name

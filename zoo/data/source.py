@@ -42,6 +42,22 @@ LISTS = ("past_columns", "known_columns", "static_columns", "split_at", "columns
 DATED = ("date_column", "date_format", "frequency", "series_column", *LISTS[:-1])
 """Fields that apply only to tables with dates."""
 
+UNDATED = (
+    "input",
+    "time_values",
+    "separator",
+    "resample",
+    "sample_rate",
+    "split_column",
+    "weight_column",
+    "duplicates",
+    "storage",
+)
+"""Fields that do not apply to tables with dates."""
+
+AUDIO = ("resample", "sample_rate")
+"""Fields that apply only to audio."""
+
 
 def kinds_of(template: Any) -> dict[str, Any]:
     """The fields of a source that repeat those of a template."""
@@ -227,6 +243,17 @@ class Source:
                 field="sentence_column",
             )
         self._check_dates()
+        hears = "audio" in (self.kind, *self.further_inputs.values())
+        for name in AUDIO:
+            if getattr(self, name) and not hears:
+                raise SeqzooError(
+                    f"`{name}` is for input 'audio', got input {self.kind!r}.", field=name
+                )
+        if self.time_values != "timestamps" and self.time_column is None:
+            raise SeqzooError(
+                "`time_values` says what `time_column` means, which is not given.",
+                field="time_values",
+            )
         if self.fold is not None and (self.whole or self.kind == HISTORY):
             raise SeqzooError(
                 "Folds are for independent examples; for one long sequence, the last steps are "
@@ -267,6 +294,12 @@ class Source:
             if getattr(self, name) is not None and self.kind != HISTORY:
                 raise SeqzooError(
                     f"`{name}` is for input {HISTORY!r} (forecast), got input {self.kind!r}.",
+                    field=name,
+                )
+        for name in UNDATED:
+            if self.kind == HISTORY and getattr(self, name) != getattr(type(self), name):
+                raise SeqzooError(
+                    f"`{name}` is not for forecasts from tables with dates; leave it out.",
                     field=name,
                 )
         if self.frequency is not None:

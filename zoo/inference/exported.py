@@ -21,11 +21,11 @@ from seqzoo.zoo.inference.prediction_lines import (
     LINES_AT_ONCE,
     TAGGED,
     Form,
-    Reply,
     csv_head,
     errors_once,
     replies_of,
 )
+from seqzoo.zoo.inference.reply import Reply
 
 DESCRIPTION = "model.json"
 """The file that describes an export."""

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import pathlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,14 +13,16 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.atomic_files import read_json
-from seqzoo.tasks.data.frequency import shown_dates
+from seqzoo.tasks.data.frequency import Frequency, shown_dates
 from seqzoo.tasks.data.history import History
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import FORECAST
 from seqzoo.tasks.runs.layout import CONFIG, is_run
+from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data.histories import read_histories
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.open_run import open_runs
+from seqzoo.zoo.inference.reply import Reply
 from seqzoo.zoo.output import table
 
 ANOMALY = 3.0
@@ -99,9 +102,27 @@ class Forecaster:
         count, named = self.run.task.features.targets, str(self.source.target)
         return [named] if count == 1 else [name.strip() for name in named.split(",")]
 
-    def read(self, path: str | pathlib.Path) -> list[History]:
-        """All series of a table, regardless of the limit used in training."""
-        return read_histories(replace(self.source, data=str(path), limit=None).absolute())[0]
+    def read(self, path: str | pathlib.Path) -> tuple[list[History], list[str]]:
+        """Reads all series of a table, regardless of the limit used in training.
+
+        Returns: the series, and notes on missing steps and values.
+
+        Raises:
+            SeqzooError: see `seqzoo.zoo.data.histories.read_histories`; or most steps are missing,
+                because the table has another frequency than the one in training.
+        """
+        source = replace(self.source, data=str(path), limit=None).absolute()
+        histories, _, notes = read_histories(source)
+        for history in histories:
+            present = np.isfinite(history.values).any(1)
+            other = Frequency.infer(history.dates[present])
+            if 2 * present.sum() < history.end and other not in (None, history.frequency):
+                raise SeqzooError(
+                    f"{_whose(history, str(path))} has one value per {other}, but the model was "
+                    f"trained with one per {history.frequency}; give it values at that frequency.",
+                    field="frequency",
+                )
+        return histories, notes
 
     def forecast(self, histories: Sequence[History], horizon: int | None = None) -> list[Any]:
         """A `ForecastPrediction` for each series.
@@ -114,11 +135,22 @@ class Forecaster:
         Raises:
             SeqzooError: a series has no value, or known covariates are not given for all steps.
         """
-        for history in histories:
-            if not history.end:
-                whose = f"The series {history.name!r}" if history.name else "The table"
-                raise SeqzooError(f"{whose} has no value to forecast from; remove its rows.")
         steps = horizon or self.run.template.horizon
+        needed = math.ceil(steps / self.run.template.horizon) * self.run.template.horizon
+        for history in histories:
+            whose = _whose(history, "The table")
+            if not history.end:
+                raise SeqzooError(f"{whose} has no value to forecast from; remove its rows.")
+            future = len(history) - history.end
+            if history.known.shape[1] and future < needed:
+                names = ", ".join(self.source.known_columns or ())
+                raise SeqzooError(
+                    f"{whose} must go on for {needed:,} rows after its last value, with future "
+                    f"values of {names}, to forecast {counted(steps, 'step')}, but has "
+                    f"{future:,}.",
+                    field="known_columns",
+                    got=future,
+                )
         predictions, forecast_steps = self.run.predict(list(histories)), 0
         parts = [predictions]
         while (forecast_steps := forecast_steps + self.run.template.horizon) < steps:
@@ -212,6 +244,11 @@ class Forecaster:
         return ForecastTable(headers, rows)
 
 
+def _whose(history: History, table: str) -> str:
+    """What a message says about a history: the name of its series, or of the table."""
+    return f"The series {history.name!r}" if history.name else table
+
+
 def _continued(history: History, prediction: Any) -> History:
     """A history followed by its forecast."""
     end, steps = history.end, len(prediction.dates)
@@ -269,7 +306,7 @@ def forecast_text(
     anomalies: bool = False,
     device: str | None = None,
     others: Sequence[str] = (),
-) -> Iterator[str]:
+) -> Iterator[Reply]:
     """The output of `seqzoo predict` for a run of the `forecast` template.
 
     Args:
@@ -290,11 +327,13 @@ def forecast_text(
     if plot and pathlib.Path(plot).suffix.lower() != ".png":
         raise SeqzooError(field="plot", expected="a .png file", got=plot)
     forecaster = Forecaster.open(folder, given, device, others)
-    histories = forecaster.read(path)
+    histories, notes = forecaster.read(path)
+    for note in notes:
+        yield Reply(note, aside=True)
     if anomalies:
-        yield forecaster.anomalies(histories).text(form)
+        yield Reply(forecaster.anomalies(histories).text(form))
         return
     predictions = forecaster.forecast(histories, horizon)
     if plot:
         forecaster.plot(pathlib.Path(plot).expanduser(), histories, predictions)
-    yield forecaster.table(predictions).text(form)
+    yield Reply(forecaster.table(predictions).text(form))

@@ -27,6 +27,26 @@ def _option(name: str) -> str:
     return "--seed" if name == "seed" else option_of(Decoding, name)
 
 
+def check_top(template: Any, top: int) -> None:
+    """Checks that a model can rank as many predictions as were asked for.
+
+    Raises:
+        SeqzooError: `top` is above 1, and the model has a single prediction for an input.
+    """
+    if top == 1:
+        return
+    single = ""
+    if template.target == "tags" and not template.crf:
+        single = "tags without a CRF"
+    elif template.target == "value" or (template.target == "next" and template.input == "series"):
+        single = "numbers"
+    if single:
+        raise SeqzooError(
+            f"--top ranks several predictions for an input, but the model predicts {single}; leave "
+            "it out."
+        )
+
+
 def prediction_options(
     run: Any, top: int | None, given: dict[str, Any], named: Callable[[str], str] = _option
 ) -> PredictionOptions:

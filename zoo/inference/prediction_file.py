@@ -13,7 +13,7 @@ from typing import Any
 from seqzoo.tasks.atomic_files import naming_full_disk, write_json
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.records import read_bytes
-from seqzoo.zoo.inference.prediction_lines import Reply
+from seqzoo.zoo.inference.reply import Reply
 
 SECONDS_BETWEEN = 30.0
 """Seconds between successive progress messages."""

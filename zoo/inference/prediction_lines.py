@@ -7,7 +7,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from seqzoo.tasks.base import PredictionOptions
@@ -22,7 +21,9 @@ from seqzoo.zoo.inference.attention_text import (
     check_attention,
 )
 from seqzoo.zoo.inference.open_run import open_runs
-from seqzoo.zoo.inference.options import prediction_options
+from seqzoo.zoo.inference.options import check_top, prediction_options
+from seqzoo.zoo.inference.reply import Reply
+from seqzoo.zoo.inference.surface_words import surface_words
 from seqzoo.zoo.output import one_line
 
 Form = Literal["text", "jsonl", "csv", "conll", "conllu"]
@@ -36,25 +37,6 @@ LINES_AT_ONCE = 512
 UNTRACED_STEPS = 100
 """Number of time steps, generated ones included, up to which running the operations of a model one
 by one takes less time than tracing its graph first."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """The output for a line.
-
-    Attributes:
-        text: the prediction, or what is wrong with the line.
-        bad: whether the line is invalid.
-        error: what is wrong, without the location.
-        location: the location of an invalid line, as in "line 18"; empty otherwise.
-        aside: whether it is a remark rather than a prediction.
-    """
-
-    text: str
-    bad: bool = False
-    error: str = ""
-    location: str = ""
-    aside: bool = False
 
 
 MAX_LOCATIONS = 20
@@ -134,6 +116,9 @@ def prediction_lines(
     target = run.template.target
     if form in TAGGED and target != "tags":
         raise SeqzooError(f"--format {form} is for target 'tags', got {folder} with {target!r}.")
+    if form in TAGGED and top > 1:
+        raise SeqzooError(f"--format {form} has one tag per word; leave --top out.")
+    check_top(run.template, top)
     tags_words = target == "tags" and run.template.input == "words"
     if tokenize is not None and not tags_words:
         raise SeqzooError(f"--tokenize is for tags of words, got {folder} with {target!r}.")
@@ -195,7 +180,7 @@ def replies_of(
             maps = run.attention([inputs[number] for number in numbers], options)
         return {
             number: Reply(
-                _sentence(run.task.tokens(inputs[number]), prediction, form)
+                _sentence(surface(number), prediction, form)
                 if form in TAGGED
                 else _formatted(number, prediction, options.top, form, attention_map, words(number))
             )
@@ -208,6 +193,10 @@ def replies_of(
         """The words that tags belong to, which may differ from a split at whitespace."""
         tagged = run.template.target == "tags" and form == "jsonl"
         return run.task.tokens(inputs[number]) if tagged else None
+
+    def surface(number: int) -> Sequence[tuple[str, bool]] | None:
+        """The tagged words as they were typed, and whether whitespace follows each."""
+        return surface_words(inputs[number], run.task.tokens(inputs[number]))
 
     def shown(attention_map: Any) -> Any:
         if attention is None:
@@ -298,20 +287,20 @@ def _formatted(
     return line if attention is None else f"{line}\n{attention}"
 
 
-def _sentence(tokens: Sequence[str] | None, prediction: Any, form: Form) -> str:
+def _sentence(words: Sequence[tuple[str, bool]] | None, prediction: Any, form: Form) -> str:
     """The words, tags and probabilities of a sentence, with an empty line at the end.
 
     In CoNLL-U the tag is UPOS, and the probability is in MISC.
     """
-    tokens = tokens or [str(step) for step in range(1, len(prediction.value) + 1)]
-    rows = zip(tokens, prediction.value, prediction.step_probabilities, strict=True)
+    words = words or [(str(step), True) for step in range(1, len(prediction.value) + 1)]
+    rows = zip(words, prediction.value, prediction.step_probabilities, strict=True)
     if form == "conll":
-        return "".join(f"{word}\t{tag}\t{probability:.4f}\n" for word, tag, probability in rows)
-    lines = [f"# text = {' '.join(tokens)}\n"]
-    for number, (word, tag, probability) in enumerate(rows, 1):
-        lines.append(
-            f"{number}\t{word}\t_\t{tag}" + "\t_" * 5 + f"\tProbability={probability:.4f}\n"
-        )
+        return "".join(f"{word}\t{tag}\t{share:.4f}\n" for (word, _), tag, share in rows)
+    text = "".join(f"{word} " if spaced else word for word, spaced in words).strip()
+    lines = [f"# text = {text}\n"]
+    for number, ((word, spaced), tag, share) in enumerate(rows, 1):
+        remarks = f"Probability={share:.4f}" if spaced else f"Probability={share:.4f}|SpaceAfter=No"
+        lines.append(f"{number}\t{word}\t_\t{tag}" + "\t_" * 5 + f"\t{remarks}\n")
     return "".join(lines)
 
 

@@ -30,7 +30,7 @@ def command_line_inputs(run: Any, texts: Sequence[str], *, resample: bool = Fals
         from seqzoo.zoo.inference.forecasts import Forecaster
 
         forecaster = Forecaster(run)
-        return [history for path in texts for history in forecaster.read(path)]
+        return [history for path in texts for history in forecaster.read(path)[0]]
     if run.template.input in TEXTS and not getattr(run.template, "further_inputs", None):
         return [text.removeprefix(BYTE_ORDER_MARK) for text in texts]
     read = prediction_inputs.reader(run, pathlib.Path.cwd(), resample=resample)

@@ -10,6 +10,7 @@ import numpy as np
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.timed_series import TimedSeries
 from seqzoo.tasks.kinds import FORECAST as FORECAST_TEMPLATE
+from seqzoo.tasks.wording import counted
 from seqzoo.zoo.output import (
     baselines_table,
     metrics_line,
@@ -77,6 +78,14 @@ def _forecast_summary(trained: Trained, program: str) -> str:
     """The summary of a forecast: scores next to those of baselines, and next commands."""
     folder = shlex.quote(str(trained.run.folder))
     data = shlex.quote(str(trained.run.source.get("data", "history.csv")))
+    following = "Next steps:"
+    if known := trained.run.source.get("known_columns"):
+        following = (
+            f"Next steps, where new.csv is a table that goes on for "
+            f"{counted(trained.run.template.horizon, 'row')} after the last value, with future "
+            f"values of {', '.join(known)}:"
+        )
+        data = "new.csv"
     scores = "No steps were held out to score the model on."
     if trained.split:
         line, baselines = metrics_line(trained.metrics), baselines_table(trained.metrics)
@@ -85,7 +94,7 @@ def _forecast_summary(trained: Trained, program: str) -> str:
         [
             f"\n{scores}\n",
             f"The run is in {trained.run.folder}: model.keras, config.json, history.csv, scores.",
-            "Next steps:",
+            following,
             f"  {program} predict {folder} --input-file {data} --plot forecast.png",
             f"  {program} export {folder} exported",
             "",

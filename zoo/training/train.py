@@ -287,11 +287,6 @@ def run_plan(
         if note := rare_labels(splits.train.targets, source.target_kind):
             print_fn(note)
     if source.sample_rate:
-        if not hasattr(task, "sample_rate"):
-            raise SeqzooError(
-                f"`sample_rate` is for templates that read audio; leave it out for {task.name}.",
-                field="sample_rate",
-            )
         task = replace(task, sample_rate=source.sample_rate)
     resume = command(f"train --resume --run {shlex.quote(str(plan.folder))}")
     set_exit_message(f"Stopped immediately. To resume from the last checkpoint: {resume}")
