@@ -1,6 +1,7 @@
 """Checks of data before training: each planted fault is found and reported with its location."""
 
 import csv
+import datetime
 import json
 import pathlib
 import random
@@ -204,10 +205,84 @@ def test_dates_out_of_order(tmp_path) -> None:
     rows = [{"date": f"2020-01-{day:02}", "value": day} for day in range(1, 29)]
     rows[4], rows[9] = rows[9], rows[4]
     del rows[15]
-    report = _check(_table(tmp_path / "data.csv", rows))
-    assert report.guessed["target_kind"] == "next" and report.guessed["whole"] is True
+    path = _table(tmp_path / "data.csv", rows)
+    report = _check(path, kind="series", input="value", target_kind="next", whole=True)
     finding = _found(report, "dates", "from 2020-01-01")
     assert finding.values["backwards"] == 2 and "1 gap where" in finding.message
+
+
+def _shops() -> list[dict]:
+    """Rows of two series: one value is far too large, one step is missing, two rows are swapped."""
+    rows = []
+    for shop, scale in (("a", 1), ("b", 50)):
+        for day in range(60):
+            date = datetime.date(2024, 1, 1) + datetime.timedelta(day)
+            sold = scale * (day % 7 + 1)
+            rows.append({"day": f"{date:%d.%m.%Y}", "shop": shop, "sold": sold, "price": 2 * sold})
+    rows[10]["sold"] = 9999
+    rows[20], rows[30] = rows[30], rows[20]
+    del rows[40]
+    return rows
+
+
+def test_a_table_with_dates_is_checked_as_a_forecast(tmp_path) -> None:
+    path = _table(tmp_path / "data.csv", _shops())
+    report = _check(path, target="sold", known_columns=["price"])
+    assert report.guessed == {
+        "kind": "history",
+        "target_kind": "horizon",
+        "date_column": "day",
+        "series_column": "shop",
+    }
+    rows = _found(report, "rows", "2 series of 60 steps, one per day, from 2024-01-01 to")
+    assert rows.values["targets"] == ["sold"]
+    assert _found(report, "dates", "earlier than the previous row").values["backwards"] == 2
+    assert "1 after 2024-02-09" in _found(report, "gaps", "Missing steps").message
+    assert "9999 on 2024-01-11 of series 'a'" in _found(report, "numbers", "quartile").message
+    assert not [item for item in report.findings if item.subject == "leaks"]  # but for the outlier
+    suggestion = report.suggestion
+    assert suggestion is not None and suggestion.template == "forecast"
+    # The test split has six steps.
+    for words in ("--date-column day --series-column shop", "--horizon 6 --look-back 24"):
+        assert words in suggestion.command
+    assert "--target sold --known-columns price" in suggestion.command
+
+
+def test_mistakes_in_tables_with_dates_are_found(tmp_path) -> None:
+    rows = _shops()
+    rows[10]["sold"] = rows[10]["price"] / 2
+    report = _check(_table(tmp_path / "a.csv", rows), target="sold", known_columns=["price"])
+    assert "correlation is 1.0000" in _found(report, "leaks", "'price' gives 'sold' away").message
+    for row in rows:
+        row |= {"sold": 3, "price": 1}
+    report = _check(_table(tmp_path / "b.csv", rows), target="sold", past_columns=["price"])
+    assert _found(report, "numbers", "'sold' is constant in 2 of 2 series ('a', 'b')")
+    assert _found(report, "covariates", "'price' is constant")
+    rows[5]["day"] = rows[6]["day"]
+    report = _check(_table(tmp_path / "c.csv", rows), series_column="shop")
+    assert report.broken and report.suggestion is None
+    assert "line 8: the date 2024-01-07" in _found(report, "dates", "already in line 7").message
+    assert _found(report, "dates", "1 row repeats a date of the same series").state == "broken"
+
+
+@pytest.mark.parametrize(
+    "text, column",
+    [
+        ("Month,Passengers\n1949-01,112\n1949-02,118\n1949-03,132\n1949-04,129\n", "Month"),
+        ("wert;tag\n1,5;31.12.2020\n2,5;01.01.2021\n2,5;02.01.2021\n1;03.01.2021\n", "tag"),
+        ("t,value\n1467331200,1\n1467331260,2\n1467331320,4\n1467331380,2\n", None),
+        ("year,value\n2001,1\n2002,2\n2003,4\n2004,2\n", None),
+    ],
+)
+def test_dates_are_recognised_in_any_form(tmp_path, text: str, column: str | None) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    delimiter = {"delimiter": ";"} if ";" in text else {}
+    if column is None:  # they could be any numbers
+        with pytest.raises(SeqzooError, match="cannot be inferred"):
+            _check(str(tmp_path / "t.csv"), **delimiter)
+        return
+    report = _check(str(tmp_path / "t.csv"), validation=0, test=1, **delimiter)
+    assert report.guessed["date_column"] == column and not report.broken
 
 
 def test_tags_are_recognised(tmp_path) -> None:

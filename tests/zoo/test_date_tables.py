@@ -220,7 +220,7 @@ def test_mistakes_are_reported_in_one_line(
 
 def test_steps_far_too_short_for_the_dates_are_refused(tmp_path: pathlib.Path) -> None:
     text = "date,a\n2020-01-01 00:00:00,1\n2020-01-01 00:00:01,2\n2030-01-01 00:00:00,3\n"
-    with pytest.raises(SeqzooError, match="3 rows from 2020-01-01 .* one per second; fix the dates"):
+    with pytest.raises(SeqzooError, match="3 rows from 2020-01-01 .* one per second; fix"):
         read_histories(_table(tmp_path, text).absolute())
 
 

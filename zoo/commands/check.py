@@ -7,12 +7,11 @@ from typing import Any
 import click
 
 from seqzoo.zoo.commands import completers, options
-from seqzoo.zoo.data.source import DATED
 
 
 @click.command("check", cls=options.Command)
 @click.argument("data", shell_complete=completers.data)
-@options.source_options_except("data", hidden=DATED)
+@options.source_options_except("data")
 @click.option(
     "--timing/--no-timing", default=True, help="Measure how long an epoch takes. [default: yes]"
 )
@@ -22,13 +21,14 @@ def command(data: str, timing: bool, html: str | None, as_json: bool, **choices:
     """Check DATA before training, and suggest a first model to train.
 
     DATA is a file, a folder, tfds:NAME, a built-in data set or a preset. The columns of tables and
-    their types are inferred unless they are given. Tables with dates are not supported; `seqzoo
-    train forecast` checks them as it reads them. The exit code is 1 if training would fail.
+    their types are inferred unless they are given; a table with a column of dates is checked for a
+    forecast. The exit code is 1 if training would fail.
 
     \b
     Examples:
       seqzoo check reviews.csv
       seqzoo check reviews.csv --input text --target label --html reviews.html
+      seqzoo check sales.csv --target sold --known-columns price
       seqzoo check languages --kind characters --json > languages.json
     """
     from seqzoo.zoo.data_check import report

@@ -207,7 +207,7 @@ EXTRA_ARGUMENTS: dict[str, dict[str, Any]] = {
 """Additional arguments of `click.option` for some options, by their fields."""
 
 
-def _click_option(option: Option, subject: str, hidden: bool = False) -> Callable:
+def _click_option(option: Option, subject: str) -> Callable:
     if get_origin(option.type) is Literal:
         settings: dict[str, Any] = {"type": OneOf(get_args(option.type))}
     else:
@@ -221,7 +221,6 @@ def _click_option(option: Option, subject: str, hidden: bool = False) -> Callabl
         option.name,
         help=option.help,
         cls=Grouped,
-        hidden=hidden,
         subject=subject,
         **settings,
     )
@@ -256,18 +255,10 @@ def _as_in_training(option: Option) -> Option:
     return replace(option, help=f"{text}{default and ' [default: as in training]'}")
 
 
-def source_options_except(*excluded: str, hidden: Iterable[str] = ()) -> Callable:
-    """The options of `Source`, except for the fields that a command defines differently.
-
-    Args:
-        excluded: the fields that are left out.
-        hidden: fields that the help leaves out, because the command only explains that it does not
-            support them.
-    """
+def source_options_except(*excluded: str) -> Callable:
+    """The options of `Source`, except for the fields that a command defines differently."""
     names = [name for name in source_options() if name not in excluded]
-    return stack(
-        *(_click_option(source_options()[name], DATA, hidden=name in hidden) for name in names)
-    )
+    return stack(*(_click_option(source_options()[name], DATA) for name in names))
 
 
 DATA, MODEL, TRAINING, DECODING = "Data", "Model", "Training", "Decoding"

@@ -30,6 +30,9 @@ TRUTH_VALUES = {"true": 1.0, "false": 0.0}
 NAMED_GAPS = 3
 """Maximum number of gaps that a note lists."""
 
+MOSTLY = 0.9
+"""Fraction of numbers from which the other fields of a column are mistakes."""
+
 MAX_MISSING = 50_000_000
 """Maximum number of missing steps of a series; each takes memory."""
 
@@ -87,7 +90,18 @@ def open_histories(source: Source) -> tuple[Splits, Source]:
     histories, source, notes = read_histories(source)
     splits, more = split_by_time(histories, source)
     name = pathlib.Path(source.data).name
-    counts = []
+    series = f"{len(histories):,} series, " if len(histories) > 1 else ""
+    targets = str(source.target).count(",") + 1
+    described = (
+        f"{name}: {series}{targets} target{'s' * (targets != 1)}, one step per "
+        f"{source.frequency}: {dates_of(splits)}."
+    )
+    return replace(splits, name=name, description=" ".join([described, *notes, *more])), source
+
+
+def dates_of(splits: Splits) -> str:
+    """The first and last dates of each split, as text."""
+    ranges = []
     for split, what in (
         ("train", "for training"),
         ("validation", "for validation"),
@@ -102,14 +116,8 @@ def open_histories(source: Source) -> tuple[Splits, Source]:
             ]
             first, last = min(end[0] for end in ends), max(end[-1] for end in ends)
             shown = shown_dates(np.array([first, last]))
-            counts.append(f"{shown[0]} to {shown[1]} {what}")
-    series = f"{len(histories):,} series, " if len(histories) > 1 else ""
-    targets = str(source.target).count(",") + 1
-    described = (
-        f"{name}: {series}{targets} target{'s' * (targets != 1)}, one step per "
-        f"{source.frequency}: {', '.join(counts)}."
-    )
-    return replace(splits, name=name, description=" ".join([described, *notes, *more])), source
+            ranges.append(f"{shown[0]} to {shown[1]} {what}")
+    return ", ".join(ranges)
 
 
 def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
@@ -385,7 +393,7 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
             try:
                 numbers = _numbers(table, [name], source)
             except SeqzooError as error:
-                if _mostly_numbers(table.columns[name], source):
+                if _nearly_all_numbers(table.columns[name], source):
                     raise SeqzooError(
                         f"{str(error)[:-1]}; correct it, or name the columns to forecast with "
                         "`target`.",
@@ -405,11 +413,11 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
     return results
 
 
-def _mostly_numbers(fields: Sequence[Any], source: Source) -> bool:
-    """Whether most of the fields of a column that are not missing are numbers."""
+def _nearly_all_numbers(fields: Sequence[Any], source: Source) -> bool:
+    """Whether nearly all fields of a column that are not missing are numbers."""
     numbers = [_number(field, source.delimiter == ";") for field in fields]
     present = [number for number in numbers if number is None or not math.isnan(number)]
-    return sum(number is not None for number in present) > len(present) / 2
+    return sum(number is not None for number in present) > MOSTLY * len(present)
 
 
 def _frequency(

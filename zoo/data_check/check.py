@@ -6,9 +6,9 @@ from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.tasks.wording import counted
-from seqzoo.zoo.data.source import DATED, HISTORY, Source
+from seqzoo.zoo.data.source import HISTORY, Source
 from seqzoo.zoo.data.splits import Part
-from seqzoo.zoo.data_check import columns, rows
+from seqzoo.zoo.data_check import columns, histories, rows
 from seqzoo.zoo.data_check.contents import contents
 from seqzoo.zoo.data_check.labels import targets
 from seqzoo.zoo.data_check.leaks import leaks
@@ -86,14 +86,8 @@ def check(
         data = given.pop("data")
         given.pop("seed")
         fields = {**given, **fields}
-    if fields.get("kind") != HISTORY and fields.get("date_column") is None:
+    if not columns.is_dated(fields):
         fields = columns.separate_columns(data, fields)
-    if fields.get("kind") == HISTORY or any(fields.get(item) is not None for item in DATED):
-        raise SeqzooError(
-            f"`check` does not support tables with dates, such as {data}; `train forecast` "
-            "checks them as it reads them.",
-            field="date_column",
-        )
     guess = columns.guess(data, fields)
     if not guess.source.is_file():
         from seqzoo.tasks.startup import start_tensorflow
@@ -101,7 +95,10 @@ def check(
         start_tensorflow()  # tfds imports TensorFlow, whose messages are not part of the report
     findings: list[Finding] = []
     suggestion = None
-    for item in _findings(guess, name, fields, timing=timing):
+    found = _findings(guess, name, fields, timing=timing)
+    if guess.source.kind == HISTORY:
+        found = histories.findings(guess, name, fields, timing=timing)
+    for item in found:
         if isinstance(item, Suggestion):
             suggestion = item
             continue

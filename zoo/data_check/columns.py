@@ -12,7 +12,8 @@ from typing import Any, Literal
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.data import formats
 from seqzoo.zoo.data.records import Request
-from seqzoo.zoo.data.source import Source, input_columns
+from seqzoo.zoo.data.source import DATED, HISTORY, Source, input_columns
+from seqzoo.zoo.data_check.dated_columns import begins_with_dates, dated_fields, has_numbers
 
 MAX_ROWS = 20_000
 """Maximum number of rows that are used to infer kinds and searched for leaks."""
@@ -81,10 +82,19 @@ class Column:
                 return content
         if not all(isinstance(item, str | bool | int) for item in self.present):
             return "other"
+        if begins_with_dates(self.present):
+            return "dates"
         texts = list(map(str, self.present))
         distinct = len(set(texts))
         short = sum(map(len, texts)) <= SHORT * len(texts)
         return "names" if short and distinct <= FEW_NAMES * len(texts) else "text"
+
+    @cached_property
+    def are_few_whole_numbers(self) -> bool:
+        """Whether the values are a few whole numbers, which occur several times each."""
+        numbers = [item for item in self.present if is_number(item)]
+        whole = bool(numbers) and all(float(item).is_integer() for item in numbers)
+        return whole and self.distinct <= min(30, FEW_NAMES * len(self.present))
 
     @cached_property
     def distinct(self) -> int:
@@ -164,6 +174,12 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
     return Guess(Source(data, **{**inferred, **given}), inferred)
 
 
+def is_dated(given: Mapping[str, Any]) -> bool:
+    """Whether the given fields of a source are those of a table with dates."""
+    only_dated = [name for name in DATED if name != "static_columns"]
+    return given.get("kind") == HISTORY or any(given.get(name) is not None for name in only_dated)
+
+
 def separate_columns(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The given fields, with the further columns of `input` and the static columns turned into
     further inputs.
@@ -204,21 +220,31 @@ def _of_format(source: Source) -> dict[str, str]:
 
 def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict[str, Any]:
     """The kinds and columns of a table, as far as they can be inferred from its values."""
-    for role in ("input", "target"):
+    dated = is_dated(given)
+    # The targets of a forecast are checked when they are read: there may be several.
+    for role in ("date_column", "series_column") if dated else ("input", "target"):
         if given.get(role) is not None and given[role] not in columns:
             raise SeqzooError(
                 f"`{role}` must name a column ({', '.join(columns)}), got {given[role]!r}"
                 f"{nearest(given[role], columns)}",
                 field=role,
             )
+    if dated:
+        fields = dated_fields(columns, given)
+        return fields or {"kind": HISTORY, "target_kind": "horizon"}
     taken = {given.get(name) for name in ("split_column", "weight_column", "time_column")}
     taken |= {given.get("sentence_column"), *(given.get("further_inputs") or ())}
     available = [column for name, column in columns.items() if name not in taken]
+    readable = [
+        column
+        for column in available
+        if column.name == given.get("input") or not has_numbers(column)
+    ]
     source = _chosen(
-        available, given.get("input"), INPUT_NAMES, ("text", "audio", "image", "series")
+        readable, given.get("input"), INPUT_NAMES, ("text", "audio", "image", "series")
     )
     if source is None:
-        return _of_numbers(available)
+        return {} if given.get("kind") else dated_fields(columns, given)
     others = [column for column in available if column is not source]
     target = _chosen(others, given.get("target"), TARGET_NAMES, ("names", "numbers", "text"))
     kind = given.get("kind") or _input_kind(source)
@@ -226,14 +252,6 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
     if target is None or given.get("target_kind") == "next":
         return results | {"target_kind": "next"}
     return results | {"target": target.name, "target_kind": _target_kind(source, target)}
-
-
-def _of_numbers(columns: Sequence[Column]) -> dict[str, Any]:
-    """Fields for a table of dates and numbers: the last numeric column is a series to forecast."""
-    numbers = [column.name for column in columns if column.content == "numbers"]
-    if not numbers or not any(column.content == "dates" for column in columns):
-        return {}
-    return {"input": numbers[-1], "kind": "series", "target_kind": "next", "whole": True}
 
 
 def _chosen(
@@ -270,7 +288,7 @@ def _input_kind(column: Column) -> str:
 
 def _target_kind(source: Column, target: Column) -> str:
     if target.content == "numbers":
-        return "class" if _are_few_whole_numbers(target) else "value"
+        return "class" if target.are_few_whole_numbers else "value"
     if target.content != "text":
         return "class"
     pairs = list(zip(source.values, target.values, strict=True))
@@ -279,11 +297,6 @@ def _target_kind(source: Column, target: Column) -> str:
     if aligned >= OF_A_KIND * len(pairs) and len(tags) <= len(pairs):
         return "tags"
     return _input_kind(target)
-
-
-def _are_few_whole_numbers(column: Column) -> bool:
-    whole = all(float(item).is_integer() for item in column.present if is_number(item))
-    return whole and column.distinct <= min(30, FEW_NAMES * len(column.present))
 
 
 def is_number(value: Any) -> bool:

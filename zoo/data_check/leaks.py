@@ -80,6 +80,8 @@ def _dates(column: Column) -> Iterator[Finding]:
         # A column of dates may have a few other values, such as "unknown" or 2024-02-31.
         with contextlib.suppress(ValueError):
             times.append(datetime.fromisoformat(str(item).strip()))
+    if not times:  # another form of date
+        return
     if wrong := len(column.present) - len(times):
         yield Finding("dates", f"{column.name!r}: {wrong:,} of its values are not dates", "note")
     if len({time.tzinfo is None for time in times}) > 1:

@@ -9,7 +9,7 @@ from typing import Any
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import command
 from seqzoo.tasks.settings import TrainingSettings
-from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.source import HISTORY, Source
 from seqzoo.zoo.presets import PRESETS
 
 STEPS = 3_000
@@ -29,6 +29,9 @@ BATCHES = ((500, 8), (50_000, 32), (300_000, 64))
 
 LARGE_BATCH = 128
 """Batch size to suggest for more training examples than `BATCHES` lists."""
+
+MODEL_OPTIONS = ("cell", "units", "horizon", "look_back")
+"""Suggested options that are those of a template."""
 
 MAX_TIMED = 512
 """Maximum number of examples on which steps are timed."""
@@ -78,6 +81,8 @@ def of_data(template: Any, source: Source, typed: Mapping[str, Any], count: int)
         "batch_size": batch,
         "epochs": min(max(round(STEPS * batch / count), minimum), maximum),
     }
+    if source.kind == HISTORY:
+        options = {"horizon": template.horizon, "look_back": template.look_back, **options}
     if source.target_kind == "next":  # a few long examples, which are cut into windows
         options = {"units": options["units"] if count > UNITS[0][0] else UNITS[1][1]}
     if source.time_column is not None:
@@ -116,7 +121,7 @@ def timed(suggestion: Suggestion, template: Any, examples: Examples) -> Suggesti
     from seqzoo.tasks.training.step import Loop
 
     options = dict(suggestion.options)
-    model_options = {name: options.pop(name) for name in ("cell", "units") if name in options}
+    model_options = {name: options.pop(name) for name in MODEL_OPTIONS if name in options}
     template = replace(template, **model_options)
     settings: TrainingSettings = replace(template.default_settings, **options)
     task = template.adapt(examples)

@@ -1,0 +1,83 @@
+"""The roles of the columns of a table with dates: dates, series and numbers to forecast."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.date_parsing import parse_dates
+from seqzoo.zoo.data.source import HISTORY
+
+DATE_NAMES = ("date", "datetime", "timestamp", "time", "ds", "day", "week", "month", "quarter")
+"""Common names of columns of dates, in which numbers may be dates."""
+
+
+def dated_fields(columns: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a source for forecasts from a table; empty if it has no dates and numbers.
+
+    Args:
+        columns: the `Column`s of the table by name.
+        given: fields that were given.
+    """
+    date = given.get("date_column") or _date_column(columns, given.get("date_format"))
+    others = [column for name, column in columns.items() if name != date]
+    if date is None or not any(map(has_numbers, others)):
+        return {}
+    results = {"kind": HISTORY, "target_kind": "horizon", "date_column": date}
+    taken = {date, *str(given.get("target") or "").split(",")}
+    if date in columns and given.get("series_column") is None:
+        series = _series_column(columns, date, taken)
+        results |= {"series_column": series} if series else {}
+    return results
+
+
+def has_numbers(column: Any) -> bool:
+    """Whether the values of a column are numbers, possibly with a decimal comma."""
+    if column.content == "numbers":
+        return True
+    texts = [str(item).strip() for item in column.present]
+    return bool(texts) and all(re.fullmatch(r"[+-]?\d[\d.]*(,\d+)?", text) for text in texts)
+
+
+def _date_column(columns: Mapping[str, Any], form: str | None) -> str | None:
+    """The first column of dates, preferably one with a common name."""
+
+    def rank(name: str) -> int:
+        lower = name.strip().lower()
+        return DATE_NAMES.index(lower) if lower in DATE_NAMES else len(DATE_NAMES)
+
+    for name in sorted(columns, key=rank):
+        column = columns[name]
+        named = rank(name) < len(DATE_NAMES) or form is not None
+        if column.content == "dates" or (named and begins_with_dates(column.present, form)):
+            return name
+    return None
+
+
+def begins_with_dates(values: Any, form: str | None = None, count: int = 100) -> bool:
+    """Whether the first values of a column are dates, even if the order of day and month is not
+    clear."""
+    texts = list(map(str, values[:count]))
+    try:
+        parse_dates(texts, lambda _: "", "", form)
+    except SeqzooError as error:
+        return error.field == "date_format"
+    return bool(texts)
+
+
+def _series_column(columns: Mapping[str, Any], date: str, taken: set[str]) -> str | None:
+    """The column that distinguishes rows with the same date; None if there are no such rows, or no
+    column does."""
+    dates = list(map(str, columns[date].values))
+    if len(set(dates)) == len(dates):
+        return None
+    candidates = [
+        column
+        for name, column in columns.items()
+        if name not in taken
+        and len(column.present) == len(dates)
+        and len(set(zip(dates, map(str, column.values), strict=True))) == len(dates)
+        and (column.content in ("names", "text") or column.are_few_whole_numbers)
+    ]
+    fewest = min(candidates, key=lambda column: column.distinct, default=None)
+    return None if fewest is None else fewest.name

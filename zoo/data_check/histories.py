@@ -1,0 +1,226 @@
+"""Checks of tables with dates: order, gaps, numbers, covariates, and the splits by time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.data.frequency import shown_dates
+from seqzoo.tasks.data.history import History
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.wording import agreed, counted
+from seqzoo.zoo.data.date_parsing import parse_dates
+from seqzoo.zoo.data.histories import dates_of, read_histories, split_by_time
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data_check import columns
+from seqzoo.zoo.data_check.contents import OUTLIER
+from seqzoo.zoo.data_check.suggestion import Suggestion, flags
+from seqzoo.zoo.finding import Finding
+from seqzoo.zoo.presets import PRESETS
+
+SEASON = 12
+"""Horizon to suggest for steps without a usual season."""
+
+LOOK_BACK = 4
+"""Length of the look-back window to suggest, in horizons, if the series are long enough."""
+
+LEAK = 0.999
+"""Correlation with a target from which a covariate gives it away."""
+
+IMPLIED = ("kind", "target_kind")
+"""Inferred fields that the suggested command does not need."""
+
+
+def findings(
+    guess: columns.Guess, preset: str | None, given: Mapping[str, Any], *, timing: bool
+) -> Iterator[Finding | Suggestion]:
+    """The findings on a table with dates, and a first forecast to train.
+
+    Args:
+        guess: the source, with inferred columns.
+        preset: the name of the preset whose data are checked; None for your own data.
+        given: fields of the source that were given.
+        timing: see `seqzoo.zoo.data_check.check.check`.
+    """
+    inferred = {name: value for name, value in guess.guessed.items() if name not in IMPLIED}
+    if inferred:
+        yield Finding("guessed", " ".join(flags(inferred)), values=dict(guess.guessed))
+    try:
+        yield from _order(guess.source)
+        histories, source, notes = read_histories(guess.source.absolute())
+        yield _rows(histories, source)
+        for note in notes:
+            yield Finding("gaps", note.removesuffix("."), "note", "fill in those that are known")
+        yield from _numbers(histories, source)
+        yield from _covariates(histories, source)
+        splits, more = split_by_time(histories, source)
+        short = " ".join(more).removesuffix(".")
+        yield Finding("splits", dates_of(splits), "note" if short else "ok", short)
+    except SeqzooError as error:
+        yield Finding("dates", str(error).removesuffix("."), "broken")
+        return
+    from seqzoo.tasks.startup import start_devices, start_tensorflow
+
+    start_tensorflow()
+    start_devices()
+    from seqzoo.zoo.data_check import suggestion
+
+    template: Any = PRESETS[preset].task if preset else _template(splits, histories[0])
+    try:
+        for remark in template.adapt(splits.train).features.remarks:
+            yield Finding("series", remark.removesuffix("."), "note")
+    except SeqzooError as error:
+        yield Finding("encoding", str(error).removesuffix("."), "broken")
+        return
+    if preset is not None:
+        first = suggestion.of_preset(preset)
+    else:
+        windows = min(sum(map(len, splits.train.inputs)), template.windows)
+        first = suggestion.of_data(template, guess.source, {**inferred, **given}, windows)
+    yield suggestion.timed(first, template, splits.train) if timing else first
+
+
+def _order(source: Source) -> Iterator[Finding]:
+    """A finding if rows are not in the order of their dates; they are sorted when they are read."""
+    table = columns.read_columns(source)
+    if source.date_column not in table:
+        return
+    dates = parse_dates(
+        ["" if item is None else str(item) for item in table[source.date_column].values],
+        lambda row: f"row {row + 1}",
+        source.date_column,
+        source.date_format,
+    )
+    owners = np.array(
+        list(map(str, table[source.series_column].values))
+        if source.series_column in table
+        else [""] * len(dates)
+    )
+    backwards = sum(
+        int((np.diff(dates[owners == name]) < np.timedelta64(0, "s")).sum())
+        for name in np.unique(owners)
+    )
+    repeated = len(dates) - len(set(zip(owners.tolist(), dates.tolist(), strict=True)))
+    if repeated:
+        yield Finding(
+            "dates",
+            f"{counted(repeated, 'row')} {agreed(repeated, 'repeats', 'repeat')} a date"
+            f"{' of the same series' if source.series_column else ''}",
+            "broken",
+            "keep one of each; training stops at the first one"
+            + ("" if source.series_column else ", or name the series with --series-column"),
+            {"repeated": repeated},
+        )
+    if backwards:
+        yield Finding(
+            "dates",
+            f"{counted(backwards, 'row')} {agreed(backwards, 'is', 'are')} earlier than the "
+            "previous row; rows are sorted by date when they are read",
+            "note",
+            "check that no two exports were joined",
+            {"backwards": backwards},
+        )
+
+
+def _rows(histories: Sequence[History], source: Source) -> Finding:
+    """The number and the lengths of the series, their dates and their frequency."""
+    lengths = [history.end for history in histories]
+    first = min(history.dates[0] for history in histories)
+    last = max(history.dates[max(history.end - 1, 0)] for history in histories)
+    steps = counted(max(lengths), "step")
+    if min(lengths) < max(lengths):
+        steps = f"{min(lengths):,} to {steps}"
+    shown = shown_dates(np.array([first, last]))
+    return Finding(
+        "rows",
+        f"{len(histories):,} series of {steps}, one per {source.frequency}, from {shown[0]} to "
+        f"{shown[1]}; to forecast: {source.target}",
+        values={
+            "series": len(histories),
+            "steps": [min(lengths), max(lengths)],
+            "frequency": str(source.frequency),
+            "targets": str(source.target).split(","),
+        },
+    )
+
+
+def _numbers(histories: Sequence[History], source: Source) -> Iterator[Finding]:
+    """Findings on the targets of each series: constant ones, and outliers."""
+    for column, target in enumerate(str(source.target).split(",")):
+        constant, far, first = [], 0, ""
+        for history in histories:
+            values = history.values[:, column]
+            present = values[np.isfinite(values)]
+            if len(present) > 1 and (present == present[0]).all():
+                constant.append(history.name)
+            if not len(present):
+                continue
+            low, median, high = np.percentile(present, [25, 50, 75])
+            outliers = np.flatnonzero(np.abs(values - median) > OUTLIER * (high - low))
+            if high > low and len(outliers):
+                step = outliers[np.argmax(np.abs(values[outliers] - median))]
+                whose = f" of series {history.name!r}" if history.name else ""
+                date = shown_dates(history.dates[[step]])[0]
+                first = first or f"{values[step]:.6g} on {date}{whose}"
+                far += len(outliers)
+        if constant:
+            which = f" ({', '.join(map(repr, constant[:3]))})" if constant != [""] else ""
+            yield Finding(
+                "numbers",
+                f"{target!r} is constant in {len(constant):,} of {len(histories):,} series{which}",
+                "note",
+                "check how it was recorded",
+                {"target": target, "series": constant},
+            )
+        if far:
+            yield Finding(
+                "numbers",
+                f"{target!r}: {counted(far, 'number')} {agreed(far, 'is', 'are')} more than "
+                f"{OUTLIER:g} interquartile ranges from the median, such as {first}",
+                "note",
+                "look for recording errors, or for codes for missing values such as -999",
+                {"target": target, "numbers": far},
+            )
+
+
+def _covariates(histories: Sequence[History], source: Source) -> Iterator[Finding]:
+    """Findings on covariates: constant ones, and future ones that give a target away."""
+    targets = np.concatenate([history.values for history in histories])
+    for role in ("past", "known"):
+        numbers = np.concatenate([getattr(history, role) for history in histories])
+        for name, values in zip(getattr(source, f"{role}_columns") or (), numbers.T, strict=True):
+            present = values[np.isfinite(values)]
+            if len(present) and (present == present[0]).all():
+                yield Finding("covariates", f"{name!r} is constant", "note", "leave it out")
+                continue
+            for target, wanted in zip(str(source.target).split(","), targets.T, strict=True):
+                both = np.isfinite(values) & np.isfinite(wanted)
+                if role != "known" or both.sum() < 3 or not wanted[both].std():
+                    continue
+                if not values[both].std():
+                    continue
+                correlation = float(np.corrcoef(values[both], wanted[both])[0, 1])
+                if abs(correlation) > LEAK:
+                    yield Finding(
+                        "leaks",
+                        f"{name!r} gives {target!r} away: their correlation is {correlation:.4f}",
+                        "note",
+                        "check that its future values are really known beforehand; if not, make "
+                        "it one of --past-columns",
+                        {"column": name, "target": target, "correlation": correlation},
+                    )
+
+
+def _template(splits: Any, history: History) -> Any:
+    """A forecast of one season, from a few seasons."""
+    from seqzoo.tasks import Forecast
+
+    held_out = [item for item in (splits.validation, splits.test) if item is not None]
+    ends = [[item.end - item.since for item in part.inputs] for part in held_out]
+    longest = max(item.end for item in splits.train.inputs)
+    assert history.frequency is not None
+    season = history.frequency.season
+    horizon = season if season > 1 else SEASON
+    horizon = max(1, min([horizon, longest // 2, *map(max, ends)]))
+    look_back = max(1, min(LOOK_BACK * horizon, longest - horizon))
+    return Forecast(horizon=horizon, look_back=look_back)
