@@ -37,6 +37,9 @@ ABANDONED_SECONDS = 86_400
 UNFINISHED = ".new-"
 """Prefix of the names of folders that are being written; these names end in the process ID."""
 
+ENTRY = re.compile(rf"(?:{re.escape(UNFINISHED)})?[a-z]+-[0-9a-f]{{32}}(?:-[^/]*)?")
+"""The names of entries, finished or not; the folder also has those of built-in data sets."""
+
 SAMPLED_BYTES = 1 << 16
 """Number of bytes that a file's digest covers at its beginning, in its middle and at its end."""
 
@@ -284,7 +287,7 @@ def making(key: str) -> Iterator[Writer]:
 def remove_unfinished(root: pathlib.Path) -> None:
     """Removes unfinished entries of processes that have ended."""
     for path in root.glob(f"{UNFINISHED}*"):
-        if not _is_being_written(path):
+        if ENTRY.fullmatch(path.name) and not _is_being_written(path):
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -331,7 +334,7 @@ def list_cache() -> list[Listed]:
     root = cache_folder()
     results = []
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
-        if not folder.is_dir():
+        if not (ENTRY.fullmatch(folder.name) and folder.is_dir()):
             continue
         entry = find(folder.name)
         with contextlib.suppress(OSError):  # removed in the meantime

@@ -70,6 +70,13 @@ class History:
                     f"got shape {array.shape}.",
                     field=name,
                 )
+            if np.isinf(array).any():
+                step = int(np.argmax(np.isinf(array).any(1)))
+                raise SeqzooError(
+                    f"`{name}` of a history must be finite, or NaN if they are missing, but step "
+                    f"{step} is infinite.",
+                    field=name,
+                )
             object.__setattr__(self, name, array)
         if self.frequency is None:
             object.__setattr__(self, "frequency", Frequency.infer(dates))
@@ -92,7 +99,18 @@ class History:
         return int(present[-1]) + 1 if len(present) else 0
 
     def cut(self, stop: int, since: int = 0) -> "History":
-        """The steps before `stop`, of which those from `since` on are scored."""
+        """The steps before `stop`, of which those from `since` on are scored.
+
+        Raises:
+            SeqzooError: `stop` is not a number of its steps, or `since` is above it.
+        """
+        if not 0 < stop <= len(self):
+            expected = f"at least 1 and at most the number of steps, {len(self):,}"
+            raise SeqzooError(field="stop", expected=expected, got=stop)
+        if not 0 <= since <= stop:
+            raise SeqzooError(
+                field="since", expected=f"at least 0 and at most `stop`, {stop:,}", got=since
+            )
         parts = {name: getattr(self, name)[:stop] for name in ("dates", "values", "past", "known")}
         return replace(self, **parts, since=since)
 
@@ -104,4 +122,5 @@ class History:
         end = max(self.end - steps, first + 1)
         values = self.values.copy()
         values[end:] = np.nan
-        return replace(self.cut(end + steps), values=values[: end + steps], since=0)
+        stop = min(end + steps, len(self))
+        return replace(self.cut(stop), values=values[:stop], since=0)

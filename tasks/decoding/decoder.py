@@ -155,7 +155,8 @@ def decode(
         if source is None and choices.coverage_penalty > 0:
             raise SeqzooError(
                 "`coverage_penalty` must be 0 for a model without attention, "
-                f"got {choices.coverage_penalty!r}."
+                f"got {choices.coverage_penalty!r}.",
+                field="coverage_penalty",
             )
         search = BeamSearch(guided, batch, limits, source, source_lengths, attends)
         results = search.run(states, start)

@@ -1,6 +1,7 @@
 """The formats that a trained model is exported to: literal data, which help and completion read
 without importing TensorFlow."""
 
+import glob
 import importlib
 import importlib.util
 import os
@@ -121,6 +122,11 @@ def export(
             the model.
     """
     chosen = _checked(wanted, format)
+    if format == "saved-model" and glob.has_magic(str(folder)):
+        raise SeqzooError(
+            "TensorFlow cannot load a SavedModel from a path that contains *, ? or [, got "
+            f"{folder}; name another folder."
+        )
     module, _, name = chosen.location.partition(":")
     with creating(folder) as temporary:
         difference = getattr(importlib.import_module(module), name)(wanted, temporary)

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from seqzoo.tasks.base import Template
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, check_instance
 from seqzoo.tasks.fields import IMAGE_OPTIONS, input_kinds
 
 READING = (
@@ -68,6 +68,7 @@ def matching_template(
     Example:
         matching_template(Run.open("runs/language-model").template, ManyToOne, dropout=0.3)
     """
+    check_instance("old", old, Template, "the template of a run, `Run.open(folder).template`")
     if isinstance(kind, Template):
         base, kind = kind.to_config(), type(kind)
     else:

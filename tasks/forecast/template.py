@@ -110,12 +110,14 @@ class Forecast(Template):
 
     def __post_init__(self) -> None:
         # In order, and as a tuple even if they come from the list in a run's JSON.
-        object.__setattr__(self, "levels", tuple(sorted(self.levels)))
-        check(self)
-        if not self.levels or not all(0 < level < 1 for level in self.levels):
+        given: Any = self.levels
+        levels = given if isinstance(given, list | tuple) else (given,)
+        if not levels or not all(isinstance(level, float) and 0 < level < 1 for level in levels):
             raise SeqzooError(
-                field="levels", expected="numbers above 0 and below 1", got=list(self.levels)
+                field="levels", expected="numbers above 0 and below 1", got=list(levels)
             )
+        object.__setattr__(self, "levels", tuple(sorted(levels)))
+        check(self)
         if len(set(self.levels)) < len(self.levels):
             raise SeqzooError(field="levels", expected="distinct", got=list(self.levels))
         if self.segment is not None and self.segment > min(self.look_back, self.horizon):

@@ -423,7 +423,7 @@ def _check_list(inputs: Any) -> None:
     """
     if isinstance(inputs, str | bytes):
         raise SeqzooError("`inputs` must be a list of inputs, got one text; put it in a list.")
-    if not hasattr(inputs, "__len__"):
+    if not (hasattr(inputs, "__len__") and hasattr(inputs, "__getitem__")):
         raise SeqzooError(f"`inputs` must be a list of inputs, got {type(inputs).__name__}.")
 
 

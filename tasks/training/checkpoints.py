@@ -1,10 +1,13 @@
 """Checkpoints from which training resumes as if it had not stopped."""
 
+import glob
 import json
 import os
 import pathlib
 import re
 import shutil
+import tempfile
+import weakref
 from typing import Any
 
 import tensorflow as tf
@@ -38,10 +41,14 @@ class Checkpoints:
         # always belong to the same step.
         self._state = tf.Variable("", dtype=tf.string, trainable=False)
         tracked = tf.train.Checkpoint(state=self._state, **loop.variables())
+        plain = str(folder)
+        if glob.has_magic(plain):
+            plain = _link_to(folder)
+            weakref.finalize(self, shutil.rmtree, os.path.dirname(plain), ignore_errors=True)
         try:
             _check_own(folder)
             self._manager = tf.train.CheckpointManager(
-                tracked, str(folder), max_to_keep=2, checkpoint_name=NAME
+                tracked, plain, max_to_keep=2, checkpoint_name=NAME
             )
         except ValueError as error:  # the list of checkpoints is not text
             raise SeqzooError(f"The checkpoints in {folder} cannot be read: {error}.") from error
@@ -115,14 +122,25 @@ class Checkpoints:
             self._without_later(path).restore(path).assert_consumed()
         except (AssertionError, ValueError, IndexError, tf.errors.OpError) as error:
             reason = str(error).partition("\n")[0]
+            path = self.folder / pathlib.Path(path).name
             raise SeqzooError(f"The checkpoint {path} cannot be read: {reason}") from error
         try:
             state = json.loads(self._state.numpy())
             if not isinstance(state, dict):
                 raise ValueError("its state is not an object")
         except (ValueError, RecursionError) as error:
+            path = self.folder / pathlib.Path(path).name
             raise SeqzooError(f"The checkpoint {path} cannot be read: {error}.") from error
         return state
+
+
+def _link_to(folder: pathlib.Path) -> str:
+    """A link, in a folder of its own, to a folder whose path TensorFlow would read as a pattern,
+    because it contains *, ? or [."""
+    folder.mkdir(parents=True, exist_ok=True)
+    link = os.path.join(tempfile.mkdtemp(prefix="seqzoo-"), "checkpoints")
+    os.symlink(os.path.abspath(folder), link, target_is_directory=True)
+    return link
 
 
 def _check_own(folder: pathlib.Path) -> None:

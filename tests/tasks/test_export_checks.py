@@ -1,7 +1,7 @@
 """An exporter writes no graph that only runs in this process."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import keras
 import pytest
@@ -21,6 +21,13 @@ def task(respond: Any) -> Any:
         features=None,
         respond=respond,
     )
+
+
+def test_a_path_that_tensorflow_reads_as_a_pattern_is_refused(tmp_path) -> None:
+    wanted = Export(task(None), keras.Model(), cast(Any, None), lambda *_: [], check=False)
+    with pytest.raises(SeqzooError, match="cannot load a SavedModel from a path that contains"):
+        export(wanted, tmp_path / "a [1]" / "out")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.filterwarnings("ignore:Tensor Tensor:UserWarning")

@@ -2,7 +2,7 @@
 
 import pathlib
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -252,7 +252,7 @@ def test_a_second_correction_changes_nothing(run: Any, panel: Splits) -> None:
 
 def test_mistakes_are_reported(run: Any) -> None:
     one = _panel("a", 1.0, 3)
-    with pytest.raises(SeqzooError, match="at least the horizon, 4, but example 0 has 0"):
+    with pytest.raises(SeqzooError, match="as the horizon, 4, but example 0 has 0"):
         run.predict([one])
     with pytest.raises(SeqzooError, match="columns of `known` must be 1, .*has 0"):
         run.predict([History(_days(9), range(9))])
@@ -261,6 +261,9 @@ def test_mistakes_are_reported(run: Any) -> None:
         run.predict([History(hours, range(9), known=np.zeros(9), static=("a",))])
     with pytest.raises(SeqzooError, match="`levels` must be numbers above 0 and below 1"):
         Forecast(levels=(0.5, 1.0))
+    assert Forecast(levels=cast(Any, 0.5)).levels == (0.5,)
+    with pytest.raises(SeqzooError, match=r"`levels` must be numbers .*, got \['a'\]"):
+        Forecast(levels=cast(Any, ["a"]))
     with pytest.raises(SeqzooError, match="`segment` must be at most the horizon"):
         Forecast(horizon=6, segment=12)
 

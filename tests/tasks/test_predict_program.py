@@ -22,6 +22,7 @@ from seqzoo.tasks.export.predict import (
     transcripts,
     words,
 )
+from seqzoo.tasks.export.predict.numbers import ArrayReader, ColumnReader, SeriesReader
 from seqzoo.tasks.export.predict_program import (
     ANSWERS,
     PARTS,
@@ -50,6 +51,16 @@ def all_models() -> list[dict[str, Any]]:
     models += [about("litert", **answer) for answer in answers]
     assert {model["format"] for model in models} == set(PARTS)
     return models
+
+
+@pytest.mark.parametrize("wrong, message", [([], "not be empty"), ([1, np.nan], "must be finite")])
+@pytest.mark.parametrize("kind", ["arrays", "sequences", "columns"])
+def test_arrays_that_a_run_refuses_are_refused(kind: str, wrong: list, message: str) -> None:
+    reader = {"arrays": ArrayReader, "sequences": SeriesReader, "columns": ColumnReader}[kind]
+    about = {"name": "x", "dtype": "float32", "axes": 2, "height": 1, "columns": 1}
+    array = np.array([wrong]) if kind == "columns" else np.array(wrong)
+    with pytest.raises(ValueError, match=message):
+        reader(about).tensors([array])
 
 
 def defined(tree: ast.Module) -> list[str]:

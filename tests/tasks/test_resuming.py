@@ -51,6 +51,16 @@ def test_a_signal_is_handled_between_steps(tmp_path) -> None:
         Run.open(tmp_path / "run").predict(["abc"])
 
 
+def test_the_path_of_a_run_may_look_like_a_pattern(tmp_path) -> None:
+    folder = tmp_path / "runs [1]" / "what*"
+    with pytest.raises(Interrupted):
+        train(template(), splits(), settings(), folder, progress=RecordingProgress(2))
+    train(template(), splits(), settings(), folder, resume=True)
+    assert len(Run.open(folder).predict(["abc"])) == 1
+    # The oldest checkpoints are removed.
+    assert len(list((folder / "checkpoints").glob("*.index"))) <= 2
+
+
 @pytest.mark.slow
 def test_resuming_a_finished_run_changes_nothing(unbroken, tmp_path) -> None:
     # A copy: other tests count on the run as it is, log files included.

@@ -294,6 +294,44 @@ def test_tags_are_recognised(tmp_path) -> None:
     assert "3 different tags" in _found(report, "labels", "most frequent").message
 
 
+@pytest.mark.parametrize("first_only", [True, False])
+def test_one_word_per_row_is_recognised(tmp_path, first_only: bool) -> None:
+    words = [("the", "DET"), ("cat", "NOUN"), ("sat", "VERB")]
+    rows = [
+        {
+            "Sentence #": "" if first_only and place else f"s{n}",
+            "Word": f"{word}{n % 5}",
+            "Tag": tag,
+        }
+        for n in range(30)
+        for place, (word, tag) in enumerate(words)
+    ]
+    report = _check(_table(tmp_path / "t.csv", rows))
+    assert not report.broken and report.guessed["sentence_column"] == "Sentence #"
+    assert report.guessed["input"] == "Word"
+    assert report.suggestion is not None and "--sentence-column 'Sentence #'" in (
+        report.suggestion.command
+    )
+    # Sentences of one row each are texts.
+    texts = [{"sentence": f"the cat {n}", "label": "ab"[n % 2]} for n in range(60)]
+    assert "sentence_column" not in _check(_table(tmp_path / "s.csv", texts)).guessed
+
+
+def test_the_reason_why_no_row_can_be_read_is_given(tmp_path) -> None:
+    text = "text,label\n" + "".join(f"café {n},{n % 2}\n" for n in range(60))
+    (tmp_path / "latin.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(SeqzooError, match=r"no rows .* \(text, label\): line 2 is not UTF-8"):
+        _check(str(tmp_path / "latin.csv"))
+    (tmp_path / "ragged.csv").write_text(text.replace("café", "tea, coffee"))
+    with pytest.raises(SeqzooError, match="line 2 has 3 fields, expected 2"):
+        _check(str(tmp_path / "ragged.csv"))
+
+
+def test_an_unknown_field_is_named(tmp_path) -> None:
+    with pytest.raises(SeqzooError, match="got 'inptu'; did you mean 'input'?"):
+        _check(_table(tmp_path / "data.csv", _rows()), inptu="text")
+
+
 def test_a_preset(tmp_path) -> None:
     with pytest.raises(SeqzooError, match="upos-tagger needs your own data"):
         zoo.check("upos-tagger")

@@ -308,6 +308,18 @@ def test_large_forecasts_keep_their_digits() -> None:
     assert result.text("csv").split() == ["sold", "1234568", "-123456", "0.000123457", "9"]
 
 
+def test_a_history_is_finite_and_cut_within_its_steps() -> None:
+    days = np.arange("2024-01-01", "2024-01-10", dtype="datetime64[D]")
+    with pytest.raises(SeqzooError, match="`values` of a history must be finite.* step 8 is inf"):
+        History(days, [*range(8), np.inf])
+    history = History(days, range(9))
+    for stop, since, name in ((10, 0, "stop"), (0, 0, "stop"), (-3, 0, "stop"), (3, 4, "since")):
+        with pytest.raises(SeqzooError, match=f"`{name}` must be at least"):
+            history.cut(stop, since)
+    assert len(history.cut(9, 9)) == 9
+    assert len(history.without_last(20)) == 9 and history.without_last(20).end == 1
+
+
 def test_columns_with_dates_are_for_tables_with_dates() -> None:
     with pytest.raises(SeqzooError, match="`date_column` is for input 'history'"):
         Source("a.csv", "series", "next", date_column="date")

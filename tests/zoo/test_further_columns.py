@@ -111,7 +111,7 @@ def test_predictions_from_a_file_and_from_json(tmp_path) -> None:
     one = json.dumps({name: value for name, value in ROWS[0].items() if name != "label"})
     assert seqzoo("predict", run, one).stdout == failed.stdout.splitlines(keepends=True)[0]
     more = seqzoo("predict", run, one.replace("}", ', "titel": "a"}'))
-    assert "but has 'titel'; did you mean 'title'?" in more.stderr
+    assert "but has 'titel'; did you mean 'title'" in more.stderr
     lacking = seqzoo("predict", run, '{"title": "a", "body": "b", "age": 2}')
     assert "Input 1 must have the inputs title, body, age, region, but lacks 'region'." in (
         lacking.stderr

@@ -120,6 +120,23 @@ def test_a_mistake_in_the_data_leaves_no_folder(tmp_path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    "choices, message",
+    [
+        ({"seeds": 2, "validation": 0, "test": 0}, "No examples are held out"),
+        ({"folds": 2, "target_kind": "next", "whole": True, "target": None}, "Folds are for indep"),
+    ],
+)
+def test_what_cannot_be_repeated_leaves_no_folder(tmp_path, choices, message) -> None:
+    (tmp_path / "data.csv").write_text("text,label\nabc,a\nxyz,b\n")
+    data: dict[str, Any] = {"data": str(tmp_path / "data.csv"), "kind": "characters"}
+    data |= {"input": "text", "target": "label", **choices}
+    template = "many-to-one" if "seeds" in choices else "many-to-many-aligned"
+    with pytest.raises(SeqzooError, match=message):
+        zoo.repeat(template, folder=tmp_path / "runs", **data)
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.slow
 def test_each_fold_is_scored_by_a_run_that_held_it_out(trained, tmp_path) -> None:
     names = dict(zip(SMALL[::2], map(int, SMALL[1::2]), strict=True))

@@ -242,8 +242,16 @@ def test_the_cache_is_listed_and_cleared(table, own_cache) -> None:
     (entry,) = json.loads(seqzoo("cache", "list", "--json").stdout)["entries"]
     assert entry["key"] == name and entry["of"] == str(table) and entry["usable"]
     assert str(table) in seqzoo("cache", "list").stdout
+    # Built-in data sets are in the same folder, and SEQZOO_CACHE may name any.
+    others = [own_cache / "languages" / "1.0.0", own_cache / ".new-photos" / "2020"]
+    for other in others:
+        other.mkdir(parents=True)
+        (other / "file").write_text("kept")
+    assert len(json.loads(seqzoo("cache", "list", "--json").stdout)["entries"]) == 1
     assert seqzoo("cache", "clear").stdout.endswith(f"from {own_cache}.\n")
-    assert not _entries(own_cache)
+    cache.remove_unfinished(own_cache)
+    assert not (own_cache / name).exists()
+    assert all((other / "file").read_text() == "kept" for other in others)
 
 
 def test_classes_of_more_than_a_byte(tmp_path) -> None:
@@ -271,10 +279,10 @@ def test_parts_of_a_file_are_found_across_its_blocks(tmp_path, monkeypatch) -> N
 
 
 def test_what_other_machines_write_is_kept_for_a_day(own_cache, monkeypatch) -> None:
-    with cache.making("table-one") as writer:
+    with cache.making(f"table-{1:032x}") as writer:
         (unfinished,) = own_cache.iterdir()
         monkeypatch.setattr(cache.socket, "gethostname", lambda: "other.example")
-        with cache.making("table-two"):
+        with cache.making(f"table-{2:032x}"):
             assert unfinished.is_dir()
         long_ago = time.time() - 2 * cache.ABANDONED_SECONDS
         os.utime(unfinished, (long_ago, long_ago))

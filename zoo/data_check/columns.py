@@ -14,6 +14,7 @@ from seqzoo.zoo.data import formats
 from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.source import DATED, HISTORY, Source, input_columns
 from seqzoo.zoo.data_check.dated_columns import begins_with_dates, dated_fields, has_numbers
+from seqzoo.zoo.data_check.word_columns import word_fields
 
 MAX_ROWS = 20_000
 """Maximum number of rows that are used to infer kinds and searched for leaks."""
@@ -122,11 +123,15 @@ def read_columns(source: Source) -> dict[str, Column]:
     """
     path = pathlib.Path(source.data).expanduser()
     names = formats.read(path, _AllColumns(source, (), strict=False)).names
-    records = formats.read(path, _AllColumns(source, names, strict=False)).records
-    rows = itertools.islice((record.fields for record in records if not record.error), MAX_ROWS)
-    fields = list(rows)
+    records = formats.read(path, _AllColumns(source, names, strict=False))
+    first = list(itertools.islice(records.records, MAX_ROWS))
+    fields = [record.fields for record in first if not record.error]
     if not fields:
-        raise SeqzooError(f"{path} has no rows that can be read ({', '.join(names)}).")
+        where = first and f"{records.unit} {records.line(first[0].number)} {first[0].error}"
+        raise SeqzooError(
+            f"{path} has no rows that can be read ({', '.join(names)})"
+            f"{f': {where}' if where else ''}."
+        )
     return {name: Column(name, [row[name] for row in fields]) for name in names}
 
 
@@ -232,6 +237,8 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
     if dated:
         fields = dated_fields(columns, given)
         return fields or {"kind": HISTORY, "target_kind": "horizon"}
+    if "kind" not in given and (fields := word_fields(columns, given)):
+        return fields
     taken = {given.get(name) for name in ("split_column", "weight_column", "time_column")}
     taken |= {given.get("sentence_column"), *(given.get("further_inputs") or ())}
     available = [column for name, column in columns.items() if name not in taken]

@@ -33,7 +33,7 @@ def evaluate(
         others: further runs, whose predictions are averaged with those of the first.
 
     Raises:
-        SeqzooError: the run or the data do not exist, or are incompatible.
+        SeqzooError: the run or the data do not exist, or are incompatible, or the limit is below 1.
     """
     run = open_runs(folder, others, device)
     from seqzoo.zoo.data.open import open_examples
@@ -44,7 +44,8 @@ def evaluate(
         _check_held_out(run.runs, split)
     stored = Source.of_run(run, given.get("data"))
     if "data" in given:
-        stored = stored.of_other_data(given["data"])
+        # The limit of the training data is not that of other data.
+        stored = replace(stored.of_other_data(given["data"]), limit=None)
     source = replace(stored, weight_column=None, **given)  # scores do not weight examples
     if others or "data" in given:  # the test examples, or other data, are in no fold
         source = replace(source, fold=None)
@@ -53,9 +54,11 @@ def evaluate(
     if split == "all" and not source.is_file():
         raise SeqzooError(f"--split all is for files; {source.data} has its own splits.")
     examples = open_examples(source, split or "test")
+    if limit is not None and limit < 1:
+        raise SeqzooError(field="limit", expected="at least 1", got=limit)
     if limit is not None and source.kind == HISTORY:
         examples = examples.pick(range(min(limit, len(examples))))
-    elif limit is not None:  # not the limit of the training data
+    elif limit is not None:
         examples = _sample(examples, limit, source.seed)
     return run.evaluate(examples, prediction_options(run, None, decoding), folder=report)
 
@@ -83,14 +86,8 @@ def _check_held_out(runs: Sequence[Any], split: str | None) -> None:
 
 def _sample(examples: Examples, limit: int, seed: int) -> Examples:
     """At most `limit` examples, sampled like those of a source: the same ones each time, with equal
-    inputs kept together, because their targets are references for each other.
-
-    Raises:
-        SeqzooError: the limit is below 1.
-    """
+    inputs kept together, because their targets are references for each other."""
     from seqzoo.zoo.data import splits
 
-    if limit < 1:
-        raise SeqzooError(field="limit", expected="at least 1", got=limit)
     keys = [splits.input_key(value) for value in examples.inputs]
     return examples.pick(sorted(splits.order(keys, seed)[:limit]))

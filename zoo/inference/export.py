@@ -1,5 +1,6 @@
 """Exports a run's model, and explains how to load and call it."""
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from seqzoo.tasks.export.formats import check_choices, check_installed
 from seqzoo.tasks.kinds import FORECAST, TEXTS
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.open_run import open_run
-from seqzoo.zoo.inference.options import prediction_options
+from seqzoo.zoo.inference.options import check_top, prediction_options
 
 
 def export(
@@ -46,6 +47,7 @@ def export(
     check_choices(format, precision, steps, signatures)
     check_installed(format)
     run = open_run(folder, device)
+    check_top(run.template, top or 1)
     report = run.export(
         target,
         prediction_options(run, top, decoding),
@@ -95,7 +97,7 @@ def _without_tensorflow(target: str, report: dict[str, Any], kind: str) -> str:
         [
             f"{target} runs without TensorFlow{checked}:",
             *sizes,
-            f"  python {target}/predict.py {given}",
+            f"  python {shlex.quote(f'{target}/predict.py')} {given}",
         ]
     )
 

@@ -142,7 +142,8 @@ class ExportedModel:
             try:
                 return replace(item, field=self._parsed(text))
             except (OSError, ValueError, EOFError) as error:
-                return replace(item, wrong=f"cannot be read: {str(error).rstrip('.')}")
+                reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+                return replace(item, wrong=f"cannot be read: {reason}")
         if not text.strip() and not self._model.answer.get("continues"):
             return replace(item, wrong="is empty; fill it in or leave it out")
         return item

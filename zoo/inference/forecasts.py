@@ -138,11 +138,13 @@ class Forecaster:
         steps = horizon or self.run.template.horizon
         needed = math.ceil(steps / self.run.template.horizon) * self.run.template.horizon
         for history in histories:
-            whose = _whose(history, "The table")
             if not history.end:
+                whose = _whose(history, "The table")
                 raise SeqzooError(f"{whose} has no value to forecast from; remove its rows.")
+        for history in histories:
             future = len(history) - history.end
             if history.known.shape[1] and future < needed:
+                whose = _whose(history, "The table")
                 names = ", ".join(self.source.known_columns or ())
                 raise SeqzooError(
                     f"{whose} must go on for {needed:,} rows after its last value, with future "
@@ -326,6 +328,12 @@ def forecast_text(
     """
     if plot and pathlib.Path(plot).suffix.lower() != ".png":
         raise SeqzooError(field="plot", expected="a .png file", got=plot)
+    if plot and not (place := pathlib.Path(plot).expanduser().absolute().parent).is_dir():
+        raise SeqzooError(
+            f"`plot` must be a file in a folder that exists, but there is no folder {place}.",
+            field="plot",
+            got=plot,
+        )
     forecaster = Forecaster.open(folder, given, device, others)
     histories, notes = forecaster.read(path)
     for note in notes:

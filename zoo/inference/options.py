@@ -74,6 +74,15 @@ def prediction_options(
         elif SAMPLE & given.keys():
             given["method"] = "sample"
     method = given.get("method", stored.method)
+    if seed is not None and method != "sample":
+        raise SeqzooError(
+            f"{named('seed')} is for {named('method')} sample, but the method is {method}."
+        )
+    if "language_weight" in given and not (given.get("language_model") or stored.language_model):
+        raise SeqzooError(
+            f"{named('language_weight')} is the weight of {named('language_model')}, which is not "
+            "given."
+        )
     for needed, names in (("beam", BEAM), ("sample", SAMPLE)):
         for name in sorted(names & given.keys()):
             if method != needed:

@@ -7,10 +7,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields
 from typing import Any, Literal
 
 from seqzoo.tasks.base import PredictionOptions
+from seqzoo.tasks.decoding.settings import Decoding
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.fields import input_kinds
 from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.prediction_inputs import File, RawInput, Tokenization
 from seqzoo.zoo.data.records import read_bytes
@@ -38,6 +41,9 @@ UNTRACED_STEPS = 100
 """Number of time steps, generated ones included, up to which running the operations of a model one
 by one takes less time than tracing its graph first."""
 
+
+DECODING = {field.name for field in fields(Decoding)}
+"""The options of text generation."""
 
 MAX_LOCATIONS = 20
 """Maximum number of locations that are listed for the same error."""
@@ -119,6 +125,8 @@ def prediction_lines(
     if form in TAGGED and top > 1:
         raise SeqzooError(f"--format {form} has one tag per word; leave --top out.")
     check_top(run.template, top)
+    if resample and "audio" not in input_kinds(run.template):
+        raise SeqzooError(f"--resample is for audio, got {folder} with {run.template.input!r}.")
     tags_words = target == "tags" and run.template.input == "words"
     if tokenize is not None and not tags_words:
         raise SeqzooError(f"--tokenize is for tags of words, got {folder} with {target!r}.")
@@ -214,7 +222,9 @@ def replies_of(
     try:
         predictions = run.predict(list(inputs.values()), options)
         replies |= formatted(inputs, predictions)
-    except SeqzooError:
+    except SeqzooError as error:
+        if error.field in DECODING:  # no input is at fault
+            raise
         # One of them is invalid; predicting them one at a time shows which.
         for item in chunk:
             number = item.number

@@ -178,7 +178,8 @@ def errors(
 
     known = Source.of_run(opened, data)
     training = _training(opened, known, data, print_fn)
-    other = known if data is None else known.of_other_data(data)
+    # The limit of the training data is not that of other data.
+    other = known if data is None else replace(known.of_other_data(data), limit=None)
     source = replace(other, weight_column=None, **fields)
     if folds is not None:
         if data is not None or split not in (None, "train") or training is None:

@@ -23,6 +23,10 @@ BASE = f"repetition{CONFIG}"
 
 RESULT = "repetition.json"
 
+NOTHING_HELD_OUT = (
+    "No examples are held out to score the training runs on; hold some out with --test."
+)
+
 
 @dataclass(frozen=True)
 class Repetition:
@@ -152,15 +156,12 @@ def repeat(
     named = os.fspath(folder) if folder is not None else None
     path = folder_of(name, named, options, device=device, resume=resume)
     base = _base(path, name, options, resume=resume)
-    plans: dict[str, Choices] = {}
-    for number in range(count):
-        if folds is None:
-            seed = base.settings.seed + number
-            plans[f"seed-{seed}"] = replace(base, settings=replace(base.settings, seed=seed))
-        else:
-            source = replace(base.source, fold=f"{number + 1}/{folds}")
-            # A different number of folds means different folds.
-            plans[f"fold-{number + 1}-of-{folds}"] = replace(base, source=source)
+    try:
+        plans = _plans(base, count, of_folds=folds is not None)
+    except SeqzooError:
+        if not resume:
+            _remove_unstarted(path)
+        raise
     records = {}
     for number, (item, choices) in enumerate(plans.items(), 1):
         try:
@@ -179,6 +180,28 @@ def repeat(
     result = _repetition(path, records)
     write_json(path / RESULT, result.to_json())
     return result
+
+
+def _plans(base: Choices, count: int, *, of_folds: bool) -> dict[str, Choices]:
+    """The settings of each training run, by its name.
+
+    Raises:
+        SeqzooError: the data cannot be divided into folds, or nothing is held out to score.
+    """
+    source = base.source
+    given = (source.validation, source.test)
+    if not of_folds and source.is_file() and source.split_column is None and given == (0, 0):
+        raise SeqzooError(NOTHING_HELD_OUT)
+    plans = {}
+    for number in range(count):
+        if of_folds:
+            # A different number of folds means different folds.
+            fold = replace(source, fold=f"{number + 1}/{count}")
+            plans[f"fold-{number + 1}-of-{count}"] = replace(base, source=fold)
+        else:
+            seed = base.settings.seed + number
+            plans[f"seed-{seed}"] = replace(base, settings=replace(base.settings, seed=seed))
+    return plans
 
 
 def _base(path: pathlib.Path, name: str | None, options: dict[str, Any], *, resume: bool) -> Any:
@@ -235,9 +258,7 @@ def _train(
     assert trained is not None  # there is only one worker
     record = trained.to_json()
     if not record["split"]:
-        raise SeqzooError(
-            "No examples are held out to score the training runs on; hold some out with --test."
-        )
+        raise SeqzooError(NOTHING_HELD_OUT)
     write_json(file, record)
     return record, _score(record)
 

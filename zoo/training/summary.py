@@ -56,6 +56,8 @@ def summary(trained: Trained, program: str) -> str:
         return _forecast_summary(trained, program)
     run, folder = trained.run, shlex.quote(str(trained.run.folder))
     suggested, shown = _samples(run, trained.examples)
+    if suggested.startswith(("-", "'-")):  # not an option
+        suggested = f"-- {suggested}"
     scored = [f"  {program} evaluate {folder}{EVALUATED[trained.split]}"] if trained.split else []
     return "\n".join(
         [

@@ -9,6 +9,16 @@ import numpy as np
 from seqzoo.tasks.export.predict.padded_batches import lengths, padded
 
 
+def checked(array: Any, dtype: Any) -> np.ndarray:
+    """An input as an array; raises a ValueError if it is empty or not finite."""
+    array = np.asarray(array, dtype)
+    if not array.size:
+        raise ValueError("an input must not be empty")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError("an input must be finite, but contains NaN or infinite values")
+    return array
+
+
 class ArrayReader:
     """Reads arrays of the same shape.
 
@@ -24,7 +34,7 @@ class ArrayReader:
     def tensors(self, inputs: Sequence[Any]) -> dict[str, np.ndarray]:
         """Arrays -> one array (batch, ...) by name."""
         dtype = self.about["dtype"]
-        return {self.about["name"]: np.stack([np.asarray(array, dtype) for array in inputs])}
+        return {self.about["name"]: np.stack([checked(array, dtype) for array in inputs])}
 
     def from_argument(self, argument: str) -> np.ndarray:
         """The array in a file that is named on the command line."""
@@ -40,7 +50,7 @@ class SeriesReader(ArrayReader):
 
     def tensors(self, inputs: Sequence[Any]) -> dict[str, np.ndarray]:
         """Series -> a padded batch by name, and "lengths", (batch,)."""
-        rows = [np.asarray(series, np.float32) for series in inputs]
+        rows = [checked(series, np.float32) for series in inputs]
         rows = [row[:, None] if row.ndim < self.about["axes"] else row for row in rows]
         return {self.about["name"]: padded(rows, np.float32), "lengths": lengths(rows)}
 
@@ -56,7 +66,7 @@ class ColumnReader(ArrayReader):
     def steps(self, image: Any) -> np.ndarray:
         """An image as steps of one or more columns."""
         about = self.about
-        columns = np.moveaxis(np.asarray(image, about["dtype"]), 1, 0)
+        columns = np.moveaxis(checked(image, about["dtype"]), 1, 0)
         if columns.shape[1] != about["height"]:
             raise ValueError(
                 f"images must be {about['height']} pixels high, got {columns.shape[1]}"

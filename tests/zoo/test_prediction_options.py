@@ -1,0 +1,86 @@
+"""Prediction options: those that contradict each other, and those that a model does not support."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cli_cases import seqzoo
+
+from seqzoo.tasks import Decoding, Examples, SeqzooError
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.inference import evaluate as evaluating
+from seqzoo.zoo.inference.options import check_top, prediction_options
+
+
+def _generator() -> Any:
+    return SimpleNamespace(folder="run", task=SimpleNamespace(decoding=Decoding(method="greedy")))
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"seed": 1}, "--seed is for --method sample, but the method is greedy."),
+        ({"seed": 1, "method": "beam"}, "--seed is for --method sample, but the method is beam."),
+        ({"method": "beam", "language_weight": 1.0}, "of --language-model, which is not given."),
+    ],
+)
+def test_options_without_effect_are_refused(given: dict, message: str) -> None:
+    with pytest.raises(SeqzooError, match=message):
+        prediction_options(_generator(), None, given)
+
+
+def test_a_seed_is_for_sampling() -> None:
+    options = prediction_options(_generator(), None, {"seed": 1, "temperature": 0.5})
+    assert options.seed == 1 and options.decoding and options.decoding.method == "sample"
+
+
+@pytest.mark.parametrize(
+    "template, single",
+    [
+        ({"target": "tags", "crf": False}, "tags without a CRF"),
+        ({"target": "tags", "crf": True}, ""),
+        ({"target": "value"}, "numbers"),
+        ({"target": "next", "input": "series"}, "numbers"),
+        ({"target": "next", "input": "characters"}, ""),
+        ({"target": "class"}, ""),
+    ],
+)
+def test_several_predictions_are_for_models_that_rank_them(template: dict, single: str) -> None:
+    check_top(SimpleNamespace(**template), 1)
+    if not single:
+        check_top(SimpleNamespace(**template), 2)
+        return
+    with pytest.raises(SeqzooError, match=f"but the model predicts {single}; leave it out."):
+        check_top(SimpleNamespace(**template), 2)
+
+
+def test_a_wrong_decoding_option_is_not_the_fault_of_an_input(tmp_path) -> None:
+    (tmp_path / "dates.txt").write_text("3 mars 2021\n4 mars 2021\n")
+    words = ["--method", "beam", "--language-model", tmp_path, "--output", tmp_path / "out"]
+    result = seqzoo("predict", "date-normaliser", "--input-file", tmp_path / "dates.txt", *words)
+    assert result.exit_code == 2 and result.stderr.startswith("Error: `language_model` is for many")
+    assert result.stderr.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
+def test_audio_options_are_for_audio() -> None:
+    result = seqzoo("predict", "date-normaliser", "--resample", "3 mars 2021")
+    assert result.exit_code == 2 and "--resample is for audio, got date-norm" in result.stderr
+
+
+def test_other_data_are_evaluated_in_full(tmp_path, monkeypatch) -> None:
+    (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"text {n},{n % 2}\n" for n in range(60)))
+    trained = Source(str(tmp_path / "t.csv"), "characters", input="x", target="y", limit=4)
+    scored: list[Examples] = []
+    run = SimpleNamespace(
+        folder="run",
+        source=trained.to_config(),
+        template=SimpleNamespace(input="characters", target="class"),
+        task=SimpleNamespace(),
+        evaluate=lambda examples, options, folder: scored.append(examples),
+    )
+    monkeypatch.setattr(evaluating, "open_runs", lambda *_: run)
+    for given in ({}, {"data": trained.data}, {"data": trained.data, "limit": 30}):
+        evaluating.evaluate("run", given, None, None, {})
+    assert [len(examples) for examples in scored] == [4, 60, 30]
+    with pytest.raises(SeqzooError, match="`limit` must be at least 1, got 0"):
+        evaluating.evaluate("run", {"limit": 0}, None, None, {})
