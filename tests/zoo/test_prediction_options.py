@@ -84,3 +84,13 @@ def test_other_data_are_evaluated_in_full(tmp_path, monkeypatch) -> None:
     assert [len(examples) for examples in scored] == [4, 60, 30]
     with pytest.raises(SeqzooError, match="`limit` must be at least 1, got 0"):
         evaluating.evaluate("run", {"limit": 0}, None, None, {})
+
+
+def test_a_suggested_input_that_begins_with_a_dash_is_no_option(monkeypatch) -> None:
+    from seqzoo.zoo.training import summary, train
+
+    monkeypatch.setattr(summary, "_samples", lambda *_: ("'-0.5 2'", ""))
+    template = SimpleNamespace(name="many-to-one")
+    run: Any = SimpleNamespace(template=template, folder="runs/a")
+    text = summary.summary(train.Trained(run, "", Examples([], []), {}), "seqzoo")
+    assert "  seqzoo predict runs/a -- '-0.5 2'\n" in text
