@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM, handled at once even while native code keeps Python from running."""
 
+import _thread
 import os
 import signal
 import sys
@@ -11,9 +12,13 @@ from typing import Any
 SECONDS_TO_END = 2.0
 """Seconds that a command has to respond to the first signal, and to end after the second."""
 
+SECONDS_TO_RETRY = 0.1
+"""Seconds after which an interrupt is repeated that a destructor has swallowed."""
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _exit_message = ["Stopped."]
+_repeated = [0]
 
 
 def set_exit_message(message: str) -> None:
@@ -38,6 +43,7 @@ def handling_signals() -> Iterator[None]:
     watch = threading.Thread(target=_watch, args=(receiver, ended), daemon=True)
     handler = signal.signal(signal.SIGTERM, _as_interrupt)
     wakeup = signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
+    _repeated[0] = 0
     hook, sys.unraisablehook = sys.unraisablehook, _without_interrupts
     watch.start()
     try:
@@ -62,16 +68,25 @@ def _as_interrupt(number: int, frame: Any) -> None:
 
 
 def _without_interrupts(unraisable: Any) -> None:
-    """Ignores a KeyboardInterrupt from a `__del__`, since the watching thread ends the process."""
+    """Repeats a KeyboardInterrupt that was raised within a destructor or a callback of the garbage
+    collector, where Python drops it."""
     if unraisable.exc_type is not KeyboardInterrupt:
         sys.__unraisablehook__(unraisable)
+        return
+    _repeated[0] += 1
+    repetition = threading.Timer(SECONDS_TO_RETRY, _thread.interrupt_main, [signal.SIGTERM])
+    repetition.daemon = True
+    repetition.start()
 
 
 def _watch(receiver: int, ended: threading.Event) -> None:
     """Reads signals, one byte each, until the pipe is closed."""
     received = 0
     while data := os.read(receiver, 64):
-        received += sum(number in SIGNALS for number in data)
+        signals = sum(number in SIGNALS for number in data)
+        repeated = min(signals, _repeated[0])  # not sent by the user
+        _repeated[0] -= repeated
+        received += signals - repeated
         if not received or ended.wait(SECONDS_TO_END):
             continue
         if received > 1:

@@ -1,9 +1,11 @@
 """Ctrl-C and SIGTERM while native code keeps Python busy."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -49,6 +51,25 @@ def test_a_second_signal_ends_an_unresponsive_process(second) -> None:
     )
 
 
+def test_an_interrupt_that_the_garbage_collector_swallows_is_repeated(capsys) -> None:
+    def collecting(phase: str, _: dict) -> None:
+        if phase == "start":
+            time.sleep(0.3)
+
+    gc.callbacks.append(collecting)
+    try:
+        with pytest.raises(KeyboardInterrupt), handling_signals():
+            threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGTERM]).start()
+            gc.collect(0)
+            gc.callbacks.remove(collecting)
+            time.sleep(5)
+            raise AssertionError("the interrupt was lost")
+    finally:
+        if collecting in gc.callbacks:
+            gc.callbacks.remove(collecting)
+    assert capsys.readouterr().err == ""  # it counts once
+
+
 def test_an_interrupt_that_a_destructor_swallows_is_not_printed(capsys) -> None:
     class Swallowing:
         def __init__(self, kind: type[BaseException]):
@@ -60,11 +81,12 @@ def test_an_interrupt_that_a_destructor_swallows_is_not_printed(capsys) -> None:
     before = sys.unraisablehook
     try:
         sys.unraisablehook = sys.__unraisablehook__
-        with handling_signals():
+        with pytest.raises(KeyboardInterrupt), handling_signals():
             Swallowing(KeyboardInterrupt)
             assert capsys.readouterr().err == ""
             Swallowing(RuntimeError)
             assert "RuntimeError" in capsys.readouterr().err
+            time.sleep(5)
         assert sys.unraisablehook is sys.__unraisablehook__
     finally:
         sys.unraisablehook = before
