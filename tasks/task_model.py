@@ -261,6 +261,69 @@ class TaskModel(keras.Model):
             return values  # tags
         return np.array(values) if len({np.shape(value) for value in values}) == 1 else values
 
+    def __call__(self, inputs: Any, *args: Any, **options: Any) -> Any:
+        """Predictions for tensors of raw inputs; see `call`.
+
+        Raises:
+            SeqzooError: `inputs` is a list of texts.
+        """
+        first = inputs[0] if isinstance(inputs, list | tuple) and inputs else inputs
+        if isinstance(first, str | bytes):
+            raise SeqzooError(
+                'A call takes tensors, such as model(tf.constant(["a"])); give texts to `predict`.'
+            )
+        return super().__call__(inputs, *args, **options)
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One step on raw inputs and targets; returns the loss and the metric as
+        `keras.Model.train_on_batch` does, since the last `reset_metrics`.
+
+        Raises:
+            SeqzooError: an example does not fit the template, or weights are given.
+        """
+        for name, value in (("class_weight", class_weight), ("sample_weight", sample_weight)):
+            if value is not None:
+                raise _train_only(name)
+        self.make_train_function()
+        return self._on_batch(self.train_function, x, y, return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """The loss and the metric of a batch of raw inputs and targets, like `train_on_batch`.
+
+        Raises:
+            SeqzooError: an example does not fit the template, or weights are given.
+        """
+        if sample_weight is not None:
+            raise _train_only("sample_weight")
+        self.make_test_function()
+        return self._on_batch(self.test_function, x, y, return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Predictions for raw inputs; see `predict`."""
+        return self.predict(x, batch_size=len(x))
+
+    def _on_batch(self, function: Any, x: Any, y: Any, return_dict: bool) -> Any:
+        """The results of a step on a single batch, or of a step on each of its windows."""
+        examples = _examples(x, y)
+        settings = self._settings(len(examples))
+        self._forget(settings.batch_size)
+        data = self.task.data(examples)
+        plan = self._plan(data, settings)
+        iterator, results = iter(batches(data, plan)), {}
+        for _ in range(len(plan)):
+            results = function(iterator)
+        results = {name: float(value) for name, value in results.items()}
+        return results if return_dict else list(results.values())
+
     def train_step(self, batch: dict[str, Any]) -> dict[str, Any]:
         with tf.GradientTape() as tape:
             loss = self._forward(batch, training=True)

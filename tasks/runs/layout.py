@@ -20,6 +20,14 @@ def linked_folder(folder: str | os.PathLike) -> pathlib.Path | None:
     return next((path for path in written if path.is_symlink()), None)
 
 
+def advice_on(folder: str | os.PathLike) -> str:
+    """What to name instead of a folder that is not a run folder."""
+    inner = runs_in(folder)
+    if not inner:
+        return "name a folder that `train` wrote"
+    return f"name one of the {len(inner):,} in it, such as {inner[0]}"
+
+
 def runs_in(folder: str | os.PathLike) -> list[str]:
     """The paths of the run folders in a folder, in order."""
     return sorted(str(path.parent) for path in pathlib.Path(folder).glob(f"*/{CONFIG}"))

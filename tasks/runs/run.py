@@ -25,7 +25,7 @@ from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 from seqzoo.tasks.protocols import ScoresTexts, StreamsText
 from seqzoo.tasks.runs.compact_weights import DIGEST, WEIGHTS, check_counts, unpack
 from seqzoo.tasks.runs.evaluation_files import write_evaluation
-from seqzoo.tasks.runs.layout import CONFIG, HISTORY, MODEL, is_run
+from seqzoo.tasks.runs.layout import CONFIG, HISTORY, MODEL, advice_on, is_run
 from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.runs.session import Session, Stepper
 from seqzoo.tasks.runs.stored_config import check_learned, check_model
@@ -82,9 +82,7 @@ class Run:
         folder = pathlib.Path(folder)
         if not is_run(folder):
             reason = f"has no {CONFIG}" if folder.is_dir() else "is not a folder"
-            raise SeqzooError(
-                f"{folder} is not a run folder: it {reason}; name a folder that `train` wrote."
-            )
+            raise SeqzooError(f"{folder} is not a run folder: it {reason}; {advice_on(folder)}.")
         config = read_json(folder / CONFIG)
         if not isinstance(config, dict) or "template" not in config:
             raise SeqzooError(f"{folder} is not a run folder: its {CONFIG} is not that of a run.")

@@ -68,6 +68,33 @@ def test_it_learns_from_lists(fitted) -> None:
     )
 
 
+@pytest.mark.parametrize("target", ["class", "next"])
+def test_single_batches_are_raw_inputs(target: str) -> None:
+    examples = names(8, 2)
+    if target == "next":
+        options = ManyToManyAligned(input="characters", target="next", units=8, embedding=4)
+        inputs, targets = [text * 40 for text in examples.inputs], None
+    else:
+        options, inputs, targets = template(), examples.inputs, examples.targets
+    with seqzoo.cells.portable():
+        model = keras_model(options, Examples(inputs, targets), settings())
+        losses = []
+        for _ in range(20):
+            model.reset_metrics()
+            losses.append(model.train_on_batch(inputs, targets, return_dict=True)["loss"])
+        assert losses[-1] < losses[0]
+        model.reset_metrics()
+        scores = model.test_on_batch(inputs, targets)
+        assert scores == pytest.approx(model.evaluate(inputs, targets, 8, verbose=0), rel=1e-5)
+        if target == "class":
+            np.testing.assert_array_equal(model.predict_on_batch(inputs), model.predict(inputs))
+    with pytest.raises(SeqzooError, match="A call takes tensors, such as"):
+        model(["abc"])
+    for name in ("train_on_batch", "test_on_batch"):
+        with pytest.raises(SeqzooError, match="`sample_weight` is for `seqzoo.tasks.train`"):
+            getattr(model, name)(inputs, targets, sample_weight=[1.0] * 8)
+
+
 @pytest.mark.slow
 def test_arrays_columns_and_data_sets_are_the_same(fitted) -> None:
     pandas = pytest.importorskip("pandas")

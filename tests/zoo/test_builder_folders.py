@@ -210,5 +210,5 @@ def test_folder_of_images(tmp_path) -> None:
     splits, _ = open_source(Source(str(folder), "image", validation=0.0, limit=3))
     assert len(splits.train) == 3 and splits.train.inputs[0].shape == (6, 5, 3)
     train("many-to-one", "--data", folder, "--kind", "rows", "--run", tmp_path / "run")
-    with pytest.raises(SeqzooError, match="must contain a data set prepared by tfds, texts"):
+    with pytest.raises(SeqzooError, match=r"must contain a data set .*use --data '.*\*.csv'"):
         open_source(Source(str(tmp_path / "run"), "rows"))

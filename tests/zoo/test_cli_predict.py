@@ -240,7 +240,10 @@ def test_predictions_are_written_to_a_file(run, tmp_path) -> None:
     assert output.read_text() == shown.stdout
     for words, expected in [
         ([*command, "--output", output], "already exists; name another file"),
-        ([*command, "--output", output, "--resume"], "is already finished"),
+        (
+            [*command, "--output", output, "--resume"],
+            "is finished, or was not written by `predict`",
+        ),
         ([*command, "--resume"], "--resume continues the file that --output names"),
         (["predict", run, "a", "--output", output], "--output is for --input-file"),
     ]:

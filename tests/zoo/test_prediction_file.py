@@ -45,7 +45,7 @@ def test_a_stopped_file_is_continued(tmp_path, stop) -> None:
     assert path.read_text() == whole.read_text()
     assert continued.failed and set(messages) == {"line 1"}
     assert not progress_path(path).exists()
-    with pytest.raises(SeqzooError, match="is already finished"):
+    with pytest.raises(SeqzooError, match="is finished, or was not written by"):
         PredictionFile(path, SETTINGS, resume=True)
 
 

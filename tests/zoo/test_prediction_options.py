@@ -62,6 +62,13 @@ def test_a_wrong_decoding_option_is_not_the_fault_of_an_input(tmp_path) -> None:
     assert result.stderr.count("\n") == 1 and not (tmp_path / "out").exists()
 
 
+def test_a_dash_alone_is_standard_input() -> None:
+    dash = seqzoo("predict", "date-normaliser", "-", stdin="3 mars 2021\n")
+    assert dash.stdout.startswith("2021-03-03\t")
+    result = seqzoo("predict", "date-normaliser", "--input-file", "-")
+    assert result.exit_code == 2 and "standard input is read without it" in result.stderr
+
+
 def test_audio_options_are_for_audio() -> None:
     result = seqzoo("predict", "date-normaliser", "--resample", "3 mars 2021")
     assert result.exit_code == 2 and "--resample is for audio, got date-norm" in result.stderr

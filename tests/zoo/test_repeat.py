@@ -112,6 +112,18 @@ def test_seeds_are_resumed(trained, tmp_path, monkeypatch) -> None:
         zoo.repeat(None, seeds=2, folder=trained / "run", resume=True)
 
 
+def test_a_folder_of_several_runs_is_no_run(tmp_path) -> None:
+    (tmp_path / "seed-0").mkdir()
+    (tmp_path / "seed-0" / "config.json").write_text("{}")
+    (tmp_path / repeating.BASE).write_text("")
+    for command in (["predict", tmp_path, "a"], ["evaluate", tmp_path]):
+        assert f"name one of the 1 in it, such as {tmp_path}/seed-0" in seqzoo(*command).stderr
+    with pytest.raises(SeqzooError, match="it has no config.json; name one of the 1 in it"):
+        Run.open(tmp_path)
+    result = seqzoo("train", "--resume", "--run", tmp_path)
+    assert result.exit_code == 2 and "resume them with --repeat or --folds" in result.stderr
+
+
 def test_a_mistake_in_the_data_leaves_no_folder(tmp_path) -> None:
     (tmp_path / "data.csv").write_text("text\nabc\n")
     words = [*MANY_TO_ONE, "--data", tmp_path / "data.csv", "--run", tmp_path / "runs"]

@@ -65,6 +65,10 @@ def test_predictions_are_exactly_those_of_the_run(client: Any, runs: dict[str, A
         assert result.status_code == 200, result.text
         expected = _expected(runs["characters"], CASES["characters"][2], top)
         assert result.json() == {"predictions": expected}
+    versioned = client.post(PREDICT.replace(":", "/versions/1:"), json=body)
+    assert versioned.json() == result.json()
+    assert client.get("/v1/models/characters/versions/1").status_code == 200
+    assert client.post(PREDICT.replace(":", "/versions/2:"), json=body).status_code == 404
     waves = CASES["audio"][2]
     file = io.BytesIO()
     soundfile.write(file, waves[0], 8000, "FLOAT", format="WAV")

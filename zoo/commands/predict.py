@@ -106,6 +106,8 @@ def command(
     RUN is a run folder, a preset with a pretrained model, or a folder or file that `seqzoo export`
     wrote for ONNX or LiteRT, which is run without TensorFlow.
 
+    Without TEXT, or with - alone, the inputs are the lines of standard input.
+
     Prints one line per input, in order: the label, a tab and its probability; with --top, more such
     pairs. An invalid input is reported on standard error, and the exit code is then 2. Inputs other
     than text are given as in files: the path of an audio file or an image, or numbers. --input-file
@@ -136,6 +138,8 @@ def command(
         raise click.UsageError(
             f"--json means --format jsonl, got --format {form}; leave one of them out."
         )
+    if input_file == "-":
+        raise click.UsageError("--input-file is a file; standard input is read without it.")
     if input_file and text:
         raise click.UsageError("Give texts or --input-file, not both.")
     if not input_file and (input or time_column or sentence_column or columns or delimiter):
@@ -228,6 +232,8 @@ def command(
             "`forecast` template."
         )
     decoding, _ = options.split_choices(choices)
+    if text == ("-",) and not sys.stdin.isatty():
+        text = ()
     inputs: Any = sys.stdin.buffer
     if input_file:
         path = pathlib.Path(input_file).expanduser()

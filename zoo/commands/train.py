@@ -111,12 +111,19 @@ def command(
       srun seqzoo train language-id --run /shared/lid --distribute multi-worker
     """
     from seqzoo.zoo.training.local_workers import LOST, end_with_starter, run_workers
+    from seqzoo.zoo.training.repeat import is_repetition
+    from seqzoo.zoo.training.repeat import repeat as train_repeatedly
     from seqzoo.zoo.training.summary import summary
     from seqzoo.zoo.training.train import folder_of, plan_new, plan_resumed, run_plan
 
     given = options.given(settings)
     if resume and start_from:
         raise click.UsageError("--from is for new runs; a resumed run keeps what it started from.")
+    if resume and run and not (repeat or folds) and is_repetition(run):
+        raise click.UsageError(
+            f"{run} has several training runs; resume them with --repeat or --folds, as they were "
+            "started."
+        )
     if repeat or folds:
         if start_from or workers or distribute:
             raise click.UsageError(
@@ -124,8 +131,6 @@ def command(
             )
         if repeat and folds:
             raise click.UsageError("Give --repeat or --folds, not both.")
-        from seqzoo.zoo.training.repeat import repeat as train_repeatedly
-
         repetition = train_repeatedly(
             name,
             seeds=repeat,

@@ -19,7 +19,9 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.kinds import TEXTS
 from seqzoo.zoo import datasets
 from seqzoo.zoo.data import splits
+from seqzoo.zoo.data.class_folders import IMAGES
 from seqzoo.zoo.data.examples import part_of
+from seqzoo.zoo.data.formats import SUFFIXES, suffix_of
 from seqzoo.zoo.data.records import INPUT, TARGET, Record, Records
 from seqzoo.zoo.data.source import TFDS, Source
 from seqzoo.zoo.data.splits import Part
@@ -190,10 +192,18 @@ def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
     builder = tfds.ImageFolder(str(folder)) if splits else None
     if builder is None or not any(split.num_examples for split in builder.info.splits.values()):
         raise SeqzooError(
-            f"{folder} must contain a data set prepared by tfds, texts named LANGUAGE.SPLIT.txt, "
-            "or images in CLASS or in SPLIT/CLASS."
+            f"{folder} must contain a data set prepared by tfds or saved by Hugging Face's "
+            f"`save_to_disk`, texts named LANGUAGE.SPLIT.txt, or images ({', '.join(IMAGES)}) in "
+            f"CLASS or in SPLIT/CLASS{_pattern(folder)}."
         )
     return builder
+
+
+def _pattern(folder: pathlib.Path) -> str:
+    """How to name the tables in a folder; empty if it has none."""
+    suffixes = (suffix_of(path.name) for path in sorted(folder.iterdir()) if path.is_file())
+    suffix = next((item for item in suffixes if item in SUFFIXES), None)
+    return f"; for its {suffix} files use --data '{folder}/*{suffix}'" if suffix else ""
 
 
 def _check_features(path: pathlib.Path) -> None:

@@ -74,7 +74,11 @@ class PredictionFile:
         except FileNotFoundError as error:
             if not self.path.exists():
                 return None
-            raise SeqzooError(f"{self.path} is already finished.", field="output") from error
+            raise SeqzooError(
+                f"{self.path} is finished, or was not written by `predict`; remove it, or name "
+                "another file.",
+                field="output",
+            ) from error
         except (OSError, ValueError, KeyError, TypeError):
             complete = False
         if not complete:

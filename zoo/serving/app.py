@@ -358,6 +358,7 @@ def create_app(
     register_url_convertor("name", _Name())
     one = "/v1/models/{name:name}"
     session = f"{one}/sessions/{{session:name}}"
+    version = f"{one}/versions/{VERSION}"
     routes = [
         Route("/", service.page),
         Route("/healthz", service.health),
@@ -369,6 +370,9 @@ def create_app(
         Route(f"{one}:stream", service.stream, methods=["POST"]),
         Route(one, service.status),
         Route(f"{one}/metadata", service.metadata),
+        Route(f"{version}:predict", service.predict, methods=["POST"]),
+        Route(version, service.status),
+        Route(f"{version}/metadata", service.metadata),
         Route(f"{one}/sessions", service.open_session, methods=["POST"]),
         Route(f"{session}:step", service.step, methods=["POST"]),
         Route(session, service.show_or_end_session, methods=["GET", "DELETE"]),

@@ -109,6 +109,11 @@ class Repetition:
         )
 
 
+def is_repetition(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder is that of repeated training runs."""
+    return (pathlib.Path(folder).expanduser() / BASE).is_file()
+
+
 def repeat(
     name: str | None,
     *,
