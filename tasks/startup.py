@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import importlib
 import logging
 import os
@@ -70,7 +71,7 @@ def start_tensorflow(*, quiet_loggers: bool = True) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Sets the backend for `import keras`, whose configuration file may name a different one.
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    with _filtered_errors(), _without_unused():
+    with _filtered_errors(), _without_unused(), _without_collections():
         tensorflow = importlib.import_module("tensorflow")
         importlib.import_module("keras")
         # CUDA is called, and prints its messages, when devices are first requested.
@@ -98,6 +99,21 @@ def _is_news(record: logging.LogRecord) -> bool:
             return False
         frame = frame.f_back
     return True
+
+
+@contextlib.contextmanager
+def _without_collections() -> Iterator[None]:
+    """For a command, a context without garbage collections, which would search the many objects
+    that an import creates and keeps; later collections leave them out."""
+    if not is_command_line() or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextlib.contextmanager

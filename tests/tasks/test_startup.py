@@ -2,6 +2,7 @@
 quickly."""
 
 import csv
+import gc
 import os
 import pathlib
 import subprocess
@@ -11,7 +12,7 @@ import keras
 import pytest
 from cli_cases import ROOT
 
-from seqzoo.tasks import SeqzooError
+from seqzoo.tasks import SeqzooError, startup
 from seqzoo.tasks.startup import set_optimization_level, start_tensorflow
 
 PROGRAM = """
@@ -30,6 +31,18 @@ Run.open(sys.argv[1])
 import tensorflow as tf
 print(tf.get_logger().level <= logging.WARNING)
 """
+
+
+@pytest.mark.parametrize("command_line", [True, False])
+def test_a_command_collects_no_garbage_during_the_import(command_line: bool, monkeypatch) -> None:
+    monkeypatch.setattr(startup, "is_command_line", lambda: command_line)
+    before = gc.get_freeze_count()
+    try:
+        with startup._without_collections():
+            assert gc.isenabled() == (not command_line)
+        assert gc.isenabled() and (gc.get_freeze_count() > before) == command_line
+    finally:
+        gc.unfreeze()
 
 
 def test_another_backend_is_refused_in_one_line(monkeypatch) -> None:
