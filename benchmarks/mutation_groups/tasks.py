@@ -393,4 +393,34 @@ GROUPS = [
         "forbid_nothing",
         {"terms=lengths + int(has_end)": "terms=lengths"},
     ),
+    Group(
+        "tasks/training/checkpoints.py",
+        "tests/tasks/test_resuming.py",
+        "look_like_a_pattern",
+        {"if glob.has_magic(plain):": "if False:"},
+    ),
+    Group(
+        "tasks/training/trainer.py",
+        "tests/tasks/test_training_errors.py",
+        "leaves_no_folder",
+        {'_data(task, splits.test, "test")': "pass"},
+    ),
+    Group(
+        "tasks/preprocessing/statics.py",
+        "tests/tasks/test_further_inputs.py",
+        "typo",
+        {"if 2 * len(others) >= len(values):": "if False:"},
+    ),
+    Group(
+        "tasks/task_model.py",
+        "tests/tasks/test_keras_model.py",
+        "single_batches",
+        {"for _ in range(len(plan)):": "for _ in range(1):"},
+    ),
+    Group(
+        "tasks/export/predict/numbers.py",
+        "tests/tasks/test_predict_program.py",
+        "run_refuses",
+        {"if not array.size:": "if False:", "not np.isfinite(array).all()": "False"},
+    ),
 ]

@@ -135,4 +135,91 @@ GROUPS = [
         "needs_counts",
         {"(values < 0) | (values % 1 != 0)": "(values < 0)"},
     ),
+    Group(
+        "tasks/data/cache.py",
+        "tests/zoo/test_stored_tables.py",
+        "listed_and_cleared",
+        {
+            "if not (ENTRY.fullmatch(folder.name) and folder.is_dir())": "if not folder.is_dir()",
+            "if ENTRY.fullmatch(path.name) and not": "if not",
+        },
+    ),
+    Group(
+        "zoo/data/histories.py",
+        "tests/zoo/test_date_tables.py",
+        "typo or several_files",
+        {
+            "if _nearly_all_numbers(table.columns[name], source):": "if False:",
+            "return self.records.location(self.numbers[row])": (
+                'return f"{self.name}, {self.records.unit} {self.numbers[row]}"'
+            ),
+        },
+    ),
+    Group(
+        "zoo/inference/forecasts.py",
+        "tests/zoo/test_date_tables.py",
+        "another_frequency or known_covariates",
+        {
+            "2 * present.sum() < history.end and": "False and",
+            "math.ceil(steps / self.run.template.horizon)": "1",
+        },
+    ),
+    Group(
+        "zoo/inference/evaluate.py",
+        "tests/zoo/test_prediction_options.py",
+        "evaluated_in_full",
+        {
+            'replace(stored.of_other_data(given["data"]), limit=None)': (
+                'stored.of_other_data(given["data"])'
+            )
+        },
+    ),
+    Group(
+        "zoo/inference/prediction_lines.py",
+        "tests/zoo/test_prediction_options.py",
+        "not_the_fault",
+        {"if error.field in DECODING:": "if False:"},
+    ),
+    Group(
+        "zoo/inference/options.py",
+        "tests/zoo/test_prediction_options.py",
+        "without_effect or several_predictions",
+        {
+            'if seed is not None and method != "sample"': "if False",
+            'template.target == "tags" and not template.crf': 'template.target == "tags"',
+        },
+    ),
+    Group(
+        "zoo/inference/surface_words.py",
+        "tests/zoo/test_raw_tags.py",
+        "printed_with_its_tags",
+        {
+            "or whole[end].isspace()": "or True",
+            "results.append((typed,": "results.append((word,",
+        },
+    ),
+    Group(
+        "zoo/stopping.py",
+        "tests/zoo/test_stopping.py",
+        "swallows",
+        {
+            "repetition.start()": "pass",
+            "received += signals - repeated": "received += signals",
+        },
+    ),
+    Group(
+        "zoo/data_check/dated_columns.py",
+        "tests/zoo/test_data_check.py",
+        "dates",
+        {
+            'return error.field == "date_format"': "return False",
+            "and len(set(zip(dates, map(str, column.values), strict=True))) == len(dates)": "",
+        },
+    ),
+    Group(
+        "zoo/data_check/word_columns.py",
+        "tests/zoo/test_data_check.py",
+        "one_word_per_row",
+        {"len(values) >= WORDS * begins": "True"},
+    ),
 ]

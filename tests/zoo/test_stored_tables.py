@@ -247,6 +247,8 @@ def test_the_cache_is_listed_and_cleared(table, own_cache) -> None:
     for other in others:
         other.mkdir(parents=True)
         (other / "file").write_text("kept")
+        for path in (other / "file", other, other.parent):
+            os.utime(path, (0, 0))
     assert len(json.loads(seqzoo("cache", "list", "--json").stdout)["entries"]) == 1
     assert seqzoo("cache", "clear").stdout.endswith(f"from {own_cache}.\n")
     cache.remove_unfinished(own_cache)
