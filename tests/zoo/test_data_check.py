@@ -294,6 +294,13 @@ def test_tags_are_recognised(tmp_path) -> None:
     assert "3 different tags" in _found(report, "labels", "most frequent").message
 
 
+def test_dates_whose_day_and_month_are_not_clear_are_dates(tmp_path) -> None:
+    rows = [{"day": f"{day:02}/02/2020", "value": day} for day in (1, 3, 4, 8, 9, 11)]
+    report = _check(_table(tmp_path / "t.csv", rows))
+    assert report.guessed["date_column"] == "day" and report.broken
+    assert _found(report, "dates", "set its format with --date-format")
+
+
 @pytest.mark.parametrize("first_only", [True, False])
 def test_one_word_per_row_is_recognised(tmp_path, first_only: bool) -> None:
     words = [("the", "DET"), ("cat", "NOUN"), ("sat", "VERB")]
@@ -313,7 +320,7 @@ def test_one_word_per_row_is_recognised(tmp_path, first_only: bool) -> None:
         report.suggestion.command
     )
     # Sentences of one row each are texts.
-    texts = [{"sentence": f"the cat {n}", "label": "ab"[n % 2]} for n in range(60)]
+    texts = [{"sentence": n, "text": f"cat{n}", "label": "ab"[n % 2]} for n in range(60)]
     assert "sentence_column" not in _check(_table(tmp_path / "s.csv", texts)).guessed
 
 
