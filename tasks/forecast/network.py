@@ -180,7 +180,7 @@ class SegmentForecaster(keras.Model):
         ]
         outputs = tf.transpose(outputs, [0, 2, 1, 3])
         if self.linear is not None and not training:
-            normal = self._without_gaps(behind, level, spread)
+            normal = self.without_gaps(behind, level, spread)
             outputs = self.linear.averaged(outputs, normal, choices["center"], choices["locations"])
         return outputs, level_ahead, spread
 
@@ -197,9 +197,9 @@ class SegmentForecaster(keras.Model):
         )
         level, level_ahead, spread = self._window_scales(behind["values"], behind["observed"])
         truth = tf.where(ahead["observed"] > 0, ahead["values"], math.nan)
-        return self._without_gaps(behind, level, spread), (truth - level_ahead) / spread
+        return self.without_gaps(behind, level, spread), (truth - level_ahead) / spread
 
-    def _without_gaps(self, behind: dict[str, Any], level: Any, spread: Any) -> Any:
+    def without_gaps(self, behind: dict[str, Any], level: Any, spread: Any) -> Any:
         """The normalised values of a look-back window, with replacements for missing ones: the
         value of the season before, or the last value."""
         values, observed = behind["values"], behind["observed"]

@@ -10,12 +10,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.inspection.calls import changed_output, observed_inputs
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.inspection.calls import changed_output, changed_steps, observed_inputs
 from seqzoo.tasks.inspection.subject import Part, Subject
 from seqzoo.tasks.inspection.trace import step_by_step
 from seqzoo.tasks.layers.recurrent import NGramEmbedding
 from seqzoo.tasks.layers.string_states import StringStates
 from seqzoo.tasks.layers.word_characters import ConvolvedCharacters, WordCharacters
+from seqzoo.tasks.layers.word_vectors import VectorTable
 from seqzoo.tasks.runs.weight_paths import children
 
 POINTS, MAX_POINTS = 64, 1024
@@ -35,11 +37,18 @@ MAX_UNROLLED_STEPS = 100
 EMBEDDING_LAYERS = (
     keras.layers.Embedding,
     NGramEmbedding,
+    VectorTable,
     WordCharacters,
     ConvolvedCharacters,
     StringStates,
 )
 """Layers that embed the ids of an input."""
+
+OF_STEPS = "of_steps"
+"""The method that returns a vector for each step, of layers that return the sum of these."""
+
+INTEGRATED = "integrated gradients"
+"""The name of the method of `integrated_gradients`."""
 
 REGION = 4
 """Side length of the regions of an image that occlusion covers, in pixels."""
@@ -86,7 +95,16 @@ def integrated_gradients(
             one.
         points: number of points on the path, evaluated in batches of 64; by default from 64 to
             1,024, until the sum of the values is within 1% of score - baseline.
+
+    Raises:
+        SeqzooError: the model copies tokens of its input, which is no function of their vectors.
     """
+    if copies(subject):
+        raise SeqzooError(
+            "This model copies tokens of its input, which integrated gradients cannot follow; use "
+            "occlusion.",
+            field="method",
+        )
     if points is None:
         points = POINTS
         while True:
@@ -120,7 +138,7 @@ def integrated_gradients(
                     total[vector.steps] += values
     ends, _ = _score_scaled(subject, np.array([0.0, 1.0], np.float32))
     baseline, score = np.asarray(subject.score(ends, step))
-    return Attribution(np.asarray(total), float(score), float(baseline), "integrated gradients")
+    return Attribution(np.asarray(total), float(score), float(baseline), INTEGRATED)
 
 
 def occlusion(subject: Subject, step: int | None = None) -> Attribution:
@@ -142,6 +160,16 @@ def occlusion(subject: Subject, step: int | None = None) -> Attribution:
     baseline, score = np.asarray(subject.score(ends, step))
     values = np.einsum("r,r...->...", score - occluded, regions)
     return Attribution(values, float(score), float(baseline), "occlusion")
+
+
+def copies(subject: Subject) -> bool:
+    """Whether a model copies tokens of its first input into its output."""
+    return bool(getattr(getattr(subject.model, "decoder", None), "copies", False))
+
+
+def _without_copies(kept: Any, ids: Any) -> Any:
+    """The ids that can be copied, (rows, time), without those of occluded steps."""
+    return tf.where(kept, ids, tf.zeros_like(ids))
 
 
 def _regions(subject: Subject) -> np.ndarray:
@@ -213,9 +241,14 @@ def _score_scaled(
     with contextlib.ExitStack() as stack:
         if len(subject.all_labels) <= MAX_UNROLLED_STEPS:
             stack.enter_context(step_by_step(subject.model))
-        if subject.vectors is not None:
+        if copies(subject) and factors.ndim == 2:
+            kept = tf.constant(factors[:, subject.parts[0].steps] != 0)
+            without = partial(_without_copies, kept)
+            stack.enter_context(changed_output(subject.model, without, "copies"))
+        if subject.vectors:
             change = partial(scale, steps=subject.parts[0].steps)
-            stack.enter_context(changed_output(subject.model, change, subject.vectors))
+            for method in subject.vectors:
+                stack.enter_context(changed_output(subject.model, change, method))
         else:
             for reader in _readers(subject)[: 1 if image else None]:
                 reader.enter(stack, scale, inputs)
@@ -273,7 +306,8 @@ class _Reader:
             return scale(vectors, current.steps)
 
         for layer in self.layers:
-            stack.enter_context(changed_output(layer, change))
+            changed = changed_steps if hasattr(layer, OF_STEPS) else changed_output
+            stack.enter_context(changed(layer, change))
 
 
 def encoders_of(subject: Subject) -> dict[str | None, Any]:
@@ -308,7 +342,7 @@ def _vector_layers(layer: Any, excluded: Sequence[Any] = ()) -> list[Any]:
     nested ones only the outermost."""
     if any(layer is other for other in excluded):
         return []
-    if isinstance(layer, (*EMBEDDING_LAYERS, keras.layers.Rescaling)):
+    if isinstance(layer, (*EMBEDDING_LAYERS, keras.layers.Rescaling)) or hasattr(layer, OF_STEPS):
         return [layer]
     return [item for _, child in children(layer) for item in _vector_layers(child, excluded)]
 

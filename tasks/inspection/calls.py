@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import tensorflow as tf
+
 
 @contextlib.contextmanager
 def changed_output(
@@ -20,6 +22,21 @@ def changed_output(
         yield
     finally:
         delattr(layer, method)
+
+
+@contextlib.contextmanager
+def changed_steps(layer: Any, change: Callable[[Any], Any]) -> Iterator[None]:
+    """A context in which a layer that sums vectors of steps, those of its method `of_steps`,
+    returns the sum of `change(vectors)`."""
+
+    def changed(*arguments: Any) -> Any:
+        return tf.reduce_sum(change(layer.of_steps(*arguments)), 1)
+
+    layer.call = changed
+    try:
+        yield
+    finally:
+        del layer.call
 
 
 @contextlib.contextmanager

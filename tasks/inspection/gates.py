@@ -97,12 +97,13 @@ class _Gates:
         specs = [tf.TensorSpec(shape, dtype) for shape in shapes]
         graph = tf.compat.v1.wrap_function(step, specs)
         inside = {op for activation in activations for op in activation.inside}
-        candidates = [
-            tensor
-            for op in graph.graph.get_operations()
-            for tensor in self._results(op, activations, inside)
-            if tensor.shape.rank == 2
-        ]
+        with graph.graph.as_default():
+            candidates = [
+                tensor
+                for op in list(graph.graph.get_operations())
+                for tensor in self._results(op, activations, inside)
+                if tensor.shape.rank == 2
+            ]
         # Only the placeholders of the arguments are fed, not captured values.
         self._run = graph.prune(graph.inputs[: len(specs)], candidates)
         self.columns = _columns(cell, width)
@@ -116,7 +117,10 @@ class _Gates:
                 yield activation.output
                 return
         if op.type in NONLINEAR and op not in inside:
-            yield op.outputs[0]
+            (result,) = op.outputs
+            users = {user.type for user in result.consumers()}
+            # -softplus(-x) is the logarithm of the gate sigmoid(x).
+            yield tf.exp(-result) if op.type == "Softplus" and users == {"Neg"} else result
 
     def _project(self, inputs: np.ndarray) -> Any:
         with backend.AutocastScope(self.cell.compute_dtype):
@@ -128,24 +132,29 @@ class _Gates:
         x = random.normal(0, 0.5, (rows, width))
         states = [random.normal(0, 0.5, (rows, size)) for size in self.sizes]
         base = self._candidates(x, states)
-        self.indices: dict[str, int] = {}
-        self.bounded: dict[str, bool] = {}
+
+        def after(columns: np.ndarray, shift: float) -> list[np.ndarray]:
+            shifted = x.copy()
+            shifted[:, columns] += shift
+            return self._candidates(shifted, states)
+
+        changed: dict[str, list[int]] = {}
+        direct: dict[str, list[int]] = {}
         for name, columns in self.columns.items():
-            shifted, saturated = x.copy(), []
-            shifted[:, columns] += 0.37
-            after = self._candidates(shifted, states)
-            changed = [
-                k
-                for k, (a, b) in enumerate(zip(base, after, strict=True))
-                if a.shape[1] == len(columns) and (a != b).any()
+            pairs = list(zip(base, after(columns, 0.37), strict=True))
+            changed[name] = [
+                k for k, (a, b) in enumerate(pairs) if a.shape[1] == len(columns) and (a != b).any()
             ]
-            if not changed:
-                continue
-            self.indices[name] = changed[0]
-            for sign in (-30, 30):
-                shifted = x.copy()
-                shifted[:, columns] += sign
-                saturated.append(self._candidates(shifted, states)[changed[0]])
+            # Columns that only reach a result through a matrix product change all of its units.
+            one = after(columns[:1], 0.37)
+            units = {k: np.flatnonzero((base[k] != one[k]).any(0)) for k in changed[name]}
+            direct[name] = [k for k in changed[name] if units[k].tolist() == [0]]
+        # If no gate has columns of its own, as after a normalisation, any change counts.
+        found = direct if any(direct.values()) else changed
+        self.indices = {name: results[0] for name, results in found.items() if results}
+        self.bounded: dict[str, bool] = {}
+        for name, index in self.indices.items():
+            saturated = [after(self.columns[name], sign)[index] for sign in (-30, 30)]
             low, high = np.min(saturated), np.max(saturated)
             self.bounded[name] = bool(low >= 0 and high <= 1 and high - low > 0.5)
 
@@ -195,8 +204,8 @@ def _recorded(cell: Any, activations: list[_Activation]) -> Iterator[None]:
 def _columns(cell: RecurrentCell, width: int) -> dict[str, np.ndarray]:
     """The indices of each gate's columns in the projected input.
 
-    They are recorded from the cell's own `split` if its step calls it; otherwise each gate has
-    `units` columns, in order.
+    They are those that the cell's own `split` passes on unchanged, if its step calls it; otherwise
+    each gate has `units` columns, in order.
     """
     tensors: list[Any] = []
     split = cell.split
@@ -206,8 +215,9 @@ def _columns(cell: RecurrentCell, width: int) -> dict[str, np.ndarray]:
         tensors.append(parts)
         return parts
 
-    x = tf.cast(tf.range(width)[None], cell.compute_dtype)
-    states = [tf.zeros([1, size], cell.compute_dtype) for size in tree.flatten(cell.state_size)]
+    rows = width + 1  # no column, and each column alone
+    x = tf.cast(tf.concat([tf.zeros([1, width]), tf.eye(width)], 0), cell.compute_dtype)
+    states = [tf.zeros([rows, size], cell.compute_dtype) for size in tree.flatten(cell.state_size)]
     cell.split = kept
     try:
         with backend.AutocastScope(cell.compute_dtype):
@@ -215,10 +225,15 @@ def _columns(cell: RecurrentCell, width: int) -> dict[str, np.ndarray]:
     finally:
         del cell.split
     if tensors:
-        parts = {
-            name: np.asarray(value)[0].astype(int) for name, value in tensors[0]._asdict().items()
-        }
-        return parts
+        effects = {}
+        for name, value in tensors[0]._asdict().items():
+            value = np.asarray(value, np.float64)
+            effects[name] = value[1:] - value[:1]
+        total = np.sum([np.abs(effect).sum(1) for effect in effects.values()], 0)
+        # The columns that affect one unit of one gate.
+        alone = np.isclose(total, 1, atol=1e-2).reshape(-1, 1)
+        passed = {name: alone & np.isclose(item, 1, atol=1e-2) for name, item in effects.items()}
+        return {name: item.argmax(0) for name, item in passed.items() if item.any(0).all()}
     units = [np.arange(k * cell.units, (k + 1) * cell.units) for k in range(len(cell.gates))]
     pairs = zip(cell.gates, units, strict=True)
     return {name: item for name, item in pairs if item[-1] < width}

@@ -83,8 +83,9 @@ class JacobianFlow:
 def jacobian_flow(layer_trace: LayerTrace, step: int | None = None, row: int = 0) -> JacobianFlow:
     """Per-step Jacobians of a layer, and the norms of their products.
 
-    The norm of a product bounds the fraction of a gradient that is left after that many steps back,
-    whatever the loss.
+    The norm of a product bounds the fraction of a gradient that is left after that many steps back
+    along the layer's states, whatever the loss. If the loss also depends on earlier outputs of the
+    layer, through attention or pooling, the gradient can be larger.
 
     Args:
         layer_trace: the layer's trace.

@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 from seqzoo.tasks.inspection import figures
 from seqzoo.tasks.inspection.attention import attention_map, has_attention
 from seqzoo.tasks.inspection.attribution import (
+    INTEGRATED,
     Attribution,
+    copies,
     encoders_of,
     integrated_gradients,
     occlusion,
@@ -134,15 +136,13 @@ def attribution(inspection: Inspection) -> list[Section]:
     ]
     shown, data = {}, []
     for index, subject in enumerate(inspection.subjects):
-        both = (
-            integrated_gradients(subject, inspection.step),
-            occlusion(subject, inspection.step),
-        )
+        methods = [occlusion] if copies(subject) else [integrated_gradients, occlusion]
+        results = [method(subject, inspection.step) for method in methods]
         answer = subject.answer if inspection.step is None else subject.steps[inspection.step]
         if not subject.whole and inspection.step is None:
             answer = subject.steps[-1]
         text.append(f"<h3>{html.escape(answer) or '(nothing)'}</h3>")
-        for item in both:
+        for item in results:
             method = item.method.replace(" ", "-")
             if item.values.ndim == 2:
                 image = np.asarray(subject.inputs["values"])[0, 0]
@@ -168,14 +168,21 @@ def attribution(inspection: Inspection) -> list[Section]:
                     "values": item.values.tolist(),
                     "score": item.score,
                     "baseline": item.baseline,
-                    "convergence_delta": item.convergence_delta if item is both[0] else None,
+                    "convergence_delta": (
+                        item.convergence_delta if item.method == INTEGRATED else None
+                    ),
                 }
             )
         text.append(
-            f"<p><small>{subject.measure} {both[0].score:.4g}, without any input "
-            f"{both[0].baseline:.4g}; the integrated gradients add up to the "
-            f"difference to within {abs(both[0].convergence_delta):.1g}.</small></p>"
+            f"<p><small>{subject.measure} {results[0].score:.4g}, without any input "
+            f"{results[0].baseline:.4g}"
         )
+        if results[0].method == INTEGRATED:
+            text.append(
+                "; the integrated gradients add up to the difference to within "
+                f"{abs(results[0].convergence_delta):.1g}"
+            )
+        text.append(".</small></p>")
     return [Section("attribution", "What the answer rests on", "".join(text), shown, {"all": data})]
 
 
@@ -233,7 +240,8 @@ def gradients(inspection: Inspection) -> list[Section]:
     if jacobians:
         text += (
             " The norm of the product of the Jacobians, in the lower plot, is an upper bound on "
-            "the fraction of the gradient that is left."
+            "the fraction of the gradient that is left along this layer's states; the loss may "
+            "also reach earlier states by other ways, such as attention, pooling or layers above."
         )
     text += f"</p><table>{rows}{bounds}</table>"
     data = {

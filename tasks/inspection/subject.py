@@ -72,8 +72,8 @@ class Subject:
             if they do not correspond.
         whole: whether the steps form one prediction, as those of a generated text do.
         segments: names of the steps of recurrent layers that read segments of the input.
-        vectors: name of the model's method whose result is a vector for each step of the input;
-            None if the vectors are the embeddings of tokens, or the input itself.
+        vectors: names of the model's methods whose results are a vector for each step of the
+            input; none if the vectors are the embeddings of tokens, or the input itself.
         rows: the row of the recurrent layers' batch that each step of the prediction is computed
             from; None if the batch has only one row.
     """
@@ -88,7 +88,7 @@ class Subject:
     of_inputs: tuple[int, ...] | None = None
     whole: bool = False
     segments: tuple[str, ...] = ()
-    vectors: str | None = None
+    vectors: tuple[str, ...] = ()
     rows: tuple[int, ...] | None = None
 
     @property
@@ -248,7 +248,7 @@ def _classes(run: Any, value: Any, answer: str | None) -> Subject:
             if len(predicted) == 1
             else tuple(f"value {k + 1}" for k in range(len(predicted)))
         )
-        return Subject(run, inputs, parts, text, steps, outputs, "standardised value")
+        return Subject(run, inputs, parts, text, steps, outputs, _measure(task.targets))
     name = names[int(np.argmax(predicted))] if answer is None else answer
     if name not in names:
         raise SeqzooError(
@@ -305,7 +305,15 @@ def _numbers(run: Any, value: Any, answer: str | None) -> Subject:
     )
     positions = tuple(range(len(parts[0].labels)))
     labels = parts[0].labels
-    return Subject(run, inputs, parts, text, labels, scores, "standardised value", positions)
+    return Subject(run, inputs, parts, text, labels, scores, _measure(task.targets), positions)
+
+
+def _measure(targets: Any) -> str:
+    """What the outputs for numeric targets are."""
+    loss = targets.loss
+    if loss.activation_name != "linear":
+        return f"value before the {loss.activation_name}"
+    return "standardised value" if loss.standardises else "value"
 
 
 def _following(run: Any, value: Any, answer: str | None) -> Subject:
@@ -319,20 +327,27 @@ def _following(run: Any, value: Any, answer: str | None) -> Subject:
     task, model = run.task, run.model
     inputs, parts = _encoded(run, value)
     notes = type(task.targets).__name__ == "StepNotes"
+
+    def read(values: Any) -> Any:
+        """The steps as the model reads them: with the time until the next one."""
+        return task.shifted(values, tf.fill([tf.shape(values)[0]], tf.shape(values)[1]))
+
     with seqzoo.cells.portable():
-        outputs, _ = model(inputs["values"])
+        outputs, _ = model(read(inputs["values"]))
     expected = task.targets.following(outputs, None, 1.0)
-    targets = tf.concat([tf.cast(inputs["values"][:, 1:], tf.float32), expected[:, -1:]], 1)
+    targets = None
+    if notes:
+        targets = tf.concat([tf.cast(inputs["values"][:, 1:], tf.float32), expected[:, -1:]], 1)
     text, _ = task.targets.prediction(task.targets.decode(expected)[0].numpy())
 
     def scores(batch: dict[str, Any]) -> Any:
-        predicted, _ = model(batch["values"])
-        if not notes:
+        predicted, _ = model(read(batch["values"]))
+        if targets is None:
             return tf.reduce_sum(predicted, -1)
         return -task.targets.objective(predicted, tf.repeat(targets, tf.shape(predicted)[0], 0))[0]
 
     steps = tuple(f"after {label}" for label in parts[0].labels)
-    measure = "log-probability" if notes else "standardised value"
+    measure = "log-probability" if notes else _measure(task.targets)
     positions = tuple(range(len(parts[0].labels)))
     return Subject(run, inputs, parts, text, steps, scores, measure, positions)
 
@@ -370,7 +385,7 @@ def _forecast(run: Any, value: Any, answer: str | None) -> Subject:
         scores,
         "standardised value" if transform == "none" else f"standardised {transform} of the value",
         segments=tuple(labels[max(start, 0)] for start in starts),
-        vectors="normalized",
+        vectors=("normalized", "without_gaps") if run.template.linear else ("normalized",),
         rows=tuple(range(features.targets)) * horizon,
     )
 

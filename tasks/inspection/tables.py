@@ -19,19 +19,28 @@ def embedding_of(run: Any) -> tuple[list[str], np.ndarray]:
         SeqzooError: the model has no embedding.
     """
     model, vocabulary = run.model, run.task.vocabularies.get("vocabulary")
-    layer = None if vocabulary is None else _embedding(getattr(model, "encoder", model))
+    reader = getattr(model, "encoder", model)
+    layer = None if vocabulary is None else _embedding(reader) or _embedding(reader, named=False)
     if layer is None or vocabulary is None:
         raise SeqzooError(f"{run.folder} has no embeddings; its inputs are numbers.")
-    return list(vocabulary.tokens), np.asarray(layer.embeddings, np.float64)[SPECIAL:]
+    vectors = np.asarray(layer.embeddings, np.float64)[SPECIAL:]
+    # Words that are known only by their pretrained vectors have no embedding.
+    return list(vocabulary.tokens[: len(vectors)]), vectors
 
 
-def _embedding(layer: Any) -> Any:
-    """The first `Embedding` in a model."""
-    if isinstance(layer, keras.layers.Embedding):
+def _embedding(layer: Any, named: bool = True) -> Any:
+    """The `Embedding` of a model's tokens: the first one of that name, or else the first one.
+
+    Args:
+        layer: the model.
+        named: whether only one with the name "embedding" counts.
+    """
+    if isinstance(layer, keras.layers.Embedding) and (layer.name == "embedding" or not named):
         return layer
     for name, child in children(layer):
-        if name != "characters":  # embeds the characters of a word, not the tokens
-            result = _embedding(child)
+        # "characters" embeds those of a word; the other encoders are those of further inputs.
+        if name != "characters" and not str(name).startswith("encoder_"):
+            result = _embedding(child, named)
             if result is not None:
                 return result
     return None

@@ -127,10 +127,12 @@ class MaskedPooling(keras.layers.Layer):
     def call(self, sequence: Any, steps: Any) -> Any:
         steps = steps[:, :, None]
         if self.mode != "max":
-            total = ops.sum(ops.where(steps, sequence, 0), axis=1)
-            count = ops.maximum(ops.sum(ops.cast(steps, "float32"), axis=1), 1)
+            # A sum of many steps may exceed the range of float16.
+            wide = sequence if sequence.dtype == "float64" else ops.cast(sequence, "float32")
+            total = ops.sum(ops.where(steps, wide, 0), axis=1)
+            count = ops.maximum(ops.sum(ops.cast(steps, total.dtype), axis=1), 1)
             count = ops.sqrt(count) if self.mode == "sum" else count
-            return total / ops.cast(count, total.dtype)
+            return ops.cast(total / count, sequence.dtype)
         lowest = ops.cast(-6e4, sequence.dtype)  # the maximum of float16 is 65504
         highest = ops.max(ops.where(steps, sequence, lowest), axis=1)
         return ops.where(ops.any(steps, axis=1), highest, 0)

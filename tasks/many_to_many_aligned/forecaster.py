@@ -159,11 +159,7 @@ class ForecasterTask(StepRegressionTask):
         choices = self._checked(options.decoding or self.decoding)
         values, lengths = batch["values"], batch["lengths"]
         steps, size = choices.maximum_length, self.targets.size
-        if self.features.takes_time:  # forecasts are spaced by the mean time between steps
-            until = tf.pad(values[:, 1:, -1], [[0, 0], [0, 1]])
-            is_last = tf.range(tf.shape(values)[1]) >= lengths[:, None] - 1
-            until = tf.where(is_last, tf.ones_like(until), until)
-            values = tf.concat([values[..., :-1], until[..., None]], -1)
+        values = self.shifted(values, lengths)
         outputs, states = model(values, steps=tf.range(tf.shape(values)[1]) < lengths[:, None])
         # For an empty sequence, the prediction from the initial state.
         output = tf.gather(outputs, tf.maximum(lengths - 1, 0), batch_dims=1)
@@ -187,6 +183,16 @@ class ForecasterTask(StepRegressionTask):
             lambda t, *_: t < steps, body, (tf.constant(0), output, states, array)
         )
         return {"values": self.targets.decode(tf.transpose(written.stack(), [1, 0, 2]))}
+
+    def shifted(self, values: Any, lengths: Any) -> Any:
+        """Steps (batch, time, features) as the model reads them: if they have times, each has the
+        time until the next one; forecasts are spaced by the mean time between steps."""
+        if not self.features.takes_time:
+            return values
+        until = tf.pad(values[:, 1:, -1], [[0, 0], [0, 1]])
+        is_last = tf.range(tf.shape(values)[1]) >= lengths[:, None] - 1
+        until = tf.where(is_last, tf.ones_like(until), until)
+        return tf.concat([values[..., :-1], until[..., None]], -1)
 
     def _checked(self, choices: Decoding) -> Decoding:
         methods = sorted(self.targets.methods)

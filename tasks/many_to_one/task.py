@@ -79,10 +79,12 @@ class ManyToOneTask(Task):
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
         outputs = self.outputs(model, batch, training)
         losses, sums = self.targets.objective(outputs, batch["targets"])
-        if not training or self.weighting == Weighting():
+        if not training:
             return Outcome(losses, sums)
-        weighted = self.targets.weighted(losses, outputs, batch["targets"], self.weighting)
-        return Outcome(weighted, sums, reported=losses)
+        trained = self.targets.trained(losses, outputs, batch["targets"])
+        if self.weighting != Weighting():
+            trained = self.targets.weighted(trained, outputs, batch["targets"], self.weighting)
+        return Outcome(trained, sums, reported=losses if trained is not losses else None)
 
     def weigh(self, settings: TrainingSettings, data: Data) -> None:
         if self.targets.weighs:

@@ -301,6 +301,11 @@ class SumOfFeatures(keras.layers.Layer):
         counts = tf.reduce_sum(tf.cast(matches, self.compute_dtype), 1)
         return tf.matmul(counts, tf.gather(self.embeddings, self.ids))
 
+    def of_steps(self, values: Any, mask: Any) -> Any:
+        """The vectors that are summed, (batch, time, size)."""
+        matches = (values[..., None] == tf.constant(self.ids, values.dtype)) & mask[..., None]
+        return tf.matmul(tf.cast(matches, self.compute_dtype), tf.gather(self.embeddings, self.ids))
+
     def get_config(self) -> dict:
         sizes = {"vocabulary_size": self.vocabulary_size, "size": self.size}
         return {**super().get_config(), "ids": self.ids, **sizes}

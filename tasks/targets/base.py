@@ -57,6 +57,12 @@ class Targets(ABC):
         """Loss of each example, shape (batch,), and the terms of the metric, summed over examples:
         shape (batch, `sums`)."""
 
+    def trained(self, losses: Any, outputs: Any, targets: Any) -> Any:
+        """The losses that training minimises instead of those of `objective`, (batch,); they differ
+        with label smoothing."""
+        del outputs, targets
+        return losses
+
     def weighting(self, settings: TrainingSettings, targets: np.ndarray) -> Weighting:
         """The loss weights that the training settings ask for; only if `weighs`.
 
@@ -70,7 +76,7 @@ class Targets(ABC):
         raise NotImplementedError
 
     def weighted(self, losses: Any, outputs: Any, targets: Any, weighting: Weighting) -> Any:
-        """The losses of `objective`, weighted, (batch,); only if `weighs`."""
+        """The losses of `trained`, weighted, (batch,); only if `weighs`."""
         raise NotImplementedError
 
     def decisions(self, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

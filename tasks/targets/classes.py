@@ -71,11 +71,16 @@ class ClassTargets(Targets):
         return encoded
 
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
-        smoothed = tf.one_hot(targets, self.size, dtype=outputs.dtype) * (1.0 - self.smoothing)
-        smoothed += self.smoothing / self.size
-        loss = tf.nn.softmax_cross_entropy_with_logits(smoothed, outputs)
+        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs)
         correct = tf.argmax(outputs, -1, tf.int32) == targets
         return loss, tf.cast(correct, tf.float32)[:, None]
+
+    def trained(self, losses: Any, outputs: Any, targets: Any) -> Any:
+        if not self.smoothing:
+            return losses
+        smoothed = tf.one_hot(targets, self.size, dtype=outputs.dtype) * (1.0 - self.smoothing)
+        smoothed += self.smoothing / self.size
+        return tf.nn.softmax_cross_entropy_with_logits(smoothed, outputs)
 
     def regression_targets(self, targets: Any) -> Any:
         return tf.one_hot(targets, self.size) - 1 / self.size

@@ -230,22 +230,26 @@ class NegativeBinomial(Distribution):
         return mean, 1 / (tf.nn.softplus(outputs[..., 1]) + MIN_SCALE)
 
     def losses(self, outputs: Any, truth: Any, units: Units) -> Any:
-        mean, number = self._parameters(outputs, units)
-        count = tf.maximum(tf.round(truth * units.scale + units.mean), 0)
-        return (
+        # Differences of large logarithms need the precision of float64.
+        mean, number = (tf.cast(item, tf.float64) for item in self._parameters(outputs, units))
+        count = tf.cast(tf.maximum(tf.round(truth * units.scale + units.mean), 0), tf.float64)
+        losses = (
             tf.math.lgamma(number)
             + tf.math.lgamma(count + 1)
             - tf.math.lgamma(count + number)
             + number * tf.math.log1p(mean / number)
             + count * (tf.math.log1p(number / mean))
         )
+        return tf.cast(losses, outputs.dtype)
 
     def point(self, outputs: Any, units: Units) -> Any:
         return (self._parameters(outputs, units)[0] - units.mean) / units.scale
 
     def quantiles(self, outputs: Any, units: Units) -> Any:
-        mean, number = (item[..., None] for item in self._parameters(outputs, units))
-        levels = tf.constant(self.levels)
+        mean, number = (
+            tf.cast(item, tf.float64)[..., None] for item in self._parameters(outputs, units)
+        )
+        levels = tf.constant(self.levels, tf.float64)
 
         def reached(count: Any) -> Any:
             # P(counts <= count) = I(number / (number + mean); number, count + 1).
@@ -257,6 +261,7 @@ class NegativeBinomial(Distribution):
         deviation = tf.sqrt(mean + tf.square(mean) / number)
         upper = mean + deviation * tf.sqrt(levels / (1 - levels)) + 2
         counts = tf.floor(_smallest(reached, -tf.ones_like(upper), upper))
+        counts = tf.cast(counts, units.mean.dtype)
         return (counts - units.mean[..., None]) / units.scale[..., None]
 
 

@@ -69,6 +69,20 @@ def test_distributions_have_the_losses_and_quantiles_of_scipy(name: str) -> None
     np.testing.assert_allclose(quantiles, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_large_counts_have_the_loss_and_quantiles_of_scipy() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    distribution = DISTRIBUTIONS["negative-binomial"](LEVELS)
+    one = tf.constant([[[1.0]]])
+    units = Units(0 * one, one, 0 * one, one)
+    outputs = tf.constant([[[[1e6, -6.2]]]])  # a dispersion of 0.003
+    number = 1 / (np.log1p(np.exp(-6.2)) + 1e-3)
+    oracle = stats.nbinom(number, number / (number + 1e6 + 1e-3))
+    loss = distribution.losses(outputs, tf.constant([[[1.1e6]]]), units)
+    np.testing.assert_allclose(loss, -oracle.logpmf(1_100_000), rtol=1e-5)
+    quantiles = distribution.quantiles(outputs, units)[0, 0, 0]
+    np.testing.assert_allclose(quantiles, oracle.ppf(LEVELS), rtol=1e-5)
+
+
 def test_the_quantile_loss_is_least_at_quantiles() -> None:
     distribution = DISTRIBUTIONS["quantiles"](LEVELS)
     values = np.random.default_rng(0).exponential(size=4_000).astype(np.float32)

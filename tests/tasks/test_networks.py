@@ -56,6 +56,14 @@ def test_pooling_leaves_masked_steps_out(mode: str) -> None:
     assert not pooled[2].any()
 
 
+@pytest.mark.parametrize("mode, wanted", [("mean", 20), ("sum", 20 * np.sqrt(4_000))])
+def test_pooling_many_half_precision_steps_does_not_overflow(mode: str, wanted: float) -> None:
+    layer = MaskedPooling(mode, dtype="mixed_float16")
+    pooled = layer(np.full((1, 4_000, 1), 20, np.float16), np.ones((1, 4_000), bool))
+    assert pooled.dtype == "float16"
+    np.testing.assert_allclose(pooled, wanted, rtol=1e-3)
+
+
 @pytest.mark.parametrize("pooling", ["last", "mean"])
 def test_a_stack_of_residual_blocks(pooling: str) -> None:
     blocks = {"residual": True, "layer_norm": True, "layer_activation": "gelu"}

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 from task_data import template
 
-from seqzoo.tasks import Examples, ManyToOne, SeqzooError
+from seqzoo.tasks import Examples, ManyToOne, SeqzooError, TrainingSettings
+from seqzoo.tasks.data.batches import Padding, batches
 from seqzoo.tasks.kinds import targets_class
 
 
@@ -37,10 +38,22 @@ def test_label_smoothing() -> None:
     examples = Examples([*"..."], ["a", "b", "c"])
     learned = _learn(template(label_smoothing=0.3), examples)
     outputs = _random(3, 3)
-    loss, _ = learned.objective(tf.constant(outputs), learned.encode(examples))
+    targets = learned.encode(examples)
+    loss, _ = learned.objective(tf.constant(outputs), targets)
     logs = outputs - np.log(np.exp(outputs).sum(1, keepdims=True))
+    # Only training smooths; losses that are reported are those of the labels.
+    np.testing.assert_allclose(loss, -np.diag(logs), rtol=1e-5)
     goal = np.eye(3) * 0.7 + 0.1
-    np.testing.assert_allclose(loss, -(goal * logs).sum(1), rtol=1e-5)
+    trained = learned.trained(loss, tf.constant(outputs), targets)
+    np.testing.assert_allclose(trained, -(goal * logs).sum(1), rtol=1e-5)
+    task = template(label_smoothing=0.3).adapt(examples)
+    data = task.data(examples)
+    (batch,) = batches(data, data.plan(Padding([1], []), TrainingSettings(batch_size=3)))
+    model = task.build()
+    exact = task.forward(model, batch, training=False)
+    smoothed = task.forward(model, batch, training=True)
+    np.testing.assert_allclose(smoothed.reported, exact.losses, rtol=1e-5)
+    assert np.abs(smoothed.losses - exact.losses).max() > 1e-3 and exact.reported is None
 
 
 def test_numeric_class_names_are_sorted_by_value() -> None:

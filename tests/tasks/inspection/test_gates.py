@@ -14,7 +14,7 @@ from seqzoo.tasks.inspection.recurrent_weights import (
     recurrent_spectra,
     spectra_over_training,
 )
-from seqzoo.tasks.inspection.trace import LayerTrace, trace
+from seqzoo.tasks.inspection.trace import LayerTrace, projected, trace
 
 X = np.random.default_rng(0).normal(size=(2, 6, 4))
 
@@ -166,3 +166,45 @@ def test_spectra_over_training_have_a_row_per_gate() -> None:
     assert list(result) == ["update", "reset", "candidate"]
     for row in result.values():
         assert row["epoch 2"] == pytest.approx(2 * row["epoch 1"], rel=1e-5)
+
+
+def test_the_gates_of_gru_d_are_those_of_its_equations() -> None:
+    for seed in range(3):
+        cell = cells.create("gru-d", 6, dtype="float64", seed=seed)
+        layer = cells.Recurrent(cell, return_sequences=True, dtype="float64")
+        mask = np.random.default_rng(seed).random((2, 6, 4)) < 0.7
+        inputs = (np.concatenate([X * mask, mask], -1), np.ones((2, 6)))
+        traced = trace(layer, lambda layer=layer, inputs=inputs: layer(inputs)).layers[0]
+        found = {gate.name: gate for gate in gate_values(traced)}
+        assert list(found) == ["update", "reset", "candidate"]
+        assert [gate.bounded for gate in found.values()] == [True, True, False]
+        outputs: list = []
+        activation = cell.recurrent_activation
+        cell.recurrent_activation = lambda value, outputs=outputs, of=activation: (
+            outputs.append(of(value)) or outputs[-1]
+        )
+        states = [state[0, 2:3] for state in traced.states]
+        cell.advance(projected(cell, ops.convert_to_tensor(traced.inputs[0, 2:3])), states)
+        for name, expected in zip(("update", "reset"), outputs, strict=True):
+            np.testing.assert_allclose(found[name].values[2], expected[0], atol=1e-12)
+
+
+def test_a_forget_gate_that_is_computed_as_a_logarithm() -> None:
+    cell = _case("slstm")
+    traced = _traced(cell)
+    kernel, recurrent, bias = (np.asarray(w) for w in cell.weights[:3])
+    sums = X[0] @ kernel + traced.states[0][0, :-1] @ recurrent + bias
+    found = {gate.name: gate for gate in gate_values(traced)}
+    position = cell.gates.index("forget")
+    units = slice(position * cell.units, (position + 1) * cell.units)
+    np.testing.assert_allclose(found["forget"].values, _sigmoid(sums[:, units]), atol=1e-12)
+    assert found["forget"].bounded
+
+
+@pytest.mark.parametrize(
+    "name, left_out", [("multiplicative-lstm", "multiplier"), ("scrn", "context")]
+)
+def test_gates_without_a_nonlinearity_are_left_out(name: str, left_out: str) -> None:
+    cell = _case(name)
+    found = [gate.name for gate in gate_values(_traced(cell))]
+    assert found == [gate for gate in cell.gates if gate != left_out]

@@ -18,7 +18,9 @@ from seqzoo.tasks import (
     ManyToOne,
     OneToMany,
 )
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.history import History
+from seqzoo.tasks.data.timed_series import TimedSeries
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.inspection import attribution
 from seqzoo.tasks.inspection.attention import attention_map, attention_of
@@ -266,6 +268,107 @@ def test_a_forecast_is_attributed_to_the_look_back(subjects) -> None:
     values[:, 5, 0] = values[:, 23, 0]
     score = float(case.scores({**case.inputs, "values": tf.constant(values)})[0, 0])
     assert found.values[5] == pytest.approx(found.score - score, abs=1e-5)
+
+
+def test_a_linear_part_is_attributed_to_the_look_back() -> None:
+    with seqzoo.cells.portable():
+        run = _Run(Forecast(units=6, look_back=14, horizon=7, linear=True), Examples([_history(0)]))
+        run.model.linear.share.assign(1.0)
+        run.model.linear.kernel.assign(np.eye(14)[:, 7:])  # the value of the week before
+        case = subject(run, _history(0))
+        gradients, removed = integrated_gradients(case, 2), occlusion(case, 2)
+    for found in (gradients, removed):
+        assert np.abs(found.values).argmax() == 9
+        assert found.values.sum() == pytest.approx(found.score - found.baseline, abs=1e-5)
+    assert abs(gradients.values[9]) > 0.1 > np.abs(np.delete(gradients.values, 9)).max()
+
+
+def test_features_of_a_lemma_are_removed_everywhere() -> None:
+    examples = Examples(["ab V;PST", "ba V;PRS"] * 4, ["abx", "bay"] * 4)
+    with seqzoo.cells.portable():
+        run = _Run(ManyToManyEncoderDecoder(input="lemma", target="characters", **SMALL), examples)
+        case = subject(run, "ab V;PST", "abx")
+        found = occlusion(case)
+        table = run.model.encoder.feature_sum.embeddings
+        before = table.numpy()
+        step = case.labels.index("PST") if "PST" in case.labels else len(case.labels) - 1
+        id_of = int(case.inputs["values"][0, step])
+        without = before.copy()
+        without[id_of] = 0
+        table.assign(without)
+        rows = run.model.encoder.embedding.embeddings
+        vectors = rows.numpy()
+        vectors[id_of] = 0
+        rows.assign(vectors)
+        score = float(case.score(case.scores(case.inputs), None)[0])
+    assert found.values[step] == pytest.approx(found.score - score, abs=1e-5)
+
+
+def test_copied_tokens_are_removed_by_occlusion_alone() -> None:
+    template = ManyToManyEncoderDecoder(input="characters", target="characters", copy=True, **SMALL)
+    with seqzoo.cells.portable():
+        case = subject(_Run(template, Examples(["abc", "cab"], ["abc", "cab"])), "abc", "abc")
+        with pytest.raises(SeqzooError, match="cannot follow; use occlusion"):
+            integrated_gradients(case)
+        found = occlusion(case, 0)
+        inputs = case.inputs["values"].numpy()
+        inputs[0, 0, 1] = 0
+        kept = float(case.score(case.scores({**case.inputs, "values": tf.constant(inputs)}), 0)[0])
+    # Without the copy, but with the vector of the token.
+    assert abs(found.score - kept) > 1e-3 and abs(found.values[0]) > 1e-3
+
+
+def test_times_are_read_as_in_predictions() -> None:
+    values = [TimedSeries(np.sin(np.arange(5.0))[:, None], np.arange(1.0, 6.0))] * 4
+    template = ManyToManyAligned(input="series", target="next", cell="cfc", units=4)
+    with seqzoo.cells.portable():
+        case = subject(_Run(template, Examples(values)), values[0])
+        found = integrated_gradients(case)
+        batch = {**case.inputs, "rows": tf.range(1)}
+        task = case.run.task
+        following = task.infer(case.model, batch, PredictionOptions())["values"][0, 0]
+    decoded = task.targets.decode(case.scores(case.inputs)[:, -1:, None])[0, 0]
+    np.testing.assert_allclose(decoded, following, rtol=1e-5)
+    assert found.values.shape == (5,)
+
+
+def test_scores_are_named_by_what_they_are() -> None:
+    examples = Examples(series(9, 1), np.arange(9.0))
+    with seqzoo.cells.portable():
+        for loss, name in (("squared", "standardised value"), ("poisson", "value before the exp")):
+            template = ManyToOne(input="series", target="value", units=6, loss=loss)
+            case = subject(_Run(template, examples), examples.inputs[0])
+            assert case.measure.startswith(name)
+
+
+def test_word_vectors_are_part_of_the_input(tmp_path) -> None:
+    (tmp_path / "v.txt").write_text("good 1 2 3\nbad -1 0 2\nfilm 0 1 0\nsuperb 1 2 2\n")
+    template = ManyToOne("words", vectors=str(tmp_path / "v.txt"), **SMALL)
+    examples = Examples(["good film", "bad film"] * 4, ["a", "b"] * 4)
+    with seqzoo.cells.portable():
+        run = _Run(template, examples)
+        case = subject(run, "good superb")
+        found = integrated_gradients(case)
+        table = run.model.get_layer("vectors").vectors
+        table.assign(0 * table)
+        embedding = run.model.get_layer("embedding").embeddings
+        embedding.assign(0 * embedding)
+        nothing = float(case.score(case.scores(case.inputs), None)[0])
+    assert found.baseline == pytest.approx(nothing, abs=1e-6)
+    # Words that only have a pretrained vector have no neighbours.
+    tokens, vectors = embedding_of(run)
+    assert len(tokens) == len(vectors) and "superb" not in tokens
+
+
+def test_neighbours_are_those_of_tokens_and_not_of_categories() -> None:
+    inputs = [{"text": ("a", "b"), "section": name} for name in ("x", "y")] * 3
+    template = tagger(characters=0).__class__(
+        input="words", target="tags", further_inputs={"section": "category"}, **SMALL
+    )
+    with seqzoo.cells.portable():
+        run = _Run(template, Examples(inputs, [("N", "V")] * 6))
+    tokens, vectors = embedding_of(run)
+    assert tokens == ["a", "b"] and vectors.shape == (2, 5)
 
 
 @pytest.mark.parametrize("name", ["class", "joined"])
