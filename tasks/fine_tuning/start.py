@@ -25,7 +25,7 @@ from seqzoo.tasks.targets.texts import END_TOKEN, START_TOKEN
 TARGET = "target_vocabulary"
 """The name of the vocabulary of generated texts."""
 
-FROZEN_WITH = {"embedding": WORD, "characters": CHARACTERS}
+FROZEN_WITH = {"embedding": WORD, "characters": CHARACTERS, f"{DECODER}embedding": TARGET}
 """By layer, the vocabulary that gains no tokens if the layer is frozen, since the weights of new
 tokens would stay random."""
 
@@ -58,11 +58,13 @@ class Start:
         old = self.run.task
         check_matching(template, self.run.template)
         # Vectors and language models that the run used are stored in it.
-        stored = {
+        stored: dict[str, Any] = {
             name: None
             for name in ("vectors", "features_from")
             if getattr(template, name, None) is not None
         }
+        if "vectors" in stored:
+            stored["vectors_mode"] = "frozen"  # that of the template applies to the stored ones
         learned = replace(template, **stored)  # pyright: ignore[reportArgumentType]
         task: Any = learned.adapt(examples)
         config, before = task.to_config(), old.to_config()
@@ -219,6 +221,8 @@ def _rows(task: Any) -> dict[str, list[str]]:
         f"{DECODER}{OUTPUTS}": TARGET,
     }
     results = {layer: tokens(name) for layer, name in named.items() if name in task.vocabularies}
+    if task.template.input == "class" and WORD in task.vocabularies:
+        results["first"] = tokens(WORD)
     if task.template.target == "next" and task.template.input in TEXTS:
         results[OUTPUTS] = tokens(WORD)
     elif labels := _labels(task):

@@ -1,11 +1,13 @@
 """Pretrained word vectors: GloVe, word2vec, fastText, or arrays with a list of words."""
 
+import codecs
 import contextlib
 import gzip
 import importlib.util
 import io
 import json
 import pathlib
+import re
 import zipfile
 import zlib
 from collections import Counter
@@ -33,6 +35,9 @@ MAX_DIMENSION = 1_000_000
 
 MAX_LINE_SIZE = 1 << 24
 """Limit on the length of a line of a text file, in bytes."""
+
+DECIMAL = re.compile(rb"\s[+-]?\d*\.\d+(?:[eE][+-]?\d+)?$")
+"""The end of a word that is a number of its vector."""
 
 MAX_WORD_SIZE = 10_000
 """Maximum length of a word in a binary file, in bytes; a longer one means that the file is
@@ -236,7 +241,8 @@ def _words(file: pathlib.Path) -> Sequence[str]:
     if file.suffix.lower() == ".json":
         result = json.loads(text)
         return [str(item) for item in result] if isinstance(result, list) else []
-    return text.splitlines()
+    # Not `splitlines`, which also splits at characters that may be words.
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
 def _rows_from_npz(path: str, file: pathlib.Path) -> Rows:
@@ -257,13 +263,18 @@ def _rows_from_npz(path: str, file: pathlib.Path) -> Rows:
         raise _error(path, f"must contain a list of words, got an array with {words.ndim} axes")
     if len(words) != len(table):
         raise _error(path, f"has {len(words):,} words and {len(table):,} vectors")
-    return _rows_from_array([str(word) for word in words], table)
+    names = np.char.decode(words, "utf-8") if words.dtype.kind == "S" else words
+    return _rows_from_array([str(word) for word in names], table)
 
 
 def _array(path: str, table: np.ndarray) -> np.ndarray:
-    if table.ndim != 2 or not np.issubdtype(table.dtype, np.floating):
+    if table.ndim != 2 or table.dtype.kind not in "fiu":
         shape = " x ".join(map(str, table.shape))
-        raise _error(path, f"must contain a numeric array of shape (words, dimension), got {shape}")
+        raise _error(
+            path,
+            f"must contain an array of numbers of shape (words, dimension), got {shape} of type "
+            f"{table.dtype}",
+        )
     return table
 
 
@@ -282,6 +293,8 @@ def _rows_from_stream(path: str, file: pathlib.Path) -> Rows:
 
 
 def _parsed(path: str, stream: Any) -> Rows:
+    if stream.peek(MAX_WORD_SIZE).startswith(codecs.BOM_UTF8):
+        stream.read(len(codecs.BOM_UTF8))
     first = stream.peek(MAX_WORD_SIZE)
     if first.startswith(FASTTEXT):
         raise _error(path, "is a fastText model; use the .vec file instead")
@@ -293,7 +306,9 @@ def _parsed(path: str, stream: Any) -> Rows:
             raise _error(path, f"declares vectors of {int(head[1]):,} numbers")
     if counted and _is_binary(first):
         return _binary(path, stream, int(head[0]), int(head[1]))
-    return _text(path, stream, int(head[1]) if counted else len(head) - 1)
+    if counted:
+        return _text(path, stream, int(head[1]), int(head[0]))
+    return _text(path, stream, len(head) - 1)
 
 
 @contextlib.contextmanager
@@ -338,9 +353,11 @@ def _is_binary(first: bytes) -> bool:
     return len(fields) < 2
 
 
-def _text(path: str, stream: BinaryIO, width: int) -> Rows:
+def _text(path: str, stream: BinaryIO, width: int, count: int | None = None) -> Rows:
+    """The rows of a text file with `width` numbers per word, and `count` words if it says so."""
     if width < 1:
         raise _error(path, "must begin with a word and its numbers, or with two numbers")
+    number = 0
     for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE_SIZE), b""), 1):
         if len(line) == MAX_LINE_SIZE:
             raise _error(path, f"has a line that is too long, at word {number:,}")
@@ -350,6 +367,8 @@ def _text(path: str, stream: BinaryIO, width: int) -> Rows:
             raise _error(path, f"has {got} instead of {width} numbers for word {number:,}")
         # A word may contain spaces; the numbers come last.
         word, *numbers = line.rsplit(None, width)
+        if DECIMAL.search(word):
+            raise _error(path, f"has more than {width} numbers for word {number:,}")
 
         def vector(numbers: list[bytes] = numbers, number: int = number) -> np.ndarray:
             try:
@@ -360,6 +379,8 @@ def _text(path: str, stream: BinaryIO, width: int) -> Rows:
                 ) from error
 
         yield word.decode("utf-8", "replace"), vector
+    if count is not None and number < count:
+        raise _error(path, f"is truncated: it has {number:,} of {count:,} vectors")
 
 
 def _binary(path: str, stream: BinaryIO, count: int, width: int) -> Rows:

@@ -50,7 +50,8 @@ def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
         for name, array in _packed(weight.numpy()).items():
             arrays[f"{path}.{name}"] = array
     # The location of the data is of no use on another machine.
-    config = {**run.config, "source": {**run.source, "data_dir": None}}
+    source = {**run.source, "data_dir": None} if run.source else {}
+    config = {**run.config, "source": source}
     with creating(folder) as temporary:
         for name, vocabulary in run.task.vocabularies.items():
             vocabulary.save(temporary / config["vocabularies"][name])

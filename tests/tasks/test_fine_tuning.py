@@ -16,6 +16,7 @@ from seqzoo.tasks import (
     ManyToManyAligned,
     ManyToManyEncoderDecoder,
     ManyToOne,
+    OneToMany,
     SeqzooError,
     Splits,
     TrainingSettings,
@@ -23,6 +24,7 @@ from seqzoo.tasks import (
 )
 from seqzoo.tasks.fine_tuning.layers import freeze, weights_by_layer
 from seqzoo.tasks.fine_tuning.start import Start, sentences
+from seqzoo.tasks.preprocessing.vocabulary import SPECIAL
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training.trainer import train
 from seqzoo.zoo.data.open import open_source
@@ -181,6 +183,45 @@ def test_tags_and_transitions_are_matched_by_name(tmp_path) -> None:
     _, new, _ = fine_tuned(Start(old), template, examples)
     np.testing.assert_array_equal(new["crf"]["transitions"], [[0, 0, 0], [0, 1, 2], [0, 3, 4]])
     assert "characters" in new and new["characters"]["embedding/embeddings"].shape[0] == 2 + 6
+
+
+@pytest.mark.parametrize("mode", ["tuned", "mapped"])
+def test_vectors_that_were_trained_are_reused(mode, tmp_path) -> None:
+    (tmp_path / "v.txt").write_text("cat 1 2 3\ndog 3 2 1\nsat 0 1 0\n")
+    template = ManyToOne(
+        "words", units=4, minimum_count=1, vectors=str(tmp_path / "v.txt"), vectors_mode=mode
+    )
+    run = untrained(template, Examples(["cat sat", "dog sat"] * 2, ["a", "b"] * 2), tmp_path)
+    examples = Examples(["dog", "cat"] * 2, ["a", "c"] * 2)
+    _, weights, report = fine_tuned(Start(run), matching_template(template), examples)
+    assert "vectors" in report["taken"]
+    for name, value in weights_by_layer(run.model)["vectors"].items():
+        np.testing.assert_array_equal(value, weights["vectors"][name])
+
+
+def test_vectors_of_classes_are_matched_by_name(tmp_path) -> None:
+    template = OneToMany("class", target="characters", units=3, minimum_count=1)
+    run = untrained(template, Examples(["u", "v"] * 4, ["ab", "ba"] * 4), tmp_path)
+    examples = Examples(["t", "u", "v", "w"] * 2, ["ab", "ba"] * 4)
+    task, weights, report = fine_tuned(Start(run), matching_template(template), examples)
+    tokens = task.vocabularies["vocabulary"].tokens
+    assert set(tokens) == {"t", "u", "v", "w"} and "first" in report["taken"]
+    (old,), (new,) = (item["first"].values() for item in (weights_by_layer(run.model), weights))
+    before = run.task.vocabularies["vocabulary"].tokens
+    for name in "uv":
+        np.testing.assert_array_equal(
+            np.array(new)[SPECIAL + tokens.index(name)],
+            np.array(old)[SPECIAL + before.index(name)],
+        )
+
+
+def test_a_frozen_decoder_gains_no_tokens(tmp_path) -> None:
+    template = ManyToManyEncoderDecoder("characters", target="characters", units=3, minimum_count=1)
+    run = untrained(template, Examples(["ab", "ba"] * 4, ["xy", "yx"] * 4), tmp_path)
+    examples = Examples(["ab", "bc"] * 4, ["xy", "yz"] * 4)
+    for frozen, known in (((), True), (("decoder_embedding",), False)):
+        task, *_ = fine_tuned(Start(run), matching_template(template), examples, frozen)
+        assert ("z" in task.vocabularies["target_vocabulary"].tokens) == known
 
 
 def test_scales_of_numbers_are_those_of_the_run(tmp_path) -> None:

@@ -1,5 +1,6 @@
 """Packed runs: fewer bits lose little accuracy, and damage is reported."""
 
+import json
 import pathlib
 from types import SimpleNamespace
 
@@ -69,6 +70,7 @@ def _packed(model: keras.Model, folder: pathlib.Path) -> pathlib.Path:
     task = SimpleNamespace(vocabularies={})
     config = {"vocabularies": {}}
     pack(SimpleNamespace(model=model, task=task, config=config, source={}), folder, {})
+    assert json.loads((folder / "config.json").read_text())["source"] == {}
     return folder / "weights.npz"
 
 

@@ -154,6 +154,8 @@ def test_tokens_have_their_own_vector_or_that_of_their_lowercase_form(tmp_path) 
         ("a.txt", b"the 1 2 3\ncat 1 2\n", "has 2 instead of 3 numbers for word 2"),
         ("a.txt", b"the 1 2 3\ncat 1 x 2\n", "does not have 3 numbers for word 2"),
         ("a.txt", b"the 1 2 3\ncat 1 nan 2\n", "does not have 3 finite numbers for word 2, 'cat'"),
+        ("a.txt", b"the 1 2 3\ncat 0.1 2 3 0.5\n", "has more than 3 numbers for word 2"),
+        ("a.vec", b"3 3\nthe 1 2 3\ncat 4 5 6\n", "is truncated: it has 2 of 3 vectors"),
         ("a.txt", b"the\n", "must begin with a word and its numbers"),
         ("a.bin", _binary()[:-5], "is truncated: it has 5 of 6 vectors"),
         ("a.bin", (793_712_314).to_bytes(4, "little") + b"x", "is a fastText model"),
@@ -194,6 +196,19 @@ def test_the_first_of_two_vectors_counts(tmp_path) -> None:
     result = read_vectors(str(path), (), None)
     np.testing.assert_array_equal(result.vectors, TABLE)
     assert result.notes == (f"{path} has two vectors for 'cat'; the first one is used.",)
+
+
+def test_words_are_read_as_they_are(tmp_path) -> None:
+    (tmp_path / "bom.txt").write_bytes(b"\xef\xbb\xbfa 1 2\n. . . 3 4\n")
+    assert read_vectors(str(tmp_path / "bom.txt"), (), None).words == ["a", ". . ."]
+    words = np.array(["a", "\u00e9"])
+    encoded = np.char.encode(words, "utf-8")
+    np.savez(tmp_path / "bytes.npz", words=encoded, vectors=np.ones((2, 3), np.int32))
+    assert read_vectors(str(tmp_path / "bytes.npz"), (), None).words == ["a", "\u00e9"]
+    (tmp_path / "list").mkdir()
+    np.save(tmp_path / "list" / "v.npy", np.ones((3, 2), np.float32))
+    (tmp_path / "list" / "words.txt").write_text("a\n\u0085\nb\n", encoding="utf-8")
+    assert read_vectors(str(tmp_path / "list"), (), None).words == ["a", "\u0085", "b"]
 
 
 TEXTS = ["The cat ran", "the dog ran", "The dog slept", "the cat slept"] * 4

@@ -208,6 +208,13 @@ def test_bad_arrays_are_named(tmp_path, arrays, choices, message) -> None:
     assert "\n" not in str(error.value) and str(error.value).endswith((".", "?"))
 
 
+@pytest.mark.parametrize("kind, scalar", [("values", 0.5), ("tags", "a")])
+def test_a_single_value_is_no_target_of_steps(tmp_path, kind: str, scalar: object) -> None:
+    arrays = {"inputs": np.ones((30, 4, 1), np.float32), "targets": np.array(scalar)}
+    with pytest.raises(SeqzooError, match="must have values for each step, got a single one"):
+        open_source(opened(tmp_path, arrays, "series", kind))
+
+
 def test_files_that_are_not_arrays(tmp_path) -> None:
     path = tmp_path / "x.npz"
     source = Source(str(path), "series")

@@ -136,6 +136,7 @@ def test_a_mistake_in_the_data_leaves_no_folder(tmp_path) -> None:
     "choices, message",
     [
         ({"seeds": 2, "validation": 0, "test": 0}, "No examples are held out"),
+        ({"seeds": 10**11}, "`repeat` must be at least 2 and at most 1,000, got 100000000000"),
         ({"folds": 2, "target_kind": "next", "whole": True, "target": None}, "Folds are for indep"),
     ],
 )

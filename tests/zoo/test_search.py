@@ -48,6 +48,7 @@ def test_a_space_is_read_and_applied() -> None:
             "units": {"low": 32, "high": 100, "step": 32},
             "cell": ["gru", "lstm"],
             "patience": ["none", 2],
+            "class_weight": ["balanced", "none"],
             "cell_options": {"reset_after": [True, False]},
         },
         choices,
@@ -60,6 +61,8 @@ def test_a_space_is_read_and_applied() -> None:
         name: choice.value(choice.drawn(next(iter(choice.values))))
         for name, choice in listed.items()
     }
+    assert space["class_weight"] == Choice(("balanced", None))
+    assert values.pop("class_weight") == "balanced"
     assert values == {"cell": "gru", "patience": None, "cell_options.reset_after": True}
     made = applied({**values, "units": 96, "learning_rate": 0.5}, choices)
     assert (made.task.units, made.task.cell_options) == (96, {"reset_after": True})
@@ -229,6 +232,12 @@ def test_pruned_trials_and_more_trials_later(fake, tmp_path) -> None:
     assert other.exit_code == 2 and "was started with dropout=0.3, got 0.1" in other.stderr
     assert seqzoo(*words, "--trials", 24).exit_code == 0  # there is nothing left to do
     assert json.loads((tmp_path / "found" / "search.json").read_text()) == report
+
+
+def test_numbers_of_epochs_may_be_searched(fake, tmp_path) -> None:
+    space = {"epochs": [2, 3], "units": [20, 90]}
+    match = zoo.search("language-id", trials=4, space=space, folder="found", print_fn=print)
+    assert {trial.state for trial in match.trials} <= {"complete", "pruned"}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def parse_fold(fold: str) -> tuple[int, int]:
     Raises:
         SeqzooError: it has a different form, or the number is out of range.
     """
-    match = re.fullmatch(r"(\d+)/(\d+)", fold)
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", fold)
     number, count = map(int, match.groups()) if match else (0, 0)
     if not 1 <= number <= count or count < 2:
         raise SeqzooError(field="fold", expected="a fold such as 2/5", got=fold)

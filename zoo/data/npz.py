@@ -230,7 +230,7 @@ def _stepwise(array: Array, kind: str, inputs: Sequence[Any]) -> Sequence[Any]:
     """A target at each step of each input."""
     lengths = np.array([len(item) for item in inputs], np.int64)
     values = array.values if kind == "tags" else array.numbers()
-    if len(lengths) == 1 and len(values) == lengths[0]:
+    if len(lengths) == 1 and values.ndim and len(values) == lengths[0]:
         parts = [values]
     else:
         parts = array.cut(lengths, values, "the lengths of the inputs")

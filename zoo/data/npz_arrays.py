@@ -85,6 +85,8 @@ class Array:
         Raises:
             SeqzooError: the array does not have these lengths.
         """
+        if not values.ndim:
+            raise self.mismatch("have values for each step, got a single one")
         joined = len(values) == lengths.sum()
         padded = values.ndim > 1 and len(values) == len(lengths)
         padded = padded and lengths.max() <= values.shape[1]

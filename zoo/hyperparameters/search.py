@@ -431,7 +431,7 @@ class _Running:
         if epoch not in known:  # a resumed trial may report it again
             trial.report(score, epoch)
         # A trial is not pruned after its last epoch, since it is complete.
-        last = trial.params.get("epochs", self.base.settings.epochs)
+        last = self._values(trial.params).get("epochs", self.base.settings.epochs)
         return epoch < last and bool(trial.should_prune())
 
     def _end(self, worker: Worker, event: Mapping[str, Any]) -> None:

@@ -2,9 +2,10 @@
 
 import json
 import re
+import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple, get_origin, get_type_hints
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.fields import Range, hints_of, note, plain
@@ -241,6 +242,8 @@ def _fitted(name: str, value: Any, allowed: _Values) -> Any:
     Raises:
         SeqzooError: it has a different type, or is out of range.
     """
+    if value == field_types.NONE and types.NoneType in get_args(allowed.type):
+        return None
     try:
         result = field_types.converted(value, allowed.type)
     except field_types.WrongType as error:

@@ -23,6 +23,9 @@ BASE = f"repetition{CONFIG}"
 
 RESULT = "repetition.json"
 
+MAX_RUNS = 1_000
+"""Maximum number of training runs."""
+
 NOTHING_HELD_OUT = (
     "No examples are held out to score the training runs on; hold some out with --test."
 )
@@ -156,8 +159,8 @@ def repeat(
     if (seeds is None) == (folds is None):
         raise SeqzooError("Give exactly one of `seeds` and `folds`.")
     field, count = ("repeat", seeds) if folds is None else ("folds", folds)
-    if not isinstance(count, int) or count < 2:
-        raise SeqzooError(field=field, expected="at least 2", got=count)
+    if not isinstance(count, int) or not 2 <= count <= MAX_RUNS:
+        raise SeqzooError(field=field, expected=f"at least 2 and at most {MAX_RUNS:,}", got=count)
     named = os.fspath(folder) if folder is not None else None
     path = folder_of(name, named, options, device=device, resume=resume)
     base = _base(path, name, options, resume=resume)
