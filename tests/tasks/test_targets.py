@@ -49,7 +49,7 @@ def test_label_smoothing() -> None:
     task = template(label_smoothing=0.3).adapt(examples)
     data = task.data(examples)
     (batch,) = batches(data, data.plan(Padding([1], []), TrainingSettings(batch_size=3)))
-    model = task.build()
+    model = task.build("float32")
     exact = task.forward(model, batch, training=False)
     smoothed = task.forward(model, batch, training=True)
     np.testing.assert_allclose(smoothed.reported, exact.losses, rtol=1e-5)

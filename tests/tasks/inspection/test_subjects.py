@@ -335,7 +335,8 @@ def test_times_are_read_as_in_predictions() -> None:
 def test_scores_are_named_by_what_they_are() -> None:
     examples = Examples(series(9, 1), np.arange(9.0))
     with seqzoo.cells.portable():
-        for loss, name in (("squared", "standardised value"), ("poisson", "value before the exp")):
+        cases: Any = (("squared", "standardised value"), ("poisson", "value before the exp"))
+        for loss, name in cases:
             template = ManyToOne(input="series", target="value", units=6, loss=loss)
             case = subject(_Run(template, examples), examples.inputs[0])
             assert case.measure.startswith(name)
