@@ -423,4 +423,77 @@ GROUPS = [
         "run_refuses",
         {"if not array.size:": "if False:", "not np.isfinite(array).all()": "False"},
     ),
+    Group(
+        "tasks/inspection/attribution.py",
+        "tests/tasks/inspection/test_subjects.py",
+        "word_vectors or lemma or copied",
+        {
+            "    VectorTable,\n": "",
+            "changed_steps if hasattr(layer, OF_STEPS) else changed_output": "changed_output",
+            'stack.enter_context(changed_output(subject.model, without, "copies"))': "pass",
+        },
+    ),
+    Group(
+        "tasks/inspection/subject.py",
+        "tests/tasks/inspection/test_subjects.py",
+        "linear_part or times_are_read or named_by",
+        {
+            '("normalized", "without_gaps") if run.template.linear else ': "",
+            'outputs, _ = model(read(inputs["values"]))': 'outputs, _ = model(inputs["values"])',
+            'predicted, _ = model(read(batch["values"]))': 'predicted, _ = model(batch["values"])',
+            'if loss.activation_name != "linear":': "if False:",
+        },
+    ),
+    Group(
+        "tasks/inspection/gates.py",
+        "tests/tasks/inspection/test_gates.py",
+        "gru_d or logarithm or left_out or lstm",
+        {
+            'if op.type == "Softplus" and users == {"Neg"}': "if False",
+            "direct if any(direct.values()) else changed": "changed",
+        },
+    ),
+    Group(
+        "tasks/inspection/tables.py",
+        "tests/tasks/inspection/test_subjects.py",
+        "neighbours or word_vectors",
+        {
+            ' and not str(name).startswith("encoder_")': "",
+            "vocabulary.tokens[: len(vectors)]": "vocabulary.tokens",
+        },
+    ),
+    Group(
+        "tasks/targets/classes.py",
+        "tests/tasks/test_targets.py",
+        "label_smoothing",
+        {"if not self.smoothing:": "if True:"},
+    ),
+    Group(
+        "tasks/layers/recurrent.py",
+        "tests/tasks/test_networks.py",
+        "half_precision",
+        {'sequence if sequence.dtype == "float64" else ops.cast(sequence, "float32")': "sequence"},
+    ),
+    Group(
+        "tasks/fine_tuning/start.py",
+        "tests/tasks/test_fine_tuning.py",
+        "reused or vectors_of_classes or frozen_decoder",
+        {
+            'stored["vectors_mode"] = "frozen"': "pass",
+            'results["first"] = tokens(WORD)': "pass",
+            ', f"{DECODER}embedding": TARGET}': "}",
+        },
+    ),
+    Group(
+        "tasks/preprocessing/word_vectors.py",
+        "tests/tasks/test_word_vectors.py",
+        "malformed or as_they_are",
+        {
+            "if DECIMAL.search(word):": "if False:",
+            "if count is not None and number < count:": "if False:",
+            "stream.read(len(codecs.BOM_UTF8))": "pass",
+            'np.char.decode(words, "utf-8") if words.dtype.kind == "S" else words': "words",
+            'text.removesuffix("\\n").split("\\n")': "text.splitlines()",
+        },
+    ),
 ]

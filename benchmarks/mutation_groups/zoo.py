@@ -221,4 +221,10 @@ GROUPS = [
         "one_word_per_row",
         {"len(values) >= WORDS * begins": "True"},
     ),
+    Group(
+        "zoo/hyperparameters/search.py",
+        "tests/zoo/test_search.py",
+        "epochs_may_be_searched",
+        {'self._values(trial.params).get("epochs"': 'trial.params.get("epochs"'},
+    ),
 ]

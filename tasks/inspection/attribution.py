@@ -332,7 +332,7 @@ def _readers(subject: Subject) -> list[_Reader]:
         else:
             layers = _vector_layers(encoders[name])
         if hasattr(model, "encoder"):  # image encoders rescale pixels internally
-            layers = [layer for layer in layers if isinstance(layer, EMBEDDING_LAYERS)]
+            layers = [layer for layer in layers if not isinstance(layer, keras.layers.Rescaling)]
         readers.append(_Reader(parts, layers, encoders.get(name)))
     return readers
 
