@@ -8,6 +8,7 @@ preset is trained in its small size in a new process; see `INTRODUCTION`.
 
 import argparse
 import dataclasses
+import gc
 import json
 import os
 import pathlib
@@ -53,9 +54,6 @@ less, but in a trial outside this benchmark, steps of ten cells took 7% longer w
 14.5 s or more. In a trial outside this benchmark, compiling the loops of four lengths at the same
 time took 2.2 to 2.5 s on two cores, instead of 2.5 to 2.7 one after the other, since compilation
 already keeps 1.4 cores busy.
-
-The table is from before Adam's update became one operation and parts of networks were built without
-tracing them, which shortens "tracing" and "model".
 """
 
 HEADS = (
@@ -173,6 +171,7 @@ def measure(name: str, files: pathlib.Path, data_dir: str | None) -> dict[str, A
     from seqzoo.zoo.data.open import open_source
     from seqzoo.zoo.presets import PRESETS
 
+    gc.freeze()  # as commands do after the import, see `seqzoo.tasks.startup`
     tracing = Tracing()
     preset = PRESETS[name]
     settings = preset.training

@@ -161,7 +161,7 @@ def test_every_kind_of_target_trains(tmp_path) -> None:
         "value": lambda labels: [float(ord(label)) for label in labels],
     }.items():
         data = [replace(one, targets=convert(one.targets)) for one in (train_inputs, other)]
-        chosen = replace(splits(), train=data[0], validation=data[1])
+        chosen = replace(splits(), train=data[0], validation=data[1], test=None)
         run = train(template(target=kind), chosen, settings(epochs=6), tmp_path / kind)
         first, last = run.history[0], run.history[-1]
         assert last["validation_loss"] < 0.6 * first["validation_loss"]

@@ -217,7 +217,7 @@ def test_an_export_with_covariates_of_the_future_forecasts_without_tensorflow(
         (["train", "forecast", "--data", "TABLE"], "must name a column of"),
         (["train", "forecast"], "forecast needs --data"),
         (["backtest", "language-id"], "is a run of the many-to-one template, not of forecast"),
-        (["check", "TABLE", "--date-column", "d"], "`date_column` must name a column of"),
+        (["check", "TABLE", "--date-column", "d"], "`date_column` must name a column (day"),
         (["export", "RUN", "OUT", "--format", "keras"], "must be saved-model, onnx or litert"),
         (["inspect", "RUN", "none.csv"], "There is no file none.csv"),
     ],
