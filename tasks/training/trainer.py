@@ -134,13 +134,13 @@ def train(
             validation = None
             if splits.validation:
                 validation = _data(task, splits.validation, "validation")
-            if splits.test and run is None and workers.chief:
-                _data(task, splits.test, "test")  # so that a mistake is found before training
             elif settings.patience is not None and run is None:
                 progress.note(
                     "Without validation examples, training ends after the last epoch, whatever "
                     "`patience` is."
                 )
+            if splits.test and run is None and workers.chief:
+                _data(task, splits.test, "test")  # so that a mistake is found before training
             if settings.calibrate:
                 check_calibrates(task, validation)
             if getattr(template, "conformal_folds", None):

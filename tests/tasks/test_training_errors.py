@@ -14,6 +14,7 @@ from training_cases import CHOICES, weights
 
 from seqzoo.tasks import Examples, SeqzooError
 from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.training.progress import Silent
 from seqzoo.tasks.training.trainer import train
 
 pytestmark = pytest.mark.usefixtures("plain_loop", "every_step")
@@ -71,6 +72,22 @@ def test_bad_input_leaves_no_folder(tmp_path, choices: dict, data, message: str)
     with pytest.raises(SeqzooError, match=message):
         train(template(**choices), data, settings(), tmp_path / "run")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_patience_without_validation_examples_is_noted(tmp_path, held_out: bool) -> None:
+    class Noting(Silent):
+        notes: list[str]
+
+        def note(self, sentence: str) -> None:
+            self.notes.append(sentence)
+
+    progress = Noting()
+    progress.notes = []
+    # With validation and no test examples, or with test and no validation examples.
+    chosen = replace(splits(), **{"test" if held_out else "validation": None})
+    train(template(), chosen, settings(epochs=1, patience=1), tmp_path / "run", progress=progress)
+    assert any("Without validation examples" in note for note in progress.notes) != held_out
 
 
 def test_run_folders_are_not_overwritten_or_mixed_up(unbroken, tmp_path) -> None:

@@ -214,6 +214,10 @@ def test_an_export_with_covariates_of_the_future_forecasts_without_tensorflow(
             ["predict", "RUN", "--input-file", "TABLE", "--plot", "a.xyz"],
             "`plot` must be a .png file, got 'a.xyz'",
         ),
+        (
+            ["predict", "RUN", "--input-file", "TABLE", "--plot", "none/a.png"],
+            "`plot` must be a .png file in an existing folder, but ",
+        ),
         (["train", "forecast", "--data", "TABLE"], "must name a column of"),
         (["train", "forecast"], "forecast needs --data"),
         (["backtest", "language-id"], "is a run of the many-to-one template, not of forecast"),

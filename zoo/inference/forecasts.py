@@ -330,7 +330,7 @@ def forecast_text(
         raise SeqzooError(field="plot", expected="a .png file", got=plot)
     if plot and not (place := pathlib.Path(plot).expanduser().absolute().parent).is_dir():
         raise SeqzooError(
-            f"`plot` must be a file in a folder that exists, but there is no folder {place}.",
+            f"`plot` must be a .png file in an existing folder, but {place} does not exist.",
             field="plot",
             got=plot,
         )
