@@ -79,8 +79,8 @@ def test_patience_without_validation_examples_is_noted(tmp_path, held_out: bool)
     class Noting(Silent):
         notes: list[str]
 
-        def note(self, sentence: str) -> None:
-            self.notes.append(sentence)
+        def note(self, text: str) -> None:
+            self.notes.append(text)
 
     progress = Noting()
     progress.notes = []
