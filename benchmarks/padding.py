@@ -148,11 +148,11 @@ def steps(plan: Plan) -> np.ndarray:
 
 def programs(plan: Plan) -> int:
     """Number of lengths that the time loop over inputs is compiled for."""
-    from seqzoo.cells.engine.scan import round_length
+    from seqzoo.cells.engine.scan import coarse_length
 
     if plan.length is not None:
         return 1
-    return len({int(round_length(tf.constant(length))) for length in np.unique(plan.lengths)})
+    return len({int(coarse_length(tf.constant(length))) for length in np.unique(plan.lengths)})
 
 
 def sample_batches(plan: Plan, count: int) -> tuple[Plan, np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from seqzoo.cells.diagonal import DiagonalCell
 from seqzoo.cells.engine.portability import within_portable
 from seqzoo.cells.engine.xla_slices import (
+    pad_time,
     read_row,
     read_step,
     time_major,
@@ -32,9 +33,9 @@ def output_shape(cell: DiagonalCell) -> tuple[int]:
     return (2 * cell.pairs,)
 
 
-def upstream(d: Any) -> Any:
-    """Gradients of the trajectory, (batch, time, 2 * pairs), as `backward` expects them."""
-    return d
+def upstream(d: Any, length: Any) -> Any:
+    """Gradients of the trajectory, (batch, length, 2 * pairs), as `backward` expects them."""
+    return pad_time(d, length, axis=1)
 
 
 def forward(cell: DiagonalCell, tensors: dict, sequences: bool, keep: bool) -> dict:
@@ -128,9 +129,9 @@ def backward(cell: DiagonalCell, tensors: dict, sequences: bool) -> dict:
     }
 
 
-def sequence(result: dict) -> Any:
+def sequence(result: dict, steps: Any = None) -> Any:
     """The state after each step, (batch, time, 2 * pairs), from the results of `forward`."""
-    return result["trajectory"]
+    return result["trajectory"][:, :steps]
 
 
 BACKWARD_NEEDS = ("steps", "coefficients", "mask", "states", "trajectory")

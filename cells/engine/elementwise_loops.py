@@ -27,6 +27,7 @@ from seqzoo.cells.engine.step_gradients import (
     state_derivatives,
 )
 from seqzoo.cells.engine.xla_slices import (
+    pad_time,
     read_at,
     read_row,
     read_step,
@@ -423,14 +424,14 @@ def _joint_recurrence(factors: list[list], received: list) -> tuple[list, list]:
     return d_new, later
 
 
-def upstream(d: Any) -> Any:
-    """Gradients of the trajectory, (batch, time, units), as `backward` expects them."""
-    return d
+def upstream(d: Any, length: Any) -> Any:
+    """Gradients of the trajectory, (batch, length, units), as `backward` expects them."""
+    return pad_time(d, length, axis=1)
 
 
-def sequence(result: dict) -> Any:
+def sequence(result: dict, steps: Any = None) -> Any:
     """The first state after each step, (batch, time, units), from the results of `forward`."""
-    return result["trajectory"]
+    return result["trajectory"][:, :steps]
 
 
 def gradients(tensors: dict, d: dict) -> dict:

@@ -103,9 +103,9 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
     return {"states": d_states, "x": d_x, "weights": d_weights}
 
 
-def sequence(result: dict) -> Any:
+def sequence(result: dict, steps: Any = None) -> Any:
     """The first state after each step, (batch, time, units), from the results of `forward`."""
-    return time_major(result["trajectory"])
+    return time_major(result["trajectory"][:steps])
 
 
 __all__ = [

@@ -14,6 +14,7 @@ import tensorflow as tf
 from seqzoo.cells.base import RecurrentCell, shape_of
 from seqzoo.cells.engine.step_gradients import backward_step, forward_step
 from seqzoo.cells.engine.xla_slices import (
+    pad_time,
     read_step,
     time_major,
     while_steps,
@@ -190,17 +191,22 @@ def output_shape(cell: RecurrentCell) -> tuple:
     return shape_of(cell.output_size)
 
 
-def upstream(d: Any) -> Any:
+def upstream(d: Any, length: Any) -> Any:
     """Gradients of the trajectory, (batch, time, ...), as `backward` expects them.
 
-    That is (time, ..., batch), with the axes between those two reversed.
+    That is (length, ..., batch), padded with zeros, with the axes between those two reversed.
     """
-    return tf.transpose(d, [1, *reversed(range(2, d.shape.rank)), 0])
+    return pad_time(tf.transpose(d, [1, *reversed(range(2, d.shape.rank)), 0]), length)
 
 
-def sequence(result: dict) -> Any:
-    """The first state after each step, (batch, time, units), from the results of `forward`."""
-    return time_major(result["trajectory"][1:])
+def sequence(result: dict, steps: Any = None) -> Any:
+    """The first state after each step, (batch, time, units), from the results of `forward`.
+
+    Args:
+        result: the results of `forward`.
+        steps: number of steps to return, from the first; None for all.
+    """
+    return time_major(result["trajectory"][1 : None if steps is None else steps + 1])
 
 
 BACKWARD_NEEDS = ("steps", "recurrent_kernel", "unit_weights", "mask", "recurrent_mask", "values")
@@ -214,14 +220,19 @@ def gradients(tensors: dict, d: dict) -> dict:
         tensors: the tensors of `forward`, and what it returned for training.
         d: the results of `backward`.
     """
-    d_recurrent = d.get("d_recurrent")
-    d_projected = d.get("d_projected", d_recurrent)
-    x = tensors["x"]
+    # Only the steps that have run: products of the padding would take as long as theirs.
+    length, batch, features = tf.unstack(tf.shape(tensors["x"]))
+    x, steps = tensors["x"][: tensors["steps"]], tensors["steps"]
+    live = {
+        name: d[name][:, : steps * batch] for name in ("d_recurrent", "d_projected") if name in d
+    }
+    d_recurrent = live.get("d_recurrent")
+    d_projected = live.get("d_projected", d_recurrent)
     results = {"states": d["d_states"]}
     if "unit_weights" in tensors:
         results["unit_weights"] = d["d_unit_weights"]
     if "recurrent_kernel" in tensors:
-        before = tensors["trajectory"][:-1]
+        before = tensors["trajectory"][:steps]
         if "recurrent_mask" in tensors:
             before = before * tensors["recurrent_mask"]
         results["recurrent_kernel"] = _summed_product(before, d_recurrent)
@@ -233,8 +244,8 @@ def gradients(tensors: dict, d: dict) -> dict:
     if "kernel" in tensors:
         results["kernel"] = _summed_product(x, d_projected)
         d_x = tf.matmul(tensors["kernel"], d_projected)
-    steps, batch, features = tf.unstack(tf.shape(x))
-    results["x"] = tf.transpose(tf.reshape(d_x, [features, steps, batch]), [1, 2, 0])
+    d_x = tf.transpose(tf.reshape(d_x, [features, steps, batch]), [1, 2, 0])
+    results["x"] = pad_time(d_x, length)
     return results
 
 

@@ -161,9 +161,9 @@ class Recomputing:
         """Shape of the state whose trajectory is returned, without the batch axis."""
         return self.loops.output_shape(cell)
 
-    def sequence(self, result: dict) -> Any:
+    def sequence(self, result: dict, steps: Any = None) -> Any:
         """The first state after each step, (batch, time, ...), from the results of `forward`."""
-        return result["trajectory"]
+        return result["trajectory"][:, :steps]
 
     def _loops_project(self, cell: RecurrentCell) -> bool:
         """Whether the loops project the inputs themselves."""
@@ -216,11 +216,11 @@ def _projected(cell: RecurrentCell, x: Any, weights: list) -> Any:
 
 
 def _read_steps(array: Any, k: Any, every: int, axis: int = 0) -> Any:
-    """The steps of segment k of `array`."""
-    sizes = tf.unstack(tf.shape(array))
-    sizes[axis] = every
-    start = [k * every if a == axis else 0 for a in range(array.shape.rank)]
-    part = tf.slice(array, tf.stack(start), tf.stack(sizes))
+    """The steps of segment k of `array`; `k` may depend on an argument of a compiled program, as in
+    `read_step`."""
+    sizes = tf.shape(array)
+    segments = tf.concat([sizes[:axis], [-1, every], sizes[axis + 1 :]], 0)
+    part = tf.gather(tf.reshape(array, segments), k, axis=axis)
     shape = array.shape.as_list()
     shape[axis] = every
     return tf.ensure_shape(part, shape)

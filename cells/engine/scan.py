@@ -24,7 +24,7 @@ from seqzoo.cells.engine.private_tensorflow import extend_call, recording
 from seqzoo.cells.engine.programs import CellPrograms
 from seqzoo.cells.engine.recomputing import Recomputing, recomputing
 from seqzoo.cells.engine.step_gradients import reads_weights
-from seqzoo.cells.engine.xla_slices import time_major
+from seqzoo.cells.engine.xla_slices import pad_time, time_major
 
 # The graph has one call per piece: many calls take a long time to trace, and small pieces waste
 # a core.
@@ -127,7 +127,7 @@ class Scan:
         eager = tf.executing_eagerly()
         # A fixed length in a graph is compiled once; other lengths are rounded up to a few values.
         fixed = None if eager else x.shape[1]
-        length = fixed or round_length(steps)
+        length = fixed or (round_length if elementwise(self.loops) else coarse_length)(steps)
         # Pad to a multiple of the segment length here, not in the compiled loops: XLA in TensorFlow
         # 2.21 writes out of bounds when it pads rows of four float64 values by one row.
         length = -(-length // self.every) * self.every
@@ -183,11 +183,11 @@ class Scan:
         """The last states, preceded by the outputs of all steps if these are requested."""
         outputs = [tf.concat(s, 0) for s in zip(*(r["states"] for r in results), strict=True)]
         if options.sequences:
-            rows = tf.concat([self.loops.sequence(result) for result in results], 0)
+            whole = options.fixed and options.fixed % self.every == 0
+            steps = None if whole else constants["steps"]
+            rows = tf.concat([self.loops.sequence(result, steps) for result in results], 0)
             size = self.loops.output_shape(self.cell)
-            rows.set_shape([tensors["x"].shape[1], tensors["x"].shape[0], *size])
-            if options.fixed is None or options.fixed % self.every:
-                rows = rows[:, : options.fixed or constants["steps"]]
+            rows.set_shape([tensors["x"].shape[1], options.fixed, *size])
             outputs = [rows, *outputs]
         return outputs
 
@@ -202,8 +202,9 @@ class Scan:
             part = result | piece  # "states" are those before the first step
             part["d_states"] = [d[k] for d in d_states]
             if d_sequences is not None:
-                length = piece["x"].shape[0] or tf.shape(piece["x"])[0]
-                part["d_sequence"] = pad_time(d_sequences[k], length, axis=1)
+                part["d_sequence"] = d_sequences[k]
+                if isinstance(self.loops, Recomputing):
+                    part["d_sequence"] = pad_time(d_sequences[k], _length(piece), axis=1)
             parts.append(part)
         if isinstance(self.loops, Recomputing):
             run = functools.partial(self.loops.gradients, self.cell, self._gradients_of_segment)
@@ -218,7 +219,7 @@ class Scan:
             names = (*time_loops.BACKWARD_NEEDS, "d_states")
             tensors = {name: part[name] for name in names if name in part}
             if "d_sequence" in part:
-                tensors["d_sequence"] = time_loops.upstream(part["d_sequence"])
+                tensors["d_sequence"] = time_loops.upstream(part["d_sequence"], _length(part))
             return tensors
 
         backward = self._program(time_loops, "backward", needed(part), "d_sequence" in part)
@@ -440,6 +441,11 @@ def join_gradients(gradients: list[dict]) -> dict:
     }
 
 
+def _length(piece: dict) -> Any:
+    """Number of steps that the tensors of a piece have, padding included."""
+    return piece["x"].shape[0] or tf.shape(piece["x"])[0]
+
+
 def specs_of(loop_module: Any, name: str, tensors: Any) -> Any:
     """Specs with unknown batch and time sizes, so that other sizes need no new trace."""
     free = FREE_AXES.get(name, ())
@@ -457,15 +463,6 @@ def specs_of(loop_module: Any, name: str, tensors: Any) -> Any:
     return tf.nest.map_structure(spec, tensors)
 
 
-def pad_time(sequences: Any, length: Any, axis: int = 0) -> Any:
-    """Pads the time axis with zeros to `length` steps."""
-    if isinstance(length, int) and length == sequences.shape[axis]:
-        return sequences
-    paddings = [[0, 0] for _ in range(sequences.shape.rank)]
-    paddings[axis][1] = length - tf.shape(sequences)[axis]
-    return tf.pad(sequences, paddings)
-
-
 def round_length(steps: Any, octave: int = 4) -> Any:
     """Rounds a length up to one of a few values, since a loop is compiled for each length.
 
@@ -475,4 +472,18 @@ def round_length(steps: Any, octave: int = 4) -> Any:
     """
     exponent = tf.floor(tf.math.log(tf.cast(steps, tf.float64)) / math.log(2))
     unit = tf.cast(tf.maximum(2.0**exponent / octave, 4), tf.int32)
+    return -(-steps // unit) * unit
+
+
+def coarse_length(steps: Any) -> Any:
+    """Rounds a length up to one of even fewer values: powers of two from 16 to 128, and from there
+    two per power of two.
+
+    For loops that compute products: each padded step, which only takes memory, costs them a tenth
+    of a step that runs, or less.
+    """
+    power = tf.cast(
+        2.0 ** tf.floor(tf.math.log(tf.cast(steps, tf.float64)) / math.log(2)), tf.int32
+    )
+    unit = tf.maximum(tf.maximum(power // 2, tf.minimum(power, 64)), 16)
     return -(-steps // unit) * unit

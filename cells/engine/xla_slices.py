@@ -13,7 +13,13 @@ from seqzoo.cells.engine.private_tensorflow import dynamic_update_slice
 
 
 def read_step(array: Any, t: Any) -> Any:
-    """array[t]."""
+    """array[t].
+
+    XLA would compile a program with `tf.slice` again for each value of `t`, if `t` depends on an
+    argument of the program, such as the number of steps; `tf.gather` becomes the same instruction.
+    """
+    if not within_portable():
+        return tf.gather(array, t)
     rest = tf.shape(array)[1:]
     start = tf.stack([t] + [0] * (array.shape.rank - 1))
     part = tf.slice(array, start, tf.concat([[1], rest], 0))
@@ -28,10 +34,8 @@ def write_step(array: Any, part: Any, t: Any) -> Any:
 
 
 def read_row(array: Any, t: Any) -> Any:
-    """array[:, t], of an array with three axes."""
-    batch, _, size = tf.unstack(tf.shape(array))
-    part = tf.slice(array, tf.stack([0, t, 0]), tf.stack([batch, 1, size]))
-    return tf.ensure_shape(tf.reshape(part, [batch, size]), [array.shape[0], array.shape[2]])
+    """array[:, t]; `t` may depend on an argument of the program, as in `read_step`."""
+    return tf.gather(array, t, axis=1)
 
 
 def write_row(array: Any, part: Any, t: Any) -> Any:
@@ -57,6 +61,15 @@ def write_at(array: Any, part: Any, t: Any, axis: int) -> Any:
 def write_columns(array: Any, part: Any, start: Any) -> Any:
     """`array`, a matrix, with its columns from `start` on replaced by `part`."""
     return dynamic_update_slice(array, part, tf.stack([0, start]))
+
+
+def pad_time(sequences: Any, length: Any, axis: int = 0) -> Any:
+    """Pads the time axis with zeros to `length` steps."""
+    if isinstance(length, int) and length == sequences.shape[axis]:
+        return sequences
+    paddings = [[0, 0] for _ in range(sequences.shape.rank)]
+    paddings[axis][1] = length - tf.shape(sequences)[axis]
+    return tf.pad(sequences, paddings)
 
 
 def time_major(sequences: Any) -> Any:

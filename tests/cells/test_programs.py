@@ -1,6 +1,10 @@
 """Compiled programs are shared by cells that compute the same, and by no others."""
 
 import gc
+import os
+import pathlib
+import subprocess
+import sys
 import weakref
 
 import keras
@@ -13,6 +17,7 @@ from cell_names import BEFORE_RELEASES
 import seqzoo.cells as cells
 from seqzoo.cells.engine import programs, scan
 
+ROOT = pathlib.Path(__file__).parents[2]
 MADE = []
 """A global object that cells of these tests read."""
 
@@ -321,6 +326,43 @@ def test_lengths_of_a_few_share_their_loops(shared):
     for steps in (5, 6, 7, 8, 9, 11):
         layer(np.zeros((BATCH, steps, FEATURES)))
     assert distinct(shared) == 1
+
+
+COMPILED = """
+import sys
+
+import tensorflow as tf
+import seqzoo.cells as cells
+
+names = ("gru", "mut1", "nas", "layer-norm", "indrnn", "mingru", "lru", "s5")
+layers = [cells.Recurrent(cells.CELLS[name](4), return_sequences=True) for name in names]
+layers.append(cells.Recurrent(cells.GRUCell(4), return_sequences=True, recompute=8))
+x = tf.ones((2, 20, 3))
+for steps in (17, 18, 20):
+    print("length", steps, file=sys.stderr)
+    for layer in layers:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(layer(x[:, :steps]))
+        tape.gradient(loss, x)
+"""
+
+
+@pytest.mark.slow
+def test_lengths_that_share_a_program_compile_it_once():
+    # TensorFlow compiles a program again if the value of an argument must be known.
+    log = {"TF_CPP_MIN_LOG_LEVEL": "0", "TF_CPP_VMODULE": "device_compilation_profiler=1"}
+    run = subprocess.run(
+        [sys.executable, "-c", COMPILED],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | log,
+    )
+    assert run.returncode == 0, run.stderr
+    first, *others = run.stderr.split("length ")[1:]
+    assert first.count(" times, compile time: ") >= 18
+    assert all(" times, compile time: " not in other for other in others)
 
 
 MAKERS = [float64(cells.GRUCell), float64(cells.LSTMCell, activation="softsign"), float64(Rated, 1)]
