@@ -256,7 +256,7 @@ GROUPS = [
             "tf.where(live, d, tf.zeros_like(d))": "d",
             "tf.where(live, a, b) for a, b in zip(d_old": "a for a, b in zip(d_old",
             '[d_states[0] + slices["d_output"], *': '[slices["d_output"], *',
-            '["trajectory"][:-1]': '["trajectory"][1:]',
+            '["trajectory"][:steps]': '["trajectory"][1 : steps + 1]',
             'before = before * tensors["recurrent_mask"]': "pass",
             'results["recurrent_bias"] = tf.reduce_sum(d_recurrent, 1)': (
                 'results["recurrent_bias"] = tf.reduce_sum(d_projected, 1)'

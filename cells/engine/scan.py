@@ -133,11 +133,11 @@ class Scan:
         length = -(-length // self.every) * self.every
         constants = {"steps": steps}
         if mask is not None:
-            constants["mask"] = pad_time(tf.transpose(tf.cast(mask, "bool")), length)
+            constants["mask"] = time_major(tf.cast(mask, "bool"), length)
         if recurrent_mask is not None:
             # Keras makes the mask from a state; a tape that watches the states would watch it too.
             constants["recurrent_mask"] = tf.stop_gradient(tf.cast(recurrent_mask, dtype))
-        tensors = self.loops.tensors_of(self.cell, pad_time(time_major(tf.cast(x, dtype)), length))
+        tensors = self.loops.tensors_of(self.cell, time_major(tf.cast(x, dtype), length))
         tensors["states"] = [tf.cast(state, dtype) for state in states]
         keep = recording(tf.nest.flatten(tensors))
         keep = keep or ((training or _training_programs.get()) and not eager)

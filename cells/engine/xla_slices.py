@@ -72,9 +72,10 @@ def pad_time(sequences: Any, length: Any, axis: int = 0) -> Any:
     return tf.pad(sequences, paddings)
 
 
-def time_major(sequences: Any) -> Any:
-    """Swaps the batch and time axes."""
-    return tf.transpose(sequences, [1, 0, *range(2, sequences.shape.rank)])
+def time_major(sequences: Any, length: Any = None) -> Any:
+    """Swaps the batch and time axes; with `length`, the result is padded to that many steps."""
+    swapped = tf.transpose(sequences, [1, 0, *range(2, sequences.shape.rank)])
+    return swapped if length is None else pad_time(swapped, length)
 
 
 def while_steps(steps: Any, body: Callable, *variables: Any) -> list:

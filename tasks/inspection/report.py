@@ -69,8 +69,15 @@ def inspect(
         raise SeqzooError(
             field="reference", expected=f"from 0 to {count - 1}, a step of the input", got=reference
         )
+    if only and "states" not in only:
+        for name, value in (("search", search or None), ("reference", reference)):
+            if value is not None:
+                raise SeqzooError(
+                    f"`{name}` is for the analysis 'states', which `only` does not name.",
+                    field=name,
+                )
     searched = []
-    for value in search if not only or "states" in only else ():
+    for value in search:
         item = subject(run, value)
         searched.append((item, trace(item.model, partial(item.scores, item.inputs))))
     result = Inspection(run, subjects, traces, step, tuple(searched), reference)

@@ -438,7 +438,9 @@ def attention(inspection: Inspection) -> list[Section]:
         return []
     maps = [attention_map(subject) for subject in inspection.subjects]
     shown = {
-        f"attention-{index + 1}": figures.attention_figure(item) for index, item in enumerate(maps)
+        f"attention-{index + 1}": figures.attention_figure(item)
+        for index, item in enumerate(maps)
+        if item.weights.size  # the input or the generated text may be empty
     }
     text = (
         "<p>What the decoder attends to as it writes: the input from left to right, the generated "

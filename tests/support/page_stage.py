@@ -65,8 +65,8 @@ def write_files(folder: pathlib.Path) -> None:
         folder / "temperatures.csv", "date,temp", lambda n: (f"2020-01-{n}", f"{n % 7 + n / 9:.1f}")
     )
     days = np.datetime64("2020-01-01") + np.arange(COUNT)
-    months = [f"{np.datetime64('2010-01') + n},{n % 12 + n / 10 + 1}\n" for n in range(96)]
-    (folder / "sales.csv").write_text("date,sold\n" + "".join(months))
+    months = [f"{np.datetime64('2010-01') + n},{n % 12 + n / 10 + 1}\n" for n in range(144)]
+    (folder / "sales.csv").write_text("date,sold\n" + "".join(months[:96]))
     for name in ("monthly-sunspots.csv", "airline-passengers.csv"):
         (folder / name).write_text("Month,count\n" + "".join(months))
     hours = np.datetime64("2020-01-01T00") + np.arange(-700, 48)

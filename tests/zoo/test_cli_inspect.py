@@ -62,6 +62,21 @@ def test_a_data_set_is_searched_for_similar_states(trained, tmp_path) -> None:
     assert result.exit_code == 2 and "`reference` must be from 0 to 4" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["axyz1", "--search", 4], "--search is for the analysis states"),
+        (["axyz1", "--reference", 0], "`reference` is for the analysis 'states'"),
+        (["axyz1", "--examples", 2], "--examples is for held-out examples"),
+    ],
+)
+def test_options_without_effect_are_refused(trained, tmp_path, words, message) -> None:
+    more = ["--only", "gates", "--output", tmp_path / "x"]
+    result = seqzoo("inspect", trained / "run", *words, *more)
+    assert result.exit_code == 2 and message in result.stderr
+    assert not (tmp_path / "x").exists()
+
+
 def test_help_names_every_analysis() -> None:
     text = " ".join(seqzoo("inspect", "--help").stdout.split())
     assert all(name in text.replace("fixed- points", "fixed-points") for name in ANALYSES)

@@ -30,7 +30,6 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--examples",
     type=options.Whole(1, 8),
-    default=1,
     help="Number of held-out examples to use if no INPUT is given; texts are truncated to 60 "
     "characters or words. [from 1 to 8; default: 1]",
 )
@@ -60,7 +59,7 @@ def command(
     output: str | None,
     only: list[str] | None,
     step: int | None,
-    examples: int,
+    examples: int | None,
     search: int | None,
     reference: int | None,
     figures: str,
@@ -85,13 +84,17 @@ def command(
     from seqzoo.zoo.inference.open_run import open_run
     from seqzoo.zoo.inspection.inputs import command_line_inputs, held_out_inputs
 
+    if input and examples is not None:
+        raise click.UsageError("--examples is for held-out examples; leave it out or INPUT.")
+    if search and only and "states" not in only:
+        raise click.UsageError("--search is for the analysis states, which --only does not name.")
     opened = open_run(run, device)
     from seqzoo.tasks.inspection.report import NUMBERS, inspect, write_report
 
     if input:
         inputs = command_line_inputs(opened, input, resample=bool(resample))
     else:
-        inputs = held_out_inputs(opened, examples)
+        inputs = held_out_inputs(opened, examples or 1)
     folder = pathlib.Path(output or pathlib.Path("inspections") / opened.folder.name).expanduser()
     searched = held_out_inputs(opened, search) if search else []
     inspection, sections = inspect(
