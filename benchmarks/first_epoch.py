@@ -41,7 +41,7 @@ neither is part of the overhead. "functions" counts traced functions, "programs"
 loops, and "shapes" those of the batches in training.
 
 XLA compiles two programs, forward and backward, for each kind of layer and each length that layers
-are compiled for (16, 32, 64, 128, 192, ... steps), at about a quarter of a second each; equal
+are compiled for (16, 32, 48, 64, 96, 128, ... steps), at about a quarter of a second each; equal
 layers share them. Tasks with texts on both sides and taggers that read characters have the most.
 
 Attempts to compile faster, on `inflection` and `number-reader`, when these had 22 and 18 programs,

@@ -476,14 +476,13 @@ def round_length(steps: Any, octave: int = 4) -> Any:
 
 
 def coarse_length(steps: Any) -> Any:
-    """Rounds a length up to one of even fewer values: powers of two from 16 to 128, and from there
-    two per power of two.
+    """Rounds a length up to one of even fewer values: 16, 32, and from there two per power of two.
 
-    For loops that compute products: each padded step, which only takes memory, costs them a tenth
-    of a step that runs, or less.
+    For loops that compute products: each padded step, whose memory is merely cleared, costs them
+    about a tenth of a step that runs.
     """
     power = tf.cast(
         2.0 ** tf.floor(tf.math.log(tf.cast(steps, tf.float64)) / math.log(2)), tf.int32
     )
-    unit = tf.maximum(tf.maximum(power // 2, tf.minimum(power, 64)), 16)
+    unit = tf.maximum(power // 2, 16)
     return -(-steps // unit) * unit
