@@ -476,7 +476,8 @@ def round_length(steps: Any, octave: int = 4) -> Any:
 
 
 def coarse_length(steps: Any) -> Any:
-    """Rounds a length up to one of even fewer values: 16, 32, and from there two per power of two.
+    """Rounds a length up to one of even fewer values: 16, 32, and from there two per power of two,
+    but four from 512 steps on, where memory counts more than compilation.
 
     For loops that compute products: each padded step, whose memory is merely cleared, costs them
     about a tenth of a step that runs.
@@ -484,5 +485,5 @@ def coarse_length(steps: Any) -> Any:
     power = tf.cast(
         2.0 ** tf.floor(tf.math.log(tf.cast(steps, tf.float64)) / math.log(2)), tf.int32
     )
-    unit = tf.maximum(power // 2, 16)
+    unit = tf.maximum(power // tf.where(power < 512, 2, 4), 16)
     return -(-steps // unit) * unit

@@ -48,7 +48,6 @@ UNSUPPORTED = {
     "top_k": None,
     "top_p": None,
     "minimum_length": 0,
-    "maximum_length": Decoding().maximum_length,
     "no_repeat_ngram": None,
     "repetition_penalty": 1.0,
     "replace_unknown": False,

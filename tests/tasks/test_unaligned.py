@@ -275,7 +275,6 @@ def test_targets_that_no_alignment_fits_are_named() -> None:
     "choices, message",
     [
         (Decoding("sample"), "`method` must be 'greedy' or 'beam' for many-to-many-unaligned"),
-        (Decoding(maximum_length=5), "`maximum_length` must be 100 for many-to-many-un"),
         (Decoding("beam", length_penalty=0.6), "`length_penalty` must be 0.0 for many-to-many-un"),
     ],
 )

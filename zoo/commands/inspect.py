@@ -85,7 +85,7 @@ def command(
     from seqzoo.zoo.inspection.inputs import command_line_inputs, held_out_inputs
 
     if input and examples is not None:
-        raise click.UsageError("--examples is for held-out examples; leave it out or INPUT.")
+        raise click.UsageError("--examples is for held-out examples; leave out either it or INPUT.")
     if search and only and "states" not in only:
         raise click.UsageError("--search is for the analysis states, which --only does not name.")
     opened = open_run(run, device)
