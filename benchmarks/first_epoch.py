@@ -43,10 +43,12 @@ loops, and "shapes" those of the batches in training.
 XLA compiles two programs, forward and backward, for each kind of layer and each length that layers
 are compiled for (16, 32, 48, 64, 96, 128, ... steps), at about a quarter of a second each; equal
 layers share them. Tasks with texts on both sides and taggers that read characters have the most.
+The table is from before 48 and 96 steps were among these lengths; of the presets measured again
+since, none has another number of programs.
 
 Attempts to compile faster, on `inflection` and `number-reader`, when these had 22 and 18 programs,
 with XLA's options in `XLA_FLAGS`: LLVM's optimisation level 0 makes compilation a fifth faster, but
-steps of a GRU take twice as long;
+in a trial outside this benchmark, steps of a GRU took twice as long;
 generating machine code in a single thread (`--xla_cpu_parallel_codegen_split_count=1`) takes as
 long; without fusion emitters (`--xla_cpu_use_fusion_emitters=false`), compilation takes a quarter
 less, but in a trial outside this benchmark, steps of ten cells took 7% longer with gradients and

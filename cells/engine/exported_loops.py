@@ -25,8 +25,7 @@ def run_compiled(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[A
     """Runs batches of at least `MIN_ROWS` rows in compiled loops, smaller ones in the plain loop.
 
     A `Runner`; see `seqzoo.cells.engine.runners` for the arguments and results. XLA compiles a
-    program for each shape, so rows and steps are padded to one of a few sizes, four per power of
-    two.
+    program for each shape, so rows and steps are padded to one of a few sizes.
     """
 
     if not keeps_contract(layer.cell) or sequences.shape[1] == 1:

@@ -470,8 +470,7 @@ def round_length(steps: Any, octave: int = 4) -> Any:
         steps: the length, at least 1.
         octave: number of lengths per power of two.
     """
-    exponent = tf.floor(tf.math.log(tf.cast(steps, tf.float64)) / math.log(2))
-    unit = tf.cast(tf.maximum(2.0**exponent / octave, 4), tf.int32)
+    unit = tf.maximum(_power_of_two(steps) // octave, 4)
     return -(-steps // unit) * unit
 
 
@@ -482,8 +481,12 @@ def coarse_length(steps: Any) -> Any:
     For loops that compute products: each padded step, whose memory is merely cleared, costs them
     about a tenth of a step that runs.
     """
-    power = tf.cast(
-        2.0 ** tf.floor(tf.math.log(tf.cast(steps, tf.float64)) / math.log(2)), tf.int32
-    )
+    power = _power_of_two(steps)
     unit = tf.maximum(power // tf.where(power < 512, 2, 4), 16)
     return -(-steps // unit) * unit
+
+
+def _power_of_two(steps: Any) -> Any:
+    """The largest power of two that is at most `steps`, int32."""
+    exponent = tf.floor(tf.math.log(tf.cast(steps, tf.float64)) / math.log(2))
+    return tf.cast(2.0**exponent, tf.int32)

@@ -61,6 +61,13 @@ def inspect(
                 f"`only` must name analyses ({known}), got {name!r}{nearest(name, ANALYSES)}",
                 field="only",
             )
+    if only and "states" not in only:
+        for name, value in (("search", search or None), ("reference", reference)):
+            if value is not None:
+                raise SeqzooError(
+                    f"`{name}` is for the analysis 'states', which `only` does not name.",
+                    field=name,
+                )
     subjects = tuple(subject(run, value) for value in inputs)
     # Other inputs may have fewer steps, so they are traced from their last step.
     traces = tuple(item.trace(step if item is subjects[0] else None) for item in subjects)
@@ -69,13 +76,6 @@ def inspect(
         raise SeqzooError(
             field="reference", expected=f"from 0 to {count - 1}, a step of the input", got=reference
         )
-    if only and "states" not in only:
-        for name, value in (("search", search or None), ("reference", reference)):
-            if value is not None:
-                raise SeqzooError(
-                    f"`{name}` is for the analysis 'states', which `only` does not name.",
-                    field=name,
-                )
     searched = []
     for value in search:
         item = subject(run, value)

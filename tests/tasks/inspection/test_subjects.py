@@ -1,5 +1,6 @@
 """Answers of every template, explained: completeness, occlusion, gradients and attention."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.history import History
 from seqzoo.tasks.data.timed_series import TimedSeries
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.inspection import attribution
+from seqzoo.tasks.inspection import attribution, sections
 from seqzoo.tasks.inspection.attention import attention_map, attention_of
 from seqzoo.tasks.inspection.attribution import integrated_gradients, occlusion
 from seqzoo.tasks.inspection.gradients import gradient_flow
@@ -448,6 +449,17 @@ def test_attention_is_that_of_the_decoder_step_by_step(subjects) -> None:
     assert grid.grid is not None and grid.weights.shape[1] == np.prod(grid.grid)
     with pytest.raises(SeqzooError, match="attention"):
         attention_map(subjects["class"])
+
+
+def test_an_empty_text_has_no_attention_figure(subjects, monkeypatch) -> None:
+    case: Any = subjects["text"]
+    found = attention_map(case)
+    empty = dataclasses.replace(found, tokens=(), weights=found.weights[:0])
+    maps = iter([found, empty])
+    monkeypatch.setattr(sections, "attention_map", lambda _: next(maps))
+    inspection = sections.Inspection(case.run, (case, case), (), None)
+    (section,) = sections.attention(inspection)
+    assert list(section.figures) == ["attention-1"] and section.data["maps"][1] == []
 
 
 def test_attention_of_predictions_is_that_of_their_steps(subjects) -> None:
