@@ -88,7 +88,7 @@ class TrainingSettings:
         class_weight: class weights in the training loss: "balanced", or by name, such as
             spam=3,ham=1. With "balanced", all classes count equally, however rare they are; a class
             without a weight has weight 1. Only the ratios matter. For the targets "class" and
-            "tags".
+            "tags"; with `crf`, the weights multiply the odds of predicted tags.
         focal: exponent (gamma) of the focal loss, which gives less weight to confident correct
             predictions. For the targets "class", "labels" and "tags". None for cross-entropy.
         calibrate: calibrate probabilities after training, by temperature scaling on the validation

@@ -116,6 +116,10 @@ class TaggerTask(CutsAtSteps, Task):
         if not training or (self.weighting == Weighting() and counted is None):
             return outcome
         targets = batch["targets"]
+        if self.template.crf:
+            adjusted = self.weighting.adjust(scores)
+            losses = -self._log_likelihood(model, adjusted, targets, batch["lengths"])
+            return outcome._replace(losses=losses, reported=outcome.losses)
         exact = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, scores)
         weighted = self.weighting(exact, exact, targets)
         inside = _inside(scores, batch["lengths"])
@@ -127,8 +131,7 @@ class TaggerTask(CutsAtSteps, Task):
     def weigh(self, settings: TrainingSettings, data: Data) -> None:
         if self.template.crf:
             expected = "tags without `crf`, whose loss is that of a whole sequence"
-            refuse(settings, expected, ["class_weight", "focal"])
-            return
+            refuse(settings, expected, ["focal"])
         targets: Any = data.targets
         counts = np.bincount(targets.flat, minlength=len(self.tags.names))
         self.weighting = Weighting.of(settings, self.tags.names, counts)

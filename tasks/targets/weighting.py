@@ -75,6 +75,20 @@ class Weighting:
             losses = losses * tf.gather(tf.constant(self.classes, losses.dtype), targets)
         return losses
 
+    def adjust(self, scores: Any) -> Any:
+        """The scores to train with if a loss is that of several classes jointly.
+
+        The log weight of each class is subtracted from its score in training alone, so the trained
+        scores of a class are higher by as much: its predictions have its weight in their odds. For
+        one softmax, this has the same optimum as weighted losses.
+
+        Source: Menon et al. 2021, "Long-tail learning via logit adjustment", section 5.2.
+
+        Args:
+            scores: the scores of the classes, (..., classes).
+        """
+        return scores - tf.math.log(tf.constant(self.classes, scores.dtype))
+
 
 def focal_weight(exact: Any, focal: float) -> Any:
     """(1 - p) ** focal, from `exact` = -log p."""

@@ -122,6 +122,27 @@ def test_tags_and_labels_are_weighted_by_the_step_and_the_label() -> None:
     assert loss == pytest.approx(expected, rel=1e-5)
 
 
+def test_scores_of_a_crf_are_adjusted_by_the_logarithms_of_the_weights_in_training() -> None:
+    examples = sentences(5, 0)
+    task: Any = tagger(crf=True).adapt(examples)
+    names = task.tags.names
+    weights = 2.0 ** np.arange(len(names))
+    chosen = settings(batch_size=6, class_weight=dict(zip(names, weights.tolist(), strict=True)))
+    data = task.data(examples)
+    task.weigh(chosen, data)
+    loop = Loop(task, chosen, 1, tf.distribute.get_strategy())
+    batch = next(iter(batches(data, data.plan(Padding([9], [9]), chosen))))
+    loss, totals, _ = loop._forward(batch, training=True)
+    _, plain, _ = loop._forward(batch, training=False)
+    np.testing.assert_allclose(totals[0], plain[0], rtol=1e-6)
+    inputs = {name: batch[name] for name in loop.model.input}
+    scores = loop.model(inputs).numpy() - np.log(weights)
+    crf = loop.model.get_layer("crf")
+    expected = -tf.reduce_sum(crf.log_likelihood(scores, batch["targets"], batch["lengths"])[:5])
+    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+    assert abs(float(loss) - float(plain[0])) > 1
+
+
 @pytest.mark.parametrize(
     "chosen, choices, message",
     [
@@ -130,6 +151,7 @@ def test_tags_and_labels_are_weighted_by_the_step_and_the_label() -> None:
         (template(target="value"), {"focal": 2.0}, "`focal` is for the targets 'class', 'labels'"),
         (template(label_smoothing=0.1), {"focal": 2.0}, "`focal` must be None with label smooth"),
         (tagger(crf=True), {"focal": 2.0}, "`focal` is for tags without `crf`"),
+        (tagger(crf=True), {"class_weight": {"Q": 2.0}}, "`class_weight` must name classes (B-x"),
         (ManyToManyEncoderDecoder(), {"focal": 2.0}, "`focal` is for the targets"),
         (tagger(crf=True), {"calibrate": True}, "'tags' without `crf`, got target 'tags'"),
         (template(), {"calibrate": True}, "`calibrate` needs validation examples"),
