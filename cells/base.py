@@ -25,8 +25,9 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         output, states = step(x, r, states)    the rest, elementwise
 
     A subclass lists its gates and implements `step`, which receives `x` and `r` as named tuples
-    with one tensor of shape (batch, units) per gate: `x.forget + r.forget`. `step` must be
-    elementwise, because the fast loop calls it with tensors of shape (units, batch).
+    with one tensor of shape (batch, units) per gate: `x.forget + r.forget`. `step` should be
+    elementwise, because the fast loop calls it with tensors of shape (units, batch); any other,
+    such as one with a softmax over the units, runs on the slower general loop.
 
     Exceptions to this scheme are declared: gates without a recurrent product (`recurrent_gates`),
     weights with one value per unit that `step` reads (`unit_weights`), and matrices computed from
@@ -80,6 +81,9 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     takes_time: bool = False
     """Whether the inputs' last feature is the time since the previous step, which `Recurrent`
     appends when it is called with a pair: `layer((x, elapsed))`."""
+
+    draws_matrix: bool = False
+    """Whether `recurrent_matrix` differs from call to call, as by random masks."""
 
     input_rank: int = 2
     """Number of axes of one step's inputs: 2 for (batch, features), 4 for frames, (batch, height,
@@ -220,6 +224,11 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
                 ),
             )
             setattr(self, name, weight)
+        for value in list(vars(self).values()):
+            # An activation may be a layer with weights, such as `keras.layers.PReLU`.
+            if isinstance(value, keras.Layer) and not isinstance(value, RecurrentCell):
+                if not value.built:
+                    value.build((None, *shape_of(as_list(self.state_size)[0])))
         self.built = True
 
     def random_numbers(self) -> np.random.Generator:

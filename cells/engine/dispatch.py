@@ -83,6 +83,9 @@ def _choose_scan(cell: RecurrentCell, cudnn_obstacles: tuple[str, ...]) -> Choic
     if step_gradients.reads_weights(cell):
         reason = f"the `step` of {type(cell).__name__} reads a weight"
         return Choice(Path.GENERAL, (*cudnn_obstacles, reason))
+    if not step_gradients.is_elementwise(cell):
+        reason = f"the `step` or an activation of {type(cell).__name__} is not elementwise"
+        return Choice(Path.GENERAL, (*cudnn_obstacles, reason))
     if not step_gradients.defines_gradient(cell):
         reason = f"{type(cell).__name__} has no `step_gradient` for its activations"
         return Choice(Path.AUTOMATIC, (*cudnn_obstacles, reason))
@@ -118,6 +121,15 @@ def _obstacles_to_scans(layer: Any) -> tuple[str, ...]:
         return ("`fast=False`",)
     if layer.unroll:
         return ("`unroll=True`",)
+    if cell.draws_matrix and cell.recurs_by_product:
+        from seqzoo.cells.engine import step_gradients
+
+        # The general loops, which such cells need, read the matrix within the compiled step.
+        if step_gradients.reads_weights(cell) or not step_gradients.is_elementwise(cell):
+            return (
+                f"{type(cell).__name__} draws a matrix per batch, and `step` reads a weight or is "
+                "not elementwise",
+            )
     if portability.exporting():
         return ("the graph is being exported",)
     if cell.input_rank == 4 and not has_gpu():

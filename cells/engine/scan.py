@@ -23,7 +23,7 @@ from seqzoo.cells.engine.portability import within_portable
 from seqzoo.cells.engine.private_tensorflow import extend_call, recording
 from seqzoo.cells.engine.programs import CellPrograms
 from seqzoo.cells.engine.recomputing import Recomputing, recomputing
-from seqzoo.cells.engine.step_gradients import reads_weights
+from seqzoo.cells.engine.step_gradients import is_elementwise, reads_weights
 from seqzoo.cells.engine.xla_slices import pad_time, time_major
 
 # The graph has one call per piece: many calls take a long time to trace, and small pieces waste
@@ -343,7 +343,7 @@ def loops_of(cell: RecurrentCell) -> ModuleType:
     """The module with the loops that run a cell."""
     if cell.recurs_diagonally:
         return diagonal_loops
-    if not cell.recurs_by_product or reads_weights(cell):
+    if not cell.recurs_by_product or reads_weights(cell) or not is_elementwise(cell):
         return general_loops
     return loops if cell.recurrent_gates else elementwise_loops
 

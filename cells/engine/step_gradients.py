@@ -5,9 +5,11 @@ differentiated automatically, and the values are its arguments.
 """
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from seqzoo.cells.base import RecurrentCell
@@ -158,6 +160,44 @@ def reads_weights(cell: RecurrentCell) -> bool:
             _reads_weights[cell] = bool(traced.variables)
     return _reads_weights[cell]
 
+
+def is_elementwise(cell: RecurrentCell) -> bool:
+    """Whether `step` computes the same from transposed tensors, which the loops pass to it.
+
+    It does not if an activation is a softmax over the units. This is tested with random numbers.
+    """
+    if defines_gradient(cell) or not cell.built or reads_weights(cell):
+        return True
+    if cell not in _is_elementwise:
+        with tf.init_scope(), keras.StatelessScope():
+            pairs = zip(_new_states(cell), _new_states(cell, np.transpose), strict=True)
+            _is_elementwise[cell] = all(
+                np.allclose(a, b, rtol=1e-2, atol=1e-2, equal_nan=True) for a, b in pairs
+            )
+    return _is_elementwise[cell]
+
+
+def _new_states(cell: RecurrentCell, orient: Callable = np.asarray) -> list[np.ndarray]:
+    """The states after a step from random numbers, the same in each call.
+
+    Args:
+        cell: the cell.
+        orient: applied to each argument of the step, (2, units) or (1, units), and to the states.
+    """
+    random = np.random.default_rng(0)
+
+    def draw(names: Any, rows: int = 2) -> list:
+        values = [random.uniform(-2, 2, (rows, cell.units)) for _ in names]
+        return [tf.cast(orient(value), cell.compute_dtype) for value in values]
+
+    x, r = cell.Gates(*draw(cell.gates)), cell.RecurrentGates(*draw(cell.recurrent_gates or ()))
+    states = draw(cell.get_initial_state(1))
+    weights = [cell.UnitWeights(*draw(cell.unit_weights, 1))] if cell.unit_weights else []
+    _, new = cell.step(x, r, states, *weights)
+    return [orient(np.array(tf.cast(state, "float64"))) for state in new]
+
+
+_is_elementwise: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 _reads_weights: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 

@@ -23,7 +23,9 @@ def elapsed_in_order(elapsed: Any, mask: Any, go_backwards: bool) -> Any:
     """
     if mask is None:
         return ops.roll(elapsed, -1, axis=1) if go_backwards else elapsed
-    elapsed = ops.cast(elapsed, "float64" if elapsed.dtype == "float64" else "float32")
+    dtype = "float64" if elapsed.dtype == "float64" else "float32"
+    # Times since 1970 and the seconds between two steps have no common scale in float32.
+    elapsed = ops.cast(elapsed, "float64")
     time = ops.shape(elapsed)[1]
     steps = ops.arange(time, dtype="int32")[None]
     order = ops.argsort(ops.where(mask, steps, steps + time), axis=1)  # unmasked steps first
@@ -39,7 +41,7 @@ def elapsed_in_order(elapsed: Any, mask: Any, go_backwards: bool) -> Any:
         rank = ops.where(rank < rank[:, -1:], rank, 0)
     else:
         rank = ops.maximum(rank - 1, 0)
-    return ops.take_along_axis(times, rank, axis=1)
+    return ops.cast(ops.take_along_axis(times, rank, axis=1), dtype)
 
 
 def check_elapsed(elapsed: Any, sequences: Any) -> None:

@@ -106,6 +106,11 @@ class Recurrent(keras.layers.RNN):
         """See `keras.layers.RNN`."""
         pair = isinstance(sequences, (list, tuple))
         self._check_pair(len(sequences) if pair else 1)
+        if pair and len(sequences) == 1:
+            raise ValueError(
+                f"{type(self.cell).__name__} takes one input, (batch, time, features), got a "
+                f"{type(sequences).__name__} with one."
+            )
         if pair:
             check_elapsed(sequences[1], sequences[0])
         return super().__call__(sequences, *args, **kwargs)
@@ -199,7 +204,7 @@ class Recurrent(keras.layers.RNN):
         return paths.choose(self).sentence()
 
     def reset_state(self, rows: Sequence[int] | None = None) -> None:
-        """Sets the states of a stateful layer to zero.
+        """Sets the states of a stateful layer to those of its cell before a sequence, mostly zeros.
 
         Args:
             rows: indices of the batch's rows to reset; all of them by default.
@@ -207,7 +212,7 @@ class Recurrent(keras.layers.RNN):
         Raises:
             ValueError: a row is outside the batch.
         """
-        _reset(self.states, rows)
+        _reset(self.states, rows, self.cell)
 
     def _maybe_config_dropout_masks(self, cell: Any, inputs: Any, states: Any) -> None:
         # Keras draws the masks in each call, even where nothing is dropped. An exported graph would
@@ -406,7 +411,7 @@ class Bidirectional(keras.layers.Bidirectional):
         return forward if forward == backward else f"Forward: {forward} Backward: {backward}"
 
     def reset_state(self, rows: Sequence[int] | None = None) -> None:
-        """Sets the states of stateful layers to zero; see `Recurrent.reset_state`.
+        """Resets the states of stateful layers; see `Recurrent.reset_state`.
 
         Rows can be selected in Keras' own layers and in stacks of cells, too.
         """
@@ -417,7 +422,7 @@ class Bidirectional(keras.layers.Bidirectional):
             elif rows is None and overridden:
                 layer.reset_state()
             else:
-                _reset(layer.states, rows)
+                _reset(layer.states, rows, layer.cell)
 
     def compute_mask(self, _: Any, mask: Any) -> Any:
         """Passes the mask on with the outputs of each step."""
@@ -439,16 +444,15 @@ def _spread(mask: Any, tensor: Any) -> Any:
     return ops.reshape(mask, (*ops.shape(mask), *[1] * (len(tensor.shape) - len(mask.shape))))
 
 
-def _reset(states: Any, rows: Sequence[int] | None) -> None:
-    """Sets nested state variables, or some of their rows, to zero."""
+def _reset(states: Any, rows: Sequence[int] | None, cell: Any) -> None:
+    """Sets nested state variables, or some of their rows, to a cell's initial states."""
     if states is None:
         return
-    for variable in tree.flatten(states):
-        if rows is None:
-            variable.assign(ops.zeros_like(variable.value))
-            continue
-        batch = variable.shape[0]
-        if any(not 0 <= row < batch for row in rows):
-            raise ValueError(f"`rows` must be from 0 to {batch - 1}, got {list(rows)}.")
-        kept = [[float(row not in set(rows))] for row in range(batch)]
-        variable.assign(variable.value * ops.convert_to_tensor(kept, variable.dtype))
+    variables = tree.flatten(states)
+    batch = variables[0].shape[0]
+    if rows is not None and any(not 0 <= row < batch for row in rows):
+        raise ValueError(f"`rows` must be from 0 to {batch - 1}, got {list(rows)}.")
+    chosen = ops.convert_to_tensor([rows is None or row in set(rows) for row in range(batch)])
+    for variable, value in zip(variables, tree.flatten(cell.get_initial_state(batch)), strict=True):
+        initial = ops.cast(value, variable.dtype)
+        variable.assign(ops.where(_spread(chosen, initial), initial, variable.value))

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.private_keras import backend
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -78,12 +79,18 @@ class OrthogonalCell(RecurrentCell):
         return self.bias_initializer(shape, dtype=dtype)
 
     def recurrent_matrix(self):
-        kernel = super().recurrent_matrix()
+        # In half precision the errors of the squarings add up, and there is no `solve`.
+        with backend.AutocastScope(None):
+            kernel = super().recurrent_matrix()
+        precise = "float64" if self.compute_dtype == "float64" else "float32"
+        kernel = ops.cast(kernel, precise)
         skew = kernel - ops.transpose(kernel)
-        eye = ops.eye(self.units, dtype=skew.dtype)
+        eye = ops.eye(self.units, dtype=precise)
         if self.parametrization == "cayley":
-            return ops.transpose(ops.solve(eye + skew, eye - skew))
-        return ops.transpose(matrix_exponential(skew))
+            matrix = ops.solve(eye + skew, eye - skew)
+        else:
+            matrix = matrix_exponential(skew)
+        return ops.cast(ops.transpose(matrix), self.compute_dtype)
 
     def step(self, x, r, states, w):
         z = x.candidate + r.candidate

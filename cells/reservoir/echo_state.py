@@ -82,11 +82,9 @@ class EchoStateCell(RecurrentCell):
             -bias_scale, bias_scale, seed=self.seed
         )
 
-    def build(self, input_shape):
-        super().build(input_shape)
-        for weight in (self.kernel, self.recurrent_kernel, self.bias):
-            if weight is not None:
-                weight.trainable = False
+    def add_weight(self, *args, **kwargs):
+        # Unlike a variable's `trainable`, this holds if a model is frozen and unfrozen.
+        return super().add_weight(*args, **{**kwargs, "trainable": False})
 
     def initial_kernel(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         """W, (features, units), drawn independently of U."""

@@ -65,9 +65,12 @@ class LayerNormCell(SameFormWrapper):
         return r if bias is None else r + bias
 
     def _normalised(self, a: Any, gain: Any) -> Any:
-        centred = a - ops.mean(a, axis=-1, keepdims=True)
+        # The squares would overflow in float16, and `epsilon` may be zero there.
+        values = ops.cast(a, "float64" if a.dtype == "float64" else "float32")
+        centred = values - ops.mean(values, axis=-1, keepdims=True)
         variance = ops.mean(centred * centred, axis=-1, keepdims=True)
-        return ops.convert_to_tensor(gain) * centred * ops.rsqrt(variance + self.epsilon)
+        normalised = ops.cast(centred * ops.rsqrt(variance + self.epsilon), a.dtype)
+        return ops.convert_to_tensor(gain) * normalised
 
     def get_config(self) -> dict:
         return {**super().get_config(), "epsilon": self.epsilon}

@@ -32,6 +32,8 @@ class WeightDropCell(SameFormWrapper):
         ValueError: `rate` is out of range, or the cell cannot be wrapped.
     """
 
+    draws_matrix = True
+
     def __init__(self, units: int, *, rate: float = 0.5, **kwargs: Any):
         if not 0 <= rate < 1:
             raise ValueError(f"`rate` must be at least 0 and below 1, got {rate!r}.")

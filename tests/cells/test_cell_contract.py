@@ -115,12 +115,20 @@ class WrongGradient(Sound):
 
 @keras.saving.register_keras_serializable(package="tests")
 class MixingUnits(Sound):
-    """Its step acts on all units at once, which the loop has on the first axis."""
+    """Its step acts on all units at once, which the fast loop has on the first axis."""
 
     def step(self, x, r, states):
         h, (_, trace) = super().step(x, r, states)
         h = h - ops.mean(h, axis=-1, keepdims=True)
         return h, [h, trace]
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class WrongValues(WrongGradient):
+    def step_with_values(self, x, r, states):
+        h, (_, trace), values = super().step_with_values(x, r, states)
+        h = h + 0.1
+        return h, [h, trace], values
 
 
 @keras.saving.register_keras_serializable(package="tests")
@@ -140,12 +148,16 @@ class Double(Sound):
         (Undropped, "`recurrent_dropout` has no effect in training"),
         (Attribute, "outputs at inference with and without `dropout` must be the same"),
         (WrongGradient, "gradients of the input on the fast and the plain path must be the same"),
-        (MixingUnits, "results of the fast loops and of the plain one must be the same"),
+        (WrongValues, "results of the fast loops and of the plain one must be the same"),
     ],
 )
 def test_violations_of_the_contract_are_named(kind, message):
     with pytest.raises(AssertionError, match=f"^{kind.__name__}: .*{message}"):
         run_cell_test(kind)
+
+
+def test_a_step_need_not_be_elementwise():
+    run_cell_test(MixingUnits)
 
 
 def test_an_output_that_is_not_a_state_is_refused_by_the_loops():

@@ -129,3 +129,12 @@ def test_dropout_spares_what_says_which_values_were_observed():
     _, _, last, waited = layer((seen, np.ones((BATCH, TIME))), training=True)
     assert set(np.unique(last)) == {0.0, 2.0}
     np.testing.assert_array_equal(waited, 0)
+
+
+@pytest.mark.parametrize("first", [1.7e9, 1e6])
+def test_times_on_another_scale_than_the_first_one_are_summed_exactly(first):
+    elapsed = np.array([[first, 0.5, 0.5, 0.5, 0.25, 0.5]], "float32")
+    mask = np.array([[True, True, False, True, False, True]])
+    forward = np.array(elapsed_in_order(elapsed, mask, False))
+    assert forward.dtype == np.float32
+    np.testing.assert_allclose(forward[mask][1:], [0.5, 1.0, 0.75], rtol=1e-6)

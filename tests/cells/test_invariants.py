@@ -6,7 +6,7 @@ import oracles
 import pytest
 from cell_cases import BATCH, TIME, UNITS, Case, X, error, initial_states, recurrent
 
-from seqzoo.cells import create
+from seqzoo.cells import Recurrent, create
 
 
 def run(cell, x, states=None):
@@ -190,3 +190,26 @@ def test_initial_spans_of_janet_reach_the_longest_dependency():
 def test_options_out_of_range_are_refused(name, options, message):
     with pytest.raises(ValueError, match=message):
         create(name, UNITS, **options)
+
+
+@pytest.mark.parametrize("policy, tolerance", [("mixed_bfloat16", 0.2), ("mixed_float16", 0.04)])
+@pytest.mark.parametrize("parametrization", ["exponential", "cayley"])
+def test_an_orthogonal_matrix_keeps_norms_in_half_precision(parametrization, policy, tolerance):
+    cell = create("orthogonal", 32, parametrization=parametrization, seed=0, dtype=policy)
+    states = [np.ones((1, 32), "float32")]
+    state = Recurrent(cell, dtype=policy)(np.zeros((1, 200, 4)), initial_state=states)
+    ratio = np.linalg.norm(np.array(state, "float32")) / np.sqrt(32)
+    assert ratio == pytest.approx(1, abs=tolerance)
+
+
+def test_a_reservoir_stays_frozen_in_a_model_that_is_unfrozen():
+    layer = Recurrent(create("echo-state", UNITS, bias_scale=0.1))
+    model = keras.Sequential([keras.Input((None, 3)), layer, keras.layers.Dense(1)])
+    weights = layer.get_weights()
+    model.trainable = False
+    model.trainable = True
+    assert len(weights) == 3 and len(layer.trainable_weights) == 0
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 5, 3)), np.ones((4, 1)), verbose=0)
+    for before, after in zip(weights, layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)

@@ -17,7 +17,7 @@ from cell_cases import (
     shared,
 )
 
-from seqzoo.cells import Bidirectional, GRUCell, LSTMCell, Recurrent, VanillaCell
+from seqzoo.cells import Bidirectional, GRUCell, LSTMCell, Recurrent, VanillaCell, create
 
 LSTM = Case("lstm", {})
 FIRST, SECOND = X[:, :3], X[:, 3:]
@@ -117,3 +117,30 @@ def test_a_stateful_model_predicts_on():
     model.predict(FIRST, batch_size=BATCH, verbose=0)
     assert error(model.predict(SECOND, batch_size=BATCH, verbose=0), whole) < 1e-5
     assert X.shape[1] == TIME
+
+
+def test_rows_of_frames_are_reset():
+    layer = Recurrent(create("conv-gru", 2), stateful=True)
+    layer(np.random.default_rng(0).normal(size=(3, 2, 4, 3, 1)))
+    layer.reset_state([0])
+    (state,) = states_of(layer)
+    assert (state[0] == 0).all()
+    assert (state[1:] != 0).all()
+
+
+def test_rows_that_are_no_longer_finite_are_reset():
+    layer = Recurrent(GRUCell(UNITS), stateful=True)
+    layer(np.where(np.arange(BATCH)[:, None, None] == 1, np.nan, X))
+    assert np.isnan(states_of(layer)[0][1]).all()
+    layer.reset_state([1])
+    assert (states_of(layer)[0][1] == 0).all()
+
+
+@pytest.mark.parametrize("rows", [None, [0, 2]])
+def test_reset_begins_with_the_initial_states_of_the_cell(rows):
+    layer = Recurrent(create("gru-d", UNITS, mean=5.0), stateful=True)
+    values = np.concatenate([X, X > 0], -1).astype("float32"), np.ones(X.shape[:2], "float32")
+    first = layer(values)
+    layer.reset_state(rows)
+    chosen = rows or list(range(BATCH))
+    assert error(layer(values)[chosen[0]], first[chosen[0]]) < 1e-6

@@ -252,3 +252,53 @@ def test_misspelled_names_and_options_are_answered_with_the_nearest():
     for kind in CELLS:
         with pytest.raises(ValueError, match=expected):
             create(kind, 4, recurent_dropout=0.1)
+
+
+def plain_and_fast(name, x, **options):
+    """Two layers with equal weights, on the plain loop and on the fastest."""
+    layers = [Recurrent(create(name, 3, **options), fast=fast) for fast in (False, True)]
+    for layer in layers:
+        layer(x)
+    weights = [weight - 0.1 for weight in layers[0].get_weights()]
+    for layer in layers:
+        layer.set_weights(weights)
+    return layers
+
+
+def gradients_of(layer, x):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(x) ** 2)
+    return tape.gradient(loss, layer.trainable_weights)
+
+
+@pytest.mark.parametrize("name", ["vanilla", "gru", "conv-gru"])
+def test_an_activation_may_be_a_layer_with_weights(name):
+    shape = (3, 5, 4, 3, 2) if name == "conv-gru" else (3, 5, 4)
+    x = np.random.default_rng(0).normal(size=shape)
+    plain, fast = plain_and_fast(name, x, activation=keras.layers.PReLU())
+    assert len(plain.trainable_weights) == 4
+    assert error(fast(x), plain(x)) < 1e-6
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("vanilla", {"activation": "softmax"}),
+        ("gru", {"recurrent_activation": "softmax"}),
+        ("mingru", {"activation": keras.layers.Softmax()}),
+    ],
+)
+def test_activations_that_are_not_elementwise_run_on_the_general_loops(name, options):
+    x = np.random.default_rng(0).normal(size=(5, 4, 4)).astype("float32")
+    plain, fast = plain_and_fast(name, x, **options)
+    assert "is not elementwise" in fast.execution_path()
+    assert error(fast(x), plain(x)) < 1e-6
+    for a, b in zip(gradients_of(fast, x), gradients_of(plain, x), strict=True):
+        assert error(a, b) < 1e-5
+
+
+def test_a_list_of_one_input_is_refused():
+    with pytest.raises(
+        ValueError, match=r"GRUCell takes one input, \(batch, .* got a list with one"
+    ):
+        Recurrent(create("gru", 3))([np.ones((2, 5, 4))])

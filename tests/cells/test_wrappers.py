@@ -7,7 +7,7 @@ import tensorflow as tf
 from cell_cases import BATCH, FEATURES, MASKS, UNITS, Case, X, error, initial_states, recurrent
 from oracles import ORACLES
 
-from seqzoo.cells import Bidirectional, Recurrent, VanillaCell, create
+from seqzoo.cells import Bidirectional, Recurrent, RecurrentCell, VanillaCell, create
 
 X32 = X.astype("float32")
 
@@ -137,3 +137,41 @@ def test_nested_wrappers_are_saved_in_both_directions_and_mixed_precision(tmp_pa
     output = low(X32, training=True)
     assert output.dtype == "bfloat16" and output.shape == (BATCH, UNITS)
     assert low.cell.cell.kernel.dtype == "float32"
+
+
+class WeighingCell(RecurrentCell):
+    """A cell whose `step` reads a weight."""
+
+    gates = ("candidate",)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.gain = self.add_weight(shape=(self.units,), name="gain", initializer="ones")
+
+    def step(self, x, r, states):
+        h = self.activation((x.candidate + r.candidate) * keras.ops.convert_to_tensor(self.gain))
+        return h, [h]
+
+
+def test_weights_are_dropped_anew_and_in_training_only_where_a_step_reads_weights():
+    cell = create("weight-drop", UNITS, cell=WeighingCell(UNITS), rate=0.7, seed=0)
+    layer = Recurrent(cell)
+    first, second = layer(X32, training=True), layer(X32, training=True)
+    assert error(first, second) > 1e-3
+    plain = Recurrent(WeighingCell(UNITS))
+    plain(X32)
+    plain.set_weights(layer.get_weights())
+    assert error(layer(X32), plain(X32)) < 1e-6
+    assert "draws a matrix per batch, and `step` reads a weight or is" in layer.execution_path()
+
+
+def test_normalisation_does_not_overflow_in_half_precision():
+    layer = Recurrent(create("layer-norm", UNITS, cell="gru"))
+    expected = layer(X32 * 300)
+    half = Recurrent(
+        create("layer-norm", UNITS, cell="gru", epsilon=1e-8, dtype="mixed_float16"),
+        dtype="mixed_float16",
+    )
+    half(X32)
+    half.set_weights(layer.get_weights())
+    assert error(np.array(half(X32 * 300), "float32"), expected) < 0.01
