@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences, make_plan
+from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.settings import TrainingSettings
 
 WARM_UP = 256
@@ -77,6 +78,12 @@ class LaneData(Data):
         multiple: int = 1,
         seed: tuple[int, ...] | None = None,
     ) -> Plan:
+        if settings.batch_steps is not None:
+            raise SeqzooError(
+                field="batch_steps",
+                expected="None for data in windows; choose `window` and `batch_size`",
+                got=settings.batch_steps,
+            )
         size = settings.batch_size
         return window_plan(self, padding, size, whole=self.whole, start=self.start, seed=seed)
 
@@ -129,8 +136,15 @@ class CropData(Data):
     ) -> Plan:
         if seed is None:
             return super().plan(padding, settings, multiple=multiple)
-        size = settings.batch_size
-        return crop_plan(self, padding, size, steps=self.steps, multiple=multiple, seed=seed)
+        return crop_plan(
+            self,
+            padding,
+            settings.batch_size,
+            steps=self.steps,
+            multiple=multiple,
+            seed=seed,
+            steps_per_batch=settings.batch_steps,
+        )
 
 
 def window_plan(
@@ -187,6 +201,7 @@ def crop_plan(
     steps: int,
     multiple: int = 1,
     seed: tuple[int, ...],
+    steps_per_batch: int | None = None,
 ) -> Plan:
     """Batches of parts of long sequences, each at a random position, and of short sequences.
 
@@ -200,6 +215,7 @@ def crop_plan(
         steps: number of steps in a part.
         multiple: the number of rows in a batch is a multiple of this.
         seed: random seed for the positions and for shuffling.
+        steps_per_batch: maximum number of time steps in a batch, padding included; None for any.
     """
     lengths = data.inputs.lengths.astype(np.int64)
     rows = np.repeat(np.arange(len(lengths)), -(-lengths // steps))
@@ -207,16 +223,25 @@ def crop_plan(
     free = np.maximum(lengths[rows] - steps, 0)
     starts = data.inputs.starts[rows] + random.integers(0, free + 1)
     parts = np.minimum(lengths[rows], steps)
-    plan = _by_length(data, parts, padding, steps, batch_size, multiple, seed)
+    plan = _by_length(data, parts, padding, steps, batch_size, multiple, seed, steps_per_batch)
     views = {"starts": starts[plan.rows], "lengths": parts[plan.rows].astype(np.int32)}
     return replace(plan, rows=rows[plan.rows].astype(np.int32), views=views)
 
 
-def _by_length(data, lengths, padding, longest, batch_size, multiple, seed) -> Plan:
+def _by_length(
+    data, lengths, padding, longest, batch_size, multiple, seed, steps_per_batch=None
+) -> Plan:
     """A plan for rows with these lengths, which are at most `longest`."""
     ends = [end for end in padding.inputs if end < longest] + [longest]
     sized = Data(Sequences(data.inputs.flat, lengths))
-    return make_plan(sized, Padding(ends, []), batch_size, multiple=multiple, seed=seed)
+    return make_plan(
+        sized,
+        Padding(ends, []),
+        batch_size,
+        multiple=multiple,
+        seed=seed,
+        steps_per_batch=steps_per_batch,
+    )
 
 
 def _lanes(

@@ -113,7 +113,8 @@ class AudioFeatures(Features):
         """
         size = 1 << (self.window - 1).bit_length()
         samples, bins = np.arange(self.window)[:, None], np.arange(size // 2 + 1)
-        hann = 0.5 - 0.5 * np.cos(2 * np.pi * samples / self.window)
+        # As TensorFlow's window, which is periodic only for even numbers of samples.
+        hann = 0.5 - 0.5 * np.cos(2 * np.pi * samples / (self.window - self.window % 2))
         angles = 2 * np.pi * (samples * bins % size) / size
         matrix = np.concatenate([hann * np.cos(angles), hann * np.sin(angles)], 1)
         real, imaginary = tf.split(tf.matmul(frames, tf.constant(matrix, tf.float32)), 2, -1)

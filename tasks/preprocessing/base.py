@@ -202,7 +202,9 @@ def finite(array: np.ndarray, location: str) -> np.ndarray:
 
 
 def moments(values: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation over all axes but the last; a deviation of zero becomes one."""
+    """Mean and standard deviation over all axes but the last; the deviation of equal values, which
+    rounding may leave above zero, is one."""
     values = values.reshape(-1, values.shape[-1]).astype(np.float64)
-    scale = values.std(0)
+    varies = (values != values[:1]).any(0)
+    scale = np.where(varies, values.std(0), 1.0)
     return values.mean(0).tolist(), np.where(scale > 0, scale, 1.0).tolist()

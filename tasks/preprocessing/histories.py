@@ -381,7 +381,9 @@ class HistoryFeatures(Features):
         own_mean = tf.reduce_sum(tf.where(observed, values, 0.0), 1) / count
         deviations = tf.where(observed, values - own_mean[:, None], 0.0)
         own_scale = tf.sqrt(tf.reduce_sum(tf.square(deviations), 1) / count)
-        own_scale = tf.where(own_scale > 0, own_scale, 1.0)
+        highest = tf.reduce_max(tf.where(observed, values, -math.inf), 1)
+        lowest = tf.reduce_min(tf.where(observed, values, math.inf), 1)
+        own_scale = tf.where((highest > lowest) & (own_scale > 0), own_scale, 1.0)
         known = (index > 0)[:, None]
         return index, tf.where(known, mean, own_mean), tf.where(known, scale, own_scale)
 
@@ -615,12 +617,15 @@ def _check_type(history: Any, location: str) -> None:
 
 def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each column, ignoring missing values; 0 and 1 for a column
-    without values."""
+    without values, and a deviation of 1 for a constant one."""
     observed = np.isfinite(values)
     count = np.maximum(observed.sum(0), 1)
     mean = np.where(observed, values, 0).sum(0) / count
     scale = np.sqrt(np.where(observed, np.square(values - mean), 0).sum(0) / count)
-    return mean, np.where(scale > 0, scale, 1.0)
+    # The deviations of equal values from their rounded mean need not be zero.
+    highest = np.where(observed, values, -np.inf).max(0, initial=-np.inf)
+    lowest = np.where(observed, values, np.inf).min(0, initial=np.inf)
+    return mean, np.where((highest > lowest) & (scale > 0), scale, 1.0)
 
 
 def _original_moments(histories: Sequence[History], template: Any) -> dict[str, Any]:

@@ -15,6 +15,12 @@ from seqzoo.tasks.preprocessing.base import Features
 DECODED = (1, 3, 4)
 """Numbers of channels that an encoded image can have: greyscale, RGB and RGBA."""
 
+PALETTE = 3
+"""Color type of PNG files with a palette."""
+
+PNG_CHANNELS = {0: 1, 2: 3, PALETTE: 3, 4: 2, 6: 4}
+"""Number of channels by the color type of a PNG file, byte 25."""
+
 
 class ImageFeatures(Features):
     """An image as a sequence of one step: (batch, 1, height, width[, channels]), uint8.
@@ -36,7 +42,12 @@ class ImageFeatures(Features):
                 first = decoded(tf.constant(first), 0).numpy()
         first = _bytes(first, examples.location(0))
         size = first.shape[:2] if template.image_size is None else template.image_size
-        return cls(template, (*size, *first.shape[2:]))
+        encoded = [image for image in examples.inputs if isinstance(image, bytes)]
+        if len(encoded) < len(examples):
+            return cls(template, (*size, *first.shape[2:]))
+        # No image loses its colours or its opacity, whichever comes first.
+        channels = max(map(channels_of, encoded), default=1)
+        return cls(template, (*size, channels if channels in DECODED else DECODED[-1]))
 
     @property
     def channels(self) -> int:
@@ -111,6 +122,16 @@ class ImageFeatures(Features):
     @classmethod
     def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "ImageFeatures":
         return cls(template, **config)
+
+
+def channels_of(encoded: bytes) -> int:
+    """The number of channels of a PNG, JPEG, BMP or GIF file, from its header."""
+    if encoded.startswith(b"\x89PNG"):
+        transparent = b"tRNS" in encoded.partition(b"IDAT")[0]
+        return PNG_CHANNELS.get(encoded[25], 3) + (encoded[25] == PALETTE and transparent)
+    if encoded.startswith(b"\xff\xd8"):
+        return int(tf.io.extract_jpeg_shape(encoded)[2])
+    return 3
 
 
 def decoded(encoded: Any, channels: int) -> Any:

@@ -45,7 +45,8 @@ class NumberFeatures(Features):
         known = values[np.isfinite(values)].astype(np.float64)
         if not known.size:
             return cls(0.0, 1.0)
-        return cls(float(known.mean()), float(known.std()) or 1.0)
+        varies = (known != known[0]).any()
+        return cls(float(known.mean()), float(known.std()) if varies else 1.0)
 
     def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
         numbers = [
@@ -196,7 +197,8 @@ def _number(value: Any, location: str) -> float:
 
 
 def _name(value: Any, location: str) -> str:
-    """A category as text, where 3.0 becomes "3"; empty for a missing one."""
+    """A category as text, where 3.0 becomes "3" and "True", as pandas writes it, becomes "true";
+    empty for a missing one."""
     if _is_missing(value):
         return ""
     if isinstance(value, np.generic):
@@ -211,4 +213,5 @@ def _name(value: Any, location: str) -> str:
             location=location,
             got=value,
         )
-    return value.strip()
+    name = value.strip()
+    return name.lower() if name.lower() in ("true", "false") else name

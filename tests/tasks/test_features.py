@@ -229,3 +229,13 @@ def test_locations_continue_across_chunks() -> None:
 def test_options_are_checked(choices: dict, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
         ManyToOne(**{"input": "characters", **choices})
+
+
+@pytest.mark.parametrize("rate", [8000, 22050])
+def test_products_equal_the_fourier_transform_for_windows_of_any_length(rate: int) -> None:
+    wave = np.random.default_rng(0).normal(0, 0.1, rate // 4).astype(np.float32)
+    audio = _learn(template(input="audio", sample_rate=rate, mel_bins=20), Examples([wave]))
+    raw = tf.constant(wave[None]), tf.constant([len(wave)])
+    expected, _ = audio.transform(*raw)
+    values, _ = audio.transform_by_products(*raw)
+    np.testing.assert_allclose(values[:, : expected.shape[1]], expected, atol=1e-3)

@@ -1,13 +1,16 @@
 """Images, vectors and classes to tensors: one step each, and clear errors for what is none."""
 
+import io
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from one_to_many_data import CLASSES, SHAPE, inputs, template
+from PIL import Image
 
 from seqzoo.tasks import Examples, SeqzooError
 from seqzoo.tasks.kinds import features_class
-from seqzoo.tasks.preprocessing.images import ImageFeatures, decoded
+from seqzoo.tasks.preprocessing.images import ImageFeatures, channels_of, decoded
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL
 
 
@@ -134,3 +137,26 @@ def test_images_of_their_own_shape_are_not_copied() -> None:
     images = inputs("image", 5)
     result = ImageFeatures(template(), SHAPE)
     assert result.raw(images, _places(5))[0] is images
+
+
+@pytest.mark.parametrize("channels", [[1, 3], [3, 1], [1, 4], [2, 1], [2, 2]])
+def test_no_image_loses_its_colours_whichever_comes_first(channels: list[int]) -> None:
+    random = np.random.default_rng(0)
+    pixels = [random.integers(0, 256, (6, 5, count), np.uint8) for count in channels]
+    files = [tf.io.encode_png(image).numpy() for image in pixels]
+    result = ImageFeatures.learn(template(), Examples(files))
+    expected = 4 if max(channels) in (2, 4) or 2 in channels else 3
+    assert result.shape == (6, 5, expected)
+    (images,) = result.raw(files, ["a", "b"])
+    for image, original in zip(images, pixels, strict=True):
+        np.testing.assert_array_equal(image[..., 0], original[..., 0])
+    assert [channels_of(file) for file in files] == channels
+
+
+def test_channels_are_read_from_headers() -> None:
+    image = np.zeros((4, 4, 3), np.uint8)
+    assert channels_of(tf.io.encode_jpeg(image).numpy()) == 3
+    assert channels_of(tf.io.encode_jpeg(image[..., :1]).numpy()) == 1
+    palette = io.BytesIO()
+    Image.fromarray(image).quantize(4).save(palette, "PNG", transparency=0)
+    assert channels_of(palette.getvalue()) == decoded(palette.getvalue(), 0).shape[2] == 4

@@ -3,9 +3,11 @@ stopped."""
 
 import numpy as np
 import pytest
+from task_data import settings
 
 from seqzoo.tasks.data.batches import Data, Padding, Sequences, batches
-from seqzoo.tasks.data.windows import WARM_UP, crop_plan, window_plan
+from seqzoo.tasks.data.windows import WARM_UP, CropData, LaneData, crop_plan, window_plan
+from seqzoo.tasks.errors import SeqzooError
 
 START = 2
 
@@ -159,3 +161,17 @@ def test_crops_start_anywhere() -> None:
                 seen.add(int(steps[0]))
     assert len(shapes) == 1
     assert len([step for step in seen if step < 99]) > 40
+
+
+def test_batches_of_crops_have_at_most_so_many_steps() -> None:
+    data = CropData(_data([500, 700], 0).inputs, steps=50)
+    limited = settings(batch_size=32, batch_steps=100)
+    plan = data.plan(Padding([500], []), limited, seed=(0,))
+    sizes = np.diff(plan.bounds)
+    assert (sizes * plan.lengths).max() <= 100 and len(plan) >= 12
+
+
+def test_windows_of_texts_have_a_batch_size_instead() -> None:
+    data = LaneData(_data([500, 700], 0).inputs, window=50)
+    with pytest.raises(SeqzooError, match="`batch_steps` must be None for data in windows"):
+        data.plan(Padding([500], []), settings(batch_steps=100), seed=(0,))

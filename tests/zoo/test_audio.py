@@ -1,5 +1,6 @@
 """Sound files of many kinds, and sample rates that differ."""
 
+import dataclasses
 import struct
 
 import numpy as np
@@ -139,3 +140,17 @@ def test_predictions_name_the_option(tmp_path) -> None:
     refused = seqzoo("predict", tmp_path / "run", "--input-file", arrays)
     assert "16,000 samples per second, expected 8,000; --resample" in refused.stderr
     assert seqzoo("predict", tmp_path / "run", "--input-file", arrays, "--resample").exit_code == 0
+
+
+def test_further_inputs_leave_the_sample_rate(tmp_path) -> None:
+    rows = [f"{sound(tmp_path / f'{i}.wav', TONE * (99 + i), rate=8000)}\t{i}" for i in range(12)]
+    slow = sound(tmp_path / "slow.wav", TONE, rate=4000)
+    lines = [f"{row}\t{'ab'[i % 2]}\t{slow}" for i, row in enumerate(rows)]
+    path = write(tmp_path / "t.tsv", "\n".join(["text\tage\tlabel\tother", *lines]) + "\n")
+    _, source = open_source(csv_source(path, kind="audio", further_inputs={"age": "number"}))
+    assert source.sample_rate == 8000
+    two = csv_source(path, kind="audio", further_inputs={"other": "audio"})
+    with pytest.raises(SeqzooError, match="4,000 samples per second, expected 8,000; --resample"):
+        open_source(two)
+    splits, source = open_source(dataclasses.replace(two, resample=True))
+    assert source.sample_rate == 8000 and len(splits.train.inputs[0]["other"]) == 3200

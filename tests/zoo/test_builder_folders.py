@@ -208,7 +208,56 @@ def test_folder_of_images(tmp_path) -> None:
     for image, label in zip(splits.train.inputs, splits.train.targets, strict=True):
         assert label == ("light" if image.min() >= 200 else "dark")
     splits, _ = open_source(Source(str(folder), "image", validation=0.0, limit=3))
-    assert len(splits.train) == 3 and splits.train.inputs[0].shape == (6, 5, 3)
+    assert len(splits.train) == 3 and splits.train.inputs[0].startswith(b"\x89PNG")
     train("many-to-one", "--data", folder, "--kind", "rows", "--run", tmp_path / "run")
     with pytest.raises(SeqzooError, match=r"must contain a data set .*use --data '.*\*.csv'"):
         open_source(Source(str(tmp_path / "run"), "rows"))
+
+
+@pytest.mark.slow
+def test_images_in_splits_keep_their_channels(tmp_path) -> None:
+    import tensorflow as tf
+
+    for split in ("train", "test"):
+        for level, name in enumerate("ab"):
+            (tmp_path / split / name).mkdir(parents=True)
+            for index in range(6):
+                pixels = np.full((6, 5, 1), 100 * level + index, np.uint8)
+                data = tf.io.encode_png(pixels).numpy()
+                (tmp_path / split / name / f"{index}.png").write_bytes(data)
+    splits, _ = open_source(Source(str(tmp_path), "rows", validation=0.0))
+    assert splits.train.inputs.shape == (12, 6, 5)
+    (tmp_path / "test" / "b" / "x.gif").write_bytes(b"GIF89a")
+    with pytest.raises(SeqzooError, match=r"must end in one of .png, .jpg, .jpeg, got .*x.gif"):
+        open_source(Source(str(tmp_path), "rows"))
+
+
+@pytest.mark.slow
+def test_audio_has_the_rate_of_its_feature(tmp_path) -> None:
+    import tensorflow_datasets as tfds
+
+    wave = np.sin(np.arange(2000) / 9)
+    waves = [(wave * (10 - i) / 10).astype(np.float32) for i in range(10)]
+    rows = [{"audio": one, "label": i % 2} for i, one in enumerate(waves)]
+    features = tfds.features.FeaturesDict(
+        {
+            "audio": tfds.features.Audio(shape=(None,), dtype=np.float32, sample_rate=8000),
+            "label": tfds.features.ClassLabel(num_classes=2),
+        }
+    )
+    data = prepared(tmp_path, features, rows)
+    splits, source = open_source(Source(data, "audio", data_dir=str(tmp_path)))
+    assert source.sample_rate == 8000
+    assert any(np.abs(splits.train.inputs[0] - one).max() < 1e-6 for one in waves)
+    half = Source(data, "audio", data_dir=str(tmp_path), sample_rate=4000, resample=True)
+    splits, source = open_source(half)
+    assert source.sample_rate == 4000 and len(splits.train.inputs[0]) == 1000
+
+
+def test_a_limit_samples_documents_that_are_in_order(tmp_path) -> None:
+    for language in ("en", "fr"):
+        lines = "".join(f"{language} {number}\n" for number in range(1000))
+        (tmp_path / f"{language}.train.txt").write_text(lines)
+    source = Source(str(tmp_path), "words", "words", input="en", target="fr", limit=20)
+    splits, _ = open_source(source)
+    assert max(int(text.split()[1]) for text in splits.train.inputs) > 100

@@ -323,3 +323,21 @@ def test_a_history_is_finite_and_cut_within_its_steps() -> None:
 def test_columns_with_dates_are_for_tables_with_dates() -> None:
     with pytest.raises(SeqzooError, match="`date_column` is for input 'history'"):
         Source("a.csv", "series", "next", date_column="date")
+
+
+def test_dates_to_split_at_have_the_format_of_the_table(tmp_path: pathlib.Path) -> None:
+    rows = [f"{day:02d}/{month:02d}/2020,{day}" for month in (1, 2) for day in range(1, 13)]
+    text = "\n".join(["date,a", *rows]) + "\n"
+    options: dict[str, Any] = {"date_format": "%d/%m/%Y", "frequency": "day"}
+    for at in (["05/02/2020", "09/02/2020"], ["2020-02-05", "2020-02-09"]):
+        splits, _ = open_histories(_table(tmp_path, text, **options, split_at=at))
+        assert splits.validation is not None and splits.test is not None
+        first = splits.validation.inputs[0]
+        assert str(first.dates[first.since])[:10] == "2020-02-05"
+
+
+def test_a_row_without_a_series_is_named(tmp_path: pathlib.Path) -> None:
+    text = PANEL.replace("\n2020-01-03,x,", "\n2020-01-03,,", 1)
+    assert text != PANEL
+    with pytest.raises(SeqzooError, match="line 4: 'shop' is empty; name the series or delete"):
+        open_histories(_table(tmp_path, text, series_column="shop", target="sold"))

@@ -116,3 +116,26 @@ def test_predictions_from_a_file_and_from_json(tmp_path) -> None:
     assert "Input 1 must have the inputs title, body, age, region, but lacks 'region'." in (
         lacking.stderr
     )
+
+
+def test_flags_are_the_same_category_in_every_format(tmp_path) -> None:
+    from seqzoo.tasks.preprocessing.statics import _name
+
+    rows = [{"title": "a b", "vip": True, "label": "x"}, {"title": "b", "vip": False, "label": "y"}]
+    names = [
+        [
+            _name(row["vip"], "the input")
+            for row in open_examples(
+                Source(
+                    str(table(tmp_path / file, rows)),
+                    "words",
+                    input="title",
+                    target="label",
+                    further_inputs={"vip": "static"},
+                ),
+                "all",
+            ).inputs
+        ]
+        for file in ("a.csv", "a.jsonl", "a.parquet")
+    ]
+    assert names == [["true", "false"]] * 3

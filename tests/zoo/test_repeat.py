@@ -197,3 +197,13 @@ def test_folds_keep_the_weights_of_a_validation_file(tmp_path) -> None:
     train = open_source(source)[0].train
     for text, weight in zip(train.inputs, train.weights, strict=True):
         assert weight == (2 if text.startswith("train") else 5)
+
+
+def test_folds_of_images_of_several_sizes(tmp_path) -> None:
+    sizes = {"train": 8, "validation": 9}
+    parts = {
+        name: Examples(np.arange(12 * size**2).reshape(12, size, size), list("ab" * 6))
+        for name, size in sizes.items()
+    }
+    splits = hold_out(Splits(**parts), "1/3", "class", 0)
+    assert {len(image) for image in splits.train.inputs} == {8, 9}

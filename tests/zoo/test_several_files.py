@@ -185,3 +185,9 @@ def test_the_current_folder_may_have_brackets_in_its_name(tmp_path, monkeypatch)
     source = Source("parts/*.csv", kind="words").absolute()
     monkeypatch.chdir(tmp_path)
     assert [path.name for path in files_of(source.data)] == ["0.csv"]
+
+
+def test_a_pattern_of_addresses_matches_all_files(parts, monkeypatch) -> None:
+    monkeypatch.setenv("SEQZOO_CACHE", str(parts / "cache"))
+    (parts / "part-3.csv.gz").write_bytes(gzip.compress(table(range(30, 40)).encode()))
+    assert len(open_examples(source_of(f"file://{parts}/part-*.csv*"), "all")) == 40

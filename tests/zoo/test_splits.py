@@ -159,3 +159,10 @@ def test_splits_of_a_data_set(tmp_path, monkeypatch) -> None:
         match="of train, validation, test, test_far, nothing, got 'test_fra'; .*'test_far'",
     ):
         open_examples(source, "test_fra")
+
+
+def test_splits_are_spelled_in_one_way(tmp_path) -> None:
+    rows = [f"t{i}\t{'ab'[i % 2]}\t{('train', 'Train', 'test')[i % 3]}" for i in range(30)]
+    file = write(tmp_path / "t.tsv", "\n".join(["text\tlabel\tpart", *rows]) + "\n")
+    with pytest.raises(SeqzooError, match="must spell each split in one way, got 'train' and 'Tr"):
+        open_source(csv_source(file, split_column="part"))

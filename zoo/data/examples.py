@@ -6,6 +6,7 @@ and the column.
 
 import pathlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,10 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
     if source.further_inputs:
         columns = {records.columns[INPUT]: inputs}
         for role, kind in further_roles(source).items():
-            raw_inputs, rate = _inputs(records, numbers, source, values[role], role, kind)
+            # All audio of an example has one rate: that of the first input that is audio.
+            fixed = replace(source, sample_rate=rate)
+            raw_inputs, of_role = _inputs(records, numbers, fixed, values[role], role, kind)
+            rate = rate or of_role
             columns[records.columns[role]] = raw_inputs
         inputs = rows_of(columns)
     targets = _targets(records, numbers, source, values.get(TARGET))

@@ -91,7 +91,8 @@ def _joined(parts: Sequence[Examples]) -> Examples:
         values = [getattr(part, name) for part in parts]
         if any(value is None for value in values):
             return None
-        if all(isinstance(value, np.ndarray) for value in values):
+        arrays = all(isinstance(value, np.ndarray) for value in values)
+        if arrays and len({(value.shape[1:], value.dtype) for value in values}) == 1:
             return np.concatenate(values)
         return [item for value in values for item in value]
 

@@ -145,6 +145,13 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
         if source.series_column
         else np.full(len(dates), "")
     )
+    if source.series_column and (owners == "").any():
+        location = table.location(int((owners == "").argmax()))
+        raise SeqzooError(
+            f"{location}: {source.series_column!r} is empty; name the series or delete the row.",
+            location=location,
+            field="series_column",
+        )
     rows = {name: np.flatnonzero(owners == name) for name in dict.fromkeys(owners.tolist())}
     for name, indices in rows.items():
         indices = indices[np.argsort(dates[indices], kind="stable")]
@@ -293,7 +300,10 @@ def _starts(grid: np.ndarray, source: Source) -> dict[str, Any]:
     stop = steps
     if source.split_at:
         texts = list(source.split_at)
-        dates = parse_dates(texts, lambda _: "`split_at`", "split_at")
+        try:
+            dates = parse_dates(texts, lambda _: "`split_at`", "split_at", source.date_format)
+        except SeqzooError:  # they need not have the format of the table
+            dates = parse_dates(texts, lambda _: "`split_at`", "split_at")
         if len(dates) > 3 or (np.diff(dates) <= np.timedelta64(0, "s")).any():
             raise SeqzooError(
                 field="split_at",

@@ -4,7 +4,6 @@ TensorFlow is imported when the first of them is read.
 """
 
 import glob
-import pathlib
 import re
 from typing import Any
 
@@ -55,7 +54,7 @@ def copied(address: str) -> str:
     folder = cache.cache_folder() / key
     if len(names) == 1:
         return str(folder / names[0])
-    return str(folder / f"*{pathlib.Path(names[0]).suffix}")
+    return str(folder / f"{'[0-9]' * 5}-*")
 
 
 def _copy(tf: Any, file: str, name: str, writer: Any) -> None:

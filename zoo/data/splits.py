@@ -226,8 +226,17 @@ def by_column(
         seed: the seed for holding out examples.
 
     Raises:
-        SeqzooError: it has no training split, or one with too few distinct inputs.
+        SeqzooError: it has no training split, or one with too few distinct inputs, or spells a
+            split in several ways.
     """
+    for known in (TRAINING_NAMES, VALIDATION_NAMES, ("test",)):
+        spellings = [name for name in whole.split_names() if name.lower() in known]
+        if len(spellings) > 1:
+            raise SeqzooError(
+                f"{whole.name}, column {column!r}, must spell each split in one way, got "
+                f"{' and '.join(map(repr, spellings))}.",
+                field="split_column",
+            )
     names = official(whole.split_names(), f"{whole.name}, column {column!r},")
     parts: dict[str, Part | None] = {split: whole.of_split(name) for split, name in names.items()}
     train = parts.pop("train")

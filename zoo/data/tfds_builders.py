@@ -31,6 +31,9 @@ from seqzoo.zoo.data.translations import Translations
 FOLDERS = (tfds.TranslateFolder, tfds.ImageFolder)
 """Builders that read a folder without preparation."""
 
+_OF_IMAGE_FOLDER = (".png", ".jpg", ".jpeg")
+"""Extensions of images that `tfds.ImageFolder` reads."""
+
 CLASS_NAMES = ("pythonClassName", "python_class_name", "type")
 """Keys of features.json, in all of its versions, whose values are names of classes."""
 
@@ -54,6 +57,8 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
     names = [None if feature is None else feature.name for feature in features]
     notes = [_used_features(source, names[0], names[1])]
     source = replace(source, input=names[0], target=names[1])
+    if source.kind == "audio" and source.sample_rate is None:
+        source = replace(source, sample_rate=_sample_rate(features[0]))
 
     official = splits.official(builder.info.splits, builder.info.full_name)
     parts: dict[str, Part | None] = {"validation": None, "test": None}
@@ -189,12 +194,19 @@ def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
     if any(path.name.count(".") == 2 for path in folder.glob("*.*.txt")):
         return Translations(folder)
     splits = [path.name for path in folder.iterdir() if path.is_dir()]
+    for suffix in set(IMAGES) - set(_OF_IMAGE_FOLDER):
+        if other := next(iter(sorted(folder.glob(f"*/*/*{suffix}"))), None):
+            raise SeqzooError(
+                f"Images in SPLIT/CLASS must end in one of {', '.join(_OF_IMAGE_FOLDER)}, got "
+                f"{other}; convert it, or use folders named after classes only."
+            )
     builder = tfds.ImageFolder(str(folder)) if splits else None
     if builder is None or not any(split.num_examples for split in builder.info.splits.values()):
         raise SeqzooError(
             f"{folder} must contain a data set prepared by tfds or saved by Hugging Face's "
-            f"`save_to_disk`, texts named LANGUAGE.SPLIT.txt, or images ({', '.join(IMAGES)}) in "
-            f"CLASS or in SPLIT/CLASS{_pattern(folder)}."
+            f"`save_to_disk`, texts named LANGUAGE.SPLIT.txt, or images in CLASS "
+            f"({', '.join(IMAGES)}) or in SPLIT/CLASS ({', '.join(_OF_IMAGE_FOLDER)})"
+            f"{_pattern(folder)}."
         )
     return builder
 
@@ -237,11 +249,15 @@ def _read(
     count: int | None = None,
 ) -> Part:
     """The examples of a split that have an input and a label, at most `count`."""
-    count = count or source.limit
     input_feature, target = features
-    options = {}
-    if not isinstance(builder, FOLDERS):  # these cannot decode a subset of the features
+    options: dict[str, Any] = {}
+    count = count or source.limit
+    if isinstance(builder, tfds.ImageFolder):  # tfds would decode greyscale images as RGB
+        options["decoders"] = {"image": tfds.decode.SkipDecoding()}
+    elif not isinstance(builder, FOLDERS):  # these cannot decode a subset of the features
         options["decoders"] = decoders([feature for feature in features if feature], builder)
+    if isinstance(builder, Translations):
+        count = None  # documents may be in order; they are in memory, and sampled later
     dataset = builder.as_dataset(split=split, shuffle_files=False, **options).take(count or -1)
     # Sequences of unequal lengths are read one by one, which is slow; others in batches.
     ragged = any(None in feature.connector.shape for feature in features if feature)
@@ -291,9 +307,23 @@ def _field_reader(
         label = feature.labeller(english)
         return lambda stored: tuple(map(label, stored))
     if kind == "audio":
-        scale = np.iinfo(np.int16).max  # tfds' audio is 16-bit, regardless of its dtype
-        return lambda stored: (np.asarray(stored, np.float32) / scale, source.sample_rate)
+        rate = _sample_rate(feature) or source.sample_rate
+        return lambda stored: (_samples(stored), rate)
     return lambda stored: stored
+
+
+def _sample_rate(feature: Feature) -> int | None:
+    """The sample rate of a feature's audio; None if it is unknown."""
+    return getattr(feature.connector, "sample_rate", None)
+
+
+def _samples(stored: Any) -> np.ndarray:
+    """Samples from -1 to 1, float32. Those that tfds read from files are 16-bit numbers, whatever
+    their dtype."""
+    samples = np.asarray(stored)
+    fractions = samples.dtype.kind == "f" and np.abs(samples).max(initial=0.0) <= 1
+    scale = 1 if fractions else np.iinfo(np.int16).max
+    return samples.astype(np.float32) / scale
 
 
 def _is_left_out(row: Mapping[str, Any]) -> bool:
