@@ -201,7 +201,7 @@ def test_folds_keep_the_weights_of_a_validation_file(tmp_path) -> None:
 
 def test_folds_of_images_of_several_sizes(tmp_path) -> None:
     sizes = {"train": 8, "validation": 9}
-    parts = {
+    parts: dict[str, Any] = {
         name: Examples(np.arange(12 * size**2).reshape(12, size, size), list("ab" * 6))
         for name, size in sizes.items()
     }
