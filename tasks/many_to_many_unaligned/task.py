@@ -73,6 +73,9 @@ class UnalignedTask(Task):
     better = -1
     sums = 2
 
+    transcribes = True
+    """Whether the length of an output is that of its alignment, which no option limits."""
+
     def __init__(self, template: Any, features: Features, transcripts: Texts):
         self.template = template
         self.features = features

@@ -7,6 +7,7 @@ import pytest
 from cli_cases import seqzoo
 
 from seqzoo.tasks import Decoding, Examples, SeqzooError
+from seqzoo.tasks.many_to_many_unaligned.task import UnalignedTask
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference import evaluate as evaluating
 from seqzoo.zoo.inference.options import check_top, prediction_options
@@ -27,6 +28,14 @@ def _generator() -> Any:
 def test_options_without_effect_are_refused(given: dict, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
         prediction_options(_generator(), None, given)
+
+
+def test_no_option_limits_the_length_of_a_transcription() -> None:
+    run = _generator()
+    run.task.transcribes = True
+    with pytest.raises(SeqzooError, match="^--maximum-length is for texts that are generated tok"):
+        prediction_options(run, None, {"maximum_length": 5})
+    assert UnalignedTask.transcribes
 
 
 def test_a_seed_is_for_sampling() -> None:

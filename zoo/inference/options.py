@@ -66,6 +66,11 @@ def prediction_options(
             option = named(next(iter(given)))
             raise SeqzooError(f"{option} is for models that generate text; {run.folder} does not.")
         return PredictionOptions(top or 5)
+    if "maximum_length" in given and getattr(run.task, "transcribes", False):
+        raise SeqzooError(
+            f"{named('maximum_length')} is for texts that are generated token by token; the length "
+            "of this model's texts follows from the input."
+        )
     stored, top, given = run.task.decoding, top or 1, dict(given)
     seed = given.pop("seed", None)
     if stored.method == "greedy" and "method" not in given:
