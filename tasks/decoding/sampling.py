@@ -85,7 +85,10 @@ def random_numbers(seed: Any, batch: Any, texts: int, steps: Any) -> Any:
         return tf.random.stateless_uniform([texts, steps], row_seed)
 
     spec = tf.TensorSpec([texts, None if tf.is_tensor(steps) else steps], tf.float32)
-    numbers = tf.map_fn(of_row, tf.range(batch), fn_output_signature=spec)
+    if seeds.shape.rank == 2:
+        seeds = tf.pad(seeds, [[0, 1], [0, 0]])
+    # One more row than needed, because `tf.map_fn` cannot return none of an unknown length.
+    numbers = tf.map_fn(of_row, tf.range(batch + 1), fn_output_signature=spec)[:batch]
     return tf.reshape(numbers, [batch * texts, steps])
 
 

@@ -98,8 +98,14 @@ def _input(task: Any) -> dict[str, Any]:
     if not takes_ids(task):
         specs = task.signature
         if len(specs) == 1:
-            return {"kind": "arrays", "name": specs[0].name, "dtype": specs[0].dtype.name}
-        about = {"kind": "sequences", "name": specs[0].name, "axes": specs[0].shape.rank - 1}
+            about = {"kind": "arrays", "name": specs[0].name, "dtype": specs[0].dtype.name}
+            return {**about, "shape": specs[0].shape.as_list()[1:]}
+        about = {
+            "kind": "sequences",
+            "name": specs[0].name,
+            "axes": specs[0].shape.rank - 1,
+            "shape": specs[0].shape.as_list()[1:],
+        }
         if isinstance(features, AudioFeatures):
             about["sample_rate"] = features.template.sample_rate
         return about

@@ -224,9 +224,18 @@ class Session:
 def _rows(part: Any, features: RowFeatures) -> np.ndarray:
     (size,), dtype = features.step
     try:
-        rows = np.asarray(part, np.float64).reshape(-1, size)
-    except (TypeError, ValueError) as error:
+        rows = np.asarray(part, np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
         raise SeqzooError(f"A part must consist of numbers in rows of length {size}.") from error
+    if rows.ndim == 1 and (size == 1 or rows.size == size):  # pixels, or a single row
+        rows = rows.reshape(-1, size)
+    if rows.ndim == 3 and rows.shape[1:] == features.shape[1:]:  # with an axis of channels
+        rows = rows.reshape(-1, size)
+    if rows.ndim != 2 or (rows.size and rows.shape[1] != size):
+        raise SeqzooError(
+            f"A part must consist of rows of length {size}, (rows, {size}), got the shape "
+            f"{rows.shape}."
+        )
     if not rows.size or not np.isfinite(rows).all():
         raise SeqzooError(
             f"A part must consist of finite numbers in at least one row of length {size}."

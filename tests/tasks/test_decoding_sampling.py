@@ -7,7 +7,9 @@ import pytest
 import tensorflow as tf
 from decoding_cases import END, START, Toy, assert_scored, log_softmax, texts
 
+from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.sampling import draw, random_numbers
+from seqzoo.tasks.errors import SeqzooError
 
 DRAWS = 6000
 
@@ -147,3 +149,21 @@ def test_start_may_be_given_by_row() -> None:
         np.testing.assert_array_equal(tokens[row, :length], common.tokens[row, 0, :length])
     np.testing.assert_allclose(result.log_probabilities[::2], common.log_probabilities[::2])
     assert not np.allclose(result.log_probabilities[1::2], common.log_probabilities[1::2])
+
+
+@pytest.mark.parametrize("seed", [None, 3, np.zeros((0, 2), np.int32)])
+def test_no_rows_have_no_numbers(seed: Any) -> None:
+    numbers = tf.function(lambda steps: random_numbers(seed, 0, 2, steps), autograph=False)
+    assert numbers(tf.constant(5)).shape == (0, 5)
+
+
+def test_numbers_of_rows_with_seeds_of_their_own() -> None:
+    seeds = np.array([[1, 2], [3, 4]], np.int32)
+    both = random_numbers(seeds, 2, 3, 4)
+    np.testing.assert_array_equal(both[3:], random_numbers(seeds[1:], 1, 3, 4))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1e-45, float("inf")])
+def test_temperatures_that_leave_no_distribution_are_refused(temperature: float) -> None:
+    with pytest.raises(SeqzooError, match="`temperature` must be"):
+        Decoding("sample", temperature=temperature)

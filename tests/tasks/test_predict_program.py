@@ -199,3 +199,38 @@ def test_files_of_numbers_and_audio_are_read(tmp_path: pathlib.Path) -> None:
     (tmp_path / "text.wav").write_text("not audio")
     with pytest.raises(ValueError, match="does not start with RIFF"):
         reader.from_argument(str(tmp_path / "text.wav"))
+
+
+@pytest.mark.parametrize(
+    "array, message",
+    [
+        (np.full((2, 2), 0.5, np.float32), "whole numbers from 0 to 255, .* got float32 from 0.5"),
+        (np.full((2, 2), 300), "whole numbers from 0 to 255, .* got int64 from 300 to 300"),
+        (np.full((2, 2), -1), "whole numbers from 0 to 255"),
+        (np.array([["a", "b"]]), "must consist of numbers, got <U1"),
+        (np.zeros((2, 2, 1), np.uint8), r"the shape \(2, 2\), as in training, got \(2, 2, 1\)"),
+        (np.zeros((2, 3), np.uint8), r"the shape \(2, 2\), as in training, got \(2, 3\)"),
+    ],
+)
+def test_arrays_that_a_model_cannot_have_been_trained_on_are_refused(
+    array: np.ndarray, message: str
+) -> None:
+    reader = ArrayReader({"name": "images", "dtype": "uint8", "shape": [2, 2]})
+    with pytest.raises(ValueError, match=message):
+        reader.tensors([array])
+    same = np.array([[1, 2], [3, 255]])
+    (tensor,) = reader.tensors([same.astype(np.float32)])["images"]
+    assert tensor.dtype == np.uint8 and (tensor == same).all()
+
+
+def test_series_have_the_shape_of_those_in_training() -> None:
+    series = SeriesReader({"name": "series", "axes": 2, "shape": [None, 3]})
+    assert series.tensors([np.ones((5, 3))])["series"].shape == (1, 5, 3)
+    for wrong in (np.ones((5, 2)), np.ones(5), np.ones((5, 3, 1)), np.ones(())):
+        with pytest.raises(ValueError, match=r"the shape \(any, 3\), as in training, got"):
+            series.tensors([wrong])
+    single = SeriesReader({"name": "series", "axes": 2, "shape": [None, 1]})
+    assert single.tensors([np.ones(5)])["series"].shape == (1, 5, 1)
+    columns = ColumnReader({"height": 2, "columns": 1, "dtype": "float32"})
+    with pytest.raises(ValueError, match="two or three axes"):
+        columns.tensors([np.ones(5)])

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from cli_cases import ROOT, seqzoo
 
+from seqzoo.tasks import SeqzooError
+from seqzoo.zoo.inference.exported import ExportedModel
+
 pytest.importorskip("onnxruntime")
 onnx = pytest.importorskip("onnx")
 
@@ -250,3 +253,19 @@ def _rounded(answer: dict[str, Any]) -> dict[str, Any]:
         key: pytest.approx(value, rel=1e-3) if isinstance(value, float) else value
         for key, value in answer.items()
     }
+
+
+@pytest.mark.parametrize(
+    "kind, top, given, message",
+    [
+        ("best tags", 3, {}, r"--top ranks several .* of this kind \(best tags\) has one"),
+        ("value", 2, {}, "--top ranks several predictions"),
+        ("texts", 1, {"language_model": "runs/lm"}, "--language-model is not supported by an exp"),
+        ("texts", 1, {"replace_unknown": True}, "--replace-unknown is not supported by an export"),
+    ],
+)
+def test_options_that_an_export_cannot_follow_are_refused(kind, top, given, message) -> None:
+    model = ExportedModel.__new__(ExportedModel)
+    model.folder, model.kind = pathlib.Path("x"), kind
+    with pytest.raises(SeqzooError, match=message):
+        model.options(top, given)

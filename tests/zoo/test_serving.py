@@ -1,11 +1,14 @@
 """The server answers like `Run.predict`, and every mistake has its status code."""
 
+import asyncio
 import base64
 import concurrent.futures
 import io
 import json
 import struct
 import threading
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,11 +21,14 @@ from serving_cases import cases, events, joined, runs_of, service_of, serving  #
 from seqzoo.tasks.base import PredictionOptions  # noqa: E402
 from seqzoo.tasks.decoding import Decoding  # noqa: E402
 from seqzoo.tasks.errors import SeqzooError  # noqa: E402
+from seqzoo.tasks.runs.session import _rows as rows_of_part  # noqa: E402
 from seqzoo.tasks.seq2seq.task import text_predictions  # noqa: E402
 from seqzoo.zoo.data.image_size import HUGE, pixel_count  # noqa: E402
 from seqzoo.zoo.serving.answers import prediction  # noqa: E402
+from seqzoo.zoo.serving.guard import own_names  # noqa: E402
 from seqzoo.zoo.serving.metrics import Counter, Histogram, exposition  # noqa: E402
 from seqzoo.zoo.serving.sessions import Sessions  # noqa: E402
+from seqzoo.zoo.serving.settings import ServingSettings  # noqa: E402
 from seqzoo.zoo.serving.worker import Full, Job, Worker  # noqa: E402
 
 CASES = cases()
@@ -393,3 +399,92 @@ def test_sizes_of_images_are_read_from_their_headers() -> None:
         extended = b"VP8X" + bytes(4) + bytes([flags, 0, 0, 0]) + b"\x08\0\0\x06\0\0"
         assert pixel_count(b"RIFF\0\0\0\0WEBP" + extended) == pixels
     assert pixel_count(b"RIFF\0\0\0\0WEBPVP8 ") == HUGE
+
+
+@pytest.mark.parametrize(
+    "host, origins, accepted, refused",
+    [
+        ("127.0.0.1", [], ["localhost", "::1"], ["evil.example"]),
+        ("127.0.0.2", [], ["127.0.0.2", "localhost"], ["evil.example"]),
+        ("127.0.0.1", ["https://example.org"], ["example.org"], ["evil.example"]),
+    ],
+)
+def test_a_server_on_its_own_machine_has_its_own_names(host, origins, accepted, refused) -> None:
+    names = own_names(ServingSettings(host=host, origins=origins))
+    assert {*accepted} <= {*names} and names and not {*refused} & {*names}
+    for everywhere in ("0.0.0.0", "models.example"):
+        assert own_names(ServingSettings(host=everywhere)) == ()
+
+
+def test_the_maximum_of_tokens_applies_to_requests_that_name_none(client: Any) -> None:
+    model = service_of(client).models["language"]
+    limited = replace(model.settings, tokens=5)
+    before, model.settings = model.settings, limited
+    try:
+        decoding = model.options({"minimum_length": 9}).decoding
+        assert (decoding.maximum_length, decoding.minimum_length) == (5, 5)
+        assert model.options({"maximum_length": 3}).decoding.maximum_length == 3
+    finally:
+        model.settings = before
+
+
+@pytest.mark.parametrize(
+    "part, expected",
+    [
+        ([[1, 2, 3], [4, 5, 6]], (2, 3)),
+        ([1, 2, 3], (1, 3)),
+        ([[1, 2], [3, 4], [5, 6]], "rows of length 3, .* got the shape"),
+        ([1, 2, 3, 4, 5, 6], "rows of length 3, .* got the shape"),
+        ([[10**400, 2, 3]], "numbers in rows of length 3"),
+        ([[0.5, 2, 3]], "whole numbers from 0 to 255"),
+        ([], "rows of length 3|at least one row"),
+    ],
+)
+def test_a_part_of_an_image_consists_of_rows(part: list, expected: Any) -> None:
+    features: Any = SimpleNamespace(step=((3,), "uint8"), shape=(4, 3))
+    if isinstance(expected, tuple):
+        assert rows_of_part(part, features).shape == expected
+        return
+    with pytest.raises(SeqzooError, match=expected):
+        rows_of_part(part, features)
+
+
+def test_a_connection_without_complete_headers_is_closed(monkeypatch: Any) -> None:
+    uvicorn = pytest.importorskip("uvicorn")
+    protocol = pytest.importorskip("seqzoo.zoo.serving.protocol")
+    monkeypatch.setattr(protocol, "HEADER_SECONDS", 0.2)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0.4)  # an answer may take longer
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+
+    async def ask(port: int, *parts: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for part in parts:
+            writer.write(part)
+            await asyncio.sleep(0.15)
+        try:
+            return await asyncio.wait_for(reader.read(1000), 5)
+        finally:
+            writer.close()
+
+    async def check() -> None:
+        config = uvicorn.Config(app, http=protocol.Protocol, lifespan="off")
+        config.load()
+        state = uvicorn.server.ServerState()
+        server = await asyncio.get_running_loop().create_server(
+            lambda: protocol.Protocol(config=config, server_state=state, app_state={}),
+            "127.0.0.1",
+            0,
+        )
+        port = server.sockets[0].getsockname()[1]
+        head = b"GET / HTTP/1.1\r\nHost: a\r\n"
+        assert await ask(port, head) == b""
+        assert await ask(port, head, b"A: b\r\n", b"C: d\r\n") == b""
+        assert await ask(port) == b""
+        assert b"done" in await ask(port, head + b"\r\n")
+        server.close()
+        await asyncio.sleep(0.1)  # until the last connection is closed
+
+    asyncio.run(check())

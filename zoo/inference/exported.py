@@ -36,6 +36,9 @@ SUFFIXES_OF_PARTS = (".onnx", ".tflite")
 GENERATED = ("texts", "transcripts")
 """Kinds of predictions that are generated, with decoding options."""
 
+RANKED = (*GENERATED, "class", "labels")
+"""Kinds of predictions of which an input can have several."""
+
 
 def export_folder(path: str) -> pathlib.Path | None:
     """The folder of an exported model; None if the path is not one.
@@ -121,6 +124,14 @@ class ExportedModel:
         Raises:
             SeqzooError: the model generates no text, or the options contradict each other.
         """
+        if top > 1 and self.kind not in RANKED:
+            raise SeqzooError(
+                "--top ranks several predictions for an input, but an exported model of this kind "
+                f"({self.kind}) has one; leave it out."
+            )
+        if given.get("language_model") is not None or given.get("replace_unknown"):
+            name = "--language-model" if "language_model" in given else "--replace-unknown"
+            raise SeqzooError(f"{name} is not supported by an exported model; name the run.")
         task = SimpleNamespace()
         if self.kind in GENERATED:
             try:

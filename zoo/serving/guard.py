@@ -1,6 +1,7 @@
 """Middleware for every request: rejects other origins and hosts, and logs and counts requests."""
 
 import contextlib
+import ipaddress
 import json
 import logging
 import sys
@@ -44,6 +45,7 @@ class Guard:
     ) -> None:
         self.app = app
         self.settings = settings
+        self.own_names = own_names(settings)
         self.requests = requests
         self.seconds = seconds
 
@@ -75,8 +77,9 @@ class Guard:
         """Why a request is refused; empty if it is not."""
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         host = _name(headers.get(b"host", ""))
-        if self.settings.host in LOOPBACK and host not in LOOPBACK:
-            return f"This server accepts requests only for {', '.join(LOOPBACK)}, not for {host!r}."
+        if self.own_names and host not in self.own_names:
+            names = ", ".join(self.own_names)
+            return f"This server accepts requests only for {names}, not for {host!r}."
         origin = headers.get(b"origin")
         if origin is None or origin in self.settings.origins:
             return ""
@@ -105,6 +108,21 @@ class Guard:
                 }
             },
         )
+
+
+def own_names(settings: ServingSettings) -> tuple[str, ...]:
+    """The host names for which a server that listens on its own machine only accepts requests:
+    those of the machine, and those of the allowed origins, which a proxy may pass on. Empty for a
+    server that listens on the network."""
+    if settings.host not in LOOPBACK:
+        try:
+            local = ipaddress.ip_address(settings.host).is_loopback
+        except ValueError:  # a name
+            local = False
+        if not local:
+            return ()
+    origins = [urlsplit(origin).hostname for origin in settings.origins]
+    return tuple(dict.fromkeys([*LOOPBACK, settings.host, *filter(None, origins)]))
 
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}

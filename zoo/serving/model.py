@@ -2,6 +2,7 @@
 
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from seqzoo.tasks.base import PredictionOptions
@@ -166,7 +167,18 @@ class ServedModel:
             minimum = int(name != "seed")
             if value is not None and not minimum <= value <= maximum:
                 raise SeqzooError(field=name, expected=f"from {minimum} to {maximum}", got=value)
-        return prediction_options(self.run, top or 1, typed, named=lambda name: f"`{name}`")
+        options = prediction_options(self.run, top or 1, typed, named=lambda name: f"`{name}`")
+        return self._limited(options)
+
+    def _limited(self, options: PredictionOptions) -> PredictionOptions:
+        """The options with at most as many tokens as the settings allow, where the request does not
+        say how many."""
+        decoding, tokens = options.decoding, self.settings.tokens
+        if decoding is None or decoding.maximum_length <= tokens:
+            return options
+        shortest = min(decoding.minimum_length, tokens)
+        limited = replace(decoding, maximum_length=tokens, minimum_length=shortest)
+        return replace(options, decoding=limited)
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.inference.open_run import open_run
 from seqzoo.zoo.serving.app import create_app
 from seqzoo.zoo.serving.guard import Formatter, start_log
+from seqzoo.zoo.serving.protocol import Protocol
 from seqzoo.zoo.serving.settings import ServingSettings
 
 CONNECTIONS = 1024
@@ -139,6 +140,7 @@ async def _serve(
     server = _Server(
         uvicorn.Config(
             app,
+            http=Protocol,
             log_config=_log_config(settings.log_format),
             access_log=False,
             server_header=False,

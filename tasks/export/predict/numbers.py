@@ -10,13 +10,41 @@ from seqzoo.tasks.export.predict.padded_batches import lengths, padded
 
 
 def checked(array: Any, dtype: Any) -> np.ndarray:
-    """An input as an array; raises a ValueError if it is empty or not finite."""
-    array = np.asarray(array, dtype)
-    if not array.size:
+    """An input as an array of a dtype; raises a ValueError if it is empty or not finite, or if the
+    dtype cannot represent its numbers."""
+    given, dtype = np.asarray(array), np.dtype(dtype)
+    if given.dtype.kind not in "biuf":
+        raise ValueError(f"an input must consist of numbers, got {given.dtype}")
+    if not given.size:
         raise ValueError("an input must not be empty")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if not np.isfinite(given).all():
         raise ValueError("an input must be finite, but contains NaN or infinite values")
-    return array
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        if given.min() < limits.min or given.max() > limits.max or (given % 1).any():
+            raise ValueError(
+                f"an input must consist of whole numbers from {limits.min} to {limits.max}, as in "
+                f"training, got {given.dtype} from {given.min():g} to {given.max():g}"
+            )
+    return given.astype(dtype)
+
+
+def check_shape(array: np.ndarray, expected: Sequence[int | None] | None) -> None:
+    """Raises a ValueError if an array does not have the expected shape.
+
+    Args:
+        array: the array.
+        expected: its shape, with None for axes of any size; None if the export is of a version
+            that did not record it.
+    """
+    if expected is None:
+        return
+    same = array.ndim == len(expected)
+    if not same or any(b not in (None, a) for a, b in zip(array.shape, expected, strict=True)):
+        shown = ", ".join("any" if size is None else str(size) for size in expected)
+        raise ValueError(
+            f"an input must have the shape ({shown}), as in training, got {array.shape}"
+        )
 
 
 class ArrayReader:
@@ -33,8 +61,10 @@ class ArrayReader:
 
     def tensors(self, inputs: Sequence[Any]) -> dict[str, np.ndarray]:
         """Arrays -> one array (batch, ...) by name."""
-        dtype = self.about["dtype"]
-        return {self.about["name"]: np.stack([checked(array, dtype) for array in inputs])}
+        rows = [checked(array, self.about["dtype"]) for array in inputs]
+        for row in rows:
+            check_shape(row, self.about.get("shape"))
+        return {self.about["name"]: np.stack(rows)}
 
     def from_argument(self, argument: str) -> np.ndarray:
         """The array in a file that is named on the command line."""
@@ -51,7 +81,10 @@ class SeriesReader(ArrayReader):
     def tensors(self, inputs: Sequence[Any]) -> dict[str, np.ndarray]:
         """Series -> a padded batch by name, and "lengths", (batch,)."""
         rows = [checked(series, np.float32) for series in inputs]
-        rows = [row[:, None] if row.ndim < self.about["axes"] else row for row in rows]
+        narrow = self.about["axes"] > 1  # a series of one number per step may have a single axis
+        rows = [row[:, None] if narrow and row.ndim == 1 else row for row in rows]
+        for row in rows:
+            check_shape(row, self.about.get("shape"))
         return {self.about["name"]: padded(rows, np.float32), "lengths": lengths(rows)}
 
 
@@ -66,7 +99,10 @@ class ColumnReader(ArrayReader):
     def steps(self, image: Any) -> np.ndarray:
         """An image as steps of one or more columns."""
         about = self.about
-        columns = np.moveaxis(checked(image, about["dtype"]), 1, 0)
+        pixels = checked(image, about["dtype"])
+        if pixels.ndim not in (2, 3):
+            raise ValueError(f"images must have two or three axes, got {pixels.shape}")
+        columns = np.moveaxis(pixels, 1, 0)
         if columns.shape[1] != about["height"]:
             raise ValueError(
                 f"images must be {about['height']} pixels high, got {columns.shape[1]}"
