@@ -7,12 +7,16 @@ import math
 import pathlib
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from cli_cases import ROOT, seqzoo
 
-from seqzoo.tasks import SeqzooError
+from seqzoo.tasks import Examples, SeqzooError
+from seqzoo.zoo.data import open as opening
+from seqzoo.zoo.inference.export import LONGEST, _held_out
 from seqzoo.zoo.inference.exported import ExportedModel
 
 pytest.importorskip("onnxruntime")
@@ -269,3 +273,20 @@ def test_options_that_an_export_cannot_follow_are_refused(kind, top, given, mess
     model.folder, model.kind = pathlib.Path("x"), kind
     with pytest.raises(SeqzooError, match=message):
         model.options(top, given)
+
+
+@pytest.mark.parametrize(
+    "kind, values, cut",
+    [
+        ("characters", ["a" * 9000, "b"], [LONGEST, 1]),
+        ("series", [np.zeros((9000, 2)), np.zeros((3, 2))], [LONGEST, 3]),
+        ("pixels", [np.zeros((500, 500))], [500]),
+    ],
+)
+def test_an_export_is_checked_with_the_beginning_of_long_examples(
+    kind, values, cut, monkeypatch
+) -> None:
+    run: Any = SimpleNamespace(template=SimpleNamespace(input=kind, name="many-to-one"))
+    monkeypatch.setattr("seqzoo.zoo.inference.export.Source", SimpleNamespace(of_run=str))
+    monkeypatch.setattr(opening, "open_examples", lambda *_: Examples(values))
+    assert sorted(map(len, _held_out(run))) == sorted(cut)

@@ -4,6 +4,8 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.formats import check_choices, check_installed
 from seqzoo.tasks.kinds import FORECAST, TEXTS
@@ -102,6 +104,13 @@ def _without_tensorflow(target: str, report: dict[str, Any], kind: str) -> str:
     )
 
 
+LONGEST = 400
+"""Number of characters, words or steps of the examples that an export is checked with."""
+
+CUT = (str, list, tuple, np.ndarray)
+"""Types of inputs that are cut to `LONGEST`."""
+
+
 def _held_out(run: Any) -> list[Any]:
     """A few inputs of the run's test split; none if its data are not available."""
     from seqzoo.zoo.data.open import open_examples
@@ -115,6 +124,9 @@ def _held_out(run: Any) -> list[Any]:
         horizon = run.template.horizon
         hidden = [history.without_last(horizon) for history in inputs]
         return [history for history in hidden if len(history) == history.end + horizon]
+    if run.template.input in (*TEXTS, "series"):
+        # An export is checked step by step, which would take minutes for a whole file of text.
+        return [item[:LONGEST] if isinstance(item, CUT) else item for item in inputs]
     return inputs
 
 
