@@ -24,6 +24,10 @@ DAY = 86_400
 CYCLES = {"day": DAY, "week": 604_800, "year": 31_556_952}
 """Lengths of the calendar's cycles, in seconds."""
 
+COARSE = 1e-5
+"""Standard deviation, relative to the mean, below which float32 has less than a hundred values in a
+standard deviation."""
+
 REPETITIONS = 2
 """How often a cycle must occur in training before a model gets it as a feature."""
 
@@ -240,6 +244,17 @@ class HistoryFeatures(Features):
             if isinstance(learned, list)
             for remark in mixed_remarks([history.static[index] for history in histories])
         ]
+        coarse = [
+            (history.name, float(mean[column]), float(scale[column]))
+            for history, (mean, scale) in zip(histories, scales, strict=True)
+            for column in np.flatnonzero(_varies(history.values) & (scale < COARSE * abs(mean)))
+        ]
+        if coarse:
+            name, level, spread = coarse[0]
+            result._remarks.append(
+                f"{f'Values of {name!r}' if name else 'Values'} vary by {spread:.3g} around "
+                f"{level:.9g}, too little for numbers of 32 bits; subtract a constant from them."
+            )
         short = sum(len(history) < result.length for history in histories)
         if short:
             whose = f"{short:,} of the {len(histories):,} series {agreed(short, 'is', 'are')}"
@@ -623,9 +638,14 @@ def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = np.where(observed, values, 0).sum(0) / count
     scale = np.sqrt(np.where(observed, np.square(values - mean), 0).sum(0) / count)
     # The deviations of equal values from their rounded mean need not be zero.
+    return mean, np.where(_varies(values) & (scale > 0), scale, 1.0)
+
+
+def _varies(values: np.ndarray) -> np.ndarray:
+    """Whether each column has different values, apart from missing ones."""
+    observed = np.isfinite(values)
     highest = np.where(observed, values, -np.inf).max(0, initial=-np.inf)
-    lowest = np.where(observed, values, np.inf).min(0, initial=np.inf)
-    return mean, np.where((highest > lowest) & (scale > 0), scale, 1.0)
+    return highest > np.where(observed, values, np.inf).min(0, initial=np.inf)
 
 
 def _original_moments(histories: Sequence[History], template: Any) -> dict[str, Any]:

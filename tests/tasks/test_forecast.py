@@ -498,3 +498,15 @@ def test_equal_values_have_a_scale_of_one() -> None:
         assert moments(values)[1] == [1.0]
     varying = np.array([[1.0], [np.nan], [3.0]])
     assert [item.tolist() for item in _moments(varying)] == [[2.0], [1.0]]
+
+
+@pytest.mark.parametrize("level, coarse", [(1.7e9, True), (1e5, False)])
+def test_values_too_close_for_their_size_are_remarked_on(level: float, coarse: bool) -> None:
+    values = level + 10 * np.random.default_rng(0).normal(size=100)
+    examples = Examples([History(_days(100), values, name="a")])
+    features = HistoryFeatures.learn(Forecast(look_back=8, horizon=4), examples)
+    remarks = [text for text in features.remarks if "too little for numbers of 32 bits" in text]
+    assert len(remarks) == coarse and all("'a' vary by" in text for text in remarks)
+    constant = Examples([History(_days(100), np.full(100, level), name="a")])
+    remarks = HistoryFeatures.learn(Forecast(look_back=8, horizon=4), constant).remarks
+    assert not any("too little" in text for text in remarks)

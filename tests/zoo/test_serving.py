@@ -147,6 +147,9 @@ def test_a_session_ends_with_the_answer_of_the_whole(client: Any, runs: dict[str
 
 
 def test_a_session_of_a_language_model_predicts_the_next_tokens(client: Any, runs: dict) -> None:
+    sampled = {"parameters": {"top": 2, "temperature": 0.5}}
+    refused = client.post("/v1/models/language/sessions", json=sampled)
+    assert refused.status_code == 400 and "`temperature` has no effect" in refused.json()["error"]
     url = client.post("/v1/models/language/sessions", json={}).headers["location"]
     result = client.post(f"{url}:step", json={"part": "the d"}).json()
     result = client.post(f"{url}:step", json={"part": "ogs"}).json()

@@ -23,6 +23,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.protocols import Transcribes
 from seqzoo.zoo.serving.answers import prediction
 from seqzoo.zoo.serving.guard import Guard
 from seqzoo.zoo.serving.metrics import (
@@ -248,6 +249,13 @@ class Service:
         body = await self.body(request, parameters=dict)
         if model.no_session is not None:
             raise Refusal(400, model.no_session)
+        given = sorted({*body.get("parameters", {})} - {"top"})
+        if given and model.generates and not isinstance(model.run.task, Transcribes):
+            raise Refusal(
+                400,
+                f"`{given[0]}` has no effect on a session, which answers with the most probable "
+                "next steps; leave it out.",
+            )
         options = self.options(model, body)
         session = await self.done(lambda: model.worker.call(lambda: model.run.session(options)))
         name = self.sessions[model.name].add(session)
