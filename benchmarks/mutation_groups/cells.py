@@ -316,7 +316,7 @@ GROUPS = [
         "cells/layers/recurrent.py",
         "tests/cells/test_layer_states.py",
         "chosen_rows",
-        {"row not in set(rows)": "row in set(rows)"},
+        {"row in set(rows)": "row not in set(rows)"},
     ),
     Group(
         "cells/engine/elementwise_loops.py",
@@ -368,5 +368,26 @@ GROUPS = [
         "tests/cells/test_weight_options.py",
         "other_names",
         {'("recurrent_kernel", "recurrent_weight")': '("recurrent_kernel",)'},
+    ),
+    Group(
+        "cells/engine/step_gradients.py",
+        "tests/cells/test_layers.py",
+        "not_elementwise",
+        {"_new_states(cell, np.transpose)": "_new_states(cell)"},
+    ),
+    Group(
+        "cells/engine/dispatch.py",
+        "tests/cells/test_wrappers.py",
+        "dropped_anew",
+        {"if cell.draws_matrix and cell.recurs_by_product:": "if False:"},
+    ),
+    Group(
+        "cells/layers/recurrent.py",
+        "tests/cells/test_layer_states.py",
+        "rows or initial_states",
+        {
+            "ops.where(_spread(chosen, initial), initial, variable.value)": "initial",
+            "tree.flatten(cell.get_initial_state(batch))": "map(ops.zeros_like, variables)",
+        },
     ),
 ]

@@ -426,7 +426,7 @@ GROUPS = [
         "tasks/export/predict/numbers.py",
         "tests/tasks/test_predict_program.py",
         "run_refuses",
-        {"if not array.size:": "if False:", "not np.isfinite(array).all()": "False"},
+        {"if not given.size:": "if False:", "not np.isfinite(given).all()": "False"},
     ),
     Group(
         "tasks/inspection/attribution.py",
@@ -499,6 +499,40 @@ GROUPS = [
             "stream.read(len(codecs.BOM_UTF8))": "pass",
             'np.char.decode(words, "utf-8") if words.dtype.kind == "S" else words': "words",
             'text.removesuffix("\\n").split("\\n")': "text.splitlines()",
+        },
+    ),
+    Group(
+        "tasks/targets/weighting.py",
+        "tests/tasks/test_weighting.py",
+        "crf",
+        {"return scores - tf.math.log(": "return scores + tf.math.log("},
+    ),
+    Group(
+        "tasks/preprocessing/histories.py",
+        "tests/tasks/test_forecast.py",
+        "equal_values or too_close",
+        {
+            "_varies(values) & (scale > 0)": "scale > 0",
+            "_varies(history.values) & (scale": "(scale",
+        },
+    ),
+    Group(
+        "tasks/preprocessing/images.py",
+        "tests/tasks/test_one_features.py",
+        "channels or colours",
+        {
+            "max(map(channels_of, encoded), default=1)": "channels_of(encoded[0])",
+            "(encoded[25] == PALETTE and transparent)": "False",
+        },
+    ),
+    Group(
+        "tasks/export/predict/numbers.py",
+        "tests/tasks/test_predict_program.py",
+        "cannot_have or have_the_shape",
+        {
+            "or (given % 1).any()": "",
+            "given.min() < limits.min or": "",
+            "same = array.ndim == len(expected)": "same = True",
         },
     ),
 ]

@@ -227,4 +227,22 @@ GROUPS = [
         "epochs_may_be_searched",
         {'self._values(trial.params).get("epochs"': 'trial.params.get("epochs"'},
     ),
+    Group(
+        "zoo/data/examples.py",
+        "tests/zoo/test_audio.py",
+        "further_inputs",
+        {"fixed = replace(source, sample_rate=rate)": "fixed = source"},
+    ),
+    Group(
+        "zoo/serving/protocol.py",
+        "tests/zoo/test_serving.py",
+        "complete_headers",
+        {"self._deadline = self.loop.call_later(HEADER_SECONDS, self.transport.close)": "pass"},
+    ),
+    Group(
+        "zoo/serving/model.py",
+        "tests/zoo/test_serving.py",
+        "maximum_of_tokens",
+        {"return self._limited(options)": "return options"},
+    ),
 ]

@@ -118,8 +118,7 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
         for role, kind in further_roles(source).items():
             # All audio of an example has one rate: that of the first input that is audio.
             fixed = replace(source, sample_rate=rate)
-            raw_inputs, of_role = _inputs(records, numbers, fixed, values[role], role, kind)
-            rate = rate or of_role
+            raw_inputs, rate = _inputs(records, numbers, fixed, values[role], role, kind)
             columns[records.columns[role]] = raw_inputs
         inputs = rows_of(columns)
     targets = _targets(records, numbers, source, values.get(TARGET))
