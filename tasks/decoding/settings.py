@@ -59,7 +59,7 @@ class Decoding:
     beam_width: Count = 4
     length_penalty: Annotated[float, Range(minimum=0)] = 0.0
     coverage_penalty: Annotated[float, Range(minimum=0)] = 0.0
-    temperature: Annotated[float, Range(minimum=1e-30, maximum=1e30)] = 1.0
+    temperature: Annotated[float, Range(minimum=1e-6, maximum=1_000_000)] = 1.0
     top_k: Count | None = None
     top_p: Annotated[float, Range(above=0, maximum=1)] | None = None
     minimum_length: Annotated[int, Range(minimum=0)] = 0

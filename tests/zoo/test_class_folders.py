@@ -87,7 +87,7 @@ def test_what_is_wrong_is_reported(folder, tmp_path) -> None:
         open_source(Source(str(folder), "words"))
     for split in ("train", "test"):
         save(tmp_path / split / "a.png", np.zeros((4, 3), np.uint8))
-    with pytest.raises(SeqzooError, match=r"images \(.png, .*\) in CLASS or in SPLIT/CLASS"):
+    with pytest.raises(SeqzooError, match=r"images in CLASS \(.png, .*\) or in SPLIT/CLASS"):
         open_source(Source(str(tmp_path), "rows"))
     broken = tmp_path / "cats" / "b.png"
     save(broken, np.zeros((4, 3), np.uint8))
