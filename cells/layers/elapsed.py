@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from seqzoo.cells.engine.portability import exporting
+
 
 def elapsed_in_order(elapsed: Any, mask: Any, go_backwards: bool) -> Any:
     """The time between each step and the step run before it.
@@ -24,8 +26,10 @@ def elapsed_in_order(elapsed: Any, mask: Any, go_backwards: bool) -> Any:
     if mask is None:
         return ops.roll(elapsed, -1, axis=1) if go_backwards else elapsed
     dtype = "float64" if elapsed.dtype == "float64" else "float32"
-    # Times since 1970 and the seconds between two steps have no common scale in float32.
-    elapsed = ops.cast(elapsed, "float64")
+    # Times since 1970 and the seconds between two steps have no common scale in float32, but LiteRT
+    # cannot add up numbers of 64 bits.
+    exported = keras.backend.backend() == "tensorflow" and exporting()
+    elapsed = ops.cast(elapsed, dtype if exported else "float64")
     time = ops.shape(elapsed)[1]
     steps = ops.arange(time, dtype="int32")[None]
     order = ops.argsort(ops.where(mask, steps, steps + time), axis=1)  # unmasked steps first
