@@ -508,12 +508,12 @@ GROUPS = [
         {"return scores - tf.math.log(": "return scores + tf.math.log("},
     ),
     Group(
-        "tasks/preprocessing/histories.py",
+        "tasks/preprocessing/history_scales.py",
         "tests/tasks/test_forecast.py",
         "equal_values or too_close",
         {
-            "_varies(values) & (scale > 0)": "scale > 0",
-            "_varies(history.values) & (scale": "(scale",
+            "varies(values) & (scale > 0)": "scale > 0",
+            "varies(history.values) & (scale": "(scale",
         },
     ),
     Group(

@@ -20,7 +20,8 @@ from seqzoo.tasks.layers.recurrent import cell_choices
 from seqzoo.tasks.metrics.conformal import level_corrections
 from seqzoo.tasks.metrics.forecasts import forecast_metrics
 from seqzoo.tasks.metrics.linear_forecast import MAX_WINDOWS, fit_linear, is_last
-from seqzoo.tasks.preprocessing.histories import HistoryFeatures, HistoryWindows
+from seqzoo.tasks.preprocessing.histories import HistoryFeatures
+from seqzoo.tasks.preprocessing.history_windows import HistoryWindows
 from seqzoo.tasks.targets.distributions import DISTRIBUTIONS, Units
 
 MIN_WINDOWS = 5

@@ -7,12 +7,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.data.batches import Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.frequency import Frequency
 from seqzoo.tasks.data.history import History
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features, empty
+from seqzoo.tasks.preprocessing.history_scales import (
+    coarse_remarks,
+    column_moments,
+    learned_static,
+    original_moments,
+    pooled_moments,
+)
+from seqzoo.tasks.preprocessing.history_windows import HistoryWindows
 from seqzoo.tasks.preprocessing.static_numbers import static_numbers
 from seqzoo.tasks.preprocessing.statics import mixed_remarks
 from seqzoo.tasks.preprocessing.value_transforms import TRANSFORMS, check_counts
@@ -23,10 +30,6 @@ DAY = 86_400
 
 CYCLES = {"day": DAY, "week": 604_800, "year": 31_556_952}
 """Lengths of the calendar's cycles, in seconds."""
-
-COARSE = 1e-5
-"""Standard deviation, relative to the mean, below which float32 has less than a hundred values in a
-standard deviation."""
 
 REPETITIONS = 2
 """How often a cycle must occur in training before a model gets it as a feature."""
@@ -64,65 +67,6 @@ class Layout(NamedTuple):
             parts[name] = steps[..., start : start + size]
             start += size
         return parts
-
-
-class HistoryWindows(Sequences):
-    """Windows of equal length, which may overlap.
-
-    Args:
-        flat: the encoded steps of all series, one after another.
-        starts: the first step of each window.
-        length: number of steps of a window.
-        examples: the index of each window's example.
-        origins: the first step of each window's horizon, in its history.
-        spans: the dates of the first step of each window's horizon, and of the step after the
-            horizon, datetime64, (windows, 2).
-        series: the name of the series of each example.
-    """
-
-    def __init__(
-        self,
-        flat: np.ndarray,
-        starts: np.ndarray,
-        length: int,
-        examples: np.ndarray,
-        origins: np.ndarray,
-        spans: np.ndarray,
-        series: Sequence[str],
-    ):
-        super().__init__(flat, np.full(len(starts), length, np.int32))
-        self.starts = starts
-        self.examples = examples
-        self.origins = origins
-        self.spans = spans
-        self.series = tuple(series)
-
-    def joined(self, others: "HistoryWindows") -> "HistoryWindows":
-        """These windows and others of the same length, sorted by series and date; each series is
-        one example."""
-        unique, example = np.unique([*self.series, *others.series], return_inverse=True)
-        both = HistoryWindows(
-            np.concatenate([self.flat, others.flat]),
-            np.concatenate([self.starts, others.starts + len(self.flat)]),
-            int(self.lengths[0]),
-            example[np.concatenate([self.examples, others.examples + len(self.series)])],
-            np.concatenate([self.origins, others.origins]),
-            np.concatenate([self.spans, others.spans]),
-            unique.tolist(),
-        )
-        return both.subset(np.lexsort([both.spans[:, 0], both.examples]))
-
-    def subset(self, rows: np.ndarray) -> "HistoryWindows":
-        """The windows with these indices."""
-        return HistoryWindows(
-            self.flat,
-            self.starts[rows],
-            int(self.lengths[0]),
-            self.examples[rows],
-            self.origins[rows],
-            self.spans[rows],
-            self.series,
-        )
 
 
 class HistoryFeatures(Features):
@@ -199,7 +143,7 @@ class HistoryFeatures(Features):
         if len(set(names)) < len(names):
             duplicate = next(name for name in names if names.count(name) > 1)
             raise SeqzooError(f"Each series must be one history, but two are named {duplicate!r}.")
-        scales = [_moments(values.arrays(history.values)) for history in histories]
+        scales = [column_moments(values.arrays(history.values)) for history in histories]
         blank = next((i for i, history in enumerate(histories) if not history.end), None)
         if blank is not None:
             raise SeqzooError(
@@ -215,12 +159,12 @@ class HistoryFeatures(Features):
         ]
         covariates = {
             name: list(
-                zip(*_pooled([getattr(history, name) for history in histories]), strict=True)
+                zip(*pooled_moments([getattr(history, name) for history in histories]), strict=True)
             )
             for name in ("past", "known")
         }
         static = [
-            _learn_static([history.static[i] for history in histories])
+            learned_static([history.static[i] for history in histories])
             for i in range(len(first.static))
         ]
         config = {
@@ -228,7 +172,7 @@ class HistoryFeatures(Features):
             "series": names,
             "mean": [mean.tolist() for mean, _ in scales],
             "scale": [scale.tolist() for _, scale in scales],
-            **_original_moments(histories, template),
+            **original_moments(histories, template),
             **covariates,
             "static": static,
             "cycles": cycles,
@@ -244,17 +188,7 @@ class HistoryFeatures(Features):
             if isinstance(learned, list)
             for remark in mixed_remarks([history.static[index] for history in histories])
         ]
-        coarse = [
-            (history.name, float(mean[column]), float(scale[column]))
-            for history, (mean, scale) in zip(histories, scales, strict=True)
-            for column in np.flatnonzero(_varies(history.values) & (scale < COARSE * abs(mean)))
-        ]
-        if coarse:
-            name, level, spread = coarse[0]
-            result._remarks.append(
-                f"{f'Values of {name!r}' if name else 'Values'} vary by {spread:.3g} around "
-                f"{level:.9g}, too little for numbers of 32 bits; subtract a constant from them."
-            )
+        result._remarks += coarse_remarks(histories, scales)
         short = sum(len(history) < result.length for history in histories)
         if short:
             whose = f"{short:,} of the {len(histories):,} series {agreed(short, 'is', 'are')}"
@@ -549,7 +483,7 @@ class HistoryFeatures(Features):
         if index is not None:
             return mean[index], scale[index]
         # Only of the steps before the scored ones.
-        own_mean, own_scale = _moments(values[: history.since or len(history)])
+        own_mean, own_scale = column_moments(values[: history.since or len(history)])
         return own_mean.astype(np.float32), own_scale.astype(np.float32)
 
     def _static(self, values: Sequence[Any], location: str) -> np.ndarray:
@@ -628,50 +562,6 @@ def _check_type(history: Any, location: str) -> None:
             f"A `History` was expected, but {location} is of type {type(history).__name__}.",
             location=location,
         )
-
-
-def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each column, ignoring missing values; 0 and 1 for a column
-    without values, and a deviation of 1 for a constant one."""
-    observed = np.isfinite(values)
-    count = np.maximum(observed.sum(0), 1)
-    mean = np.where(observed, values, 0).sum(0) / count
-    scale = np.sqrt(np.where(observed, np.square(values - mean), 0).sum(0) / count)
-    # The deviations of equal values from their rounded mean need not be zero.
-    return mean, np.where(_varies(values) & (scale > 0), scale, 1.0)
-
-
-def _varies(values: np.ndarray) -> np.ndarray:
-    """Whether each column has different values, apart from missing ones."""
-    observed = np.isfinite(values)
-    highest = np.where(observed, values, -np.inf).max(0, initial=-np.inf)
-    return highest > np.where(observed, values, np.inf).min(0, initial=np.inf)
-
-
-def _original_moments(histories: Sequence[History], template: Any) -> dict[str, Any]:
-    """The moments of each series before the transform; nothing if there is no transform."""
-    if template.transform == "none":
-        return {}
-    moments = [_moments(history.values) for history in histories]
-    return {
-        "original_mean": [mean.tolist() for mean, _ in moments],
-        "original_scale": [scale.tolist() for _, scale in moments],
-    }
-
-
-def _pooled(arrays: Sequence[np.ndarray]) -> tuple[list[float], list[float]]:
-    mean, scale = _moments(np.concatenate(arrays))
-    return mean.tolist(), scale.tolist()
-
-
-def _learn_static(values: Sequence[Any]) -> Any:
-    """The mean and standard deviation of a numeric static covariate, or the names of any other."""
-    try:
-        numbers = np.array([[float(value)] for value in values])
-    except (TypeError, ValueError):
-        return sorted({str(value) for value in values})
-    (mean,), (scale,) = _pooled([numbers])
-    return {"mean": mean, "scale": scale}
 
 
 def _window(history: History, begin: int, stop: int, frequency: Frequency) -> History:

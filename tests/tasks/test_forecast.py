@@ -19,7 +19,8 @@ from seqzoo.tasks.forecast.task import ForecastTask
 from seqzoo.tasks.metrics.conformal import level_corrections
 from seqzoo.tasks.metrics.linear_forecast import LinearForecast
 from seqzoo.tasks.preprocessing.base import moments
-from seqzoo.tasks.preprocessing.histories import HistoryFeatures, _moments
+from seqzoo.tasks.preprocessing.histories import HistoryFeatures
+from seqzoo.tasks.preprocessing.history_scales import column_moments
 from seqzoo.tasks.preprocessing.value_transforms import TRANSFORMS
 from seqzoo.tasks.targets.distributions import DISTRIBUTIONS, Units
 from seqzoo.zoo.data.source import Source
@@ -494,10 +495,10 @@ def test_a_distribution_of_counts_needs_counts(wrong: float) -> None:
 def test_equal_values_have_a_scale_of_one() -> None:
     for value in (0.1, 0.3, 1.7, 20.3):
         values = np.full((380, 1), value)
-        assert _moments(values)[1].tolist() == [1.0]
+        assert column_moments(values)[1].tolist() == [1.0]
         assert moments(values)[1] == [1.0]
     varying = np.array([[1.0], [np.nan], [3.0]])
-    assert [item.tolist() for item in _moments(varying)] == [[2.0], [1.0]]
+    assert [item.tolist() for item in column_moments(varying)] == [[2.0], [1.0]]
 
 
 @pytest.mark.parametrize("level, coarse", [(1.7e9, True), (1e5, False)])
