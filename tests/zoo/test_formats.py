@@ -13,7 +13,7 @@ from table_cases import of_file
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.formats import FORMATS, SUFFIXES, format_of
-from seqzoo.zoo.data.open import read_file
+from seqzoo.zoo.data.open import open_source, read_file
 from seqzoo.zoo.data.prediction_inputs import File
 from seqzoo.zoo.data.source import Source
 
@@ -84,3 +84,26 @@ def test_a_delimiter_makes_a_table_of_other_names(path, how, name) -> None:
 def test_an_uninformative_name_is_an_error() -> None:
     with pytest.raises(SeqzooError, match="a.xlsx must end in one of .csv, .* save it as .csv"):
         format_of("a.xlsx")
+
+
+@pytest.mark.parametrize("name", ["json lines", "parquet", "arrow", "npz"])
+def test_options_of_delimited_files_are_refused_for_other_formats(tmp_path, name) -> None:
+    path = write(tmp_path, name)
+    for field, value in (("columns", ["text", "label"]), ("delimiter", ";")):
+        source = Source(str(path), "words", "class", "text", "label", **{field: value})
+        with pytest.raises(SeqzooError, match=f"`{field}` is for .csv and .tsv files, got .*t"):
+            read_file(source.data, source)
+        # The file of another split may have another format, and so may that of predictions.
+        read_file(str(path), Source("t.csv", "words", "class", "text", "label", **{field: value}))
+    run = {"columns": ["text", "label"], "target": "label"}
+    assert len(list(of_file(File(path, column="text"), run))) == len(TEXTS)
+    with pytest.raises(SeqzooError, match="`columns` is for .csv and .tsv files"):
+        list(of_file(File(path, column="text", columns=("text", "label")), {}))
+
+
+def test_options_of_files_are_refused_for_data_sets() -> None:
+    options = ({"columns": ["a"]}, {"delimiter": ";"}, {"storage": "disk"})
+    for option in options:
+        (field,) = option
+        with pytest.raises(SeqzooError, match=f"`{field}` .*is for .*, got dates; leave it out"):
+            open_source(Source("dates", "characters", "characters", **option))

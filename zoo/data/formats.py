@@ -73,6 +73,9 @@ TABLES = ("csv", "tsv", "json lines", "parquet", "arrow")
 LEMMA_COLUMNS = ("lemma", "form", "features")
 """The columns of a file of inflected forms, in UniMorph's order."""
 
+DELIMITED = ("csv", "tsv", "unimorph")
+"""Formats whose lines are divided by a delimiter, with or without a header line."""
+
 JOINED = (*TABLES, "text", "conll", "unimorph")
 """Formats whose files can be read together, as one."""
 
@@ -141,6 +144,26 @@ def format_of(
         advice = f"; {advice}." if advice else " (or set its delimiter with --delimiter)."
         raise SeqzooError(f"{path} must end in one of {', '.join(SUFFIXES)}{advice}")
     return result
+
+
+def check_delimited(path: str, source: "Source") -> None:
+    """Checks that column names and a delimiter are given only for a file that can use them.
+
+    Args:
+        path: the path of the file or the folder, or a pattern of files.
+        source: the source, with the options.
+
+    Raises:
+        SeqzooError: an option would have no effect.
+    """
+    for field in ("columns", "delimiter"):
+        if not getattr(source, field):
+            continue
+        name = format_of(path, delimiter=source.delimiter, lemmas=reads_lemmas(source))
+        if name not in DELIMITED:
+            raise SeqzooError(
+                f"`{field}` is for .csv and .tsv files, got {path}; leave it out.", field=field
+            )
 
 
 def read(path: pathlib.Path, request: "Request") -> "Records":

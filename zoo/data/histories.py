@@ -87,6 +87,7 @@ def open_histories(source: Source) -> tuple[Splits, Source]:
             occurs twice, or a split would be empty.
     """
     source = source.absolute()
+    formats.check_delimited(source.data, source)
     histories, source, notes = read_histories(source)
     splits, more = split_by_time(histories, source)
     name = pathlib.Path(source.data).name

@@ -200,7 +200,10 @@ def read_file(path: str, source: Source) -> tuple[Part, int | None]:
     Raises:
         SeqzooError: it cannot be read, or a record is malformed.
     """
+    is_data = path == source.data  # a file of another split may have another format
     path = copied(path) if is_remote(path) else path
+    if is_data:
+        formats.check_delimited(path, source)
     file = pathlib.Path(path)
     files = files_of(path) if is_pattern(path) else [file]
     if is_stored(files, source):

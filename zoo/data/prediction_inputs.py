@@ -179,6 +179,8 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
         resample=source.resample or file.resample,
         whole=False,
     )
+    given = replace(item, columns=file.columns)  # the run's may be for files of another format
+    formats.check_delimited(str(file.path), given)
     roles: tuple[str, ...] = (INPUT,) if item.time_column is None else (INPUT, TIME)
     roles = (*roles, *further_roles(source))
     if item.sentence_column is not None:

@@ -117,6 +117,15 @@ def _check_options(source: Source) -> None:
     for name in ("time_column", "further_inputs"):
         if getattr(source, name):
             raise SeqzooError(f"`{name}` is for tables and arrays, got {source.data}.", field=name)
+    for name in ("columns", "delimiter"):
+        if getattr(source, name):
+            raise SeqzooError(
+                f"`{name}` is for .csv and .tsv files, got {source.data}; leave it out.", field=name
+            )
+    if source.storage == "disk":
+        raise SeqzooError(
+            f"`storage` 'disk' is for tables, got {source.data}; leave it out.", field="storage"
+        )
 
 
 def published_examples(source: Source, split: str) -> Examples | None:
