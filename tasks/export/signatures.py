@@ -208,8 +208,8 @@ def _range_checks(arguments: dict[str, Any]) -> list[Any]:
     checks = {
         "maximum_length": ("at least 1", arguments["maximum_length"] >= 1),
         "temperature": (
-            "a finite number of at least 0",
-            tf.math.is_finite(temperature) & (temperature >= 0),
+            "0 or from 1e-6 to 1e6",
+            tf.equal(temperature, 0) | ((temperature >= 1e-6) & (temperature <= 1e6)),
         ),
         "top_k": ("at least 0", arguments["top_k"] >= 0),
         "top_p": ("from 0 to 1", (top_p >= 0) & (top_p <= 1)),

@@ -172,7 +172,8 @@ def test_a_bidirectional_model_has_no_step_and_says_so(tmp_path: pathlib.Path) -
     ("option", "value", "message"),
     [
         ("maximum_length", np.int32(0), "`maximum_length` must be at least 1, got"),
-        ("temperature", np.float32("nan"), "`temperature` must be a finite number of at least 0"),
+        ("temperature", np.float32("nan"), "`temperature` must be 0 or from 1e-6 to 1e6, got"),
+        ("temperature", np.float32(1e-30), "`temperature` must be 0 or from 1e-6 to 1e6, got"),
         ("top_k", np.int32(-1), "`top_k` must be at least 0, got"),
         ("top_p", np.float32(1.5), "`top_p` must be from 0 to 1, got"),
         ("beam", np.int32(-2), "`beam` must be at least 0, got"),
