@@ -314,9 +314,9 @@ class Loop:
         totals = tf.concat([first, tf.cast(tf.reduce_sum(sums, 0), tf.float64)], 0)
         return loss, totals, outcome.carried
 
-    def _gradients(self, batch: dict[str, Any]) -> tuple[list, Any, Any, Any, tuple]:
-        """The gradients of the loss of a batch, summed across all replicas; the divisor of the
-        loss; the totals; whether the loss is finite; and the states to carry over."""
+    def _gradients(self, batch: dict[str, Any]) -> tuple[list, Any, Any, tuple]:
+        """The gradients of the loss of a batch; the divisor of the loss; the result of
+        `_exchanged`; and the states to carry over. All but the states are summed over replicas."""
         divisor = batch["weights"]
         if self.settings.loss_reduction == "mean":
             divisor = divisor * self.task.counts(batch)
@@ -336,11 +336,13 @@ class Loop:
             with tf.GradientTape() as tape:
                 loss, totals, carried = self._forward(shard, training=True)
                 value = scaled(loss)
+            exchanged = self._exchanged(totals, tf.math.is_finite(loss))
             variables = self.model.trainable_variables
             gradients = tape.gradient(value, [variable.value for variable in variables])
         else:
             # Metrics are computed on complete sequences, because entities may span windows.
             loss, totals, carried = self._forward(shard, training=True)
+            exchanged = self._exchanged(totals, tf.math.is_finite(loss))
             gradients = truncated_gradients(
                 self.task,
                 self.model,
@@ -351,7 +353,7 @@ class Loop:
         if self.replicas > 1:
             gradients = sum_over_replicas(gradients)
         gradients = [self._row_form(gradient) for gradient in gradients]
-        return gradients, divisor, totals, tf.math.is_finite(loss), carried
+        return gradients, divisor, exchanged, carried
 
     def _row_form(self, gradient: Any) -> Any:
         """A gradient in which each row of an embedding occurs once: sparse for lazy updates, dense
@@ -365,13 +367,15 @@ class Loop:
         return tf.convert_to_tensor(gradient)
 
     def _hold_replica(self, batch: dict[str, Any]) -> tuple[Any, tuple, list]:
-        gradients, weight, totals, finite, carried = self._gradients(batch)
+        gradients, weight, exchanged, carried = self._gradients(batch)
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         sums = [gradient * tf.cast(weight, gradient.dtype) for gradient in gradients]
-        return self._packed(totals, finite), carried, [*sums, weight]
+        return exchanged, carried, [*sums, weight]
 
-    def _train_replica(self, batch: dict[str, Any], held: tuple = ()) -> tuple[Any, tuple, Any]:
-        gradients, weight, totals, finite, carried = self._gradients(batch)
+    def _train_replica(
+        self, batch: dict[str, Any], held: tuple = ()
+    ) -> tuple[Any, tuple, Any, Any]:
+        gradients, weight, exchanged, carried = self._gradients(batch)
         if held:
             *sums, before = held
             fraction, weight = weight / (before + weight), before + weight
@@ -387,27 +391,26 @@ class Loop:
             ]
         scaling = getattr(self.optimizer, "dynamic_scale", None)
         norm = tf.linalg.global_norm(gradients)
-        if scaling is None:
-            # With a scaled loss, some gradients are expected to overflow.
-            finite = tf.logical_and(finite, tf.math.is_finite(norm))
+        # With a scaled loss, some gradients are expected to overflow.
+        finite = tf.math.is_finite(norm) if scaling is None else tf.constant(True)
         if self.norms is not None:
             self.norms.add(gradients, norm, scaling)
         gradients, clipped = clip(gradients, norm, self.settings, scaling)
         self.optimizer.apply(gradients, self.model.trainable_variables)
-        return self._packed(totals, finite), carried, tf.cast(clipped, tf.float64)
+        return exchanged, carried, finite, tf.cast(clipped, tf.float64)
 
     def _train_step(self, batch: dict[str, Any]) -> None:
         held = tuple(item.value() for item in self.held)
         arguments = (self.with_carried(batch), *([held] if held else []))
-        packed, carried, clipped = self.strategy.run(self._train_replica, arguments)
-        # Every replica clips the same gradients.
-        clipped = self.strategy.experimental_local_results(clipped)[0]
+        exchanged, carried, *same = self.strategy.run(self._train_replica, arguments)
+        # Every replica checks and clips the same gradients.
+        finite, clipped = (self._first(item) for item in same)
         self.updates.assign_add(tf.stack([tf.ones((), tf.float64), clipped]))
         for item in self.held:
             item.assign(tf.zeros_like(item))
         if self.average:
             self._update_average()
-        self._end_step(packed, carried)
+        self._end_step(exchanged, carried, finite)
 
     def _update_average(self) -> None:
         """Moves the averages towards the weights."""
@@ -420,23 +423,35 @@ class Loop:
 
     def _hold_step(self, batch: dict[str, Any]) -> None:
         arguments = (self.with_carried(batch),)
-        packed, carried, sums = self.strategy.run(self._hold_replica, arguments)
+        exchanged, carried, sums = self.strategy.run(self._hold_replica, arguments)
         for item, new in zip(self.held, sums, strict=True):
-            item.assign_add(self.strategy.experimental_local_results(new)[0])
-        self._end_step(packed, carried)
+            item.assign_add(self._first(new))
+        self._end_step(exchanged, carried, tf.constant(True))
 
-    def _packed(self, totals: Any, finite: Any) -> Any:
-        """The values that are summed over replicas after a step, in one message: the requests,
-        whether loss and gradients are finite, and the totals."""
-        return tf.concat([self.requests.value(), [tf.cast(finite, tf.float64)], totals], 0)
+    def _exchanged(self, totals: Any, finite: Any) -> Any:
+        """The sums over replicas of the requests, of whether the loss is finite, and of the totals.
 
-    def _end_step(self, packed: Any, carried: tuple) -> None:
+        They are exchanged in one message before the gradients are, during the backward pass, so
+        that no worker waits for it.
+        """
+        packed = tf.concat([self.requests.value(), [tf.cast(finite, tf.float64)], totals], 0)
+        if self.replicas == 1:
+            return packed
+        context: Any = tf.distribute.get_replica_context()
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, packed)
+
+    def _first(self, value: Any) -> Any:
+        """A value that is the same in all replicas."""
+        return self.strategy.experimental_local_results(value)[0]
+
+    def _end_step(self, exchanged: Any, carried: tuple, finite: Any) -> None:
         self._carry(carried)
-        packed = self._sum(packed)
-        self._agreed.assign(packed[:REQUESTS])
-        self.totals.assign_add(packed[REQUESTS + 1 :])
+        exchanged = self._first(exchanged)
+        self._agreed.assign(exchanged[:REQUESTS])
+        self.totals.assign_add(exchanged[REQUESTS + 1 :])
         self.step.assign_add(1)
-        bad = tf.logical_and(packed[REQUESTS] < self.replicas, self.bad == ONGOING)
+        all_finite = tf.logical_and(exchanged[REQUESTS] == self.replicas, finite)
+        bad = tf.logical_and(tf.logical_not(all_finite), self.bad == ONGOING)
         self.bad.assign(tf.where(bad, self.epoch * self.steps + self.step, self.bad))
 
     def _score_step(self, batch: dict[str, Any]) -> Any:
