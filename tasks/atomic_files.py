@@ -50,12 +50,15 @@ def creating(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Yields a temporary folder, which becomes `folder` if the block succeeds.
 
     Raises:
-        SeqzooError: the folder exists and is not empty, or cannot be created.
+        SeqzooError: the folder exists and is not empty, is the working directory, or cannot be
+            created.
         DiskFull: the disk is full; no part of the folder remains.
     """
     folder = pathlib.Path(folder).absolute()
     if occupied(folder):
         raise SeqzooError(f"{folder} already exists; name a new folder.")
+    if is_working_folder(folder):
+        raise SeqzooError(f"{folder} is the working directory; name a new folder in it.")
     temporary = folder.with_name(f"{NEW}{folder.name}")
     with naming_full_disk(folder, "no part of it was kept"):
         try:
@@ -77,6 +80,14 @@ def creating(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
             synchronise(folder.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def is_working_folder(path: str | os.PathLike) -> bool:
+    """Whether a folder is the working directory of this process, which cannot be replaced."""
+    try:
+        return os.path.samefile(path, os.curdir)
+    except OSError:
+        return False
 
 
 def synchronise(path: str | os.PathLike) -> None:

@@ -177,8 +177,16 @@ def _members(hint: Any) -> tuple[Any, ...]:
     return get_args(hint)
 
 
+def as_python(value: Any) -> Any:
+    """A number as Python's own type, which JSON can represent, if it is NumPy's."""
+    if isinstance(value, numbers.Number) and type(value).__module__ == "numpy":
+        return value.item()  # pyright: ignore[reportAttributeAccessIssue]
+    return value
+
+
 def check(settings: Any) -> None:
-    """Checks the fields of a dataclass against their types, ranges and allowed names.
+    """Checks the fields of a dataclass against their types, ranges and allowed names, and converts
+    NumPy's numbers to Python's.
 
     Args:
         settings: the dataclass.
@@ -187,7 +195,9 @@ def check(settings: Any) -> None:
         SeqzooError: a field has the wrong type or is out of range; the error's `field` names it.
     """
     for name, limits in _limits(type(settings)).items():
-        value = getattr(settings, name)
+        value = as_python(given := getattr(settings, name))
+        if value is not given:
+            object.__setattr__(settings, name, value)
         if value is None and limits.optional:
             continue
         if limits.names:

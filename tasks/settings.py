@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.fields import Count, Range, check
+from seqzoo.tasks.fields import Count, Range, as_python, check
 from seqzoo.tasks.kinds import TEXTS as TEXTS
 
 Schedule = Literal["cosine", "constant"]
@@ -39,8 +39,21 @@ GRADIENT_ONLY = (
     "class_weight",
     "focal",
     "freeze",
+    "clip_layer",
+    "clip_value",
+    "weight_decay",
+    "embedding_updates",
+    "patience",
 )
 """Settings that do not apply to a closed-form readout."""
+
+BELONGS_TO = {
+    "decay": ("average", "ema"),
+    "average_best": ("average", "best"),
+    "ridge_penalty": ("readout", "ridge"),
+    "washout": ("readout", "ridge"),
+}
+"""Settings that have an effect only if another one has a certain value."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +66,8 @@ class TrainingSettings:
         batch_steps: maximum time steps per batch, padding included, so that batches of long
             examples are smaller. None for no limit.
         learning_rate: peak learning rate, reached after the warm-up.
-        schedule: learning-rate schedule. "cosine" falls to zero at the last step; "constant" stays
-            at the peak.
+        schedule: learning-rate schedule. "cosine" falls towards zero, which it would reach one
+            step after the last; "constant" stays at the peak.
         warmup_steps: warm-up steps, in which the learning rate rises linearly from zero. None for
             a tenth of all steps, at most 200.
         weight_decay: AdamW weight decay. Biases are not decayed.
@@ -180,13 +193,21 @@ class TrainingSettings:
         object.__setattr__(self, "freeze", list(names) or None)
 
     def _check_readout(self) -> None:
-        """Checks that no setting in `GRADIENT_ONLY` is changed for a closed-form readout."""
+        """Checks that no setting is changed that has no effect: one in `GRADIENT_ONLY` for a
+        closed-form readout, or one in `BELONGS_TO` without the one that it belongs to."""
+        defaults = {field.name: field.default for field in fields(self)}
+        for name, (other, value) in BELONGS_TO.items():
+            if getattr(self, name) != defaults[name] and getattr(self, other) != value:
+                raise SeqzooError(
+                    f"`{name}` is for {other} {value!r}, got {getattr(self, name)!r} with "
+                    f"{getattr(self, other)!r}.",
+                    field=name,
+                )
         if self.readout == "gradient":
             return
-        defaults = TrainingSettings()
         for name in GRADIENT_ONLY:
             value = getattr(self, name)
-            if value != getattr(defaults, name):
+            if value != defaults[name]:
                 raise SeqzooError(
                     f"`{name}` is for readout 'gradient', got {value!r} with {self.readout!r}.",
                     field=name,
@@ -199,13 +220,14 @@ class TrainingSettings:
         expected = f"{BALANCED!r} or positive weights by name"
         if not isinstance(weights, Mapping) or not weights:
             raise SeqzooError(field="class_weight", expected=expected, got=weights)
+        plain = {}
         for name, weight in weights.items():
-            if isinstance(weight, bool) or not isinstance(weight, int | float):
-                weight = math.nan
-            if not 0 < weight < math.inf:
-                raise SeqzooError(
-                    field="class_weight", expected=expected, got={name: weights[name]}
-                )
+            number = as_python(weight)
+            valid = isinstance(name, str) and not isinstance(number, bool)
+            if not (valid and isinstance(number, int | float) and 0 < number < math.inf):
+                raise SeqzooError(field="class_weight", expected=expected, got={name: weight})
+            plain[name] = number
+        object.__setattr__(self, "class_weight", plain)
 
     def warmup_of(self, steps: int) -> int:
         """Number of warm-up steps in a training run of `steps` steps."""

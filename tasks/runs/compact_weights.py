@@ -169,9 +169,14 @@ def _check_sizes(
                 )
 
 
+LARGEST_HALF = float(np.finfo(np.float16).max)
+"""The largest float16. An array with larger weights is stored as it is."""
+
+
 def _packed(weight: np.ndarray) -> dict[str, np.ndarray]:
     if weight.ndim != 2 or weight.size < LARGE:
-        return {"values": weight.astype(np.float16) if weight.dtype.kind == "f" else weight}
+        fits = weight.dtype.kind == "f" and not np.any(np.abs(weight) > LARGEST_HALF)
+        return {"values": weight.astype(np.float16) if fits else weight}
     scales = np.maximum(np.abs(weight).max(1, keepdims=True), 1e-12) / LEVELS
     return {"bytes": np.round(weight / scales).astype(np.int8), "scales": scales}
 

@@ -19,7 +19,7 @@ from seqzoo.tasks.many_to_many_aligned.tagger import TaggerTask
 from seqzoo.tasks.many_to_one.task import ManyToOneTask
 from seqzoo.tasks.runs.evaluation_files import write_evaluation
 from seqzoo.tasks.runs.predictor import Inference
-from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.runs.run import Run, check_list
 from seqzoo.tasks.seq2seq.mean_generator import MeanGenerator
 from seqzoo.tasks.seq2seq.task import GeneratorTask
 from seqzoo.tasks.targets.classes import ClassTargets
@@ -122,12 +122,10 @@ class Ensemble:
         Raises:
             SeqzooError: an input is empty, not finite or of the wrong shape.
         """
-        if isinstance(inputs, str | bytes):
-            raise SeqzooError(f"`inputs` must be a list of inputs, got one: {inputs!r}.")
+        check_list(inputs)
         if not len(inputs):
             return []
-        default: PredictionOptions = self.task.default_options
-        options = options or default
+        options = self.runs[0].checked_options(options)
         examples = Examples(inputs, lines=lines, unit=unit)
         if isinstance(self.task, GeneratorTask):
             encoded = self.task.encode(examples, targets=False)
@@ -159,8 +157,8 @@ class Ensemble:
         Raises:
             SeqzooError: an example is malformed, or has a label that did not occur in training.
         """
-        default: PredictionOptions = self.task.default_options
-        options = options or default
+        check_instance("examples", examples, Examples, "`Examples`")
+        options = self.runs[0].checked_options(options)
         data = [run.task.data(examples) for run in self.runs]
         first = data[0]
         if isinstance(self.task, GeneratorTask):

@@ -184,7 +184,7 @@ class Run:
     def _inference(self) -> Inference:
         return Inference(self.task, self.model, self.settings, self.padding, self.untraced_steps)
 
-    def _options(self, options: PredictionOptions | None) -> PredictionOptions:
+    def checked_options(self, options: PredictionOptions | None) -> PredictionOptions:
         """The options of predictions; the default options of the task if `options` is None.
 
         Raises:
@@ -216,10 +216,10 @@ class Run:
         Raises:
             SeqzooError: an input is empty, not finite or of the wrong shape.
         """
-        _check_list(inputs)
+        check_list(inputs)
         if not len(inputs):
             return []
-        options = self._options(options)
+        options = self.checked_options(options)
         examples = Examples(inputs, lines=lines, unit=unit)
         data = self.task.encode(examples, targets=False)
         results = self._inference.collect(self.task.infer, data, options)
@@ -241,7 +241,7 @@ class Run:
         """
         from seqzoo.tasks.inspection.attention import attention_of
 
-        _check_list(inputs)
+        check_list(inputs)
         examples = Examples(inputs)
         return attention_of(self, examples.inputs, options) if len(examples) else []
 
@@ -265,7 +265,7 @@ class Run:
             raise SeqzooError(f"{self.folder} does not generate text, so there is none to stream.")
         task: Any = self.task
         data = task.encode(Examples([value], lines=[0], unit=unit), targets=False)
-        return self._inference.stream(data, self._options(options))
+        return self._inference.stream(data, self.checked_options(options))
 
     def session(self, options: PredictionOptions | None = None) -> Session:
         """Starts a session, which reads one input in parts.
@@ -276,7 +276,7 @@ class Run:
         Raises:
             SeqzooError: the model needs the complete input at once.
         """
-        return Session(self._stepper, self._options(options))
+        return Session(self._stepper, self.checked_options(options))
 
     @cached_property
     def _stepper(self) -> Stepper:
@@ -304,7 +304,7 @@ class Run:
                 did not occur in training.
         """
         check_instance("examples", examples, Examples, "`Examples(inputs, targets)`")
-        options = self._options(options)
+        options = self.checked_options(options)
         data = self.task.data(examples)
         results = self._inference.collect(self.task.score, data, options)
         losses, counts = (np.array(results.pop(name), np.float64) for name in ("loss", "count"))
@@ -338,7 +338,7 @@ class Run:
         if not isinstance(self.task, ScoresTexts):
             raise SeqzooError(f"{self.folder} is not a language model, so it cannot score texts.")
         texts = listed(texts)
-        _check_list(texts)
+        check_list(texts)
         locations = [f"example {index}" for index in range(len(texts))]
         (raw,) = self.task.features.raw(texts, locations)
         return self._inference.log_probabilities(raw)
@@ -384,7 +384,7 @@ class Run:
         request = Export(
             self.task,
             self.model,
-            self._options(options),
+            self.checked_options(options),
             self.predict,
             examples,
             precision,
@@ -413,7 +413,7 @@ def _check_members(path: pathlib.Path) -> None:
                     pass
 
 
-def _check_list(inputs: Any) -> None:
+def check_list(inputs: Any) -> None:
     """Checks that inputs are a list, and not a single input.
 
     Raises:

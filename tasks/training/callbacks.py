@@ -239,12 +239,20 @@ class Callbacks:
         )
 
 
+LARGER_IS_BETTER = ("bleu", "chrf")
+"""The scores of generated texts that `best_by` adds to the logs."""
+
+
 def choose_mode(callback: Any, task: Task) -> None:
     """Tells a callback in which direction the metric that it monitors improves, which Keras knows
     only for its own metrics."""
-    names = (task.metric, f"val_{task.metric}")
-    if getattr(callback, "mode", None) == "auto" and getattr(callback, "monitor", None) in names:
+    monitored = str(getattr(callback, "monitor", None)).removeprefix("val_")
+    if getattr(callback, "mode", None) != "auto":
+        return
+    if monitored == task.metric:
         callback.mode = "max" if task.better > 0 else "min"
+    elif monitored in LARGER_IS_BETTER:
+        callback.mode = "max"
 
 
 def settable_rate(settings: TrainingSettings) -> bool:

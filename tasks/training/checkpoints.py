@@ -148,12 +148,17 @@ def _check_own(folder: pathlib.Path) -> None:
     manager deletes the oldest ones.
 
     Raises:
-        SeqzooError: the list names another file, or is itself a folder.
+        SeqzooError: the list names another file, is damaged, or is itself a folder.
         ValueError: the list is not text.
     """
     if (folder / "checkpoint").is_dir():
         raise SeqzooError(f"{folder / 'checkpoint'} must be a file, got a folder; remove it.")
     state = tf.train.get_checkpoint_state(str(folder))
+    if state is None and (folder / "checkpoint").exists():
+        raise SeqzooError(
+            f"The checkpoints in {folder} cannot be read: their list, {folder / 'checkpoint'}, is "
+            "damaged."
+        )
     expected = os.path.abspath(folder)
     for path in () if state is None else state.all_model_checkpoint_paths:
         parent, name = os.path.split(os.path.abspath(path))

@@ -1,12 +1,13 @@
 """Gradient clipping: by value, by the norm of each variable, and by the global norm."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from seqzoo.tasks.settings import TrainingSettings
-from seqzoo.tasks.training.sparse_gradients import values_of
+from seqzoo.tasks.training.sparse_gradients import multiply, values_of
 
 
 def clip(
@@ -36,6 +37,10 @@ def clip(
         largest = [tf.reduce_max(tf.abs(values_of(gradient))) for gradient in gradients]
         exceeded |= tf.reduce_max(tf.stack(largest)) > limit
         gradients = [tf.clip_by_value(gradient, -limit, limit) for gradient in gradients]
+        if scale is not None:
+            # Without this, an optimizer that skips updates with overflows would not find them.
+            factor = tf.where(tf.math.is_finite(norm), 1.0, math.nan)
+            gradients = [multiply(gradient, factor) for gradient in gradients]
     if settings.clip_layer is not None:
         limit = scaled(settings.clip_layer)
         norms = [tf.norm(values_of(gradient)) for gradient in gradients]

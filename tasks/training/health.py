@@ -51,12 +51,16 @@ class GradientNorms:
         self.sums = tf.Variable(tf.zeros(len(self.names) + 1, tf.float64), trainable=False)
 
     def add(self, gradients: list[Any], norm: Any, scaling: Any = None) -> None:
-        """Adds the gradients of an update; `scaling` is the factor of a scaled loss."""
+        """Adds the gradients of an update, unless they overflowed; `scaling` is the factor of a
+        scaled loss."""
         layers = [tf.linalg.global_norm([gradients[k] for k in member]) for member in self._members]
         norms = tf.cast(tf.stack([norm, *layers]), tf.float64)
         if scaling is not None:
             norms /= tf.cast(scaling, tf.float64)
-        self.sums.assign_add(tf.concat([norms, tf.ones(1, tf.float64)], 0))
+        added = tf.concat([norms, tf.ones(1, tf.float64)], 0)
+        if scaling is not None:  # such an update is skipped
+            added = tf.where(tf.math.is_finite(norm), added, tf.zeros_like(added))
+        self.sums.assign_add(added)
 
     def row(self) -> dict[str, float]:
         """The mean norms of the epoch so far, by column."""

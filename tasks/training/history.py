@@ -6,16 +6,25 @@ from typing import Any
 
 import tensorflow as tf
 
+from seqzoo.tasks.errors import SeqzooError
+
 
 def read_history(path: pathlib.Path) -> list[dict[str, Any]]:
-    """Reads a history; it is empty if there is no file."""
+    """Reads a history; it is empty if there is no file.
+
+    Raises:
+        SeqzooError: it is damaged.
+    """
     if not path.exists():
         return []
-    with open(path, encoding="utf-8", newline="") as file:
-        return [
-            {key: int(value) if key == "epoch" else float(value) for key, value in row.items()}
-            for row in csv.DictReader(file)
-        ]
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return [
+                {key: int(value) if key == "epoch" else float(value) for key, value in row.items()}
+                for row in csv.DictReader(file)
+            ]
+    except (ValueError, TypeError, csv.Error) as error:
+        raise SeqzooError(f"{path} is damaged: {error}.") from error
 
 
 class Scalars:

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import tensorflow as tf
+
 from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.initialization import initialize
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.fine_tuning.layers import weights_by_layer
 from seqzoo.tasks.inspection.layers import recurrent_layers
 
 
@@ -30,3 +33,25 @@ def initialize_layers(model: Any, names: str, seed: int) -> None:
                 initialize(layer.cell, name, value, seed=seed + index)
             except ValueError as error:
                 raise SeqzooError(str(error), field="initialization") from error
+
+
+def check_effect(model: Any, report: dict[str, Any]) -> None:
+    """Checks that fine-tuning leaves a recurrent layer with its initial weights.
+
+    Args:
+        model: the new model.
+        report: what it took from an earlier run; see `Start.transfer`.
+
+    Raises:
+        SeqzooError: all recurrent layers were taken.
+    """
+    layers = weights_by_layer(model)
+    taken = {id(weight) for name in report["taken"] for weight in layers[name].values()}
+    cells = (layer.cell for layer in recurrent_layers(model).values())
+    weights = [weight for cell in cells for weight in cell.weights]
+    if all(id(item) in taken for item in weights if tf.as_dtype(item.dtype).is_floating):
+        raise SeqzooError(
+            "`initialization` is for new recurrent layers, but all of them come from "
+            f"{report['run']}; leave it out.",
+            field="initialization",
+        )

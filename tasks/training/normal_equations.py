@@ -103,7 +103,10 @@ def fits(moments: Moments, penalties: Iterable[float]) -> Iterator[Fit]:
         if penalty < SMALL:
             # Eigenvalues this small are rounding errors, which must not become divisors.
             matrix = covariance[:d, :d] + penalty * scale * np.eye(d)
-            kernel = np.linalg.solve(matrix, covariance[:d, d:])
+            try:
+                kernel = np.linalg.solve(matrix, covariance[:d, d:])
+            except np.linalg.LinAlgError:  # features that depend linearly on each other
+                kernel = np.linalg.lstsq(matrix, covariance[:d, d:])[0]
         else:
             kernel = vectors @ (rotated / (values + penalty * scale)[:, None])
         yield Fit(kernel, mean_y - mean_x @ kernel, penalty)

@@ -56,6 +56,14 @@ def sum_over_replicas(gradients: Sequence[Any]) -> list[Any]:
     ]
 
 
+def multiply(gradient: Any, factor: Any) -> Any:
+    """A gradient multiplied by a scalar."""
+    if isinstance(gradient, tf.IndexedSlices):
+        values = gradient.values * tf.cast(factor, gradient.values.dtype)
+        return tf.IndexedSlices(values, gradient.indices, gradient.dense_shape)
+    return gradient * tf.cast(factor, gradient.dtype)
+
+
 def values_of(gradient: Any) -> tf.Tensor:
     """The values of a gradient, without the rows of zeros that a sparse one leaves out."""
     return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient

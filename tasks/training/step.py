@@ -16,7 +16,7 @@ from seqzoo.tasks.training.averaging import averaged_variables, decay_at, with_v
 from seqzoo.tasks.training.callbacks import Callbacks
 from seqzoo.tasks.training.clipping import clip
 from seqzoo.tasks.training.health import GradientNorms
-from seqzoo.tasks.training.initialization import initialize_layers
+from seqzoo.tasks.training.initialization import check_effect, initialize_layers
 from seqzoo.tasks.training.optimizer import make_optimizer
 from seqzoo.tasks.training.sparse_gradients import nonzero_rows, sum_over_replicas, unique_rows
 from seqzoo.tasks.training.truncation import truncated_gradients
@@ -90,6 +90,8 @@ class Loop:
             if settings.initialization is not None:
                 initialize_layers(self.model, settings.initialization, settings.seed)
             self.started_from = None if start is None else start.transfer(task, self.model)
+            if self.started_from is not None and settings.initialization is not None:
+                check_effect(self.model, self.started_from)
             if settings.freeze:
                 freeze(self.model, settings.freeze)
             updates = -(-steps // settings.accumulate) * settings.epochs
@@ -391,8 +393,11 @@ class Loop:
             ]
         scaling = getattr(self.optimizer, "dynamic_scale", None)
         norm = tf.linalg.global_norm(gradients)
-        # With a scaled loss, some gradients are expected to overflow.
-        finite = tf.math.is_finite(norm) if scaling is None else tf.constant(True)
+        finite = tf.math.is_finite(norm)
+        if scaling is not None:
+            # Some gradients of a scaled loss are expected to overflow, until the scale is at its
+            # minimum.
+            finite |= scaling > 1
         if self.norms is not None:
             self.norms.add(gradients, norm, scaling)
         gradients, clipped = clip(gradients, norm, self.settings, scaling)

@@ -3,6 +3,8 @@ resume."""
 
 import csv
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import keras
 import pytest
@@ -11,6 +13,7 @@ from task_data import settings, splits, template
 from training_cases import RecordingProgress, assert_same, weights
 
 from seqzoo.tasks import Interrupted, SeqzooError, train
+from seqzoo.tasks.training.callbacks import choose_mode
 
 pytestmark = pytest.mark.usefixtures("plain_loop", "every_step")
 
@@ -140,6 +143,14 @@ def test_early_stopping_and_the_plateau_know_which_way_a_metric_improves(tmp_pat
     # It stays stopped.
     train(template(), splits(), chosen, tmp_path / "run", callbacks=callbacks(), resume=True)
     assert len(run.history) == 2
+
+
+@pytest.mark.parametrize("monitor", ["val_bleu", "val_chrf", "val_exact_match"])
+def test_scores_of_generated_texts_are_better_when_they_are_larger(monitor: str) -> None:
+    callback = keras.callbacks.EarlyStopping(monitor)
+    task: Any = SimpleNamespace(metric="exact_match", better=1)
+    choose_mode(callback, task)
+    assert callback.mode == "max"
 
 
 class Decaying(keras.callbacks.Callback):

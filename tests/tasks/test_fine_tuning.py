@@ -26,6 +26,7 @@ from seqzoo.tasks.fine_tuning.layers import freeze, weights_by_layer
 from seqzoo.tasks.fine_tuning.start import Start, sentences
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL
 from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.training.initialization import check_effect
 from seqzoo.tasks.training.trainer import train
 from seqzoo.zoo.data.open import open_source
 from seqzoo.zoo.data.source import Source
@@ -258,6 +259,9 @@ def test_what_does_not_fit_is_named_in_one_line(language_model: Run) -> None:
         freeze(model, ["layer_2"])
     with pytest.raises(SeqzooError, match="must leave at least one layer to train"):
         freeze(model, list(weights_by_layer(model)))
+    with pytest.raises(SeqzooError, match="`initialization` is for new recurrent layers, but all"):
+        check_effect(model, {"run": "a", "taken": list(weights_by_layer(model))})
+    check_effect(model, {"run": "a", "taken": ["embedding"]})
     with pytest.raises(SeqzooError, match="`freeze` must be a list of layer names, got 'a'"):
         TrainingSettings(freeze="a")  # pyright: ignore[reportArgumentType]
 

@@ -85,6 +85,13 @@ def test_a_layer_at_another_position_gets_its_own_weights(tmp_path: pathlib.Path
     np.testing.assert_allclose(kernels[1], kernels[0], rtol=1e-3)
 
 
+def test_large_weights_stay_finite(tmp_path: pathlib.Path) -> None:
+    first, second = _two("ab"), _two("ab")
+    first.get_layer("b").kernel.assign(np.full((3, 3), -7e4))
+    unpack(second, _packed(first, tmp_path / "packed"))
+    assert (second.get_layer("b").kernel.numpy() == -7e4).all()
+
+
 @pytest.mark.parametrize(
     "other, message",
     [

@@ -60,6 +60,9 @@ def test_solves_the_least_squares_problem_and_chooses_the_penalty_by_validation(
     assert fit.penalty == best
     for ours, expected in zip(fit[:2], slow_ridge(*training, best), strict=True):
         np.testing.assert_allclose(ours, expected, rtol=1e-8)
+    x, y, weights = training
+    same = ridge(moments(np.concatenate([x, 0 * x], 1), y, weights), None, 0.0)
+    np.testing.assert_allclose(same.kernel[:9], slow_ridge(*training, 0.0)[0], rtol=1e-6)
     given = ridge(moments(*padded), moments(*judge), 0.3)
     np.testing.assert_allclose(given.kernel, slow_ridge(*training, 0.3)[0], rtol=1e-8)
 

@@ -14,6 +14,7 @@ from training_cases import CHOICES, weights
 
 from seqzoo.tasks import Examples, SeqzooError
 from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.training.history import read_history
 from seqzoo.tasks.training.progress import Silent
 from seqzoo.tasks.training.trainer import train
 
@@ -175,6 +176,8 @@ def test_damaged_models_are_reported(unbroken, tmp_path) -> None:
     "name, content",
     [
         ("checkpoint", b"\xff" * 300),
+        ("checkpoint", b"x"),
+        ("checkpoint", b""),
         ("step-12.data-00000-of-00001", b"\xff" * 300),
         ("step-12.data-00000-of-00001", b""),
         ("step-12.index", b""),
@@ -198,9 +201,40 @@ def test_settings_are_checked() -> None:
         ({"seed": 2**32}, "`seed` must be .* at most 4294967295, got 4294967296"),
         ({"schedule": "step"}, "`schedule` must be one of 'cosine', 'constant', got 'step'"),
         ({"precision": "half"}, "`precision` must be one of"),
+        ({"decay": 0.5}, "`decay` is for average 'ema', got 0.5 with None"),
+        ({"average_best": 9, "average": "ema"}, "`average_best` is for average 'best', got 9 wi"),
+        ({"washout": 3}, "`washout` is for readout 'ridge', got 3 with 'gradient'"),
+        ({"ridge_penalty": 1.0}, "`ridge_penalty` is for readout 'ridge'"),
+        ({"class_weight": {1: 2}}, "`class_weight` must be 'balanced' or positive weights by name"),
+        ({"class_weight": {"a": True}}, "positive weights by name, got {'a': True}"),
     ):
         with pytest.raises(SeqzooError, match=message):
             settings(**choices)
+
+
+def test_numbers_of_numpy_become_those_of_python() -> None:
+    chosen = settings(
+        epochs=np.int64(3), learning_rate=np.float32(0.5), class_weight={"a": np.int64(2)}
+    )
+    assert type(chosen.epochs) is int and type(chosen.learning_rate) is float
+    assert json.loads(json.dumps(vars(chosen)))["class_weight"] == {"a": 2}
+    assert type(template(units=np.int32(4)).units) is int
+
+
+def test_a_damaged_history_is_reported(tmp_path) -> None:
+    path = tmp_path / "history.csv"
+    for content in (b"epoch,loss\n1,abc\n", b"epoch,loss\n1\n", b"epoch\n1,2\n", b"\xff\n1\n"):
+        path.write_bytes(content)
+        with pytest.raises(SeqzooError, match="history.csv is damaged: "):
+            read_history(path)
+
+
+def test_the_working_directory_is_no_run_folder(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in (".", tmp_path):
+        with pytest.raises(SeqzooError, match="is the working directory; name a new folder in it"):
+            train(template(), splits(), settings(epochs=1), folder)
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("text", ["abc", b"abc", ""])

@@ -13,7 +13,9 @@ from training_cases import RecordingProgress, assert_same
 
 from seqzoo.tasks import Examples, Interrupted, ManyToManyAligned, SeqzooError
 from seqzoo.tasks.data.batches import Padding, make_plan
-from seqzoo.tasks.training.step import Loop
+from seqzoo.tasks.training.clipping import clip
+from seqzoo.tasks.training.sparse_gradients import values_of
+from seqzoo.tasks.training.step import ONGOING, Loop
 from seqzoo.tasks.training.trainer import train
 
 pytestmark = [
@@ -142,9 +144,53 @@ def test_losses_are_summed_over_steps() -> None:
         np.testing.assert_allclose(other, one * 17 / 4, rtol=1e-3, atol=1e-5)
 
 
+def test_overflows_of_a_scaled_loss_are_not_clipped_away() -> None:
+    values = tf.constant([[np.inf, 1.0, -np.inf]])
+    gradients = [values, tf.IndexedSlices(values, tf.constant([1]), tf.constant([2, 3]))]
+    for limit in ({"clip_value": 1.0}, {"clip_layer": 1.0}, {"clip_norm": 1.0}):
+        chosen = settings(**{"clip_norm": None, **limit})
+        clipped, exceeded = clip(gradients, tf.constant(np.inf), chosen, tf.constant(2.0))
+        assert not any(np.isfinite(values_of(item)).all() for item in clipped), limit
+        assert not exceeded
+    clipped, _ = clip([values[:, 1:2]], tf.constant(1.0), settings(clip_value=0.25), 2.0)
+    np.testing.assert_array_equal(clipped[0], [[0.5]])
+
+
+@pytest.mark.parametrize("scale", [1.0, 4.0])
+def test_only_overflows_at_the_lowest_scale_stop_training(monkeypatch, scale: float) -> None:
+    task = template().adapt(names(8, 3))
+    data = task.data(names(8, 3))
+    chosen = settings(batch_size=8, precision="mixed_float16", log_health=True)
+    loop = Loop(task, chosen, 1, tf.distribute.get_strategy())
+    loop.optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.5), scale)
+    loop.optimizer.build(loop.model.trainable_variables)
+    measured = loop._gradients
+
+    def overflowing(batch: Any) -> tuple:
+        gradients, *others = measured(batch)
+        return [tf.convert_to_tensor(item) * np.inf for item in gradients], *others
+
+    monkeypatch.setattr(loop, "_gradients", overflowing)
+    with eager():
+        next(loop.train(data, data.plan(ALL, chosen)))
+    assert loop.bad.numpy() == (1 if scale == 1 else ONGOING)
+    assert loop.norms is not None
+    assert loop.norms.row()["gradient_norm"] == 0  # an update that is skipped does not count
+
+
 @pytest.mark.quick_for("choices0", "choices1", "choices3")
 @pytest.mark.parametrize(
-    "choices", [{"accumulate": 2}, {"average": "ema"}, {"focal": 1.0}, {"bptt_every": 3}]
+    "choices",
+    [
+        {"accumulate": 2},
+        {"average": "ema"},
+        {"focal": 1.0},
+        {"bptt_every": 3},
+        {"clip_value": 1.0},
+        {"weight_decay": 0.1},
+        {"embedding_updates": "lazy"},
+        {"patience": 2},
+    ],
 )
 def test_a_readout_in_closed_form_has_no_gradients(choices: dict) -> None:
     (name,) = choices

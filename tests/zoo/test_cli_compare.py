@@ -5,6 +5,7 @@ import contextlib
 import csv
 import io
 import json
+import math
 import os
 import pathlib
 import re
@@ -14,11 +15,13 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from cli_cases import COLUMNS, ROOT, SMALL, files, seqzoo, table
 
+from seqzoo.tasks import SeqzooError
 from seqzoo.zoo.comparison import compare as comparing
 from seqzoo.zoo.comparison import gradient_flow, processes, sizing
 from seqzoo.zoo.comparison.processes import Ended
@@ -310,6 +313,15 @@ def test_mistakes_leave_nothing(command, inside, tmp_path) -> None:
         assert re.search(message, result.stderr), result.stderr
         assert files(tmp_path) == before
     assert inside.trained == []
+    wrong: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"cells": []}, r"`cells` must be a list of names of cells, got \[\]"),
+        ({"cells": "gru"}, "`cells` must be a list of names of cells, got 'gru'"),
+        ({"cells": ["gru"], "seeds": 0}, "`seeds` must be a whole number of at least 1, got 0"),
+        ({"cells": ["gru"], "seeds": 1.5}, "`seeds` must be a whole number of at least 1, got 1"),
+    )
+    for choices, message in wrong:
+        with pytest.raises(SeqzooError, match=message):
+            comparing.compare("language-id", **choices)
 
 
 # The conclusion
@@ -358,5 +370,7 @@ def test_cells_without_a_score_come_last(tmp_path) -> None:
     assert comparison.verdict().endswith("Training runs of a failed.")
     replace(comparison, folder=tmp_path).write()
     assert "c" in (tmp_path / "comparison.md").read_text()
+    undefined = _comparison(_result("a", math.nan), _result("b", 0.1), better=-1)
+    assert [row["cell"] for row in undefined.rows()] == ["b", "a"]
     nothing = _comparison(_result("a", failed=True))
     assert nothing.verdict() == "No cell has a score. Training runs of a failed."

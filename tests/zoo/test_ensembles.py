@@ -235,3 +235,10 @@ def test_what_cannot_be_averaged_is_one_line(trained, other, tmp_path) -> None:
         assert result.stderr.count("\n") == 1
     with pytest.raises(SeqzooError, match="at least 2 runs, got 1"):
         zoo.ensemble([run])
+    both = zoo.ensemble([run, other])
+    with pytest.raises(SeqzooError, match="`inputs` must be a list of inputs, got int"):
+        both.predict(3)
+    with pytest.raises(SeqzooError, match="`options` must be `PredictionOptions`, got 3"):
+        both.predict(["a"], 3)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(SeqzooError, match="`examples` must be `Examples`, got "):
+        both.evaluate(["a"])  # pyright: ignore[reportArgumentType]

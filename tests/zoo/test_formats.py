@@ -3,6 +3,7 @@
 import json
 import pathlib
 import pkgutil
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -89,7 +90,8 @@ def test_an_uninformative_name_is_an_error() -> None:
 @pytest.mark.parametrize("name", ["json lines", "parquet", "arrow", "npz"])
 def test_options_of_delimited_files_are_refused_for_other_formats(tmp_path, name) -> None:
     path = write(tmp_path, name)
-    for field, value in (("columns", ["text", "label"]), ("delimiter", ";")):
+    options: dict[str, Any] = {"columns": ["text", "label"], "delimiter": ";"}
+    for field, value in options.items():
         source = Source(str(path), "words", "class", "text", "label", **{field: value})
         with pytest.raises(SeqzooError, match=f"`{field}` is for .csv and .tsv files, got .*t"):
             read_file(source.data, source)
@@ -102,8 +104,7 @@ def test_options_of_delimited_files_are_refused_for_other_formats(tmp_path, name
 
 
 def test_options_of_files_are_refused_for_data_sets() -> None:
-    options = ({"columns": ["a"]}, {"delimiter": ";"}, {"storage": "disk"})
-    for option in options:
-        (field,) = option
+    options: dict[str, Any] = {"columns": ["a"], "delimiter": ";", "storage": "disk"}
+    for field, value in options.items():
         with pytest.raises(SeqzooError, match=f"`{field}` .*is for .*, got dates; leave it out"):
-            open_source(Source("dates", "characters", "characters", **option))
+            open_source(Source("dates", "characters", "characters", **{field: value}))

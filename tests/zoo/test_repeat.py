@@ -112,6 +112,16 @@ def test_seeds_are_resumed(trained, tmp_path, monkeypatch) -> None:
         zoo.repeat(None, seeds=2, folder=trained / "run", resume=True)
 
 
+def test_seeds_are_not_resumed_as_folds(tmp_path) -> None:
+    (tmp_path / "seed-0").mkdir()
+    repeating._check_kind(tmp_path, "repeat")
+    with pytest.raises(SeqzooError, match="were started with --repeat, got --folds; resume them"):
+        repeating._check_kind(tmp_path, "folds")
+    (tmp_path / "seed-0").rename(tmp_path / "fold-1-of-2")
+    with pytest.raises(SeqzooError, match="were started with --folds, got --repeat; resume them"):
+        repeating._check_kind(tmp_path, "repeat")
+
+
 def test_a_folder_of_several_runs_is_no_run(tmp_path) -> None:
     (tmp_path / "seed-0").mkdir()
     (tmp_path / "seed-0" / "config.json").write_text("{}")

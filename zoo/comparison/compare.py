@@ -66,6 +66,10 @@ def compare(
             cell can be trained.
         Interrupted: training was stopped by Ctrl-C; the same call continues it.
     """
+    if isinstance(cells, str) or not cells:
+        raise SeqzooError(field="cells", expected="a list of names of cells", got=cells)
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
+        raise SeqzooError(field="seeds", expected="a whole number of at least 1", got=seeds)
     cells = list(dict.fromkeys(cells))
     for cell in cells:
         if cell not in source_docs.cells():

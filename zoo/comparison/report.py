@@ -1,5 +1,6 @@
 """The result of a comparison of cells: a table, a plot, and a sentence about which cell is best."""
 
+import math
 import pathlib
 import statistics
 from collections.abc import Sequence
@@ -254,7 +255,11 @@ class Comparison:
 
 def ordered(results: Sequence[Result], better: int) -> list[Result]:
     """The results from the best cell to the worst; cells without a score come last, unsorted."""
-    return sorted(results, key=lambda item: -better * item.mean if item.scores else float("inf"))
+
+    def place(item: Result) -> float:
+        return math.inf if not item.scores or math.isnan(item.mean) else -better * item.mean
+
+    return sorted(results, key=place)
 
 
 def _gap(best: Result, other: Result) -> float:

@@ -164,6 +164,8 @@ def repeat(
     named = os.fspath(folder) if folder is not None else None
     path = folder_of(name, named, options, device=device, resume=resume)
     base = _base(path, name, options, resume=resume)
+    if resume:
+        _check_kind(path, field)
     try:
         plans = _plans(base, count, of_folds=folds is not None)
     except SeqzooError:
@@ -235,6 +237,21 @@ def _base(path: pathlib.Path, name: str | None, options: dict[str, Any], *, resu
     for old, new in zip(stored.parts(), requested.parts(), strict=True):
         check_same(path, vars(old), vars(new), hint)
     return stored
+
+
+def _check_kind(path: pathlib.Path, field: str) -> None:
+    """Checks that the training runs in a folder were started with the same option.
+
+    Raises:
+        SeqzooError: they were started with the other one.
+    """
+    other, prefix = ("folds", "fold-") if field == "repeat" else ("repeat", "seed-")
+    if any(path.glob(f"{prefix}*")):
+        raise SeqzooError(
+            f"The training runs in {path} were started with --{other}, got --{field}; resume them "
+            f"with --{other}, or name a new folder with --run.",
+            field=field,
+        )
 
 
 def _remove_unstarted(path: pathlib.Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from seqzoo.tasks import TEMPLATES
-from seqzoo.tasks.atomic_files import occupied
+from seqzoo.tasks.atomic_files import is_working_folder, occupied
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.data.stored_columns import ClassColumn
 from seqzoo.tasks.errors import SeqzooError, check_same, command, some_of
@@ -158,6 +158,8 @@ def plan_new(
             "--distribute multi-worker needs --run DIR, a folder that all workers share."
         )
     path = pathlib.Path(folder).expanduser() if folder else _folders(str(name))[1]
+    if is_working_folder(path):
+        raise SeqzooError(f"{path} is the working directory; name a new folder in it with --run.")
     if occupied(path) and not shared:
         raise SeqzooError(
             f"{path} already exists; name a new folder with --run, or resume it with --resume."
