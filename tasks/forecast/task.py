@@ -21,7 +21,7 @@ from seqzoo.tasks.metrics.conformal import level_corrections
 from seqzoo.tasks.metrics.forecasts import forecast_metrics
 from seqzoo.tasks.metrics.linear_forecast import MAX_WINDOWS, fit_linear, is_last
 from seqzoo.tasks.preprocessing.histories import HistoryFeatures
-from seqzoo.tasks.preprocessing.history_windows import HistoryWindows
+from seqzoo.tasks.preprocessing.history_windows import WINDOWS_AT_ONCE, HistoryWindows
 from seqzoo.tasks.targets.distributions import DISTRIBUTIONS, Units
 
 MIN_WINDOWS = 5
@@ -30,10 +30,6 @@ MIN_WINDOWS = 5
 MAX_RESIDUALS = 2**24
 """Maximum number of values, about, minus their quantiles, on which folds are calibrated; further
 windows are skipped, evenly."""
-
-WINDOWS_AT_ONCE = 512
-"""Number of windows in a batch outside training, when each step of a history is forecast or a
-linear model is fitted."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,12 @@ from seqzoo.tasks.preprocessing.history_scales import (
     original_moments,
     pooled_moments,
 )
-from seqzoo.tasks.preprocessing.history_windows import HistoryWindows
+from seqzoo.tasks.preprocessing.history_windows import (
+    WINDOWS_AT_ONCE,
+    HistoryWindows,
+    Scales,
+    joined_scales,
+)
 from seqzoo.tasks.preprocessing.static_numbers import static_numbers
 from seqzoo.tasks.preprocessing.statics import mixed_remarks
 from seqzoo.tasks.preprocessing.value_transforms import TRANSFORMS, check_counts
@@ -398,6 +403,7 @@ class HistoryFeatures(Features):
             SeqzooError: an example does not fit those of training, or there is no window.
         """
         flat, starts, owners, origins, spans, offset = [], [], [], [], [], 0
+        scales: list[Scales | None] = []
         look_back, horizon = self.template.look_back, self.template.horizon
         for number in range(len(examples)):
             location = examples.location(number)
@@ -408,6 +414,8 @@ class HistoryFeatures(Features):
             begin, stop = int(steps[0]) - look_back, int(steps[-1]) + horizon
             padded = _window(history, begin, stop, self.frequency)
             flat.append(self._encoded(history, padded, location))
+            own = self._is_new(history)
+            scales.append(self._own_scales(padded, steps - steps[0]) if own else None)
             starts.append(offset + steps - steps[0])
             owners.append(np.full(len(steps), number))
             origins.append(steps)
@@ -426,7 +434,30 @@ class HistoryFeatures(Features):
             np.concatenate(origins),
             np.concatenate(spans),
             [history.name for history in examples.inputs],
+            joined_scales(scales, [len(steps) for steps in origins]),
         )
+
+    def _own_scales(self, padded: History, starts: np.ndarray) -> Scales:
+        """The scales of the windows of a series that was not in training, each of which is
+        standardised by its own look-back window, as in `transform`.
+
+        Args:
+            padded: the series, with the steps before and after it that its windows extend to.
+            starts: the first step of each window.
+        """
+        parts = []
+        for first in range(0, len(starts), WINDOWS_AT_ONCE):
+            steps = starts[first : first + WINDOWS_AT_ONCE, None]
+            values = padded.values[steps + np.arange(self.template.look_back)]
+            new = tf.zeros([len(steps)], tf.int32)
+            parts.append(self._scales(self.values.tensors(tf.constant(values, tf.float32)), new))
+        _, *scales = zip(*parts, strict=True)
+        return Scales(self.layout, *(np.concatenate(item) for item in scales))
+
+    def _is_new(self, history: History) -> bool:
+        """Whether the series was not in training. If there was only one in training, all are taken
+        for it."""
+        return len(self.names) > 1 and history.name not in self.names
 
     def origins(self, history: History, *, full_horizons: bool = True) -> np.ndarray:
         """The first steps of the horizons of a history's windows; see `windows`."""
@@ -444,8 +475,11 @@ class HistoryFeatures(Features):
         return result[(behind > before) & (ahead > behind)]
 
     def _encoded(self, history: History, padded: History, location: str) -> np.ndarray:
-        """The encoded steps of a history after padding, (time, features)."""
+        """The encoded steps of a history after padding, (time, features), not standardised if the
+        series was not in training."""
         mean, scale = self.scales_of(history)
+        if self._is_new(history):
+            mean, scale = np.zeros_like(mean), np.ones_like(scale)
         static = self._static(history.static, location)[None] if self.layout.static else None
         index = self.names.get(history.name, -1) + 1 if len(self.names) > 1 else 1
         result = self.steps(
@@ -461,8 +495,9 @@ class HistoryFeatures(Features):
         return result[0].numpy()
 
     def scales_of(self, history: History) -> tuple[np.ndarray, np.ndarray]:
-        """The mean and standard deviation that standardise the transformed targets of a history,
-        float32."""
+        """The mean and standard deviation of the transformed targets of a history, float32: those
+        that standardise its series, or, for a series that was not in training, those of its steps
+        before the scored ones, for the scores."""
         return self._moments_of(history, self.values.arrays(history.values), self.mean, self.scale)
 
     def original_scales_of(self, history: History) -> tuple[np.ndarray, np.ndarray]:
@@ -479,10 +514,10 @@ class HistoryFeatures(Features):
     ) -> tuple[np.ndarray, np.ndarray]:
         """The rows of `mean` and `scale`, (series, targets), for a history with the given values;
         those of the values themselves if its series was not in training."""
-        index = self.names.get(history.name) if len(self.names) > 1 else 0
-        if index is not None:
+        if not self._is_new(history):
+            index = self.names.get(history.name, 0)
             return mean[index], scale[index]
-        # Only of the steps before the scored ones.
+        # Only of the steps before the scored ones, if some are not scored.
         own_mean, own_scale = column_moments(values[: history.since or len(history)])
         return own_mean.astype(np.float32), own_scale.astype(np.float32)
 

@@ -238,6 +238,37 @@ def test_an_unseen_series_is_scaled_by_its_own_history(run: Any) -> None:
     assert (np.diff(answers[0].quantiles, axis=-1) >= 0).all()
 
 
+def test_the_windows_of_an_unseen_series_are_evaluated_as_they_are_predicted(run: Any) -> None:
+    known = _panel("a", 1.0, 2)
+    trend = 3 * np.arange(len(known))[:, None]
+    new = replace(known, name="new", values=known.values + trend)
+    examples = Examples([known, new])
+    data = run.task.data(examples)
+    for row in (0, len(data) // 2 + 5, len(data) - 1):
+        history = examples.inputs[data.inputs.examples[row]]
+        origin = int(data.inputs.origins[row])
+        behind = np.where(np.arange(len(history))[:, None] < origin, history.values, np.nan)
+        raw = run.task.features.raw([replace(history, values=behind)], ["it"])
+        encoded, _ = run.task.features.transform(*raw)
+        look_back = run.template.look_back
+        np.testing.assert_allclose(data.inputs[row][:look_back], encoded[0, :look_back], atol=1e-5)
+        padded = data.inputs.padded(np.array([row, 0]), len(data.inputs[row]))
+        np.testing.assert_array_equal(padded[0], data.inputs[row])
+    # Later values change no forecast.
+    later = new.values.copy()
+    later[-3:] += 1000
+    changed = run.task.data(Examples([known, replace(new, values=later)]))
+    one = len(data) // 2 + 5
+    np.testing.assert_array_equal(changed.inputs[one], data.inputs[one])
+    both = data.inputs.subset(np.array([0, one])).joined(data.inputs.subset(np.array([one])))
+    np.testing.assert_array_equal(both[1], data.inputs[one])
+    seen = run.task.data(Examples([known])).inputs
+    assert seen.scales is None
+    mixed = seen.subset(np.array([0])).joined(data.inputs.subset(np.array([one])))
+    np.testing.assert_array_equal(mixed[0], seen[0])
+    np.testing.assert_array_equal(mixed[1], data.inputs[one])
+
+
 def test_series_of_fewer_than_two_numbers_have_no_anomalies(run: Any, panel: Splits) -> None:
     forecaster = Forecaster.__new__(Forecaster)
     forecaster.run, forecaster.source = run, Source("a.csv", "history", "horizon", target="sold")
