@@ -75,13 +75,17 @@ def attention_of(
         SeqzooError: the model has no attention, or an input is not valid.
     """
     check_attention(run)
-    task, model = run.task, run.model
+    task, model, options = run.task, run.model, options or PredictionOptions()
     raw = task.features.raw(inputs, [f"example {index}" for index in range(len(inputs))])
     batch = task.features.tensors(*raw)
     lengths = batch["lengths"]
     with seqzoo.cells.portable():
-        decoded = task.generate(model, batch, options or PredictionOptions())
-    spelled = task.spelled(decoded.tokens, batch, raw)
+        decoded = task.generate(model, batch, options)
+    if task.replaces_unknown(options):
+        attended = tf.argmax(decoded.attention, -1, tf.int32)
+        spelled = task.replacing_unknown(decoded.tokens, attended, task.sources(raw))
+    else:
+        spelled = task.spelled(decoded.tokens, batch, raw)
     texts = task.texts.join_tokens(spelled[:, 0], decoded.lengths[:, 0]).numpy()
     grid, maps = _grid(model), []
     for index, steps in enumerate(lengths.numpy()):

@@ -59,12 +59,13 @@ def cell_flows(
         SeqzooError: a cell reads frames instead of vectors.
     """
     named = cells if isinstance(cells, Mapping) else {name: {"units": 32} for name in cells}
-    random = np.random.default_rng(seed)
     steps = max(distances)
-    inputs = tf.constant(random.normal(size=(1, steps, FEATURES)), tf.float32)
     results = []
     for name, options in named.items():
+        # Anew for each cell, so that its result does not depend on the cells before it.
+        random = np.random.default_rng(seed)
         keras.utils.set_random_seed(seed)
+        inputs = tf.constant(random.normal(size=(1, steps, FEATURES)), tf.float32)
         cell = create(name, **options)
         if cell.input_rank != 2:
             raise SeqzooError(

@@ -2,10 +2,11 @@
 
 import base64
 import html
+import math
 import os
 import pathlib
+import re
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any
 
 from seqzoo.tasks.atomic_files import replacing, write_json, write_text
@@ -14,7 +15,6 @@ from seqzoo.tasks.inspection.figures import rendered
 from seqzoo.tasks.inspection.registry import ANALYSES
 from seqzoo.tasks.inspection.sections import Inspection, Section
 from seqzoo.tasks.inspection.subject import Part, Subject, subject, visible
-from seqzoo.tasks.inspection.trace import trace
 from seqzoo.tasks.kinds import TEXTS
 
 PAGE, NUMBERS = "index.html", "inspection.json"
@@ -79,7 +79,7 @@ def inspect(
     searched = []
     for value in search:
         item = subject(run, value)
-        searched.append((item, trace(item.model, partial(item.scores, item.inputs))))
+        searched.append((item, item.trace()))
     result = Inspection(run, subjects, traces, step, tuple(searched), reference)
     sections = []
     for name, analysis in ANALYSES.items():
@@ -97,7 +97,7 @@ def write_report(
     """Writes a self-contained page, its figures as files, and its numbers as JSON.
 
     Args:
-        folder: created if needed; files of an earlier report are replaced.
+        folder: created if needed; files of the same names are replaced.
         inspection: the model and its inputs.
         sections: the results.
         form: file format of the figures, "png" or "svg".
@@ -124,12 +124,15 @@ def write_report(
             f"{''.join(pictures)}</section>"
         )
     title, about = _about(inspection)
-    page = (
-        TEMPLATE.replace("{title}", html.escape(title))
-        .replace("{about}", about)
-        .replace("{links}", " ".join(links))
-        .replace("{sections}", "\n".join(parts))
-    )
+    filled = {
+        "title": html.escape(title),
+        "about": about,
+        "links": " ".join(links),
+        "sections": "\n".join(parts),
+    }
+    # In one pass, since a text of the user may contain the name of a placeholder.
+    names = "|".join(filled)
+    page = re.sub(rf"\{{({names})\}}", lambda match: filled[match[1]], TEMPLATE)
     write_text(folder / PAGE, page)
     numbers = {section.name: section.data for section in sections}
     subjects = [
@@ -137,8 +140,17 @@ def write_report(
         | ({"parts": dict(_labels_by_name(item))} if len(item.parts) > 1 else {})
         for item in inspection.subjects
     ]
-    write_json(folder / NUMBERS, {"run": title, "inputs": subjects, **numbers})
+    write_json(folder / NUMBERS, _finite({"run": title, "inputs": subjects, **numbers}))
     return folder / PAGE
+
+
+def _finite(value: Any) -> Any:
+    """JSON values in which numbers that are not finite, which JSON does not have, are null."""
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _about(inspection: Inspection) -> tuple[str, str]:

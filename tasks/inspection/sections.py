@@ -136,10 +136,11 @@ def attribution(inspection: Inspection) -> list[Section]:
     ]
     shown, data = {}, []
     for index, subject in enumerate(inspection.subjects):
+        step = None if index else inspection.step  # other inputs may have fewer steps
         methods = [occlusion] if copies(subject) else [integrated_gradients, occlusion]
-        results = [method(subject, inspection.step) for method in methods]
-        answer = subject.answer if inspection.step is None else subject.steps[inspection.step]
-        if not subject.whole and inspection.step is None:
+        results = [method(subject, step) for method in methods]
+        answer = subject.answer if step is None else subject.steps[step]
+        if not subject.whole and step is None:
             answer = subject.steps[-1]
         text.append(f"<h3>{html.escape(answer) or '(nothing)'}</h3>")
         for item in results:
@@ -494,8 +495,14 @@ def fixed_points(inspection: Inspection) -> list[Section]:
     for number, layer in enumerate(inspection.layers()):
         if layer.state().shape[1] > MAX_STATE_SIZE or layer.steps < 3:
             continue
+        title = f"Fixed points of {layer.name}"
         paths = [inspection.layers(k)[number].state() for k in range(len(inspection.subjects))]
         visited = np.concatenate(paths)
+        weights = [visited, *(weight.numpy() for weight in layer.cell.trainable_weights)]
+        if not all(np.isfinite(item).all() for item in weights):
+            text = "<p>The layer has states or weights that are not finite numbers.</p>"
+            sections.append(Section(f"fixed-points {layer.name}", title, text, {}, {}))
+            continue
         starts = visited[np.linspace(0, len(visited) - 1, STARTS).astype(int)]
         result = find_fixed_points(layer.cell, starts, layer.inputs[0].mean(0))
         rows = "".join(
@@ -523,7 +530,6 @@ def fixed_points(inspection: Inspection) -> list[Section]:
             ]
         }
         shown = {f"fixed-points-{_file(layer.name)}": figures.fixed_point_figure(paths, result)}
-        title = f"Fixed points of {layer.name}"
         sections.append(Section(f"fixed-points {layer.name}", title, text, shown, data))
     return sections
 

@@ -18,7 +18,11 @@ from seqzoo.tasks.preprocessing import joined
 from seqzoo.tasks.preprocessing.joined import JoinedFeatures
 from seqzoo.tasks.preprocessing.tagged_words import TokenFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
+from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
 from seqzoo.tasks.targets.texts import END, START
+
+LEAST = float(np.log(np.finfo(np.float32).tiny))
+"""Lowest log-probability, so that differences are finite."""
 
 MAX_ANSWER_TOKENS = 200
 """Maximum number of tokens of a generated text that are inspected."""
@@ -222,8 +226,9 @@ def _parts(
 def input_labels(features: Any, raw: tuple, steps: int) -> tuple[str, ...]:
     """A name for each step of one raw input: characters, words, or frame numbers."""
     if isinstance(features, TextFeatures):
-        # The features of tagged words have a different `split`.
-        parts = features.split(tf.constant(raw[0]) if steps else raw[0])
+        # The features of tagged words have a different `split`, of words as they are written.
+        text = raw[0] if isinstance(features, TokenFeatures) else features.normalized(raw[0])
+        parts = features.split(tf.constant(text) if steps else text)
         names = tuple(token.decode("utf-8") for token in parts.to_list()[0][:steps])
         return names if names or not steps else ("",)
     return tuple(str(step) for step in range(steps))
@@ -433,9 +438,12 @@ def _texts(run: Any, value: Any, answer: str | None) -> Subject:
         ids = decoded.tokens[0, 0, :length].numpy()
     else:
         ids = task.ids_of(tf.constant([answer]), inputs, raw)[0].numpy()[0]
-    ids = np.asarray(ids, np.int32)[:MAX_ANSWER_TOKENS]
-    targets = np.append(ids, END).astype(np.int32)
-    before = tf.constant(np.append(START, ids)[None], tf.int32)
+        _check_answer(task, answer, ids)
+    ids = np.asarray(ids, np.int32)
+    end = len(ids) <= MAX_ANSWER_TOKENS  # of a longer text, only its beginning is explained
+    ids = ids[:MAX_ANSWER_TOKENS]
+    targets = np.append(ids, [END] * end).astype(np.int32)
+    before = tf.constant(np.append(START, ids)[None, : len(targets)], tf.int32)
     named = task.spelled(tf.constant(ids)[None, None], inputs, raw)
     texts = task.texts.join_tokens(named[0, 0, :, None], tf.ones(len(ids), tf.int32)).numpy()
     (text,) = task.texts.join_tokens(named[0], tf.constant([len(ids)])).numpy()
@@ -443,12 +451,38 @@ def _texts(run: Any, value: Any, answer: str | None) -> Subject:
     def scores(batch: dict[str, Any]) -> Any:
         rows = tf.shape(batch["values"])[0]
         logits = model({**batch, "tokens": tf.repeat(before, rows, 0)})
-        logs = tf.nn.log_softmax(tf.cast(logits, tf.float32))
+        # A token that can only be copied has no probability if its source is hidden.
+        logs = tf.maximum(tf.nn.log_softmax(tf.cast(logits, tf.float32)), LEAST)
         chosen = tf.tile(tf.constant(targets)[None], [rows, 1])
         return tf.gather(logs, chosen, axis=2, batch_dims=2)
 
-    steps = (*(token.decode("utf-8") for token in texts), "(end)")
+    steps = (*(token.decode("utf-8") for token in texts), *["(end)"] * end)
     return Subject(run, inputs, parts, text.decode("utf-8"), steps, scores, whole=True)
+
+
+def _check_answer(task: Any, answer: str, ids: np.ndarray) -> None:
+    """Checks that a model can generate a text.
+
+    Args:
+        task: the task.
+        answer: the text.
+        ids: the ids of its tokens.
+
+    Raises:
+        SeqzooError: a token is not in the vocabulary, or there are too many.
+    """
+    if len(ids) > MAX_ANSWER_TOKENS:
+        expected = f"at most {MAX_ANSWER_TOKENS} tokens long"
+        raise SeqzooError(
+            f"`answer` must be {expected}, got {len(ids):,}; give a part of it.", field="answer"
+        )
+    unknown = np.flatnonzero(np.asarray(ids) == UNKNOWN)
+    if len(unknown):
+        token = task.texts.split(tf.constant([answer])).numpy()[0][unknown[0]].decode("utf-8")
+        raise SeqzooError(
+            f"`answer` must be a text that the model can generate, but it does not know {token!r}.",
+            field="answer",
+        )
 
 
 def _symbols(run: Any, value: Any, answer: str | None) -> Subject:

@@ -62,7 +62,8 @@ class StepRegressionTask(CutsAtSteps, Task):
     def learn(cls, template: Any, examples: Examples) -> Self:
         loss, numbers = ElementLoss.of(template), _numbers(examples)
         loss.check(numbers, examples.locations)
-        targets = StepValues(*loss.scales(np.concatenate(numbers)), loss)
+        values = np.concatenate(numbers)
+        targets = StepValues(*loss.scales(values), loss, values.mean(0).tolist())
         return cls(template, features_of(template).learn(template, examples), targets)
 
     @classmethod
@@ -180,7 +181,11 @@ class StepRegressionTask(CutsAtSteps, Task):
         return self.targets.compute_metrics(predicted, truths)
 
     def to_config(self) -> dict[str, Any]:
-        targets = {"mean": self.targets.mean, "scale": self.targets.scale}
+        targets = {
+            "mean": self.targets.mean,
+            "scale": self.targets.scale,
+            "training_mean": self.targets.training_mean,
+        }
         return {"features": self.features.to_config(), "targets": targets}
 
 

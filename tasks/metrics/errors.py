@@ -13,13 +13,14 @@ def errors(difference: np.ndarray) -> dict[str, float]:
     }
 
 
-def errors_of_mean(standardised: np.ndarray, scale: Sequence[float]) -> dict[str, float]:
+def errors_of_mean(values: np.ndarray, mean: Sequence[float] | None) -> dict[str, float]:
     """The errors of always predicting the mean of the training examples.
 
     Args:
-        standardised: targets, standardised with the training mean and standard deviation; shape
-            (rows, columns).
-        scale: the training standard deviation of each column.
+        values: targets in the units of the data, float64; shape (rows, columns).
+        mean: the training mean of each column; None if it is not known, for no errors.
     """
-    result = errors(standardised.astype(np.float64) * np.asarray(scale))
+    if mean is None:
+        return {}
+    result = errors(values - np.asarray(mean))
     return {f"{name}_of_mean": value for name, value in result.items()}

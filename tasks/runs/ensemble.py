@@ -205,7 +205,8 @@ class Ensemble:
         outputs = (np.mean(values, 0) - targets.mean) / targets.scale
         # Linear, because the activation has already been applied.
         loss = ElementLoss(targets.loss.name, "linear")
-        return ValueTargets(targets.mean, targets.scale, loss), outputs.astype(np.float32)
+        averaged = ValueTargets(targets.mean, targets.scale, loss, targets.training_mean)
+        return averaged, outputs.astype(np.float32)
 
     def _tagged(self, data: list[Data], options: PredictionOptions) -> dict[str, list]:
         """The tensors that `TaggerTask.predictions` and `compute_metrics` need, from the averaged

@@ -12,6 +12,7 @@ from seqzoo.tasks.data.batches import Data, Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.decoder import decode
+from seqzoo.tasks.decoding.sampling import row_seeds
 from seqzoo.tasks.decoding.scoring import score
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.layers.encoders import further_encoder
@@ -168,7 +169,7 @@ class GeneratorTask(Task):
             result["texts"] = self.texts.join_tokens(tokens, result["lengths"])
         elif "attended" in result:
             ids, attended = result["tokens"], result["attended"]
-            result["texts"] = self.replaced(ids, result["lengths"], attended, self._sources(raw))
+            result["texts"] = self.replaced(ids, result["lengths"], attended, self.sources(raw))
         return {
             "text": result["texts"][:, 0],
             "log_probability": result["log_probabilities"][:, 0],
@@ -249,7 +250,7 @@ class GeneratorTask(Task):
     def infer(
         self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
-        replaces = self._replaces(options)
+        replaces = self.replaces_unknown(options)
         decoded = self.generate(model, batch, options, report_attention=replaces)
         results = {
             "texts": self.detokenize(decoded.tokens, decoded.lengths),
@@ -263,7 +264,7 @@ class GeneratorTask(Task):
             results["attended"] = tf.argmax(decoded.attention, -1, tf.int32)
         return results
 
-    def _replaces(self, options: PredictionOptions) -> bool:
+    def replaces_unknown(self, options: PredictionOptions) -> bool:
         """Whether generated unknown tokens are replaced by tokens of the input.
 
         Raises:
@@ -301,9 +302,12 @@ class GeneratorTask(Task):
         Returns:
             Strings, (batch, texts).
         """
+        return self.texts.join_tokens(self.replacing_unknown(ids, attended, sources), lengths)
+
+    def replacing_unknown(self, ids: Any, attended: Any, sources: Any) -> Any:
+        """The tokens of `replaced` before they are joined, strings (batch, texts, time)."""
         replacements = tf.gather(sources, attended, batch_dims=1)
-        tokens = tf.where(ids == UNKNOWN, replacements, self.texts.named(ids))
-        return self.texts.join_tokens(tokens, lengths)
+        return tf.where(ids == UNKNOWN, replacements, self.texts.named(ids))
 
     def ids_of(self, output: Any, batch: dict[str, Any], raw: tuple) -> tuple[Any, Any]:
         """The ids of the tokens of texts, without the end token, (batch, time), and their number.
@@ -338,7 +342,7 @@ class GeneratorTask(Task):
         features: Any = self.features.first
         return features.copied(*self.features.raw_of_first(raw))
 
-    def _sources(self, raw: tuple) -> Any:
+    def sources(self, raw: tuple) -> Any:
         """The tokens of inputs, (batch, source). Words keep their case, since `lowercase` does not
         change how they are split."""
         features: Any = self.features.first
@@ -357,7 +361,7 @@ class GeneratorTask(Task):
         for ids, lengths, attended, value in zip(
             results["tokens"], results["lengths"], results["attended"], inputs, strict=True
         ):
-            source = self._sources(self.features.raw([value], ["the input"]))
+            source = self.sources(self.features.raw([value], ["the input"]))
             tensors = [tf.constant(item[None]) for item in (ids, lengths, attended)]
             texts.append(self.replaced(tensors[0], tensors[1], tensors[2], source)[0].numpy())
         return texts
@@ -392,6 +396,11 @@ class GeneratorTask(Task):
     ) -> dict[str, Any]:
         """The arguments with which `decode` generates the texts of a batch."""
         states, constants, mask = model.opening(batch)
+        seed = options.seed
+        if seed is not None:
+            # A text depends on its position among all inputs, not on how these are batched.
+            rows = batch["rows"] if "rows" in batch else tf.range(tf.shape(mask)[0])
+            seed = row_seeds(seed, rows)
         return {
             "step": model.decoder.step,
             "states": states,
@@ -401,8 +410,10 @@ class GeneratorTask(Task):
             "vocabulary_size": self.ids,
             "constants": constants,
             "source_lengths": tf.reduce_sum(tf.cast(mask, tf.int32), 1),
-            "seed": options.seed,
-            "banned": (PADDING, START) if self._replaces(options) else (PADDING, UNKNOWN, START),
+            "seed": seed,
+            "banned": (PADDING, START)
+            if self.replaces_unknown(options)
+            else (PADDING, UNKNOWN, START),
         }
 
     def detokenize(self, tokens: Any, lengths: Any) -> Any:

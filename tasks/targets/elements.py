@@ -75,6 +75,11 @@ class ElementLoss:
             return moments(values)
         return [0.0] * values.shape[1], [1.0] * values.shape[1]
 
+    def baseline(self, mean: list[float], training_mean: list[float] | None) -> list[float] | None:
+        """The training mean of targets, whose standardisation subtracts `mean`; None if it was not
+        stored, as in runs of earlier versions."""
+        return mean if training_mean is None and self.standardises else training_mean
+
     def check(self, values: Sequence[np.ndarray] | np.ndarray, locations: Sequence[str]) -> None:
         """Checks that targets are in the range of the loss.
 

@@ -86,14 +86,22 @@ class StepValues(StepTargets):
         mean: mean of each target value over the training data.
         scale: standard deviation of each target value over the training data.
         loss: the loss between outputs and targets.
+        training_mean: the mean over the training data, if targets are not standardised.
     """
 
     metric = "mae"
 
-    def __init__(self, mean: list[float], scale: list[float], loss: ElementLoss | None = None):
+    def __init__(
+        self,
+        mean: list[float],
+        scale: list[float],
+        loss: ElementLoss | None = None,
+        training_mean: list[float] | None = None,
+    ):
         self.mean = mean
         self.scale = scale
         self.loss = loss or ElementLoss()
+        self.training_mean = self.loss.baseline(mean, training_mean)
         self.size = len(mean)
 
     @classmethod
@@ -122,7 +130,7 @@ class StepValues(StepTargets):
         truth = np.concatenate(targets).astype(np.float64)
         return {
             **errors((predicted - truth) * self.scale),
-            **errors_of_mean(truth, self.scale),
+            **errors_of_mean(truth * self.scale + self.mean, self.training_mean),
         }
 
     def prediction(self, values: np.ndarray) -> tuple[str, tuple]:

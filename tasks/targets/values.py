@@ -22,22 +22,30 @@ class ValueTargets(Targets):
         mean: mean of each target value over the training data.
         scale: standard deviation of each target value over the training data.
         loss: the loss between outputs and targets.
+        training_mean: the mean over the training data, if targets are not standardised.
     """
 
     metric = "mae"
     better = -1
     logits = False
 
-    def __init__(self, mean: list[float], scale: list[float], loss: ElementLoss | None = None):
+    def __init__(
+        self,
+        mean: list[float],
+        scale: list[float],
+        loss: ElementLoss | None = None,
+        training_mean: list[float] | None = None,
+    ):
         self.mean = mean
         self.scale = scale
         self.loss = loss or ElementLoss()
+        self.training_mean = self.loss.baseline(mean, training_mean)
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "ValueTargets":
         loss, values = ElementLoss.of(template), _numbers(examples)
         loss.check(values, examples.locations)
-        return cls(*loss.scales(values), loss)
+        return cls(*loss.scales(values), loss, values.mean(0).tolist())
 
     @property
     def size(self) -> int:
@@ -81,11 +89,11 @@ class ValueTargets(Targets):
         targets = targets.astype(np.float64)
         return {
             **errors((outputs - targets) * self.scale),
-            **errors_of_mean(targets, self.scale),
+            **errors_of_mean(targets * self.scale + self.mean, self.training_mean),
         }
 
     def to_config(self) -> dict[str, Any]:
-        return {"mean": self.mean, "scale": self.scale}
+        return {"mean": self.mean, "scale": self.scale, "training_mean": self.training_mean}
 
     @classmethod
     def from_config(cls, template: Any, config: dict[str, Any]) -> "ValueTargets":

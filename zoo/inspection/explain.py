@@ -5,6 +5,8 @@ from typing import Any, Literal
 import click
 import numpy as np
 
+from seqzoo.tasks.errors import SeqzooError
+
 Method = Literal["integrated-gradients", "occlusion"]
 
 CONTRIBUTING_STEPS = 5
@@ -34,7 +36,8 @@ def explain(
         labels of each, by name.
 
     Raises:
-        SeqzooError: the input, `answer` or the step is not valid for the model.
+        SeqzooError: the input, `answer` or the step is not valid for the model, or a contribution
+            is not a finite number.
     """
     from seqzoo.tasks.inspection.attribution import integrated_gradients, occlusion
     from seqzoo.tasks.inspection.subject import subject
@@ -42,6 +45,11 @@ def explain(
     explained_subject = subject(run, value, answer)
     attribute = integrated_gradients if method == "integrated-gradients" else occlusion
     result = attribute(explained_subject, step)
+    if not np.isfinite(result.values).all():
+        raise SeqzooError(
+            f"The contributions in {run.folder} are not finite numbers; its weights or its outputs "
+            "have become too large or NaN."
+        )
     whole = step is None and (explained_subject.whole or len(explained_subject.steps) == 1)
     explained = (
         explained_subject.answer if whole else explained_subject.steps[explained_subject.step(step)]
