@@ -48,8 +48,11 @@ KINDS_OF_OPTIONS = {
     "bag": READABLE_TEXTS,
     "image_size": ("rows", "pixels"),
     "permutation_seed": ("pixels",),
+    "mean_normalization": ("audio",),
+    "sample_rate": ("audio",),
+    "lowercase": READABLE_TEXTS,
 }
-"""The kinds of inputs that an option of texts or of images of one size is for."""
+"""The kinds of inputs that an option of texts, of audio or of images of one size is for."""
 
 
 @dataclass(frozen=True)
@@ -197,6 +200,12 @@ class ManyToOne(Template):
         check_images(self)
         object.__setattr__(self, "image_size", height_and_width(self.image_size))
         check_kinds_of_options(self, KINDS_OF_OPTIONS)
+        if self.label_smoothing and self.target != "class":
+            raise SeqzooError(
+                f"`label_smoothing` is for the target 'class', got {self.label_smoothing} with "
+                f"target {self.target!r}.",
+                field="label_smoothing",
+            )
 
     def _check_further_inputs(self) -> None:
         """Checks the kinds of further inputs.

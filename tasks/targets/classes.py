@@ -64,7 +64,7 @@ class ClassTargets(Targets):
                 return ids.astype(np.min_scalar_type(self.size))[codes]
         encoded = np.empty(len(examples), np.int32)
         for index, label in enumerate(map(class_name, targets)):
-            if label not in ids_by_name:
+            if not isinstance(label, str) or label not in ids_by_name:
                 hint = nearest(str(label), self.names)
                 raise unseen(label, examples.location(index), self.names, hint)
             encoded[index] = ids_by_name[label]

@@ -1,5 +1,6 @@
 """Targets that are any number of labels from a fixed set."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -36,13 +37,7 @@ class LabelTargets(Targets):
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "LabelTargets":
         results = set()
-        for index, labels in enumerate(required(examples)):
-            if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
-                raise SeqzooError(
-                    "Labels must be a sequence of strings, but "
-                    f"{examples.location(index)} has {labels!r}.",
-                    location=examples.location(index),
-                )
+        for labels in _label_lists(examples):
             results.update(labels)
         if not results:
             raise SeqzooError("At least one label is needed, but no training example has any.")
@@ -55,7 +50,7 @@ class LabelTargets(Targets):
     def encode(self, examples: Examples) -> np.ndarray:
         ids_by_name = {name: index for index, name in enumerate(self.names)}
         encoded = np.zeros((len(examples), len(self.names)), np.float32)
-        for index, labels in enumerate(required(examples)):
+        for index, labels in enumerate(_label_lists(examples)):
             for label in labels:
                 if label not in ids_by_name:
                     hint = nearest(str(label), self.names)
@@ -131,3 +126,22 @@ class LabelTargets(Targets):
     @classmethod
     def from_config(cls, template: Any, config: dict[str, Any]) -> "LabelTargets":
         return cls(config["names"])
+
+
+def _label_lists(examples: Examples) -> Iterator[list[str]]:
+    """The labels of each example.
+
+    Raises:
+        SeqzooError: those of an example are not a sequence of strings.
+    """
+    for index, labels in enumerate(required(examples)):
+        listed: list[Any] = [None]  # the characters of a string are not labels
+        if isinstance(labels, Iterable) and not isinstance(labels, str):
+            listed = list(labels)
+        if not all(isinstance(label, str) for label in listed):
+            raise SeqzooError(
+                f"Labels must be a sequence of strings, but {examples.location(index)} has "
+                f"{labels!r}.",
+                location=examples.location(index),
+            )
+        yield listed

@@ -78,8 +78,11 @@ class ValueTargets(Targets):
         return {"value": outputs * tf.constant(self.scale) + tf.constant(self.mean)}
 
     def predictions(self, outputs: np.ndarray, top: int) -> list[Prediction]:
-        predictions, decoded = [], self.decode(tf.constant(outputs), top)
-        for row in decoded["value"].numpy().tolist():
+        del top
+        # In 64 bits: in 32, a small difference between large values would be lost.
+        values = self.loss.predict(tf.constant(outputs)).numpy().astype(np.float64)
+        predictions = []
+        for row in (values * self.scale + self.mean).tolist():
             value = row[0] if self.size == 1 else tuple(row)
             predictions.append(Prediction(", ".join(f"{number:.6g}" for number in row), value))
         return predictions

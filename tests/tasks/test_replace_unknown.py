@@ -1,5 +1,6 @@
 """Unknown tokens of generated texts, replaced by the token of the input that is attended to."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from seqzoo.tasks import (
     PredictionOptions,
     SeqzooError,
 )
+from seqzoo.tasks.inspection.attention import attention_of
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
 from seqzoo.tasks.targets.texts import END
 
@@ -46,6 +48,14 @@ def model():
 
     task.decode_arguments = scripted
     return task, network
+
+
+def test_attention_maps_show_the_tokens_that_are_written(model) -> None:
+    task, network = model
+    run = SimpleNamespace(task=task, model=network, folder="runs/x")
+    options = PredictionOptions(1, Decoding(maximum_length=6, replace_unknown=True))
+    (found,) = attention_of(run, ["a b C d"], options)
+    assert found.tokens == ("C", "a", "a") and found.answer == "C a a"
 
 
 @pytest.mark.parametrize("method", ["greedy", "beam"])

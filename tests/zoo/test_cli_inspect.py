@@ -36,6 +36,10 @@ def test_analyses_can_be_chosen(trained, tmp_path) -> None:
     numbers = json.loads(result.stdout)
     assert set(numbers) == {"run", "inputs", "weights layer 1"}
     assert b"<svg" in (tmp_path / "weights-layer-1.svg").read_bytes()
+    result = seqzoo("inspect", trained / "run", "a{links}b{sections}", *words)
+    assert result.exit_code == 0, result.stderr
+    page = (tmp_path / "index.html").read_text()
+    assert page.count("<section id=") == 1 and "a{links}b{sections}" in page
     result = seqzoo("inspect", trained / "run", "axyz1", "--only", "gate", "--output", tmp_path)
     assert result.exit_code == 2 and "did you mean 'gates'?" in result.stderr
 

@@ -13,6 +13,7 @@ from cli_cases import seqzoo
 
 import seqzoo.zoo as zoo
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.splits import letters_of
 from seqzoo.zoo.data_check.check import DataReport
 from seqzoo.zoo.data_check.columns import is_number
 from seqzoo.zoo.finding import Finding
@@ -394,3 +395,53 @@ def test_a_few_values_of_another_kind_do_not_stop_the_check(tmp_path) -> None:
     numbers = _check(_table(tmp_path / "n.csv", [{**row, "label": row["size"]} for row in rows]))
     assert isinstance(numbers, DataReport)
     assert not is_number(10**400)
+
+
+def test_vowel_signs_distinguish_texts(tmp_path) -> None:
+    draw, rows = random.Random(0), []
+    for number in range(40):
+        text = " ".join(
+            draw.choices(["\u0915\u093e\u092e", "\u0928\u093e\u092e", "\u0930\u093e\u091c"], k=9)
+        )
+        rows.append({"text": f"{text} {number}", "label": "ab"[number % 2], "part": "train"})
+        other = rows[-1]["text"].replace("\u093e", "\u0940")
+        rows.append({"text": other, "label": "ab"[number % 2], "part": "test"})
+    report = _check(_table(tmp_path / "a.csv", rows), split_column="part")
+    assert not [item for item in report.findings if "only in case" in item.message]
+    assert letters_of("E\u0301t\u00e9-1!\ufe0f") == "\u00e9t\u00e91" and letters_of("\ufe0f!") == ""
+
+
+def test_several_labels_have_no_order(tmp_path) -> None:
+    rows = [{**row, "label": "a|b"} for row in _rows()]
+    rows += [{**row, "label": "b|a"} for row in rows]
+    report = _check(
+        _table(tmp_path / "a.csv", rows),
+        input="text",
+        kind="words",
+        target="label",
+        target_kind="labels",
+        separator="|",
+        duplicates="keep",
+    )
+    assert not [item for item in report.findings if "different targets" in item.message]
+    finding = _found(report, "labels", "2 different labels")
+    assert "100.0% of the examples have the most frequent one" in finding.message
+    assert finding.values["baseline"] == 1
+
+
+def test_infinite_numbers_hide_no_leak(tmp_path) -> None:
+    rows = [{**row, "label": n, "copy": 2 * n + 1} for n, row in enumerate(_rows())]
+    rows[7]["copy"] = "inf"
+    path = _table(tmp_path / "a.csv", rows)
+    report = _check(path, input="text", kind="words", target="label", target_kind="value")
+    assert _found(report, "leaks", "column 'copy' is the target 'label' up to scale")
+
+
+def test_an_option_is_advised_only_if_the_template_has_it(tmp_path) -> None:
+    path = tmp_path / "a.conll"
+    rows = ["red\tA", "blue\tB"]
+    sentences = [[f"w{n}\tA", *rows * (150 if n % 100 == 0 else 2)] for n in range(300)]
+    path.write_text("\n\n".join(map("\n".join, sentences)) + "\n")
+    report = _check(str(path))
+    finding = _found(report, "lengths", "99% have at most")
+    assert finding.values["maximum"] == 301 and not finding.fix

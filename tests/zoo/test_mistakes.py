@@ -11,9 +11,10 @@ from cli_cases import seqzoo
 import seqzoo.zoo as zoo
 from seqzoo.tasks import Examples, Interrupted, ManyToOne, SeqzooError
 from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.training import trainer
 from seqzoo.zoo.mistakes.causes import Predictions, TrainingStatistics, causes_of
-from seqzoo.zoo.mistakes.errors import report, with_labels_of
+from seqzoo.zoo.mistakes.errors import report, weights_of_fold, with_labels_of
 from seqzoo.zoo.mistakes.label_errors import likely_label_errors
 
 
@@ -128,6 +129,20 @@ def test_folds_that_lack_a_class_are_not_validated_on_it() -> None:
     assert chosen is not None and (chosen.inputs, chosen.targets) == (["s"], ["b"])
     assert with_labels_of(training, Examples(["r"], ["c"])) is None
     assert with_labels_of(training, None) is None
+
+
+def test_folds_that_lack_a_class_have_no_weight_for_it() -> None:
+    seen = Examples(["p", "q"], ["a", 2])
+    chosen = TrainingSettings(class_weight={"a": 2.0, "2": 3.0, "rare": 4.0})
+    assert weights_of_fold(chosen, seen).class_weight == {"a": 2.0, "2": 3.0}
+    for same in (TrainingSettings(), TrainingSettings(class_weight="balanced")):
+        assert weights_of_fold(same, seen) == same
+    assert weights_of_fold(TrainingSettings(class_weight={"c": 2.0}), seen).class_weight is None
+
+
+def test_an_unknown_field_is_named(trained) -> None:
+    with pytest.raises(SeqzooError, match="A field of `Source` was expected, got 'inputs'"):
+        zoo.errors(trained / "run", inputs="text")
 
 
 def test_folds_predict_what_a_model_was_not_trained_on(trained, monkeypatch) -> None:

@@ -68,6 +68,20 @@ def kinds_of(template: Any) -> dict[str, Any]:
     }
 
 
+def check_fields(fields: Mapping[str, Any]) -> None:
+    """Checks that keyword arguments are fields of a `Source`.
+
+    Raises:
+        SeqzooError: one is not.
+    """
+    known = list(Source.__dataclass_fields__)
+    for name in fields:
+        if name not in known:
+            raise SeqzooError(
+                f"A field of `Source` was expected, got {name!r}{nearest(name, known)}", field=name
+            )
+
+
 def input_columns(fields: Mapping[str, Any], kind: str | None) -> dict[str, Any]:
     """Separates the columns of `input` and the static columns by their roles.
 

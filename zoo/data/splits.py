@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -127,6 +128,18 @@ def official(names: Iterable[str], owner: str) -> dict[str, str]:
     if "train" not in results:
         raise SeqzooError(f"{owner} has no split 'train', only {', '.join(dict.fromkeys(names))}.")
     return results
+
+
+def letters_of(text: str) -> str:
+    """The letters and digits of a text, with their accents and vowel signs, without regard to
+    case."""
+    kept, inside = [], False
+    for item in unicodedata.normalize("NFKC", text).casefold():
+        # Vowel signs of many scripts are marks, which `isalnum` does not count.
+        inside = item.isalnum() or (inside and unicodedata.category(item) in ("Mn", "Mc"))
+        if inside:
+            kept.append(item)
+    return "".join(kept)
 
 
 def input_key(value: Any) -> bytes:

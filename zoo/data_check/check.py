@@ -1,13 +1,12 @@
 """Checks data before training: `seqzoo check` from Python."""
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from seqzoo.tasks.errors import SeqzooError, command, nearest
+from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.tasks.wording import counted
-from seqzoo.zoo.data.source import HISTORY, Source
+from seqzoo.zoo.data.source import HISTORY, Source, check_fields
 from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.data_check import columns, histories, rows
 from seqzoo.zoo.data_check.contents import contents
@@ -75,13 +74,7 @@ def check(
         SeqzooError: the data do not exist or cannot be read at all, or their kinds cannot be
             inferred.
     """
-    known = [field.name for field in dataclasses.fields(Source)]
-    for field in fields:
-        if field not in known:
-            raise SeqzooError(
-                f"A field of `Source` was expected, got {field!r}{nearest(field, known)}",
-                field=field,
-            )
+    check_fields(fields)
     name = data if data in PRESETS else None
     if name is not None:
         preset = PRESETS[name]

@@ -1,5 +1,6 @@
 """Checks of encoded examples: lengths in steps, and unknown tokens in held-out splits."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -104,7 +105,8 @@ def _lengths(lengths: np.ndarray, kind: str, template: Any) -> Finding:
     high = int(np.percentile(lengths, 99))
     unit = _unit(kind)
     fix = ""
-    if maximum > LONG_TAIL * high and hasattr(template, "maximum_length"):
+    options = [field.name for field in dataclasses.fields(template)]
+    if maximum > LONG_TAIL * high and "maximum_length" in options:
         cut = float((lengths > high).mean())
         fix = f"--maximum-length {high} would truncate {cut:.1%} of the inputs and shorten batches"
     return Finding(

@@ -46,13 +46,19 @@ def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
         for label, count in counts.most_common(MAX_NAMED)
     )
     more = f", {len(counts) - MAX_NAMED:,} more" if len(counts) > MAX_NAMED else ""
-    share = counts.most_common(1)[0][1] / total
+    (_, most), *_ = counts.most_common(1)
+    several = source.target_kind == "labels"
+    share = most / len(labels) if several else most / total
+    guess = (
+        f"{share:.1%} of the examples have the most frequent one"
+        if several
+        else f"predicting the most frequent one is correct {share:.1%} of the time"
+    )
     unit = "tag" if source.target_kind == "tags" else "label"
     different = f"{len(counts):,} different {unit}s" if len(counts) > 1 else f"only 1 {unit}"
     yield Finding(
         "labels",
-        f"{different} among {total:,}: {shown}{more}; predicting the most frequent one is "
-        f"correct {share:.1%} of the time",
+        f"{different} among {total:,}: {shown}{more}; {guess}",
         "note" if share >= DOMINANT or len(counts) == 1 else "ok",
         "judge a model by balanced accuracy or macro F1, not by accuracy"
         if share >= DOMINANT

@@ -49,7 +49,8 @@ def _column(column: Column, target: Column) -> Iterator[Finding]:
     advice = "leave it out of the inputs; if it is known at prediction time, no model is needed"
     if column.content == target.content == "numbers":
         pair = np.array([row for row in rows if all(map(is_number, row))], np.float64)
-        if (pair.std(0) > 0).all() and abs(np.corrcoef(*pair.T)[0][1]) > CORRELATED:
+        pair = pair[np.isfinite(pair).all(1)]
+        if len(pair) and (pair.std(0) > 0).all() and abs(np.corrcoef(*pair.T)[0][1]) > CORRELATED:
             yield Finding(
                 "leaks",
                 f"column {column.name!r} is the target {target.name!r} up to scale and offset",

@@ -1,6 +1,5 @@
 """Equal and nearly equal inputs: within a split, between splits, and with different targets."""
 
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from seqzoo.tasks.wording import agreed
 from seqzoo.zoo.data.source import Source
-from seqzoo.zoo.data.splits import Part
+from seqzoo.zoo.data.splits import Part, letters_of
 from seqzoo.zoo.finding import Finding
 from seqzoo.zoo.output import shortened
 
@@ -17,7 +16,7 @@ def overlaps(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
     """Findings on inputs that occur more than once."""
     yield from _within(parts)
     yield from _between(parts, source)
-    yield from _contradictions(parts)
+    yield from _contradictions(parts, source)
     yield from _nearly_equal(parts)
 
 
@@ -57,13 +56,14 @@ def _between(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
         later.update(dict.fromkeys(parts[name].keys, name))
 
 
-def _contradictions(parts: Mapping[str, Part]) -> Iterator[Finding]:
+def _contradictions(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
     """Equal inputs with different labels."""
+    in_order = source.target_kind != "labels"
     targets: dict[bytes, set[tuple[str, ...]]] = defaultdict(set)
     where: dict[bytes, list[str]] = defaultdict(list)
     for part in parts.values():
         for index, (key, labels) in enumerate(zip(part.keys, part.labels or (), strict=False)):
-            targets[key].add(tuple(labels))
+            targets[key].add(tuple(labels if in_order else sorted(labels)))
             where[key].append(part.examples.location(index))
     wrong = [key for key, target in targets.items() if len(target) > 1]
     if not wrong:
@@ -88,11 +88,11 @@ def _nearly_equal(parts: Mapping[str, Part]) -> Iterator[Finding]:
     if isinstance(train, np.ndarray) or not all(isinstance(item, str) for item in train[:100]):
         return
     exact = set(train)
-    known = {_plain(item) for item in train} - {""}
+    known = {letters_of(item) for item in train} - {""}
     for name in ("validation", "test"):
         if name in parts:
             held = parts[name].examples.inputs
-            alike = sum(item not in exact and _plain(item) in known for item in held)
+            alike = sum(item not in exact and letters_of(item) in known for item in held)
             if alike:
                 yield Finding(
                     "leaks",
@@ -103,9 +103,3 @@ def _nearly_equal(parts: Mapping[str, Part]) -> Iterator[Finding]:
                     "scores are higher than on new texts; keep such texts in one split",
                     {"split": name, "texts": alike, "share": alike / len(held)},
                 )
-
-
-def _plain(text: str) -> str:
-    return "".join(
-        item for item in unicodedata.normalize("NFKC", text).casefold() if item.isalnum()
-    )

@@ -1,6 +1,5 @@
 """Likely causes of a classifier's mistakes: unusual properties of misclassified examples."""
 
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from seqzoo.zoo.data.splits import input_key
+from seqzoo.zoo.data.splits import input_key, letters_of
 
 FEW_OF_CLASS = 10
 """Number of training examples below which a class is rare."""
@@ -138,5 +137,4 @@ def _key(value: Any) -> Any:
     """A key that is equal for inputs that differ only in case, spaces and punctuation."""
     if not isinstance(value, str):
         return input_key(value)
-    plain = unicodedata.normalize("NFKC", value).casefold()
-    return "".join(item for item in plain if item.isalnum()) or value
+    return letters_of(value) or value

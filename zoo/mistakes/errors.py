@@ -2,7 +2,7 @@
 
 import pathlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -10,8 +10,10 @@ import numpy as np
 
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.targets.base import class_name
 from seqzoo.tasks.wording import counted
-from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.source import Source, check_fields
 from seqzoo.zoo.data.splits import input_key
 from seqzoo.zoo.inference.open_run import open_run
 from seqzoo.zoo.mistakes.causes import CAUSES, Predictions, TrainingStatistics, causes_of
@@ -180,6 +182,7 @@ def errors(
     training = _training(opened, known, data, print_fn)
     # The limit of the training data is not that of other data.
     other = known if data is None else replace(known.of_other_data(data), limit=None)
+    check_fields(fields)
     source = replace(other, weight_column=None, **fields)
     if folds is not None:
         if data is not None or split not in (None, "train") or training is None:
@@ -339,7 +342,8 @@ def _cross_predictions(
         print_fn(f"Model {fold + 1} of {folds}.")
         held_out, others = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
         seen = examples.pick(others.tolist())
-        model = train_temporarily(run, Splits(seen, with_labels_of(seen, splits.validation)))
+        parts = Splits(seen, with_labels_of(seen, splits.validation))
+        model = train_temporarily(run, parts, weights_of_fold(run.settings, seen))
         held = model.task.encode(replace(examples.pick(held_out.tolist()), targets=None), False)
         held_probabilities = _probabilities(model, held)
         for column, name in enumerate(model.task.targets.names):
@@ -350,6 +354,16 @@ def _cross_predictions(
         unknown[held_out] = result.unknown
     predictions = _predictions(run, data, examples, probabilities, np.asarray(data.targets))
     return replace(predictions, unknown=unknown)
+
+
+def weights_of_fold(settings: TrainingSettings, training: Examples) -> TrainingSettings:
+    """The settings, without the weights of classes that do not occur in the training examples of a
+    fold."""
+    if not isinstance(settings.class_weight, Mapping):
+        return settings
+    known = {str(class_name(label)) for label in training.targets}
+    kept = {name: value for name, value in settings.class_weight.items() if name in known}
+    return replace(settings, class_weight=kept or None)
 
 
 def with_labels_of(training: Examples, validation: Examples | None) -> Examples | None:

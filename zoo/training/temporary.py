@@ -7,14 +7,16 @@ from typing import Any
 
 from seqzoo.tasks.data.examples import Splits
 from seqzoo.tasks.errors import Interrupted
+from seqzoo.tasks.settings import TrainingSettings
 
 
-def train_temporarily(run: Any, splits: Splits) -> Any:
+def train_temporarily(run: Any, splits: Splits, settings: TrainingSettings | None = None) -> Any:
     """Trains with the template, the settings and the initial weights of a run.
 
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
         splits: the examples.
+        settings: settings to use instead of those of the run.
 
     Returns: a run whose model is in memory, and whose folder is deleted.
 
@@ -28,7 +30,9 @@ def train_temporarily(run: Any, splits: Splits) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "run"
         try:
-            trained = train(run.template, splits, run.settings, path, start_from=start_of(run))
+            trained = train(
+                run.template, splits, settings or run.settings, path, start_from=start_of(run)
+            )
         except Interrupted as interruption:
             message = "Stopped; the training run is not kept. Run the command again."
             raise Interrupted(message) from interruption

@@ -40,6 +40,8 @@ def test_known_cells() -> None:
     flows = cell_flows(["irnn", "vanilla"], distances=(5, 40))
     assert flows[1].shares[40] < flows[1].shares[5] < 1
     assert flows[1].decay.verdict == "vanishing" and flows[0].shares[40] > flows[1].shares[40]
+    (alone,) = cell_flows(["vanilla"], distances=(5, 40))
+    np.testing.assert_array_equal(alone.norms, flows[1].norms)
     figure = cell_flow_figure(flows)
     first, second, _ = figure.axes[0].lines
     assert list(np.asarray(second.get_ydata())) == list(flows[1].norms[1:] / flows[1].norms[0])

@@ -11,6 +11,7 @@ from task_data import names, series, template
 
 import seqzoo.cells
 from seqzoo.tasks import (
+    Decoding,
     Examples,
     Forecast,
     ManyToManyAligned,
@@ -318,6 +319,14 @@ def test_copied_tokens_are_removed_by_occlusion_alone(monkeypatch) -> None:
     assert (np.abs(found.values - copied.values) > 1e-3).all()
 
 
+def test_hiding_the_only_source_of_a_token_has_a_finite_effect() -> None:
+    template = ManyToManyEncoderDecoder(input="words", target="words", copy=True, **SMALL)
+    run = _Run(template, Examples(["one two", "two one"], ["one", "two"]))
+    with seqzoo.cells.portable():
+        found = occlusion(subject(run, "two nine", "nine"))
+    assert np.isfinite(found.values).all() and found.values[1] > 10
+
+
 def test_times_are_read_as_in_predictions() -> None:
     values = [TimedSeries(np.sin(np.arange(5.0))[:, None], np.arange(1.0, 6.0))] * 4
     template = ManyToManyAligned(input="series", target="next", cell="cfc", units=4)
@@ -431,6 +440,58 @@ def test_labels_are_the_steps_of_the_input(subjects) -> None:
     with pytest.raises(SeqzooError) as caught:
         subjects["text"].step(3)
     assert caught.value.field == "step"
+
+
+def test_labels_are_those_of_the_text_that_was_read() -> None:
+    run = _Run(template(nfc=True, lowercase=True), names(8, 3))
+    case = subject(run, "XE\u0301\u0130Y")  # a lower-case dotted capital I has two characters
+    assert case.labels == ("x", "\u00e9", "i", "\u0307", "y")
+    occlusion(case)
+
+
+def test_answers_that_a_model_cannot_generate_are_refused(subjects) -> None:
+    run = subjects["text"].run
+    assert subject(run, "two one", "ba").steps == ("b", "a", "(end)")
+    with pytest.raises(SeqzooError, match="`answer` must be a text that .* does not know 'z'"):
+        subject(run, "two one", "azq")
+    with pytest.raises(SeqzooError, match="`answer` must be at most 200 tokens long, got 300"):
+        subject(run, "two one", "a" * 300)
+
+
+def test_a_step_is_that_of_the_first_input(subjects) -> None:
+    run = subjects["tags"].run
+    cases = (subjects["tags"], subject(run, ["ar"]))
+    (section,) = sections.attribution(sections.Inspection(run, cases, (), 1))
+    answers = [item["answer"] for item in section.data["all"]]
+    assert answers[0] == cases[0].steps[1] and answers[-1] == cases[1].steps[-1]
+
+
+def test_a_layer_that_is_not_finite_has_no_fixed_points() -> None:
+    run = _Run(template(), names(8, 3))
+    for weight in run.model.trainable_variables:
+        if "recurrent" in weight.path:
+            weight.assign(np.full(weight.shape, np.nan))
+    case = subject(run, "abcdab")
+    (section,) = sections.fixed_points(sections.Inspection(run, (case,), (case.trace(),), None))
+    assert "not finite" in section.text and not section.figures
+
+
+def test_samples_do_not_depend_on_their_batch(subjects) -> None:
+    run = subjects["text"].run
+    raw = run.task.features.raw(["two one"] * 12, [""] * 12)
+    batch = run.task.features.tensors(*raw)
+    options = PredictionOptions(1, Decoding(method="sample", temperature=3.0), 7)
+
+    def sampled(chosen: slice, **more: Any) -> list:
+        part = {name: value[chosen] for name, value in batch.items()}
+        found = run.task.generate(run.model, {**part, **more}, options)
+        pairs = zip(found.tokens[:, 0].numpy(), found.lengths[:, 0].numpy(), strict=True)
+        return [item[:length].tolist() for item, length in pairs]
+
+    with seqzoo.cells.portable():
+        whole = sampled(slice(None))
+        later = sampled(slice(4, 7), rows=tf.constant([4, 5, 6]))
+    assert later == whole[4:7] and len(set(map(str, whole))) > 4
 
 
 def test_attention_is_that_of_the_decoder_step_by_step(subjects) -> None:
