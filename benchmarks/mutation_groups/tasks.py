@@ -535,4 +535,52 @@ GROUPS = [
             "same = array.ndim == len(expected)": "same = True",
         },
     ),
+    Group(
+        "tasks/preprocessing/histories.py",
+        "tests/tasks/test_forecast.py",
+        "windows_of_an_unseen",
+        {"and history.name not in self.names": "and False"},
+    ),
+    Group(
+        "tasks/preprocessing/history_windows.py",
+        "tests/tasks/test_forecast.py",
+        "windows_of_an_unseen",
+        {"else self.scales.standardise(steps, rows)": "else steps"},
+    ),
+    Group(
+        "tasks/seq2seq/task.py",
+        "tests/tasks/inspection/test_subjects.py",
+        "samples_do_not",
+        {'batch["rows"] if "rows" in batch else ': ""},
+    ),
+    Group(
+        "tasks/inspection/subject.py",
+        "tests/tasks/inspection/test_subjects.py",
+        "text_that_was_read or finite_effect",
+        {"else features.normalized(raw[0])": "else raw[0]", "), LEAST)": "), -np.inf)"},
+    ),
+    Group(
+        "tasks/training/clipping.py",
+        "tests/tasks/test_updates.py",
+        "clipped_away",
+        {"tf.where(tf.math.is_finite(norm), 1.0, math.nan)": "1.0"},
+    ),
+    Group(
+        "tasks/training/step.py",
+        "tests/tasks/test_updates.py",
+        "only_overflows",
+        {"finite |= scaling > 1": "finite |= scaling >= 1"},
+    ),
+    Group(
+        "tasks/training/health.py",
+        "tests/tasks/test_updates.py",
+        "only_overflows",
+        {"added = tf.where(tf.math.is_finite(norm), added, tf.zeros_like(added))": "pass"},
+    ),
+    Group(
+        "tasks/targets/elements.py",
+        "tests/tasks/test_targets.py",
+        "baseline",
+        {"mean if training_mean is None and self.standardises": "mean if training_mean is None"},
+    ),
 ]

@@ -245,4 +245,16 @@ GROUPS = [
         "maximum_of_tokens",
         {"return self._limited(options)": "return options"},
     ),
+    Group(
+        "zoo/data/splits.py",
+        "tests/zoo/test_data_check.py",
+        "vowel",
+        {'(inside and unicodedata.category(item) in ("Mn", "Mc"))': "False"},
+    ),
+    Group(
+        "zoo/data_check/overlaps.py",
+        "tests/zoo/test_data_check.py",
+        "no_order",
+        {"labels if in_order else sorted(labels)": "labels"},
+    ),
 ]
