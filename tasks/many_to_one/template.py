@@ -49,7 +49,6 @@ KINDS_OF_OPTIONS = {
     "image_size": ("rows", "pixels"),
     "permutation_seed": ("pixels",),
     "mean_normalization": ("audio",),
-    "sample_rate": ("audio",),
     "lowercase": READABLE_TEXTS,
 }
 """The kinds of inputs that an option of texts, of audio or of images of one size is for."""

@@ -186,7 +186,6 @@ def test_targets_of_the_wrong_type_are_named() -> None:
     [
         ({"target": "labels", "label_smoothing": 0.1}, "`label_smoothing` is for the target 'clas"),
         ({"mean_normalization": True}, "`mean_normalization` is for audio, got input 'characters'"),
-        ({"sample_rate": 8000}, "`sample_rate` is for audio, got input 'characters'"),
         ({"input": "series", "lowercase": True}, "`lowercase` is for .*, got input 'series'"),
     ],
 )

@@ -11,7 +11,6 @@ import numpy as np
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.settings import TrainingSettings
-from seqzoo.tasks.targets.base import class_name
 from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data.source import Source, check_fields
 from seqzoo.zoo.data.splits import input_key
@@ -359,6 +358,8 @@ def _cross_predictions(
 def weights_of_fold(settings: TrainingSettings, training: Examples) -> TrainingSettings:
     """The settings, without the weights of classes that do not occur in the training examples of a
     fold."""
+    from seqzoo.tasks.targets.base import class_name  # imports TensorFlow
+
     if not isinstance(settings.class_weight, Mapping):
         return settings
     known = {str(class_name(label)) for label in training.targets}

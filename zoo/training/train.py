@@ -158,12 +158,12 @@ def plan_new(
             "--distribute multi-worker needs --run DIR, a folder that all workers share."
         )
     path = pathlib.Path(folder).expanduser() if folder else _folders(str(name))[1]
-    if is_working_folder(path):
-        raise SeqzooError(f"{path} is the working directory; name a new folder in it with --run.")
     if occupied(path) and not shared:
         raise SeqzooError(
             f"{path} already exists; name a new folder with --run, or resume it with --resume."
         )
+    if is_working_folder(path):
+        raise SeqzooError(f"{path} is the working directory; name a new folder in it with --run.")
     return TrainingPlan(path, choices, start=start)
 
 
