@@ -10,11 +10,13 @@ from seqzoo.tasks.base import Template
 from seqzoo.tasks.cell_names import check_cell
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fields import (
+    VIEWS,
     Count,
     Named,
     Range,
     Share,
     check,
+    check_kinds_of_options,
     height_and_width,
     whole_numbers,
 )
@@ -31,6 +33,12 @@ Pooling = Literal["mean", "flatten"]
 
 CONVOLUTIONAL = "convolutional"
 """The encoder that is not from keras.applications."""
+
+KINDS_OF_OPTIONS = {
+    **dict.fromkeys(("encoder", "filters", "normalization", "pooling", *VIEWS), ("image",)),
+    "image_size": ("image", "rows", "pixels"),
+}
+"""The kinds of inputs that an option of images is for."""
 
 
 @dataclass(frozen=True)
@@ -146,3 +154,4 @@ class OneToMany(Template):
                 f"`{name}` needs an encoder from keras.applications, got {self.encoder!r}.",
                 field=name,
             )
+        check_kinds_of_options(self, KINDS_OF_OPTIONS)

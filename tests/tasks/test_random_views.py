@@ -145,7 +145,7 @@ def test_views_are_for_training_only(kind: Any, options: dict, views: Any, tmp_p
 def test_further_inputs_have_the_views_that_fit_them() -> None:
     views = dict.fromkeys(VIEWS, 0.1)
     several: Any = ManyToOne("columns", further_inputs={"sound": "audio"}, **views)
-    captions: Any = OneToMany("class", further_inputs={"picture": "columns"}, **views)
+    captions: Any = OneToMany("image", further_inputs={"picture": "columns"}, **views)
     assert fractions_of(part_template(several, "columns")) == dict.fromkeys(
         ("shift", "zoom", "shear"), 0.1
     )
@@ -167,6 +167,8 @@ def test_further_inputs_have_the_views_that_fit_them() -> None:
         (ManyToManyEncoderDecoder, {"random_shear": 0.1}, "columns and rows, got .*characters"),
         (ManyToManyEncoderDecoder, {"columns_per_step": 2}, "is for columns, got .*characters"),
         (ManyToManyEncoderDecoder, {"filters": (8,)}, "`--filters none` turns off those of a"),
+        (OneToMany, {"input": "class", "random_shift": 0.1}, "is for image, got input 'class'"),
+        (OneToMany, {"input": "vector", "pooling": "mean"}, "is for image, got input 'vector'"),
     ],
 )
 def test_views_of_other_inputs_are_refused(kind: Any, options: dict, message: str) -> None:
