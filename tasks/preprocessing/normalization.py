@@ -12,6 +12,7 @@ composition) and 3.12 (Hangul syllables).
 
 import functools
 import unicodedata
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,12 @@ SYLLABLE_COUNT = 19 * VOWEL_COUNT * TRAIL_COUNT
 
 CODES = 0x110000
 """Number of code points; a pair (a, b) is represented by the number a * CODES + b."""
+
+BLOCK = 256
+"""Number of code points that are tested at once for the tables."""
+
+LOWEST_MARK, HIGHEST_MARK = "\u0334", "\u0345"
+"""Characters of the lowest combining class above 0, and of the highest."""
 
 NONE = np.array([-1])
 """The position before the first code point, or the index before the first text."""
@@ -56,9 +63,7 @@ class _Tables(NamedTuple):
 def _tables() -> _Tables:
     classes, decompositions, compositions = {}, {}, {}
     seconds = {*range(VOWELS, VOWELS + VOWEL_COUNT), *range(TRAILS + 1, TRAILS + TRAIL_COUNT)}
-    for code in range(CODES):
-        if 0xD800 <= code < 0xE000 or SYLLABLES <= code < SYLLABLES + SYLLABLE_COUNT:
-            continue
+    for code in _changeable():
         character = chr(code)
         if unicodedata.combining(character):
             classes[code] = unicodedata.combining(character)
@@ -83,6 +88,21 @@ def _tables() -> _Tables:
     )
 
 
+def _changeable() -> Iterator[int]:
+    """The code points of all blocks in which normalisation may change any, without the Hangul
+    syllables."""
+    # Around a mark, one of these two would change places with it.
+    between = np.array([ord(LOWEST_MARK), ord("a"), ord(HIGHEST_MARK)], "<u4")
+    for start in range(0, CODES, BLOCK):
+        codes = np.arange(start, start + BLOCK, dtype="<u4")[:, None]
+        mixed = np.hstack([codes, np.broadcast_to(between, (BLOCK, 3))])
+        text = HIGHEST_MARK + mixed.tobytes().decode("utf-32-le", "surrogatepass")
+        if unicodedata.normalize("NFD", text) != text:
+            for code in range(start, start + BLOCK):
+                if not SYLLABLES <= code < SYLLABLES + SYLLABLE_COUNT:
+                    yield code
+
+
 def _sorted(table: dict[int, Any]) -> tuple[np.ndarray, np.ndarray]:
     keys = sorted(table)
     return np.array(keys, np.int64), np.array([table[key] for key in keys], np.int64)
@@ -103,8 +123,8 @@ def composed(texts: Any) -> Any:
     """Strings (batch,) in UTF-8 -> the same in Unicode normalisation form C.
 
     Texts that normalisation cannot change cost only the match of one regular expression. Outside of
-    graphs, Python's `unicodedata` computes the same, without the tables, which take half a second
-    to build.
+    graphs, Python's `unicodedata` computes the same, without the tables, which take time to
+    build.
     """
     if tf.executing_eagerly():
         try:
