@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from seqzoo.tasks.decoding.settings import Method
 from seqzoo.tasks.metrics.classification import f1
-from seqzoo.tasks.metrics.errors import errors, errors_of_mean
 from seqzoo.tasks.targets.elements import ElementLoss
+from seqzoo.tasks.targets.numbers import StandardizedNumbers
 
 
 class StepTargets(ABC):
@@ -78,40 +78,19 @@ class StepTargets(ABC):
         """Steps in the units of the data, (time, size), as text and as plain Python values."""
 
 
-class StepValues(StepTargets):
-    """Numbers; the loss is that of the template, by default the mean squared error after
-    standardisation, and the metric the mean absolute error in the units of the data.
+class StepValues(StandardizedNumbers, StepTargets):
+    """Numbers at each step; see `StandardizedNumbers`."""
 
-    Args:
-        mean: mean of each target value over the training data.
-        scale: standard deviation of each target value over the training data.
-        loss: the loss between outputs and targets.
-        training_mean: the mean over the training data, if targets are not standardised.
-    """
-
-    metric = "mae"
-
-    def __init__(
-        self,
-        mean: list[float],
-        scale: list[float],
-        loss: ElementLoss | None = None,
-        training_mean: list[float] | None = None,
-    ):
-        self.mean = mean
-        self.scale = scale
-        self.loss = loss or ElementLoss()
-        self.training_mean = self.loss.baseline(mean, training_mean)
-        self.size = len(mean)
+    @property
+    def size(self) -> int:
+        return len(self.mean)
 
     @classmethod
     def of_features(cls, features: Any, loss: ElementLoss) -> "StepValues":
         return cls(features.mean, features.scale, loss)
 
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
-        error = self.loss.predict(outputs) - targets
-        absolute = tf.abs(error * tf.constant(self.scale, tf.float32))
-        return self.loss(outputs, targets), tf.reduce_mean(absolute, -1)
+        return self.losses_and_errors(outputs, targets)
 
     def following(self, outputs: Any, numbers: Any, temperature: float) -> Any:
         del numbers, temperature  # the outputs are only means, so nothing can be sampled
@@ -124,14 +103,7 @@ class StepValues(StepTargets):
         return values * tf.constant(self.scale, tf.float32) + tf.constant(self.mean, tf.float32)
 
     def compute_metrics(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
-        predicted = (
-            self.loss.predict(tf.constant(np.concatenate(outputs))).numpy().astype(np.float64)
-        )
-        truth = np.concatenate(targets).astype(np.float64)
-        return {
-            **errors((predicted - truth) * self.scale),
-            **errors_of_mean(truth * self.scale + self.mean, self.training_mean),
-        }
+        return self.scores(np.concatenate(outputs), np.concatenate(targets))
 
     def prediction(self, values: np.ndarray) -> tuple[str, tuple]:
         rows = [tuple(row) for row in values.astype(float).tolist()]

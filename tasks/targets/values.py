@@ -8,38 +8,17 @@ import tensorflow as tf
 from seqzoo.tasks.base import Prediction
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.metrics.errors import errors, errors_of_mean
 from seqzoo.tasks.preprocessing.base import finite
 from seqzoo.tasks.targets.base import Targets, required
 from seqzoo.tasks.targets.elements import ElementLoss
+from seqzoo.tasks.targets.numbers import StandardizedNumbers
 
 
-class ValueTargets(Targets):
-    """Numbers; the loss is that of the template, by default the mean squared error after
-    standardisation, and the metric the mean absolute error in the units of the data.
+class ValueTargets(StandardizedNumbers, Targets):
+    """Numbers, one prediction of them per example; see `StandardizedNumbers`."""
 
-    Args:
-        mean: mean of each target value over the training data.
-        scale: standard deviation of each target value over the training data.
-        loss: the loss between outputs and targets.
-        training_mean: the mean over the training data, if targets are not standardised.
-    """
-
-    metric = "mae"
     better = -1
     logits = False
-
-    def __init__(
-        self,
-        mean: list[float],
-        scale: list[float],
-        loss: ElementLoss | None = None,
-        training_mean: list[float] | None = None,
-    ):
-        self.mean = mean
-        self.scale = scale
-        self.loss = loss or ElementLoss()
-        self.training_mean = self.loss.baseline(mean, training_mean)
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "ValueTargets":
@@ -62,9 +41,8 @@ class ValueTargets(Targets):
         return ((values - self.mean) / self.scale).astype(np.float32)
 
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
-        error = self.loss.predict(outputs) - targets
-        absolute = tf.abs(error * tf.constant(self.scale, outputs.dtype))
-        return self.loss(outputs, targets), tf.reduce_mean(absolute, -1)[:, None]
+        losses, absolute = self.losses_and_errors(outputs, targets)
+        return losses, absolute[:, None]
 
     def regression_targets(self, targets: Any) -> Any:
         return targets
@@ -79,8 +57,7 @@ class ValueTargets(Targets):
 
     def predictions(self, outputs: np.ndarray, top: int) -> list[Prediction]:
         del top
-        # In 64 bits: in 32, a small difference between large values would be lost.
-        values = self.loss.predict(tf.constant(outputs)).numpy().astype(np.float64)
+        values = self.predicted_numbers(outputs)
         predictions = []
         for row in (values * self.scale + self.mean).tolist():
             value = row[0] if self.size == 1 else tuple(row)
@@ -88,12 +65,7 @@ class ValueTargets(Targets):
         return predictions
 
     def compute_metrics(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
-        outputs = self.loss.predict(tf.constant(outputs)).numpy().astype(np.float64)
-        targets = targets.astype(np.float64)
-        return {
-            **errors((outputs - targets) * self.scale),
-            **errors_of_mean(targets * self.scale + self.mean, self.training_mean),
-        }
+        return self.scores(outputs, targets)
 
     def to_config(self) -> dict[str, Any]:
         return {"mean": self.mean, "scale": self.scale, "training_mean": self.training_mean}
