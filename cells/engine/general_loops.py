@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from seqzoo.cells.base import RecurrentCell, as_list, shape_of
+from seqzoo.cells.engine.private_tensorflow import scratch_graph
 from seqzoo.cells.engine.product_loops import output_shape, upstream
 from seqzoo.cells.engine.step_gradients import check_output
 from seqzoo.cells.engine.xla_slices import read_step, time_major, while_steps, write_step
@@ -76,8 +77,9 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
             new = _advance(cell, tensors, slices, slices["states"])
         return tape.gradient(new, sources, d_states, unconnected)
 
-    # An extra trace, to find out which weights a step reads; XLA removes the dead code.
-    traced = step_gradient(read(0), tensors["d_states"], tf.UnconnectedGradients.NONE)
+    # A trace outside of the program, to find out which weights a step reads.
+    with scratch_graph():
+        traced = step_gradient(read(0), tensors["d_states"], tf.UnconnectedGradients.NONE)
     summed = [k for k, d in enumerate(traced["weights"]) if d is not None]
 
     def body(count, slices, d_states, d_x, d_weights):

@@ -37,6 +37,12 @@ def outside_of_graphs() -> Iterator[None]:
             pywrap_tfe.TFE_Py_TapeSetStopOnThread()
 
 
+def scratch_graph() -> Any:
+    """A context in which operations may use the tensors of the graph that is being traced, but are
+    not added to it; for the shapes and types of their results."""
+    return tf.__internal__.FuncGraph("scratch").as_default()
+
+
 def of_this_replica(variable: Any) -> Any:
     """The copy of a variable in this replica of a `tf.distribute` strategy; without one, the
     variable itself.

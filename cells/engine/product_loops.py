@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from seqzoo.cells.base import RecurrentCell, shape_of
+from seqzoo.cells.engine.private_tensorflow import scratch_graph
 from seqzoo.cells.engine.step_gradients import backward_step, forward_step
 from seqzoo.cells.engine.xla_slices import (
     pad_time,
@@ -99,8 +100,9 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
         rows = tf.zeros([length + 1, batch, cell.units], states[0].dtype)
         written["trajectory"] = write_step(rows, tensors["states"][0], 0)
     if keep:
-        # An extra trace, to find out how many values a step keeps; XLA removes the dead code.
-        kept = advance(read(0), states)[1]
+        # A trace outside of the program, to find out how many values a step keeps.
+        with scratch_graph():
+            kept = advance(read(0), states)[1]
         written["values"] = [tf.zeros([length, cell.units, batch], v.dtype) for v in kept]
     _, states, written = while_steps(tensors["steps"], body, read(0), states, written)
     return {"states": [tf.transpose(state) for state in states], **written}
