@@ -2,6 +2,7 @@
 
 import hashlib
 import pathlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -45,6 +46,7 @@ def write_description(
     files: dict[str, str],
     outputs: dict[str, list[str]],
     time: int | None = None,
+    timed: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Writes model.json and predict.py.
 
@@ -59,6 +61,7 @@ def write_description(
         files: the name of each part's file, by part.
         outputs: the names of each part's results, by part.
         time: number of time steps of the parts' inputs, if it is fixed.
+        timed: the names of each part's results that have as many steps, by part, if it is fixed.
     """
     described = {
         name: {
@@ -71,6 +74,7 @@ def write_description(
             "outputs": outputs[name],
             "states": list(part.states),
             "time": time,
+            "timed": list((timed or {}).get(name, ())),
         }
         for name, part in parts.items()
     }

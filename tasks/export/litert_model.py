@@ -90,6 +90,16 @@ def _takes_any_length(part: Part) -> bool:
     return any(spec.shape.rank > 1 and spec.shape[1] is None for spec in part.inputs)
 
 
+def _timed(part: Part) -> list[str]:
+    """The names of a part's results that have as many steps as its inputs."""
+    specs = [_row(spec, None) for spec in part.inputs]
+    with run_by(run_loop), seqzoo.cells.portable():
+        function = tf.function(lambda **given: part.run(**given), autograph=False)
+        traced = function.get_concrete_function(**{spec.name: spec for spec in specs})
+    results = traced.structured_outputs.items()
+    return [name for name, item in results if item.shape.rank > 1 and item.shape[1] is None]
+
+
 def _row(spec: Any, steps: int | None) -> Any:
     """The argument for one row, with a fixed number of steps if one is given."""
     shape = [1, *spec.shape[1:]]
@@ -136,7 +146,7 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
             field="steps",
         )
     files = {name: f"{name}.tflite" for name in parts}
-    outputs = {}
+    outputs, timed = {}, {}
     full = wanted.precision == FULL
     precision = "int8" if full else wanted.precision
     calibration = _calibration(wanted, parts, no_step(task, model)) if full else []
@@ -145,6 +155,8 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
         written = litert_model(part, precision, wanted.steps, ranges)
         (folder / files[name]).write_bytes(written)
         outputs[name] = []
+        if wanted.steps is not None and _takes_any_length(part):
+            timed[name] = _timed(part)
     write_description(
         folder,
         task,
@@ -156,6 +168,7 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
         files=files,
         outputs=outputs,
         time=wanted.steps,
+        timed=timed,
     )
     if not wanted.check:
         return None

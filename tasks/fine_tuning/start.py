@@ -14,6 +14,8 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fine_tuning.layers import DECODER, FITTED, OUTPUTS, weights_by_layer
 from seqzoo.tasks.fine_tuning.templates import check_matching
 from seqzoo.tasks.kinds import TEXTS
+from seqzoo.tasks.many_to_many_unaligned.template import ManyToManyUnaligned
+from seqzoo.tasks.preprocessing.histories import HistoryFeatures
 from seqzoo.tasks.preprocessing.joined import JoinedFeatures
 from seqzoo.tasks.preprocessing.tagged_words import CHARACTERS, MODELS, WORD, TokenFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
@@ -24,6 +26,16 @@ from seqzoo.tasks.targets.texts import END_TOKEN, START_TOKEN
 
 TARGET = "target_vocabulary"
 """The name of the vocabulary of generated texts."""
+
+SPECIAL_ROWS = ["\ud800padding", "\ud800unknown"]
+"""Stand for the first two rows of a vocabulary's weights. No token is spelled like this, since
+surrogates do not occur in text."""
+
+OTHER_SERIES, ONLY_SERIES = "\ud800other", "\ud800only"
+"""Stand for all series that were not in training, and for the series of a model of a single one."""
+
+SERIES = "owners"
+"""The layer of a forecaster that has a vector for each series."""
 
 FROZEN_WITH = {"embedding": WORD, "characters": CHARACTERS, f"{DECODER}embedding": TARGET}
 """By layer, the vocabulary that gains no tokens if the layer is frozen, since the weights of new
@@ -69,7 +81,12 @@ class Start:
         task: Any = learned.adapt(examples)
         config, before = task.to_config(), old.to_config()
         if "features" in config and _alike(task.features, old.features):
+            learned_features = config["features"]
             config["features"] = dict(old.features.to_config())
+            if isinstance(task.features, HistoryFeatures):
+                config["features"] |= _series(learned_features, config["features"])
+            elif learned_features.get("joined"):
+                config["features"]["joined"] = True  # words that can be copied have joiners
             if isinstance(task.features, TokenFeatures):
                 config["features"].pop("joined", None)
             elif "texts" in before and WORD in old.vocabularies and TARGET not in old.vocabularies:
@@ -81,7 +98,10 @@ class Start:
             config["texts"] = {**before["texts"], "longest": longest}
         same_target = template.target == self.run.template.target
         if same_target and "targets" in config and "names" not in config["targets"]:
-            config["targets"] = before["targets"]  # the mean and scale of numbers
+            # The mean and scale of numbers, unless only one of the two losses standardises them.
+            losses = [getattr(item.targets, "loss", None) for item in (task, old)]
+            if len({loss is not None and loss.standardises for loss in losses}) == 1:
+                config["targets"] = before["targets"]
         fixed = {FROZEN_WITH[name] for name in frozen if name in FROZEN_WITH}
         if old.features.vectors is not None:
             fixed.add(WORD)
@@ -186,6 +206,20 @@ def sentences(report: dict[str, Any]) -> list[str]:
     return results
 
 
+def _series(new: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
+    """The series of the new examples and their scales. Those of a named series that the run knows,
+    of several, are those of the run."""
+    scales = ("mean", "scale", "original_mean", "original_scale")
+    result = {name: list(new[name]) for name in ("series", *scales) if name in new}
+    known = {name: index for index, name in enumerate(old["series"])}
+    for index, name in enumerate(result["series"]):
+        if len(known) > 1 and name in known:
+            for scale in scales:
+                if scale in result:
+                    result[scale][index] = old[scale][known[name]]
+    return result
+
+
 def _alike(features: Any, old: Any) -> bool:
     """Whether new features can take over the configuration of old ones."""
     texts = isinstance(features, TextFeatures) and isinstance(old, TextFeatures)
@@ -210,7 +244,7 @@ def _rows(task: Any) -> dict[str, list[str]]:
     that have a row or column per token or label."""
 
     def tokens(name: str) -> list[str]:
-        return ["<padding>", "<unknown>", *task.vocabularies[name].tokens]
+        return [*SPECIAL_ROWS, *task.vocabularies[name].tokens]
 
     named = {
         "embedding": WORD,
@@ -221,10 +255,16 @@ def _rows(task: Any) -> dict[str, list[str]]:
         f"{DECODER}{OUTPUTS}": TARGET,
     }
     results = {layer: tokens(name) for layer, name in named.items() if name in task.vocabularies}
+    if isinstance(task.features, HistoryFeatures):
+        series = list(task.features.names)
+        # The vector of a single series is for whatever series a model is trained on.
+        results[SERIES] = [OTHER_SERIES, *(series if len(series) > 1 else [ONLY_SERIES])]
     if task.template.input == "class" and WORD in task.vocabularies:
         results["first"] = tokens(WORD)
     if task.template.target == "next" and task.template.input in TEXTS:
         results[OUTPUTS] = tokens(WORD)
+    elif isinstance(task.template, ManyToManyUnaligned):
+        results[OUTPUTS] = tokens(TARGET)
     elif labels := _labels(task):
         results[OUTPUTS] = results["crf"] = labels
     return results

@@ -30,6 +30,8 @@ READING = (
     "permutation_seed",
     "image_size",
     "columns_per_step",
+    "transform",
+    "calendar",
 )
 """Options that determine how inputs become tensors."""
 

@@ -37,6 +37,9 @@ BLOCK = 256
 LOWEST_MARK, HIGHEST_MARK = "\u0334", "\u0345"
 """Characters of the lowest combining class above 0, and of the highest."""
 
+REPLACEMENT = "\ufffd"
+"""The character that stands for one that cannot be represented."""
+
 NONE = np.array([-1])
 """The position before the first code point, or the index before the first text."""
 
@@ -134,6 +137,13 @@ def composed(texts: Any) -> Any:
             pass  # the graph replaces what is not UTF-8
     plain = tf.strings.regex_full_match(texts, _tables().pattern)
     return tf.cond(tf.reduce_all(plain), lambda: texts, lambda: _some_composed(texts, plain))
+
+
+def lowercase(texts: Any) -> Any:
+    """Strings in UTF-8 -> the same in lower case, with U+FFFD in place of NUL, at which
+    TensorFlow's operation would end a text."""
+    texts = tf.strings.regex_replace(texts, r"\x00", REPLACEMENT)
+    return tf.strings.lower(texts, encoding="utf-8")
 
 
 def _composed_now(text: bytes) -> bytes:

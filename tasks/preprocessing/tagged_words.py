@@ -14,6 +14,7 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import with_a_step
 from seqzoo.tasks.preprocessing.character_models import CharacterModel, read_character_models
+from seqzoo.tasks.preprocessing.normalization import lowercase
 from seqzoo.tasks.preprocessing.raw_sentences import SentenceSplitter
 from seqzoo.tasks.preprocessing.text import (
     TextFeatures,
@@ -85,9 +86,7 @@ class TokenFeatures(TextFeatures):
             counts.update(features.composed(tokens.flat_values).numpy().tolist())
         tokens, size = counts, template.vocabulary_size
         if template.lowercase:
-            lowered = tf.strings.lower(
-                tf.constant(list(counts), tf.string), encoding="utf-8"
-            ).numpy()
+            lowered = lowercase(tf.constant(list(counts), tf.string)).numpy()
             tokens = Counter()
             for token, count in zip(lowered, counts.values(), strict=True):
                 tokens[token] += count
@@ -145,7 +144,7 @@ class TokenFeatures(TextFeatures):
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         tokens = self.split(*raw)
         flat = self.composed(tokens.flat_values)
-        lowered = tf.strings.lower(flat, encoding="utf-8") if self.template.lowercase else flat
+        lowered = lowercase(flat) if self.template.lowercase else flat
         values = self.ids(lowered)
         if self.characters is not None:
             spelling = tf.strings.unicode_split(flat, "UTF-8")

@@ -13,7 +13,7 @@ from seqzoo.tasks.data.stored_columns import TextColumn
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features, with_a_step
 from seqzoo.tasks.preprocessing.copied_tokens import copy_ids
-from seqzoo.tasks.preprocessing.normalization import composed
+from seqzoo.tasks.preprocessing.normalization import composed, lowercase
 from seqzoo.tasks.preprocessing.subwords import collapse_spaces, learn_subwords, split_subwords
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
 from seqzoo.tasks.preprocessing.word_joiners import split_joined_words
@@ -178,7 +178,7 @@ class TextFeatures(Features):
     def normalized(self, text: Any) -> Any:
         """Strings (n,) -> the same, normalised and lowercased as configured."""
         text = self.composed(text)
-        return tf.strings.lower(text, encoding="utf-8") if self.template.lowercase else text
+        return lowercase(text) if self.template.lowercase else text
 
     def split(self, text: Any) -> Any:
         """Strings (batch,), normalised -> tokens, ragged (batch, time)."""
@@ -201,8 +201,7 @@ class TextFeatures(Features):
         targets are lowercased."""
         normalized = self.composed if self.template.input == "words" else self.normalized
         tokens = with_a_step(self.split(normalized(text)).to_tensor(""), "")
-        lowercase = self.template.lowercase_targets
-        return tf.strings.lower(tokens, encoding="utf-8") if lowercase else tokens
+        return lowercase(tokens) if self.template.lowercase_targets else tokens
 
     def ids(self, tokens: Any) -> Any:
         """Tokens, a string tensor, -> ids; with word vectors, an unknown token gets the id of its
@@ -210,7 +209,7 @@ class TextFeatures(Features):
         ids = self.vocabulary.ids(tokens)
         if self.vectors is None:
             return ids
-        lowered = self.vocabulary.ids(tf.strings.lower(tokens, encoding="utf-8"))
+        lowered = self.vocabulary.ids(lowercase(tokens))
         return tf.where(ids == UNKNOWN, lowered, ids)
 
     @property

@@ -39,6 +39,20 @@ def test_fixed_steps_take_shorter_inputs_and_refuse_longer_ones(tmp_path: pathli
 
 
 @pytest.mark.slow
+def test_fixed_steps_cut_only_results_that_have_them(tmp_path: pathlib.Path) -> None:
+    """There are as many classes as steps."""
+    chosen, examples, inputs = CASES["characters"]
+    run = make_run(tmp_path / "run", chosen, examples)
+    classes = len(run.task.targets.names)
+    run.export(tmp_path / "out", format="litert", steps=classes, examples=["abc"])
+    model = standalone_model(tmp_path / "out")
+    for text in ("a", "ab"[:classes]):
+        (answer,), (found,) = run.predict([text]), model.predict([text])
+        assert found["label"] == answer.label
+        assert found["probability"] == pytest.approx(answer.probability, abs=1e-5)
+
+
+@pytest.mark.slow
 def test_fixed_steps_of_columns_shorten_the_width_of_images(tmp_path: pathlib.Path) -> None:
     chosen, examples, inputs = CASES["convolved-lines"]
     assert inputs[0].shape[1] == 5  # three steps of two columns

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from cell_names import BEFORE_RELEASES
 from cli_cases import seqzoo
 from task_data import settings
@@ -12,9 +13,12 @@ from training_cases import RecordingProgress, assert_same
 
 from seqzoo.tasks import (
     Examples,
+    Forecast,
+    History,
     Interrupted,
     ManyToManyAligned,
     ManyToManyEncoderDecoder,
+    ManyToManyUnaligned,
     ManyToOne,
     OneToMany,
     SeqzooError,
@@ -23,7 +27,7 @@ from seqzoo.tasks import (
     matching_template,
 )
 from seqzoo.tasks.fine_tuning.layers import freeze, weights_by_layer
-from seqzoo.tasks.fine_tuning.start import Start, sentences
+from seqzoo.tasks.fine_tuning.start import SPECIAL_ROWS, Start, _pairs, sentences
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training.initialization import check_effect
@@ -238,6 +242,97 @@ def test_scales_of_numbers_are_those_of_the_run(tmp_path) -> None:
     np.testing.assert_array_equal(
         new["outputs"]["kernel"], weights_by_layer(old.model)["outputs"]["kernel"]
     )
+
+
+@pytest.mark.parametrize(
+    ("template", "encode"),
+    [
+        (ManyToOne("series", "value", units=4), list),
+        (
+            ManyToManyAligned("series", "values", units=4),
+            lambda targets: [np.full((3, 1), target) for target in targets],
+        ),
+    ],
+)
+def test_targets_are_scaled_for_the_new_loss(template, encode, tmp_path) -> None:
+    series = [np.full((3, 2), item) for item in (1.0, 5.0, 9.0)]
+    examples = Examples(series, encode([1.0, 2.0, 6.0]))
+    old = untrained(template, examples, tmp_path)
+    assert old.task.targets.mean == [3.0]
+    task, *_ = fine_tuned(Start(old), matching_template(template, loss="poisson"), examples)
+    assert (task.targets.mean, task.targets.scale) == ([0.0], [1.0])
+    other = Examples(series, encode([10.0, 20.0, 60.0]))
+    task, *_ = fine_tuned(Start(old), matching_template(template, loss="huber"), other)
+    assert task.targets.mean == [3.0]  # both losses standardise targets
+
+
+def _history(name: str, level: float) -> History:
+    dates = np.datetime64("2024-01-01", "s") + np.arange(30) * np.timedelta64(1, "D")
+    return History(dates, level + np.arange(30.0)[:, None] % 5, name=name)
+
+
+def test_new_series_have_scales_of_their_own(tmp_path) -> None:
+    template = Forecast(look_back=6, horizon=2, units=4, window_normalization="none")
+    old = untrained(template, Examples([_history("", 10.0)]), tmp_path / "one")
+    several = Examples([_history("p", 1000.0), _history("q", -1000.0)])
+    task, new, report = fine_tuned(Start(old), template, several)
+    assert list(task.features.names) == ["p", "q"]
+    np.testing.assert_allclose(task.features.mean[:, 0], [1002.0, -998.0])
+    assert {"layer_1", "owners", "outputs"} <= set(report["taken"])
+    np.testing.assert_array_equal(new["owners"]["embeddings"], 0.0)
+    # Of several, those that the run knows keep their scale and their vector.
+    panel = untrained(template, several, tmp_path / "several")
+    owners = weights_by_layer(panel.model)["owners"]["embeddings"]
+    owners.assign(np.arange(12.0).reshape(3, 4))
+    further = Examples([_history("r", 50.0), _history("p", 2000.0)])
+    task, new, _ = fine_tuned(Start(panel), template, further)
+    np.testing.assert_allclose(task.features.mean[:, 0], [52.0, 1002.0])
+    vectors = new["owners"]["embeddings"]
+    np.testing.assert_array_equal(vectors[[0, 2]], np.array(owners)[[0, 1]])
+    assert not vectors[1].any()
+
+
+def test_a_forecaster_keeps_its_transform_and_calendar(tmp_path) -> None:
+    old = Forecast(look_back=6, horizon=2, units=4)
+    for name, value in (("transform", "log"), ("calendar", False)):
+        with pytest.raises(SeqzooError, match=f"`{name}` must be .* as in the run"):
+            matching_template(old, **{name: value})
+
+
+def test_symbols_of_an_unaligned_model_are_matched_by_name(tmp_path) -> None:
+    def examples(texts: list[str]) -> Examples:
+        return Examples([np.ones((2 * len(text) + 1, 1)) for text in texts], texts)
+
+    template = ManyToManyUnaligned("series", units=4, minimum_count=1)
+    old = untrained(template, examples(["bca", "ab"] * 3), tmp_path)
+    task, new, report = fine_tuned(Start(old), template, examples(["abd", "dc"] * 3))
+    assert "outputs" in report["taken"]
+    before = np.array(weights_by_layer(old.model)["outputs"]["kernel"])
+    names = task.vocabularies["target_vocabulary"].tokens
+    stored = old.task.vocabularies["target_vocabulary"].tokens
+    assert set(names) - set(stored) == {"d"}
+    for name in stored:
+        np.testing.assert_array_equal(
+            new["outputs"]["kernel"][:, SPECIAL + names.index(name)],
+            before[:, SPECIAL + stored.index(name)],
+        )
+    np.testing.assert_array_equal(new["outputs"]["kernel"][:, 0], before[:, 0])  # the blank
+
+
+def test_words_that_can_be_copied_have_joiners(tmp_path) -> None:
+    template = ManyToManyEncoderDecoder("words", target="words", units=3, minimum_count=1)
+    examples = Examples(["the cat, well", "a dog."] * 3, ["the cat, well", "a dog."] * 3)
+    old = untrained(template, examples, tmp_path)
+    assert not old.task.features.joined
+    task, *_ = fine_tuned(Start(old), matching_template(template, copy=True), examples)
+    assert task.features.joined
+    copied = task.features.copied(tf.constant(["the cat, and."])).numpy()[0].tolist()
+    assert copied == task.texts.split(tf.constant(["the cat, and."])).to_list()[0]
+
+
+def test_a_word_spelled_like_a_special_row_is_matched_as_a_word() -> None:
+    words = [*SPECIAL_ROWS, "a", "<unknown>"]
+    assert _pairs(words, words).tolist() == [[0, 0], [1, 1], [2, 2], [3, 3]]
 
 
 def test_what_does_not_fit_is_named_in_one_line(language_model: Run) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from seqzoo.tasks import Examples, ManyToOne
 from seqzoo.tasks.export.predict import (
     audio,
     command_line,
@@ -176,6 +178,15 @@ def test_texts_are_split_as_documented() -> None:
     pieces = {"\u2581a": -1.0, "b": -1.0, "\u2581": -3.0, "ab": -1.5, "a": -2.0}
     given |= {"vocabulary": list(pieces), "scores": list(pieces.values())}
     assert subwords.SubwordReader(given).tokens("aab ab") == ["\u2581a", "ab", "\u2581a", "b"]
+
+
+def test_lowercase_texts_with_nul_are_read_whole_as_in_training() -> None:
+    template = ManyToOne("characters", lowercase=True, minimum_count=1)
+    features = template.adapt(Examples(["abcde"] * 4, list("xyxy"))).features
+    about = {"removed": "", "nfc": False, "lowercase": True, "maximum_length": 99}
+    reader = texts.TextReader({**about, "vocabulary": features.vocabulary.tokens})
+    ids, _ = features.transform(tf.constant(["AB\0cd\0"]))
+    assert ids.shape[1] == 6 and reader.ids("AB\0cd\0") == ids.numpy()[0].tolist()
 
 
 def test_files_of_numbers_and_audio_are_read(tmp_path: pathlib.Path) -> None:

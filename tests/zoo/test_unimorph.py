@@ -118,7 +118,7 @@ def test_predictions_need_no_forms(tmp_path) -> None:
 
 
 def test_features_are_steps_before_the_characters() -> None:
-    texts = ["Vé 3 V;3;SG", "ab\t;N;;PL ", "ab", "", " V", "a b"]
+    texts = ["Vé 3 V;3;SG", "ab\t;N;;PL ", "ab", "", " V", "a b", "a N\u202fx\u3000;PL"]
     tokens = [
         [*(f";{name}" for name in names), *lemma]
         for names, lemma in [
@@ -128,6 +128,7 @@ def test_features_are_steps_before_the_characters() -> None:
             ([], ""),
             ([], " V"),
             (["b"], "a"),
+            (["N\u202fx\u3000", "PL"], "a"),
         ]
     ]
     found = split_lemmas(tf.constant(texts)).to_list()

@@ -2,6 +2,7 @@
 
 import re
 
+from seqzoo.tasks.export.predict.character_classes import split_at_white_space
 from seqzoo.tasks.export.predict.texts import TextReader
 
 
@@ -11,4 +12,5 @@ class LemmaReader(TextReader):
     def split(self, text: str) -> list[str]:
         last = re.fullmatch(r"(?s)(.*[^ \t])[ \t]+([^ \t]+)[ \t]*", text)
         lemma, features = last.groups() if last else (text, "")
-        return [*(f";{name}" for name in features.replace(";", " ").split()), *lemma]
+        names = split_at_white_space(features.replace(";", " "))
+        return [*(f";{name}" for name in names), *lemma]

@@ -22,7 +22,8 @@ class LiteRTPart:
         self.interpreter = Interpreter(model_path=str(path), num_threads=threads)
         self.runner = self.interpreter.get_signature_runner()
         self.inputs = {spec["name"]: spec for spec in about["inputs"]}
-        self.steps = about.get("time")
+        self.steps = about["time"]
+        self.timed = about["timed"]
 
     def __call__(self, tensors: dict[str, Any]) -> dict[str, Any]:
         """Arrays by name -> results by name."""
@@ -52,6 +53,6 @@ class LiteRTPart:
         if time is None:
             return results
         return {
-            name: array[:, :time] if array.ndim > 1 and array.shape[1] == self.steps else array
+            name: array[:, :time] if name in self.timed else array
             for name, array in results.items()
         }

@@ -8,7 +8,7 @@ import numpy as np
 
 from seqzoo.tasks.export.predict.character_classes import SPACES, split_at_white_space
 from seqzoo.tasks.export.predict.padded_batches import lengths, padded
-from seqzoo.tasks.export.predict.texts import TextReader, one_text
+from seqzoo.tasks.export.predict.texts import TextReader, lowercase, one_text
 from seqzoo.tasks.export.predict.token_ids import PADDING, SPECIAL, UNKNOWN
 from seqzoo.tasks.preprocessing.raw_sentences import SentenceSplitter
 
@@ -38,7 +38,7 @@ class TaggedWordReader(TextReader):
 
     def word_id(self, word: str) -> int:
         """The id of a normalised word."""
-        return self.id(word.lower() if self.about["lowercase"] else word)
+        return self.id(lowercase(word) if self.about["lowercase"] else word)
 
 
 class SpelledWordReader(TaggedWordReader):

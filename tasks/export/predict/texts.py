@@ -38,7 +38,7 @@ class TextReader:
         about, text = self.about, one_text(text)
         text = re.sub(f"[{about['removed']}]", "", text) if about["removed"] else text
         text = self.normalised(text)
-        text = text.lower() if about["lowercase"] else text
+        text = lowercase(text) if about["lowercase"] else text
         return self.split(text)[: about["maximum_length"]]
 
     def split(self, text: str) -> list[str]:
@@ -49,7 +49,7 @@ class TextReader:
         """A token's id; with word vectors, that of its lowercase form if the token has none."""
         if token in self.vocabulary or not self.about.get("folded"):
             return self.vocabulary.get(token, UNKNOWN)
-        return self.vocabulary.get(token.lower(), UNKNOWN)
+        return self.vocabulary.get(lowercase(token), UNKNOWN)
 
     def normalised(self, text: str) -> str:
         """The text in the Unicode normalisation form that the model was trained with."""
@@ -65,3 +65,8 @@ def one_text(text: str | Sequence[str]) -> str:
     if isinstance(text, str):
         return text
     return " ".join(re.sub(r"\s", "\u00a0", word) for word in text)
+
+
+def lowercase(text: str) -> str:
+    """The text in lower case, with U+FFFD in place of NUL, as in training."""
+    return text.replace("\0", "\ufffd").lower()
