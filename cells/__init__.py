@@ -36,8 +36,8 @@ def create(name: str, /, units: int, **options: Any) -> RecurrentCell:
     Raises:
         ValueError: there is no cell of that name, or the cell has no such option.
     """
-    if name not in CELLS:
-        hint = suggestion(name, CELLS) or f"; choose one of {', '.join(CELLS)}."
+    if not isinstance(name, str) or name not in CELLS:
+        hint = suggestion(str(name), CELLS) or f"; choose one of {', '.join(CELLS)}."
         raise ValueError(f"There is no cell named {name!r}{hint}")
     return CELLS[name](units, **options)
 

@@ -46,11 +46,11 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         kernel_regularizer: penalty on the input weights, and on any other matrices of the cell,
             added to the loss; any Keras regularizer.
         recurrent_regularizer: penalty on the recurrent weights.
-        bias_regularizer: penalty on the bias.
+        bias_regularizer: penalty on the biases.
         kernel_constraint: constraint on the weights that `kernel_regularizer` penalises, applied
             after each update, such as "non_neg"; any Keras constraint.
         recurrent_constraint: constraint on the recurrent weights.
-        bias_constraint: constraint on the bias.
+        bias_constraint: constraint on the biases.
         dropout: dropout rate of the inputs, at least 0 and below 1, with one mask per sequence.
         recurrent_dropout: the same for the recurrent inputs.
         seed: random seed for the dropout masks.
@@ -75,8 +75,12 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     """Names of weights of shape (units,) or (1,) that `step` reads; they are its fourth
     argument, a named tuple of tensors that broadcast with a state."""
 
-    bias_names: tuple[str, ...] = ("bias",)
-    """Names of the weights to which the bias's regularizer and constraint apply."""
+    bias_names: tuple[str, ...] = ()
+    """Names of further weights to which the bias's regularizer and constraint apply."""
+
+    joint_states: bool = False
+    """Whether the states after the first are relative to a scale that they share, so that they
+    are kept or replaced together."""
 
     takes_time: bool = False
     """Whether the inputs' last feature is the time since the previous step, which `Recurrent`
@@ -198,6 +202,10 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     def build(self, input_shape: tuple) -> None:
         """Creates the weights for inputs of shape (batch, features)."""
+        if input_shape[-1] is None:
+            raise ValueError(
+                f"The number of features must be known, got inputs of shape {input_shape}."
+            )
         self.kernel = self.add_weight(
             shape=self.kernel_shape(input_shape[-1] - self.takes_time),
             name="kernel",
@@ -237,7 +245,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
         Unlike random tensors, NumPy arrays have values while a `tf.function` is being traced.
         """
-        return np.random.default_rng(np.random.randint(2**31) if self.seed is None else self.seed)
+        seed = np.random.randint(2**31) if self.seed is None else self.seed
+        return np.random.default_rng(seed % 2**63)  # NumPy takes no negative seeds, as Keras does
 
     def kernel_shape(self, features: int) -> tuple[int, ...]:
         """Shape of the input weights."""
@@ -252,7 +261,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
         A weight that is called "recurrent_kernel" or "recurrent_weight" or has the recurrent
         initializer gets those of the recurrent weights; any other weight whose name ends in
-        "kernel" gets those of the input weights; those in `bias_names` get those of the bias.
+        "kernel" gets those of the input weights; those whose name ends in "bias", and those in
+        `bias_names`, get those of the bias.
 
         The first call also creates the variable that holds the state of the dropout seed generator.
         Creating it in `__init__` would initialise TensorFlow's devices, which could then no longer
@@ -272,7 +282,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
                 "regularizer": self.kernel_regularizer,
                 "constraint": self.kernel_constraint,
             } | kwargs
-        elif name in self.bias_names:
+        elif name.endswith("bias") or name in self.bias_names:
             kwargs = {
                 "regularizer": self.bias_regularizer,
                 "constraint": self.bias_constraint,

@@ -41,8 +41,8 @@ def initialize(cell: RecurrentCell, name: str, value: float | None = None, seed:
         seed: random seed.
 
     Raises:
-        ValueError: `name` is not one of `NAMES`, the cell has no such matrix or gate, or `value` is
-            missing or out of range.
+        ValueError: `name` is not one of `NAMES`, the cell has no such matrix or gate or computes
+            its matrix from the weight, or `value` is missing or out of range.
     """
     if name not in NAMES:
         raise ValueError(f"`initialization` must be one of {', '.join(NAMES)}, got {name!r}.")
@@ -116,7 +116,15 @@ def _set_matrices(cell: RecurrentCell, name: str, value: float, rng: np.random.G
         q, r = np.linalg.qr(gaussian)
         return value * q * np.sign(np.diag(r))
 
-    kernel.assign(np.concatenate([block() for _ in range(columns // rows)], axis=1))
+    before, blocks = np.array(kernel), [block() for _ in range(columns // rows)]
+    kernel.assign(np.concatenate(blocks, axis=1))
+    matrix = ops.convert_to_numpy(ops.cast(cell.recurrent_matrix(), "float32"))
+    if matrix.shape != kernel.shape or not np.allclose(matrix, np.array(kernel), atol=1e-2):
+        kernel.assign(before)
+        raise ValueError(
+            f"`initialization` {name} needs a recurrent matrix that is a weight itself, but that "
+            f"of {type(cell).__name__} is computed from one."
+        )
 
 
 def _set_biases(cell: RecurrentCell, name: str, value: float, rng: np.random.Generator) -> None:
@@ -130,8 +138,8 @@ def _set_biases(cell: RecurrentCell, name: str, value: float, rng: np.random.Gen
     gates = {gate: sign for gate, sign in gates.items() if gate in biased}
     if bias is None or not gates:
         raise ValueError(
-            f"`initialization` {name} needs gates with a bias that retain or forget a state, "
-            f"which {type(cell).__name__} does not have."
+            f"`initialization` {name} needs gates with a bias of which one step shows that they "
+            f"retain or forget a state, which {type(cell).__name__} does not have."
         )
     values = np.array(bias)
     # A GRU has a second row, of recurrent biases.

@@ -6,9 +6,10 @@ from typing import Any, get_args, get_type_hints
 from weakref import WeakKeyDictionary
 
 import keras
+import numpy as np
 
 PLAIN = (bool, int, float, str, bytes, list, tuple, dict, type(None))
-"""Types of values that are checked; tensors, variables and NumPy scalars are left to the cell."""
+"""Types of values that are checked; tensors and variables are left to the cell."""
 
 EXPECTED = {bool: "True or False", int: "a whole number", float: "a finite number", str: "text"}
 """What an error message calls a value of each annotated type."""
@@ -25,9 +26,12 @@ def check_types(cell_class: type, options: dict[str, Any]) -> None:
         ValueError: an option does not have its annotated type, or a number is not finite.
     """
     for name, hint in _hints(cell_class).items():
-        if name not in options or not isinstance(options[name], PLAIN):
+        value = options.get(name)
+        if isinstance(value, np.generic):
+            value = value.item()
+        if name not in options or not isinstance(value, PLAIN):
             continue
-        value, allowed = options[name], get_args(hint) or (hint,)
+        allowed = get_args(hint) or (hint,)
         expected = next((item for item in allowed if item in EXPECTED), None)
         others = set(allowed) - {expected, type(None)}
         if expected is None or others:
@@ -87,6 +91,8 @@ def from_keras(option: str, value: Any) -> Any:
     """
     kind = option.rpartition("_")[2]
     try:
+        if kind == "initializer" and value is None:
+            raise TypeError("Keras' layers fail when they call it")
         return getattr(keras, f"{kind}s").get(value)
     except (ValueError, TypeError) as error:
         raise ValueError(

@@ -477,6 +477,7 @@ REGISTRY: dict[str, Entry] = {
         "continuous-time",
         2022,
         "A liquid network in closed form: time enters a gate",
+        products=2,
     ),
     "ltc": Entry(
         "seqzoo.cells.continuous_time.ltc:LTCCell",
@@ -490,7 +491,7 @@ REGISTRY: dict[str, Entry] = {
         "continuous-time",
         2018,
         "A GRU for missing values: the last values decay towards the mean",
-        products=3,
+        products=4,
     ),
     "conv-lstm": Entry(
         "seqzoo.cells.convolutional.conv_lstm:ConvLSTMCell",
@@ -553,7 +554,7 @@ REGISTRY: dict[str, Entry] = {
         "wrappers",
         2017,
         "Fast cells in sequence, and a slow one fed by the first",
-        products=6,
+        products=5,
     ),
     "attention": Entry(
         "seqzoo.cells.wrappers.attention:AttentionCell",

@@ -28,7 +28,7 @@ class LTCCell(RecurrentCell):
     this one is the paper's algorithm 1.
 
     For control and irregularly sampled series, with few units: the paper uses 32 units and 6 solver
-    steps. A time step has one product per solver step; `cfc` has only one.
+    steps. A time step has one product per solver step; `cfc` has two.
 
     Reference: Hasani, Lechner, Amini, Rus and Grosu, "Liquid Time-constant Networks", AAAI 2021,
     equations 1 to 3 and algorithm 1.

@@ -51,10 +51,11 @@ class Recurrent(keras.layers.RNN):
             outputs.
 
     Raises:
-        ValueError: `cell` is a class or a name; a call lacks the elapsed time that the cell needs,
-            or has one that it does not take; inputs have too few or too many axes; there is not one
-            elapsed time per step, or (checked only in eager mode) one is negative or NaN; or
-            `recompute` is out of range or has no effect here.
+        ValueError: `cell` is a class, a name, an empty list, or a list with a time-aware cell; a
+            call lacks the elapsed time that the cell needs, or has one that it does not take;
+            inputs have too few or too many axes; there is not one elapsed time per step, or
+            (checked only in eager mode) one is negative or NaN; or `recompute` is out of range or
+            has no effect here.
     """
 
     def __init__(
@@ -81,6 +82,15 @@ class Recurrent(keras.layers.RNN):
                 f"`cell` must be a cell, such as create('lstm', units=64), got the string {cell!r}"
                 f"{hint or '.'}"
             )
+        if isinstance(cell, (list, tuple)):
+            if not cell:
+                raise ValueError("`cell` must have at least one cell, got an empty list.")
+            timed = [type(each).__name__ for each in cell if getattr(each, "takes_time", False)]
+            if timed:
+                raise ValueError(
+                    f"A list of cells must have none that takes elapsed times, got {timed[0]}; "
+                    f"stack layers instead, each with its own: Recurrent({timed[0]}(units))."
+                )
         super().__init__(
             cell,
             return_sequences=return_sequences,

@@ -8,6 +8,19 @@ from seqzoo.cells.activation_gradients import derivative, have_derivatives
 from seqzoo.cells.base import RecurrentCell
 
 
+class Bound(keras.constraints.Constraint):
+    """Clips weights to absolute values of at most `maximum`, after another constraint if there is
+    one."""
+
+    def __init__(self, maximum: float, other: Any = None):
+        self.maximum = maximum
+        self.other = other
+
+    def __call__(self, weight: Any) -> Any:
+        weight = weight if self.other is None else self.other(weight)
+        return keras.ops.clip(weight, -self.maximum, self.maximum)
+
+
 @keras.saving.register_keras_serializable(package="seqzoo")
 class IndRNNCell(RecurrentCell):
     """h = relu(W x + u * h + b)
@@ -21,7 +34,8 @@ class IndRNNCell(RecurrentCell):
 
     Args:
         units: size of the state.
-        recurrent_maximum: bound on |u|, above 0, enforced by clipping; None for no bound.
+        recurrent_maximum: bound on |u|, above 0, to which u is clipped at the start and after each
+            update; None for no bound.
         **kwargs: see `RecurrentCell`; `activation` is "relu" by default. `recurrent_initializer`
             initialises u, uniformly from -1 to 1 by default.
 
@@ -52,12 +66,22 @@ class IndRNNCell(RecurrentCell):
         self.recurrent_maximum = recurrent_maximum
 
     def initial_unit_weight(self, name, shape, dtype=None):
-        return self.recurrent_initializer(shape, dtype=dtype)
+        u = self.recurrent_initializer(shape, dtype=dtype)
+        return u if self.recurrent_maximum is None else Bound(self.recurrent_maximum)(u)
+
+    def add_weight(self, *args: Any, **kwargs: Any) -> Any:
+        """See `RecurrentCell`."""
+        if kwargs.get("name") == "recurrent_weight" and self.recurrent_maximum is not None:
+            kwargs["constraint"] = Bound(self.recurrent_maximum, self.recurrent_constraint)
+        return super().add_weight(*args, **kwargs)
 
     def step_weights(self):
         ((u,),) = super().step_weights()
         if self.recurrent_maximum is not None:
-            u = keras.ops.clip(u, -self.recurrent_maximum, self.recurrent_maximum)
+            # For weights from elsewhere. The gradient is that of u itself: that of the clipped
+            # value is 0 beyond the bound, so that u could never return.
+            clipped = keras.ops.clip(u, -self.recurrent_maximum, self.recurrent_maximum)
+            u = u + keras.ops.stop_gradient(clipped - u)
         return (self.UnitWeights(u),)
 
     def step(self, x, r, states, w):

@@ -77,11 +77,12 @@ class LMUCell(RecurrentCell):
             name="memory_kernel",
             initializer=self.kernel_initializer,
         )
+        options = {"regularizer": self.kernel_regularizer, "constraint": self.kernel_constraint}
         self.hidden_encoder = self.add_weight(
-            shape=(self.units, 1), name="hidden_encoder", initializer="lecun_uniform"
+            shape=(self.units, 1), name="hidden_encoder", initializer="lecun_uniform", **options
         )
         self.memory_encoder = self.add_weight(
-            shape=(self.order, 1), name="memory_encoder", initializer="zeros"
+            shape=(self.order, 1), name="memory_encoder", initializer="zeros", **options
         )
 
     def project(self, inputs):

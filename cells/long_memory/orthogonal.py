@@ -1,4 +1,4 @@
-"""A recurrence whose matrix is orthogonal for any weights."""
+"""A recurrence whose matrix is orthogonal by construction."""
 
 from typing import Any
 
@@ -32,10 +32,11 @@ class OrthogonalCell(RecurrentCell):
         units: size of the state.
         parametrization: "exponential" or "cayley".
         activation: "modrelu" or any Keras activation, applied to z + b.
+        use_bias: must be True: f needs b.
         **kwargs: see `RecurrentCell`; `bias_initializer` is that of b.
 
     Raises:
-        ValueError: `parametrization` is not one of the two.
+        ValueError: `parametrization` is not one of the two, or `use_bias` is False.
     """
 
     gates = ("candidate",)
@@ -49,8 +50,11 @@ class OrthogonalCell(RecurrentCell):
         parametrization: str = "exponential",
         activation: Any = "modrelu",
         recurrent_initializer: Any = None,
+        use_bias: bool = True,
         **kwargs: Any,
     ):
+        if not use_bias:
+            raise ValueError("`use_bias` must be True: OrthogonalCell's nonlinearity needs a bias.")
         if parametrization not in ("exponential", "cayley"):
             raise ValueError(
                 f"`parametrization` must be 'exponential' or 'cayley', got {parametrization!r}."
@@ -102,7 +106,7 @@ class OrthogonalCell(RecurrentCell):
 
     def get_config(self) -> dict:
         config = super().get_config()
-        del config["use_bias"]
+        config["use_bias"] = True
         if self.modrelu:
             config["activation"] = "modrelu"
         if self.rotations:

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.base import as_list
-from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner
+from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner, copy_of
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -32,7 +32,7 @@ class FastSlowCell(WrapperCell):
         units: size of the output and of the fast cells.
         fast_cells: number of fast cells, at least 2.
         slow_units: size of the slow cell; None for `units`.
-        **kwargs: see `WrapperCell`.
+        **kwargs: see `WrapperCell`; `recurrent_dropout` is that of the fast cells.
 
     Raises:
         ValueError: `fast_cells` is below 2, `slow_units` below 1, or the cell cannot be wrapped.
@@ -52,10 +52,9 @@ class FastSlowCell(WrapperCell):
         super().__init__(units, **kwargs)
         self.fast_cells = fast_cells
         self.slow_units = slow_units
-        first, cell_class = self.cell, type(self.cell)
-        copies = [cell_class.from_config(first.get_config()) for _ in range(fast_cells - 1)]
-        slow = cell_class.from_config({**first.get_config(), "units": slow_units or units})
-        self.cells = [first, *copies, slow]
+        first = self.cell
+        copies = [copy_of(first, f"fast_{k}") for k in range(2, fast_cells + 1)]
+        self.cells = [first, *copies, copy_of(first, "slow", slow_units or units)]
 
     @property
     def state_size(self):

@@ -31,7 +31,7 @@ class HighwayConnectionCell(OutputWrapper):
 
     Args:
         units: size of the output and of the inner cell.
-        transform_bias: initial value of bt.
+        transform_bias: initial value of bt, which is there even without `use_bias`.
         **kwargs: see `WrapperCell`.
     """
 

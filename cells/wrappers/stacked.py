@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.base import as_list
-from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner
+from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner, copy_of
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -30,7 +30,7 @@ class StackedCell(WrapperCell):
         units: size of y and of each cell.
         layers: number of cells, at least 1.
         skips: whether there are skip connections.
-        **kwargs: see `WrapperCell`.
+        **kwargs: see `WrapperCell`; b is there even without `use_bias`, and starts at 0.
 
     Raises:
         ValueError: `layers` is below 1, or the cell cannot be wrapped.
@@ -42,11 +42,8 @@ class StackedCell(WrapperCell):
         super().__init__(units, **kwargs)
         self.layers = layers
         self.skips = skips
-        first, cell_class = self.cell, type(self.cell)
-        # Each copy has its own initializers, so that weights of equal shape start with different
-        # values.
-        copies = [cell_class.from_config(first.get_config()) for _ in range(layers - 1)]
-        self.cells = [first, *copies]
+        copies = [copy_of(self.cell, f"cell_{k}") for k in range(2, layers + 1)]
+        self.cells = [self.cell, *copies]
 
     @property
     def state_size(self):

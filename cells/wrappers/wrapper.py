@@ -1,5 +1,6 @@
 """Base classes of the wrapper cells, which create, build and save the inner cell."""
 
+import inspect
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -8,7 +9,15 @@ import keras
 from keras import ops
 
 from seqzoo.cells.base import RecurrentCell, as_list, gates_named
+from seqzoo.cells.gates import clone_initializer
 from seqzoo.cells.registry import REGISTRY
+from seqzoo.cells.spelling import check_options
+
+INHERITED = frozenset(
+    {"activation", "use_bias", "recurrent_initializer", "recurrent_regularizer"}
+    | {"recurrent_constraint", "dtype"}
+)
+"""Options of a wrapper that only the inner cell has a use for."""
 
 
 class WrapperCell(RecurrentCell):
@@ -22,8 +31,8 @@ class WrapperCell(RecurrentCell):
             inner cell, if `cell` is a name.
 
     Raises:
-        ValueError: there is no cell of that name, its number of units differs, it has dropout, or
-            it cannot be wrapped.
+        ValueError: there is no cell of that name, its number of units differs, it has dropout, it
+            cannot be wrapped, or an option would have no effect on it.
     """
 
     def __init__(
@@ -34,7 +43,11 @@ class WrapperCell(RecurrentCell):
         cell_options: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ):
+        declared = inspect.signature(RecurrentCell.__init__).parameters
+        check_options(type(self), {k: v for k, v in kwargs.items() if k not in declared})
         inner = make(cell, units, cell_options, kwargs)
+        if inner is cell:
+            check_inherited(cell, kwargs)
         check_dropout(inner)
         self.check(inner)
         if kwargs.get("recurrent_dropout") and not inner.has_recurrent_product:
@@ -42,6 +55,8 @@ class WrapperCell(RecurrentCell):
                 f"`recurrent_dropout` must be 0: {type(inner).__name__} has no recurrent product "
                 "whose inputs it could drop; use `dropout` instead."
             )
+        if isinstance(kwargs.get("activation"), keras.Layer):
+            kwargs["activation"] = None  # the inner cell has it, with its weights
         super().__init__(units, **kwargs)
         self.cell = inner
 
@@ -60,6 +75,10 @@ class WrapperCell(RecurrentCell):
         """Raises ValueError; `requirement` describes the cells that can be wrapped."""
         got = type(inner).__name__
         raise ValueError(f"{type(self).__name__} needs {requirement}, got {got}{advice}.")
+
+    @property
+    def joint_states(self):
+        return self.cell.joint_states
 
     @property
     def state_size(self):
@@ -182,7 +201,7 @@ class OutputWrapper(WrapperCell):
             self.shortcut_kernel = self.add_weight(
                 shape=(self.features, self.units),
                 name="shortcut_kernel",
-                initializer=self.kernel_initializer,
+                initializer=clone_initializer(self.kernel_initializer),
             )
 
     def shortcut(self, inputs: Any) -> Any:
@@ -225,6 +244,11 @@ def make(
         if cell not in REGISTRY:
             raise ValueError(f"`cell` must be the name of a cell, such as 'lstm', got {cell!r}.")
         module, _, name = REGISTRY[cell].location.partition(":")
+        if "units" in (options or {}):
+            raise ValueError(
+                "`cell_options` must not contain 'units': the inner cell has as many as the "
+                f"wrapper, {units}."
+            )
         not_inherited = ("dropout", "recurrent_dropout", "seed", "name")
         shared = {key: value for key, value in wrapper_options.items() if key not in not_inherited}
         cell_class = getattr(import_module(module), name)
@@ -240,6 +264,39 @@ def make(
     if cell.units != units:
         raise ValueError(f"`cell` must have {units} units, got a cell with {cell.units}.")
     return cell
+
+
+def check_inherited(cell: RecurrentCell, options: Mapping[str, Any]) -> None:
+    """Raises ValueError if an option of a wrapper would only have an effect on an inner cell that
+    was created by name."""
+    own = cell.get_config()
+    for name in sorted(INHERITED & options.keys() & own.keys()):
+        given = RecurrentCell(1, seed=0, **{name: options[name]}).get_config()
+        if given[name] != own[name]:
+            raise ValueError(
+                f"`{name}` belongs to the inner cell, {type(cell).__name__}, which was created "
+                f"before; pass {name}={options[name]!r} to that cell."
+            )
+
+
+def copy_of(cell: RecurrentCell, name: str, units: int | None = None) -> RecurrentCell:
+    """Another cell of the same configuration, with its own initializers, so that weights of equal
+    shape start with different values.
+
+    Args:
+        cell: the cell.
+        name: name of the copy.
+        units: number of units of the copy and of the cells that it wraps; None for the same.
+    """
+    config = {**cell.get_config(), "name": name}
+    return type(cell).from_config(config if units is None else _resized(config, units))
+
+
+def _resized(config: dict[str, Any], units: int) -> dict[str, Any]:
+    config = {**config, "units": units}
+    if isinstance(inner := config.get("cell"), Mapping):
+        config["cell"] = {**inner, "config": _resized(inner["config"], units)}
+    return config
 
 
 def check_dropout(cell: RecurrentCell) -> None:

@@ -17,7 +17,8 @@ class ZoneoutCell(SameFormWrapper):
         s = m * s + (1 - m) * n
 
     m is 1 with probability `rate` for the cell's first state and `memory_rate` for its others, 0
-    otherwise, drawn independently for each step; at inference it is that probability itself.
+    otherwise, drawn independently for each step and state (once for c, n and m of `slstm`, which
+    have a common scale); at inference it is that probability itself.
     Any cell with vector inputs can be wrapped.
 
     A regulariser that, unlike dropout, does not erase the memory. The paper uses 0.05 for h and 0.5
@@ -70,7 +71,9 @@ class ZoneoutCell(SameFormWrapper):
         shape = ops.shape(inputs)[:-1]
         kept = []
         for size, rate in zip(self._sizes, rates, strict=True):
-            if training:
+            if self.cell.joint_states and len(kept) > 1:
+                kept.append(kept[1])
+            elif training:
                 drawn = keras.random.uniform((*shape, size), seed=self.seed_generator)
                 kept.append(ops.cast(drawn < rate, inputs.dtype))
             else:

@@ -72,6 +72,37 @@ def test_what_keras_does_not_have_is_refused_in_one_line():
         create("lstm", UNITS, activation="tahn")
     with pytest.raises(ValueError, match="^`bias_initializer` must be one of Keras' initializers"):
         create("lstm", UNITS, bias_initializer="zero_ones")
+    for name in ("lstm", "s5"):
+        with pytest.raises(ValueError, match="^`kernel_initializer` must be one of .* got None"):
+            create(name, UNITS, kernel_initializer=None)
+
+
+def test_numbers_of_numpy_are_checked_like_others():
+    with pytest.raises(ValueError, match="^`epsilon` must be a finite number, got nan"):
+        create("antisymmetric", UNITS, epsilon=np.float32("nan"))
+    assert create("antisymmetric", UNITS, epsilon=np.float32(0.5)).epsilon == 0.5
+
+
+def test_negative_seeds_draw_weights_too():
+    one, same, other = (create("lru", UNITS, seed=seed) for seed in (-1, -1, -2))
+    for cell in (one, same, other):
+        cell.build((None, FEATURES))
+    drawn = [np.array(cell.decay) for cell in (one, same, other)]
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert np.any(drawn[0] != drawn[2])
+
+
+def test_an_unknown_number_of_features_is_refused():
+    with pytest.raises(ValueError, match="number of features must be known, got inputs of shape"):
+        create("lstm", UNITS).build((None, None))
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"), [([], "at least one cell"), (["cfc"], "none that takes elapsed times")]
+)
+def test_lists_of_cells_that_cannot_be_stacked_are_refused(cell, message):
+    with pytest.raises(ValueError, match=message):
+        cells.Recurrent([create(name, UNITS) for name in cell])
 
 
 def test_bias_of_the_gate_needs_biases():
@@ -95,6 +126,9 @@ def test_create_makes_each_cell():
 def test_create_rejects_an_unknown_name(name, answer):
     with pytest.raises(ValueError, match=f"no cell named '{name}'.*{answer}"):
         create(name, UNITS)
+    for wrong in (5, None, [name]):
+        with pytest.raises(ValueError, match="There is no cell named"):
+            create(wrong, UNITS)  # pyright: ignore[reportArgumentType]
 
 
 @every_case

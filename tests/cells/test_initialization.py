@@ -85,13 +85,19 @@ def test_a_forget_bias():
             ("identity",),
             "trainable recurrent matrix, which EchoStateCell",
         ),
+        (lambda: built("plrnn"), ("identity",), "that of PLRNNCell is computed from one"),
+        (lambda: built("lipschitz"), ("spectral-radius", 0.9), "that of LipschitzRNNCell is comp"),
         (lambda: built("lstm"), ("chrono",), "above 2, as in chrono:100, got None"),
         (lambda: built("lstm"), ("glorot",), "must be one of orthogonal, identity"),
     ],
 )
 def test_what_a_cell_lacks_is_refused(make, arguments, message):
+    cell = make()
+    before = cell.get_weights()
     with pytest.raises(ValueError, match=message):
-        initialize(make(), *arguments)
+        initialize(cell, *arguments)
+    for weight, old in zip(cell.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, old)
 
 
 def test_a_reservoir_is_connected_to_a_share_of_its_inputs_and_to_each():

@@ -4,8 +4,10 @@ import ast
 import pathlib
 
 import pytest
+import tensorflow as tf
+from cell_cases import step_shape
 
-from seqzoo.cells import CELLS
+from seqzoo.cells import CELLS, create
 from seqzoo.cells.registry import REGISTRY
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -33,6 +35,30 @@ def test_no_cell_subclasses_another():
     for kind in CELLS.values():
         bases = [base.__name__ for base in kind.__mro__[1:]]
         assert not CLASSES.keys() & set(bases), (kind, bases)
+
+
+PRODUCTS = {"MatMul", "BatchMatMulV2", "Einsum", "Conv2D"}
+
+
+@pytest.mark.parametrize("name", sorted(CELLS.keys() - {"mass-conserving-lstm"}))
+def test_the_number_of_products_with_a_state(name):
+    """Of all cells but one, whose second product TensorFlow computes as a sum."""
+    cell = create(name, 6)
+    cell.build(step_shape(cell))
+    states = cell.get_initial_state(2)
+
+    @tf.function
+    def step(x, *states):
+        return cell.advance(cell.projected(x), list(states))
+
+    graph = step.get_concrete_function(tf.zeros((2, *step_shape(cell)[1:])), *states).graph
+    dependent = {tensor.ref() for tensor in graph.inputs[1 : 1 + len(states)]}
+    count = 0
+    for operation in graph.get_operations():
+        if any(tensor.ref() in dependent for tensor in operation.inputs):
+            count += operation.type in PRODUCTS
+            dependent |= {tensor.ref() for tensor in operation.outputs}
+    assert count == REGISTRY[name].products
 
 
 @pytest.mark.parametrize("path", sorted({file_of(name) for name in CELLS}))

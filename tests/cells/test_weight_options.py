@@ -142,18 +142,44 @@ def test_a_model_with_them_is_saved(tmp_path):
         assert loaded[name] == ours[name] and ours[name] is not None
 
 
+def test_a_bounded_recurrent_weight_returns_from_the_bound():
+    """The best weight, 0.5, is inside the bound, from which training starts."""
+    cell = create("indrnn", 1, activation="linear", recurrent_maximum=0.9, use_bias=False,
+                  recurrent_initializer="ones", kernel_initializer="ones")  # fmt: skip
+    inputs = keras.Input((6, 1))
+    model = keras.Model(inputs, Recurrent(cell, return_sequences=True)(inputs))
+    weight = cell.recurrent_weight
+    np.testing.assert_allclose(weight, 0.9)
+    x = np.zeros((1, 6, 1), "float32")
+    x[:, 0] = 1
+    target = 0.5 ** np.arange(6.0).reshape(1, 6, 1)
+    cell.kernel.trainable = False
+    model.compile(keras.optimizers.SGD(0.5), "mse")
+    model.fit(x, target, epochs=60, verbose=0)
+    np.testing.assert_allclose(weight, 0.5, atol=1e-3)
+    weight.assign([2.0])  # from elsewhere
+    np.testing.assert_allclose(model(x)[0, :, 0], 0.9 ** np.arange(6), rtol=1e-5)
+    model.fit(x, target, epochs=60, verbose=0)
+    np.testing.assert_allclose(weight, 0.5, atol=1e-3)
+
+
 @pytest.mark.parametrize(
     "name, option, weight",
     [
         ("indrnn", "recurrent", "recurrent_weight"),
         ("unicornn", "recurrent", "recurrent_weight"),
         ("orthogonal", "bias", "modulation"),
+        ("mgu3", "bias", "forget_bias"),
+        ("gru-d", "bias", "decay_bias"),
+        ("highway-connection", "bias", "gate_bias"),
+        ("stacked", "bias", "readout_bias"),
+        ("lmu", "kernel", "hidden_encoder"),
     ],
 )
 def test_weights_of_other_names_have_the_options_that_describe_them(name, option, weight):
     options = {f"{option}_regularizer": "l2", f"{option}_constraint": "non_neg"}
     cell = create(name, 4, **options)
-    cell.build((None, FEATURES))
+    cell.build(step_shape(cell))
     own = getattr(cell, weight)
     assert isinstance(own.regularizer, keras.regularizers.L2)
     assert isinstance(own.constraint, keras.constraints.NonNeg)

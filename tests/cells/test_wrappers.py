@@ -26,11 +26,12 @@ X32 = X.astype("float32")
         ("residual", 3, "`cell` must be a name or a seqzoo cell, got 3"),
         ("residual", VanillaCell(3), "`cell` must have 5 units, got a cell with 3"),
         ("stacked", VanillaCell(UNITS, dropout=0.5), "`dropout` of the inner cell must be 0, got"),
+        ("zoneout", "orthogonal", "`use_bias` must be True: OrthogonalCell's nonlinearity"),
     ],
 )
 def test_a_cell_that_does_not_fit_is_refused_in_one_line(name, cell, message):
     with pytest.raises(ValueError, match=message) as refused:
-        create(name, UNITS, cell=cell)
+        create(name, UNITS, cell=cell, **({"use_bias": False} if cell == "orthogonal" else {}))
     assert len(str(refused.value).splitlines()) == 1
 
 
@@ -46,11 +47,58 @@ def test_a_cell_that_does_not_fit_is_refused_in_one_line(name, cell, message):
         ("attention", {"window": 0}, "`window` must be"),
         ("zoneout", {"cell": "mingru", "recurrent_dropout": 0.1}, "`recurrent_dropout` must be 0"),
         ("zoneout", {"cell": VanillaCell(UNITS), "cell_options": {"a": 1}}, "`cell_options` needs"),
+        ("zoneout", {"cell_options": {"units": UNITS}}, "`cell_options` must not contain 'units'"),
+        ("zoneout", {"rat": 0.1}, "ZoneoutCell has no option 'rat'; did you mean 'rate'"),
+        ("residual", {"cell": VanillaCell(UNITS), "activation": "relu"}, "`activation` belongs to"),
+        ("residual", {"cell": VanillaCell(UNITS), "dtype": "float64"}, "`dtype` belongs to the in"),
     ],
 )
 def test_options_out_of_range(name, options, message):
     with pytest.raises(ValueError, match=message):
         create(name, UNITS, **options)
+
+
+def test_options_may_repeat_those_of_the_inner_cell():
+    inner = create("lstm", UNITS, activation="relu")
+    assert create("residual", UNITS, cell=inner, activation="relu", dtype="float32").cell is inner
+
+
+@pytest.mark.parametrize("name", ["zoneout", "residual", "stacked", "fast-slow"])
+def test_an_activation_with_weights_is_saved_once(name, tmp_path):
+    inputs = keras.Input((None, FEATURES))
+    cell = create(name, UNITS, cell="lstm", activation=keras.layers.PReLU())
+    model = keras.Model(inputs, Recurrent(cell)(inputs))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again(X32), model(X32))
+
+
+@pytest.mark.parametrize("name", ["stacked", "fast-slow"])
+def test_copies_of_a_cell_have_names_of_their_own(name):
+    cell = create(name, UNITS)
+    cell.build((None, FEATURES))
+    paths = [weight.path for weight in cell.weights]
+    assert len(set(paths)) == len(paths)
+
+
+def test_the_slow_cell_may_be_a_wrapper_of_another_size():
+    inner = create("residual", UNITS, cell=create("layer-norm", UNITS))
+    cell = create("fast-slow", UNITS, cell=inner, slow_units=3)
+    cell.build((None, FEATURES))
+    slow = cell.cells[-1]
+    assert (slow.units, slow.cell.units, slow.cell.cell.units) == (3, 3, 3)
+
+
+def test_zoneout_keeps_states_of_one_scale_together():
+    cell = create("zoneout", UNITS, cell="slstm", rate=0.0, memory_rate=0.5)
+    cell.build((None, FEATURES))
+    x = cell.prepare(20 * X32, True)
+    kept = np.split(np.array(x)[..., FEATURES:], 4, axis=-1)
+    assert not kept[0].any() and 0 < kept[1].mean() < 1
+    np.testing.assert_array_equal(kept[1], kept[2])
+    np.testing.assert_array_equal(kept[1], kept[3])
+    outputs = Recurrent(cell, return_sequences=True)(20 * X32, training=True)
+    assert np.abs(outputs).max() <= 1.0
 
 
 def test_options_reach_the_inner_cell():
