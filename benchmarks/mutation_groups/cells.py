@@ -390,4 +390,31 @@ GROUPS = [
             "tree.flatten(cell.get_initial_state(batch))": "map(ops.zeros_like, variables)",
         },
     ),
+    Group(
+        "cells/base.py",
+        "tests/cells/test_weight_options.py",
+        "other_names",
+        {'name.endswith("bias") or name in': "name in"},
+    ),
+    Group(
+        "cells/long_memory/indrnn.py",
+        "tests/cells/test_weight_options.py",
+        "returns_from_the_bound",
+        {
+            "u = keras.ops.clip(u, -self.recurrent_maximum, self.recurrent_maximum)": "pass",
+            "u if self.recurrent_maximum is None else Bound(self.recurrent_maximum)(u)": "u",
+        },
+    ),
+    Group(
+        "cells/wrappers/zoneout.py",
+        "tests/cells/test_wrappers.py",
+        "of_one_scale",
+        {"self.cell.joint_states and len(kept) > 1": "False"},
+    ),
+    Group(
+        "cells/initialization.py",
+        "tests/cells/test_initialization.py",
+        "lacks",
+        {"        kernel.assign(before)\n": ""},
+    ),
 ]

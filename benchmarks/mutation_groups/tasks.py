@@ -583,4 +583,29 @@ GROUPS = [
         "baseline",
         {"mean if training_mean is None and self.standardises": "mean if training_mean is None"},
     ),
+    Group(
+        "tasks/export/predict/litert_part.py",
+        "tests/tasks/test_export_litert.py",
+        "only_results",
+        {"if name in self.timed else": "if array.shape[1] == self.steps else"},
+    ),
+    Group(
+        "tasks/fine_tuning/start.py",
+        "tests/tasks/test_fine_tuning.py",
+        "scaled or scales or symbols or copied or spelled",
+        {
+            "if len({loss is not None and loss.standardises for loss in losses}) == 1": "if True",
+            "if len(known) > 1 and name in known": "if name in known",
+            "results[OUTPUTS] = tokens(TARGET)": "pass",
+            'elif learned_features.get("joined")': "elif False",
+            "[OTHER_SERIES, *(series if len(series) > 1 else [ONLY_SERIES])]": "series",
+            '"\\ud800padding", "\\ud800unknown"': '"<padding>", "<unknown>"',
+        },
+    ),
+    Group(
+        "tasks/preprocessing/normalization.py",
+        "tests/tasks/test_predict_program.py",
+        "nul",
+        {'texts = tf.strings.regex_replace(texts, r"\\x00", REPLACEMENT)': "pass"},
+    ),
 ]

@@ -78,10 +78,8 @@ class IndRNNCell(RecurrentCell):
     def step_weights(self):
         ((u,),) = super().step_weights()
         if self.recurrent_maximum is not None:
-            # For weights from elsewhere. The gradient is that of u itself: that of the clipped
-            # value is 0 beyond the bound, so that u could never return.
-            clipped = keras.ops.clip(u, -self.recurrent_maximum, self.recurrent_maximum)
-            u = u + keras.ops.stop_gradient(clipped - u)
+            # For weights from elsewhere, until the first update.
+            u = keras.ops.clip(u, -self.recurrent_maximum, self.recurrent_maximum)
         return (self.UnitWeights(u),)
 
     def step(self, x, r, states, w):

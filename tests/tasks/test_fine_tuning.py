@@ -280,6 +280,8 @@ def test_new_series_have_scales_of_their_own(tmp_path) -> None:
     np.testing.assert_allclose(task.features.mean[:, 0], [1002.0, -998.0])
     assert {"layer_1", "owners", "outputs"} <= set(report["taken"])
     np.testing.assert_array_equal(new["owners"]["embeddings"], 0.0)
+    task, *_ = fine_tuned(Start(old), template, Examples([_history("", 5000.0)]))
+    np.testing.assert_allclose(task.features.mean, 5002.0)
     # Of several, those that the run knows keep their scale and their vector.
     panel = untrained(template, several, tmp_path / "several")
     owners = weights_by_layer(panel.model)["owners"]["embeddings"]
