@@ -37,7 +37,11 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return COMMANDS[cmd_name].load() if cmd_name in COMMANDS else None
+        if cmd_name not in COMMANDS:
+            return None
+        from seqzoo.zoo.commands.options import refuse_empty_paths
+
+        return refuse_empty_paths(COMMANDS[cmd_name].load())
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -58,6 +62,15 @@ class Commands(click.Group):
         if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
             raise click.UsageError(f"No such command {name!r}{nearest(name, COMMANDS)}", ctx)
         return super().resolve_command(ctx, args)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:  # of --help and --version; `invoke` has its own
+            if not is_full(error):
+                raise
+            click.echo(f"Error: {_full_disk(error)}", err=True)
+            sys.exit(2)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -162,7 +175,11 @@ def _with_short_names(message: object) -> str:
     """A message of the library in which paths are relative to the current folder, and the models
     that come with the package are given by name."""
     text = str(message)
-    for folder in (MODELS, pathlib.Path.cwd()):
+    try:
+        folders = [MODELS, pathlib.Path.cwd()]
+    except FileNotFoundError:  # the current folder has been removed
+        folders = [MODELS]
+    for folder in folders:
         if folder != pathlib.Path("/"):  # every absolute path starts with it
             # Replaced only at the beginning of a path.
             text = re.sub(rf"(?<![\w./~-]){re.escape(str(folder))}/", "", text)

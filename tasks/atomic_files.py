@@ -4,6 +4,7 @@ Data is flushed to the disk before it gets its final name, so that neither a kil
 power failure leaves an incomplete file under that name.
 """
 
+import contextlib
 import csv
 import errno
 import json
@@ -41,8 +42,13 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
             synchronise(temporary)
             os.replace(temporary, path)
             synchronise(path.parent)
+    except OSError as error:
+        if error.filename == str(temporary):  # a name that users do not know
+            error.filename = str(path)
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager

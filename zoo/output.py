@@ -1,5 +1,6 @@
 """Tables and lines that commands print: drawn on a terminal, separated by tabs on a pipe."""
 
+import csv
 import io
 import math
 import sys
@@ -34,6 +35,14 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     console = Console(file=io.StringIO(), width=Console().width, force_terminal=True)
     console.print(drawn)
     return console.file.getvalue().strip("\n")  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def csv_record(fields: Sequence[Any]) -> str:
+    """Fields as a CSV record, quoted where needed, without the line ending."""
+    file = io.StringIO()
+    # Python quotes a line break in a field only if it is one of the line ending's characters.
+    csv.writer(file, lineterminator="\r\n").writerow(fields)
+    return file.getvalue().removesuffix("\r\n")
 
 
 def metrics_line(metrics: dict[str, Any]) -> str:

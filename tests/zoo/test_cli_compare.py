@@ -135,13 +135,14 @@ class Inside:
     def __call__(self, words, variables) -> Ended:
         if "seqzoo.cli" not in words:
             assert variables == {"CUDA_VISIBLE_DEVICES": "-1"}
-            flows = words[2] == gradient_flow.__name__
+            assert words[1:3] == ["-P", "-m"]  # no modules from the folder of the user
+            flows = words[3] == gradient_flow.__name__
             self.flows += flows
-            self.sized += [] if flows else words[4:]
+            self.sized += [] if flows else words[5:]
             main = gradient_flow.main if flows else sizing.main
             output, errors = io.StringIO(), io.StringIO()
             with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
-                code = main(words[3:])
+                code = main(words[4:])
             return Ended(code, output.getvalue(), errors.getvalue(), 1)
         run = pathlib.Path(words[words.index("--run") + 1])
         if self.stop_at == len(self.trained):
@@ -153,7 +154,7 @@ class Inside:
         self.trained.append(run.name + " resumed" * ("--resume" in words))
         peak = len(self.trained) << 20
         if run.name.endswith("-5"):
-            result = seqzoo(*words[3:])
+            result = seqzoo(*words[4:])
             return Ended(result.exit_code, result.stdout, result.stderr, peak)
         told = {"metric": "accuracy", "better": 1, "split": "test", "seconds": [9.0, 1.0, 2.0]}
         told["metrics"] = {"accuracy": int(words[words.index("--seed") + 1]) / 10}

@@ -2,20 +2,23 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from cli_cases import MANY_TO_ONE, ROOT, files, seqzoo
 
 from seqzoo.tasks import TEMPLATES, ManyToManyAligned, ManyToOne, OneToMany, TrainingSettings
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.commands.options import _class_weight, _named_values
 from seqzoo.zoo.config import docstrings, toml_writer
 from seqzoo.zoo.config.command_line import as_options
 from seqzoo.zoo.config.field_types import WrongType, converted
 from seqzoo.zoo.config.resolve import Choices, chosen
-from seqzoo.zoo.config.toml_reader import read_config
+from seqzoo.zoo.config.toml_reader import read_config, read_search_table
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.training.train import plan_new, plan_resumed
@@ -241,9 +244,51 @@ def test_settings_are_shown_as_the_options_that_give_them() -> None:
         "class_weight": {"a": 2.0, "b": 1.0},
     }
     assert as_options(chosen("many-to-one", given)) == (
-        "--data 'a b.csv' --kind words --cell lstm --bidirectional --cell-option use_bias=False "
-        "--cell-option unit_forget_bias=True --clip-norm none --class-weight a=2.0,b=1.0"
+        "--data 'a b.csv' --kind words --target-kind class --cell lstm --bidirectional "
+        "--cell-option use_bias=false --cell-option unit_forget_bias=true --clip-norm none "
+        "--class-weight a=2.0,b=1.0"
     )
+
+
+def test_shown_options_are_read_as_the_settings_they_show() -> None:
+    given = {
+        "cell_options": {"a": "1", "b": "x", "c": None, "d": "true", "e": True},
+        "class_weight": {"a,b": 1.0, "c=d": 2.0},
+    }
+    shown = shlex.split(
+        as_options(chosen("many-to-many-aligned", given | {"kind": "words", "data": "a.csv"}))
+    )
+    assert "--kind" in shown
+    values = dict(zip(shown, shown[1:], strict=False))
+    anything: Any = None
+    pairs = zip(shown, shown[1:], strict=False)
+    typed = tuple(word for name, word in pairs if name == "--cell-option")
+    assert _named_values(anything, anything, typed) == given["cell_options"]
+    assert _class_weight(anything, anything, values["--class-weight"]) == given["class_weight"]
+    assert _named_values(anything, anything, ("a=False",)) == {"a": False}
+
+
+def test_init_keeps_the_search_table_and_dots_of_names(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "v1.5.toml").write_text(
+        "template = 'many-to-one'\n[source]\ndata = 'a.csv'\n[task]\ninput = 'words'\n"
+        "[search]\nunits = [8, 16]\ncell_options.use_bias = [true, false]\n"
+    )
+    for name in ("v2.0.toml", "-"):
+        result = seqzoo("init", "v1.5.toml", "--output", name)
+        assert result.exit_code == 0, result.stderr
+    again, _ = read_search_table("v2.0.toml")
+    assert again == read_search_table("v1.5.toml")[0]
+    assert result.stdout.endswith("cell_options = {use_bias = [true, false]}\n")
+    assert seqzoo("init", "v1.5.toml").exit_code == 2  # it would replace itself
+
+
+def test_a_double_bracket_is_located(tmp_path) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text("template = 'many-to-one'\n[[task]]\ninput = 'words'\n")
+    with pytest.raises(SeqzooError, match="`task` must be a table") as caught:
+        read_config(str(path))
+    assert "line 2" in str(caught.value)
 
 
 def test_init_imports_no_tensorflow() -> None:

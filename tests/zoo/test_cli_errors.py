@@ -1,13 +1,16 @@
 """Error messages for bad input: one line on standard error, exit code 2, and nothing written."""
 
 import json
+import os
 import pathlib
 import re
 import shutil
 import signal
+import subprocess
+import sys
 
 import pytest
-from cli_cases import files, process, seqzoo
+from cli_cases import ROOT, files, process, seqzoo
 
 from seqzoo.zoo.stopping import handling_signals
 
@@ -232,6 +235,7 @@ def test_a_request_to_end_is_handled_where_control_c_is_ignored() -> None:
         (["--method", "greedy", "--temperature", "2"], "--temperature is for --method sample"),
         (["--method", "sample", "--beam-width", "2"], "--beam-width is for --method beam"),
         (["--method", "beam", "--beam-width", "0"], "`beam_width` must be at least 1, got 0"),
+        (["--method", "greedy", "--top", "2"], "--method greedy finds a single text for an input"),
         (["--beam-width", "2", "--top", "5"], "`count` must be at most 2 with the method 'beam'"),
     ],
 )
@@ -249,6 +253,53 @@ def test_a_pattern_that_nothing_matches() -> None:
     result = seqzoo("list", "presets", "zzz*")
     assert result.exit_code == 2
     assert "There are no presets whose names match 'zzz*'." in result.stderr
+    assert seqzoo("list", "presets", "zzz*", "--json").stderr == result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "language-id", "--run", ""],
+        ["predict", "language-id", "--input-file", ""],
+        ["check", "a.csv", "--html", ""],
+    ],
+)
+def test_an_empty_path_is_refused(words) -> None:
+    result = seqzoo(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "must not be empty; leave it out for the default" in result.stderr
+
+
+def test_columns_are_for_files_that_have_them(tmp_path) -> None:
+    (tmp_path / "in.txt").write_text("hola\n")
+    words = ["predict", "language-id", "--input-file", tmp_path / "in.txt", "--input", "text"]
+    assert "is for files with columns, got" in seqzoo(*words).stderr
+
+
+def test_a_closed_standard_input_is_needed_only_to_read_it() -> None:
+    closed = {"preexec_fn": lambda: os.close(0)}
+    result = process("predict", "language-id", "hola", **closed)
+    assert result.returncode == 0 and result.stdout.count("\n") == 1, result.stderr
+    result = process("predict", "language-id", **closed)
+    assert result.returncode == 2
+    assert result.stderr.endswith("Standard input is closed; give texts or --input-file.\n")
+
+
+def test_messages_in_a_removed_folder_and_help_on_a_full_disk(tmp_path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    program = f"import os, sys; os.rmdir({str(gone)!r}); sys.argv[1:] = ['train', 'nope']\n"
+    program += "import seqzoo.cli; seqzoo.cli.main()"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, cwd=gone, capture_output=True, text=True, env=environment)
+    assert result.returncode == 2 and len(result.stderr.splitlines()) == 1, result.stderr
+    with open("/dev/full", "w") as full:
+        for words in (["--help"], ["--version"]):
+            command = [sys.executable, str(ROOT / "cli.py"), *words]
+            result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+            assert result.returncode == 2, result
+            assert result.stderr.startswith("Error: Standard output cannot be written")
 
 
 def test_a_folder_as_inputs_is_reported_before_the_model_is_loaded(trained, tmp_path) -> None:

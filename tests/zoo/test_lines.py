@@ -99,3 +99,9 @@ def test_utf_16_is_named(tmp_path) -> None:
         path = write(tmp_path / "t.txt", "\ufeffa text\n".encode(encoding))
         with pytest.raises(SeqzooError, match=r"t\.txt is UTF-16; save the file as UTF-8\."):
             read_text(path)
+
+
+def test_records_quote_line_breaks_of_all_kinds() -> None:
+    fields = ["a\nb", "c\rd", "e\r\nf", 'g"h', "i,j", "k"]
+    rows = list(csv.reader(io.StringIO(csv_record(fields), newline="")))
+    assert rows == [fields]

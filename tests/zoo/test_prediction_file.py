@@ -2,8 +2,9 @@
 
 import pytest
 
-from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.inference.prediction_file import PredictionFile, progress_path
+from seqzoo.tasks.errors import Interrupted, SeqzooError
+from seqzoo.zoo.inference import prediction_file
+from seqzoo.zoo.inference.prediction_file import PredictionFile, identity, progress_path
 from seqzoo.zoo.inference.reply import Reply
 
 SETTINGS = {"run": "a", "option": {"top": 1}}
@@ -31,7 +32,7 @@ def test_a_stopped_file_is_continued(tmp_path, stop) -> None:
     whole, path, messages = tmp_path / "whole", tmp_path / "answers", []
     PredictionFile(whole, SETTINGS, resume=False).write(lines_of(10), messages.append)
     started = PredictionFile(path, SETTINGS, resume=True)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted, match="the same command with --resume continues"):
         started.write(lines_of(10, stop=stop), messages.append)
     with pytest.raises(SeqzooError, match="already exists; --resume continues it"):
         PredictionFile(path, SETTINGS, resume=False)
@@ -51,7 +52,7 @@ def test_a_stopped_file_is_continued(tmp_path, stop) -> None:
 
 def test_a_file_that_was_changed_is_not_continued(tmp_path) -> None:
     path = tmp_path / "answers"
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted, match="the same command with --resume continues"):
         PredictionFile(path, SETTINGS, resume=False).write(lines_of(10, stop=8), print)
     path.write_text("short")
     with pytest.raises(SeqzooError, match="cannot be continued"):
@@ -66,3 +67,32 @@ def test_an_error_before_the_first_prediction_leaves_nothing(tmp_path) -> None:
     with pytest.raises(SeqzooError, match="no run"):
         PredictionFile(tmp_path / "answers", SETTINGS, resume=False).write(lines, print)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_record_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch) -> None:
+    def full(path, value):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(prediction_file, "write_json", full)
+    with pytest.raises(SeqzooError, match="answers cannot be written, because the disk"):
+        PredictionFile(tmp_path / "answers", SETTINGS, resume=False).write(lines_of(9), print)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_may_grow_no_further_is_named(tmp_path) -> None:
+    def lines(skip, complete):
+        yield Reply("one")
+        raise OSError(27, "File too large")
+
+    with pytest.raises(SeqzooError, match="answers cannot be written: File too large; --resume"):
+        PredictionFile(tmp_path / "answers", SETTINGS, resume=False).write(lines, print)
+
+
+def test_a_run_that_was_replaced_is_another(tmp_path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.keras").write_text("weights")
+    before = identity(str(tmp_path))
+    assert len(before) == 2 and before == identity(str(tmp_path))
+    (tmp_path / "model.keras").write_text("other weights")
+    assert identity(str(tmp_path)) != before
+    assert identity("language-id") and identity("language-id") != identity("date-normaliser")

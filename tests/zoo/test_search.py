@@ -301,6 +301,25 @@ def test_a_killed_search_continues_with_the_interrupted_trial(tmp_path) -> None:
     assert [item["state"] for item in report["trials"]] == ["complete"] * 3
 
 
+@pytest.mark.parametrize("kept", [0, 1])
+def test_an_interrupted_trial_gets_all_options(kept, fake, tmp_path) -> None:
+    """The process ended after it had sampled `kept` options of the last trial."""
+    space = {"units": [15, 17], "dropout": {"low": 0.1, "high": 0.5}, "cell": ["gru", "mgu"]}
+    options: dict[str, Any] = {"space": space, "folder": "found", "print_fn": lambda line: None}
+    zoo.search("language-id", trials=2, **options)
+    journal = tmp_path / "found" / "trials.log"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    created = [k for k, line in enumerate(lines) if json.loads(line)["op_code"] == 4]
+    sampled = [
+        k for k, line in enumerate(lines) if k > created[-1] and json.loads(line)["op_code"] == 5
+    ]
+    assert len(sampled) == 3
+    journal.write_bytes(b"".join(lines[: sampled[kept]]))
+    found = zoo.search("language-id", trials=2, **options)
+    assert [trial.options.keys() for trial in found.trials] == [space.keys()] * 2
+    assert [trial.state for trial in found.trials] == ["complete"] * 2
+
+
 @pytest.mark.parametrize("how", ["time", "control-c"])
 def test_a_search_is_stopped_and_resumed(fake, tmp_path, how) -> None:
     options: dict[str, Any] = {

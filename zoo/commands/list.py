@@ -33,6 +33,9 @@ def command(what: str | None, pattern: str, family: str | None, as_json: bool) -
     if family and what != "cells":
         raise click.UsageError(f"--family is for cells; leave it out to list {what}.")
     if as_json:
-        click.echo(json.dumps(listed(what, pattern, family), ensure_ascii=False))
+        result = listed(what, pattern, family)
+        if not any(result.values()):
+            listing(what, pattern, family)  # raises an error
+        click.echo(json.dumps(result, ensure_ascii=False))
     else:
         click.echo(listing(what, pattern, family), nl=False)

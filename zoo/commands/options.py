@@ -31,6 +31,28 @@ NO_VALUE: Any = object()
 """What click passes for a typed "none"; `given` turns it into None."""
 
 
+PATHS = frozenset(
+    {"attention_file", "data", "data_dir", "encoder_weights", "html", "input_file"}
+    | {"language_model", "output", "plot", "report", "run", "start_from", "vectors"}
+)
+"""The options, by name, whose value is a path, and so not empty."""
+
+
+def refuse_empty_paths(command: click.Command) -> click.Command:
+    """A command whose options for paths must not be empty, as they are in a script with a variable
+    that is not set."""
+    for param in command.params:
+        if isinstance(param, click.Option) and param.name in PATHS and param.callback is None:
+            param.callback = _not_empty
+    return command
+
+
+def _not_empty(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
+    if text == "":
+        raise click.BadParameter("must not be empty; leave it out for the default.")
+    return text
+
+
 class OneOf(click.Choice):
     """A choice of names; the error for an unknown name suggests the nearest one."""
 
@@ -144,6 +166,10 @@ def _numbers(_: click.Context, __: click.Parameter, text: str | None) -> Any:
         raise click.BadParameter(f"must be numbers such as 0.1,0.5,0.9, got {text!r}.") from None
 
 
+PYTHON_NAMES = {"True": "true", "False": "false"}
+"""Python's spellings of JSON values."""
+
+
 def _named_values(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict | None:
     values = {}
     for text in texts:
@@ -151,7 +177,7 @@ def _named_values(_: click.Context, __: click.Parameter, texts: tuple[str, ...])
         if not (name and equals):
             raise click.BadParameter(f"must be NAME=VALUE, got {text!r}.")
         try:
-            values[name.strip()] = json.loads(value)
+            values[name.strip()] = json.loads(PYTHON_NAMES.get(value, value))
         except json.JSONDecodeError:
             values[name.strip()] = value
     return values or None

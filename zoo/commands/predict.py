@@ -131,7 +131,7 @@ def command(
     from seqzoo.zoo.inference.attention_text import AttentionOutput
     from seqzoo.zoo.inference.exported import export_folder, exported_lines
     from seqzoo.zoo.inference.forecasts import forecast_text, is_forecast
-    from seqzoo.zoo.inference.prediction_file import write_predictions
+    from seqzoo.zoo.inference.prediction_file import identity, write_predictions
     from seqzoo.zoo.inference.prediction_lines import prediction_lines
 
     if as_json and form not in (None, "jsonl"):
@@ -232,9 +232,11 @@ def command(
             "`forecast` template."
         )
     decoding, _ = options.split_choices(choices)
-    if text == ("-",) and not sys.stdin.isatty():
+    # Python has no standard input if it was closed before the start.
+    typed = sys.stdin is not None and sys.stdin.isatty()
+    if text == ("-",) and not typed:
         text = ()
-    inputs: Any = sys.stdin.buffer
+    inputs: Any = None
     if input_file:
         path = pathlib.Path(input_file).expanduser()
         inputs = prediction_inputs.File(
@@ -242,8 +244,12 @@ def command(
         )
     elif text:
         inputs = text
-    elif sys.stdin.isatty():
-        click.echo("One input per line; end with Ctrl-D.", err=True)
+    elif sys.stdin is None:
+        raise click.UsageError("Standard input is closed; give texts or --input-file.")
+    else:
+        inputs = sys.stdin.buffer
+        if typed:
+            click.echo("One input per line; end with Ctrl-D.", err=True)
     form = "jsonl" if as_json else form or "text"
     shows_attention = bool(attention or attention_file)
     if shows_attention and form not in ("text", "jsonl"):
@@ -273,11 +279,10 @@ def command(
                 "top": top,
                 "format": form,
                 "tokenize": tokenize,
-                "with": others,
                 "attention": shows_attention,
                 "read": [input, time_column, sentence_column, columns, delimiter, resample],
             }
-            settings = {"run": run, "option": chosen}
+            settings = {"run": [identity(name) for name in (run, *others)], "option": chosen}
             valid = write_predictions(
                 pathlib.Path(output).expanduser(),
                 predict_lines,

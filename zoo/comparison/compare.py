@@ -139,7 +139,7 @@ def _computed_sizes(base: Choices, cells: Sequence[str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / BASE
         _write(file, base, "For counting parameters.")
-        command = [sys.executable, "-m", "seqzoo.zoo.comparison.sizing", str(file), *cells]
+        command = [sys.executable, "-P", "-m", "seqzoo.zoo.comparison.sizing", str(file), *cells]
         # On the CPU, so that the GPU is free for the training runs.
         process = run(command, {"CUDA_VISIBLE_DEVICES": "-1"})
     if process.code == STOPPED:
@@ -159,6 +159,7 @@ def _flow(path: pathlib.Path, sizes: dict[str, Any], cells: Sequence[str]) -> li
     options = {name: {"units": sizes[name]["units"], **sizes[name]["options"]} for name in cells}
     command = [
         sys.executable,
+        "-P",
         "-m",
         "seqzoo.zoo.comparison.gradient_flow",
         json.dumps(options),
@@ -194,7 +195,7 @@ def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
     arguments += ["--quiet", "--json", *(["--device", device] if device else [])]
     if is_run(folder):
         arguments.append("--resume")
-    process = run([sys.executable, "-m", "seqzoo.cli", *arguments], {})
+    process = run([sys.executable, "-P", "-m", "seqzoo.cli", *arguments], {})
     # The higher peak, if training was resumed.
     record = {"peak_bytes": max(record["peak_bytes"], process.peak_bytes)}
     if process.code == 0:

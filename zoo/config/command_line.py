@@ -1,8 +1,9 @@
 """Settings as command-line options."""
 
+import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from typing import Any, get_origin
 
 from seqzoo.tasks.fields import Named, hints_of, note, plain
@@ -21,7 +22,7 @@ def as_options(choices: Choices) -> str:
             name, value = field.name, getattr(part, field.name)
             usual = default(field) if defaults is None else getattr(defaults, name)
             repeats_task = part is source and name in ("kind", "target_kind")
-            required = part is task and name in TASK_NAMES and usual is MISSING
+            required = part is task and name in TASK_NAMES
             if repeats_task or (value == usual and not required):
                 continue
             option = option_of(type(part), name)
@@ -38,10 +39,22 @@ def _typed(kind: type, name: str, option: str, value: Any) -> list[str]:
         named = note(hints_of(kind)[name], Named) or Named()
         return [f"--{named.off or f'no-{option[2:]}'}"]
     if isinstance(value, Mapping):
-        pairs = [f"{key}={item}" for key, item in value.items()]
         if get_origin(plain(hints_of(kind)[name])) is Mapping:  # its option is repeatable
+            pairs = [f"{key}={_named_value(item)}" for key, item in value.items()]
             return [word for pair in pairs for word in (option, pair)]
-        return [option, ",".join(pairs)]
+        if any("," in key or "=" in key for key in value):
+            return [option, json.dumps(dict(value), ensure_ascii=False)]
+        return [option, ",".join(f"{key}={item}" for key, item in value.items())]
     if isinstance(value, list | tuple):
         return [option, ",".join(map(str, value))]
     return [option, NONE if value is None else str(value)]
+
+
+def _named_value(value: Any) -> str:
+    """A value after "NAME=", which is read as JSON or, if it is not valid JSON, as text."""
+    if isinstance(value, str):
+        try:
+            json.loads(value)
+        except ValueError:
+            return value
+    return json.dumps(value, ensure_ascii=False)

@@ -62,7 +62,7 @@ class _File:
         """The line of a key, counted from 1, or of its table's header; None if it is not found."""
         current, header_line = "", None
         for number, line in enumerate(self.text.split("\n"), 1):
-            if match := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
+            if match := re.match(r"\s*\[{1,2}\s*([\w.-]+)\s*\]", line):
                 current = match[1]
                 if current == table:
                     header_line = number

@@ -18,6 +18,7 @@ from seqzoo.tasks.runs.layout import is_run
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.config import docstrings, field_types
 from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen, needs, overridden
+from seqzoo.zoo.config.toml_reader import read_search_table
 from seqzoo.zoo.data.source import Source, kinds_of
 from seqzoo.zoo.presets import PRESETS
 
@@ -52,16 +53,19 @@ def init(name: str, output: str | None, given: dict[str, Any], *, force: bool) -
         choices = chosen(name, given, complete=False)
         preset = PRESETS.get(name)
         origin = f"From the preset {name}: {preset.description}." if preset else f"From {name}."
-    path = pathlib.Path(output or pathlib.Path(name).stem + CONFIG).expanduser()
+    space = read_search_table(name)[0] if pathlib.Path(name).suffix == CONFIG else {}
+    further = search_table(space) if space else ""
+    path = pathlib.Path(output or pathlib.Path(name).name.removesuffix(CONFIG) + CONFIG)
+    path = path.expanduser()
     if output == "-":
-        return config(choices, origin, "FILE", needs(name))
+        return config(choices, origin, "FILE", needs(name)) + further
     if path.suffix != CONFIG:
         raise SeqzooError(f"--output must end in {CONFIG}, got {output!r}.")
     if path.exists() and not force:
         raise SeqzooError(
             f"{path} already exists; name another file with --output, or add --force."
         )
-    text = config(choices, origin, shlex.quote(str(path)), needs(name))
+    text = config(choices, origin, shlex.quote(str(path)), needs(name)) + further
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, text)
     return str(path)

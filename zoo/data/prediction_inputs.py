@@ -181,6 +181,12 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
     )
     given = replace(item, columns=file.columns)  # the run's may be for files of another format
     formats.check_delimited(str(file.path), given)
+    if file.column and formats.format_of(str(file.path)) == "text":
+        raise SeqzooError(
+            f"`input` is for files with columns, got {file.path}, each line of which is an input; "
+            "leave it out.",
+            field="input",
+        )
     roles: tuple[str, ...] = (INPUT,) if item.time_column is None else (INPUT, TIME)
     roles = (*roles, *further_roles(source))
     if item.sentence_column is not None:

@@ -398,6 +398,10 @@ class _Running:
             else:
                 number = self.study.ask(self.distributions).number
             trial = self._trial(number)
+            # The process may have ended before all options of an interrupted trial were sampled.
+            for name, distribution in self.distributions.items():
+                if name not in trial.params:
+                    _suggest(trial, name, distribution)
             if self._repeats(trial):
                 continue
             worker.number = number
@@ -559,3 +563,15 @@ def _importances(study: Any) -> dict[str, float]:
 
 def _shown(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _suggest(trial: Any, name: str, distribution: Any) -> None:
+    """Samples one option of a trial."""
+    if hasattr(distribution, "choices"):
+        trial.suggest_categorical(name, distribution.choices)
+        return
+    low, high, step, log = (getattr(distribution, key) for key in ("low", "high", "step", "log"))
+    if isinstance(low, float):
+        trial.suggest_float(name, low, high, step=step, log=log)
+    else:
+        trial.suggest_int(name, low, high, step=step, log=log)

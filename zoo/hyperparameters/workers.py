@@ -14,8 +14,9 @@ from typing import Any
 from seqzoo.zoo.comparison.processes import environment
 from seqzoo.zoo.hyperparameters.layout import log_file
 
-PROGRAM: tuple[str, ...] = (sys.executable, "-m", "seqzoo.zoo.hyperparameters.worker")
-"""The command of a worker, without its arguments."""
+PROGRAM: tuple[str, ...] = (sys.executable, "-P", "-m", "seqzoo.zoo.hyperparameters.worker")
+"""The command of a worker, without its arguments. It imports no modules from the folder that it is
+started in."""
 
 SECONDS_TO_SAVE = 60.0
 """Seconds that a worker has to write a checkpoint when it is stopped, before it is killed."""

@@ -15,6 +15,7 @@ from seqzoo.tasks.base import Prediction, PredictionOptions
 from seqzoo.tasks.decoding.settings import Decoding
 from seqzoo.tasks.errors import SeqzooError, check_readable
 from seqzoo.tasks.export.formats import FORMATS
+from seqzoo.zoo.data import fields
 from seqzoo.zoo.data.prediction_inputs import RawInput, of_arguments, of_lines
 from seqzoo.zoo.inference.options import prediction_options
 from seqzoo.zoo.inference.prediction_lines import (
@@ -149,14 +150,17 @@ class ExportedModel:
         if item.wrong:
             return item
         description, text = self._model.input, item.field
-        if description["kind"] in ("arrays", "sequences", "columns", "histories"):
+        is_numeric = description["kind"] in ("arrays", "sequences", "columns", "histories")
+        if not text.strip() and (is_numeric or not self._model.answer.get("continues")):
+            return replace(item, wrong="is empty; fill it in or leave it out")
+        if is_numeric:
             try:
                 return replace(item, field=self._parsed(text))
+            except SeqzooError as error:
+                return replace(item, wrong=str(error))
             except (OSError, ValueError, EOFError) as error:
                 reason = getattr(error, "strerror", None) or str(error).rstrip(".")
                 return replace(item, wrong=f"cannot be read: {reason}")
-        if not text.strip() and not self._model.answer.get("continues"):
-            return replace(item, wrong="is empty; fill it in or leave it out")
         return item
 
     def _parsed(self, text: str) -> Any:
@@ -171,9 +175,9 @@ class ExportedModel:
             except ValueError as error:
                 expected = "a .json file, or a history as a JSON object on one line"
                 raise ValueError(f"it must be {expected}") from error
-        if text.lstrip().startswith("["):
+        if text.lstrip().startswith("[[["):
             return np.asarray(json.loads(text), np.float32)
-        return np.asarray([float(number) for number in text.replace(",", " ").split()], np.float32)
+        return fields.series(text)
 
     def predict(
         self,

@@ -1,7 +1,5 @@
 """Forecasts of the series in a table, as a table of dates, values and quantiles."""
 
-import csv
-import io
 import json
 import math
 import pathlib
@@ -23,7 +21,7 @@ from seqzoo.zoo.data.histories import read_histories
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.open_run import open_runs
 from seqzoo.zoo.inference.reply import Reply
-from seqzoo.zoo.output import table
+from seqzoo.zoo.output import csv_record, table
 
 ANOMALY = 3.0
 """Minimum score of an anomaly, in standard deviations of a normal distribution."""
@@ -58,11 +56,7 @@ class ForecastTable:
         rows = [[_shown(field) for field in row] for row in self.rows]
         if form == "text":
             return table(self.headers, rows)
-        lines = io.StringIO()
-        writer = csv.writer(lines, lineterminator="\n")
-        writer.writerow(self.headers)
-        writer.writerows(rows)
-        return lines.getvalue().rstrip("\n")
+        return "\n".join(csv_record(row) for row in [self.headers, *rows])
 
 
 class Forecaster:
@@ -339,7 +333,9 @@ def forecast_text(
     for note in notes:
         yield Reply(note, aside=True)
     if anomalies:
-        yield Reply(forecaster.anomalies(histories).text(form))
+        found = forecaster.anomalies(histories)
+        if found.rows or form != "jsonl":  # no rows are no lines of JSON
+            yield Reply(found.text(form))
         return
     predictions = forecaster.forecast(histories, horizon)
     if plot:

@@ -94,6 +94,11 @@ def prediction_options(
                 raise SeqzooError(
                     f"{named(name)} is for {named('method')} {needed}, but the method is {method}."
                 )
+    if method == "greedy" and top > 1:
+        raise SeqzooError(
+            f"{named('method')} greedy finds a single text for an input, but {top} were asked for; "
+            "use beam or sample."
+        )
     if method == "beam":
         given.setdefault("beam_width", max(top, stored.beam_width))
     return PredictionOptions(top, replace(stored, count=top, **given), seed)

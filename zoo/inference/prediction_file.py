@@ -10,10 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from seqzoo.tasks.atomic_files import naming_full_disk, write_json
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.atomic_files import is_full, naming_full_disk, write_json
+from seqzoo.tasks.errors import Interrupted, SeqzooError
+from seqzoo.tasks.runs.layout import is_run
+from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data.records import read_bytes
 from seqzoo.zoo.inference.reply import Reply
+from seqzoo.zoo.presets import PRESETS
+from seqzoo.zoo.pretrained import folder_of
 
 SECONDS_BETWEEN = 30.0
 """Seconds between successive progress messages."""
@@ -102,6 +106,7 @@ class PredictionFile:
 
         Raises:
             DiskFull: the disk is full; the file can be continued.
+            Interrupted: Ctrl-C; the file can be continued.
             SeqzooError: the file cannot be written.
         """
         try:
@@ -126,7 +131,12 @@ class PredictionFile:
         with naming_full_disk(self.path, "--resume continues it when there is room"), opened:
             opened.seek(self._size)
             opened.truncate()
-            self._record()
+            try:
+                self._record()
+            except BaseException:
+                if not self.inputs:  # without a record, the file would count as finished
+                    self.path.unlink()
+                raise
             try:
                 for line in lines(skip=self.inputs, complete=complete):
                     self.failed |= line.bad
@@ -139,6 +149,19 @@ class PredictionFile:
                     self.path.unlink()
                     progress_path(self.path).unlink()
                 raise
+            except KeyboardInterrupt as stopped:
+                raise Interrupted(
+                    f"Stopped after {counted(self.inputs, 'input')}; the same command with "
+                    f"--resume continues {self.path}."
+                ) from stopped
+            except OSError as error:
+                if is_full(error) or error.filename:
+                    raise
+                raise SeqzooError(
+                    f"{self.path} cannot be written: {error.strerror or error}; --resume continues "
+                    "it.",
+                    field="output",
+                ) from error
             complete(self.inputs)
         progress_path(self.path).unlink()
 
@@ -181,7 +204,16 @@ def write_predictions(
     return not output.failed
 
 
+def identity(name: str) -> list[dict[str, Any]]:
+    """JSON values that identify a run, by its folder or the name of a preset, and change when its
+    model does."""
+    folder = pathlib.Path(name).expanduser()
+    if not is_run(folder) and name in PRESETS:
+        folder = folder_of(name)
+    return [_identity(file) for file in sorted(folder.glob("*")) if file.is_file()]
+
+
 def _identity(path: pathlib.Path) -> dict[str, Any]:
-    """JSON values that identify a file of inputs and change when it changes."""
+    """JSON values that identify a file and change when it changes."""
     known = path.stat()
     return {"path": str(path.absolute()), "bytes": known.st_size, "changed": known.st_mtime_ns}

@@ -1,6 +1,5 @@
 """The output of predictions: a line per input, in order, with its prediction or its error."""
 
-import csv
 import io
 import itertools
 import json
@@ -27,7 +26,7 @@ from seqzoo.zoo.inference.open_run import open_runs
 from seqzoo.zoo.inference.options import check_top, prediction_options
 from seqzoo.zoo.inference.reply import Reply
 from seqzoo.zoo.inference.surface_words import surface_words
-from seqzoo.zoo.output import one_line
+from seqzoo.zoo.output import csv_record, one_line
 
 Form = Literal["text", "jsonl", "csv", "conll", "conllu"]
 
@@ -161,7 +160,7 @@ def prediction_lines(
 def csv_head(top: int) -> str:
     """The CSV header for a number of predictions per input."""
     further = [(f"answer_{n}", f"probability_{n}") for n in range(2, top + 1)]
-    return _record(["line", "answer", "probability", *itertools.chain(*further)])
+    return csv_record(["line", "answer", "probability", *itertools.chain(*further)])
 
 
 def replies_of(
@@ -287,7 +286,7 @@ def _formatted(
     if form == "csv":
         flat = [field for pair in pairs for field in pair]
         flat += [""] * (2 * top - len(flat))
-        return _record([number, *("" if field is None else field for field in flat)])
+        return csv_record([number, *("" if field is None else field for field in flat)])
     if prediction.probability is None:
         return one_line(prediction.label)
     if prediction.token_probabilities:  # the probability of a complete text is close to zero
@@ -312,10 +311,3 @@ def _sentence(words: Sequence[tuple[str, bool]] | None, prediction: Any, form: F
         remarks = f"Probability={share:.4f}" if spaced else f"Probability={share:.4f}|SpaceAfter=No"
         lines.append(f"{number}\t{word}\t_\t{tag}" + "\t_" * 5 + f"\t{remarks}\n")
     return "".join(lines)
-
-
-def _record(fields: Sequence[Any]) -> str:
-    """Fields as a CSV record, quoted where needed, without the line ending."""
-    file = io.StringIO()
-    csv.writer(file, lineterminator="").writerow(fields)
-    return file.getvalue()
