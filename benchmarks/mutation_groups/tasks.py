@@ -521,7 +521,7 @@ GROUPS = [
         "tests/tasks/test_one_features.py",
         "channels or colours",
         {
-            "max(map(channels_of, encoded), default=1)": "channels_of(encoded[0])",
+            "channels = max(channels, channels_of(image))": "channels = channels_of(image)",
             "(encoded[25] == PALETTE and transparent)": "False",
         },
     ),

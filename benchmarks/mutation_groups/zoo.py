@@ -54,7 +54,8 @@ GROUPS = [
             "opened.truncate()": "pass",
             "opened.seek(self._size)": "pass",
             "skip=self.inputs, complete": "skip=0, complete",
-            "if not self.inputs:": "if False:",
+            "if not self.inputs:  # nothing to continue": "if False:  # nothing to continue",
+            "if not self.inputs:  # without a record": "if False:  # without a record",
             'known["settings"] != self.settings': "False",
         },
     ),
@@ -256,5 +257,17 @@ GROUPS = [
         "tests/zoo/test_data_check.py",
         "no_order",
         {"labels if in_order else sorted(labels)": "labels"},
+    ),
+    Group(
+        "zoo/hyperparameters/search.py",
+        "tests/zoo/test_search.py",
+        "interrupted_trial",
+        {"_suggest(trial, name, distribution)\n": "pass\n"},
+    ),
+    Group(
+        "zoo/output.py",
+        "tests/zoo/test_lines.py",
+        "quote_line_breaks",
+        {'lineterminator="\\r\\n"': 'lineterminator="\\n"'},
     ),
 ]

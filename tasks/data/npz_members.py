@@ -2,6 +2,7 @@
 
 import math
 import os
+import tokenize
 import zipfile
 import zlib
 
@@ -31,9 +32,12 @@ READ_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
     RuntimeError,
+    SyntaxError,
+    TypeError,
+    tokenize.TokenError,
 )
-"""The errors that damaged files raise. Encrypted files raise `RuntimeError`, and unknown
-compression methods its subclass `NotImplementedError`."""
+"""The errors that damaged files raise, the last three in the headers of arrays. Encrypted files
+raise `RuntimeError`, and unknown compression methods its subclass `NotImplementedError`."""
 
 
 def read_member(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:

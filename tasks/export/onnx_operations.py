@@ -29,7 +29,6 @@ RENAMED = {
     "LogicalAnd": "And",
     "LogicalOr": "Or",
     "LogicalNot": "Not",
-    "FloorMod": "Mod",
     "SelectV2": "Where",
     "Select": "Where",
     "Inv": "Reciprocal",
@@ -49,6 +48,8 @@ REDUCTIONS = {
 def _reduce(t: Translator, op: Any) -> str:
     axes = t.constant_input(op, 1, "axes").astype(np.int64).reshape(-1)
     keep = int(op.get_attr("keep_dims"))
+    if not len(axes):  # in ONNX, no axes are all axes
+        return t.writer.add("Identity", [t.input(op, 0)])
     return t.writer.add(
         REDUCTIONS[op.type], [t.input(op, 0), t.writer.constant(axes)], keepdims=keep
     )
@@ -241,7 +242,7 @@ def _gather(t: Translator, op: Any) -> str:
         at = t.writer.add("Unsqueeze", [t.input(op, 1), t.writer.integers(index_rank)])
         at = t.writer.cast(at, np.int64)
         return t.writer.add("GatherND", [t.table(op), at], batch_dims=batched)
-    if axis == batched and op.inputs[0].shape.rank == index_rank:
+    if axis == batched and op.inputs[0].shape.rank == index_rank == batched + 1:
         at = t.writer.cast(t.input(op, 1), np.int64)
         return t.writer.add("GatherElements", [t.table(op), at], axis=axis)
     raise SeqzooError(f"The batched gather {op.name!r} has no translation to ONNX.")
@@ -399,11 +400,23 @@ def _not_equal(t: Translator, op: Any) -> str:
     return t.writer.add("Not", [t.writer.add("Equal", [t.input(op, 0), t.input(op, 1)])])
 
 
+def _floor_mod(t: Translator, op: Any) -> str:
+    x, y = t.input(op, 0), t.input(op, 1)
+    if op.outputs[0].dtype.is_integer:
+        return t.writer.add("Mod", [x, y])
+    # ONNX's Mod of floats has the sign of x, TensorFlow's that of y.
+    whole = t.writer.add("Floor", [t.writer.add("Div", [x, y])])
+    return t.writer.add("Sub", [x, t.writer.add("Mul", [whole, y])])
+
+
 def _one_hot(t: Translator, op: Any) -> str:
     depth = t.writer.constant(np.array([int(t.constant_input(op, 1))], np.int64))
     dtype = op.outputs[0].dtype.as_numpy_dtype
     values = np.array([t.constant_input(op, 3), t.constant_input(op, 2)], dtype)
     positions = t.writer.cast(t.input(op, 0), np.int64)
+    # In ONNX, negative positions count from the end; those beyond the depth have no entry.
+    negative = t.writer.add("Less", [positions, t.writer.constant(np.array(0, np.int64))])
+    positions = t.writer.add("Where", [negative, depth, positions])
     axis = op.get_attr("axis")
     return t.writer.add("OneHot", [positions, depth, t.writer.constant(values)], axis=axis)
 
@@ -508,6 +521,7 @@ WRITTEN: dict[str, Callable[[Any, Any], Any]] = {
     "Log1p": _log1p,
     "FloorDiv": _floor_division,
     "NotEqual": _not_equal,
+    "FloorMod": _floor_mod,
     "OneHot": _one_hot,
     "Conv2D": _convolution,
     **dict.fromkeys(("MaxPool", "MaxPoolV2", "AvgPool"), _pooling),

@@ -60,7 +60,7 @@ def plot_forecasts(
                 prediction.dates, truths[index][:, column], color=TRAINING, lw=1, label="observed"
             )
         names = [name for name in (prediction.series, targets[column]) if name]
-        axes.set_title(" · ".join(names), loc="left", fontsize="medium")
+        axes.set_title(" · ".join(names), loc="left", fontsize="medium", parse_math=False)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
     grid[0].legend(frameon=False, loc="upper left")

@@ -72,10 +72,12 @@ class RowFeatures(Features):
                 location=locations[0],
             )
         if self.dtype == "uint8" and images.dtype != np.uint8:
+            types = [np.asarray(image).dtype for image in inputs]
+            wrong = next(k for k, dtype in enumerate(types) if dtype != np.uint8)
             raise SeqzooError(
-                f"Images must be bytes (uint8), as in training, but {locations[0]} is "
-                f"{images.dtype}.",
-                location=locations[0],
+                f"Images must be bytes (uint8), as in training, but {locations[wrong]} is "
+                f"{types[wrong]}.",
+                location=locations[wrong],
             )
         if 0 in self.shape:
             raise empty(locations[0])

@@ -42,11 +42,13 @@ class ImageFeatures(Features):
                 first = decoded(tf.constant(first), 0).numpy()
         first = _bytes(first, examples.location(0))
         size = first.shape[:2] if template.image_size is None else template.image_size
-        encoded = [image for image in examples.inputs if isinstance(image, bytes)]
-        if len(encoded) < len(examples):
+        if not all(isinstance(image, bytes) for image in examples.inputs):
             return cls(template, (*size, *first.shape[2:]))
         # No image loses its colours or its opacity, whichever comes first.
-        channels = max(map(channels_of, encoded), default=1)
+        channels = 1
+        for index, image in enumerate(examples.inputs):
+            with _naming_image(examples.location(index)):
+                channels = max(channels, channels_of(image))
         return cls(template, (*size, channels if channels in DECODED else DECODED[-1]))
 
     @property
@@ -126,7 +128,7 @@ class ImageFeatures(Features):
 
 def channels_of(encoded: bytes) -> int:
     """The number of channels of a PNG, JPEG, BMP or GIF file, from its header."""
-    if encoded.startswith(b"\x89PNG"):
+    if encoded.startswith(b"\x89PNG") and len(encoded) > 25:
         transparent = b"tRNS" in encoded.partition(b"IDAT")[0]
         return PNG_CHANNELS.get(encoded[25], 3) + (encoded[25] == PALETTE and transparent)
     if encoded.startswith(b"\xff\xd8"):
@@ -137,6 +139,16 @@ def channels_of(encoded: bytes) -> int:
 def decoded(encoded: Any, channels: int) -> Any:
     """Decodes one image to (height, width, channels), uint8; if `channels` is 0, with those of the
     file."""
+    if channels == 1:  # TensorFlow decodes neither BMP nor GIF to grey values
+        others = tf.equal(tf.strings.substr(encoded, 0, 2), "BM")
+        others |= tf.equal(tf.strings.substr(encoded, 0, 3), "GIF")
+        return tf.cond(
+            others,
+            lambda: tf.image.rgb_to_grayscale(
+                tf.io.decode_image(encoded, 3, expand_animations=False)
+            ),
+            lambda: tf.io.decode_image(encoded, 1, expand_animations=False),
+        )
     if channels != 4:
         # With `expand_animations`, animations have four axes, and the graph does not know the rank.
         return tf.io.decode_image(encoded, channels, expand_animations=False)

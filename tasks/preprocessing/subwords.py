@@ -36,6 +36,12 @@ MIN_CHARACTER_COVERAGE = 0.98
 LINE = 3000
 """Maximum number of bytes of a line; SentencePiece skips longer ones."""
 
+PART = LINE // 4
+"""Number of characters of the parts of a word that is longer than a line."""
+
+BOUNDARY = "\u2585"
+"""The character with which SentencePiece marks boundaries."""
+
 
 def learn_subwords(
     chunks: Iterable[Any], size: int, minimum_count: int = 1, reserved: Sequence[str] = ()
@@ -190,7 +196,14 @@ def _coverage(texts: Sequence[str], minimum_count: int) -> float:
 def _lines(text: str) -> Iterable[str]:
     """Splits a text between words into lines that SentencePiece accepts."""
     line, size = [], 0
+    # SentencePiece skips lines that contain the character with which it marks boundaries.
+    text = text.replace(BOUNDARY, " ")
     for word in text.split(" "):
+        if len(word.encode("utf-8")) > LINE:  # such as a text without spaces, in Chinese
+            yield " ".join(line)
+            yield from (word[at : at + PART] for at in range(0, len(word), PART))
+            line, size = [], 0
+            continue
         size += len(word.encode("utf-8")) + 1
         if size > LINE and line:
             yield " ".join(line)

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -296,6 +297,7 @@ def test_new_series_have_scales_of_their_own(tmp_path) -> None:
 
 def test_a_forecaster_keeps_its_transform_and_calendar(tmp_path) -> None:
     old = Forecast(look_back=6, horizon=2, units=4)
+    value: Any
     for name, value in (("transform", "log"), ("calendar", False)):
         with pytest.raises(SeqzooError, match=f"`{name}` must be .* as in the run"):
             matching_template(old, **{name: value})

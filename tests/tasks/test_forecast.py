@@ -2,6 +2,7 @@
 
 import pathlib
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -15,6 +16,7 @@ from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.data.windows import SampledData
 from seqzoo.tasks.forecast.network import SegmentForecaster
+from seqzoo.tasks.forecast.plot import plot_forecasts
 from seqzoo.tasks.forecast.task import ForecastTask
 from seqzoo.tasks.metrics.conformal import level_corrections
 from seqzoo.tasks.metrics.linear_forecast import LinearForecast
@@ -542,3 +544,11 @@ def test_values_too_close_for_their_size_are_remarked_on(level: float, coarse: b
     constant = Examples([History(_days(100), np.full(100, level), name="a")])
     remarks = HistoryFeatures.learn(Forecast(look_back=8, horizon=4), constant).remarks
     assert not any("too little" in text for text in remarks)
+
+
+def test_names_with_dollar_signs_are_no_formulas_in_plots(tmp_path: pathlib.Path) -> None:
+    dates = np.datetime64("2024-01-01", "s") + np.arange(9) * np.timedelta64(1, "D")
+    history = History(dates, np.arange(9.0)[:, None], name="$AAPL")
+    prediction = SimpleNamespace(dates=dates[-2:], value=(1.0, 2.0), quantiles=None, series="$AAPL")
+    plot_forecasts(tmp_path / "plot.png", [history], [prediction], ["close_$"])
+    assert (tmp_path / "plot.png").stat().st_size > 1000

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqzoo.tasks import SeqzooError
+from seqzoo.tasks import Examples, OneToMany, SeqzooError
 from seqzoo.tasks.layers.random_views import RandomView
 from seqzoo.tasks.one_to_many.convolutions import (
     ApplicationGrid,
@@ -13,6 +13,7 @@ from seqzoo.tasks.one_to_many.convolutions import (
     application_module,
 )
 from seqzoo.tasks.one_to_many.encoders import ImageEncoder, VectorEncoder
+from seqzoo.tasks.preprocessing.images import ImageFeatures
 
 
 def _images(*shape: int, seed: int = 0) -> np.ndarray:
@@ -216,3 +217,22 @@ def test_what_an_application_cannot_do_is_reported(size: tuple, weights, message
     with pytest.raises(SeqzooError, match=message):
         ApplicationGrid("MobileNet", size, weights)
     assert keras.config.dtype_policy().name == "float32"
+
+
+def test_grey_images_may_be_of_any_format() -> None:
+    grey = tf.io.encode_png(np.full((4, 3, 1), 90, np.uint8)).numpy()
+    features = ImageFeatures.learn(OneToMany("image"), Examples([grey, grey]))
+    assert features.channels == 1
+    header = (54).to_bytes(4, "little") + (40).to_bytes(4, "little")
+    size = (3).to_bytes(4, "little") + (4).to_bytes(4, "little") + b"\x01\x00\x18\x00" + bytes(24)
+    bitmap = b"BM" + bytes(8) + header + size + (bytes([90] * 9) + bytes(3)) * 4
+    (images,) = features.raw([grey, bitmap], ["a", "b"])
+    np.testing.assert_array_equal(images, np.full((2, *features.shape), 90))
+
+
+@pytest.mark.parametrize("damaged", [b"\xff\xd8\xff\xe0abcd", b"\x89PNG\r\n"])
+def test_a_damaged_image_is_named_in_learning_or_reading(damaged: bytes) -> None:
+    whole = tf.io.encode_png(np.zeros((4, 3, 1), np.uint8)).numpy()
+    with pytest.raises(SeqzooError, match="image was expected, but line 5 is not one"):
+        features = ImageFeatures.learn(OneToMany("image"), Examples([whole, damaged], lines=[4, 5]))
+        features.raw([whole, damaged], ["line 4", "line 5"])

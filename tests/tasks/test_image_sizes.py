@@ -65,3 +65,9 @@ def test_errors_name_the_image_and_the_option() -> None:
 def test_the_size_is_stored_as_in_json() -> None:
     assert template().to_config()["image_size"] == [2, 2]
     assert ManyToOne(**template().to_config()) == template()
+
+
+def test_the_image_of_another_type_is_named() -> None:
+    features = RowFeatures.learn(template(image_size=None), Examples([SMALL, SMALL]))
+    with pytest.raises(SeqzooError, match="must be bytes .*, but line 5 is float32"):
+        features.raw([SMALL, SMALL.astype(np.float32)], ["line 4", "line 5"])

@@ -126,6 +126,15 @@ def test_a_text_of_any_length_is_learned_from() -> None:
     assert "▁class" in learned.tokens
 
 
+def test_texts_without_spaces_and_with_any_character_are_learned_from() -> None:
+    unspaced = "".join(line for line in LINES for _ in range(9)).replace(" ", "你")
+    assert len(unspaced) > 9000
+    learned = learn_subwords([[unspaced.encode()]], 400)
+    assert any("你" in token for token in learned.tokens)
+    marked = learn_subwords([[b"xyz \xe2\x96\x85 zyx"] * 9], 20)
+    assert set("xyz") <= set("".join(marked.tokens))
+
+
 def test_rare_characters_are_unknown() -> None:
     texts = [b"a b c a b", b"cab cab ba", b"x a xy"] + [b"abc"] * 99
     assert set("abcx") <= set("".join(learn_subwords([texts], 20, 2).tokens))

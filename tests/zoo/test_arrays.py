@@ -1,6 +1,7 @@
 """Arrays of .npz files become examples, and bad ones are named with their examples."""
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -130,6 +131,12 @@ def test_texts_classes_images_vectors_and_audio(tmp_path) -> None:
     )
     assert source.sample_rate == 8000 and splits.train.targets == ["true", "false"]
     assert_equal(splits.train.inputs, [[0, 0.5], [-1, 0, 0.5, -1, 0, 0.5, -1]])
+    for wrong, message in (
+        (sounds.astype(np.int64), "contain samples as floats, int16 or int32"),
+        (sounds.astype(np.float32), "contain samples between -1 and 1, got 32768"),
+    ):
+        with pytest.raises(SeqzooError, match=message):
+            open_source(opened(tmp_path, arrays | {"inputs": wrong}, "audio", "class"))
 
 
 HUGE = SERIES[0].astype(np.float64) * 1e300
@@ -231,6 +238,15 @@ def test_files_that_are_not_arrays(tmp_path) -> None:
     path.write_bytes(data)
     with pytest.raises(SeqzooError, match="'inputs' is damaged"):
         open_source(source)
+    for shape in (b"(True,)", b"(3,(((,"):
+        header = b"{'descr': '<f8', 'fortran_order': False, 'shape': " + shape
+        header += b", }" * (b"True" in shape)
+        header += b" " * (64 - (len(header) + 11) % 64) + b"\n"
+        member = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(24)
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("inputs.npy", member)
+        with pytest.raises(SeqzooError, match="'inputs' is damaged"):
+            open_source(source)
 
 
 SMALL = "--units 6 --epochs 1 --batch-size 8".split()

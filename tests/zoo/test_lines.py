@@ -1,5 +1,6 @@
 """Lines only end at line feeds, wherever they are read, and a byte order mark is not text."""
 
+import csv
 import io
 import json
 
@@ -16,6 +17,7 @@ from seqzoo.zoo.data.lines import split_lines
 from seqzoo.zoo.data.prediction_inputs import File
 from seqzoo.zoo.data.records import read_text
 from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.output import csv_record
 
 INSIDE = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 """All line ends of `str.splitlines`, except for line feeds and carriage returns."""

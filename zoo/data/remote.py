@@ -54,7 +54,7 @@ def copied(address: str) -> str:
     folder = cache.cache_folder() / key
     if len(names) == 1:
         return str(folder / names[0])
-    return str(folder / f"{'[0-9]' * 5}-*")
+    return f"{glob.escape(str(folder))}/{'[0-9]' * 5}-*"
 
 
 def _copy(tf: Any, file: str, name: str, writer: Any) -> None:
