@@ -304,7 +304,7 @@ def test_a_killed_search_continues_with_the_interrupted_trial(tmp_path) -> None:
 @pytest.mark.parametrize("kept", [0, 1])
 def test_an_interrupted_trial_gets_all_options(kept, fake, tmp_path) -> None:
     """The process ended after it had sampled `kept` options of the last trial."""
-    space = {"units": [15, 17], "dropout": {"low": 0.1, "high": 0.5}, "cell": ["gru", "mgu"]}
+    space = {"units": [20, 90], "dropout": {"low": 0.1, "high": 0.5}, "cell": ["gru", "mgu"]}
     options: dict[str, Any] = {"space": space, "folder": "found", "print_fn": lambda line: None}
     zoo.search("language-id", trials=2, **options)
     journal = tmp_path / "found" / "trials.log"
