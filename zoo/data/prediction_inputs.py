@@ -181,7 +181,9 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
     )
     given = replace(item, columns=file.columns)  # the run's may be for files of another format
     formats.check_delimited(str(file.path), given)
-    if file.column and formats.format_of(str(file.path)) == "text":
+    lemmas = formats.reads_lemmas(source)
+    name = formats.format_of(str(file.path), delimiter=file.delimiter, lemmas=lemmas)
+    if file.column and name == "text":
         raise SeqzooError(
             f"`input` is for files with columns, got {file.path}, each line of which is an input; "
             "leave it out.",
