@@ -61,8 +61,8 @@ already keeps 1.4 cores busy.
 Of the 480 ms that the forward program of a GRU takes on one core, measured outside this benchmark,
 TensorFlow's translation takes 80 and LLVM about 220, of which 93 are for the transposes of weights
 and states; without these, compilation takes a tenth less. XLA's options for other libraries of
-matrix products (XNNPACK, YNNPACK, oneDNN) make a step's product no faster, most of them slower, down
-to half the speed.
+matrix products (XNNPACK, YNNPACK, oneDNN) make a step's product no faster, most of them slower, by
+up to a factor of two.
 """
 
 HEADS = (
