@@ -40,6 +40,7 @@ def test_no_cell_subclasses_another():
 PRODUCTS = {"MatMul", "BatchMatMulV2", "Einsum", "Conv2D"}
 
 
+@pytest.mark.quick_for("lstm", "cfc", "gru-d", "fast-slow", "attention")
 @pytest.mark.parametrize("name", sorted(CELLS.keys() - {"mass-conserving-lstm"}))
 def test_the_number_of_products_with_a_state(name):
     """Of all cells but one, whose second product TensorFlow computes as a sum."""

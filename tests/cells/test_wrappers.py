@@ -63,6 +63,7 @@ def test_options_may_repeat_those_of_the_inner_cell():
     assert create("residual", UNITS, cell=inner, activation="relu", dtype="float32").cell is inner
 
 
+@pytest.mark.quick_for("zoneout")
 @pytest.mark.parametrize("name", ["zoneout", "residual", "stacked", "fast-slow"])
 def test_an_activation_with_weights_is_saved_once(name, tmp_path):
     inputs = keras.Input((None, FEATURES))
