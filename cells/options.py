@@ -90,11 +90,10 @@ def from_keras(option: str, value: Any) -> Any:
         ValueError: Keras has no such activation, initializer, regularizer or constraint.
     """
     kind = option.rpartition("_")[2]
+    expected = f"`{option}` must be one of Keras' {kind}s, by name or as an object, got {value!r}."
+    if kind == "initializer" and value is None:  # Keras takes it, and fails when it is called
+        raise ValueError(expected)
     try:
-        if kind == "initializer" and value is None:
-            raise TypeError("Keras' layers fail when they call it")
         return getattr(keras, f"{kind}s").get(value)
     except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"`{option}` must be one of Keras' {kind}s, by name or as an object, got {value!r}."
-        ) from error
+        raise ValueError(expected) from error

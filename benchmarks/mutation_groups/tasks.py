@@ -608,4 +608,30 @@ GROUPS = [
         "nul",
         {'texts = tf.strings.regex_replace(texts, r"\\x00", REPLACEMENT)': "pass"},
     ),
+    Group(
+        "tasks/export/onnx_operations.py",
+        "tests/tasks/test_onnx_operations.py",
+        "",
+        {
+            "if not len(axes):": "if False:",
+            "== index_rank == batched + 1": "== index_rank",
+            't.writer.add("Where", [negative, depth, positions])': "positions",
+            "if op.outputs[0].dtype.is_integer:": "if True:",
+        },
+    ),
+    Group(
+        "tasks/preprocessing/subwords.py",
+        "tests/tasks/test_subwords.py",
+        "without_spaces",
+        {
+            'if len(word.encode("utf-8")) > LINE:': "if False:",
+            'text = text.replace(BOUNDARY, " ")': "pass",
+        },
+    ),
+    Group(
+        "tasks/preprocessing/images.py",
+        "tests/tasks/test_image_encoder.py",
+        "grey or damaged",
+        {"if channels == 1:": "if False:", "and len(encoded) > 25": ""},
+    ),
 ]

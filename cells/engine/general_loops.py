@@ -77,7 +77,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
             new = _advance(cell, tensors, slices, slices["states"])
         return tape.gradient(new, sources, d_states, unconnected)
 
-    # A trace outside of the program, to find out which weights a step reads.
+    # A trace outside the program, for the weights that a step reads.
     with scratch_graph():
         traced = step_gradient(read(0), tensors["d_states"], tf.UnconnectedGradients.NONE)
     summed = [k for k, d in enumerate(traced["weights"]) if d is not None]

@@ -100,7 +100,7 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
         rows = tf.zeros([length + 1, batch, cell.units], states[0].dtype)
         written["trajectory"] = write_step(rows, tensors["states"][0], 0)
     if keep:
-        # A trace outside of the program, to find out how many values a step keeps.
+        # A trace outside the program, for the number of values that a step stores.
         with scratch_graph():
             kept = advance(read(0), states)[1]
         written["values"] = [tf.zeros([length, cell.units, batch], v.dtype) for v in kept]
