@@ -6,6 +6,7 @@ import re
 import wave
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.runs.run import Run
 from seqzoo.zoo import presets
+from seqzoo.zoo.config.resolve import chosen, chosen_from
 from seqzoo.zoo.datasets import DATASETS
 from seqzoo.zoo.presets import PRESETS
 
@@ -35,6 +37,13 @@ def test_preset_fits_together(name) -> None:
     assert not preset.needs.endswith(".")
     base, small = preset.sized("base").to_config(), preset.sized("small").to_config()
     assert base == preset.task.to_config() and small["units"] < base["units"]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_fine_tuning_a_preset_reads_its_columns(name: str) -> None:
+    run = SimpleNamespace(template=PRESETS[name].sized("base"))
+    given = {"data": "other.tsv"}
+    assert chosen_from(run, name, given).parts()[1:] == chosen(name, given).parts()[1:]
 
 
 def test_no_preset_hides_another_one_of_its_name() -> None:

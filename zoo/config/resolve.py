@@ -100,13 +100,15 @@ def chosen_from(run: Any, name: str | None, given: dict[str, Any]) -> Choices:
         raise _size_without_preset(name)
     kind = base.task if base else TEMPLATES[name] if name else type(run.template)
     task = matching_template(run.template, kind, **_of(kind, given, TASK_NAMES))
-    if "data" in given:
-        source = Source(given["data"], **kinds_of(task))
-    elif name in TEMPLATES or (base is not None and not base.source.data):
-        raise SeqzooError(f"{name} needs --data: {needs(str(name))}.")
+    if base is not None:
+        source = base.source
+    elif "data" in given or name is not None:
+        source = Source("")  # the columns of other data have other names
     else:
-        source = base.source if base else Source.of_run(run)
-        source = replace(source, **kinds_of(task))
+        source = Source.of_run(run)
+    if not (source.data or given.get("data")):
+        raise SeqzooError(f"{name} needs --data: {needs(str(name))}.")
+    source = replace(source, **kinds_of(task))
     settings = base.settings if base else task.default_settings
     if name is None:
         settings = replace(run.settings, freeze=None)
