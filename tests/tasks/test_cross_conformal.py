@@ -94,6 +94,7 @@ def test_folds_share_no_value_with_the_windows_to_train_on() -> None:
             np.testing.assert_array_equal(kept.inputs[row % len(others)], same)
 
 
+@pytest.mark.slow
 def test_intervals_cover_although_the_validation_steps_are_calm(run: Run, tmp_path) -> None:
     calm = _train(tmp_path / "run", linear=True)
     test = _splits().test
@@ -144,6 +145,7 @@ def test_resumes_an_interrupted_calibration(run: Run, tmp_path) -> None:
     np.testing.assert_array_equal(again.model.correction.numpy(), expected)
 
 
+@pytest.mark.slow
 def test_refuses_what_cannot_be_trained_again(run: Run, tmp_path) -> None:
     with pytest.raises(SeqzooError, match="`conformal_folds` needs `conformal`"):
         _template(conformal_folds=2, conformal=False)

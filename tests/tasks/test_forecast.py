@@ -432,6 +432,7 @@ def test_scores_after_a_transform_are_those_of_the_values(growth: tuple) -> None
     assert metrics["baselines"]["linear"]["mse"] == pytest.approx(mse(np.exp(forecasts)), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_an_export_takes_and_returns_values(growth: tuple, tmp_path: pathlib.Path) -> None:
     run, _, histories = growth
     assert run.export(tmp_path / "exported")["difference"] < 1e-4

@@ -76,6 +76,7 @@ def test_a_model_of_mixed_precision_is_exported_in_float32(tmp_path: pathlib.Pat
     assert run.export(tmp_path / "exported", format="onnx")["difference"] < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "litert"])
 def test_predict_py_forecasts_like_the_model(
     format: str, exported: tuple[Any, pathlib.Path]
@@ -131,6 +132,7 @@ def test_the_calendar_is_exact_in_float16() -> None:
     np.testing.assert_allclose(parts[0], parts[1], atol=5e-3)
 
 
+@pytest.mark.slow
 def test_seqzoo_predict_reads_histories_from_json(
     exported: tuple[Any, pathlib.Path], tmp_path: pathlib.Path
 ) -> None:
@@ -151,6 +153,7 @@ def test_seqzoo_predict_reads_histories_from_json(
         next(iter(exported_lines(folder, (str(path),), 1, "csv", {})))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -185,6 +188,7 @@ def test_wrong_histories_are_reported(
         HistoryReader(about).tensors([item])
 
 
+@pytest.mark.slow
 def test_the_series_of_a_history_is_named(exported: tuple[Any, pathlib.Path]) -> None:
     reader = HistoryReader(json.loads((exported[1] / "model.json").read_text())["input"])
     item = _dictionary(_before_horizon(_history("a", 1.0, 0), 100))
@@ -196,6 +200,7 @@ def test_the_series_of_a_history_is_named(exported: tuple[Any, pathlib.Path]) ->
         reader.tensors([item])
 
 
+@pytest.mark.slow
 def test_dates_may_be_seconds(exported: tuple[Any, pathlib.Path]) -> None:
     reader = HistoryReader(json.loads((exported[1] / "model.json").read_text())["input"])
     item = _dictionary(_before_horizon(_history("a", 1.0, 0), 100))
@@ -208,6 +213,7 @@ def test_dates_may_be_seconds(exported: tuple[Any, pathlib.Path]) -> None:
         np.testing.assert_array_equal(result, expected)
 
 
+@pytest.mark.slow
 def test_steps_without_a_fixed_length_need_the_dates_of_the_horizon(
     exported: tuple[Any, pathlib.Path],
 ) -> None:

@@ -69,6 +69,7 @@ def test_it_learns_from_lists(fitted) -> None:
 
 
 @pytest.mark.parametrize("target", ["class", "next"])
+@pytest.mark.quick_for("class")
 def test_single_batches_are_raw_inputs(target: str) -> None:
     examples = names(8, 2)
     if target == "next":

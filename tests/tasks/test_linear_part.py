@@ -89,7 +89,7 @@ def test_averaging_again_changes_nothing(run: tuple[Any, list[str]]) -> None:
 
 @pytest.mark.parametrize("normalization", ["none", "mean", "season"])
 @pytest.mark.parametrize("form", ["parallel", "recurrent"])
-@pytest.mark.quick_for("parallel-season", "recurrent-mean")
+@pytest.mark.quick_for("recurrent-mean")
 def test_without_validation_the_shares_are_equal(
     form: Any, normalization: Any, tmp_path: pathlib.Path
 ) -> None:
@@ -114,6 +114,7 @@ def test_without_validation_the_shares_are_equal(
     assert errors[1.0].mean() < 0.7 * errors[0.0].mean()
 
 
+@pytest.mark.slow
 def test_too_few_windows_leave_the_network_alone(tmp_path: pathlib.Path) -> None:
     whole = _waves()
     splits = Splits(Examples([whole.cut(18)]), Examples([whole.cut(60, 18)]))

@@ -116,7 +116,7 @@ AUDIO: dict[str, Any] = {"input": "audio", "sample_rate": 800, "mel_bins": 4}
     ],
     ids=["rows", "columns", "audio", "generated"],
 )
-@pytest.mark.quick_for("rows", "generated")
+@pytest.mark.quick_for("rows")
 def test_views_are_for_training_only(kind: Any, options: dict, views: Any, tmp_path) -> None:
     random = np.random.default_rng(0)
     inputs: Any = random.integers(0, 256, (24, 5, 4), dtype=np.uint8)

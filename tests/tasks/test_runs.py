@@ -1,7 +1,9 @@
 """Runs: predictions, scores, plots, and an export that only needs TensorFlow."""
 
 import csv
+import functools
 import json
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib.image
@@ -67,20 +69,25 @@ def _raw(kind: str, inputs: Any) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory, clean_tensorflow) -> dict:
-    """Runs, each with the answers of its exported model in a process that only has TensorFlow."""
-    folder, found = tmp_path_factory.mktemp("exported"), {}
-    for kind, choices in CASES.items():
-        run = _run(folder / kind, kind, **choices)
+def exported(tmp_path_factory, clean_tensorflow) -> Callable:
+    """A run of a kind, with the answers of its exported model in a process that only has
+    TensorFlow."""
+    folder = tmp_path_factory.mktemp("exported")
+
+    @functools.cache
+    def of_kind(kind: str) -> tuple:
+        run = _run(folder / kind, kind, **CASES[kind])
         run.export(folder / kind / "saved", PredictionOptions(2), check=False)
         raw = _raw(kind, _inputs(kind, seed=5, count=7))
-        found[kind] = run, clean_tensorflow.answers(folder / kind / "saved", raw)
-    return found
+        return run, clean_tensorflow.answers(folder / kind / "saved", raw)
+
+    return of_kind
 
 
 @pytest.mark.parametrize("kind", CASES)
-def test_exported_model_predicts_like_ours_without_seqzoo(kind: str, exported: dict) -> None:
-    run, theirs = exported[kind]
+@pytest.mark.quick_for("characters", "series")
+def test_exported_model_predicts_like_ours_without_seqzoo(kind: str, exported: Callable) -> None:
+    run, theirs = exported(kind)
     ours = run.predict(_inputs(kind, seed=5, count=7), PredictionOptions(2))
     if run.template.target == "value":
         expected = np.array([[answer.value] for answer in ours])
@@ -98,9 +105,10 @@ def test_exported_model_predicts_like_ours_without_seqzoo(kind: str, exported: d
 
 
 @pytest.mark.parametrize("kind", CASES)
-def test_exported_graph_runs_anywhere(kind: str, exported: dict) -> None:
+@pytest.mark.quick_for("characters", "series")
+def test_exported_graph_runs_anywhere(kind: str, exported: Callable) -> None:
     saved = saved_model_pb2.SavedModel()
-    saved.ParseFromString((exported[kind][0].folder / "saved" / "saved_model.pb").read_bytes())
+    saved.ParseFromString((exported(kind)[0].folder / "saved" / "saved_model.pb").read_bytes())
     graph = saved.meta_graphs[0].graph_def
     functions = graph.library.function
     assert not any(function.attr["_XlaMustCompile"].b for function in functions)

@@ -160,7 +160,7 @@ def test_tags_by_mean_probability(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("attention", ["additive", "monotonic", "none"])
-@pytest.mark.quick_for("none")
+@pytest.mark.slow
 def test_texts_by_mean_probability_of_each_token(tmp_path, attention) -> None:
     words = ["abc", "cab", "bca", "acb", "bac", "ab"]
     splits = Splits(Examples(words, [word[::-1] for word in words]))

@@ -74,6 +74,7 @@ def test_png_holds_the_picture(drawn) -> None:
     np.testing.assert_array_equal(tf.io.decode_png(glyph_images.png(image))[..., 0], image)
 
 
+@pytest.mark.slow
 def test_look_alikes_are_those_of_brute_force() -> None:
     generator = np.random.default_rng(3)
     images = {}

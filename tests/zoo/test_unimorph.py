@@ -157,6 +157,7 @@ def test_features_are_also_summed_apart_from_the_characters() -> None:
         np.testing.assert_allclose(summaries[0][row, :2], wanted, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_fine_tuning_keeps_the_vectors_of_features(tmp_path) -> None:
     template = ManyToManyEncoderDecoder("lemma", units=3, embedding=2, minimum_count=1, copy=True)
     settings = TrainingSettings(epochs=1, batch_size=3)
