@@ -70,6 +70,42 @@ def wnut17(source: pathlib.Path, out: pathlib.Path) -> None:
         write(out / f"wnut17-{split}.conll", (source / file).read_text("utf-8").split("\n"))
 
 
+def english_texts(source: pathlib.Path, out: pathlib.Path) -> None:
+    """English sentences of other data sets for language models, split into words, in random order:
+    those of WNUT 17 (four times), EWT, the SMS Spam Collection, Tatoeba and IMDB."""
+    data = source.parent
+    conll = [(data / "wnut17" / "wnut17train.conll").read_text("utf-8").split("\n")]
+    conll.append((data / "wnut17" / "emerging.dev.conll").read_text("utf-8").split("\n"))
+    lines = 4 * [text for part in conll for text in _sentences(part, 0)]
+    with gzip.open(data / "ud_english_ewt" / "en_ewt-ud-train.conllu.gz", "rt", "utf-8") as file:
+        rows = [line.strip() for line in file if not line.startswith("#")]
+        lines += _sentences([row for row in rows if not re.match(r"\d+[-.]", row)], 1)
+    texts = (data / "sms_spam" / "SMSSpamCollection").read_text("utf-8").splitlines()
+    texts = [line.split("\t")[-1] for line in texts]
+    with zipfile.ZipFile(data / "tatoeba_fra_eng" / "fra-eng.zip") as archive:
+        pairs = archive.read("fra.txt").decode("utf-8").splitlines()
+        texts += dict.fromkeys(line.partition("\t")[0] for line in pairs)
+    with gzip.open(data / "imdb" / "train.tsv.gz", "rt", encoding="utf-8") as file:
+        for line in file:
+            review = line.rstrip("\n").split("\t")[-1].replace("<br />", " ")
+            texts += re.split(r"(?<=[.!?])\s+(?=[A-Z\"'])", review)
+    pattern = r"(?i)\w+(?=n't\b)|n't\b|'(?:s|m|re|ve|ll|d)\b|\w+(?:[-.]\w+)*|\.{2,}|[^\w\s]"
+    lines += [" ".join(re.findall(pattern, text)) for text in texts]
+    np.random.default_rng(0).shuffle(lines)
+    write(out / "english-texts.txt", [line for line in lines if line])
+
+
+def _sentences(lines: list[str], column: int) -> list[str]:
+    """The sentences of a file with one word per line, from a column of it."""
+    sentences: list[list[str]] = [[]]
+    for line in lines:
+        if line.strip():
+            sentences[-1].append(line.split("\t")[column])
+        elif sentences[-1]:
+            sentences.append([])
+    return [" ".join(words) for words in sentences if words]
+
+
 def emoji(source: pathlib.Path, out: pathlib.Path) -> None:
     """Emoji on a white background, and a table with captions and two columns of splits."""
     from PIL import Image
@@ -278,6 +314,7 @@ MAKERS = {
     "tinyshakespeare": shakespeare,
     "ud_english_ewt": ewt,
     "wnut17": wnut17,
+    "english_texts": english_texts,
     "noto_emoji_captions": emoji,
     "poly_music": chorales,
     "names": names,

@@ -25,6 +25,7 @@ from seqzoo.zoo.config.options import (
     task_options,
     training_options,
 )
+from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.presets import Size
 
 NO_VALUE: Any = object()
@@ -147,7 +148,7 @@ def _number_or_text(_: click.Context, __: click.Parameter, text: str | None) -> 
 
 def names(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
     """Splits comma-separated names; None for an option that is not given."""
-    return None if text is None else [name.strip() for name in text.split(",")]
+    return None if text is None else split_names(text)
 
 
 def _whole_numbers(_: click.Context, __: click.Parameter, text: str | None) -> Any:

@@ -10,6 +10,7 @@ from seqzoo.tasks.fields import Named, hints_of, note, plain
 from seqzoo.zoo.config.field_types import NONE, default
 from seqzoo.zoo.config.options import TASK_NAMES, option_of
 from seqzoo.zoo.config.resolve import Choices
+from seqzoo.zoo.data.column_names import join_names
 
 
 def as_options(choices: Choices) -> str:
@@ -46,7 +47,9 @@ def _typed(kind: type, name: str, option: str, value: Any) -> list[str]:
             return [option, json.dumps(dict(value), ensure_ascii=False)]
         return [option, ",".join(f"{key}={item}" for key, item in value.items())]
     if isinstance(value, list | tuple):
-        return [option, ",".join(map(str, value))]
+        return [option, join_names(map(str, value))]
+    if name == "input" and isinstance(value, str):
+        return [option, join_names([value])]
     return [option, NONE if value is None else str(value)]
 
 

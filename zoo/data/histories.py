@@ -15,6 +15,7 @@ from seqzoo.tasks.data.history import History
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.wording import agreed
 from seqzoo.zoo.data import formats
+from seqzoo.zoo.data.column_names import join_names, split_names
 from seqzoo.zoo.data.date_parsing import parse_dates
 from seqzoo.zoo.data.records import Records, Request
 from seqzoo.zoo.data.source import Source
@@ -228,7 +229,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
         notes.append(f"{missing:,} of {total:,} values {agreed(missing, 'is', 'are')} missing.")
     if source.limit is not None:
         histories = histories[: source.limit]
-    source = replace(source, target=",".join(chosen), frequency=str(frequency))
+    source = replace(source, target=join_names(chosen), frequency=str(frequency))
     return histories, source, notes
 
 
@@ -355,7 +356,7 @@ def _read(path: pathlib.Path, source: Source) -> tuple[list[str], Table]:
     roles = {"date_column": [source.date_column]}
     roles["series_column"] = [source.series_column] if source.series_column else []
     roles |= {name: list(getattr(source, name) or ()) for name in COVARIATES}
-    roles["target"] = _listed(source.target, names) if source.target else []
+    roles["target"] = split_names(source.target, names) if source.target else []
     for field, wanted in roles.items():
         for name in wanted:
             if name not in names:
@@ -387,15 +388,10 @@ def _read(path: pathlib.Path, source: Source) -> tuple[list[str], Table]:
     return names, Table(records, numbers, columns)
 
 
-def _listed(text: str, names: Sequence[str]) -> list[str]:
-    """The columns that an option names, separated by commas."""
-    return [text] if text in names else [name.strip() for name in text.split(",")]
-
-
 def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
     """The columns to forecast: the named ones, or all numeric columns without another role."""
     if source.target:
-        return _listed(source.target, names)
+        return split_names(source.target, names)
     taken = {source.date_column, source.series_column}
     taken |= {name for option in COVARIATES for name in getattr(source, option) or ()}
     results = []

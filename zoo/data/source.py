@@ -15,6 +15,7 @@ from seqzoo.tasks.kinds import (
     inputs_of,
     targets_of,
 )
+from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.formats import SUFFIXES, suffix_of
 from seqzoo.zoo.data.hugging_face import is_dataset
 from seqzoo.zoo.data.remote import is_remote
@@ -85,8 +86,8 @@ def check_fields(fields: Mapping[str, Any]) -> None:
 def input_columns(fields: Mapping[str, Any], kind: str | None) -> dict[str, Any]:
     """Separates the columns of `input` and the static columns by their roles.
 
-    "title,body" is an input and a further input of the same kind; static columns are further inputs
-    unless the model forecasts.
+    "title,body" is an input and a further input of the same kind, '"size, kg"' a single column;
+    static columns are further inputs unless the model forecasts.
 
     Args:
         fields: fields of a source, as given on the command line.
@@ -96,7 +97,7 @@ def input_columns(fields: Mapping[str, Any], kind: str | None) -> dict[str, Any]
         return dict(fields)
     result, further = dict(fields), {}
     if isinstance(result.get("input"), str):
-        first, *others = [name.strip() for name in result["input"].split(",")]
+        first, *others = split_names(result["input"])
         further = dict.fromkeys(others, kind)
         result["input"] = first
     further |= dict.fromkeys(result.pop("static_columns", None) or (), "static")

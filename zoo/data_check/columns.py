@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.data import formats
+from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.source import DATED, HISTORY, Source, input_columns
 from seqzoo.zoo.data_check.dated_columns import begins_with_dates, dated_fields, has_numbers
@@ -196,14 +197,15 @@ def separate_columns(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         SeqzooError: see `guess`.
     """
-    if "," not in (given.get("input") or "") and not given.get("static_columns"):
+    names = split_names(given.get("input") or "")
+    if names == [given.get("input") or ""] and not given.get("static_columns"):
         return dict(given)
     kind = given.get("kind")
     if kind is None:
         others = ("static_columns", "further_inputs")
         first = {name: value for name, value in given.items() if name not in others}
         if first.get("input"):
-            first["input"] = first["input"].split(",")[0].strip()
+            first["input"] = names[0]
         kind = guess(data, first).source.kind
     return input_columns(given, kind)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.date_parsing import parse_dates
 from seqzoo.zoo.data.source import HISTORY
 
@@ -24,7 +25,7 @@ def dated_fields(columns: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
     if date is None or not any(map(has_numbers, others)):
         return {}
     results = {"kind": HISTORY, "target_kind": "horizon", "date_column": date}
-    taken = {date, *str(given.get("target") or "").split(",")}
+    taken = {date, *split_names(str(given.get("target") or ""), list(columns))}
     if date in columns and given.get("series_column") is None:
         series = _series_column(columns, date, taken)
         results |= {"series_column": series} if series else {}

@@ -9,6 +9,7 @@ from seqzoo.tasks.data.frequency import shown_dates
 from seqzoo.tasks.data.history import History
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.wording import agreed, counted
+from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.date_parsing import parse_dates
 from seqzoo.zoo.data.histories import dates_of, read_histories, split_by_time
 from seqzoo.zoo.data.source import Source
@@ -139,14 +140,14 @@ def _rows(histories: Sequence[History], source: Source) -> Finding:
             "series": len(histories),
             "steps": [min(lengths), max(lengths)],
             "frequency": str(source.frequency),
-            "targets": str(source.target).split(","),
+            "targets": split_names(str(source.target)),
         },
     )
 
 
 def _numbers(histories: Sequence[History], source: Source) -> Iterator[Finding]:
     """Findings on the targets of each series: constant ones, and outliers."""
-    for column, target in enumerate(str(source.target).split(",")):
+    for column, target in enumerate(split_names(str(source.target))):
         constant, far, first = [], 0, ""
         for history in histories:
             values = history.values[:, column]
@@ -193,7 +194,7 @@ def _covariates(histories: Sequence[History], source: Source) -> Iterator[Findin
             if len(present) and (present == present[0]).all():
                 yield Finding("covariates", f"{name!r} is constant", "note", "leave it out")
                 continue
-            for target, wanted in zip(str(source.target).split(","), targets.T, strict=True):
+            for target, wanted in zip(split_names(str(source.target)), targets.T, strict=True):
                 both = np.isfinite(values) & np.isfinite(wanted)
                 if role != "known" or both.sum() < 3 or not wanted[both].std():
                     continue

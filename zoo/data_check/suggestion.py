@@ -9,6 +9,7 @@ from typing import Any
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import command
 from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.zoo.data.column_names import join_names
 from seqzoo.zoo.data.source import HISTORY, Source
 from seqzoo.zoo.presets import PRESETS
 
@@ -108,7 +109,8 @@ def flags(fields: Mapping[str, Any]) -> list[str]:
         if value is True:
             words.append(flag)
         elif value not in (None, False):
-            shown = ",".join(value) if isinstance(value, list | tuple) else str(value)
+            several = [value] if name == "input" else value
+            shown = join_names(several) if isinstance(several, list | tuple) else str(value)
             words.append(f"{flag} {shlex.quote(shown)}")
     return words
 

@@ -1,4 +1,4 @@
-"""The `dates` data set: dates as people write them in 280 languages -> ISO 8601."""
+"""The `dates` data set: dates as people write them in about 280 languages -> ISO 8601."""
 
 import datetime
 import random
@@ -30,7 +30,7 @@ class Pair(NamedTuple):
 
 
 class Dates(tfds.core.GeneratorBasedBuilder):
-    """Dates as people write them, in 280 languages -> ISO 8601.
+    """Dates as people write them, in about 280 languages -> ISO 8601.
 
     Made, without a download, from the Unicode CLDR data included in Babel; see `date_forms.py`.
     `text` is a date in one of the forms of `locale`: full ("jeudi 25 mars 2021"), long, medium,

@@ -17,6 +17,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import FORECAST
 from seqzoo.tasks.runs.layout import CONFIG, is_run
 from seqzoo.tasks.wording import counted
+from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.histories import read_histories
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.open_run import open_runs
@@ -94,7 +95,8 @@ class Forecaster:
     def targets(self) -> list[str]:
         """Names of the targets."""
         count, named = self.run.task.features.targets, str(self.source.target)
-        return [named] if count == 1 else [name.strip() for name in named.split(",")]
+        names = split_names(named)
+        return names if len(names) == count else [named]
 
     def read(self, path: str | pathlib.Path) -> tuple[list[History], list[str]]:
         """Reads all series of a table, regardless of the limit used in training.
