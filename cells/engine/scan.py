@@ -45,6 +45,10 @@ FREE_AXES = {
     "d_states": (0,),
 }
 
+MOST_PADDED = 3
+"""The most times as many steps as a sequence has that a program of `use_lengths` may have."""
+
+_lengths = contextvars.ContextVar[tuple[int, ...]]("lengths of programs", default=())
 _training_programs = contextvars.ContextVar("training programs", default=False)
 
 
@@ -60,6 +64,21 @@ def use_training_programs() -> Iterator[None]:
         yield
     finally:
         _training_programs.reset(token)
+
+
+@contextlib.contextmanager
+def use_lengths(lengths: tuple[int, ...]) -> Iterator[None]:
+    """A context in which graphs pad sequences to one of these lengths, in order, if it is at most
+    `MOST_PADDED` times the length that a program would be compiled for otherwise.
+
+    Fewer lengths take less time to compile. Only the steps that a sequence has are run; the others
+    are cleared memory. Elementwise loops, which compute all steps at once, are not affected.
+    """
+    token = _lengths.set(lengths)
+    try:
+        yield
+    finally:
+        _lengths.reset(token)
 
 
 class ScanOptions(NamedTuple):
@@ -127,7 +146,7 @@ class Scan:
         eager = tf.executing_eagerly()
         # A fixed length in a graph is compiled once; other lengths are rounded up to a few values.
         fixed = None if eager else x.shape[1]
-        length = fixed or (round_length if elementwise(self.loops) else coarse_length)(steps)
+        length = fixed or (round_length if elementwise(self.loops) else program_length)(steps)
         # Pad to a multiple of the segment length here, not in the compiled loops: XLA in TensorFlow
         # 2.21 writes out of bounds when it pads rows of four float64 values by one row.
         length = -(-length // self.every) * self.every
@@ -472,6 +491,17 @@ def round_length(steps: Any, octave: int = 4) -> Any:
     """
     unit = tf.maximum(_power_of_two(steps) // octave, 4)
     return -(-steps // unit) * unit
+
+
+def program_length(steps: Any) -> Any:
+    """The length that a program for sequences of this many steps is compiled for: `coarse_length`,
+    or one of `use_lengths`."""
+    length = coarse_length(steps)
+    if not _lengths.get():
+        return length
+    known = tf.constant(_lengths.get(), tf.int32)
+    fits = tf.logical_and(known >= length, known <= MOST_PADDED * length)
+    return tf.where(tf.reduce_any(fits), tf.reduce_min(tf.where(fits, known, known[-1])), length)
 
 
 def coarse_length(steps: Any) -> Any:

@@ -34,6 +34,7 @@ from seqzoo.tasks.training.checkpoints import Checkpoints
 from seqzoo.tasks.training.clipping import clips
 from seqzoo.tasks.training.health import dead_units, spectral_radii
 from seqzoo.tasks.training.history import Scalars
+from seqzoo.tasks.training.program_lengths import program_lengths
 from seqzoo.tasks.training.progress import TrainingProgress
 from seqzoo.tasks.training.ridge import RidgeLoop
 from seqzoo.tasks.training.step import ONGOING, Loop
@@ -96,7 +97,9 @@ class Epochs:
         self.callbacks = Callbacks(callbacks, task, settings)
         kind = RidgeLoop if settings.readout == "ridge" else Loop
         self.start = start
-        self.loop = kind(task, settings, len(self.plan(0)), strategy, self.callbacks, start)
+        plan = self.plan(0)
+        self.loop = kind(task, settings, len(plan), strategy, self.callbacks, start)
+        self.loop.lengths = program_lengths(plan, settings.epochs)
         self.workers = self.loop.workers
         # The Python state of the training run; stored with every checkpoint.
         self.rows: list[dict[str, Any]] = []

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.cells.engine.scan import use_training_programs
+from seqzoo.cells.engine.scan import use_lengths, use_training_programs
 from seqzoo.tasks.base import Task
 from seqzoo.tasks.data.batches import Data, Plan, batches
 from seqzoo.tasks.fine_tuning.layers import freeze
@@ -54,6 +54,7 @@ class Loop:
             each step is an update.
         bad: variable, the first step, counted from 1 over all epochs, whose loss or gradient was
             not finite; otherwise `ONGOING`.
+        lengths: the lengths that programs are compiled for; see `program_lengths`.
         started_from: a report of the reused weights, see `Start.transfer`; None for training from
             scratch.
 
@@ -81,6 +82,7 @@ class Loop:
         self.task = task
         self.settings = settings
         self.steps = steps
+        self.lengths: tuple[int, ...] = ()
         self.strategy = strategy
         self.callbacks = callbacks or Callbacks((), task, settings)
         self.replicas = strategy.num_replicas_in_sync
@@ -298,7 +300,8 @@ class Loop:
 
     def _forward(self, batch: dict[str, Any], training: bool) -> tuple[Any, Any, tuple]:
         """The summed loss, the totals of the batch, float64, and the states to carry over."""
-        outcome = self.task.forward(self.model, batch, training)
+        with use_lengths(self.lengths):
+            outcome = self.task.forward(self.model, batch, training)
         weights = batch["weights"]
         if training and "importance" in batch:
             reported = outcome.losses if outcome.reported is None else outcome.reported

@@ -16,6 +16,7 @@ from seqzoo.cells import (
     MassConservingLSTMCell,
     Recurrent,
     VanillaCell,
+    create,
     portable,
 )
 from seqzoo.cells.engine import scan
@@ -161,3 +162,37 @@ def test_lengths_are_rounded_to_a_few():
     assert (rounded <= np.maximum(2 * lengths, 16)).all()
     few = [16, 32, 48, 64, 96, 128, 192, 256, 384, 512]
     assert sorted({*rounded}) == [*few, 640, 768, 896, 1024, 1280, 1536, 1792, 2048]
+
+
+def test_lengths_of_a_context_replace_those_that_are_not_much_shorter():
+    lengths = tf.constant([1, 16, 17, 30, 32, 33, 64, 65, 300], tf.int32)
+    with scan.use_lengths((48, 192)):
+        chosen = [int(scan.program_length(length)) for length in lengths]
+    assert chosen == [48, 48, 48, 48, 48, 48, 192, 192, 384]
+    assert int(scan.program_length(tf.constant(300))) == 384
+    with scan.use_lengths((49, 64)):
+        assert int(scan.program_length(tf.constant(2))) == 16  # 49 is more than three times as many
+    assert int(scan.program_length(tf.constant(2))) == 16
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm", "multiplicative-lstm", "mingru"])
+def test_results_do_not_depend_on_the_lengths_of_a_context(name):
+    layer = Recurrent(create(name, UNITS), return_sequences=True)
+    layer.build((None, None, FEATURES))
+
+    def program(lengths):
+        @tf.function(input_signature=[tf.TensorSpec((None, None, FEATURES))])
+        def run(x):
+            with tf.GradientTape() as tape, scan.use_lengths(lengths):
+                tape.watch(x)
+                outputs = layer(x, mask=tf.reduce_any(x > -1.5, -1))
+                loss = tf.reduce_sum(outputs**2)
+            return outputs, tape.gradient(loss, [x, *(w.value for w in layer.trainable_weights)])
+
+        return run
+
+    alone, together = program(()), program((48,))
+    for steps in (3, 20, 40):
+        x = tf.constant(np.random.default_rng(steps).normal(size=(5, steps, FEATURES)), tf.float32)
+        for a, b in zip(*(tf.nest.flatten(run(x)) for run in (alone, together)), strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -1,0 +1,44 @@
+"""The lengths that the programs of a training run are compiled for."""
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.cells.engine.scan import MOST_PADDED, coarse_length
+from seqzoo.tasks.data.batches import COMPILATION, Plan
+
+PADDED_STEP = 0.1
+"""Time that a padded step takes in a program for longer sequences, relative to one that runs."""
+
+
+def program_lengths(plan: Plan, epochs: int) -> tuple[int, ...]:
+    """The lengths that minimise the time of all epochs, compilation included, shortest first.
+
+    Inputs and targets of a few batches are padded to a length of others rather than compiling
+    programs for their own.
+
+    Args:
+        plan: the batches of one epoch.
+        epochs: number of epochs.
+    """
+    padded = np.concatenate([plan.lengths, plan.target_lengths])
+    rows = np.tile(epochs * np.diff(plan.bounds), 2)[padded > 0]
+    lengths = coarse_length(tf.constant(padded[padded > 0], tf.int32)).numpy()
+    return merged({int(one): int(rows[lengths == one].sum()) for one in np.unique(lengths)})
+
+
+def merged(rows: dict[int, int]) -> tuple[int, ...]:
+    """The lengths to keep, of all whose number of rows is given, so that the others, padded to the
+    next one kept, take the least time."""
+    lengths = sorted(rows)
+    # best[k]: the least cost of the k shortest lengths, and those kept.
+    best: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
+    for end, longest in enumerate(lengths):
+        options = []
+        for begin in range(end + 1):
+            if longest <= MOST_PADDED * lengths[begin]:
+                group = lengths[begin : end + 1]
+                padding = sum(rows[length] * (longest - length) for length in group)
+                cost, kept = best[begin]
+                options.append((cost + COMPILATION + PADDED_STEP * padding, (*kept, longest)))
+        best.append(min(options))
+    return best[-1][1]

@@ -1,0 +1,62 @@
+"""The lengths that the programs of a training run are compiled for."""
+
+from itertools import combinations, product
+from typing import Any
+
+import numpy as np
+import pytest
+from task_data import names, settings, template
+
+from seqzoo.cells.engine.scan import MOST_PADDED, program_length
+from seqzoo.tasks import Examples, Splits, train
+from seqzoo.tasks.data.batches import COMPILATION, Data, Padding, Sequences
+from seqzoo.tasks.training import step
+from seqzoo.tasks.training.program_lengths import PADDED_STEP, merged, program_lengths
+
+
+def _cost(rows: dict[int, int], kept: tuple[int, ...]) -> float:
+    total = COMPILATION * float(len(kept))
+    for length, count in rows.items():
+        reached = [one for one in kept if length <= one <= MOST_PADDED * length]
+        total += count * PADDED_STEP * (min(reached) - length) if reached else np.inf
+    return total
+
+
+@pytest.mark.parametrize("scale", [1e2, 1e4, 1e5, 1e6])
+def test_the_cheapest_lengths_are_kept(scale: float) -> None:
+    lengths = (16, 32, 48, 64, 96, 128, 192)
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        rows = {length: int(scale * random.exponential()) for length in lengths}
+        subsets = (combinations(lengths, size) for size in range(1, 8))
+        expected = min(_cost(rows, kept) for some in subsets for kept in some)
+        assert _cost(rows, merged(rows)) == pytest.approx(expected)
+    assert merged({16: 1, 4096: 1}) == (16, 4096)
+
+
+def test_rows_of_inputs_and_targets_are_counted() -> None:
+    """Rows of inputs and of targets at 16 and 32 steps, until another length is worth its time."""
+    enough = int(COMPILATION / PADDED_STEP / 16)
+    for inputs, targets, epochs in product((10, 40), (0, 10), (1, enough // 15)):
+        data = Data(
+            Sequences.of([np.ones(length) for length in (inputs, 20) for _ in range(10)]),
+            Sequences.of([np.ones(targets)] * 20) if targets else None,
+        )
+        padding = Padding([*sorted({inputs, 20})], [targets] if targets else [])
+        chosen = program_lengths(data.plan(padding, settings(batch_size=5)), epochs)
+        counts = {16: 10 * (inputs == 10) + 20 * (targets == 10), 32: 10, 48: 10 * (inputs == 40)}
+        expected = merged({length: epochs * count for length, count in counts.items() if count})
+        assert chosen == expected, (inputs, targets, epochs)
+
+
+def test_steps_of_training_and_validation_use_them(tmp_path, monkeypatch) -> None:
+    used: list[Any] = []
+    original = step.use_lengths
+    monkeypatch.setattr(step, "use_lengths", lambda item: used.append(item) or original(item))
+    texts, labels = names(40, 2).inputs, names(40, 2).targets
+    longer = [text * 9 if at % 2 else text for at, text in enumerate(texts)]
+    examples = Examples(longer, labels)
+    train(template(), Splits(examples, examples), settings(epochs=1), tmp_path / "run")
+    (lengths,) = set(used)
+    assert len(used) == 2 and len(lengths) == 1 and lengths[0] > 16
+    assert int(program_length(lengths[0])) == lengths[0]
