@@ -124,3 +124,8 @@ class History:
         values[end:] = np.nan
         stop = min(end + steps, len(self))
         return replace(self.cut(stop), values=values[:stop], since=0)
+
+
+class Continuation(History):
+    """A history followed by forecasts, which may be values that data cannot have: the mean of a
+    distribution of counts need not be a whole number."""

@@ -347,10 +347,15 @@ class ForecastTask(Task):
 
         Returns:
             "values", (steps, targets), and "quantiles", (steps, targets, levels); and the indices
-            of these steps in the history.
+            of these steps in the history. There are none if no value follows another within the
+            look-back window.
         """
         end = history.end
         history = history.cut(end, since=max(min(self.template.look_back, end - 1), 1))
+        origins = self.features.origins(history, full_horizons=False)
+        if not len(origins):
+            nothing = np.zeros((0, self.features.targets, len(self.template.levels)))
+            return {"values": nothing[..., 0], "quantiles": nothing}, origins
         windows = self.features.windows(Examples([history]), full_horizons=False)
         parts: dict[str, list] = {"values": [], "quantiles": []}
         for start in range(0, len(windows), WINDOWS_AT_ONCE):

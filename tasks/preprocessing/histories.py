@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.frequency import Frequency
-from seqzoo.tasks.data.history import History
+from seqzoo.tasks.data.history import Continuation, History
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features, empty
 from seqzoo.tasks.preprocessing.history_scales import (
@@ -223,7 +223,8 @@ class HistoryFeatures(Features):
         """
         _check_type(history, location)
         self.values.check(history, location, self.template.transform)
-        if self.template.distribution == "negative-binomial":
+        counts = self.template.distribution == "negative-binomial"
+        if counts and not isinstance(history, Continuation):
             check_counts(history, location)
         for name, expected in (
             ("values", self.targets),

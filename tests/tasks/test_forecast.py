@@ -284,6 +284,12 @@ def test_series_of_fewer_than_two_numbers_have_no_anomalies(run: Any, panel: Spl
     assert [row[0] for row in result.rows] == ["a"] * 32  # all but the first look-back
     with pytest.raises(SeqzooError, match="a series of at least two values"):
         forecaster.anomalies([blank, one])
+    values[[1, 30]] = 2.0  # no value is within the look-back before the last one
+    sparse = replace(whole, values=values, name="sparse")
+    again = forecaster.anomalies([sparse, whole], minimum_score=0.0)
+    assert again.rows == result.rows
+    with pytest.raises(SeqzooError, match="within the look-back of 8 steps, but there is none"):
+        forecaster.anomalies([sparse])
     with pytest.raises(SeqzooError, match="The series 'blank' has no value to forecast from"):
         forecaster.forecast([whole, blank])
 

@@ -1,5 +1,6 @@
 """Tables with dates: forms of dates, frequencies, gaps, duplicates, and splits by time."""
 
+import datetime
 import pathlib
 from dataclasses import replace
 from types import SimpleNamespace
@@ -8,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqzoo.tasks import SeqzooError
+from seqzoo.tasks import Examples, Forecast, SeqzooError
 from seqzoo.tasks.data.frequency import Frequency
 from seqzoo.tasks.data.history import History
 from seqzoo.zoo.data.date_parsing import parse_dates
 from seqzoo.zoo.data.histories import open_histories, read_histories
 from seqzoo.zoo.data.source import UNDATED, Source
 from seqzoo.zoo.inference.backtest import backtest
-from seqzoo.zoo.inference.forecasts import Forecaster, ForecastTable
+from seqzoo.zoo.inference.forecasts import Forecaster, ForecastTable, _continued
 
 
 def _dates(texts: list[str], form: str | None = None) -> list[str]:
@@ -341,3 +342,76 @@ def test_a_row_without_a_series_is_named(tmp_path: pathlib.Path) -> None:
     assert text != PANEL
     with pytest.raises(SeqzooError, match="line 4: 'shop' is empty; name the series or delete"):
         open_histories(_table(tmp_path, text, series_column="shop", target="sold"))
+
+
+def _daily(path: pathlib.Path, days: int = 60, form: str = "%Y-%m-%d") -> Source:
+    """A table with a value for each day from 2020-07-01 on."""
+    first = datetime.date(2020, 7, 1)
+    rows = [f"{first + datetime.timedelta(day):{form}},{day % 7}" for day in range(days)]
+    path.write_text("\n".join(["day,sold", *rows]) + "\n")
+    return Source(str(path), "history", date_column="day", target="sold")
+
+
+def test_the_smallest_fraction_holds_out_a_step(tmp_path: pathlib.Path) -> None:
+    source = replace(_daily(tmp_path / "t.csv"), validation=0.004, test=0.0)
+    splits, _ = open_histories(source)
+    assert splits.test is None and splits.validation is not None
+    assert len(splits.validation.inputs[0]) - splits.validation.inputs[0].since == 1
+
+
+def test_notes_are_on_the_series_and_steps_that_are_read(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "t.csv"
+    rows = [f"2024-01-{day:02},a,{'' if day == 5 else day},1" for day in range(1, 21)]
+    rows += [f"2024-02-{day:02},a,,1" for day in range(1, 11)]
+    rows += ["2024-01-01,b,1,1", "2024-03-01,b,1,1"]
+    path.write_text("\n".join(["day,shop,sold,open", *rows]) + "\n")
+    source = Source(
+        str(path), "history", date_column="day", series_column="shop", target="sold", limit=1,
+        known_columns=["open"],
+    )  # fmt: skip
+    histories, _, notes = read_histories(source)
+    assert [item.name for item in histories] == ["a"]
+    assert notes[-1] == "1 of 20 values is missing." and "(line 23)" not in notes[0]
+
+
+def test_codes_with_underscores_are_no_numbers(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "t.csv"
+    rows = [f"2024-01-{day:02},{day},1_{day}0" for day in range(1, 21)]
+    path.write_text("\n".join(["day,sold,code", *rows]) + "\n")
+    assert read_histories(Source(str(path), "history", date_column="day"))[1].target == "sold"
+
+
+def test_origins_of_a_backtest_are_not_in_the_format_of_the_table(tmp_path, monkeypatch) -> None:
+    source = replace(_daily(tmp_path / "t.csv", form="%Y-%d-%m"), date_format="%Y-%d-%m")
+    template: Any = SimpleNamespace(horizon=5)
+    task = SimpleNamespace(features=SimpleNamespace(config={"until": "2020-08-25"}))
+    run = SimpleNamespace(
+        template=template, task=task, evaluate=lambda _: {"mse": 1.0, "baselines": {}}
+    )
+    trained: list[Any] = []
+    module = "seqzoo.zoo.inference.backtest"
+    monkeypatch.setattr(
+        f"{module}.Forecaster.open",
+        lambda *_: SimpleNamespace(run=run, source=source, read=lambda _: read_histories(source)),
+    )
+    monkeypatch.setattr(
+        f"{module}.train_temporarily", lambda _, splits: trained.append(splits) or run
+    )
+    backtest("run", given={}, origins=1, refit=True, print_fn=lambda _: None)
+    (splits,) = trained
+    (history,) = splits.test.inputs
+    assert history.dates[history.since] == np.datetime64("2020-08-25")
+
+
+def test_a_forecast_is_continued_from_means_that_are_no_counts() -> None:
+    dates = np.datetime64("2024-01-01") + np.arange(40)
+    counts = History(dates, np.arange(40.0) % 6)
+    template = Forecast(look_back=8, horizon=4, units=2, distribution="negative-binomial")
+    task = template.adapt(Examples([counts]))
+    forecast = SimpleNamespace(dates=dates[:4], value=(1.5, 2.5, 0.25, 3.0))
+    continued = _continued(counts, forecast)
+    assert task.features.check(continued, "example 0") is continued
+    np.testing.assert_array_equal(continued.values[40:, 0], forecast.value)
+    wrong = History(continued.dates, continued.values)
+    with pytest.raises(SeqzooError, match="needs counts, got 1.5 on 2024-02-10"):
+        task.features.check(wrong, "example 0")

@@ -3,6 +3,7 @@
 import gzip
 import json
 import pathlib
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -10,9 +11,11 @@ import tensorflow as tf
 from cli_cases import seqzoo
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo import check
 from seqzoo.zoo.data.open import open_examples, open_source
 from seqzoo.zoo.data.several_files import files_of
 from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data_check.check import DataReport
 
 NAMES = ["neg", "pos"]
 
@@ -191,3 +194,72 @@ def test_a_pattern_of_addresses_matches_all_files(parts, monkeypatch) -> None:
     monkeypatch.setenv("SEQZOO_CACHE", str(parts / "cache"))
     (parts / "part-3.csv.gz").write_bytes(gzip.compress(table(range(30, 40)).encode()))
     assert len(open_examples(source_of(f"file://{parts}/part-*.csv*"), "all")) == 40
+
+
+def test_parts_without_rows_are_left_out(parts) -> None:
+    for name in ("part-0.csv", "part-9.csv"):
+        (parts / name).write_text("text,label\n")
+    found = open_examples(source_of(parts / "part-*.csv"), "all")
+    assert len(found) == 20
+    assert found.location(0) == f"line 2 of {parts / 'part-1.csv'}"
+    for path in parts.glob("part-[12].csv"):
+        path.unlink()
+    with pytest.raises(SeqzooError, match="part-9.csv has no rows below its header"):
+        open_examples(source_of(parts / "part-*.csv"), "all")
+
+
+def test_texts_of_several_files_are_one_text_if_they_are_read_whole(tmp_path) -> None:
+    texts = [f"{letter * 40}\n" for letter in "abc"]
+    for count, text in enumerate(texts):
+        (tmp_path / f"p{count}.txt").write_text(text)
+    source = Source(str(tmp_path / "p*.txt"), "characters", target_kind="next", whole=True)
+    assert open_examples(source, "all").inputs == ["".join(texts)]
+    found, _ = open_source(source)
+    assert "".join(found.train.inputs).startswith(texts[0] + texts[1])
+    assert found.test.inputs[0] == "".join(texts)[-len(found.test.inputs[0]) :]
+    lines = replace(source, whole=False)
+    assert open_examples(lines, "all").inputs == [text.strip() for text in texts]
+
+
+def _counts(report: DataReport) -> dict:
+    return next(item.values for item in report.findings if item.subject == "rows")
+
+
+def test_a_check_has_the_stored_splits(tmp_path) -> None:
+    folder = tmp_path / "splits"
+    dataset(folder / "train", range(40))
+    dataset(folder / "test", range(40, 65))
+    (folder / "dataset_dict.json").write_text(json.dumps({"splits": ["train", "test"]}))
+    report = check(str(folder), timing=False)
+    assert report.source.input == "text"
+    found, _ = open_source(source_of(folder))
+    assert _counts(report)["test"] == len(found.test) == 25
+
+
+def test_a_check_reads_addresses_and_paths_as_training_does(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("SEQZOO_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "t.csv").write_text(table(range(30)))
+    for address in ("t.csv", "[t].csv"):
+        report = check(f"file://{tmp_path}/{address}", timing=False)
+        assert report.source.input == "text" and _counts(report)["train"] == 24
+    dates = "".join(f"2024-01-{day:02},{day % 5}\n" for day in range(1, 32))
+    (tmp_path / "d.csv").write_text(f"day,sold\n{dates}")
+    splits, source = open_source(Source(f"file://{tmp_path}/d.csv", "history", date_column="day"))
+    assert len(splits.train) == 1 and source.data == f"file://{tmp_path}/d.csv"
+
+    (tmp_path / "images").mkdir()
+    for count in range(20):
+        image = tf.io.encode_png(tf.fill((8, 8, 1), tf.cast(count, tf.uint8)))
+        tf.io.write_file(str(tmp_path / "images" / f"{count}.png"), image)
+    rows = "".join(f"{count}.png,{NAMES[count % 2]}\n" for count in range(20))
+    (tmp_path / "images" / "list.csv").write_text(f"text,label\n{rows}")
+    fields = {"kind": "rows", "input": "text", "target": "label", "timing": False}
+    report = check(str(tmp_path / "*" / "list.csv"), **fields)
+    assert _counts(report)["train"] == 16
+
+
+def test_a_check_refuses_what_training_refuses(tmp_path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"text": "a", "label": "pos"}\n' * 3)
+    with pytest.raises(SeqzooError, match="`columns` is for .csv and .tsv files"):
+        check(str(path), kind="words", columns=["text", "label"], timing=False)

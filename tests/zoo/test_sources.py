@@ -181,3 +181,13 @@ def test_other_data_have_no_part_in_separate_files() -> None:
     source = Source("x.csv", kind="words", validation="held.csv", test=0.3, weight_column="w")
     other = source.of_other_data("y.csv")
     assert other == dataclasses.replace(source, data="y.csv", validation=Source.validation)
+
+
+def test_other_data_need_not_have_the_format_of_the_training_data() -> None:
+    source = Source("x.csv", kind="words", columns=["a", "b"], delimiter=";", storage="disk")
+    for data in ("y.tsv", "y.csv.gz", "y.data"):
+        other = source.of_other_data(data)
+        assert other == dataclasses.replace(source, data=data, storage="auto")
+    for data in ("y.jsonl", "y.parquet", "y.npz"):
+        other = source.of_other_data(data)
+        assert (other.columns, other.delimiter, other.storage) == (None, None, "auto")

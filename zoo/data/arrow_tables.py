@@ -11,7 +11,15 @@ import pyarrow as pa
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.delimited import check_names
-from seqzoo.zoo.data.records import BLOCK, Chunk, Record, Records, Request, choose_columns
+from seqzoo.zoo.data.records import (
+    BLOCK,
+    Chunk,
+    NoRows,
+    Record,
+    Records,
+    Request,
+    choose_columns,
+)
 from seqzoo.zoo.data.utf8 import Utf8Texts
 
 ROWS = 4096
@@ -75,7 +83,7 @@ class ArrowTable:
             # Arrow's own allocator keeps tens of MB that nothing else could use.
             pa.default_memory_pool().release_unused()
         if not count:
-            raise SeqzooError(f"{self.path} has no rows ({', '.join(self.names)}).")
+            raise NoRows(f"{self.path} has no rows ({', '.join(self.names)}).")
 
     def rows(self, columns: Collection[str | None] | None = None) -> Iterator[dict[str, Any]]:
         """The rows in order, with values as `columns_of` returns them.

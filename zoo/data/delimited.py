@@ -13,6 +13,7 @@ from seqzoo.zoo.data.delimited_blocks import read_blocks
 from seqzoo.zoo.data.formats import suffix_of
 from seqzoo.zoo.data.records import (
     Chunk,
+    NoRows,
     Record,
     Records,
     Request,
@@ -59,7 +60,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
                 error = next(filter(None, map(undecoded, fields.values())), "")
             yield Record(number, fields, error)
         if empty and request.strict:
-            raise SeqzooError(f"{path} has no rows below its header ({', '.join(names)}).")
+            raise NoRows(f"{path} has no rows below its header ({', '.join(names)}).")
 
     def chunks() -> Iterator[Chunk | None]:
         quoting = _quoting(file, delimiter)

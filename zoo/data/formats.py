@@ -146,6 +146,13 @@ def format_of(
     return result
 
 
+def may_be_delimited(path: str) -> bool:
+    """Whether a file may have a delimiter and columns without names, by its extension."""
+    suffix = suffix_of(path)
+    known = next((name for name, value in FORMATS.items() if suffix in value.suffixes), None)
+    return known in (None, "text", *DELIMITED)
+
+
 def check_delimited(path: str, source: "Source") -> None:
     """Checks that column names and a delimiter are given only for a file that can use them.
 

@@ -18,6 +18,7 @@ from seqzoo.zoo.data import formats
 from seqzoo.zoo.data.column_names import join_names, split_names
 from seqzoo.zoo.data.date_parsing import parse_dates
 from seqzoo.zoo.data.records import Records, Request
+from seqzoo.zoo.data.remote import local
 from seqzoo.zoo.data.source import Source
 
 MISSING_VALUES = ("", "na", "n/a", "nan", "null", "none", "-", "?", "nat")
@@ -93,7 +94,7 @@ def open_histories(source: Source) -> tuple[Splits, Source]:
     splits, more = split_by_time(histories, source)
     name = pathlib.Path(source.data).name
     series = f"{len(histories):,} series, " if len(histories) > 1 else ""
-    targets = str(source.target).count(",") + 1
+    targets = len(split_names(str(source.target)))
     described = (
         f"{name}: {series}{targets} target{'s' * (targets != 1)}, one step per "
         f"{source.frequency}: {dates_of(splits)}."
@@ -131,7 +132,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     Raises:
         SeqzooError: see `open_histories`.
     """
-    path = pathlib.Path(source.data)
+    path = pathlib.Path(local(source.data))
     names, table = _read(path, source)
     chosen = _targets(names, table, source)
     past, known = (
@@ -171,7 +172,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
         rows[name] = indices
     frequency = _frequency(dates, rows, source, table)
     histories, gaps = [], []
-    for name, indices in sorted(rows.items()):
+    for name, indices in sorted(rows.items())[: source.limit]:
         steps, on_grid = frequency.positions(dates[indices])
         if not on_grid.all():
             bad = indices[int(np.argmin(on_grid))]
@@ -225,10 +226,8 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
         )
     missing = sum(int((~np.isfinite(item.values[: item.end])).sum()) for item in histories)
     if missing:
-        total = sum(item.values.size for item in histories)
+        total = sum(item.values[: item.end].size for item in histories)
         notes.append(f"{missing:,} of {total:,} values {agreed(missing, 'is', 'are')} missing.")
-    if source.limit is not None:
-        histories = histories[: source.limit]
     source = replace(source, target=join_names(chosen), frequency=str(frequency))
     return histories, source, notes
 
@@ -298,7 +297,7 @@ def _starts(grid: np.ndarray, source: Source) -> dict[str, Any]:
                 f"{size!r}.",
                 field=name,
             )
-        held[name] = int(size) if size >= 1 else round(size * steps)
+        held[name] = int(size) if size >= 1 else max(round(size * steps), int(size > 0))
     stop = steps
     if source.split_at:
         texts = list(source.split_at)
@@ -479,7 +478,7 @@ def _number(field: Any, decimal_comma: bool) -> float | None:
     if decimal_comma and ("," in text or _THOUSANDS_POINTS.fullmatch(text)):
         text = text.replace(".", "").replace(",", ".")
     try:
-        return float(text)
+        return None if "_" in text else float(text)
     except ValueError:
         return None
 

@@ -1,6 +1,7 @@
 """Opens sources: built-in data sets, tfds data sets and files."""
 
 import pathlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 from seqzoo.tasks.data.examples import Examples, Splits
@@ -12,7 +13,7 @@ from seqzoo.zoo.data.histories import open_histories, read_histories
 from seqzoo.zoo.data.hugging_face import SPLIT_COLUMN, splits_of
 from seqzoo.zoo.data.npz import is_in_time
 from seqzoo.zoo.data.records import Request
-from seqzoo.zoo.data.remote import copied, is_remote
+from seqzoo.zoo.data.remote import local
 from seqzoo.zoo.data.several_files import files_of, folder_of, is_pattern
 from seqzoo.zoo.data.source import HISTORY, Source
 from seqzoo.zoo.data.splits import Part
@@ -39,7 +40,7 @@ def open_source(source: Source) -> tuple[Splits, Source]:
     """
     if source.kind == HISTORY:
         return open_histories(source)
-    source = _with_stored_splits(source)
+    source = with_stored_splits(source)
     if source.is_file():
         opened, source = _open_files(source)
     else:
@@ -65,7 +66,7 @@ def open_examples(source: Source, split: str = "test") -> Examples:
     """
     if source.kind == HISTORY:
         return _open_history_split(source, split)
-    source = _with_stored_splits(source)
+    source = with_stored_splits(source)
     if split not in USUAL:
         return _open_split(source, split)
     if split == "all":
@@ -85,7 +86,7 @@ def open_examples(source: Source, split: str = "test") -> Examples:
     return examples
 
 
-def _with_stored_splits(source: Source) -> Source:
+def with_stored_splits(source: Source) -> Source:
     """The source, with the splits that its folder contains, if any."""
     files = any(isinstance(item, str) for item in (source.validation, source.test))
     if source.split_column is not None or files or not source.is_folder():
@@ -201,15 +202,20 @@ def read_file(path: str, source: Source) -> tuple[Part, int | None]:
         SeqzooError: it cannot be read, or a record is malformed.
     """
     is_data = path == source.data  # a file of another split may have another format
-    path = copied(path) if is_remote(path) else path
+    path = local(path)
     if is_data:
         formats.check_delimited(path, source)
     file = pathlib.Path(path)
     files = files_of(path) if is_pattern(path) else [file]
     if is_stored(files, source):
         return read_stored(files, source, path), None
-    forms = [FURTHER[kind].form for kind in source.further_inputs.values()]
-    of_paths = not {INPUTS[source.kind].form, *forms}.isdisjoint(PATHS)
-    folder = folder_of(files, of_paths=of_paths)
+    folder = folder_of_fields(files, source)
     records = formats.read(file, Request(source, roles_of(source)))
     return part_of(records, source, folder)
+
+
+def folder_of_fields(files: Sequence[pathlib.Path], source: Source) -> pathlib.Path:
+    """The folder that paths in the fields of files are relative to; see `folder_of`."""
+    forms = [FURTHER[kind].form for kind in source.further_inputs.values()]
+    of_paths = not {INPUTS[source.kind].form, *forms}.isdisjoint(PATHS)
+    return folder_of(files, of_paths=of_paths)

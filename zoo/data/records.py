@@ -18,6 +18,11 @@ from seqzoo.tasks.data.npz_members import MAX_COMPRESSION_RATIO
 from seqzoo.tasks.errors import SeqzooError, nearest, unreadable
 from seqzoo.zoo.data.source import Source
 
+
+class NoRows(SeqzooError):
+    """A table has a header and no rows; among several files, others may have rows."""
+
+
 _SURROGATE = re.compile("[\udc80-\udcff]")
 """Lone surrogates, with which the error handler "surrogateescape" replaces bytes that are not
 UTF-8."""

@@ -20,6 +20,11 @@ def is_remote(path: str) -> bool:
     return _ADDRESS.match(path) is not None
 
 
+def local(path: str) -> str:
+    """A path as it is, or the path of the copy of a file at an address; see `copied`."""
+    return copied(path) if is_remote(path) else path
+
+
 def copied(address: str) -> str:
     """The path of the copy of a file, or a pattern of copies if the address is a pattern.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.formats import suffix_of
-from seqzoo.zoo.data.records import Record, Records, Request
+from seqzoo.zoo.data.records import INPUT, NoRows, Record, Records, Request
 
 
 def is_pattern(path: str) -> bool:
@@ -75,16 +75,38 @@ def read(
     locations = _Locations()
 
     def records() -> Iterator[Record]:
+        empty = None
         for file in files:
             file_records = opened if file is first else reader(file, request)
             locations.begin(file)
-            for record in file_records.records:
-                yield record._replace(number=locations.add(record.number))
+            try:
+                for record in file_records.records:
+                    yield record._replace(number=locations.add(record.number))
+            except NoRows as error:  # programs that write tables in parts leave some empty
+                empty = error
+        if empty is not None and not len(locations):
+            raise empty
 
+    all_records = records()
+    if request.source.whole and not opened.columns:
+        all_records = _one_text(all_records)
     notes = (*opened.notes, f"{len(files)} file{'s' * (len(files) > 1)}.")
     return replace(
-        opened, name=pattern, records=records(), notes=notes, locations=locations, chunks=None
+        opened, name=pattern, records=all_records, notes=notes, locations=locations, chunks=None
     )
+
+
+def _one_text(records: Iterator[Record]) -> Iterator[Record]:
+    """The texts of all files as one; malformed records as they are."""
+    texts, first = [], None
+    for record in records:
+        if record.error:
+            yield record
+        else:
+            first = first or record
+            texts.append(record.fields[INPUT])
+    if first is not None:
+        yield first._replace(fields={INPUT: "".join(texts)})
 
 
 class _Locations(Sequence[str]):

@@ -16,7 +16,7 @@ from seqzoo.tasks.kinds import (
     targets_of,
 )
 from seqzoo.zoo.data.column_names import split_names
-from seqzoo.zoo.data.formats import SUFFIXES, suffix_of
+from seqzoo.zoo.data.formats import SUFFIXES, may_be_delimited, suffix_of
 from seqzoo.zoo.data.hugging_face import is_dataset
 from seqzoo.zoo.data.remote import is_remote
 from seqzoo.zoo.datasets import DATASETS
@@ -363,10 +363,14 @@ class Source:
             raise SeqzooError(f"The source in {run.folder} is damaged: {error}.") from error
 
     def of_other_data(self, data: str) -> "Source":
-        """The same source with other data, without separate files for validation and testing, which
-        belong to the data of this one."""
-        files = [name for name in ("validation", "test") if isinstance(getattr(self, name), str)]
-        return replace(self, data=data, **{name: getattr(type(self), name) for name in files})
+        """The same source with other data, without fields that belong to the data of this one:
+        separate files for validation and testing, the storage, and the columns and the delimiter
+        if the other file has a format without them."""
+        dropped = [name for name in ("validation", "test") if isinstance(getattr(self, name), str)]
+        dropped.append("storage")
+        if not may_be_delimited(data):
+            dropped += ["columns", "delimiter"]
+        return replace(self, data=data, **{name: getattr(type(self), name) for name in dropped})
 
     def is_file(self) -> bool:
         """Whether `data` names a file, or a folder that is read like one; if not, it is a built-in

@@ -13,15 +13,13 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.data import formats
 from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.records import Request
+from seqzoo.zoo.data.remote import local
 from seqzoo.zoo.data.source import DATED, HISTORY, Source, input_columns
 from seqzoo.zoo.data_check.dated_columns import begins_with_dates, dated_fields, has_numbers
 from seqzoo.zoo.data_check.word_columns import word_fields
 
 MAX_ROWS = 20_000
 """Maximum number of rows that are used to infer kinds and searched for leaks."""
-
-TABLES = ("csv", "tsv", "json lines", "parquet")
-"""Formats with named columns of one value per row."""
 
 OF_A_KIND = 0.95
 """Minimum fraction of a column's values that must be of a kind for it to be the column's kind."""
@@ -113,7 +111,7 @@ class _AllColumns(Request):
 
 def is_table(source: Source) -> bool:
     """Whether a source is a file with named columns."""
-    return source.is_file() and _format(source) in TABLES
+    return source.is_file() and _format(source) in formats.TABLES
 
 
 def read_columns(source: Source) -> dict[str, Column]:
@@ -122,7 +120,7 @@ def read_columns(source: Source) -> dict[str, Column]:
     Raises:
         SeqzooError: the file cannot be read at all.
     """
-    path = pathlib.Path(source.data).expanduser()
+    path = pathlib.Path(local(source.data)).expanduser()
     names = formats.read(path, _AllColumns(source, (), strict=False)).names
     records = formats.read(path, _AllColumns(source, names, strict=False))
     first = list(itertools.islice(records.records, MAX_ROWS))
@@ -212,7 +210,7 @@ def separate_columns(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _format(source: Source) -> str:
     lemmas = formats.reads_lemmas(source)
-    return formats.format_of(source.data, delimiter=source.delimiter, lemmas=lemmas)
+    return formats.format_of(local(source.data), delimiter=source.delimiter, lemmas=lemmas)
 
 
 def _of_format(source: Source) -> dict[str, str]:

@@ -9,8 +9,10 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data import formats, splits
 from seqzoo.zoo.data.examples import NAMES, part_of, readers_of, roles_of
-from seqzoo.zoo.data.open import open_source, split_file
+from seqzoo.zoo.data.open import folder_of_fields, open_source, split_file, with_stored_splits
 from seqzoo.zoo.data.records import Record, Records, Request
+from seqzoo.zoo.data.remote import local
+from seqzoo.zoo.data.several_files import files_of, is_pattern
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.finding import Finding
@@ -50,10 +52,13 @@ def read(source: Source) -> Rows:
             if (examples := getattr(opened, name)) is not None
         }
         return Rows(source, parts)
-    source = source.absolute()
-    path = pathlib.Path(source.data)
-    records, findings = _valid_records(path, source)
-    whole, rate = part_of(records, source, path.parent)
+    source = with_stored_splits(source.absolute())
+    path = local(source.data)
+    formats.check_delimited(path, source)
+    files = files_of(path) if is_pattern(path) else [pathlib.Path(path)]
+    folder = folder_of_fields(files, source)
+    records, findings = _valid_records(pathlib.Path(path), source, folder)
+    whole, rate = part_of(records, source, folder)
     source = replace(source, sample_rate=rate)
     try:
         by_name = split_file(whole, source)
@@ -76,11 +81,13 @@ def part_of_examples(name: str, examples: Examples, source: Source) -> Part:
     return Part(name, examples, [splits.input_key(item) for item in examples.inputs], labels)
 
 
-def _valid_records(path: pathlib.Path, source: Source) -> tuple[Records, list[Finding]]:
+def _valid_records(
+    path: pathlib.Path, source: Source, folder: pathlib.Path
+) -> tuple[Records, list[Finding]]:
     """The records of a file whose fields can all be read, and findings on the others."""
     records = formats.read(path, Request(source, roles_of(source), strict=False))
     valid, invalid = [], []
-    for record, error in _checked(records, source, path.parent):
+    for record, error in _checked(records, source, folder):
         if error:
             invalid.append((record.number, error))
         else:

@@ -12,7 +12,7 @@ import numpy as np
 
 from seqzoo.tasks.atomic_files import read_json
 from seqzoo.tasks.data.frequency import Frequency, shown_dates
-from seqzoo.tasks.data.history import History
+from seqzoo.tasks.data.history import Continuation, History
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import FORECAST
 from seqzoo.tasks.runs.layout import CONFIG, is_run
@@ -219,8 +219,12 @@ class Forecaster:
                 "Anomaly detection needs a series of at least two values, but there is none."
             )
         normal = [NormalDist().inv_cdf(level) for level in (levels[0], levels[-1])]
+        scored = 0
         for history in histories:
             forecast, origins = self.run.task.one_step(self.run.model, history)
+            scored += len(origins)
+            if not len(origins):
+                continue
             low, high = forecast["quantiles"][..., 0], forecast["quantiles"][..., -1]
             if not (high > low).any():
                 raise SeqzooError(
@@ -238,6 +242,11 @@ class Forecaster:
                     [history.name, dates[step], self.targets[column]]
                     + [float(number[position]) for number in numbers]
                 )
+        if not scored:
+            raise SeqzooError(
+                "Anomaly detection needs a series of which a value follows another within the "
+                f"look-back of {counted(self.run.template.look_back, 'step')}, but there is none."
+            )
         headers = ["series", "date", "target", "value", "expected", "low", "high", "score"]
         return ForecastTable(headers, rows)
 
@@ -262,12 +271,14 @@ def _continued(history: History, prediction: Any) -> History:
 
     extended = longer(history.values)
     extended[end : end + steps] = values
-    return replace(
-        history,
-        dates=frequency.at(history.dates, np.arange(size)),
-        values=extended,
-        past=longer(history.past),
-        known=history.known if size == len(history) else longer(history.known),
+    return Continuation(
+        frequency.at(history.dates, np.arange(size)),
+        extended,
+        longer(history.past),
+        history.known if size == len(history) else longer(history.known),
+        history.static,
+        history.name,
+        frequency=frequency,
     )
 
 
