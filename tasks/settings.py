@@ -40,6 +40,7 @@ GRADIENT_ONLY = (
     "focal",
     "freeze",
     "clip_layer",
+    "clip_norm",
     "clip_value",
     "weight_decay",
     "embedding_updates",

@@ -33,6 +33,9 @@ TRAIN_ONLY = (
     "freeze",
     "readout",
     "log_health",
+    "embedding_updates",
+    "patience",
+    "best_by",
 )
 """Settings of `train` that `fit` does not support."""
 
@@ -47,7 +50,8 @@ def keras_model(
         examples: the training examples, from which the template learns vocabularies, classes and
             scales; `fit` takes these or other examples.
         settings: settings for the batch size, the optimizer, the seed and the precision; by
-            default those of the template. For schedules and checkpoints, use Keras' callbacks.
+            default those of the template. The epochs, the schedule and the warm-up are not used:
+            `fit` takes the epochs, and Keras' callbacks do the rest.
 
     Raises:
         SeqzooError: the template does not fit the examples, or a setting is only supported by
@@ -67,17 +71,29 @@ def keras_model(
     for name in TRAIN_ONLY:
         if getattr(settings, name) != getattr(defaults, name):
             raise _train_only(name)
+    _check_unweighted(examples)
     keras.utils.set_random_seed(settings.seed)
     task = template.adapt(examples)
     model = TaskModel(task, settings)
-    model.compile(
-        keras.optimizers.Adam(
-            settings.learning_rate,
-            weight_decay=settings.weight_decay or None,
-            global_clipnorm=settings.clip_norm,
-        )
+    optimizer = TemplateAdam(
+        settings.learning_rate,
+        weight_decay=settings.weight_decay or None,
+        global_clipnorm=settings.clip_norm,
     )
+    if settings.precision == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    model.compile(optimizer)
+    optimizer.build(model.trainable_variables)  # otherwise a file of it could not be loaded
     return model
+
+
+@keras.saving.register_keras_serializable("seqzoo")
+class TemplateAdam(keras.optimizers.Adam):
+    """Adam whose weight decay leaves biases out, as in `train`."""
+
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, **options)
+        self.exclude_from_weight_decay(var_names=["bias"])
 
 
 @keras.saving.register_keras_serializable("seqzoo")
@@ -468,13 +484,25 @@ def _train_only(name: str) -> SeqzooError:
     )
 
 
+def _check_unweighted(examples: Examples) -> None:
+    """Checks that examples have no weights, which only `train` takes.
+
+    Raises:
+        SeqzooError: they have weights.
+    """
+    if examples.weights is not None:
+        raise _train_only("weights")
+
+
 def _examples(x: Any, y: Any) -> Examples:
     """Makes examples from raw inputs and targets.
 
     Raises:
-        SeqzooError: there are no inputs, or the numbers of inputs and targets differ.
+        SeqzooError: there are no inputs, the numbers of inputs and targets differ, or the examples
+            have weights.
     """
     if isinstance(x, Examples):
+        _check_unweighted(x)
         return x
     if isinstance(x, tf.data.Dataset):
         pairs = [_pair(item) for item in x.unbatch()]

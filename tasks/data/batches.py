@@ -121,7 +121,7 @@ class Data:
         if isinstance(self.targets, Sequences):
             arrays |= {"target_flat": self.targets.flat, "target_lengths": self.targets.lengths}
         elif self.targets is not None:
-            arrays["targets"] = _widened(self.targets)
+            arrays["targets"] = widened(self.targets)
         if self.importance is not None:
             arrays["importance"] = self.importance
         for number, item in enumerate(self.further, 1):
@@ -508,12 +508,12 @@ def _batches_on_disk(data: Data, plan: Plan) -> Any:
         weights = plan.weights[start:stop].astype(np.float32)
         results = [rows, weights, data.inputs.lengths_of(rows)]
         results.append(data.inputs.padded(rows, longest))
-        return results if targets is None else [*results, _widened(targets[rows])]
+        return results if targets is None else [*results, widened(targets[rows])]
 
     def gather(start, stop, longest, longest_target):
         longest = longest if plan.length is None else plan.length
         types = [tf.int32, tf.float32, tf.int32, tf.int32]
-        types += [] if targets is None else [tf.as_dtype(_widened(targets[:0]).dtype)]
+        types += [] if targets is None else [tf.as_dtype(widened(targets[:0]).dtype)]
         rows, weights, ends, values, *others = tf.numpy_function(
             read, [start, stop, longest], types
         )
@@ -613,7 +613,7 @@ def array_batches(data: Data, plan: Plan, *, trim: bool) -> Iterator[dict[str, n
             batch["targets"] = _padded_array(targets.flat, target_starts[selected], ends, longest)
             batch["target_lengths"] = ends
         elif targets is not None:
-            batch["targets"] = _widened(targets[batch["rows"]])
+            batch["targets"] = widened(targets[batch["rows"]])
         for number, further in enumerate(data.further, 1):
             ends = further.lengths[batch["rows"]]
             starts_of = further.starts[batch["rows"]]
@@ -623,7 +623,7 @@ def array_batches(data: Data, plan: Plan, *, trim: bool) -> Iterator[dict[str, n
         yield batch
 
 
-def _widened(indices: np.ndarray) -> np.ndarray:
+def widened(indices: np.ndarray) -> np.ndarray:
     """Unsigned integers as int32; other arrays unchanged."""
     return indices.astype(np.int32) if indices.dtype.kind == "u" else indices
 

@@ -37,9 +37,16 @@ OTHER_SERIES, ONLY_SERIES = "\ud800other", "\ud800only"
 SERIES = "owners"
 """The layer of a forecaster that has a vector for each series."""
 
-FROZEN_WITH = {"embedding": WORD, "characters": CHARACTERS, f"{DECODER}embedding": TARGET}
-"""By layer, the vocabulary that gains no tokens if the layer is frozen, since the weights of new
-tokens would stay random."""
+VOCABULARIES = {
+    "embedding": WORD,
+    "feature_sum": WORD,
+    "vectors": WORD,
+    "characters": CHARACTERS,
+    f"{DECODER}embedding": TARGET,
+    f"{DECODER}{OUTPUTS}": TARGET,
+}
+"""By layer, the vocabulary whose tokens have a row or column of its weights each. If the layer is
+frozen, the vocabulary gains no tokens, since their weights would stay random."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,8 @@ class Start:
             frozen: the layers that are not trained.
 
         Raises:
-            SeqzooError: the template does not fit the run or the examples.
+            SeqzooError: the template does not fit the run or the examples, or the weights of new
+                labels would be frozen.
         """
         old = self.run.task
         check_matching(template, self.run.template)
@@ -102,7 +110,15 @@ class Start:
             losses = [getattr(item.targets, "loss", None) for item in (task, old)]
             if len({loss is not None and loss.standardises for loss in losses}) == 1:
                 config["targets"] = before["targets"]
-        fixed = {FROZEN_WITH[name] for name in frozen if name in FROZEN_WITH}
+        tied = _vocabularies(task)
+        fixed = {tied[name] for name in frozen if name in tied}
+        new_labels = [name for name in _labels(task) if name not in _labels(old)]
+        if OUTPUTS in frozen and _labels(old) and new_labels:
+            raise SeqzooError(
+                f"The layer {OUTPUTS!r} cannot be frozen, since the examples have labels that the "
+                f"run does not, such as {new_labels[0]!r}.",
+                field="freeze",
+            )
         if old.features.vectors is not None:
             fixed.add(WORD)
         if isinstance(old.features, JoinedFeatures):  # encoders are reused without changes
@@ -246,28 +262,26 @@ def _rows(task: Any) -> dict[str, list[str]]:
     def tokens(name: str) -> list[str]:
         return [*SPECIAL_ROWS, *task.vocabularies[name].tokens]
 
-    named = {
-        "embedding": WORD,
-        "feature_sum": WORD,
-        "vectors": WORD,
-        "characters": CHARACTERS,
-        f"{DECODER}embedding": TARGET,
-        f"{DECODER}{OUTPUTS}": TARGET,
-    }
-    results = {layer: tokens(name) for layer, name in named.items() if name in task.vocabularies}
+    results = {layer: tokens(name) for layer, name in _vocabularies(task).items()}
     if isinstance(task.features, HistoryFeatures):
         series = list(task.features.names)
         # The vector of a single series is for whatever series a model is trained on.
         results[SERIES] = [OTHER_SERIES, *(series if len(series) > 1 else [ONLY_SERIES])]
-    if task.template.input == "class" and WORD in task.vocabularies:
-        results["first"] = tokens(WORD)
-    if task.template.target == "next" and task.template.input in TEXTS:
-        results[OUTPUTS] = tokens(WORD)
-    elif isinstance(task.template, ManyToManyUnaligned):
-        results[OUTPUTS] = tokens(TARGET)
-    elif labels := _labels(task):
+    if OUTPUTS not in results and (labels := _labels(task)):
         results[OUTPUTS] = results["crf"] = labels
     return results
+
+
+def _vocabularies(task: Any) -> dict[str, str]:
+    """`VOCABULARIES` of a task, with the layers that only some templates have."""
+    named = dict(VOCABULARIES)
+    if task.template.input == "class":
+        named["first"] = WORD
+    if task.template.target == "next" and task.template.input in TEXTS:
+        named[OUTPUTS] = WORD
+    elif isinstance(task.template, ManyToManyUnaligned):
+        named[OUTPUTS] = TARGET
+    return {layer: name for layer, name in named.items() if name in task.vocabularies}
 
 
 def _labels(task: Any) -> list[str]:

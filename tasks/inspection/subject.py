@@ -305,9 +305,7 @@ def _numbers(run: Any, value: Any, answer: str | None) -> Subject:
 
     with seqzoo.cells.portable():
         logits = task.outputs(model, inputs)
-    text, _ = task.targets.prediction(
-        task.targets.decode(task.targets.predicted(logits))[0].numpy()
-    )
+    text, _ = task.targets.prediction(task.targets.unscaled(task.targets.predicted(logits)[0]))
     positions = tuple(range(len(parts[0].labels)))
     labels = parts[0].labels
     return Subject(run, inputs, parts, text, labels, scores, _measure(task.targets), positions)
@@ -343,7 +341,7 @@ def _following(run: Any, value: Any, answer: str | None) -> Subject:
     targets = None
     if notes:
         targets = tf.concat([tf.cast(inputs["values"][:, 1:], tf.float32), expected[:, -1:]], 1)
-    text, _ = task.targets.prediction(task.targets.decode(expected)[0].numpy())
+    text, _ = task.targets.prediction(task.targets.unscaled(expected[0]))
 
     def scores(batch: dict[str, Any]) -> Any:
         predicted, _ = model(read(batch["values"]))

@@ -149,13 +149,14 @@ class ForecasterTask(StepRegressionTask):
     def respond(self, model: Any, raw: tuple, options: PredictionOptions) -> dict[str, Any]:
         values, lengths = self.features.transform(*raw)
         rows = tf.range(tf.shape(lengths)[0])
-        return self.infer(model, {"values": values, "lengths": lengths, "rows": rows}, options)
+        batch = {"values": values, "lengths": lengths, "rows": rows}
+        return {"values": self.targets.decode(self.infer(model, batch, options)["values"])}
 
     def infer(
         self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
-        """The "values" of the next steps, (batch, horizon, size); each is fed to the model to
-        predict the one after it."""
+        """The standardised "values" of the next steps, (batch, horizon, size); each is fed to the
+        model to predict the one after it."""
         choices = self._checked(options.decoding or self.decoding)
         values, lengths = batch["values"], batch["lengths"]
         steps, size = choices.maximum_length, self.targets.size
@@ -182,7 +183,7 @@ class ForecasterTask(StepRegressionTask):
         *_, written = tf.while_loop(
             lambda t, *_: t < steps, body, (tf.constant(0), output, states, array)
         )
-        return {"values": self.targets.decode(tf.transpose(written.stack(), [1, 0, 2]))}
+        return {"values": tf.transpose(written.stack(), [1, 0, 2])}
 
     def shifted(self, values: Any, lengths: Any) -> Any:
         """Steps (batch, time, features) as the model reads them: if they have times, each has the
@@ -207,7 +208,10 @@ class ForecasterTask(StepRegressionTask):
     def predictions(
         self, results: dict[str, list], inputs: Any, options: PredictionOptions
     ) -> list[Prediction]:
-        return [Prediction(*self.targets.prediction(values)) for values in results["values"]]
+        return [
+            Prediction(*self.targets.prediction(self.targets.unscaled(values)))
+            for values in results["values"]
+        ]
 
     def to_config(self) -> dict[str, Any]:
         return {"features": self.features.to_config()}

@@ -165,9 +165,8 @@ class StepRegressionTask(CutsAtSteps, Task):
     ) -> list[Prediction]:
         predictions = []
         for outputs, steps in zip(results["outputs"], results["steps"], strict=True):
-            predicted = self.targets.predicted(tf.constant(outputs[:steps]))
-            values = self.targets.decode(predicted).numpy()
-            predictions.append(Prediction(*self.targets.prediction(values)))
+            numbers = self.targets.numbers(outputs[:steps])
+            predictions.append(Prediction(*self.targets.prediction(numbers)))
         return predictions
 
     def compute_metrics(

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Prediction, PredictionOptions
-from seqzoo.tasks.data.batches import Data, Sequences
+from seqzoo.tasks.data.batches import Data, Sequences, widened
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, check_instance, some_of
 from seqzoo.tasks.forecast.task import ForecastTask
@@ -175,7 +175,7 @@ class Ensemble:
             metrics = self.task.compute_metrics(_mean_forecasts(results), first, examples, options)
         else:
             targets, outputs = self._outputs(data, options)
-            truths = np.asarray(first.targets)
+            truths = widened(np.asarray(first.targets))
             loss = np.mean(targets.objective(tf.constant(outputs), tf.constant(truths))[0])
             metrics = targets.compute_metrics(outputs, truths)
         metrics = {"examples": len(first), "loss": float(loss), **metrics}
@@ -199,8 +199,7 @@ class Ensemble:
         if not isinstance(targets, ValueTargets):
             return targets, mean_logits(targets, np.stack(results)).astype(np.float32)
         values = [
-            run.task.targets.decode(tf.constant(item), 1)["value"].numpy().astype(np.float64)
-            for run, item in zip(self.runs, results, strict=True)
+            run.task.targets.numbers(item) for run, item in zip(self.runs, results, strict=True)
         ]
         outputs = (np.mean(values, 0) - targets.mean) / targets.scale
         # Linear, because the activation has already been applied.

@@ -204,7 +204,7 @@ class Session:
             return _next_token(task, outputs[0], self.options.top)
         if isinstance(model, NextStep):
             following = task.targets.following(tf.constant(outputs[:, -1:]), None, 1.0)
-            return Prediction(*task.targets.prediction(task.targets.decode(following)[0].numpy()))
+            return Prediction(*task.targets.prediction(task.targets.unscaled(following[0])))
         if isinstance(self.stepper.task, Transcribes):
             outputs = np.concatenate([*self._outputs, outputs], 1)
             count = tf.constant([outputs.shape[1]])

@@ -41,9 +41,13 @@ class StandardizedNumbers:
         return self.loss(outputs, targets), tf.reduce_mean(absolute, -1)
 
     def predicted_numbers(self, outputs: np.ndarray) -> np.ndarray:
-        """Predictions from outputs of the same shape, float64: in 32 bits, a small difference
-        between large values would be lost when they are converted to the units of the data."""
+        """Predictions from outputs of the same shape, standardised, float64."""
         return self.loss.predict(tf.constant(outputs)).numpy().astype(np.float64)
+
+    def numbers(self, outputs: np.ndarray) -> np.ndarray:
+        """Predictions in the units of the data from outputs of the same shape, float64: in 32 bits,
+        a small difference between large values would be lost."""
+        return self.predicted_numbers(outputs) * self.scale + self.mean
 
     def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         """The errors of predictions in the units of the data, and those of predicting the training

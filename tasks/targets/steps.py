@@ -64,6 +64,10 @@ class StepTargets(ABC):
     def decode(self, values: Any) -> Any:
         """Standardised steps -> steps in the units of the data."""
 
+    def unscaled(self, values: Any) -> np.ndarray:
+        """Standardised steps -> steps in the units of the data, float64."""
+        return np.asarray(values, np.float64)
+
     @abstractmethod
     def compute_metrics(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
         """The metrics of an evaluation, JSON-serialisable, without the loss and the count.
@@ -101,6 +105,9 @@ class StepValues(StandardizedNumbers, StepTargets):
 
     def decode(self, values: Any) -> Any:
         return values * tf.constant(self.scale, tf.float32) + tf.constant(self.mean, tf.float32)
+
+    def unscaled(self, values: Any) -> np.ndarray:
+        return super().unscaled(values) * self.scale + self.mean
 
     def compute_metrics(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
         return self.scores(np.concatenate(outputs), np.concatenate(targets))

@@ -57,9 +57,8 @@ class ValueTargets(StandardizedNumbers, Targets):
 
     def predictions(self, outputs: np.ndarray, top: int) -> list[Prediction]:
         del top
-        values = self.predicted_numbers(outputs)
         predictions = []
-        for row in (values * self.scale + self.mean).tolist():
+        for row in self.numbers(outputs).tolist():
             value = row[0] if self.size == 1 else tuple(row)
             predictions.append(Prediction(", ".join(f"{number:.6g}" for number in row), value))
         return predictions

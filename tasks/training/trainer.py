@@ -328,10 +328,16 @@ def _check_closed_form(task: Any, training: Data) -> None:
     """Checks that an output layer can be fitted by least squares.
 
     Raises:
-        SeqzooError: examples have weights, or outputs have an activation or another loss.
+        SeqzooError: examples have weights, an option changes labels or words, or outputs have an
+            activation or another loss.
     """
     if training.importance is not None:
         raise SeqzooError("Example weights are for readout 'gradient', got 'ridge'.")
+    for name in ("label_smoothing", "word_dropout"):
+        if value := getattr(task.template, name, 0):
+            raise SeqzooError(
+                f"`{name}` is for readout 'gradient', got {value!r} with 'ridge'.", field=name
+            )
     for name in ("output_activation", "loss"):
         value = getattr(task.template, name, None)
         if value not in (None, "squared", "linear") and task.template.target in (*NUMBERS, "next"):

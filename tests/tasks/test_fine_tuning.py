@@ -191,6 +191,23 @@ def test_tags_and_transitions_are_matched_by_name(tmp_path) -> None:
     assert "characters" in new and new["characters"]["embedding/embeddings"].shape[0] == 2 + 6
 
 
+def test_a_frozen_output_layer_gains_no_tokens_or_labels(tmp_path) -> None:
+    template = ManyToManyAligned("characters", "next", units=3, embedding=2, minimum_count=1)
+    old = untrained(template, Examples(["abab", "baba"]), tmp_path)
+    sizes = {}
+    for frozen in ((), ("outputs",), ("embedding",)):
+        task, new, _ = fine_tuned(Start(old), template, Examples(["abc", "cab"]), frozen)
+        sizes[frozen] = new["outputs"]["kernel"].shape[-1]
+        assert ("c" in task.vocabularies["vocabulary"].tokens) == (not frozen)
+    assert sizes[()] == sizes["outputs",] + 1 == sizes["embedding",] + 1
+    labels = ManyToOne("characters", units=3, embedding=2, minimum_count=1)
+    run = untrained(labels, Examples(["ab", "ba"] * 2, ["x", "y"] * 2), tmp_path)
+    with pytest.raises(SeqzooError, match="'outputs' cannot be frozen, .* such as 'z'") as caught:
+        Start(run).adapt(labels, Examples(["ab", "ba"] * 2, ["x", "z"] * 2), ["outputs"])
+    assert caught.value.field == "freeze"
+    Start(run).adapt(labels, Examples(["ab", "ba"] * 2, ["x", "y"] * 2), ["outputs"])
+
+
 @pytest.mark.parametrize("mode", ["tuned", "mapped"])
 def test_vectors_that_were_trained_are_reused(mode, tmp_path) -> None:
     (tmp_path / "v.txt").write_text("cat 1 2 3\ndog 3 2 1\nsat 0 1 0\n")

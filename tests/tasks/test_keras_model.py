@@ -192,10 +192,39 @@ def _cases() -> dict:
 
 def test_settings_that_fit_does_not_have_are_refused() -> None:
     case, inputs, targets = _cases()["labels"]
-    for choice in ({"accumulate": 2}, {"class_weight": "balanced"}, {"calibrate": True}):
+    for choice in (
+        {"accumulate": 2},
+        {"class_weight": "balanced"},
+        {"calibrate": True},
+        {"embedding_updates": "lazy"},
+        {"patience": 2},
+        {"best_by": "metric"},
+    ):
         with pytest.raises(SeqzooError, match="is for `seqzoo.tasks.train`") as caught:
             keras_model(case, Examples(inputs, targets), settings(**choice))
         assert caught.value.field == next(iter(choice))
+    weighted = Examples(inputs, targets, weights=[0.5] * len(inputs))
+    with pytest.raises(SeqzooError, match="`weights` is for `seqzoo.tasks.train`"):
+        keras_model(case, weighted, settings())
+    with pytest.raises(SeqzooError, match="`weights` is for `seqzoo.tasks.train`"):
+        keras_model(case, Examples(inputs, targets), settings()).train_on_batch(weighted)
+
+
+def test_the_optimizer_decays_no_biases_and_scales_losses_of_half_precision(tmp_path) -> None:
+    case, inputs, targets = _cases()["labels"]
+    examples = Examples(inputs, targets)
+    with seqzoo.cells.portable():
+        model = keras_model(case, examples, settings(weight_decay=0.5, learning_rate=0.1))
+        model.save(tmp_path / "model.keras")
+        for one in (model, keras.saving.load_model(tmp_path / "model.keras")):
+            kernel, bias = one.network.get_layer("outputs").weights
+            kernel.assign(tf.fill(kernel.shape, 10.0))
+            bias.assign(tf.fill(bias.shape, 10.0))
+            one.train_on_batch(inputs, targets)
+            assert np.abs(bias.numpy() - 10).max() < 0.11  # a step of Adam
+            assert kernel.numpy().max() < 9.7
+    half = keras_model(case, examples, settings(precision="mixed_float16"))
+    assert isinstance(half.optimizer, keras.optimizers.LossScaleOptimizer)
 
 
 @pytest.mark.slow

@@ -160,12 +160,17 @@ def test_the_next_step_is_fitted(tmp_path):
             "cells without trainable weights, such as 'echo-state'",
         ),
         (ManyToManyAligned("characters", "next", cell="echo-state", units=3), "language models"),
+        (
+            ManyToOne("characters", cell="echo-state", units=3, label_smoothing=0.1),
+            "`label_smoothing` is for readout 'gradient', got 0.1 with 'ridge'",
+        ),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(template, message, tmp_path):
     texts = template.input == "characters"
     inputs = ["abcab", "cabca"] if texts else [np.ones((3, 1)), np.zeros((3, 1))]
-    examples = Examples(inputs, None if texts else [1.0, 0.0])
+    targets = {"class": ["a", "b"], "value": [1.0, 0.0]}
+    examples = Examples(inputs, targets.get(template.target))
     with pytest.raises(SeqzooError, match=message):
         train(template, Splits(examples, examples, None), RIDGE, tmp_path / "run")
     assert not (tmp_path / "run").exists()

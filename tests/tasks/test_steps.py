@@ -99,6 +99,23 @@ def test_values_are_scored_in_the_units_of_the_data(tmp_path) -> None:
         assert answer.label.count(",") == len(item) - 1
 
 
+def test_small_differences_between_large_values_are_predicted(tmp_path) -> None:
+    """In 32 bits, numbers of this size are multiples of 128."""
+    large = 1.7e9
+    for kind in ("values", "series"):
+        template, examples = _template(kind, cell="vanilla", horizon=4), _examples(kind)
+        shifted = [item + large for item in (examples.targets or examples.inputs)]
+        both = [examples.inputs, shifted] if kind == "values" else [shifted, None]
+        task, model = template.adapt(Examples(*both)), None
+        run = Run.create(
+            tmp_path / kind, describe(template, task, settings(), {}, Padding([12], [12])), task
+        )
+        model = task.build("float32")
+        model.save(run.folder / "model.keras")
+        values = np.concatenate([np.ravel(answer.value) for answer in run.predict(both[0])])
+        assert len(np.unique(values.round(3))) > 20
+
+
 def _check_mean(metrics: dict, truth: np.ndarray, mean: np.ndarray) -> None:
     """Metrics of predictions that are always the mean of the training data, against NumPy."""
     off = truth - mean

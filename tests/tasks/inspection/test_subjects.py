@@ -336,9 +336,9 @@ def test_times_are_read_as_in_predictions() -> None:
         batch = {**case.inputs, "rows": tf.range(1)}
         task = case.run.task
         following = task.infer(case.model, batch, PredictionOptions())["values"][0, 0]
-    decoded = task.targets.decode(case.scores(case.inputs)[:, -1:, None])[0, 0]
-    np.testing.assert_allclose(decoded, following, rtol=1e-5)
-    assert float(case.answer.split(", ")[-1]) == pytest.approx(float(following[0]), abs=1e-3)
+    np.testing.assert_allclose(case.scores(case.inputs)[0, -1:], following, rtol=1e-5)
+    (decoded,) = task.targets.unscaled(following)
+    assert float(case.answer.split(", ")[-1]) == pytest.approx(decoded, abs=1e-3)
     assert found.values.shape == (5,)
 
 
