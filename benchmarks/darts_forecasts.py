@@ -5,7 +5,8 @@
 TABLE is daily-min-temperatures.csv. Darts, with PyTorch and Lightning, has an environment of its
 own. All contestants read the last 56 days and forecast the next 14 with a GRU of 32 units. They
 train on the same windows in batches of 32 for as many epochs, minimise the absolute error with Adam
-at the same learning rate, keep the best epoch of the same validation split, and are scored on the
+at the same initial learning rate (seqzoo with its default schedule and clipping, Darts with its
+own constant rate), keep the best epoch of the same validation split, and are scored on the
 same windows of the test split. They take turns, each in a process of its own, on one core.
 """
 

@@ -7,8 +7,9 @@
 The layers of a row alternate in one process, so that changes in the machine's speed affect them
 equally; each figure is a median. PyTorch's threads keep a core busy for a fifth of a second after
 their work, which would slow down the layer that follows, so its turns end with a pause. `limit` is
-a lower bound: the time of the matrix products of the forward pass (one with the input, one with the
-states, each over all steps at once), three times that for forward and backward.
+the time of the matrix products of the forward pass (one with the input, one with the states, each
+over all steps at once), three times that for forward and backward. It is not a strict bound: large
+results of a product over all steps go through memory, which products of single steps avoid.
 
 With --every-cell, all cells are compared with `keras.layers.RNN` around the same cell, at two
 shapes. Each row is appended to a CSV file as soon as it is measured, and rows in the file are not

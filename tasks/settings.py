@@ -48,6 +48,9 @@ GRADIENT_ONLY = (
 )
 """Settings that do not apply to a closed-form readout."""
 
+FREE_TO_CHANGE = ("checkpoint_seconds",)
+"""Settings that do not affect the results of a training run."""
+
 BELONGS_TO = {
     "decay": ("average", "ema"),
     "average_best": ("average", "best"),

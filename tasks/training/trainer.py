@@ -27,7 +27,7 @@ from seqzoo.tasks.runs.layout import CHECKPOINTS, CONFIG, linked_folder
 from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.runs.run import FORMAT, LEARNED, Run
 from seqzoo.tasks.runs.temperature import calibrate, check_calibrates
-from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.settings import FREE_TO_CHANGE, TrainingSettings
 from seqzoo.tasks.startup import start_devices
 from seqzoo.tasks.targets.weighting import weigh_examples
 from seqzoo.tasks.training.clusters import make_strategy
@@ -39,9 +39,6 @@ from seqzoo.tasks.training.workers import Workers
 
 STARTED_FROM = "started_from"
 """Key in config.json of the report on reused weights; see `Start.transfer`."""
-
-FREE_TO_CHANGE = {"checkpoint_seconds"}
-"""Settings that do not affect the results of a training run."""
 
 
 def train(

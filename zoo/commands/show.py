@@ -3,9 +3,13 @@
 import json
 
 import click
+from click.core import ParameterSource
 
 from seqzoo.zoo.commands import completers, options
 from seqzoo.zoo.commands.program import program
+
+ONLY_FOR = {"features": "cell", "units": "cell", "data_dir": "data set"}
+"""What some options are for; the others are for everything that has a name."""
 
 
 @click.command("show")
@@ -26,7 +30,10 @@ from seqzoo.zoo.commands.program import program
 )
 @click.option("--data-dir", help="Data directory of TensorFlow Datasets.")
 @click.option("--json", "as_json", is_flag=True, help="Print the details as JSON.")
-def command(name: str, features: int, units: int, data_dir: str | None, as_json: bool) -> None:
+@click.pass_context
+def command(
+    ctx: click.Context, name: str, features: int, units: int, data_dir: str | None, as_json: bool
+) -> None:
     """Show details of NAME (a cell, template, preset or data set).
 
     \b
@@ -39,7 +46,12 @@ def command(name: str, features: int, units: int, data_dir: str | None, as_json:
     from seqzoo.zoo.catalogue.text import text
 
     details = describe(name, features, units, data_dir)
+    kinds = [item["kind"] for item in details]
+    for option, kind in ONLY_FOR.items():
+        if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE and kind not in kinds:
+            flag = f"--{option.replace('_', '-')}"
+            raise click.UsageError(f"{flag} is for a {kind}, but {name} is a {kinds[0]}.")
     if as_json:
         click.echo(json.dumps(details, ensure_ascii=False, default=list))
     else:
-        click.echo(text(details, program(click.get_current_context())), nl=False)
+        click.echo(text(details, program(ctx)), nl=False)

@@ -119,10 +119,11 @@ def command(
     given = options.given(settings)
     if resume and start_from:
         raise click.UsageError("--from is for new runs; a resumed run keeps what it started from.")
-    if resume and run and not (repeat or folds) and is_repetition(run):
+    resumed = folder_of(name, run, given, resume=True) if resume else None
+    if resumed is not None and not (repeat or folds) and is_repetition(resumed):
         raise click.UsageError(
-            f"{run} has several training runs; resume them with --repeat or --folds, as they were "
-            "started."
+            f"{resumed} has several training runs; resume them with --repeat or --folds, as they "
+            "were started."
         )
     if repeat or folds:
         if start_from or workers or distribute:

@@ -16,6 +16,7 @@ from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import occupied, read_json, write_json, write_text
 from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same, nearest_of
 from seqzoo.tasks.runs.layout import is_run
+from seqzoo.tasks.settings import MAX_SEED
 from seqzoo.zoo.catalogue import source_docs
 from seqzoo.zoo.comparison.processes import STOPPED, run
 from seqzoo.zoo.comparison.report import Comparison, Result, ordered
@@ -78,7 +79,14 @@ def compare(
     choices = chosen(name, options)
     if name in TEMPLATES and "cell" not in options:
         choices = replace(choices, task=replace(choices.task, cell=cells[0]))
-    choices = replace(choices, source=choices.source.absolute())
+    choices = choices.absolute()
+    last = choices.settings.seed + seeds - 1
+    if last > MAX_SEED:
+        raise SeqzooError(
+            f"`seeds` must be at most {MAX_SEED - choices.settings.seed + 1} from the seed "
+            f"{choices.settings.seed} on, got {seeds}.",
+            field="seeds",
+        )
     stem = pathlib.Path(name).stem if name.endswith(CONFIG) else name
     path = pathlib.Path(folder).expanduser() if folder else COMPARISONS / stem
     base = _shared_settings(path, choices)

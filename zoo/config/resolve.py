@@ -1,5 +1,6 @@
 """Resolves a name and options to a template, training settings and a source."""
 
+import os
 import pathlib
 import shlex
 from collections.abc import Mapping
@@ -16,6 +17,9 @@ from seqzoo.zoo.presets import PRESETS
 
 CONFIG = ".toml"
 """Extension of configuration files."""
+
+PATHS = ("vectors", "features_from", "encoder_weights")
+"""Options of templates that may be paths; they may also be names."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,18 @@ class Choices:
     def parts(self) -> tuple[Any, TrainingSettings, Source]:
         """The three dataclasses."""
         return self.task, self.settings, self.source
+
+    def absolute(self) -> "Choices":
+        """The same settings with absolute paths of existing files and folders."""
+        changes = {}
+        for name in PATHS:
+            value = getattr(self.task, name, None)
+            if isinstance(value, str):
+                changes[name] = _absolute(value)
+            elif value:
+                changes[name] = type(value)(map(_absolute, value))
+        task = replace(self.task, **changes)
+        return replace(self, task=task, source=self.source.absolute())
 
 
 def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) -> Choices:
@@ -103,7 +119,7 @@ def chosen_from(run: Any, name: str | None, given: dict[str, Any]) -> Choices:
     if base is not None:
         source = base.source
     elif "data" in given or name is not None:
-        source = Source("")  # the columns of other data have other names
+        source = Source("", **kinds_of(task))  # the columns of other data have other names
     else:
         source = Source.of_run(run)
     if not (source.data or given.get("data")):
@@ -113,6 +129,12 @@ def chosen_from(run: Any, name: str | None, given: dict[str, Any]) -> Choices:
     if name is None:
         settings = replace(run.settings, freeze=None)
     return overridden(Choices(task, settings, source), given)
+
+
+def _absolute(path: str) -> str:
+    """The absolute path of an existing file or folder; any other text unchanged."""
+    expanded = os.path.expanduser(path)
+    return os.path.abspath(expanded) if os.path.exists(expanded) else path
 
 
 def _size_without_preset(name: str | None) -> SeqzooError:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from seqzoo.tasks.data.timed_series import fault
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.fields import input_kinds
 from seqzoo.zoo.data import fields, formats
 from seqzoo.zoo.data.audio import resampled
 from seqzoo.zoo.data.examples import timed
@@ -242,6 +243,16 @@ def _one_series(items: Iterator[RawInput]) -> Iterator[RawInput]:
         steps += series.tolist()
     field = {VALUES: steps, TIMES: times} if times else steps
     return iter([replace(rows[0], field=field)])
+
+
+def check_resample(folder: object, template: Any, *, resample: bool) -> None:
+    """Checks that audio is converted to another sample rate only if a model reads audio.
+
+    Raises:
+        SeqzooError: no input is audio.
+    """
+    if resample and "audio" not in input_kinds(template):
+        raise SeqzooError(f"--resample is for audio, got {folder} with {template.input!r}.")
 
 
 def reader(

@@ -228,6 +228,7 @@ class Source:
                 isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
             ):
                 raise SeqzooError(field=name, expected="a list of names", got=value)
+            object.__setattr__(self, name, None if value is None else list(value))
         if self.whole and self.target_kind != "next":
             raise SeqzooError(
                 f"`whole` is for the target 'next', got target {self.target_kind!r}.", field="whole"

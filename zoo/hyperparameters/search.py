@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from seqzoo.tasks.atomic_files import occupied, write_text
 from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same
+from seqzoo.tasks.settings import MAX_SEED
 from seqzoo.zoo.config import toml_writer
 from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen
 from seqzoo.zoo.config.toml_reader import read_config, read_search_table
@@ -109,7 +110,7 @@ def search(
     if trials is None and seconds is None:
         trials = TRIALS
     choices = chosen(name, options)
-    choices = replace(choices, source=choices.source.absolute())
+    choices = choices.absolute()
     searched = _space(name, space, choices)
     stem = pathlib.Path(name).stem if name.endswith(CONFIG) else name
     path = pathlib.Path(folder).expanduser() if folder is not None else SEARCHES / stem
@@ -160,6 +161,8 @@ def _locked_folder(path: pathlib.Path, choices: Choices, space: Space) -> Iterat
         names = dict.fromkeys([*old_space, *new_space])
         check_same(path, {name: old_space.get(name) for name in names}, new_space, hint)
         choices = stored
+    # Settings that a file cannot represent are reported before the folder is created.
+    text = toml_writer.config(choices, "Settings of a search.", str(path / SETTINGS), "")
     path.mkdir(parents=True, exist_ok=True)
     with open(path / LOCK, "w") as lock:
         try:
@@ -169,7 +172,6 @@ def _locked_folder(path: pathlib.Path, choices: Choices, space: Space) -> Iterat
                 f"Another search is running in {path}; wait until it ends."
             ) from error
         if is_new:
-            text = toml_writer.config(choices, "Settings of a search.", str(path / SETTINGS), "")
             write_text(path / SETTINGS, text + toml_writer.search_table(_table(space)))
         try:
             yield choices
@@ -274,7 +276,7 @@ class _Running:
         earlier = self.study.get_trials(deepcopy=False)
         # A resumed search has a different seed, so that it does not sample the same trials again.
         self.study.sampler = optuna.samplers.TPESampler(
-            seed=self.base.settings.seed + len(earlier), constant_liar=True
+            seed=(self.base.settings.seed + len(earlier)) % (MAX_SEED + 1), constant_liar=True
         )
         if not known:
             for key, value in shared.items():

@@ -269,7 +269,7 @@ def default_space(choices: Choices) -> dict[str, Interval | Choice]:
     step = max(1, units // 4)
     low = max(1, units - 2 * step)
     space["units"] = Interval(low, low + (2 * units - low) // step * step, step=step)
-    if any(field.name == "dropout" for field in fields(task)):
+    if settings.readout == "gradient" and any(field.name == "dropout" for field in fields(task)):
         space["dropout"] = Interval(0.0, 0.6, step=0.05)
     if not task.cell_options and source.time_column is None and settings.readout == "gradient":
         space["cell"] = Choice(tuple(dict.fromkeys([task.cell, *CELLS])))

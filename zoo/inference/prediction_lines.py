@@ -12,7 +12,6 @@ from typing import Any, Literal
 from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.decoding.settings import Decoding
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.fields import input_kinds
 from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.prediction_inputs import File, RawInput, Tokenization
 from seqzoo.zoo.data.records import read_bytes
@@ -124,8 +123,7 @@ def prediction_lines(
     if form in TAGGED and top > 1:
         raise SeqzooError(f"--format {form} has one tag per word; leave --top out.")
     check_top(run.template, top)
-    if resample and "audio" not in input_kinds(run.template):
-        raise SeqzooError(f"--resample is for audio, got {folder} with {run.template.input!r}.")
+    prediction_inputs.check_resample(folder, run.template, resample=resample)
     tags_words = target == "tags" and run.template.input == "words"
     if tokenize is not None and not tags_words:
         raise SeqzooError(f"--tokenize is for tags of words, got {folder} with {target!r}.")

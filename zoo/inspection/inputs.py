@@ -24,8 +24,9 @@ def command_line_inputs(run: Any, texts: Sequence[str], *, resample: bool = Fals
         resample: whether to convert audio to the sample rate of the model.
 
     Raises:
-        SeqzooError: an input cannot be read.
+        SeqzooError: an input cannot be read, or no input is audio to be converted.
     """
+    prediction_inputs.check_resample(run.folder, run.template, resample=resample)
     if run.template.name == FORECAST:
         from seqzoo.zoo.inference.forecasts import Forecaster
 

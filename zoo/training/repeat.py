@@ -12,11 +12,17 @@ from seqzoo.tasks.atomic_files import write_json, write_text
 from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same, command
 from seqzoo.tasks.runs.layout import is_run
 from seqzoo.zoo.config import toml_writer
-from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen
+from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen, overridden
 from seqzoo.zoo.config.toml_reader import read_config
 from seqzoo.zoo.output import metric_name, table
 from seqzoo.zoo.training.stored_result import read_result
-from seqzoo.zoo.training.train import TrainingPlan, folder_of, plan_resumed, run_plan
+from seqzoo.zoo.training.train import (
+    TrainingPlan,
+    folder_of,
+    plan_resumed,
+    run_plan,
+    with_free_options,
+)
 
 BASE = f"repetition{CONFIG}"
 """The file with the settings that all training runs share."""
@@ -221,20 +227,22 @@ def _base(path: pathlib.Path, name: str | None, options: dict[str, Any], *, resu
         SeqzooError: the settings in the folder differ, or it has none.
     """
     if not resume:
-        base = chosen(name, options)
-        base = replace(base, source=base.source.absolute())
-        path.mkdir(parents=True, exist_ok=True)
-        file = str(path / BASE)
+        base = chosen(name, options).absolute()
         message = f"Settings that all training runs in {path} share."
-        write_text(path / BASE, toml_writer.config(base, message, file, ""))
+        text = toml_writer.config(base, message, str(path / BASE), "")
+        path.mkdir(parents=True, exist_ok=True)
+        write_text(path / BASE, text)
         return base
     if not (path / BASE).exists():
         raise SeqzooError(f"{path} has no repeated training to resume; leave --resume out.")
     stored = read_config(str(path / BASE))
-    requested = chosen(name or str(path / BASE), options)
-    requested = replace(requested, source=requested.source.absolute())
+    if name is None or name == stored.task.name:
+        requested = overridden(stored, options)
+    else:
+        requested = chosen(name, options)
+    stored = with_free_options(stored, requested)
     hint = "resume it with the same settings, or name a new folder with --run"
-    for old, new in zip(stored.parts(), requested.parts(), strict=True):
+    for old, new in zip(stored.absolute().parts(), requested.absolute().parts(), strict=True):
         check_same(path, vars(old), vars(new), hint)
     return stored
 

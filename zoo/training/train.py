@@ -5,8 +5,8 @@ import pathlib
 import re
 import shlex
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from seqzoo.tasks import TEMPLATES
@@ -14,7 +14,9 @@ from seqzoo.tasks.atomic_files import is_working_folder, occupied
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.data.stored_columns import ClassColumn
 from seqzoo.tasks.errors import SeqzooError, check_same, command, some_of
+from seqzoo.tasks.runs.layout import CONFIG as RUN_CONFIG
 from seqzoo.tasks.runs.layout import SCORES
+from seqzoo.tasks.settings import FREE_TO_CHANGE
 from seqzoo.tasks.startup import start_devices
 from seqzoo.tasks.training.clusters import make_strategy
 from seqzoo.zoo import devices
@@ -38,6 +40,9 @@ RUNS = pathlib.Path("runs")
 
 TUNED = "-tuned"
 """Suffix of the folder of a fine-tuned run, after the name of the run that it starts from."""
+
+INFERRED = ("input", "target", "frequency", "sample_rate")
+"""Fields of a source that are inferred from the data if they are not given."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +156,7 @@ def plan_new(
     """
     start = None if start_from is None else open_run(start_from, device)
     choices = chosen(name, given) if start is None else chosen_from(start, name, given)
+    choices = choices.absolute()
     if name is None and start is not None:
         name = f"{start.folder.name}{TUNED}"
     if shared and not folder:
@@ -196,14 +202,20 @@ def plan_resumed(
         named = chosen(name, given, complete=False)
         _check_problem(path, name, stored.task, named.task)
         if name.endswith(CONFIG):
-            requested = _with_inferred(named, stored)
-    requested = replace(requested, source=requested.source.absolute())
-    # The results do not depend on where examples are kept.
-    stored = replace(stored, source=replace(stored.source, storage=requested.source.storage))
+            requested = _with_inferred(named, stored, given)
+    stored = with_free_options(stored, requested)
     hint = "resume it with the same settings, or start a new run"
-    for old, new in zip(stored.parts(), requested.parts(), strict=True):
+    for old, new in zip(stored.absolute().parts(), requested.absolute().parts(), strict=True):
         check_same(path, vars(old), vars(new), hint)
     return TrainingPlan(path, stored, resume=True)
+
+
+def with_free_options(stored: Choices, requested: Choices) -> Choices:
+    """Stored settings, with the requested values of those on which results do not depend: where
+    examples are kept, and how often the state is."""
+    free = {name: getattr(requested.settings, name) for name in FREE_TO_CHANGE}
+    source = replace(stored.source, storage=requested.source.storage)
+    return replace(stored, settings=replace(stored.settings, **free), source=source)
 
 
 def _check_problem(path: pathlib.Path, name: str, stored: Any, named: Any) -> None:
@@ -221,15 +233,16 @@ def _check_problem(path: pathlib.Path, name: str, stored: Any, named: Any) -> No
         )
 
 
-def _with_inferred(choices: Choices, stored: Choices) -> Choices:
-    """Settings, with the values that a run inferred from its data."""
+def _with_inferred(choices: Choices, stored: Choices, given: Mapping[str, Any]) -> Choices:
+    """Settings, with the values that a run inferred from its data, unless they are given."""
+    inferred = [*INFERRED, *(["split_column"] if choices.source.is_folder() else [])]
     source = {
-        field.name: getattr(stored.source, field.name)
-        for field in fields(Source)
-        if getattr(choices.source, field.name) is None
+        name: getattr(stored.source, name)
+        for name in inferred
+        if name not in given and getattr(choices.source, name) is None
     }
     task = choices.task
-    if task.input == "audio" and choices.source.sample_rate is None:
+    if task.input == "audio" and "sample_rate" in source:
         task = replace(task, sample_rate=stored.task.sample_rate)
     return replace(choices, task=task, source=replace(choices.source, **source))
 
@@ -329,21 +342,23 @@ def rare_labels(targets: Any, target_kind: str) -> str:
 
 
 def _folders(name: str) -> tuple[pathlib.Path | None, pathlib.Path]:
-    """The last of the folders runs/NAME, runs/NAME-2, ... that exists, and the first that does not.
-    For a configuration file, NAME is the name of the file without folder and extension."""
+    """The newest of the folders runs/NAME, runs/NAME-2, ... that exist, and the first that does
+    not. For a configuration file, NAME is the name of the file without folder and extension."""
     name = pathlib.Path(name).stem if name.endswith(CONFIG) else name
     pattern = re.compile(re.escape(name) + r"(?:-(\d+))?")
-    numbers = [
-        int(match[1] or 1)
+    existing = {
+        int(match[1] or 1): path
         for path in (RUNS.iterdir() if RUNS.is_dir() else ())
         if (match := pattern.fullmatch(path.name))
-    ]
+    }
 
-    def folder(number: int) -> pathlib.Path:
-        return RUNS / (name if number == 1 else f"{name}-{number}")
+    def begun(number: int) -> tuple[float, int]:
+        config = existing[number] / RUN_CONFIG
+        return (config.stat().st_mtime if config.exists() else 0.0), number
 
-    last = max(numbers, default=0)
-    return folder(last) if last else None, folder(last + 1)
+    newest = existing[max(existing, key=begun)] if existing else None
+    free = next(number for number in itertools.count(1) if number not in existing)
+    return newest, RUNS / (name if free == 1 else f"{name}-{free}")
 
 
 def _held_out(splits: Splits) -> tuple[str, Examples]:
