@@ -55,6 +55,8 @@ class PredictionOptions:
         top: maximum number of alternatives.
         decoding: how texts are generated; None for the template's default.
         seed: random seed for sampling; None for different texts each time.
+        positions: the position of each input among all inputs, on which its texts depend if a seed
+            is given; None for 0, 1, ...
 
     Raises:
         SeqzooError: `top` is below 1.
@@ -63,6 +65,7 @@ class PredictionOptions:
     top: int = 5
     decoding: Decoding | None = None
     seed: int | None = None
+    positions: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.top, numbers.Integral) or self.top < 1:

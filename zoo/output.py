@@ -145,3 +145,14 @@ def _cell(value: Any) -> str:
 def without_samples(metrics: dict[str, Any]) -> dict[str, Any]:
     """An evaluation without its samples, which are stored in the run folder."""
     return {name: value for name, value in metrics.items() if name != "samples"}
+
+
+def finite(value: Any) -> Any:
+    """A JSON value with None for numbers that are NaN or infinite, which JSON cannot represent."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value

@@ -417,4 +417,13 @@ GROUPS = [
         "lacks",
         {"        kernel.assign(before)\n": ""},
     ),
+    Group(
+        "cells/engine/scan.py",
+        "tests/cells/test_execution_path.py",
+        "context",
+        {
+            "known <= MOST_PADDED * length": "known > 0",
+            "tf.reduce_min(tf.where(fits, known, known[-1]))": "known[-1]",
+        },
+    ),
 ]

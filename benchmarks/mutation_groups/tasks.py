@@ -485,8 +485,8 @@ GROUPS = [
         "reused or vectors_of_classes or frozen_decoder",
         {
             'stored["vectors_mode"] = "frozen"': "pass",
-            'results["first"] = tokens(WORD)': "pass",
-            ', f"{DECODER}embedding": TARGET}': "}",
+            'named["first"] = WORD': "pass",
+            '    f"{DECODER}embedding": TARGET,\n': "",
         },
     ),
     Group(
@@ -596,7 +596,7 @@ GROUPS = [
         {
             "if len({loss is not None and loss.standardises for loss in losses}) == 1": "if True",
             "if len(known) > 1 and name in known": "if name in known",
-            "results[OUTPUTS] = tokens(TARGET)": "pass",
+            "named[OUTPUTS] = TARGET": "pass",
             'elif learned_features.get("joined")': "elif False",
             "[OTHER_SERIES, *(series if len(series) > 1 else [ONLY_SERIES])]": "series",
             '"\\ud800padding", "\\ud800unknown"': '"<padding>", "<unknown>"',
@@ -633,5 +633,77 @@ GROUPS = [
         "tests/tasks/test_image_encoder.py",
         "grey or damaged",
         {"if channels == 1:": "if False:", "and len(encoded) > 25": ""},
+    ),
+    Group(
+        "tasks/training/program_lengths.py",
+        "tests/tasks/test_program_lengths.py",
+        "",
+        {
+            "COMPILATION + PADDED_STEP * padding": "COMPILATION + padding",
+            "if longest <= MOST_PADDED * lengths[begin]:": "if True:",
+            "epochs * np.diff(plan.bounds)": "np.diff(plan.bounds)",
+        },
+    ),
+    Group(
+        "tasks/training/step.py",
+        "tests/tasks/test_program_lengths.py",
+        "steps",
+        {"with use_lengths(self.lengths):": "with use_lengths(()):"},
+    ),
+    Group(
+        "tasks/runs/ensemble.py",
+        "tests/zoo/test_ensembles.py",
+        "classes_by",
+        {"truths = widened(np.asarray(first.targets))": "truths = np.asarray(first.targets)"},
+    ),
+    Group(
+        "tasks/targets/steps.py",
+        "tests/tasks/test_steps.py",
+        "small_differences",
+        {
+            "return super().unscaled(values) * self.scale + self.mean": "return self.decode("
+            "tf.constant(values)).numpy()"
+        },
+    ),
+    Group(
+        "tasks/targets/numbers.py",
+        "tests/tasks/test_steps.py",
+        "small_differences",
+        {
+            "(outputs) * self.scale + self.mean": (
+                "(outputs).astype('f') * np.float32(self.scale) + np.float32(self.mean)"
+            )
+        },
+    ),
+    Group(
+        "tasks/task_model.py",
+        "tests/tasks/test_keras_model.py",
+        "decays_no_biases or refused",
+        {
+            '        self.exclude_from_weight_decay(var_names=["bias"])\n': "        pass\n",
+            'if settings.precision == "mixed_float16":': "if False:",
+            "        _check_unweighted(x)\n": "",
+        },
+    ),
+    Group(
+        "tasks/fine_tuning/start.py",
+        "tests/tasks/test_fine_tuning.py",
+        "frozen_output",
+        {
+            "        named[OUTPUTS] = WORD\n": "        pass\n",
+            "if OUTPUTS in frozen and _labels(old) and new_labels:": "if False:",
+        },
+    ),
+    Group(
+        "tasks/preprocessing/histories.py",
+        "tests/zoo/test_date_tables.py",
+        "continued",
+        {"if counts and not isinstance(history, Continuation):": "if counts:"},
+    ),
+    Group(
+        "tasks/forecast/task.py",
+        "tests/tasks/test_forecast.py",
+        "anomalies",
+        {"if not len(origins):": "if False:"},
     ),
 ]

@@ -270,4 +270,86 @@ GROUPS = [
         "quote_line_breaks",
         {'lineterminator="\\r\\n"': 'lineterminator="\\n"'},
     ),
+    Group(
+        "zoo/data/several_files.py",
+        "tests/zoo/test_several_files.py",
+        "without_rows or whole",
+        {
+            "except NoRows as error:": "except ZeroDivisionError as error:",
+            "if request.source.whole and not opened.columns:": "if False:",
+        },
+    ),
+    Group(
+        "zoo/data/histories.py",
+        "tests/zoo/test_date_tables.py",
+        "smallest or notes or underscores",
+        {
+            "max(round(size * steps), int(size > 0))": "round(size * steps)",
+            "sorted(rows.items())[: source.limit]": "sorted(rows.items())",
+            "item.values[: item.end].size": "item.values.size",
+            'None if "_" in text else float(text)': "float(text)",
+        },
+    ),
+    Group(
+        "zoo/data/histories.py",
+        "tests/zoo/test_several_files.py",
+        "addresses",
+        {"path = pathlib.Path(local(source.data))": "path = pathlib.Path(source.data)"},
+    ),
+    Group(
+        "zoo/data/column_names.py",
+        "tests/zoo/test_column_names.py",
+        "",
+        {
+            "if text in known:": "if False:",
+            "plain.strip() if quoted is None": "plain.strip() if plain",
+        },
+    ),
+    Group(
+        "zoo/inference/backtest.py",
+        "tests/zoo/test_date_tables.py",
+        "format_of_the_table",
+        {", date_format=None)": ")"},
+    ),
+    Group(
+        "zoo/data_check/rows.py",
+        "tests/zoo/test_several_files.py",
+        "check",
+        {
+            "source = with_stored_splits(source.absolute())": "source = source.absolute()",
+            "folder = folder_of_fields(files, source)": "folder = pathlib.Path(path).parent",
+            "    formats.check_delimited(path, source)\n": "",
+        },
+    ),
+    Group(
+        "zoo/data/source.py",
+        "tests/zoo/test_sources.py",
+        "other_data",
+        {"if not may_be_delimited(data):": "if False:", 'dropped.append("storage")': "pass"},
+    ),
+    Group(
+        "zoo/config/resolve.py",
+        "tests/zoo/test_presets.py",
+        "fine_tuning",
+        {"        source = base.source\n": '        source = Source("", **kinds_of(task))\n'},
+    ),
+    Group(
+        "zoo/config/resolve.py",
+        "tests/zoo/test_training_plans.py",
+        "absolute",
+        {"os.path.abspath(expanded) if os.path.exists(expanded) else path": "path"},
+    ),
+    Group(
+        "zoo/training/train.py",
+        "tests/zoo/test_training_plans.py",
+        "free_folder or hide or state",
+        {
+            "max(existing, key=begun)": "max(existing)",
+            "if name not in given and ": "if ",
+            "for name in FREE_TO_CHANGE}": "for name in ()}",
+            'INFERRED = ("input", "target", "frequency", "sample_rate")': (
+                'INFERRED = ("input", "target", "frequency", "sample_rate", "limit")'
+            ),
+        },
+    ),
 ]

@@ -207,7 +207,8 @@ def _shortened(wanted: Export) -> Export:
     if wanted.steps is None:
         return wanted
     features = wanted.task.features
+    examples = list(wanted.examples) or dummy_inputs(wanted.task)
     if isinstance(features, ColumnFeatures):
         columns = wanted.steps * features.columns
-        return replace(wanted, examples=[image[:, :columns] for image in wanted.examples])
-    return replace(wanted, examples=[example[: wanted.steps] for example in wanted.examples])
+        return replace(wanted, examples=[image[:, :columns] for image in examples])
+    return replace(wanted, examples=[example[: wanted.steps] for example in examples])

@@ -78,6 +78,8 @@ def attention_of(
     task, model, options = run.task, run.model, options or PredictionOptions()
     raw = task.features.raw(inputs, [f"example {index}" for index in range(len(inputs))])
     batch = task.features.tensors(*raw)
+    if options.positions is not None:
+        batch["rows"] = tf.constant(options.positions, tf.int32)
     lengths = batch["lengths"]
     with seqzoo.cells.portable():
         decoded = task.generate(model, batch, options)

@@ -73,6 +73,25 @@ class Ensemble:
                         f"The runs of an ensemble must have the same {name}, got "
                         f"{_shown(value)} in {first.folder} and {_shown(got)} in {other.folder}."
                     )
+            if isinstance(first.task, GeneratorTask):
+                self._check_encoding(other)
+
+    def _check_encoding(self, other: Run) -> None:
+        """Checks that another generator reads inputs as the first does, since both get the same
+        tensors.
+
+        Raises:
+            SeqzooError: they were scaled by other training examples, or their options differ.
+        """
+        first = self.runs[0]
+        configs = [run.task.features.to_config() for run in (first, other)]
+        for name in dict.fromkeys([*configs[0], *configs[1]]):
+            if configs[0].get(name) != configs[1].get(name):
+                raise SeqzooError(
+                    f"The runs of an ensemble that generates texts must read inputs alike, but "
+                    f"`{name}` differs in {first.folder} and {other.folder}; train them on the "
+                    "same examples."
+                )
 
     @property
     def folder(self) -> pathlib.Path:
@@ -125,7 +144,7 @@ class Ensemble:
         check_list(inputs)
         if not len(inputs):
             return []
-        options = self.runs[0].checked_options(options)
+        options = self._checked_options(options)
         examples = Examples(inputs, lines=lines, unit=unit)
         if isinstance(self.task, GeneratorTask):
             encoded = self.task.encode(examples, targets=False)
@@ -158,7 +177,7 @@ class Ensemble:
             SeqzooError: an example is malformed, or has a label that did not occur in training.
         """
         check_instance("examples", examples, Examples, "`Examples`")
-        options = self.runs[0].checked_options(options)
+        options = self._checked_options(options)
         data = [run.task.data(examples) for run in self.runs]
         first = data[0]
         if isinstance(self.task, GeneratorTask):
@@ -182,6 +201,31 @@ class Ensemble:
         if folder is not None:
             write_evaluation(pathlib.Path(folder), metrics)
         return metrics
+
+    def _checked_options(self, options: PredictionOptions | None) -> PredictionOptions:
+        """The options of predictions, which must be ones that averages have.
+
+        Raises:
+            SeqzooError: several sequences of tags, or a penalty on logits, are requested.
+        """
+        chosen = self.runs[0].checked_options(options)
+        if options is not None and isinstance(self.task, TaggerTask) and options.top > 1:
+            raise SeqzooError(
+                f"`top` must be 1 for the tags of an ensemble, got {options.top}.", field="top"
+            )
+        penalty = getattr(chosen.decoding or self.task_decoding, "repetition_penalty", 1.0)
+        if isinstance(self.task, GeneratorTask) and penalty != 1:
+            raise SeqzooError(
+                "`repetition_penalty` divides logits, which the mean of several models does not "
+                f"have; leave it out for an ensemble, got {penalty}.",
+                field="repetition_penalty",
+            )
+        return chosen
+
+    @property
+    def task_decoding(self) -> Any:
+        """How the first run generates texts by default; None if it does not."""
+        return getattr(self.task, "decoding", None)
 
     def _collect(
         self, method: str, data: list[Data], options: PredictionOptions
@@ -326,8 +370,22 @@ def _description(run: Run) -> dict[str, Any]:
     return kinds
 
 
-READING = ("copy", "lowercase", "nfc", "lowercase_targets", "maximum_length", "further_inputs")
-"""The options of a template that determine how texts become tokens."""
+READING = (
+    "copy",
+    "lowercase",
+    "nfc",
+    "lowercase_targets",
+    "maximum_length",
+    "further_inputs",
+    "columns_per_step",
+    "image_size",
+    "sample_rate",
+    "mel_bins",
+    "mean_normalization",
+    "ngrams",
+    "ngram_buckets",
+)
+"""The options of a template that determine how inputs become tensors, and texts tokens."""
 
 
 def _shown(value: Any) -> str:

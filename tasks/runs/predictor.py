@@ -84,7 +84,7 @@ class Inference:
         for batch, longest in zip(trimmed, plan.lengths, strict=True):
             # The seed is an input of the graph, so that another seed does not retrace it.
             seed = None if options.seed is None else seed_tensor(options.seed)
-            key = (method.__name__, replace(options, seed=None), few)
+            key = (method.__name__, replace(options, seed=None, positions=None), few)
             compiled = False
             if generates:
                 full = _filled(batch, longest) if few else batch
@@ -92,6 +92,8 @@ class Inference:
                 compiled = self._seconds.get(key, 0.0) >= PATIENCE
                 batch = full if compiled else batch
             tensors: dict[str, Any] = {name: tf.constant(item) for name, item in batch.items()}
+            if seed is not None and options.positions is not None:
+                tensors["rows"] = tf.constant(np.array(options.positions, np.int32)[batch["rows"]])
             if carried:
                 tensors["carried"] = carried
             if seed is not None:

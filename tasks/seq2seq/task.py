@@ -232,7 +232,11 @@ class GeneratorTask(Task):
             item[:, 0] for item in (decoded.tokens, decoded.lengths, decoded.attention)
         )
         rows, time = tf.shape(ids)[0], tf.shape(ids)[1]
-        tokens = self.spelled(ids[:, None], batch, raw)[:, 0]
+        if self.replaces_unknown(options):
+            attended = tf.argmax(attention, -1, tf.int32)[:, None]
+            tokens = self.replacing_unknown(ids[:, None], attended, self.sources(raw))[:, 0]
+        else:
+            tokens = self.spelled(ids[:, None], batch, raw)[:, 0]
         grid_shape: Any = getattr(model.encoder, "grid_shape", ())
         if len(grid_shape) == 2:
             attention = tf.reshape(attention, [rows, time, grid_shape[0], grid_shape[1]])

@@ -101,3 +101,11 @@ def test_smaller_weights_make_smaller_files_and_nearly_the_same_answers(
     assert np.isfinite(list(sizes.values())).all()
     with pytest.raises(SeqzooError, match="full-int8 is not for models that read audio.*"):
         run.export(tmp_path / "integers", format="litert", precision="full-int8")
+
+
+@pytest.mark.slow
+def test_few_steps_need_no_examples(tmp_path) -> None:
+    chosen, examples, _ = CASES["characters"]
+    run = make_run(tmp_path / "run", chosen, examples)
+    report = run.export(tmp_path / "out", format="litert", steps=4)
+    assert report["difference"] < 1e-4

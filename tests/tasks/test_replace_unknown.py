@@ -89,3 +89,12 @@ def test_models_that_cannot_replace_refuse_in_one_line(choices) -> None:
         SeqzooError, match="`replace_unknown` applies only to models with attention"
     ):
         task.respond(task.build(), (tf.constant(["a b"]),), options)
+
+
+def test_the_explanation_has_the_text_that_is_predicted(model) -> None:
+    task, network = model
+    options = PredictionOptions(1, Decoding(maximum_length=6, replace_unknown=True))
+    raw = task.features.raw(["a b C d"], ["example 0"])
+    found = task.explain(network, raw, options)
+    assert found["text"].numpy().tolist() == [b"C a a"]
+    assert b"".join(found["tokens"].numpy()[0]).decode().split() == ["C", "a", "a"]

@@ -3,6 +3,7 @@
 import itertools
 import json
 import pathlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,12 +23,15 @@ from seqzoo.tasks import (
     train,
 )
 from seqzoo.tasks.base import PredictionOptions
+from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.data.stored_columns import ClassColumn
 from seqzoo.tasks.metrics.bio import bio_constraints
 from seqzoo.tasks.runs.ensemble import Ensemble, mean_logits, most_probable
+from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.seq2seq.mean_generator import MeanGenerator
 from seqzoo.tasks.targets.classes import ClassTargets
 from seqzoo.tasks.targets.labels import LabelTargets
+from seqzoo.tasks.training.trainer import describe
 
 OFFSET = 1.7e9
 
@@ -248,3 +252,43 @@ def test_what_cannot_be_averaged_is_one_line(trained, other, tmp_path) -> None:
         both.predict(["a"], 3)  # pyright: ignore[reportArgumentType]
     with pytest.raises(SeqzooError, match="`examples` must be `Examples`, got "):
         both.evaluate(["a"])  # pyright: ignore[reportArgumentType]
+
+
+def _untrained(folder: pathlib.Path, template: Any, examples: Examples) -> Run:
+    task = template.adapt(examples)
+    run = Run(folder, describe(template, task, TrainingSettings(), {}, Padding([8], [8])), task)
+    run.__dict__["model"] = task.build("float32")
+    return run
+
+
+def test_generators_with_other_inputs_are_refused(tmp_path) -> None:
+    draw, texts = np.random.default_rng(0), ["ab", "ba", "aab", "bb"]
+    small: Any = {"target": "characters", "units": 3, "embedding": 2, "minimum_count": 1}
+    series = [Examples([draw.normal(mean, 1.0, (4, 1)) for _ in texts], texts) for mean in (1, 600)]
+    template = ManyToManyEncoderDecoder("series", **small)
+    one, two = (_untrained(tmp_path, template, item) for item in series)
+    with pytest.raises(SeqzooError, match="must read inputs alike, but `mean` differs"):
+        Ensemble([one, two])
+    ensemble = Ensemble([one, _untrained(tmp_path, template, series[0])])
+    penalty = PredictionOptions(1, Decoding(repetition_penalty=1.3))
+    with pytest.raises(SeqzooError, match="`repetition_penalty` divides logits") as caught:
+        ensemble.predict(series[0].inputs, penalty)
+    assert caught.value.field == "repetition_penalty"
+    columns = Examples(np.zeros((4, 6, 8), np.uint8), texts)
+    runs = [
+        _untrained(
+            tmp_path, ManyToManyEncoderDecoder("columns", columns_per_step=count, **small), columns
+        )
+        for count in (1, 2)
+    ]
+    with pytest.raises(SeqzooError, match="must have the same columns_per_step, got 1 .* and 2"):
+        Ensemble(runs)
+
+
+def test_tags_of_an_ensemble_have_no_alternatives(tmp_path) -> None:
+    template = ManyToManyAligned(units=3, embedding=2, minimum_count=1, crf=True)
+    examples = Examples([("a", "b"), ("b",)] * 2, [("N", "V"), ("V",)] * 2)
+    ensemble = Ensemble([_untrained(tmp_path, template, examples) for _ in range(2)])
+    with pytest.raises(SeqzooError, match="`top` must be 1 for the tags of an ensemble, got 3"):
+        ensemble.predict(["a b"], PredictionOptions(3))
+    assert len(ensemble.predict(["a b"])) == 1

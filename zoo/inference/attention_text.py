@@ -94,20 +94,30 @@ class AttentionOutput:
         from seqzoo.tasks.atomic_files import replacing, write_text
         from seqzoo.tasks.inspection.figures import attention_figure, rendered
 
-        images = [rendered(attention_figure(item)) for item in self._maps]
+        # An empty text has no attention.
+        images = [
+            rendered(attention_figure(item)) if item.weights.size else None for item in self._maps
+        ]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.suffix == ".png":
             for number, image in enumerate(images, 1):
+                if image is None:
+                    continue
                 name = f"{self.path.stem}-{number}.png" if len(images) > 1 else self.path.name
                 with replacing(self.path.with_name(name)) as temporary:
                     temporary.write_bytes(image)
             return
         parts = [
-            f"<h2>{html.escape(item.answer)}</h2>"
-            f'<img alt="attention" src="data:image/png;base64,{base64.b64encode(image).decode()}">'
+            f"<h2>{html.escape(item.answer)}</h2>{_picture(image)}"
             for item, image in zip(self._maps, images, strict=True)
         ]
         write_text(self.path, PAGE.replace("{parts}", "\n".join(parts)))
+
+
+def _picture(image: bytes | None) -> str:
+    if image is None:
+        return "<p>The text is empty.</p>"
+    return f'<img alt="attention" src="data:image/png;base64,{base64.b64encode(image).decode()}">'
 
 
 PAGE = """<!doctype html>

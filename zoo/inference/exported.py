@@ -194,7 +194,8 @@ class ExportedModel:
         """
         decoding = None
         if options.decoding is not None:
-            decoding = {**asdict(options.decoding), "seed": options.seed}
+            chosen = {"seed": options.seed, "positions": options.positions}
+            decoding = {**asdict(options.decoding), **chosen}
         elif self.kind == "class":
             self._model.answer["top"] = options.top
         try:
@@ -273,7 +274,9 @@ def exported_lines(
     size = 1 if typed else LINES_AT_ONCE
 
     def replies() -> Iterator[Reply]:
+        count = 0
         while chunk := list(itertools.islice(items, size)):
-            yield from replies_of(model, chunk, options, form, None)
+            yield from replies_of(model, chunk, options, form, None, first=count)
+            count += len(chunk)
 
     yield from replies() if size == 1 else errors_once(replies())

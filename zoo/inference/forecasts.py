@@ -22,7 +22,7 @@ from seqzoo.zoo.data.histories import read_histories
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.open_run import open_runs
 from seqzoo.zoo.inference.reply import Reply
-from seqzoo.zoo.output import csv_record, table
+from seqzoo.zoo.output import csv_record, finite, table
 
 ANOMALY = 3.0
 """Minimum score of an anomaly, in standard deviations of a normal distribution."""
@@ -53,7 +53,7 @@ class ForecastTable:
         """The table as "text" (drawn on a terminal, tabs on a pipe), "csv" or "jsonl"."""
         if form == "jsonl":
             rows = [dict(zip(self.headers, row, strict=True)) for row in self.rows]
-            return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+            return "\n".join(json.dumps(finite(row), ensure_ascii=False) for row in rows)
         rows = [[_shown(field) for field in row] for row in self.rows]
         if form == "text":
             return table(self.headers, rows)

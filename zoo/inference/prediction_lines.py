@@ -4,9 +4,10 @@ import io
 import itertools
 import json
 import re
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Literal
 
 from seqzoo.tasks.base import PredictionOptions
@@ -25,7 +26,7 @@ from seqzoo.zoo.inference.open_run import open_runs
 from seqzoo.zoo.inference.options import check_top, prediction_options
 from seqzoo.zoo.inference.reply import Reply
 from seqzoo.zoo.inference.surface_words import surface_words
-from seqzoo.zoo.output import csv_record, one_line
+from seqzoo.zoo.output import csv_record, finite, one_line
 
 Form = Literal["text", "jsonl", "csv", "conll", "conllu"]
 
@@ -123,6 +124,11 @@ def prediction_lines(
     if form in TAGGED and top > 1:
         raise SeqzooError(f"--format {form} has one tag per word; leave --top out.")
     check_top(run.template, top)
+    if top > 1 and target == "labels" and form != "jsonl":
+        raise SeqzooError(
+            "--top with target 'labels' is for --json, since an answer may have any number of "
+            f"labels; got {folder} with --format {form}."
+        )
     prediction_inputs.check_resample(folder, run.template, resample=resample)
     tags_words = target == "tags" and run.template.input == "words"
     if tokenize is not None and not tags_words:
@@ -141,11 +147,15 @@ def prediction_lines(
     if form == "csv" and not skip:
         yield Reply(csv_head(options.top))
 
+    method = getattr(options.decoding or getattr(run.task, "decoding", None), "method", None)
+    if attention is not None and method == "sample" and options.seed is None:
+        options = replace(options, seed=secrets.randbits(32))  # the same texts are drawn twice
+
     def replies() -> Iterator[Reply]:
         nonlocal chunk
         count = skip
         while chunk:
-            yield from replies_of(run, chunk, options, form, attention)
+            yield from replies_of(run, chunk, options, form, attention, first=count)
             count += len(chunk)
             complete(count)
             chunk = list(itertools.islice(raw_inputs, size))
@@ -167,6 +177,8 @@ def replies_of(
     options: PredictionOptions,
     form: Form,
     attention: AttentionOutput | None,
+    *,
+    first: int,
 ) -> Iterator[Reply]:
     """The output for some inputs, in order.
 
@@ -176,13 +188,20 @@ def replies_of(
         options: the options of the predictions.
         form: format of the output.
         attention: shows where the model attends; None to print only predictions.
+        first: the position of the first of these inputs among all inputs.
     """
+    positions = {item.number: first + index for index, item in enumerate(chunk)}
+
+    def choices(numbers: Iterable[int]) -> PredictionOptions:
+        if options.seed is None:
+            return options
+        return replace(options, positions=tuple(positions[number] for number in numbers))
 
     def formatted(numbers: Iterable[int], predictions: Sequence[Any]) -> dict[int, Reply]:
         numbers = list(numbers)
         maps: list[Any] = [None] * len(numbers)
         if attention is not None:
-            maps = run.attention([inputs[number] for number in numbers], options)
+            maps = run.attention([inputs[number] for number in numbers], choices(numbers))
         return {
             number: Reply(
                 _sentence(surface(number), prediction, form)
@@ -217,7 +236,7 @@ def replies_of(
         else:
             inputs[item.number] = item.field
     try:
-        predictions = run.predict(list(inputs.values()), options)
+        predictions = run.predict(list(inputs.values()), choices(inputs))
         replies |= formatted(inputs, predictions)
     except SeqzooError as error:
         if error.field in DECODING:  # no input is at fault
@@ -229,7 +248,9 @@ def replies_of(
                 continue
             try:
                 unit = item.unit.lower()
-                predictions = run.predict([inputs[number]], options, lines=[number], unit=unit)
+                predictions = run.predict(
+                    [inputs[number]], choices([number]), lines=[number], unit=unit
+                )
                 replies |= formatted([number], predictions)
             except SeqzooError as error:
                 location = f"{item.unit} {number}"
@@ -279,7 +300,7 @@ def _formatted(
             reply["words"] = words
         if attention is not None:
             reply["attention"] = attention
-        return json.dumps(reply, ensure_ascii=False)
+        return json.dumps(finite(reply), ensure_ascii=False, allow_nan=False)
     pairs = [(prediction.label, prediction.probability), *prediction.alternatives[1:top]]
     if form == "csv":
         flat = [field for pair in pairs for field in pair]

@@ -1,10 +1,10 @@
 """Predictions as JSON values, for responses."""
 
-import math
 from typing import Any
 
 from seqzoo.tasks.protocols import ShowsTokens
 from seqzoo.zoo.inference.prediction_lines import prediction_fields
+from seqzoo.zoo.output import finite
 
 
 def prediction(run: Any, value: Any, predicted: Any, top: int) -> dict[str, Any]:
@@ -20,14 +20,3 @@ def prediction(run: Any, value: Any, predicted: Any, top: int) -> dict[str, Any]
     if isinstance(run.task, ShowsTokens) and (tokens := run.task.tokens(value)) is not None:
         result["tokens"] = tokens
     return finite(result)
-
-
-def finite(value: Any) -> Any:
-    """A JSON value with None for numbers that are NaN or infinite, which JSON cannot represent."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: finite(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return value

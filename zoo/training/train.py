@@ -180,7 +180,7 @@ def plan_resumed(
 
     Args:
         name: the name of the preset, the template or the file; None if `folder` is given.
-        folder: the run folder; None for the last one of runs/NAME.
+        folder: the run folder; None for the newest of runs/NAME.
         given: settings that were given; these and those of the file must equal the run's.
         device: see `seqzoo.zoo.devices.choose`.
 

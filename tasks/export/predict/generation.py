@@ -36,7 +36,10 @@ class GeneratedTexts(Predictions):
                 for row, start in enumerate(starts)
             ]
         else:
-            drawn = [search.rows(states, starts, constants) for _ in range(options["count"])]
+            drawn = [
+                search.rows(states, starts, constants, _randoms(options, len(inputs), text))
+                for text in range(options["count"])
+            ]
             ranked = list(zip(*drawn, strict=True))
         return [text_answer(model.answer, texts, int(search.has_end)) for texts in ranked]
 
@@ -47,6 +50,14 @@ class GeneratedTexts(Predictions):
         for token in ids[:-1]:
             _, states = self.model.step(states, tokens=np.array([token], np.int32))
         return ids[-1], states
+
+
+def _randoms(options: dict[str, Any], rows: int, text: int) -> list[np.random.Generator]:
+    """Random numbers for a text of each input; they depend on its position among all inputs, not on
+    the other inputs."""
+    seed, positions = options.get("seed"), options.get("positions") or range(rows)
+    seeds = [None if seed is None else [seed, position, text] for position in positions]
+    return [np.random.default_rng(item) for item in seeds]
 
 
 def _row(arrays: dict[str, np.ndarray], row: int) -> dict[str, np.ndarray]:

@@ -27,7 +27,6 @@ class Search:
         self.bans = np.zeros(self.size + (not self.has_end), np.float32)
         self.bans[about["banned"]] = -np.inf
         self.bans[self.end] = 0.0 if self.has_end else -np.inf
-        self.random = np.random.default_rng(options.get("seed"))
 
     def propose(
         self,
@@ -85,9 +84,10 @@ class Search:
         states: dict[str, np.ndarray],
         starts: Sequence[int],
         constants: dict[str, np.ndarray],
+        randoms: Sequence[np.random.Generator],
     ) -> list[tuple[list[int], float]]:
-        """Greedy search or sampling for all inputs at once; returns the tokens and the
-        log-probability of each text."""
+        """Greedy search or sampling for all inputs at once, with random numbers for each; returns
+        the tokens and the log-probability of each text."""
         tokens: list[list[int]] = [[] for _ in starts]
         totals = [0.0] * len(starts)
         previous, open_rows = list(starts), set(range(len(starts)))
@@ -96,7 +96,7 @@ class Search:
             logs, scores, _, states = self.propose(t, previous, states, tokens, constants)
             for row in sorted(open_rows):
                 if self.options["method"] == "sample":
-                    chosen = self.sample(scores[row])
+                    chosen = self.sample(scores[row], randoms[row])
                 else:
                     chosen = int(np.argmax(scores[row]))
                 totals[row] += float(logs[row, chosen])
@@ -109,7 +109,7 @@ class Search:
                 break
         return list(zip(tokens, totals, strict=True))
 
-    def sample(self, scores: np.ndarray) -> int:
+    def sample(self, scores: np.ndarray, random: np.random.Generator) -> int:
         """Draws a token from the most probable ones."""
         options = self.options
         order = np.argsort(-scores, kind="stable")
@@ -121,7 +121,7 @@ class Search:
             before = np.cumsum(weights) - weights
             weights = np.where(before < options["top_p"], weights, 0)
             weights /= weights.sum()
-        return int(self.random.choice(order, p=weights))
+        return int(random.choice(order, p=weights))
 
     def beam(
         self, states: dict[str, np.ndarray], start: int, constants: dict[str, np.ndarray]
