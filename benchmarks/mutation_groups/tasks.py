@@ -706,4 +706,32 @@ GROUPS = [
         "anomalies",
         {"if not len(origins):": "if False:"},
     ),
+    Group(
+        "tasks/runs/predictor.py",
+        "tests/zoo/test_prediction_lines.py",
+        "samples_of_a_run",
+        {'np.array(options.positions, np.int32)[batch["rows"]]': 'batch["rows"]'},
+    ),
+    Group(
+        "tasks/export/predict/generation.py",
+        "tests/zoo/test_prediction_lines.py",
+        "exports",
+        {"[seed, position, text] for position": "[seed, text] for position"},
+    ),
+    Group(
+        "tasks/runs/ensemble.py",
+        "tests/zoo/test_ensembles.py",
+        "generators or tags_of_an",
+        {
+            "                self._check_encoding(other)\n": "                pass\n",
+            "if isinstance(self.task, GeneratorTask) and penalty != 1:": "if False:",
+            "isinstance(self.task, TaggerTask) and options.top > 1:": "False:",
+        },
+    ),
+    Group(
+        "tasks/seq2seq/task.py",
+        "tests/tasks/test_replace_unknown.py",
+        "explanation",
+        {"tf.argmax(attention, -1, tf.int32)[:,": "tf.argmin(attention, -1, tf.int32)[:,"},
+    ),
 ]

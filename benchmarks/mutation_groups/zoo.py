@@ -352,4 +352,20 @@ GROUPS = [
             ),
         },
     ),
+    Group(
+        "zoo/inference/prediction_lines.py",
+        "tests/zoo/test_prediction_lines.py",
+        "",
+        {
+            "{item.number: first + index for": "{item.number: index for",
+            "json.dumps(finite(reply)": "json.dumps((reply)",
+            'attention is not None and method == "sample"': 'method == "none"',
+        },
+    ),
+    Group(
+        "zoo/inference/attention_text.py",
+        "tests/zoo/test_prediction_lines.py",
+        "empty",
+        {" if item.weights.size else None": ""},
+    ),
 ]

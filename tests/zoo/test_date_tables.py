@@ -382,9 +382,10 @@ def test_codes_with_underscores_are_no_numbers(tmp_path: pathlib.Path) -> None:
 
 
 def test_origins_of_a_backtest_are_not_in_the_format_of_the_table(tmp_path, monkeypatch) -> None:
-    source = replace(_daily(tmp_path / "t.csv", form="%Y-%d-%m"), date_format="%Y-%d-%m")
+    table = _daily(tmp_path / "t.csv", days=40, form="%Y-%d-%m")
+    source = replace(table, date_format="%Y-%d-%m")
     template: Any = SimpleNamespace(horizon=5)
-    task = SimpleNamespace(features=SimpleNamespace(config={"until": "2020-08-25"}))
+    task = SimpleNamespace(features=SimpleNamespace(config={"until": "2020-08-05"}))
     run = SimpleNamespace(
         template=template, task=task, evaluate=lambda _: {"mse": 1.0, "baselines": {}}
     )
@@ -400,7 +401,7 @@ def test_origins_of_a_backtest_are_not_in_the_format_of_the_table(tmp_path, monk
     backtest("run", given={}, origins=1, refit=True, print_fn=lambda _: None)
     (splits,) = trained
     (history,) = splits.test.inputs
-    assert history.dates[history.since] == np.datetime64("2020-08-25")
+    assert history.dates[history.since] == np.datetime64("2020-08-05")
 
 
 def test_a_forecast_is_continued_from_means_that_are_no_counts() -> None:

@@ -83,6 +83,8 @@ def test_a_file_does_not_hide_settings_that_differ(table) -> None:
     (table / "a.toml").write_text(re.sub('(?m)^(input = "text"|target = "label").*\n', "", text))
     assert plan_resumed("a.toml", "run", {"limit": 30}) == plan
     assert plan_resumed(None, "run", {}).choices == plan.choices
+    with pytest.raises(SeqzooError, match="was started with target='label', got None"):
+        plan_resumed("a.toml", "run", {"limit": 30, "target": None})
 
 
 def test_how_often_the_state_is_stored_may_change(table) -> None:
