@@ -77,7 +77,8 @@ def english_texts(source: pathlib.Path, out: pathlib.Path) -> None:
     conll = [(data / "wnut17" / "wnut17train.conll").read_text("utf-8").split("\n")]
     conll.append((data / "wnut17" / "emerging.dev.conll").read_text("utf-8").split("\n"))
     lines = 4 * [text for part in conll for text in _sentences(part, 0)]
-    with gzip.open(data / "ud_english_ewt" / "en_ewt-ud-train.conllu.gz", "rt", "utf-8") as file:
+    path = data / "ud_english_ewt" / "en_ewt-ud-train.conllu.gz"
+    with gzip.open(path, "rt", encoding="utf-8") as file:
         rows = [line.strip() for line in file if not line.startswith("#")]
         lines += _sentences([row for row in rows if not re.match(r"\d+[-.]", row)], 1)
     texts = (data / "sms_spam" / "SMSSpamCollection").read_text("utf-8").splitlines()

@@ -216,6 +216,7 @@ def test_texts_of_several_files_are_one_text_if_they_are_read_whole(tmp_path) ->
     assert open_examples(source, "all").inputs == ["".join(texts)]
     found, _ = open_source(source)
     assert "".join(found.train.inputs).startswith(texts[0] + texts[1])
+    assert found.test is not None
     assert found.test.inputs[0] == "".join(texts)[-len(found.test.inputs[0]) :]
     lines = replace(source, whole=False)
     assert open_examples(lines, "all").inputs == [text.strip() for text in texts]
@@ -233,7 +234,7 @@ def test_a_check_has_the_stored_splits(tmp_path) -> None:
     report = check(str(folder), timing=False)
     assert report.source.input == "text"
     found, _ = open_source(source_of(folder))
-    assert _counts(report)["test"] == len(found.test) == 25
+    assert _counts(report)["test"] == len(found.test or ()) == 25
 
 
 def test_a_check_reads_addresses_and_paths_as_training_does(tmp_path, monkeypatch) -> None:

@@ -20,7 +20,7 @@ from seqzoo.zoo.config.resolve import chosen
 from seqzoo.zoo.training import repeat as repeating
 from seqzoo.zoo.training.train import folder_of, plan_new, plan_resumed
 
-FIELDS = {"kind": "words", "input": "text", "target": "label"}
+FIELDS: Any = {"kind": "words", "input": "text", "target": "label"}
 
 
 @pytest.fixture
@@ -107,8 +107,9 @@ def test_lists_may_be_tuples(table) -> None:
 
 
 def test_a_setting_that_a_file_cannot_represent_leaves_no_folder(table) -> None:
-    options = {"data": "t.csv", **FIELDS, "cell_options": {"recurrent_constraint": None}}
-    for function, more in ((zoo.search, {"trials": 1}), (zoo.repeat, {"seeds": 2})):
+    options: Any = {"data": "t.csv", **FIELDS, "cell_options": {"recurrent_constraint": None}}
+    cases: Any = ((zoo.search, {"trials": 1}), (zoo.repeat, {"seeds": 2}))
+    for function, more in cases:
         with pytest.raises(SeqzooError, match="cannot represent None"):
             function("many-to-one", folder="found", **options, **more)
         assert not pathlib.Path("found").exists()
