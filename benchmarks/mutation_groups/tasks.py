@@ -710,7 +710,7 @@ GROUPS = [
         "tasks/runs/predictor.py",
         "tests/zoo/test_prediction_lines.py",
         "samples_of_a_run",
-        {'np.array(options.positions, np.int32)[batch["rows"]]': 'batch["rows"]'},
+        {'np.array(positions, np.int32)[batch["rows"]]': 'batch["rows"]'},
     ),
     Group(
         "tasks/export/predict/generation.py",

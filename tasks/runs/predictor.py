@@ -16,6 +16,7 @@ from seqzoo.tasks.base import PredictionOptions, Task
 from seqzoo.tasks.data.batches import Data, Padding, array_batches
 from seqzoo.tasks.decoding.arrays import compiled_loops
 from seqzoo.tasks.decoding.token_stream import TokenStream
+from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.protocols import Generates, StreamsText
 from seqzoo.tasks.settings import TrainingSettings
 
@@ -66,8 +67,18 @@ class Inference:
 
     def collect(self, method: Callable, data: Data, options: PredictionOptions) -> dict[str, list]:
         """The results of a method of the task, such as `infer` or `score`, for all examples, in
-        order; the results of several parts of an example are summed."""
-        settings = self.settings
+        order; the results of several parts of an example are summed.
+
+        Raises:
+            SeqzooError: `options.positions` has another length.
+        """
+        settings, positions = self.settings, options.positions
+        if positions is not None and len(positions) != len(data):
+            raise SeqzooError(
+                field="positions",
+                expected=f"one number per input, {len(data)} in all",
+                got=len(positions),
+            )
         if data.window is None:
             settings = replace(settings, batch_size=min(settings.batch_size, len(data)))
         plan = data.plan(self.padding, settings)
@@ -92,8 +103,8 @@ class Inference:
                 compiled = self._seconds.get(key, 0.0) >= PATIENCE
                 batch = full if compiled else batch
             tensors: dict[str, Any] = {name: tf.constant(item) for name, item in batch.items()}
-            if seed is not None and options.positions is not None:
-                tensors["rows"] = tf.constant(np.array(options.positions, np.int32)[batch["rows"]])
+            if seed is not None and positions is not None:
+                tensors["rows"] = tf.constant(np.array(positions, np.int32)[batch["rows"]])
             if carried:
                 tensors["carried"] = carried
             if seed is not None:

@@ -252,6 +252,24 @@ def test_predictions_are_those_of_the_run(name, form, tmp_path) -> None:
             assert mine.stdout == theirs.stdout
 
 
+@pytest.mark.slow
+def test_series_are_continued_for_any_number_of_steps(tmp_path) -> None:
+    from export_cases import make_run
+
+    from seqzoo.tasks import Examples, ManyToManyAligned
+
+    template = ManyToManyAligned("series", "next", units=4, horizon=2)
+    examples = Examples([[[float(step % 3)] for step in range(9)]] * 3)
+    make_run(tmp_path / "run", template, examples).export(tmp_path / "out", format="onnx")
+    for words, steps in (([], 2), (["--maximum-length", 5], 5)):
+        mine, theirs = (
+            json.loads(seqzoo("predict", tmp_path / path, "--json", *words, "1 2 0 1").stdout)
+            for path in ("run", "out")
+        )
+        assert len(theirs["answer"]) == steps
+        assert theirs["answer"] == pytest.approx(mine["answer"], rel=1e-4)
+
+
 def _rounded(answer: dict[str, Any]) -> dict[str, Any]:
     return {
         key: pytest.approx(value, rel=1e-3) if isinstance(value, float) else value
@@ -264,6 +282,7 @@ def _rounded(answer: dict[str, Any]) -> dict[str, Any]:
     [
         ("best tags", 3, {}, r"--top ranks several .* of this kind \(best tags\) has one"),
         ("value", 2, {}, "--top ranks several predictions"),
+        ("following", 1, {"method": "beam"}, "^--method is not supported .* only takes --maximum-"),
         ("texts", 1, {"language_model": "runs/lm"}, "--language-model is not supported by an exp"),
         ("texts", 1, {"replace_unknown": True}, "--replace-unknown is not supported by an export"),
     ],

@@ -53,6 +53,8 @@ def test_samples_of_a_run_are_those_of_their_positions() -> None:
     later = PredictionOptions(1, OPTIONS.decoding, 3, positions=(4, 2))
     assert [item.value for item in run.predict(texts[:2], later)] == [whole[4], whole[2]]
     assert run.attention(texts[:2], later)[0].answer == whole[4]
+    with pytest.raises(SeqzooError, match="`positions` must be one number per input, 3 in all, g"):
+        run.predict(texts[:3], later)
 
 
 def test_attention_is_that_of_the_text_that_was_sampled() -> None:

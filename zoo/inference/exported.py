@@ -34,6 +34,9 @@ DESCRIPTION = "model.json"
 SUFFIXES_OF_PARTS = (".onnx", ".tflite")
 """Extensions of the files of an exported model's parts."""
 
+FOLLOWING = "following"
+"""The kind of exports that continue series."""
+
 GENERATED = ("texts", "transcripts")
 """Kinds of predictions that are generated, with decoding options."""
 
@@ -134,9 +137,17 @@ class ExportedModel:
             name = "--language-model" if "language_model" in given else "--replace-unknown"
             raise SeqzooError(f"{name} is not supported by an exported model; name the run.")
         task = SimpleNamespace()
-        if self.kind in GENERATED:
+        if self.kind == FOLLOWING and (others := given.keys() - {"maximum_length"}):
+            raise SeqzooError(
+                f"--{min(others).replace('_', '-')} is not supported by an exported model of this "
+                f"kind ({self.kind}), which only takes --maximum-length; leave it out."
+            )
+        if self.kind in (*GENERATED, FOLLOWING):
             try:
-                stored = dict(self._model.answer["decoding"])
+                if self.kind == FOLLOWING:
+                    stored = {"maximum_length": self._model.answer["horizon"]}
+                else:
+                    stored = dict(self._model.answer["decoding"])
                 stored.pop("seed", None)
                 stored.pop("answers", None)  # the name of `count` in earlier versions
                 task.decoding = Decoding(**stored)

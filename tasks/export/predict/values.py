@@ -32,16 +32,17 @@ class Continuations(Predictions):
     def predict(
         self, inputs: Sequence[Any], decoding: dict[str, Any] | None
     ) -> list[dict[str, Any]]:
-        return [self.continuation(series) for series in inputs]
+        steps = (decoding or {}).get("maximum_length") or self.model.answer["horizon"]
+        return [self.continuation(series, steps) for series in inputs]
 
-    def continuation(self, series: Any) -> dict[str, Any]:
+    def continuation(self, series: Any, steps: int) -> dict[str, Any]:
         """Predicts the next steps one by one, feeding each prediction to the next step."""
         model = self.model
         values, states = model.tensors([series])[model.input["name"]][0], model.initial_states()
         outputs, predicted = {}, []
         for value in values:
             outputs, states = model.step(states, values=value[None])
-        for _ in range(model.answer["horizon"]):
+        for _ in range(steps):
             (value,) = outputs.values()
             predicted.append(value[0])
             outputs, states = model.step(states, values=value)
