@@ -344,7 +344,7 @@ GROUPS = [
         "tests/zoo/test_training_plans.py",
         "free_folder or hide or state",
         {
-            "max(existing, key=begun)": "max(existing)",
+            "max(existing, key=created)": "max(existing)",
             "if name not in given and ": "if ",
             "for name in FREE_TO_CHANGE}": "for name in ()}",
             'INFERRED = ("input", "target", "frequency", "sample_rate")': (

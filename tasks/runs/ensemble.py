@@ -213,19 +213,16 @@ class Ensemble:
             raise SeqzooError(
                 f"`top` must be 1 for the tags of an ensemble, got {options.top}.", field="top"
             )
-        penalty = getattr(chosen.decoding or self.task_decoding, "repetition_penalty", 1.0)
-        if isinstance(self.task, GeneratorTask) and penalty != 1:
+        if not isinstance(self.task, GeneratorTask):
+            return chosen
+        penalty = (chosen.decoding or self.task.decoding).repetition_penalty
+        if penalty != 1:
             raise SeqzooError(
                 "`repetition_penalty` divides logits, which the mean of several models does not "
                 f"have; leave it out for an ensemble, got {penalty}.",
                 field="repetition_penalty",
             )
         return chosen
-
-    @property
-    def task_decoding(self) -> Any:
-        """How the first run generates texts by default; None if it does not."""
-        return getattr(self.task, "decoding", None)
 
     def _collect(
         self, method: str, data: list[Data], options: PredictionOptions

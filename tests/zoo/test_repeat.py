@@ -125,7 +125,7 @@ def test_seeds_are_not_resumed_as_folds(tmp_path) -> None:
 def test_a_folder_of_several_runs_is_no_run(tmp_path) -> None:
     (tmp_path / "seed-0").mkdir()
     (tmp_path / "seed-0" / "config.json").write_text("{}")
-    (tmp_path / repeating.BASE).write_text("")
+    (tmp_path / repeating.REPETITION).write_text("")
     for command in (["predict", tmp_path, "a"], ["evaluate", tmp_path]):
         assert f"name one of the 1 in it, such as {tmp_path}/seed-0" in seqzoo(*command).stderr
     with pytest.raises(SeqzooError, match="it has no config.json; name one of the 1 in it"):

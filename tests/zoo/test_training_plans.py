@@ -54,6 +54,10 @@ def test_a_new_run_takes_the_first_free_folder_and_the_newest_is_resumed(table) 
     for seconds, name in enumerate((names[0], names[2], names[1])):
         os.utime(f"{name}/config.json", (seconds + 1, seconds + 1))
     assert str(folder_of("many-to-one", None, {}, resume=True)) == names[1]
+    repeating._base(
+        table / "runs/many-to-one-4", "many-to-one", FIELDS | {"data": "t.csv"}, resume=False
+    )
+    assert str(folder_of("many-to-one", None, {}, resume=True)) == "runs/many-to-one-4"
 
 
 def test_paths_of_vectors_are_absolute_like_those_of_data(table, monkeypatch) -> None:

@@ -12,20 +12,18 @@ from seqzoo.tasks.atomic_files import write_json, write_text
 from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same, command
 from seqzoo.tasks.runs.layout import is_run
 from seqzoo.zoo.config import toml_writer
-from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen, overridden
+from seqzoo.zoo.config.resolve import Choices, chosen, overridden
 from seqzoo.zoo.config.toml_reader import read_config
 from seqzoo.zoo.output import metric_name, table
 from seqzoo.zoo.training.stored_result import read_result
 from seqzoo.zoo.training.train import (
+    REPETITION,
     TrainingPlan,
     folder_of,
     plan_resumed,
     run_plan,
     with_free_options,
 )
-
-BASE = f"repetition{CONFIG}"
-"""The file with the settings that all training runs share."""
 
 RESULT = "repetition.json"
 
@@ -120,7 +118,7 @@ class Repetition:
 
 def is_repetition(folder: str | os.PathLike[str]) -> bool:
     """Whether a folder is that of repeated training runs."""
-    return (pathlib.Path(folder).expanduser() / BASE).is_file()
+    return (pathlib.Path(folder).expanduser() / REPETITION).is_file()
 
 
 def repeat(
@@ -229,13 +227,13 @@ def _base(path: pathlib.Path, name: str | None, options: dict[str, Any], *, resu
     if not resume:
         base = chosen(name, options).absolute()
         message = f"Settings that all training runs in {path} share."
-        text = toml_writer.config(base, message, str(path / BASE), "")
+        text = toml_writer.config(base, message, str(path / REPETITION), "")
         path.mkdir(parents=True, exist_ok=True)
-        write_text(path / BASE, text)
+        write_text(path / REPETITION, text)
         return base
-    if not (path / BASE).exists():
+    if not (path / REPETITION).exists():
         raise SeqzooError(f"{path} has no repeated training to resume; leave --resume out.")
-    stored = read_config(str(path / BASE))
+    stored = read_config(str(path / REPETITION))
     if name is None or name == stored.task.name:
         requested = overridden(stored, options)
     else:
@@ -265,8 +263,8 @@ def _check_kind(path: pathlib.Path, field: str) -> None:
 def _remove_unstarted(path: pathlib.Path) -> None:
     """Removes a folder in which no training run has started, so that a corrected command can use
     it."""
-    if [item.name for item in path.iterdir()] == [BASE]:
-        (path / BASE).unlink()
+    if [item.name for item in path.iterdir()] == [REPETITION]:
+        (path / REPETITION).unlink()
         path.rmdir()
 
 

@@ -41,6 +41,9 @@ RUNS = pathlib.Path("runs")
 TUNED = "-tuned"
 """Suffix of the folder of a fine-tuned run, after the name of the run that it starts from."""
 
+REPETITION = f"repetition{CONFIG}"
+"""The file with the settings that all runs of a repeated training share."""
+
 INFERRED = ("input", "target", "frequency", "sample_rate")
 """Fields of a source that are inferred from the data if they are not given."""
 
@@ -212,7 +215,7 @@ def plan_resumed(
 
 def with_free_options(stored: Choices, requested: Choices) -> Choices:
     """Stored settings, with the requested values of those on which results do not depend: where
-    examples are kept, and how often the state is."""
+    examples are kept, and how often the state is stored."""
     free = {name: getattr(requested.settings, name) for name in FREE_TO_CHANGE}
     source = replace(stored.source, storage=requested.source.storage)
     return replace(stored, settings=replace(stored.settings, **free), source=source)
@@ -352,11 +355,11 @@ def _folders(name: str) -> tuple[pathlib.Path | None, pathlib.Path]:
         if (match := pattern.fullmatch(path.name))
     }
 
-    def begun(number: int) -> tuple[float, int]:
-        config = existing[number] / RUN_CONFIG
-        return (config.stat().st_mtime if config.exists() else 0.0), number
+    def created(number: int) -> tuple[float, int]:
+        files = (existing[number] / file for file in (RUN_CONFIG, REPETITION))
+        return max((file.stat().st_mtime for file in files if file.exists()), default=0.0), number
 
-    newest = existing[max(existing, key=begun)] if existing else None
+    newest = existing[max(existing, key=created)] if existing else None
     free = next(number for number in itertools.count(1) if number not in existing)
     return newest, RUNS / (name if free == 1 else f"{name}-{free}")
 
