@@ -11,6 +11,9 @@ from seqzoo.tasks.errors import SeqzooError, nearest_of
 CELLS = pathlib.Path(__file__).resolve().parent.parent / "cells"
 """Folder of the package `seqzoo.cells`."""
 
+OF_TEMPLATE = ("units", "dropout", "recurrent_dropout", "dtype")
+"""Arguments of a cell that its template sets, so they are no options of its own."""
+
 
 @cache
 def cells_module(name: str) -> Any:
@@ -25,10 +28,10 @@ def cells_module(name: str) -> Any:
 
 
 def check_cell(template: Any) -> None:
-    """Checks that a template's cell exists.
+    """Checks that a template's cell exists, and that its options leave those of the template alone.
 
     Raises:
-        SeqzooError: there is no such cell.
+        SeqzooError: there is no such cell, or the template sets one of the options.
     """
     imported = sys.modules.get("seqzoo.cells")
     # A program may have added its own cells.
@@ -38,3 +41,11 @@ def check_cell(template: Any) -> None:
         raise SeqzooError(
             f"There is no cell named {template.cell!r}{hint}", field="cell", got=template.cell
         )
+    for name in OF_TEMPLATE:
+        if name in template.cell_options:
+            own = "the training setting `precision`" if name == "dtype" else f"`{name}`"
+            raise SeqzooError(
+                f"`cell_options` must not contain {name!r}; use {own} instead.",
+                field="cell_options",
+                got=name,
+            )

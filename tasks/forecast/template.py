@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Template
+from seqzoo.tasks.cell_names import check_cell
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fields import Count, Named, Range, Share, check
 from seqzoo.tasks.kinds import FORECAST, inputs_of, targets_of
@@ -118,6 +119,7 @@ class Forecast(Template):
             )
         object.__setattr__(self, "levels", tuple(sorted(levels)))
         check(self)
+        check_cell(self)
         if len(set(self.levels)) < len(self.levels):
             raise SeqzooError(field="levels", expected="distinct", got=list(self.levels))
         if self.segment is not None and self.segment > min(self.look_back, self.horizon):

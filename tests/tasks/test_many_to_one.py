@@ -165,3 +165,10 @@ def test_an_invalid_cell_is_reported_before_anything_is_learned(
 ) -> None:
     with pytest.raises(SeqzooError, match=message):
         template(**choices).adapt(Examples([None], [None]))
+
+
+@pytest.mark.parametrize("name, own", [("units", "`units`"), ("dtype", "`precision`")])
+def test_options_of_a_cell_leave_those_of_the_template_alone(name: str, own: str) -> None:
+    with pytest.raises(SeqzooError, match=f"must not contain '{name}'.*{own}") as caught:
+        template(cell_options={name: 1})
+    assert caught.value.field == "cell_options"

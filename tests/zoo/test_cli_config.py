@@ -1,10 +1,12 @@
 """`seqzoo init` and the files it writes: nothing is lost, and errors name the line."""
 
 import json
+import pathlib
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from dataclasses import fields, replace
 from typing import Any
 
@@ -49,7 +51,11 @@ def test_every_value_that_is_not_the_default_is_kept(tmp_path) -> None:
     unusual = {
         "characters": 'a "quoted" \\ text with\ttabs, \x7f and ü',
         "columns": ["a", "b#c", "d = e"],
-        "options": {"use_bias": False, "activation": "relu", "odd name.": {"x": [1, 2.5]}},
+        "options": {
+            "use_bias": False,
+            "activation": "relu",
+            "kernel_initializer": {"class_name": "Constant", "config": {"value": 2.5}},
+        },
     }
     task = OneToMany(
         encoder="MobileNetV2",
@@ -78,6 +84,9 @@ def test_every_value_that_is_not_the_default_is_kept(tmp_path) -> None:
     aligned = replace(choices, task=ManyToManyAligned(bidirectional=False, crf=True))
     aligned = replace(aligned, source=Source("x", "words", "tags"))
     assert read_config(written(aligned, tmp_path / "file.toml")) == aligned
+    odd = {"odd name.": {"x": [1, 2.5]}}  # no cell has such an option
+    path = written(replace(choices, task=replace(task, cell_options=odd)), tmp_path / "odd.toml")
+    assert tomllib.loads(pathlib.Path(path).read_text())["task"]["cell_options"] == odd
 
 
 def test_omitted_settings_have_their_defaults(tmp_path) -> None:
@@ -129,6 +138,27 @@ BAD: dict[str, tuple[str, str, int | None, str, str]] = {
         "at least 1",
     ),
     "out of range of training": ("epochs = 2", "epochs = 0", 10, "epochs", "at least 1"),
+    "option of the cell": (
+        "units = 5",
+        'cell = "lstm"\n[task.cell_options]\nseed = 1\nforget_bias = 2.0',
+        10,
+        "",
+        "did you mean 'unit_forget_bias'?",
+    ),
+    "option of the cell in a line": (
+        "units = 5",
+        'cell_options = {activation = "nope"}',
+        7,
+        "",
+        "Keras' activations",
+    ),
+    "option of the template": (
+        "units = 5",
+        "[task.cell_options]\nunits = 3",
+        7,
+        "cell_options",
+        "use `units` instead",
+    ),
     "required": ('input = "series"', "", 5, "input", "missing"),
     "value for a table": ("[training]\nepochs = 2", "[task.training]", 9, "training", "[task]"),
     "unknown template": ("many-to-one", "many-to-won", 1, "template", "mean 'many-to-one'"),

@@ -104,6 +104,7 @@ def read_config(path: str) -> Choices:
         )
     template: Any = TEMPLATES[name]
     task = _create(file, "task", template, _values(file, "task", template))
+    _check_cell_options(file, task)
     values = _values(file, "source", Source)
     source = _create(file, "source", Source, {"data": "", **values, **kinds_of(task)})
     values = _values(file, "training", TrainingSettings)
@@ -156,6 +157,26 @@ def _values(file: _File, table: str, kind: Any) -> dict[str, Any]:
                 hint = field_types.described(hints[field.name])
                 raise file.error(table, field.name, f"`{field.name}` is missing: {hint}.")
     return values
+
+
+def _check_cell_options(file: _File, task: Any) -> None:
+    """Checks the options of the cell; the error names the line of the first one it mentions."""
+    if not task.cell_options:
+        return
+    from seqzoo.tasks.layers.recurrent import make_cell  # imports TensorFlow
+
+    try:
+        make_cell(task)
+    except SeqzooError as error:
+        named = (
+            name
+            for name in task.cell_options
+            if re.search(rf"['`]{re.escape(name)}['`]", str(error))
+        )
+        at = ("task.cell_options", next(named, ""))
+        if file.line(*at) is None:  # an inline table
+            at = ("task", "cell_options")
+        raise error.at(file.location(*at)) from error
 
 
 def _create(file: _File, table: str, kind: Any, values: dict[str, Any]) -> Any:
