@@ -325,6 +325,36 @@ def test_one_word_per_row_is_recognised(tmp_path, first_only: bool) -> None:
     assert "sentence_column" not in _check(_table(tmp_path / "s.csv", texts)).guessed
 
 
+@pytest.mark.parametrize(
+    "input_column, column, number, target_kind",
+    [
+        ("tokens", "tags", False, "tags"),
+        ("tokens", "ner_tags", True, "tags"),
+        ("text", "themes", False, "labels"),
+    ],
+)
+def test_lists_are_words_tags_or_labels(
+    tmp_path, input_column: str, column: str, number: bool, target_kind: str
+) -> None:
+    rows = []
+    for id_, row in enumerate(_rows()):
+        words = row["text"].split()
+        tags = [len(word) if number else f"T{len(word)}" for word in words]
+        if target_kind == "labels":
+            tags = sorted(set(tags))
+        given = words if input_column == "tokens" else row["text"]
+        rows.append({"id": id_, input_column: given, column: tags})
+    path = tmp_path / "t.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    report = _check(str(path))
+    assert not report.broken and report.guessed == {
+        "input": input_column,
+        "kind": "words",
+        "target": column,
+        "target_kind": target_kind,
+    }
+
+
 def test_the_reason_why_no_row_can_be_read_is_given(tmp_path) -> None:
     text = "text,label\n" + "".join(f"café {n},{n % 2}\n" for n in range(60))
     (tmp_path / "latin.csv").write_bytes(text.encode("latin-1"))

@@ -24,13 +24,19 @@ MAX_ROWS = 20_000
 OF_A_KIND = 0.95
 """Minimum fraction of a column's values that must be of a kind for it to be the column's kind."""
 
-Content = Literal["numbers", "series", "dates", "audio", "image", "names", "text", "other"]
+Content = Literal["numbers", "series", "dates", "audio", "image", "names", "lists", "text", "other"]
 
 READING = ("columns", "delimiter", "separator", "data_dir")
 """Fields of a source that say how a file is read, whatever its contents."""
 
-INPUT_NAMES = ("text", "input", "sentence", "review", "message", "content", "source", "question")
-TARGET_NAMES = ("label", "target", "class", "category", "tag", "tags", "sentiment", "y", "output")
+INPUT_NAMES = (
+    *("text", "input", "sentence", "review", "message", "content", "source", "question"),
+    *("tokens", "words"),
+)
+TARGET_NAMES = (
+    *("label", "target", "class", "category", "tag", "tags", "sentiment", "y", "output"),
+    *("labels", "categories", "ner_tags", "pos_tags"),
+)
 """Common names of columns of inputs and of targets, the most likely ones first."""
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?")
@@ -76,6 +82,7 @@ class Column:
             ),
             "audio": lambda item: _is_file(item, "audio"),
             "image": lambda item: _is_file(item, "image"),
+            "lists": _is_list,
         }
         for content, test in tests.items():
             if sum(map(test, self.present)) >= OF_A_KIND * len(self.present):
@@ -248,12 +255,15 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
         if column.name == given.get("input") or not has_numbers(column)
     ]
     source = _chosen(
-        readable, given.get("input"), INPUT_NAMES, ("text", "audio", "image", "series")
+        readable, given.get("input"), INPUT_NAMES, ("text", "lists", "audio", "image", "series")
     )
     if source is None:
         return {} if given.get("kind") else dated_fields(columns, given)
     others = [column for column in available if column is not source]
-    target = _chosen(others, given.get("target"), TARGET_NAMES, ("names", "numbers", "text"))
+    fitting: tuple[Content, ...] = ("names", "lists", "numbers", "text")
+    if source.content == "lists":  # words, whose tags may be the numbers of tags
+        fitting = ("lists", "series", "names", "numbers", "text")
+    target = _chosen(others, given.get("target"), TARGET_NAMES, fitting)
     kind = given.get("kind") or _input_kind(source)
     results = {"input": source.name, "kind": kind}
     if target is None or given.get("target_kind") == "next":
@@ -288,22 +298,34 @@ def _input_kind(column: Column) -> str:
         return "rows"
     if column.content in ("audio", "series"):
         return column.content
-    texts = list(map(str, column.present))
-    words = sum(len(text.split()) for text in texts) / max(len(texts), 1)
+    if column.content == "lists":
+        return "words"
+    words = sum(len(_items(text)) for text in column.present) / max(len(column.present), 1)
     return "characters" if words <= FEW_WORDS else "words"
 
 
 def _target_kind(source: Column, target: Column) -> str:
     if target.content == "numbers":
         return "class" if target.are_few_whole_numbers else "value"
-    if target.content != "text":
+    numbers_of_tags = source.content == "lists" and target.content == "series"
+    if target.content not in ("text", "lists") and not numbers_of_tags:
         return "class"
     pairs = list(zip(source.values, target.values, strict=True))
-    aligned = sum(len(str(one).split()) == len(str(other).split()) for one, other in pairs)
-    tags = {tag for _, other in pairs for tag in str(other).split()}
+    aligned = sum(len(_items(one)) == len(_items(other)) for one, other in pairs)
+    tags = {tag for _, other in pairs for tag in _items(other)}
     if aligned >= OF_A_KIND * len(pairs) and len(tags) <= len(pairs):
         return "tags"
-    return _input_kind(target)
+    return "labels" if target.content in ("lists", "series") else _input_kind(target)
+
+
+def _items(value: Any) -> list[str]:
+    """The items of a list, or the words of a text."""
+    return list(map(str, value)) if isinstance(value, list | tuple) else str(value).split()
+
+
+def _is_list(value: Any) -> bool:
+    """Whether a field is a list of strings."""
+    return isinstance(value, list | tuple) and all(isinstance(x, str) for x in value)
 
 
 def is_number(value: Any) -> bool:
