@@ -56,7 +56,10 @@ less, but in a trial outside this benchmark, steps of ten cells took 7% longer w
 (`TF_XLA_FLAGS`, see above), a second process has an overhead of 7.0 and 8.6 s, but the first one
 14.5 s or more. In a trial outside this benchmark, compiling the loops of four lengths at the same
 time took 2.2 to 2.5 s on two cores, instead of 2.5 to 2.7 one after the other, since compilation
-already keeps 1.4 cores busy.
+already keeps 1.4 cores busy. In another trial, a thread in the background compiled the programs of
+all lengths as soon as a layer was traced, while the rest of the model was. On two cores with other
+work this took longer: an overhead of 7.9 instead of 6.8 s for `pronunciation` and of 9.7 instead of
+7.9 s for `upos-tagger`, because tracing and compilation compete for the cores.
 
 Of the 480 ms that the forward program of a GRU takes on one core, measured outside this benchmark,
 TensorFlow's translation takes 80 and LLVM about 220, of which 93 are for the transposes of weights
