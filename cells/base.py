@@ -78,9 +78,13 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     bias_names: tuple[str, ...] = ()
     """Names of further weights to which the bias's regularizer and constraint apply."""
 
-    joint_states: bool = False
-    """Whether the states after the first are relative to a scale that they share, so that they
-    are kept or replaced together."""
+    recurrent_names: tuple[str, ...] = ()
+    """Names of further weights to which the regularizer and constraint of the recurrent weights
+    apply."""
+
+    joint_states: tuple[tuple[int, ...], ...] = ()
+    """Groups of states, by index, that are relative to a scale that they share, so that they are
+    kept or replaced together."""
 
     takes_time: bool = False
     """Whether the inputs' last feature is the time since the previous step, which `Recurrent`
@@ -157,6 +161,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         # Drawn here, in the order in which layers are created, as Keras draws its seeds.
         self._dropout_seed = random.randint(1, 10**9) if seed is None else seed
         self.bias = None
+        self.has_recurrent_weights = False
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -232,12 +237,20 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
                 ),
             )
             setattr(self, name, weight)
-        for value in list(vars(self).values()):
+        for option, value in list(vars(self).items()):
             # An activation may be a layer with weights, such as `keras.layers.PReLU`.
             if isinstance(value, keras.Layer) and not isinstance(value, RecurrentCell):
                 if not value.built:
-                    value.build((None, *shape_of(as_list(self.state_size)[0])))
+                    value.build((None, *self.activation_shape(option)))
         self.built = True
+
+    def activation_shape(self, option: str) -> tuple[int, ...]:
+        """Shape of what an activation is applied to, without the batch axis.
+
+        Args:
+            option: name of the activation's option.
+        """
+        return shape_of(as_list(self.state_size)[0])
 
     def random_numbers(self) -> np.random.Generator:
         """Random generator for initial weights that a cell draws itself, seeded by `seed` or,
@@ -259,10 +272,10 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     def add_weight(self, *args: Any, **kwargs: Any) -> Any:
         """See `keras.layers.Layer`; adds the weight's regularizer and constraint.
 
-        A weight that is called "recurrent_kernel" or "recurrent_weight" or has the recurrent
-        initializer gets those of the recurrent weights; any other weight whose name ends in
-        "kernel" gets those of the input weights; those whose name ends in "bias", and those in
-        `bias_names`, get those of the bias.
+        A weight that is called "recurrent_kernel" or "recurrent_weight", has the recurrent
+        initializer or is in `recurrent_names` gets those of the recurrent weights; any other weight
+        whose name ends in "kernel" gets those of the input weights; those whose name ends in
+        "bias", and those in `bias_names`, get those of the bias.
 
         The first call also creates the variable that holds the state of the dropout seed generator.
         Creating it in `__init__` would initialise TensorFlow's devices, which could then no longer
@@ -272,7 +285,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             self.seed_generator = keras.random.SeedGenerator(self._dropout_seed)
         name = kwargs.get("name") or ""
         recurrent = kwargs.get("initializer") == self.initial_recurrent_kernel
-        if recurrent or name in ("recurrent_kernel", "recurrent_weight"):
+        if recurrent or name in ("recurrent_kernel", "recurrent_weight", *self.recurrent_names):
+            self.has_recurrent_weights = True
             kwargs = {
                 "regularizer": self.recurrent_regularizer,
                 "constraint": self.recurrent_constraint,
@@ -288,6 +302,20 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
                 "constraint": self.bias_constraint,
             } | kwargs
         return super().add_weight(*args, **kwargs)
+
+    def check_recurrent_weights(self) -> None:
+        """Checks that a built cell has the recurrent weights that its options are for.
+
+        Raises:
+            ValueError: the cell has a regularizer or constraint for recurrent weights, and none of
+                these.
+        """
+        for option in ("recurrent_regularizer", "recurrent_constraint"):
+            if getattr(self, option) is not None and not self.has_recurrent_weights:
+                raise ValueError(
+                    f"`{option}` has no effect in {type(self).__name__}, which has no recurrent "
+                    "weights; leave it out."
+                )
 
     def bias_shape(self) -> tuple[int, ...]:
         """Shape of the bias weight."""
@@ -435,14 +463,16 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     @property
     def joins_products(self) -> bool:
-        """Whether the cell has a `joint_step` that no subclass has invalidated by
-        overriding `advance`."""
+        """Whether the cell has a `joint_step` that no subclass has invalidated by overriding a
+        method that it takes the place of."""
 
         def defining_class(name):
             return next(base for base in type(self).__mro__ if name in vars(base))
 
         joint = defining_class("joint_step")
-        return joint is not RecurrentCell and issubclass(joint, defining_class("advance"))
+        return joint is not RecurrentCell and all(
+            issubclass(joint, defining_class(name)) for name in JOINED
+        )
 
     def split(self, columns: Any, axis: int = -1) -> Any:
         """Splits a projected input into a named tuple with one tensor per gate."""
@@ -513,6 +543,13 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             "recurrent_dropout": self.recurrent_dropout,
             "seed": self.seed,
         }
+
+
+JOINED = (
+    *("advance", "project", "recur", "step"),
+    *("input_matrix", "input_bias", "recurrent_matrix", "recurrent_bias"),
+)
+"""The methods that a `joint_step` takes the place of."""
 
 
 def as_list(sizes: Any) -> list:

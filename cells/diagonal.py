@@ -40,7 +40,9 @@ class DiagonalCell(RecurrentCell):
 
     @property
     def recurs_diagonally(self):
-        return type(self).advance is DiagonalCell.advance
+        cell_class = type(self)
+        own = cell_class.project is DiagonalCell.project
+        return own and cell_class.advance is DiagonalCell.advance
 
     def coefficients(self) -> tuple[Any, Any]:
         """Re l and Im l, each (pairs,)."""

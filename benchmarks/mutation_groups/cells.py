@@ -367,7 +367,10 @@ GROUPS = [
         "cells/base.py",
         "tests/cells/test_weight_options.py",
         "other_names",
-        {'("recurrent_kernel", "recurrent_weight")': '("recurrent_kernel",)'},
+        {
+            '("recurrent_kernel", "recurrent_weight", *': '("recurrent_kernel", *',
+            '"recurrent_weight", *self.recurrent_names)': '"recurrent_weight")',
+        },
     ),
     Group(
         "cells/engine/step_gradients.py",
@@ -409,7 +412,46 @@ GROUPS = [
         "cells/wrappers/zoneout.py",
         "tests/cells/test_wrappers.py",
         "of_one_scale",
-        {"self.cell.joint_states and len(kept) > 1": "False"},
+        {"if first.get(index, index) < index:": "if False:"},
+    ),
+    Group(
+        "cells/wrappers/stacked.py",
+        "tests/cells/test_wrappers.py",
+        "one_scale_in_a_wrapper",
+        {"before += len(as_list(inner.state_size))": "before += 0"},
+    ),
+    Group(
+        "cells/wrappers/attention.py",
+        "tests/cells/test_wrappers.py",
+        "one_scale_in_a_wrapper",
+        {"groups + shifted(groups, self._count + 1)": "groups"},
+    ),
+    Group(
+        "cells/convolutional/conv_gru.py",
+        "tests/cells/test_frames.py",
+        "joint_convolutions",
+        {
+            "map(self.recurrent_activation, ops.split(gates, 2, axis=-1))": "ops.split("
+            "self.recurrent_activation(gates), 2, axis=-1)"
+        },
+    ),
+    Group(
+        "cells/gru/gru.py",
+        "tests/cells/test_execution_path.py",
+        "says_which_path",
+        {" and cell_class.recur is GRUCell.recur": ""},
+    ),
+    Group(
+        "cells/base.py",
+        "tests/cells/test_frames.py",
+        "joint_convolutions",
+        {'*("advance", "project", ': '*("advance", '},
+    ),
+    Group(
+        "cells/engine/dispatch.py",
+        "tests/cells/test_recomputation.py",
+        "without_effect",
+        {"while getattr(cell,": "if getattr(cell,"},
     ),
     Group(
         "cells/initialization.py",

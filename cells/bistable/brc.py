@@ -34,6 +34,7 @@ class BRCCell(CellWithGates):
     recurrent_gates = ()
     biased_gates = ("feedback", "update")
     unit_weights = ("feedback_weight", "update_weight")
+    recurrent_names = unit_weights
 
     def initial_unit_weight(self, name, shape, dtype=None):
         return ops.ones(shape, dtype)

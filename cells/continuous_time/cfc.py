@@ -89,6 +89,9 @@ class CfCCell(RecurrentCell):
         heads = VARIANTS[self.variant] * self.units
         return self.backbone_units if self.backbone_layers else heads
 
+    def activation_shape(self, option):
+        return (self.backbone_units if option == "backbone_activation" else self.units,)
+
     def kernel_shape(self, features):
         return (features, self._first_width)
 

@@ -52,7 +52,8 @@ class ConvGRUCell(FrameCell):
             (h,) = states
             m = masked(h, recurrent_mask)
             gates = self.convolve(self.joint_frames(inputs, m), gate_kernel)
-            z, r = ops.split(self.recurrent_activation(gates), 2, axis=-1)
+            # Not in one call: an activation may combine the channels, such as softmax.
+            z, r = map(self.recurrent_activation, ops.split(gates, 2, axis=-1))
             n = self.activation(self.convolve(self.joint_frames(inputs, r * m), candidate_kernel))
             h = h + z * (n - h)
             return h, [h]

@@ -49,8 +49,8 @@ def choose(layer: Any) -> Choice:
         cudnn_obstacles = (*cudnn_obstacles, "`recompute` is set")
     if not cudnn_obstacles:
         return Choice(Path.CUDNN)
-    if cell.combines_output and keeps_contract(cell.cell):
-        return _choose_scan(cell.cell, cudnn_obstacles)
+    while cell.combines_output and keeps_contract(cell.cell):
+        cell = cell.cell
     return _choose_scan(cell, cudnn_obstacles)
 
 
@@ -63,7 +63,8 @@ def obstacle_to_recomputation(layer: Any) -> str:
                 f"the layer runs Keras' loop, which stores every step, because {'; '.join(reasons)}"
             )
     cell = layer.cell
-    cell = cell.cell if getattr(cell, "combines_output", False) else cell
+    while getattr(cell, "combines_output", False):
+        cell = cell.cell
     if getattr(cell, "recurs_diagonally", False):
         return f"{type(cell).__name__} stores only the state of each step anyway"
     return ""

@@ -9,7 +9,7 @@ import contextlib
 import contextvars
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -231,8 +231,16 @@ class Scan:
             run = self._gradients_of(self.loops, parts[0])
         return join_gradients([run(part) for part in parts])
 
-    def _gradients_of(self, time_loops: Any, part: dict) -> Callable[[dict], dict]:
-        """A function from tensors like those of `part` to the gradients of the arguments."""
+    def _gradients_of(
+        self, time_loops: Any, part: dict, replaced: Mapping[str, Any] = {}
+    ) -> Callable[[dict], dict]:
+        """A function from tensors like those of `part` to the gradients of the arguments.
+
+        Args:
+            time_loops: the module of the loops.
+            part: the arguments and results of `forward`, and the gradients of the latter.
+            replaced: what the products outside of the loops use instead of tensors of `part`.
+        """
 
         def needed(part):
             names = (*time_loops.BACKWARD_NEEDS, "d_states")
@@ -242,7 +250,7 @@ class Scan:
             return tensors
 
         backward = self._program(time_loops, "backward", needed(part), "d_sequence" in part)
-        return lambda part: time_loops.gradients(part, backward(needed(part)))
+        return lambda part: time_loops.gradients({**part, **replaced}, backward(needed(part)))
 
     def _gradients_of_segment(self, segment: dict, values: dict | None = None) -> dict:
         """The gradients of a segment's arguments; it is run forward unless `values` are given."""
@@ -252,7 +260,9 @@ class Scan:
             forward = self._program(time_loops, "forward", arguments, time_loops is loops, True)
             values = forward(arguments)
         part = values | segment
-        return self._gradients_of(time_loops, part)(part)
+        # The products of all steps of a segment, run or not: an outer graph that XLA compiles
+        # cannot cut it to a number of steps that depends on the segment.
+        return self._gradients_of(time_loops, part, {"steps": self.every})(part)
 
     def _with_values(self, pieces: list, results: list, options: ScanOptions) -> list:
         """The results of `forward`, completed with the values that `backward` needs.

@@ -67,7 +67,9 @@ class GRUCell(RecurrentCell):
 
     @property
     def recurs_by_product(self):
-        return self.reset_after and type(self).advance is GRUCell.advance
+        cell_class = type(self)
+        own = cell_class.advance is GRUCell.advance and cell_class.recur is GRUCell.recur
+        return self.reset_after and own
 
     @property
     def has_step_gradient(self):

@@ -142,6 +142,8 @@ class Recurrent(keras.layers.RNN):
         """Creates the weights for inputs of shape (batch, time, features), or for a pair of these
         and elapsed times, (batch, time)."""
         super().build(self._merged_shape(sequences_shape), initial_state_shape)
+        if isinstance(self.cell, RecurrentCell):
+            self.cell.check_recurrent_weights()
 
     def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
         """Shapes of what a call returns: the outputs, and the states with `return_state`."""
@@ -171,7 +173,28 @@ class Recurrent(keras.layers.RNN):
         """Runs the cell over (batch, time, features), or over a pair with the elapsed time."""
         if isinstance(mask, (list, tuple)):
             mask = mask[0]
+        if initial_state is not None and isinstance(self.cell, RecurrentCell):
+            self._check_initial_state(initial_state)
         return super().call(self._merged(sequences, mask), initial_state, mask, training)
+
+    def _check_initial_state(self, initial_state):
+        """Raises ValueError unless there is one tensor of the right size per state."""
+        sizes = [shape_of(size) for size in self.state_size]
+        shapes = [tuple(state.shape[1:]) for state in tree.flatten(initial_state)]
+        fits = len(shapes) == len(sizes) and all(
+            len(shape) == len(size)
+            and all(a in (b, None) for a, b in zip(shape, size, strict=True))
+            for shape, size in zip(shapes, sizes, strict=True)
+        )
+        if not fits:
+            expected, got = (
+                ", ".join(str(("batch", *shape)).replace("'", "") for shape in each)
+                for each in (sizes, shapes)
+            )
+            raise ValueError(
+                f"`initial_state` of {type(self.cell).__name__} must have the "
+                f"shape{'s' * (len(sizes) > 1)} {expected}, got {got}."
+            )
 
     def _merged(self, sequences, mask):
         """The inputs as one tensor, with the elapsed time as the last feature."""
@@ -370,7 +393,8 @@ class Bidirectional(keras.layers.Bidirectional):
         merge_mode: how the two outputs are combined: "concat", "sum", "mul", "ave", or None for
             both.
         weights: list of arrays, the initial weights, those of the forward layer first.
-        backward_layer: the layer that runs backwards; a copy of the first by default.
+        backward_layer: the layer that runs backwards, or, if `layer` is a cell, its cell; a copy of
+            the first by default.
         **kwargs: options of `Recurrent` if `layer` is a cell, otherwise of `keras.layers.Layer`.
     """
 
@@ -384,6 +408,8 @@ class Bidirectional(keras.layers.Bidirectional):
     ):
         if isinstance(layer, RecurrentCell):
             options = {name: kwargs.pop(name) for name in ("name", "dtype") if name in kwargs}
+            if isinstance(backward_layer, RecurrentCell):
+                backward_layer = Recurrent(backward_layer, **{**kwargs, "go_backwards": True})
             layer, kwargs = Recurrent(layer, **kwargs), options
         with nothing_shared():  # Keras copies the layer through its configuration
             super().__init__(layer, merge_mode, None, backward_layer, **kwargs)

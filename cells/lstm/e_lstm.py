@@ -32,6 +32,7 @@ class ELSTMCell(CellWithGates):
     gates = ("forget", "candidate", "output")
     recurrent_gates = ("output",)
     unit_weights = ("forget_weight", "candidate_weight")
+    recurrent_names = unit_weights
 
     @property
     def state_size(self):

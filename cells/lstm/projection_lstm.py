@@ -64,6 +64,9 @@ class ProjectionLSTMCell(CellWithGates):
     def state_size(self):
         return [self.units, self.memory_units]
 
+    def activation_shape(self, option):
+        return (self.memory_units,)
+
     def kernel_shape(self, features):
         return (features, 4 * self.memory_units)
 

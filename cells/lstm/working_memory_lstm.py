@@ -65,8 +65,8 @@ class WorkingMemoryLSTMCell(CellWithGates):
         before, after = ops.split(
             ops.convert_to_tensor(self.memory_kernel), [2 * self.units], axis=1
         )
-        memory = self.activation(ops.matmul(masked(c, recurrent_mask), before))
-        memory_input, memory_forget = ops.split(memory, 2, axis=-1)
+        memory = ops.split(ops.matmul(masked(c, recurrent_mask), before), 2, axis=-1)
+        memory_input, memory_forget = map(self.activation, memory)
         i = self.recurrent_activation(x.input + r.input + memory_input)
         f = self.recurrent_activation(x.forget + r.forget + memory_forget)
         g = self.activation(x.candidate + r.candidate)

@@ -37,7 +37,7 @@ class SLSTMCell(RecurrentCell):
     """
 
     gates = ("candidate", "input", "forget", "output")
-    joint_states = True
+    joint_states = ((1, 2, 3),)
 
     def __init__(self, units: int, *, forget: str = "sigmoid", **kwargs: Any):
         if forget not in ("sigmoid", "exp"):

@@ -32,6 +32,7 @@ class SRUCell(RecurrentCell):
     gates = ("candidate", "forget", "reset", "skip")
     recurrent_gates = ()
     unit_weights = ("forget_weight", "reset_weight")
+    recurrent_names = unit_weights
 
     @property
     def state_size(self):

@@ -34,7 +34,8 @@ class EchoStateCell(RecurrentCell):
         **kwargs: see `RecurrentCell`.
 
     Raises:
-        ValueError: an option is out of range, or an initializer is passed.
+        ValueError: an option is out of range, or an initializer, a regularizer or a constraint is
+            passed.
     """
 
     gates = ("candidate",)
@@ -64,12 +65,19 @@ class EchoStateCell(RecurrentCell):
                 raise ValueError(f"`{name}` must be above 0 and at most 1, got {value!r}.")
         if bias_scale < 0:
             raise ValueError(f"`bias_scale` must be at least 0, got {bias_scale!r}.")
-        for name in ("kernel_initializer", "recurrent_initializer", "bias_initializer"):
-            if name in kwargs:
+        for weights in ("kernel", "recurrent", "bias"):
+            if f"{weights}_initializer" in kwargs:
                 raise ValueError(
-                    f"`{name}` has no effect in EchoStateCell, whose weights follow `input_scale`, "
-                    "`spectral_radius`, `connectivity` and `bias_scale`; leave it out."
+                    f"`{weights}_initializer` has no effect in EchoStateCell, whose weights follow "
+                    "`input_scale`, `spectral_radius`, `connectivity` and `bias_scale`; leave it "
+                    "out."
                 )
+            for name in (f"{weights}_regularizer", f"{weights}_constraint"):
+                if kwargs.get(name) is not None:
+                    raise ValueError(
+                        f"`{name}` has no effect in EchoStateCell, whose weights are not trained; "
+                        "leave it out."
+                    )
         super().__init__(units, **kwargs)
         self.spectral_radius = spectral_radius
         self.leak = leak

@@ -7,7 +7,7 @@ from keras import ops
 
 from seqzoo.cells.base import as_list
 from seqzoo.cells.gates import clone_initializer
-from seqzoo.cells.wrappers.wrapper import WrapperCell
+from seqzoo.cells.wrappers.wrapper import WrapperCell, shifted
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -59,6 +59,11 @@ class AttentionCell(WrapperCell):
     def state_size(self):
         tape = self.window * self.units
         return [self.units] * (self._count + 1) + [tape] * self._count + [self.window]
+
+    @property
+    def joint_states(self):
+        groups = self.cell.joint_states
+        return groups + shifted(groups, self._count + 1)  # the tapes, one per state
 
     def get_initial_state(self, batch_size=None):
         return [ops.zeros((batch_size, n), dtype=self.compute_dtype) for n in self.state_size]

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.base import as_list
-from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner, copy_of
+from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner, copy_of, shifted
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -59,6 +59,11 @@ class FastSlowCell(WrapperCell):
     @property
     def state_size(self):
         return [*as_list(self.cells[0].state_size), *as_list(self.cells[-1].state_size)]
+
+    @property
+    def joint_states(self):
+        fast, slow = self.cells[0], self.cells[-1]
+        return fast.joint_states + shifted(slow.joint_states, len(as_list(fast.state_size)))
 
     def get_initial_state(self, batch_size=None):
         return [s for c in (self.cells[0], self.cells[-1]) for s in c.get_initial_state(batch_size)]

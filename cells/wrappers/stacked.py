@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.base import as_list
-from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner, copy_of
+from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner, copy_of, shifted
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -48,6 +48,14 @@ class StackedCell(WrapperCell):
     @property
     def state_size(self):
         return [self.units] + [size for c in self.cells for size in as_list(c.state_size)]
+
+    @property
+    def joint_states(self):
+        groups, before = (), 1
+        for inner in self.cells:
+            groups += shifted(inner.joint_states, before)
+            before += len(as_list(inner.state_size))
+        return groups
 
     def get_initial_state(self, batch_size=None):
         output = ops.zeros((batch_size, self.units), dtype=self.compute_dtype)

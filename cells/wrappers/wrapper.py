@@ -15,9 +15,15 @@ from seqzoo.cells.spelling import check_options
 
 INHERITED = frozenset(
     {"activation", "use_bias", "recurrent_initializer", "recurrent_regularizer"}
-    | {"recurrent_constraint", "dtype"}
+    | {"recurrent_constraint", "bias_initializer", "dtype"}
 )
 """Options of a wrapper that only the inner cell has a use for."""
+
+OF_WEIGHTS = frozenset(
+    {"kernel_initializer", "kernel_regularizer", "kernel_constraint"}
+    | {"bias_regularizer", "bias_constraint"}
+)
+"""Options that a wrapper also has a use for if it has kernels or biases of its own."""
 
 
 class WrapperCell(RecurrentCell):
@@ -47,7 +53,8 @@ class WrapperCell(RecurrentCell):
         check_options(type(self), {k: v for k, v in kwargs.items() if k not in declared})
         inner = make(cell, units, cell_options, kwargs)
         if inner is cell:
-            check_inherited(cell, kwargs)
+            inherited = INHERITED if self.has_own_kernels else INHERITED | OF_WEIGHTS
+            check_inherited(cell, {key: kwargs[key] for key in inherited & kwargs.keys()})
         check_dropout(inner)
         self.check(inner)
         if kwargs.get("recurrent_dropout") and not inner.has_recurrent_product:
@@ -60,16 +67,27 @@ class WrapperCell(RecurrentCell):
         super().__init__(units, **kwargs)
         self.cell = inner
 
+    has_own_kernels: bool = True
+    """Whether the wrapper has kernels or biases besides those of the inner cell."""
+
+    needs_product: bool = False
+    """Whether the step of the inner cell must be one recurrent product and elementwise
+    operations."""
+
     def check(self, inner: RecurrentCell) -> None:
         """Raises ValueError if an inner cell cannot be wrapped."""
         if inner.takes_time or inner.input_rank != 2:
             self.refuse(inner, "a cell with vector inputs that is not time-aware")
-        methods = (inner.prepare, inner.recurrent_mask)
-        inherited = (RecurrentCell.prepare, RecurrentCell.recurrent_mask)
-        if any(item.__func__ is not base for item, base in zip(methods, inherited, strict=True)):
-            name = type(inner).__name__
-            advice = f"; wrap the cell in {type(self).__name__} first, and that in {name}"
+        if _draws_masks(inner):
+            own, name = type(self).__name__, type(inner).__name__
+            advice = f"; wrap the cell in {own} first, and that in {name}"
+            if _draws_masks(self) or getattr(inner, "needs_product", False):
+                advice = f"; {own} and {name} cannot be combined"
             self.refuse(inner, "a cell that draws no masks in training", advice)
+        if self.needs_product and not inner.recurs_by_product:
+            self.refuse(
+                inner, "a cell whose step is one recurrent product and elementwise operations"
+            )
 
     def refuse(self, inner: RecurrentCell, requirement: str, advice: str = "") -> None:
         """Raises ValueError; `requirement` describes the cells that can be wrapped."""
@@ -101,6 +119,9 @@ class WrapperCell(RecurrentCell):
         build_inner(self.cell, input_shape)
         self.built = True
 
+    def check_recurrent_weights(self):
+        """The recurrent weights are those of the inner cell, which is checked when it is built."""
+
     def project(self, inputs):
         return self.cell.project(inputs)
 
@@ -115,6 +136,9 @@ class SameFormWrapper(WrapperCell):
 
     It runs on the same loop as the inner cell.
     """
+
+    has_own_kernels = False
+    needs_product = True
 
     @property
     def gates(self):
@@ -143,13 +167,6 @@ class SameFormWrapper(WrapperCell):
     @property
     def UnitWeights(self):
         return self.cell.UnitWeights
-
-    def check(self, inner):
-        super().check(inner)
-        if not inner.recurs_by_product:
-            self.refuse(
-                inner, "a cell whose step is one recurrent product and elementwise operations"
-            )
 
     def step_weights(self):
         return self.cell.step_weights()
@@ -182,6 +199,10 @@ class OutputWrapper(WrapperCell):
     @property
     def state_size(self):
         return [self.units, *as_list(self.cell.state_size)]
+
+    @property
+    def joint_states(self):
+        return shifted(self.cell.joint_states, 1)
 
     @property
     def combines_output(self):
@@ -222,6 +243,17 @@ class OutputWrapper(WrapperCell):
         h, new = self.cell.advance(x, list(states[1:]), recurrent_mask)
         y = self.combine(h, inputs)
         return y, [y, *new]
+
+
+def _draws_masks(cell: RecurrentCell) -> bool:
+    """Whether a cell draws random masks other than those of dropout."""
+    own = type(cell).prepare, type(cell).recurrent_mask
+    return own != (RecurrentCell.prepare, RecurrentCell.recurrent_mask)
+
+
+def shifted(groups: tuple[tuple[int, ...], ...], by: int) -> tuple[tuple[int, ...], ...]:
+    """`RecurrentCell.joint_states` of a cell whose states follow `by` others."""
+    return tuple(tuple(index + by for index in group) for group in groups)
 
 
 def make(
@@ -267,10 +299,10 @@ def make(
 
 
 def check_inherited(cell: RecurrentCell, options: Mapping[str, Any]) -> None:
-    """Raises ValueError if an option of a wrapper would only have an effect on an inner cell that
-    was created by name."""
+    """Raises ValueError if one of a wrapper's options, which would only have an effect on an inner
+    cell that was created by name, differs from that of the inner cell."""
     own = cell.get_config()
-    for name in sorted(INHERITED & options.keys() & own.keys()):
+    for name in sorted(options.keys() & own.keys()):
         given = RecurrentCell(1, seed=0, **{name: options[name]}).get_config()
         if given[name] != own[name]:
             raise ValueError(
@@ -313,3 +345,4 @@ def build_inner(cell: RecurrentCell, input_shape: tuple) -> None:
     if not cell.built:
         cell.build(input_shape)
         cell.built = True
+        cell.check_recurrent_weights()

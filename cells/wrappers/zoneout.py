@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.base import as_list
-from seqzoo.cells.wrappers.wrapper import SameFormWrapper, WrapperCell
+from seqzoo.cells.wrappers.wrapper import SameFormWrapper
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -37,6 +37,8 @@ class ZoneoutCell(SameFormWrapper):
         ValueError: a rate is out of range, or the cell cannot be wrapped.
     """
 
+    needs_product = False
+
     def __init__(self, units: int, *, rate: float = 0.05, memory_rate: float = 0.5, **kwargs: Any):
         for name, value in (("rate", rate), ("memory_rate", memory_rate)):
             if not 0 <= value < 1:
@@ -44,9 +46,6 @@ class ZoneoutCell(SameFormWrapper):
         super().__init__(units, **kwargs)
         self.rate = rate
         self.memory_rate = memory_rate
-
-    def check(self, inner):
-        WrapperCell.check(self, inner)
 
     @property
     def gates(self):
@@ -69,10 +68,11 @@ class ZoneoutCell(SameFormWrapper):
         """Appends the masks of all states, or at inference their expected values."""
         rates = [self.rate] + [self.memory_rate] * (len(self._sizes) - 1)
         shape = ops.shape(inputs)[:-1]
+        first = {index: group[0] for group in self.cell.joint_states for index in group}
         kept = []
-        for size, rate in zip(self._sizes, rates, strict=True):
-            if self.cell.joint_states and len(kept) > 1:
-                kept.append(kept[1])
+        for index, (size, rate) in enumerate(zip(self._sizes, rates, strict=True)):
+            if first.get(index, index) < index:
+                kept.append(kept[first[index]])
             elif training:
                 drawn = keras.random.uniform((*shape, size), seed=self.seed_generator)
                 kept.append(ops.cast(drawn < rate, inputs.dtype))

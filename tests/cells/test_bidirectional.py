@@ -61,6 +61,13 @@ def test_a_separate_backward_layer():
     assert error(outputs[:, :UNITS], layer.forward_layer(X32)) == 0
 
 
+def test_a_separate_backward_cell():
+    cell = GRUCell(UNITS)
+    layer = Bidirectional(LSTMCell(UNITS), backward_layer=cell, return_sequences=True)
+    expected = Recurrent(cell, go_backwards=True, return_sequences=True)(X32)
+    assert error(layer(X32)[:, :, UNITS:], expected[:, ::-1]) == 0
+
+
 def test_initial_weights():
     wanted = Bidirectional(LSTMCell(UNITS))
     expected = wanted(X32)

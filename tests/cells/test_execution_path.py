@@ -12,6 +12,7 @@ from seqzoo.cells import (
     Bidirectional,
     GatedCell,
     GRUCell,
+    LRUCell,
     LSTMCell,
     MassConservingLSTMCell,
     Recurrent,
@@ -36,6 +37,22 @@ class Calling(VanillaCell):
         return super().call(2 * inputs, states, training)
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class Tripling(GRUCell):
+    """A cell with a recurrent product of its own."""
+
+    def recur(self, h):
+        return 3 * super().recur(h)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Projected(LRUCell):
+    """A diagonal cell with a projection of its own."""
+
+    def project(self, inputs):
+        return super().project(2 * inputs)
+
+
 SENTENCES = [
     (lambda: Recurrent(LSTMCell(UNITS)), f"{HAND}{NO_GPU}."),
     (lambda: Bidirectional(VanillaCell(UNITS)), f"{HAND}{NO_GPU}."),
@@ -52,6 +69,9 @@ SENTENCES = [
         "product followed by elementwise operations.",
     ),
     (lambda: Recurrent(DecayingGRU(UNITS)), GENERAL),
+    (lambda: Recurrent(Tripling(UNITS)), GENERAL),
+    (lambda: Recurrent(Projected(UNITS)), GENERAL),
+    (lambda: Recurrent(create("residual", UNITS, cell=create("residual", UNITS))), HAND),
     (lambda: Recurrent(Multiplicative(UNITS)), GENERAL),
     (lambda: built(Recurrent(Peephole(UNITS))), "the `step` of Peephole reads a weight."),
     (lambda: Recurrent(Calling(UNITS)), f"{PLAIN} because Calling overrides `call`."),

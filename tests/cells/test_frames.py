@@ -61,18 +61,27 @@ class Doubled(ConvGRUCell):
         return super().advance(2 * x, states, recurrent_mask)
 
 
+class Shifted(ConvGRUCell):
+    """Overrides `project`, which the inherited `joint_step` does not call."""
+
+    def project(self, inputs):
+        return super().project(inputs) + 1
+
+
 @pytest.mark.parametrize(
     "kind, options",
     [
         (ConvLSTMCell, {"use_bias": False}),
         (ConvGRUCell, {"use_bias": False}),
         (ConvGRUCell, {"kernel_size": (1, 3), "bias_initializer": "ones"}),
+        (ConvGRUCell, {"recurrent_activation": "softmax"}),
         (Doubled, {}),
+        (Shifted, {}),
     ],
 )
 def test_joint_convolutions_equal_separate_ones(kind, options):
     cell = kind(UNITS, **options)
     ours = Recurrent(cell, return_sequences=True)
-    assert cell.joins_products == (kind is not Doubled)
+    assert cell.joins_products == (kind not in (Doubled, Shifted))
     expected = keras.layers.RNN(cell, return_sequences=True)(FRAMES32)
     assert error(ours(FRAMES32), expected) < 1e-6

@@ -297,6 +297,35 @@ def test_activations_that_are_not_elementwise_run_on_the_general_loops(name, opt
         assert error(a, b) < 1e-5
 
 
+@pytest.mark.parametrize(
+    "name, option",
+    [
+        ("projection-lstm", "activation"),
+        ("working-memory-lstm", "activation"),
+        ("cfc", "backbone_activation"),
+    ],
+)
+def test_an_activation_with_weights_has_the_width_of_its_argument(name, option):
+    layer = Recurrent(create(name, UNITS, **{option: keras.layers.PReLU()}))
+    elapsed = np.ones(X.shape[:2], "float32")
+    x = X.astype("float32")
+    assert layer((x, elapsed) if name == "cfc" else x).shape == (BATCH, UNITS)
+
+
+@pytest.mark.parametrize(
+    "name, sizes, shapes",
+    [
+        ("lstm", [UNITS], r"the shapes \(batch, 5\), \(batch, 5\), got \(batch, 5\)"),
+        ("gru", [UNITS, UNITS], r"the shape \(batch, 5\), got \(batch, 5\), \(batch, 5\)"),
+        ("gru", [7], r"the shape \(batch, 5\), got \(batch, 7\)"),
+    ],
+)
+def test_initial_states_of_another_number_or_size_are_refused(name, sizes, shapes):
+    states = [np.zeros((BATCH, size), "float32") for size in sizes]
+    with pytest.raises(ValueError, match=f"`initial_state` of .*Cell must have {shapes}"):
+        Recurrent(create(name, UNITS))(X.astype("float32"), initial_state=states)
+
+
 def test_a_list_of_one_input_is_refused():
     with pytest.raises(
         ValueError, match=r"GRUCell takes one input, \(batch, .* got a list with one"

@@ -121,6 +121,25 @@ def test_a_graph_that_is_differentiated_later(shape):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["lstm", "layer-norm", "mingru"])
+@pytest.mark.parametrize("shape", [(None, None), X.shape[:2]])
+def test_xla_compiles_a_graph_with_its_gradient(name, shape):
+    layer = recurrent(create(name, 5, dtype="float64"), recompute=3, return_sequences=True)
+    mask = np.arange(X.shape[1]) < np.full((X.shape[0], 1), X.shape[1] - 2)
+    layer(X)
+
+    def gradients(x):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(x, mask=tf.constant(mask)) ** 2)
+        return tape.gradient(loss, layer.trainable_variables)
+
+    signature = [tf.TensorSpec((*shape, X.shape[2]), tf.float64)]
+    compiled = tf.function(gradients, input_signature=signature, jit_compile=True)
+    pairs = zip(compiled(tf.constant(X)), gradients(tf.constant(X)), strict=True)
+    assert all(error(ours, theirs) < 1e-9 for ours, theirs in pairs)
+
+
+@pytest.mark.slow
 def test_keeps_one_segment_rather_than_all_steps():
     """The arrays that the forward loop hands to the backward loop: all values of the last of ten
     segments, and the states before each."""
@@ -155,6 +174,12 @@ def test_bidirectional_layers_take_it_and_models_keep_it(tmp_path):
             "`recompute` must be a positive integer or None, got 0",
         ),
         (lambda: Recurrent(create("lru", 3), recompute=9), "LRUCell stores only the state"),
+        (
+            lambda: Recurrent(
+                create("residual", 3, cell=create("residual", 3, cell="lru")), recompute=9
+            ),
+            "LRUCell stores only the state",
+        ),
         (
             lambda: Recurrent(create("gru", 3), recompute=9, fast=False),
             "because `fast=False`; leave",

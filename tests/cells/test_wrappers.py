@@ -8,6 +8,7 @@ from cell_cases import BATCH, FEATURES, MASKS, UNITS, Case, X, error, initial_st
 from oracles import ORACLES
 
 from seqzoo.cells import Bidirectional, Recurrent, RecurrentCell, VanillaCell, create
+from seqzoo.cells.base import as_list
 
 X32 = X.astype("float32")
 
@@ -51,6 +52,22 @@ def test_a_cell_that_does_not_fit_is_refused_in_one_line(name, cell, message):
         ("zoneout", {"rat": 0.1}, "ZoneoutCell has no option 'rat'; did you mean 'rate'"),
         ("residual", {"cell": VanillaCell(UNITS), "activation": "relu"}, "`activation` belongs to"),
         ("residual", {"cell": VanillaCell(UNITS), "dtype": "float64"}, "`dtype` belongs to the in"),
+        (
+            "zoneout",
+            {"cell": VanillaCell(UNITS), "kernel_regularizer": "l2"},
+            "`kernel_regularizer",
+        ),
+        ("residual", {"cell": VanillaCell(UNITS), "bias_initializer": "ones"}, "`bias_initializer"),
+        (
+            "layer-norm",
+            {"cell": create("weight-drop", UNITS)},
+            "LayerNormCell and WeightDropCell cannot be combined",
+        ),
+        (
+            "residual",
+            {"cell": create("zoneout", UNITS)},
+            "wrap the cell in ResidualCell first, and that in ZoneoutCell",
+        ),
     ],
 )
 def test_options_out_of_range(name, options, message):
@@ -100,6 +117,31 @@ def test_zoneout_keeps_states_of_one_scale_together():
     np.testing.assert_array_equal(kept[1], kept[3])
     outputs = Recurrent(cell, return_sequences=True)(20 * X32, training=True)
     assert np.abs(outputs).max() <= 1.0
+
+
+@pytest.mark.parametrize(
+    "name, options, groups",
+    [
+        ("residual", {}, [(2, 3, 4)]),
+        ("stacked", {}, [(2, 3, 4), (6, 7, 8)]),
+        ("fast-slow", {"slow_units": 3}, [(1, 2, 3), (5, 6, 7)]),
+        ("attention", {"window": 2}, [(1, 2, 3), (6, 7, 8)]),
+    ],
+)
+def test_zoneout_knows_the_states_of_one_scale_in_a_wrapper(name, options, groups):
+    inner = create(name, UNITS, cell="slstm", **options)
+    cell = create("zoneout", UNITS, cell=inner, memory_rate=0.5)
+    cell.build((None, FEATURES))
+    sizes = as_list(inner.state_size)
+    masks = np.split(np.array(cell.prepare(X32, True))[..., FEATURES:], np.cumsum(sizes)[:-1], -1)
+    for first, *others in groups:
+        for other in others:
+            np.testing.assert_array_equal(masks[first], masks[other])
+    separate = [k for k in range(len(sizes)) if k not in {k for g in groups for k in g[1:]}]
+    for one, k in enumerate(separate):
+        assert not any(np.array_equal(masks[k], masks[j]) for j in separate[:one])
+    outputs = Recurrent(cell)(X32, training=True)
+    assert outputs.shape == (BATCH, UNITS) and np.isfinite(outputs).all()
 
 
 def test_options_reach_the_inner_cell():
