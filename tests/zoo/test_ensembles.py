@@ -32,6 +32,7 @@ from seqzoo.tasks.seq2seq.mean_generator import MeanGenerator
 from seqzoo.tasks.targets.classes import ClassTargets
 from seqzoo.tasks.targets.labels import LabelTargets
 from seqzoo.tasks.training.trainer import describe
+from seqzoo.zoo.inference.options import prediction_options
 
 OFFSET = 1.7e9
 
@@ -292,3 +293,5 @@ def test_tags_of_an_ensemble_have_no_alternatives(tmp_path) -> None:
     with pytest.raises(SeqzooError, match="`top` must be 1 for the tags of an ensemble, got 3"):
         ensemble.predict(["a b"], PredictionOptions(3))
     assert len(ensemble.predict(["a b"])) == 1
+    # What `seqzoo evaluate` asks for.
+    ensemble.evaluate(examples, prediction_options(ensemble.runs[0], None, {}))

@@ -7,6 +7,7 @@ import pytest
 from cli_cases import seqzoo
 
 from seqzoo.tasks import Decoding, Examples, SeqzooError
+from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.many_to_many_unaligned.task import UnalignedTask
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference import evaluate as evaluating
@@ -91,7 +92,7 @@ def test_other_data_are_evaluated_in_full(tmp_path, monkeypatch) -> None:
         folder="run",
         source=trained.to_config(),
         template=SimpleNamespace(input="characters", target="class"),
-        task=SimpleNamespace(),
+        task=SimpleNamespace(default_options=PredictionOptions()),
         evaluate=lambda examples, options, folder: scored.append(examples),
     )
     monkeypatch.setattr(evaluating, "open_runs", lambda *_: run)

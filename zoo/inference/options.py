@@ -54,7 +54,7 @@ def prediction_options(
 
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
-        top: number of predictions per input; None for 1 text, or 5 labels.
+        top: number of predictions per input; None for 1 text, or the default of other models.
         given: settings of `Decoding` that were given, and "seed".
         named: returns the name by which messages refer to a setting.
 
@@ -65,7 +65,7 @@ def prediction_options(
         if given:
             option = named(next(iter(given)))
             raise SeqzooError(f"{option} is for models that generate text; {run.folder} does not.")
-        return PredictionOptions(top or 5)
+        return PredictionOptions(top) if top else run.task.default_options
     if "maximum_length" in given and getattr(run.task, "transcribes", False):
         raise SeqzooError(
             f"{named('maximum_length')} is for texts that are generated token by token; the length "
