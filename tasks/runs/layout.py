@@ -23,9 +23,16 @@ def linked_folder(folder: str | os.PathLike) -> pathlib.Path | None:
 def advice_on(folder: str | os.PathLike) -> str:
     """What to name instead of a folder that is not a run folder."""
     inner = runs_in(folder)
+    if is_saved_model(folder):
+        return "a SavedModel is loaded by `tf.saved_model.load`, so name the run that it comes from"
     if not inner:
         return "name a folder that `train` wrote"
     return f"name one of the {len(inner):,} in it, such as {inner[0]}"
+
+
+def is_saved_model(folder: str | os.PathLike) -> bool:
+    """Whether a folder is a SavedModel."""
+    return (pathlib.Path(folder) / "saved_model.pb").is_file()
 
 
 def runs_in(folder: str | os.PathLike) -> list[str]:

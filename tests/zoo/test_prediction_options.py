@@ -111,3 +111,12 @@ def test_a_suggested_input_that_begins_with_a_dash_is_no_option(monkeypatch) -> 
     run: Any = SimpleNamespace(template=template, folder="runs/a")
     text = summary.summary(train.Trained(run, "", Examples([], []), {}), "seqzoo")
     assert "  seqzoo predict runs/a -- '-0.5 2'\n" in text
+
+
+def test_a_saved_model_is_no_run_folder(tmp_path) -> None:
+    (tmp_path / "saved_model.pb").write_bytes(b"")
+    for command in ("predict", "evaluate"):
+        text = [] if command == "evaluate" else ["text"]
+        result = seqzoo(command, tmp_path, *text)
+        assert result.exit_code == 2
+        assert "not a run folder; a SavedModel is loaded by `tf.saved_model.load`" in result.stderr
