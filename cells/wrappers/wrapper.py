@@ -41,6 +41,13 @@ class WrapperCell(RecurrentCell):
             cannot be wrapped, or an option would have no effect on it.
     """
 
+    has_own_kernels: bool = True
+    """Whether the wrapper has kernels or biases besides those of the inner cell."""
+
+    needs_product: bool = False
+    """Whether the step of the inner cell must be one recurrent product and elementwise
+    operations."""
+
     def __init__(
         self,
         units: int,
@@ -66,13 +73,6 @@ class WrapperCell(RecurrentCell):
             kwargs["activation"] = None  # the inner cell has it, with its weights
         super().__init__(units, **kwargs)
         self.cell = inner
-
-    has_own_kernels: bool = True
-    """Whether the wrapper has kernels or biases besides those of the inner cell."""
-
-    needs_product: bool = False
-    """Whether the step of the inner cell must be one recurrent product and elementwise
-    operations."""
 
     def check(self, inner: RecurrentCell) -> None:
         """Raises ValueError if an inner cell cannot be wrapped."""
