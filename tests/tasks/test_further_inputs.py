@@ -301,7 +301,7 @@ def test_other_templates_read_further_inputs(name: str, tmp_path) -> None:
     examples = Examples(beside(inputs), targets)
     run = Run.open(make_run(tmp_path / "run", template, examples).folder)
     run.padding = Padding([4, 9], [4, 9])
-    loss = run.evaluate(examples)["loss"]
+    loss = run.evaluate(examples, folder=tmp_path / "scores")["loss"]
     backwards = Examples(beside(inputs)[::-1], targets[::-1])
     assert run.evaluate(backwards)["loss"] == pytest.approx(loss, rel=1e-5)
     others = run.evaluate(Examples(beside(inputs, 1), targets))["loss"]
