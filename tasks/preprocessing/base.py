@@ -69,8 +69,9 @@ class Features(ABC):
         padding if all sequences are empty."""
 
     def tensors(self, *raw: Any) -> dict[str, Any]:
-        """Tensors of `signature` -> the inputs of a network by name, "values" and "lengths"."""
-        values, lengths = self.transform(*raw)
+        """Tensors or arrays of `signature` -> the inputs of a network by name, "values" and
+        "lengths"."""
+        values, lengths = self.transform(*map(tf.convert_to_tensor, raw))
         return {"values": values, "lengths": lengths}
 
     @property

@@ -7,7 +7,6 @@ from collections import Counter
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.atomic_files import replacing
@@ -59,9 +58,7 @@ class Vocabulary:
             return tf.lookup.StaticHashTable(initializer, UNKNOWN)
 
     def ids(self, tokens: Any) -> Any:
-        """Ids of a string tensor, ragged or dense, or of an array: int32, of the same shape."""
-        if isinstance(tokens, np.ndarray):
-            tokens = tf.constant(tokens, tf.string)
+        """Ids of a string tensor, ragged or dense: int32, of the same shape."""
         return self.table.lookup(tokens)
 
     def save(self, path: str | os.PathLike) -> None:

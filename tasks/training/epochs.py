@@ -466,7 +466,7 @@ class Epochs:
     def text_metric(self) -> float:
         """The metric of generated texts that selects the best epoch."""
         assert self.validation is not None and self.examples is not None
-        inputs = Data(self.validation.inputs)
+        inputs = Data(self.validation.inputs, further=self.validation.further)
         result = self._inference.collect(self.task.infer, inputs, PredictionOptions())
         return self.task.criterion_value(self.best_by, result, self.examples)
 

@@ -1,4 +1,4 @@
-"""An exporter writes no graph that only runs in this process."""
+"""What an exporter refuses to write, and how exports are compared with the model."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -8,8 +8,12 @@ import pytest
 import tensorflow as tf
 
 from seqzoo.cells import Bidirectional, VanillaCell
+from seqzoo.tasks import Decoding
+from seqzoo.tasks.base import Prediction, PredictionOptions
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.export.checking import compare_predictions
 from seqzoo.tasks.export.formats import Export, export
+from seqzoo.tasks.export.saved_model import _repeatable
 
 
 def task(respond: Any) -> Any:
@@ -49,3 +53,29 @@ def test_a_function_traced_before_is_refused_in_one_line(tmp_path) -> None:
     export(wanted(lambda model, raw, _: {"y": model(raw[0])}), tmp_path / "out")
     served = tf.saved_model.load(tmp_path / "out").signatures["serving_default"]
     assert served(x=tf.ones((1, 4, 2)))["y"].shape == (1, 6)
+
+
+def test_rounding_of_16_bits_may_decide_between_texts() -> None:
+    ours = [Prediction("a b", "a b", 0.5)]
+    theirs = [{"label": "a b b", "value": "a b b", "probability": 0.5}]
+    compare_predictions(ours, theirs, "onnx", "float32", mixed=True)
+    with pytest.raises(SeqzooError, match="predicts 'a b b', but the model predicts 'a b'"):
+        compare_predictions(ours, theirs, "onnx", "float32")
+
+
+@pytest.mark.parametrize(
+    "method, dtype, repeatable",
+    [
+        ("beam", "float32", True),
+        ("beam", "mixed_bfloat16", False),
+        ("sample", "float32", False),
+        (None, "mixed_bfloat16", True),
+    ],
+)
+def test_texts_of_another_process_must_be_the_same_in_float32(method, dtype, repeatable) -> None:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, dtype=dtype)])
+    decoding = None if method is None else Decoding(method=method)
+    wanted: Any = SimpleNamespace(
+        task=SimpleNamespace(decoding=decoding), model=model, options=PredictionOptions()
+    )
+    assert _repeatable(wanted) == repeatable

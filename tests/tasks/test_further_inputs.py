@@ -313,6 +313,21 @@ def test_other_templates_read_further_inputs(name: str, tmp_path) -> None:
 
 
 @pytest.mark.slow
+def test_texts_from_several_inputs_are_scored_and_drawn(tmp_path) -> None:
+    """The metric of the best epoch is that of generated texts; arrays of numbers are drawn, too."""
+    further = {"numbers": "series", "note": "words"}
+    template = ManyToManyEncoderDecoder("words", "words", further_inputs=further, **TINY)
+    numbers = np.ones((3, 2), "float32")
+    rows = [{"first": text, "numbers": numbers, "note": "b a"} for text in ("a b", "b", "c a")] * 4
+    examples = Examples(rows, ["x y", "y", "z x"] * 4)
+    settings = TrainingSettings(epochs=1, batch_size=4, best_by="bleu")
+    run = train(template, Splits(examples, validation=examples), settings, tmp_path / "run")
+    assert "validation_bleu" in (run.folder / "history.csv").read_text()
+    run.evaluate(examples, folder=tmp_path / "scores")
+    assert (tmp_path / "scores" / "attention.png").is_file()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
