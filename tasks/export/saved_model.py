@@ -58,7 +58,8 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
         requested[COMPILED] = {name: _repeated(value) for name, value in inputs.items()}
         expected |= {f"{COMPILED}/{name}": _repeated(value.numpy()) for name, value in ours.items()}
     results, _ = run_in_fresh_process(folder, "saved-model", requested)
-    return compare(expected if _repeatable(wanted) else {}, results, "saved-model")
+    precision = "float32" if is_float32(model) else "float16"
+    return compare(expected if _repeatable(wanted) else {}, results, "saved-model", precision)
 
 
 def _repeated(rows: np.ndarray) -> np.ndarray:
