@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from export_cases import cases, check_case, make_run, names_of_cases
 
 from seqzoo.tasks import SeqzooError
@@ -21,6 +22,14 @@ CASES = cases()
 @pytest.mark.parametrize("name", names_of_cases(quick=("characters",)))
 def test_predictions_are_exactly_those_of_the_model(name: str, tmp_path: pathlib.Path) -> None:
     check_case(name, "onnx", tmp_path)
+
+
+@pytest.mark.slow
+def test_encoded_images_are_compared_as_arrays(tmp_path: pathlib.Path) -> None:
+    chosen, examples, inputs = CASES["images"]
+    files = [tf.io.encode_png(image).numpy() for image in inputs]
+    run = make_run(tmp_path / "run", chosen, examples)
+    assert run.export(tmp_path / "out", format="onnx", examples=files)["difference"] < 1e-5
 
 
 @pytest.mark.slow
