@@ -83,6 +83,10 @@ class Examples:
             SeqzooError: a column does not exist or has no rows, a value is missing, the columns
                 have different lengths, or times do not fit their series.
         """
+        named = [name for name in (target, weight, time) if name is not None]
+        named += [input] if isinstance(input, str) else input
+        if twice := [name for name in named if named.count(name) > 1]:
+            raise SeqzooError(f"Each column can have only one role, but {twice[0]!r} has two.")
         if isinstance(input, str):
             inputs = take_column(columns, input, "input")
         else:

@@ -1,6 +1,7 @@
 """Numbers and categories that accompany a sequence, and may be missing."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,9 @@ from seqzoo.tasks.wording import agreed, counted
 
 NAMED_VALUES = 3
 """Maximum number of values that a remark lists."""
+
+COMMAS = re.compile(r"\s*[+-]?[\d.]*(,\d+)+(\.\d+)?\s*")
+"""Numbers with a decimal comma, or with commas between thousands."""
 
 MISSING_NUMBERS = ("na", "n/a", "nan", "null", "none", "-", "?")
 """Spellings of a missing number in files, in lower case."""
@@ -144,9 +148,16 @@ class StaticFeatures:
 
 
 def mixed_remarks(values: Sequence[Any]) -> Sequence[str]:
-    """A remark on values that are read as categories, although most of them are numbers; none if
-    they are not."""
+    """A remark on values that are read as categories, although most of them are numbers, with a
+    comma or without; none if they are not."""
     others = [value for value in values if not _is_number(value)]
+    commas = [value for value in others if isinstance(value, str) and COMMAS.fullmatch(value)]
+    if commas and 2 * len(commas) >= len(values):
+        return [
+            f"{len(commas):,} of {counted(len(values), 'static value')} "
+            f"{agreed(len(commas), 'is a number', 'are numbers')} with a comma ({commas[0]!r}), so "
+            "all are read as categories; write numbers as 1234.5."
+        ]
     if 2 * len(others) >= len(values):
         return ()
     some = ", ".join(repr(value) for value in list(dict.fromkeys(others))[:NAMED_VALUES])

@@ -25,6 +25,8 @@ def advice_on(folder: str | os.PathLike) -> str:
     inner = runs_in(folder)
     if is_saved_model(folder):
         return "a SavedModel is loaded by `tf.saved_model.load`, so name the run that it comes from"
+    if is_export(folder):
+        return "it is an exported model, so name the run that it comes from"
     if not inner:
         return "name a folder that `train` wrote"
     return f"name one of the {len(inner):,} in it, such as {inner[0]}"
@@ -33,6 +35,12 @@ def advice_on(folder: str | os.PathLike) -> str:
 def is_saved_model(folder: str | os.PathLike) -> bool:
     """Whether a folder is a SavedModel."""
     return (pathlib.Path(folder) / "saved_model.pb").is_file()
+
+
+def is_export(folder: str | os.PathLike) -> bool:
+    """Whether a folder contains an exported model that is not a SavedModel."""
+    names = ("model.json", "model.keras")
+    return any((pathlib.Path(folder) / name).is_file() for name in names)
 
 
 def runs_in(folder: str | os.PathLike) -> list[str]:

@@ -65,6 +65,9 @@ def test_columns_become_inputs_and_targets_by_position(made) -> None:
     assert (examples.inputs, examples.targets) == (TEXTS, LABELS)
     assert examples.pick([2, 0]).inputs == ["great", "it was good"]
     assert Examples.from_columns(table, input="text").targets is None
+    for inputs in ("label", ["text", "label"]):
+        with pytest.raises(SeqzooError, match="only one role, but 'label' has two"):
+            Examples.from_columns(table, input=inputs, target="label")
     assert Examples.from_columns(table, input="s", target="n").targets == [3, 1, 2]
     assert [list(item) for item in Examples.from_columns(table, input="s").inputs] == [
         [1],

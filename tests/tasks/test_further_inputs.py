@@ -74,6 +74,13 @@ def test_numbers_with_a_typo_become_categories_with_a_remark():
     assert template.adapt(Examples(inputs, labels)).features.remarks == []
 
 
+def test_numbers_with_a_comma_become_categories_with_a_remark():
+    template = ManyToOne("words", further_inputs={"age": "static"}, **OPTIONS)
+    inputs = [{"text": "u red", "age": age} for age in ("1930,96", "1.200,5", "12,345", "7")]
+    (remark,) = template.adapt(Examples(inputs, ["yes", "no"] * 2)).features.remarks
+    assert remark.startswith("3 of 4 static values are numbers with a comma ('1930,96'), so all ")
+
+
 def test_inputs_are_rows_or_columns(run):
     columns = {"age": [30.0, np.nan], "region": ["north", "nowhere"], "text": ["u red", "d"]}
     rows = [{name: column[index] for name, column in columns.items()} for index in range(2)]

@@ -210,6 +210,9 @@ def test_files_of_numbers_and_audio_are_read(tmp_path: pathlib.Path) -> None:
     (tmp_path / "text.wav").write_text("not audio")
     with pytest.raises(ValueError, match="does not start with RIFF"):
         reader.from_argument(str(tmp_path / "text.wav"))
+    (tmp_path / "short.wav").write_bytes(b"RIFF")
+    with pytest.raises(ValueError, match="short.wav is not a WAV file: it ends early"):
+        reader.from_argument(str(tmp_path / "short.wav"))
 
 
 @pytest.mark.parametrize(

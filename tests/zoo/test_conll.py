@@ -61,6 +61,13 @@ def test_columns_by_number(tmp_path) -> None:
     assert read_conll(path, "1", "2").tags[0] == ("NNP", "is")
 
 
+@pytest.mark.parametrize("marker", ["-DOCSTART-", "-DOCSTART- -X- O O"])
+def test_beginnings_of_documents_may_have_any_number_of_fields(tmp_path, marker) -> None:
+    text = f"{marker}\n\nAnna B-PER\nran O\n\n{marker}\n\nhe O\n"
+    result = read_conll(_write(tmp_path / "a.conll", text))
+    assert result.sentences == [("Anna", "ran"), ("he",)]
+
+
 def test_spaces_inside_fields_where_there_are_tabs(tmp_path) -> None:
     path = _write(tmp_path / "a.txt", "20 000\tNUM\n#\tSYM\n\t\n# a comment\nto  day\tNOUN")
     result = read_conll(path, 1, 2)

@@ -326,6 +326,21 @@ def test_one_word_per_row_is_recognised(tmp_path, first_only: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        {"input": "text", "target": "text"},
+        {"input": "text,text", "target": "label"},
+        {"input": "text", "target": "label", "static_columns": ["label"]},
+        {"input": "text", "target": "label", "split_column": "label"},
+    ],
+)
+def test_a_column_with_two_roles_is_an_error(tmp_path, options: dict) -> None:
+    path = _table(tmp_path / "t.csv", _rows())
+    with pytest.raises(SeqzooError, match="Each column can have only one role, but '(text|label)'"):
+        _check(path, **options)
+
+
+@pytest.mark.parametrize(
     "input_column, column, number, target_kind",
     [
         ("tokens", "tags", False, "tags"),

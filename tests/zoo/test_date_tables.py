@@ -147,6 +147,21 @@ def test_thousands_separators_with_a_decimal_comma(tmp_path: pathlib.Path) -> No
     assert one.values.T.tolist() == [[1234.5, 1000, -2.5, 0.125], [1, 1.25, 2.125, 1]]
 
 
+def test_later_files_have_the_decimal_comma_of_the_first(tmp_path: pathlib.Path) -> None:
+    text = "date;shop;a;size\n2020-01-01;x;1.234,50;100,5\n2020-01-02;x;1.858;100,5\n"
+    given = {"delimiter": ";", "series_column": "shop", "static_columns": ["size"], "target": "a"}
+    (one,), source, _ = read_histories(_table(tmp_path, text, **given).absolute())
+    assert one.values.tolist() == [[1234.5], [1858.0]] and one.static == ("100.5",)
+    assert source.decimal_comma is True
+    _table(tmp_path, "date;shop;a;size\n2020-01-02;x;1.858;7\n2020-01-03;x;1.859;7\n")
+    (later,), _, _ = read_histories(source)
+    assert later.values.tolist() == [[1858.0], [1859.0]]
+    (points,), _, _ = read_histories(replace(source, decimal_comma=False))
+    assert points.values.tolist() == [[1.858], [1.859]]
+    (unknown,), source, _ = read_histories(replace(source, decimal_comma=None))
+    assert unknown.values.tolist() == points.values.tolist() and source.decimal_comma is None
+
+
 def test_a_duplicate_date_is_named_with_both_lines(tmp_path: pathlib.Path) -> None:
     text = "date,a\n2020-01-01,1\n2020-01-02,2\n2020-01-02,3\n"
     with pytest.raises(SeqzooError, match=r"line 4: the date 2020-01-02 is already in line 3"):

@@ -113,10 +113,17 @@ def test_a_suggested_input_that_begins_with_a_dash_is_no_option(monkeypatch) -> 
     assert "  seqzoo predict runs/a -- '-0.5 2'\n" in text
 
 
-def test_a_saved_model_is_no_run_folder(tmp_path) -> None:
-    (tmp_path / "saved_model.pb").write_bytes(b"")
+@pytest.mark.parametrize(
+    "file, advice",
+    [
+        ("saved_model.pb", "a SavedModel is loaded by `tf.saved_model.load`"),
+        ("model.keras", "it is an exported model, so name the run that it comes from"),
+    ],
+)
+def test_an_export_is_no_run_folder(file: str, advice: str, tmp_path) -> None:
+    (tmp_path / file).write_bytes(b"")
     for command in ("predict", "evaluate"):
         text = [] if command == "evaluate" else ["text"]
         result = seqzoo(command, tmp_path, *text)
         assert result.exit_code == 2
-        assert "not a run folder; a SavedModel is loaded by `tf.saved_model.load`" in result.stderr
+        assert f"not a run folder; {advice}" in result.stderr

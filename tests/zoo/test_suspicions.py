@@ -111,8 +111,12 @@ def test_equal_inputs_and_a_column_named_twice(tmp_path) -> None:
     path = write(tmp_path / "t.csv", "text,label\n" + "same,x\nsame,y\n" * 8)
     with pytest.raises(SeqzooError, match="All 16 inputs of .* are equal; is `input`"):
         open_source(csv_source(path))
-    with pytest.raises(SeqzooError, match="must be two columns of .* got 'text' twice"):
+    with pytest.raises(SeqzooError, match="only one role, but 'text' has two") as caught:
         open_source(csv_source(path, target="text"))
+    assert caught.value.field == "target"
+    for options in ({"further_inputs": {"label": "static"}}, {"weight_column": "label"}):
+        with pytest.raises(SeqzooError, match="only one role, but 'label' has two"):
+            csv_source(path, **options)
 
 
 def test_one_word_per_row_is_not_a_sentence(tmp_path) -> None:

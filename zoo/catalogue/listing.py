@@ -4,7 +4,7 @@ from fnmatch import fnmatch
 
 from seqzoo.tasks.errors import SeqzooError, nearest_of
 from seqzoo.zoo.catalogue import source_docs
-from seqzoo.zoo.config.docstrings import first_line
+from seqzoo.zoo.config.docstrings import summary
 from seqzoo.zoo.output import table
 
 
@@ -75,7 +75,7 @@ def _cell_table(names: list[str]) -> str:
 def _templates() -> dict[str, str]:
     from seqzoo.tasks import TEMPLATES
 
-    return {name: first_line(template) for name, template in TEMPLATES.items()}
+    return {name: summary(template) for name, template in TEMPLATES.items()}
 
 
 def _presets() -> dict[str, str]:

@@ -302,6 +302,7 @@ READING = (
     "date_column",
     "date_format",
     "frequency",
+    "decimal_comma",
     "series_column",
     "past_columns",
     "known_columns",

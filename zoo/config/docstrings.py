@@ -8,9 +8,9 @@ from typing import Any
 SECTION = re.compile(r"^(Attributes|Args|Raises|Returns|Reference|Note):(.*)$")
 
 
-def first_line(documented: Any) -> str:
-    """The first line of an object's docstring; empty if it has none."""
-    return (inspect.getdoc(documented) or "").partition("\n")[0]
+def summary(documented: Any) -> str:
+    """The first paragraph of an object's docstring, in one line; empty if it has none."""
+    return " ".join((inspect.getdoc(documented) or "").partition("\n\n")[0].split())
 
 
 def split_sections(docstring: str) -> tuple[str, dict[str, list[str]]]:

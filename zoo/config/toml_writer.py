@@ -107,7 +107,7 @@ def config(choices: Choices, origin: str, path: str, data: str) -> str:
             "its default; paths are relative to the folder that the command is run in."
         ),
         "",
-        *_comment(docstrings.first_line(type(task))),
+        *_comment(docstrings.summary(type(task))),
         f"template = {_value(task.name)}",
     ]
     for name, part in (("source", source), ("task", task), ("training", settings)):

@@ -142,7 +142,7 @@ def _blocks(
 ) -> Iterator[list[_Row]]:
     """The lines of each sentence that are words."""
     words = (line for line in lines if line.strip(_SPACE) and not line.startswith("#"))
-    first = next(words, "")
+    first = next((line for line in words if universal or line.split()[0] != DOCUMENT), "")
     tabs = universal or "\t" in first
     parts = re.compile("\t" if tabs else "[ \t]+")
 
@@ -159,6 +159,8 @@ def _blocks(
             block = []
             continue
         fields = split(line)
+        if not universal and fields[0] == DOCUMENT:
+            continue
         if line.startswith("#") and (universal or len(fields) != width):
             continue
         if len(fields) != width:
@@ -173,8 +175,7 @@ def _blocks(
                     f"got {fields[0]!r}."
                 )
             continue
-        if universal or fields[0] != DOCUMENT:
-            block.append(_Row(number, fields))
+        block.append(_Row(number, fields))
 
 
 def _column_index(

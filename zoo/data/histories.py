@@ -27,6 +27,12 @@ MISSING_VALUES = ("", "na", "n/a", "nan", "null", "none", "-", "?", "nat")
 _THOUSANDS_POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 """Whole numbers whose thousands are separated by points."""
 
+_DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)?,\d+")
+"""Numbers with a decimal comma, and possibly points between thousands."""
+
+_DECIMAL_POINT = re.compile(r"[+-]?(\d*\.(\d{1,2}|\d{4,})|0?\.\d+)")
+"""Numbers with a decimal point, which does not separate thousands."""
+
 TRUTH_VALUES = {"true": 1.0, "false": 0.0}
 
 NAMED_GAPS = 3
@@ -126,14 +132,15 @@ def dates_of(splits: Splits) -> str:
 def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     """The series of a file, sorted by name, with their steps sorted by date.
 
-    Returns: the series, the source with the names of all targets and the frequency, and notes on
-        missing steps and values.
+    Returns: the series, the source with the names of all targets, the frequency and the form of
+        numbers, and notes on missing steps and values.
 
     Raises:
         SeqzooError: see `open_histories`.
     """
     path = pathlib.Path(local(source.data))
     names, table = _read(path, source)
+    source = _with_decimal_comma(source, table)
     chosen = _targets(names, table, source)
     past, known = (
         _numbers(table, getattr(source, name) or (), source)
@@ -211,7 +218,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
                 spread(past),
                 spread(known),
                 tuple(
-                    _static(column, indices, table, column_name)
+                    _static(column, indices, table, column_name, bool(source.decimal_comma))
                     for column, column_name in zip(static, source.static_columns or (), strict=True)
                 ),
                 name,
@@ -419,6 +426,24 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
     return results
 
 
+def _with_decimal_comma(source: Source, table: Table) -> Source:
+    """The source, which says whether numbers have a decimal comma if a number has one: other files
+    that a model reads later may have none that tells."""
+    if source.decimal_comma is not None or source.delimiter != ";":
+        return source
+    dates = {source.date_column, source.series_column}
+    columns = (fields for name, fields in table.columns.items() if name not in dates)
+    found = any(_DECIMAL_COMMA.fullmatch(_text(item).strip()) for each in columns for item in each)
+    return replace(source, decimal_comma=True) if found else source
+
+
+def _have_points(fields: Sequence[Any]) -> bool:
+    """Whether a column of a table with decimal commas has points instead: "1.25", and no comma."""
+    texts = [_text(item).strip() for item in fields]
+    points = (_DECIMAL_POINT.fullmatch(text) for text in texts)
+    return any(points) and not any("," in text for text in texts)
+
+
 def _nearly_all_numbers(fields: Sequence[Any], source: Source) -> bool:
     """Whether nearly all fields of a column that are not missing are numbers."""
     numbers = [_number(field, source.delimiter == ";") for field in fields]
@@ -451,7 +476,7 @@ def _numbers(table: Table, names: Sequence[str], source: Source) -> np.ndarray:
     result = np.full((len(table.numbers), len(names)), np.nan)
     for column, name in enumerate(names):
         fields = table.columns[name]
-        decimal_comma = source.delimiter == ";" and any("," in _text(item) for item in fields)
+        decimal_comma = bool(source.decimal_comma) and not _have_points(fields)
         for row, field in enumerate(fields):
             number = _number(field, decimal_comma)
             if number is None or math.isinf(number):
@@ -483,8 +508,10 @@ def _number(field: Any, decimal_comma: bool) -> float | None:
         return None
 
 
-def _static(column: Sequence[Any], rows: np.ndarray, table: Table, name: str) -> Any:
-    """The value of a static covariate of a series.
+def _static(
+    column: Sequence[Any], rows: np.ndarray, table: Table, name: str, decimal_comma: bool
+) -> Any:
+    """The value of a static covariate of a series; a number with a decimal comma has a point.
 
     Raises:
         SeqzooError: its rows have different values.
@@ -498,6 +525,8 @@ def _static(column: Sequence[Any], rows: np.ndarray, table: Table, name: str) ->
                 location=table.location(row),
                 field="static_columns",
             )
+    if decimal_comma and (_DECIMAL_COMMA.fullmatch(first) or _THOUSANDS_POINTS.fullmatch(first)):
+        return repr(_number(first, decimal_comma))
     return first
 
 

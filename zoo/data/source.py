@@ -40,7 +40,7 @@ HISTORY = "history"
 LISTS = ("past_columns", "known_columns", "static_columns", "split_at", "columns")
 """Fields that are lists."""
 
-DATED = ("date_column", "date_format", "frequency", "series_column", *LISTS[:-1])
+DATED = ("date_column", "date_format", "frequency", "decimal_comma", "series_column", *LISTS[:-1])
 """Fields that apply only to tables with dates."""
 
 UNDATED = (
@@ -106,6 +106,30 @@ def input_columns(fields: Mapping[str, Any], kind: str | None) -> dict[str, Any]
     return result
 
 
+ROLES = ("input", "target", "time_column", "split_column", "weight_column")
+"""Fields that name a column each."""
+
+
+def check_roles(fields: Mapping[str, Any], more: Sequence[str] = ()) -> None:
+    """Checks that no column has two roles, so that no input gives the target away.
+
+    Args:
+        fields: fields of a source.
+        more: further columns.
+
+    Raises:
+        SeqzooError: a column has two roles.
+    """
+    used = [fields.get(role) for role in ROLES]
+    used = [name for name in [*used, *(fields.get("further_inputs") or ()), *more] if name]
+    for name in used:
+        if used.count(name) > 1:
+            raise SeqzooError(
+                f"Each column can have only one role, but {name!r} has two.",
+                field="target" if name == fields.get("target") else "input",
+            )
+
+
 @dataclass(frozen=True)
 class Source:
     """Describes where examples come from and how to read them; a run stores it as JSON.
@@ -137,6 +161,8 @@ class Source:
         date_format: format of the dates, such as "%d/%m/%Y %H:%M". If None, inferred.
         frequency: time between the steps of a table, such as hour, "15 minutes", "business day" or
             month. If None, inferred from the dates.
+        decimal_comma: whether numbers in a table with dates have a decimal comma, as in 1.234,5. If
+            None, they do if the delimiter is a semicolon and a number has a comma.
         series_column: column with the name of the series that each row belongs to. None for a
             single series.
         past_columns: past covariates: numeric columns that are known only up to the last step.
@@ -196,6 +222,7 @@ class Source:
     date_column: str | None = None
     date_format: str | None = None
     frequency: str | None = None
+    decimal_comma: Annotated[bool, Named(off="decimal-point")] | None = None
     series_column: str | None = None
     past_columns: Sequence[str] | None = None
     known_columns: Sequence[str] | None = None
@@ -222,6 +249,8 @@ class Source:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.kind != HISTORY and self.target_kind != "next":
+            check_roles(vars(self))
         for name in LISTS:
             value = getattr(self, name)
             if value is not None and not (

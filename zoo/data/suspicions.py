@@ -26,10 +26,6 @@ def check(part: Part, source: Source) -> list[str]:
         SeqzooError: nothing can be learned from the examples.
     """
     count = len(part.keys)
-    if source.target_kind != "next" and source.input is not None and source.input == source.target:
-        raise SeqzooError(
-            f"`input` and `target` must be two columns of {part.name}, got {source.input!r} twice."
-        )
     if count > FEW_EXAMPLES and part.distinct() == 1:
         raise SeqzooError(
             f"All {count:,} inputs of {part.name} are equal; is `input` the right column?"

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError, command
+from seqzoo.tasks.kinds import INPUTS
 from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data.source import HISTORY, Source, check_fields
 from seqzoo.zoo.data.splits import Part
@@ -90,10 +91,11 @@ def check(
     if not columns.is_dated(fields):
         fields = columns.separate_columns(data, fields)
     guess = columns.guess(data, fields)
-    if not guess.source.is_file():
+    if not guess.source.is_file() or INPUTS[guess.source.kind].form == "image":
         from seqzoo.tasks.startup import start_tensorflow
 
-        start_tensorflow()  # tfds imports TensorFlow, whose messages are not part of the report
+        # tfds and images import TensorFlow, whose messages are not part of the report.
+        start_tensorflow()
     findings: list[Finding] = []
     suggestion = None
     found = _findings(guess, name, fields, timing=timing)

@@ -14,7 +14,7 @@ from seqzoo.zoo.data import formats
 from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.remote import local
-from seqzoo.zoo.data.source import DATED, HISTORY, Source, input_columns
+from seqzoo.zoo.data.source import DATED, HISTORY, Source, check_roles, input_columns
 from seqzoo.zoo.data_check.dated_columns import begins_with_dates, dated_fields, has_numbers
 from seqzoo.zoo.data_check.word_columns import word_fields
 
@@ -165,6 +165,7 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
         SeqzooError: the data do not exist, or their kinds cannot be inferred; the message says what
             to set.
     """
+    check_roles(given)
     reading = {name: given[name] for name in READING if name in given}
     lemmas = given.get("kind") == "lemma" and not given.get("input")
     probe = Source(data, "lemma" if lemmas else "characters", **reading)
@@ -203,6 +204,7 @@ def separate_columns(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
         SeqzooError: see `guess`.
     """
     names = split_names(given.get("input") or "")
+    check_roles({**given, "input": None}, [*names, *(given.get("static_columns") or ())])
     if names == [given.get("input") or ""] and not given.get("static_columns"):
         return dict(given)
     kind = given.get("kind")

@@ -170,7 +170,8 @@ class ExportedModel:
             except SeqzooError as error:
                 return replace(item, wrong=str(error))
             except (OSError, ValueError, EOFError) as error:
-                reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+                reason = getattr(error, "strerror", None)
+                reason = f"{text}: {reason}" if reason else str(error).rstrip(".")
                 return replace(item, wrong=f"cannot be read: {reason}")
         return item
 
@@ -273,6 +274,11 @@ def exported_lines(
         raise SeqzooError(
             "--format csv of forecasts needs the names of columns, which an exported model does "
             "not have; use --json, or name the run."
+        )
+    if model.kind == "labels" and top > 1 and form != "jsonl":
+        raise SeqzooError(
+            "--top with target 'labels' is for --json, since an answer may have any number of "
+            f"labels; got {folder} with --format {form}."
         )
     options = model.options(top, decoding)
     if model.remark:

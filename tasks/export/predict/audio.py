@@ -23,8 +23,9 @@ class AudioReader(SeriesReader):
                 rate, width = file.getframerate(), file.getsampwidth()
                 channels = file.getnchannels()
                 samples = file.readframes(file.getnframes())
-        except wave.Error as error:
-            raise ValueError(str(error)) from error
+        except (wave.Error, EOFError) as error:
+            reason = str(error) or "it ends early"
+            raise ValueError(f"{argument} is not a WAV file: {reason}") from error
         if (rate, width) != (self.about["sample_rate"], 2):
             raise ValueError(
                 f"this model reads 16-bit audio at {self.about['sample_rate']} Hz, but "
