@@ -301,8 +301,8 @@ def test_activations_that_are_not_elementwise_run_on_the_general_loops(name, opt
     "name, option",
     [
         ("projection-lstm", "activation"),
-        ("working-memory-lstm", "activation"),
-        ("cfc", "backbone_activation"),
+        pytest.param("working-memory-lstm", "activation", marks=pytest.mark.slow),
+        pytest.param("cfc", "backbone_activation", marks=pytest.mark.slow),
     ],
 )
 def test_an_activation_with_weights_has_the_width_of_its_argument(name, option):

@@ -188,7 +188,9 @@ def test_weights_of_other_names_have_the_options_that_describe_them(name, option
     assert isinstance(own.constraint, keras.constraints.NonNeg)
 
 
-@pytest.mark.parametrize("name", ["mingru", "feed-forward", "lru", "t-gru"])
+@pytest.mark.parametrize(
+    "name", ["mingru", *(pytest.param(n, marks=pytest.mark.slow) for n in ("lru", "t-gru"))]
+)
 @pytest.mark.parametrize("option", ["recurrent_regularizer", "recurrent_constraint"])
 def test_options_of_recurrent_weights_need_some(name, option):
     options = {option: "l2" if "regularizer" in option else "non_neg"}

@@ -122,10 +122,15 @@ def test_zoneout_keeps_states_of_one_scale_together():
 @pytest.mark.parametrize(
     "name, options, groups",
     [
-        ("residual", {}, [(2, 3, 4)]),
         ("stacked", {}, [(2, 3, 4), (6, 7, 8)]),
-        ("fast-slow", {"slow_units": 3}, [(1, 2, 3), (5, 6, 7)]),
-        ("attention", {"window": 2}, [(1, 2, 3), (6, 7, 8)]),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                ("residual", {}, [(2, 3, 4)]),
+                ("fast-slow", {"slow_units": 3}, [(1, 2, 3), (5, 6, 7)]),
+                ("attention", {"window": 2}, [(1, 2, 3), (6, 7, 8)]),
+            )
+        ),
     ],
 )
 def test_zoneout_knows_the_states_of_one_scale_in_a_wrapper(name, options, groups):
