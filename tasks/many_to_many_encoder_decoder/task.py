@@ -97,16 +97,16 @@ class EncoderDecoderTask(GeneratorTask):
         lengths = batch["lengths"]
         with seqzoo.cells.portable():
             decoded = self.generate(model, batch, options)
-        sources, first = None, self.features.first
-        if first.vocabulary is not None:
-            texts = self.features.raw_of_first(raw)
-            sources = first.split(*texts).to_list()  # pyright: ignore[reportAttributeAccessIssue]
+        has_tokens = self.features.first.vocabulary is not None
+        sources = self.sources(raw).numpy() if has_tokens else None
         looks, spelled = [], self.spelled(decoded.tokens, batch, raw)
         for index, steps in enumerate(np.asarray(lengths)):
             written = int(decoded.lengths[index, 0])
             column = spelled[index, 0, :written, None]
             tokens = self.texts.join_tokens(column, tf.ones(written, tf.int32)).numpy()
-            names = range(steps) if sources is None else (item.decode() for item in sources[index])
+            names = range(steps)
+            if sources is not None:
+                names = (item.decode() for item in sources[index, :steps])
             weights = decoded.attention[index, 0, :written, :steps].numpy()
             looks.append(Look([*map(str, names)], [token.decode() for token in tokens], weights))
         return looks

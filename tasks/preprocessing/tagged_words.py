@@ -3,7 +3,7 @@ step per token."""
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -225,6 +225,8 @@ def _joined(words: Any, location: str) -> str:
     Raises:
         SeqzooError: a word is empty, or not a string.
     """
+    if isinstance(words, Mapping):  # not its keys
+        words = [words]
     try:
         words = list(words)
     except TypeError:

@@ -215,6 +215,8 @@ class Ensemble:
             )
         if not isinstance(self.task, GeneratorTask):
             return chosen
+        for run in self.runs[1:]:
+            run.task.replaces_unknown(chosen)  # raises an error for a run without attention
         penalty = (chosen.decoding or self.task.decoding).repetition_penalty
         if penalty != 1:
             raise SeqzooError(

@@ -183,7 +183,7 @@ class Inference:
     ) -> Any:
         """The graph of a method for batches like this one, which is kept for the next call."""
         if isinstance(self.task, Generates):
-            traced = replace(options, seed=None)
+            traced = replace(options, seed=None, positions=None)
         else:
             traced = self.task.traced_options(options)
 

@@ -280,6 +280,15 @@ def test_training_loss_compares_with_that_of_validation() -> None:
     assert np.abs(outcome.losses - outcome.reported).max() > 1e-3
 
 
+def test_attention_is_drawn_over_normalised_characters() -> None:
+    template = ManyToManyEncoderDecoder(nfc=True, lowercase=True, units=3, minimum_count=1)
+    task = template.adapt(Examples(["cafe", "ab"], ["a", "b"]))
+    model = task.build("float32")
+    (look,) = task.looks(model, ["cafe\u0301 \u0130x"], ["the input"], PredictionOptions(1))
+    assert look[0] == ["c", "a", "f", "\u00e9", " ", "i", "\u0307", "x"]
+    assert look[2].shape[1] == len(look[0])
+
+
 def test_probability_of_a_token_is_the_geometric_mean() -> None:
     logs = np.log(np.array([[[0.5, 0.25, 0.125], [0.5, 1.0, 1.0]]], np.float32))
     decoded = Decoded(

@@ -286,6 +286,21 @@ def test_generators_with_other_inputs_are_refused(tmp_path) -> None:
         Ensemble(runs)
 
 
+def test_unknown_words_are_replaced_only_if_every_run_has_attention(tmp_path) -> None:
+    examples = Examples(["x y", "y"] * 2, ["a", "b"] * 2)
+    small: dict[str, Any] = {"units": 3, "embedding": 2, "minimum_count": 1}
+    runs = [
+        _untrained(
+            tmp_path, ManyToManyEncoderDecoder("words", "words", attention=kind, **small), examples
+        )
+        for kind in ("additive", "none")
+    ]
+    options = PredictionOptions(1, Decoding(replace_unknown=True))
+    for order in (runs, runs[::-1]):
+        with pytest.raises(SeqzooError, match="only to models with attention"):
+            Ensemble(order).predict(["x z"], options)
+
+
 def test_tags_of_an_ensemble_have_no_alternatives(tmp_path) -> None:
     template = ManyToManyAligned(units=3, embedding=2, minimum_count=1, crf=True)
     examples = Examples([("a", "b"), ("b",)] * 2, [("N", "V"), ("V",)] * 2)
@@ -293,5 +308,7 @@ def test_tags_of_an_ensemble_have_no_alternatives(tmp_path) -> None:
     with pytest.raises(SeqzooError, match="`top` must be 1 for the tags of an ensemble, got 3"):
         ensemble.predict(["a b"], PredictionOptions(3))
     assert len(ensemble.predict(["a b"])) == 1
+    with pytest.raises(SeqzooError, match="one string or a sequence of words .* has {'words'"):
+        ensemble.predict([{"words": ("a",)}])
     # What `seqzoo evaluate` asks for.
     ensemble.evaluate(examples, prediction_options(ensemble.runs[0], None, {}))
