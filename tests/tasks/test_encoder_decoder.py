@@ -282,7 +282,7 @@ def test_training_loss_compares_with_that_of_validation() -> None:
 
 def test_attention_is_drawn_over_normalised_characters() -> None:
     template = ManyToManyEncoderDecoder(nfc=True, lowercase=True, units=3, minimum_count=1)
-    task = template.adapt(Examples(["cafe", "ab"], ["a", "b"]))
+    task: Any = template.adapt(Examples(["cafe", "ab"], ["a", "b"]))
     model = task.build("float32")
     (look,) = task.looks(model, ["cafe\u0301 \u0130x"], ["the input"], PredictionOptions(1))
     assert look[0] == ["c", "a", "f", "\u00e9", " ", "i", "\u0307", "x"]
