@@ -17,6 +17,7 @@ from seqzoo.zoo.data.histories import open_histories, read_histories
 from seqzoo.zoo.data.source import UNDATED, Source
 from seqzoo.zoo.inference.backtest import backtest
 from seqzoo.zoo.inference.forecasts import Forecaster, ForecastTable, _continued
+from seqzoo.zoo.training.train import INFERRED
 
 
 def _dates(texts: list[str], form: str | None = None) -> list[str]:
@@ -152,7 +153,7 @@ def test_later_files_have_the_decimal_comma_of_the_first(tmp_path: pathlib.Path)
     given = {"delimiter": ";", "series_column": "shop", "static_columns": ["size"], "target": "a"}
     (one,), source, _ = read_histories(_table(tmp_path, text, **given).absolute())
     assert one.values.tolist() == [[1234.5], [1858.0]] and one.static == ("100.5",)
-    assert source.decimal_comma is True
+    assert source.decimal_comma is True and "decimal_comma" in INFERRED  # a run resumes with it
     _table(tmp_path, "date;shop;a;size\n2020-01-02;x;1.858;7\n2020-01-03;x;1.859;7\n")
     (later,), _, _ = read_histories(source)
     assert later.values.tolist() == [[1858.0], [1859.0]]
