@@ -347,8 +347,8 @@ GROUPS = [
             "max(existing, key=created)": "max(existing)",
             "if name not in given and ": "if ",
             "for name in FREE_TO_CHANGE}": "for name in ()}",
-            'INFERRED = ("input", "target", "frequency", "sample_rate")': (
-                'INFERRED = ("input", "target", "frequency", "sample_rate", "limit")'
+            'INFERRED = ("input", "target", "frequency",': (
+                'INFERRED = ("limit", "input", "target", "frequency",'
             ),
         },
     ),
