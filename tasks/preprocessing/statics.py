@@ -185,7 +185,7 @@ def _is_number(value: Any) -> bool:
         float(value)
     except (TypeError, ValueError):
         return False
-    return True
+    return not (isinstance(value, str) and "_" in value)  # Python reads "1_000" as a number
 
 
 def _number(value: Any, location: str) -> float:

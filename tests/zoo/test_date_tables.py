@@ -262,6 +262,11 @@ def test_forecasts_cover_all_series_even_if_training_was_limited(
         tmp_path, PANEL, series_column="shop", target="sold", known_columns=["price"], limit=1
     )
     assert [item.name for item in forecaster.read(tmp_path / "t.csv")[0]] == ["x", "y"]
+    forecaster.source = replace(forecaster.source, delimiter=";")
+    (tmp_path / "t.csv").write_text(PANEL.replace(",", ";"), encoding="utf-8")
+    (tmp_path / "u.tsv").write_text(PANEL.replace(",", "\t"), encoding="utf-8")
+    for name in ("t.csv", "u.tsv"):
+        assert len(forecaster.read(tmp_path / name)[0]) == 2
 
 
 def test_a_history_of_another_frequency_is_refused(tmp_path: pathlib.Path) -> None:

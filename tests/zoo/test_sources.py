@@ -13,6 +13,7 @@ from source_cases import csv_source, inputs_of, open_source, reviews, write
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data import splits as splitting
 from seqzoo.zoo.data.open import open_examples
+from seqzoo.zoo.data.prediction_inputs import File, of_file
 from seqzoo.zoo.data.source import Source
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -183,11 +184,15 @@ def test_other_data_have_no_part_in_separate_files() -> None:
     assert other == dataclasses.replace(source, data="y.csv", validation=Source.validation)
 
 
-def test_other_data_need_not_have_the_format_of_the_training_data() -> None:
+def test_other_data_need_not_have_the_format_of_the_training_data(tmp_path) -> None:
     source = Source("x.csv", kind="words", columns=["a", "b"], delimiter=";", storage="disk")
-    for data in ("y.tsv", "y.csv.gz", "y.data"):
+    for data, delimiter in (("y.tsv", None), ("y.csv.gz", ";"), ("y.data", ";"), ("y.txt", None)):
         other = source.of_other_data(data)
-        assert other == dataclasses.replace(source, data=data, storage="auto")
+        assert other == dataclasses.replace(source, data=data, delimiter=delimiter, storage="auto")
+    path = tmp_path / "y.csv"
+    path.write_text("a;b\nx, y;good\n")
+    (item,) = of_file(File(path), dataclasses.replace(source, input="a", columns=None))
+    assert item.field == "x, y"
     for data in ("y.jsonl", "y.parquet", "y.npz"):
         other = source.of_other_data(data)
         assert (other.columns, other.delimiter, other.storage) == (None, None, "auto")

@@ -12,6 +12,7 @@ from table_cases import read_table
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data import fields
+from seqzoo.zoo.data.histories import read_histories
 from seqzoo.zoo.data.source import Source
 
 
@@ -43,6 +44,20 @@ def test_file_without_a_header_and_with_another_delimiter(tmp_path) -> None:
     table = read_table(path, columns=["label", "text"], delimiter=";")
     assert table.column("text") == ["a text", "another"]
     assert table.lines == [1, 2]
+
+
+@pytest.mark.parametrize("first", ["sep=;\r\n", '"sep=;"\n', "\ufeffSEP=;\n"])
+def test_the_first_line_names_the_delimiter_as_in_excel(tmp_path, first) -> None:
+    path = write(tmp_path / "t.csv", f"{first}text;label\na, b;good\n")
+    table = read_table(path)
+    assert (table.column("text"), table.lines) == (["a, b"], [3])
+    for storage in ("memory", "disk"):
+        splits, _ = open_source(csv_source(path, storage=storage, validation=0, test=0))
+        assert list(splits.train.inputs) == ["a, b"]
+    dated = write(tmp_path / "dated.csv", f"{first}date;sold\n2020-01-01;1,5\n2020-01-02;2\n")
+    source = Source(str(dated), "history", "horizon", date_column="date")
+    (one,), _, _ = read_histories(source.absolute())
+    assert one.values.tolist() == [[1.5], [2]]
 
 
 BAD_TABLES: dict[str, tuple[str, bytes, str]] = {
@@ -139,8 +154,15 @@ BAD_FIELDS: dict[str, tuple[str, str, Any, Any, str]] = {
     "empty text": ("words", "class", "  ", "x", "'in' is empty; fill it in or leave it out."),
     "text that is none": ("words", "class", 3, "x", "'in' must be text, got 3."),
     "empty label": ("words", "class", "a", " ", "'out' is empty; fill it in or leave it out."),
-    "no number": ("words", "value", "a", "three", "'out' must be numbers, but 'three' is no"),
-    "decimal comma": ("words", "value", "a", "3,5", "'out' must be numbers, but '3,5' is no"),
+    "no number": ("words", "value", "a", "three", "'out' must contain numbers, but 'three' is"),
+    "decimal comma": (
+        "words",
+        "value",
+        "a",
+        "3,5",
+        "'out' must contain numbers, but '3,5' is not a number; write a decimal point, 3.5.",
+    ),
+    "underscore": ("series", "class", "1 1_000", "x", "'in' must contain numbers, but '1_000' is"),
     "NaN as a value": ("words", "value", "a", "nan", "'out' contains NaN at position 1"),
     "NaN in a series": ("series", "class", "1 2 nan", "x", "'in' contains NaN at position 3"),
     "null in a series": ("series", "class", [1, None], "x", "'in' contains NaN at position 2"),
@@ -151,12 +173,18 @@ BAD_FIELDS: dict[str, tuple[str, str, Any, Any, str]] = {
         "class",
         "1 x",
         "x",
-        "must be numbers, but 'x' is not a number",
+        "must contain numbers, but 'x' is not a number",
     ),
     "ragged series": ("series", "class", [[1, 2], [3]], "x", "its lists have different lengths"),
     "too large a number": ("series", "class", "1 -1e39", "x", "'in' contains a number beyond 3.4e"),
     "too large a value": ("words", "value", "a", 1e39, "'out' contains a number beyond 3.4e+38"),
-    "far too large a number": ("series", "class", [1, 10**400], "x", "'in' must be numbers, but"),
+    "far too large a number": (
+        "series",
+        "class",
+        [1, 10**400],
+        "x",
+        "'in' must contain numbers, but",
+    ),
     "a list too deep": ("series", "class", "[" * 100_000, "x", "'in' is a JSON list that cannot"),
     "half a character": ("words", "class", "a\ud800", "x", "'in' is not Unicode text (character 2"),
     "half a character in a label": ("words", "class", "a", "\ud800", "'out' is not Unicode text"),

@@ -114,7 +114,7 @@ def test_arrays_of_times(tmp_path) -> None:
             "timestamps",
             "line 2: 't' must be times: numbers, or dates such as .* got 'noon'",
         ),
-        ([[0, 1, "x"], [0, 1]], "timestamps", "line 2: 't' must be numbers, but 'x' is not"),
+        ([[0, 1, "x"], [0, 1]], "timestamps", "line 2: 't' must contain numbers, but 'x' is not"),
     ],
 )
 def test_invalid_times_are_reported_with_their_line(

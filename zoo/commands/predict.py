@@ -21,7 +21,7 @@ from seqzoo.zoo.commands import completers, options
 @options.source_option("date_column", default="as in training")
 @options.source_option("series_column", default="as in training")
 @options.source_option("columns", default="as in training")
-@options.source_option("delimiter")
+@options.source_option("delimiter", default="as in training")
 @options.source_option("resample")
 @click.option(
     "--top",

@@ -26,21 +26,28 @@ csv.field_size_limit(2**31 - 1)  # a field may be a long text; the default limit
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 
+_NAMED = re.compile(r'"?sep=(?P<delimiter>[^"\r\n])"?[\r\n]*', re.IGNORECASE)
+
 
 def read(path: pathlib.Path, request: Request) -> Records:
     """The records of a file after the header line; empty lines are left out.
 
     In CSV, fields that contain the delimiter, quotes or line breaks are in double quotes; in TSV, a
-    quote is an ordinary character, unless the header has only quoted names, as R writes them.
+    quote is an ordinary character, unless the header has only quoted names, as R writes them. A
+    first line such as "sep=;", which Excel reads, names the delimiter.
 
     Raises:
         SeqzooError: the file cannot be read or is empty, column names are missing or not unique, or
             it lacks a column.
     """
     source = request.source
-    delimiter = source.delimiter or DELIMITERS[suffix_of(path.name)]
     file = TextFile(path, strict=request.strict)
+    named = _NAMED.fullmatch(next(file.lines(), ""))
+    delimiter = source.delimiter or (named and named["delimiter"])
+    delimiter = delimiter or DELIMITERS[suffix_of(path.name)]
     rows = _records(file, delimiter)
+    if named:
+        next(rows)
     names = tuple(source.columns or _header(path, rows))
     check_names(path, names, delimiter, typed=source.columns is not None)
     columns = choose_columns(path, names, request)
@@ -63,11 +70,16 @@ def read(path: pathlib.Path, request: Request) -> Records:
             raise NoRows(f"{path} has no rows below its header ({', '.join(names)}).")
 
     def chunks() -> Iterator[Chunk | None]:
+        if named:
+            yield None
+            return
         quoting = _quoting(file, delimiter)
         header = source.columns is None
         return read_blocks(file, len(names), positions, quoting, header=header)
 
-    return Records(str(path), records(), columns=columns, names=names, chunks=chunks)
+    return Records(
+        str(path), records(), columns=columns, names=names, chunks=chunks, delimiter=delimiter
+    )
 
 
 def _header(path: pathlib.Path, records: Iterator[tuple[int, list[str], str]]) -> Sequence[str]:

@@ -26,6 +26,8 @@ MAX_PIXELS = 100_000_000
 MAX_NUMBER = float(np.finfo(np.float32).max)
 """Largest number that is accepted; models compute in float32."""
 
+_DECIMAL_COMMA = re.compile(r"'([-+]?\d+),(\d+)'")
+
 _QUOTED = re.compile(r"\s*\[\s*[\"']")
 """Matches the beginning of a list of quoted names, in JSON or as Python prints it."""
 
@@ -209,7 +211,7 @@ def _is_number(value: Any) -> bool:
         float(value)
     except (TypeError, ValueError):
         return False
-    return True
+    return not (isinstance(value, str) and "_" in value)
 
 
 def _seconds(value: Any) -> float | None:
@@ -328,18 +330,22 @@ def _file(field: Any, folder: pathlib.Path) -> pathlib.Path:
 
 def _numbers(field: Any) -> np.ndarray:
     """An array of at least one finite number, with at least one dimension."""
-    field = _decoded(field)
+    field = text = _decoded(field)
     if isinstance(field, str):
         stripped = field.strip()
         if not stripped:
             raise SeqzooError("is empty; fill it in or leave it out")
         field = _json(stripped) if stripped.startswith("[") else stripped.split()
     try:
+        if isinstance(text, str) and "_" in text:  # Python would read "1_000" as a number
+            raise ValueError
         numbers = np.asarray(field, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         wrong = _first_wrong(field)
         reason = f"{wrong} is not a number" if wrong else "its lists have different lengths"
-        raise SeqzooError(f"must be numbers, but {reason}") from error
+        if comma := _DECIMAL_COMMA.fullmatch(wrong):
+            reason += f"; write a decimal point, {comma[1]}.{comma[2]}"
+        raise SeqzooError(f"must contain numbers, but {reason}") from error
     numbers = np.atleast_1d(numbers)
     if numbers.size == 0:
         raise SeqzooError("is empty; fill it in or leave it out")
@@ -363,7 +369,7 @@ def _first_wrong(field: Any) -> str:
         float(field)
     except (TypeError, ValueError, OverflowError):
         return _shown(field)
-    return ""
+    return _shown(field) if isinstance(field, str) and "_" in field else ""
 
 
 def _decoded(field: Any) -> Any:

@@ -131,7 +131,7 @@ def format_of(
     if pathlib.Path(path).is_dir():
         return "arrow" if is_dataset(pathlib.Path(path)) else "class folders"
     suffix = suffix_of(path)
-    result = next((name for name, value in FORMATS.items() if suffix in value.suffixes), None)
+    result = _implied(path)
     advised = any(suffix in endings for endings in ADVICE)
     if lemmas and not delimiter and not advised and result in (None, "tsv", "text"):
         return "unimorph"
@@ -146,11 +146,20 @@ def format_of(
     return result
 
 
+def has_format(path: str) -> bool:
+    """Whether the extension of a file implies its format."""
+    return _implied(path) is not None
+
+
 def may_be_delimited(path: str) -> bool:
     """Whether a file may have a delimiter and columns without names, by its extension."""
+    return _implied(path) in (None, "text", *DELIMITED)
+
+
+def _implied(path: str) -> str | None:
+    """The name of the format that the extension of a file implies; None for other extensions."""
     suffix = suffix_of(path)
-    known = next((name for name, value in FORMATS.items() if suffix in value.suffixes), None)
-    return known in (None, "text", *DELIMITED)
+    return next((name for name, value in FORMATS.items() if suffix in value.suffixes), None)
 
 
 def check_delimited(path: str, source: "Source") -> None:

@@ -406,7 +406,7 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
             try:
                 numbers = _numbers(table, [name], source)
             except SeqzooError as error:
-                if _nearly_all_numbers(table.columns[name], source):
+                if _nearly_all_numbers(table, name):
                     raise SeqzooError(
                         f"{str(error)[:-1]}; correct it, or name the columns to forecast with "
                         "`target`.",
@@ -429,7 +429,7 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
 def _with_decimal_comma(source: Source, table: Table) -> Source:
     """The source, which says whether numbers have a decimal comma if a number has one: other files
     that a model reads later may have none that tells."""
-    if source.decimal_comma is not None or source.delimiter != ";":
+    if source.decimal_comma is not None or table.records.delimiter != ";":
         return source
     dates = {source.date_column, source.series_column}
     columns = (fields for name, fields in table.columns.items() if name not in dates)
@@ -444,9 +444,10 @@ def _have_points(fields: Sequence[Any]) -> bool:
     return any(points) and not any("," in text for text in texts)
 
 
-def _nearly_all_numbers(fields: Sequence[Any], source: Source) -> bool:
+def _nearly_all_numbers(table: Table, name: str) -> bool:
     """Whether nearly all fields of a column that are not missing are numbers."""
-    numbers = [_number(field, source.delimiter == ";") for field in fields]
+    decimal_comma = table.records.delimiter == ";"
+    numbers = [_number(field, decimal_comma) for field in table.columns[name]]
     present = [number for number in numbers if number is None or not math.isnan(number)]
     return sum(number is not None for number in present) > MOSTLY * len(present)
 

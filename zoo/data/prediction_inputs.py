@@ -70,7 +70,8 @@ class File:
         sentence_column: the column that identifies the sentence of each word, in tables with one
             word per row; None for the one used in training, if the file has it.
         columns: column names, for a file without a header line; None for those used in training.
-        delimiter: the delimiter of its fields; None if the name of the file determines it.
+        delimiter: the delimiter of its fields; None for the one used in training, if the extension
+            of the file is the same, and otherwise for the one that it implies.
         resample: whether to convert audio to the sample rate of the model.
     """
 
@@ -169,6 +170,7 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
     Raises:
         SeqzooError: it cannot be read, or has no such column or array.
     """
+    delimiter = file.delimiter or source.delimiter_of(str(file.path))
     item = replace(
         source,
         data=str(file.path),
@@ -176,14 +178,14 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
         time_column=file.time_column or source.time_column,
         sentence_column=file.sentence_column or source.sentence_column,
         columns=file.columns or source.columns,
-        delimiter=file.delimiter,
+        delimiter=delimiter,
         resample=source.resample or file.resample,
         whole=False,
     )
     given = replace(item, columns=file.columns)  # the run's may be for files of another format
     formats.check_delimited(str(file.path), given)
     lemmas = formats.reads_lemmas(source)
-    name = formats.format_of(str(file.path), delimiter=file.delimiter, lemmas=lemmas)
+    name = formats.format_of(str(file.path), delimiter=delimiter, lemmas=lemmas)
     if file.column and name == "text":
         raise SeqzooError(
             f"`input` is for files with columns, got {file.path}, each line of which is an input; "

@@ -118,6 +118,7 @@ class Records:
         chunks: yields the records in order, many at once, which is several times as fast; None
             instead of a chunk means that a record is malformed, and ends the iteration. None if the
             format has no faster way.
+        delimiter: the delimiter of a file with delimited fields; empty for other formats.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Records:
     notes: tuple[str, ...] = ()
     locations: Sequence[str] = ()
     chunks: Callable[[], Iterator["Chunk | None"]] | None = None
+    delimiter: str = ""
 
     def location(self, number: int) -> str:
         """The location of a record, from its number: "reviews.csv, line 18"."""

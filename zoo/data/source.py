@@ -16,7 +16,7 @@ from seqzoo.tasks.kinds import (
     targets_of,
 )
 from seqzoo.zoo.data.column_names import split_names
-from seqzoo.zoo.data.formats import SUFFIXES, may_be_delimited, suffix_of
+from seqzoo.zoo.data.formats import SUFFIXES, has_format, may_be_delimited, suffix_of
 from seqzoo.zoo.data.hugging_face import is_dataset
 from seqzoo.zoo.data.remote import is_remote
 from seqzoo.zoo.datasets import DATASETS
@@ -175,7 +175,7 @@ class Source:
             `validation` and `test`.
         columns: column names, for a file without a header line.
         delimiter: field delimiter, such as ; or tab. None for the one that the file's extension
-            implies.
+            implies, or a first line such as sep=; names.
         separator: separator between the labels within a field.
         data_dir: data directory of TensorFlow Datasets.
         resample: resample audio that has a different sample rate.
@@ -394,13 +394,20 @@ class Source:
 
     def of_other_data(self, data: str) -> "Source":
         """The same source with other data, without fields that belong to the data of this one:
-        separate files for validation and testing, the storage, and the columns and the delimiter
-        if the other file has a format without them."""
+        separate files for validation and testing, the storage, the columns if the other file has a
+        format without them, and the delimiter if it has another extension."""
         dropped = [name for name in ("validation", "test") if isinstance(getattr(self, name), str)]
         dropped.append("storage")
         if not may_be_delimited(data):
-            dropped += ["columns", "delimiter"]
-        return replace(self, data=data, **{name: getattr(type(self), name) for name in dropped})
+            dropped.append("columns")
+        values = {name: getattr(type(self), name) for name in dropped}
+        return replace(self, data=data, delimiter=self.delimiter_of(data), **values)
+
+    def delimiter_of(self, data: str) -> str | None:
+        """The delimiter of another file: that of this data, if the extension of the other file is
+        the same or implies no format."""
+        same = suffix_of(data) == suffix_of(self.data)
+        return self.delimiter if same or not has_format(data) else None
 
     def is_file(self) -> bool:
         """Whether `data` names a file, or a folder that is read like one; if not, it is a built-in

@@ -69,7 +69,13 @@ class Forecaster:
 
     Raises:
         SeqzooError: the run uses a different template, or was trained from Python.
+
+    Attributes:
+        delimiter: the delimiter of the files to read; None for that of the training data, if their
+            extension is the same.
     """
+
+    delimiter: str | None = None
 
     def __init__(self, run: Any, given: dict[str, Any] | None = None):
         if run.template.name != FORECAST:
@@ -79,6 +85,7 @@ class Forecaster:
             )
         self.run = run
         self.source = replace(Source.of_run(run), **(given or {}))
+        self.delimiter = (given or {}).get("delimiter")
 
     @classmethod
     def open(
@@ -107,7 +114,8 @@ class Forecaster:
             SeqzooError: see `seqzoo.zoo.data.histories.read_histories`; or most steps are missing,
                 because the table has another frequency than the one in training.
         """
-        source = replace(self.source, data=str(path), limit=None).absolute()
+        delimiter = self.delimiter or self.source.delimiter_of(str(path))
+        source = replace(self.source, data=str(path), delimiter=delimiter, limit=None).absolute()
         histories, _, notes = read_histories(source)
         for history in histories:
             present = np.isfinite(history.values).any(1)
