@@ -37,6 +37,17 @@ from seqzoo.tasks.training.progress import Silent, TrainingProgress
 from seqzoo.tasks.training.truncation import check_truncation
 from seqzoo.tasks.training.workers import Workers
 
+WITHOUT_EFFECT_ON_READOUTS = (
+    "label_smoothing",
+    "word_dropout",
+    "dropout",
+    "recurrent_dropout",
+    "random_shift",
+    "random_zoom",
+    "random_shear",
+)
+"""Options of templates that only change how weights are trained by gradients."""
+
 STARTED_FROM = "started_from"
 """Key in config.json of the report on reused weights; see `Start.transfer`."""
 
@@ -330,11 +341,17 @@ def _check_closed_form(task: Any, training: Data) -> None:
     """
     if training.importance is not None:
         raise SeqzooError("Example weights are for readout 'gradient', got 'ridge'.")
-    for name in ("label_smoothing", "word_dropout"):
+    for name in WITHOUT_EFFECT_ON_READOUTS:
         if value := getattr(task.template, name, 0):
             raise SeqzooError(
                 f"`{name}` is for readout 'gradient', got {value!r} with 'ridge'.", field=name
             )
+    if getattr(task.template, "vectors", None) and task.template.vectors_mode != "frozen":
+        raise SeqzooError(
+            field="vectors_mode",
+            expected="'frozen' with readout 'ridge', which trains no vectors",
+            got=task.template.vectors_mode,
+        )
     for name in ("output_activation", "loss"):
         value = getattr(task.template, name, None)
         if value not in (None, "squared", "linear") and task.template.target in (*NUMBERS, "next"):

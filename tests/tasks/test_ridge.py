@@ -164,11 +164,23 @@ def test_the_next_step_is_fitted(tmp_path):
             ManyToOne("characters", cell="echo-state", units=3, label_smoothing=0.1),
             "`label_smoothing` is for readout 'gradient', got 0.1 with 'ridge'",
         ),
+        (
+            ManyToOne("rows", cell="echo-state", units=3, random_shift=0.1),
+            "`random_shift` is for readout 'gradient', got 0.1 with 'ridge'",
+        ),
+        (
+            ManyToOne("words", cell="echo-state", units=3, vectors="v.npz", vectors_mode="tuned"),
+            "`vectors_mode` must be 'frozen' with readout 'ridge', .* got 'tuned'",
+        ),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(template, message, tmp_path):
-    texts = template.input == "characters"
+    texts = template.input in ("characters", "words")
     inputs = ["abcab", "cabca"] if texts else [np.ones((3, 1)), np.zeros((3, 1))]
+    if template.vectors:
+        vectors = {"words": np.array(["abcab", "cabca"]), "vectors": np.eye(2, dtype=np.float32)}
+        np.savez(tmp_path / "v.npz", **vectors)
+        template = replace(template, vectors=str(tmp_path / "v.npz"))
     targets = {"class": ["a", "b"], "value": [1.0, 0.0]}
     examples = Examples(inputs, targets.get(template.target))
     with pytest.raises(SeqzooError, match=message):
