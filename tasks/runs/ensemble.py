@@ -343,6 +343,7 @@ def _description(run: Run) -> dict[str, Any]:
         "template": template.name,
         "input": template.input,
         "target": template.target,
+        "further inputs": dict(getattr(template, "further_inputs", {})),
     }
     if isinstance(task, TaggerTask):
         return kinds | {"tags": task.tags.names}
@@ -375,7 +376,6 @@ READING = (
     "nfc",
     "lowercase_targets",
     "maximum_length",
-    "further_inputs",
     "columns_per_step",
     "image_size",
     "sample_rate",

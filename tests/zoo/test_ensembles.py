@@ -284,6 +284,14 @@ def test_generators_with_other_inputs_are_refused(tmp_path) -> None:
     ]
     with pytest.raises(SeqzooError, match="must have the same columns_per_step, got 1 .* and 2"):
         Ensemble(runs)
+    examples = Examples([{"text": text, "n": 1.0} for text in texts], texts)
+    small = {"units": 3, "embedding": 2, "minimum_count": 1}
+    runs = [
+        _untrained(tmp_path, ManyToOne("characters", further_inputs={"n": kind}, **small), examples)
+        for kind in ("number", "category")
+    ]
+    with pytest.raises(SeqzooError, match="must have the same further inputs, got .* and "):
+        Ensemble(runs)
 
 
 def test_unknown_words_are_replaced_only_if_every_run_has_attention(tmp_path) -> None:

@@ -50,6 +50,7 @@ def test_a_seed_is_for_sampling() -> None:
         ({"target": "tags", "crf": False}, "tags without a CRF"),
         ({"target": "tags", "crf": True}, ""),
         ({"target": "value"}, "numbers"),
+        ({"target": "values"}, "numbers"),
         ({"target": "next", "input": "series"}, "numbers"),
         ({"target": "next", "input": "characters"}, ""),
         ({"target": "class"}, ""),

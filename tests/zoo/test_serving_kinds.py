@@ -43,6 +43,12 @@ def test_a_kind_of_model_is_served(name: str, tmp_path: pathlib.Path) -> None:
         answers = run.predict(values, options)
         expected = [prediction(run, *item, 1) for item in zip(values, answers, strict=True)]
         assert result.json()["predictions"] == json.loads(json.dumps(expected))
+        if name in ("steps", "forecast"):
+            ranked = client.post(
+                f"/v1/models/{name}:predict", json=body | {"parameters": {"top": 2}}
+            )
+            assert ranked.status_code == 400
+            assert "`top` ranks several" in ranked.json()["error"]
         opened = client.post(f"/v1/models/{name}/sessions")
         try:
             run.session()

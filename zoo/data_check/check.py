@@ -139,7 +139,7 @@ def _findings(
         train = parts["train"].examples
         yield from encoded.encoded(parts, template.adapt(train))
     except SeqzooError as error:
-        yield Finding("encoding", str(error).removesuffix("."), "broken")
+        yield Finding("examples", str(error).removesuffix("."), "broken")
         return
     if broken:
         return

@@ -71,7 +71,7 @@ def findings(
         for remark in template.adapt(splits.train).features.remarks:
             yield Finding("series", remark.removesuffix("."), "note")
     except SeqzooError as error:
-        yield Finding("encoding", str(error).removesuffix("."), "broken")
+        yield Finding("examples", str(error).removesuffix("."), "broken")
         return
     if preset is not None:
         first = suggestion.of_preset(preset)

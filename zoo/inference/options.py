@@ -27,8 +27,13 @@ def _option(name: str) -> str:
     return "--seed" if name == "seed" else option_of(Decoding, name)
 
 
-def check_top(template: Any, top: int) -> None:
+def check_top(template: Any, top: int, name: str = "--top") -> None:
     """Checks that a model can rank as many predictions as were asked for.
+
+    Args:
+        template: the template of the model.
+        top: number of predictions per input.
+        name: the name by which the message refers to it.
 
     Raises:
         SeqzooError: `top` is above 1, and the model has a single prediction for an input.
@@ -38,12 +43,14 @@ def check_top(template: Any, top: int) -> None:
     single = ""
     if template.target == "tags" and not template.crf:
         single = "tags without a CRF"
-    elif template.target == "value" or (template.target == "next" and template.input == "series"):
+    elif template.target in ("value", "values") or (
+        template.target == "next" and template.input == "series"
+    ):
         single = "numbers"
     if single:
         raise SeqzooError(
-            f"--top ranks several predictions for an input, but the model predicts {single}; leave "
-            "it out."
+            f"{name} ranks several predictions for an input, but the model predicts {single}; "
+            "leave it out."
         )
 
 

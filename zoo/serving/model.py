@@ -14,7 +14,7 @@ from seqzoo.tasks.fields import NotTyped, hints_of, note
 from seqzoo.tasks.kinds import INPUTS
 from seqzoo.tasks.protocols import ContinuesText, Generates, StreamsText, Transcribes
 from seqzoo.zoo.config import field_types
-from seqzoo.zoo.inference.options import BEAM, SAMPLE, prediction_options
+from seqzoo.zoo.inference.options import BEAM, SAMPLE, check_top, prediction_options
 from seqzoo.zoo.serving.answers import prediction
 from seqzoo.zoo.serving.inputs import Inputs
 from seqzoo.zoo.serving.settings import ServingSettings
@@ -167,6 +167,7 @@ class ServedModel:
             minimum = int(name != "seed")
             if value is not None and not minimum <= value <= maximum:
                 raise SeqzooError(field=name, expected=f"from {minimum} to {maximum}", got=value)
+        check_top(self.run.template, top or 1, "`top`")
         options = prediction_options(self.run, top or 1, typed, named=lambda name: f"`{name}`")
         return self._limited(options)
 
