@@ -1,13 +1,14 @@
-"""Images in a folder per class, without folders of splits: training, evaluation and checks."""
+"""Images or recordings in a folder per class: training, evaluation and checks."""
 
 import pathlib
+import re
 import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from cli_cases import seqzoo
-from source_cases import inputs_of, open_source
+from source_cases import inputs_of, open_source, sound
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data import class_folders
@@ -49,6 +50,27 @@ def test_classes_are_the_names_of_folders(folder) -> None:
     assert len(open_examples(Source(str(folder), "image"), "all")) == 40
 
 
+def test_recordings_in_folders_of_classes(tmp_path) -> None:
+    for number in range(20):
+        folder = tmp_path / ("high" if number % 2 else "low")
+        folder.mkdir(exist_ok=True)
+        wave = 1000 * np.sin(np.arange(800) * (0.5 if number % 2 else 0.1) + number)
+        sound(folder / f"{number} [{number}].WAV", wave)
+    parts, _ = open_source(Source(str(tmp_path), "audio"))
+    assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [16, 2, 2]
+    for samples, label in zip(parts.train.inputs, parts.train.targets, strict=True):
+        fast = np.abs(np.diff(np.sign(samples))).sum() > 200
+        assert samples.shape == (800,) and label == ("high" if fast else "low")
+    result = seqzoo("check", tmp_path, "--no-timing")
+    assert "--kind audio" in result.output and "2 different labels among 16" in result.output
+    with pytest.raises(SeqzooError, match="must be 'audio' for the files in .* got 'rows'"):
+        open_source(Source(str(tmp_path), "rows"))
+    broken = tmp_path / "low" / "b.wav"
+    broken.write_bytes(b"none")
+    with pytest.raises(SeqzooError, match=f"recording {re.escape(str(broken))} of 4 bytes is not"):
+        open_source(Source(str(tmp_path), "audio"))
+
+
 def test_names_of_classes_may_differ_only_in_case(tmp_path) -> None:
     for name in ("US", "us"):
         save(tmp_path / name / "a.png", np.zeros((4, 3), np.uint8))
@@ -87,7 +109,10 @@ def test_what_is_wrong_is_reported(folder, tmp_path) -> None:
         open_source(Source(str(folder), "words"))
     for split in ("train", "test"):
         save(tmp_path / split / "a.png", np.zeros((4, 3), np.uint8))
-    with pytest.raises(SeqzooError, match=r"images in CLASS \(.png, .*\) or in SPLIT/CLASS"):
+    with pytest.raises(
+        SeqzooError,
+        match=r"images in CLASS \(.png, .*\) or in SPLIT/CLASS .*, or recordings in CLASS",
+    ):
         open_source(Source(str(tmp_path), "rows"))
     broken = tmp_path / "cats" / "b.png"
     save(broken, np.zeros((4, 3), np.uint8))

@@ -19,7 +19,7 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.kinds import TEXTS
 from seqzoo.zoo import datasets
 from seqzoo.zoo.data import splits
-from seqzoo.zoo.data.class_folders import IMAGES
+from seqzoo.zoo.data.class_folders import IMAGES, RECORDINGS
 from seqzoo.zoo.data.examples import part_of
 from seqzoo.zoo.data.formats import SUFFIXES, suffix_of
 from seqzoo.zoo.data.records import INPUT, TARGET, Record, Records
@@ -213,8 +213,9 @@ def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
     if builder is None or not any(split.num_examples for split in builder.info.splits.values()):
         raise SeqzooError(
             f"{folder} must contain a data set prepared by tfds or saved by Hugging Face's "
-            f"`save_to_disk`, texts named LANGUAGE.SPLIT.txt, or images in CLASS "
-            f"({', '.join(IMAGES)}) or in SPLIT/CLASS ({', '.join(_OF_IMAGE_FOLDER)})"
+            f"`save_to_disk`, texts named LANGUAGE.SPLIT.txt, images in CLASS "
+            f"({', '.join(IMAGES)}) or in SPLIT/CLASS ({', '.join(_OF_IMAGE_FOLDER)}), or "
+            f"recordings in CLASS ({', '.join(RECORDINGS)})"
             f"{_pattern(folder)}."
         )
     return builder

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from seqzoo.tasks.errors import SeqzooError, nearest
-from seqzoo.zoo.data import formats
+from seqzoo.zoo.data import class_folders, formats
 from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.remote import local
@@ -224,12 +224,15 @@ def _format(source: Source) -> str:
 
 def _of_format(source: Source) -> dict[str, str]:
     """The kinds that the format of a file implies; empty if it implies none."""
+    name = _format(source)
+    if name == "class folders":
+        folder = pathlib.Path(local(source.data)).expanduser()
+        return {"kind": class_folders.kind_of(folder), "target_kind": "class"}
     return {
         "conll": {"kind": "words", "target_kind": "tags"},
         "text": {"kind": "characters", "target_kind": "next"},
         "unimorph": {"kind": "lemma", "target_kind": "characters"},
-        "class folders": {"kind": "rows", "target_kind": "class"},
-    }.get(_format(source), {})
+    }.get(name, {})
 
 
 def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict[str, Any]:
