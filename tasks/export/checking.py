@@ -325,6 +325,9 @@ def compare_predictions(
         else:
             gap = TOLERANCE["float16" if mixed else precision]
             close = abs(ours.probability - theirs["probability"]) <= gap
+        if ours.step_probabilities:
+            parts = ours.step_probabilities, theirs["step_probabilities"]
+            close = close and np.allclose(*parts, rtol=0.0, atol=gap)
         if not close:
             raise SeqzooError(
                 f"The {format} export differs from the model: it predicts {theirs['value']!r} "

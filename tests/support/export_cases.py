@@ -299,6 +299,10 @@ def _check_answer(answer: Any, predicted: dict[str, Any]) -> None:
         np.testing.assert_allclose(predicted["value"], answer.value, rtol=1e-4, atol=1e-5)
         return
     assert predicted["label"] == answer.label
+    if answer.step_probabilities:
+        found = predicted["step_probabilities"]
+        np.testing.assert_allclose(found, answer.step_probabilities, rtol=1e-3, atol=1e-6)
+    assert [tuple(span) for span in predicted.get("alignment", ())] == list(answer.alignment)
     if isinstance(answer.value, tuple) and not predicted["alternatives"]:
         return  # only the best tags of a CRF are exported
     labels = [label for label, _ in answer.alternatives]

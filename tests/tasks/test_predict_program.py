@@ -149,22 +149,34 @@ def test_the_best_tags_are_those_of_all_sequences() -> None:
 
     totals = {tags: score(tags) for tags in itertools.product(range(3), repeat=4)}
     best = max(totals, key=lambda tags: totals[tags])
-    ids, logarithm = crf.best_tags(given, scores)
+    ids, marginals, logarithm = crf.best_tags(given, scores)
     assert tuple(ids) == best
     everything = math.log(sum(map(math.exp, totals.values())))
     assert logarithm == pytest.approx(totals[best] - everything)
-    assert crf.best_tags(given, scores[:0]) == ([], 0.0)
+    for step, tag in enumerate(best):
+        through = sum(math.exp(total) for tags, total in totals.items() if tags[step] == tag)
+        assert marginals[step] == pytest.approx(through / math.exp(everything))
+    assert crf.best_tags(given, scores[:0]) == ([], [], 0.0)
 
 
 def test_transcripts_are_the_most_probable_over_all_alignments() -> None:
     logs = np.log(np.random.default_rng(1).dirichlet([1, 1, 1], 4))
     totals: dict[tuple[int, ...], float] = {}
+    paths: dict[tuple[int, ...], tuple[float, tuple[int, ...]]] = {}
     for path in itertools.product(range(3), repeat=4):
         merged = tuple(symbol for symbol, _ in itertools.groupby(path) if symbol)
         probability = math.exp(sum(logs[t, symbol] for t, symbol in enumerate(path)))
         totals[merged] = totals.get(merged, 0.0) + probability
+        paths[merged] = max(paths.get(merged, (0.0, ())), (probability, path))
+    for text, (_, path) in paths.items():
+        spans, stop = [], 0
+        for symbol, steps in itertools.groupby(path):
+            start, stop = stop, stop + len(list(steps))
+            spans += [(start, stop)] if symbol else []
+        assert transcripts.best_alignment(logs, text) == spans, text
     options = {"method": "beam", "beam_width": 50, "count": 3}
-    result = transcripts.transcripts(logs, [], options)
+    result, spans = transcripts.transcripts(logs, [], options)
+    assert spans == transcripts.best_alignment(logs, result[0][0])
     assert [text for text, _ in result] == sorted(totals, key=lambda text: -totals[text])[:3]
     for text, logarithm in result:
         assert math.exp(logarithm) == pytest.approx(totals[text])

@@ -232,6 +232,8 @@ def _prediction(item: dict[str, Any]) -> Prediction:
         "probability": item["probability"],
         "alternatives": tuple(item["alternatives"]),
         "token_probabilities": tuple(item.get("token_probabilities", ())),
+        "step_probabilities": tuple(item.get("step_probabilities", ())),
+        "alignment": tuple(map(tuple, item.get("alignment", ()))),
     }
     if "quantiles" in item:
         return ExportedForecast(**fields, quantiles=item["quantiles"])
@@ -264,12 +266,9 @@ def exported_lines(
     Raises:
         SeqzooError: the export cannot be run, or has no such output.
     """
-    if form in TAGGED:
-        raise SeqzooError(
-            f"--format {form} needs the probability of each tag, which an exported model does not "
-            "return; name the run."
-        )
     model = ExportedModel(folder)
+    if form in TAGGED and model.kind != "tags":
+        raise SeqzooError(f"--format {form} is for tags, got {folder} with {model.kind!r}.")
     if model.kind == "forecast" and form == "csv":
         raise SeqzooError(
             "--format csv of forecasts needs the names of columns, which an exported model does "

@@ -80,7 +80,9 @@ class BaseModel:
     ) -> list[dict[str, Any]]:
         """Predictions for raw inputs, each with "label", "value", "probability" and "alternatives";
         predictions of texts also have "token_probabilities", the geometric mean of the
-        probabilities of each alternative's tokens, and forecasts "quantiles", by level.
+        probabilities of each alternative's tokens, tags "step_probabilities", the probability of
+        each, unaligned texts "alignment", the first step of each symbol and the step after its last
+        one, and forecasts "quantiles", by level.
 
         Args:
             inputs: texts, class names, arrays or histories, as in training.
