@@ -76,9 +76,11 @@ class Tags:
         results = []
         for index, tags in enumerate(_sequences(examples)):
             if len(tags) != lengths[index]:
+                joined = len(tags) == 1 and len(tags[0]) == lengths[index]
                 raise SeqzooError(
                     f"There must be one tag per step, but {examples.location(index)} has "
-                    f"{counted(lengths[index], 'step')} and {counted(len(tags), 'tag')}.",
+                    f"{counted(lengths[index], 'step')} and {counted(len(tags), 'tag')}"
+                    f"{'; separate the tags by spaces' if joined else ''}.",
                     location=examples.location(index),
                 )
             results.append(self._ids(tags, examples, index))

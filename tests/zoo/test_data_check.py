@@ -6,6 +6,7 @@ import json
 import pathlib
 import random
 import shlex
+from typing import Any
 
 import numpy as np
 import pytest
@@ -184,6 +185,51 @@ def test_unknown_words_of_held_out_texts(tmp_path) -> None:
     assert _found(report, "vocabulary", "50.00% of the words in test are").values == {
         "shares": {"test": 0.5}
     }
+
+
+STREETS = ["Elm", "Oak", "Pine", "Park", "Main"]
+
+GUESSED: dict[str, tuple[Any, dict]] = {
+    "pairs of texts": (
+        lambda n: {"id": n, "one": f"who is this {n % 3}", "two": f"who is {n}", "same": n % 2},
+        {"input": "one", "target": "same", "target_kind": "class"},
+    ),
+    "normal forms": (
+        lambda n: {
+            "raw": f"{n} {STREETS[n % 5]} st.".lower(),
+            "normal": f"{STREETS[n % 5]} Street {n}",
+        },
+        {"input": "raw", "target": "normal", "target_kind": "characters"},
+    ),
+    "several labels": (
+        lambda n: {"text": f"a story {n}", "topics": ["sport; money", "money", "sport"][n % 3]},
+        {"target": "topics", "target_kind": "labels", "separator": ";"},
+    ),
+    "a tag per letter": (
+        lambda n: {"sequence": f"AC{n:04b}", "sites": " ".join(f"IE{n:04b}".replace("1", "E"))},
+        {"input": "sequence", "target": "sites", "target_kind": "tags", "kind": "characters"},
+    ),
+}
+
+
+@pytest.mark.parametrize("row, expected", GUESSED.values(), ids=GUESSED)
+def test_columns_are_inferred(tmp_path, row, expected) -> None:
+    report = _check(_table(tmp_path / "data.csv", [row(number) for number in range(16)]))
+    assert {name: getattr(report.source, name) for name in expected} == expected
+
+
+def test_targets_that_do_not_fit_their_inputs(tmp_path) -> None:
+    rows = [{"text": "ACGTA"[n % 3 :], "tags": "IEIEI"[n % 3 :]} for n in range(20)]
+    report = _check(
+        _table(tmp_path / "data.csv", rows),
+        kind="characters",
+        input="text",
+        target="tags",
+        target_kind="tags",
+    )
+    finding = _found(report, "targets", "There must be one tag per step, but line ")
+    assert finding.state == "broken" and "separate the tags by spaces" in finding.message
+    assert report.suggestion is None
 
 
 def test_numbers_that_stand_out(tmp_path) -> None:

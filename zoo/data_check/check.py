@@ -137,7 +137,9 @@ def _findings(
 
         template = PRESETS[preset].task if preset else encoded.template_of(source)
         train = parts["train"].examples
-        yield from encoded.encoded(parts, template.adapt(train))
+        for finding in encoded.encoded(parts, template.adapt(train)):
+            broken |= finding.state == "broken"
+            yield finding
     except SeqzooError as error:
         yield Finding("examples", str(error).removesuffix("."), "broken")
         return

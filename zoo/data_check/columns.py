@@ -49,7 +49,17 @@ SHORT = 40
 """Maximum mean length, in characters, of repeated strings that are names rather than texts."""
 
 FEW_WORDS = 3.0
-"""Maximum mean number of words per text for texts that are read character by character."""
+"""Maximum mean number of words of names, and of texts that are read character by character."""
+
+REPEATED = 0.2
+"""Minimum fraction of words of a text that are also in another one to take it for another form of
+the text rather than for tags."""
+
+SEPARATORS = (";", "|", ",")
+"""Separators of several labels in a field."""
+
+SEPARATED = 0.1
+"""Minimum fraction of fields with a separator in a column with several labels per field."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,7 @@ class Column:
         texts = list(map(str, self.present))
         distinct = len(set(texts))
         short = sum(map(len, texts)) <= SHORT * len(texts)
+        short &= sum(len(text.split()) for text in texts) <= FEW_WORDS * len(texts)
         return "names" if short and distinct <= FEW_NAMES * len(texts) else "text"
 
     @cached_property
@@ -257,8 +268,13 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
     readable = [
         column
         for column in available
-        if column.name == given.get("input") or not has_numbers(column)
+        if column.name != given.get("target")
+        and (column.name == given.get("input") or not has_numbers(column))
     ]
+    if given.get("input") is None and _are_two_texts(available):
+        readable = readable[:1]  # as in files of translations
+    if given.get("input") is None:
+        readable = [item for item in readable if item.name.lower() not in TARGET_NAMES] or readable
     source = _chosen(
         readable, given.get("input"), INPUT_NAMES, ("text", "lists", "audio", "image", "series")
     )
@@ -273,7 +289,39 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
     results = {"input": source.name, "kind": kind}
     if target is None or given.get("target_kind") == "next":
         return results | {"target_kind": "next"}
-    return results | {"target": target.name, "target_kind": _target_kind(source, target)}
+    results["target"] = target.name
+    if target.content in ("names", "text") and "separator" not in given:
+        found = separator_of(target)
+        if found is not None and given.get("target_kind", "labels") == "labels":
+            return results | {"target_kind": "labels", "separator": found}
+    kinds = [given["kind"]] if given.get("kind") else ["words", "characters"]
+    for tagged in kinds:
+        if _are_tags(source, target, tagged):
+            return results | {"kind": tagged, "target_kind": "tags"}
+    return results | {"target_kind": _target_kind(target)}
+
+
+def _are_two_texts(columns: Sequence[Column]) -> bool:
+    """Whether there are two columns, both with texts, whose names do not tell which is the
+    input."""
+    usual = {*INPUT_NAMES, *TARGET_NAMES}
+    return len(columns) == 2 and all(
+        column.content == "text" and column.name.lower() not in usual for column in columns
+    )
+
+
+def separator_of(column: Column) -> str | None:
+    """The separator of several labels in the fields of a column; None if they have one label
+    each: there are fewer different labels than fields."""
+    fields = list(map(str, column.present))
+    for separator in SEPARATORS:
+        labels = [part.strip() for field in fields for part in field.split(separator)]
+        several = sum(separator in field for field in fields)
+        short = sum(len(label.split()) for label in labels) <= FEW_WORDS * len(labels)
+        if short and "" not in labels and several >= SEPARATED * len(fields):
+            if len(set(labels)) < len(set(fields)):
+                return separator
+    return None
 
 
 def _chosen(
@@ -293,6 +341,8 @@ def _chosen(
                 return column
     for content in contents:
         alike = [column for column in fitting if column.content == content]
+        if content == "numbers":  # rather classes than the numbers of rows
+            alike = [column for column in alike if column.are_few_whole_numbers] or alike
         if alike:
             return max(alike, key=lambda column: sum(len(str(item)) for item in column.present))
     return None
@@ -309,18 +359,38 @@ def _input_kind(column: Column) -> str:
     return "characters" if words <= FEW_WORDS else "words"
 
 
-def _target_kind(source: Column, target: Column) -> str:
+def _target_kind(target: Column) -> str:
     if target.content == "numbers":
         return "class" if target.are_few_whole_numbers else "value"
+    if target.content in ("lists", "series"):
+        return "labels"
+    return _input_kind(target) if target.content == "text" else "class"
+
+
+def _are_tags(source: Column, target: Column, kind: str) -> bool:
+    """Whether a column has a tag for each step of another one that is read as `kind`: as many as
+    steps, few different ones, and not mostly the words themselves, as in a corrected text."""
     numbers_of_tags = source.content == "lists" and target.content == "series"
-    if target.content not in ("text", "lists") and not numbers_of_tags:
-        return "class"
-    pairs = list(zip(source.values, target.values, strict=True))
-    aligned = sum(len(_items(one)) == len(_items(other)) for one, other in pairs)
-    tags = {tag for _, other in pairs for tag in _items(other)}
-    if aligned >= OF_A_KIND * len(pairs) and len(tags) <= len(pairs):
-        return "tags"
-    return "labels" if target.content in ("lists", "series") else _input_kind(target)
+    if kind not in ("words", "characters") or not (
+        target.content in ("text", "lists") or numbers_of_tags
+    ):
+        return False
+    if kind == "characters":
+        pairs = [(list(str(one)), _items(other)) for one, other in _pairs(source, target)]
+    else:
+        pairs = [(_items(one), _items(other)) for one, other in _pairs(source, target)]
+    aligned = sum(len(steps) == len(tags) for steps, tags in pairs)
+    tags = [tag for _, items in pairs for tag in items]
+    repeated = sum(
+        len({step.casefold() for step in steps} & {tag.casefold() for tag in items})
+        for steps, items in pairs
+    )
+    few = len(set(tags)) <= len(pairs) and repeated <= REPEATED * len(tags)
+    return aligned >= OF_A_KIND * len(pairs) and few
+
+
+def _pairs(source: Column, target: Column) -> list[tuple[Any, Any]]:
+    return list(zip(source.values, target.values, strict=True))
 
 
 def _items(value: Any) -> list[str]:

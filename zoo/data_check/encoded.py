@@ -18,6 +18,9 @@ from seqzoo.zoo.finding import Finding
 MAX_EXAMPLES = 20_000
 """Maximum number of examples of a split that are encoded, which is enough for the statistics."""
 
+INDEPENDENT = ("class", "labels", "value", "next")
+"""Targets that fit any input."""
+
 LONG_TAIL = 4.0
 """Minimum ratio of the maximum to the 99th percentile of lengths to suggest truncation."""
 
@@ -47,7 +50,7 @@ def template_of(source: Source) -> Any:
 
 
 def encoded(parts: Mapping[str, Part], task: Any) -> Iterator[Finding]:
-    """Findings on lengths and unknown tokens.
+    """Findings on targets that do not fit their inputs, lengths and unknown tokens.
 
     Args:
         parts: the splits.
@@ -56,6 +59,7 @@ def encoded(parts: Mapping[str, Part], task: Any) -> Iterator[Finding]:
     from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
 
     kind = task.template.input
+    yield from _rejected(parts, task)
     sequences = {name: task.features.encode(_some(part)) for name, part in parts.items()}
     if kind in ("image", "vector", "class"):
         return
@@ -79,6 +83,24 @@ def encoded(parts: Mapping[str, Part], task: Any) -> Iterator[Finding]:
             _advice(kind) if many else "",
             {"shares": shares},
         )
+
+
+def _rejected(parts: Mapping[str, Part], task: Any) -> Iterator[Finding]:
+    """The first target of each split that training would reject because of its input, such as tags
+    of which there are more than steps. Unknown labels are reported elsewhere."""
+    if task.template.target in INDEPENDENT:
+        return
+    known = parts["train"].known() if parts["train"].labels is not None else set()
+    for part in parts.values():
+        if part.examples.targets is None or (part.labels is not None and part.unknown(known)):
+            continue
+        examples = part.examples
+        if len(examples) > MAX_EXAMPLES:
+            examples = examples.pick(examples.spread(MAX_EXAMPLES))
+        try:
+            task.data(examples)
+        except SeqzooError as error:
+            yield Finding("targets", str(error).removesuffix("."), "broken")
 
 
 def _advice(kind: str) -> str:
