@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -69,7 +70,7 @@ def metrics_line(metrics: dict[str, Any]) -> str:
 
 def metric_name(name: str) -> str:
     """The name of a metric as it is printed: "token error"."""
-    return NAMES.get(name, name.replace("_", " "))
+    return NAMES.get(name, re.sub(r"\bf1\b", "F1", name.replace("_", " ")))
 
 
 def same_number(one: float | None, other: float | None) -> bool:

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from seqzoo.tasks.inspection.trace import LayerTrace, Trace
+from seqzoo.tasks.wording import counted
 
 VANISHED = 0.01
 """A gradient has vanished if less than this fraction of it is left at the step furthest back."""
@@ -45,8 +46,10 @@ class Decay:
             lost = "the gradient is zero after one step back"
             return f"{self.verdict}: " + ("the norm is not finite" if self.rate else lost)
         if self.half_life < 0:
-            return f"{self.verdict}: the norm doubles every {-self.half_life:.3g} steps back"
-        return f"{self.verdict}: the norm halves every {self.half_life:.3g} steps back"
+            change = f"doubles every {-self.half_life:.3g} steps"
+        else:
+            change = f"halves every {self.half_life:.3g} steps"
+        return f"{self.verdict}: the norm {change} back, over {counted(self.steps, 'step')}"
 
 
 def decay(norms: np.ndarray) -> Decay:

@@ -53,7 +53,10 @@ def inspect(
         SeqzooError: an input, a name or a step is not valid.
     """
     if not 1 <= len(inputs) <= MAX_INPUTS:
-        raise SeqzooError(f"An inspection takes from 1 to {MAX_INPUTS} inputs, got {len(inputs)}.")
+        raise SeqzooError(
+            f"An inspection takes from 1 to {MAX_INPUTS} inputs, which are the series of a table "
+            f"with dates, got {len(inputs)}."
+        )
     for name in only:
         if name not in ANALYSES:
             known = ", ".join(ANALYSES)

@@ -162,7 +162,16 @@ class JoinedFeatures(Features):
 
     @property
     def remarks(self) -> Sequence[str]:
-        return [remark for part in dict.fromkeys(self.parts) for remark in part.remarks]
+        named = dict(zip(reversed(self.parts), reversed(self.names), strict=True))
+        return [
+            *self.first.remarks,
+            *(
+                f"{named[part]!r}: {remark}"
+                for part in dict.fromkeys(self.parts)
+                if part is not self.first
+                for remark in part.remarks
+            ),
+        ]
 
     @property
     def signature(self) -> list:

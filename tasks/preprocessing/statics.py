@@ -19,8 +19,8 @@ from seqzoo.tasks.wording import agreed, counted
 NAMED_VALUES = 3
 """Maximum number of values that a remark lists."""
 
-COMMAS = re.compile(r"\s*[+-]?[\d.]*(,\d+)+(\.\d+)?\s*")
-"""Numbers with a decimal comma, or with commas between thousands."""
+WRITTEN = re.compile(r"\s*[+-]?([\d.]*(,\d+)+(\.\d+)?(\s*%)?|[\d.]+\s*%)\s*")
+"""Numbers with a decimal comma, with commas between thousands, or with a percent sign."""
 
 MISSING_NUMBERS = ("na", "n/a", "nan", "null", "none", "-", "?")
 """Spellings of a missing number in files, in lower case."""
@@ -148,15 +148,16 @@ class StaticFeatures:
 
 
 def mixed_remarks(values: Sequence[Any]) -> Sequence[str]:
-    """A remark on values that are read as categories, although most of them are numbers, with a
-    comma or without; none if they are not."""
+    """A remark on values that are read as categories, although most of them are numbers, as they
+    are or with commas or percent signs; none if they are not."""
     others = [value for value in values if not _is_number(value)]
-    commas = [value for value in others if isinstance(value, str) and COMMAS.fullmatch(value)]
-    if commas and 2 * len(commas) >= len(values):
+    written = [value for value in others if isinstance(value, str) and WRITTEN.fullmatch(value)]
+    if written and 2 * len(written) >= len(values):
+        sign = "percent sign" if "%" in written[0] else "comma"
         return [
-            f"{len(commas):,} of {counted(len(values), 'static value')} "
-            f"{agreed(len(commas), 'is a number', 'are numbers')} with a comma ({commas[0]!r}), so "
-            "all are read as categories; write numbers as 1234.5."
+            f"{len(written):,} of {counted(len(values), 'static value')} "
+            f"{agreed(len(written), 'is a number', 'are numbers')} with a {sign} ({written[0]!r}), "
+            "so all are read as categories; write numbers as 1234.5."
         ]
     if 2 * len(others) >= len(values):
         return ()

@@ -1,6 +1,7 @@
 """Progress of training, and its display on a terminal or in a pipe."""
 
 import math
+import re
 import threading
 import time
 from typing import Any, Protocol
@@ -218,7 +219,7 @@ class _Pulse:
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return re.sub(r"\bf1\b", "F1", name.replace("_", " "))
 
 
 def _duration(seconds: float) -> str:

@@ -69,7 +69,9 @@ def test_numbers_with_a_typo_become_categories_with_a_remark():
     assert template.adapt(Examples(inputs, labels)).features.remarks == []
     inputs[2]["age"] = "3o"
     (remark,) = template.adapt(Examples(inputs, labels)).features.remarks
-    assert remark.startswith("1 of 9 static values is not a number ('3o'), so all are read as cat")
+    assert remark.startswith(
+        "'age': 1 of 9 static values is not a number ('3o'), so all are read as cat"
+    )
     inputs = [{**item, "age": age} for item, age in zip(inputs, "ab3cdefgh", strict=True)]
     assert template.adapt(Examples(inputs, labels)).features.remarks == []
 
@@ -78,7 +80,9 @@ def test_numbers_with_a_comma_become_categories_with_a_remark():
     template = ManyToOne("words", further_inputs={"age": "static"}, **OPTIONS)
     inputs = [{"text": "u red", "age": age} for age in ("1930,96", "1.200,5", "12,345", "7")]
     (remark,) = template.adapt(Examples(inputs, ["yes", "no"] * 2)).features.remarks
-    assert remark.startswith("3 of 4 static values are numbers with a comma ('1930,96'), so all ")
+    assert remark.startswith(
+        "'age': 3 of 4 static values are numbers with a comma ('1930,96'), so all "
+    )
 
 
 def test_inputs_are_rows_or_columns(run):

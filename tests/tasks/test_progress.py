@@ -38,14 +38,14 @@ def _printed(console: Console) -> str:
 def test_a_pipe_gets_one_line_per_epoch() -> None:
     lines = _printed(Console(file=io.StringIO(), width=200))
     metrics = (
-        "loss 0.5000  micro f1 0.2500  validation loss 0.7500  validation micro f1 0.1250  1.2 s"
+        "loss 0.5000  micro F1 0.2500  validation loss 0.7500  validation micro F1 0.1250  1.2 s"
     )
     assert lines.splitlines() == [f"epoch 1/2  {metrics}", f"epoch 2/2  {metrics}", "All done."]
 
 
 def test_a_terminal_gets_a_bar_with_metrics_and_time_left() -> None:
     lines = _printed(Console(file=io.StringIO(), width=200, force_terminal=True))
-    for part in ("step 0/10", "compiling", "loss 0.5000 micro f1 0.2500", "tokens/s", "left"):
+    for part in ("step 0/10", "compiling", "loss 0.5000 micro F1 0.2500", "tokens/s", "left"):
         assert part in lines
     assert "\x1b[?25h" in lines  # the cursor is shown again
 

@@ -14,13 +14,13 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(list(FORMATS)),
+    type=options.OneOf(list(FORMATS)),
     default="saved-model",
     help="Format to write. [default: saved-model]",
 )
 @click.option(
     "--precision",
-    type=click.Choice(["float32", "float16", "int8", "full-int8"]),
+    type=options.OneOf(["float32", "float16", "int8", "full-int8"]),
     default="float32",
     help="Precision of the weights: float16 for litert, int8 for onnx and litert; full-int8 for "
     "litert also quantises the activations. [default: float32]",
@@ -33,7 +33,7 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--signature",
     "signatures",
-    type=click.Choice(list(SIGNATURES)),
+    type=options.OneOf(list(SIGNATURES)),
     multiple=True,
     help="Additional signature of a SavedModel, which makes it slower to load: "
     f"{'; '.join(f'{name} ({summary})' for name, summary in SIGNATURES.items())}.",

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import click
 
-from seqzoo.tasks.errors import nearest
+from seqzoo.tasks.errors import command, nearest
 from seqzoo.tasks.fields import Range
 from seqzoo.tasks.settings import BALANCED
 from seqzoo.zoo.commands import completers
@@ -123,7 +123,7 @@ class TextsCommand(Command):
             text = next((item for item in typed if item.startswith(error.option_name)), "-...")
             raise click.UsageError(
                 f"{message} Put -- before a text that begins with -, as in "
-                f"`{ctx.command_path} RUN -- {shlex.quote(text)}`.",
+                f"`{command(str(ctx.info_name))} RUN -- {shlex.quote(text)}`.",
                 ctx,
             ) from error
 

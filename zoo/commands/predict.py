@@ -9,6 +9,10 @@ import click
 
 from seqzoo.zoo.commands import completers, options
 
+FORMS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".conll": "conll"}
+FORMS |= {".conllu": "conllu"}
+"""Formats of the output, by the extension of the file that it is written to."""
+
 
 @click.command("predict", cls=options.TextsCommand)
 @click.argument("run", shell_complete=completers.runs)
@@ -34,7 +38,8 @@ from seqzoo.zoo.commands import completers, options
     "form",
     type=options.OneOf(["text", "jsonl", "csv", "conll", "conllu"]),
     help="Output format: tab-separated text, JSON Lines or CSV; for tags, also CoNLL or CoNLL-U, "
-    "one word per line with its tag and probability. [default: text]",
+    "one word per line with its tag and probability. [default: that of --output's extension, "
+    "otherwise text]",
 )
 @click.option(
     "--tokenize",
@@ -138,6 +143,8 @@ def command(
         raise click.UsageError(
             f"--json means --format jsonl, got --format {form}; leave one of them out."
         )
+    if output and not as_json and form is None:
+        form = FORMS.get(pathlib.Path(output).suffix.lower())
     if input_file == "-":
         raise click.UsageError("--input-file is a file; standard input is read without it.")
     if input_file and text:

@@ -63,6 +63,12 @@ def read(path: pathlib.Path, request: Request) -> Records:
         SeqzooError: see `read_conll`; or a split column is requested.
     """
     refuse_columns(path, request)
+    if TARGET in request.roles and request.source.target_kind != "tags":
+        raise SeqzooError(
+            f"`target_kind` must be 'tags' for {path}, whose words have tags, got "
+            f"{request.source.target_kind!r}; train many-to-many-aligned.",
+            field="target_kind",
+        )
     word = request.name(INPUT)
     # Without targets, the column of words is read in place of tags, which need not exist.
     tag = request.name(TARGET) if TARGET in request.roles else word

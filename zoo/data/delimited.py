@@ -75,7 +75,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
             return
         quoting = _quoting(file, delimiter)
         header = source.columns is None
-        return read_blocks(file, len(names), positions, quoting, header=header)
+        yield from read_blocks(file, len(names), positions, quoting, header=header)
 
     return Records(
         str(path), records(), columns=columns, names=names, chunks=chunks, delimiter=delimiter

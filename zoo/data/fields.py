@@ -26,7 +26,11 @@ MAX_PIXELS = 100_000_000
 MAX_NUMBER = float(np.finfo(np.float32).max)
 """Largest number that is accepted; models compute in float32."""
 
-_DECIMAL_COMMA = re.compile(r"'([-+]?\d+),(\d+)'")
+_DECIMAL_COMMA = re.compile(r"'([-+]?(?:\d+|\d{1,3}(?:\.\d{3})+)),(\d+)'")
+"""Matches a shown number such as '1.234,5'."""
+
+_THOUSANDS_COMMAS = re.compile(r"'([-+]?\d{1,3}(?:,\d{3})+\.\d+)'")
+"""Matches a shown number such as '1,234.5'."""
 
 _QUOTED = re.compile(r"\s*\[\s*[\"']")
 """Matches the beginning of a list of quoted names, in JSON or as Python prints it."""
@@ -323,6 +327,8 @@ def no_history(field: Any) -> Any:
 
 def _file(field: Any, folder: pathlib.Path) -> pathlib.Path:
     path = folder / pathlib.Path(text(field).strip()).expanduser()
+    if path.is_dir():
+        raise SeqzooError(f"names a folder instead of a file: {path}")
     if not path.is_file():
         raise SeqzooError(f"names a file that does not exist: {path}")
     return path
@@ -343,8 +349,7 @@ def _numbers(field: Any) -> np.ndarray:
     except (TypeError, ValueError, OverflowError) as error:
         wrong = _first_wrong(field)
         reason = f"{wrong} is not a number" if wrong else "its lists have different lengths"
-        if comma := _DECIMAL_COMMA.fullmatch(wrong):
-            reason += f"; write a decimal point, {comma[1]}.{comma[2]}"
+        reason += _advice(wrong)
         raise SeqzooError(f"must contain numbers, but {reason}") from error
     numbers = np.atleast_1d(numbers)
     if numbers.size == 0:
@@ -358,6 +363,15 @@ def _numbers(field: Any) -> np.ndarray:
     if np.abs(numbers).max() > MAX_NUMBER:
         raise SeqzooError(f"contains a number beyond {MAX_NUMBER:.2g}; scale all numbers down")
     return numbers
+
+
+def _advice(wrong: str) -> str:
+    """How to write a shown number with a comma or a percent sign; empty if it is not one."""
+    if number := _DECIMAL_COMMA.fullmatch(wrong):
+        return f"; write a decimal point, {number[1].replace('.', '')}.{number[2]}"
+    if number := _THOUSANDS_COMMAS.fullmatch(wrong):
+        return f"; leave out thousands separators, {number[1].replace(',', '')}"
+    return "; leave out the percent sign" if re.fullmatch(r"'[-+]?[\d.,]+ ?%'", wrong) else ""
 
 
 def _first_wrong(field: Any) -> str:

@@ -159,7 +159,7 @@ def _open_files(source: Source) -> tuple[Splits, Source]:
     splits.check_labels(parts)
     if source.limit is not None:
         notes += splits.limit(parts, source.limit, source.seed)
-    return splits.to_splits(pathlib.Path(source.data).name, parts, notes), source
+    return splits.to_splits(pathlib.Path(source.data).name, parts, notes, kind=source.kind), source
 
 
 def split_file(whole: Part, source: Source) -> dict[str, Part | None]:

@@ -157,9 +157,11 @@ def choose_columns(path: object, names: Sequence[str], request: Request) -> dict
         if name is None:
             raise SeqzooError(f"`{field}` must name a column of {path}: {listed}.", field=field)
         if name not in known:
+            nested = re.split(r"[./]", name)[0] in known
+            advice = "; fields within fields are not read, so write them as columns of their own."
             raise SeqzooError(
                 f"`{field}` must name a column of {path} ({listed}), got {name!r}"
-                f"{nearest(name, names)}",
+                f"{advice if nested else nearest(name, names)}",
                 field=field,
                 got=name,
             )

@@ -449,19 +449,28 @@ def limit(parts: dict[str, Part | None], count: int, seed: int) -> list[str]:
     ]
 
 
-def to_splits(name: str, parts: Mapping[str, Part | None], notes: Sequence[str]) -> Splits:
-    """The splits with a description: the number of examples of each, then the notes."""
+def to_splits(
+    name: str, parts: Mapping[str, Part | None], notes: Sequence[str], *, kind: str = "series"
+) -> Splits:
+    """The splits with a description: the number of examples of each, then the notes.
+
+    Args:
+        name: the name of the data.
+        parts: the splits by name.
+        notes: sentences for the description.
+        kind: the input type.
+    """
     names = {"train": "training", "validation": "validation", "test": "test"}
     results = {split: part for split in names if (part := parts.get(split))}
     counts = ", ".join(
-        f"{len(part.keys):,} {names[split]} example{'s' * (len(part.keys) != 1)}{_size(part)}"
+        f"{len(part.keys):,} {names[split]} example{'s' * (len(part.keys) != 1)}{_size(part, kind)}"
         for split, part in results.items()
     )
     examples = {split: part.examples for split, part in results.items()}
     return Splits(**examples, name=name, description=" ".join([f"{name}: {counts}.", *notes]))
 
 
-def _size(part: Part) -> str:
+def _size(part: Part, kind: str) -> str:
     """The number of steps if there are only a few, long examples: " (8,640 steps)"; otherwise
     empty."""
     inputs = part.examples.inputs
@@ -470,5 +479,6 @@ def _size(part: Part) -> str:
     lengths = [len(value) for value in inputs if hasattr(value, "__len__")]
     if sum(lengths) < MANY_STEPS * max(len(lengths), 1):
         return ""
-    unit = "characters" if isinstance(inputs[0], str) else "steps"
+    unit = "samples" if kind == "audio" else "steps"
+    unit = "characters" if isinstance(inputs[0], str) else unit
     return f" ({sum(lengths):,} {unit})"

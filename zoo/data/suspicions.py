@@ -2,11 +2,15 @@
 
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part
+
+SEPARATORS = (";", "|", ",")
+"""Separators of several labels in a field."""
 
 FEW_EXAMPLES = 10
 """Maximum number of examples for which repeated inputs, one-word sentences and many classes are not
@@ -33,7 +37,43 @@ def check(part: Part, source: Source) -> list[str]:
     if source.kind == "words" and source.target_kind == "tags":
         _check_sentences(part, source)
     notes = _check_classes(part, source) if source.target_kind == "class" else []
+    if source.target_kind == "labels":
+        notes += _single_labels(part, source)
+    if source.kind == "series" and source.target_kind != "next":
+        notes += _single_steps(part)
     return notes + _labels(part)
+
+
+def _single_labels(part: Part, source: Source) -> list[str]:
+    """A note on labels that contain another separator than the given one."""
+    counts = part.label_counts()
+    for separator in SEPARATORS:
+        found = next((label for label in counts if separator in label), None)
+        if found is not None and separator != source.separator:
+            if all(len(labels) <= 1 for labels in part.labels or ()):
+                return [
+                    f"No example of {part.name} has several labels, but a label is {found!r}; is "
+                    f"{separator!r} the --separator?"
+                ]
+    return []
+
+
+def _single_steps(part: Part) -> list[str]:
+    """A note on series that all have one step, as in tables with a row per step."""
+    inputs = part.examples.inputs
+    if len(inputs) <= FEW_EXAMPLES or any(_steps(item) != 1 for item in inputs):
+        return []
+    return [
+        f"Each of the {len(inputs):,} series of {part.name} has one step. If a series consists of "
+        "several rows, name the column that identifies it with --series-column."
+    ]
+
+
+def _steps(series: Any) -> int:
+    """The number of steps of an input, or of the first of several."""
+    if isinstance(series, dict):
+        series = next(iter(series.values()))
+    return len(series) if hasattr(series, "__len__") else 1
 
 
 def _check_sentences(part: Part, source: Source) -> None:

@@ -78,7 +78,7 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
     name = f"{builder.info.full_name}".removesuffix(f"/{builder.version}")
     if isinstance(builder, FOLDERS):
         name = pathlib.Path(source.data).name
-    return splits.to_splits(name, parts, notes), source
+    return splits.to_splits(name, parts, notes, kind=source.kind), source
 
 
 def open_split(source: Source, split: str) -> tuple[list[str], Part | None]:

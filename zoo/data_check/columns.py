@@ -15,6 +15,7 @@ from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.remote import local
 from seqzoo.zoo.data.source import DATED, HISTORY, Source, check_roles, input_columns
+from seqzoo.zoo.data.suspicions import SEPARATORS
 from seqzoo.zoo.data_check.dated_columns import begins_with_dates, dated_fields, has_numbers
 from seqzoo.zoo.data_check.word_columns import word_fields
 
@@ -51,12 +52,9 @@ SHORT = 40
 FEW_WORDS = 3.0
 """Maximum mean number of words of names, and of texts that are read character by character."""
 
-REPEATED = 0.2
+COMMON_WORDS = 0.2
 """Minimum fraction of words of a text that are also in another one to take it for another form of
 the text rather than for tags."""
-
-SEPARATORS = (";", "|", ",")
-"""Separators of several labels in a field."""
 
 SEPARATED = 0.1
 """Minimum fraction of fields with a separator in a column with several labels per field."""
@@ -385,7 +383,7 @@ def _are_tags(source: Column, target: Column, kind: str) -> bool:
         len({step.casefold() for step in steps} & {tag.casefold() for tag in items})
         for steps, items in pairs
     )
-    few = len(set(tags)) <= len(pairs) and repeated <= REPEATED * len(tags)
+    few = len(set(tags)) <= len(pairs) and repeated <= COMMON_WORDS * len(tags)
     return aligned >= OF_A_KIND * len(pairs) and few
 
 

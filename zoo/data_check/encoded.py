@@ -60,6 +60,8 @@ def encoded(parts: Mapping[str, Part], task: Any) -> Iterator[Finding]:
 
     kind = task.template.input
     yield from _rejected(parts, task)
+    for remark in task.features.remarks:
+        yield Finding("inputs", remark.removesuffix("."), "note")
     sequences = {name: task.features.encode(_some(part)) for name, part in parts.items()}
     if kind in ("image", "vector", "class"):
         return

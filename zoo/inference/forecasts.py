@@ -145,6 +145,9 @@ class Forecaster:
             if not history.end:
                 whose = _whose(history, "The table")
                 raise SeqzooError(f"{whose} has no value to forecast from; remove its rows.")
+        in_parts = ""
+        if needed > steps:
+            in_parts = f" in parts of {self.run.template.horizon:,}, the model's horizon"
         for history in histories:
             future = len(history) - history.end
             if history.known.shape[1] and future < needed:
@@ -152,7 +155,7 @@ class Forecaster:
                 names = ", ".join(self.source.known_columns or ())
                 raise SeqzooError(
                     f"{whose} must go on for {needed:,} rows after its last value, with future "
-                    f"values of {names}, to forecast {counted(steps, 'step')}, but has "
+                    f"values of {names}, to forecast {counted(steps, 'step')}{in_parts}, but has "
                     f"{future:,}.",
                     field="known_columns",
                     got=future,

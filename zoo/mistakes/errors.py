@@ -125,6 +125,10 @@ class ErrorReport:
             ]
         if self.labels:
             several = f"{self.label_errors:,} likely label errors, likeliest first:"
+            if self.label_errors > len(self.labels):
+                several = (
+                    f"{self.label_errors:,} likely label errors; the {len(self.labels)} likeliest:"
+                )
             parts += ["", "1 likely label error:" if self.label_errors == 1 else several]
             parts.append(_rows(self.labels, "more likely"))
         else:

@@ -14,11 +14,13 @@ from seqzoo.tasks.atomic_files import is_working_folder, occupied
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.data.stored_columns import ClassColumn
 from seqzoo.tasks.errors import SeqzooError, check_same, command, some_of
+from seqzoo.tasks.kinds import FORECAST
 from seqzoo.tasks.runs.layout import CONFIG as RUN_CONFIG
 from seqzoo.tasks.runs.layout import SCORES
 from seqzoo.tasks.settings import FREE_TO_CHANGE
 from seqzoo.tasks.startup import start_devices
 from seqzoo.tasks.training.clusters import make_strategy
+from seqzoo.tasks.wording import counted
 from seqzoo.zoo import devices
 from seqzoo.zoo.config.command_line import as_options
 from seqzoo.zoo.config.resolve import (
@@ -304,6 +306,8 @@ def run_plan(
         print_fn(splits.description)
         if note := rare_labels(splits.train.targets, source.target_kind):
             print_fn(note)
+        for note in short_splits(splits, task):
+            print_fn(note)
     if source.sample_rate:
         task = replace(task, sample_rate=source.sample_rate)
     resume = command(f"train --resume --run {shlex.quote(str(plan.folder))}")
@@ -324,6 +328,20 @@ def run_plan(
     split, examples = _held_out(splits)
     metrics = run.evaluate(examples, folder=run.folder / SCORES) if split else {}
     return Trained(run, split, examples, metrics)
+
+
+def short_splits(splits: Splits, template: Any) -> list[str]:
+    """Notes on held-out splits of histories that are shorter than a forecast."""
+    notes = []
+    for name in ("validation", "test") if template.name == FORECAST else ():
+        part = getattr(splits, name)
+        steps = max(item.end - item.since for item in part.inputs) if part else template.horizon
+        if steps < template.horizon:
+            notes.append(
+                f"The {name} split has {counted(steps, 'step')}, so later steps of a forecast of "
+                f"{template.horizon:,} are not scored."
+            )
+    return notes
 
 
 def rare_labels(targets: Any, target_kind: str) -> str:
