@@ -247,7 +247,7 @@ def check_kinds(further_inputs: Mapping[str, Any]) -> None:
     for name, kind in further_inputs.items():
         if not isinstance(name, str) or not name:
             raise SeqzooError(field="further_inputs", expected="input types by name", got=name)
-        if kind not in FURTHER:
+        if not isinstance(kind, str) or kind not in FURTHER:
             raise SeqzooError(
                 f"The further input {name!r} must be one of {', '.join(FURTHER)}, got {kind!r}"
                 f"{nearest(str(kind), FURTHER)}",

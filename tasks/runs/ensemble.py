@@ -67,8 +67,9 @@ class Ensemble:
             )
         expected = _description(first)
         for other in self.runs[1:]:
+            described = _description(other)
             for name, value in expected.items():
-                if (got := _description(other)[name]) != value:
+                if (got := described.get(name, value)) != value:
                     raise SeqzooError(
                         f"The runs of an ensemble must have the same {name}, got "
                         f"{_shown(value)} in {first.folder} and {_shown(got)} in {other.folder}."
@@ -352,7 +353,9 @@ def _description(run: Run) -> dict[str, Any]:
         names = getattr(targets, "names", None)
         return kinds | ({"number of values": targets.size} if names is None else {"labels": names})
     if isinstance(task, ForecastTask):
+        names = COLUMNS if run.source else {}  # trained from Python, its columns have no names
         return kinds | {
+            **{shown: run.source.get(name) for name, shown in names.items()},
             "horizon": template.horizon,
             "look-back": template.look_back,
             "number of targets": task.features.targets,
@@ -369,6 +372,14 @@ def _description(run: Run) -> dict[str, Any]:
         return kinds | options | {name.replace("_", " "): v for name, v in vocabularies.items()}
     return kinds
 
+
+COLUMNS = {
+    "target": "targets",
+    "past_columns": "past covariates",
+    "known_columns": "future covariates",
+    "static_columns": "static covariates",
+}
+"""The fields of a source that name the columns of a forecast, with what they name."""
 
 READING = (
     "copy",

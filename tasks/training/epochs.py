@@ -189,6 +189,10 @@ class Epochs:
                     if scalars is not None:
                         scalars.row(row)
                 self.workers.wait()
+                if interrupted.is_set():  # while the last epoch was evaluated
+                    raise Interrupted(
+                        f"Stopped after the last epoch. To finish the run: {self.command}"
+                    )
             summary = self.summary()
         except DiskFull as full:
             last = self.checkpoints.last

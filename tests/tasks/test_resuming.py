@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import keras
 import pytest
 from cell_names import BEFORE_RELEASES
 from task_data import settings, splits, template
@@ -49,6 +50,18 @@ def test_a_signal_is_handled_between_steps(tmp_path) -> None:
         train(template(), splits(), settings(), tmp_path / "run", progress=Interrupting())
     with pytest.raises(SeqzooError, match="no model yet.*--resume"):
         Run.open(tmp_path / "run").predict(["abc"])
+
+
+def test_a_signal_while_the_last_epoch_is_evaluated_stops_the_run(tmp_path) -> None:
+    class Interrupting(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch + 1 == settings().epochs:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    arguments = template(), splits(), settings(), tmp_path / "run"
+    with pytest.raises(Interrupted, match="Stopped after the last epoch. To finish the run: .*"):
+        train(*arguments, callbacks=[Interrupting()])
+    assert len(train(*arguments, resume=True).history) == settings().epochs
 
 
 def test_the_path_of_a_run_may_look_like_a_pattern(tmp_path) -> None:

@@ -289,7 +289,8 @@ def test_rows_of_known_covariates_must_cover_all_steps(tmp_path: pathlib.Path) -
     forecaster.run = SimpleNamespace(template=SimpleNamespace(horizon=8))
     histories, _ = forecaster.read(tmp_path / "t.csv")
     future = len(histories[0]) - histories[0].end
-    message = f"'x' must go on for 16 rows after .* values of price, .* 12 steps in parts of 8.* but has {future}."
+    ahead = "'x' must go on for 16 rows after .* values of price, .* 12 steps in parts of 8"
+    message = f"{ahead}.* but has {future}."
     with pytest.raises(SeqzooError, match=message):
         forecaster.forecast(histories, 12)
 

@@ -14,6 +14,8 @@ import seqzoo.zoo as zoo
 from seqzoo.tasks import (
     Decoding,
     Examples,
+    Forecast,
+    History,
     ManyToManyAligned,
     ManyToManyEncoderDecoder,
     ManyToOne,
@@ -292,6 +294,17 @@ def test_generators_with_other_inputs_are_refused(tmp_path) -> None:
     ]
     with pytest.raises(SeqzooError, match="must have the same further inputs, got .* and "):
         Ensemble(runs)
+
+
+def test_forecasts_of_an_ensemble_have_the_same_columns(tmp_path) -> None:
+    days = np.arange("2024-01-01", "2024-03-01", dtype="datetime64[D]")
+    history = History(days, np.arange(len(days)) % 7.0)
+    template = Forecast(look_back=6, horizon=2, units=3)
+    one, two = (_untrained(tmp_path, template, Examples([history])) for _ in range(2))
+    Ensemble([one, two])  # trained from Python
+    one.source, two.source = {"target": "a", "past_columns": ["p"]}, {"target": "a"}
+    with pytest.raises(SeqzooError, match="must have the same past covariates, got p in .* None"):
+        Ensemble([one, two])
 
 
 def test_unknown_words_are_replaced_only_if_every_run_has_attention(tmp_path) -> None:

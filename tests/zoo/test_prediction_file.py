@@ -57,6 +57,9 @@ def test_a_file_that_was_changed_is_not_continued(tmp_path) -> None:
     path.write_text("short")
     with pytest.raises(SeqzooError, match="cannot be continued"):
         PredictionFile(path, SETTINGS, resume=True)
+    progress_path(path).write_text('{"bytes": 0}')
+    with pytest.raises(SeqzooError, match="cannot be continued"):
+        PredictionFile(path, SETTINGS, resume=True)
 
 
 def test_an_error_before_the_first_prediction_leaves_nothing(tmp_path) -> None:

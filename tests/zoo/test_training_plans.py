@@ -1,5 +1,6 @@
 """Plans of training runs: their folders, absolute paths, and resuming with the same settings."""
 
+import json
 import os
 import pathlib
 import re
@@ -11,9 +12,10 @@ from cli_cases import MANY_TO_ONE, seqzoo
 
 import seqzoo.zoo as zoo
 from seqzoo.tasks import Examples, SeqzooError
+from seqzoo.tasks.atomic_files import write_json
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.runs.run import Run
-from seqzoo.tasks.training.trainer import describe
+from seqzoo.tasks.training.trainer import STARTED_FROM, describe
 from seqzoo.zoo.config import toml_writer
 from seqzoo.zoo.config.command_line import as_options
 from seqzoo.zoo.config.resolve import chosen
@@ -89,6 +91,21 @@ def test_a_file_does_not_hide_settings_that_differ(table) -> None:
     assert plan_resumed(None, "run", {}).choices == plan.choices
     with pytest.raises(SeqzooError, match="was started with target='label', got None"):
         plan_resumed("a.toml", "run", {"limit": 30, "target": None})
+
+
+def test_a_file_is_overridden_by_the_run_that_training_started_from(table) -> None:
+    text = toml_writer.config(
+        chosen("many-to-one", {"data": "t.csv", **FIELDS}), "A.", "a.toml", ""
+    )
+    (table / "a.toml").write_text(text)
+    run = _run("run", units=5)
+    with pytest.raises(SeqzooError, match="was started with units=5, got 128"):
+        plan_resumed("a.toml", "run", {})
+    config = json.loads((run.folder / "config.json").read_text())
+    write_json(run.folder / "config.json", config | {STARTED_FROM: {"run": "base"}})
+    assert plan_resumed("a.toml", "run", {}).choices.task.units == 5
+    with pytest.raises(SeqzooError, match="was started with units=5, got 7"):
+        plan_resumed("a.toml", "run", {"units": 7})
 
 
 def test_how_often_the_state_is_stored_may_change(table) -> None:

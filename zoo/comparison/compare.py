@@ -132,8 +132,9 @@ def _sizes(path: pathlib.Path, base: Choices, cells: Sequence[str]) -> dict[str,
     if not missing:
         return known
     known |= _computed_sizes(base, missing)
-    (path / "runs").mkdir(parents=True, exist_ok=True)
+    path.mkdir(parents=True, exist_ok=True)
     _write(path / BASE, base, f"Settings that all training runs in {path} share.")
+    (path / "runs").mkdir(exist_ok=True)
     for cell in missing:
         size = known[cell]
         task = replace(base.task, cell=cell, units=size["units"], cell_options=size["options"])

@@ -147,7 +147,7 @@ def _locked_folder(path: pathlib.Path, choices: Choices, space: Space) -> Iterat
         SeqzooError: the folder has other settings, is not a search, or is used by another process.
     """
     is_new = not (path / SETTINGS).exists()
-    if is_new and occupied(path):
+    if is_new and occupied(path, LOCK):
         raise SeqzooError(
             f"{path} already exists and is not a search; name another folder with --run."
         )
@@ -171,9 +171,9 @@ def _locked_folder(path: pathlib.Path, choices: Choices, space: Space) -> Iterat
             raise SeqzooError(
                 f"Another search is running in {path}; wait until it ends."
             ) from error
-        if is_new:
-            write_text(path / SETTINGS, text + toml_writer.search_table(_table(space)))
         try:
+            if is_new:
+                write_text(path / SETTINGS, text + toml_writer.search_table(_table(space)))
             yield choices
         finally:
             if is_new and not (path / JOURNAL).exists():
@@ -490,6 +490,7 @@ class _Running:
                     worker.ended = True
                 elif event["event"] == "end":
                     self._end(worker, event)
+                    worker.send()  # it may have ended its trial before the signal arrived
                 elif event["event"] == "epoch":
                     worker.send(prune=self._report(worker.number, event["epoch"], event["score"]))
 

@@ -75,9 +75,11 @@ def _check_held_out(runs: Sequence[Any], split: str | None) -> None:
             f"Runs on different folds share held-out test examples, but no {split!r} examples; "
             "leave out --split, or name a file with --data."
         )
-    expected = replace(Source.of_run(first), fold=None)
+    # Where examples are kept, and their weights, do not change which are held out.
+    free: dict[str, Any] = {"fold": None, "storage": "auto", "weight_column": None}
+    expected = replace(Source.of_run(first), **free)
     for other in others:
-        if replace(Source.of_run(other), fold=None) != expected:
+        if replace(Source.of_run(other), **free) != expected:
             raise SeqzooError(
                 f"{other.folder} and {first.folder} were trained on different examples, so one may "
                 "have been trained on what the other held out; name a file with --data."

@@ -74,7 +74,9 @@ class PredictionFile:
         """
         try:
             known = json.loads(progress_path(self.path).read_text(encoding="utf-8"))
-            complete = self.path.stat().st_size >= known["bytes"]
+            complete = self.path.stat().st_size >= known["bytes"] >= 0
+            complete &= isinstance(known["settings"], dict)
+            complete &= isinstance(known["inputs"], int) and isinstance(known["failed"], bool)
         except FileNotFoundError as error:
             if not self.path.exists():
                 return None

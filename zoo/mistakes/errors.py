@@ -183,8 +183,9 @@ def errors(
 
     known = Source.of_run(opened, data)
     training = _training(opened, known, data, print_fn)
-    # The limit of the training data is not that of other data.
-    other = known if data is None else replace(known.of_other_data(data), limit=None)
+    other = known
+    if data is not None:  # they have no part in the training data's limit and folds
+        other = replace(known.of_other_data(data), limit=None, fold=None)
     check_fields(fields)
     source = replace(other, weight_column=None, **fields)
     if folds is not None:

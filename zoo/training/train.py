@@ -14,6 +14,7 @@ from seqzoo.tasks.atomic_files import is_working_folder, occupied
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.data.stored_columns import ClassColumn
 from seqzoo.tasks.errors import SeqzooError, check_same, command, some_of
+from seqzoo.tasks.fine_tuning.templates import required_options
 from seqzoo.tasks.kinds import FORECAST
 from seqzoo.tasks.runs.layout import CONFIG as RUN_CONFIG
 from seqzoo.tasks.runs.layout import SCORES
@@ -197,6 +198,7 @@ def plan_resumed(
     path = folder_of(name, folder, given, resume=True)
     devices.choose(device)
     from seqzoo.tasks.runs.run import Run
+    from seqzoo.tasks.training.trainer import STARTED_FROM
 
     run = Run.open(path)
     stored = Choices(run.template, run.settings, Source.of_run(run))
@@ -208,6 +210,12 @@ def plan_resumed(
         _check_problem(path, name, stored.task, named.task)
         if name.endswith(CONFIG):
             requested = _with_inferred(named, stored, given)
+            if STARTED_FROM in run.config:  # the run that it started from overrides the file
+                names = {*required_options(stored.task), "layers"} - {*given}
+                kept = {
+                    item: getattr(stored.task, item) for item in names if hasattr(stored.task, item)
+                }
+                requested = replace(requested, task=replace(requested.task, **kept))
     stored = with_free_options(stored, requested)
     hint = "resume it with the same settings, or start a new run"
     for old, new in zip(stored.absolute().parts(), requested.absolute().parts(), strict=True):
