@@ -1,7 +1,9 @@
 """A template as a `keras.Model` with `fit`, `evaluate` and `predict` on raw inputs."""
 
 import json
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from dataclasses import asdict, fields, replace
+from numbers import Real
 from typing import Any
 
 import keras
@@ -12,7 +14,7 @@ from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.base import PredictionOptions, Task, Template
 from seqzoo.tasks.data.batches import Data, Padding, Plan, batches, join_plans
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.errors import SeqzooError, check_instance
+from seqzoo.tasks.errors import SeqzooError, check_instance, nearest
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.settings import TrainingSettings
@@ -53,9 +55,11 @@ def keras_model(
             default those of the template. The epochs, the schedule and the warm-up are not used:
             `fit` takes the epochs, and Keras' callbacks do the rest.
 
+    The intervals of forecasts are those of the network: `fit` does not correct their coverage.
+
     Raises:
-        SeqzooError: the template does not fit the examples, or a setting is only supported by
-            `train`.
+        SeqzooError: the template does not fit the examples, or a setting or an option is only
+            supported by `train`.
 
     Example:
         model = keras_model(ManyToOne(cell="gru"), Examples(texts, labels))
@@ -66,11 +70,18 @@ def keras_model(
     check_instance("examples", examples, Examples, "`Examples(inputs, targets)`")
     check_instance("settings", settings, (TrainingSettings, type(None)), "`TrainingSettings`")
     start_devices(quiet_loggers=False)
-    settings = settings or template.default_settings
-    defaults = TrainingSettings()
-    for name in TRAIN_ONLY:
-        if getattr(settings, name) != getattr(defaults, name):
+    if settings is not None:
+        defaults = TrainingSettings()
+        for name in TRAIN_ONLY:
+            if getattr(settings, name) not in (
+                getattr(defaults, name),
+                getattr(template.default_settings, name),
+            ):
+                raise _train_only(name)
+    for name in ("linear", "conformal_folds"):
+        if getattr(template, name, None):
             raise _train_only(name)
+    settings = settings or template.default_settings
     _check_unweighted(examples)
     keras.utils.set_random_seed(settings.seed)
     task = template.adapt(examples)
@@ -80,9 +91,8 @@ def keras_model(
         weight_decay=settings.weight_decay or None,
         global_clipnorm=settings.clip_norm,
     )
-    if settings.precision == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(optimizer)
+    optimizer = model.optimizer
     optimizer.build(model.trainable_variables)  # otherwise a file of it could not be loaded
     return model
 
@@ -110,7 +120,11 @@ class TaskModel(keras.Model):
     """
 
     def __init__(self, task: Task, settings: TrainingSettings, **options: Any):
-        super().__init__(**{"name": task.template.name.replace("-", "_"), **options})
+        name = task.template.name.replace("-", "_")
+        # With its policy, `compile` scales the loss in half precision; inputs stay as they are.
+        super().__init__(
+            **{"name": name, "dtype": settings.precision, "autocast": False, **options}
+        )
         self.task: Any = task
         self.settings = settings
         self.network = task.build(settings.precision)
@@ -170,11 +184,22 @@ class TaskModel(keras.Model):
         for name, value in (("class_weight", class_weight), ("sample_weight", sample_weight)):
             if value is not None:
                 raise _train_only(name)
+        share = validation_split
+        if isinstance(share, bool) or not isinstance(share, Real) or not 0 <= share < 1:
+            raise SeqzooError(
+                field="validation_split", expected="at least 0 and below 1", got=share
+            )
         callbacks = listed_callbacks(callbacks)
         examples = _examples(x, y)
         held_out = None if validation_data is None else _examples(*_pair(validation_data))
         if held_out is None and validation_split:
             first = len(examples) - int(len(examples) * validation_split)
+            if first == len(examples):
+                raise SeqzooError(
+                    f"`validation_split` must hold out at least one of {len(examples):,} examples, "
+                    f"got {validation_split}.",
+                    field="validation_split",
+                )
             held_out = examples.pick(range(first, len(examples)))
             examples = examples.pick(range(first))
         settings = self._settings(batch_size)
@@ -224,6 +249,8 @@ class TaskModel(keras.Model):
         Raises:
             SeqzooError: an example does not fit the template.
         """
+        if options.get("sample_weight") is not None:
+            raise _train_only("sample_weight")
         if "_use_cached_eval_dataset" not in options:  # otherwise `fit` calls it
             settings = self._settings(batch_size)
             x, y = self._dataset(_examples(x, y), settings), None
@@ -254,6 +281,13 @@ class TaskModel(keras.Model):
             SeqzooError: an input does not fit the template.
         """
         examples = _examples(x, None)
+        known = [field.name for field in fields(PredictionOptions)]
+        for name in options:
+            if name not in known:
+                raise SeqzooError(
+                    f"`predict` takes {', '.join(known)}, got {name!r}{nearest(name, known)}",
+                    field=name,
+                )
         prediction_options = replace(self.task.default_options, **options)
         if not len(examples):
             return np.zeros((0,) if self.classes is None else (0, len(self.classes)), np.float32)
@@ -298,8 +332,9 @@ class TaskModel(keras.Model):
         class_weight: Any = None,
         return_dict: bool = False,
     ) -> Any:
-        """One step on raw inputs and targets; returns the loss and the metric as
-        `keras.Model.train_on_batch` does, since the last `reset_metrics`.
+        """One step on raw inputs and targets, or, for series and texts that are divided into
+        windows, a step on each batch of as many windows as there are inputs; returns the loss and
+        the metric as `keras.Model.train_on_batch` does, since the last `reset_metrics`.
 
         Raises:
             SeqzooError: an example does not fit the template, or weights are given.
@@ -325,7 +360,8 @@ class TaskModel(keras.Model):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Predictions for raw inputs; see `predict`."""
-        return self.predict(x, batch_size=len(x))
+        examples = _examples(x, None)
+        return self.predict(examples, batch_size=max(len(examples), 1))
 
     def _on_batch(self, function: Any, x: Any, y: Any, return_dict: bool) -> Any:
         """The results of a step on a single batch, or of a step on each of its windows."""
@@ -503,9 +539,11 @@ def _examples(x: Any, y: Any) -> Examples:
     """
     if isinstance(x, Examples):
         _check_unweighted(x)
+        if y is not None:
+            raise SeqzooError("`y` must be left out, since `x` has targets.", field="y")
         return x
     if isinstance(x, tf.data.Dataset):
-        pairs = [_pair(item) for item in x.unbatch()]
+        pairs = [_pair(item, "An element of the data set") for item in _unbatched(x)]
         x = [_raw(item) for item, _ in pairs]
         y = None if not pairs or pairs[0][1] is None else [_raw(item) for _, item in pairs]
     if x is None or isinstance(x, str | bytes) or not hasattr(x, "__len__"):
@@ -521,22 +559,46 @@ def _examples(x: Any, y: Any) -> Examples:
     return examples
 
 
-def _pair(data: Any) -> tuple[Any, Any]:
+def _unbatched(data: tf.data.Dataset) -> Iterator[Any]:
+    """The elements of a data set's batches.
+
+    Raises:
+        SeqzooError: it is not batched.
+    """
+    for spec in tf.nest.flatten(data.element_spec):
+        if getattr(spec, "shape", None) is not None and spec.shape.rank == 0:
+            raise SeqzooError(
+                field="x", expected="a batched tf.data.Dataset: call its `batch`", got=data
+            )
+    return iter(data.unbatch())
+
+
+def _pair(data: Any, name: str = "`validation_data`") -> tuple[Any, Any]:
     if not isinstance(data, tuple | list):
         return data, None
     if len(data) != 2:
         raise SeqzooError(
-            f"`validation_data` must be a pair of inputs and targets, got {len(data)} parts.",
-            field="validation_data",
+            f"{name} must be a pair of inputs and targets, got {len(data)} parts.",
+            field="validation_data" if name.startswith("`") else "x",
         )
     return data[0], data[1]
 
 
 def _raw(tensor: Any) -> Any:
-    """The value of one example's tensor, with strings as str."""
+    """The value of one example's tensor, or of each of several inputs; texts as str, and other
+    bytes, such as images, unchanged."""
+    if isinstance(tensor, dict):
+        return {name: _raw(item) for name, item in tensor.items()}
     value = tensor.numpy()
     if isinstance(value, bytes):
-        return value.decode("utf-8")
+        return _text(value)
     if isinstance(value, np.ndarray) and value.dtype.kind == "O":
-        return [item.decode("utf-8") for item in value]
+        return [_text(item) for item in value]
     return value
+
+
+def _text(value: bytes) -> str | bytes:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value

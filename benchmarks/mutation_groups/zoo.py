@@ -363,6 +363,39 @@ GROUPS = [
         },
     ),
     Group(
+        "zoo/data/delimited.py",
+        "tests/zoo/test_tables.py",
+        "excel",
+        {
+            '(named and named["delimiter"])': "None",
+            "    if named:\n        next(rows)\n": "",
+            "            yield None\n            return\n": "            pass\n",
+        },
+    ),
+    Group(
+        "zoo/data_check/columns.py",
+        "tests/zoo/test_data_check.py",
+        "inferred",
+        {
+            "readable = readable[:1]": "readable = readable",
+            "if len(set(labels)) < len(set(fields)):": "if False:",
+            "repeated <= COMMON_WORDS * len(tags)": "True",
+            "if column.are_few_whole_numbers] or alike": "] or alike",
+        },
+    ),
+    Group(
+        "zoo/data_check/encoded.py",
+        "tests/zoo/test_data_check.py",
+        "do_not_fit",
+        {"    yield from _rejected(parts, task)\n": ""},
+    ),
+    Group(
+        "zoo/data/class_folders.py",
+        "tests/zoo/test_class_folders.py",
+        "recordings",
+        {'return "rows" if _classes(folder, IMAGES) else "audio"': 'return "rows"'},
+    ),
+    Group(
         "zoo/inference/attention_text.py",
         "tests/zoo/test_prediction_lines.py",
         "empty",

@@ -50,6 +50,8 @@ class Examples:
         if isinstance(self.inputs, Mapping) or _is_frame(self.inputs):
             object.__setattr__(self, "inputs", rows_of(self.inputs))
         # A pandas column is indexed by labels that need not be positions.
+        if _is_frame(self.targets):  # several numbers per example
+            object.__setattr__(self, "targets", self.targets.to_numpy())
         for name in ("inputs", "targets", "weights"):
             object.__setattr__(self, name, listed(getattr(self, name)))
         if isinstance(self.inputs, str | bytes) or not hasattr(self.inputs, "__len__"):
@@ -83,6 +85,8 @@ class Examples:
             SeqzooError: a column does not exist or has no rows, a value is missing, the columns
                 have different lengths, or times do not fit their series.
         """
+        if isinstance(input, int) or not input:
+            raise SeqzooError(field="input", expected="the name of a column, or several", got=input)
         named = [name for name in (target, weight, time) if name is not None]
         named += [input] if isinstance(input, str) else input
         if twice := [name for name in named if named.count(name) > 1]:

@@ -26,7 +26,7 @@ class History:
         static: static covariates, which do not change over time: numbers or names.
         name: the name of the series.
         since: the first step that is scored or trained on; earlier ones are only input.
-        frequency: time between steps; None to infer it from the dates.
+        frequency: time between steps, or its name, such as "day"; None to infer it from the dates.
 
     Raises:
         SeqzooError: arrays have different lengths, or dates are not in order and evenly spaced.
@@ -39,10 +39,15 @@ class History:
     static: tuple[Any, ...] = ()
     name: str = ""
     since: int = 0
-    frequency: Frequency | None = None
+    frequency: Any = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.frequency, str):
+            object.__setattr__(self, "frequency", Frequency.parse(self.frequency))
         try:
+            given = np.asarray(self.dates)
+            if given.size and given.dtype.kind in "iufb":  # would count seconds since 1970
+                raise TypeError("they are numbers")
             dates = np.asarray(self.dates, "datetime64[s]")
         except (TypeError, ValueError) as error:
             raise SeqzooError(
@@ -80,8 +85,9 @@ class History:
             object.__setattr__(self, name, array)
         if self.frequency is None:
             object.__setattr__(self, "frequency", Frequency.infer(dates))
-        if self.frequency is not None:
-            steps, aligned = self.frequency.positions(dates)
+        frequency: Any = self.frequency
+        if frequency is not None:
+            steps, aligned = frequency.positions(dates)
             if not aligned.all() or (np.diff(steps) != 1).any():
                 raise SeqzooError(
                     f"Dates of a history must be evenly spaced, one per {self.frequency}; add "

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, get_args
 
 import numpy as np
 
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.kinds import TimeValues
 
 
@@ -17,7 +18,7 @@ class TimedSeries:
     Attributes:
         values: numbers of shape (time,) or (time, features).
         elapsed: the time since the previous step, (time,), at least 0, in any unit; the first is
-            the time before the series, usually 0.
+            the time before the series, usually 0. timedelta64 becomes seconds.
 
     Raises:
         SeqzooError: there is not one time per step, or a time is negative or not finite.
@@ -29,7 +30,10 @@ class TimedSeries:
     def __post_init__(self) -> None:
         for name, dtype in (("values", np.float32), ("elapsed", np.float64)):
             try:
-                array = np.asarray(getattr(self, name), dtype)
+                array = np.asarray(getattr(self, name))
+                if array.dtype.kind == "m":
+                    array = array / np.timedelta64(1, "s")
+                array = np.asarray(array, dtype)
             except (TypeError, ValueError) as error:
                 raise SeqzooError(
                     f"`{name}` must be numbers, in the same shape at each step.", field=name
@@ -40,12 +44,13 @@ class TimedSeries:
 
     @classmethod
     def at(cls, values: Any, timestamps: Any) -> "TimedSeries":
-        """A series from the time of each step, (time,), which must not decrease.
+        """A series from the time of each step, (time,), which must not decrease: numbers in any
+        unit, or dates and times, which become seconds.
 
         Raises:
             SeqzooError: times decrease or are not finite, or there is not one time per step.
         """
-        times = np.asarray(timestamps, np.float64)
+        times = timestamps_of(timestamps)
         if problem := fault(times, len(np.atleast_1d(values)), "timestamps"):
             raise SeqzooError(f"`timestamps` {problem}.", field="timestamps")
         return cls(values, since_before(times))
@@ -66,6 +71,58 @@ class TimedSeries:
         del copy
         joined = np.column_stack([self.values, self.elapsed])
         return joined if dtype is None else joined.astype(dtype)
+
+
+def timestamps_of(times: Any) -> np.ndarray:
+    """Times as numbers, float64, (time,): dates and times become seconds since 1970.
+
+    Args:
+        times: numbers, or dates and times: datetime64, `datetime` or ISO 8601 texts.
+
+    Raises:
+        SeqzooError: one is neither.
+    """
+    try:
+        array = np.asarray(times)
+        if array.dtype.kind == "M":
+            return (array - np.datetime64(0, "s")) / np.timedelta64(1, "s")
+        if array.dtype.kind in "OU":
+            array = np.array([_number_of(item) for item in array.tolist()])
+        return np.asarray(array, np.float64)
+    except (TypeError, ValueError) as error:
+        raise SeqzooError(
+            "`timestamps` must be numbers, or dates and times such as 2020-01-31T12:00, one for "
+            "each step.",
+            field="timestamps",
+        ) from error
+
+
+def _number_of(time: Any) -> Any:
+    seconds = seconds_since_1970(time)
+    return time if seconds is None else seconds
+
+
+def seconds_since_1970(time: Any) -> float | None:
+    """A date and time, an ISO 8601 text or a `datetime`, as seconds since 1970; in UTC if it has no
+    time zone. None for anything else, numbers included."""
+    if isinstance(time, str):
+        if _is_number(time):  # `fromisoformat` would read "20200131" as a date
+            return None
+        try:
+            time = datetime.fromisoformat(time.strip())
+        except ValueError:
+            return None
+    if not isinstance(time, datetime):
+        return None
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def fault(times: np.ndarray, steps: int, meaning: TimeValues = "elapsed") -> str:
@@ -110,8 +167,15 @@ def timed_column(
         meaning: "timestamps" or "elapsed", the time since the previous step.
 
     Raises:
-        SeqzooError: see `TimedSeries`; the message names the example.
+        SeqzooError: see `TimedSeries`; the message names the example. Or the meaning is unknown.
     """
+    known = get_args(TimeValues)
+    if meaning not in known:
+        raise SeqzooError(
+            f"`time_values` must be one of {', '.join(known)}, got {meaning!r}"
+            f"{nearest(str(meaning), known)}",
+            field="time_values",
+        )
     joined = []
     make = TimedSeries if meaning == "elapsed" else TimedSeries.at
     for index, (values, time) in enumerate(zip(inputs, times, strict=True)):

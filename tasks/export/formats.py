@@ -166,6 +166,8 @@ def check_choices(
             f"{precision!r}.",
             field="precision",
         )
+    if steps is not None and (not isinstance(steps, int) or isinstance(steps, bool) or steps < 1):
+        raise SeqzooError(field="steps", expected="a whole number of at least 1", got=steps)
     if steps is not None and format != "litert":
         raise SeqzooError(
             f"`steps` fixes the length of inputs only for litert; {format} accepts any length.",

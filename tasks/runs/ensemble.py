@@ -157,7 +157,7 @@ class Ensemble:
         if isinstance(self.task, TaggerTask):
             return self.task.predictions(self._tagged(data, options), examples.inputs, options)
         if isinstance(self.task, ForecastTask):
-            means = _mean_forecasts(self._collect("infer", data, options))
+            means = self._mean_forecasts(self._collect("infer", data, options))
             return self.task.predictions(means, examples.inputs, options)
         targets, outputs = self._outputs(data, options)
         return targets.predictions(outputs, options.top)
@@ -192,7 +192,12 @@ class Ensemble:
         elif isinstance(self.task, ForecastTask):
             results = self._collect("score", data, options)
             loss = np.mean([np.sum(item["loss"]) / np.sum(item["count"]) for item in results])
-            metrics = self.task.compute_metrics(_mean_forecasts(results), first, examples, options)
+            means = self._mean_forecasts(results)
+            metrics = self.task.compute_metrics(means, first, examples, options)
+            if folder is not None:
+                target = pathlib.Path(folder)
+                target.mkdir(parents=True, exist_ok=True)
+                self.task.illustrate(None, examples, means, target, options)
         else:
             targets, outputs = self._outputs(data, options)
             truths = widened(np.asarray(first.targets))
@@ -277,19 +282,29 @@ class Ensemble:
             "log_probabilities": list(joint),
         }
 
+    def _mean_forecasts(self, results: list[dict[str, list]]) -> dict[str, list]:
+        """The forecasts of all models, averaged: "values", and each of the "quantiles".
+
+        Raises:
+            SeqzooError: only some of the models forecast intervals.
+        """
+        wide = [any(np.ptp(item, -1).any() for item in result["quantiles"]) for result in results]
+        if any(wide) and not all(wide):
+            without, other = (self.runs[wide.index(value)].folder for value in (False, True))
+            raise SeqzooError(
+                f"The runs of an ensemble must all forecast intervals, or none, but {other} does "
+                f"and {without} does not."
+            )
+        return {
+            name: list(np.mean([np.stack(item[name]) for item in results], 0))
+            for name in ("values", "quantiles")
+        }
+
     def _log_joint(self, data: list[Data], options: PredictionOptions) -> np.ndarray:
         """The logarithm of the mean joint probability of the target tags of each sequence, (n,).
         The probabilities of long sequences themselves would underflow."""
         result = self._collect("score", data, options)
         return _log_mean(-np.array([item["loss"] for item in result], np.float64))
-
-
-def _mean_forecasts(results: list[dict[str, list]]) -> dict[str, list]:
-    """The forecasts of several models, averaged: "values", and each of the "quantiles"."""
-    return {
-        name: list(np.mean([np.stack(item[name]) for item in results], 0))
-        for name in ("values", "quantiles")
-    }
 
 
 def mean_logits(targets: ClassTargets | LabelTargets, outputs: np.ndarray) -> np.ndarray:

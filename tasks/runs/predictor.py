@@ -1,6 +1,7 @@
 """Inference: runs batches through traced graphs, with results in the order of the examples."""
 
 import contextlib
+import numbers
 import threading
 import time
 from collections import OrderedDict
@@ -157,6 +158,8 @@ class Inference:
         tensors = {name: tf.constant(value) for name, value in batch.items()}
         if options.seed is not None:
             tensors["seed"] = seed_tensor(options.seed)
+            if options.positions is not None:
+                tensors["rows"] = tf.constant(options.positions[:1], tf.int32)
         choices = options.decoding or self.task.decoding
         key = ("stream", tuple(tensors), choices)
         stream = self._kept(key, lambda: TokenStream(task, self.model, choices, _specs(tensors)))
@@ -222,7 +225,14 @@ class Inference:
 
 
 def seed_tensor(seed: int) -> Any:
-    """A random seed as an input of a graph."""
+    """A random seed as an input of a graph.
+
+    Raises:
+        SeqzooError: it is not a whole number of 64 bits.
+    """
+    whole = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
+    if not whole or not -(2**63) <= seed < 2**63:
+        raise SeqzooError(field="seed", expected="a whole number of 64 bits", got=seed)
     return tf.constant(seed, tf.int64)
 
 

@@ -46,7 +46,6 @@ class Run:
     """A trained model with its settings, vocabularies and history.
 
     Attributes:
-        folder: the run folder.
         config: the contents of config.json.
         template: the template with its options.
         task: the template with what it learned from examples before training.
@@ -61,7 +60,7 @@ class Run:
     untraced_steps = 0
 
     def __init__(self, folder: pathlib.Path, config: dict[str, Any], task: Task):
-        self.folder = folder
+        self._folder, self._absolute = folder, folder.absolute()
         self.config = config
         # Not typed, because tasks have more methods than the contract.
         self.task: Any = task
@@ -69,6 +68,16 @@ class Run:
         self.settings = TrainingSettings(**config["training"])
         self.source: dict[str, Any] = config["source"]
         self.padding = Padding(**config["padded_lengths"])
+
+    @property
+    def folder(self) -> pathlib.Path:
+        """The run folder: the path that was given, or its absolute path if the working directory
+        has changed since."""
+        try:
+            same = self._folder.absolute() == self._absolute
+        except FileNotFoundError:  # the working directory was removed
+            same = False
+        return self._folder if same else self._absolute
 
     @classmethod
     def open(cls, folder: str | os.PathLike) -> "Run":

@@ -68,7 +68,8 @@ def train(
     """Trains a model and writes its run folder.
 
     On the same machine, the results depend only on the arguments, whether or not training was
-    interrupted. The seeds of Python, NumPy and TensorFlow are set.
+    interrupted. The seeds of Python, NumPy and TensorFlow are set, which threads share: train in
+    one at a time.
 
     Args:
         template: the template with its options.
@@ -97,6 +98,8 @@ def train(
     strategies = (tf.distribute.Strategy, str, type(None))
     expected = "a `tf.distribute` strategy, or the name of one"
     check_instance("strategy", strategy, strategies, expected)
+    if progress is not None and not callable(getattr(progress, "start", None)):
+        raise SeqzooError(field="progress", expected="a `TrainingProgress`", got=progress)
     folder = pathlib.Path(folder)
     if isinstance(strategy, str):
         strategy = make_strategy(strategy)  # before anything is computed

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -16,8 +17,11 @@ from task_data import names, series, settings, splits, template
 import seqzoo.cells
 from seqzoo.tasks import (
     Examples,
+    Forecast,
+    History,
     ManyToManyAligned,
     ManyToManyEncoderDecoder,
+    ManyToOne,
     OneToMany,
     SeqzooError,
     keras_model,
@@ -164,6 +168,47 @@ def test_mistakes_are_reported(fitted) -> None:
         model.evaluate(["a"], ["D"])
     with pytest.raises(SeqzooError, match="`x` must be a list, an array"):
         model.predict("abc")
+    with pytest.raises(SeqzooError, match="`y` must be left out, since `x` has targets"):
+        model.fit(Examples(["a", "b"], ["A", "B"]), ["B", "A"])
+    for share, message in ((-0.1, "at least 0 and below 1"), ("0.1", "at least"), (0.01, "hold")):
+        with pytest.raises(SeqzooError, match=f"`validation_split` must .*{message}"):
+            model.fit(["a", "b"], ["A", "B"], validation_split=share)
+    with pytest.raises(SeqzooError, match="`sample_weight` is for `seqzoo.tasks.train`"):
+        model.evaluate(["a"], ["A"], sample_weight=[1.0])
+    with pytest.raises(SeqzooError, match="`predict` takes top, .*, got 'step'"):
+        model.predict(["a"], step=2)
+    pairs = tf.data.Dataset.from_tensor_slices((["a", "b"], ["A", "B"]))
+    with pytest.raises(SeqzooError, match="a batched tf.data.Dataset: call its `batch`"):
+        model.evaluate(pairs)
+    weighted = tf.data.Dataset.from_tensors((["a"], ["A"], [1.0]))
+    with pytest.raises(SeqzooError, match="An element of the data set must be a pair of inputs"):
+        model.evaluate(weighted)
+
+
+def test_data_sets_of_several_inputs_and_of_files() -> None:
+    inputs = {"text": ["ab", "b", "ba"], "n": [1.0, 2.0, 3.0]}
+    case = ManyToOne("characters", further_inputs={"n": "number"}, **SMALL)
+    model = keras_model(case, Examples(inputs, ["x", "y", "x"]), settings())
+    data = tf.data.Dataset.from_tensor_slices((inputs, ["x", "y", "x"])).batch(2)
+    assert model.evaluate(data, verbose=0) == model.evaluate(inputs, ["x", "y", "x"], verbose=0)
+    np.testing.assert_array_equal(model.predict_on_batch(data), model.predict(inputs))
+    files = [tf.io.encode_png(np.full((4, 4, 1), 50 * n, np.uint8)).numpy() for n in range(3)]
+    captions = ["a", "b", "ab"]
+    model = keras_model(
+        OneToMany("image", "characters", **SMALL), Examples(files, captions), settings()
+    )
+    data = tf.data.Dataset.from_tensor_slices((files, captions)).batch(2)
+    assert model.evaluate(data, verbose=0) == model.evaluate(files, captions, verbose=0)
+
+
+def test_a_forecaster_has_the_settings_of_its_template() -> None:
+    days = np.arange("2024-01-01", "2024-03-01", dtype="datetime64[D]")
+    examples = Examples([History(days, np.arange(len(days)) % 7.0)])
+    template = Forecast(look_back=6, horizon=2, units=3)
+    model = keras_model(template, examples)
+    assert model.settings == template.default_settings
+    with pytest.raises(SeqzooError, match="`linear` is for `seqzoo.tasks.train`"):
+        keras_model(replace(template, linear=True), examples)
 
 
 def _cases() -> dict:
@@ -224,6 +269,8 @@ def test_the_optimizer_decays_no_biases_and_scales_losses_of_half_precision(tmp_
             assert np.abs(bias.numpy() - 10).max() < 0.11  # a step of Adam
             assert kernel.numpy().max() < 9.7
     half = keras_model(case, examples, settings(precision="mixed_float16"))
+    assert isinstance(half.optimizer, keras.optimizers.LossScaleOptimizer)
+    half.compile("sgd")
     assert isinstance(half.optimizer, keras.optimizers.LossScaleOptimizer)
 
 

@@ -51,6 +51,33 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         return train(template, Splits(spaced(96, 0)), SETTINGS, folder)
 
 
+@pytest.mark.parametrize("unit", ["s", "D", "ns", "text", "datetime"])
+def test_dates_are_times_in_seconds(unit: str) -> None:
+    days = np.array(["2020-01-01", "2020-01-03", "2020-01-04"], "datetime64[D]")
+    times: Any = [f"{day}T00:00" for day in days] if unit == "text" else days.astype(object)
+    if unit not in ("text", "datetime"):
+        times = days.astype(f"datetime64[{unit}]")
+    elif unit == "datetime":
+        times = days.astype("datetime64[s]").tolist()
+    expected = [0, 2 * 86_400, 86_400]
+    assert TimedSeries.at([1, 2, 3], times).elapsed.tolist() == expected
+    columns = {"x": [[1, 2, 3]], "t": [times]}
+    (series,) = Examples.from_columns(columns, input="x", time="t").inputs
+    assert series.elapsed.tolist() == expected
+    gaps = np.diff(days, prepend=days[:1])
+    assert TimedSeries([1, 2, 3], gaps).elapsed.tolist() == expected
+
+
+def test_times_that_are_none_are_refused() -> None:
+    for times in (["yesterday", "today"], [[1], [2, 3]], [{}, 1]):
+        with pytest.raises(SeqzooError, match="`timestamps` must be numbers, or dates and times"):
+            TimedSeries.at([1, 2], times)
+    columns = {"x": [[1, 2]], "t": [[1, 2]]}
+    wrong: Any = "Elapsed"
+    with pytest.raises(SeqzooError, match="one of timestamps, elapsed, got 'Elapsed'; did you me"):
+        Examples.from_columns(columns, input="x", time="t", time_values=wrong)
+
+
 @pytest.mark.slow
 def test_a_label_encoded_in_the_times_is_learned_from_them(run: Run) -> None:
     test = spaced(80, 1)

@@ -52,7 +52,7 @@ def test_wrong_predictions_are_marked(target, truths, answers, wrong) -> None:
 def test_names_of_metrics_are_words_and_no_number_is_printed_twice() -> None:
     metrics = {"loss": 1.50001, "nll": 1.5, "macro_accuracy": 0.25, "note_f1": 0.5, "in_all": 1000}
     assert output.metrics_line(metrics) == (
-        "nll 1.5000, balanced accuracy 0.2500, note f1 0.5000, in all 1,000"
+        "nll 1.5000, balanced accuracy 0.2500, note F1 0.5000, in all 1,000"
     )
     assert output.metrics_line({"loss": 1.6, "nll": 1.5}) == "loss 1.6000, nll 1.5000"
 

@@ -196,8 +196,8 @@ GUESSED: dict[str, tuple[Any, dict]] = {
     ),
     "normal forms": (
         lambda n: {
-            "raw": f"{n} {STREETS[n % 5]} st.".lower(),
-            "normal": f"{STREETS[n % 5]} Street {n}",
+            "raw": f"{n % 4} {STREETS[n % 5]} st.".lower(),
+            "normal": f"{STREETS[n % 5]} Street {n % 4}",
         },
         {"input": "raw", "target": "normal", "target_kind": "characters"},
     ),

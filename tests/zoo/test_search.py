@@ -379,11 +379,11 @@ def test_a_killed_search_resumes_and_its_best_configuration_reproduces(
     words += ["--run", "found", "--trials", 3, "--json", "--checkpoint-seconds", 0]
     command = [sys.executable, str(ROOT / "cli.py"), *map(str, words)]
     silent: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, **silent) as process:
+    with subprocess.Popen(command, **silent) as killed:
         while not list(tmp_path.glob("found/trials/1/checkpoints/checkpoint")):
-            assert process.poll() is None
+            assert killed.poll() is None
             time.sleep(0.05)
-        process.kill()
+        killed.kill()
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     report = json.loads(ended.stdout)

@@ -22,6 +22,21 @@ def delimited(path, separator: str, form: str = "{}") -> pathlib.Path:
     return write(path, "".join(lines))
 
 
+def test_series_of_one_step_and_labels_with_another_separator(tmp_path) -> None:
+    rows = "".join(f"0.{n},{'ab'[n % 2]}\n" for n in range(24))
+    path = write(tmp_path / "t.csv", f"x,label\n{rows}")
+    splits, _ = open_source(csv_source(path, kind="series", input="x"))
+    assert "Each of the 24 series of t.csv has one step." in splits.description.replace(
+        f"{tmp_path}/", ""
+    )
+    rows = "".join(f"text {n},{('a; b', 'b')[n % 2]}\n" for n in range(24))
+    path = write(tmp_path / "u.csv", f"text,label\n{rows}")
+    splits, _ = open_source(csv_source(path, target_kind="labels"))
+    assert "a label is 'a; b'; is ';' the --separator?" in splits.description
+    splits, _ = open_source(csv_source(path, target_kind="labels", separator=";"))
+    assert "separator" not in splits.description
+
+
 # Delimiters and quotes
 
 

@@ -10,11 +10,12 @@ import math
 import pathlib
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
+from seqzoo.tasks.data.timed_series import seconds_since_1970
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import STATICS, TEXTS
 from seqzoo.zoo.data.audio import read_audio
@@ -198,12 +199,12 @@ def _dates(field: Any) -> list[float] | None:
     if isinstance(field, str):
         stripped = field.strip()
         field = _json(stripped) if stripped.startswith("[") else [stripped]
-        if len(field) == 1 and isinstance(field[0], str) and _seconds(field[0]) is None:
+        if len(field) == 1 and isinstance(field[0], str) and seconds_since_1970(field[0]) is None:
             field = field[0].split()
     field = [field] if isinstance(field, datetime) else field
     if not isinstance(field, list | tuple) or not field or _is_number(field[0]):
         return None
-    results = [_seconds(item) for item in field]
+    results = [seconds_since_1970(item) for item in field]
     if None in results:
         wrong = _shown(field[results.index(None)])
         raise SeqzooError(f"must be times: numbers, or dates such as 2020-01-31T12:00, got {wrong}")
@@ -216,20 +217,6 @@ def _is_number(value: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return not (isinstance(value, str) and "_" in value)
-
-
-def _seconds(value: Any) -> float | None:
-    """A date and time as seconds since 1970; None if it is not one."""
-    if isinstance(value, str):
-        if _is_number(value):  # `fromisoformat` would read "20200131" as a date
-            return None
-        try:
-            value = datetime.fromisoformat(value.strip())
-        except ValueError:
-            return None
-    if not isinstance(value, datetime):
-        return None
-    return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
 
 
 def rows(field: Any, folder: pathlib.Path) -> np.ndarray:

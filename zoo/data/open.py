@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from seqzoo.tasks.data.examples import Examples, Splits
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, check_instance, nearest
 from seqzoo.tasks.kinds import FURTHER, INPUTS
 from seqzoo.zoo.data import folds, formats, splits, suspicions
 from seqzoo.zoo.data.examples import part_of, roles_of
@@ -38,6 +38,7 @@ def open_source(source: Source) -> tuple[Splits, Source]:
         SeqzooError: the source does not exist, or something in it is malformed; the
             message has the location.
     """
+    check_instance("source", source, Source, "a `Source`, such as Source('reviews.csv', 'words')")
     if source.kind == HISTORY:
         return open_histories(source)
     source = with_stored_splits(source)

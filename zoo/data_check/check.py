@@ -1,10 +1,11 @@
 """Checks data before training: `seqzoo check` from Python."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from seqzoo.tasks.errors import SeqzooError, command
+from seqzoo.tasks.errors import SeqzooError, check_instance, command
 from seqzoo.tasks.kinds import INPUTS
 from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data.source import HISTORY, Source, check_fields
@@ -75,6 +76,8 @@ def check(
         SeqzooError: the data do not exist or cannot be read at all, or their kinds cannot be
             inferred.
     """
+    check_instance("data", data, (str, os.PathLike), "the name of data, or the path of a file")
+    data = os.fspath(data)
     check_fields(fields)
     name = data if data in PRESETS else None
     if name is not None:

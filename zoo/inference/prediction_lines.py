@@ -41,7 +41,7 @@ UNTRACED_STEPS = 100
 by one takes less time than tracing its graph first."""
 
 
-DECODING = {field.name for field in fields(Decoding)}
+DECODING = {"seed", *(field.name for field in fields(Decoding))}
 """The options of text generation."""
 
 MAX_LOCATIONS = 20

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.data.examples import Examples, Splits
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, check_instance
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data.source import Source, check_fields
@@ -165,14 +165,20 @@ def errors(
         SeqzooError: the run has a different target, its data are not known, or an option is not
             valid.
     """
+    from seqzoo.tasks.runs.run import Run
+
     opened = open_run(str(run), device) if isinstance(run, str | pathlib.Path) else run
+    expected = "a run, its folder or the name of a preset"
+    if not hasattr(opened, "template"):
+        raise SeqzooError(field="run", expected=expected, got=run)
     if opened.template.target != "class":
         raise SeqzooError(
             f"Mistakes can be shown only for target 'class', got {opened.folder} with target "
             f"{opened.template.target!r}."
         )
+    check_instance("run", opened, Run, expected)
     for name, value, minimum in (("folds", folds, 2), ("top", top, 1)):
-        if value is not None and value < minimum:
+        if value is not None and (not isinstance(value, int) or value < minimum):
             raise SeqzooError(field=name, expected=f"at least {minimum}", got=value)
     if split == "train" and folds is None:
         raise SeqzooError(

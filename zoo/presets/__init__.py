@@ -2,7 +2,7 @@
 
 from fnmatch import fnmatch
 
-from seqzoo.tasks.errors import SeqzooError, nearest_of
+from seqzoo.tasks.errors import SeqzooError, check_instance, nearest_of
 from seqzoo.zoo.presets import (
     forecast,
     many_to_many_aligned,
@@ -29,6 +29,7 @@ def get(name: str) -> Preset:
     Raises:
         SeqzooError: the preset does not exist.
     """
+    check_instance("name", name, str, "the name of a preset")
     if name not in PRESETS:
         raise SeqzooError(f"There is no preset {name!r}{nearest_of(name, PRESETS)}")
     return PRESETS[name]
