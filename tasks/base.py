@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
-from seqzoo.tasks.errors import SeqzooError, check_instance
+from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import load
 from seqzoo.tasks.settings import BestBy, TrainingSettings
 
@@ -59,7 +59,7 @@ class PredictionOptions:
             is given; None for 0, 1, ...
 
     Raises:
-        SeqzooError: `top` is below 1, or `decoding` has another type.
+        SeqzooError: `top` is below 1.
     """
 
     top: int = 5
@@ -71,9 +71,6 @@ class PredictionOptions:
         whole = isinstance(self.top, numbers.Integral) and not isinstance(self.top, bool)
         if not whole or self.top < 1:
             raise SeqzooError(field="top", expected="a whole number of at least 1", got=self.top)
-        from seqzoo.tasks.decoding.settings import Decoding
-
-        check_instance("decoding", self.decoding, (Decoding, type(None)), "`Decoding`")
 
 
 class Template(ABC):

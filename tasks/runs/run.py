@@ -18,6 +18,7 @@ from seqzoo.tasks.atomic_files import creating, read_json, write_json
 from seqzoo.tasks.base import Prediction, PredictionOptions, Task, Template
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.data.examples import Examples, listed
+from seqzoo.tasks.decoding.settings import Decoding
 from seqzoo.tasks.errors import SeqzooError, check_instance, check_readable, command
 from seqzoo.tasks.export.formats import Export, export
 from seqzoo.tasks.metrics.calibration import calibration_of
@@ -200,6 +201,8 @@ class Run:
             SeqzooError: the options are of the wrong type.
         """
         check_instance("options", options, (PredictionOptions, type(None)), "`PredictionOptions`")
+        if options is not None:
+            check_instance("decoding", options.decoding, (Decoding, type(None)), "`Decoding`")
         return options or self.task.default_options
 
     def predict(

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import keras
 import pytest
@@ -58,10 +59,11 @@ def test_a_signal_while_the_last_epoch_is_evaluated_stops_the_run(tmp_path) -> N
             if epoch + 1 == settings().epochs:
                 os.kill(os.getpid(), signal.SIGINT)
 
-    arguments = template(), splits(), settings(), tmp_path / "run"
+    arguments: Any = template(), splits(), settings(), tmp_path / "run"
     with pytest.raises(Interrupted, match="Stopped after the last epoch. To finish the run: .*"):
         train(*arguments, callbacks=[Interrupting()])
-    assert len(train(*arguments, resume=True).history) == settings().epochs
+    run = train(*arguments, callbacks=[Interrupting()], resume=True)
+    assert len(run.history) == settings().epochs
 
 
 def test_the_path_of_a_run_may_look_like_a_pattern(tmp_path) -> None:
