@@ -384,6 +384,17 @@ GROUPS = [
         },
     ),
     Group(
+        "zoo/data/series_rows.py",
+        "tests/zoo/test_series_rows.py",
+        "rows",
+        {
+            "and name != next(reversed(seen))": "and False",
+            "error = _contradiction(records, constant, rows[0], record)": "pass",
+            "if target_kind in OF_STEPS else []": "if False else []",
+            "by_step = {TIME, *": "by_step = {*",
+        },
+    ),
+    Group(
         "zoo/data_check/encoded.py",
         "tests/zoo/test_data_check.py",
         "do_not_fit",

@@ -27,7 +27,9 @@ def as_options(choices: Choices) -> str:
             if repeats_task or (value == usual and not required):
                 continue
             option = option_of(type(part), name)
-            if option:
+            if option and part is source and name == "input" and source.has_steps_in_rows:
+                arguments += [option, str(value)]  # several columns
+            elif option:
                 arguments += _typed(type(part), name, option, value)
     return shlex.join(arguments)
 

@@ -154,7 +154,8 @@ def overridden(choices: Choices, given: dict[str, Any]) -> Choices:
     Raises:
         SeqzooError: the template has no such option, or its value is out of range.
     """
-    given = input_columns(given, given.get("kind", choices.task.input))
+    kind = given.get("kind", choices.task.input)
+    given = input_columns(given, kind, choices.source.series_column)
     task = _of(choices.task, given, TASK_NAMES)
     settings = _of(choices.settings, given)
     source = _of(choices.source, given)

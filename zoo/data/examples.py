@@ -27,6 +27,7 @@ from seqzoo.zoo.data.records import (
     WEIGHT,
     Records,
     further_roles,
+    step_roles,
 )
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part, input_key
@@ -43,7 +44,7 @@ def roles_of(source: Source) -> tuple[str, ...]:
     roles += [] if source.weight_column is None else [WEIGHT]
     roles += [] if source.time_column is None else [TIME]
     roles += [] if source.sentence_column is None else [SENTENCE]
-    return (*roles, *further_roles(source))
+    return (*roles, *step_roles(source), *further_roles(source))
 
 
 def input_reader(source: Source, folder: pathlib.Path) -> Callable[[Any], Any]:

@@ -184,7 +184,7 @@ def check_delimited(path: str, source: "Source") -> None:
 
 def read(path: pathlib.Path, request: "Request") -> "Records":
     """Reads the records of a file, or of all files that match a pattern, with the reader of the
-    format; rows of single words become sentences.
+    format; rows of single words become sentences, and rows of single steps series.
 
     Raises:
         SeqzooError: it cannot be read, lacks a column, or (if the request is strict) is
@@ -197,6 +197,9 @@ def read(path: pathlib.Path, request: "Request") -> "Records":
     name = format_of(
         str(path), delimiter=source.delimiter, tagged=tagged, lemmas=reads_lemmas(source)
     )
+    in_rows = "series_column" in request.roles and source.has_steps_in_rows
+    if in_rows and name not in TABLES:
+        raise SeqzooError(f"`series_column` is for tables, got {path}.", field="series_column")
     by_word = "sentence_column" in request.roles and source.sentence_column is not None
     if by_word and name not in TABLES:
         raise SeqzooError(f"`sentence_column` is for tables, got {path}.", field="sentence_column")
@@ -211,6 +214,10 @@ def read(path: pathlib.Path, request: "Request") -> "Records":
         records = several_files.read(str(path), request, read_format)
     else:
         records = read_format(path, request)
+    if in_rows:
+        from seqzoo.zoo.data.series_rows import joined_series
+
+        return joined_series(records, source.target_kind, strict=request.strict)
     if not by_word:
         return records
     from seqzoo.zoo.data.word_rows import sentences

@@ -25,6 +25,7 @@ from seqzoo.zoo.data.records import (
     Record,
     Request,
     further_roles,
+    step_roles,
     undecoded,
 )
 from seqzoo.zoo.data.source import Source
@@ -193,7 +194,7 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
             field="input",
         )
     roles: tuple[str, ...] = (INPUT,) if item.time_column is None else (INPUT, TIME)
-    roles = (*roles, *further_roles(source))
+    roles = (*roles, *step_roles(item), *further_roles(source))
     if item.sentence_column is not None:
         roles = (*roles, SENTENCE)
     try:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from seqzoo.tasks.data.npz_members import MAX_COMPRESSION_RATIO
 from seqzoo.tasks.errors import SeqzooError, nearest, unreadable
+from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.source import Source
 
 
@@ -35,7 +36,12 @@ BLOCK = 1 << 20
 
 INPUT, TARGET, SPLIT = "input", "target", "split_column"
 WEIGHT, TIME, SENTENCE = "weight_column", "time_column", "sentence_column"
+SERIES = "series_column"
 """Roles of columns: the fields of a source that name them."""
+
+STEP = "step_values."
+"""Prefix of the roles of the second and further columns with the values of steps, in tables with a
+row per step; the column's name follows."""
 
 FURTHER = "further_inputs."
 """Prefix of the role of an additional input; its name follows."""
@@ -44,6 +50,28 @@ FURTHER = "further_inputs."
 def further_roles(source: Source) -> dict[str, str]:
     """The roles of a source's additional inputs, with the kind of each."""
     return {f"{FURTHER}{name}": kind for name, kind in source.further_inputs.items()}
+
+
+def step_columns(source: Source) -> list[str]:
+    """The columns with the values of steps, in a table with a row per step.
+
+    Raises:
+        SeqzooError: the source names none.
+    """
+    if source.input is None:
+        raise SeqzooError(
+            f"`input` must name the columns of {source.data} with the values of each step, such as "
+            "x,y,z.",
+            field="input",
+        )
+    return split_names(source.input)
+
+
+def step_roles(source: Source) -> tuple[str, ...]:
+    """The roles of the columns that only tables with a row per step have."""
+    if not source.has_steps_in_rows:
+        return ()
+    return (SERIES, *(f"{STEP}{name}" for name in step_columns(source)[1:]))
 
 
 @dataclass(frozen=True)
@@ -66,6 +94,10 @@ class Request:
 
     def name(self, role: str) -> str | None:
         """The name of the column of a role; None if the source does not name one."""
+        if role.startswith(STEP):
+            return role.removeprefix(STEP)
+        if role == INPUT and self.source.has_steps_in_rows:
+            return step_columns(self.source)[0]
         return role.removeprefix(FURTHER) if role in self.further else getattr(self.source, role)
 
     @property

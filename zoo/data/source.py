@@ -34,6 +34,8 @@ TFDS = "tfds:"
 """Prefix of the names of TensorFlow Datasets."""
 
 
+SERIES = "series_column"
+
 HISTORY = "history"
 """The kind of tables with dates."""
 
@@ -83,20 +85,25 @@ def check_fields(fields: Mapping[str, Any]) -> None:
             )
 
 
-def input_columns(fields: Mapping[str, Any], kind: str | None) -> dict[str, Any]:
+def input_columns(
+    fields: Mapping[str, Any], kind: str | None, series_column: str | None = None
+) -> dict[str, Any]:
     """Separates the columns of `input` and the static columns by their roles.
 
-    "title,body" is an input and a further input of the same kind, '"size, kg"' a single column;
-    static columns are further inputs unless the model forecasts.
+    "title,body" is an input and a further input of the same kind, '"size, kg"' a single column, and
+    "x,y" the values of each step in a table with a row per step; static columns are further inputs
+    unless the model forecasts.
 
     Args:
         fields: fields of a source, as given on the command line.
         kind: the kind of the input; None if it is not known.
+        series_column: the column of series, if `fields` does not have it.
     """
     if kind in (None, HISTORY):
         return dict(fields)
     result, further = dict(fields), {}
-    if isinstance(result.get("input"), str):
+    in_rows = kind == "series" and result.get(SERIES, series_column) is not None
+    if isinstance(result.get("input"), str) and not in_rows:
         first, *others = split_names(result["input"])
         further = dict.fromkeys(others, kind)
         result["input"] = first
@@ -106,7 +113,7 @@ def input_columns(fields: Mapping[str, Any], kind: str | None) -> dict[str, Any]
     return result
 
 
-ROLES = ("input", "target", "time_column", "split_column", "weight_column")
+ROLES = ("input", "target", "time_column", "split_column", "weight_column", "series_column")
 """Fields that name a column each."""
 
 
@@ -163,8 +170,9 @@ class Source:
             month. If None, inferred from the dates.
         decimal_comma: whether numbers in a table with dates have a decimal comma, as in 1.234,5. If
             None, they do if the delimiter is a semicolon and a number has a comma.
-        series_column: column with the name of the series that each row belongs to. None for a
-            single series.
+        series_column: column with the name of the series that each row belongs to. In commands, for
+            forecasts, and for input "series" in a table with a row per step. None for a single
+            series, or a series per row.
         past_columns: past covariates: numeric columns that are known only up to the last step.
         known_columns: future covariates: numeric columns that are also known for the steps to
             forecast.
@@ -336,6 +344,8 @@ class Source:
                 valid.
         """
         for name in DATED:
+            if name == SERIES and self.kind == "series":
+                continue
             if getattr(self, name) is not None and self.kind != HISTORY:
                 raise SeqzooError(
                     f"`{name}` is for input {HISTORY!r} (forecast), got input {self.kind!r}.",
@@ -351,6 +361,11 @@ class Source:
             from seqzoo.tasks.data.frequency import Frequency  # imports NumPy
 
             Frequency.parse(self.frequency)
+
+    @property
+    def has_steps_in_rows(self) -> bool:
+        """Whether the data are a table whose rows are the steps of series."""
+        return self.kind == "series" and self.series_column is not None
 
     @property
     def suffix(self) -> str:

@@ -65,8 +65,8 @@ def _single_steps(part: Part) -> list[str]:
         return []
     return [
         f"Each of the {len(inputs):,} series of {part.name} has one step. If a series consists of "
-        "several rows, put all of its steps in one field, such as '0.5 0.7 0.9', or write an .npz "
-        "file with an array of all steps and `lengths`."
+        "several rows, name the column that identifies it with --series-column; otherwise put all "
+        "of its steps in one field, such as '0.5 0.7 0.9'."
     ]
 
 

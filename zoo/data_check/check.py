@@ -125,7 +125,7 @@ def _findings(
     broken = False
     checks = [iter(read.findings), overlaps(parts, source), targets(parts, source)]
     checks += [contents(parts, source)]
-    if columns.is_table(source):
+    if columns.is_table(source) and not source.has_steps_in_rows:
         checks.append(leaks(parts, source, columns.read_columns(source)))
     for findings in checks:
         for finding in findings:

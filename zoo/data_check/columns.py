@@ -181,7 +181,9 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
     inferred: dict[str, Any] = {}
     if probe.is_file():
         inferred = _of_format(probe)
-        if not inferred and is_table(probe):
+        if given.get("kind") == "series" and given.get("series_column") is not None:
+            inferred = {} if given.get("target") else {"target_kind": "next"}
+        elif not inferred and is_table(probe):
             inferred = _of_columns(read_columns(probe), given)
     if given.get("sentence_column") is not None:
         inferred |= {"kind": "words", "target_kind": "tags"}
@@ -197,6 +199,8 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
 
 def is_dated(given: Mapping[str, Any]) -> bool:
     """Whether the given fields of a source are those of a table with dates."""
+    if given.get("kind") == "series":  # its rows may be steps
+        return False
     only_dated = [name for name in DATED if name != "static_columns"]
     return given.get("kind") == HISTORY or any(given.get(name) is not None for name in only_dated)
 

@@ -100,6 +100,7 @@ def of_data(template: Any, source: Source, typed: Mapping[str, Any], count: int)
 def flags(fields: Mapping[str, Any]) -> list[str]:
     """Fields of a source or of settings as command-line arguments."""
     words = []
+    in_rows = fields.get("kind") == "series" and fields.get("series_column") is not None
     for name, value in fields.items():
         if isinstance(value, Mapping):
             option = f"--{name.replace('_', '-').removesuffix('s')}"
@@ -109,7 +110,7 @@ def flags(fields: Mapping[str, Any]) -> list[str]:
         if value is True:
             words.append(flag)
         elif value not in (None, False):
-            several = [value] if name == "input" else value
+            several = [value] if name == "input" and not in_rows else value
             shown = join_names(several) if isinstance(several, list | tuple) else str(value)
             words.append(f"{flag} {shlex.quote(shown)}")
     return words
