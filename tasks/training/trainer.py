@@ -7,6 +7,7 @@ import os
 import pathlib
 import platform
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from importlib import metadata
 from typing import Any
@@ -24,6 +25,7 @@ from seqzoo.tasks.losses import NUMBERS
 from seqzoo.tasks.runs.averaging import average
 from seqzoo.tasks.runs.correction import correct
 from seqzoo.tasks.runs.layout import CHECKPOINTS, CONFIG, linked_folder
+from seqzoo.tasks.runs.lock import alone_in
 from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.runs.run import FORMAT, LEARNED, Run
 from seqzoo.tasks.runs.temperature import calibrate, check_calibrates
@@ -218,26 +220,27 @@ def train(
         if run is None and workers.chief:
             Run.create(folder, config, task)
         workers.check_shared(folder / CONFIG)
-    epochs.run(folder, progress, resume=resume)
-    with workers.lost(lambda: f"Training is complete, in {folder}."):
-        if settings.calibrate and validation is not None and workers.chief:
-            inference = Inference(task, Run.open(folder).model, settings, epochs.padding)
-            note = calibrate(folder, inference, validation)
-            if note:
-                progress.note(note)
-        if getattr(template, "linear", False) and workers.chief:
-            inference = Inference(task, Run.open(folder).model, settings, epochs.padding)
-            progress.note(average(folder, inference, training, validation))
-        if getattr(template, "conformal", False) and workers.chief:
-            inference = Inference(task, Run.open(folder).model, settings, epochs.padding)
-            if getattr(template, "conformal_folds", None):
-                correct_across_folds(folder, inference, epochs, progress)
-            elif validation is not None:
-                result = inference.collect(
-                    inference.task.uncorrected, validation, PredictionOptions()
-                )
-                correct(folder, inference, [result])
-        workers.wait()
+    with alone_in(folder) if workers.chief else nullcontext():
+        epochs.run(folder, progress, resume=resume)
+        with workers.lost(lambda: f"Training is complete, in {folder}."):
+            if settings.calibrate and validation is not None and workers.chief:
+                inference = Inference(task, Run.open(folder).model, settings, epochs.padding)
+                note = calibrate(folder, inference, validation)
+                if note:
+                    progress.note(note)
+            if getattr(template, "linear", False) and workers.chief:
+                inference = Inference(task, Run.open(folder).model, settings, epochs.padding)
+                progress.note(average(folder, inference, training, validation))
+            if getattr(template, "conformal", False) and workers.chief:
+                inference = Inference(task, Run.open(folder).model, settings, epochs.padding)
+                if getattr(template, "conformal_folds", None):
+                    correct_across_folds(folder, inference, epochs, progress)
+                elif validation is not None:
+                    result = inference.collect(
+                        inference.task.uncorrected, validation, PredictionOptions()
+                    )
+                    correct(folder, inference, [result])
+            workers.wait()
     return Run.open(folder)
 
 

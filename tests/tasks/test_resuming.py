@@ -15,6 +15,7 @@ from task_data import settings, splits, template
 from training_cases import CHOICES, RecordingProgress, assert_same, history, weights
 
 from seqzoo.tasks import Interrupted, SeqzooError
+from seqzoo.tasks.runs.lock import alone_in
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training.checkpoints import Checkpoints
 from seqzoo.tasks.training.trainer import train
@@ -64,6 +65,15 @@ def test_a_signal_while_the_last_epoch_is_evaluated_stops_the_run(tmp_path) -> N
         train(*arguments, callbacks=[Interrupting()])
     run = train(*arguments, callbacks=[Interrupting()], resume=True)
     assert len(run.history) == settings().epochs
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(Interrupted):
+        train(template(), splits(), settings(), folder, progress=RecordingProgress(2))
+    with alone_in(folder), pytest.raises(SeqzooError, match="Another process is training in "):
+        train(template(), splits(), settings(), folder, resume=True)
+    train(template(), splits(), settings(), folder, resume=True)
 
 
 def test_the_path_of_a_run_may_look_like_a_pattern(tmp_path) -> None:

@@ -270,6 +270,13 @@ def test_an_empty_path_is_refused(words) -> None:
     assert "must not be empty; leave it out for the default" in result.stderr
 
 
+def test_a_run_folder_has_a_name_in_utf_8() -> None:
+    for command in ("train", "search"):
+        result = seqzoo(command, "language-id", "--run", "r\udcff")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "'--run': must be a path in UTF-8." in result.stderr
+
+
 def test_columns_are_for_files_that_have_them(tmp_path) -> None:
     (tmp_path / "in.txt").write_text("hola\n")
     words = ["predict", "language-id", "--input-file", tmp_path / "in.txt", "--input", "text"]

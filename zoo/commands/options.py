@@ -5,6 +5,7 @@ An option that is not given is None: the preset, the template or the run then de
 
 import functools
 import json
+import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -48,9 +49,12 @@ def refuse_empty_paths(command: click.Command) -> click.Command:
     return command
 
 
-def _not_empty(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
+def _not_empty(_: click.Context, param: click.Parameter, text: str | None) -> str | None:
     if text == "":
         raise click.BadParameter("must not be empty; leave it out for the default.")
+    # TensorFlow writes no checkpoints under other names, and files of settings cannot have them.
+    if param.name == "run" and text and re.search("[\ud800-\udfff]", text):
+        raise click.BadParameter("must be a path in UTF-8.")
     return text
 
 
