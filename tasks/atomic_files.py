@@ -74,7 +74,10 @@ def creating(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
         except OSError as error:
             if is_full(error):
                 raise
-            raise SeqzooError(f"{folder} cannot be created: {error.strerror or error}.") from error
+            where = "" if error.filename in (None, str(temporary)) else f"{error.filename}: "
+            raise SeqzooError(
+                f"{folder} cannot be created: {where}{error.strerror or error}."
+            ) from error
         try:
             yield temporary
             for path in temporary.rglob("*"):

@@ -270,6 +270,13 @@ def test_an_empty_path_is_refused(words) -> None:
     assert "must not be empty; leave it out for the default" in result.stderr
 
 
+def test_a_report_is_written_to_a_folder(tmp_path) -> None:
+    (tmp_path / "taken").write_text("")
+    result = seqzoo("evaluate", "language-id", "--report", tmp_path / "taken")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "taken is a file; name a folder for the report." in result.stderr
+
+
 def test_a_run_folder_has_a_name_in_utf_8() -> None:
     for command in ("train", "search"):
         result = seqzoo(command, "language-id", "--run", "r\udcff")

@@ -232,6 +232,15 @@ def test_targets_that_do_not_fit_their_inputs(tmp_path) -> None:
     assert report.suggestion is None
 
 
+def test_inputs_that_do_not_fit_together(tmp_path) -> None:
+    rows = [{"x": "[[1, 2]]" if n else "[[1, 2, 3]]", "y": n % 2} for n in range(20)]
+    path = _table(tmp_path / "data.csv", rows)
+    report = _check(path, kind="series", input="x", target="y", target_kind="class")
+    assert _found(report, "inputs", "has 2 numbers per step, expected 3").state == "broken"
+    result = seqzoo("check", path, "--kind", "series", "--input", "x", "--target", "y")
+    assert result.exit_code == 1 and "BROKEN  inputs: " in result.output
+
+
 def test_numbers_that_stand_out(tmp_path) -> None:
     draw = np.random.default_rng(0)
     rows = [

@@ -121,6 +121,9 @@ def _findings(
         yield Finding("guessed", " ".join(flags(guess.guessed)), values=dict(guess.guessed))
     read = rows.read(guess.source)
     source, parts = read.source, read.parts
+    if not parts:
+        yield from read.findings
+        return
     yield _sizes(parts)
     broken = False
     checks = [iter(read.findings), overlaps(parts, source), targets(parts, source)]

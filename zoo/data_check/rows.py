@@ -29,7 +29,8 @@ class Rows:
 
     Attributes:
         source: the source, with inferred fields filled in and absolute paths.
-        parts: "train", and "validation" and "test" if they exist.
+        parts: "train", and "validation" and "test" if they exist; none if the inputs do not fit
+            together.
         findings: findings about rows that could not be read.
     """
 
@@ -58,7 +59,11 @@ def read(source: Source) -> Rows:
     files = files_of(path) if is_pattern(path) else [pathlib.Path(path)]
     folder = folder_of_fields(files, source)
     records, findings = _valid_records(pathlib.Path(path), source, folder)
-    whole, rate = part_of(records, source, folder)
+    try:
+        whole, rate = part_of(records, source, folder)
+    except SeqzooError as error:  # the inputs do not fit together
+        findings.append(Finding("inputs", _without_full_stop(error), "broken"))
+        return Rows(source, {}, findings)
     source = replace(source, sample_rate=rate)
     try:
         by_name = split_file(whole, source)

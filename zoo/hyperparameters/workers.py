@@ -1,5 +1,6 @@
 """Starts and stops the worker processes of a search, and exchanges messages with them."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -101,7 +102,8 @@ class Worker:
             self.process.kill()
         self.process.wait()
         if self.process.stdin is not None:
-            self.process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # of a message that was never read
+                self.process.stdin.close()
 
     def reason(self) -> str:
         """A sentence that says why it exited."""

@@ -1,5 +1,6 @@
 """Evaluates a run on held-out examples, or on another file."""
 
+import pathlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -35,6 +36,8 @@ def evaluate(
     Raises:
         SeqzooError: the run or the data do not exist, or are incompatible, or the limit is below 1.
     """
+    if report is not None and pathlib.Path(report).is_file():
+        raise SeqzooError(f"{report} is a file; name a folder for the report.", field="report")
     run = open_runs(folder, others, device)
     from seqzoo.zoo.data.open import open_examples
 
