@@ -173,12 +173,10 @@ def full_disk(path: str | os.PathLike, kept: str = "") -> str:
     )
 
 
-def occupied(path: str | os.PathLike, *known: str) -> bool:
-    """Whether a path is a file, or a folder that has other contents than those named `known`."""
+def occupied(path: str | os.PathLike) -> bool:
+    """Whether a path is a file, or a folder that is not empty."""
     path = pathlib.Path(path)
-    return path.exists() and not (
-        path.is_dir() and all(item.name in known for item in path.iterdir())
-    )
+    return path.exists() and not (path.is_dir() and not any(path.iterdir()))
 
 
 def write_table(path: str | os.PathLike, rows: Sequence[dict[str, Any]]) -> None:

@@ -220,7 +220,7 @@ def train(
         if run is None and workers.chief:
             Run.create(folder, config, task)
         workers.check_shared(folder / CONFIG)
-    with alone_in(folder) if workers.chief else nullcontext():
+    with alone_in(folder, "Another training process") if workers.chief else nullcontext():
         epochs.run(folder, progress, resume=resume)
         with workers.lost(lambda: f"Training is complete, in {folder}."):
             if settings.calibrate and validation is not None and workers.chief:

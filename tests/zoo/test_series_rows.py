@@ -57,7 +57,7 @@ def test_rows_become_series(tmp_path) -> None:
         ("a,5,1,2,up,train", "line 7 has 'id' 'a', as line 2 does; the rows of a series must be c"),
         ("c,5,1,2,down,test", "line 7 has 'label' 'down', but the series began with 'up'"),
         ("c,5,1,2,up,train", "line 7 has 'part' 'train', but the series began with 'test'"),
-        (" ,5,1,2,up,test", "line 7 has no 'id', the name of its series"),
+        (" ,5,1,2,up,test", "line 7 is in no series: 'id' is empty"),
         ("d,5,1,,up,test", "line 7: 'x, y' must contain numbers, but '' is not a number"),
     ],
 )

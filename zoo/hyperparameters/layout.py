@@ -15,9 +15,6 @@ BEST = f"best{CONFIG}"
 JOURNAL = "trials.log"
 """Optuna's journal of all trials."""
 
-LOCK = ".lock"
-"""A file that a running search keeps locked."""
-
 
 def trial_folder(folder: pathlib.Path, number: int) -> pathlib.Path:
     """The run folder of a trial."""

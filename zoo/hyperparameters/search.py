@@ -4,7 +4,6 @@ Nothing here imports TensorFlow.
 """
 
 import contextlib
-import fcntl
 import importlib.util
 import os
 import pathlib
@@ -17,13 +16,14 @@ from typing import Any, Literal
 
 from seqzoo.tasks.atomic_files import occupied, write_text
 from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same
+from seqzoo.tasks.runs.lock import alone_in
 from seqzoo.tasks.settings import MAX_SEED
 from seqzoo.zoo.config import toml_writer
 from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen
 from seqzoo.zoo.config.toml_reader import read_config, read_search_table
 from seqzoo.zoo.hyperparameters import workers as processes
 from seqzoo.zoo.hyperparameters.channel import COMPLETE, FAILED, PRUNED, UNFINISHED
-from seqzoo.zoo.hyperparameters.layout import BEST, JOURNAL, LOCK, SEARCHES, SETTINGS, trial_folder
+from seqzoo.zoo.hyperparameters.layout import BEST, JOURNAL, SEARCHES, SETTINGS, trial_folder
 from seqzoo.zoo.hyperparameters.report import Search, TrialResult
 from seqzoo.zoo.hyperparameters.space import (
     Space,
@@ -147,7 +147,7 @@ def _locked_folder(path: pathlib.Path, choices: Choices, space: Space) -> Iterat
         SeqzooError: the folder has other settings, is not a search, or is used by another process.
     """
     is_new = not (path / SETTINGS).exists()
-    if is_new and occupied(path, LOCK):
+    if is_new and occupied(path):
         raise SeqzooError(
             f"{path} already exists and is not a search; name another folder with --run."
         )
@@ -164,13 +164,7 @@ def _locked_folder(path: pathlib.Path, choices: Choices, space: Space) -> Iterat
     # Settings that a file cannot represent are reported before the folder is created.
     text = toml_writer.config(choices, "Settings of a search.", str(path / SETTINGS), "")
     path.mkdir(parents=True, exist_ok=True)
-    with open(path / LOCK, "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise SeqzooError(
-                f"Another search is running in {path}; wait until it ends."
-            ) from error
+    with alone_in(path, "Another search"):
         try:
             if is_new:
                 write_text(path / SETTINGS, text + toml_writer.search_table(_table(space)))
