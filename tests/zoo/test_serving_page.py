@@ -35,6 +35,7 @@ def page(runs: dict[str, Any]) -> Iterator[Any]:
     with listening(runs) as address, playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page()
+        playwright.expect.set_options(timeout=30_000)  # the first prediction is traced
         page.problems = []
         page.on("pageerror", lambda error: page.problems.append(str(error)))
         page.on("console", lambda line: line.type == "error" and page.problems.append(line.text))
