@@ -86,6 +86,15 @@ GROUPS = [
         },
     ),
     Group(
+        "tasks/runs/ensemble.py",
+        "tests/zoo/test_ensembles.py",
+        "forecasts",
+        {
+            "if any(wide) and not all(wide):": "if False:",
+            "{shown: run.source.get(name) for name, shown in names.items()}": "{}",
+        },
+    ),
+    Group(
         "tasks/export/predict/crf.py",
         "tests/tasks/test_predict_program.py",
         "best_tags",

@@ -69,6 +69,28 @@ GROUPS = [
         {"tf.where(tf.math.is_finite(norm), 1.0, math.nan)": "1.0"},
     ),
     Group(
+        "tasks/training/trainer.py",
+        "tests/tasks/test_resuming.py",
+        "two_processes",
+        {
+            'alone_in(folder, "Another training process") if workers.chief else nullcontext()': (
+                "nullcontext()"
+            )
+        },
+    ),
+    Group(
+        "tasks/runs/run.py",
+        "tests/tasks/test_resuming.py",
+        "working_directory",
+        {"return self._folder if same else self._absolute": "return self._folder"},
+    ),
+    Group(
+        "tasks/training/epochs.py",
+        "tests/tasks/test_resuming.py",
+        "last_epoch",
+        {"if interrupted.is_set():  # while": "if False:  # while"},
+    ),
+    Group(
         "tasks/training/epochs.py",
         "tests/tasks/test_resuming.py",
         "ctrl_c",

@@ -170,9 +170,7 @@ GROUPS = [
         "tests/zoo/test_prediction_options.py",
         "evaluated_in_full",
         {
-            'replace(stored.of_other_data(given["data"]), limit=None)': (
-                'stored.of_other_data(given["data"])'
-            )
+            'stored.of_other_data(given["data"])': 'replace(stored, data=given["data"])',
         },
     ),
     Group(
@@ -325,7 +323,10 @@ GROUPS = [
         "zoo/data/source.py",
         "tests/zoo/test_sources.py",
         "other_data",
-        {"if not may_be_delimited(data):": "if False:", 'dropped.append("storage")': "pass"},
+        {
+            "if not may_be_delimited(data):": "if False:",
+            'dropped += ["storage", "limit", "fold"]': "pass",
+        },
     ),
     Group(
         "zoo/config/resolve.py",

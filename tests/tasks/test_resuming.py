@@ -77,6 +77,15 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path) -> None:
     train(template(), splits(), settings(), folder, resume=True)
 
 
+def test_a_run_is_found_after_a_change_of_the_working_directory(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = train(template(), splits(), settings(), "run")
+    assert str(run.folder) == "run"
+    monkeypatch.chdir(tmp_path.parent)
+    assert run.folder == tmp_path / "run"
+    assert len(run.history) == settings().epochs and len(run.predict(["abc"])) == 1
+
+
 def test_the_path_of_a_run_may_look_like_a_pattern(tmp_path) -> None:
     folder = tmp_path / "runs [1]" / "what*"
     with pytest.raises(Interrupted):

@@ -3,6 +3,7 @@
 import itertools
 import json
 import pathlib
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -305,6 +306,17 @@ def test_forecasts_of_an_ensemble_have_the_same_columns(tmp_path) -> None:
     one.source, two.source = {"target": "a", "past_columns": ["p"]}, {"target": "a"}
     with pytest.raises(SeqzooError, match="must have the same past covariates, got p in .* None"):
         Ensemble([one, two])
+
+
+def test_all_forecasts_of_an_ensemble_have_intervals_or_none() -> None:
+    ensemble = Ensemble.__new__(Ensemble)
+    ensemble.runs = [SimpleNamespace(folder=name) for name in ("narrow", "wide")]  # pyright: ignore
+    values = [np.zeros((2, 1)), np.ones((2, 1))]
+    point = {"values": values, "quantiles": [np.zeros((2, 1, 3))] * 2}
+    wide = {"values": values, "quantiles": [np.zeros((2, 1, 3)) + [-1, 0, 2]] * 2}
+    with pytest.raises(SeqzooError, match="but wide does and narrow does not"):
+        ensemble._mean_forecasts([point, wide])
+    assert np.ptp(ensemble._mean_forecasts([wide, wide])["quantiles"][0]) == 3
 
 
 def test_unknown_words_are_replaced_only_if_every_run_has_attention(tmp_path) -> None:

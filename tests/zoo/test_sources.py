@@ -5,6 +5,7 @@ import json
 import pathlib
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -180,8 +181,11 @@ def test_what_names_a_source_imports_neither_numpy_nor_tensorflow() -> None:
 
 def test_other_data_have_no_part_in_separate_files() -> None:
     source = Source("x.csv", kind="words", validation="held.csv", test=0.3, weight_column="w")
+    source = dataclasses.replace(source, limit=9, fold="1/2", storage="disk")
     other = source.of_other_data("y.csv")
-    assert other == dataclasses.replace(source, data="y.csv", validation=Source.validation)
+    unset: dict[str, Any] = {"limit": None, "fold": None, "storage": "auto"}
+    expected = dataclasses.replace(source, data="y.csv", validation=Source.validation, **unset)
+    assert other == expected
 
 
 def test_other_data_need_not_have_the_format_of_the_training_data(tmp_path) -> None:

@@ -409,10 +409,11 @@ class Source:
 
     def of_other_data(self, data: str) -> "Source":
         """The same source with other data, without fields that belong to the data of this one:
-        separate files for validation and testing, the storage, the columns if the other file has a
-        format without them, and the delimiter if it has another extension."""
+        separate files for validation and testing, the storage, the limit and the fold, the columns
+        if the other file has a format without them, and the delimiter if it has another
+        extension."""
         dropped = [name for name in ("validation", "test") if isinstance(getattr(self, name), str)]
-        dropped.append("storage")
+        dropped += ["storage", "limit", "fold"]
         if not may_be_delimited(data):
             dropped.append("columns")
         values = {name: getattr(type(self), name) for name in dropped}

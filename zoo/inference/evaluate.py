@@ -47,10 +47,9 @@ def evaluate(
         _check_held_out(run.runs, split)
     stored = Source.of_run(run, given.get("data"))
     if "data" in given:
-        # The limit of the training data is not that of other data.
-        stored = replace(stored.of_other_data(given["data"]), limit=None)
+        stored = stored.of_other_data(given["data"])
     source = replace(stored, weight_column=None, **given)  # scores do not weight examples
-    if others or "data" in given:  # the test examples, or other data, are in no fold
+    if others:  # the test examples are in no fold
         source = replace(source, fold=None)
     if "data" in given and split is None:
         split = "all" if source.is_file() else "test"

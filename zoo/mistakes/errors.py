@@ -189,9 +189,7 @@ def errors(
 
     known = Source.of_run(opened, data)
     training = _training(opened, known, data, print_fn)
-    other = known
-    if data is not None:  # they have no part in the training data's limit and folds
-        other = replace(known.of_other_data(data), limit=None, fold=None)
+    other = known if data is None else known.of_other_data(data)
     check_fields(fields)
     source = replace(other, weight_column=None, **fields)
     if folds is not None:
