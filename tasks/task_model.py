@@ -191,6 +191,8 @@ class TaskModel(keras.Model):
             )
         callbacks = listed_callbacks(callbacks)
         examples = _examples(x, y)
+        if y is None and isinstance(x, list) and isinstance(validation_data, list):
+            validation_data = (validation_data, None)  # inputs, as `x` is, and not a pair
         held_out = None if validation_data is None else _examples(*_pair(validation_data))
         if held_out is None and validation_split:
             first = len(examples) - int(len(examples) * validation_split)

@@ -100,7 +100,8 @@ GROUPS = [
         "best_tags",
         {
             "in scores[:0:-1]:": "in scores[1:]:",
-            "transitions + emission + backward[-1]": "transitions + backward[-1]",
+            "+ emission + backward[-1]": "+ backward[-1]",
+            "for before, ranks in reversed(pointers)": "for before, ranks in pointers",
         },
     ),
     Group(

@@ -178,7 +178,8 @@ def _answer(task: Any, model: Any, options: PredictionOptions) -> dict[str, Any]
         return {"kind": "following", "horizon": horizon}
     if targets is not None:
         return {"kind": "steps"}
-    return {"kind": "tags", "names": task.tags.names, "crf": _crf(task, model)}
+    crf = _crf(task, model)
+    return {"kind": "tags", "names": task.tags.names, "crf": crf, "top": options.top if crf else 1}
 
 
 def _transcripts(task: Any, options: PredictionOptions) -> dict[str, Any]:

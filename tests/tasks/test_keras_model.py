@@ -291,6 +291,9 @@ def test_every_template_fits_and_predicts_and_is_saved(name: str, tmp_path) -> N
     history = model.fit(inputs, targets, epochs=epochs, validation_split=0.25, verbose=0).history
     assert history["loss"][-1] < history["loss"][0]
     assert np.isfinite(history["val_loss"]).all() and f"val_{model.task.metric}" in history
+    if targets is None:  # a list of two inputs is no pair of inputs and targets
+        known = model.fit(inputs, epochs=1, validation_data=inputs[:2], verbose=0).history
+        assert known["val_loss"] == pytest.approx([model.evaluate(inputs[:2], verbose=0)[0]])
     requested = list(inputs[:4])
     options = {"seed": 1} if name == "language" else {}
     found = model.predict(requested, **options)

@@ -137,10 +137,11 @@ def test_the_best_tags_are_those_of_all_sequences() -> None:
     random = np.random.default_rng(0)
     scores = random.normal(size=(4, 3))
     given = {
-        "transitions": random.normal(size=(3, 3)).tolist(),
-        "start": random.normal(size=3).tolist(),
-        "end": random.normal(size=3).tolist(),
+        "transitions": random.normal(size=(3, 3)),
+        "start": random.normal(size=3),
+        "end": random.normal(size=3),
     }
+    given["transitions"][1, 2] = crf.FORBIDDEN
 
     def score(tags: tuple[int, ...]) -> float:
         total = given["start"][tags[0]] + given["end"][tags[-1]]
@@ -157,6 +158,15 @@ def test_the_best_tags_are_those_of_all_sequences() -> None:
         through = sum(math.exp(total) for tags, total in totals.items() if tags[step] == tag)
         assert marginals[step] == pytest.approx(through / math.exp(everything))
     assert crf.best_tags(given, scores[:0]) == ([], [], 0.0)
+    ranked = sorted(totals, key=lambda tags: -totals[tags])
+    allowed = [tags for tags in ranked if totals[tags] > crf.FORBIDDEN / 2]
+    assert 27 < len(allowed) < 81
+    for count in (1, 5, 100):
+        found = crf.n_best_tags(given, scores, count)
+        assert [tuple(ids) for ids, _ in found] == allowed[:count]
+        for ids, value in found:
+            assert value == pytest.approx(totals[tuple(ids)])
+    assert crf.n_best_tags(given, scores[:0], 3) == [([], 0.0)]
 
 
 def test_transcripts_are_the_most_probable_over_all_alignments() -> None:

@@ -20,6 +20,7 @@ from seqzoo.zoo.data.prediction_inputs import RawInput, of_arguments, of_lines
 from seqzoo.zoo.inference.options import prediction_options
 from seqzoo.zoo.inference.prediction_lines import (
     LINES_AT_ONCE,
+    ONE_TAG_PER_WORD,
     TAGGED,
     Form,
     csv_head,
@@ -40,7 +41,7 @@ FOLLOWING = "following"
 GENERATED = ("texts", "transcripts")
 """Kinds of predictions that are generated, with decoding options."""
 
-RANKED = (*GENERATED, "class", "labels")
+RANKED = (*GENERATED, "class", "labels")  # and the tags of a CRF
 """Kinds of predictions of which an input can have several."""
 
 
@@ -128,7 +129,8 @@ class ExportedModel:
         Raises:
             SeqzooError: the model generates no text, or the options contradict each other.
         """
-        if top > 1 and self.kind not in RANKED:
+        ranked = self.kind in RANKED or (self.kind == "tags" and self._model.answer["crf"])
+        if top > 1 and not ranked:
             raise SeqzooError(
                 "--top ranks several predictions for an input, but an exported model of this kind "
                 f"({self.kind}) has one; leave it out."
@@ -208,7 +210,7 @@ class ExportedModel:
         if options.decoding is not None:
             chosen = {"seed": options.seed, "positions": options.positions}
             decoding = {**asdict(options.decoding), **chosen}
-        elif self.kind == "class":
+        elif self.kind in ("class", "tags"):
             self._model.answer["top"] = options.top
         try:
             result = self._model.predict(inputs, decoding)
@@ -269,6 +271,8 @@ def exported_lines(
     model = ExportedModel(folder)
     if form in TAGGED and model.kind != "tags":
         raise SeqzooError(f"--format {form} is for tags, got {folder} with {model.kind!r}.")
+    if form in TAGGED and top > 1:
+        raise SeqzooError(ONE_TAG_PER_WORD.format(form))
     if model.kind == "forecast" and form == "csv":
         raise SeqzooError(
             "--format csv of forecasts needs the names of columns, which an exported model does "

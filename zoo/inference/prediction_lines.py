@@ -31,6 +31,7 @@ from seqzoo.zoo.output import csv_record, finite, one_line
 Form = Literal["text", "jsonl", "csv", "conll", "conllu"]
 
 TAGGED = ("conll", "conllu")
+ONE_TAG_PER_WORD = "--format {} has one tag per word; leave --top out."
 """Formats for tags only: a word and its tag per line, an empty line after each sentence."""
 
 LINES_AT_ONCE = 512
@@ -122,7 +123,7 @@ def prediction_lines(
     if form in TAGGED and target != "tags":
         raise SeqzooError(f"--format {form} is for target 'tags', got {folder} with {target!r}.")
     if form in TAGGED and top > 1:
-        raise SeqzooError(f"--format {form} has one tag per word; leave --top out.")
+        raise SeqzooError(ONE_TAG_PER_WORD.format(form))
     check_top(run.template, top)
     if top > 1 and target == "labels" and form != "jsonl":
         raise SeqzooError(
