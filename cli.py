@@ -93,7 +93,8 @@ class Commands(click.Group):
         except OSError as error:
             if is_full(error):
                 raise Mistake(_with_short_names(_full_disk(error))) from error
-            raise Mistake(f"{error.filename or 'A file'}: {error.strerror or error}.") from error
+            about = error.filename or "A file cannot be read or written"
+            raise Mistake(f"{about}: {error.strerror or error}.") from error
         except Exception as error:
             if is_full(error):
                 raise Mistake(_with_short_names(_full_disk(error))) from error
