@@ -403,8 +403,11 @@ GROUPS = [
     Group(
         "zoo/data/class_folders.py",
         "tests/zoo/test_class_folders.py",
-        "recordings",
-        {'return "rows" if _classes(folder, IMAGES) else "audio"': 'return "rows"'},
+        "folders",
+        {
+            'return "rows" if _class_folders(folder, IMAGES) else "audio"': 'return "rows"',
+            "file.parent.parent.name": "file.parent.name",
+        },
     ),
     Group(
         "zoo/inference/attention_text.py",

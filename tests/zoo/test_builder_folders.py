@@ -1,4 +1,4 @@
-"""tfds builders of folders: translations, CoNLL, folders of images, and nested features."""
+"""tfds builders of folders: translations, CoNLL, and nested features."""
 
 import collections
 import pathlib
@@ -187,49 +187,6 @@ def test_sequences_of_words_and_tags_inside_of_one(tmp_path) -> None:
     # Where no word is tagged, they are a text.
     splits, _ = open_source(Source(data, "words", "next", input="form", data_dir=folder))
     assert set(splits.train.inputs) < {" ".join(row["sentence"]["form"]) for row in rows}
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("plain_loop")
-def test_folder_of_images(tmp_path) -> None:
-    import tensorflow as tf
-
-    folder = tmp_path / "images"
-    for split, count in (("train", 8), ("test", 3)):
-        for level, name in enumerate(("dark", "light")):
-            (folder / split / name).mkdir(parents=True)
-            for index in range(count):
-                pixels = np.full((6, 5, 3), 200 * level + index, np.uint8)
-                data = tf.io.encode_png(pixels).numpy()
-                (folder / split / name / f"{index}.png").write_bytes(data)
-    splits, source = open_source(Source(str(folder), "rows", validation=0.0))
-    assert (source.input, source.target) == ("image", "label")
-    assert splits.train.inputs.shape == (16, 6, 5, 3) and len(splits.test) == 6
-    for image, label in zip(splits.train.inputs, splits.train.targets, strict=True):
-        assert label == ("light" if image.min() >= 200 else "dark")
-    splits, _ = open_source(Source(str(folder), "image", validation=0.0, limit=3))
-    assert len(splits.train) == 3 and splits.train.inputs[0].startswith(b"\x89PNG")
-    train("many-to-one", "--data", folder, "--kind", "rows", "--run", tmp_path / "run")
-    with pytest.raises(SeqzooError, match=r"must contain a data set .*use --data '.*\*.csv'"):
-        open_source(Source(str(tmp_path / "run"), "rows"))
-
-
-@pytest.mark.slow
-def test_images_in_splits_keep_their_channels(tmp_path) -> None:
-    import tensorflow as tf
-
-    for split in ("train", "test"):
-        for level, name in enumerate("ab"):
-            (tmp_path / split / name).mkdir(parents=True)
-            for index in range(6):
-                pixels = np.full((6, 5, 1), 100 * level + index, np.uint8)
-                data = tf.io.encode_png(pixels).numpy()
-                (tmp_path / split / name / f"{index}.png").write_bytes(data)
-    splits, _ = open_source(Source(str(tmp_path), "rows", validation=0.0))
-    assert splits.train.inputs.shape == (12, 6, 5)
-    (tmp_path / "test" / "b" / "x.gif").write_bytes(b"GIF89a")
-    with pytest.raises(SeqzooError, match=r"must end in one of .png, .jpg, .jpeg, got .*x.gif"):
-        open_source(Source(str(tmp_path), "rows"))
 
 
 @pytest.mark.slow

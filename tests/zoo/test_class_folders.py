@@ -71,6 +71,50 @@ def test_recordings_in_folders_of_classes(tmp_path) -> None:
         open_source(Source(str(tmp_path), "audio"))
 
 
+@pytest.mark.parametrize("kind", ["rows", "audio"])
+def test_folders_of_splits_with_folders_of_classes(kind, tmp_path) -> None:
+    for number in range(24):
+        split = ("train", "train", "Test", "hard")[number % 4]
+        folder = tmp_path / split / ("high" if number % 8 < 4 else "low")
+        if kind == "rows":
+            save(folder / f"{number}.png", np.full((4, 3), number, np.uint8))
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            sound(folder / f"{number}.wav", 1000 * np.sin(np.arange(800) * 0.1 + number))
+    parts, source = open_source(Source(str(tmp_path), kind, validation=0.2))
+    assert source.split_column == "split"
+    # Of other data, the folder itself says whether it has splits.
+    other = source.of_other_data(str(tmp_path / "hard"))
+    assert len(open_examples(other, "test")) == 1 and len(open_examples(other, "all")) == 6
+    sizes = [len(part) for part in (parts.train, parts.validation, parts.test)]
+    assert sizes == [10, 2, 6] and sorted(set(parts.test.targets)) == ["high", "low"]
+    assert len(open_examples(Source(str(tmp_path), kind), "hard")) == 6
+    assert len(open_examples(Source(str(tmp_path), kind), "all")) == 24
+    result = seqzoo("check", tmp_path, "--no-timing")
+    assert f"--kind {kind}" in result.output and "6 test examples" in result.output
+    with pytest.raises(SeqzooError, match="`split_column` is for tables and arrays"):
+        open_source(Source(str(tmp_path), kind, split_column="part"))
+    shutil.rmtree(tmp_path / "train")
+    with pytest.raises(SeqzooError, match="has no split 'train', only Test, hard"):
+        open_source(Source(str(tmp_path), kind))
+
+
+def test_images_in_splits_keep_their_channels(tmp_path) -> None:
+    for channels in (1, 3):
+        folder = tmp_path / str(channels)
+        for split in ("train", "test"):
+            for number in range(12):
+                image = np.full((4, 3, channels), 20 * number + (split == "test"), np.uint8)
+                path = folder / split / "ab"[number % 2] / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(tf.io.encode_png(image).numpy())
+        parts, _ = open_source(Source(str(folder), "rows", validation=0.0))
+        shape = (12, 4, 3) if channels == 1 else (12, 4, 3, 3)
+        assert parts.train.inputs.shape == parts.test.inputs.shape == shape
+        parts, _ = open_source(Source(str(folder), "image", validation=0.0, limit=3))
+        assert len(parts.train) == 3 and parts.train.inputs[0].startswith(b"\x89PNG")
+
+
 def test_names_of_classes_may_differ_only_in_case(tmp_path) -> None:
     for name in ("US", "us"):
         save(tmp_path / name / "a.png", np.zeros((4, 3), np.uint8))
@@ -107,11 +151,17 @@ def test_what_is_wrong_is_reported(folder, tmp_path) -> None:
         open_source(Source(str(folder), "rows", "value"))
     with pytest.raises(SeqzooError, match="`kind` must be one of rows, pixels, columns, image"):
         open_source(Source(str(folder), "words"))
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    (tables / "a.csv").touch()
+    with pytest.raises(SeqzooError, match=r"must contain a data set .*use --data '.*\*.csv'"):
+        open_source(Source(str(tables), "rows"))
+    shutil.rmtree(tables)
     for split in ("train", "test"):
         save(tmp_path / split / "a.png", np.zeros((4, 3), np.uint8))
     with pytest.raises(
         SeqzooError,
-        match=r"images in CLASS \(.png, .*\) or in SPLIT/CLASS .*, or recordings in CLASS",
+        match=r"in CLASS or SPLIT/CLASS, images \(.png, .*\) or recordings \(.wav, ",
     ):
         open_source(Source(str(tmp_path), "rows"))
     broken = tmp_path / "cats" / "b.png"

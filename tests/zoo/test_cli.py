@@ -185,6 +185,7 @@ def test_a_separate_process_prints_only_predictions(trained) -> None:
     result = process("predict", trained / "run", "axyz1")
     assert result.stderr == ""
     assert re.fullmatch(r"[ab]-text\t0\.\d{4}\n", result.stdout)
+    assert process("errors", trained / "run").stderr == ""
 
 
 def test_predict_reads_lines_and_keeps_their_order(trained) -> None:

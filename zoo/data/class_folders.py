@@ -1,10 +1,15 @@
-"""Images or recordings in a folder per class, such as CLASS/*.png, without a folder per split."""
+"""Images or recordings in a folder per class, CLASS/*.png, or per split and class,
+SPLIT/CLASS/*.png."""
 
 import pathlib
+from collections.abc import Iterator
+from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.hugging_face import SPLIT_COLUMN
 from seqzoo.zoo.data.records import (
     INPUT,
+    SPLIT,
     TARGET,
     Record,
     Records,
@@ -30,35 +35,41 @@ KINDS = {
 
 
 def has_class_folders(folder: pathlib.Path) -> bool:
-    """Whether a folder has several subfolders of images or recordings that are not all named like
-    splits."""
+    """Whether a folder has subfolders of images or recordings: several that are not all named like
+    splits, or some in the subfolders of splits."""
+    return any(_has_classes(folder, item) or _splits(folder, item) for item in (IMAGES, RECORDINGS))
+
+
+def has_splits(folder: pathlib.Path) -> bool:
+    """Whether a folder has a subfolder per split."""
     return any(
-        len(classes) > 1 and not {item.name.lower() for item in classes} <= SPLITS
-        for classes in (_classes(folder, IMAGES), _classes(folder, RECORDINGS))
+        not _has_classes(folder, item) and _splits(folder, item) for item in (IMAGES, RECORDINGS)
     )
 
 
 def kind_of(folder: pathlib.Path) -> str:
     """The input type for the files of a folder: "audio" if it has no images."""
-    return "rows" if _classes(folder, IMAGES) else "audio"
+    return "rows" if _class_folders(folder, IMAGES) else "audio"
 
 
 def read(path: pathlib.Path, request: Request) -> Records:
-    """The images or recordings of a folder, sorted by class and name; the class is the name of the
-    subfolder.
+    """The images or recordings of a folder, sorted by split, class and name; the class is the name
+    of the folder that contains them.
 
     Raises:
         SeqzooError: a column, inputs other than images and recordings or targets other than classes
             are requested, no subfolder contains such files, or one cannot be read.
     """
-    refuse_columns(path, request)
     source = request.source
-    if source.kind not in KINDS or not _classes(path, KINDS[source.kind]):
-        expected = [kind for kind, suffixes in KINDS.items() if _classes(path, suffixes)]
+    if source.split_column != SPLIT_COLUMN or not has_splits(path):
+        refuse_columns(path, request)
+    folders = _class_folders(path, KINDS.get(source.kind, ()))
+    if not folders:
+        expected = [kind for kind, suffixes in KINDS.items() if _class_folders(path, suffixes)]
         if not expected:
             raise SeqzooError(
                 f"{path} must contain images or recordings in a folder per class, such as "
-                "CLASS/*.png or CLASS/*.wav."
+                "CLASS/*.png or SPLIT/CLASS/*.wav."
             )
         shown = f"one of {', '.join(expected)}" if len(expected) > 1 else repr(*expected)
         raise SeqzooError(
@@ -71,24 +82,53 @@ def read(path: pathlib.Path, request: Request) -> Records:
             field="target_kind",
         )
     suffixes = KINDS[source.kind]
-    files = [file for folder in _classes(path, suffixes) for file in _files(folder, suffixes)]
-    records = (
-        Record(number, {INPUT: read_bytes(file, blank=True), TARGET: file.parent.name})
-        for number, file in enumerate(files)
+    files = [file for folder in folders for file in sorted(_files(folder, suffixes))]
+    has_split = SPLIT in request.roles
+
+    def fields(file: pathlib.Path) -> dict[str, Any]:
+        split = {SPLIT: file.parent.parent.name} if has_split else {}
+        return {INPUT: read_bytes(file, blank=True), TARGET: file.parent.name} | split
+
+    return Records(
+        str(path),
+        (Record(number, fields(file)) for number, file in enumerate(files)),
+        unit="recording" if suffixes is RECORDINGS else "image",
+        locations=list(map(str, files)),
     )
-    unit = "recording" if suffixes is RECORDINGS else "image"
-    return Records(str(path), records, unit=unit, locations=list(map(str, files)))
+
+
+def _class_folders(folder: pathlib.Path, suffixes: tuple[str, ...]) -> list[pathlib.Path]:
+    """The folders of all classes, or of all classes of all splits."""
+    if _has_classes(folder, suffixes):
+        return _classes(folder, suffixes)
+    splits = _splits(folder, suffixes)
+    if not splits:
+        return _classes(folder, suffixes)
+    return [item for split in splits for item in _classes(split, suffixes)]
+
+
+def _has_classes(folder: pathlib.Path, suffixes: tuple[str, ...]) -> bool:
+    """Whether several subfolders, not all named like splits, contain files of these types."""
+    names = {item.name.lower() for item in _classes(folder, suffixes)}
+    return len(_classes(folder, suffixes)) > 1 and not names <= SPLITS
+
+
+def _splits(folder: pathlib.Path, suffixes: tuple[str, ...]) -> list[pathlib.Path]:
+    """The subfolders that have a folder per class."""
+    return [item for item in _subfolders(folder) if _classes(item, suffixes)]
 
 
 def _classes(folder: pathlib.Path, suffixes: tuple[str, ...]) -> list[pathlib.Path]:
-    """The subfolders that contain files with one of the extensions, except for hidden ones."""
-    subfolders = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
-    return [item for item in subfolders if _files(item, suffixes)]
+    """The subfolders that contain files with one of the extensions."""
+    return [item for item in _subfolders(folder) if any(_files(item, suffixes))]
 
 
-def _files(folder: pathlib.Path, suffixes: tuple[str, ...]) -> list[pathlib.Path]:
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in suffixes and path.name[0] != "." and path.is_file()
-    )
+def _subfolders(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The subfolders, except for hidden ones."""
+    return sorted(path for path in folder.iterdir() if path.name[0] != "." and path.is_dir())
+
+
+def _files(folder: pathlib.Path, suffixes: tuple[str, ...]) -> Iterator[pathlib.Path]:
+    for path in folder.iterdir():
+        if path.suffix.lower() in suffixes and path.name[0] != "." and path.is_file():
+            yield path

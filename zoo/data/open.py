@@ -7,7 +7,7 @@ from dataclasses import replace
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError, check_instance, nearest
 from seqzoo.tasks.kinds import FURTHER, INPUTS
-from seqzoo.zoo.data import folds, formats, splits, suspicions
+from seqzoo.zoo.data import class_folders, folds, formats, splits, suspicions
 from seqzoo.zoo.data.examples import part_of, roles_of
 from seqzoo.zoo.data.histories import open_histories, read_histories
 from seqzoo.zoo.data.hugging_face import SPLIT_COLUMN, splits_of
@@ -92,8 +92,10 @@ def with_stored_splits(source: Source) -> Source:
     files = any(isinstance(item, str) for item in (source.validation, source.test))
     if source.split_column is not None or files or not source.is_folder():
         return source
-    splits = splits_of(pathlib.Path(source.data).expanduser())
-    return source if splits is None else replace(source, split_column=SPLIT_COLUMN)
+    folder = pathlib.Path(source.data).expanduser()
+    if splits_of(folder) is None and not class_folders.has_splits(folder):
+        return source
+    return replace(source, split_column=SPLIT_COLUMN)
 
 
 def _open_history_split(source: Source, split: str) -> Examples:

@@ -17,7 +17,7 @@ from seqzoo.tasks.kinds import (
 )
 from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.formats import SUFFIXES, has_format, may_be_delimited, suffix_of
-from seqzoo.zoo.data.hugging_face import is_dataset
+from seqzoo.zoo.data.hugging_face import SPLIT_COLUMN, is_dataset
 from seqzoo.zoo.data.remote import is_remote
 from seqzoo.zoo.datasets import DATASETS
 
@@ -143,10 +143,11 @@ class Source:
 
     Attributes:
         data: built-in data set, tfds:NAME, file, folder or glob. A folder is one that tfds or
-            `save_to_disk` of Hugging Face's datasets wrote, or contains images in CLASS or
-            SPLIT/CLASS, or texts named LANGUAGE.SPLIT.txt. The formats .conll and .conllu are for
-            tags, and .txt is for tags and the target "next". A glob, such as "parts/*.csv", matches
-            several files. Files may be at gs:// and other addresses that TensorFlow can open.
+            `save_to_disk` of Hugging Face's datasets wrote, or contains images or recordings in
+            CLASS or SPLIT/CLASS, or texts named LANGUAGE.SPLIT.txt. The formats .conll and .conllu
+            are for tags, and .txt is for tags and the target "next". A glob, such as "parts/*.csv",
+            matches several files. Files may be at gs:// and other addresses that TensorFlow can
+            open.
         kind: input type, `template.input` in Python.
         target_kind: target type, `template.target` in Python.
         input: column, array or feature of the inputs. If None, inferred from the data; required
@@ -409,11 +410,13 @@ class Source:
 
     def of_other_data(self, data: str) -> "Source":
         """The same source with other data, without fields that belong to the data of this one:
-        separate files for validation and testing, the storage, the limit and the fold, the columns
-        if the other file has a format without them, and the delimiter if it has another
-        extension."""
+        separate files for validation and testing, the splits of a folder, the storage, the limit
+        and the fold, the columns if the other file has a format without them, and the delimiter if
+        it has another extension."""
         dropped = [name for name in ("validation", "test") if isinstance(getattr(self, name), str)]
         dropped += ["storage", "limit", "fold"]
+        if self.split_column == SPLIT_COLUMN and self.is_folder():  # other folders may have none
+            dropped.append("split_column")
         if not may_be_delimited(data):
             dropped.append("columns")
         values = {name: getattr(type(self), name) for name in dropped}

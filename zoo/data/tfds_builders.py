@@ -28,12 +28,6 @@ from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.data.tfds_features import Feature, chosen, decoders
 from seqzoo.zoo.data.translations import Translations
 
-FOLDERS = (tfds.TranslateFolder, tfds.ImageFolder)
-"""Builders that read a folder without preparation."""
-
-_OF_IMAGE_FOLDER = (".png", ".jpg", ".jpeg")
-"""Extensions of images that `tfds.ImageFolder` reads."""
-
 CLASS_NAMES = ("pythonClassName", "python_class_name", "type")
 """Keys of features.json, in all of its versions, whose values are names of classes."""
 
@@ -76,7 +70,7 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
     elif whole.labels is not None:
         splits.check_labels(parts)
     name = f"{builder.info.full_name}".removesuffix(f"/{builder.version}")
-    if isinstance(builder, FOLDERS):
+    if isinstance(builder, Translations):
         name = pathlib.Path(source.data).name
     return splits.to_splits(name, parts, notes, kind=source.kind), source
 
@@ -191,8 +185,7 @@ def _prepared(source: Source) -> tfds.core.DatasetBuilder:
 
 
 def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
-    """The builder of a folder: a data set that tfds prepared, texts in several languages, or
-    images.
+    """The builder of a folder: a data set that tfds prepared, or texts in several languages.
 
     Raises:
         SeqzooError: it is not one of these.
@@ -202,23 +195,11 @@ def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
         return tfds.builder_from_directory(folder)
     if any(path.name.count(".") == 2 for path in folder.glob("*.*.txt")):
         return Translations(folder)
-    splits = [path.name for path in folder.iterdir() if path.is_dir()]
-    for suffix in set(IMAGES) - set(_OF_IMAGE_FOLDER):
-        if other := next(iter(sorted(folder.glob(f"*/*/*{suffix}"))), None):
-            raise SeqzooError(
-                f"Images in SPLIT/CLASS must end in one of {', '.join(_OF_IMAGE_FOLDER)}, got "
-                f"{other}; convert it, or use folders named after classes only."
-            )
-    builder = tfds.ImageFolder(str(folder)) if splits else None
-    if builder is None or not any(split.num_examples for split in builder.info.splits.values()):
-        raise SeqzooError(
-            f"{folder} must contain a data set prepared by tfds or saved by Hugging Face's "
-            f"`save_to_disk`, texts named LANGUAGE.SPLIT.txt, images in CLASS "
-            f"({', '.join(IMAGES)}) or in SPLIT/CLASS ({', '.join(_OF_IMAGE_FOLDER)}), or "
-            f"recordings in CLASS ({', '.join(RECORDINGS)})"
-            f"{_pattern(folder)}."
-        )
-    return builder
+    raise SeqzooError(
+        f"{folder} must contain a data set prepared by tfds or saved by Hugging Face's "
+        "`save_to_disk`, texts named LANGUAGE.SPLIT.txt, or, in CLASS or SPLIT/CLASS, images "
+        f"({', '.join(IMAGES)}) or recordings ({', '.join(RECORDINGS)}){_pattern(folder)}."
+    )
 
 
 def _pattern(folder: pathlib.Path) -> str:
@@ -262,11 +243,9 @@ def _read(
     input_feature, target = features
     options: dict[str, Any] = {}
     count = count or source.limit
-    if isinstance(builder, tfds.ImageFolder):  # tfds would decode greyscale images as RGB
-        options["decoders"] = {"image": tfds.decode.SkipDecoding()}
-    elif not isinstance(builder, FOLDERS):  # these cannot decode a subset of the features
+    if not isinstance(builder, Translations):  # it cannot decode a subset of the features
         options["decoders"] = decoders([feature for feature in features if feature], builder)
-    if isinstance(builder, Translations):
+    else:
         count = None  # documents may be in order; they are in memory, and sampled later
     dataset = builder.as_dataset(split=split, shuffle_files=False, **options).take(count or -1)
     # Sequences of unequal lengths are read one by one, which is slow; others in batches.

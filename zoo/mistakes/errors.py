@@ -165,9 +165,10 @@ def errors(
         SeqzooError: the run has a different target, its data are not known, or an option is not
             valid.
     """
+    # Before the import of `Run`, since it starts TensorFlow without its log messages.
+    opened = open_run(str(run), device) if isinstance(run, str | pathlib.Path) else run
     from seqzoo.tasks.runs.run import Run
 
-    opened = open_run(str(run), device) if isinstance(run, str | pathlib.Path) else run
     expected = "a run, its folder or the name of a preset"
     if not hasattr(opened, "template"):
         raise SeqzooError(field="run", expected=expected, got=run)
