@@ -151,6 +151,10 @@ def test_what_is_wrong_is_reported(folder, tmp_path) -> None:
         open_source(Source(str(folder), "rows", "value"))
     with pytest.raises(SeqzooError, match="`kind` must be one of rows, pixels, columns, image"):
         open_source(Source(str(folder), "words"))
+    with pytest.raises(SeqzooError, match="`input` names a column, and .* has none; leave it out"):
+        open_source(Source(str(folder), "rows", input="file"))
+    named = Source("x.csv", "rows", input="file", target="label").of_other_data(str(folder))
+    assert len(open_examples(named, "all")) == 40
     tables = tmp_path / "tables"
     tables.mkdir()
     (tables / "a.csv").touch()

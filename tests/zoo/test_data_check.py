@@ -257,6 +257,15 @@ def test_numbers_that_stand_out(tmp_path) -> None:
     assert "line 9" in _found(report, "targets", "interquartile").message
 
 
+def test_empty_lines_of_a_text_are_left_out_as_in_training(tmp_path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("\n\n".join(f"line {number}" for number in range(20)))
+    report = _check(path, kind="characters", target_kind="next")
+    assert "16 training examples" in _found(report, "rows", "training examples").message
+    with pytest.raises(SeqzooError, match="`target` names a column, and .* has none"):
+        _check(path, kind="characters", target_kind="next", target="x")
+
+
 def test_dates_out_of_order(tmp_path) -> None:
     rows = [{"date": f"2020-01-{day:02}", "value": day} for day in range(1, 29)]
     rows[4], rows[9] = rows[9], rows[4]

@@ -3,6 +3,7 @@ SPLIT/CLASS/*.png."""
 
 import pathlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
@@ -61,8 +62,9 @@ def read(path: pathlib.Path, request: Request) -> Records:
             are requested, no subfolder contains such files, or one cannot be read.
     """
     source = request.source
-    if source.split_column != SPLIT_COLUMN or not has_splits(path):
-        refuse_columns(path, request)
+    has_split = SPLIT in request.roles and source.split_column == SPLIT_COLUMN and has_splits(path)
+    others = tuple(role for role in request.roles if not (has_split and role == SPLIT))
+    refuse_columns(path, replace(request, roles=others), named=False)
     folders = _class_folders(path, KINDS.get(source.kind, ()))
     if not folders:
         expected = [kind for kind, suffixes in KINDS.items() if _class_folders(path, suffixes)]
@@ -83,7 +85,6 @@ def read(path: pathlib.Path, request: Request) -> Records:
         )
     suffixes = KINDS[source.kind]
     files = [file for folder in folders for file in sorted(_files(folder, suffixes))]
-    has_split = SPLIT in request.roles
 
     def fields(file: pathlib.Path) -> dict[str, Any]:
         split = {SPLIT: file.parent.parent.name} if has_split else {}

@@ -156,6 +156,13 @@ def may_be_delimited(path: str) -> bool:
     return _implied(path) in (None, "text", *DELIMITED)
 
 
+def lacks_columns(path: str) -> bool:
+    """Whether the data at a path are plain text, or in a folder per class."""
+    if pathlib.Path(path).is_dir():
+        return not is_dataset(pathlib.Path(path))
+    return _implied(path) == "text"
+
+
 def _implied(path: str) -> str | None:
     """The name of the format that the extension of a file implies; None for other extensions."""
     suffix = suffix_of(path)
@@ -182,6 +189,13 @@ def check_delimited(path: str, source: "Source") -> None:
             )
 
 
+def format_of_request(path: str, request: "Request") -> str:
+    """The name of the format in which `read` reads a file."""
+    source = request.source
+    tagged = source.target_kind == "tags" and "target" in request.roles
+    return format_of(path, delimiter=source.delimiter, tagged=tagged, lemmas=reads_lemmas(source))
+
+
 def read(path: pathlib.Path, request: "Request") -> "Records":
     """Reads the records of a file, or of all files that match a pattern, with the reader of the
     format; rows of single words become sentences, and rows of single steps series.
@@ -192,11 +206,7 @@ def read(path: pathlib.Path, request: "Request") -> "Records":
     """
     from seqzoo.zoo.data import several_files
 
-    source = request.source
-    tagged = source.target_kind == "tags" and "target" in request.roles
-    name = format_of(
-        str(path), delimiter=source.delimiter, tagged=tagged, lemmas=reads_lemmas(source)
-    )
+    source, name = request.source, format_of_request(str(path), request)
     in_rows = "series_column" in request.roles and source.has_steps_in_rows
     if in_rows and name not in TABLES:
         raise SeqzooError(f"`series_column` is for tables, got {path}.", field="series_column")

@@ -193,6 +193,8 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
             "leave it out.",
             field="input",
         )
+    if name == "text":
+        item = replace(item, input=None, target=None)
     roles: tuple[str, ...] = (INPUT,) if item.time_column is None else (INPUT, TIME)
     roles = (*roles, *step_roles(item), *further_roles(source))
     if item.sentence_column is not None:

@@ -201,12 +201,22 @@ def choose_columns(path: object, names: Sequence[str], request: Request) -> dict
     return chosen
 
 
-def refuse_columns(path: object, request: Request) -> None:
+def refuse_columns(path: object, request: Request, *, named: bool = True) -> None:
     """Checks that a format without columns is asked only for inputs and targets.
+
+    Args:
+        path: the file, for messages.
+        request: the request.
+        named: whether the request may name the columns of inputs and targets, by their numbers.
 
     Raises:
         SeqzooError: the request names another column.
     """
+    for role in () if named else (INPUT, TARGET):
+        if getattr(request.source, role) is not None:
+            raise SeqzooError(
+                f"`{role}` names a column, and {path} has none; leave it out.", field=role
+            )
     for role in (SPLIT, WEIGHT, TIME, *request.further):
         if role in request.roles:
             field = role.partition(".")[0]

@@ -16,7 +16,7 @@ from seqzoo.tasks.kinds import (
     targets_of,
 )
 from seqzoo.zoo.data.column_names import split_names
-from seqzoo.zoo.data.formats import SUFFIXES, has_format, may_be_delimited, suffix_of
+from seqzoo.zoo.data.formats import SUFFIXES, has_format, lacks_columns, may_be_delimited, suffix_of
 from seqzoo.zoo.data.hugging_face import SPLIT_COLUMN, is_dataset
 from seqzoo.zoo.data.remote import is_remote
 from seqzoo.zoo.datasets import DATASETS
@@ -419,8 +419,11 @@ class Source:
             dropped.append("split_column")
         if not may_be_delimited(data):
             dropped.append("columns")
+        delimiter = self.delimiter_of(data)
+        if self.target_kind != "tags" and not delimiter and lacks_columns(data):
+            dropped += ["input", "target"]
         values = {name: getattr(type(self), name) for name in dropped}
-        return replace(self, data=data, delimiter=self.delimiter_of(data), **values)
+        return replace(self, data=data, delimiter=delimiter, **values)
 
     def delimiter_of(self, data: str) -> str | None:
         """The delimiter of another file: that of this data, if the extension of the other file is

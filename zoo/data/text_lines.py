@@ -24,9 +24,9 @@ def read(path: pathlib.Path, request: Request) -> Records:
     Raises:
         SeqzooError: it cannot be read or is empty, or targets or a split column are requested.
     """
-    refuse_columns(path, request)
     if TARGET in request.roles:
         raise _without_targets(path, request.source.target_kind)
+    refuse_columns(path, request, named=False)
     text = read_text(path, strict=request.strict)
     return Records(str(path), decoded(_records(text, request), strict=request.strict))
 

@@ -10,7 +10,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data import formats, splits
 from seqzoo.zoo.data.examples import NAMES, part_of, readers_of, roles_of
 from seqzoo.zoo.data.open import folder_of_fields, open_source, split_file, with_stored_splits
-from seqzoo.zoo.data.records import Record, Records, Request
+from seqzoo.zoo.data.records import INPUT, Record, Records, Request
 from seqzoo.zoo.data.remote import local
 from seqzoo.zoo.data.several_files import files_of, is_pattern
 from seqzoo.zoo.data.source import Source
@@ -90,7 +90,11 @@ def _valid_records(
     path: pathlib.Path, source: Source, folder: pathlib.Path
 ) -> tuple[Records, list[Finding]]:
     """The records of a file whose fields can all be read, and findings on the others."""
-    records = formats.read(path, Request(source, roles_of(source), strict=False))
+    request = Request(source, roles_of(source), strict=False)
+    records = formats.read(path, request)
+    if formats.format_of_request(str(path), request) == "text":  # training leaves out empty lines
+        lines = (record for record in records.records if record.fields[INPUT].strip())
+        records = replace(records, records=lines)
     valid, invalid = [], []
     for record, error in _checked(records, source, folder):
         if error:
