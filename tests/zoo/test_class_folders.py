@@ -99,6 +99,28 @@ def test_folders_of_splits_with_folders_of_classes(kind, tmp_path) -> None:
         open_source(Source(str(tmp_path), kind))
 
 
+def test_texts_in_folders_of_classes(tmp_path) -> None:
+    for number in range(24):
+        folder = tmp_path / ("train" if number % 3 else "test") / ("pos" if number % 2 else "neg")
+        folder.mkdir(parents=True, exist_ok=True)
+        word = "good" if number % 2 else "bad"
+        (folder / f"{number}.txt").write_bytes(f"é {word}\r\nfilm {number}\n".encode())
+    (tmp_path / "train" / "urls.txt").write_text("no review")
+    parts, _ = open_source(Source(str(tmp_path), "words", validation=0.25))
+    assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [12, 4, 8]
+    for text, label in zip(parts.train.inputs, parts.train.targets, strict=True):
+        assert text.startswith(f"é {'good' if label == 'pos' else 'bad'}\nfilm ")
+    result = seqzoo("check", tmp_path, "--no-timing")
+    assert "--kind words" in result.output and "8 test examples" in result.output
+    wrong = tmp_path / "train" / "pos" / "x.txt"
+    for data, message in ((b"", "is empty"), (b"\xff", "line 1, byte 1: 0xff is not UTF-8")):
+        wrong.write_bytes(data)
+        with pytest.raises(SeqzooError, match=f"{re.escape(str(wrong))},? {message}"):
+            open_source(Source(str(tmp_path), "words"))
+        result = seqzoo("check", tmp_path, "--no-timing")
+        assert "1 of 25" in result.output and "x.txt" in result.output, result.output
+
+
 def test_images_in_splits_keep_their_channels(tmp_path) -> None:
     for channels in (1, 3):
         folder = tmp_path / str(channels)
@@ -165,7 +187,7 @@ def test_what_is_wrong_is_reported(folder, tmp_path) -> None:
         save(tmp_path / split / "a.png", np.zeros((4, 3), np.uint8))
     with pytest.raises(
         SeqzooError,
-        match=r"in CLASS or SPLIT/CLASS, images \(.png, .*\) or recordings \(.wav, ",
+        match=r"in CLASS or SPLIT/CLASS, images \(.png, .* \(.wav, .*\) or texts \(.txt\)",
     ):
         open_source(Source(str(tmp_path), "rows"))
     broken = tmp_path / "cats" / "b.png"

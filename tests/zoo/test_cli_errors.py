@@ -318,7 +318,11 @@ def test_messages_in_a_removed_folder_and_help_on_a_full_disk(tmp_path) -> None:
 
 def test_a_folder_as_inputs_is_reported_before_the_model_is_loaded(trained, tmp_path) -> None:
     for path, expected in (
-        (tmp_path, f"{tmp_path} cannot be read: Is a directory."),
+        (
+            tmp_path,
+            f"--input-file must be a file, got the folder {tmp_path}; files of images and "
+            "recordings are arguments, or named by a column of a table.",
+        ),
         (tmp_path / "no.csv", f"There is no file {tmp_path / 'no.csv'}."),
     ):
         message = seqzoo("predict", "no-run", "--input-file", path).stderr

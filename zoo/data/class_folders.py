@@ -1,4 +1,4 @@
-"""Images or recordings in a folder per class, CLASS/*.png, or per split and class,
+"""Images, recordings or texts in a folder per class, CLASS/*.png, or per split and class,
 SPLIT/CLASS/*.png."""
 
 import pathlib
@@ -15,7 +15,9 @@ from seqzoo.zoo.data.records import (
     Record,
     Records,
     Request,
+    decoded,
     read_bytes,
+    read_text,
     refuse_columns,
 )
 
@@ -28,38 +30,45 @@ RECORDINGS = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")
 SPLITS = {"train", "training", "validation", "valid", "val", "dev", "test"}
 """Names of folders that are splits rather than classes."""
 
+TEXTS = (".txt",)
+"""Extensions of texts, each of which is one input."""
+
 KINDS = {
     **dict.fromkeys(("rows", "pixels", "columns", "image"), IMAGES),
     "audio": RECORDINGS,
+    **dict.fromkeys(("words", "characters", "subwords"), TEXTS),
 }
 """Input types that read such files, with their extensions."""
 
 
+UNITS = {IMAGES: "image", RECORDINGS: "recording", TEXTS: "text"}
+"""What a file is called in messages, by its possible extensions."""
+
+
 def has_class_folders(folder: pathlib.Path) -> bool:
-    """Whether a folder has subfolders of images or recordings: several that are not all named like
-    splits, or some in the subfolders of splits."""
-    return any(_has_classes(folder, item) or _splits(folder, item) for item in (IMAGES, RECORDINGS))
+    """Whether a folder has subfolders of images, recordings or texts: several that are not all
+    named like splits, or some in the subfolders of splits."""
+    return any(_has_classes(folder, item) or _splits(folder, item) for item in UNITS)
 
 
 def has_splits(folder: pathlib.Path) -> bool:
     """Whether a folder has a subfolder per split."""
-    return any(
-        not _has_classes(folder, item) and _splits(folder, item) for item in (IMAGES, RECORDINGS)
-    )
+    return any(not _has_classes(folder, item) and _splits(folder, item) for item in UNITS)
 
 
 def kind_of(folder: pathlib.Path) -> str:
-    """The input type for the files of a folder: "audio" if it has no images."""
-    return "rows" if _class_folders(folder, IMAGES) else "audio"
+    """The most usual input type for the files of a folder: "rows", "audio" or "words"."""
+    kinds = {IMAGES: "rows", RECORDINGS: "audio"}
+    return next((kind for item, kind in kinds.items() if _class_folders(folder, item)), "words")
 
 
 def read(path: pathlib.Path, request: Request) -> Records:
-    """The images or recordings of a folder, sorted by split, class and name; the class is the name
-    of the folder that contains them.
+    """The images, recordings or texts of a folder, sorted by split, class and name; the class is
+    the name of the folder that contains them.
 
     Raises:
-        SeqzooError: a column, inputs other than images and recordings or targets other than classes
-            are requested, no subfolder contains such files, or one cannot be read.
+        SeqzooError: a column, inputs of another type or targets other than classes are requested,
+            no subfolder contains such files, or one cannot be read.
     """
     source = request.source
     has_split = SPLIT in request.roles and source.split_column == SPLIT_COLUMN and has_splits(path)
@@ -70,8 +79,8 @@ def read(path: pathlib.Path, request: Request) -> Records:
         expected = [kind for kind, suffixes in KINDS.items() if _class_folders(path, suffixes)]
         if not expected:
             raise SeqzooError(
-                f"{path} must contain images or recordings in a folder per class, such as "
-                "CLASS/*.png or SPLIT/CLASS/*.wav."
+                f"{path} must contain images, recordings or texts in a folder per class, such as "
+                "CLASS/*.png or SPLIT/CLASS/*.txt."
             )
         shown = f"one of {', '.join(expected)}" if len(expected) > 1 else repr(*expected)
         raise SeqzooError(
@@ -88,14 +97,17 @@ def read(path: pathlib.Path, request: Request) -> Records:
 
     def fields(file: pathlib.Path) -> dict[str, Any]:
         split = {SPLIT: file.parent.parent.name} if has_split else {}
-        return {INPUT: read_bytes(file, blank=True), TARGET: file.parent.name} | split
+        if suffixes is TEXTS:
+            text = read_text(file, blank=True, strict=request.strict)
+            value: str | bytes = text.replace("\r\n", "\n").removesuffix("\n")
+        else:
+            value = read_bytes(file, blank=True)
+        return {INPUT: value, TARGET: file.parent.name} | split
 
-    return Records(
-        str(path),
-        (Record(number, fields(file)) for number, file in enumerate(files)),
-        unit="recording" if suffixes is RECORDINGS else "image",
-        locations=list(map(str, files)),
-    )
+    records = (Record(number, fields(file)) for number, file in enumerate(files))
+    if suffixes is TEXTS:
+        records = decoded(records, strict=request.strict)
+    return Records(str(path), records, unit=UNITS[suffixes], locations=list(map(str, files)))
 
 
 def _class_folders(folder: pathlib.Path, suffixes: tuple[str, ...]) -> list[pathlib.Path]:
@@ -103,8 +115,6 @@ def _class_folders(folder: pathlib.Path, suffixes: tuple[str, ...]) -> list[path
     if _has_classes(folder, suffixes):
         return _classes(folder, suffixes)
     splits = _splits(folder, suffixes)
-    if not splits:
-        return _classes(folder, suffixes)
     return [item for split in splits for item in _classes(split, suffixes)]
 
 

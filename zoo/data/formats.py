@@ -62,7 +62,9 @@ FORMATS = {
         "Lemma, inflected form and features per line, for the input 'lemma'.",
     ),
     "class folders": Format(
-        (), "seqzoo.zoo.data.class_folders:read", "Images or recordings, with a folder per class."
+        (),
+        "seqzoo.zoo.data.class_folders:read",
+        "Images, recordings or texts, with a folder per class.",
     ),
 }
 """The formats by name."""

@@ -143,11 +143,11 @@ class Source:
 
     Attributes:
         data: built-in data set, tfds:NAME, file, folder or glob. A folder is one that tfds or
-            `save_to_disk` of Hugging Face's datasets wrote, or contains images or recordings in
-            CLASS or SPLIT/CLASS, or texts named LANGUAGE.SPLIT.txt. The formats .conll and .conllu
-            are for tags, and .txt is for tags and the target "next". A glob, such as "parts/*.csv",
-            matches several files. Files may be at gs:// and other addresses that TensorFlow can
-            open.
+            `save_to_disk` of Hugging Face's datasets wrote, or contains images, recordings or texts
+            in CLASS or SPLIT/CLASS, or texts named LANGUAGE.SPLIT.txt. The formats .conll and
+            .conllu are for tags, and .txt is for tags and the target "next". A glob, such as
+            "parts/*.csv", matches several files. Files may be at gs:// and other addresses that
+            TensorFlow can open.
         kind: input type, `template.input` in Python.
         target_kind: target type, `template.target` in Python.
         input: column, array or feature of the inputs. If None, inferred from the data; required

@@ -20,6 +20,7 @@ from seqzoo.tasks.kinds import TEXTS
 from seqzoo.zoo import datasets
 from seqzoo.zoo.data import splits
 from seqzoo.zoo.data.class_folders import IMAGES, RECORDINGS
+from seqzoo.zoo.data.class_folders import TEXTS as TEXT_FILES
 from seqzoo.zoo.data.examples import part_of
 from seqzoo.zoo.data.formats import SUFFIXES, suffix_of
 from seqzoo.zoo.data.records import INPUT, TARGET, Record, Records
@@ -198,7 +199,8 @@ def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
     raise SeqzooError(
         f"{folder} must contain a data set prepared by tfds or saved by Hugging Face's "
         "`save_to_disk`, texts named LANGUAGE.SPLIT.txt, or, in CLASS or SPLIT/CLASS, images "
-        f"({', '.join(IMAGES)}) or recordings ({', '.join(RECORDINGS)}){_pattern(folder)}."
+        f"({', '.join(IMAGES)}), recordings ({', '.join(RECORDINGS)}) or texts "
+        f"({', '.join(TEXT_FILES)}){_pattern(folder)}."
     )
 
 

@@ -113,7 +113,12 @@ def prediction_lines(
         SeqzooError: the run does not exist, has no model yet, or does not support an option, or the
             file cannot be read.
     """
-    if isinstance(given, File) and (not given.path.exists() or given.path.is_dir()):
+    if isinstance(given, File) and given.path.is_dir():
+        raise SeqzooError(
+            f"--input-file must be a file, got the folder {given.path}; files of images and "
+            "recordings are arguments, or named by a column of a table."
+        )
+    if isinstance(given, File) and not given.path.exists():
         read_bytes(given.path)  # raises an error before TensorFlow is imported
     run = open_runs(folder, others, device)
     if isinstance(given, tuple) and not others:
