@@ -157,6 +157,28 @@ class TaskModel(keras.Model):
         raw = inputs if isinstance(inputs, tuple | list) else (inputs,)
         return self.task.respond(self.network, tuple(raw), PredictionOptions())
 
+    def compile(self, optimizer: Any = "rmsprop", *args: Any, **options: Any) -> None:
+        """Sets the optimizer, as `keras.Model.compile` does.
+
+        Raises:
+            SeqzooError: a loss or metrics are given, instead of which the template's are used.
+        """
+        named = dict(zip(("loss", "loss_weights", "metrics"), args, strict=False)) | options
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+            if named.get(name) is not None:
+                raise SeqzooError(
+                    f"`{name}` must be left out, since the loss and the metric are those of the "
+                    f"template, got {named[name]!r}.",
+                    field=name,
+                )
+        super().compile(optimizer, *args, **options)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles a loaded model; Keras leaves that out for models with their own `compile`."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
+
     def fit(
         self,
         x: Any = None,

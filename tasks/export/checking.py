@@ -149,6 +149,7 @@ def part_inputs(task: Any, parts: dict[str, Part], examples: Sequence[Any]) -> d
                 array = random.integers(1, high, shape).astype(spec.dtype.as_numpy_dtype)
             else:
                 array = random.normal(size=shape).astype(np.float32)
+                array = np.abs(array) if spec.name == "elapsed" else array
             arrays[spec.name] = array
         inputs[name] = arrays
     return inputs

@@ -12,14 +12,16 @@ from seqzoo.cells.engine.portability import unportable_operations
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.checking import (
     EXAMPLES,
+    GENERATED,
     compare,
     dummy_inputs,
+    part_inputs,
     raw_tensors,
     run_in_fresh_process,
 )
 from seqzoo.tasks.export.formats import Export
-from seqzoo.tasks.export.parts import is_float32
-from seqzoo.tasks.export.signatures import COMPILED, signatures_of
+from seqzoo.tasks.export.parts import is_float32, parts_of
+from seqzoo.tasks.export.signatures import COMPILED, SERVING, Signature, signatures_of
 
 
 def write(wanted: Export, folder: pathlib.Path) -> float | None:
@@ -47,19 +49,39 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
         tf.saved_model.save(module, str(folder), signatures=concrete)
     if not wanted.check:
         return None
-    inputs = raw_tensors(task, list(wanted.examples[:EXAMPLES]) or dummy_inputs(task))
-    with seqzoo.cells.portable():
-        ours = signatures["serving_default"][0](
-            **{name: tf.constant(value) for name, value in inputs.items()}
-        )
-    expected = {f"serving_default/{name}": value.numpy() for name, value in ours.items()}
-    requested = {"serving_default": inputs}
-    if COMPILED in signatures:  # enough rows for the compiled loops to run
-        requested[COMPILED] = {name: _repeated(value) for name, value in inputs.items()}
-        expected |= {f"{COMPILED}/{name}": _repeated(value.numpy()) for name, value in ours.items()}
+    requested = _compared_inputs(wanted, signatures)
+    expected = {}
+    for name, inputs in requested.items():
+        with seqzoo.cells.portable():
+            ours = signatures[SERVING if name == COMPILED else name][0](
+                **{key: tf.constant(value) for key, value in inputs.items()}
+            )
+        expected |= {f"{name}/{key}": value.numpy() for key, value in ours.items()}
     results, _ = run_in_fresh_process(folder, "saved-model", requested)
     precision = "float32" if is_float32(model) else "float16"
-    return compare(expected if _repeatable(wanted) else {}, results, "saved-model", precision)
+    return compare(expected, results, "saved-model", precision)
+
+
+def _compared_inputs(wanted: Export, signatures: dict[str, Signature]) -> dict[str, dict[str, Any]]:
+    """The inputs of each signature that is compared: of predictions, or if these are drawn at
+    random, of greedy ones, and of "encode" and "step"."""
+    task, model = wanted.task, wanted.model
+    examples = list(wanted.examples[:EXAMPLES]) or dummy_inputs(task)
+    inputs, requested = raw_tensors(task, examples), {}
+    if _repeatable(wanted):
+        requested[SERVING] = inputs
+        if COMPILED in signatures:  # enough rows for the compiled loops to run
+            requested[COMPILED] = {name: _repeated(value) for name, value in inputs.items()}
+    elif is_float32(model):
+        limits = {"temperature": 0.0, "top_k": 0, "top_p": 0.0, "beam": 1, "seed": 0}
+        limits["maximum_length"] = GENERATED
+        specs = {spec.name: spec for spec in signatures["generate"][1]}
+        options = {
+            name: np.array(limits[name], specs[name].dtype.as_numpy_dtype) for name in limits
+        }
+        requested["generate"] = {**inputs, **options}
+    parts = {name: part for name, part in parts_of(task, model).items() if name in signatures}
+    return requested | part_inputs(task, parts, examples)
 
 
 def _repeated(rows: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.protocols import Generates
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
 
-EXPLAIN = "explain"
+SERVING, EXPLAIN = "serving_default", "explain"
 COMPILED = "serving_compiled"
 """The only signature whose functions are marked to be compiled by XLA. TensorFlow without XLA runs
 them unchanged, but a GPU server that includes only parts of XLA may fail to run them."""
@@ -66,7 +66,7 @@ def signatures_of(
     def predict(**raw: Any) -> dict[str, Any]:
         return task.respond(model, tuple(raw[name] for name in names), options)
 
-    results: dict[str, Signature] = {"serving_default": (predict, list(task.signature))}
+    results: dict[str, Signature] = {SERVING: (predict, list(task.signature))}
     if no_step(task, model) is None:
         results |= _steps(task, model)
     if takes_ids(task) and isinstance(task.features, TextFeatures):

@@ -6,11 +6,13 @@ from typing import Any, cast
 import keras
 import pytest
 import tensorflow as tf
+from export_cases import cases, make_run
 
 from seqzoo.cells import Bidirectional, VanillaCell
 from seqzoo.tasks import Decoding
 from seqzoo.tasks.base import Prediction, PredictionOptions
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.export import saved_model
 from seqzoo.tasks.export.checking import compare_predictions
 from seqzoo.tasks.export.formats import Export, export
 from seqzoo.tasks.export.saved_model import _repeatable
@@ -32,6 +34,23 @@ def test_a_path_that_tensorflow_reads_as_a_pattern_is_refused(tmp_path) -> None:
     with pytest.raises(SeqzooError, match="cannot load a SavedModel from a path that contains"):
         export(wanted, tmp_path / "a [1]" / "out")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_an_export_whose_texts_are_random_is_compared_too(tmp_path, monkeypatch) -> None:
+    chosen, examples, _ = cases()["language"]
+    run = make_run(tmp_path / "run", chosen, examples)
+    asked, actual = {}, saved_model.run_in_fresh_process
+
+    def changed(folder: Any, format: str, requested: dict) -> tuple[dict, list]:
+        results, predictions = actual(folder, format, requested)
+        asked.update(requested)
+        return {**results, "generate/text": ["wrong"] * 8}, predictions
+
+    monkeypatch.setattr(saved_model, "run_in_fresh_process", changed)
+    with pytest.raises(SeqzooError, match="generate/text is 'wrong', but the model's is"):
+        run.export(tmp_path / "out")
+    assert asked.keys() == {"generate", "step"} and not (tmp_path / "out").exists()
 
 
 @pytest.mark.filterwarnings("ignore:Tensor Tensor:UserWarning")

@@ -282,6 +282,7 @@ def test_series_of_fewer_than_two_numbers_have_no_anomalies(run: Any, panel: Spl
     one = replace(whole, values=values, name="one")
     result = forecaster.anomalies([blank, one, whole], minimum_score=0.0)
     assert [row[0] for row in result.rows] == ["a"] * 32  # all but the first look-back
+    assert "8 of 40 values were not examined" in "".join(result.notes)
     with pytest.raises(SeqzooError, match="a series of at least two values"):
         forecaster.anomalies([blank, one])
     values[[1, 30]] = 2.0  # no value is within the look-back before the last one

@@ -270,6 +270,9 @@ def test_the_optimizer_decays_no_biases_and_scales_losses_of_half_precision(tmp_
             assert kernel.numpy().max() < 9.7
     half = keras_model(case, examples, settings(precision="mixed_float16"))
     assert isinstance(half.optimizer, keras.optimizers.LossScaleOptimizer)
+    for given in ({"loss": "mse"}, {"metrics": ["mae"]}):
+        with pytest.raises(SeqzooError, match="must be left out, since the loss and the metric"):
+            half.compile("sgd", **given)
     half.compile("sgd")
     assert isinstance(half.optimizer, keras.optimizers.LossScaleOptimizer)
 

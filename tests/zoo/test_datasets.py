@@ -274,6 +274,8 @@ def test_default_folder(monkeypatch, tmp_path) -> None:
     monkeypatch.delenv("TFDS_DATA_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert datasets.default_data_dir() == tmp_path / "seqzoo"
+    monkeypatch.setenv("SEQZOO_CACHE", str(tmp_path / "own"))
+    assert datasets.default_data_dir() == tmp_path / "own"
 
 
 def test_importing_the_package_imports_no_tensorflow() -> None:

@@ -119,6 +119,13 @@ def test_the_default_space_of_each_preset_is_around_it(name) -> None:
     assert read_space(written, choices) == space
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.25, 0.33, 0.7])
+def test_the_default_space_has_any_given_dropout(dropout) -> None:
+    choices = chosen("language-id", {"dropout": dropout})
+    given = current(default_space(choices), choices)
+    assert given is not None and given["dropout"] == dropout
+
+
 def test_a_mistake_in_a_file_has_its_line(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert seqzoo("init", "language-id", "--output", "a.toml").exit_code == 0
@@ -187,7 +194,8 @@ def test_trials_end_in_all_ways_and_the_search_continues(fake, tmp_path) -> None
     trained = (tmp_path / "found" / "trained.txt").read_text().split()
     repeated = [trial for trial in match.trials if trial.same_as is not None]
     assert len(trained) == len(set(trained)) == 14 - len(repeated)
-    assert len(messages) == 14 and messages[-1].startswith("14/14  trial ")
+    assert messages[0].startswith("No trial has the given settings")
+    assert len(messages) == 15 and messages[-1].startswith("14/14  trial ")
     # The best configuration is that of the best trial, and everything else as given.
     best = read_config(str(match.config))
     assert (best.task.units, best.task.layers) == (11, match.best.options["layers"])

@@ -9,8 +9,10 @@ import pytest
 
 pytest.importorskip("starlette", reason="the extra `serve` is not installed")
 from cell_names import BEFORE_RELEASES  # noqa: E402
+from export_cases import make_run  # noqa: E402
 from serving_cases import cases, runs_of, service_of, serving  # noqa: E402
 
+from seqzoo.tasks import Examples, ManyToOne, TimedSeries  # noqa: E402
 from seqzoo.tasks.errors import SeqzooError  # noqa: E402
 from seqzoo.zoo.serving.answers import prediction  # noqa: E402
 
@@ -24,6 +26,38 @@ QUICK = ("characters", "audio", "language", "images")
 
 def _marked(name: str) -> Any:
     return pytest.param(name, marks=pytest.mark.slow if name in DIFFERENT else BEFORE_RELEASES)
+
+
+@pytest.mark.slow
+def test_the_times_of_steps_are_read_by_time_aware_cells(tmp_path: pathlib.Path) -> None:
+    random = np.random.default_rng(0)
+    series = [
+        TimedSeries(
+            random.normal(size=(size, 2)), np.array([0.0, *random.exponential(size=size)])[:-1]
+        )
+        for size in (3, 5, 4, 6)
+    ]
+    template = ManyToOne("series", "value", cell="cfc", units=4)
+    run = make_run(tmp_path / "run", template, Examples(series, [0.0, 1.0, 2.0, 3.0]))
+    instances = [
+        {"values": item.values.tolist(), "times": np.cumsum(item.elapsed).tolist()}
+        for item in series
+    ]
+    with serving({"timed": run}) as client:
+        url = "/v1/models/timed"
+        result = client.post(f"{url}:predict", json={"instances": instances})
+        assert result.status_code == 200, result.text
+        answers = [item["answer"] for item in result.json()["predictions"]]
+        assert answers == pytest.approx([item.value for item in run.predict(series)], rel=1e-5)
+        described = client.get(f"{url}/metadata").json()["metadata"]
+        assert described["parameters"] == []
+        assert described["instance"]["required"] == ["values", "times"]
+        for instance, message in (
+            ([[0.1, 0.2]], 'must be {"values": a list of steps, "times"'),
+            ({"values": [[0.1, 0.2]], "times": [0, 1]}, "must have one time per step"),
+        ):
+            result = client.post(f"{url}:predict", json={"instances": [instance]})
+            assert result.status_code == 400 and message in result.json()["error"], result.text
 
 
 @pytest.mark.parametrize("name", [_marked(name) for name in CASES if name not in QUICK])

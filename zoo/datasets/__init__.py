@@ -12,6 +12,7 @@ import pathlib
 import pkgutil
 from typing import TYPE_CHECKING
 
+from seqzoo.tasks.data.cache import cache_folder
 from seqzoo.tasks.errors import SeqzooError, nearest
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def load(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.core
     Args:
         name: a name in `DATASETS`.
         data_dir: the folder to keep it in; by default the one that the environment variable
-            TFDS_DATA_DIR names, otherwise ~/.cache/seqzoo.
+            TFDS_DATA_DIR names, otherwise the cache folder.
 
     Raises:
         SeqzooError: there is no such data set, or the folder cannot be written to.
@@ -57,10 +58,10 @@ def load(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.core
 
 
 def default_data_dir() -> pathlib.Path:
-    """The default folder of prepared data sets."""
+    """The default folder of prepared data sets: $TFDS_DATA_DIR, or the cache folder."""
     if os.environ.get("TFDS_DATA_DIR"):
         return pathlib.Path(os.environ["TFDS_DATA_DIR"]).expanduser()
-    return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "seqzoo"
+    return cache_folder()
 
 
 def _is_prepared(builder: tfds.core.DatasetBuilder) -> bool:

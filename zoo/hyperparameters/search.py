@@ -277,7 +277,11 @@ class _Running:
                 self.study.set_user_attr(key, value)
             self.study.set_user_attr("seconds", 0.0)
             given = current(self.space, self.base)
-            if given is not None:
+            if given is None:
+                self.print_fn(
+                    "No trial has the given settings, some of which are not in the space."
+                )
+            else:
                 drawn = {name: self.space[name].drawn(value) for name, value in given.items()}
                 self.study.enqueue_trial(drawn, user_attrs={"given": True})
         self.interrupted = [item.number for item in earlier if item.state.name == "RUNNING"]

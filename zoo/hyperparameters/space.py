@@ -270,7 +270,9 @@ def default_space(choices: Choices) -> dict[str, Interval | Choice]:
     low = max(1, units - 2 * step)
     space["units"] = Interval(low, low + (2 * units - low) // step * step, step=step)
     if settings.readout == "gradient" and any(field.name == "dropout" for field in fields(task)):
-        space["dropout"] = Interval(0.0, 0.6, step=0.05)
+        usual = Interval(0.0, 0.6, step=0.05)
+        between = Interval(0.0, max(0.6, task.dropout))  # contains any other value
+        space["dropout"] = usual if task.dropout in usual else between
     if not task.cell_options and source.time_column is None and settings.readout == "gradient":
         space["cell"] = Choice(tuple(dict.fromkeys([task.cell, *CELLS])))
     return space

@@ -16,7 +16,7 @@ from seqzoo.tasks.data.history import Continuation, History
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import FORECAST
 from seqzoo.tasks.runs.layout import CONFIG, is_run
-from seqzoo.tasks.wording import counted
+from seqzoo.tasks.wording import agreed, counted
 from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.histories import read_histories
 from seqzoo.zoo.data.source import Source
@@ -44,10 +44,12 @@ class ForecastTable:
     Attributes:
         headers: names of the columns.
         rows: rows of numbers and strings.
+        notes: sentences about what is not in the table.
     """
 
     headers: Sequence[str]
     rows: Sequence[Sequence[Any]]
+    notes: Sequence[str] = ()
 
     def text(self, form: str) -> str:
         """The table as "text" (drawn on a terminal, tabs on a pipe), "csv" or "jsonl"."""
@@ -205,7 +207,8 @@ class Forecaster:
     ) -> ForecastTable:
         """The steps whose values are far from their forecasts.
 
-        Each step is forecast from the steps before it. Its score is the distance between value and
+        Each step is forecast from the steps before it, except for those of the first look-back
+        window of a series. Its score is the distance between value and
         forecast, divided by the standard deviation of a normal distribution with the same outer
         quantiles.
 
@@ -230,10 +233,11 @@ class Forecaster:
                 "Anomaly detection needs a series of at least two values, but there is none."
             )
         normal = [NormalDist().inv_cdf(level) for level in (levels[0], levels[-1])]
-        scored = 0
+        scored = known = 0
         for history in histories:
             forecast, origins = self.run.task.one_step(self.run.model, history)
-            scored += len(origins)
+            scored += int(np.isfinite(history.values[origins]).sum())
+            known += int(np.isfinite(history.values).sum())
             if not len(origins):
                 continue
             low, high = forecast["quantiles"][..., 0], forecast["quantiles"][..., -1]
@@ -259,7 +263,14 @@ class Forecaster:
                 f"look-back of {counted(self.run.template.look_back, 'step')}, but there is none."
             )
         headers = ["series", "date", "target", "value", "expected", "low", "high", "score"]
-        return ForecastTable(headers, rows)
+        notes = []
+        if left := known - scored:
+            are = agreed(left, "was", "were")
+            notes.append(
+                f"{left:,} of {counted(known, 'value')} {are} not examined: those of the first "
+                "look-back window of each series."
+            )
+        return ForecastTable(headers, rows, notes)
 
 
 def _whose(history: History, table: str) -> str:
@@ -358,6 +369,8 @@ def forecast_text(
         yield Reply(note, aside=True)
     if anomalies:
         found = forecaster.anomalies(histories)
+        for note in found.notes:
+            yield Reply(note, aside=True)
         if found.rows or form != "jsonl":  # no rows are no lines of JSON
             yield Reply(found.text(form))
         return

@@ -27,6 +27,14 @@ def _option(name: str) -> str:
     return "--seed" if name == "seed" else option_of(Decoding, name)
 
 
+def single_prediction(template: Any) -> str:
+    """What a model predicts, in words, if it has a single prediction for an input; otherwise ""."""
+    if template.target == "tags" and not template.crf:
+        return "tags without a CRF"
+    is_forecast = template.target == "next" and template.input == "series"
+    return "numbers" if is_forecast or template.target in ("value", "values") else ""
+
+
 def check_top(template: Any, top: int, name: str = "--top") -> None:
     """Checks that a model can rank as many predictions as were asked for.
 
@@ -38,16 +46,8 @@ def check_top(template: Any, top: int, name: str = "--top") -> None:
     Raises:
         SeqzooError: `top` is above 1, and the model has a single prediction for an input.
     """
-    if top == 1:
-        return
-    single = ""
-    if template.target == "tags" and not template.crf:
-        single = "tags without a CRF"
-    elif template.target in ("value", "values") or (
-        template.target == "next" and template.input == "series"
-    ):
-        single = "numbers"
-    if single:
+    single = single_prediction(template)
+    if single and top != 1:
         raise SeqzooError(
             f"{name} ranks several predictions for an input, but the model predicts {single}; "
             "leave it out."

@@ -49,6 +49,7 @@ class Inputs:
                 f"{run.folder} has several inputs, which the server does not support; use "
                 "`predict --input-file`, or export a SavedModel."
             )
+        self.timed = bool(getattr(run.task.features, "takes_time", False))
         self.tagged_words = run.template.input == "words" and run.template.target == "tags"
         self._read = prediction_inputs.reader(run, NOWHERE, resample=True)
 
@@ -56,7 +57,8 @@ class Inputs:
         """The raw input, as `Run.predict` takes it.
 
         Args:
-            instance: a text, a list of numbers or of lists, or {"b64": the bytes of a file}.
+            instance: a text, a list of numbers or of lists, {"b64": the bytes of a file}, or for a
+                time-aware cell {"values": the steps, "times": their times}.
             part: whether it is a part of an input, as a session takes it.
 
         Raises:
@@ -65,6 +67,8 @@ class Inputs:
         """
         if self.form in ("text", "name"):
             return self._text(instance)
+        if self.timed:
+            return self._timed(instance)
         if isinstance(instance, dict):
             return self._file(instance)
         if not isinstance(instance, list):
@@ -83,6 +87,8 @@ class Inputs:
     @property
     def expected(self) -> str:
         """A description of an input, in words."""
+        if self.timed:
+            return '{"values": a list of steps, "times": a list of their times}'
         return {
             "text": "text, or a list of words" if self.tagged_words else "text",
             "name": "a name",
@@ -128,11 +134,31 @@ class Inputs:
         step = {"type": "array", "items": number, "minItems": size, "maxItems": size}
         steps = step if size > 1 else {"anyOf": [step, number]}
         maximum = self.settings.length
-        return {"type": "array", "items": steps, "minItems": 1, "maxItems": maximum}
+        values = {"type": "array", "items": steps, "minItems": 1, "maxItems": maximum}
+        if not self.timed:
+            return values
+        times = {"items": {"anyOf": [number, {"type": "string", "format": "date-time"}]}}
+        return {
+            "type": "object",
+            "required": ["values", "times"],
+            "properties": {"values": values, "times": values | times},
+            "additionalProperties": False,
+        }
 
     @property
     def _maximum(self) -> str:
         return f"{self.settings.length:,}"
+
+    def _timed(self, instance: Any) -> Any:
+        keys = ("values", "times")
+        lists = isinstance(instance, dict) and sorted(instance) == sorted(keys)
+        if not lists or not all(isinstance(instance[key], list) for key in keys):
+            raise SeqzooError(f"must be {self.expected}, got {_shown(instance)}")
+        for key in keys:
+            if len(instance[key]) > self.settings.length:
+                found = f"{len(instance[key]):,} {key}"
+                raise SeqzooError(f"has {found}; at most {self._maximum} are allowed")
+        return self._read(instance)
 
     def _text(self, instance: Any) -> Any:
         words = isinstance(instance, list) and self.tagged_words

@@ -14,7 +14,13 @@ from seqzoo.tasks.fields import NotTyped, hints_of, note
 from seqzoo.tasks.kinds import INPUTS
 from seqzoo.tasks.protocols import ContinuesText, Generates, StreamsText, Transcribes
 from seqzoo.zoo.config import field_types
-from seqzoo.zoo.inference.options import BEAM, SAMPLE, check_top, prediction_options
+from seqzoo.zoo.inference.options import (
+    BEAM,
+    SAMPLE,
+    check_top,
+    prediction_options,
+    single_prediction,
+)
 from seqzoo.zoo.serving.answers import prediction
 from seqzoo.zoo.serving.inputs import Inputs
 from seqzoo.zoo.serving.settings import ServingSettings
@@ -144,13 +150,15 @@ class ServedModel:
         Raises:
             SeqzooError: one is unknown, out of range, or not for this model.
         """
-        types = self.parameters
+        types = {"top": int, **self.parameters}  # `check_top` says why a model has no `top`
         typed = {}
         for name, value in given.items():
             if name not in types:
+                known = ", ".join(self.parameters)
                 raise SeqzooError(
-                    f"{self.name} has no parameter {name!r}; its parameters are {', '.join(types)}"
-                    f"{nearest(name, types)}"
+                    f"{self.name} has no parameter {name!r}"
+                    + (f"; its parameters are {known}" if known else "")
+                    + nearest(name, self.parameters)
                 )
             try:
                 typed[name] = field_types.converted(value, types[name])
@@ -184,8 +192,9 @@ class ServedModel:
     @property
     def parameters(self) -> dict[str, Any]:
         """The types of the parameters of a request, by name."""
+        top = {} if single_prediction(self.run.template) else {"top": int}
         if not self.generates:
-            return {"top": int}
+            return top
         plain = typing.get_type_hints(Decoding)
         excluded = {*NOT_ALLOWED}
         if "beam" not in self.methods:
@@ -194,12 +203,14 @@ class ServedModel:
             excluded |= {*SAMPLE, "seed"}
         if self._forecast_methods:
             excluded |= {*plain} - {"method", "temperature", "maximum_length"}
+        if len(self.methods) == 1:
+            excluded.add("method")
         typed = [
             name
             for name, hint in hints_of(Decoding).items()
             if note(hint, NotTyped) is None and name not in excluded
         ]
-        results = {"top": int, "seed": int, **{name: plain[name] for name in typed}}
+        results = {**top, "seed": int, **{name: plain[name] for name in typed}}
         return {name: type_ for name, type_ in results.items() if name not in excluded}
 
     @property

@@ -177,7 +177,8 @@ def _parameters(model: ServedModel, settings: ServingSettings) -> dict[str, Any]
             schema |= {"minimum": int(name != "seed"), "maximum": maxima[name]}
         schema["description"] = texts.get(name, "")
         results[name] = schema
-    results["top"]["description"] = "Number of predictions per input."
+    if "top" in results:
+        results["top"]["description"] = "Number of predictions per input."
     return {"type": "object", "properties": results, "additionalProperties": False}
 
 
