@@ -48,8 +48,6 @@ def csv_record(fields: Sequence[Any]) -> str:
 
 def metrics_line(metrics: dict[str, Any]) -> str:
     """The metrics that are single numbers: "accuracy 0.8132, loss 0.7011"."""
-    if "entities" in metrics:
-        metrics = metrics | {"entity F1": float(metrics["entities"]["f1"])}
     calibration = metrics.get("calibration", {})
     if "temperature" in calibration:
         metrics = metrics | {

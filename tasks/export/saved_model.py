@@ -80,7 +80,8 @@ def _compared_inputs(wanted: Export, signatures: dict[str, Signature]) -> dict[s
             name: np.array(limits[name], specs[name].dtype.as_numpy_dtype) for name in limits
         }
         requested["generate"] = {**inputs, **options}
-    parts = {name: part for name, part in parts_of(task, model).items() if name in signatures}
+    parts = parts_of(task, model) if "step" in signatures else {}
+    parts = {name: part for name, part in parts.items() if name in signatures}
     return requested | part_inputs(task, parts, examples)
 
 

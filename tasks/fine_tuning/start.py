@@ -86,6 +86,9 @@ class Start:
         if "vectors" in stored:
             stored["vectors_mode"] = "frozen"  # that of the template applies to the stored ones
         learned = replace(template, **stored)  # pyright: ignore[reportArgumentType]
+        if isinstance(old.features, HistoryFeatures):
+            for item, location in zip(examples.inputs, examples.locations, strict=True):
+                old.features.check(item, location)
         task: Any = learned.adapt(examples)
         config, before = task.to_config(), old.to_config()
         if "features" in config and _alike(task.features, old.features):

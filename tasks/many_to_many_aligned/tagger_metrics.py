@@ -38,7 +38,8 @@ def tagging_metrics(
         "accuracy" and "errors" of steps, "sequence_accuracy" (sequences with all steps correct),
         "macro_accuracy" over tags, "steps"; "classes", "confusions" and "confusion" as for
         classes; for words "unknown_share" and "unknown_accuracy"; for BIO and BIOES "entities", see
-        `span_scores`; "calibration" of steps; "samples", tokens with their tags.
+        `span_scores`, and the F1 of all of them, "entity_f1"; "calibration" of steps; "samples",
+        tokens with their tags.
     """
     flat, names = np.concatenate(list(predicted)), tags.names
     correct = flat == truth.flat
@@ -60,7 +61,8 @@ def tagging_metrics(
 
     if tags.entities:
         true_ids = [truth[index] for index in range(len(truth))]
-        metrics["entities"] = span_scores(list(map(named, predicted)), list(map(named, true_ids)))
+        entities = span_scores(list(map(named, predicted)), list(map(named, true_ids)))
+        metrics |= {"entity_f1": entities["f1"], "entities": entities}
     metrics["classes"] = table
     metrics["confusions"] = top_confusions(matrix, names)
     metrics["confusion"] = matrix.tolist()

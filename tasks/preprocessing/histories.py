@@ -25,7 +25,7 @@ from seqzoo.tasks.preprocessing.history_windows import (
     Scales,
     joined_scales,
 )
-from seqzoo.tasks.preprocessing.static_numbers import static_numbers
+from seqzoo.tasks.preprocessing.static_numbers import is_missing_number, static_numbers
 from seqzoo.tasks.preprocessing.statics import mixed_remarks
 from seqzoo.tasks.preprocessing.value_transforms import TRANSFORMS, check_counts
 from seqzoo.tasks.wording import agreed
@@ -191,7 +191,13 @@ class HistoryFeatures(Features):
             remark
             for index, learned in enumerate(static)
             if isinstance(learned, list)
-            for remark in mixed_remarks([history.static[index] for history in histories])
+            for remark in mixed_remarks(
+                [
+                    value
+                    for value in (history.static[index] for history in histories)
+                    if not is_missing_number(value)
+                ]
+            )
         ]
         result._remarks += coarse_remarks(histories, scales)
         short = sum(len(history) < result.length for history in histories)

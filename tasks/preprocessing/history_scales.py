@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.data.history import History
+from seqzoo.tasks.preprocessing.static_numbers import is_missing_number
 
 COARSE = 1e-5
 """Standard deviation, relative to the mean, below which float32 has less than a hundred values in a
@@ -48,11 +49,15 @@ def pooled_moments(arrays: Sequence[np.ndarray]) -> tuple[list[float], list[floa
 
 
 def learned_static(values: Sequence[Any]) -> Any:
-    """The mean and standard deviation of a numeric static covariate, or the names of any other."""
+    """The mean and standard deviation of a numeric static covariate, of which values may be
+    missing, or the names of any other."""
     try:
-        numbers = np.array([[float(value)] for value in values])
+        present = [[float(value)] for value in values if not is_missing_number(value)]
     except (TypeError, ValueError):
+        present = []
+    if not present:
         return sorted({str(value) for value in values})
+    numbers = np.array(present)
     (mean,), (scale,) = pooled_moments([numbers])
     return {"mean": mean, "scale": scale}
 

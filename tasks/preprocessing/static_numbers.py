@@ -3,12 +3,20 @@
 import math
 from typing import Any
 
+MISSING = ("", "na", "n/a", "nan", "null", "none", "-", "?")
+"""Spellings of a missing number in files, in lower case."""
+
+
+def is_missing_number(value: Any) -> bool:
+    """Whether a static number is missing."""
+    return value is None or (isinstance(value, str) and value.strip().lower() in MISSING)
+
 
 def static_numbers(value: Any, learned: Any) -> list[float]:
     """One static covariate as the numbers that a model reads.
 
     Args:
-        value: a number or a name.
+        value: a number or a name; a missing number is read as the mean.
         learned: "mean" and "scale" of a number in training, which standardise it; or the names in
             training, each of which becomes 1 or 0.
 
@@ -17,5 +25,6 @@ def static_numbers(value: Any, learned: Any) -> list[float]:
     """
     if isinstance(learned, list):
         return [float(str(value) == name) for name in learned]
+    value = math.nan if is_missing_number(value) else value
     number = (float(value) - learned["mean"]) / learned["scale"]
     return [number if math.isfinite(number) else 0.0]

@@ -12,6 +12,7 @@ import tensorflow as tf
 from seqzoo.tasks.data.examples import Examples, is_missing
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features
+from seqzoo.tasks.preprocessing.static_numbers import is_missing_number
 from seqzoo.tasks.preprocessing.text import encoded
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, Vocabulary
 from seqzoo.tasks.wording import agreed, counted
@@ -21,9 +22,6 @@ NAMED_VALUES = 3
 
 WRITTEN = re.compile(r"\s*[+-]?([\d.]*(,\d+)+(\.\d+)?(\s*%)?|[\d.]+\s*%)\s*")
 """Numbers with a decimal comma, with commas between thousands, or with a percent sign."""
-
-MISSING_NUMBERS = ("na", "n/a", "nan", "null", "none", "-", "?")
-"""Spellings of a missing number in files, in lower case."""
 
 
 class NumberFeatures(Features):
@@ -174,9 +172,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _is_missing_number(value: Any) -> bool:
-    return _is_missing(value) or (
-        isinstance(value, str) and value.strip().lower() in MISSING_NUMBERS
-    )
+    return is_missing(value) or is_missing_number(value)
 
 
 def _is_number(value: Any) -> bool:

@@ -215,7 +215,7 @@ class TextFeatures(Features):
     @property
     def remarks(self) -> Sequence[str]:
         """Sentences that describe what was learned."""
-        if self.vectors is None:
+        if self.vectors is None or self.vectors.table is None:  # from a run, for its own examples
             return []
         covered = f"{self.vectors.coverage:.1%} of the words in the training examples have a vector"
         further = len(self.vocabulary) - self.vectors.trained_ids

@@ -36,7 +36,8 @@ MAX_DIMENSION = 1_000_000
 MAX_LINE_SIZE = 1 << 24
 """Limit on the length of a line of a text file, in bytes."""
 
-DECIMAL = re.compile(rb"\s[+-]?\d*\.\d+(?:[eE][+-]?\d+)?$")
+DECIMAL = re.compile(rb"\s[+-]?(?:\d*\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)$")
+WHOLE = re.compile(rb"\s[+-]?\d+$")
 """The end of a word that is a number of its vector."""
 
 MAX_WORD_SIZE = 10_000
@@ -367,7 +368,8 @@ def _text(path: str, stream: BinaryIO, width: int, count: int | None = None) -> 
             raise _error(path, f"has {got} instead of {width} numbers for word {number:,}")
         # A word may contain spaces; the numbers come last.
         word, *numbers = line.rsplit(None, width)
-        if DECIMAL.search(word):
+        are_whole = all(item.lstrip(b"+-").isdigit() for item in numbers)
+        if DECIMAL.search(word) or (are_whole and WHOLE.search(word)):
             raise _error(path, f"has more than {width} numbers for word {number:,}")
 
         def vector(numbers: list[bytes] = numbers, number: int = number) -> np.ndarray:

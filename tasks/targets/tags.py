@@ -53,9 +53,10 @@ class Tags:
     def entities(self) -> bool:
         """Whether all tags are those of BIO or BIOES."""
         try:
-            return any(split_tag(name)[0] != "O" for name in self.names)
+            prefixes = [split_tag(name)[0] for name in self.names]  # of all, before one is judged
         except SeqzooError:
             return False
+        return any(prefix != "O" for prefix in prefixes)
 
     @property
     def constraints(self) -> tuple | None:

@@ -242,6 +242,7 @@ def run_task_test(case: Case, folder: pathlib.Path, clean_tensorflow: Any) -> No
 
     metrics = opened.evaluate(given, options)
     json.dumps(metrics, allow_nan=False)
+    assert isinstance(metrics[task.metric], float)
     outcome = task.forward(model, whole, training=False)
     counts = task.counts(whole).numpy()
     reported = outcome.losses if outcome.reported is None else outcome.reported

@@ -312,6 +312,15 @@ def test_new_series_have_scales_of_their_own(tmp_path) -> None:
     assert not vectors[1].any()
 
 
+def test_a_forecaster_takes_the_columns_that_its_run_had(tmp_path) -> None:
+    examples = Examples([_history("a", 5.0), _history("b", 2.0)])
+    template = Forecast(look_back=6, horizon=2, units=3, calendar=False)
+    run = untrained(template, examples, tmp_path / "run")
+    two = replace(examples.inputs[0], values=np.tile(examples.inputs[0].values, (1, 2)))
+    with pytest.raises(SeqzooError, match="columns of `values` must be 1, as in training, but ex"):
+        Start(run).adapt(template, Examples([two]))
+
+
 def test_a_forecaster_keeps_its_transform_and_calendar(tmp_path) -> None:
     old = Forecast(look_back=6, horizon=2, units=4)
     value: Any

@@ -22,7 +22,8 @@ from seqzoo.tasks.metrics.conformal import level_corrections
 from seqzoo.tasks.metrics.linear_forecast import LinearForecast
 from seqzoo.tasks.preprocessing.base import moments
 from seqzoo.tasks.preprocessing.histories import HistoryFeatures
-from seqzoo.tasks.preprocessing.history_scales import column_moments
+from seqzoo.tasks.preprocessing.history_scales import column_moments, learned_static
+from seqzoo.tasks.preprocessing.static_numbers import static_numbers
 from seqzoo.tasks.preprocessing.value_transforms import TRANSFORMS
 from seqzoo.tasks.targets.distributions import DISTRIBUTIONS, Units
 from seqzoo.zoo.data.source import Source
@@ -269,6 +270,14 @@ def test_the_windows_of_an_unseen_series_are_evaluated_as_they_are_predicted(run
     mixed = seen.subset(np.array([0])).joined(data.inputs.subset(np.array([one])))
     np.testing.assert_array_equal(mixed[0], seen[0])
     np.testing.assert_array_equal(mixed[1], data.inputs[one])
+
+
+def test_static_numbers_may_be_missing() -> None:
+    learned = learned_static(["10", "", "NA", None, "30"])
+    assert learned == {"mean": 20.0, "scale": 10.0}
+    assert static_numbers("10", learned) == [-1.0]
+    assert all(static_numbers(value, learned) == [0.0] for value in ("", None, "na"))
+    assert learned_static(["a", "", "b"]) == ["", "a", "b"] and learned_static(["", ""]) == [""]
 
 
 def test_series_of_fewer_than_two_numbers_have_no_anomalies(run: Any, panel: Splits) -> None:

@@ -134,6 +134,12 @@ def test_values_that_are_not_tags(targets, message) -> None:
         Tags.learn(Examples(["x", "y"], targets))
 
 
+@pytest.mark.parametrize("names", ["A B-x O", "B-x O X", "B E M S", "B-x O [SEP]", "O B N"])
+def test_tags_are_entities_only_if_all_are_those_of_bio(names) -> None:
+    tags = Tags.learn(Examples([*".."], [names.split()] * 2))
+    assert not tags.entities and tags.constraints is None
+
+
 def test_entities_are_constrained_if_all_training_tags_are_well_formed() -> None:
     well = [["B-x", "I-x", "O"], ["O", "B-x"]]
     tags = Tags.learn(Examples([*".."], well))

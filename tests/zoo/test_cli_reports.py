@@ -108,7 +108,9 @@ def test_steps_of_a_few_long_series_are_printed() -> None:
 
 
 def test_scores_of_entities_are_in_the_line() -> None:
-    printed = output.metrics_line({"accuracy": 0.5, "entities": {"f1": 0, "labels": {}}})
+    printed = output.metrics_line(
+        {"accuracy": 0.5, "entity_f1": 0.0, "entities": {"f1": 0.0, "labels": {}}}
+    )
     assert printed == "accuracy 0.5000, entity F1 0.0000"
 
 

@@ -257,6 +257,27 @@ def test_numbers_that_stand_out(tmp_path) -> None:
     assert "line 9" in _found(report, "targets", "interquartile").message
 
 
+def test_a_column_of_splits_is_no_target(tmp_path) -> None:
+    rows = [
+        {
+            "text": f"words {number}",
+            "mood": "ab"[number % 2],
+            "part": ("train", "Test")[number % 3 > 1],
+        }
+        for number in range(30)
+    ]
+    report = _check(_table(tmp_path / "data.csv", rows))
+    assert report.guessed == {
+        **{"input": "text", "kind": "characters", "target": "mood", "target_kind": "class"},
+        "split_column": "part",
+    }
+    assert "10 test examples" in _found(report, "rows", "test examples").message
+    named = [{"text": row["text"], "split": "train"} for row in rows]
+    report = _check(_table(tmp_path / "named.csv", named))
+    assert report.guessed["split_column"] == "split" and "target" not in report.guessed
+    assert _check(_table(tmp_path / "named.csv", named), target="split").source.target == "split"
+
+
 def test_empty_lines_of_a_text_are_left_out_as_in_training(tmp_path) -> None:
     path = tmp_path / "text.txt"
     path.write_text("\n\n".join(f"line {number}" for number in range(20)))

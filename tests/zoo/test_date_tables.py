@@ -43,6 +43,11 @@ def _dates(texts: list[str], form: str | None = None) -> list[str]:
         ("1949-01", "1949-01-01T00:00:00"),
         ("Jan 2016", "2016-01-01T00:00:00"),
         ("2016Q3", "2016-07-01T00:00:00"),
+        ("Sept. 2016", "2016-09-01T00:00:00"),
+        ("Jan-16", "2016-01-01T00:00:00"),
+        ("Q3 2016", "2016-07-01T00:00:00"),
+        ("3Q2016", "2016-07-01T00:00:00"),
+        ("Mon 4 Jan 2016 9am", "2016-01-04T09:00:00"),
         ("2016-W05", "2016-02-01T00:00:00"),
         ("1999", "1999-01-01T00:00:00"),
         ("1467331200", "2016-07-01T00:00:00"),
@@ -68,6 +73,8 @@ def test_a_column_says_whether_the_day_or_the_month_comes_first() -> None:
 def test_a_wrong_date_is_named_with_its_line() -> None:
     with pytest.raises(SeqzooError, match=r"a.csv, line 3: 'date' must be a date .* '2020-02-30'"):
         _dates(["2020-02-29", "2020-02-30"])
+    with pytest.raises(SeqzooError, match="a.csv, line 2: 'date' must be a date, .* 'Market 2020'"):
+        _dates(["Market 2020"])
     with pytest.raises(SeqzooError, match="a.csv, line 3: 'date' has no date"):
         _dates(["2020-02-29", ""])
     with pytest.raises(SeqzooError, match="a.csv, line 2: 'date' must be a date"):

@@ -9,13 +9,17 @@ import numpy as np
 from seqzoo.tasks.data.frequency import Frequency
 from seqzoo.tasks.errors import SeqzooError
 
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTHS = (
+    *("january", "february", "march", "april", "may", "june", "july"),
+    *("august", "september", "october", "november", "december"),
+)
 
 PIVOT_YEAR = 69
 """Two-digit years from this one on are in the twentieth century, as in POSIX."""
 
 _TIME = (
-    r"(?:(?:[T ]\s*|, )(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
+    r"(?:(?:[T ]\s*|, )(?P<hour>\d{1,2})"
+    r"(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?|(?=\s*[AaPp]\.?[Mm]))"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?"
 )
 _NAME = r"(?P<name>[A-Za-z]{3,9})\.?"
@@ -37,15 +41,20 @@ FORMS: dict[str, str] = {
         rf"(?P<month>\d{{1,2}})[-/. ](?P<day>\d{{1,2}})[-/. ](?P<year>\d{{4}}|\d{{2}}){_TIME}"
     ),
     "day month-name year": (
-        rf"(?:[A-Za-z]{{3}}, )?(?P<day>\d{{1,2}})[-/. ]*{_NAME}[-/. ,]*(?P<year>\d{{4}}|\d{{2}})"
+        rf"(?:[A-Za-z]{{3}},? )?(?P<day>\d{{1,2}})[-/. ]*{_NAME}[-/. ,]*(?P<year>\d{{4}}|\d{{2}})"
         rf"{_TIME}"
     ),
     "month-name day year": rf"{_NAME} (?P<day>\d{{1,2}}),? (?P<year>\d{{4}}){_TIME}",
     "year-month": r"(?P<year>\d{4})[-/. ]?(?P<month>\d{2})|(?P<year2>\d{4})[-/.](?P<month2>\d)",
     "month/year": r"(?P<month>\d{1,2})[-/.](?P<year>\d{4})",
-    "month-name year": rf"{_NAME}[-/. ,]*(?P<year>\d{{4}})",
+    "month-name year": (
+        rf"{_NAME}[-/. ,]*(?P<year>\d{{4}})|(?P<name2>[A-Za-z]{{3}})-(?P<year2>\d{{2}})"
+    ),
     "year month-name": rf"(?P<year>\d{{4}})[-/. ]*{_NAME}",
     "year quarter": r"(?P<year>\d{4})[-/ ]?[Qq](?P<quarter>[1-4])",
+    "quarter year": (
+        r"[Qq](?P<quarter>[1-4])[-/ ]?(?P<year>\d{4})|(?P<quarter2>[1-4])[Qq][-/ ]?(?P<year2>\d{4})"
+    ),
     "year week": r"(?P<year>\d{4})-?[Ww](?P<week>\d{2})(?:-?(?P<weekday>[1-7]))?",
     "year": r"(?P<year>\d{4})(?:\.0)?",
     "seconds since 1970": r"(?P<epoch>\d{9,10})(?:\.\d+)?",
@@ -178,10 +187,10 @@ def _date(match: re.Match) -> datetime.datetime | None:
             )
             return datetime.datetime(day.year, day.month, day.day)
         month = int(parts.get("month") or parts.get("month2") or 1)
-        if "quarter" in parts:
-            month = 3 * int(parts["quarter"]) - 2
-        if "name" in parts:
-            month = MONTHS.index(parts["name"][:3].lower()) + 1
+        if quarter := parts.get("quarter") or parts.get("quarter2"):
+            month = 3 * int(quarter) - 2
+        if name := parts.get("name") or parts.get("name2"):
+            month = _month(name.lower())
         hour = int(parts.get("hour", 0))
         if "half" in parts:
             hour = hour % 12 + 12 * (parts["half"][0] in "Pp")
@@ -201,3 +210,13 @@ def _date(match: re.Match) -> datetime.datetime | None:
     except (ValueError, OverflowError):
         return None
     return date
+
+
+def _month(name: str) -> int:
+    """The number of a month, whose name may be cut after three letters: "jan", "sept".
+
+    Raises:
+        ValueError: there is no such month.
+    """
+    full = next((month for month in MONTHS if month.startswith(name)), name)
+    return MONTHS.index(full) + 1

@@ -15,6 +15,7 @@ from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.remote import local
 from seqzoo.zoo.data.source import DATED, HISTORY, Source, check_roles, input_columns
+from seqzoo.zoo.data.splits import TRAINING_NAMES, VALIDATION_NAMES
 from seqzoo.zoo.data.suspicions import SEPARATORS
 from seqzoo.zoo.data_check.dated_columns import begins_with_dates, dated_fields, has_numbers
 from seqzoo.zoo.data_check.word_columns import word_fields
@@ -39,6 +40,9 @@ TARGET_NAMES = (
     *("labels", "categories", "ner_tags", "pos_tags"),
 )
 """Common names of columns of inputs and of targets, the most likely ones first."""
+
+SPLIT_NAMES = ("split", "set", "subset", "partition")
+"""Common names of columns of splits."""
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?")
 FILES = {"audio": (".wav", ".flac", ".ogg"), "image": (".png", ".jpg", ".jpeg", ".bmp", ".gif")}
@@ -262,6 +266,11 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
     if dated:
         fields = dated_fields(columns, given)
         return fields or {"kind": HISTORY, "target_kind": "horizon"}
+    split = _split_column(columns, given)
+    if split is not None:
+        others = {name: column for name, column in columns.items() if name != split}
+        split_given = {**given, "split_column": split}
+        return {**_of_columns(others, split_given), "split_column": split}
     if "kind" not in given and (fields := word_fields(columns, given)):
         return fields
     taken = {given.get(name) for name in ("split_column", "weight_column", "time_column")}
@@ -301,6 +310,20 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
         if _are_tags(source, target, tagged):
             return results | {"kind": tagged, "target_kind": "tags"}
     return results | {"target_kind": _target_kind(target)}
+
+
+def _split_column(columns: Mapping[str, Column], given: Mapping[str, Any]) -> str | None:
+    """The column that names the split of each row; None if there is none, or one is given."""
+    if given.get("split_column") is not None:
+        return None
+    usual = {*TRAINING_NAMES, *VALIDATION_NAMES, "test"}
+    for name, column in columns.items():
+        found = {str(value).strip().lower() for value in column.present}
+        several = len(found) > 1 and not found.isdisjoint(TRAINING_NAMES)
+        if found and found <= usual and (several or name.lower() in SPLIT_NAMES):
+            if name not in (given.get("input"), given.get("target")):
+                return name
+    return None
 
 
 def _are_two_texts(columns: Sequence[Column]) -> bool:

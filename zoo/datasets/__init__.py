@@ -12,7 +12,6 @@ import pathlib
 import pkgutil
 from typing import TYPE_CHECKING
 
-from seqzoo.tasks.data.cache import cache_folder
 from seqzoo.tasks.errors import SeqzooError, nearest
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ def default_data_dir() -> pathlib.Path:
     """The default folder of prepared data sets: $TFDS_DATA_DIR, or the cache folder."""
     if os.environ.get("TFDS_DATA_DIR"):
         return pathlib.Path(os.environ["TFDS_DATA_DIR"]).expanduser()
+    from seqzoo.tasks.data.cache import cache_folder  # imports NumPy
+
     return cache_folder()
 
 
