@@ -118,7 +118,12 @@ def check_matching(template: Any, old: Template) -> None:
             )
     for name, value in required_options(old).items():
         if name in options:
-            _check(name, options[name], value, "make the template with `matching_template`")
+            _check(
+                name,
+                options[name],
+                value,
+                "leave it as it was; in Python, `matching_template` does that",
+            )
 
 
 def _check(name: str, value: Any, required: Any, hint: str) -> None:

@@ -1,5 +1,6 @@
 """`ManyToManyAligned` for tags, with what it learned from training examples."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Self
@@ -281,12 +282,12 @@ class TaggerTask(CutsAtSteps, Task):
         for index, (ids, length, log_probability, probabilities) in enumerate(parts):
             tags = self._names(ids[:length])
             by_step = tuple(map(float, probabilities[:length]))
-            probability = float(np.exp(log_probability))
+            probability = math.exp(float(log_probability))
             alternatives = ()
             if "best" in results:
                 values = results["best_log_probabilities"][index]
                 alternatives = tuple(
-                    (" ".join(self._names(best[:length])), float(np.exp(value)))
+                    (" ".join(self._names(best[:length])), math.exp(float(value)))
                     for best, value in zip(results["best"][index], values, strict=True)
                     if value > FORBIDDEN / 2
                 )

@@ -1,5 +1,6 @@
 """Code shared by tasks that generate a text from an input."""
 
+import math
 from abc import abstractmethod
 from typing import Any, Self
 
@@ -467,7 +468,7 @@ def text_predictions(results: dict[str, list]) -> list[Prediction]:
                 "No text has a finite log-probability with these decoding options; choose "
                 "penalties and a temperature closer to their defaults."
             )
-        ranked = tuple((texts[n].decode("utf-8"), float(np.exp(item[n]))) for n in finite)
+        ranked = tuple((texts[n].decode("utf-8"), math.exp(float(item[n]))) for n in finite)
         by_token = tuple(float(tokens[n]) for n in finite)
         predictions.append(Prediction(ranked[0][0], ranked[0][0], ranked[0][1], ranked, by_token))
     return predictions

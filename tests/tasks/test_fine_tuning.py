@@ -441,7 +441,7 @@ def test_command_line(trained, tmp_path) -> None:
     for words, message in (
         (["--from", run, *table, "--units", 9], "`units` must be 6 as in the run"),
         (["many-to-many-aligned", "--from", run], "many-to-many-aligned needs --data"),
-        (["--from", run, "--resume", "--run", run], "--from is for new runs"),
+        (["--from", run, "--resume", "--run", run], "was started from nothing, not from"),
         (["--from", "langage-id", *table], "did you mean 'language-id'?"),
         (["--from", run, "--size", "small"], "--size applies only to presets"),
         (

@@ -113,7 +113,7 @@ def test_predictions_from_a_file_and_from_json(tmp_path) -> None:
     more = seqzoo("predict", run, one.replace("}", ', "titel": "a"}'))
     assert "but has 'titel'; did you mean 'title'" in more.stderr
     lacking = seqzoo("predict", run, '{"title": "a", "body": "b", "age": 2}')
-    assert "Input 1 must have the inputs title, body, age, region, but lacks 'region'." in (
+    assert "Input 1 must have the inputs 'title', 'body', 'age', 'region', but lacks 'region'." in (
         lacking.stderr
     )
 

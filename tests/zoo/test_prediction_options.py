@@ -37,6 +37,9 @@ def test_no_option_limits_the_length_of_a_transcription() -> None:
     with pytest.raises(SeqzooError, match="^--maximum-length is for texts that are generated tok"):
         prediction_options(run, None, {"maximum_length": 5})
     assert UnalignedTask.transcribes
+    run.task.decoding = Decoding()
+    with pytest.raises(SeqzooError, match="^--temperature is for --method sample, which this mod"):
+        prediction_options(run, None, {"temperature": 2.0})
 
 
 def test_a_seed_is_for_sampling() -> None:

@@ -64,6 +64,18 @@ def test_no_label_is_held_out_entirely(tmp_path) -> None:
         assert "rare" in splits.train.targets
 
 
+def test_classes_as_inputs_are_in_all_splits(tmp_path) -> None:
+    path = tmp_path / "a.csv"
+    rows = [(f"class {n % 10}", f"text {n % 90} of {n % 10}") for n in range(100)] + [("one", "x")]
+    path.write_text("c,y\n" + "".join(f"{name},{text}\n" for name, text in rows))
+    splits, _ = open_source(Source(str(path), "class", "characters", input="c", target="y"))
+    parts = [splits.train, splits.validation, splits.test]
+    assert sum(map(len, parts)) == 101 and min(map(len, parts)) >= 9
+    assert "one" in splits.train.inputs and set(splits.train.inputs) == {name for name, _ in rows}
+    pairs = [set(zip(part.inputs, part.targets, strict=True)) for part in parts]
+    assert not pairs[0] & pairs[1] and not pairs[0] & pairs[2] and not pairs[1] & pairs[2]
+
+
 def test_files_of_their_own(tmp_path) -> None:
     train = reviews(tmp_path, 40)
     test = write(tmp_path / "test.csv", "text,label\ntext 0,bad\nnew,good\n")

@@ -19,8 +19,9 @@ from seqzoo.tasks.training.trainer import STARTED_FROM, describe
 from seqzoo.zoo.config import toml_writer
 from seqzoo.zoo.config.command_line import as_options
 from seqzoo.zoo.config.resolve import chosen
+from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.training import repeat as repeating
-from seqzoo.zoo.training.train import folder_of, plan_new, plan_resumed
+from seqzoo.zoo.training.train import _with_size, folder_of, plan_new, plan_resumed
 
 FIELDS: Any = {"kind": "words", "input": "text", "target": "label"}
 
@@ -74,6 +75,22 @@ def test_paths_of_vectors_are_absolute_like_those_of_data(table, monkeypatch) ->
         assert plan.choices.task.vectors == str(table / "vec.txt")
     with pytest.raises(SeqzooError, match="started with vectors="):
         plan_resumed(None, "../run", {"vectors": "vec.txt"})
+
+
+def test_the_size_of_a_preset_and_the_run_it_started_from_may_be_given_again(table) -> None:
+    run = _run("run", units=64)
+    assert _with_size("language-id", {"size": "small"}) == dict(PRESETS["language-id"].small)
+    assert _with_size("language-id", {"size": "small", "units": 7})["units"] == 7
+    with pytest.raises(SeqzooError, match="--size applies only to presets"):
+        _with_size("many-to-one", {"size": "small"})
+    config = json.loads((run.folder / "config.json").read_text())
+    write_json(run.folder / "config.json", config | {STARTED_FROM: {"run": str(table / "old")}})
+    _run("old")
+    assert plan_resumed(None, "run", {}, start_from="old").choices.task.units == 64
+    with pytest.raises(
+        SeqzooError, match="run was started from .*old, not from run; leave out --f"
+    ):
+        plan_resumed(None, "run", {}, start_from="run")
 
 
 def test_a_file_does_not_hide_settings_that_differ(table) -> None:

@@ -117,9 +117,7 @@ def command(
     from seqzoo.zoo.training.train import folder_of, plan_new, plan_resumed, run_plan
 
     given = options.given(settings)
-    if resume and start_from:
-        raise click.UsageError("--from is for new runs; a resumed run keeps what it started from.")
-    resumed = folder_of(name, run, given, resume=True) if resume else None
+    resumed = folder_of(name, run, given, start_from, device, resume=True) if resume else None
     if resumed is not None and not (repeat or folds) and is_repetition(resumed):
         raise click.UsageError(
             f"{resumed} has several training runs; resume them with --repeat or --folds, as they "
@@ -158,7 +156,7 @@ def command(
         ctx.exit(run_workers(workers, arguments, folder, command_line(to_resume)))
     end_with_starter()
     if resume:
-        plan = plan_resumed(name, run, given, device)
+        plan = plan_resumed(name, run, given, device, start_from)
     else:
         plan = plan_new(name, run, given, start_from, device, shared=shared)
     print_fn = functools.partial(click.echo, err=as_json)

@@ -25,7 +25,8 @@ TASK_NAMES = {"input": "kind", "target": "target_kind"}
 
 DEFAULTS = {
     (Source, "target_kind"): "the template's",
-    (Decoding, "method"): "the model's; sample for language models, otherwise greedy",
+    (Decoding, "method"): "the model's: sample for language models, otherwise greedy, "
+    "or the method that other given options are for",
     (Decoding, "maximum_length"): "the model's own limit: 10 tokens more than the longest training "
     "target, and at most 200 for language models",
 }

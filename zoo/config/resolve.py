@@ -42,15 +42,21 @@ class Choices:
 
     def absolute(self) -> "Choices":
         """The same settings with absolute paths of existing files and folders."""
-        changes = {}
-        for name in PATHS:
-            value = getattr(self.task, name, None)
-            if isinstance(value, str):
-                changes[name] = _absolute(value)
-            elif value:
-                changes[name] = type(value)(map(_absolute, value))
-        task = replace(self.task, **changes)
+        paths = {name: getattr(self.task, name, None) for name in PATHS if hasattr(self.task, name)}
+        task = replace(self.task, **_with_absolute_paths(paths))
         return replace(self, task=task, source=self.source.absolute())
+
+
+def _with_absolute_paths(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a template with absolute paths of existing files and folders."""
+    results = dict(options)
+    for name in PATHS:
+        value = results.get(name)
+        if isinstance(value, str):
+            results[name] = _absolute(value)
+        elif value:
+            results[name] = type(value)(map(_absolute, value))
+    return results
 
 
 def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) -> Choices:
@@ -115,7 +121,8 @@ def chosen_from(run: Any, name: str | None, given: dict[str, Any]) -> Choices:
     elif "size" in given:
         raise _size_without_preset(name)
     kind = base.task if base else TEMPLATES[name] if name else type(run.template)
-    task = matching_template(run.template, kind, **_of(kind, given, TASK_NAMES))
+    options = _with_absolute_paths(_of(kind, given, TASK_NAMES))  # as those of the run are
+    task = matching_template(run.template, kind, **options)
     if base is not None:
         source = base.source
     elif "data" in given or name is not None:

@@ -158,8 +158,11 @@ def _table(table: str, part: Any, defaults: Mapping[str, Any]) -> Iterator[str]:
         about = field_types.described(hint)
         if default is not MISSING and default is not None:
             about += f"; default {_value(default)}"
-        unset = f'"{field_types.NONE}"' if field_types.takes_none(hint) else "Left out"
-        text = re.sub(r"\bNone\b", unset, texts[field.name])
+        text = texts[field.name]
+        if field_types.takes_none(hint):
+            text = re.sub(r"\bNone\b", f'"{field_types.NONE}"', text)
+        else:
+            text = re.sub(r"\bNone\b", "left out", re.sub(r"(^|[.] )None\b", r"\1Left out", text))
         yield ""
         yield from _comment(f"{field.name}: {text} ({about})")
         if value is not None:

@@ -139,6 +139,11 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
         )
     examples = Examples(inputs, targets, lines, records.unit or "example", weights)
     keys = [input_key(value) for value in inputs]
+    if source.kind == "class" and targets is not None:
+        # All splits have all classes; examples are equal if their targets are, too.
+        pairs = zip(keys, targets, strict=True)
+        keys = [b"%d %b%b" % (len(key), key, input_key(target)) for key, target in pairs]
+        labels = [(name,) for name in values[INPUT]] if labels is None else labels
     splits = values.get(SPLIT)
     return Part(records.name, examples, keys, labels, splits, records.notes), rate
 

@@ -278,11 +278,13 @@ def reader(
             by `Run.predict`; "whitespace" at whitespace only.
     """
     from seqzoo.tasks.layers.recurrent import takes_time  # imports Keras
+    from seqzoo.tasks.protocols import ContinuesText
 
     resample = resample or (run.source or {}).get("resample", False)
     read_field = fields.reader(run.template.input, folder)
     source = Source.of_run(run, "")
     tagged = run.template.input == "words" and run.template.target == "tags"
+    continues = isinstance(run.task, ContinuesText)
     further = {
         name: fields.further_reader(kind, folder) for name, kind in source.further_inputs.items()
     }
@@ -293,6 +295,8 @@ def reader(
         return read_first(field)
 
     def read_first(field: Any) -> Any:
+        if continues and isinstance(field, str) and not field.strip():
+            return field  # nothing to continue: the text begins here
         if tagged and (tokenize == "whitespace" or isinstance(field, list | tuple)):
             return fields.words(field)
         if source.kind == "series" and takes_time(run.template.cell):
@@ -328,7 +332,7 @@ def _joined(
     Raises:
         SeqzooError: an input is missing or malformed.
     """
-    listed = ", ".join(names)
+    listed = ", ".join(map(repr, names))
     if isinstance(field, str):
         try:
             field = json.loads(field)

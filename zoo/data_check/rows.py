@@ -73,6 +73,8 @@ def read(source: Source) -> Rows:
     except SeqzooError as error:
         findings.append(Finding("splits", _without_full_stop(error), "broken"))
         parts = {"train": whole}
+    if source.target_kind not in NAMES:  # labels are those of targets, not classes as inputs
+        parts = {name: replace(part, labels=None) for name, part in parts.items()}
     return Rows(source, parts, findings)
 
 

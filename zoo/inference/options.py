@@ -84,6 +84,11 @@ def prediction_options(
         if top > 1 or BEAM & given.keys():
             given["method"] = "beam"
         elif SAMPLE & given.keys():
+            if getattr(run.task, "transcribes", False):
+                raise SeqzooError(
+                    f"{named(min(SAMPLE & given.keys()))} is for {named('method')} sample, which "
+                    "this model does not have; its methods are greedy and beam."
+                )
             given["method"] = "sample"
     method = given.get("method", stored.method)
     if seed is not None and method != "sample":

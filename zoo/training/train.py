@@ -1,5 +1,6 @@
 """Trains from a name and options: plans or resumes a run, trains and evaluates it."""
 
+import contextlib
 import itertools
 import pathlib
 import re
@@ -127,6 +128,8 @@ def folder_of(
     """
     if not resume:
         return plan_new(name, folder, given, start_from, device).folder
+    if not folder and name is None and start_from is not None:
+        name = _tuned(open_run(start_from, device))
     if not folder and name is None:
         raise SeqzooError(
             "--resume needs --run DIR, or the name that the training run was started with."
@@ -164,7 +167,7 @@ def plan_new(
     choices = chosen(name, given) if start is None else chosen_from(start, name, given)
     choices = choices.absolute()
     if name is None and start is not None:
-        name = f"{start.folder.name}{TUNED}"
+        name = _tuned(start)
     if shared and not folder:
         raise SeqzooError(
             "--distribute multi-worker needs --run DIR, a folder that all workers share."
@@ -179,8 +182,17 @@ def plan_new(
     return TrainingPlan(path, choices, start=start)
 
 
+def _tuned(start: Any) -> str:
+    """The name of a training run that starts from another run and has no name of its own."""
+    return f"{start.folder.name}{TUNED}"
+
+
 def plan_resumed(
-    name: str | None, folder: str | None, given: dict[str, Any], device: str | None = None
+    name: str | None,
+    folder: str | None,
+    given: dict[str, Any],
+    device: str | None = None,
+    start_from: str | None = None,
 ) -> TrainingPlan:
     """Plans to resume a training run with the settings it was started with.
 
@@ -189,18 +201,25 @@ def plan_resumed(
         folder: the run folder; None for the newest of runs/NAME.
         given: settings that were given; these and those of the file must equal the run's.
         device: see `seqzoo.zoo.devices.choose`.
+        start_from: the run that it was started from; None to take it from the run.
 
     Raises:
         SeqzooError: the run does not exist, or was started with other settings.
     """
-    if "size" in given:
-        raise SeqzooError("--size is for new runs; a resumed run keeps its settings.")
-    path = folder_of(name, folder, given, resume=True)
+    given = _with_size(name, given)
+    path = folder_of(name, folder, given, start_from, device, resume=True)
     devices.choose(device)
     from seqzoo.tasks.runs.run import Run
-    from seqzoo.tasks.training.trainer import STARTED_FROM
+    from seqzoo.tasks.training.trainer import STARTED_FROM, start_of
 
     run = Run.open(path)
+    if start_from is not None:
+        before = start_of(run)
+        if str(open_run(start_from, device).folder.absolute()) != before:
+            raise SeqzooError(
+                f"{path} was started from {before or 'nothing'}, not from {start_from}; leave out "
+                "--from to resume it, or start a new run."
+            )
     stored = Choices(run.template, run.settings, Source.of_run(run))
     requested = overridden(stored, given)
     # Without a folder, any other name is that of a run in `RUNS`.
@@ -221,6 +240,17 @@ def plan_resumed(
     for old, new in zip(stored.absolute().parts(), requested.absolute().parts(), strict=True):
         check_same(path, vars(old), vars(new), hint)
     return TrainingPlan(path, stored, resume=True)
+
+
+def _with_size(name: str | None, given: dict[str, Any]) -> dict[str, Any]:
+    """Given settings, in which the options of a preset's size replace the size."""
+    if "size" not in given:
+        return given
+    chosen(name, given, complete=False)  # an error unless the name is that of a preset
+    preset = PRESETS[str(name)]
+    sized = preset.sized(given["size"])
+    others = {option: value for option, value in given.items() if option != "size"}
+    return {option: getattr(sized, option) for option in preset.small} | others
 
 
 def with_free_options(stored: Choices, requested: Choices) -> Choices:
@@ -294,10 +324,11 @@ def run_plan(
     from seqzoo.tasks.preprocessing.word_vectors import check_readable
     from seqzoo.tasks.training.progress import Silent, TerminalProgress
     from seqzoo.tasks.training.trainer import train
-    from seqzoo.tasks.training.workers import Workers
+    from seqzoo.tasks.training.workers import CONNECTION_ERRORS, Workers
     from seqzoo.zoo.data.open import open_source
 
-    chief = strategy is None or Workers(strategy).chief
+    together = Workers(strategy)
+    chief = together.chief
     quiet = quiet or not chief
     task, settings, source = plan.choices.parts()
     # Invalid settings should be reported before the data are read.
@@ -331,10 +362,13 @@ def run_plan(
         start_from=plan.start,
         strategy=strategy,
     )
+    split, examples = _held_out(splits)
+    metrics = run.evaluate(examples, folder=run.folder / SCORES) if chief and split else {}
+    # A worker that ended while the chief evaluates would look as if it had been lost.
+    with contextlib.suppress(*CONNECTION_ERRORS):
+        together.wait()
     if not chief:
         return None
-    split, examples = _held_out(splits)
-    metrics = run.evaluate(examples, folder=run.folder / SCORES) if split else {}
     return Trained(run, split, examples, metrics)
 
 
