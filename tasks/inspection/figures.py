@@ -51,13 +51,17 @@ def _panel(height: float = 3.4, columns: int = 1, rows: int = 1) -> tuple[Figure
 def gradient_figure(
     flows: Sequence[GradientFlow], jacobians: Sequence[JacobianFlow] = ()
 ) -> Figure:
-    """Norms of gradients against the steps back, on a logarithmic scale, and below them those of
-    the products of Jacobians."""
+    """Norms of gradients against the steps back, on a logarithmic scale, with dotted lines for the
+    part that comes back through a layer's states, if it differs; and below them those of the
+    products of Jacobians."""
     figure, grid = _panel(3.2 + 2.6 * bool(jacobians), rows=1 + bool(jacobians))
     axes = grid[0, 0]
     for flow, colour in zip(flows, _colours(), strict=False):
         norms = np.where(flow.norms > 0, flow.norms, np.nan)
         axes.semilogy(range(len(norms)), norms, color=colour, marker="o", ms=2.5, label=flow.name)
+        if flow.direct:
+            carried = np.where(flow.carried > 0, flow.carried, np.nan)
+            axes.semilogy(range(len(carried)), carried, color=colour, lw=1, ls=":")
     axes.set_ylabel("|d loss / d state|")
     axes.set_xlabel("steps back from the chosen step")
     axes.legend(frameon=False, fontsize=8)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras import tree
 
 from seqzoo.cells.private_keras import backend
-from seqzoo.tasks.inspection.gradients import Decay, decay
+from seqzoo.tasks.inspection.gradients import Decay, decay_of_logarithms
 from seqzoo.tasks.inspection.linear_algebra import eigenvalues, singular_values
 from seqzoo.tasks.inspection.trace import LayerTrace, cell_step, projected
 
@@ -68,8 +68,9 @@ class JacobianFlow:
         largest: largest singular value of each step's Jacobian, (steps,).
         radii: spectral radius of each Jacobian, (steps,).
         products: spectral norms of the products of the Jacobians from a step to the chosen one,
-            (steps + 1,): entry k is that of k Jacobians, entry 0 is 1.
-        decay: the decay of the products.
+            (steps + 1,): entry k is that of k Jacobians, entry 0 is 1. Within the range of numbers:
+            from about 1e-304 to 1e304, unless it is 0.
+        decay: the decay of the products, also beyond that range.
     """
 
     name: str
@@ -114,13 +115,15 @@ def flow_of(jacobians: np.ndarray, name: str = "", positions: Any = None) -> Jac
             product, log_scale = product / size, log_scale + np.log(size)
         normalised.append(product)
         scales.append(log_scale)
-    products = singular_values(tf.stack(normalised))[:, 0] * np.exp(np.clip(scales, -700, 700))
+    norms = singular_values(tf.stack(normalised))[:, 0]
+    with np.errstate(divide="ignore"):
+        logarithms = np.log(norms) + scales
     input_positions = np.arange(len(jacobians)) if positions is None else np.asarray(positions)
     return JacobianFlow(
         name,
         input_positions[::-1],
         singular_values(back)[:, 0],
         np.abs(eigenvalues(back)[:, 0]),
-        products,
-        decay(products),
+        norms * np.exp(np.clip(scales, -700, 700)),
+        decay_of_logarithms(logarithms),
     )

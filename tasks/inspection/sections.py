@@ -226,9 +226,7 @@ def gradients(inspection: Inspection) -> list[Section]:
         first = int(flow.positions[0])
         jacobians.append(_recent_jacobians(layer, first))
     chosen = subject.steps[subject.step(inspection.step)]
-    rows = "".join(
-        f"<tr><td>{item.name}</td><td>{item.decay.sentence()}</td></tr>" for item in flows
-    )
+    rows = "".join(f"<tr><td>{item.name}</td><td>{item.sentence()}</td></tr>" for item in flows)
     bounds = "".join(
         f"<tr><td>{bound.name}, product of Jacobians</td><td>{bound.decay.sentence()}</td></tr>"
         for bound in jacobians
@@ -238,21 +236,27 @@ def gradients(inspection: Inspection) -> list[Section]:
         "number of steps earlier. A line that falls steeply is a vanishing gradient: nothing can "
         "be learned from what happened many steps earlier."
     )
+    if any(item.direct for item in flows):
+        text += (
+            " The loss also depends on earlier states in other ways than through the states in "
+            "between, such as attention, pooling, a CRF or layers above. The verdict is on the "
+            "dotted line: the part of the gradient that comes back through the layer's states."
+        )
     if jacobians:
         text += (
             " The norm of the product of the Jacobians, in the lower plot, is an upper bound on "
-            "the fraction of the gradient that is left along this layer's states; the loss may "
-            "also reach earlier states by other ways, such as attention, pooling or layers above."
+            "the fraction of the gradient that is left along this layer's states."
         )
     text += f"</p><table>{rows}{bounds}</table>"
     data = {
         item.name: {
             "norms": item.norms.tolist(),
+            "carried_norms": item.carried.tolist(),
             "positions": item.positions.tolist(),
             "half_life": _number(item.decay.half_life),
             "rate": item.decay.rate,
             "verdict": item.decay.verdict,
-            "summary": item.decay.sentence(),
+            "summary": item.sentence(),
         }
         for item in flows
     }

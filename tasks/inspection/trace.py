@@ -31,6 +31,10 @@ class LayerTrace:
         gradients: d loss / d state, shaped like `states`; None if no loss was given or the loss
             does not depend on the layer.
         positions: position of each step in the input, (time,).
+        carried: the part of the gradients that comes back through the layer's states alone, from
+            the last step whose gradient is not zero: that step's gradient, divided by its largest
+            absolute value so that it does not underflow, times the Jacobians of the steps in
+            between; shaped like `states`. None if `gradients` is None.
     """
 
     name: str
@@ -39,6 +43,7 @@ class LayerTrace:
     states: tuple[np.ndarray, ...]
     gradients: Any
     positions: np.ndarray
+    carried: Any = None
 
     @property
     def steps(self) -> int:
@@ -57,12 +62,13 @@ class LayerTrace:
     def of_row(self, row: int) -> "LayerTrace":
         """The trace of one row of the batch."""
         part = slice(row, row + 1)
-        gradients = self.gradients
+        gradients, carried = self.gradients, self.carried
         return replace(
             self,
             inputs=self.inputs[part],
             states=tuple(state[part] for state in self.states),
             gradients=gradients and tuple(gradient[part] for gradient in gradients),
+            carried=carried and tuple(gradient[part] for gradient in carried),
         )
 
     def outputs(self, row: int = 0) -> np.ndarray:
@@ -123,7 +129,7 @@ def trace(
         traced.layers[0].gradients[0]  # d loss / d h, (batch, time + 1, 8)
     """
     passes: list[_Pass] = []
-    with tf.GradientTape() as tape:
+    with tf.GradientTape(persistent=loss is not None) as tape:
         with step_by_step(model, lambda item: passes.append(item), watch=tape.watch):
             outputs = forward()
         value = None if loss is None else loss(outputs)
@@ -136,7 +142,7 @@ def trace(
     if value is not None:
         gradients = tape.gradient(value, [item.states for item in passes])
     return Trace(
-        tuple(map(_layer_trace, passes, gradients)),
+        tuple(_layer_trace(*pair, tape) for pair in zip(passes, gradients, strict=True)),
         outputs,
         None if value is None else float(value),
     )
@@ -153,8 +159,8 @@ class _Pass:
     states: list[list[Any]]
 
 
-def _layer_trace(recorded: _Pass, gradients: list[list[Any]] | None) -> LayerTrace:
-    by_state = None
+def _layer_trace(recorded: _Pass, gradients: list[list[Any]] | None, tape: Any) -> LayerTrace:
+    by_state = carried = None
     if gradients is not None and any(item is not None for item in tree.flatten(gradients)):
         pairs = zip(recorded.states, gradients, strict=True)
         by_state = _by_state(
@@ -163,11 +169,32 @@ def _layer_trace(recorded: _Pass, gradients: list[list[Any]] | None) -> LayerTra
                 for pair in pairs
             ]
         )
+        carried = _carried(recorded.states, by_state, tape)
     steps = np.arange(recorded.inputs.shape[1])
     positions = steps[::-1].copy() if recorded.layer.go_backwards else steps
-    inputs = np.asarray(recorded.inputs)
-    return LayerTrace(
-        recorded.name, recorded.layer, inputs, _by_state(recorded.states), by_state, positions
+    inputs, states = np.asarray(recorded.inputs), _by_state(recorded.states)
+    return LayerTrace(recorded.name, recorded.layer, inputs, states, by_state, positions, carried)
+
+
+def _carried(
+    states: list[list[Any]], gradients: tuple[np.ndarray, ...], tape: Any
+) -> tuple[np.ndarray, ...]:
+    """`LayerTrace.carried`, by a backward pass from the states of each row's last step whose
+    gradient is not zero."""
+    largest = np.abs(np.concatenate(gradients, -1)).max(-1)  # (batch, time + 1)
+    last = largest.shape[1] - 1 - np.argmax(largest[:, ::-1] != 0, 1)
+    chosen = (np.arange(largest.shape[1]) == last[:, None]) & (largest != 0)
+    scale = np.divide(chosen, largest, out=np.zeros_like(largest), where=chosen)[..., None]
+    starts = [
+        tf.unstack(tf.constant((item * scale).astype(item.dtype)), axis=1) for item in gradients
+    ]
+    return _by_state(
+        tape.gradient(
+            tree.flatten(states),
+            states,
+            [start for step in zip(*starts, strict=True) for start in step],
+            unconnected_gradients="zero",
+        )
     )
 
 

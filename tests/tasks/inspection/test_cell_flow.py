@@ -35,6 +35,12 @@ def test_shares_are_those_of_a_tape() -> None:
     assert flows[0].norms[0] == pytest.approx(float(tf.norm(direction)), rel=1e-5)
 
 
+def test_a_cell_with_a_window_passes_back_exactly_nothing_beyond_it() -> None:
+    (flow,) = cell_flows(["feed-forward"], distances=(2, 9))
+    left = np.flatnonzero(flow.norms)[-1]
+    assert flow.decay.zero_from == left + 1 < 9 and flow.decay.verdict == "vanishing"
+
+
 def test_known_cells() -> None:
     # Identity weights and no change by the inputs of rectified units: nothing is lost.
     flows = cell_flows(["irnn", "vanilla"], distances=(5, 40))

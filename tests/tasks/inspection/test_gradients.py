@@ -12,6 +12,7 @@ from seqzoo.tasks.inspection.gradients import decay, gradient_flow
 from seqzoo.tasks.inspection.jacobians import flow_of, jacobian_flow, step_jacobians
 from seqzoo.tasks.inspection.trace import trace
 
+ZERO = "vanishing: the norm is zero from {} back on"
 X = np.random.default_rng(0).normal(size=(2, 6, 3))
 
 
@@ -208,5 +209,59 @@ def test_norms_that_are_zero_or_not_finite_have_a_verdict() -> None:
 
 def test_norms_without_a_rate_have_a_sentence_of_their_own() -> None:
     assert decay(np.array([1.0, np.inf])).sentence() == "exploding: the norm is not finite"
-    lost = "vanishing: the gradient is zero after one step back"
-    assert decay(np.array([1.0, 0.0, 0.0])).sentence() == lost
+    assert decay(np.array([1.0, 0.0, 0.0])).sentence() == ZERO.format("1 step")
+    assert decay(np.array([1.0, 0.9, 0.9, 0.0])).sentence() == ZERO.format("3 steps")
+    every = "vanishing: the norm halves every step back, over 20 steps"
+    assert decay(0.5 ** np.arange(21)).sentence() == every
+
+
+def test_zeros_by_underflow_are_no_zeros() -> None:
+    result = decay(np.float32(0.1) ** np.arange(60, dtype=np.float32))
+    assert result.zero_from is None and result.half_life == pytest.approx(math.log10(2), rel=0.01)
+
+
+@pytest.mark.parametrize("scale", [0.1, 10.0])
+def test_rates_of_long_products_are_exact_beyond_the_range_of_numbers(scale) -> None:
+    result = flow_of(np.full((1000, 1, 1), scale))
+    assert result.decay.rate == pytest.approx(scale) and np.isfinite(result.products).all()
+    assert flow_of(np.zeros((3, 1, 1))).decay.sentence() == ZERO.format("1 step")
+
+
+def test_direct_dependence_on_earlier_steps_is_no_growth() -> None:
+    layer = _linear(0.7 * np.eye(2))
+    x = np.ones((1, 9, 2))
+    weights = tf.constant(10.0 ** -np.arange(9.0))[:, None]  # a trickle at the last step
+
+    def loss(outputs):
+        return tf.reduce_sum(outputs[0] * weights)
+
+    traced = trace(layer, lambda: layer(x), loss)
+    (flow,) = gradient_flow(traced)
+    assert flow.norms[8] > 1e7 * flow.norms[0] and flow.direct
+    np.testing.assert_allclose(flow.carried / flow.carried[0], 0.7 ** np.arange(10))
+    assert flow.decay.rate == pytest.approx(0.7)
+    assert flow.sentence() == (
+        "healthy: the norm halves every 1.94 steps back, over 9 steps; the loss also depends on "
+        "earlier steps in other ways"
+    )
+    (flow,) = gradient_flow(trace(layer, lambda: layer(x), _last))
+    assert not flow.direct and flow.sentence() == flow.decay.sentence()
+
+
+def test_each_row_has_a_chosen_step_of_its_own() -> None:
+    layer = _layer("lstm")
+
+    def loss(outputs):
+        return tf.reduce_sum(outputs[0, 3]) + 1e-3 * tf.reduce_sum(outputs[1, 1:5])
+
+    together = trace(layer, lambda: layer(X), loss)
+    for row, chosen in enumerate((3, 4)):
+        alone = trace(
+            layer, lambda t=chosen: layer(X), lambda y, r=row, t=chosen: tf.reduce_sum(y[r, t])
+        )
+        (expected,), (flow,) = gradient_flow(alone, row), gradient_flow(together, row)
+        assert flow.positions[0] == chosen and flow.direct == bool(row)
+        scale = flow.carried[0] / expected.norms[0]
+        np.testing.assert_allclose(flow.carried, scale * expected.norms, rtol=1e-9)
+        row_alone = gradient_flow(together.of_row(row))[0]
+        np.testing.assert_array_equal(row_alone.carried, flow.carried)

@@ -28,6 +28,7 @@ from seqzoo.tasks.inspection import attribution, sections
 from seqzoo.tasks.inspection.attention import attention_map, attention_of
 from seqzoo.tasks.inspection.attribution import integrated_gradients, occlusion
 from seqzoo.tasks.inspection.gradients import gradient_flow
+from seqzoo.tasks.inspection.jacobians import jacobian_flow
 from seqzoo.tasks.inspection.sections import labels_of, layers_of
 from seqzoo.tasks.inspection.subject import MAX_STEPS, Subject, subject
 from seqzoo.tasks.inspection.tables import crf_transitions, embedding_of, neighbours
@@ -404,6 +405,15 @@ def test_gradients_flow_from_the_chosen_step(subjects, name) -> None:
     assert flows
     if name in ("next", "forecast"):  # nothing after the first step matters
         assert all(len(flow.norms) == 2 for flow in flows)
+
+
+def test_the_flow_of_gradients_is_bounded_by_jacobians_beside_a_crf(subjects) -> None:
+    traced = subjects["tags"].trace(2)
+    flows = [flow for flow in gradient_flow(traced) if traced[flow.name].inputs.shape[0] == 1]
+    assert any(flow.direct for flow in flows)
+    for flow in flows:
+        bound = jacobian_flow(traced[flow.name], flow.positions[0]).products
+        assert (flow.carried <= 1.0001 * bound * flow.norms[0]).all()
 
 
 def test_scores_are_those_of_the_model(subjects) -> None:
