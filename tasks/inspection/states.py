@@ -19,11 +19,16 @@ def _end_of_word(labels: Sequence[str]) -> np.ndarray:
 def _inside_quotes(labels: Sequence[str]) -> np.ndarray:
     inside, opened = np.zeros(len(labels), bool), ""
     closing = {'"': '"', "'": "'", "“": "”", "«": "»"}
+    # Among characters, ' between two letters is an apostrophe, and after a letter it opens nothing.
+    letters = np.array([len(label) == 1 and label.isalnum() for label in labels], bool)
+    letters &= max(map(len, labels), default=0) == 1
+    before, after = np.append(False, letters[:-1]), np.append(letters[1:], False)
     for position, label in enumerate(labels):
         if opened:
             inside[position] = True
-            opened = "" if label == closing[opened] else opened
-        elif label in closing:
+            if label == closing[opened] and not (label == "'" and after[position]):
+                opened = ""
+        elif label in closing and not (label == "'" and before[position]):
             opened = label
     return inside
 

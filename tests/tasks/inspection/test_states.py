@@ -19,6 +19,20 @@ def test_events_are_where_they_are() -> None:
     assert ends.tolist() == [1, 3]
 
 
+@pytest.mark.parametrize(
+    ("labels", "inside"),
+    [
+        (list("don't say it's"), []),
+        (list("the dogs' and it's"), []),
+        (list("he 'don't' b"), list("don't'")),
+        (["I", "said", "'", "hi", "there", "'", "then"], ["hi", "there", "'"]),
+        ([], []),
+    ],
+)
+def test_apostrophes_are_not_quotes(labels, inside) -> None:
+    assert [labels[k] for k in np.flatnonzero(EVENTS["inside quotes"](labels))] == inside
+
+
 def test_units_are_ranked_by_their_correlation() -> None:
     random = np.random.default_rng(0)
     event = random.random(50) > 0.5
