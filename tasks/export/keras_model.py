@@ -61,7 +61,7 @@ def _layer(layer: Any) -> Any:
     if not type(layer).__module__.startswith("keras."):
         raise SeqzooError(
             f"Keras has no layer that computes what {type(layer).__name__} ({layer.name!r}) does; "
-            "export to saved-model or onnx."
+            "export to saved-model, onnx or litert."
         )
     return type(layer).from_config(layer.get_config())
 

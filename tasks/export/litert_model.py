@@ -81,7 +81,8 @@ def litert_model(
         if not named:
             raise
         raise SeqzooError(
-            f"LiteRT has no built-in operation for {', '.join(named)}; export to onnx instead."
+            f"LiteRT has no built-in operation for {', '.join(named)}; export to saved-model or "
+            "onnx instead."
         ) from error
 
 

@@ -37,7 +37,11 @@ def test_keras_layers_compute_the_same_where_seqzoo_is_not(
     ("name", "message"),
     [
         ("series", "Keras has no layer for LEMCell; export to saved-model, onnx or litert, or"),
-        ("words", r"Keras has no layer that computes what MaskedPooling \('pooling'\) does"),
+        (
+            "words",
+            r"Keras has no layer that computes what MaskedPooling \('pooling'\) does; export to "
+            "saved-model, onnx or litert.",
+        ),
         ("language", "A LanguageModel generates step by step, but the model in a Keras"),
     ],
 )

@@ -11,6 +11,7 @@ from export_stacks import FEATURES, stack
 import seqzoo.cells
 from seqzoo.cells import Recurrent, create
 from seqzoo.cells.registry import REGISTRY
+from seqzoo.tasks import SeqzooError
 from seqzoo.tasks.export.litert_model import litert_model
 from seqzoo.tasks.export.parts import Part
 
@@ -112,3 +113,10 @@ def test_two_directions_compute_the_same(steps: int | None) -> None:
     values = np.random.default_rng(1).normal(size=(1, 7, FEATURES)).astype(np.float32)
     inputs = [{"values": values, "lengths": np.array([length], np.int32)} for length in (7, 3, 0)]
     _compared(stack("gru", bidirectional=True), *inputs, steps=steps)
+
+
+def test_an_operation_that_litert_lacks_is_named() -> None:
+    spec = tf.TensorSpec([1], tf.float32, "values")
+    part = Part(lambda values: {"y": tf.math.igamma(values, values)}, (spec,))
+    with pytest.raises(SeqzooError, match="Igamma; export to saved-model or onnx instead"):
+        litert_model(part)
