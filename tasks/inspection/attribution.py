@@ -241,8 +241,10 @@ def _score_scaled(
     with contextlib.ExitStack() as stack:
         if len(subject.all_labels) <= MAX_UNROLLED_STEPS:
             stack.enter_context(step_by_step(subject.model))
-        if copies(subject) and factors.ndim == 2:
-            kept = tf.constant(factors[:, subject.parts[0].steps] != 0)
+        if copies(subject):
+            by_step = factors.reshape(rows, -1)  # one column if a row has one factor
+            steps = subject.parts[0].steps if factors.ndim == 2 else slice(None)
+            kept = tf.constant(by_step[:, steps] != 0)
             without = partial(_without_copies, kept)
             stack.enter_context(changed_output(subject.model, without, "copies"))
         if subject.vectors:

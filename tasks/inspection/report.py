@@ -164,7 +164,8 @@ def _about(inspection: Inspection) -> tuple[str, str]:
     for item in inspection.subjects:
         text = "; ".join(f"{part.name}: " * bool(part.name) + _shown(part) for part in item.parts)
         text = text if len(text) <= 300 else text[:299] + "…"
-        answer = item.answer if len(item.answer) <= 200 else item.answer[:199] + "…"
+        (answer,) = visible([item.answer])
+        answer = answer if len(answer) <= 200 else answer[:199] + "…"
         rows.append(f"<tr><td>{html.escape(text)}</td><td>{html.escape(answer)}</td></tr>")
     layers = getattr(template, "layers", 1)
     about = (

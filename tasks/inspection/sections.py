@@ -142,7 +142,8 @@ def attribution(inspection: Inspection) -> list[Section]:
         answer = subject.answer if step is None else subject.steps[step]
         if not subject.whole and step is None:
             answer = subject.steps[-1]
-        text.append(f"<h3>{html.escape(answer) or '(nothing)'}</h3>")
+        title = visible([answer])[0] if answer else "(nothing)"
+        text.append(f"<h3>{html.escape(title)}</h3>")
         for item in results:
             method = item.method.replace(" ", "-")
             if item.values.ndim == 2:

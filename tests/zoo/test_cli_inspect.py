@@ -7,6 +7,7 @@ import pytest
 from cli_cases import seqzoo
 
 from seqzoo.tasks.inspection.registry import ANALYSES
+from seqzoo.zoo.inspection.explain import terminal_text
 
 
 @pytest.mark.slow
@@ -99,6 +100,13 @@ def test_an_answer_is_explained(trained) -> None:
     best = max(range(5), key=lambda k: found["values"][k])
     assert rest[0].startswith(f"for: {'axyz1'[best]} ({best + 1}) +{found['values'][best]:.3g}")
     assert sum(found["values"]) == pytest.approx(found["score"] - found["baseline"], abs=1e-4)
+
+
+@pytest.mark.parametrize(("token", "symbol"), [(" ", "␣"), ("\n", "↵")])
+def test_an_explained_token_of_whitespace_is_visible(token, symbol) -> None:
+    explanation = {"explained": token, "measure": "log-probability", "score": -1.0, "baseline": -2}
+    header, *_ = terminal_text({**explanation, "labels": ["x"], "values": [1.0]}, "").splitlines()
+    assert header == f"{symbol}  (log-probability -1, without any input -2)"
 
 
 def test_explanations_as_json(trained) -> None:

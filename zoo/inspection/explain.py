@@ -76,8 +76,9 @@ def terminal_text(explanation: dict[str, Any], separator: str) -> str:
     from seqzoo.tasks.inspection.subject import visible
 
     values = np.asarray(explanation["values"])
+    (explained,) = visible([explanation["explained"]])
     header = (
-        f"{explanation['explained']}  ({explanation['measure']} {explanation['score']:.4g}, "
+        f"{explained}  ({explanation['measure']} {explanation['score']:.4g}, "
         f"without any input {explanation['baseline']:.4g})"
     )
     if explanation["labels"] is None:

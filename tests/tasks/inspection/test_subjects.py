@@ -1,6 +1,8 @@
 """Answers of every template, explained: completeness, occlusion, gradients and attention."""
 
 import dataclasses
+import pathlib
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,7 @@ from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.history import History
 from seqzoo.tasks.data.timed_series import TimedSeries
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.inspection import attribution, sections
+from seqzoo.tasks.inspection import attribution, report, sections
 from seqzoo.tasks.inspection.attention import attention_map, attention_of
 from seqzoo.tasks.inspection.attribution import integrated_gradients, occlusion
 from seqzoo.tasks.inspection.gradients import gradient_flow
@@ -314,9 +316,13 @@ def test_copied_tokens_are_removed_by_occlusion_alone(monkeypatch) -> None:
         with pytest.raises(SeqzooError, match="cannot follow; use occlusion"):
             integrated_gradients(case)
         found = occlusion(case, 0)
+        hidden, _ = attribution._score_scaled(case, np.zeros((1, 3), np.float32))
         monkeypatch.setattr(attribution, "copies", lambda subject: False)
         copied = occlusion(case, 0)
     assert found.score == copied.score
+    # Without any input there is nothing to copy.
+    assert found.baseline == pytest.approx(float(hidden[0, 0]), abs=1e-5)
+    assert abs(found.baseline - copied.baseline) > 1e-3
     assert (np.abs(found.values - copied.values) > 1e-3).all()
 
 
@@ -474,6 +480,15 @@ def test_a_step_is_that_of_the_first_input(subjects) -> None:
     (section,) = sections.attribution(sections.Inspection(run, cases, (), 1))
     answers = [item["answer"] for item in section.data["all"]]
     assert answers[0] == cases[0].steps[1] and answers[-1] == cases[1].steps[-1]
+
+
+def test_an_answer_of_whitespace_is_visible_on_the_page(subjects) -> None:
+    case = dataclasses.replace(subjects["class"], answer=" ", steps=(" ",))
+    run: Any = SimpleNamespace(folder=pathlib.Path("small"), template=case.run.template)
+    inspection = sections.Inspection(run, (case,), ())
+    (section,) = sections.attribution(inspection)
+    assert "<h3>␣</h3>" in section.text and section.data["all"][0]["answer"] == " "
+    assert "<td>␣</td>" in report._about(inspection)[1]
 
 
 def test_a_layer_that_is_not_finite_has_no_fixed_points() -> None:
