@@ -13,7 +13,7 @@ from seqzoo.tasks.atomic_files import replacing, write_json, write_text
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.inspection.figures import rendered
 from seqzoo.tasks.inspection.registry import ANALYSES
-from seqzoo.tasks.inspection.sections import Inspection, Section
+from seqzoo.tasks.inspection.sections import Inspection, Section, layers_of, step_of
 from seqzoo.tasks.inspection.subject import Part, Subject, subject, visible
 from seqzoo.tasks.kinds import TEXTS
 
@@ -44,7 +44,8 @@ def inspect(
         search: further raw inputs, such as those of a data set, which are searched for steps with
             states similar to a state of the first input.
         reference: the step of the first input whose state is searched for, counted from 0; by
-            default the one in the middle.
+            default the one in the middle, which is also that of layers that do not read this input,
+            such as decoders.
 
     Returns:
         The `Inspection`, and the sections of a report.
@@ -78,6 +79,15 @@ def inspect(
     if reference is not None and not 0 <= reference < count:
         raise SeqzooError(
             field="reference", expected=f"from 0 to {count - 1}, a step of the input", got=reference
+        )
+    layers = layers_of(traces[0])
+    if reference is not None and all(
+        step_of(subjects[0], layer, reference) is None for layer in layers
+    ):
+        raise SeqzooError(
+            "`reference` is for models with a recurrent layer that reads the input step by step, "
+            "which this model does not have; leave it out.",
+            field="reference",
         )
     searched = []
     for value in search:

@@ -77,7 +77,8 @@ class Inspection:
         traces: a trace for each input, with the loss of the chosen step of the prediction.
         step: the chosen step of the prediction; None for the default of each analysis.
         searched: further inputs with their traces, searched for similar states.
-        reference: the step of the first input whose state is searched for; None for the middle.
+        reference: the step of the first input whose state is searched for; None for the middle, as
+            in layers that do not read it.
     """
 
     run: Any
@@ -109,6 +110,16 @@ def labels_of(subject: Subject, layer_trace: LayerTrace) -> tuple[str, ...]:
         if layer_trace.steps == len(part.labels):
             return part.labels
     return tuple(str(step) for step in range(layer_trace.steps))
+
+
+def step_of(subject: Subject, layer_trace: LayerTrace, reference: int | None) -> int | None:
+    """The step of a layer that reads a step of the first input, such as the segment that it is in;
+    None if the layer reads something else, or `reference` is None."""
+    if reference is None or (layer_trace.name.startswith("decoder") and subject.whole):
+        return None
+    if layer_trace.steps == len(subject.segments):
+        return sum(subject.labels.index(name) <= reference for name in subject.segments) - 1
+    return None if parts_read(subject, layer_trace)[0].number else reference
 
 
 def parts_read(subject: Subject, layer_trace: LayerTrace) -> list[Part]:
@@ -376,7 +387,7 @@ def states(inspection: Inspection) -> list[Section]:
                 outputs + [item.outputs() for _, item in further],
                 names + [labels_of(*pair) for pair in further],
                 data,
-                inspection.reference,
+                step_of(subject, layer, inspection.reference),
             )
         units = list(dict.fromkeys(drawn))[:REACTING]
         figure = figures.state_figure(outputs[0], labels, units)
@@ -391,11 +402,11 @@ def _similar_steps(
     outputs: list[np.ndarray],
     names: list[tuple[str, ...]],
     data: dict[str, Any],
-    reference: int | None,
+    step: int | None,
 ) -> str:
-    """The steps whose states are most similar to that of a step of the first input, by default the
-    one in its middle: HTML, and numbers that are added to `data`."""
-    step = len(outputs[0]) // 2 if reference is None else min(reference, len(outputs[0]) - 1)
+    """The steps whose states are most similar to that of a step for the first input, by default the
+    one in the middle: HTML, and numbers that are added to `data`."""
+    step = len(outputs[0]) // 2 if step is None else step
     similar = similar_states(outputs[0][step], outputs, top=SIMILAR + 1)
     similar = [item for item in similar if (item.input, item.step) != (0, step)][:SIMILAR]
     data["similar"] = {

@@ -31,7 +31,7 @@ from seqzoo.tasks.inspection.attention import attention_map, attention_of
 from seqzoo.tasks.inspection.attribution import integrated_gradients, occlusion
 from seqzoo.tasks.inspection.gradients import gradient_flow
 from seqzoo.tasks.inspection.jacobians import jacobian_flow
-from seqzoo.tasks.inspection.sections import labels_of, layers_of
+from seqzoo.tasks.inspection.sections import labels_of, layers_of, step_of
 from seqzoo.tasks.inspection.subject import MAX_STEPS, Subject, subject
 from seqzoo.tasks.inspection.tables import crf_transitions, embedding_of, neighbours
 
@@ -263,6 +263,28 @@ def test_layers_are_labelled_by_what_they_read(subjects) -> None:
     assert case.labels[-1] < case.steps[0]  # dates
     forecast = case.run.task.points(case.model, case.inputs)[0, :, 0]
     np.testing.assert_allclose(case.scores(case.inputs)[0], forecast)
+
+
+def test_a_reference_is_the_step_of_a_layer_that_reads_it(subjects) -> None:
+    def steps(name: str, reference: int) -> list[int | None]:
+        case = subjects[name]
+        return [step_of(case, layer, reference) for layer in layers_of(case.trace())]
+
+    assert [steps("horizon", label) for label in (0, 3, 4, 23)] == [[0], [0], [1], [5]]
+    assert steps("joined", 1) == [1, None] and steps("class", 2) == [2]
+    assert steps("beside", 1).count(1) == 2  # the decoder and the further input have the middle
+    with pytest.raises(SeqzooError, match="`reference` is for models with a recurrent layer that"):
+        report.inspect(subjects["caption"].run, [_images.inputs[0]], ["states"], reference=0)
+
+
+def test_segments_that_begin_before_the_look_back_are_referred_to_by_their_steps() -> None:
+    with seqzoo.cells.portable():
+        run = _Run(Forecast(units=6, look_back=13, horizon=4, segment=4), Examples([_history(0)]))
+        _, (section,) = report.inspect(run, [_history(0)], ["states"], reference=1)
+    found = section.data["similar"]
+    assert found["step"] == 1
+    (layer,) = layers_of((case := subject(run, _history(0))).trace())
+    assert [step_of(case, layer, label) for label in range(13)] == [0, *np.repeat([1, 2, 3], 4)]
 
 
 def test_a_forecast_is_attributed_to_the_look_back(subjects) -> None:
