@@ -68,6 +68,9 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     """Names of the gates that have a recurrent product, in the order of its columns; None for all
     gates. If it is `()`, the recurrence is elementwise: `recur` is skipped and r is empty."""
 
+    biased_gates: Any = None
+    """Names of the gates that have a bias, in the order of its entries; None for all gates."""
+
     separate: tuple[str, ...] = ()
     """Gates for which `step` needs x and r separately; for the others it uses only the sum."""
 
@@ -318,8 +321,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
                 )
 
     def bias_shape(self) -> tuple[int, ...]:
-        """Shape of the bias weight."""
-        return (len(self.gates) * self.units,)
+        """Shape of the bias weight: one entry for each unit of each gate that has a bias."""
+        return (len(self.biased_gates or self.gates) * self.units,)
 
     def initial_recurrent_kernel(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         """Initial recurrent weights; TensorFlow cannot draw orthogonal matrices in bfloat16."""

@@ -21,16 +21,9 @@ class CellWithGates(RecurrentCell):
         **kwargs: see `RecurrentCell`.
     """
 
-    biased_gates: tuple[str, ...] | None = None
-    """Names of the gates that have a bias, in the order of its entries; None for all gates."""
-
     def __init__(self, units: int, *, recurrent_activation: Any = "sigmoid", **kwargs: Any):
         super().__init__(units, **kwargs)
         self.recurrent_activation = from_keras("recurrent_activation", recurrent_activation)
-
-    def bias_shape(self) -> tuple[int, ...]:
-        """Shape of the bias: one entry for each unit of each gate that has one."""
-        return (len(self._biased()) * self.units,)
 
     def input_bias(self) -> Any:
         """The bias with zeros for the gates that have none, or None."""

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.base import RecurrentCell, as_list, shape_of
+from seqzoo.cells.wrappers.wrapper import WrapperCell
 
 MATRICES = ("orthogonal", "identity", "spectral-radius")
 GATES = ("chrono", "forget-bias")
@@ -15,7 +16,8 @@ OPEN = 20.0
 
 
 def initialize(cell: RecurrentCell, name: str, value: float | None = None, seed: int = 0) -> None:
-    """Reinitialises the recurrent matrices or the gate biases of a built cell.
+    """Reinitialises the recurrent matrices or the gate biases of a built cell, or of the cells that
+    it wraps.
 
     - "orthogonal": each gate's recurrent matrix is random orthogonal, times `value` (default 1).
     - "identity": each gate's recurrent matrix is the identity, times `value` (default 1).
@@ -55,47 +57,74 @@ def initialize(cell: RecurrentCell, name: str, value: float | None = None, seed:
         raise ValueError(f"`initialization` {name} takes a finite number, got {value!r}.")
     rng = np.random.default_rng(seed)
     number = 1.0 if value is None else float(value)
-    if name in MATRICES:
-        _set_matrices(cell, name, number, rng)
-    else:
-        _set_biases(cell, name, number, rng)
+    for each in _inner_cells(cell):
+        if name in MATRICES:
+            _set_matrices(each, name, number, rng)
+        else:
+            _set_biases(each, name, number, rng)
+
+
+def _inner_cells(cell: RecurrentCell) -> list[RecurrentCell]:
+    """The cells that a wrapper wraps, through all wrappers; the cell itself if it is none."""
+    if not isinstance(cell, WrapperCell):
+        return [cell]
+    return [each for inner in getattr(cell, "cells", [cell.cell]) for each in _inner_cells(inner)]
 
 
 def keeping_gates(cell: RecurrentCell) -> dict[str, int]:
-    """The gates that control how much of a state is retained, determined by running one step.
+    """The gates whose bias controls how much of a state is retained, determined by running one
+    step with matrices of zeros.
 
     Returns:
         By name of the gate, 1 if it retains the state when it is open, -1 if it forgets the state;
-        empty for cells without `step`.
+        empty for a cell whose gates have no biases of the size of a state.
     """
-    if not cell.recurs_by_product:
+    bias, names = cell.bias, cell.biased_gates or cell.gates
+    if bias is None or bias.shape[-1] / len(names) not in _sizes(cell):
         return {}
-    results = {}
-    for gate in cell.gates:
-        closed, opened = _retention(cell, gate, -OPEN), _retention(cell, gate, OPEN)
-        change = opened - closed
-        largest = change[np.abs(change).argmax()]
-        if abs(largest) > 0.9 and min(opened.min(), closed.min()) > -0.1:
-            results[gate] = int(np.sign(largest))
+    before, results = cell.get_weights(), {}
+    try:
+        for weight in cell.weights:
+            if len(weight.shape) > 1:
+                weight.assign(np.zeros(weight.shape))
+        for index, gate in enumerate(names):
+            retained = []
+            for value in (-OPEN, OPEN):
+                numbers = np.zeros(bias.shape)
+                parts = numbers.reshape(-1, len(names), bias.shape[-1] // len(names))[0]
+                # `minlstm` divides by the sum of the two. `slstm` does not, and its joint states
+                # need an input.
+                if gate == "forget" and "input" in names and not cell.joint_states:
+                    parts[names.index("input")] = -value
+                parts[index] = value
+                bias.assign(numbers)
+                retained.append(_retention(cell))
+            change = retained[1] - retained[0]
+            largest = change[np.abs(change).argmax()]
+            if abs(largest) > 0.9 and np.min(retained) > -0.1:
+                results[gate] = int(np.sign(largest))
+    finally:
+        cell.set_weights(before)
     return results
 
 
-def _retention(cell: RecurrentCell, gate: str, value: float) -> np.ndarray:
-    """Fraction of each state, (states,), that a step retains with `value` as a gate's
-    pre-activation: the new state from a state of ones minus that from zeros."""
-    dtype = cell.compute_dtype
-    zeros = ops.zeros((1, cell.units), dtype)
-    x = cell.Gates(*[zeros + value if name == gate else zeros for name in cell.gates])
-    r = cell.RecurrentGates(*[zeros for _ in cell.recurrent_gates or ()])
-    count = len(cell.get_initial_state(1))
-    fractions = []
-    for k in range(count):
-        new = []
-        for state in (1.0, 0.0):
-            states = [zeros + state if j == k else zeros for j in range(count)]
-            new.append(cell.step(x, r, states, *cell.step_weights())[1][k])
-        fractions.append(float(np.mean(ops.convert_to_numpy(new[0] - new[1]))))
-    return np.array(fractions)
+def _sizes(cell: RecurrentCell) -> set[int]:
+    return {shape_of(size)[-1] for size in as_list(cell.state_size)}
+
+
+def _retention(cell: RecurrentCell) -> np.ndarray:
+    """Fraction of each state, (states,), that a step retains for inputs of zeros: the new state
+    from a state of 0.5, which `tanh` hardly changes, minus that from zeros, divided by 0.5."""
+    count = len(as_list(cell.state_size))
+    inputs = np.zeros((count + 1, *cell.get_build_config()["input_shape"][1:]))
+    if cell.takes_time:
+        inputs[..., -1] = 1
+    states = [np.array(state) for state in cell.get_initial_state(count + 1)]
+    for index, state in enumerate(states):
+        state[:] = 0
+        state[index + 1] = 0.5
+    new = [ops.convert_to_numpy(state) for state in cell(inputs, states)[1]]
+    return np.array([float((new[k][k + 1] - new[k][0]).mean()) / 0.5 for k in range(count)])
 
 
 def _set_matrices(cell: RecurrentCell, name: str, value: float, rng: np.random.Generator) -> None:
@@ -105,6 +134,11 @@ def _set_matrices(cell: RecurrentCell, name: str, value: float, rng: np.random.G
         raise ValueError(
             f"`initialization` {name} needs a trainable recurrent matrix, which "
             f"{type(cell).__name__} does not have."
+        )
+    if not _is_weight(cell, kernel):
+        raise ValueError(
+            f"`initialization` {name} needs a recurrent matrix that is a weight itself, but that "
+            f"of {type(cell).__name__} is computed from one."
         )
 
     def block() -> np.ndarray:
@@ -116,40 +150,38 @@ def _set_matrices(cell: RecurrentCell, name: str, value: float, rng: np.random.G
         q, r = np.linalg.qr(gaussian)
         return value * q * np.sign(np.diag(r))
 
-    before, blocks = np.array(kernel), [block() for _ in range(columns // rows)]
+    blocks = [block() for _ in range(columns // rows)]
     kernel.assign(np.concatenate(blocks, axis=1))
+
+
+def _is_weight(cell: RecurrentCell, kernel: Any) -> bool:
+    """Whether the recurrent matrix equals the recurrent weights, tried with random ones: those of
+    `orthogonal` would give an identity matrix for an identity matrix."""
+    before = np.array(kernel)
+    kernel.assign(np.random.default_rng(0).normal(size=kernel.shape))
     matrix = ops.convert_to_numpy(ops.cast(cell.recurrent_matrix(), "float32"))
+    drawn = np.array(kernel)
+    kernel.assign(before)
     # Half precision rounds the weights by less than one percent.
-    tolerance = 1e-2 * np.abs(np.array(kernel)).max()
-    if matrix.shape != kernel.shape or not np.allclose(matrix, np.array(kernel), atol=tolerance):
-        kernel.assign(before)
-        raise ValueError(
-            f"`initialization` {name} needs a recurrent matrix that is a weight itself, but that "
-            f"of {type(cell).__name__} is computed from one."
-        )
+    tolerance = 1e-2 * np.abs(drawn).max()
+    return matrix.shape == drawn.shape and np.allclose(matrix, drawn, atol=tolerance)
 
 
 def _set_biases(cell: RecurrentCell, name: str, value: float, rng: np.random.Generator) -> None:
     gates, bias = keeping_gates(cell), cell.bias
-    size = len(cell.gates) * cell.units
-    biased: Any = getattr(cell, "biased_gates", None) or cell.gates
-    if bias is not None and int(np.prod(bias.shape)) not in (size, 2 * size):
-        # The bias may have entries for `biased_gates` only.
-        if bias.shape != (len(biased) * cell.units,):
-            bias = None
-    gates = {gate: sign for gate, sign in gates.items() if gate in biased}
     if bias is None or not gates:
+        without = " without `gate_bias=true`" if getattr(cell, "gate_bias", True) is False else ""
         raise ValueError(
             f"`initialization` {name} needs gates with a bias of which one step shows that they "
-            f"retain or forget a state, which {type(cell).__name__} does not have."
+            f"retain or forget a state, which {type(cell).__name__} does not have{without}."
         )
+    names = cell.biased_gates or cell.gates
     values = np.array(bias)
     # A GRU has a second row, of recurrent biases.
-    row = values.reshape(-1, len(biased) * cell.units)[0]
-    new = np.log(rng.uniform(1, value - 1, cell.units)) if name == "chrono" else value
-    columns = {gate: slice(k * cell.units, (k + 1) * cell.units) for k, gate in enumerate(biased)}
+    parts = values.reshape(-1, len(names), values.shape[-1] // len(names))[0]
+    new = np.log(rng.uniform(1, value - 1, parts.shape[1])) if name == "chrono" else value
     for gate, sign in gates.items():
-        row[columns[gate]] = sign * new
-    if name == "chrono" and "input" in columns and "input" not in gates:
-        row[columns["input"]] = -new
+        parts[names.index(gate)] = sign * new
+    if name == "chrono" and "input" in names and "input" not in gates:
+        parts[names.index("input")] = -new
     bias.assign(values)

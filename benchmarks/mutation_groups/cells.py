@@ -457,7 +457,7 @@ GROUPS = [
         "cells/initialization.py",
         "tests/cells/test_initialization.py",
         "lacks",
-        {"        kernel.assign(before)\n": ""},
+        {"    kernel.assign(before)\n": ""},
     ),
     Group(
         "cells/engine/scan.py",

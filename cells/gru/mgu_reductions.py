@@ -27,9 +27,7 @@ class MGU1Cell(CellWithGates):
 
     gates = ("candidate",)
     recurrent_gates = ("forget", "candidate")
-
-    def bias_shape(self):
-        return (2 * self.units,)
+    biased_gates = ("forget", "candidate")
 
     def input_bias(self):
         return None if self.bias is None else ops.convert_to_tensor(self.bias)[self.units :]

@@ -31,9 +31,7 @@ class MUT1Cell(CellWithShortcut):
 
     gates = ("update", "reset")
     recurrent_gates = ("reset", "candidate")
-
-    def bias_shape(self):
-        return (3 * self.units,)
+    biased_gates = ("update", "reset", "candidate")
 
     def input_bias(self):
         return None if self.bias is None else ops.convert_to_tensor(self.bias)[: 2 * self.units]
@@ -73,9 +71,7 @@ class MUT2Cell(CellWithShortcut):
 
     gates = ("update", "candidate")
     recurrent_gates = ("update", "reset", "candidate")
-
-    def bias_shape(self):
-        return (3 * self.units,)
+    biased_gates = ("update", "candidate", "reset")
 
     def input_bias(self):
         return None if self.bias is None else ops.convert_to_tensor(self.bias)[: 2 * self.units]

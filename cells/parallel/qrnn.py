@@ -39,13 +39,11 @@ class QRNNCell(RecurrentCell):
         "earlier_output",
     )
     recurrent_gates = ()
+    biased_gates = ("candidate", "forget", "output")
 
     @property
     def state_size(self):
         return [self.units] * 5
-
-    def bias_shape(self):
-        return (3 * self.units,)
 
     def input_bias(self):
         bias = super().input_bias()

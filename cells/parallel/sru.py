@@ -31,15 +31,13 @@ class SRUCell(RecurrentCell):
 
     gates = ("candidate", "forget", "reset", "skip")
     recurrent_gates = ()
+    biased_gates = ("forget", "reset")
     unit_weights = ("forget_weight", "reset_weight")
     recurrent_names = unit_weights
 
     @property
     def state_size(self):
         return [self.units, self.units]
-
-    def bias_shape(self):
-        return (2 * self.units,)
 
     def input_bias(self):
         bias = super().input_bias()

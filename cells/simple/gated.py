@@ -45,8 +45,9 @@ class GatedCell(RecurrentCell):
         self.recurrent_activation = from_keras("recurrent_activation", recurrent_activation)
         self.gate_bias = gate_bias
 
-    def bias_shape(self):
-        return (2 * self.units,) if self.gate_bias else (self.units,)
+    @property
+    def biased_gates(self):
+        return self.gates if self.gate_bias else ("candidate",)
 
     def input_bias(self):
         bias = super().input_bias()

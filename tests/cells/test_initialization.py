@@ -1,15 +1,21 @@
 """Initial weights by name, checked on what the cells then do."""
 
+import pathlib
+import re
+
 import numpy as np
 import pytest
 
 from seqzoo.cells import CELLS, create
 from seqzoo.cells.initialization import initialize, keeping_gates
+from seqzoo.cells.wrappers.wrapper import WrapperCell
+
+PAGE = pathlib.Path(__file__).parents[2] / "docs" / "training.md"
 
 
 def built(name, units=6, **options):
     cell = create(name, units, dtype="float64", **options)
-    cell.build((None, 3))
+    cell.build((None, *(5,) * (cell.input_rank - 2), 4 + cell.takes_time))
     return cell
 
 
@@ -35,6 +41,9 @@ KEEPING = {
     "lstm": {"forget": 1},
     "gru": {"update": 1},
     "gated": {"gate": -1},
+    "mgu": {"forget": -1},
+    "star": {"gate": -1},
+    "slstm": {"forget": 1},
     "janet": {"forget": 1},
     "vanilla": {},
 }
@@ -42,9 +51,63 @@ KEEPING = {
 
 @pytest.mark.parametrize("name", KEEPING)
 def test_gates_that_keep_a_state_are_found_with_their_sign(name):
-    found = keeping_gates(built(name))
-    assert list(found.values()) == list(KEEPING[name].values())
-    assert name == "gated" or found == KEEPING[name]
+    cell = built(name, **{"gate_bias": True} if name == "gated" else {})
+    before = cell.get_weights()
+    assert keeping_gates(cell) == KEEPING[name]
+    for weight, old in zip(cell.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, old)
+
+
+def supports(cell, name):
+    try:
+        initialize(cell, name, 5.0)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in CELLS if not issubclass(type(create(name, 2)), WrapperCell)]
+)
+def test_documented_support(name):
+    rows = [
+        ("matrices and gates", True, True),
+        ("matrices only", True, False),
+        ("gates only", False, True),
+        ("neither", False, False),
+    ]
+    cell = built(name, 3)
+    support = supports(cell, "spectral-radius"), supports(cell, "chrono")
+    for title, *expected in rows:
+        (row,) = re.findall(rf"^\| {title} \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.M)
+        assert (f"`{name}`" in row.split(", ")) == (tuple(expected) == support), title
+
+
+@pytest.mark.parametrize(
+    "name, gate",
+    [("projection-lstm", 1), ("cfn", 0), ("mut2", 0), ("minlstm", 0), ("qrnn", 1), ("sru", 0)],
+)
+def test_the_bias_of_the_gate_is_set_where_the_cell_keeps_it(name, gate):
+    cell = built(name)
+    size = cell.state_size[1] if name == "projection-lstm" else 6
+    before = np.array(cell.bias)
+    initialize(cell, "forget-bias", 3.0)
+    expected = before.copy()
+    expected[gate * size : (gate + 1) * size] = -3 if name == "mut2" else 3
+    np.testing.assert_array_equal(cell.bias, expected)
+
+
+@pytest.mark.parametrize("name", ["zoneout", "layer-norm", "stacked", "fast-slow"])
+def test_wrapped_cells_are_initialised(name):
+    cell = built(name)
+    initialize(cell, "identity", 0.5)
+    initialize(cell, "forget-bias", 2.0)
+    inner = getattr(cell, "cells", [cell.cell])
+    for each in inner:
+        assert all(np.array_equal(block, 0.5 * np.eye(6)) for block in blocks(each))
+        assert (np.array(each.bias)[6:12] == 2).all()
+    initialize(cell, "orthogonal")
+    assert len({block.tobytes() for each in inner for block in blocks(each)}) == 4 * len(inner)
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru", "janet"])
@@ -75,6 +138,9 @@ def test_a_forget_bias():
     [
         (lambda: built("vanilla"), ("chrono", 100), "retain or forget a state, which VanillaCell"),
         (lambda: built("gru", use_bias=False), ("forget-bias",), "which GRUCell does not have"),
+        (lambda: built("gated"), ("chrono", 9), "GatedCell does not have without `gate_bias=true`"),
+        (lambda: built("zoneout", cell="vanilla"), ("forget-bias",), "which VanillaCell does not"),
+        (lambda: built("orthogonal"), ("identity",), "that of OrthogonalCell is computed from"),
         (
             lambda: built("mingru"),
             ("orthogonal",),
