@@ -97,7 +97,8 @@ class TrainingSettings:
             in both cases.
         average: weight averaging: the average that is evaluated and kept as the model. "ema" is an
             exponential moving average over updates (Polyak and Juditsky 1992); "best" is the mean
-            of the best epochs, each evaluated with its own weights. None for the weights of the
+            of the best epochs, each evaluated with its own weights, or, without validation
+            examples, of the last ones. None for the weights of the
             best epoch.
         decay: decay of the exponential moving average, for `average` "ema". It is lower during
             the first updates.
@@ -113,9 +114,9 @@ class TrainingSettings:
             "class", "labels" and "tags".
         patience: epochs without improvement after which training stops. None for no early stopping.
         best_by: validation criterion for the best epoch. "loss" (of texts, per token), "metric"
-            (shown next to the loss) or, for generated texts, "bleu" or "chrf", for which texts
-            are generated after each epoch; the loss breaks ties. None for the loss for generated
-            texts, whose exact matches stay at zero for a long time, and the metric otherwise.
+            (shown next to the loss) or, for encoder-decoders and one-to-many, "bleu" or "chrf", for
+            which texts are generated after each epoch; the loss breaks ties. None for the loss for
+            encoder-decoders, one-to-many and forecasts, and the metric otherwise.
         initialization: initialisation of the recurrent layers, such as orthogonal or chrono:500.
             "orthogonal", "identity" or "spectral-radius:0.9" for the matrix of each gate;
             "forget-bias:1" or "chrono:500" (the longest dependency in steps) for gates that keep a

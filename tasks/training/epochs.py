@@ -262,21 +262,21 @@ class Epochs:
         row["loss"], row[self.task.metric] = self.loop.means()
         with self.loop.averaged():
             self.evaluate_epoch(epoch, row)
-        if self.settings.average == "best":
-            self.average_best(row)
-        if clips(self.settings) and self.settings.readout == "gradient":
-            row["clipped"] = self.loop.clipped()
-        if self.loop.norms is not None:
-            row |= self.loop.norms.row()
-            data = self.validation or self.training
-            if self.workers.chief:
-                row |= dead_units(self.task, self.loop.model, data, self._plan(data))
-                row |= spectral_radii(self.loop.model)
-        row["learning_rate"] = self.loop.learning_rate()
-        row["seconds"] = round(self.seconds + time.monotonic() - began, 3)
-        self.rows.append(row)
-        self.seconds = 0.0
-        self.callbacks.end_epoch(epoch, row)
+            if self.settings.average == "best":
+                self.average_best(row)
+            if clips(self.settings) and self.settings.readout == "gradient":
+                row["clipped"] = self.loop.clipped()
+            if self.loop.norms is not None:
+                row |= self.loop.norms.row()
+                data = self.validation or self.training
+                if self.workers.chief:
+                    row |= dead_units(self.task, self.loop.model, data, self._plan(data))
+                    row |= spectral_radii(self.loop.model)
+            row["learning_rate"] = self.loop.learning_rate()
+            row["seconds"] = round(self.seconds + time.monotonic() - began, 3)
+            self.rows.append(row)
+            self.seconds = 0.0
+            self.callbacks.end_epoch(epoch, row)
         self.loop.next_epoch()
         # The checkpoint comes last: if the process is killed before it, the end of the epoch is
         # repeated, with the same results.
@@ -332,7 +332,8 @@ class Epochs:
         self.loop.separate_replicas()
 
     def best_epochs(self, rows: list[dict[str, Any]]) -> list[int]:
-        """The numbers of the best epochs, in order; the latest, if several are equally good."""
+        """The numbers of the best epochs, in order; the latest, if several are equally good or
+        there are no validation examples."""
         ranked = sorted(rows, key=lambda row: (self.rank(row), row["epoch"]))
         return sorted(row["epoch"] for row in ranked[-self.settings.average_best :])
 
@@ -503,7 +504,8 @@ class Epochs:
         """A sentence about the result of training."""
         if self.rows and self.settings.average == "best":
             chosen = ", ".join(map(str, self.best_epochs(self.rows)))
-            text = f"Kept the average weights of the best epochs: {chosen} (of {len(self.rows)})"
+            kind = "last" if self.validation is None else "best"
+            text = f"Kept the average weights of the {kind} epochs: {chosen} (of {len(self.rows)})"
             key = f"averaged_{self.task.metric}"
             if key not in self.rows[-1]:
                 return f"{text}."

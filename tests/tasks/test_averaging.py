@@ -10,6 +10,7 @@ from training_cases import CHOICES, RecordingProgress, assert_same
 from seqzoo.tasks import Interrupted
 from seqzoo.tasks.data.batches import Padding, make_plan
 from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.training.health import spectral_radii
 from seqzoo.tasks.training.step import Loop
 from seqzoo.tasks.training.trainer import train
 
@@ -46,6 +47,19 @@ def test_the_moving_average_is_its_recursion() -> None:
         np.testing.assert_array_equal(weight.numpy(), item)
     gaps = [np.abs(item - other).max() for item, other in zip(raw, average, strict=True)]
     assert max(gaps) > 1e-3
+
+
+@pytest.mark.slow
+def test_diagnostics_and_callbacks_see_the_moving_average(tmp_path) -> None:
+    callback = keras.callbacks.ModelCheckpoint(str(tmp_path / "last.keras"))
+    chosen = settings(epochs=1, average="ema", log_health=True)
+    run = train(template(), splits(), chosen, tmp_path / "run", callbacks=[callback])
+    radii = spectral_radii(run.model)
+    assert radii and radii.items() <= run.history[0].items()
+    saved = keras.saving.load_model(tmp_path / "last.keras", compile=False)
+    kept = [weight.numpy() for weight in run.model.weights]
+    for weight in saved.weights:
+        assert any(np.array_equal(weight.numpy(), value) for value in kept), weight.path
 
 
 @pytest.mark.slow

@@ -65,6 +65,13 @@ def test_smaller_errors_are_better() -> None:
     assert max(rows, key=_epochs(template(target="value"), values, best_by="loss").rank) is rows[0]
 
 
+def test_without_validation_the_last_epochs_are_averaged() -> None:
+    epochs = _epochs(template(), names(12, 1), average="best", average_best=2)
+    epochs.validation = None
+    epochs.rows = [{"epoch": k, "loss": loss} for k, loss in enumerate([1.9, 0.7, 0.9], 1)]
+    assert epochs.summary() == "Kept the average weights of the last epochs: 2, 3 (of 3)."
+
+
 @pytest.mark.slow
 @pytest.mark.exhaustive  # test_training.py ends a training run by its patience each time
 def test_patience_counts_epochs_without_a_lower_loss(tmp_path: pathlib.Path) -> None:
