@@ -93,6 +93,9 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     """Whether the inputs' last feature is the time since the previous step, which `Recurrent`
     appends when it is called with a pair: `layer((x, elapsed))`."""
 
+    takes_mask: bool = False
+    """Whether the second half of the inputs' features says which of the first were observed."""
+
     draws_matrix: bool = False
     """Whether `recurrent_matrix` differs from call to call, as by random masks."""
 

@@ -207,8 +207,8 @@ def make_cell(template: Any) -> Any:
     """Makes a cell with the template's options, which checks them.
 
     Raises:
-        SeqzooError: the cell does not exist, does not take an option, or its inputs are not
-            sequences of vectors.
+        SeqzooError: the cell does not exist, does not take an option, its inputs are not sequences
+            of vectors, or it cannot be stacked.
     """
     choices = cell_choices(template)
     del choices["layers"]
@@ -233,12 +233,24 @@ def make_cell(template: Any) -> Any:
             got=template.cell,
             hint="only input 'series' has times",
         )
+    if cell.takes_mask and template.layers > 1:
+        raise SeqzooError(
+            field="layers",
+            expected=f"1 for the cell {template.cell!r}, because the outputs of a layer have no "
+            "mask of observed values",
+            got=template.layers,
+        )
     return cell
 
 
 def takes_time(cell: str) -> bool:
     """Whether the cell of this name takes the time since the previous step."""
     return cell in seqzoo.cells.CELLS and seqzoo.cells.CELLS[cell].takes_time
+
+
+def takes_mask(cell: str) -> bool:
+    """Whether the cell of this name takes a mask of the values that were observed."""
+    return cell in seqzoo.cells.CELLS and seqzoo.cells.CELLS[cell].takes_mask
 
 
 def without_time(cell: str, values: Any) -> tuple[Any, Any]:

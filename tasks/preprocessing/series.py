@@ -9,7 +9,7 @@ import tensorflow as tf
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.timed_series import TimedSeries
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.layers.recurrent import takes_time
+from seqzoo.tasks.layers.recurrent import takes_mask, takes_time
 from seqzoo.tasks.preprocessing.base import Features, empty, finite, moments, with_a_step
 
 
@@ -47,6 +47,7 @@ class SeriesFeatures(Features):
         features.mean, features.scale = moments(values)
         if timed:
             masks = np.isin(values, (0, 1)).all(0)
+            _check_mask(template.cell, masks, locations[0])
             features.mean = np.where(masks, 0.0, features.mean).tolist()
             features.scale = np.where(masks, 1.0, features.scale).tolist()
             between = np.concatenate([item[1:] for item in elapsed])
@@ -160,6 +161,30 @@ def _split_times(
                 location=location,
             )
     return [item.values for item in inputs], [item.elapsed for item in inputs]
+
+
+def _check_mask(cell: str, masks: np.ndarray, location: str) -> None:
+    """Checks that there is a mask for each value, if the cell takes masks.
+
+    Args:
+        cell: name of the cell.
+        masks: which features are only zeros and ones in the training data, (features,).
+        location: the location of the first training example.
+
+    Raises:
+        SeqzooError: the second half of the features is not a mask.
+    """
+    if not takes_mask(cell) or (len(masks) % 2 == 0 and masks[len(masks) // 2 :].all()):
+        return
+    wrong = f"{location} has {len(masks)} per step"
+    if len(masks) % 2 == 0:
+        first = len(masks) // 2 + int(masks[len(masks) // 2 :].argmin()) + 1
+        wrong = f"number {first} of a step is not always 0 or 1"
+    raise SeqzooError(
+        f"The cell {cell!r} needs n values per step, followed by n zeros and ones that say which "
+        f"were observed, but {wrong}; add a column of zeros and ones for each value.",
+        location=location,
+    )
 
 
 def _two_axes(value: Any, location: str) -> np.ndarray:

@@ -126,6 +126,8 @@ def cases() -> Iterator[Case]:
 def examples(case: Case) -> Examples:
     """Inputs of different lengths, with targets."""
     inputs = [_input(INPUTS[case.input].form, index) for index in range(COUNT)]
+    if case.cell == "gru-d":
+        inputs = [np.column_stack([item[:, :1], item[:, 1:2] > 0]) for item in inputs]
     if case.input in ("rows", "pixels"):  # all of one size
         inputs = np.stack(inputs)
     if takes_time(case.cell):

@@ -17,6 +17,7 @@ from seqzoo.tasks import (
     TimedSeries,
     TrainingSettings,
 )
+from seqzoo.tasks.layers.recurrent import make_cell
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training.trainer import train
 
@@ -130,6 +131,25 @@ def test_observation_masks_are_not_standardised() -> None:
     examples = Examples([TimedSeries(values, [0, 1, 2])] * 2, ["a", "b"])
     features = ManyToOne(input="series", cell="gru-d").adapt(examples).features
     assert features.mean[1] == 0 and features.scale[1] == 1 and features.mean[0] > 4
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ([[5.0], [0.0]], "n zeros and ones that say .* but .* has 1 per step; add a"),
+        ([[5.0, 1, 7], [0, 0, 1]], "has 3 per step; add"),
+        ([[5.0, 1, 0, 3], [0, 0, 1, 1]], "but number 4 of a step is not always 0 or 1; add"),
+    ],
+)
+def test_a_cell_that_needs_a_mask_says_so(values: Any, message: str) -> None:
+    examples = Examples([TimedSeries(values, [0, 1])] * 2, ["x", "y"])
+    with pytest.raises(SeqzooError, match=message):
+        ManyToOne(input="series", cell="gru-d").adapt(examples)
+
+
+def test_a_cell_that_needs_a_mask_is_not_stacked() -> None:
+    with pytest.raises(SeqzooError, match="`layers` must be 1 for the cell 'gru-d'"):
+        make_cell(ManyToOne(input="series", cell="gru-d", layers=2))
 
 
 def test_a_forecaster_knows_the_time_of_the_step_that_it_predicts() -> None:
