@@ -164,6 +164,7 @@ def test_seqzoo_predict_reads_histories_from_json(
         ({"values": [[1.0], [1.0, 2.0]]}, "'values' of a history must be rows of 2 numbers"),
         ({"known": [[1.0]] * 100}, r"'known' must have a row for each .* horizon \(105\), got 100"),
         ({"known": [[1.0]] * 120}, r"'known' must have a row for each .* horizon \(105\), got 120"),
+        ({"dates": []}, "a history lacks 'dates', from which this model takes the time"),
         ({"past": [[1.0, 2.0]] * 99}, r"'past' must have one row for each of the 105 .*, got 99"),
         ({"past": [[1.0, 2.0]] * 120}, r"'past' must have one row for each of the 105 .*, got 120"),
         (

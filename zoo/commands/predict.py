@@ -60,7 +60,7 @@ FORMS |= {".conllu": "conllu"}
 @click.option(
     "--horizon",
     type=options.Whole(1),
-    help="Number of steps to forecast for each series in --input-file. "
+    help="Number of steps to forecast for each series in --input-file (template forecast). "
     "[at least 1; default: as in training]",
 )
 @click.option("--plot", help="Plot the history and forecasts to this .png file.")

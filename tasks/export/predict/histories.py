@@ -90,7 +90,11 @@ class HistoryReader:
         """The dates of the first `end` of `count` rows and of the horizon, in seconds since
         1970."""
         horizon, seconds = self.about["horizon"], self.about["seconds"]
-        given = dates_in_seconds(history.get("dates", ()))
+        if not len(history.get("dates") or ()):
+            raise ValueError(
+                "a history lacks 'dates', from which this model takes the time of day or of year"
+            )
+        given = dates_in_seconds(history["dates"])
         lengths = (end + horizon, count) if seconds is None else (end, end + horizon, count)
         check_rows("dates", given, count, lengths)
         steps = np.diff(given)
