@@ -90,11 +90,12 @@ class HistoryReader:
         """The dates of the first `end` of `count` rows and of the horizon, in seconds since
         1970."""
         horizon, seconds = self.about["horizon"], self.about["seconds"]
-        if not len(history.get("dates") or ()):
+        dates = history.get("dates")
+        if dates is None or not len(dates):
             raise ValueError(
                 "a history lacks 'dates', from which this model takes the time of day or of year"
             )
-        given = dates_in_seconds(history["dates"])
+        given = dates_in_seconds(dates)
         lengths = (end + horizon, count) if seconds is None else (end, end + horizon, count)
         check_rows("dates", given, count, lengths)
         steps = np.diff(given)
