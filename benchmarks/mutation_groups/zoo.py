@@ -295,7 +295,7 @@ GROUPS = [
         {"path = pathlib.Path(local(source.data))": "path = pathlib.Path(source.data)"},
     ),
     Group(
-        "zoo/data/column_names.py",
+        "tasks/data/column_names.py",
         "tests/zoo/test_column_names.py",
         "",
         {

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import seqzoo.cells
 from seqzoo.tasks.base import PredictionOptions
+from seqzoo.tasks.data.column_names import split_names
 from seqzoo.tasks.data.examples import is_missing
 from seqzoo.tasks.data.frequency import shown_dates
 from seqzoo.tasks.errors import SeqzooError, nearest, some_of
@@ -150,8 +151,9 @@ def subject(run: Any, value: Any, answer: str | None = None) -> Subject:
     Args:
         run: a `seqzoo.tasks.Run`.
         value: a raw input, as for `Run.predict`.
-        answer: the output to explain instead of the model's prediction: a class or a label, or a
-            text for models that generate texts.
+        answer: the output to explain instead of the model's prediction: a class or a label, a text
+            for models that generate texts, or the name of a target for forecasts, whose first one
+            is the default.
 
     Raises:
         SeqzooError: the input is empty or of the wrong shape, or the model cannot predict the
@@ -254,13 +256,9 @@ def _classes(run: Any, value: Any, answer: str | None) -> Subject:
             else tuple(f"value {k + 1}" for k in range(len(predicted)))
         )
         return Subject(run, inputs, parts, text, steps, outputs, _measure(task.targets))
-    name = names[int(np.argmax(predicted))] if answer is None else answer
-    if name not in names:
-        raise SeqzooError(
-            f"`answer` must be one of the classes of the model ({some_of(names)}), got {name!r}"
-            f"{nearest(name, names)}",
-            field="answer",
-        )
+    name = names[int(np.argmax(predicted))]
+    if answer is not None:
+        name = _chosen(answer, names, "classes")
     index, exclusive = names.index(name), type(task.targets).__name__ == "ClassTargets"
 
     def scores(batch: dict[str, Any]) -> Any:
@@ -356,18 +354,19 @@ def _following(run: Any, value: Any, answer: str | None) -> Subject:
 
 
 def _forecast(run: Any, value: Any, answer: str | None) -> Subject:
-    """The subject for a forecast: the score of a step is the value of one target at one step of the
-    horizon."""
-    _refuse_answer(answer, "numbers")
+    """The subject for a forecast: the score of a step of the horizon is the value of one target,
+    the one that `answer` names, by default the first."""
     task, features = run.task, run.task.features
+    names = _target_names(run)
+    name = _chosen(answer, names, "targets") if answer is not None else names[0]
+    index = names.index(name)
     raw = tuple(map(tf.convert_to_tensor, features.raw([value], ["the input"])))
     inputs = features.tensors(*raw)
     look_back, horizon, size = task.template.look_back, task.template.horizon, task.segment
     at = partial(features.frequency.at, value.dates)
     labels = tuple(shown_dates(at(np.arange(value.end - look_back, value.end))))
     dates = shown_dates(at(np.arange(value.end, value.end + horizon)))
-    targets = [f" target {k + 1}" * (features.targets > 1) for k in range(features.targets)]
-    steps = tuple(date + target for date in dates for target in targets)
+    steps = tuple(f"{date} {name}" if features.targets > 1 else date for date in dates)
     starts = range(look_back - -(-look_back // size) * size, look_back, size)
     with seqzoo.cells.portable():
         results = task.infer(run.model, inputs, PredictionOptions())
@@ -375,8 +374,7 @@ def _forecast(run: Any, value: Any, answer: str | None) -> Subject:
     (prediction,) = task.predictions(results, [value], PredictionOptions())
 
     def scores(batch: dict[str, Any]) -> Any:
-        points = task.points(run.model, batch)
-        return tf.reshape(points, [tf.shape(points)[0], -1])
+        return task.points(run.model, batch)[:, :, index]
 
     transform = run.template.transform
     return Subject(
@@ -389,8 +387,15 @@ def _forecast(run: Any, value: Any, answer: str | None) -> Subject:
         "standardised value" if transform == "none" else f"standardised {transform} of the value",
         segments=tuple(labels[max(start, 0)] for start in starts),
         vectors=("normalized", "without_gaps") if run.template.linear else ("normalized",),
-        rows=tuple(range(features.targets)) * horizon,
+        rows=(index,) * horizon,
     )
+
+
+def _target_names(run: Any) -> list[str]:
+    """The names of the targets of a forecast: those of its table's columns, if these are known."""
+    count, source = run.task.features.targets, run.source or {}
+    names = split_names(str(source.get("target")))
+    return names if len(names) == count else [f"target {k + 1}" for k in range(count)]
 
 
 def _language_model(run: Any, value: Any, answer: str | None) -> Subject:
@@ -508,10 +513,22 @@ def _symbols(run: Any, value: Any, answer: str | None) -> Subject:
     return Subject(run, inputs, parts, text.decode("utf-8"), names, scores, of_inputs=positions)
 
 
+def _chosen(answer: str, names: Sequence[str], what: str) -> str:
+    """Checks that the answer is one of the model's classes or targets; returns it."""
+    if answer not in names:
+        raise SeqzooError(
+            f"`answer` must be one of the {what} of the model ({some_of(names)}), got {answer!r}"
+            f"{nearest(answer, names)}",
+            field="answer",
+        )
+    return answer
+
+
 def _refuse_answer(answer: str | None, what: str) -> None:
     if answer is not None:
         raise SeqzooError(
-            f"`answer` is for classes, labels and generated texts; this model predicts {what}.",
+            "`answer` is for classes, labels, generated texts and the targets of forecasts; this "
+            f"model predicts {what}.",
             field="answer",
         )
 

@@ -235,6 +235,25 @@ def test_mistakes_are_reported_in_one_line(
     assert result.stderr.strip().splitlines()[-1].startswith("Error: ")
 
 
+def test_a_step_of_the_horizon_of_one_of_several_targets_is_explained(tmp_path) -> None:
+    days = np.datetime64("2024-01-01") + np.arange(60)
+    rows = [f"{day},{day.astype(int) % 7},{day.astype(int) % 5}" for day in days]
+    (tmp_path / "shop.csv").write_text("\n".join(["day,sold,returned", *rows]) + "\n")
+    words = ["train", "forecast", "--data", tmp_path / "shop.csv", "--date-column", "day"]
+    words += ["--horizon", "3", "--look-back", "7", "--units", "4", "--epochs", "1"]
+    with portable():
+        result = seqzoo(*map(str, words), "--run", str(tmp_path / "run"))
+    assert result.exit_code == 0, result.output
+    explain = ["explain", tmp_path / "run", tmp_path / "shop.csv"]
+    for more, name in (([], "sold"), (["--answer", "returned"], "returned")):
+        result = seqzoo(*explain, "--step", 1, *more)
+        assert result.stdout.startswith(f"2024-03-02 {name}  (standardised value "), result.output
+    result = seqzoo(*explain, "--step", 3)
+    assert result.exit_code == 2 and "`step` must be from 0 to 2" in result.stderr
+    result = seqzoo(*explain, "--answer", "return")
+    assert result.exit_code == 2 and "did you mean 'returned'?" in result.stderr
+
+
 @pytest.mark.slow
 def test_a_forecast_is_inspected_and_explained(folder, tmp_path) -> None:
     run, only = folder / "run", ("--only", "attribution,states")

@@ -8,10 +8,10 @@ from cli_cases import seqzoo
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqzoo.tasks.data.column_names import join_names, split_names
 from seqzoo.zoo import check
 from seqzoo.zoo.config.command_line import as_options
 from seqzoo.zoo.config.resolve import chosen
-from seqzoo.zoo.data.column_names import join_names, split_names
 from seqzoo.zoo.data.histories import read_histories
 from seqzoo.zoo.data.source import Source
 

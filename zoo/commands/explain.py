@@ -10,11 +10,16 @@ from seqzoo.zoo.commands import completers, options
 @click.command("explain", cls=options.TextsCommand)
 @click.argument("run", shell_complete=completers.runs)
 @click.argument("text", nargs=-1, required=True)
-@click.option("--answer", help="Class, label or text to explain. [default: the prediction]")
+@click.option(
+    "--answer",
+    help="Class, label or text to explain; for a forecast, the name of a target. "
+    "[default: the prediction; for a forecast, the first target]",
+)
 @click.option(
     "--step",
     type=options.Whole(0),
-    help="Step of the prediction (from 0) to explain. [default: the last; for generated text, all]",
+    help="Step of the prediction (from 0) to explain; for a forecast, a step of the horizon. "
+    "[default: the last; for generated text, all]",
 )
 @click.option(
     "--method",
@@ -47,6 +52,7 @@ def command(
       seqzoo explain language-id "buenos días"
       seqzoo explain language-id "buenos días" --answer Portuguese
       seqzoo explain date-normaliser "3 mars 2021" --step 5 --method occlusion
+      seqzoo explain runs/sales sales.csv --step 0 --answer sold
     """
     from seqzoo.zoo.inference.open_run import open_run
     from seqzoo.zoo.inspection.explain import explain, terminal_text

@@ -24,7 +24,8 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--step",
     type=options.Whole(0),
-    help="Step of the prediction (from 0) to explain and to compute gradients from. "
+    help="Step of the prediction (from 0) to explain and to compute gradients from; for a "
+    "forecast, a step of the horizon of the first target. "
     "[default: the last; for generated text, all]",
 )
 @click.option(

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import click
 
+from seqzoo.tasks.data.column_names import split_names
 from seqzoo.tasks.errors import command, nearest
 from seqzoo.tasks.fields import Range
 from seqzoo.tasks.settings import BALANCED
@@ -26,7 +27,6 @@ from seqzoo.zoo.config.options import (
     task_options,
     training_options,
 )
-from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.presets import Size
 
 NO_VALUE: Any = object()

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, get_origin
 
+from seqzoo.tasks.data.column_names import join_names
 from seqzoo.tasks.fields import Named, hints_of, note, plain
 from seqzoo.zoo.config.field_types import NONE, default
 from seqzoo.zoo.config.options import TASK_NAMES, option_of
 from seqzoo.zoo.config.resolve import Choices
-from seqzoo.zoo.data.column_names import join_names
 
 
 def as_options(choices: Choices) -> str:

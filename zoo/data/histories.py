@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from seqzoo.tasks.data.column_names import join_names, split_names
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.data.frequency import Frequency, shown_dates
 from seqzoo.tasks.data.history import History
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.wording import agreed
 from seqzoo.zoo.data import formats
-from seqzoo.zoo.data.column_names import join_names, split_names
 from seqzoo.zoo.data.date_parsing import parse_dates
 from seqzoo.zoo.data.records import Records, Request
 from seqzoo.zoo.data.remote import local

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from seqzoo.tasks.data.column_names import split_names
 from seqzoo.tasks.data.npz_members import MAX_COMPRESSION_RATIO
 from seqzoo.tasks.errors import SeqzooError, nearest, unreadable
-from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.source import Source
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from seqzoo.tasks.data.column_names import split_names
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.fields import Count, Named, NotTyped, check
 from seqzoo.tasks.kinds import (
@@ -15,7 +16,6 @@ from seqzoo.tasks.kinds import (
     inputs_of,
     targets_of,
 )
-from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.formats import SUFFIXES, has_format, lacks_columns, may_be_delimited, suffix_of
 from seqzoo.zoo.data.hugging_face import SPLIT_COLUMN, is_dataset
 from seqzoo.zoo.data.remote import is_remote

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from seqzoo.tasks.data.column_names import split_names
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.data import class_folders, formats
-from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.remote import local
 from seqzoo.zoo.data.source import DATED, HISTORY, Source, check_roles, input_columns

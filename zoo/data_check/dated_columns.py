@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from seqzoo.tasks.data.column_names import split_names
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.date_parsing import parse_dates
 from seqzoo.zoo.data.source import HISTORY
 

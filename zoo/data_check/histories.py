@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from seqzoo.tasks.data.column_names import split_names
 from seqzoo.tasks.data.frequency import shown_dates
 from seqzoo.tasks.data.history import History
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.wording import agreed, counted
-from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.date_parsing import parse_dates
 from seqzoo.zoo.data.histories import dates_of, read_histories, split_by_time
 from seqzoo.zoo.data.source import Source

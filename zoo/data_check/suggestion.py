@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from seqzoo.tasks.data.column_names import join_names
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import command
 from seqzoo.tasks.settings import TrainingSettings
-from seqzoo.zoo.data.column_names import join_names
 from seqzoo.zoo.data.source import HISTORY, Source
 from seqzoo.zoo.presets import PRESETS
 

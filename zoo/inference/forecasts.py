@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.atomic_files import read_json
+from seqzoo.tasks.data.column_names import split_names
 from seqzoo.tasks.data.frequency import Frequency, shown_dates
 from seqzoo.tasks.data.history import Continuation, History
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import FORECAST
 from seqzoo.tasks.runs.layout import CONFIG, is_run
 from seqzoo.tasks.wording import agreed, counted
-from seqzoo.zoo.data.column_names import split_names
 from seqzoo.zoo.data.histories import read_histories
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.open_run import open_runs

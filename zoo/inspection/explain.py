@@ -24,7 +24,8 @@ def explain(
     Args:
         run: the `Run`.
         value: the input, as `Run.predict` takes it.
-        answer: the class, label or text to explain; None for the prediction.
+        answer: the class, label or text to explain; None for the prediction. For a forecast, the
+            name of a target; None for the first one.
         step: the step of the prediction; None for the last one, or for all of a generated text.
         method: the attribution method.
 

@@ -40,6 +40,7 @@ class _Run:
     """The part of a run that an inspection needs, with a model that has not been trained."""
 
     folder = "runs/small"
+    source = None
 
     def __init__(self, template, examples: Examples):
         tf.keras.utils.set_random_seed(0)
@@ -295,6 +296,28 @@ def test_a_forecast_is_attributed_to_the_look_back(subjects) -> None:
     values[:, 5, 0] = values[:, 23, 0]
     score = float(case.scores({**case.inputs, "values": tf.constant(values)})[0, 0])
     assert found.values[5] == pytest.approx(found.score - score, abs=1e-5)
+
+
+def test_a_step_of_a_forecast_is_that_of_the_horizon_of_one_target() -> None:
+    dates = _history(0).dates
+    values = np.random.default_rng(0).normal(size=(120, 2)) + [0, 5]
+    template = Forecast(units=6, look_back=14, horizon=4, segment=2)
+    with seqzoo.cells.portable():
+        run: Any = _Run(template, Examples([History(dates, values)]))
+        case = subject(run, History(dates, values), "target 2")
+        run.source = {"target": 'sold,"size, kg"'}
+        first, second = (subject(run, History(dates, values), name) for name in (None, "size, kg"))
+        points = run.task.points(run.model, case.inputs)[0]
+        (layer,) = layers_of(second.trace(3))
+    for chosen, name, index in ((first, "sold", 0), (second, "size, kg", 1), (case, "target 2", 1)):
+        assert len(chosen.steps) == 4 and all(step.endswith(f" {name}") for step in chosen.steps)
+        np.testing.assert_allclose(chosen.scores(chosen.inputs)[0], points[:, index], rtol=1e-5)
+        assert chosen.rows == (index,) * 4
+    assert np.abs(layer.gradients[0]).max() > 0
+    with pytest.raises(SeqzooError, match="`step` must be from 0 to 3"):
+        first.step(4)
+    with pytest.raises(SeqzooError, match=r"one of the targets of the model \(sold, size, kg\)"):
+        subject(run, History(dates, values), "size")
 
 
 def test_a_linear_part_is_attributed_to_the_look_back() -> None:
