@@ -46,7 +46,7 @@ class SeriesFeatures(Features):
         values = np.concatenate(features.check(series, locations))
         features.mean, features.scale = moments(values)
         if timed:
-            masks = np.isin(values, (0, 1)).all(0)
+            masks = np.asarray(np.isin(values, (0, 1)).all(0))
             _check_mask(template.cell, masks, locations[0])
             features.mean = np.where(masks, 0.0, features.mean).tolist()
             features.scale = np.where(masks, 1.0, features.scale).tolist()
