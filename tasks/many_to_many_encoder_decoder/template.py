@@ -54,7 +54,7 @@ class ManyToManyEncoderDecoder(Template):
             their input), or "none", with which the decoder gets only the encoder's last states.
         copy: pointer-generator: also copy tokens from the input, including those that the target
             vocabulary lacks. For models with attention that read and write characters, words, or
-            subwords.
+            subwords, or read lemmas and write characters.
         dropout: dropout rate on layer inputs. Also before the output layer.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
@@ -146,6 +146,7 @@ class ManyToManyEncoderDecoder(Template):
         if self.copy and (unit != self.target or self.attention == "none"):
             raise SeqzooError(
                 "`copy` is for models with attention that read and write characters, words, or "
-                f"subwords, got {self.input} to {self.target} with attention {self.attention!r}.",
+                f"subwords, or read lemmas and write characters, got {self.input} to {self.target} "
+                f"with attention {self.attention!r}.",
                 field="copy",
             )

@@ -365,24 +365,32 @@ def _text(path: str, stream: BinaryIO, width: int, count: int | None = None) -> 
         line = line.rstrip()
         if line.count(b" ") < width and line.count(b"\t") < width:
             got = max(len(line.split()) - 1, 0)
-            raise _error(path, f"has {got} instead of {width} numbers for word {number:,}")
+            raise _error(path, f"has {got} instead of {width} numbers for {_named(number, line)}")
         # A word may contain spaces; the numbers come last.
         word, *numbers = line.rsplit(None, width)
         are_whole = all(item.lstrip(b"+-").isdigit() for item in numbers)
         if DECIMAL.search(word) or (are_whole and WHOLE.search(word)):
-            raise _error(path, f"has more than {width} numbers for word {number:,}")
+            raise _error(path, f"has more than {width} numbers for {_named(number, line)}")
 
-        def vector(numbers: list[bytes] = numbers, number: int = number) -> np.ndarray:
+        def vector(
+            numbers: list[bytes] = numbers, number: int = number, line: bytes = line
+        ) -> np.ndarray:
             try:
                 return np.array(numbers, np.float32)
             except ValueError as error:
                 raise _error(
-                    path, f"does not have {width} numbers for word {number:,} ({error})"
+                    path, f"does not have {width} numbers for {_named(number, line)} ({error})"
                 ) from error
 
         yield word.decode("utf-8", "replace"), vector
     if count is not None and number < count:
         raise _error(path, f"is truncated: it has {number:,} of {count:,} vectors")
+
+
+def _named(number: int, line: bytes) -> str:
+    """How messages name the word of a line."""
+    word = line.partition(b" ")[0].partition(b"\t")[0].decode("utf-8", "replace")
+    return f"word {number:,}, {word!r}"
 
 
 def _binary(path: str, stream: BinaryIO, count: int, width: int) -> Rows:

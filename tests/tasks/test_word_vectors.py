@@ -151,12 +151,12 @@ def test_tokens_have_their_own_vector_or_that_of_their_lowercase_form(tmp_path) 
 @pytest.mark.parametrize(
     "name, content, message",
     [
-        ("a.txt", b"the 1 2 3\ncat 1 2\n", "has 2 instead of 3 numbers for word 2"),
-        ("a.txt", b"the 1 2 3\ncat 1 x 2\n", "does not have 3 numbers for word 2"),
+        ("a.txt", b"the 1 2 3\ncat 1 2\n", "has 2 instead of 3 numbers for word 2, 'cat'"),
+        ("a.txt", b"the 1 2 3\ncat 1 x 2\n", "does not have 3 numbers for word 2, 'cat'"),
         ("a.txt", b"the 1 2 3\ncat 1 nan 2\n", "does not have 3 finite numbers for word 2, 'cat'"),
-        ("a.txt", b"the 1 2 3\ncat 0.1 2 3 0.5\n", "has more than 3 numbers for word 2"),
-        ("a.txt", b"the 1 2 3\ncat 1 -2 3 4\n", "has more than 3 numbers for word 2"),
-        ("a.txt", b"the 1 2 3\ncat 1e-05 2 3 0.5\n", "has more than 3 numbers for word 2"),
+        ("a.txt", b"the 1 2 3\ncat 0.1 2 3 0.5\n", "has more than 3 numbers for word 2, 'cat'"),
+        ("a.txt", b"the 1 2 3\ncat 1 -2 3 4\n", "has more than 3 numbers for word 2, 'cat'"),
+        ("a.txt", b"the 1 2 3\ncat 1e-05 2 3 0.5\n", "has more than 3 numbers for word 2, 'cat'"),
         ("a.vec", b"3 3\nthe 1 2 3\ncat 4 5 6\n", "is truncated: it has 2 of 3 vectors"),
         ("a.txt", b"the\n", "must begin with a word and its numbers"),
         ("a.bin", _binary()[:-5], "is truncated: it has 5 of 6 vectors"),

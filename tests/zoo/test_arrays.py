@@ -215,6 +215,12 @@ def test_bad_arrays_are_named(tmp_path, arrays, choices, message) -> None:
     assert "\n" not in str(error.value) and str(error.value).endswith((".", "?"))
 
 
+def test_audio_without_a_rate_is_refused(tmp_path) -> None:
+    source = opened(tmp_path, {"inputs": np.zeros((30, 9)), "targets": CLASSES}, "audio", "class")
+    with pytest.raises(SeqzooError, match="has no array 'sample_rate', .* or set --sample-rate"):
+        open_examples(source, "all")
+
+
 @pytest.mark.parametrize("kind, scalar", [("values", 0.5), ("tags", "a")])
 def test_a_single_value_is_no_target_of_steps(tmp_path, kind: str, scalar: object) -> None:
     arrays = {"inputs": np.ones((30, 4, 1), np.float32), "targets": np.array(scalar)}

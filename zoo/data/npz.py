@@ -176,6 +176,12 @@ class _Reader:
         dtype, rate = array.values.dtype, self.source.sample_rate
         if dtype.kind not in "if":
             raise array.mismatch("contain samples, which are floats or signed integers")
+        if rate is None and SAMPLE_RATE not in self.arrays.names:
+            raise SeqzooError(
+                f"{array.path} has no array {SAMPLE_RATE!r}, the number of samples per second; add "
+                "it, or set --sample-rate.",
+                field=SAMPLE_RATE,
+            )
         if rate is None or SAMPLE_RATE in self.arrays.names:
             file_rate = _integer(self.arrays.find(None, SAMPLE_RATE, (SAMPLE_RATE,)))
             if rate not in (None, file_rate) and not self.source.resample:
