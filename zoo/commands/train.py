@@ -62,13 +62,14 @@ class TrainCommand(options.Command):
     "--repeat",
     type=options.Whole(2),
     help="Train this many times, with --seed and the seeds after it, for the mean and standard "
-    "deviation of the scores. [at least 2]",
+    "deviation of the scores. Not with --from, --workers or --distribute. [at least 2]",
 )
 @click.option(
     "--folds",
     type=options.Whole(2),
     help="Cross-validate: train this many times, each time holding out a different fold of the "
-    "training and validation examples to score on. [at least 2]",
+    "training and validation examples to score on. Not with --from, --workers or --distribute. "
+    "[at least 2]",
 )
 @click.option("--quiet", is_flag=True, help="Print only the run folder.")
 @click.option(
