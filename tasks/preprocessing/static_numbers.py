@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-MISSING = ("", "na", "n/a", "nan", "null", "none", "-", "?")
+MISSING = ("", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "-", "?")
 """Spellings of a missing number in files, in lower case."""
 
 

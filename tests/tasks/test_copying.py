@@ -201,7 +201,7 @@ def test_texts_have_the_words_of_the_input(words, method) -> None:
 )
 def test_only_models_that_write_what_they_read_copy(choices) -> None:
     with pytest.raises(
-        SeqzooError, match="`copy` is for models with attention that read"
+        SeqzooError, match="`copy` is for models with .* or read lemmas and write char"
     ) as caught:
         ManyToManyEncoderDecoder(**{**OPTIONS, **choices})
     assert caught.value.field == "copy"

@@ -106,8 +106,11 @@ def test_texts_in_folders_of_classes(tmp_path) -> None:
         word = "good" if number % 2 else "bad"
         (folder / f"{number}.txt").write_bytes(f"é {word}\r\nfilm {number}\n".encode())
     (tmp_path / "train" / "urls.txt").write_text("no review")
+    (tmp_path / "train" / "unsup").mkdir()
+    (tmp_path / "train" / "unsup" / "1.txt").write_text("of no class")
     parts, _ = open_source(Source(str(tmp_path), "words", validation=0.25))
     assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [12, 4, 8]
+    assert "train/unsup is left out: by its name" in parts.description
     for text, label in zip(parts.train.inputs, parts.train.targets, strict=True):
         assert text.startswith(f"é {'good' if label == 'pos' else 'bad'}\nfilm ")
     result = seqzoo("check", tmp_path, "--no-timing")

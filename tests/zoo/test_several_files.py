@@ -84,7 +84,9 @@ def test_a_pattern_from_the_command_line(parts) -> None:
     assert shown.exit_code == 0 and "24 training examples" in shown.output
 
 
-def dataset(folder: pathlib.Path, rows: range, *, shards: int = 1) -> None:
+def dataset(
+    folder: pathlib.Path, rows: range, *, shards: int = 1, label: int | None = None
+) -> None:
     """Writes a data set as `save_to_disk` does: Arrow streams, and a list of the files."""
     folder.mkdir(parents=True)
     features = {"text": {"_type": "Value"}, "label": {"_type": "ClassLabel", "names": NAMES}}
@@ -94,7 +96,7 @@ def dataset(folder: pathlib.Path, rows: range, *, shards: int = 1) -> None:
         selected = [row for row in rows if row % shards == count]
         columns = {
             "text": [f"text {row}" for row in selected],
-            "label": [row % 2 for row in selected],
+            "label": [row % 2 if label is None else label for row in selected],
         }
         part = pa.table(columns).replace_schema_metadata(about)
         with pa.OSFile(str(folder / name), "wb") as file, pa.ipc.new_stream(file, part.schema) as w:
@@ -121,6 +123,13 @@ def test_splits_of_a_hugging_face_dataset(tmp_path, storage, monkeypatch) -> Non
     assert source.split_column == "split" and found.test and found.validation
     assert sorted(found.test.inputs) == [f"text {row}" for row in range(20, 26)]
     assert len(found.train) + len(found.validation) == 20
+    dataset(folder / "unsupervised", range(30, 40), label=-1)
+    splits = ["train", "test", "unsupervised"]
+    (folder / "dataset_dict.json").write_text(json.dumps({"splits": splits}))
+    again, _ = open_source(source_of(folder, storage=storage))
+    assert "The split 'unsupervised' is left out: 'label' is missing" in again.description
+    assert sorted(again.test.inputs) == sorted(found.test.inputs)
+    (folder / "dataset_dict.json").write_text(json.dumps({"splits": splits[:2]}))
     if storage == "memory":
         assert open_examples(source_of(folder), "all").inputs[-1] == "text 25"
 

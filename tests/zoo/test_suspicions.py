@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from source_cases import csv_source, inputs_of, open_source, write
 from table_cases import of_file, read_table
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.open import open_examples
 from seqzoo.zoo.data.prediction_inputs import File
 from seqzoo.zoo.data.source import Source
 
@@ -171,9 +173,15 @@ def test_columns_without_names(tmp_path) -> None:
     path = write(tmp_path / "t.csv", "spam,spam\nham,x\n")
     with pytest.raises(SeqzooError, match="two columns are named 'spam'; .* with --columns"):
         read_table(path)
-    write(path, ",,label\na,b,c\n")
-    with pytest.raises(SeqzooError, match="two columns have no name; .* with --columns"):
-        read_table(path)
+    rows = "".join(f"{n},,text {n},{n % 2}\n" for n in range(20))
+    write(path, ",,text,label\n" + rows)
+    source = Source(str(path), "words", input="text", target="label")
+    assert open_examples(source, "all").inputs[:2] == ["text 0", "text 1"]
+    with pytest.raises(SeqzooError, match="first line .text, label.; leave out --columns"):
+        open_examples(replace(source, columns=("a", "b", "text", "label")), "all")
+    write(path, rows)
+    named = replace(source, columns=("a", "b", "text", "label"))
+    assert open_examples(named, "all").inputs[0] == "text 0"
 
 
 def test_conll_in_a_txt_is_read_as_such(tmp_path) -> None:

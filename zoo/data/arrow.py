@@ -1,18 +1,21 @@
 """Arrow files (.arrow, .feather), and the folders that `save_to_disk` of Hugging Face's `datasets`
 writes: a data set, or one per split."""
 
+import itertools
 import mmap
 import pathlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from seqzoo.tasks.data.cache import MAPPED
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.arrow_tables import ArrowTable, reason, rows_at_once
 from seqzoo.zoo.data.hugging_face import SPLIT_COLUMN, files_of
-from seqzoo.zoo.data.records import Records, Request, read_bytes
+from seqzoo.zoo.data.records import TARGET, Records, Request, read_bytes
 
 MAGIC = b"ARROW1"
 """The first bytes of files in the file format; the stream format has no such mark."""
@@ -24,7 +27,11 @@ def read(path: pathlib.Path, request: Request) -> Records:
     Raises:
         SeqzooError: it cannot be read, lacks a column, or has no rows.
     """
-    return ArrowFiles(path).records(request)
+    files = ArrowFiles(path)
+    column = request.name(TARGET) if TARGET in request.roles else None
+    notes = files.leave_out_unlabelled(column) if column in files.names else ()
+    records = files.records(request)
+    return replace(records, notes=(*records.notes, *notes))
 
 
 class ArrowFiles(ArrowTable):
@@ -50,6 +57,32 @@ class ArrowFiles(ArrowTable):
         if self._files[0][1] is not None and SPLIT_COLUMN not in schema.names:
             schema = schema.append(pa.field(SPLIT_COLUMN, pa.string()))
         super().__init__(path, schema)
+
+    def leave_out_unlabelled(self, column: str) -> tuple[str, ...]:
+        """Leaves out splits in which no value of a column is known, such as test splits whose
+        labels are not published; returns a note on each."""
+        labelled, notes = [], []
+        for split, group in itertools.groupby(self._files, lambda item: item[1]):
+            files = list(group)
+            known = split is None or self._labels_known([file for file, _ in files], column)
+            if known:
+                labelled += files
+            else:
+                notes.append(f"The split {split!r} is left out: {column!r} is missing in all rows.")
+        if labelled:
+            self._files = labelled
+        return tuple(notes if labelled else ())
+
+    def _labels_known(self, files: Sequence[pathlib.Path], column: str) -> bool:
+        """Whether a column has a value that is neither null nor -1, the missing class."""
+        for file in files:
+            for batch in _ArrowFile(file).batches():
+                values = batch.column(column)
+                if pa.types.is_integer(values.type) and column in self._classes:
+                    values = pc.filter(values, pc.greater_equal(values, 0))
+                if values.null_count < len(values):
+                    return True
+        return False
 
     def record_batches(self, columns: Sequence[str]) -> Iterator[Any]:
         for file, split in self._files:

@@ -139,8 +139,8 @@ def reason(error: Exception) -> str:
 
 
 def class_names(schema: Any) -> dict[str, list[str]]:
-    """The class names of each column of integers for which Hugging Face's `datasets` stored them
-    (`ClassLabel`).
+    """The class names of each column of integers, or of lists of integers, for which Hugging Face's
+    `datasets` stored them (`ClassLabel`).
 
     Args:
         schema: the `pyarrow.Schema` of the file.
@@ -148,14 +148,22 @@ def class_names(schema: Any) -> dict[str, list[str]]:
     try:
         metadata = json.loads((schema.metadata or {}).get(HUGGING_FACE, b"{}"))
         features = metadata["info"]["features"]
-        kinds = {name: feature.get("_type") for name, feature in features.items()}
+        inner = {name: _of_items(feature) for name, feature in features.items()}
         return {
-            name: list(map(str, features[name]["names"]))
-            for name, kind in kinds.items()
-            if kind == "ClassLabel"
+            name: list(map(str, feature["names"]))
+            for name, feature in inner.items()
+            if feature.get("_type") == "ClassLabel"
         }
     except (ValueError, KeyError, TypeError, AttributeError):  # no such description
         return {}
+
+
+def _of_items(feature: Any) -> Any:
+    """The description of the items of a list; other descriptions unchanged. Versions of `datasets`
+    write {"_type": "Sequence" or "List", "feature": ...}, or a list of one description."""
+    if isinstance(feature, list):
+        return _of_items(feature[0])
+    return _of_items(feature["feature"]) if "feature" in feature else feature
 
 
 def columns_of(
@@ -192,6 +200,8 @@ def columns_of(
 
 
 def _class(index: Any, names: Sequence[str]) -> Any:
+    if isinstance(index, list):
+        return [_class(item, names) for item in index]
     if isinstance(index, int) and -1 <= index < len(names):
         return names[index] if index >= 0 else None
     return index

@@ -2,6 +2,7 @@
 SPLIT/CLASS/*.png."""
 
 import pathlib
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -40,6 +41,9 @@ KINDS = {
 }
 """Input types that read such files, with their extensions."""
 
+
+LEFT_OUT = re.compile(r"_.*|unsup|unsupervised")
+"""Names of folders whose files have no label, as in collections of reviews and of recordings."""
 
 UNITS = {IMAGES: "image", RECORDINGS: "recording", TEXTS: "text"}
 """What a file is called in messages, by its possible extensions."""
@@ -107,7 +111,17 @@ def read(path: pathlib.Path, request: Request) -> Records:
     records = (Record(number, fields(file)) for number, file in enumerate(files))
     if suffixes is TEXTS:
         records = decoded(records, strict=request.strict)
-    return Records(str(path), records, unit=UNITS[suffixes], locations=list(map(str, files)))
+    unlabelled = sorted(
+        {item for folder in folders for item in folder.parent.iterdir() if item.is_dir()}
+        - {item for folder in folders for item in _subfolders(folder.parent)}
+    )
+    notes = tuple(
+        f"{item} is left out: by its name, its files have no label."
+        for item in unlabelled
+        if item.name[0] != "."
+    )
+    paths = list(map(str, files))
+    return Records(str(path), records, unit=UNITS[suffixes], notes=notes, locations=paths)
 
 
 def _class_folders(folder: pathlib.Path, suffixes: tuple[str, ...]) -> list[pathlib.Path]:
@@ -135,8 +149,12 @@ def _classes(folder: pathlib.Path, suffixes: tuple[str, ...]) -> list[pathlib.Pa
 
 
 def _subfolders(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The subfolders, except for hidden ones."""
-    return sorted(path for path in folder.iterdir() if path.name[0] != "." and path.is_dir())
+    """The subfolders, except for hidden ones and those without labels."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.name[0] != "." and not LEFT_OUT.fullmatch(path.name) and path.is_dir()
+    )
 
 
 def _files(folder: pathlib.Path, suffixes: tuple[str, ...]) -> Iterator[pathlib.Path]:

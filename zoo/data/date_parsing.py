@@ -22,6 +22,7 @@ _TIME = (
     r"(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?|(?=\s*[AaPp]\.?[Mm]))"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?"
 )
+_WEEKDAY = re.compile(r"(?i)^(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? ")
 _NAME = r"(?P<name>[A-Za-z]{3,9})\.?"
 
 FORMS: dict[str, str] = {
@@ -41,7 +42,7 @@ FORMS: dict[str, str] = {
         rf"(?P<month>\d{{1,2}})[-/. ](?P<day>\d{{1,2}})[-/. ](?P<year>\d{{4}}|\d{{2}}){_TIME}"
     ),
     "day month-name year": (
-        rf"(?:[A-Za-z]{{3}},? )?(?P<day>\d{{1,2}})[-/. ]*{_NAME}[-/. ,]*(?P<year>\d{{4}}|\d{{2}})"
+        rf"(?P<day>\d{{1,2}})[-/. ]*{_NAME}[-/. ,]*(?P<year>\d{{4}}|\d{{2}})"
         rf"{_TIME}"
     ),
     "month-name day year": rf"{_NAME} (?P<day>\d{{1,2}}),? (?P<year>\d{{4}}){_TIME}",
@@ -80,6 +81,7 @@ def parse_dates(
     Raises:
         SeqzooError: a field is empty or not a date, or day and month cannot be told apart.
     """
+    texts = [_WEEKDAY.sub("", text.strip()) for text in texts] if form is None else list(texts)
     texts = [text.strip() for text in texts]
     for index, text in enumerate(texts):
         if not text:

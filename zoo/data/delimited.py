@@ -1,10 +1,10 @@
 """Fields separated by a delimiter: CSV as in RFC 4180, TSV, and files with other delimiters."""
 
 import csv
+import itertools
 import pathlib
 import re
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
@@ -48,6 +48,8 @@ def read(path: pathlib.Path, request: Request) -> Records:
     rows = _records(file, delimiter)
     if named:
         next(rows)
+    if source.columns:
+        rows = _after_header(path, rows, source.columns)
     names = tuple(source.columns or _header(path, rows))
     check_names(path, names, delimiter, typed=source.columns is not None)
     columns = choose_columns(path, names, request)
@@ -88,7 +90,31 @@ def _header(path: pathlib.Path, records: Iterator[tuple[int, list[str], str]]) -
     error = error or undecoded("".join(record))
     if error:  # without names the records cannot be interpreted
         raise SeqzooError(f"{path}, line {number} {error}.", location=f"{path}, line {number}")
-    return [name.strip() for name in record]
+    names = [name.strip() for name in record]
+    if names.count("") < 2:  # one is usual for an index
+        return names
+    return [name or f"column {place}" for place, name in enumerate(names, 1)]
+
+
+def _after_header(
+    path: pathlib.Path, records: Iterator[tuple[int, list[str], str]], names: Sequence[str]
+) -> Iterator[tuple[int, list[str], str]]:
+    """The records of a file whose columns were named by an option.
+
+    Raises:
+        SeqzooError: the first record names them, too.
+    """
+    first = next(records, None)
+    found = [] if first is None else [name.strip() for name in first[1] if name.strip()]
+    if first is None:
+        return iter(())
+    if len(found) > 1 and set(found) <= set(names):
+        raise SeqzooError(
+            f"{path} names columns in its first line ({', '.join(found)}); leave out --columns, or "
+            "delete the line.",
+            field="columns",
+        )
+    return itertools.chain([first], records)
 
 
 def _records(file: TextFile, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
@@ -197,7 +223,7 @@ def _quoting(file: TextFile, delimiter: str) -> dict[str, Any]:
         spaced = False
         try:
             # To the end, even after a difference: the rest may be unreadable if spaces are skipped.
-            for records in zip_longest(*readers, fillvalue=[]):
+            for records in itertools.zip_longest(*readers, fillvalue=[]):
                 spaced = spaced or _has_space(*records)
         except csv.Error:
             return results

@@ -87,7 +87,9 @@ def labels(field: Any, separator: str = ",") -> tuple[str, ...]:
 
 
 def words(field: Any) -> tuple[str, ...]:
-    """The words of a sentence: a list, or text separated by whitespace."""
+    """The words of a sentence: a list, a JSON list, or text separated by whitespace."""
+    if isinstance(field, str):
+        field = _as_list(field)
     if not isinstance(field, list | tuple):
         return tuple(text(field).split())
     if not field:
@@ -406,7 +408,10 @@ def _json(field: str) -> Any:
     try:
         return json.loads(field)
     except json.JSONDecodeError as error:
-        raise SeqzooError(f"is not a JSON list ({error.msg}, character {error.colno})") from error
+        problem = f"{error.msg}, character {error.colno}"
+        if field.lstrip().startswith("['"):
+            problem = "it has single quotes, as Python prints lists; write it with json.dumps"
+        raise SeqzooError(f"is not a JSON list ({problem})") from error
     except (ValueError, RecursionError) as error:  # huge numbers; deeply nested lists
         raise SeqzooError(f"is a JSON list that cannot be read ({error})") from error
 

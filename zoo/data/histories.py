@@ -14,6 +14,7 @@ from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.data.frequency import Frequency, shown_dates
 from seqzoo.tasks.data.history import History
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.preprocessing.static_numbers import MISSING
 from seqzoo.tasks.wording import agreed
 from seqzoo.zoo.data import formats
 from seqzoo.zoo.data.date_parsing import parse_dates
@@ -21,7 +22,7 @@ from seqzoo.zoo.data.records import Records, Request
 from seqzoo.zoo.data.remote import local
 from seqzoo.zoo.data.source import Source
 
-MISSING_VALUES = ("", "na", "n/a", "nan", "null", "none", "-", "?", "nat")
+MISSING_VALUES = (*MISSING, "nat")
 """Texts that stand for a missing value, in upper or lower case."""
 
 _THOUSANDS_POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
@@ -29,6 +30,9 @@ _THOUSANDS_POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)?,\d+")
 """Numbers with a decimal comma, and possibly points between thousands."""
+
+_WRITTEN_NUMBER = re.compile(r"\s*\W?\s*[+-]?[\d.,' ]*\d\s*[^\W\d]{0,4}\W?\s*|\s*-\s*")
+"""Numbers with a currency sign, thousands separators, a percent sign or a unit."""
 
 _DECIMAL_POINT = re.compile(r"[+-]?(\d*\.(\d{1,2}|\d{4,})|0?\.\d+)")
 """Numbers with a decimal point, which does not separate thousands."""
@@ -141,7 +145,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     path = pathlib.Path(local(source.data))
     names, table = _read(path, source)
     source = _with_decimal_comma(source, table)
-    chosen = _targets(names, table, source)
+    chosen, left_out = _targets(names, table, source)
     past, known = (
         _numbers(table, getattr(source, name) or (), source)
         for name in ("past_columns", "known_columns")
@@ -225,7 +229,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
                 frequency=frequency,
             )
         )
-    notes = []
+    notes = left_out
     if gaps:
         more = f" and {len(gaps) - NAMED_GAPS:,} more" if len(gaps) > NAMED_GAPS else ""
         notes.append(
@@ -394,13 +398,14 @@ def _read(path: pathlib.Path, source: Source) -> tuple[list[str], Table]:
     return names, Table(records, numbers, columns)
 
 
-def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
-    """The columns to forecast: the named ones, or all numeric columns without another role."""
+def _targets(names: Sequence[str], table: Table, source: Source) -> tuple[list[str], list[str]]:
+    """The columns to forecast, the named ones or all numeric columns without another role; and a
+    note on columns that have numbers with other characters, such as "$98.47", if there are any."""
     if source.target:
-        return split_names(source.target, names)
+        return split_names(source.target, names), []
     taken = {source.date_column, source.series_column}
     taken |= {name for option in COVARIATES for name in getattr(source, option) or ()}
-    results = []
+    results, written = [], []
     for name in names:
         if name not in taken:
             try:
@@ -414,6 +419,9 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
                         field="target",
                         got=error.got,
                     ) from error
+                fields = [field for field in map(_text, table.columns[name]) if field.strip()]
+                if fields and all(map(_WRITTEN_NUMBER.fullmatch, fields)):
+                    written.append(f"{name} ({fields[0]!r})")
                 continue
             if np.isfinite(numbers).any():
                 results.append(name)
@@ -423,7 +431,10 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
             "column to forecast with `target`.",
             field="target",
         )
-    return results
+    if not written:
+        return results, []
+    shown = ", ".join(written[:NAMED_GAPS]) + ", ..." * (len(written) > NAMED_GAPS)
+    return results, [f"Not forecast, because their numbers are not written as 1234.5: {shown}."]
 
 
 def _with_decimal_comma(source: Source, table: Table) -> Source:
