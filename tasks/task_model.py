@@ -165,7 +165,7 @@ class TaskModel(keras.Model):
         """
         named = dict(zip(("loss", "loss_weights", "metrics"), args, strict=False)) | options
         for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
-            if named.get(name) is not None:
+            if named.get(name) not in (None, [], (), {}):
                 raise SeqzooError(
                     f"`{name}` must be left out, since the loss and the metric are those of the "
                     f"template, got {named[name]!r}.",

@@ -393,8 +393,10 @@ def _forecast(run: Any, value: Any, answer: str | None) -> Subject:
 
 def _target_names(run: Any) -> list[str]:
     """The names of the targets of a forecast: those of its table's columns, if these are known."""
-    count, source = run.task.features.targets, run.source or {}
-    names = split_names(str(source.get("target")))
+    count, target = run.task.features.targets, (run.source or {}).get("target")
+    names = split_names(target) if target else []
+    if target and count == 1:
+        names = [target] if len(names) != 1 else names
     return names if len(names) == count else [f"target {k + 1}" for k in range(count)]
 
 

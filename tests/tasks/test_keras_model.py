@@ -273,7 +273,7 @@ def test_the_optimizer_decays_no_biases_and_scales_losses_of_half_precision(tmp_
     for given in ({"loss": "mse"}, {"metrics": ["mae"]}):
         with pytest.raises(SeqzooError, match="must be left out, since the loss and the metric"):
             half.compile("sgd", **given)
-    half.compile("sgd")
+    half.compile("sgd", metrics=[])
     assert isinstance(half.optimizer, keras.optimizers.LossScaleOptimizer)
 
 

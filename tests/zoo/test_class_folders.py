@@ -92,6 +92,13 @@ def test_folders_of_splits_with_folders_of_classes(kind, tmp_path) -> None:
     assert len(open_examples(Source(str(tmp_path), kind), "all")) == 24
     result = seqzoo("check", tmp_path, "--no-timing")
     assert f"--kind {kind}" in result.output and "6 test examples" in result.output
+    assert not class_folders.has_splits(tmp_path, "words")
+    inside = tmp_path.rename(tmp_path.parent / f"{kind}-archive")
+    tmp_path.mkdir()
+    inside = inside.rename(tmp_path / "archive")
+    with pytest.raises(SeqzooError, match=f"contains a folder that can be read; name {inside}"):
+        open_source(Source(str(tmp_path), kind))
+    tmp_path = inside
     with pytest.raises(SeqzooError, match="`split_column` is for tables and arrays"):
         open_source(Source(str(tmp_path), kind, split_column="part"))
     shutil.rmtree(tmp_path / "train")
@@ -138,6 +145,22 @@ def test_images_in_splits_keep_their_channels(tmp_path) -> None:
         assert parts.train.inputs.shape == parts.test.inputs.shape == shape
         parts, _ = open_source(Source(str(folder), "image", validation=0.0, limit=3))
         assert len(parts.train) == 3 and parts.train.inputs[0].startswith(b"\x89PNG")
+
+
+def test_folders_inside_those_of_classes_are_no_splits(folder, tmp_path) -> None:
+    photos = shutil.copytree(folder, tmp_path / "photos")
+    for name in ("dark", "bright"):
+        (photos / name / "meta").mkdir()
+        (photos / name / "meta" / "a.txt").write_text("a camera")
+    splits, _ = open_source(Source(str(photos), "rows"))
+    assert len(splits.train) == 32
+
+
+def test_translations_keep_their_languages_in_other_data(tmp_path) -> None:
+    (tmp_path / "en.train.txt").write_text("a\n")
+    source = Source("pairs", "words", "words", input="en", target="fr")
+    other = source.of_other_data(str(tmp_path))
+    assert (other.input, other.target) == ("en", "fr")
 
 
 def test_names_of_classes_may_differ_only_in_case(tmp_path) -> None:

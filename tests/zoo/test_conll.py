@@ -2,11 +2,14 @@
 
 import gzip
 import pathlib
+from dataclasses import replace
 
 import pytest
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.conll import read_conll
+from seqzoo.zoo.data.prediction_inputs import File, of_file
+from seqzoo.zoo.data.source import Source
 
 UNIVERSAL = """# newdoc id = a
 # text = It's\u00a0so.
@@ -120,3 +123,18 @@ def test_real_files(shared_data) -> None:
     entities = read_conll(shared_data / "wnut17" / "emerging.test.annotated", 1, 2)
     assert len(entities.sentences) == 1_287 and sum(map(len, entities.tags)) == 23_394
     assert sum(tag[0] == "B" for tags in entities.tags for tag in tags) == 1_079
+
+
+def test_a_tagger_that_was_trained_on_a_txt_predicts_from_one(tmp_path) -> None:
+    source = Source(str(tmp_path / "train.txt"), "words", "tags")
+    for text, expected in (
+        ("Anna NN B\nsleeps VB O\n\nBern NN B\n", [("Anna", "sleeps"), ("Bern",)]),
+        ("Anna\nsleeps\n\nBern\n", [("Anna", "sleeps"), ("Bern",)]),
+        ("Anna sleeps .\nBern is a city .\n", ["Anna sleeps .", "Bern is a city ."]),
+    ):
+        path = _write(tmp_path / "new.txt", text)
+        found = [item.field for item in of_file(File(path), source)]
+        assert [tuple(item) if isinstance(item, list) else item for item in found] == expected
+    table = replace(source, data="train.csv")
+    _write(path, "Anna\nsleeps\n\nBern\n")
+    assert [item.field for item in of_file(File(path), table)] == ["Anna", "sleeps", "", "Bern"]

@@ -128,7 +128,7 @@ def test_splits_of_a_hugging_face_dataset(tmp_path, storage, monkeypatch) -> Non
     (folder / "dataset_dict.json").write_text(json.dumps({"splits": splits}))
     again, _ = open_source(source_of(folder, storage=storage))
     assert "The split 'unsupervised' is left out: 'label' is missing" in again.description
-    assert sorted(again.test.inputs) == sorted(found.test.inputs)
+    assert again.test and sorted(again.test.inputs) == sorted(found.test.inputs)
     (folder / "dataset_dict.json").write_text(json.dumps({"splits": splits[:2]}))
     if storage == "memory":
         assert open_examples(source_of(folder), "all").inputs[-1] == "text 25"

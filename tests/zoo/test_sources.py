@@ -74,6 +74,13 @@ def test_classes_as_inputs_are_in_all_splits(tmp_path) -> None:
     assert "one" in splits.train.inputs and set(splits.train.inputs) == {name for name, _ in rows}
     pairs = [set(zip(part.inputs, part.targets, strict=True)) for part in parts]
     assert not pairs[0] & pairs[1] and not pairs[0] & pairs[2] and not pairs[1] & pairs[2]
+    folds = []
+    for fold in ("1/3", "2/3", "3/3"):
+        source = Source(str(path), "class", "characters", input="c", target="y", fold=fold)
+        splits, _ = open_source(source)
+        assert len(set(splits.train.inputs)) == 11 and len(set(splits.test.inputs)) == 10
+        folds.append(len(splits.test))
+    assert sum(folds) >= 85
 
 
 def test_files_of_their_own(tmp_path) -> None:

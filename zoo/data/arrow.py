@@ -29,7 +29,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
     """
     files = ArrowFiles(path)
     column = request.name(TARGET) if TARGET in request.roles else None
-    notes = files.leave_out_unlabelled(column) if column in files.names else ()
+    notes = files.leave_out_unlabelled(column) if column and column in files.names else ()
     records = files.records(request)
     return replace(records, notes=(*records.notes, *notes))
 

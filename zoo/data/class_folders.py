@@ -55,9 +55,10 @@ def has_class_folders(folder: pathlib.Path) -> bool:
     return any(_has_classes(folder, item) or _splits(folder, item) for item in UNITS)
 
 
-def has_splits(folder: pathlib.Path) -> bool:
-    """Whether a folder has a subfolder per split."""
-    return any(not _has_classes(folder, item) and _splits(folder, item) for item in UNITS)
+def has_splits(folder: pathlib.Path, kind: str) -> bool:
+    """Whether a folder has a subfolder per split with files for an input type."""
+    suffixes = KINDS.get(kind, ())
+    return not _has_classes(folder, suffixes) and bool(_splits(folder, suffixes))
 
 
 def kind_of(folder: pathlib.Path) -> str:
@@ -75,7 +76,8 @@ def read(path: pathlib.Path, request: Request) -> Records:
             no subfolder contains such files, or one cannot be read.
     """
     source = request.source
-    has_split = SPLIT in request.roles and source.split_column == SPLIT_COLUMN and has_splits(path)
+    has_split = SPLIT in request.roles and source.split_column == SPLIT_COLUMN
+    has_split &= has_splits(path, source.kind)
     others = tuple(role for role in request.roles if not (has_split and role == SPLIT))
     refuse_columns(path, replace(request, roles=others), named=False)
     folders = _class_folders(path, KINDS.get(source.kind, ()))
@@ -139,8 +141,9 @@ def _has_classes(folder: pathlib.Path, suffixes: tuple[str, ...]) -> bool:
 
 
 def _splits(folder: pathlib.Path, suffixes: tuple[str, ...]) -> list[pathlib.Path]:
-    """The subfolders that have a folder per class."""
-    return [item for item in _subfolders(folder) if _classes(item, suffixes)]
+    """The subfolders that have a folder per class; none if no name is that of a split."""
+    found = [item for item in _subfolders(folder) if _classes(item, suffixes)]
+    return found if any(item.name.lower() in SPLITS for item in found) else []
 
 
 def _classes(folder: pathlib.Path, suffixes: tuple[str, ...]) -> list[pathlib.Path]:

@@ -30,7 +30,7 @@ from seqzoo.zoo.data.records import (
     step_roles,
 )
 from seqzoo.zoo.data.source import Source
-from seqzoo.zoo.data.splits import Part, input_key
+from seqzoo.zoo.data.splits import Part, example_keys
 
 NAMES = ("class", "labels", "tags")
 """Target types that are labels, each of which must occur in training."""
@@ -138,12 +138,9 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
             field=WEIGHT,
         )
     examples = Examples(inputs, targets, lines, records.unit or "example", weights)
-    keys = [input_key(value) for value in inputs]
-    if source.kind == "class" and targets is not None:
-        # All splits have all classes; examples are equal if their targets are, too.
-        pairs = zip(keys, targets, strict=True)
-        keys = [b"%d %b%b" % (len(key), key, input_key(target)) for key, target in pairs]
-        labels = [(name,) for name in values[INPUT]] if labels is None else labels
+    keys = example_keys(source.kind, inputs, targets)
+    if source.kind == "class" and labels is None:
+        labels = [(name,) for name in values[INPUT]]  # which all splits have
     splits = values.get(SPLIT)
     return Part(records.name, examples, keys, labels, splits, records.notes), rate
 

@@ -1,7 +1,7 @@
 """Divides training and validation examples into equal folds, one of which is held out."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.data.splits import input_key, order
+from seqzoo.zoo.data.splits import example_keys, order
 
 
 def parse_fold(fold: str) -> tuple[int, int]:
@@ -25,7 +25,9 @@ def parse_fold(fold: str) -> tuple[int, int]:
     return number, count
 
 
-def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
+def hold_out(
+    splits: Splits, fold: str, target_kind: str, seed: int, kind: str = "characters"
+) -> Splits:
     """Splits with a fold as the test split; the original test examples are left out.
 
     Equal inputs stay together, and each fold has its share of each class. If all examples of a
@@ -37,6 +39,7 @@ def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
         fold: the number of the fold and the number of folds, as in "2/5".
         target_kind: the target kind of the examples.
         seed: the seed for assigning examples to folds.
+        kind: the kind of the inputs.
 
     Raises:
         SeqzooError: there are more folds than distinct inputs, or the fold would be empty.
@@ -46,7 +49,11 @@ def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
     share = 1 - len(splits.train) / sum(map(len, parts))
     examples = _joined(parts)
     labels = [_labels(examples, index, target_kind) for index in range(len(examples))]
-    keys = [input_key(value) for value in examples.inputs]
+    of_classes = target_kind in ("class", "labels")
+    if kind == "class" and not of_classes:  # the classes as inputs, which all folds have
+        labels = [(str(_first(value)),) for value in examples.inputs]
+        of_classes = True
+    keys = example_keys(kind, examples.inputs, examples.targets)
     groups: dict[bytes, list[int]] = {}
     for index in order(keys, seed):
         groups.setdefault(keys[index], []).append(index)
@@ -54,7 +61,7 @@ def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
         raise SeqzooError(field="folds", expected=f"at most {len(groups)}", got=count)
     # Examples are assigned to the folds in turn, class by class.
     ordered = list(groups.values())
-    if target_kind in ("class", "labels"):
+    if of_classes:
         ordered.sort(key=lambda item: labels[item[0]])
     held = ordered[number - 1 :: count]
     rest = [item for position, item in enumerate(ordered) if position % count != number - 1]
@@ -98,6 +105,11 @@ def _joined(parts: Sequence[Examples]) -> Examples:
 
     names = ("inputs", "targets", "lines", "weights")
     return replace(parts[0], **{name: field(name) for name in names})
+
+
+def _first(value: Any) -> Any:
+    """The first input of an example that has several, or its only one."""
+    return next(iter(value.values())) if isinstance(value, Mapping) else value
 
 
 def _labels(examples: Examples, index: int, target_kind: str) -> tuple[str, ...]:

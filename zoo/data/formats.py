@@ -160,9 +160,10 @@ def may_be_delimited(path: str) -> bool:
 
 def lacks_columns(path: str) -> bool:
     """Whether the data at a path are plain text, or in a folder per class."""
-    if pathlib.Path(path).is_dir():
-        return not is_dataset(pathlib.Path(path))
-    return _implied(path) == "text"
+    from seqzoo.zoo.data.class_folders import has_class_folders
+
+    folder = pathlib.Path(path)
+    return has_class_folders(folder) if folder.is_dir() else _implied(path) == "text"
 
 
 def _implied(path: str) -> str | None:

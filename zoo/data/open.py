@@ -50,7 +50,7 @@ def open_source(source: Source) -> tuple[Splits, Source]:
 
         opened, source = open_builder(source)
     if source.fold is not None:
-        opened = folds.hold_out(opened, source.fold, source.target_kind, source.seed)
+        opened = folds.hold_out(opened, source.fold, source.target_kind, source.seed, source.kind)
     return opened, source
 
 
@@ -93,7 +93,7 @@ def with_stored_splits(source: Source) -> Source:
     if source.split_column is not None or files or not source.is_folder():
         return source
     folder = pathlib.Path(source.data).expanduser()
-    if splits_of(folder) is None and not class_folders.has_splits(folder):
+    if splits_of(folder) is None and not class_folders.has_splits(folder, source.kind):
         return source
     return replace(source, split_column=SPLIT_COLUMN)
 

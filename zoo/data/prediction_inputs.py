@@ -13,10 +13,10 @@ from typing import Any, Literal
 from seqzoo.tasks.data.timed_series import fault
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.fields import input_kinds
-from seqzoo.zoo.data import fields, formats
+from seqzoo.zoo.data import conll, fields, formats
 from seqzoo.zoo.data.audio import resampled
 from seqzoo.zoo.data.examples import timed
-from seqzoo.zoo.data.lines import BYTE_ORDER_MARK, without_mark
+from seqzoo.zoo.data.lines import BYTE_ORDER_MARK, split_lines, without_mark
 from seqzoo.zoo.data.records import (
     FURTHER,
     INPUT,
@@ -25,10 +25,12 @@ from seqzoo.zoo.data.records import (
     Record,
     Request,
     further_roles,
+    read_text,
     step_roles,
     undecoded,
 )
 from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.unimorph import PROBED
 
 FIRST = ""
 """The key of the first of several inputs from a file, whose column may have a different name than
@@ -199,8 +201,11 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
     roles = (*roles, *step_roles(item), *further_roles(source))
     if item.sentence_column is not None:
         roles = (*roles, SENTENCE)
+    read = formats.read
+    if name == "text" and _is_conll(file.path, source):
+        read, item = conll.read, replace(item, input=source.input)
     try:
-        records = formats.read(file.path, Request(item, roles, strict=False, width=width))
+        records = read(file.path, Request(item, roles, strict=False, width=width))
     except SeqzooError as error:
         if error.field != SENTENCE or file.sentence_column is not None:
             raise
@@ -216,6 +221,17 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
     )
     in_time = source.kind == "series" and source.target_kind == "next"
     return _one_series(items) if in_time and source.whole else items
+
+
+def _is_conll(path: pathlib.Path, source: Source) -> bool:
+    """Whether a .txt file has a word per line, as the one that a tagger was trained on: all lines
+    have the same number of fields, and empty lines are between sentences."""
+    tagged = source.kind == "words" and source.target_kind == "tags"
+    if not tagged or source.delimiter or formats.suffix_of(source.data) != ".txt":
+        return False
+    lines = split_lines(read_text(path, strict=False))[:PROBED]
+    sizes = {len(line.split()) for line in lines}
+    return len(sizes) == 2 and 0 in sizes
 
 
 def _field(record: Record) -> Any:

@@ -159,6 +159,16 @@ def input_key(value: Any) -> bytes:
     return repr((array.shape, array.dtype.str)).encode() + array.tobytes()
 
 
+def example_keys(kind: str, inputs: Iterable[Any], targets: Iterable[Any] | None) -> list[bytes]:
+    """The keys of examples: of their inputs or, since all splits have all classes as inputs, of
+    inputs of the kind "class" with their targets."""
+    keys = [input_key(value) for value in inputs]
+    if kind != "class" or targets is None:
+        return keys
+    pairs = zip(keys, targets, strict=True)
+    return [b"%d %b%b" % (len(key), key, input_key(target)) for key, target in pairs]
+
+
 def order(keys: Sequence[bytes], seed: int) -> list[int]:
     """A random order of examples that depends only on their inputs and the seed.
 

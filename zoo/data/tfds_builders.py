@@ -19,7 +19,7 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.kinds import TEXTS
 from seqzoo.zoo import datasets
 from seqzoo.zoo.data import splits
-from seqzoo.zoo.data.class_folders import IMAGES, RECORDINGS
+from seqzoo.zoo.data.class_folders import IMAGES, RECORDINGS, has_class_folders
 from seqzoo.zoo.data.class_folders import TEXTS as TEXT_FILES
 from seqzoo.zoo.data.examples import part_of
 from seqzoo.zoo.data.formats import SUFFIXES, suffix_of
@@ -196,6 +196,9 @@ def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
         return tfds.builder_from_directory(folder)
     if any(path.name.count(".") == 2 for path in folder.glob("*.*.txt")):
         return Translations(folder)
+    inner = [item for item in folder.iterdir() if item.is_dir() and has_class_folders(item)]
+    if len(inner) == 1:
+        raise SeqzooError(f"{folder} contains a folder that can be read; name {inner[0]}.")
     raise SeqzooError(
         f"{folder} must contain a data set prepared by tfds or saved by Hugging Face's "
         "`save_to_disk`, texts named LANGUAGE.SPLIT.txt, or, in CLASS or SPLIT/CLASS, images "

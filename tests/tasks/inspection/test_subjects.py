@@ -32,7 +32,7 @@ from seqzoo.tasks.inspection.attribution import integrated_gradients, occlusion
 from seqzoo.tasks.inspection.gradients import gradient_flow
 from seqzoo.tasks.inspection.jacobians import jacobian_flow
 from seqzoo.tasks.inspection.sections import labels_of, layers_of, step_of
-from seqzoo.tasks.inspection.subject import MAX_STEPS, Subject, subject
+from seqzoo.tasks.inspection.subject import MAX_STEPS, Subject, _target_names, subject
 from seqzoo.tasks.inspection.tables import crf_transitions, embedding_of, neighbours
 
 
@@ -624,3 +624,20 @@ def test_transitions_are_those_that_the_crf_has_learned(subjects) -> None:
     np.testing.assert_allclose(found.scores[allowed], np.asarray(layer.transitions)[allowed])
     outside, inside = found.tags.index("O"), found.tags.index("I-x")
     assert not allowed[outside, inside] and not np.isfinite(found.start[inside])
+
+
+@pytest.mark.parametrize(
+    "target, count, names",
+    [
+        (None, 1, ["target 1"]),
+        ("size, kg", 1, ["size, kg"]),
+        ("sold,returned", 2, ["sold", "returned"]),
+        (None, 2, ["target 1", "target 2"]),
+    ],
+)
+def test_targets_of_forecasts_have_the_names_of_their_columns(target, count, names) -> None:
+    run = SimpleNamespace(
+        source={"target": target},
+        task=SimpleNamespace(features=SimpleNamespace(targets=count)),
+    )
+    assert _target_names(run) == names
