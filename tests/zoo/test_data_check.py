@@ -205,6 +205,10 @@ GUESSED: dict[str, tuple[Any, dict]] = {
         lambda n: {"text": f"a story {n}", "topics": ["sport; money", "money", "sport"][n % 3]},
         {"target": "topics", "target_kind": "labels", "separator": ";"},
     ),
+    "numbered chapters": (
+        lambda n: {"text": f"a story {n}", "chapter": f"{n % 3}.2.{n % 2}"},
+        {"target": "chapter", "target_kind": "class"},
+    ),
     "a tag per letter": (
         lambda n: {"sequence": f"AC{n:04b}", "sites": " ".join(f"IE{n:04b}".replace("1", "E"))},
         {"input": "sequence", "target": "sites", "target_kind": "tags", "kind": "characters"},
@@ -216,6 +220,12 @@ GUESSED: dict[str, tuple[Any, dict]] = {
 def test_columns_are_inferred(tmp_path, row, expected) -> None:
     report = _check(_table(tmp_path / "data.csv", [row(number) for number in range(16)]))
     assert {name: getattr(report.source, name) for name in expected} == expected
+
+
+def test_decimal_commas_do_not_separate_labels(tmp_path) -> None:
+    rows = [{"text": f"a story {n}", "score": f"{n % 3},{n % 5}"} for n in range(16)]
+    with pytest.raises(SeqzooError, match=r"'score' must contain numbers.* decimal point, 0\.0"):
+        _check(_table(tmp_path / "data.csv", rows))
 
 
 def test_targets_that_do_not_fit_their_inputs(tmp_path) -> None:
@@ -356,6 +366,12 @@ def test_mistakes_in_tables_with_dates_are_found(tmp_path) -> None:
     [
         ("Month,Passengers\n1949-01,112\n1949-02,118\n1949-03,132\n1949-04,129\n", "Month"),
         ("wert;tag\n1,5;31.12.2020\n2,5;01.01.2021\n2,5;02.01.2021\n1;03.01.2021\n", "tag"),
+        (
+            "Date,High,Close,Volume,Change\n"
+            '"Jan 01, 2019",1,$9.81,"1,234,567",-0.5%\n"Jan 02, 2019",2,$9.85,"1,034,567",1.2%\n'
+            '"Jan 03, 2019",4,$9.70,"2,234,500",0.1%\n"Jan 04, 2019",2,$9.70,"2,000,500",0.4%\n',
+            "Date",
+        ),
         ("t,value\n1467331200,1\n1467331260,2\n1467331320,4\n1467331380,2\n", None),
         ("year,value\n2001,1\n2002,2\n2003,4\n2004,2\n", None),
     ],

@@ -301,8 +301,10 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
     if target is None or given.get("target_kind") == "next":
         return results | {"target_kind": "next"}
     results["target"] = target.name
+    named = given.get("target_kind") == "labels"
     if target.content in ("names", "text") and "separator" not in given:
-        found = separator_of(target)
+        # A comma may be a decimal comma: "1,43" is a number rather than two labels.
+        found = separator_of(target) if named or not has_numbers(target) else None
         if found is not None and given.get("target_kind", "labels") == "labels":
             return results | {"target_kind": "labels", "separator": found}
     kinds = [given["kind"]] if given.get("kind") else ["words", "characters"]
@@ -387,6 +389,8 @@ def _input_kind(column: Column) -> str:
 def _target_kind(target: Column) -> str:
     if target.content == "numbers":
         return "class" if target.are_few_whole_numbers else "value"
+    if has_numbers(target):
+        return "value"
     if target.content in ("lists", "series"):
         return "labels"
     return _input_kind(target) if target.content == "text" else "class"

@@ -12,6 +12,12 @@ from seqzoo.zoo.data.source import HISTORY
 DATE_NAMES = ("date", "datetime", "timestamp", "time", "ds", "day", "week", "month", "quarter")
 """Common names of columns of dates, in which numbers may be dates."""
 
+NUMBER = re.compile(
+    r"[+-]?[$€£¥]?[+-]?(\d+|\d{1,3}(,\d{3})+|\d{1,3}(\.\d{3})+)([.,]\d+)?[%KMB]?", re.IGNORECASE
+)
+"""Numbers with a decimal point or comma, and possibly with thousands separators, a currency sign, or
+a percent sign, or with K, M or B for thousands, millions or billions."""
+
 
 def dated_fields(columns: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of a source for forecasts from a table; empty if it has no dates and numbers.
@@ -33,11 +39,11 @@ def dated_fields(columns: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
 
 
 def has_numbers(column: Any) -> bool:
-    """Whether the values of a column are numbers, possibly with a decimal comma."""
+    """Whether the values of a column are numbers, in any of the forms of `NUMBER`."""
     if column.content == "numbers":
         return True
     texts = [str(item).strip() for item in column.present]
-    return bool(texts) and all(re.fullmatch(r"[+-]?\d[\d.]*(,\d+)?", text) for text in texts)
+    return bool(texts) and all(map(NUMBER.fullmatch, texts))
 
 
 def _date_column(columns: Mapping[str, Any], form: str | None) -> str | None:
