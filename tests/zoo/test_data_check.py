@@ -373,7 +373,9 @@ def test_mistakes_in_tables_with_dates_are_found(tmp_path) -> None:
             "Date",
         ),
         ("t,value\n1467331200,1\n1467331260,2\n1467331320,4\n1467331380,2\n", None),
-        ("year,value\n2001,1\n2002,2\n2003,4\n2004,2\n", None),
+        ("Year,Level\n2001,1\n2002,2\n2003,4\n2004,2\n", "Year"),
+        ("year,month,value\n2001,1,1\n2001,2,2\n2001,3,4\n2001,4,2\n", None),
+        ("number,value\n2001,1\n2002,2\n2003,4\n2004,2\n", None),
     ],
 )
 def test_dates_are_recognised_in_any_form(tmp_path, text: str, column: str | None) -> None:
@@ -421,6 +423,9 @@ def test_one_word_per_row_is_recognised(tmp_path, first_only: bool) -> None:
     assert report.suggestion is not None and "--sentence-column 'Sentence #'" in (
         report.suggestion.command
     )
+    names = {"Sentence #": "sentence_id", "Word": "words", "Tag": "labels"}
+    renamed = [{names[name]: item for name, item in row.items()} for row in rows]
+    assert _check(_table(tmp_path / "r.csv", renamed)).guessed["input"] == "words"
     # Sentences of one row each are texts.
     texts = [{"sentence": n, "text": f"cat{n}", "label": "ab"[n % 2]} for n in range(60)]
     assert "sentence_column" not in _check(_table(tmp_path / "s.csv", texts)).guessed

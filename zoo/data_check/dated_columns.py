@@ -9,14 +9,16 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.date_parsing import parse_dates
 from seqzoo.zoo.data.source import HISTORY
 
-DATE_NAMES = ("date", "datetime", "timestamp", "time", "ds", "day", "week", "month", "quarter")
+DATE_NAMES = (
+    *("date", "datetime", "timestamp", "time", "ds", "day", "week", "month", "quarter", "year"),
+)
 """Common names of columns of dates, in which numbers may be dates."""
 
 NUMBER = re.compile(
     r"[+-]?[$€£¥]?[+-]?(\d+|\d{1,3}(,\d{3})+|\d{1,3}(\.\d{3})+)([.,]\d+)?[%KMB]?", re.IGNORECASE
 )
-"""Numbers with a decimal point or comma, and possibly with thousands separators, a currency sign, or
-a percent sign, or with K, M or B for thousands, millions or billions."""
+"""Numbers with a decimal point or comma, and possibly with thousands separators, a currency sign,
+a percent sign, or K, M or B for thousands, millions or billions."""
 
 
 def dated_fields(columns: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,9 +55,12 @@ def _date_column(columns: Mapping[str, Any], form: str | None) -> str | None:
         lower = name.strip().lower()
         return DATE_NAMES.index(lower) if lower in DATE_NAMES else len(DATE_NAMES)
 
+    common = [name for name in columns if rank(name) < len(DATE_NAMES)]
     for name in sorted(columns, key=rank):
         column = columns[name]
-        named = rank(name) < len(DATE_NAMES) or form is not None
+        # A year next to a column of months or days is only a part of the date.
+        part = name.strip().lower() == "year" and len(common) > 1
+        named = (name in common and not part) or form is not None
         if column.content == "dates" or (named and begins_with_dates(column.present, form)):
             return name
     return None

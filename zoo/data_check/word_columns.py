@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 SENTENCE_NAME = re.compile(r"sent(ence)?s?[\W_]*(id|no|nr|number|index)?[\W_]*", re.IGNORECASE)
-WORD_NAMES = ("word", "token", "form", "text")
-TAG_NAMES = ("tag", "tags", "ner", "ner_tag", "ner_tags", "pos", "upos", "label")
+WORD_NAMES = ("word", "token", "form", "text", "words")
+TAG_NAMES = ("tag", "tags", "ner", "ner_tag", "ner_tags", "pos", "upos", "label", "labels")
 """Common names of columns of words and of tags, the most likely ones first."""
 
 WORDS = 1.5
