@@ -361,6 +361,19 @@ def test_mistakes_in_tables_with_dates_are_found(tmp_path) -> None:
     assert _found(report, "dates", "1 row repeats a date of the same series").state == "broken"
 
 
+def test_many_numbered_series_are_found(tmp_path) -> None:
+    rows = [
+        {"date": f"2024-01-{day:02}", "count": 100 * day + n, "device": n, "heat": n * day / 7}
+        for day in range(1, 10)
+        for n in range(40)
+    ]
+    assert _check(_table(tmp_path / "t.csv", rows)).guessed["series_column"] == "device"
+    # One series, one of whose dates occurs twice.
+    rows = [{"date": f"{2000 + n // 12}-{n % 12 + 1:02}", "count": n % 40} for n in range(120)]
+    rows.append({"date": rows[0]["date"], "count": 7})
+    assert "series_column" not in _check(_table(tmp_path / "u.csv", rows)).guessed
+
+
 @pytest.mark.parametrize(
     "text, column",
     [

@@ -110,11 +110,20 @@ class Column:
         return "names" if short and distinct <= FEW_NAMES * len(texts) else "text"
 
     @cached_property
+    def are_whole_numbers(self) -> bool:
+        """Whether all values that are numbers are whole, and there are any."""
+        numbers = [item for item in self.present if is_number(item)]
+        return bool(numbers) and all(float(item).is_integer() for item in numbers)
+
+    @cached_property
+    def are_repeated_whole_numbers(self) -> bool:
+        """Whether the values are whole numbers, which occur several times each."""
+        return self.are_whole_numbers and self.distinct <= FEW_NAMES * len(self.present)
+
+    @cached_property
     def are_few_whole_numbers(self) -> bool:
         """Whether the values are a few whole numbers, which occur several times each."""
-        numbers = [item for item in self.present if is_number(item)]
-        whole = bool(numbers) and all(float(item).is_integer() for item in numbers)
-        return whole and self.distinct <= min(30, FEW_NAMES * len(self.present))
+        return self.are_repeated_whole_numbers and self.distinct <= 30
 
     @cached_property
     def distinct(self) -> int:

@@ -1,6 +1,7 @@
 """The roles of the columns of a table with dates: dates, series and numbers to forecast."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,7 +82,8 @@ def _series_column(columns: Mapping[str, Any], date: str, taken: set[str]) -> st
     """The column that distinguishes rows with the same date; None if there are no such rows, or no
     column does."""
     dates = list(map(str, columns[date].values))
-    if len(set(dates)) == len(dates):
+    _, most = Counter(dates).most_common(1)[0]
+    if most == 1:
         return None
     candidates = [
         column
@@ -89,7 +91,13 @@ def _series_column(columns: Mapping[str, Any], date: str, taken: set[str]) -> st
         if name not in taken
         and len(column.present) == len(dates)
         and len(set(zip(dates, map(str, column.values), strict=True))) == len(dates)
-        and (column.content in ("names", "text") or column.are_few_whole_numbers)
+        and (
+            column.content in ("names", "text")
+            or column.are_few_whole_numbers
+            # Most series have a row for each date. Measurements, which may also differ in all rows
+            # of a date, have more distinct values.
+            or (column.are_repeated_whole_numbers and column.distinct <= 2 * most)
+        )
     ]
     fewest = min(candidates, key=lambda column: column.distinct, default=None)
     return None if fewest is None else fewest.name
