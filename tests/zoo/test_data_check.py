@@ -191,8 +191,23 @@ STREETS = ["Elm", "Oak", "Pine", "Park", "Main"]
 
 GUESSED: dict[str, tuple[Any, dict]] = {
     "pairs of texts": (
-        lambda n: {"id": n, "one": f"who is this {n % 3}", "two": f"who is {n}", "same": n % 2},
+        lambda n: {
+            **{"id": n, "one": f"who is this {n % 3}", "two": f"who is {n}"},
+            **{"length": 7 * n % 16 + 10, "same": n % 2},
+        },
         {"input": "one", "target": "same", "target_kind": "class"},
+    ),
+    "translations with a licence": (
+        lambda n: {
+            "en": f"who is {n}?",
+            "fr": f"qui est {n} ?",
+            "licence": "CC-BY 2.0 (France) " * 3,
+        },
+        {"input": "en", "target": "fr", "target_kind": "characters"},
+    ),
+    "texts with numbers of rows and users": (
+        lambda n: {"": n, "tweet": f"it was number {n}", "user_id": 7 * n % 16},
+        {"input": "tweet", "target": None, "target_kind": "next"},
     ),
     "normal forms": (
         lambda n: {

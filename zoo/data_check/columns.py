@@ -126,6 +126,24 @@ class Column:
         return self.are_repeated_whole_numbers and self.distinct <= 30
 
     @cached_property
+    def is_constant(self) -> bool:
+        """Whether all rows have the same value."""
+        texts = map(str, self.present)
+        first = next(texts, None)
+        return len(self.present) > 1 and all(text == first for text in texts)
+
+    @cached_property
+    def identifies_rows(self) -> bool:
+        """Whether the values are distinct whole numbers that have the name of identifiers, or that
+        increase from row to row."""
+        if not self.are_whole_numbers or self.distinct < max(2, len(self.present)):
+            return False
+        lower = self.name.strip().lower()
+        numbers = [float(item) for item in self.present if is_number(item)]
+        increasing = all(earlier < later for earlier, later in itertools.pairwise(numbers))
+        return lower == "id" or lower.endswith("_id") or increasing
+
+    @cached_property
     def distinct(self) -> int:
         """The number of distinct values."""
         return len(set(map(str, self.present)))
@@ -284,7 +302,16 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
         return fields
     taken = {given.get(name) for name in ("split_column", "weight_column", "time_column")}
     taken |= {given.get("sentence_column"), *(given.get("further_inputs") or ())}
-    available = [column for name, column in columns.items() if name not in taken]
+    likely = {given.get("input"), given.get("target"), *INPUT_NAMES, *TARGET_NAMES}
+    available = [
+        column
+        for name, column in columns.items()
+        if name not in taken
+        and (
+            not likely.isdisjoint((name, name.lower()))
+            or not (column.is_constant or column.identifies_rows)
+        )
+    ]
     readable = [
         column
         for column in available
