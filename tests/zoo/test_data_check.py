@@ -203,7 +203,7 @@ GUESSED: dict[str, tuple[Any, dict]] = {
             "fr": f"qui est {n} ?",
             "licence": "CC-BY 2.0 (France) " * 3,
         },
-        {"input": "en", "target": "fr", "target_kind": "characters"},
+        {"input": "en", "target": "fr", "target_kind": "words"},
     ),
     "texts with numbers of rows and users": (
         lambda n: {"": n, "tweet": f"it was number {n}", "user_id": 7 * n % 16},
@@ -415,6 +415,12 @@ def test_dates_are_recognised_in_any_form(tmp_path, text: str, column: str | Non
         return
     report = _check(str(tmp_path / "t.csv"), validation=0, test=1, **delimiter)
     assert report.guessed["date_column"] == column and not report.broken
+
+
+def test_a_column_per_step_is_told_where_to_put_the_steps(tmp_path) -> None:
+    rows = [{f"V{step}": step * n % 7 for step in range(12)} for n in range(20)]
+    with pytest.raises(SeqzooError, match="If the 12 columns of numbers .* in one field"):
+        _check(_table(tmp_path / "t.csv", rows))
 
 
 def test_tags_are_recognised(tmp_path) -> None:

@@ -50,6 +50,12 @@ def test_every_format_has_a_reader_and_a_line(name) -> None:
         assert format_of(f"a{suffix}") == format_of(f"A{suffix.upper()}.gz") == name
 
 
+def test_lemmas_may_be_in_a_file_of_a_split() -> None:
+    assert format_of("german.train", lemmas=True) == "unimorph"
+    with pytest.raises(SeqzooError, match="if it has one word per line"):
+        format_of("german.train")
+
+
 def test_no_two_formats_have_one_suffix() -> None:
     assert len(set(SUFFIXES)) == len(SUFFIXES)
 

@@ -83,6 +83,9 @@ JOINED = (*TABLES, "text", "conll", "unimorph")
 
 SUFFIXES = tuple(suffix for value in FORMATS.values() for suffix in value.suffixes)
 
+TAGGED_SPLITS = (".train", ".testa", ".testb")
+"""Extensions of splits of words with tags, which other texts may have, too."""
+
 ADVICE = {
     (".mat",): "save its arrays with `numpy.savez`, in an .npz file (`scipy.io.loadmat` reads it)",
     (".npy", ".h5", ".hdf5", ".pkl", ".pickle", ".pt"): (
@@ -90,7 +93,11 @@ ADVICE = {
     ),
     (".xls", ".xlsx", ".ods"): "save it as .csv or .tsv",
     (".orc", ".avro"): "save it as .parquet",
-    (".json",): "write one object per line, in a .jsonl file",
+    (".json",): "rename it to .jsonl if it has one object per line, or write it so",
+    (".ts", ".arff"): "save its series with `numpy.savez`, in an .npz file",
+    (".fasta", ".fa"): "save it as a table with a column of names and one of sequences",
+    (".tmx",): "save it as a table with a column per language",
+    TAGGED_SPLITS: "rename it to .conll if it has one word per line",
     (".wav", ".flac", ".ogg", ".mp3"): "name a table with a column of paths to such files",
     (".png", ".jpg", ".jpeg", ".bmp", ".gif"): "name a table with a column of paths to such files",
     (".zip", ".tar", ".bz2", ".xz"): "unpack it",
@@ -134,8 +141,8 @@ def format_of(
         return "arrow" if is_dataset(pathlib.Path(path)) else "class folders"
     suffix = suffix_of(path)
     result = _implied(path)
-    advised = any(suffix in endings for endings in ADVICE)
-    if lemmas and not delimiter and not advised and result in (None, "tsv", "text"):
+    needs_conversion = suffix not in TAGGED_SPLITS and any(suffix in endings for endings in ADVICE)
+    if lemmas and not delimiter and not needs_conversion and result in (None, "tsv", "text"):
         return "unimorph"
     if delimiter and result in (None, "tsv", "text"):
         return "csv"

@@ -60,6 +60,9 @@ COMMON_WORDS = 0.2
 """Minimum fraction of words of a text that are also in another one to take it for another form of
 the text rather than for tags."""
 
+MANY_NUMBERS = 10
+"""Minimum number of columns of numbers that may be the steps of a series."""
+
 SEPARATED = 0.1
 """Minimum fraction of fields with a separator in a column with several labels per field."""
 
@@ -210,19 +213,27 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
     lemmas = given.get("kind") == "lemma" and not given.get("input")
     probe = Source(data, "lemma" if lemmas else "characters", **reading)
     inferred: dict[str, Any] = {}
+    advice = ""
     if probe.is_file():
         inferred = _of_format(probe)
         if given.get("kind") == "series" and given.get("series_column") is not None:
             inferred = {} if given.get("target") else {"target_kind": "next"}
         elif not inferred and is_table(probe):
-            inferred = _of_columns(read_columns(probe), given)
+            columns = read_columns(probe)
+            inferred = _of_columns(columns, given)
+            count = sum(map(has_numbers, columns.values()))
+            if count >= MANY_NUMBERS:
+                advice = (
+                    f" If the {count} columns of numbers are the steps of a series, put the steps "
+                    "of each row in one field, separated by spaces, or in an array of an .npz file."
+                )
     if given.get("sentence_column") is not None:
         inferred |= {"kind": "words", "target_kind": "tags"}
     inferred = {name: value for name, value in inferred.items() if name not in given}
     if "kind" not in given and "kind" not in inferred:
         raise SeqzooError(
             f"The input type of {data} cannot be inferred; set it with --kind, and the "
-            "target type with --target-kind.",
+            f"target type with --target-kind.{advice}",
             field="kind",
         )
     return Guess(Source(data, **{**inferred, **given}), inferred)
