@@ -301,6 +301,9 @@ def test_a_column_of_splits_is_no_target(tmp_path) -> None:
     report = _check(_table(tmp_path / "named.csv", named))
     assert report.guessed["split_column"] == "split" and "target" not in report.guessed
     assert _check(_table(tmp_path / "named.csv", named), target="split").source.target == "split"
+    part = [{**row, "part": "x", "split": "test"} for row in rows]
+    report = _check(_table(tmp_path / "part.csv", part))
+    assert report.guessed["target"] == "mood" and "split_column" not in report.guessed
 
 
 def test_empty_lines_of_a_text_are_left_out_as_in_training(tmp_path) -> None:
