@@ -144,13 +144,26 @@ def test_columns_that_leak_the_label(tmp_path) -> None:
     rows[1]["noise"] = 2
     report = _check(_table(tmp_path / "data.csv", rows))
     leaks = [
-        finding.values.get("column") for finding in report.findings if finding.subject == "leaks"
+        finding.values.get("columns") for finding in report.findings if finding.subject == "leaks"
     ]
-    assert leaks == ["code"]
+    assert leaks == [["code"]]
     for row in rows:
         row["text"] += f" {row['label']}"
     report = _check(_table(tmp_path / "told.csv", rows))
     assert _found(report, "leaks", "their own label").values["share"] == 1
+
+
+def test_columns_that_leak_the_target_are_one_finding(tmp_path) -> None:
+    rows = [
+        {"text": f"a story {n}", "y": n % 7 / 2, "code": f"c{n % 7}", "key": f"k{n % 7}"}
+        | {f"V{k}": k * (n % 7) for k in range(1, 9)}
+        for n in range(60)
+    ]
+    report = _check(_table(tmp_path / "data.csv", rows), input="text", target="y")
+    scaled = _found(report, "leaks", "8 columns ('V1', 'V2', 'V3', 'V4', 'V5', ...) are the target")
+    assert scaled.values["columns"][-1] == "V8" and scaled.fix.startswith("leave them out")
+    pure = _found(report, "leaks", "2 columns ('code', 'key') in at least 100.0% of rows")
+    assert pure.values["shares"] == {"code": 1.0, "key": 1.0}
 
 
 def test_encodings_and_markup(tmp_path) -> None:

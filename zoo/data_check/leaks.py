@@ -2,11 +2,13 @@
 
 import contextlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
+from seqzoo.tasks.wording import agreed
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.data_check.columns import Column, is_number
@@ -21,6 +23,9 @@ REPEATED = 2.0
 CORRELATED = 0.999
 """Minimum absolute correlation of a column with the target to report a leak."""
 
+MAX_NAMED = 5
+"""Maximum number of columns that a finding lists."""
+
 CONTAINING_LABEL = 0.5
 """Minimum fraction of texts that contain their own label to report a leak."""
 
@@ -30,49 +35,84 @@ def leaks(
 ) -> Iterator[Finding]:
     """Findings on the other columns of a table, on dates, and on labels within inputs."""
     target = columns.get(source.target or "")
-    for name, column in columns.items():
-        if target is not None and name not in (source.input, source.target, source.split_column):
-            yield from _column(column, target)
+    if target is not None:
+        used = (source.input, source.target, source.split_column)
+        yield from _leaking(
+            [column for name, column in columns.items() if name not in used], target
+        )
+    for column in columns.values():
         if column.content == "dates":
             yield from _dates(column)
     yield from _labels_within(parts["train"])
 
 
-def _column(column: Column, target: Column) -> Iterator[Finding]:
-    rows = [
-        (one, other)
-        for one, other in zip(column.values, target.values, strict=True)
-        if one not in (None, "") and other not in (None, "")
-    ]
-    if len(rows) < 20:
-        return
-    advice = "leave it out of the inputs; if it is known at prediction time, no model is needed"
-    if column.content == target.content == "numbers":
-        pair = np.array([row for row in rows if all(map(is_number, row))], np.float64)
-        pair = pair[np.isfinite(pair).all(1)]
-        if len(pair) and (pair.std(0) > 0).all() and abs(np.corrcoef(*pair.T)[0][1]) > CORRELATED:
-            yield Finding(
-                "leaks",
-                f"column {column.name!r} is the target {target.name!r} up to scale and offset",
-                "note",
-                advice,
-                {"column": column.name},
-            )
-        return
+def _leaking(columns: Sequence[Column], target: Column) -> Iterator[Finding]:
+    """Findings on the columns that give the target away: one for numbers, one for other values."""
+    scaled: list[str] = []
+    shares: dict[str, float] = {}
+    for column in columns:
+        rows = [
+            (one, other)
+            for one, other in zip(column.values, target.values, strict=True)
+            if one not in (None, "") and other not in (None, "")
+        ]
+        if len(rows) < 20:
+            continue
+        if column.content == target.content == "numbers":
+            if _are_correlated(rows):
+                scaled.append(column.name)
+        elif (share := _pure_share(rows)) is not None:
+            shares[column.name] = share
+    if scaled:
+        yield _leak(
+            f"{_listed(scaled)} {agreed(len(scaled), 'is', 'are')} the target {target.name!r} up "
+            "to scale and offset",
+            scaled,
+        )
+    if shares:
+        yield _leak(
+            f"the target {target.name!r} follows from {_listed(list(shares))} in "
+            f"{'at least ' if len(shares) > 1 else ''}{min(shares.values()):.1%} of rows",
+            list(shares),
+            shares=shares,
+        )
+
+
+def _leak(message: str, names: list[str], **values: Any) -> Finding:
+    it, is_known = ("it", "it is") if len(names) == 1 else ("them", "they are")
+    fix = (
+        f"leave {it} out of the inputs; if {is_known} known at prediction time, no model is needed"
+    )
+    return Finding("leaks", message, "note", fix, {"columns": names, **values})
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The number of columns and their first names: "2 columns ('a', 'b')"; "column 'a'"."""
+    if len(names) == 1:
+        return f"column {names[0]!r}"
+    more = ", ..." if len(names) > MAX_NAMED else ""
+    return f"{len(names):,} columns ({', '.join(map(repr, names[:MAX_NAMED]))}{more})"
+
+
+def _are_correlated(rows: Sequence[tuple[Any, Any]]) -> bool:
+    """Whether the numbers of a column are those of the target up to scale and offset."""
+    pair = np.array([row for row in rows if all(map(is_number, row))], np.float64)
+    pair = pair[np.isfinite(pair).all(1)]
+    if not len(pair) or not (pair.std(0) > 0).all():
+        return False
+    return bool(abs(np.corrcoef(*pair.T)[0][1]) > CORRELATED)
+
+
+def _pure_share(rows: Sequence[tuple[Any, Any]]) -> float | None:
+    """The fraction of rows whose target follows from a column; None if it does not follow."""
     groups: dict[str, Counter[str]] = defaultdict(Counter)
     for one, other in rows:
         groups[str(one)][str(other)] += 1
     classes = Counter(str(other) for _, other in rows)
     baseline = classes.most_common(1)[0][1] / len(rows)
     pure = sum(group.most_common(1)[0][1] for group in groups.values()) / len(rows)
-    if len(rows) / len(groups) >= REPEATED and pure >= PURE and baseline < PURE - 0.02:
-        yield Finding(
-            "leaks",
-            f"the target {target.name!r} follows from column {column.name!r} in {pure:.1%} of rows",
-            "note",
-            advice,
-            {"column": column.name, "share": pure},
-        )
+    follows = len(rows) / len(groups) >= REPEATED and pure >= PURE and baseline < PURE - 0.02
+    return pure if follows else None
 
 
 def _dates(column: Column) -> Iterator[Finding]:
