@@ -11,7 +11,10 @@ import soundfile
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
+from export_cases import make_run  # noqa: E402
 from serving_cases import cases, listening, runs_of  # noqa: E402
+
+from seqzoo.tasks import Examples, ManyToOne, TimedSeries  # noqa: E402
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -27,7 +30,11 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return runs_of(tmp_path_factory.mktemp("page"), NAMES)
+    folder = tmp_path_factory.mktemp("page")
+    series = [TimedSeries([1.0, 2.0, 4.0][:size], [0.0, 1.0, 2.0][:size]) for size in (2, 3)]
+    template = ManyToOne("series", "value", cell="cfc", units=4)
+    timed = make_run(folder / "timed", template, Examples(series * 2, [0.0, 1.0, 0.0, 1.0]))
+    return {**runs_of(folder, NAMES), "timed": timed}
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +121,19 @@ def test_a_series_is_drawn_with_its_forecast(page: Any) -> None:
     playwright.expect(page.locator("#output .error")).to_have_text("x is not a number.")
     page.fill("textarea", "1 2")
     _fits_after_errors(page)
+
+
+def test_the_times_of_steps_come_first(page: Any, runs: dict[str, Any]) -> None:
+    _choose(page, "timed")
+    page.click("text=Example")
+    page.click("#go")
+    playwright.expect(page.locator("#output .answer")).to_be_visible()
+    page.fill("textarea", "0 1\n1 2\n3 4")
+    page.click("#go")
+    (expected,) = runs["timed"].predict([TimedSeries([1.0, 2.0, 4.0], [0.0, 1.0, 2.0])])
+    playwright.expect(page.locator("#output .answer")).to_contain_text(str(expected.value)[:5])
+    assert page.locator("#input polyline").count() == 1
+    _fits(page)
 
 
 def _fits_after_errors(page: Any) -> None:
