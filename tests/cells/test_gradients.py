@@ -296,6 +296,7 @@ def test_an_output_that_is_not_a_state_is_refused():
     assert keras.layers.RNN(make(Doubling), dtype="float64")(X).shape == (BATCH, UNITS)
 
 
+@pytest.mark.slow
 def test_sums_over_many_steps_in_half_precision():
     """Those of weights that a step reads: each term of 600 steps is small beside their sum."""
     x = np.random.default_rng(0).uniform(0.5, 1, (2, 600, FEATURES)).astype("float32")

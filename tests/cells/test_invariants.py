@@ -163,6 +163,7 @@ def test_initial_biases_are_those_of_the_papers(name):
         np.testing.assert_array_equal(value, BEGINNINGS[name].get(gate, 0.0))
 
 
+@pytest.mark.slow
 def test_initial_spans_of_janet_reach_the_longest_dependency():
     cell = create("janet", 2000, longest_dependency=100, seed=1)
     cell.build((None, 1))

@@ -142,6 +142,7 @@ def test_a_model_with_them_is_saved(tmp_path):
         assert loaded[name] == ours[name] and ours[name] is not None
 
 
+@pytest.mark.slow
 def test_a_bounded_recurrent_weight_returns_from_the_bound():
     """The best weight, 0.5, is inside the bound, from which training starts."""
     cell = create("indrnn", 1, activation="linear", recurrent_maximum=0.9, use_bias=False,

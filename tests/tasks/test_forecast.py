@@ -404,6 +404,7 @@ def growth(tmp_path_factory) -> tuple[Any, Any, list[History]]:
     return runs[0], runs[1], histories
 
 
+@pytest.mark.slow
 def test_a_transform_equals_transformed_data(growth: tuple) -> None:
     run, plain, histories = growth
     new = replace(_growing("new", 3.0, 2), name="new")
@@ -422,6 +423,7 @@ def test_a_transform_equals_transformed_data(growth: tuple) -> None:
     assert metrics["mse"] != pytest.approx(others["mse"], rel=0.1)
 
 
+@pytest.mark.slow
 def test_scores_after_a_transform_are_those_of_the_values(growth: tuple) -> None:
     run, _, histories = growth
     one = histories[1]
@@ -476,6 +478,7 @@ def test_transforms_are_inverted(name: str) -> None:
     np.testing.assert_allclose(transform.tensors(values), transform.arrays(values))
 
 
+@pytest.mark.slow
 def test_values_that_cannot_be_transformed_are_reported(growth: tuple) -> None:
     run, _, histories = growth
     values = histories[0].values.copy()

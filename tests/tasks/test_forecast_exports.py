@@ -230,6 +230,7 @@ def test_steps_without_a_fixed_length_need_the_dates_of_the_horizon(
         reader.tensors([item])
 
 
+@pytest.mark.slow
 def test_only_quantiles_in_closed_form_are_exported(
     exported: tuple[Any, pathlib.Path], tmp_path: pathlib.Path
 ) -> None:

@@ -334,6 +334,7 @@ def test_unknown_words_are_replaced_only_if_every_run_has_attention(tmp_path) ->
             Ensemble(order).predict(["x z"], options)
 
 
+@pytest.mark.slow
 def test_tags_of_an_ensemble_have_no_alternatives(tmp_path) -> None:
     template = ManyToManyAligned(units=3, embedding=2, minimum_count=1, crf=True)
     examples = Examples([("a", "b"), ("b",)] * 2, [("N", "V"), ("V",)] * 2)
