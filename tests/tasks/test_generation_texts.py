@@ -1,5 +1,7 @@
 """Texts as targets: to ids with an end and back unchanged, and their scores."""
 
+import math
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,6 +9,7 @@ import tensorflow as tf
 from seqzoo.tasks import Examples, SeqzooError
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, UNKNOWN, Vocabulary
 from seqzoo.tasks.preprocessing.word_joiners import JOINER, join_words, split_joined_words
+from seqzoo.tasks.seq2seq.task import text_predictions
 from seqzoo.tasks.seq2seq.text_metrics import scores_of
 from seqzoo.tasks.targets.texts import END, TextOptions, Texts
 
@@ -153,3 +156,13 @@ def test_n_grams_are_scored_where_most_texts_have_several_words() -> None:
 
     assert "bleu_4" not in names(["one", "two", "New York"])
     assert {"bleu_4", "chrf"} <= names(["one", "two words", "three more words"])
+
+
+def test_probabilities_of_long_texts_are_below_those_of_float32() -> None:
+    results = {
+        "texts": [np.array([b"a b c"], object)],
+        "log_probabilities": [np.array([-300.0], np.float32)],
+        "token_probabilities": [np.array([0.1], np.float32)],
+    }
+    (prediction,) = text_predictions(results)
+    assert prediction.probability == pytest.approx(math.exp(-300.0))

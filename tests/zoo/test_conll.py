@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data import fields
 from seqzoo.zoo.data.conll import read_conll
 from seqzoo.zoo.data.prediction_inputs import File, of_file
 from seqzoo.zoo.data.source import Source
@@ -123,6 +124,13 @@ def test_real_files(shared_data) -> None:
     entities = read_conll(shared_data / "wnut17" / "emerging.test.annotated", 1, 2)
     assert len(entities.sentences) == 1_287 and sum(map(len, entities.tags)) == 23_394
     assert sum(tag[0] == "B" for tags in entities.tags for tag in tags) == 1_079
+
+
+def test_words_in_a_field_may_be_a_json_list() -> None:
+    assert fields.words('["Anna", "New York"]') == ("Anna", "New York")
+    assert fields.words("[CLS] Anna") == ("[CLS]", "Anna")
+    with pytest.raises(SeqzooError, match="single quotes, as Python prints lists; write it with"):
+        fields.words("['Anna', 'lives']")
 
 
 def test_a_tagger_that_was_trained_on_a_txt_predicts_from_one(tmp_path) -> None:

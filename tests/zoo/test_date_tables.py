@@ -72,6 +72,17 @@ def test_a_column_says_whether_the_day_or_the_month_comes_first() -> None:
     assert _dates(["01/02/2020"], "%d/%m/%Y") == ["2020-02-01T00:00:00"]
 
 
+def test_columns_that_are_left_out_for_how_their_numbers_are_written(tmp_path) -> None:
+    rows = "".join(
+        f'2024-01-{day:02},{day}.5,${day}.47,"1,669,{day:03}",x{day}\n' for day in range(1, 29)
+    )
+    text = "date,open,close,volume,note\n" + rows
+    _, source, notes = read_histories(_table(tmp_path, text, target=None).absolute())
+    assert source.target == "open"
+    (note,) = (item for item in notes if item.startswith("Not forecast"))
+    assert "close ('$1.47'), volume ('1,669,001')." in note
+
+
 def test_a_wrong_date_is_named_with_its_line() -> None:
     with pytest.raises(SeqzooError, match=r"a.csv, line 3: 'date' must be a date .* '2020-02-30'"):
         _dates(["2020-02-29", "2020-02-30"])

@@ -1,5 +1,6 @@
 """Prediction options: those that contradict each other, and those that a model does not support."""
 
+import pathlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,10 @@ from cli_cases import seqzoo
 
 from seqzoo.tasks import Decoding, Examples, SeqzooError
 from seqzoo.tasks.base import PredictionOptions
+from seqzoo.tasks.many_to_many_aligned.language_model import LanguageModelTask
 from seqzoo.tasks.many_to_many_unaligned.task import UnalignedTask
+from seqzoo.tasks.protocols import ContinuesText
+from seqzoo.zoo.data.prediction_inputs import reader
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference import evaluate as evaluating
 from seqzoo.zoo.inference.options import check_top, prediction_options
@@ -131,3 +135,17 @@ def test_an_export_is_no_run_folder(file: str, advice: str, tmp_path) -> None:
         result = seqzoo(command, tmp_path, *text)
         assert result.exit_code == 2
         assert f"not a run folder; {advice}" in result.stderr
+
+
+def test_an_empty_prompt_begins_a_text() -> None:
+    run: Any = SimpleNamespace(
+        template=SimpleNamespace(input="characters", target="next", cell="gru"),
+        source=Source("a.txt", "characters", "next").to_config(),
+        task=SimpleNamespace(),
+        folder="run",
+    )
+    assert not isinstance(run.task, ContinuesText)
+    with pytest.raises(SeqzooError, match="is empty"):
+        reader(run, pathlib.Path())("")
+    run.task = LanguageModelTask.__new__(LanguageModelTask)
+    assert isinstance(run.task, ContinuesText) and reader(run, pathlib.Path())("") == ""

@@ -12,6 +12,7 @@ from cli_cases import seqzoo
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo import check
+from seqzoo.zoo.data.arrow_tables import class_names, columns_of
 from seqzoo.zoo.data.open import open_examples, open_source
 from seqzoo.zoo.data.several_files import files_of
 from seqzoo.zoo.data.source import Source
@@ -103,6 +104,25 @@ def dataset(
             w.write_table(part)
     state = {"_data_files": [{"filename": name} for name in names], "_indices_data_files": None}
     (folder / "state.json").write_text(json.dumps(state))
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda item: item,
+        lambda item: {"_type": "Sequence", "feature": item},
+        lambda item: {"_type": "List", "feature": item},
+        lambda item: [item],
+    ],
+)
+def test_lists_of_classes_have_their_names(wrap) -> None:
+    features = {"tags": wrap({"_type": "ClassLabel", "names": NAMES}), "text": {"_type": "Value"}}
+    about = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+    schema = pa.schema([("tags", pa.list_(pa.int64()))], about)
+    classes = class_names(schema)
+    assert classes == {"tags": NAMES}
+    batch = pa.record_batch({"tags": [[0, 1], [1]]})
+    assert columns_of(batch, ["tags"], classes) == {"tags": [[NAMES[0], NAMES[1]], [NAMES[1]]]}
 
 
 def test_a_hugging_face_dataset(tmp_path) -> None:

@@ -41,12 +41,11 @@ KINDS = {
 }
 """Input types that read such files, with their extensions."""
 
-
 LEFT_OUT = re.compile(r"_.*|unsup|unsupervised")
 """Names of folders whose files have no label, as in collections of reviews and of recordings."""
 
 UNITS = {IMAGES: "image", RECORDINGS: "recording", TEXTS: "text"}
-"""What a file is called in messages, by its possible extensions."""
+"""The word for one file in messages, for each group of extensions."""
 
 
 def has_class_folders(folder: pathlib.Path) -> bool:
@@ -113,14 +112,11 @@ def read(path: pathlib.Path, request: Request) -> Records:
     records = (Record(number, fields(file)) for number, file in enumerate(files))
     if suffixes is TEXTS:
         records = decoded(records, strict=request.strict)
-    unlabelled = sorted(
-        {item for folder in folders for item in folder.parent.iterdir() if item.is_dir()}
-        - {item for folder in folders for item in _subfolders(folder.parent)}
-    )
     notes = tuple(
         f"{item} is left out: by its name, its files have no label."
-        for item in unlabelled
-        if item.name[0] != "."
+        for parent in sorted({folder.parent for folder in folders})
+        for item in sorted(parent.iterdir())
+        if LEFT_OUT.fullmatch(item.name) and item.is_dir()
     )
     paths = list(map(str, files))
     return Records(str(path), records, unit=UNITS[suffixes], notes=notes, locations=paths)
