@@ -407,7 +407,9 @@ class Bidirectional(keras.layers.Bidirectional):
         **kwargs: Any,
     ):
         if isinstance(layer, RecurrentCell):
-            options = {name: kwargs.pop(name) for name in ("name", "dtype") if name in kwargs}
+            options = {"name": kwargs.pop("name")} if "name" in kwargs else {}
+            if "dtype" in kwargs:  # of the layers, too
+                options["dtype"] = kwargs["dtype"]
             if isinstance(backward_layer, RecurrentCell):
                 backward_layer = Recurrent(backward_layer, **{**kwargs, "go_backwards": True})
             layer, kwargs = Recurrent(layer, **kwargs), options

@@ -144,10 +144,10 @@ def gradient_flow(traced: Trace, row: int = 0) -> list[GradientFlow]:
 
 def _flow(layer_trace: LayerTrace, row: int) -> GradientFlow:
     by_state, carried_by_state = (
-        np.stack([np.linalg.norm(item[row].astype(np.float64), axis=-1) for item in gradients])
+        np.stack([_norms(item[row].astype(np.float64)) for item in gradients])
         for gradients in (layer_trace.gradients, layer_trace.carried)
     )
-    norms, carried = (np.sqrt((item**2).sum(0)) for item in (by_state, carried_by_state))
+    norms, carried = (_norms(item.T) for item in (by_state, carried_by_state))
     # After the chosen step, gradients are zero.
     last = int(np.flatnonzero(norms)[-1])
     positions = np.append(-1, layer_trace.positions)[last::-1]
@@ -155,3 +155,10 @@ def _flow(layer_trace: LayerTrace, row: int) -> GradientFlow:
     carried = carried[last::-1] * (norms[0] / carried[last])
     # The last point is the initial state, which does not belong to a step of the input.
     return GradientFlow(layer_trace.name, positions, norms, by_state, carried, decay(carried))
+
+
+def _norms(vectors: np.ndarray) -> np.ndarray:
+    """Norms over the last axis, without overflow or underflow in the squares."""
+    largest = np.abs(vectors).max(-1)
+    scale = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
+    return scale * np.linalg.norm(vectors / scale[..., None], axis=-1)

@@ -181,7 +181,8 @@ def _carried(
 ) -> tuple[np.ndarray, ...]:
     """`LayerTrace.carried`, by a backward pass from the states of each row's last step whose
     gradient is not zero."""
-    largest = np.abs(np.concatenate(gradients, -1)).max(-1)  # (batch, time + 1)
+    # In half precision, the inverse of a small gradient overflows.
+    largest = np.abs(np.concatenate(gradients, -1).astype(np.float64)).max(-1)  # (batch, time + 1)
     last = largest.shape[1] - 1 - np.argmax(largest[:, ::-1] != 0, 1)
     chosen = (np.arange(largest.shape[1]) == last[:, None]) & (largest != 0)
     scale = np.divide(chosen, largest, out=np.zeros_like(largest), where=chosen)[..., None]

@@ -143,6 +143,12 @@ def train(
             task.weigh(settings, training)
             if settings.readout != "gradient":
                 _check_closed_form(task, training)
+            if settings.washout:
+                first = "first step" if settings.washout == 1 else f"first {settings.washout} steps"
+                progress.note(
+                    f"Scores include the {first} of each sequence, which `washout` leaves out of "
+                    "the fit."
+                )
             check_truncation(task, settings)
             validation = None
             if splits.validation:

@@ -68,6 +68,16 @@ def test_a_separate_backward_cell():
     assert error(layer(X32)[:, :, UNITS:], expected[:, ::-1]) == 0
 
 
+def test_precision_of_both_layers():
+    cells = [VanillaCell(UNITS, dtype="float64") for _ in range(2)]
+    layer = Bidirectional(cells[0], backward_layer=cells[1], dtype="float64")
+    outputs = layer(X)
+    parts = (layer.forward_layer, layer.backward_layer)
+    assert [part.compute_dtype for part in parts] == ["float64"] * 2
+    expected = Recurrent(layer.forward_layer.cell, dtype="float64")(X)
+    assert np.array_equal(outputs[:, :UNITS], expected)
+
+
 def test_initial_weights():
     wanted = Bidirectional(LSTMCell(UNITS))
     expected = wanted(X32)

@@ -13,7 +13,7 @@ class RecordingProgress(Silent):
     """Records the progress of training, and may interrupt it."""
 
     def __init__(self, stop_at: int | None = None):
-        self.steps, self.rows, self.stop_at = [], [], stop_at
+        self.steps, self.rows, self.notes, self.stop_at = [], [], [], stop_at
 
     def step(self, done, loss, metric, tokens):
         self.steps.append((done, loss, metric, tokens))
@@ -22,6 +22,9 @@ class RecordingProgress(Silent):
 
     def row(self, row):
         self.rows.append(row)
+
+    def note(self, text):
+        self.notes.append(text)
 
 
 def weights(folder) -> dict[str, np.ndarray]:

@@ -145,7 +145,9 @@ def test_the_next_step_is_fitted(tmp_path):
         "series", "next", **{**RESERVOIR, "units": 30}, layers=2, all_layers=True, horizon=10
     )
     splits = Splits(Examples(waves[:3]), Examples(waves[3:]))
-    run = train(template, splits, replace(RIDGE, washout=20), tmp_path / "run")
+    progress = RecordingProgress()
+    run = train(template, splits, replace(RIDGE, washout=20), tmp_path / "run", progress=progress)
+    assert any("the first 20 steps" in note for note in progress.notes)
     (forecast,) = run.predict([waves[0][:60]])
     expected = np.sin(0.3 * np.arange(60, 70))
     np.testing.assert_allclose(np.ravel(forecast.value), expected, atol=0.05)

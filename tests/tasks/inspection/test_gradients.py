@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -225,6 +226,30 @@ def test_rates_of_long_products_are_exact_beyond_the_range_of_numbers(scale) -> 
     result = flow_of(np.full((1000, 1, 1), scale))
     assert result.decay.rate == pytest.approx(scale) and np.isfinite(result.products).all()
     assert flow_of(np.zeros((3, 1, 1))).decay.sentence() == ZERO.format("1 step")
+
+
+def test_finite_gradients_beyond_the_range_of_squares_have_their_norm() -> None:
+    for factor, verdict in ((1e3, "exploding"), (1e-3, "vanishing")):
+        layer = _linear(np.array([[factor]]))
+        x = np.full((1, 60, 1), factor**-60)
+        (flow,) = gradient_flow(trace(layer, lambda x=x: layer(x), lambda y: y[0, -1, 0]))
+        np.testing.assert_allclose(flow.norms, factor ** np.arange(61.0), rtol=1e-9)
+        assert flow.decay.verdict == verdict
+        assert flow.decay.rate == pytest.approx(factor)
+
+
+def test_small_gradients_in_half_precision_are_measured() -> None:
+    policy = keras.dtype_policies.DTypePolicy("mixed_float16")
+    cell = cells.create("gru", 4, dtype=policy)
+    layer = cells.Recurrent(cell, return_sequences=True, dtype=policy)
+    traced = trace(
+        layer,
+        lambda: layer(X.astype(np.float32)),
+        lambda y: 1e-6 * tf.reduce_sum(tf.cast(y[0, -1], tf.float32)),
+    )
+    (flow,) = gradient_flow(traced)
+    assert 0 < flow.norms[0] < 1e-5
+    assert np.isfinite(flow.carried).all()
 
 
 def test_direct_dependence_on_earlier_steps_is_no_growth() -> None:
