@@ -379,7 +379,7 @@ GROUPS = [
         "inferred",
         {
             "readable = readable[:1]": "readable = readable",
-            "if len(set(labels)) < len(set(fields)):": "if False:",
+            "len(set(labels)) < len(set(fields)) or has": "has",
             "repeated <= COMMON_WORDS * len(tags)": "True",
             "if column.are_few_whole_numbers] or alike": "] or alike",
         },

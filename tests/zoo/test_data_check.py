@@ -237,6 +237,22 @@ GUESSED: dict[str, tuple[Any, dict]] = {
         lambda n: {"text": f"a story {n}", "chapter": f"{n % 3}.2.{n % 2}"},
         {"target": "chapter", "target_kind": "class"},
     ),
+    "pairs of numbered labels": (
+        lambda n: {"text": f"a story {n}", "labels": ["2,12", "3", "1,5", "12"][n % 4]},
+        {"target": "labels", "target_kind": "labels", "separator": ","},
+    ),
+    "texts sorted by a number": (
+        lambda n: {"comment": f"this is comment {n}", "likes": 3 * n + 1},
+        {"input": "comment", "target": "likes", "target_kind": "value"},
+    ),
+    "texts of one class": (
+        lambda n: {"review": f"this is review {n}", "outcome": "pos"},
+        {"input": "review", "target": "outcome", "target_kind": "class"},
+    ),
+    "texts of which one is a number": (
+        lambda n: {"title": f"the book number {n}" if n else "1984", "genre": "ab"[n % 2]},
+        {"input": "title", "target": "genre", "target_kind": "class"},
+    ),
     "a tag per letter": (
         lambda n: {"sequence": f"AC{n:04b}", "sites": " ".join(f"IE{n:04b}".replace("1", "E"))},
         {"input": "sequence", "target": "sites", "target_kind": "tags", "kind": "characters"},
@@ -248,6 +264,18 @@ GUESSED: dict[str, tuple[Any, dict]] = {
 def test_columns_are_inferred(tmp_path, row, expected) -> None:
     report = _check(_table(tmp_path / "data.csv", [row(number) for number in range(16)]))
     assert {name: getattr(report.source, name) for name in expected} == expected
+
+
+def test_columns_that_are_no_targets_are_named(tmp_path) -> None:
+    rows = [{"text": f"a story {n}", "row": n, "user_id": 7 * n % 16} for n in range(16)]
+    report = _check(_table(tmp_path / "data.csv", rows))
+    assert report.source.target_kind == "next"
+    finding = _found(report, "columns", "2 columns ('row', 'user_id') are not taken for the target")
+    assert finding.state == "ok" and finding.values == {"columns": ["row", "user_id"]}
+    report = _check(_table(tmp_path / "data.csv", rows), target="row")
+    assert not [item for item in report.findings if item.subject == "columns"]
+    report = _check(_table(tmp_path / "two.csv", [{"text": f"story {n}", "n": n} for n in (1, 2)]))
+    assert (report.source.target, report.source.target_kind) == ("n", "value")
 
 
 def test_decimal_commas_do_not_separate_labels(tmp_path) -> None:
@@ -373,6 +401,13 @@ def test_a_table_with_dates_is_checked_as_a_forecast(tmp_path) -> None:
     for words in ("--date-column day --series-column shop", "--horizon 6 --look-back 24"):
         assert words in suggestion.command
     assert "--target sold --known-columns price" in suggestion.command
+
+
+def test_splits_of_a_table_with_dates_are_not_those_of_a_forecast(tmp_path) -> None:
+    rows = [{"split": "train", "date": f"2020-01-{day:02}", "value": day} for day in range(1, 31)]
+    report = _check(_table(tmp_path / "data.csv", rows))
+    assert report.guessed == {"kind": "history", "target_kind": "horizon", "date_column": "date"}
+    assert report.suggestion is not None and report.suggestion.template == "forecast"
 
 
 def test_mistakes_in_tables_with_dates_are_found(tmp_path) -> None:

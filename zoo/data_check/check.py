@@ -7,13 +7,13 @@ from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError, check_instance, command
 from seqzoo.tasks.kinds import INPUTS
-from seqzoo.tasks.wording import counted
+from seqzoo.tasks.wording import agreed, counted
 from seqzoo.zoo.data.source import HISTORY, Source, check_fields
 from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.data_check import columns, histories, rows
 from seqzoo.zoo.data_check.contents import contents
 from seqzoo.zoo.data_check.labels import targets
-from seqzoo.zoo.data_check.leaks import leaks
+from seqzoo.zoo.data_check.leaks import leaks, listed
 from seqzoo.zoo.data_check.overlaps import overlaps
 from seqzoo.zoo.data_check.suggestion import Suggestion, flags
 from seqzoo.zoo.finding import Finding
@@ -119,6 +119,15 @@ def _findings(
 ) -> Iterator[Finding | Suggestion]:
     if guess.guessed:
         yield Finding("guessed", " ".join(flags(guess.guessed)), values=dict(guess.guessed))
+    if guess.left_out:
+        count = len(guess.left_out)
+        yield Finding(
+            "columns",
+            f"{listed(guess.left_out)} {agreed(count, 'is', 'are')} not taken for the target: "
+            f"{agreed(count, 'its', 'their')} values are constant or identify rows",
+            fix=f"choose {agreed(count, 'it', 'one')} with --target if it is the target",
+            values={"columns": list(guess.left_out)},
+        )
     read = rows.read(guess.source)
     source, parts = read.source, read.parts
     if not parts:

@@ -41,6 +41,15 @@ TARGET_NAMES = (
 )
 """Common names of columns of inputs and of targets, the most likely ones first."""
 
+PLURAL_NAMES = ("labels", "tags", "categories", "classes", "topics", "genres", "label_ids")
+"""Common names of columns of several labels, in which a number with a comma is two of them."""
+
+ID_NAME = re.compile(r"(.*[\W_])?id|idx|index", re.IGNORECASE)
+"""Names of columns of identifiers."""
+
+MIN_COUNTED = 3
+"""Minimum number of rows to take numbers with steps of 1 for the numbers of the rows."""
+
 SPLIT_NAMES = ("split", "set", "subset", "partition")
 """Common names of columns of splits."""
 
@@ -138,13 +147,28 @@ class Column:
     @cached_property
     def identifies_rows(self) -> bool:
         """Whether the values are distinct whole numbers that have the name of identifiers, or that
-        increase from row to row."""
-        if not self.are_whole_numbers or self.distinct < max(2, len(self.present)):
+        count the rows."""
+        if not self._are_distinct_whole_numbers:
             return False
-        lower = self.name.strip().lower()
+        counted = len(self._steps) >= MIN_COUNTED - 1 and set(self._steps) == {1}
+        return counted or ID_NAME.fullmatch(self.name.strip()) is not None
+
+    @cached_property
+    def may_identify_rows(self) -> bool:
+        """Whether the values are distinct whole numbers that increase from row to row, such as
+        identifiers, or the values of a sorted column."""
+        return self._are_distinct_whole_numbers and min(self._steps) > 0
+
+    @cached_property
+    def _are_distinct_whole_numbers(self) -> bool:
+        whole = self.content == "numbers" and self.are_whole_numbers
+        return whole and self.distinct == len(self.present) > 1
+
+    @cached_property
+    def _steps(self) -> list[float]:
+        """The differences between each number and the one before."""
         numbers = [float(item) for item in self.present if is_number(item)]
-        increasing = all(earlier < later for earlier, later in itertools.pairwise(numbers))
-        return lower == "id" or lower.endswith("_id") or increasing
+        return [later - earlier for earlier, later in itertools.pairwise(numbers)]
 
     @cached_property
     def distinct(self) -> int:
@@ -191,10 +215,12 @@ class Guess:
     Attributes:
         source: the source.
         guessed: the fields that were inferred, by name.
+        left_out: the columns that may not be inferred as targets because of their values.
     """
 
     source: Source
     guessed: Mapping[str, Any]
+    left_out: tuple[str, ...] = ()
 
 
 def guess(data: str, given: Mapping[str, Any]) -> Guess:
@@ -213,6 +239,7 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
     lemmas = given.get("kind") == "lemma" and not given.get("input")
     probe = Source(data, "lemma" if lemmas else "characters", **reading)
     inferred: dict[str, Any] = {}
+    left_out: tuple[str, ...] = ()
     advice = ""
     if probe.is_file():
         inferred = _of_format(probe)
@@ -221,6 +248,8 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
         elif not inferred and is_table(probe):
             columns = read_columns(probe)
             inferred = _of_columns(columns, given)
+            if "target" not in given and given.get("target_kind") != "next":
+                left_out = _left_out(columns, given, inferred)
             count = sum(map(has_numbers, columns.values()))
             if count >= MANY_NUMBERS:
                 advice = (
@@ -236,7 +265,7 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
             f"target type with --target-kind.{advice}",
             field="kind",
         )
-    return Guess(Source(data, **{**inferred, **given}), inferred)
+    return Guess(Source(data, **{**inferred, **given}), inferred, left_out)
 
 
 def is_dated(given: Mapping[str, Any]) -> bool:
@@ -310,21 +339,13 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
         found = {str(value).strip().lower() for value in columns[split].present}
         if found.isdisjoint(TRAINING_NAMES):  # a part of the data, such as those for testing
             return _of_columns(others, given)
-        return {**_of_columns(others, {**given, "split_column": split}), "split_column": split}
+        fields = _of_columns(others, {**given, "split_column": split})
+        # Forecasts hold out the last steps instead.
+        return fields if fields.get("kind") == HISTORY else {**fields, "split_column": split}
     if "kind" not in given and (fields := word_fields(columns, given)):
         return fields
-    taken = {given.get(name) for name in ("split_column", "weight_column", "time_column")}
-    taken |= {given.get("sentence_column"), *(given.get("further_inputs") or ())}
-    likely = {given.get("input"), given.get("target"), *INPUT_NAMES, *TARGET_NAMES}
-    available = [
-        column
-        for name, column in columns.items()
-        if name not in taken
-        and (
-            not likely.isdisjoint((name, name.lower()))
-            or not (column.is_constant or column.identifies_rows)
-        )
-    ]
+    free = [column for name, column in columns.items() if name not in _taken(given)]
+    available = [column for column in free if not _is_unlikely(column, given)]
     readable = [
         column
         for column in available
@@ -345,12 +366,16 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
     if source.content == "lists":  # words, whose tags may be the numbers of tags
         fitting = ("lists", "series", "names", "numbers", "text")
     target = _chosen(others, given.get("target"), TARGET_NAMES, fitting)
+    if target is None:  # constant values, or numbers in order, of which classes come first
+        others = [column for column in free if column not in available]
+        others = [column for column in others if not column.identifies_rows]
+        target = _chosen(others, given.get("target"), (), ("names", "numbers"))
     kind = given.get("kind") or _input_kind(source)
     results = {"input": source.name, "kind": kind}
     if target is None or given.get("target_kind") == "next":
         return results | {"target_kind": "next"}
     results["target"] = target.name
-    named = given.get("target_kind") == "labels"
+    named = given.get("target_kind") == "labels" or target.name.strip().lower() in PLURAL_NAMES
     if target.content in ("names", "text") and "separator" not in given:
         # A comma may be a decimal comma: "1,43" is a number rather than two labels.
         found = separator_of(target) if named or not has_numbers(target) else None
@@ -361,6 +386,33 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
         if _are_tags(source, target, tagged):
             return results | {"kind": tagged, "target_kind": "tags"}
     return results | {"target_kind": _target_kind(target)}
+
+
+def _taken(given: Mapping[str, Any]) -> set[Any]:
+    """The columns that have other roles than those of inputs and targets."""
+    roles = ("split_column", "weight_column", "time_column", "sentence_column")
+    return {*map(given.get, roles), *(given.get("further_inputs") or ())}
+
+
+def _is_unlikely(column: Column, given: Mapping[str, Any]) -> bool:
+    """Whether a column is neither an input nor a target, by its values, if there are others: it is
+    constant or may identify rows. The given columns, and those with common names, are likely."""
+    likely = {given.get("input"), given.get("target"), *INPUT_NAMES, *TARGET_NAMES}
+    return likely.isdisjoint((column.name, column.name.lower())) and (
+        column.is_constant or column.identifies_rows or column.may_identify_rows
+    )
+
+
+def _left_out(
+    columns: Mapping[str, Column], given: Mapping[str, Any], inferred: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """The columns without a role that are unlikely to be inputs or targets."""
+    if inferred.get("kind") == HISTORY or inferred.get("sentence_column") is not None:
+        return ()
+    used = {*_taken(given), *inferred.values()}
+    return tuple(
+        name for name, column in columns.items() if name not in used and _is_unlikely(column, given)
+    )
 
 
 def _split_column(columns: Mapping[str, Column], given: Mapping[str, Any]) -> str | None:
@@ -388,14 +440,14 @@ def _are_two_texts(columns: Sequence[Column]) -> bool:
 
 def separator_of(column: Column) -> str | None:
     """The separator of several labels in the fields of a column; None if they have one label
-    each: there are fewer different labels than fields."""
+    each: there are fewer different labels than fields, unless these are numbers."""
     fields = list(map(str, column.present))
     for separator in SEPARATORS:
         labels = [part.strip() for field in fields for part in field.split(separator)]
         several = sum(separator in field for field in fields)
         short = sum(len(label.split()) for label in labels) <= FEW_WORDS * len(labels)
         if short and "" not in labels and several >= SEPARATED * len(fields):
-            if len(set(labels)) < len(set(fields)):
+            if len(set(labels)) < len(set(fields)) or has_numbers(column):
                 return separator
     return None
 

@@ -65,13 +65,13 @@ def _leaking(columns: Sequence[Column], target: Column) -> Iterator[Finding]:
             shares[column.name] = share
     if scaled:
         yield _leak(
-            f"{_listed(scaled)} {agreed(len(scaled), 'is', 'are')} the target {target.name!r} up "
+            f"{listed(scaled)} {agreed(len(scaled), 'is', 'are')} the target {target.name!r} up "
             "to scale and offset",
             scaled,
         )
     if shares:
         yield _leak(
-            f"the target {target.name!r} follows from {_listed(list(shares))} in "
+            f"the target {target.name!r} follows from {listed(list(shares))} in "
             f"{'at least ' if len(shares) > 1 else ''}{min(shares.values()):.1%} of rows",
             list(shares),
             shares=shares,
@@ -86,7 +86,7 @@ def _leak(message: str, names: list[str], **values: Any) -> Finding:
     return Finding("leaks", message, "note", fix, {"columns": names, **values})
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """The number of columns and their first names: "2 columns ('a', 'b')"; "column 'a'"."""
     if len(names) == 1:
         return f"column {names[0]!r}"
