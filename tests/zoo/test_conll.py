@@ -128,7 +128,8 @@ def test_real_files(shared_data) -> None:
 
 def test_words_in_a_field_may_be_a_json_list() -> None:
     assert fields.words('["Anna", "New York"]') == ("Anna", "New York")
-    assert fields.words("[CLS] Anna") == ("[CLS]", "Anna")
+    for sentence in ("[CLS] Anna", "[1]", "[1, 2]", '["Yes" he said] Anna', "['tis so] Anna", "7"):
+        assert fields.words(sentence) == tuple(sentence.split())
     with pytest.raises(SeqzooError, match="single quotes, as Python prints lists; write it with"):
         fields.words("['Anna', 'lives']")
 

@@ -36,6 +36,9 @@ _THOUSANDS_COMMAS = re.compile(r"'([-+]?\d{1,3}(?:,\d{3})+\.\d+)'")
 _QUOTED = re.compile(r"\s*\[\s*[\"']")
 """Matches the beginning of a list of quoted names, in JSON or as Python prints it."""
 
+_PRINTED = re.compile(r"""\s*\[\s*(?:(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")[\s,]*)+\]\s*""")
+"""Matches a list of strings as Python or NumPy prints it."""
+
 _NESTED = re.compile(r"\s*\[\s*(\[|\]?\s*$|[-\d.]+\s*(,|\]\s*$))")
 """Matches the beginning of a list of numbers, but not a file name that begins with a bracket."""
 
@@ -87,9 +90,9 @@ def labels(field: Any, separator: str = ",") -> tuple[str, ...]:
 
 
 def words(field: Any) -> tuple[str, ...]:
-    """The words of a sentence: a list, a JSON list, or text separated by whitespace."""
+    """The words of a sentence: a list, a JSON list of strings, or text separated by whitespace."""
     if isinstance(field, str):
-        field = _as_list(field)
+        field = _as_words(field)
     if not isinstance(field, list | tuple):
         return tuple(text(field).split())
     if not field:
@@ -402,6 +405,20 @@ def _as_list(field: str) -> Any:
         if _QUOTED.match(field):  # a truncated list, or one that Python printed
             raise
         return field
+
+
+def _as_words(field: str) -> Any:
+    """A JSON list of strings; other text, such as "[1]", unchanged.
+
+    Raises:
+        SeqzooError: it is a list as Python prints it.
+    """
+    try:
+        items = json.loads(field)
+    except (ValueError, RecursionError):
+        return _json(field) if _PRINTED.fullmatch(field) else field
+    strings = isinstance(items, list) and all(isinstance(item, str) for item in items)
+    return items if strings else field
 
 
 def _json(field: str) -> Any:
