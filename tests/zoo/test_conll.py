@@ -135,10 +135,17 @@ def test_words_in_a_field_may_be_a_json_list() -> None:
 
 
 def test_a_tagger_that_was_trained_on_a_txt_predicts_from_one(tmp_path) -> None:
-    source = Source(str(tmp_path / "train.txt"), "words", "tags")
+    train = _write(tmp_path / "train.txt", "# one\nBern B\nis O\nhere O\n\nshe O\nknows O\n")
+    source = Source(str(train), "words", "tags")
     for text, expected in (
         ("Anna NN B\nsleeps VB O\n\nBern NN B\n", [("Anna", "sleeps"), ("Bern",)]),
         ("Anna\nsleeps\n\nBern\n", [("Anna", "sleeps"), ("Bern",)]),
+        (
+            "# a comment here\nAnna B\nsleeps O\n\n# no. 2\nBern B\n",
+            [("Anna", "sleeps"), ("Bern",)],
+        ),
+        ("Anna B\nsleeps O\n", [("Anna", "sleeps")]),
+        ("Anna sleeps\nBern sings\n", ["Anna sleeps", "Bern sings"]),
         ("Anna sleeps .\nBern is a city .\n", ["Anna sleeps .", "Bern is a city ."]),
     ):
         path = _write(tmp_path / "new.txt", text)

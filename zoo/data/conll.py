@@ -1,5 +1,6 @@
 """Tagged sentences from CoNLL and CoNLL-U files: a word per line, empty lines between sentences."""
 
+import itertools
 import pathlib
 import re
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from seqzoo.zoo.data.records import (
     Record,
     Records,
     Request,
+    TextFile,
     read_text,
     refuse_columns,
 )
@@ -35,6 +37,10 @@ _NOT_A_WORD = re.compile(r"\d+[-.]\d+")
 
 _SPACE = " \t"
 """Characters that separate fields; other whitespace may be a word."""
+
+
+PROBED = 1000
+"""Number of lines from which `has_word_per_line` infers the contents of a file."""
 
 
 class Sentences(NamedTuple):
@@ -141,6 +147,36 @@ def read_conll(
         [tuple(row.fields[position] for row in block) for block in blocks] for position in positions
     )
     return Sentences(words, tags, [block[0].line for block in blocks])
+
+
+def has_word_per_line(path: pathlib.Path, tagged: pathlib.Path) -> bool:
+    """Whether a .txt file has a word per line, rather than a sentence: all lines, except for
+    comments, have the same number of fields, and there are empty lines.
+
+    Without empty lines it is one sentence if most of the last fields are tags of another file.
+
+    Args:
+        path: the file.
+        tagged: a file with words and tags; it need not exist.
+    """
+    lines, rows = _first_rows(path)
+    if not rows or not all(line.strip(_SPACE) for line in lines):
+        return bool(rows)
+    others = _first_rows(tagged)[1] if tagged.is_file() else []
+    tags = {other[-1] for other in others if len(other) == len(rows[0])}
+    return sum(row[-1] in tags for row in rows) > len(rows) / 2
+
+
+def _first_rows(path: pathlib.Path) -> tuple[list[str], list[list[str]]]:
+    """The first lines of a file, and the fields of those with words; none if the numbers of fields
+    differ."""
+    file = TextFile(path, strict=False)
+    lines = list(itertools.islice(file.newline_delimited(), PROBED))
+    try:
+        blocks = list(_blocks(path, lines, universal=False, width=0))
+    except SeqzooError:
+        return lines, []
+    return lines, [row.fields for block in blocks for row in block]
 
 
 def _blocks(

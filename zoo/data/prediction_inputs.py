@@ -16,7 +16,7 @@ from seqzoo.tasks.fields import input_kinds
 from seqzoo.zoo.data import conll, fields, formats
 from seqzoo.zoo.data.audio import resampled
 from seqzoo.zoo.data.examples import timed
-from seqzoo.zoo.data.lines import BYTE_ORDER_MARK, split_lines, without_mark
+from seqzoo.zoo.data.lines import BYTE_ORDER_MARK, without_mark
 from seqzoo.zoo.data.records import (
     FURTHER,
     INPUT,
@@ -25,12 +25,10 @@ from seqzoo.zoo.data.records import (
     Record,
     Request,
     further_roles,
-    read_text,
     step_roles,
     undecoded,
 )
 from seqzoo.zoo.data.source import Source
-from seqzoo.zoo.data.unimorph import PROBED
 
 FIRST = ""
 """The key of the first of several inputs from a file, whose column may have a different name than
@@ -224,14 +222,11 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
 
 
 def _is_conll(path: pathlib.Path, source: Source) -> bool:
-    """Whether a .txt file has a word per line, as the one that a tagger was trained on: all lines
-    have the same number of fields, and empty lines are between sentences."""
+    """Whether a .txt file has a word per line, as the one that a tagger was trained on."""
     tagged = source.kind == "words" and source.target_kind == "tags"
     if not tagged or source.delimiter or formats.suffix_of(source.data) != ".txt":
         return False
-    lines = split_lines(read_text(path, strict=False))[:PROBED]
-    sizes = {len(line.split()) for line in lines}
-    return len(sizes) == 2 and 0 in sizes
+    return conll.has_word_per_line(path, pathlib.Path(source.data))
 
 
 def _field(record: Record) -> Any:
