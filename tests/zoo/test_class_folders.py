@@ -71,6 +71,13 @@ def test_recordings_in_folders_of_classes(tmp_path) -> None:
         open_source(Source(str(tmp_path), "audio"))
 
 
+def test_sources_of_earlier_runs_name_the_features_of_tfds(folder) -> None:
+    source = Source(str(folder), "rows", input="image", target="label")
+    assert len(open_examples(source, "test")) == 4
+    with pytest.raises(SeqzooError, match="`input` names a column, and .* has none"):
+        open_source(Source(str(folder), "rows", input="photo", target="label"))
+
+
 @pytest.mark.parametrize("kind", ["rows", "audio"])
 def test_folders_of_splits_with_folders_of_classes(kind, tmp_path) -> None:
     for number in range(24):

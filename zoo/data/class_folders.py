@@ -41,6 +41,10 @@ KINDS = {
 }
 """Input types that read such files, with their extensions."""
 
+EARLIER_NAMES = ("image", "label")
+"""The input and the target in the sources of earlier runs, which read images with TensorFlow
+Datasets."""
+
 LEFT_OUT = re.compile(r"_.*|unsup|unsupervised")
 """Names of folders whose files have no label, as in collections of reviews and of recordings."""
 
@@ -78,7 +82,8 @@ def read(path: pathlib.Path, request: Request) -> Records:
     has_split = SPLIT in request.roles and source.split_column == SPLIT_COLUMN
     has_split &= has_splits(path, source.kind)
     others = tuple(role for role in request.roles if not (has_split and role == SPLIT))
-    refuse_columns(path, replace(request, roles=others), named=False)
+    stored = (source.input, source.target) == EARLIER_NAMES and KINDS.get(source.kind) == IMAGES
+    refuse_columns(path, replace(request, roles=others), named=stored)
     folders = _class_folders(path, KINDS.get(source.kind, ()))
     if not folders:
         expected = [kind for kind, suffixes in KINDS.items() if _class_folders(path, suffixes)]
