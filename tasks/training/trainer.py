@@ -295,10 +295,9 @@ def _start(start_from: Run | str | os.PathLike | None, run: Run | None) -> Start
     stored = run.config.get(STARTED_FROM)
     if start_from is not None:
         folder = start_from.folder if isinstance(start_from, Run) else pathlib.Path(start_from)
-        before = start_of(run)
-        if str(folder.absolute()) != before:
+        if not is_start(run, folder):
             raise SeqzooError(
-                f"{run.folder} was started from {before or 'nothing'}, got {folder}; leave "
+                f"{run.folder} was started from {start_of(run) or 'nothing'}, got {folder}; leave "
                 "`start_from` out to resume, or start a new run."
             )
     if stored is None or (run.folder / CHECKPOINTS / "checkpoint").exists():
@@ -315,6 +314,17 @@ def start_of(run: Run) -> str | None:
     """The folder of the run that a run was trained from; None if it was trained from scratch."""
     stored = run.config.get(STARTED_FROM)
     return None if stored is None else stored["run"]
+
+
+def is_start(run: Run, folder: pathlib.Path) -> bool:
+    """Whether a run was trained from the run in a folder, whatever its path is."""
+    before = start_of(run)
+    if before is None:
+        return False
+    try:
+        return os.path.samefile(folder, before)
+    except OSError:  # one of them is gone
+        return folder.resolve() == pathlib.Path(before).resolve()
 
 
 def describe(

@@ -86,7 +86,9 @@ def test_the_size_of_a_preset_and_the_run_it_started_from_may_be_given_again(tab
     config = json.loads((run.folder / "config.json").read_text())
     write_json(run.folder / "config.json", config | {STARTED_FROM: {"run": str(table / "old")}})
     _run("old")
-    assert plan_resumed(None, "run", {}, start_from="old").choices.task.units == 64
+    (table / "link").symlink_to(table / "old")
+    for folder in ("old", f"../{table.name}/old", "link"):
+        assert plan_resumed(None, "run", {}, start_from=folder).choices.task.units == 64
     with pytest.raises(
         SeqzooError, match="run was started from .*old, not from run; leave out --f"
     ):

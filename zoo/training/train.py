@@ -210,15 +210,14 @@ def plan_resumed(
     path = folder_of(name, folder, given, start_from, device, resume=True)
     devices.choose(device)
     from seqzoo.tasks.runs.run import Run
-    from seqzoo.tasks.training.trainer import STARTED_FROM, start_of
+    from seqzoo.tasks.training.trainer import STARTED_FROM, is_start, start_of
 
     run = Run.open(path)
     if start_from is not None:
-        before = start_of(run)
-        if str(open_run(start_from, device).folder.absolute()) != before:
+        if not is_start(run, open_run(start_from, device).folder):
             raise SeqzooError(
-                f"{path} was started from {before or 'nothing'}, not from {start_from}; leave out "
-                "--from to resume it, or start a new run."
+                f"{path} was started from {start_of(run) or 'nothing'}, not from {start_from}; "
+                "leave out --from to resume it, or start a new run."
             )
     stored = Choices(run.template, run.settings, Source.of_run(run))
     requested = overridden(stored, given)
