@@ -12,6 +12,7 @@ from cli_cases import seqzoo
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo import check
+from seqzoo.zoo.data.arrow import ArrowFiles
 from seqzoo.zoo.data.arrow_tables import class_names, columns_of
 from seqzoo.zoo.data.open import open_examples, open_source
 from seqzoo.zoo.data.several_files import files_of
@@ -117,6 +118,7 @@ def dataset(
 )
 def test_lists_of_classes_have_their_names(wrap) -> None:
     features = {"tags": wrap({"_type": "ClassLabel", "names": NAMES}), "text": {"_type": "Value"}}
+    features["unknown"] = []
     about = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
     schema = pa.schema([("tags", pa.list_(pa.int64()))], about)
     classes = class_names(schema)
@@ -152,6 +154,30 @@ def test_splits_of_a_hugging_face_dataset(tmp_path, storage, monkeypatch) -> Non
     (folder / "dataset_dict.json").write_text(json.dumps({"splits": splits[:2]}))
     if storage == "memory":
         assert open_examples(source_of(folder), "all").inputs[-1] == "text 25"
+
+
+@pytest.mark.parametrize(
+    "labels, missing",
+    [
+        (pa.array([[0, 1]] * 3), pa.array([[-1, -1], None, []], pa.list_(pa.int64()))),
+        (pa.array(["a", "b", "c"]), pa.array(["", " ", None])),
+        (pa.array([["a"], ["b"], []]), pa.array([[""], None, []], pa.list_(pa.string()))),
+    ],
+)
+def test_a_split_without_labels_is_left_out(tmp_path, labels, missing) -> None:
+    features = {"tags": [{"_type": "ClassLabel", "names": NAMES}]}
+    about = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+    for split, column in (("train", labels), ("test", missing)):
+        (tmp_path / split).mkdir()
+        part = pa.table({"tags": column}).replace_schema_metadata(about)
+        with pa.ipc.new_stream(str(tmp_path / split / "x.arrow"), part.schema) as writer:
+            writer.write_table(part)
+        state = {"_data_files": [{"filename": "x.arrow"}]}
+        (tmp_path / split / "state.json").write_text(json.dumps(state))
+    (tmp_path / "dataset_dict.json").write_text(json.dumps({"splits": ["train", "test"]}))
+    files = ArrowFiles(tmp_path)
+    (note,) = files.leave_out_unlabelled("tags")
+    assert note.startswith("The split 'test' is left out") and len(list(files.rows())) == 3
 
 
 @pytest.mark.parametrize(

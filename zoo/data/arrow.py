@@ -8,14 +8,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from seqzoo.tasks.data.cache import MAPPED
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.data.arrow_tables import ArrowTable, reason, rows_at_once
+from seqzoo.zoo.data.arrow_tables import ArrowTable, columns_of, reason, rows_at_once
 from seqzoo.zoo.data.hugging_face import SPLIT_COLUMN, files_of
 from seqzoo.zoo.data.records import TARGET, Records, Request, read_bytes
+
+_Files = Sequence[tuple[pathlib.Path, str | None]]
+"""Files, each with the name of its split, or None."""
 
 MAGIC = b"ARROW1"
 """The first bytes of files in the file format; the stream format has no such mark."""
@@ -64,8 +67,7 @@ class ArrowFiles(ArrowTable):
         labelled, notes = [], []
         for split, group in itertools.groupby(self._files, lambda item: item[1]):
             files = list(group)
-            known = split is None or self._labels_known([file for file, _ in files], column)
-            if known:
+            if split is None or self._labels_known(files, column):
                 labelled += files
             else:
                 notes.append(f"The split {split!r} is left out: {column!r} is missing in all rows.")
@@ -73,19 +75,22 @@ class ArrowFiles(ArrowTable):
             self._files = labelled
         return tuple(notes if labelled else ())
 
-    def _labels_known(self, files: Sequence[pathlib.Path], column: str) -> bool:
-        """Whether a column has a value that is neither null nor -1, the missing class."""
-        for file in files:
-            for batch in _ArrowFile(file).batches():
-                values = batch.column(column)
-                if pa.types.is_integer(values.type) and column in self._classes:
-                    values = pc.filter(values, pc.greater_equal(values, 0))
-                if values.null_count < len(values):
-                    return True
-        return False
+    def _labels_known(self, files: _Files, column: str) -> bool:
+        """Whether a column has a value, or a list with a value, that is neither null nor -1, the
+        missing class, nor an empty text."""
+        try:
+            return any(
+                any(map(_is_known, columns_of(batch, [column], self._classes)[column]))
+                for batch in self._batches(files, [column])
+            )
+        except (pa.ArrowException, OSError, ValueError):  # reported with its row when it is read
+            return True
 
     def record_batches(self, columns: Sequence[str]) -> Iterator[Any]:
-        for file, split in self._files:
+        return self._batches(self._files, columns)
+
+    def _batches(self, files: _Files, columns: Sequence[str]) -> Iterator[Any]:
+        for file, split in files:
             has_split = split is not None and SPLIT_COLUMN in columns
             opened = _ArrowFile(file)
             for stored_batch in opened.batches():
@@ -100,6 +105,12 @@ class ArrowFiles(ArrowTable):
                         batch = batch.append_column(SPLIT_COLUMN, names)
                     yield batch
                     opened.release(size * batch.num_rows // count)
+
+
+def _is_known(value: Any) -> bool:
+    if isinstance(value, list | np.ndarray):
+        return any(map(_is_known, value))
+    return value is not None and str(value).strip() != ""
 
 
 class _ArrowFile:

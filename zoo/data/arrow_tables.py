@@ -154,7 +154,8 @@ def class_names(schema: Any) -> dict[str, list[str]]:
             for name, feature in inner.items()
             if feature.get("_type") == "ClassLabel"
         }
-    except (ValueError, KeyError, TypeError, AttributeError):  # no such description
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        # There is no such description.
         return {}
 
 
@@ -162,7 +163,7 @@ def _of_items(feature: Any) -> Any:
     """The description of the items of a list; other descriptions unchanged. Versions of `datasets`
     write {"_type": "Sequence" or "List", "feature": ...}, or a list of one description."""
     if isinstance(feature, list):
-        return _of_items(feature[0])
+        return _of_items(feature[0]) if feature else {}
     return _of_items(feature["feature"]) if "feature" in feature else feature
 
 
