@@ -128,6 +128,11 @@ def test_bad_table_is_a_clear_error(tmp_path, name, data, message) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_columns_without_names_are_numbered(tmp_path) -> None:
+    path = write(tmp_path / "t.csv", "a,column 3,,\n1,2,3,4\n")
+    assert read_table(path).rows == [{"a": "1", "column 3": "2", "column 3_": "3", "column 4": "4"}]
+
+
 def test_file_that_is_not_there(tmp_path) -> None:
     with pytest.raises(SeqzooError, match=r"There is no file .*nothing\.csv\."):
         open_source(csv_source(tmp_path / "nothing.csv"))

@@ -93,7 +93,13 @@ def _header(path: pathlib.Path, records: Iterator[tuple[int, list[str], str]]) -
     names = [name.strip() for name in record]
     if names.count("") < 2:  # one is usual for an index
         return names
-    return [name or f"column {place}" for place, name in enumerate(names, 1)]
+    results = []
+    for place, name in enumerate(names, 1):
+        number = f"column {place}"
+        while not name and number in names:
+            number += "_"
+        results.append(name or number)
+    return results
 
 
 def _after_header(
