@@ -63,6 +63,25 @@ def test_diagnostics_and_callbacks_see_the_moving_average(tmp_path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("average", ["ema", None])
+def test_changes_of_the_moving_average_at_the_end_of_an_epoch_are_discarded(
+    tmp_path, average
+) -> None:
+    starts = []
+
+    def note(epoch, logs) -> None:
+        starts.append(max(np.abs(item).max() for item in callback.model.get_weights()))
+
+    def reset(epoch, logs) -> None:
+        callback.model.set_weights([0 * item for item in callback.model.get_weights()])
+
+    callback = keras.callbacks.LambdaCallback(on_epoch_begin=note, on_epoch_end=reset)
+    chosen = settings(epochs=2, average=average)
+    train(template(), splits(), chosen, tmp_path / "run", callbacks=[callback])
+    assert starts[0] > 0 and (starts[1] > 0) == (average == "ema")
+
+
+@pytest.mark.slow
 def test_the_mean_of_the_best_epochs_is_the_model(tmp_path) -> None:
     chosen = settings(epochs=4, average="best", average_best=2)
     progress = RecordingProgress()
