@@ -3,15 +3,17 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from seqzoo.tasks.errors import SeqzooError
 
-Unit = Literal["second", "business day", "month"]
+Unit = Literal["microsecond", "second", "business day", "month"]
 
 UNITS: dict[str, tuple[int, Unit]] = {
+    "microsecond": (1, "microsecond"),
+    "millisecond": (1_000, "microsecond"),
     "second": (1, "second"),
     "minute": (60, "second"),
     "hour": (3_600, "second"),
@@ -26,7 +28,11 @@ UNITS: dict[str, tuple[int, Unit]] = {
 
 SEASONS = {"second": 60, "minute": 1_440, "hour": 24, "day": 7, "week": 52, "business day": 5}
 """Steps per season, by frequency: a season is a minute for seconds, a day for minutes and hours, a
-week for days and business days, and a year for weeks; for months and longer steps it is a year."""
+week for days and business days, and a year for weeks; for months and longer steps it is a year, and
+for steps that are not whole seconds a second."""
+
+SECOND = 1_000_000
+"""Microseconds per second."""
 
 MANY_DATES = 7
 """Minimum number of dates needed to distinguish business days from days."""
@@ -34,7 +40,8 @@ MANY_DATES = 7
 
 @dataclass(frozen=True)
 class Frequency:
-    """A constant interval between steps: in seconds, in months, or in days from Monday to Friday.
+    """A constant interval between steps: in seconds or microseconds, in months, or in days from
+    Monday to Friday.
 
     Attributes:
         count: number of units per step; always 1 for business days.
@@ -74,26 +81,26 @@ class Frequency:
 
     @classmethod
     def infer(cls, dates: np.ndarray) -> Self | None:
-        """The frequency of dates, datetime64[s], in order and without duplicates; None for fewer
-        than two. Steps may be missing."""
+        """The frequency of dates, datetime64, in order and without duplicates; None for fewer than
+        two. Steps may be missing."""
         if len(dates) < 2:
             return None
         days = dates.astype("datetime64[D]")
         months = np.diff(dates.astype("datetime64[M]").astype(np.int64))
         if months.min() > 0 and (days == _on_day(dates.astype("datetime64[M]"), _day(days))).all():
             return cls(int(np.gcd.reduce(months)), "month")
-        steps, counts = np.unique(np.diff(dates).astype(np.int64), return_counts=True)
-        usual = int(steps[counts.argmax()])
-        if usual == 86_400 and len(dates) >= MANY_DATES and np.is_busday(days).all():
+        steps, counts = np.unique(np.diff(dates), return_counts=True)
+        usual = int(steps[counts.argmax()] // np.timedelta64(1, "us"))
+        if usual == 86_400 * SECOND and len(dates) >= MANY_DATES and np.is_busday(days).all():
             return cls(1, "business day")
-        return cls(usual, "second")
+        return cls(usual, "microsecond") if usual % SECOND else cls(usual // SECOND, "second")
 
     def positions(self, dates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The number of steps from the first date to each date, int64, and whether each date is a
         whole number of steps away."""
-        if self.unit == "second":
-            seconds = (dates - dates[0]).astype(np.int64)
-            return seconds // self.count, seconds % self.count == 0
+        if self._step is not None:
+            since = dates - dates[0]
+            return since // self._step, since % self._step == np.timedelta64(0, "us")
         days = dates.astype("datetime64[D]")
         at_time = dates - days == dates[0] - days[0]
         if self.unit == "business day":
@@ -108,8 +115,8 @@ class Frequency:
         """The dates at some positions, which are counted in steps from the first of `dates`; the
         day of the month is taken from `dates`, too."""
         positions = np.asarray(positions, np.int64)
-        if self.unit == "second":
-            return dates[0] + (positions * self.count).astype("timedelta64[s]")
+        if self._step is not None:
+            return dates[0] + positions * self._step
         days = dates.astype("datetime64[D]")
         if self.unit == "business day":
             result = np.busday_offset(days[0], positions, "forward")
@@ -117,6 +124,12 @@ class Frequency:
             months = (positions * self.count).astype("timedelta64[M]")
             result = _on_day(dates[:1].astype("datetime64[M]") + months, _day(days))
         return result.astype("datetime64[s]") + (dates[0] - days[0])
+
+    @property
+    def _step(self) -> np.timedelta64 | None:
+        """The length of a step; None for business days and months."""
+        codes: dict[Unit, Literal["us", "s"]] = {"microsecond": "us", "second": "s"}
+        return np.timedelta64(self.count, codes[self.unit]) if self.unit in codes else None
 
     def following(self, dates: np.ndarray, steps: int) -> np.ndarray:
         """The dates of the `steps` steps after the given dates, (steps,)."""
@@ -130,6 +143,8 @@ class Frequency:
             return max(12 // self.count, 1) if 12 % self.count == 0 else 1
         if self.unit == "business day":
             return SEASONS["business day"]
+        if self.unit == "microsecond":
+            return max(SECOND // self.count, 1) if SECOND % self.count == 0 else 1
         size, steps = max(
             (UNITS[name][0], SEASONS[name])
             for name in ("second", "minute", "hour", "day", "week")
@@ -138,8 +153,10 @@ class Frequency:
         return size * steps // self.count if size * steps % self.count == 0 else 1
 
     @property
-    def seconds(self) -> int:
+    def seconds(self) -> float:
         """The length of a step, in seconds; the mean length of months and business days."""
+        if self.unit == "microsecond":
+            return self.count / SECOND
         return self.count * {"second": 1, "business day": 120_960, "month": 2_629_746}[self.unit]
 
 
@@ -156,9 +173,14 @@ def _on_day(months: np.ndarray, day: int) -> np.ndarray:
     return np.minimum(months.astype("datetime64[D]") + (day - 1) * one_day, last)
 
 
+def without_fractions(dates: np.ndarray) -> np.ndarray:
+    """Dates, datetime64[us], as datetime64[s], unless one has a fraction of a second."""
+    seconds = dates.astype("datetime64[s]")
+    return seconds if (seconds == dates).all() else dates
+
+
 def shown_dates(dates: np.ndarray) -> Sequence[str]:
     """Dates in readable form: "2016-07-01", with the time of day if any has one."""
-    unit = "m" if (dates.astype("datetime64[m]") == dates).all() else "s"
-    if (dates.astype("datetime64[D]") == dates).all():
-        unit = "D"
+    units: Any = ("D", "m", "s", "ms", "us")
+    unit = next(unit for unit in units if (dates.astype(f"datetime64[{unit}]") == dates).all())
     return [text.replace("T", " ") for text in np.datetime_as_string(dates, unit=unit).tolist()]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from seqzoo.tasks.data.frequency import Frequency
+from seqzoo.tasks.data.frequency import Frequency, without_fractions
 from seqzoo.tasks.errors import SeqzooError
 
 
@@ -48,7 +48,7 @@ class History:
             given = np.asarray(self.dates)
             if given.size and given.dtype.kind in "iufb":  # would count seconds since 1970
                 raise TypeError("they are numbers")
-            dates = np.asarray(self.dates, "datetime64[s]")
+            dates = without_fractions(np.asarray(self.dates, "datetime64[us]"))
         except (TypeError, ValueError) as error:
             raise SeqzooError(
                 f"`dates` of a history must be dates such as 2024-01-31T14:00: {error}.",

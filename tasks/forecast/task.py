@@ -38,7 +38,7 @@ class ForecastPrediction(Prediction):
 
     Attributes:
         series: the name of the series.
-        dates: the dates of the steps of the horizon, datetime64[s], (horizon,).
+        dates: the dates of the steps of the horizon, datetime64, (horizon,).
         quantiles: values for each level, target and step, (horizon, targets, levels); None for
             point forecasts without calibrated intervals.
     """

@@ -159,6 +159,7 @@ class HistoryFeatures(Features):
             name
             for name, seconds in CYCLES.items()
             if template.calendar
+            and frequency.unit != "microsecond"
             and seconds >= 2 * frequency.seconds
             and seconds * REPETITIONS <= span
         ]
@@ -275,7 +276,7 @@ class HistoryFeatures(Features):
             window = _window(history, end - look_back, end + horizon, self.frequency)
             arrays = {
                 "values": window.values[:look_back],
-                "dates": window.dates.astype(np.int64),
+                "dates": _seconds(window.dates),
                 "past": window.past[:look_back],
                 "known": window.known,
                 "series": history.name.encode("utf-8"),
@@ -491,7 +492,7 @@ class HistoryFeatures(Features):
         index = self.names.get(history.name, -1) + 1 if len(self.names) > 1 else 1
         result = self.steps(
             self.values.tensors(tf.constant(padded.values[None], tf.float32)),
-            tf.constant(padded.dates.astype(np.int64)[None]),
+            tf.constant(_seconds(padded.dates)[None]),
             tf.constant(padded.past[None], tf.float32) if self.layout.past else None,
             tf.constant(padded.known[None], tf.float32) if self.layout.known else None,
             static,
@@ -618,6 +619,11 @@ def _window(history: History, begin: int, stop: int, frequency: Frequency) -> Hi
     return History(dates, **parts, name=history.name, frequency=frequency)
 
 
+def _seconds(dates: np.ndarray) -> np.ndarray:
+    """Dates as seconds since the beginning of 1970, int64."""
+    return dates.astype("datetime64[s]").astype(np.int64)
+
+
 def _last(values: Any, steps: int, padding: float) -> Any:
     """The last steps of (rows, time, features), padded at the beginning."""
     if values.shape[1] == steps:  # an exported part, for runtimes without `tf.ensure_shape`
@@ -627,7 +633,7 @@ def _last(values: Any, steps: int, padding: float) -> Any:
     return tf.ensure_shape(padded[:, -steps:], [None, steps, values.shape[-1]])
 
 
-def _last_dates(dates: Any, steps: int, seconds: int) -> Any:
+def _last_dates(dates: Any, steps: int, seconds: float) -> Any:
     """The last dates of (rows, time), preceded by earlier ones if there are too few."""
     if dates.shape[1] == steps:
         return dates

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from seqzoo.tasks import Examples, Forecast, SeqzooError
-from seqzoo.tasks.data.frequency import Frequency
+from seqzoo.tasks.data.frequency import Frequency, shown_dates
 from seqzoo.tasks.data.history import History
 from seqzoo.zoo.data.date_parsing import parse_dates
 from seqzoo.zoo.data.histories import open_histories, read_histories
 from seqzoo.zoo.data.source import UNDATED, Source
+from seqzoo.zoo.data_check.check import check
 from seqzoo.zoo.inference.backtest import backtest
 from seqzoo.zoo.inference.forecasts import Forecaster, ForecastTable, _continued
 from seqzoo.zoo.training.train import INFERRED
@@ -53,6 +54,10 @@ def _dates(texts: list[str], form: str | None = None) -> list[str]:
         ("2016-W05", "2016-02-01T00:00:00"),
         ("1999", "1999-01-01T00:00:00"),
         ("1467331200", "2016-07-01T00:00:00"),
+        ("2016-07-01 03:00:00.25", "2016-07-01T03:00:00.250000"),
+        ("31.7.2016 3:00:00,000250000 PM", "2016-07-31T15:00:00.000250"),
+        ("1467331200.5", "2016-07-01T00:00:00.500000"),
+        ("1467331200250", "2016-07-01T00:00:00.250000"),
     ],
 )
 def test_dates_are_read_in_any_common_form(text: str, date: str) -> None:
@@ -83,6 +88,21 @@ def test_columns_that_are_left_out_for_how_their_numbers_are_written(tmp_path) -
     assert "close ('$1.47'), volume ('1,669,001')." in note
 
 
+def test_fractions_of_seconds(tmp_path: pathlib.Path) -> None:
+    times = np.datetime64("2024-01-01") + 250 * np.arange(40).astype("timedelta64[ms]")
+    rows = "".join(f"{time},{index}\n" for index, time in enumerate(times.tolist()))
+    (history,), source, _ = read_histories(_table(tmp_path, "date,sold\n" + rows).absolute())
+    assert (source.frequency, len(history)) == ("250 milliseconds", 40)
+    following = shown_dates(history.frequency.following(history.dates, 2))
+    assert following == ["2024-01-01 00:00:10.000", "2024-01-01 00:00:10.250"]
+    assert history.frequency.season == 4
+    assert Forecast(look_back=8, horizon=4).adapt(Examples([history])).features.frequency.count
+    # Fractions that only disturb even spacing are left out.
+    jobs = ["2024-01-01 02:00:00.013", "2024-01-02 02:00:00.841", "2024-01-03 02:00:00.007"]
+    assert _dates(jobs) == [f"2024-01-0{day}T02:00:00" for day in (1, 2, 3)]
+    assert _dates(["00.000 2024", "02.500 2024"], "%S.%f %Y")[1] == "2024-01-01T00:00:02.500000"
+
+
 def test_a_wrong_date_is_named_with_its_line() -> None:
     with pytest.raises(SeqzooError, match=r"a.csv, line 3: 'date' must be a date .* '2020-02-30'"):
         _dates(["2020-02-29", "2020-02-30"])
@@ -92,6 +112,21 @@ def test_a_wrong_date_is_named_with_its_line() -> None:
         _dates(["2020-02-29", ""])
     with pytest.raises(SeqzooError, match="a.csv, line 2: 'date' must be a date"):
         _dates(["0001-01-01 00:00+02:00"])  # before all years that there are
+
+
+def test_rows_below_the_last_date_are_named(tmp_path: pathlib.Path) -> None:
+    rows = "".join(f"{day}.1.2024,{day}\n" for day in range(1, 15))
+    path = tmp_path / "sales.csv"
+    path.write_text(f"date,sold\n{rows}Total,105\n")
+    (finding,) = [item for item in check(path, timing=False).findings if item.state == "broken"]
+    assert finding.message == (
+        f"{path}, line 16: 'date' must be a date, got 'Total' below the last date, 14.1.2024; "
+        "delete the row at the end of the table"
+    )
+    with pytest.raises(SeqzooError, match="line 3: .* delete the rows at the end"):
+        _dates(["2024-01-01", "Total", "Average"])
+    with pytest.raises(SeqzooError, match="line 3: .* like those before it"):
+        _dates(["2024-01-01", "holiday", "2024-01-03"])
 
 
 @pytest.mark.parametrize(
@@ -242,7 +277,7 @@ def test_series_of_a_panel_are_split_at_the_same_dates(tmp_path: pathlib.Path) -
             "at least one step of the table apart, got '?2020-01-05 08:00,",
         ),
         ({"series_column": "shop", "static_columns": ["price"]}, "same in all rows of a series"),
-        ({"series_column": "shop", "frequency": "fortnight"}, "a number and one of second"),
+        ({"series_column": "shop", "frequency": "fortnight"}, "a number and one of microsecond"),
         ({"series_column": "shop", "frequency": "2 days"}, "line 3: the date 2020-01-02 is no"),
         ({"target": "date"}, "'date' has two"),
     ],

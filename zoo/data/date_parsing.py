@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from seqzoo.tasks.data.frequency import Frequency
+from seqzoo.tasks.data.frequency import Frequency, without_fractions
 from seqzoo.tasks.errors import SeqzooError
 
 MONTHS = (
@@ -19,7 +19,7 @@ PIVOT_YEAR = 69
 
 _TIME = (
     r"(?:(?:[T ]\s*|, )(?P<hour>\d{1,2})"
-    r"(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?|(?=\s*[AaPp]\.?[Mm]))"
+    r"(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?|(?=\s*[AaPp]\.?[Mm]))"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?"
 )
 _WEEKDAY = re.compile(r"(?i)^(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? ")
@@ -58,7 +58,7 @@ FORMS: dict[str, str] = {
     ),
     "year week": r"(?P<year>\d{4})-?[Ww](?P<week>\d{2})(?:-?(?P<weekday>[1-7]))?",
     "year": r"(?P<year>\d{4})(?:\.0)?",
-    "seconds since 1970": r"(?P<epoch>\d{9,10})(?:\.\d+)?",
+    "seconds since 1970": r"(?P<epoch>\d{9,10})(?:\.(?P<fraction>\d+))?",
     "milliseconds since 1970": r"(?P<thousandths>\d{12,13})",
 }
 """Date formats as regular expressions."""
@@ -70,7 +70,9 @@ AMBIGUOUS = ("day/month/year", "month/day/year")
 def parse_dates(
     texts: Sequence[str], location: Callable[[int], str], column: str, form: str | None = None
 ) -> np.ndarray:
-    """The dates of a column, datetime64[s]; dates with a time zone are converted to UTC.
+    """The dates of a column; dates with a time zone are converted to UTC.
+
+    Returns: datetime64[us] if fractions of seconds matter, otherwise datetime64[s].
 
     Args:
         texts: the fields.
@@ -104,11 +106,20 @@ def parse_dates(
             dates.append(date)
         reached[name] = len(dates)
         if len(dates) == len(texts):
-            fitting[name] = np.array(dates, "datetime64[s]")
+            fitting[name] = _regular(dates)
             if name not in AMBIGUOUS:
                 return fitting[name]
     if not fitting:
         bad = max(reached.values())
+        if 0 < bad and bad == len(texts) - footer_rows(texts):
+            rows = "the row" if bad == len(texts) - 1 else "the rows"
+            raise SeqzooError(
+                f"{location(bad)}: {column!r} must be a date, got {texts[bad]!r} below the last "
+                f"date, {texts[bad - 1]}; delete {rows} at the end of the table.",
+                location=location(bad),
+                field="date_column",
+                got=texts[bad],
+            )
         raise SeqzooError(
             f"{location(bad)}: {column!r} must be a date{' like those before it' if bad else ''}, "
             f"such as 2024-01-31 or 2024-01-31 14:00, got {texts[bad]!r}; set its format with "
@@ -128,6 +139,11 @@ def parse_dates(
             got=texts[0],
         )
     return next(iter(fitting.values()))
+
+
+def footer_rows(texts: Sequence[str]) -> int:
+    """The number of texts without digits at the end of a column of dates, such as "Total"."""
+    return next((row for row, text in enumerate(reversed(texts)) if re.search(r"\d", text)), 0)
 
 
 def _most_regular(fitting: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -167,8 +183,24 @@ def _by_format(
                 field="date_format",
                 got=text,
             ) from error
-        dates.append(np.datetime64(date, "s"))
-    return np.array(dates, "datetime64[s]")
+        dates.append(date)
+    return _regular(dates)
+
+
+def _regular(dates: Sequence[datetime.datetime]) -> np.ndarray:
+    """Dates as an array, without fractions of seconds if these only disturb even spacing, as in
+    the times at which a daily job ran."""
+    exact = without_fractions(np.array(dates, "datetime64[us]"))
+    seconds = exact.astype("datetime64[s]")
+    merges = len(np.unique(seconds)) < len(np.unique(exact))
+    return seconds if not merges and _on_grid(seconds) > _on_grid(exact) else exact
+
+
+def _on_grid(dates: np.ndarray) -> float:
+    """The fraction of dates that are a whole number of the usual steps after the first."""
+    dates = np.unique(dates)
+    frequency = Frequency.infer(dates)
+    return 1.0 if frequency is None else float(frequency.positions(dates)[1].mean())
 
 
 def _date(match: re.Match) -> datetime.datetime | None:
@@ -176,9 +208,10 @@ def _date(match: re.Match) -> datetime.datetime | None:
     parts = {name: value for name, value in match.groupdict().items() if value is not None}
     try:
         if "epoch" in parts or "thousandths" in parts:
-            epoch = parts.get("epoch")
-            seconds = int(parts["thousandths"]) // 1000 if epoch is None else int(epoch)
-            return datetime.datetime.fromtimestamp(seconds, datetime.UTC).replace(tzinfo=None)
+            epoch = parts.get("epoch") or parts["thousandths"][:-3]
+            date = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
+            fraction = parts.get("fraction") or parts.get("thousandths", "000")[-3:]
+            return date.replace(tzinfo=None, microsecond=_microseconds(fraction))
         text = parts.get("year") or parts["year2"]
         year = int(text)
         if len(text) == 2:
@@ -203,6 +236,7 @@ def _date(match: re.Match) -> datetime.datetime | None:
             hour,
             int(parts.get("minute", 0)),
             int(parts.get("second", 0)),
+            _microseconds(parts.get("fraction", "")),
         )
         zone = parts.get("zone", "Z")
         if zone[0] in "+-":
@@ -212,6 +246,11 @@ def _date(match: re.Match) -> datetime.datetime | None:
     except (ValueError, OverflowError):
         return None
     return date
+
+
+def _microseconds(digits: str) -> int:
+    """The digits after the decimal point of a number of seconds, as microseconds."""
+    return int(f"{digits:0<6}"[:6])
 
 
 def _month(name: str) -> int:

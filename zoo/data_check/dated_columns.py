@@ -7,7 +7,7 @@ from typing import Any
 
 from seqzoo.tasks.data.column_names import split_names
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.data.date_parsing import parse_dates
+from seqzoo.zoo.data.date_parsing import footer_rows, parse_dates
 from seqzoo.zoo.data.source import HISTORY
 
 DATE_NAMES = (
@@ -69,10 +69,10 @@ def _date_column(columns: Mapping[str, Any], form: str | None) -> str | None:
 
 def begins_with_dates(values: Any, form: str | None = None, count: int = 100) -> bool:
     """Whether the first values of a column are dates, even if the order of day and month is not
-    clear."""
+    clear, or rows such as totals follow."""
     texts = list(map(str, values[:count]))
     try:
-        parse_dates(texts, lambda _: "", "", form)
+        parse_dates(texts[: len(texts) - footer_rows(texts)], lambda _: "", "", form)
     except SeqzooError as error:
         return error.field == "date_format"
     return bool(texts)

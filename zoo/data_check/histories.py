@@ -86,12 +86,11 @@ def _order(source: Source) -> Iterator[Finding]:
     table = columns.read_columns(source)
     if source.date_column not in table:
         return
-    dates = parse_dates(
-        ["" if item is None else str(item) for item in table[source.date_column].values],
-        lambda row: f"row {row + 1}",
-        source.date_column,
-        source.date_format,
-    )
+    texts = ["" if item is None else str(item) for item in table[source.date_column].values]
+    try:
+        dates = parse_dates(texts, str, source.date_column, source.date_format)
+    except SeqzooError:  # `read_histories` raises it with the location in the file
+        return
     owners = np.array(
         list(map(str, table[source.series_column].values))
         if source.series_column in table
