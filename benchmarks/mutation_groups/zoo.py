@@ -307,7 +307,7 @@ GROUPS = [
         "zoo/inference/backtest.py",
         "tests/zoo/test_date_tables.py",
         "format_of_the_table",
-        {", date_format=None)": ")"},
+        {", date_format=None, timezone=None)": ")"},
     ),
     Group(
         "zoo/data_check/rows.py",

@@ -453,7 +453,7 @@ def test_many_numbered_series_are_found(tmp_path) -> None:
         ),
         ("t,value\n1467331200,1\n1467331260,2\n1467331320,4\n1467331380,2\n", None),
         ("Year,Level\n2001,1\n2002,2\n2003,4\n2004,2\n", "Year"),
-        ("year,month,value\n2001,1,1\n2001,2,2\n2001,3,4\n2001,4,2\n", None),
+        ("year,month,value\n2001,1,1\n2001,2,2\n2001,3,4\n2001,4,2\n", "year,month"),
         ("number,value\n2001,1\n2002,2\n2003,4\n2004,2\n", None),
     ],
 )

@@ -13,9 +13,11 @@ from seqzoo.tasks import Examples, Forecast, SeqzooError
 from seqzoo.tasks.data.frequency import Frequency, shown_dates
 from seqzoo.tasks.data.history import History
 from seqzoo.zoo.data.date_parsing import parse_dates
-from seqzoo.zoo.data.histories import open_histories, read_histories
+from seqzoo.zoo.data.histories import open_histories, read_histories, split_by_time
 from seqzoo.zoo.data.source import UNDATED, Source
+from seqzoo.zoo.data.time_zones import to_local
 from seqzoo.zoo.data_check.check import check
+from seqzoo.zoo.data_check.columns import guess
 from seqzoo.zoo.inference.backtest import backtest
 from seqzoo.zoo.inference.forecasts import Forecaster, ForecastTable, _continued
 from seqzoo.zoo.training.train import INFERRED
@@ -88,6 +90,80 @@ def test_columns_that_are_left_out_for_how_their_numbers_are_written(tmp_path) -
     assert "close ('$1.47'), volume ('1,669,001')." in note
 
 
+@pytest.mark.parametrize(
+    "names, row",
+    [
+        ("Date,Time", "{0.day:02}/{0.month:02}/{0.year},{0.hour:02}.00.00"),
+        ("Date,Time", "{0.day}/{0.month}/{0.year},{0.hour:02}:00:00"),
+        ("year,month,day,hour", "{0.year},{0.month},{0.day},{0.hour}"),
+        ("date,hour", "{0:%Y%m%d},{0.hour}"),
+    ],
+)
+def test_parts_of_a_date_in_several_columns(tmp_path, names: str, row: str) -> None:
+    hours = [datetime.datetime(2024, 3, 30) + datetime.timedelta(hours=hour) for hour in range(60)]
+    rows = "".join(f"{row.format(hour)},{index}.5\n" for index, hour in enumerate(hours))
+    source = _table(tmp_path, f"{names},sold\n{rows},{',' * names.count(',')}\n", date_column=names)
+    (history,), source, _ = read_histories(source.absolute())
+    assert (source.frequency, source.target, len(history)) == ("hour", "sold", 60)
+    assert history.dates[[0, -1]].astype(str).tolist() == [
+        "2024-03-30T00:00:00",
+        "2024-04-01T11:00:00",
+    ]
+    guessed = guess(source.data, {} if names != "date,hour" else {"date_column": names})
+    assert guessed.source.date_column == names
+    assert guessed.source.series_column is None
+    run: Any = SimpleNamespace(
+        template=SimpleNamespace(name="forecast", levels=(), input="history", target="horizon"),
+        task=SimpleNamespace(features=SimpleNamespace(targets=1)),
+        source=source.to_config(),
+        folder="run",
+    )
+    prediction = SimpleNamespace(value=(1.0,), quantiles=None, dates=history.dates[:1])
+    assert Forecaster(run).table([prediction]).headers == ["date", "sold"]
+
+
+def test_a_missing_part_of_a_date_is_named(tmp_path: pathlib.Path) -> None:
+    text = "date,time,sold\n2024-01-01,18:00,1\n2024-01-01,,2\n"
+    with pytest.raises(SeqzooError, match="line 3: 'date, time' has no date"):
+        read_histories(_table(tmp_path, text, date_column="date,time").absolute())
+    with pytest.raises(SeqzooError, match=r"`date_column` must name a column .* got 'hour'"):
+        read_histories(_table(tmp_path, text, date_column="date,hour").absolute())
+
+
+def test_local_times_when_clocks_change(tmp_path: pathlib.Path) -> None:
+    hours = np.datetime64("2024-10-26T22") + np.arange(30)  # UTC
+    local = sorted([*range(24), 2])  # this day has 25 hours
+    rows = "".join(f"2024-10-27 {hour:02}:00,{hour}\n" for hour in local)
+    rows += "".join(f"2024-10-28 {hour:02}:00,{hour}\n" for hour in range(5))
+    text = "date,sold\n" + rows
+    (history,), source, notes = read_histories(
+        _table(tmp_path, text, timezone="Europe/Berlin").absolute()
+    )
+    assert history.dates.tolist() == hours.tolist() and not notes
+    assert shown_dates(to_local(history.dates[2:6], "Europe/Berlin")) == [
+        f"2024-10-27 {hour:02}:00" for hour in (2, 2, 3, 4)
+    ]
+    starts = split_by_time(
+        [history], replace(source, split_at=["2024-10-27 12:00", "2024-10-27 20:00"])
+    )[0]
+    tested: Any = starts.test
+    assert str(tested.inputs[0].dates[tested.inputs[0].since]) == "2024-10-27T19:00:00"
+    plain = _table(tmp_path, text)
+    with pytest.raises(SeqzooError, match="if clocks went back, name the time zone with --time"):
+        read_histories(plain.absolute())
+    (finding,) = [
+        item for item in check(plain.data, timing=False).findings if "repeat" in item.message
+    ]
+    assert finding.fix.endswith("or the time zone with --timezone, if clocks went back")
+    skipped = "date,sold\n2024-03-31 01:00,1\n2024-03-31 02:00,2\n"
+    message = "line 3: there is no 2024-03-31 02:00 in Europe/Berlin"
+    with pytest.raises(SeqzooError, match=message):
+        read_histories(_table(tmp_path, skipped, timezone="Europe/Berlin").absolute())
+    for wrong in ("Europe", "Europe/Berlim"):
+        with pytest.raises(SeqzooError, match="`timezone` must be .* such as Europe/Berlin"):
+            _table(tmp_path, text, timezone=wrong)
+
+
 def test_fractions_of_seconds(tmp_path: pathlib.Path) -> None:
     times = np.datetime64("2024-01-01") + 250 * np.arange(40).astype("timedelta64[ms]")
     rows = "".join(f"{time},{index}\n" for index, time in enumerate(times.tolist()))
@@ -118,7 +194,9 @@ def test_rows_below_the_last_date_are_named(tmp_path: pathlib.Path) -> None:
     rows = "".join(f"{day}.1.2024,{day}\n" for day in range(1, 15))
     path = tmp_path / "sales.csv"
     path.write_text(f"date,sold\n{rows}Total,105\n")
-    (finding,) = [item for item in check(path, timing=False).findings if item.state == "broken"]
+    (finding,) = [
+        item for item in check(str(path), timing=False).findings if item.state == "broken"
+    ]
     assert finding.message == (
         f"{path}, line 16: 'date' must be a date, got 'Total' below the last date, 14.1.2024; "
         "delete the row at the end of the table"
@@ -177,8 +255,8 @@ def test_a_history_has_evenly_spaced_dates() -> None:
 
 def _table(folder: pathlib.Path, text: str, **options: Any) -> Source:
     (folder / "t.csv").write_text(text, encoding="utf-8")
-    choices = {"validation": 2, "test": 2, **options}
-    return Source(str(folder / "t.csv"), "history", "horizon", date_column="date", **choices)
+    choices = {"validation": 2, "test": 2, "date_column": "date", **options}
+    return Source(str(folder / "t.csv"), "history", "horizon", **choices)
 
 
 def test_gaps_are_missing_values_and_named(tmp_path: pathlib.Path) -> None:

@@ -305,6 +305,7 @@ READING = (
     "time_values",
     "date_column",
     "date_format",
+    "timezone",
     "frequency",
     "decimal_comma",
     "series_column",

@@ -1,8 +1,10 @@
 """Dates in a column of text, in any common format, which is inferred from the entire column."""
 
 import datetime
+import itertools
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -65,6 +67,9 @@ FORMS: dict[str, str] = {
 
 AMBIGUOUS = ("day/month/year", "month/day/year")
 """Formats that may both match the same text."""
+
+_WHOLE = re.compile(r"(\d{1,4})(?:\.0)?")
+_DOTTED_TIME = re.compile(r"\d{1,2}\.\d{2}(?:\.\d{2})?")
 
 
 def parse_dates(
@@ -139,6 +144,39 @@ def parse_dates(
             got=texts[0],
         )
     return next(iter(fitting.values()))
+
+
+def joined_dates(columns: Sequence[Sequence[Any]], form: str | None = None) -> list[str]:
+    """The texts of dates whose parts are in several columns.
+
+    Args:
+        columns: the parts, in order: a date and a time of day, or numbers such as year, month, day
+            and hour.
+        form: see `parse_dates`; parts are then joined by spaces.
+
+    Returns: the texts; "" where a part is missing.
+    """
+    rows = ([_text(part) for part in row] for row in zip(*columns, strict=True))
+    if form is not None or len(columns) == 1:
+        return [" ".join(parts) if all(parts) else "" for parts in rows]
+    return [_joined(parts) if all(parts) else "" for parts in rows]
+
+
+def _joined(parts: Sequence[str]) -> str:
+    whole = [match[1] if (match := _WHOLE.fullmatch(part)) else None for part in parts]
+    numbers = list(itertools.takewhile(lambda number: number is not None, whole[:3]))
+    days = len(numbers) if len(numbers) > 1 else 1
+    date = "-".join(map(str, numbers)) if len(numbers) > 1 else parts[0]
+    times = [number for number in whole[days:] if number is not None]
+    if times and len(times) == len(parts) - days:
+        times += ["0"] * (len(times) == 1)
+        return f"{date} {':'.join(f'{number:0>2}' for number in times)}"
+    dotted = (part.replace(".", ":") if _DOTTED_TIME.fullmatch(part) else part for part in parts)
+    return " ".join([date, *list(dotted)[days:]])
+
+
+def _text(part: Any) -> str:
+    return "" if part is None else str(part).strip()
 
 
 def footer_rows(texts: Sequence[str]) -> int:

@@ -17,10 +17,11 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.preprocessing.static_numbers import MISSING
 from seqzoo.tasks.wording import agreed
 from seqzoo.zoo.data import formats
-from seqzoo.zoo.data.date_parsing import parse_dates
+from seqzoo.zoo.data.date_parsing import joined_dates, parse_dates
 from seqzoo.zoo.data.records import Records, Request
 from seqzoo.zoo.data.remote import local
 from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.time_zones import may_be_set_back, to_utc
 
 MISSING_VALUES = (*MISSING, "nat")
 """Texts that stand for a missing value, in upper or lower case."""
@@ -152,8 +153,9 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     )
     static = [table.columns[name] for name in source.static_columns or ()]
     values = _numbers(table, chosen, source)
-    texts = [_text(item) for item in table.columns[str(source.date_column)]]
-    dates = parse_dates(texts, table.location, str(source.date_column), source.date_format)
+    parts = split_names(str(source.date_column), names)
+    texts = joined_dates([table.columns[name] for name in parts], source.date_format)
+    dates = parse_dates(texts, table.location, ", ".join(parts), source.date_format)
     owners = (
         np.array([_text(item).strip() for item in table.columns[source.series_column]])
         if source.series_column
@@ -166,6 +168,8 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
             location=location,
             field="series_column",
         )
+    if source.timezone is not None:
+        dates = to_utc(dates, owners.tolist(), source.timezone, table.location)
     rows = {name: np.flatnonzero(owners == name) for name in dict.fromkeys(owners.tolist())}
     for name, indices in rows.items():
         indices = indices[np.argsort(dates[indices], kind="stable")]
@@ -174,6 +178,10 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
             first, second = (int(row) for row in indices[twice[0] : twice[0] + 2])
             whose = f" of series {name!r}" if source.series_column else ""
             advice = "" if source.series_column else ", or name the series with --series-column"
+            if not source.series_column and len(parts) == 1:
+                advice += f" or a column of times of day with --date-column {parts[0]},TIME"
+            if source.timezone is None and may_be_set_back(dates[first]):
+                advice += "; if clocks went back, name the time zone with --timezone"
             raise SeqzooError(
                 f"{table.location(second)}: the date {shown_dates(dates[[first]])[0]}{whose} is "
                 f"already in {table.line(first)}; keep one of them{advice}.",
@@ -316,6 +324,8 @@ def _starts(grid: np.ndarray, source: Source) -> dict[str, Any]:
             dates = parse_dates(texts, lambda _: "`split_at`", "split_at", source.date_format)
         except SeqzooError:  # they need not have the format of the table
             dates = parse_dates(texts, lambda _: "`split_at`", "split_at")
+        if source.timezone is not None:
+            dates = to_utc(dates, texts, source.timezone, lambda _: "`split_at`")
         if len(dates) > 3 or (np.diff(dates) <= np.timedelta64(0, "s")).any():
             raise SeqzooError(
                 field="split_at",
@@ -363,7 +373,7 @@ def _read(path: pathlib.Path, source: Source) -> tuple[list[str], Table]:
         raise SeqzooError(
             f"`date_column` must name a column of {path}: {', '.join(names)}.", field="date_column"
         )
-    roles = {"date_column": [source.date_column]}
+    roles = {"date_column": split_names(source.date_column, names)}
     roles["series_column"] = [source.series_column] if source.series_column else []
     roles |= {name: list(getattr(source, name) or ()) for name in COVARIATES}
     roles["target"] = split_names(source.target, names) if source.target else []
@@ -390,6 +400,8 @@ def _read(path: pathlib.Path, source: Source) -> tuple[list[str], Table]:
         if record.error:
             where = records.location(record.number)
             raise SeqzooError(f"{where} {record.error}.", location=where)
+        if not any(_text(field).strip() for field in record.fields.values()):
+            continue
         numbers.append(record.number)
         for name, values in columns.items():
             values.append(record.fields[name])
@@ -403,7 +415,7 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> tuple[list[s
     note on columns that have numbers with other characters, such as "$98.47", if there are any."""
     if source.target:
         return split_names(source.target, names), []
-    taken = {source.date_column, source.series_column}
+    taken = {*split_names(str(source.date_column), names), source.series_column}
     taken |= {name for option in COVARIATES for name in getattr(source, option) or ()}
     results, written = [], []
     for name in names:
@@ -442,7 +454,7 @@ def _with_decimal_comma(source: Source, table: Table) -> Source:
     that a model reads later may have none that tells."""
     if source.decimal_comma is not None or table.records.delimiter != ";":
         return source
-    dates = {source.date_column, source.series_column}
+    dates = {*split_names(str(source.date_column), list(table.columns)), source.series_column}
     columns = (fields for name, fields in table.columns.items() if name not in dates)
     found = any(_DECIMAL_COMMA.fullmatch(_text(item).strip()) for each in columns for item in each)
     return replace(source, decimal_comma=True) if found else source

@@ -42,7 +42,10 @@ HISTORY = "history"
 LISTS = ("past_columns", "known_columns", "static_columns", "split_at", "columns")
 """Fields that are lists."""
 
-DATED = ("date_column", "date_format", "frequency", "decimal_comma", "series_column", *LISTS[:-1])
+DATED = (
+    *("date_column", "date_format", "timezone", "frequency", "decimal_comma", "series_column"),
+    *LISTS[:-1],
+)
 """Fields that apply only to tables with dates."""
 
 UNDATED = (
@@ -163,10 +166,14 @@ class Source:
             since the previous step ("elapsed").
         sentence_column: column that identifies the sentence of each word, in tagging tables with
             one word per row. It may be empty after the first row of a sentence.
-        date_column: column with the dates of a table, for forecasts. Dates may be in any common
+        date_column: column with the dates of a table, for forecasts, or several columns with
+            their parts, such as date,time or year,month,day,hour. Dates may be in any common
             format, and missing steps count as missing values; `target` names the columns to
             forecast, by default all other numeric columns.
         date_format: format of the dates, such as "%d/%m/%Y %H:%M". If None, inferred.
+        timezone: time zone of local times, such as Europe/Berlin, where clocks go back or forward
+            between steps. Times are converted to UTC, and those of forecasts back. If None, all
+            days have 24 hours, or the dates have their own time zones.
         frequency: time between the steps of a table, such as hour, "15 minutes", "business day" or
             month. If None, inferred from the dates.
         decimal_comma: whether numbers in a table with dates have a decimal comma, as in 1.234,5. If
@@ -230,6 +237,7 @@ class Source:
     sentence_column: str | None = None
     date_column: str | None = None
     date_format: str | None = None
+    timezone: str | None = None
     frequency: str | None = None
     decimal_comma: Annotated[bool, Named(off="decimal-point")] | None = None
     series_column: str | None = None
@@ -358,6 +366,10 @@ class Source:
                     f"`{name}` is not for forecasts from tables with dates; leave it out.",
                     field=name,
                 )
+        if self.timezone is not None:
+            from seqzoo.zoo.data.time_zones import zone_of  # imports NumPy
+
+            zone_of(self.timezone)
         if self.frequency is not None:
             from seqzoo.tasks.data.frequency import Frequency  # imports NumPy
 

@@ -324,12 +324,15 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
     dated = is_dated(given)
     # The targets of a forecast are checked when they are read: there may be several.
     for role in ("date_column", "series_column") if dated else ("input", "target"):
-        if given.get(role) is not None and given[role] not in columns:
-            raise SeqzooError(
-                f"`{role}` must name a column ({', '.join(columns)}), got {given[role]!r}"
-                f"{nearest(given[role], columns)}",
-                field=role,
-            )
+        named = given.get(role)
+        names = split_names(named, list(columns)) if named and role == "date_column" else [named]
+        for name in names:
+            if name is not None and name not in columns:
+                raise SeqzooError(
+                    f"`{role}` must name a column ({', '.join(columns)}), got {name!r}"
+                    f"{nearest(name, columns)}",
+                    field=role,
+                )
     if dated:
         fields = dated_fields(columns, given)
         return fields or {"kind": HISTORY, "target_kind": "horizon"}

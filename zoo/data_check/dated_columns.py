@@ -2,18 +2,25 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
-from seqzoo.tasks.data.column_names import split_names
+from seqzoo.tasks.data.column_names import join_names, split_names
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.data.date_parsing import footer_rows, parse_dates
+from seqzoo.zoo.data.date_parsing import footer_rows, joined_dates, parse_dates
 from seqzoo.zoo.data.source import HISTORY
 
 DATE_NAMES = (
     *("date", "datetime", "timestamp", "time", "ds", "day", "week", "month", "quarter", "year"),
 )
 """Common names of columns of dates, in which numbers may be dates."""
+
+PARTS = ("year", "month", "day", "hour", "minute", "second")
+"""Names of columns that make up a date together."""
+
+TIME = re.compile(r"\d{1,2}(?::\d{2}(?::\d{2}(?:\.\d+)?)?|\.\d{2}\.\d{2})")
+"""Times of day in a column of their own: 18:00, 18.00.00."""
 
 NUMBER = re.compile(
     r"[+-]?[$€£¥]?[+-]?(\d+|\d{1,3}(,\d{3})+|\d{1,3}(\.\d{3})+)([.,]\d+)?[%KMB]?", re.IGNORECASE
@@ -29,14 +36,19 @@ def dated_fields(columns: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
         columns: the `Column`s of the table by name.
         given: fields that were given.
     """
-    date = given.get("date_column") or _date_column(columns, given.get("date_format"))
-    others = [column for name, column in columns.items() if name != date]
-    if date is None or not any(map(has_numbers, others)):
+    form = given.get("date_format")
+    parts = split_names(given.get("date_column") or "", list(columns))
+    if parts == [""]:
+        parts = _date_columns(columns, form)
+    others = [column for name, column in columns.items() if name not in parts]
+    if not parts or not any(map(has_numbers, others)):
         return {}
+    date = given.get("date_column") or join_names(parts)
     results = {"kind": HISTORY, "target_kind": "horizon", "date_column": date}
-    taken = {date, *split_names(str(given.get("target") or ""), list(columns))}
-    if date in columns and given.get("series_column") is None:
-        series = _series_column(columns, date, taken)
+    taken = {*parts, *split_names(str(given.get("target") or ""), list(columns))}
+    if set(parts) <= set(columns) and given.get("series_column") is None:
+        dates = joined_dates([columns[name].values for name in parts], form)
+        series = _series_column(columns, dates, taken)
         results |= {"series_column": series} if series else {}
     return results
 
@@ -47,6 +59,27 @@ def has_numbers(column: Any) -> bool:
         return True
     texts = [str(item).strip() for item in column.present]
     return bool(texts) and all(map(NUMBER.fullmatch, texts))
+
+
+def _date_columns(columns: Mapping[str, Any], form: str | None) -> list[str]:
+    """The columns of dates: the parts of a date, a date and a time of day, or one column; empty if
+    there are none."""
+    lower = {name.strip().lower(): name for name in columns}
+    parts = [lower[part] for part in takewhile(lower.__contains__, PARTS)]
+    if len(parts) > 1:
+        texts = joined_dates([columns[name].values for name in parts], form)
+        if begins_with_dates([text for text in texts if text], form):
+            return parts
+    date = _date_column(columns, form)
+    if date is None:
+        return []
+    times = [
+        name
+        for name, column in columns.items()
+        if column.present and all(TIME.fullmatch(str(item).strip()) for item in column.present)
+    ]
+    repeats = columns[date].distinct < len(columns[date].present)
+    return [date, times[0]] if repeats and times else [date]
 
 
 def _date_column(columns: Mapping[str, Any], form: str | None) -> str | None:
@@ -78,10 +111,9 @@ def begins_with_dates(values: Any, form: str | None = None, count: int = 100) ->
     return bool(texts)
 
 
-def _series_column(columns: Mapping[str, Any], date: str, taken: set[str]) -> str | None:
+def _series_column(columns: Mapping[str, Any], dates: Sequence[str], taken: set[str]) -> str | None:
     """The column that distinguishes rows with the same date; None if there are no such rows, or no
     column does."""
-    dates = list(map(str, columns[date].values))
     _, most = Counter(dates).most_common(1)[0]
     if most == 1:
         return None

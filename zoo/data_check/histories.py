@@ -10,9 +10,10 @@ from seqzoo.tasks.data.frequency import shown_dates
 from seqzoo.tasks.data.history import History
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.wording import agreed, counted
-from seqzoo.zoo.data.date_parsing import parse_dates
+from seqzoo.zoo.data.date_parsing import joined_dates, parse_dates
 from seqzoo.zoo.data.histories import dates_of, read_histories, split_by_time
 from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.time_zones import may_be_set_back, to_utc
 from seqzoo.zoo.data_check import columns
 from seqzoo.zoo.data_check.contents import OUTLIER
 from seqzoo.zoo.data_check.suggestion import Suggestion, flags
@@ -84,31 +85,37 @@ def findings(
 def _order(source: Source) -> Iterator[Finding]:
     """A finding if rows are not in the order of their dates; they are sorted when they are read."""
     table = columns.read_columns(source)
-    if source.date_column not in table:
+    parts = split_names(str(source.date_column), list(table))
+    if not set(parts) <= set(table):
         return
-    texts = ["" if item is None else str(item) for item in table[source.date_column].values]
-    try:
-        dates = parse_dates(texts, str, source.date_column, source.date_format)
-    except SeqzooError:  # `read_histories` raises it with the location in the file
-        return
+    texts = joined_dates([table[name].values for name in parts], source.date_format)
     owners = np.array(
         list(map(str, table[source.series_column].values))
         if source.series_column in table
-        else [""] * len(dates)
+        else [""] * len(texts)
     )
+    try:
+        dates = parse_dates(texts, str, "", source.date_format)
+        if source.timezone is not None:
+            dates = to_utc(dates, owners.tolist(), source.timezone, str)
+    except SeqzooError:  # `read_histories` raises it with the location in the file
+        return
     backwards = sum(
         int((np.diff(dates[owners == name]) < np.timedelta64(0, "s")).sum())
         for name in np.unique(owners)
     )
     repeated = len(dates) - len(set(zip(owners.tolist(), dates.tolist(), strict=True)))
     if repeated:
+        unique, counts = np.unique(dates, return_counts=True)
+        set_back = source.timezone is None and may_be_set_back(unique[counts.argmax()])
         yield Finding(
             "dates",
             f"{counted(repeated, 'row')} {agreed(repeated, 'repeats', 'repeat')} a date"
             f"{' of the same series' if source.series_column else ''}",
             "broken",
             "keep one of each; training stops at the first one"
-            + ("" if source.series_column else ", or name the series with --series-column"),
+            + ("" if source.series_column else ", or name the series with --series-column")
+            + (", or the time zone with --timezone, if clocks went back" if set_back else ""),
             {"repeated": repeated},
         )
     if backwards:

@@ -94,7 +94,9 @@ def backtest(
             )
         if refit:
             print_fn(f"Training up to {shown}.")
-            splits, _ = split_by_time(cut, replace(source, split_at=(shown,), date_format=None))
+            splits, _ = split_by_time(
+                cut, replace(source, split_at=(shown,), date_format=None, timezone=None)
+            )
             metrics = train_temporarily(run, splits).evaluate(examples)
         else:
             metrics = run.evaluate(examples)

@@ -20,6 +20,7 @@ from seqzoo.tasks.runs.layout import CONFIG, is_run
 from seqzoo.tasks.wording import agreed, counted
 from seqzoo.zoo.data.histories import read_histories
 from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.time_zones import to_local
 from seqzoo.zoo.inference.open_run import open_runs
 from seqzoo.zoo.inference.reply import Reply
 from seqzoo.zoo.output import csv_record, finite, table
@@ -179,13 +180,15 @@ class Forecaster:
         several = self.source.series_column is not None
         has_quantiles = any(prediction.quantiles is not None for prediction in predictions)
         headers = [str(self.source.series_column)] if several else []
-        headers.append(str(self.source.date_column or "date"))
+        parts = split_names(self.source.date_column or "date")
+        headers.append(parts[0] if len(parts) == 1 else "date")
         for name in targets:
             headers += [name, *(f"{name}_{level:g}" for level in levels if has_quantiles)]
         rows = []
         for prediction in predictions:
             values = np.asarray(prediction.value, np.float64).reshape(len(prediction.dates), -1)
-            for step, date in enumerate(shown_dates(prediction.dates)):
+            dates = shown_dates(to_local(prediction.dates, self.source.timezone))
+            for step, date in enumerate(dates):
                 row: list[Any] = [prediction.series, date] if several else [date]
                 for column in range(len(targets)):
                     row.append(float(values[step, column]))
@@ -249,7 +252,7 @@ class Forecaster:
             deviation = np.maximum((high - low) / (normal[1] - normal[0]), 1e-12)
             actual = history.values[origins]
             scores = np.abs(actual - forecast["values"]) / deviation
-            dates = shown_dates(history.dates[origins])
+            dates = shown_dates(to_local(history.dates[origins], self.source.timezone))
             for step, column in zip(*np.nonzero(scores >= minimum_score), strict=True):
                 position = (step, column)
                 numbers = (actual, forecast["values"], low, high, scores)
