@@ -4,6 +4,8 @@ import datetime
 import decimal
 import gzip
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +17,12 @@ from source_cases import csv_source, open_source, sound, write
 from table_cases import read_table
 
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.data import arrow_tables, fields
+from seqzoo.zoo.data import arrow_tables, fields, json_lines
 from seqzoo.zoo.data.open import open_examples, read_file
+from seqzoo.zoo.data.prediction_inputs import File, of_file
+from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data_check.columns import guess
 
 DAY, NOON = datetime.date(2020, 1, 31), datetime.datetime(2020, 1, 31, 12)
 
@@ -83,6 +88,56 @@ def test_rows_mean_what_they_mean_in_json_lines(case, tmp_path) -> None:
 def test_types_become_what_csv_holds(column, expected, tmp_path) -> None:
     path = parquet_of(tmp_path / "t.parquet", {"a": column})
     assert read_table(path).column("a") == expected
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet", ".arrow"])
+def test_fields_of_nested_objects_are_columns(suffix: str, tmp_path, monkeypatch) -> None:
+    rows: list[dict[str, Any]] = [
+        {"id": n, "translation": {"en": f"a dog {n}", "more": {"fr": f"un chien {n}"}}}
+        for n in range(40)
+    ]
+    monkeypatch.setenv("SEQZOO_CACHE", str(tmp_path / "cache"))
+
+    def table(name: str, rows: list[dict[str, Any]]) -> str:
+        path = tmp_path / f"{name}{suffix}"
+        if suffix == ".jsonl":
+            write(path, "\n".join(map(json.dumps, rows)))
+        elif suffix == ".parquet":
+            pq.write_table(pa.Table.from_pylist(rows), path)
+        else:
+            with pa.ipc.new_file(path, pa.Table.from_pylist(rows).schema) as file:
+                file.write(pa.Table.from_pylist(rows))
+        return str(path)
+
+    names: dict[str, Any] = {"input": "translation.en", "target": "translation.more.fr"}
+    source = Source(table("t", rows), "words", "words", **names)
+    for storage in ("memory", "disk"):
+        examples = open_examples(replace(source, storage=storage), "all")
+        assert (examples.inputs[3], examples.targets[3]) == ("a dog 3", "un chien 3")
+    assert guess(source.data, {}).source.input == "translation.en"
+    assert [item.field for item in of_file(File(Path(source.data)), source)][1] == "a dog 1"
+    with pytest.raises(SeqzooError, match=r"\(id, translation.en, translation.more.fr\), got 'tr"):
+        open_examples(replace(source, input="translation"), "all")
+    rows[1]["translation"] = {"en": "a cat", "more": {"fr": None}}
+    rows[2]["translation"] = None
+    lacking = replace(source, data=table("u", rows))
+    with pytest.raises(SeqzooError, match="(line|row) 2: 'translation.more.fr' is missing"):
+        open_examples(lacking, "all")
+    with pytest.raises(SeqzooError, match="(line|row) 3: 'translation.en' is missing"):
+        open_examples(replace(lacking, target="translation.en", input="id", kind="class"), "all")
+    flat = [{"a.b": f"flat {n}", "a": {"b": f"nested {n}"}, "c": "x"} for n in range(40)]
+    source = Source(table("v", flat), "words", "words", input="a.b", target="c")
+    assert open_examples(source, "all").inputs[0] == "flat 0"
+
+
+def test_objects_without_fixed_fields_are_not_columns(tmp_path) -> None:
+    rows = [{"text": f"w{n}", "label": "a", "counts": {f"w{n}": n}} for n in range(200)]
+    path = write(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows)))
+    records = json_lines.read(path, Request(csv_source(path), ()))
+    assert len(records.names) < 110
+    source = Source(str(path), "words", input="text", target="counts.w150")
+    with pytest.raises(SeqzooError, match="line 1: 'counts.w150' is missing"):
+        open_examples(source, "all")
 
 
 def test_only_the_columns_that_are_needed_are_read_in_several_batches(

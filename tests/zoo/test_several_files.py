@@ -124,7 +124,9 @@ def test_lists_of_classes_have_their_names(wrap) -> None:
     classes = class_names(schema)
     assert classes == {"tags": NAMES}
     batch = pa.record_batch({"tags": [[0, 1], [1]]})
-    assert columns_of(batch, ["tags"], classes) == {"tags": [[NAMES[0], NAMES[1]], [NAMES[1]]]}
+    assert columns_of({"tags": batch.column("tags")}, classes) == {
+        "tags": [[NAMES[0], NAMES[1]], [NAMES[1]]]
+    }
 
 
 def test_a_hugging_face_dataset(tmp_path) -> None:

@@ -79,10 +79,11 @@ class ArrowFiles(ArrowTable):
         """Whether a column has a value, or a list with a value, that is neither null nor -1, the
         missing class, nor an empty text."""
         try:
-            return any(
-                any(map(_is_known, columns_of(batch, [column], self._classes)[column]))
-                for batch in self._batches(files, [column])
-            )
+            for batch in self._batches(files, [self._paths[column][0]]):
+                arrays = {column: self.array(batch, column)}
+                if any(map(_is_known, columns_of(arrays, self._classes)[column])):
+                    return True
+            return False
         except (pa.ArrowException, OSError, ValueError):  # reported with its row when it is read
             return True
 

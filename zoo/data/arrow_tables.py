@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.delimited import check_names
@@ -44,7 +45,8 @@ class ArrowTable:
         schema: its `pyarrow.Schema`.
 
     Attributes:
-        names: the names of its columns.
+        names: the names of its columns; those of the fields of structs, other than files, are
+            "translation.en".
 
     Raises:
         SeqzooError: two columns have the same name.
@@ -52,9 +54,10 @@ class ArrowTable:
 
     def __init__(self, path: pathlib.Path, schema: Any):
         self.path = path
-        self.names = tuple(schema.names)
+        check_names(path, schema.names, "", typed=True)
+        self._paths = {name: names for name, names in _paths(schema)}
+        self.names = tuple(self._paths)
         self._classes = class_names(schema)
-        check_names(path, self.names, "", typed=True)
 
     def record_batches(self, columns: Sequence[str]) -> Iterator[Any]:
         """Yields each `pyarrow.RecordBatch`: at most `ROWS` rows, with at least these columns."""
@@ -72,8 +75,9 @@ class ArrowTable:
         names = [name for name in self.names if columns is None or name in columns]
         count = 0
         try:
-            for batch in self.record_batches(names):
-                yield batch.num_rows, columns_of(batch, names, self._classes, encoded=encoded)
+            for batch in self.record_batches(list({self._paths[name][0] for name in names})):
+                arrays = {name: self.array(batch, name) for name in names}
+                yield batch.num_rows, columns_of(arrays, self._classes, encoded=encoded)
                 count += batch.num_rows
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             raise SeqzooError(
@@ -84,6 +88,11 @@ class ArrowTable:
             pa.default_memory_pool().release_unused()
         if not count:
             raise NoRows(f"{self.path} has no rows ({', '.join(self.names)}).")
+
+    def array(self, batch: Any, name: str) -> Any:
+        """The `pyarrow.Array` of a column of a batch."""
+        column, *fields = self._paths[name]
+        return pc.struct_field(batch.column(column), fields) if fields else batch.column(column)
 
     def rows(self, columns: Collection[str | None] | None = None) -> Iterator[dict[str, Any]]:
         """The rows in order, with values as `columns_of` returns them.
@@ -121,6 +130,27 @@ class ArrowTable:
         return Records(
             str(self.path), records(), "row", columns=columns, names=self.names, chunks=chunks
         )
+
+
+def _paths(schema: Any) -> Iterator[tuple[str, list[str]]]:
+    """The name of each column, and the names of the fields that lead to it, from outside to inside.
+    A column comes before a field of a struct with the same name."""
+
+    def within(field: Any, path: list[str]) -> Iterator[list[str]]:
+        path = [*path, field.name]
+        if pa.types.is_struct(field.type) and {item.name for item in field.type} not in (
+            FILE,
+            set(),
+        ):
+            for item in field.type:
+                yield from within(item, path)
+        else:
+            yield path
+
+    for field in schema:
+        for path in within(field, []):
+            if len(path) == 1 or ".".join(path) not in schema.names:
+                yield ".".join(path), path
 
 
 def rows_at_once(size: int, rows: int) -> int:
@@ -168,13 +198,12 @@ def _of_items(feature: Any) -> Any:
 
 
 def columns_of(
-    batch: Any,
-    columns: Sequence[str],
+    arrays: Mapping[str, Any],
     classes: Mapping[str, Sequence[str]],
     *,
     encoded: bool = False,
 ) -> dict[str, Sequence[Any]]:
-    """The values of some columns of a `pyarrow.RecordBatch`.
+    """The values of columns.
 
     Text, numbers, booleans and lists are unchanged; a list of floats is a NumPy array. Dates
     and times become text as in CSV ("2020-01-31 12:00:00"), and so do decimal numbers. A struct
@@ -182,18 +211,17 @@ def columns_of(
     None.
 
     Args:
-        batch: the batch.
-        columns: names of the columns.
+        arrays: the `pyarrow.Array` of each column.
         classes: see `class_names`; -1 is a missing class, as in `datasets`.
         encoded: whether texts may be `Utf8Texts`.
     """
     results: dict[str, Sequence[Any]] = {}
-    for name in columns:
-        texts = _texts(batch.column(name)) if encoded else None
+    for name, array in arrays.items():
+        texts = _texts(array) if encoded else None
         if texts is not None:
             results[name] = texts
             continue
-        values = _values(batch.column(name))
+        values = _values(array)
         if name in classes:
             values = [_class(index, classes[name]) for index in values]
         results[name] = values

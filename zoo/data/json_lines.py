@@ -1,4 +1,5 @@
-"""JSON Lines: one object per line; columns are the objects' keys."""
+"""JSON Lines: one object per line; columns are the objects' keys, and the keys of objects in them
+after a dot: "translation.en"."""
 
 import codecs
 import json
@@ -18,6 +19,13 @@ from seqzoo.zoo.data.records import (
     undecoded,
 )
 
+MAX_NESTED = 100
+"""Maximum number of fields of nested objects that are listed as columns; objects with more, such as
+counts of words, have no fixed fields."""
+
+MAX_DEPTH = 8
+"""Maximum number of objects within one another whose fields are columns."""
+
 
 def read(path: pathlib.Path, request: Request) -> Records:
     """The objects in a file; empty lines are left out.
@@ -31,18 +39,25 @@ def read(path: pathlib.Path, request: Request) -> Records:
     file = TextFile(path, strict=request.strict)
     names: dict[str, None] = {}
     needed = {request.name(role) for role in request.roles} or {None}
+    nested: set[str] = set()
     for number, row, error in _rows(file):
         # A malformed line is reported before a column that is missing because of it.
         if error and request.strict:
             raise SeqzooError(f"{path}, line {number} {error}.", location=f"{path}, line {number}")
-        if not row.keys() <= names.keys():
-            names |= dict.fromkeys(row)
+        fields = flattened(row)
+        if not fields.keys() <= names.keys():
+            nested |= fields.keys() - row.keys()
+            listed = len(nested) <= MAX_NESTED
+            names |= dict.fromkeys(name for name in fields if listed or name in {*row, *needed})
             if needed <= names.keys():
                 break
     columns = choose_columns(path, list(names), request)
+    within = nested & set(columns.values())
 
     def records() -> Iterator[Record]:
         for number, row, error in _rows(file):  # again from the first line on
+            if within and not error:
+                row = {**dict.fromkeys(within), **flattened(row)}
             lacking = next((name for name in columns.values() if name not in row), None)
             if not error and lacking is not None:
                 error = f"has no {lacking!r}, only {', '.join(row)}"
@@ -50,17 +65,33 @@ def read(path: pathlib.Path, request: Request) -> Records:
             yield Record(number, fields, error)
 
     def chunks() -> Iterator[Chunk | None]:
-        return _chunks(file, columns)
+        return _chunks(file, columns, nested=bool(within))
 
     return Records(str(path), records(), columns=columns, names=tuple(names), chunks=chunks)
 
 
-def _chunks(file: TextFile, columns: Mapping[str, str]) -> Iterator[Chunk | None]:
+def flattened(row: dict[str, Any], depth: int = MAX_DEPTH) -> dict[str, Any]:
+    """An object with the fields of nested objects in place of these: "translation.en". A field of
+    the object itself that has this name comes before them."""
+    if not depth or not any(isinstance(value, dict) for value in row.values()):
+        return row
+    result: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, dict) and value:
+            fields = {f"{name}.{key}": item for key, item in flattened(value, depth - 1).items()}
+            result |= {key: item for key, item in fields.items() if key not in row}
+        else:
+            result[name] = value
+    return result
+
+
+def _chunks(file: TextFile, columns: Mapping[str, str], *, nested: bool) -> Iterator[Chunk | None]:
     """The objects, many at once; see `Records.chunks`.
 
     Args:
         file: the file.
         columns: the column of each role.
+        nested: whether a column is a field of nested objects.
     """
     count = 0
     for block in _complete_lines(file):
@@ -69,6 +100,8 @@ def _chunks(file: TextFile, columns: Mapping[str, str]) -> Iterator[Chunk | None
             # Blank lines are not parsed, but count in the line numbers.
             numbers = [count + at for at, line in enumerate(lines, 1) if line and line.strip()]
             rows = [_parse(lines[number - count - 1]) for number in numbers]
+            if nested:
+                rows = list(map(flattened, rows))
             fields = {role: [row[name] for row in rows] for role, name in columns.items()}
         except UnicodeDecodeError:
             file.text()  # raises an error that has the location

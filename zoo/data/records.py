@@ -190,7 +190,7 @@ def choose_columns(path: object, names: Sequence[str], request: Request) -> dict
             raise SeqzooError(f"`{field}` must name a column of {path}: {listed}.", field=field)
         if name not in known:
             nested = re.split(r"[./]", name)[0] in known
-            advice = "; fields within fields are not read, so write them as columns of their own."
+            advice = "; it has no such fields, so write them as columns of their own."
             raise SeqzooError(
                 f"`{field}` must name a column of {path} ({listed}), got {name!r}"
                 f"{advice if nested else nearest(name, names)}",
