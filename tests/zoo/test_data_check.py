@@ -180,6 +180,16 @@ def test_encodings_and_markup(tmp_path) -> None:
     assert scripts["Cyrillic"] == 3 and max(scripts, key=scripts.get) == "Latin"
 
 
+def test_labels_that_do_not_occur_in_test_are_listed(tmp_path) -> None:
+    rows = [(f"text {n} of many", "abc"[n % 3 if n < 40 else 0], n) for n in range(60)]
+    lines = [f"{text},{label},{'train' if n < 40 else 'test'}" for text, label, n in rows]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["text,label,split", *lines]))
+    findings = _check(str(path)).findings
+    (finding,) = [item for item in findings if "untested" in item.values]
+    assert finding.message == "2 of 3 do not occur in test: b, c"
+
+
 def test_unknown_words_of_held_out_texts(tmp_path) -> None:
     rows = [{"text": "red blue", "label": str(number % 2)} for number in range(20)]
     for number, row in enumerate(rows):

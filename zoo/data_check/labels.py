@@ -31,6 +31,7 @@ def targets(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
         yield from _balance(parts, source)
         yield from _spellings(parts)
         yield from _unknown(parts)
+        yield from _untested(parts)
     elif source.target_kind == "value":
         yield from _values(parts)
 
@@ -120,6 +121,23 @@ def _unknown(parts: Mapping[str, Part]) -> Iterator[Finding]:
                 "training rejects such examples; move some to training or leave them out",
                 {"split": name, "examples": len(unknown)},
             )
+
+
+def _untested(parts: Mapping[str, Part]) -> Iterator[Finding]:
+    counts = parts["train"].label_counts()
+    tested = parts["test"].known() if "test" in parts else set(counts)
+    lacking = sorted(set(counts) - tested)
+    if lacking:
+        names = ", ".join(shortened(item, 20) for item in lacking[:MAX_NAMED])
+        more = ", ..." if len(lacking) > MAX_NAMED else ""
+        yield Finding(
+            "labels",
+            f"{len(lacking):,} of {len(counts):,} {agreed(len(lacking), 'does', 'do')} not occur "
+            f"in test: {names}{more}",
+            "note",
+            "test scores say nothing about them; move some of their examples to test",
+            {"untested": lacking},
+        )
 
 
 def _values(parts: Mapping[str, Part]) -> Iterator[Finding]:
