@@ -32,7 +32,7 @@ class SentenceSplitter:
         self.known = {_plain(word): word for word in words}
         self.known |= {word: word for word in words}
         self.ranks = {self._folded(word): rank for rank, word in reversed([*enumerate(words)])}
-        self.signs = {word for word in words if len(word) == 1 and _is_sign(word)}
+        self.signs = {word for word in words if len(word) == 1 and is_sign(word)}
         self.endings = {word for word in self.known if re.fullmatch(r"[^\w\s]{2,}", word)}
         self.longest_ending = max(map(len, self.endings), default=0)
         short = [self._folded(word) for word in words if 1 < len(word) <= MAX_CLITIC_LENGTH]
@@ -147,5 +147,6 @@ def _plain(word: str) -> str:
     return unicodedata.normalize("NFC", word).replace("’", "'")
 
 
-def _is_sign(character: str) -> bool:
+def is_sign(character: str) -> bool:
+    """Whether a character is a punctuation mark or a symbol."""
     return unicodedata.category(character)[0] in "PS"

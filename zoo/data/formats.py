@@ -239,6 +239,11 @@ def read(path: pathlib.Path, request: "Request") -> "Records":
 
         return joined_series(records, source.target_kind, strict=request.strict)
     if not by_word:
+        if name in TABLES and "target" in request.roles:
+            if (source.kind, source.target_kind) == ("words", "tags"):
+                from seqzoo.zoo.data.spans import with_tags
+
+                return with_tags(records, strict=request.strict)
         return records
     from seqzoo.zoo.data.word_rows import sentences
 

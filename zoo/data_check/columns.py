@@ -18,7 +18,7 @@ from seqzoo.zoo.data.source import DATED, HISTORY, Source, check_roles, input_co
 from seqzoo.zoo.data.splits import TRAINING_NAMES, VALIDATION_NAMES
 from seqzoo.zoo.data.suspicions import SEPARATORS
 from seqzoo.zoo.data_check.dated_columns import begins_with_dates, dated_fields, has_numbers
-from seqzoo.zoo.data_check.word_columns import word_fields
+from seqzoo.zoo.data_check.word_columns import span_fields, word_fields
 
 MAX_ROWS = 20_000
 """Maximum number of rows that are used to infer kinds and searched for leaks."""
@@ -347,6 +347,9 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
         return fields if fields.get("kind") == HISTORY else {**fields, "split_column": split}
     if "kind" not in given and (fields := word_fields(columns, given)):
         return fields
+    if given.get("kind", "words") == "words" and given.get("target_kind", "tags") == "tags":
+        if fields := span_fields(columns, given):
+            return fields
     free = [column for name, column in columns.items() if name not in _taken(given)]
     available = [column for column in free if not _is_unlikely(column, given)]
     readable = [
