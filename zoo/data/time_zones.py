@@ -22,9 +22,10 @@ def zone_of(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, OSError, ValueError) as error:  # unknown, a folder of zones, or not a path
+        zones = sorted(available_timezones())
+        advice = nearest(name, zones) if zones else "; none are installed: pip install tzdata."
         raise SeqzooError(
-            f"`timezone` must be a time zone such as Europe/Berlin, got {name!r}"
-            f"{nearest(name, sorted(available_timezones()))}",
+            f"`timezone` must be a time zone such as Europe/Berlin, got {name!r}{advice}",
             field="timezone",
             got=name,
         ) from error
