@@ -124,6 +124,8 @@ def write_files(folder: pathlib.Path) -> None:
     _table(folder / "headlines.csv", "text,headline", lambda n: (_sentence(), _sentence(2)))
     for name in ("german-train-high.tsv", "german-dev.tsv"):
         _table(folder / name, "", lambda n, name=name: (f"{name}{n}", f"{n}e", "N;NOM;PL"))
+    for name in ("ECG200_TRAIN.tsv", "ECG200_TEST.tsv"):
+        _table(folder / name, "", lambda n: (n % 2, *_series().split()))
 
 
 def digits_of(number: int) -> str:

@@ -478,10 +478,19 @@ def test_dates_are_recognised_in_any_form(tmp_path, text: str, column: str | Non
     assert report.guessed["date_column"] == column and not report.broken
 
 
-def test_a_column_per_step_is_told_where_to_put_the_steps(tmp_path) -> None:
+def test_columns_of_steps_are_told_how_to_name_them(tmp_path) -> None:
     rows = [{f"V{step}": step * n % 7 for step in range(12)} for n in range(20)]
-    with pytest.raises(SeqzooError, match="If the 12 columns of numbers .* in one field"):
+    with pytest.raises(SeqzooError, match=r"If the 12 columns .* --kind series --input 'V\*'"):
         _check(_table(tmp_path / "t.csv", rows))
+    lines = [
+        "\t".join([str(n % 2), *(f"{step / 17 + n / 99:.3f}" for step in range(12))])
+        for n in range(20)
+    ]
+    (tmp_path / "t.tsv").write_text("\n".join(lines))
+    with pytest.raises(
+        SeqzooError, match=r"--columns 'label,\*' --kind series --input '\*' --target"
+    ):
+        _check(str(tmp_path / "t.tsv"))
 
 
 def test_tags_are_recognised(tmp_path) -> None:

@@ -26,6 +26,8 @@ csv.field_size_limit(2**31 - 1)  # a field may be a long text; the default limit
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 
+_NUMBER = re.compile(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?")
+
 _NAMED = re.compile(r'"?sep=(?P<delimiter>[^"\r\n])"?[\r\n]*', re.IGNORECASE)
 
 
@@ -50,7 +52,9 @@ def read(path: pathlib.Path, request: Request) -> Records:
         next(rows)
     if source.columns:
         rows = _after_header(path, rows, source.columns)
-    names = tuple(source.columns or _header(path, rows))
+        rows, names = _numbered(rows, source.columns)
+    else:
+        names = tuple(_header(path, rows))
     check_names(path, names, delimiter, typed=source.columns is not None)
     columns = choose_columns(path, names, request)
     positions = {role: names.index(name) for role, name in columns.items()}
@@ -121,6 +125,19 @@ def _after_header(
             field="columns",
         )
     return itertools.chain([first], records)
+
+
+def _numbered(
+    records: Iterator[tuple[int, list[str], str]], names: Sequence[str]
+) -> tuple[Iterator[tuple[int, list[str], str]], tuple[str, ...]]:
+    """Records, and the names of their columns: a name "*" stands for all columns that the first
+    record has more than names, numbered from 1."""
+    first = next(records, None)
+    if first is None or "*" not in names:
+        return itertools.chain([first] if first else [], records), tuple(names)
+    at, more = list(names).index("*"), len(first[1]) - len(names) + 1
+    numbers = map(str, range(1, more + 1))
+    return itertools.chain([first], records), (*names[:at], *numbers, *names[at + 1 :])
 
 
 def _records(file: TextFile, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
@@ -199,6 +216,8 @@ def check_names(
             if typed
             else "; if its first line does not name the columns, name them with --columns"
         )
+        if not typed and _NUMBER.fullmatch(twice):
+            advice += ", such as label,* for a class and the steps of a series"
         raise SeqzooError(f"{path}: {problem}{advice}.")
     if len(names) == 1 and not typed:
         for other, shown in ((";", "';'"), ("\t", "tab"), ("|", "'|'"), (",", "','")):

@@ -6,6 +6,7 @@ in `FORMATS`; training, `evaluate` and `predict` then read it.
 
 import pathlib
 import pkgutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from seqzoo.tasks.errors import SeqzooError
@@ -208,7 +209,8 @@ def format_of_request(path: str, request: "Request") -> str:
 
 def read(path: pathlib.Path, request: "Request") -> "Records":
     """Reads the records of a file, or of all files that match a pattern, with the reader of the
-    format; rows of single words become sentences, and rows of single steps series.
+    format; rows of single words become sentences, rows of single steps series, and columns of steps
+    the series of their rows.
 
     Raises:
         SeqzooError: it cannot be read, lacks a column, or (if the request is strict) is
@@ -217,6 +219,14 @@ def read(path: pathlib.Path, request: "Request") -> "Records":
     from seqzoo.zoo.data import several_files
 
     source, name = request.source, format_of_request(str(path), request)
+    if name in TABLES and "input" in request.roles:
+        from seqzoo.zoo.data import wide_rows
+
+        if wide_rows.is_wide(source) and request.name("input") == source.input:
+            names = read(path, replace(request, roles=())).names
+            if source.input not in names:
+                steps = wide_rows.request_of(path, request, names)
+                return wide_rows.joined_steps(read(path, steps), str(source.input))
     in_rows = "series_column" in request.roles and source.has_steps_in_rows
     if in_rows and name not in TABLES:
         raise SeqzooError(f"`series_column` is for tables, got {path}.", field="series_column")

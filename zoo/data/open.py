@@ -18,6 +18,7 @@ from seqzoo.zoo.data.several_files import files_of, folder_of, is_pattern
 from seqzoo.zoo.data.source import HISTORY, Source
 from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.data.stored_table import is_stored, read_stored
+from seqzoo.zoo.data.wide_rows import is_wide
 
 USUAL = ("train", "validation", "test", "all")
 """Splits that every source has; "all" only for files."""
@@ -71,7 +72,9 @@ def open_examples(source: Source, split: str = "test") -> Examples:
     if split not in USUAL:
         return _open_split(source, split)
     if split == "all":
-        source = replace(source.absolute(), split_column=None)
+        source = source.absolute()
+        if not is_wide(source):  # its pattern must not match the column of splits
+            source = replace(source, split_column=None)
         part, _ = read_file(source.data, source)
         return _limited(part, source)
     if source.fold is None and not source.is_file():
@@ -189,9 +192,11 @@ def split_file(whole: Part, source: Source) -> dict[str, Part | None]:
                 raise SeqzooError(
                     f"`{name}` must be left out if `split_column` is given, got {path!r}."
                 )
-            # Scores do not weight examples, but a fold trains on those for validation, too.
-            weighs = source.weight_column if source.fold and name == "validation" else None
-            plain = replace(source, split_column=None, weight_column=weighs)
+            # Scores do not weight examples, but a fold trains on those for validation, too, and a
+            # pattern of inputs must not match weights.
+            weighs = (source.fold and name == "validation") or is_wide(source)
+            weights = source.weight_column if weighs else None
+            plain = replace(source, split_column=None, weight_column=weights)
             parts[name], _ = read_file(path, plain)
     return parts
 

@@ -153,8 +153,9 @@ class Source:
             TensorFlow can open.
         kind: input type, `template.input` in Python.
         target_kind: target type, `template.target` in Python.
-        input: column, array or feature of the inputs. If None, inferred from the data; required
-            for tables, except with `check`.
+        input: column, array or feature of the inputs; or, for input "series", a pattern of the
+            columns of the steps, such as t*. If None, inferred from the data; required for tables,
+            except with `check`.
         target: column, array or feature of the targets. If None, inferred from the data; required
             for tables, except with `check`.
         further_inputs: additional input columns of any `kind` that many-to-one takes, or of the
@@ -189,7 +190,8 @@ class Source:
         split_at: dates to split at: the start of the test split; or of validation and test; or
             these and the end of the test split. For tables with dates; None to hold out
             `validation` and `test`.
-        columns: column names, for a file without a header line.
+        columns: column names, for a file without a header line; * stands for all other columns,
+            which are then named 1, 2 and so on.
         delimiter: field delimiter, such as ; or tab. None for the one that the file's extension
             implies, or a first line such as sep=; names.
         separator: separator between the labels within a field.

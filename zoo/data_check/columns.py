@@ -4,6 +4,7 @@ import itertools
 import json
 import pathlib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,9 +15,10 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.data import class_folders, formats
 from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.remote import local
-from seqzoo.zoo.data.source import DATED, HISTORY, Source, check_roles, input_columns
+from seqzoo.zoo.data.source import DATED, HISTORY, SERIES, Source, check_roles, input_columns
 from seqzoo.zoo.data.splits import TRAINING_NAMES, VALIDATION_NAMES
 from seqzoo.zoo.data.suspicions import SEPARATORS
+from seqzoo.zoo.data.wide_rows import is_wide, matching
 from seqzoo.zoo.data_check.dated_columns import begins_with_dates, dated_fields, has_numbers
 from seqzoo.zoo.data_check.word_columns import span_fields, word_fields
 
@@ -252,9 +254,13 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
                 left_out = _left_out(columns, given, inferred)
             count = sum(map(has_numbers, columns.values()))
             if count >= MANY_NUMBERS:
+                options = f"--kind series --input '{_pattern_of(columns)}'"
+                # Column names such as 0.25 are the first row of a file without a header line.
+                if all(map(is_number, columns)) and not all(map(str.isdecimal, columns)):
+                    options = "--columns 'label,*' --kind series --input '*' --target label"
                 advice = (
-                    f" If the {count} columns of numbers are the steps of a series, put the steps "
-                    "of each row in one field, separated by spaces, or in an array of an .npz file."
+                    f" If the {count} columns of numbers are the steps of a series, name them with "
+                    f"{options}."
                 )
     if given.get("sentence_column") is not None:
         inferred |= {"kind": "words", "target_kind": "tags"}
@@ -301,6 +307,21 @@ def separate_columns(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return input_columns(given, kind)
 
 
+def _is_pattern(given: Mapping[str, Any], names: Sequence[str]) -> bool:
+    """Whether the given input is a pattern of the columns of steps."""
+    if given.get("kind", "series") != "series" or given.get("input") in (None, *names):
+        return False
+    return is_wide(Source("", "series", input=given["input"], series_column=given.get(SERIES)))
+
+
+def _pattern_of(columns: Mapping[str, Column]) -> str:
+    """A pattern of the columns of numbers: the beginning that the names of most of them share."""
+    names = [name for name, column in columns.items() if has_numbers(column)]
+    prefixes = Counter(name.rstrip("0123456789") for name in names)
+    (prefix, count), *_ = prefixes.most_common(1)
+    return f"{prefix}*" if count >= MANY_NUMBERS else "*"
+
+
 def _format(source: Source) -> str:
     lemmas = formats.reads_lemmas(source)
     return formats.format_of(local(source.data), delimiter=source.delimiter, lemmas=lemmas)
@@ -327,6 +348,8 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
         named = given.get(role)
         names = split_names(named, list(columns)) if named and role == "date_column" else [named]
         for name in names:
+            if role == "input" and _is_pattern(given, list(columns)):
+                continue
             if name is not None and name not in columns:
                 raise SeqzooError(
                     f"`{role}` must name a column ({', '.join(columns)}), got {name!r}"
@@ -347,6 +370,14 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
         return fields if fields.get("kind") == HISTORY else {**fields, "split_column": split}
     if "kind" not in given and (fields := word_fields(columns, given)):
         return fields
+    if _is_pattern(given, list(columns)):
+        matched = matching(Source("", **{**given, "kind": "series"}), list(columns))
+        others = [column for name, column in columns.items() if name not in matched]
+        others += [columns[name] for name in matched if name.lower() in TARGET_NAMES]
+        target = _chosen(others, given.get("target"), TARGET_NAMES, ("names", "numbers"))
+        if target is None:
+            return {"kind": "series", "target_kind": "next"}
+        return {"kind": "series", "target": target.name, "target_kind": _target_kind(target)}
     if given.get("kind", "words") == "words" and given.get("target_kind", "tags") == "tags":
         if fields := span_fields(columns, given):
             return fields

@@ -11,6 +11,7 @@ import numpy as np
 from seqzoo.tasks.wording import agreed
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part
+from seqzoo.zoo.data.wide_rows import matching
 from seqzoo.zoo.data_check.columns import Column, is_number
 from seqzoo.zoo.finding import Finding
 
@@ -36,7 +37,7 @@ def leaks(
     """Findings on the other columns of a table, on dates, and on labels within inputs."""
     target = columns.get(source.target or "")
     if target is not None:
-        used = (source.input, source.target, source.split_column)
+        used = (*matching(source, list(columns)), source.target, source.split_column)
         yield from _leaking(
             [column for name, column in columns.items() if name not in used], target
         )

@@ -1,0 +1,96 @@
+"""Tables with a row per series and a column per step, whose columns a pattern names."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from cli_cases import seqzoo
+from source_cases import write
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.open import open_examples
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data_check.check import check
+from seqzoo.zoo.data_check.columns import guess
+
+OPTIONS = {"columns": ["label", "*"], "input": "*", "target": "label"}
+
+
+def test_a_file_of_the_ucr_archive(tmp_path) -> None:
+    path = write(tmp_path / "t.tsv", "1\t0.5\t1\t2\n-1\t3\t1e-1\tNaN\n1\t4\t\t\n")
+    examples = open_examples(Source(str(path), "series", **OPTIONS), "all")
+    np.testing.assert_allclose(examples.inputs[0], [0.5, 1, 2])
+    np.testing.assert_allclose(examples.inputs[1], [3, 0.1])
+    np.testing.assert_allclose(examples.inputs[2], [4])
+    assert list(examples.targets) == ["1", "-1", "1"]
+    guessed = guess(str(path), {"columns": ["label", "*"], "input": "*"}).guessed
+    assert (guessed["kind"], guessed["target"]) == ("series", "label")
+    plain = write(tmp_path / "plain.tsv", "1\t5\t5\n1\t5\t6\n")
+    with pytest.raises(SeqzooError, match=r"name them with --columns, such as label,\* for"):
+        guess(str(plain), {})
+
+
+def test_all_columns_without_another_role_are_steps(tmp_path) -> None:
+    text = "split,1,2,weight,class\ntrain,0.5,1,2,a\ntest,3,4,1,b\n"
+    source = Source(
+        str(write(tmp_path / "t.csv", text)),
+        "series",
+        input="*",
+        target="class",
+        split_column="split",
+        weight_column="weight",
+    )
+    assert [item.tolist() for item in open_examples(source, "all").inputs] == [[0.5, 1], [3, 4]]
+    plain = replace(source, split_column=None, test=source.data, duplicates="keep")
+    text = text.replace("split,", "0,").replace("train,", "7,").replace("test,", "8,")
+    write(tmp_path / "t.csv", text)
+    assert open_examples(plain, "test").inputs[0].tolist() == [7, 0.5, 1]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_a_pattern_names_the_columns_of_steps(suffix: str, tmp_path) -> None:
+    path = tmp_path / f"t{suffix}"
+    rows = [{"t1": n, "t2": n + 0.5, "x": 9, "y": "ab"[n % 2]} for n in range(40)]
+    if suffix == ".jsonl":
+        write(path, "\n".join(map(json.dumps, rows)))
+    elif suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        write(path, "t1,t2,x,y\n" + "".join(f"{','.join(map(str, r.values()))}\n" for r in rows))
+    examples = open_examples(Source(str(path), "series", input="t?", target="y"), "all")
+    assert examples.inputs[3].tolist() == [3, 3.5]
+    report = check(str(path), timing=False, input="t*")
+    assert (report.source.kind, report.source.target) == ("series", "y")
+    assert not report.broken
+    assert report.suggestion is not None and "--input 't*'" in report.suggestion.command
+    with pytest.raises(SeqzooError, match=r"`input` must match columns of .* \(t1, t2, x, y\)"):
+        open_examples(Source(str(path), "series", input="z*", target="y"), "all")
+
+
+def test_a_missing_step_between_others_is_named(tmp_path) -> None:
+    path = write(tmp_path / "t.tsv", "1\t0.5\t1\t2\n2\t3\tNaN\t4\n")
+    with pytest.raises(SeqzooError, match=r"line 2: '\*' contains NaN at position 2"):
+        open_examples(Source(str(path), "series", **OPTIONS), "all")
+
+
+@pytest.mark.slow
+def test_commands(tmp_path) -> None:
+    random = np.random.default_rng(0)
+    rows = [
+        [index % 2, *(random.normal(size=12 - index % 3) + 3 * (index % 2)), *[""] * (index % 3)]
+        for index in range(60)
+    ]
+    text = "".join("\t".join(map(str, row)) + "\n" for row in rows)
+    path = write(tmp_path / "t.tsv", text)
+    options = ("--columns", "label,*", "--kind", "series", "--input", "*", "--target", "label")
+    run = tmp_path / "run"
+    limits = ("--epochs", 2, "--batch-size", 16, "--units", 4, "--run", run)
+    result = seqzoo("train", "many-to-one", "--data", path, *options, *limits)
+    assert result.exit_code == 0, result.output
+    result = seqzoo("predict", run, "--input-file", path)
+    assert result.exit_code == 0 and len(result.stdout.splitlines()) == 60
+    result = seqzoo("evaluate", run, "--data", path)
+    assert result.exit_code == 0, result.output
