@@ -159,6 +159,10 @@ def test_local_times_when_clocks_change(tmp_path: pathlib.Path) -> None:
     message = "line 3: there is no 2024-03-31 02:00 in Europe/Berlin"
     with pytest.raises(SeqzooError, match=message):
         read_histories(_table(tmp_path, skipped, timezone="Europe/Berlin").absolute())
+    for offset in ("Z", "+01:00", " UTC"):
+        zoned = skipped.replace(":00,", f":00{offset},")
+        with pytest.raises(SeqzooError, match="line 2: '.*' has a time zone of its own, so"):
+            read_histories(_table(tmp_path, zoned, timezone="Europe/Berlin").absolute())
     for wrong in ("Europe", "Europe/Berlim"):
         with pytest.raises(SeqzooError, match="`timezone` must be .* such as Europe/Berlin"):
             _table(tmp_path, text, timezone=wrong)

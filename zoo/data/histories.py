@@ -21,7 +21,7 @@ from seqzoo.zoo.data.date_parsing import joined_dates, parse_dates
 from seqzoo.zoo.data.records import Records, Request
 from seqzoo.zoo.data.remote import local
 from seqzoo.zoo.data.source import Source
-from seqzoo.zoo.data.time_zones import may_be_set_back, to_utc
+from seqzoo.zoo.data.time_zones import may_be_set_back, refuse_offsets, to_utc
 
 MISSING_VALUES = (*MISSING, "nat")
 """Texts that stand for a missing value, in upper or lower case."""
@@ -169,6 +169,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
             field="series_column",
         )
     if source.timezone is not None:
+        refuse_offsets(texts, source.timezone, table.location)
         dates = to_utc(dates, owners.tolist(), source.timezone, table.location)
     rows = {name: np.flatnonzero(owners == name) for name in dict.fromkeys(owners.tolist())}
     for name, indices in rows.items():

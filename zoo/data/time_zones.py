@@ -1,8 +1,9 @@
 """Local times of tables with dates: converted to UTC when they are read, and back in forecasts."""
 
 import datetime
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
@@ -11,6 +12,9 @@ from seqzoo.tasks.data.frequency import shown_dates, without_fractions
 from seqzoo.tasks.errors import SeqzooError, nearest
 
 UTC = datetime.UTC
+
+_OFFSET = re.compile(r":\d{2}(?:[.,]\d+)?\s*(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$")
+"""Matches a date with a time zone of its own."""
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -29,6 +33,19 @@ def zone_of(name: str) -> ZoneInfo:
             field="timezone",
             got=name,
         ) from error
+
+
+def refuse_offsets(texts: Sequence[str], name: str, location: Callable[[int], str]) -> None:
+    """Raises SeqzooError if a date has a time zone of its own, beside the named one."""
+    row = next((row for row, text in enumerate(texts) if _OFFSET.search(text)), None)
+    if row is not None:
+        raise SeqzooError(
+            f"{location(row)}: {texts[row]!r} has a time zone of its own, so `timezone` must be "
+            f"left out, got {name!r}.",
+            location=location(row),
+            field="timezone",
+            got=name,
+        )
 
 
 def to_utc(
