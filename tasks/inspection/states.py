@@ -1,27 +1,39 @@
 """States over time: which units react to an event, and which steps have similar states."""
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 
+def _in_word(character: str) -> bool:
+    # In some scripts, such as Devanagari, vowels are marks, which are not alphanumeric.
+    return character.isalnum() or unicodedata.category(character).startswith("M")
+
+
 def _words(labels: Sequence[str]) -> np.ndarray:
     """Whether each label belongs to a word."""
-    return np.array([any(c.isalnum() for c in label) for label in labels], bool)
+    return np.array([any(map(_in_word, label)) for label in labels], bool)
+
+
+def _letters(labels: Sequence[str]) -> np.ndarray:
+    """Whether each label is a character of a word; none is if the labels are whole words."""
+    lengths = np.array([len(label) for label in labels if label != "(start)"])
+    single = np.array([len(label) == 1 for label in labels], bool)
+    return single & _words(labels) & (lengths <= 1).all()
 
 
 def _end_of_word(labels: Sequence[str]) -> np.ndarray:
-    inside = _words(labels)
-    return inside & ~np.append(inside[1:], False)
+    letters = _letters(labels)
+    return letters & ~np.append(letters[1:], False)
 
 
 def _inside_quotes(labels: Sequence[str]) -> np.ndarray:
     inside, opened = np.zeros(len(labels), bool), ""
     closing = {'"': '"', "'": "'", "“": "”", "«": "»"}
     # Among characters, ' between two letters is an apostrophe, and after a letter it opens nothing.
-    letters = np.array([len(label) == 1 and label.isalnum() for label in labels], bool)
-    letters &= max(map(len, labels), default=0) == 1
+    letters = _letters(labels)
     before, after = np.append(False, letters[:-1]), np.append(letters[1:], False)
     for position, label in enumerate(labels):
         if opened:

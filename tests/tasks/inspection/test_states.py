@@ -20,11 +20,27 @@ def test_events_are_where_they_are() -> None:
 
 
 @pytest.mark.parametrize(
+    ("labels", "ends"),
+    [
+        (["w1", "w2", "w3", "w44"], []),
+        (["the", "cat", "sat", "."], []),
+        (["(start)", *"ab c"], [2, 4]),
+        (list("हिन्दी है"), [5, 8]),
+    ],
+)
+def test_words_end_among_characters_alone(labels, ends) -> None:
+    assert np.flatnonzero(EVENTS["end of word"](labels)).tolist() == ends
+    expected = [step for step, label in enumerate(labels) if label == "."]
+    assert np.flatnonzero(EVENTS["punctuation"](labels)).tolist() == expected
+
+
+@pytest.mark.parametrize(
     ("labels", "inside"),
     [
         (list("don't say it's"), []),
         (list("the dogs' and it's"), []),
         (list("he 'don't' b"), list("don't'")),
+        (["(start)", *"don't"], []),
         (["I", "said", "'", "hi", "there", "'", "then"], ["hi", "there", "'"]),
         ([], []),
     ],
