@@ -172,11 +172,12 @@ def _about(inspection: Inspection) -> tuple[str, str]:
     title = run.folder.name
     rows = []
     for item in inspection.subjects:
-        text = "; ".join(f"{part.name}: " * bool(part.name) + _shown(part) for part in item.parts)
-        text = text if len(text) <= 300 else text[:299] + "…"
+        text = "; ".join(
+            f"{_isolated(part.name)}: " * bool(part.name) + _isolated(_shown(part), 300)
+            for part in item.parts
+        )
         (answer,) = visible([item.answer])
-        answer = answer if len(answer) <= 200 else answer[:199] + "…"
-        rows.append(f"<tr><td>{html.escape(text)}</td><td>{html.escape(answer)}</td></tr>")
+        rows.append(f"<tr><td>{text}</td><td>{_isolated(answer, 200)}</td></tr>")
     layers = getattr(template, "layers", 1)
     about = (
         f"<p>{html.escape(template.name)}: {html.escape(str(template.cell))} with {template.units} "
@@ -184,6 +185,12 @@ def _about(inspection: Inspection) -> tuple[str, str]:
         f"<table><tr><th>input</th><th>answer</th></tr>{''.join(rows)}</table>"
     )
     return title, about
+
+
+def _isolated(text: str, length: int = 100) -> str:
+    """A text in HTML, shortened, and isolated from what is around it, whose order a text from right
+    to left would change."""
+    return f"<bdi>{html.escape(text if len(text) <= length else text[: length - 1] + '…')}</bdi>"
 
 
 def _shown(part: Part) -> str:
@@ -225,6 +232,7 @@ td, th { border-bottom: 1px solid #e8e8e8; padding: 4px 12px 4px 0; text-align: 
   vertical-align: top; }
 td + td { overflow-wrap: anywhere; }
 code { background: #f3f3f3; border-radius: 3px; padding: 0 3px; }
+code, .tokens { unicode-bidi: plaintext; }
 small { color: #666; }
 .tokens { font-family: ui-monospace, monospace; line-height: 1.9; overflow-wrap: anywhere; }
 .token { border-radius: 2px; padding: 2px 1px; }

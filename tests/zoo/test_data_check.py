@@ -17,6 +17,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.splits import letters_of
 from seqzoo.zoo.data_check.check import DataReport
 from seqzoo.zoo.data_check.columns import is_number
+from seqzoo.zoo.data_check.report import write_page
 from seqzoo.zoo.finding import Finding
 
 WORDS = "red green blue cold warm dark light soft hard round flat long short old new".split()
@@ -620,6 +621,15 @@ def test_command(tmp_path) -> None:
     result = seqzoo("check", tmp_path)
     assert result.exit_code == 2 and "set it with --kind" in result.stderr
     assert seqzoo("check", tmp_path / "none.csv").exit_code == 2
+
+
+def test_words_from_right_to_left_do_not_reorder_the_page(tmp_path) -> None:
+    rows = [{**row, "label": ("العربية", "ע ברית")[row["label"] == "up"]} for row in _rows()]
+    report = _check(_table(tmp_path / "data.csv", rows))
+    assert _found(report, "labels", "ע ברית 50.0%, العربية 50.0%")
+    write_page(report, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<bdi>ע ברית</bdi> 50.0%, <bdi>العربية</bdi> 50.0%" in page
 
 
 def test_options_are_those_of_training(tmp_path) -> None:

@@ -2,6 +2,7 @@
 
 import html
 import pathlib
+import re
 
 from seqzoo.tasks.atomic_files import replacing
 from seqzoo.zoo.data_check.check import DataReport
@@ -19,6 +20,9 @@ pre { overflow-x: auto; padding: .75rem; border: 1px solid #8886; border-radius:
 @media (max-width: 30rem) { .fix { margin-left: 0; } }
 """
 
+RIGHT_TO_LEFT = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001eeff"
+"""The blocks of scripts that are written from right to left, as a part of a regular expression."""
+
 
 def conclusion(report: DataReport) -> str:
     """A summary of the findings, and the suggested command."""
@@ -32,11 +36,11 @@ def conclusion(report: DataReport) -> str:
 
 def write_page(report: DataReport, path: pathlib.Path) -> None:
     """Writes the report as a self-contained HTML page."""
-    title = html.escape(f"Check of {report.source.data}")
+    title = f"Check of {report.source.data}"
     items = "\n".join(
         f'<li class="{finding.state}"><span class="state">{finding.state}</span>'
-        f"<b>{html.escape(finding.subject)}</b>: {html.escape(finding.message)}"
-        + (f'<div class="fix">{html.escape(finding.fix)}</div>' if finding.fix else "")
+        f"<b>{_isolated(finding.subject)}</b>: {_isolated(finding.message)}"
+        + (f'<div class="fix">{_isolated(finding.fix)}</div>' if finding.fix else "")
         + "</li>"
         for finding in report.findings
     )
@@ -44,16 +48,24 @@ def write_page(report: DataReport, path: pathlib.Path) -> None:
     if report.suggestion is not None:
         first = (
             f"<p>Suggested first training run{html.escape(_duration(report))}:</p>"
-            f"<pre>{html.escape(report.suggestion.command)}</pre>"
+            f"<pre>{_isolated(report.suggestion.command)}</pre>"
         )
     page = (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f"<title>{html.escape(title)}</title>\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<style>{STYLE}</style></head>\n<body><h1>{title}</h1>\n<ul>\n{items}\n</ul>\n{first}\n"
-        "</body></html>\n"
+        f"<style>{STYLE}</style></head>\n<body><h1>{_isolated(title)}</h1>\n<ul>\n{items}\n</ul>\n"
+        f"{first}\n</body></html>\n"
     )
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
+
+
+def _isolated(text: str) -> str:
+    """A text in HTML in which words that are written from right to left do not change the order of
+    the numbers and the punctuation around them."""
+    words = rf"[{RIGHT_TO_LEFT}]+(?:[ \u200c\u200d]+[{RIGHT_TO_LEFT}]+)*"
+    return re.sub(words, r"<bdi>\g<0></bdi>", html.escape(text))
 
 
 def _duration(report: DataReport) -> str:

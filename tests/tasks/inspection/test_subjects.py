@@ -533,7 +533,7 @@ def test_an_answer_of_whitespace_is_visible_on_the_page(subjects) -> None:
     inspection = sections.Inspection(run, (case,), ())
     (section,) = sections.attribution(inspection)
     assert "<h3>␣</h3>" in section.text and section.data["all"][0]["answer"] == " "
-    assert "<td>␣</td>" in report._about(inspection)[1]
+    assert "<td><bdi>␣</bdi></td>" in report._about(inspection)[1]
 
 
 def test_a_layer_that_is_not_finite_has_no_fixed_points() -> None:
