@@ -22,6 +22,19 @@ PLOTTED_STEPS = 40
 LOOKS = 24
 """Maximum number of pictures in an attention plot of an image, the image itself included."""
 
+FALLBACK_FONTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "IPAexGothic",
+    "Hiragino Sans",
+    "PingFang SC",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+)
+"""Fonts for Chinese, Japanese and Korean characters, which matplotlib's own font does not have."""
+
 INK = "#222222"
 TRAINING, VALIDATION = "#4878a8", "#d1603d"
 
@@ -34,20 +47,18 @@ def plot_history(folder: pathlib.Path, rows: list[dict[str, Any]], metric: str) 
         figure = _figure(figsize=(7, 4.2), layout="constrained")
         axes = figure.add_subplot()
         epochs = [row["epoch"] for row in rows]
-        for key, label, colour in (
-            (name, "training", TRAINING),
-            (f"validation_{name}", "validation", VALIDATION),
-        ):
-            if key not in rows[0]:
-                continue
+        keys = [key for key in (name, f"validation_{name}") if key in rows[0]]
+        highest = max(keys, key=lambda key: rows[-1][key], default=None)
+        for key in keys:
+            label, colour = ("training", TRAINING) if key == name else ("validation", VALIDATION)
             values = [row[key] for row in rows]
             axes.plot(epochs, values, color=colour, marker="o", markersize=3, label=label)
-            axes.annotate(f" {values[-1]:.4g}", (epochs[-1], values[-1]), color=colour, va="center")
+            # One above its point and one below, so that they do not overlap.
+            side = "bottom" if key == highest else "top"
+            axes.annotate(f" {values[-1]:.4g}", (epochs[-1], values[-1]), color=colour, va=side)
         axes.set_xlabel("epoch")
         axes.set_ylabel(name.replace("_", " "))
-        from matplotlib.ticker import MaxNLocator
-
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.xaxis.set_major_locator(_whole_numbers())
         axes.margins(x=0.08)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
@@ -80,7 +91,7 @@ def plot_confusion(path: pathlib.Path, metrics: dict[str, Any]) -> None:
         _name_and_number(axes, matrix, share, names)
     else:
         title += (
-            f", {len(names)} classes in the order of per_class.csv; "
+            f", {len(names)} classes in the order of per_class.csv;\n"
             "darker: a larger fraction of the row"
         )
         _list_confusions(grid[0, 1], metrics)
@@ -206,13 +217,15 @@ def plot_looks(path: pathlib.Path, looks: Sequence[Look]) -> None:
     rows = -(-len(looks) // columns)
     steps = min(max(len(look.source) for look in looks), PLOTTED_STEPS)
     tokens = min(max(len(look.tokens) for look in looks), PLOTTED_STEPS)
-    size = (columns * (0.19 * steps + 1.4), rows * (0.19 * tokens + 1.2))
-    figure = _figure(figsize=size, layout="constrained")
+    longest = max((len(_plain(name)) for look in looks for name in look.source), default=0)
+    height = 0.19 * tokens + max(0.07 * longest + 0.4, 1.2)
+    size = (columns * (0.19 * steps + 1.4), rows * height)
+    figure = _figure(figsize=size, layout="compressed")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
     for axes, look in zip(grid.flat, looks, strict=False):
-        if not look.tokens:
+        if not look.weights.size:
             axes.set_title("(nothing)", fontsize=9, color=INK)
             continue
         axes.axis("on")
@@ -258,6 +271,10 @@ def _name_and_number(axes: Any, matrix: np.ndarray, share: np.ndarray, names: li
 def _list_confusions(axes: Any, metrics: dict[str, Any]) -> None:
     sizes = {row["label"]: row["examples"] for row in metrics["classes"]}
     top = metrics["confusions"][:MAX_CONFUSIONS]
+    if not top:
+        axes.axis("off")
+        axes.set_title("no confusions", fontsize=10, color=INK)
+        return
     labels = [f"{_plain(row['label'])} → {_plain(row['answered'])}" for row in top]
     counts = [row["count"] for row in top]
     axes.barh(range(len(top)), counts, color=VALIDATION, height=0.7)
@@ -265,10 +282,18 @@ def _list_confusions(axes: Any, metrics: dict[str, Any]) -> None:
         text = f" {row['count']} ({row['count'] / sizes[row['label']]:.0%})"
         axes.text(row["count"], index, text, va="center", fontsize=8, color=INK)
     axes.set_yticks(range(len(top)), labels, fontsize=8)
-    axes.invert_yaxis()
+    axes.set_ylim(max(len(top), 8) - 0.5, -0.5)
     axes.margins(x=0.2)
+    axes.xaxis.set_major_locator(_whole_numbers())
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title("true → predicted: count (share of the class)", fontsize=10, color=INK)
+
+
+def _whole_numbers() -> Any:
+    """A locator of ticks at whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(integer=True, min_n_ticks=1)
 
 
 def _plain(name: str) -> str:
@@ -285,6 +310,18 @@ def _figure(**options: Any) -> Any:
     return Figure(**options)
 
 
+def add_fallback_fonts(figure: Any) -> None:
+    """Lets the texts of a figure take characters that their font lacks from those of
+    `FALLBACK_FONTS` that are installed."""
+    from matplotlib.font_manager import fontManager
+    from matplotlib.text import Text
+
+    installed = {font.name for font in fontManager.ttflist}
+    fallbacks = [name for name in FALLBACK_FONTS if name in installed]
+    for text in figure.findobj(Text):
+        text.set_fontfamily(list(dict.fromkeys([*text.get_fontfamily(), *fallbacks])))
+
+
 def save(figure: Any, path: pathlib.Path) -> None:
     """Writes a figure as a PNG file."""
     # Characters without a glyph are drawn as boxes, without a warning for each plot.
@@ -292,5 +329,6 @@ def save(figure: Any, path: pathlib.Path) -> None:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         import matplotlib
 
+        add_fallback_fonts(figure)
         with matplotlib.rc_context({"font.size": 9}):
             figure.savefig(temporary, dpi=120)

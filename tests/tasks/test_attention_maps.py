@@ -1,14 +1,16 @@
 """Attention maps of an encoder-decoder: one per answer, and plots of them."""
 
+import pathlib
 from typing import Any
 
 import matplotlib.image
 import numpy as np
 import pytest
 import tensorflow as tf
+from figure_boxes import disjoint
 from task_data import series
 
-from seqzoo.tasks import Decoding, Examples, ManyToManyEncoderDecoder, PredictionOptions
+from seqzoo.tasks import Decoding, Examples, ManyToManyEncoderDecoder, PredictionOptions, plots
 from seqzoo.tasks.plots import Look, plot_looks
 from seqzoo.tasks.targets.texts import START
 
@@ -66,6 +68,18 @@ def test_an_evaluation_shows_them(tmp_path) -> None:
         folder.mkdir()
         adapted.illustrate(adapted.build("float32"), Examples(TEXTS), {}, folder, OPTIONS)
         assert [path.name for path in folder.iterdir()] == files
+
+
+def test_plots_have_room_for_long_names_and_empty_inputs(monkeypatch) -> None:
+    figures: list = []
+    monkeypatch.setattr(plots, "save", lambda figure, _: figures.append(figure))
+    words = ["Donaudampfschifffahrtsgesellschaft", "an", "Bord"]
+    looks = [Look(words, ["x"], np.ones((1, 3))), Look([], ["x"], np.zeros((1, 0)))]
+    plot_looks(pathlib.Path("none.png"), looks)
+    plot_looks(pathlib.Path("none.png"), looks[1:])
+    left, right = figures[0].axes
+    assert disjoint(figures[0], left.get_xticklabels())
+    assert right.get_title() == figures[1].axes[0].get_title() == "(nothing)"
 
 
 @pytest.mark.slow

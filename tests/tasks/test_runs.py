@@ -3,6 +3,7 @@
 import csv
 import functools
 import json
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 from export_cases import make_run
+from figure_boxes import disjoint
 from task_data import names, series, settings, template
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -175,6 +177,39 @@ def test_confusion_plots_show_their_matrix(classes: int, tmp_path) -> None:
     metrics["confusion"] = np.array(metrics["confusion"]).T.tolist()
     plot_confusion(tmp_path / "other.png", metrics)
     assert (matplotlib.image.imread(tmp_path / "other.png") != image).any()
+
+
+def _drawn(monkeypatch) -> list:
+    """A list that plots are put into in place of files."""
+    figures: list = []
+    monkeypatch.setattr(plots, "save", lambda figure, _: figures.append(figure))
+    return figures
+
+
+@pytest.mark.parametrize("accuracy", [0.5, 1.0])
+def test_a_large_confusion_plot_lists_confusions_beside_its_matrix(accuracy, monkeypatch) -> None:
+    truth = np.arange(200) % 50
+    predicted = np.where(np.arange(200) < 200 * accuracy, truth, (truth + 1) % 50)
+    labels = [f"class {index}" for index in range(50)]
+    metrics = ClassTargets(labels, 0.0).compute_metrics(np.eye(50)[predicted], truth)
+    figures = _drawn(monkeypatch)
+    plot_confusion(pathlib.Path("none.png"), metrics)
+    left, right = figures[0].axes
+    assert disjoint(figures[0], [left.title, right.title])
+    assert (right.title.get_text() == "no confusions") == (accuracy == 1) != right.axison
+    assert all(tick == int(tick) for tick in right.get_xticks()) or not right.axison
+
+
+def test_equal_values_at_the_end_of_a_history_do_not_overlap(monkeypatch) -> None:
+    figures = _drawn(monkeypatch)
+    rows = [
+        {"epoch": epoch, "loss": 1 / epoch, "validation_loss": 1 / epoch, "mae": 1.0}
+        for epoch in (1, 2, 3)
+    ]
+    plot_history(pathlib.Path(), rows, "mae")
+    (loss,), (mae,) = (figure.axes for figure in figures)
+    assert len(loss.texts) == 2 and disjoint(figures[0], loss.texts)
+    assert [text.get_text() for text in mae.texts] == [" 1"]
 
 
 def test_history_plots(tmp_path, monkeypatch) -> None:
