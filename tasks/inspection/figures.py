@@ -19,6 +19,7 @@ from seqzoo.tasks.inspection.jacobians import JacobianFlow
 from seqzoo.tasks.inspection.recurrent_weights import Spectrum
 from seqzoo.tasks.inspection.subject import visible
 from seqzoo.tasks.inspection.tables import Transitions
+from seqzoo.tasks.plots import add_fallback_fonts
 
 INK = "#222222"
 COLOURS: tuple[str, ...] = (
@@ -34,6 +35,9 @@ COLOURS: tuple[str, ...] = (
 
 LABELLED_STEPS = 80
 """Maximum number of steps for which all labels are written along an axis."""
+
+NAMED_TAGS = 100
+"""Maximum number of tags of a CRF whose names are written along an axis."""
 
 FIGURE_WIDTH = 5.6
 """Width of a figure, in inches."""
@@ -56,7 +60,9 @@ def gradient_figure(
     products of Jacobians."""
     figure, grid = _panel(3.2 + 2.6 * bool(jacobians), rows=1 + bool(jacobians))
     axes = grid[0, 0]
-    for flow, colour in zip(flows, _colours(), strict=False):
+    colours = dict(zip([flow.name for flow in flows], _colours(), strict=False))
+    for flow in flows:
+        colour = colours[flow.name]
         norms = np.where(flow.norms > 0, flow.norms, np.nan)
         axes.semilogy(range(len(norms)), norms, color=colour, marker="o", ms=2.5, label=flow.name)
         if flow.direct:
@@ -68,9 +74,9 @@ def gradient_figure(
     axes.grid(alpha=0.25)
     if jacobians:
         below = grid[1, 0]
-        for flow, colour in zip(jacobians, _colours(), strict=False):
+        for flow in jacobians:
             norms = np.where(flow.products > 0, flow.products, np.nan)
-            below.semilogy(range(len(norms)), norms, color=colour, label=flow.name)
+            below.semilogy(range(len(norms)), norms, color=colours[flow.name], label=flow.name)
         below.axhline(1, color=INK, lw=0.6, ls=":")
         below.set_ylabel("|product of Jacobians|")
         below.set_xlabel("steps back from the chosen step")
@@ -101,28 +107,35 @@ def spectrum_figure(spectra: Sequence[Spectrum]) -> Figure:
     values."""
     square = [item for item in spectra if item.eigenvalues is not None]
     columns = 2 if square else 1
-    figure, grid = _panel(3.5, columns=columns)
+    figure, grid = _panel(3.7, columns=columns)
+    colours = dict(zip([item.gate for item in spectra], _colours(), strict=False))
     if square:
         axes = grid[0, 0]
         angle = np.linspace(0, 2 * np.pi, 200)
         axes.plot(np.cos(angle), np.sin(angle), color=INK, lw=0.8)
-        for item, colour in zip(square, _colours(), strict=False):
-            assert item.eigenvalues is not None
-            label = f"{item.gate} ({item.radius:.2f})"
+        for item in square:
             values: Any = item.eigenvalues
-            axes.scatter(values.real, values.imag, s=8, color=colour, alpha=0.7, label=label)
+            axes.scatter(values.real, values.imag, s=8, color=colours[item.gate], alpha=0.7)
         axes.set_aspect("equal", adjustable="datalim")
         axes.set_xlabel("eigenvalues, real part")
         axes.set_ylabel("imaginary part")
-        axes.legend(frameon=False, fontsize=7, title="spectral radius", title_fontsize=7)
     axes = grid[0, -1]
-    for item, colour in zip(spectra, _colours(), strict=False):
+    for item in spectra:
         positions = range(1, len(item.singular_values) + 1)
-        axes.plot(positions, item.singular_values, color=colour, label=item.gate)
+        label = item.gate if item.radius is None else f"{item.gate} ({item.radius:.2f})"
+        axes.plot(positions, item.singular_values, color=colours[item.gate], label=label)
     axes.axhline(1, color=INK, lw=0.6, ls=":")
-    axes.set_xlabel("singular values, largest first")
-    if not square:
-        axes.legend(frameon=False, fontsize=7)
+    axes.set_ylim(0, 1.05 * max(1, *(item.singular_values[0] for item in spectra)))
+    axes.set_xlabel("rank, largest first")
+    axes.set_ylabel("singular value")
+    figure.legend(
+        loc="outside upper center",
+        ncols=3,
+        frameon=False,
+        fontsize=7,
+        title="gate (spectral radius)" if square else "gate",
+        title_fontsize=7,
+    )
     return figure
 
 
@@ -205,7 +218,9 @@ def fixed_point_figure(states: Sequence[np.ndarray], points: Sequence[Point]) ->
     """Trajectories in their first two principal components, with the fixed and slow points, and the
     eigenvalues at the slowest of them."""
     mean, directions = principal_components(np.concatenate(list(states)))
-    figure, grid = _panel(3.5, columns=2)
+    figure, grid = _panel(3.5, columns=1 + bool(points))
+    for axes in grid.flat:
+        axes.xaxis.set_major_locator(MaxNLocator(4))
     axes = grid[0, 0]
     for state in states:
         path = (state - mean) @ directions
@@ -225,7 +240,9 @@ def fixed_point_figure(states: Sequence[np.ndarray], points: Sequence[Point]) ->
         values = points[0].eigenvalues
         beside.scatter(values.real, values.imag, s=9, color=COLOURS[0])
         beside.set_aspect("equal", adjustable="datalim")
-        beside.set_title(f"eigenvalues at the slowest ({points[0].kind}) point", fontsize=8)
+        beside.set_xlabel("real part")
+        beside.set_ylabel("imaginary part")
+        beside.set_title("eigenvalues at the slowest point", fontsize=8)
     return figure
 
 
@@ -263,17 +280,18 @@ def transition_figure(transitions: Transitions) -> Figure:
     """The transition scores of a CRF, from the tag of the row to the tag of the column; forbidden
     transitions are grey."""
     count = len(transitions.tags)
-    size = min(max(3.4, 0.3 * count + 1.6), FIGURE_WIDTH)
+    size = max(3.4, min(0.3 * count + 1.6, FIGURE_WIDTH), 0.12 * min(count, NAMED_TAGS) + 1.8)
     figure = Figure(figsize=(size, size), layout="constrained")
     axes = figure.subplots()
     finite = np.isfinite(transitions.scores)
     limit = float(np.abs(transitions.scores[finite]).max()) if finite.any() else 1.0
     axes.set_facecolor("#cccccc")
-    shown = np.where(finite, transitions.scores, np.nan)
-    image = axes.imshow(shown, cmap="RdBu_r", vmin=-limit or -1, vmax=limit or 1)
-    names = [_plain(tag) for tag in transitions.tags]
-    axes.set_xticks(range(count), names, rotation=90, fontsize=7)
-    axes.set_yticks(range(count), names, fontsize=7)
+    scores = np.where(finite, transitions.scores, np.nan)
+    image = axes.imshow(scores, cmap="RdBu_r", vmin=-limit or -1, vmax=limit or 1)
+    shown = range(0, count, -(-count // NAMED_TAGS))
+    names = [_plain(transitions.tags[tag]) for tag in shown]
+    axes.set_xticks(shown, names, rotation=90, fontsize=7)
+    axes.set_yticks(shown, names, fontsize=7)
     axes.set_ylabel("from")
     axes.set_xlabel("to")
     figure.colorbar(image, ax=axes, shrink=0.7)
@@ -309,14 +327,19 @@ def attribution_figure(values: np.ndarray, labels: Sequence[str], method: str) -
 
 
 def _label_steps(axes: Any, labels: Sequence[str]) -> None:
-    """Labels the steps of an axis: all of them if there is room, otherwise some by number."""
+    """Labels the steps of an axis: all of them if there is room, otherwise some, by number if
+    labels occur twice, as those of texts do."""
+    numbers = [str(step) for step in range(len(labels))]
+    if len(set(labels)) < len(labels) > LABELLED_STEPS:
+        labels = numbers
+    if list(labels) == numbers:
+        axes.set_xlabel("step")
     names = [_plain(label) for label in visible(labels)]
+    shown = range(len(names))
     if len(names) > LABELLED_STEPS:
-        positions = np.linspace(0, len(names) - 1, 12).astype(int)
-        axes.set_xticks(positions, positions, fontsize=7)
-        return
-    axes.set_xticks(range(len(names)), names, fontsize=7 if len(names) < 50 else 5.5)
-    if max(map(len, names), default=1) > 2:
+        shown = np.linspace(0, len(names) - 1, 12).astype(int)
+    axes.set_xticks(shown, [names[k] for k in shown], fontsize=7 if len(shown) < 50 else 5.5)
+    if list(labels) != numbers and max(map(len, names), default=1) > 2:
         axes.tick_params("x", rotation=90)
     axes.tick_params("x", length=0)
 
@@ -337,6 +360,7 @@ def rendered(figure: Figure, form: str = "png") -> bytes:
     with warnings.catch_warnings():
         # A character without a glyph is drawn as a box, without a warning.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        add_fallback_fonts(figure)
         with matplotlib.rc_context({"font.size": 9}):
             figure.savefig(buffer, format=form, dpi=150)
     return buffer.getvalue()
