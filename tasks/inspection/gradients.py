@@ -15,6 +15,10 @@ VANISHED = 0.01
 EXPLODED = 100.0
 """A gradient has exploded if it has grown by more than this factor at the step furthest back."""
 
+FEW_STEPS = 10
+"""Number of steps below which a healthy gradient is said to be over only a few: one that halves at
+every step has vanished after 7."""
+
 UNDERFLOW = 1e-30
 """Norm below which zeros that follow may be due to underflow; after a larger one they are exact."""
 
@@ -55,7 +59,9 @@ class Decay:
         change = "doubles" if self.half_life < 0 else "halves"
         number = f"{abs(self.half_life):.3g}"
         every = "every step" if number == "1" else f"every {number} steps"
-        return f"{self.verdict}: the norm {change} {every} back, over {counted(self.steps, 'step')}"
+        only = "only " * (self.verdict == "healthy" and self.steps < FEW_STEPS)
+        steps = f"{only}{counted(self.steps, 'step')}"
+        return f"{self.verdict}: the norm {change} {every} back, over {steps}"
 
 
 def decay(norms: np.ndarray) -> Decay:

@@ -19,7 +19,7 @@ from seqzoo.tasks.inspection.attribution import (
 )
 from seqzoo.tasks.inspection.fixed_points import fixed_points as find_fixed_points
 from seqzoo.tasks.inspection.gates import gate_values, memory_lengths
-from seqzoo.tasks.inspection.gradients import gradient_flow
+from seqzoo.tasks.inspection.gradients import EXPLODED, VANISHED, gradient_flow
 from seqzoo.tasks.inspection.jacobians import jacobian_flow
 from seqzoo.tasks.inspection.layers import recurrent_layers
 from seqzoo.tasks.inspection.recurrent_weights import logged_radii, recurrent_spectra
@@ -244,9 +244,12 @@ def gradients(inspection: Inspection) -> list[Section]:
         for bound in jacobians
     )
     text = (
-        f"<p>How strongly the loss of “{html.escape(visible([chosen])[0])}” depends on the state a "
-        "number of steps earlier. A line that falls steeply is a vanishing gradient: nothing can "
-        "be learned from what happened many steps earlier."
+        f"<p>How strongly the loss of “<bdi>{html.escape(visible([chosen])[0])}</bdi>” depends on "
+        "the state a number of steps earlier. A line that falls steeply is a vanishing gradient: "
+        "nothing can be learned from what happened many steps earlier. The verdict is on the step "
+        f"furthest back: vanishing if less than {VANISHED:.0%} of the gradient is left there, "
+        f"exploding if it is more than {EXPLODED:.0f} times as large, and healthy otherwise, which "
+        "says little if there are only a few steps."
     )
     if any(item.direct for item in flows):
         text += (
@@ -314,7 +317,8 @@ def gates(inspection: Inspection) -> list[Section]:
             for gate in bounded
         )
         text = (
-            "<p>Units from top to bottom, steps of the input from left to right. A gate near 0 is "
+            "<p>Units from top to bottom, steps of the input from left to right. Each gate has its "
+            "units in an order of its own, those with the largest mean first. A gate near 0 is "
             "closed, near 1 open; where it is saturated at either end, it hardly learns.</p>"
         )
         if rows:

@@ -18,6 +18,7 @@ def test_a_page_is_self_contained(trained, tmp_path) -> None:
     assert "Gradients of layer 1: " in result.stdout and "index.html" in result.stdout
     page = (folder / "index.html").read_text()
     assert "width=device-width" in page and "data:image/png;base64," in page
+    assert "vanishing if less than 1%" in page and "units in an order of its own" in page
     # Nothing is loaded from other hosts.
     assert not re.search(r'(src|href)="(?!data:|#)', page)
     numbers = json.loads((folder / "inspection.json").read_text())

@@ -215,6 +215,10 @@ def test_norms_without_a_rate_have_a_sentence_of_their_own() -> None:
     assert decay(np.array([1.0, 0.9, 0.9, 0.0])).sentence() == ZERO.format("3 steps")
     every = "vanishing: the norm halves every step back, over 20 steps"
     assert decay(0.5 ** np.arange(21)).sentence() == every
+    few = "healthy: the norm halves every step back, over only 4 steps"
+    assert decay(0.5 ** np.arange(5)).sentence() == few
+    assert decay(0.5 ** np.arange(8)).sentence().startswith("vanishing")
+    assert decay(0.9 ** np.arange(11)).sentence().endswith("over 10 steps")
 
 
 def test_zeros_by_underflow_are_no_zeros() -> None:
@@ -268,8 +272,8 @@ def test_direct_dependence_on_earlier_steps_is_no_growth() -> None:
     np.testing.assert_allclose(flow.carried / flow.carried[0], 0.7 ** np.arange(10))
     assert flow.decay.rate == pytest.approx(0.7)
     assert flow.sentence() == (
-        "healthy: the norm halves every 1.94 steps back, over 9 steps; the loss also depends on "
-        "earlier steps in other ways"
+        "healthy: the norm halves every 1.94 steps back, over only 9 steps; the loss also "
+        "depends on earlier steps in other ways"
     )
     (flow,) = gradient_flow(trace(layer, lambda: layer(x), _last))
     assert not flow.direct and flow.sentence() == flow.decay.sentence()
