@@ -341,6 +341,7 @@ class Task(ABC):
         results: dict[str, list],
         folder: pathlib.Path,
         options: PredictionOptions,
+        target: str | None = None,
     ) -> None:
         """Writes plots of some predictions to the folder of an evaluation; none by default.
 
@@ -350,6 +351,8 @@ class Task(ABC):
             results: the tensors of `score`, as lists with one array per example.
             folder: the folder of the evaluation.
             options: the prediction options.
+            target: the column or columns of the target, as in the source of a run; None if they
+                are not known.
         """
         return None
 

@@ -23,6 +23,19 @@ def split_names(text: str, known: Sequence[str] = ()) -> list[str]:
     ]
 
 
+def target_names(target: str | None, count: int) -> list[str]:
+    """The names of the targets of a forecast: those of its table's columns, if these are known.
+
+    Args:
+        target: the columns of the targets, as a text for `split_names`; None if they are not known.
+        count: the number of targets.
+    """
+    names = split_names(target) if target else []
+    if target and count == 1:
+        names = [target] if len(names) != 1 else names
+    return names if len(names) == count else [f"target {k + 1}" for k in range(count)]
+
+
 def join_names(names: Iterable[str]) -> str:
     """The text from which `split_names` gets these names."""
     return ",".join(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from seqzoo.tasks.data.history import History
@@ -22,6 +23,7 @@ def plot_forecasts(
     histories: Sequence[History],
     predictions: Sequence[Any],
     targets: Sequence[str],
+    levels: Sequence[float],
     truths: Sequence[np.ndarray] | None = None,
 ) -> None:
     """Draws a panel for each target of each series, up to `PANELS`.
@@ -31,6 +33,7 @@ def plot_forecasts(
         histories: the history before each forecast.
         predictions: the `ForecastPrediction` of each history.
         targets: names of the targets.
+        levels: the levels of the quantiles.
         truths: the actual values, (horizon, targets) each; None if they are not known.
     """
     panels = [(item, column) for item in range(len(predictions)) for column in range(len(targets))]
@@ -41,18 +44,22 @@ def plot_forecasts(
         history, prediction = histories[index], predictions[index]
         ahead = len(prediction.dates)
         behind = slice(max(history.end - SHOWN_HORIZONS * ahead, 0), history.end)
-        axes.plot(history.dates[behind], history.values[behind, column], color=INK, lw=1)
+        axes.plot(
+            history.dates[behind], history.values[behind, column], color=INK, lw=1, label="history"
+        )
         values = np.asarray(prediction.value, np.float64).reshape(ahead, -1)[:, column]
         if prediction.quantiles is not None:
             quantiles = prediction.quantiles[:, column]
             for low in range(quantiles.shape[-1] // 2):
+                share = levels[-1 - low] - levels[low]
+                white = 0.8 ** (low + 1)
                 axes.fill_between(
                     prediction.dates,
                     quantiles[:, low],
                     quantiles[:, -1 - low],
-                    color=VALIDATION,
-                    alpha=0.2,
+                    color=[white + (1 - white) * part for part in to_rgb(VALIDATION)],
                     lw=0,
+                    label=f"{100 * share:.4g}% interval",
                 )
         axes.plot(prediction.dates, values, color=VALIDATION, lw=1.4, label="forecast")
         if truths is not None:
@@ -63,5 +70,6 @@ def plot_forecasts(
         axes.set_title(" · ".join(names), loc="left", fontsize="medium", parse_math=False)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
-    grid[0].legend(frameon=False, loc="upper left")
+    handles, labels = grid[0].get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, loc="outside upper right", ncols=len(labels))
     save(figure, path)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from seqzoo.tasks.base import Outcome, Prediction, PredictionOptions, Task
 from seqzoo.tasks.data.batches import Data
+from seqzoo.tasks.data.column_names import target_names
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.frequency import shown_dates
 from seqzoo.tasks.data.history import History
@@ -302,6 +303,7 @@ class ForecastTask(Task):
         results: dict[str, list],
         folder: pathlib.Path,
         options: PredictionOptions,
+        target: str | None = None,
     ) -> None:
         """Writes forecasts.png: the last window of each series, with the actual values."""
         from seqzoo.tasks.forecast.plot import PANELS, plot_forecasts
@@ -319,8 +321,9 @@ class ForecastTask(Task):
             missing = ((0, len(values) - len(truth)), (0, 0))
             truths.append(np.pad(truth, missing, constant_values=np.nan))
         count = self.features.targets
-        names = [f"target {number}" for number in range(1, count + 1)] if count > 1 else [""]
-        plot_forecasts(folder / "forecasts.png", histories, predictions, names, truths)
+        names = target_names(target, count) if target or count > 1 else [""]
+        levels, path = self.template.levels, folder / "forecasts.png"
+        plot_forecasts(path, histories, predictions, names, levels, truths)
 
     def compute_metrics(
         self, results: dict[str, list], data: Data, examples: Examples, options: PredictionOptions

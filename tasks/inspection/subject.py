@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import seqzoo.cells
 from seqzoo.tasks.base import PredictionOptions
-from seqzoo.tasks.data.column_names import split_names
+from seqzoo.tasks.data.column_names import target_names
 from seqzoo.tasks.data.examples import is_missing
 from seqzoo.tasks.data.frequency import shown_dates
 from seqzoo.tasks.errors import SeqzooError, nearest, some_of
@@ -357,7 +357,7 @@ def _forecast(run: Any, value: Any, answer: str | None) -> Subject:
     """The subject for a forecast: the score of a step of the horizon is the value of one target,
     the one that `answer` names, by default the first."""
     task, features = run.task, run.task.features
-    names = _target_names(run)
+    names = target_names((run.source or {}).get("target"), features.targets)
     name = _chosen(answer, names, "targets") if answer is not None else names[0]
     index = names.index(name)
     raw = tuple(map(tf.convert_to_tensor, features.raw([value], ["the input"])))
@@ -389,15 +389,6 @@ def _forecast(run: Any, value: Any, answer: str | None) -> Subject:
         vectors=("normalized", "without_gaps") if run.template.linear else ("normalized",),
         rows=(index,) * horizon,
     )
-
-
-def _target_names(run: Any) -> list[str]:
-    """The names of the targets of a forecast: those of its table's columns, if these are known."""
-    count, target = run.task.features.targets, (run.source or {}).get("target")
-    names = split_names(target) if target else []
-    if target and count == 1:
-        names = [target] if len(names) != 1 else names
-    return names if len(names) == count else [f"target {k + 1}" for k in range(count)]
 
 
 def _language_model(run: Any, value: Any, answer: str | None) -> Subject:

@@ -80,6 +80,7 @@ class EncoderDecoderTask(GeneratorTask):
         results: dict[str, list],
         folder: pathlib.Path,
         options: PredictionOptions,
+        target: str | None = None,
     ) -> None:
         if self.template.attention == "none":
             return

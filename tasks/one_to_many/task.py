@@ -111,6 +111,7 @@ class OneToManyTask(GeneratorTask):
         results: dict[str, list],
         folder: pathlib.Path,
         options: PredictionOptions,
+        target: str | None = None,
     ) -> None:
         if not isinstance(self.features.first, ImageFeatures):
             return

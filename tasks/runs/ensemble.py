@@ -195,9 +195,10 @@ class Ensemble:
             means = self._mean_forecasts(results)
             metrics = self.task.compute_metrics(means, first, examples, options)
             if folder is not None:
-                target = pathlib.Path(folder)
-                target.mkdir(parents=True, exist_ok=True)
-                self.task.illustrate(None, examples, means, target, options)
+                path = pathlib.Path(folder)
+                path.mkdir(parents=True, exist_ok=True)
+                target = self.source.get("target")
+                self.task.illustrate(None, examples, means, path, options, target)
         else:
             targets, outputs = self._outputs(data, options)
             truths = widened(np.asarray(first.targets))

@@ -331,7 +331,10 @@ class Run:
             metrics["calibration"] |= {"temperature": temperature, "before": before}
         if folder is not None:
             write_evaluation(pathlib.Path(folder), metrics)
-            self.task.illustrate(self.model, examples, results, pathlib.Path(folder), options)
+            target = self.source.get("target")
+            self.task.illustrate(
+                self.model, examples, results, pathlib.Path(folder), options, target
+            )
         return metrics
 
     def score(self, texts: Sequence[str]) -> list[float]:

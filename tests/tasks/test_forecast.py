@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from cell_names import BEFORE_RELEASES
+from figure_boxes import disjoint
 
 import seqzoo.cells
 from seqzoo.tasks import Examples, Forecast, History, SeqzooError, Splits, TrainingSettings, train
 from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.data.windows import SampledData
+from seqzoo.tasks.forecast import plot
 from seqzoo.tasks.forecast.network import SegmentForecaster
 from seqzoo.tasks.forecast.plot import plot_forecasts
 from seqzoo.tasks.forecast.task import ForecastTask
@@ -25,6 +27,7 @@ from seqzoo.tasks.preprocessing.histories import HistoryFeatures
 from seqzoo.tasks.preprocessing.history_scales import column_moments, learned_static
 from seqzoo.tasks.preprocessing.static_numbers import static_numbers
 from seqzoo.tasks.preprocessing.value_transforms import TRANSFORMS
+from seqzoo.tasks.runs.ensemble import Ensemble
 from seqzoo.tasks.targets.distributions import DISTRIBUTIONS, Units
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.forecasts import Forecaster
@@ -566,9 +569,47 @@ def test_values_too_close_for_their_size_are_remarked_on(level: float, coarse: b
     assert not any("too little" in text for text in remarks)
 
 
+def test_the_legend_of_a_plot_names_the_bands_and_covers_nothing(monkeypatch) -> None:
+    figures: list = []
+    monkeypatch.setattr(plot, "save", lambda figure, _: figures.append(figure))
+    history = History(_days(20), np.arange(40.0).reshape(20, 2), name="a")
+    quantiles = np.arange(8.0).reshape(2, 4, 1) + np.array([-3, -1, 0, 1, 3])
+    quantiles = quantiles.reshape(2, 2, 2, 5)[:, 0]
+    prediction = SimpleNamespace(
+        dates=_days(22)[-2:], value=[(1.0, 2.0)] * 2, quantiles=quantiles, series="a"
+    )
+    levels, truths = (0.025, 0.25, 0.5, 0.75, 0.9), [np.ones((2, 2))]
+    plot_forecasts(pathlib.Path(), [history], [prediction], ["x", "y"], levels, truths)
+    (figure,) = figures
+    (legend,) = figure.legends
+    names = ["history", "87.5% interval", "50% interval", "forecast", "observed"]
+    assert [text.get_text() for text in legend.get_texts()] == names
+    outer, inner = (np.asarray(band.get_facecolor())[0, 1] for band in figure.axes[0].collections)
+    assert outer > inner
+    titles = [axes.title for axes in figure.axes]
+    assert disjoint(figure, [legend, *figure.axes]) and disjoint(figure, [legend, *titles])
+
+
+@pytest.mark.slow
+def test_plots_of_an_evaluation_name_the_columns(
+    run: Any, panel: Splits, monkeypatch, tmp_path
+) -> None:
+    titles: list[str] = []
+    monkeypatch.setattr(
+        plot,
+        "save",
+        lambda figure, _: titles.extend(axes.get_title("left") for axes in figure.axes),
+    )
+    monkeypatch.setattr(run, "source", {"target": "sold, pcs"})
+    assert panel.test is not None
+    for model in (run, Ensemble([run, run])):
+        model.evaluate(panel.test, folder=tmp_path)
+    assert titles == ["a · sold, pcs", "b · sold, pcs"] * 2
+
+
 def test_names_with_dollar_signs_are_no_formulas_in_plots(tmp_path: pathlib.Path) -> None:
     dates = np.datetime64("2024-01-01", "s") + np.arange(9) * np.timedelta64(1, "D")
     history = History(dates, np.arange(9.0)[:, None], name="$AAPL")
     prediction = SimpleNamespace(dates=dates[-2:], value=(1.0, 2.0), quantiles=None, series="$AAPL")
-    plot_forecasts(tmp_path / "plot.png", [history], [prediction], ["close_$"])
+    plot_forecasts(tmp_path / "plot.png", [history], [prediction], ["close_$"], [])
     assert (tmp_path / "plot.png").stat().st_size > 1000

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.atomic_files import read_json
-from seqzoo.tasks.data.column_names import split_names
+from seqzoo.tasks.data.column_names import target_names
 from seqzoo.tasks.data.frequency import Frequency, shown_dates
 from seqzoo.tasks.data.history import Continuation, History
 from seqzoo.tasks.errors import SeqzooError
@@ -104,9 +104,7 @@ class Forecaster:
     @property
     def targets(self) -> list[str]:
         """Names of the targets."""
-        count, named = self.run.task.features.targets, str(self.source.target)
-        names = split_names(named)
-        return names if len(names) == count else [named]
+        return target_names(self.source.target, self.run.task.features.targets)
 
     def read(self, path: str | pathlib.Path) -> tuple[list[History], list[str]]:
         """Reads all series of a table, regardless of the limit used in training.
@@ -203,7 +201,8 @@ class Forecaster:
         """Plots history, forecast and the bands between quantiles."""
         from seqzoo.tasks.forecast.plot import plot_forecasts
 
-        plot_forecasts(pathlib.Path(path), histories, predictions, self.targets)
+        levels = self.run.template.levels
+        plot_forecasts(pathlib.Path(path), histories, predictions, self.targets, levels)
 
     def anomalies(
         self, histories: Sequence[History], minimum_score: float = ANOMALY

@@ -23,6 +23,7 @@ from seqzoo.tasks import (
     OneToMany,
 )
 from seqzoo.tasks.base import PredictionOptions
+from seqzoo.tasks.data.column_names import target_names
 from seqzoo.tasks.data.history import History
 from seqzoo.tasks.data.timed_series import TimedSeries
 from seqzoo.tasks.errors import SeqzooError
@@ -32,7 +33,7 @@ from seqzoo.tasks.inspection.attribution import integrated_gradients, occlusion
 from seqzoo.tasks.inspection.gradients import gradient_flow
 from seqzoo.tasks.inspection.jacobians import jacobian_flow
 from seqzoo.tasks.inspection.sections import labels_of, layers_of, step_of
-from seqzoo.tasks.inspection.subject import MAX_STEPS, Subject, _target_names, subject
+from seqzoo.tasks.inspection.subject import MAX_STEPS, Subject, subject
 from seqzoo.tasks.inspection.tables import crf_transitions, embedding_of, neighbours
 
 
@@ -636,8 +637,4 @@ def test_transitions_are_those_that_the_crf_has_learned(subjects) -> None:
     ],
 )
 def test_targets_of_forecasts_have_the_names_of_their_columns(target, count, names) -> None:
-    run = SimpleNamespace(
-        source={"target": target},
-        task=SimpleNamespace(features=SimpleNamespace(targets=count)),
-    )
-    assert _target_names(run) == names
+    assert target_names(target, count) == names
