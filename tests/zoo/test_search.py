@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from cli_cases import COLUMNS, ROOT, SMALL, process, seqzoo, table
+from matplotlib.figure import Figure
 
 import seqzoo.zoo as zoo
 from seqzoo.tasks import Interrupted, SeqzooError
@@ -371,6 +372,19 @@ def test_a_verdict_names_the_given_options() -> None:
     assert "Best: trial 0, validation token error 0.5000, which has the given" in verdict(
         1, *trials
     )
+
+
+def test_the_plot_counts_whole_trials(tmp_path, monkeypatch) -> None:
+    figures, savefig = [], Figure.savefig
+    monkeypatch.setattr(
+        Figure,
+        "savefig",
+        lambda self, *args, **k: figures.append(self) or savefig(self, *args, **k),
+    )
+    trials = [TrialResult(n, "complete", 0.5, 1, 1, 9, 2.0, {"units": n}) for n in range(2)]
+    Search("x", "accuracy", 1, trials, {}, tmp_path).plot(tmp_path / "search.png")
+    ticks = figures[0].axes[0].get_xticks().tolist()
+    assert {0, 1} <= set(ticks) and all(tick == int(tick) for tick in ticks)
 
 
 # Training runs

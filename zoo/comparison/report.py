@@ -3,6 +3,7 @@
 import math
 import pathlib
 import statistics
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -240,8 +241,8 @@ class Comparison:
             axes.plot([position] * len(values), values, "o", color=TRAINING, alpha=0.7)
             axes.plot([position - 0.2, position + 0.2], [item.mean] * 2, color=INK)
             axes.annotate(f" {item.mean:.4g}", (position + 0.2, item.mean), color=INK, va="center")
-        labels = [f"{item.cell}\n{item.units} units" for item in scored]
-        axes.set_xticks(range(len(scored)), labels)
+        labels = [f"{textwrap.fill(item.cell, 15)}\n{item.units} units" for item in scored]
+        axes.set_xticks(range(len(scored)), labels, fontsize=8)
         axes.set_xlim(-0.6, len(scored) - 0.2)
         better = "higher" if self.better > 0 else "lower"
         axes.set_ylabel(f"{self.metric.replace('_', ' ')} ({better} is better)")

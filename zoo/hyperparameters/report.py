@@ -180,6 +180,7 @@ class Search:
     def plot(self, path: pathlib.Path) -> None:
         """Plots the score of each trial with the best so far, and the importance of each option."""
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
 
         from seqzoo.tasks.plots import INK, TRAINING, VALIDATION
 
@@ -216,6 +217,7 @@ class Search:
             label="best so far",
         )
         axes.set_xlabel("trial")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_ylabel(f"validation {metric} ({better} is better)")
         axes.set_title(self.name.replace("$", r"\$"), color=INK)
         axes.legend(frameon=False)
