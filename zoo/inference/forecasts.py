@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.atomic_files import read_json
-from seqzoo.tasks.data.column_names import target_names
+from seqzoo.tasks.data.column_names import split_names, target_names
 from seqzoo.tasks.data.frequency import Frequency, shown_dates
 from seqzoo.tasks.data.history import Continuation, History
 from seqzoo.tasks.errors import SeqzooError
