@@ -99,6 +99,7 @@ def test_control_c_is_passed_on_once_and_kills_the_second_time(tmp_path, times) 
     def press() -> None:
         while not (tmp_path / "ready").exists():
             time.sleep(0.02)
+        time.sleep(0.2)  # until this process waits for the other one
         os.kill(os.getpid(), signal.SIGINT)
         if times == 2:
             while not (tmp_path / "heard").exists():
