@@ -119,14 +119,17 @@ def decode(
             "models never generate unknown tokens.",
             field="replace_unknown",
         )
+    if maximum_lengths is not None:
+        maximum_lengths = tf.cast(maximum_lengths, tf.int32)
+    if prefix is not None:
+        prefix = tf.cast(prefix, tf.int32)
     batch = _batch_size(states, constants, maximum_lengths, prefix)
     limits: Any = choices.maximum_length
     if tf.is_tensor(limits):
         limits = tf.fill([batch], limits)
     if maximum_lengths is not None:
-        limits = tf.minimum(limits, tf.cast(maximum_lengths, tf.int32))
+        limits = tf.minimum(limits, maximum_lengths)
     if prefix is not None:
-        prefix = tf.cast(prefix, tf.int32)
         if prefix_lengths is None:
             prefix_lengths = tf.fill([batch], tf.shape(prefix)[1])
         prefix_lengths = tf.cast(prefix_lengths, tf.int32)

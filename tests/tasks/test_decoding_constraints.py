@@ -7,11 +7,12 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from decoding_cases import END, Toy, assert_scored, log_softmax, texts
+from decoding_cases import END, START, Toy, assert_scored, log_softmax, texts
 
 from seqzoo.tasks import SeqzooError
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.constraints import penalise_repetition, repeated_ngrams
+from seqzoo.tasks.decoding.decoder import decode
 
 METHODS = {
     "greedy": {},
@@ -251,6 +252,25 @@ def test_arguments_that_do_not_fit() -> None:
         toy.decode(method="beam", coverage_penalty=0.5)
     with pytest.raises(SeqzooError, match="`end` must be .* 6, got 6"):
         toy.decode(more={"end": 6})
+
+
+@pytest.mark.parametrize("more", [{"maximum_lengths": [2, 3]}, {"prefix": [[3, 4], [5, 3]]}])
+def test_a_model_without_states_takes_lists(more: dict) -> None:
+    logits = tf.random.stateless_normal([6, 6], [1, 2])
+
+    def texts_of(more: dict):
+        return decode(
+            lambda tokens, states: (tf.gather(logits, tokens), states, None),
+            (),
+            choices=Decoding(maximum_length=4),
+            start=START,
+            end=END,
+            vocabulary_size=6,
+            **more,
+        ).tokens.numpy()
+
+    arrays = {name: np.array(value) for name, value in more.items()}
+    np.testing.assert_array_equal(texts_of(more), texts_of(arrays))
 
 
 def test_options_do_not_import_tensorflow() -> None:
