@@ -1,5 +1,6 @@
 """The contract of all cells: what happens in one time step."""
 
+import operator
 import random
 from collections import namedtuple
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from seqzoo.cells.options import check_types, from_keras
+from seqzoo.cells.options import check_types, from_keras, whole_number
 from seqzoo.cells.private_keras import DropoutRNNCell
 from seqzoo.cells.spelling import check_options
 
@@ -131,8 +132,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        if not isinstance(units, int) or isinstance(units, bool) or units < 1:
-            raise ValueError(f"`units` must be a positive integer, got {units!r}.")
+        units = whole_number("units", units)
         for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
             if not 0 <= rate < 1:
                 raise ValueError(f"`{name}` must be at least 0 and below 1, got {rate!r}.")
@@ -163,9 +163,9 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         self.bias_constraint = from_keras("bias_constraint", bias_constraint)
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
-        self.seed = seed
+        self.seed = None if seed is None else operator.index(seed)
         # Drawn here, in the order in which layers are created, as Keras draws its seeds.
-        self._dropout_seed = random.randint(1, 10**9) if seed is None else seed
+        self._dropout_seed = random.randint(1, 10**9) if seed is None else self.seed
         self.bias = None
         self.has_recurrent_weights = False
 

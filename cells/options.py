@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import operator
 from typing import Any, get_args, get_type_hints
 from weakref import WeakKeyDictionary
 
@@ -77,6 +78,31 @@ def _read_hints(cell_class: type) -> dict[str, Any]:
         if not any(each.kind is each.VAR_KEYWORD for each in parameters):
             break  # it passes no options on to its base classes
     return {name: hint for name, hint in results.items() if name not in ("units", "return")}
+
+
+def whole_number(option: str, value: Any, minimum: int = 1, *, optional: bool = False) -> Any:
+    """A whole number, which may be one of NumPy's, as a Python integer.
+
+    Args:
+        option: name of the cell's or layer's option.
+        value: its value.
+        minimum: the smallest valid number.
+        optional: whether None is valid.
+
+    Raises:
+        ValueError: the value is not a whole number, or is below the minimum.
+    """
+    if value is None and optional:
+        return None
+    try:
+        number = operator.index(value)  # pyright: ignore[reportArgumentType]
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or number < minimum:
+        kind = "a positive integer" if minimum == 1 else f"a whole number of at least {minimum}"
+        none = " or None" if optional else ""
+        raise ValueError(f"`{option}` must be {kind}{none}, got {value!r}.")
+    return number
 
 
 def from_keras(option: str, value: Any) -> Any:

@@ -7,7 +7,7 @@ from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.gates import clone_initializer, masked
-from seqzoo.cells.options import from_keras
+from seqzoo.cells.options import from_keras, whole_number
 
 VARIANTS = {"default": 4, "no-gate": 4, "pure": 1}
 """Number of heads of each variant."""
@@ -68,11 +68,8 @@ class CfCCell(RecurrentCell):
     ):
         if variant not in VARIANTS:
             raise ValueError(f"`variant` must be one of {', '.join(VARIANTS)}, got {variant!r}.")
-        if backbone_units < 1 or backbone_layers < 0:
-            raise ValueError(
-                "`backbone_units` must be at least 1 and `backbone_layers` at least 0, got "
-                f"{backbone_units!r} and {backbone_layers!r}."
-            )
+        backbone_units = whole_number("backbone_units", backbone_units)
+        backbone_layers = whole_number("backbone_layers", backbone_layers, 0)
         super().__init__(units, **kwargs)
         self.variant = variant
         self.backbone_units = backbone_units

@@ -7,6 +7,7 @@ from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.gates import masked
+from seqzoo.cells.options import whole_number
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -49,8 +50,7 @@ class LTCCell(RecurrentCell):
     def __init__(
         self, units: int, *, solver_steps: int = 6, activation: Any = "sigmoid", **kwargs: Any
     ):
-        if not isinstance(solver_steps, int) or solver_steps < 1:
-            raise ValueError(f"`solver_steps` must be a positive integer, got {solver_steps!r}.")
+        solver_steps = whole_number("solver_steps", solver_steps)
         super().__init__(units, activation=activation, **kwargs)
         self.solver_steps = solver_steps
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from seqzoo.cells.gates import CellWithGates
@@ -29,6 +30,7 @@ class FrameCell(CellWithGates):
         super().__init__(units, **kwargs)
         is_pair = isinstance(kernel_size, list | tuple)
         sides = list(kernel_size) if is_pair else [kernel_size] * 2
+        sides = [side.item() if isinstance(side, np.integer) else side for side in sides]
         odd = [type(side) is int and side > 0 and side % 2 == 1 for side in sides]
         if odd != [True, True]:
             raise ValueError(

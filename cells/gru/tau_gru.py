@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.gates import CellWithGates, masked
+from seqzoo.cells.options import whole_number
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -41,9 +42,7 @@ class TauGRUCell(CellWithGates):
 
     def __init__(self, units: int, *, delay: int = 10, **kwargs: Any):
         super().__init__(units, **kwargs)
-        if not isinstance(delay, int) or isinstance(delay, bool) or delay < 1:
-            raise ValueError(f"`delay` must be a positive integer, got {delay!r}.")
-        self.delay = delay
+        self.delay = whole_number("delay", delay)
 
     @property
     def state_size(self):

@@ -12,6 +12,7 @@ from seqzoo.cells.engine.dispatch import Path
 from seqzoo.cells.engine.portability import tie_to_process, within_portable
 from seqzoo.cells.engine.runners import chosen_runner
 from seqzoo.cells.layers.elapsed import check_elapsed, elapsed_in_order
+from seqzoo.cells.options import whole_number
 from seqzoo.cells.private_keras import backend, nothing_shared
 from seqzoo.cells.registry import REGISTRY
 from seqzoo.cells.spelling import suggestion
@@ -102,7 +103,7 @@ class Recurrent(keras.layers.RNN):
             **kwargs,
         )
         self.fast = fast
-        self.recompute = recompute
+        self.recompute = whole_number("recompute", recompute, optional=True)
         if recompute is not None:
             self._check_recompute()
         if not self._takes_time:
@@ -225,12 +226,11 @@ class Recurrent(keras.layers.RNN):
             raise ValueError(f"{name} takes one input, (batch, time, features), got {inputs}.")
 
     def _check_recompute(self):
-        every = self.recompute
-        if not isinstance(every, int) or isinstance(every, bool) or every < 1:
-            raise ValueError(f"`recompute` must be a positive integer or None, got {every!r}.")
         reason = paths.obstacle_to_recomputation(self)
         if reason:
-            raise ValueError(f"`recompute={every}` has no effect here: {reason}; leave it out.")
+            raise ValueError(
+                f"`recompute={self.recompute}` has no effect here: {reason}; leave it out."
+            )
 
     def execution_path(self) -> str:
         """Describes the path that the layer takes in this process, and why not a faster one."""

@@ -7,6 +7,7 @@ from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.gates import clone_initializer
+from seqzoo.cells.options import whole_number
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -36,8 +37,7 @@ class RecurrentHighwayCell(RecurrentCell):
     gates = ("candidate", "transform")
 
     def __init__(self, units: int, *, depth: int = 3, transform_bias: float = -2.0, **kwargs: Any):
-        if not isinstance(depth, int) or isinstance(depth, bool) or depth < 1:
-            raise ValueError(f"`depth` must be a positive integer, got {depth!r}.")
+        depth = whole_number("depth", depth)
         super().__init__(units, **kwargs)
         self.depth = depth
         self.transform_bias = transform_bias

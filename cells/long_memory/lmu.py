@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.options import whole_number
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -48,8 +49,7 @@ class LMUCell(RecurrentCell):
         use_bias: bool = False,
         **kwargs: Any,
     ):
-        if not isinstance(order, int) or isinstance(order, bool) or order < 1:
-            raise ValueError(f"`order` must be a positive integer, got {order!r}.")
+        order = whole_number("order", order)
         if theta <= 0:
             raise ValueError(f"`theta` must be above 0, got {theta!r}.")
         super().__init__(

@@ -7,6 +7,7 @@ from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.gates import clone_initializer
+from seqzoo.cells.options import whole_number
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -46,8 +47,7 @@ class SCRNCell(RecurrentCell):
     ):
         if not 0 <= alpha <= 1:
             raise ValueError(f"`alpha` must be from 0 to 1, got {alpha!r}.")
-        if context_units is not None and context_units < 1:
-            raise ValueError(f"`context_units` must be at least 1, got {context_units!r}.")
+        context_units = whole_number("context_units", context_units, optional=True)
         super().__init__(units, activation=activation, **kwargs)
         self.context_units = context_units
         self.alpha = alpha

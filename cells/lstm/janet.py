@@ -7,6 +7,7 @@ from keras import ops
 
 from seqzoo.cells.activation_gradients import derivative, have_derivatives
 from seqzoo.cells.gates import CellWithGates
+from seqzoo.cells.options import whole_number
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -51,12 +52,10 @@ class JANETCell(CellWithGates):
         **kwargs: Any,
     ):
         super().__init__(units, **kwargs)
-        if longest_dependency is not None and longest_dependency < 3:
-            raise ValueError(
-                f"`longest_dependency` must be at least 3 or None, got {longest_dependency!r}."
-            )
         self.beta = beta
-        self.longest_dependency = longest_dependency
+        self.longest_dependency = whole_number(
+            "longest_dependency", longest_dependency, 3, optional=True
+        )
 
     def initial_bias(self, shape, dtype=None):
         bias = super().initial_bias(shape, dtype)

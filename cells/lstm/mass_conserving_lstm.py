@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.gates import CellWithGates, masked
+from seqzoo.cells.options import whole_number
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -55,9 +56,7 @@ class MassConservingLSTMCell(CellWithGates):
         **kwargs: Any,
     ):
         super().__init__(units, **kwargs)
-        if not isinstance(mass_features, int) or mass_features < 1:
-            raise ValueError(f"`mass_features` must be a positive integer, got {mass_features!r}.")
-        self.mass_features = mass_features
+        self.mass_features = whole_number("mass_features", mass_features)
         self.output_gate_bias = output_gate_bias
 
     @property

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.gates import CellWithGates, clone_initializer, masked
+from seqzoo.cells.options import whole_number
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -54,9 +55,8 @@ class ProjectionLSTMCell(CellWithGates):
         **kwargs: Any,
     ):
         super().__init__(units, **kwargs)
-        self.memory_units = 2 * units if memory_units is None else memory_units
-        if not isinstance(self.memory_units, int) or self.memory_units < 1:
-            raise ValueError(f"`memory_units` must be a positive integer, got {memory_units!r}.")
+        memory_units = whole_number("memory_units", memory_units, optional=True)
+        self.memory_units = memory_units or 2 * self.units
         self.peepholes = peepholes
         self.unit_forget_bias = unit_forget_bias
 

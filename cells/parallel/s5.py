@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from seqzoo.cells.diagonal import DiagonalCell, fixed_initializer
+from seqzoo.cells.options import whole_number
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -56,10 +57,7 @@ class S5Cell(DiagonalCell):
         maximum_step: float = 0.1,
         **kwargs: Any,
     ):
-        if state_pairs is not None and (not isinstance(state_pairs, int) or state_pairs < 1):
-            raise ValueError(
-                f"`state_pairs` must be a positive integer or None, got {state_pairs!r}."
-            )
+        state_pairs = whole_number("state_pairs", state_pairs, optional=True)
         if not 0 < minimum_step <= maximum_step:
             raise ValueError(
                 "`minimum_step` must be above 0 and at most `maximum_step`, got "

@@ -7,6 +7,7 @@ from keras import ops
 
 from seqzoo.cells.activation_gradients import derivative, have_derivatives
 from seqzoo.cells.base import RecurrentCell, gates_named
+from seqzoo.cells.options import whole_number
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -40,8 +41,7 @@ class FeedForwardCell(RecurrentCell):
     RecurrentGates = gates_named(())
 
     def __init__(self, units: int, *, window: int = 5, **kwargs: Any):
-        if not isinstance(window, int) or isinstance(window, bool) or window < 1:
-            raise ValueError(f"`window` must be a positive integer, got {window!r}.")
+        window = whole_number("window", window)
         super().__init__(units, **kwargs)
         self.window = window
 

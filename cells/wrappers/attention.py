@@ -7,6 +7,7 @@ from keras import ops
 
 from seqzoo.cells.base import as_list
 from seqzoo.cells.gates import clone_initializer
+from seqzoo.cells.options import whole_number
 from seqzoo.cells.wrappers.wrapper import WrapperCell, shifted
 
 
@@ -41,8 +42,7 @@ class AttentionCell(WrapperCell):
     """
 
     def __init__(self, units: int, *, window: int = 10, **kwargs: Any):
-        if not isinstance(window, int) or window < 1:
-            raise ValueError(f"`window` must be a positive integer, got {window!r}.")
+        window = whole_number("window", window)
         super().__init__(units, **kwargs)
         self.window = window
 

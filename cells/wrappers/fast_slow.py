@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.base import as_list
+from seqzoo.cells.options import whole_number
 from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner, copy_of, shifted
 
 
@@ -41,14 +42,8 @@ class FastSlowCell(WrapperCell):
     def __init__(
         self, units: int, *, fast_cells: int = 2, slow_units: int | None = None, **kwargs: Any
     ):
-        if not isinstance(fast_cells, int) or fast_cells < 2:
-            raise ValueError(
-                f"`fast_cells` must be a whole number of at least 2, got {fast_cells!r}."
-            )
-        if slow_units is not None and (not isinstance(slow_units, int) or slow_units < 1):
-            raise ValueError(
-                f"`slow_units` must be a positive integer or None, got {slow_units!r}."
-            )
+        fast_cells = whole_number("fast_cells", fast_cells, 2)
+        slow_units = whole_number("slow_units", slow_units, optional=True)
         super().__init__(units, **kwargs)
         self.fast_cells = fast_cells
         self.slow_units = slow_units

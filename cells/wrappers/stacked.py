@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.base import as_list
+from seqzoo.cells.options import whole_number
 from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner, copy_of, shifted
 
 
@@ -37,8 +38,7 @@ class StackedCell(WrapperCell):
     """
 
     def __init__(self, units: int, *, layers: int = 2, skips: bool = True, **kwargs: Any):
-        if not isinstance(layers, int) or layers < 1:
-            raise ValueError(f"`layers` must be a positive integer, got {layers!r}.")
+        layers = whole_number("layers", layers)
         super().__init__(units, **kwargs)
         self.layers = layers
         self.skips = skips

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from seqzoo.cells.options import whole_number
 from seqzoo.tasks.layers.scan import scan
 
 FORBIDDEN = -1e30
@@ -44,8 +45,7 @@ class CRF(keras.layers.Layer):
     """
 
     def __init__(self, tags: int, allowed: Sequence[Sequence] | None = None, **kwargs: Any):
-        if not isinstance(tags, int) or isinstance(tags, bool) or tags < 1:
-            raise ValueError(f"`tags` must be a positive integer, got {tags!r}.")
+        tags = whole_number("tags", tags)
         super().__init__(autocast=False, **kwargs)
         self.supports_masking = True
         self.tags = tags

@@ -4,7 +4,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
@@ -13,6 +13,7 @@ from cell_cases import FEATURES, UNITS, X, core_cell, error, every_case, recurre
 
 import seqzoo.cells as cells
 from seqzoo.cells import CELLS, GatedCell, RecurrentCell, VanillaCell, create
+from seqzoo.cells.options import _hints
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -21,6 +22,19 @@ def test_units_must_be_a_whole_number(name):
     for units in wrong:
         with pytest.raises(ValueError, match=r"`units` must be a positive integer, got"):
             create(name, units)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_whole_numbers_may_be_those_of_numpy(name):
+    hints = _hints(CELLS[name])
+    options = {key: np.int64(3) for key in hints if int in (get_args(hints[key]) or (hints[key],))}
+    units: Any = np.int64(UNITS)
+    config = create(name, units, **options).get_config()
+    assert type(config["units"]) is int and config["units"] == UNITS
+    for option in options:
+        value = config[option]
+        sides = value if isinstance(value, list) else [value]
+        assert {type(side) for side in sides} == {int} and set(sides) == {3}
 
 
 @pytest.mark.parametrize("name", CELLS)

@@ -170,7 +170,9 @@ def test_initial_spans_of_janet_reach_the_longest_dependency():
     spans = np.exp(np.array(cell.bias)[:2000])
     assert 1 <= spans.min() < 3 and 97 < spans.max() <= 99
     assert abs(spans.mean() - 50) < 3
-    with pytest.raises(ValueError, match="`longest_dependency` must be at least 3 or None, got 2"):
+    with pytest.raises(
+        ValueError, match="`longest_dependency` must be a whole number of at least 3 or"
+    ):
         create("janet", UNITS, longest_dependency=2)
 
 

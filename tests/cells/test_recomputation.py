@@ -190,3 +190,9 @@ def test_bidirectional_layers_take_it_and_models_keep_it(tmp_path):
 def test_options_without_effect_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_the_number_of_steps_may_be_that_of_numpy():
+    every: Any = np.int64(4)
+    config = Recurrent(create("gru", 3), recompute=every).get_config()
+    assert type(config["recompute"]) is int and config["recompute"] == 4

@@ -303,6 +303,12 @@ def test_wrong_arguments(arguments: tuple, message: str) -> None:
         CRF(*arguments)
 
 
+def test_the_number_of_tags_may_be_that_of_numpy() -> None:
+    two: Any = np.int64(2)
+    tags = CRF(two).get_config()["tags"]
+    assert type(tags) is int and tags == 2
+
+
 def test_wrong_emissions() -> None:
     for emissions in (np.zeros((2, 3)), np.zeros((2, 3, TAGS + 1))):
         with pytest.raises(ValueError, match=r"`emissions` must have the shape \(batch, time, 3\)"):
