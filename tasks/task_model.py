@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import keras
@@ -16,7 +16,7 @@ from seqzoo.tasks.data.batches import Data, Padding, Plan, batches, join_plans
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, check_instance, nearest
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
-from seqzoo.tasks.runs.predictor import Inference
+from seqzoo.tasks.runs.predictor import Inference, checked_options
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.startup import start_devices
 from seqzoo.tasks.training.callbacks import choose_mode, listed_callbacks
@@ -161,16 +161,26 @@ class TaskModel(keras.Model):
         """Sets the optimizer, as `keras.Model.compile` does.
 
         Raises:
-            SeqzooError: a loss or metrics are given, instead of which the template's are used.
+            SeqzooError: a loss or metrics are given, instead of which the template's are used, or
+                several steps per execution.
         """
-        named = dict(zip(("loss", "loss_weights", "metrics"), args, strict=False)) | options
-        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+        own = ("loss", "loss_weights", "metrics", "weighted_metrics")
+        names = (*own, "run_eagerly", "steps_per_execution")
+        named = dict(zip(names, args, strict=False)) | options
+        for name in own:
             if named.get(name) not in (None, [], (), {}):
                 raise SeqzooError(
                     f"`{name}` must be left out, since the loss and the metric are those of the "
                     f"template, got {named[name]!r}.",
                     field=name,
                 )
+        if named.get("steps_per_execution", 1) != 1:
+            raise SeqzooError(
+                field="steps_per_execution",
+                expected="1, because an execution may not reach into the next epoch",
+                got=named["steps_per_execution"],
+                hint="leave it out",
+            )
         super().compile(optimizer, *args, **options)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
@@ -211,6 +221,9 @@ class TaskModel(keras.Model):
             raise SeqzooError(
                 field="validation_split", expected="at least 0 and below 1", got=share
             )
+        for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch)):
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
+                raise SeqzooError(field=name, expected="a whole number of at least 0", got=value)
         callbacks = listed_callbacks(callbacks)
         examples = _examples(x, y)
         if y is None and isinstance(x, list) and isinstance(validation_data, list):
@@ -312,7 +325,9 @@ class TaskModel(keras.Model):
                     f"`predict` takes {', '.join(known)}, got {name!r}{nearest(name, known)}",
                     field=name,
                 )
-        prediction_options = replace(self.task.default_options, **options)
+        prediction_options = checked_options(
+            self.task, replace(self.task.default_options, **options)
+        )
         if not len(examples):
             return np.zeros((0,) if self.classes is None else (0, len(self.classes)), np.float32)
         data = self.task.encode(examples, targets=False)

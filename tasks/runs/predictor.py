@@ -16,8 +16,9 @@ import seqzoo.cells
 from seqzoo.tasks.base import PredictionOptions, Task
 from seqzoo.tasks.data.batches import Data, Padding, array_batches
 from seqzoo.tasks.decoding.arrays import compiled_loops
+from seqzoo.tasks.decoding.settings import Decoding
 from seqzoo.tasks.decoding.token_stream import TokenStream
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, check_instance
 from seqzoo.tasks.protocols import Generates, StreamsText
 from seqzoo.tasks.settings import TrainingSettings
 
@@ -222,6 +223,18 @@ class Inference:
         if isinstance(self.task, Generates):
             steps += (options.decoding or self.task.decoding).maximum_length
         return steps <= self.untraced_steps
+
+
+def checked_options(task: Task, options: PredictionOptions | None) -> PredictionOptions:
+    """The options of predictions; the default options of the task if `options` is None.
+
+    Raises:
+        SeqzooError: the options are of the wrong type.
+    """
+    check_instance("options", options, (PredictionOptions, type(None)), "`PredictionOptions`")
+    chosen = options or task.default_options
+    check_instance("decoding", chosen.decoding, (Decoding, type(None)), "`Decoding`")
+    return chosen
 
 
 def seed_tensor(seed: int) -> Any:

@@ -18,7 +18,6 @@ from seqzoo.tasks.atomic_files import creating, read_json, write_json
 from seqzoo.tasks.base import Prediction, PredictionOptions, Task, Template
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.data.examples import Examples, listed
-from seqzoo.tasks.decoding.settings import Decoding
 from seqzoo.tasks.errors import SeqzooError, check_instance, check_readable, command
 from seqzoo.tasks.export.formats import Export, export
 from seqzoo.tasks.metrics.calibration import calibration_of
@@ -27,7 +26,7 @@ from seqzoo.tasks.protocols import ScoresTexts, StreamsText
 from seqzoo.tasks.runs.compact_weights import DIGEST, WEIGHTS, check_counts, unpack
 from seqzoo.tasks.runs.evaluation_files import write_evaluation
 from seqzoo.tasks.runs.layout import CONFIG, HISTORY, MODEL, advice_on, is_run
-from seqzoo.tasks.runs.predictor import Inference
+from seqzoo.tasks.runs.predictor import Inference, checked_options
 from seqzoo.tasks.runs.session import Session, Stepper
 from seqzoo.tasks.runs.stored_config import check_learned, check_model
 from seqzoo.tasks.runs.temperature import collect_logits, stored_temperature
@@ -200,10 +199,7 @@ class Run:
         Raises:
             SeqzooError: the options are of the wrong type.
         """
-        check_instance("options", options, (PredictionOptions, type(None)), "`PredictionOptions`")
-        if options is not None:
-            check_instance("decoding", options.decoding, (Decoding, type(None)), "`Decoding`")
-        return options or self.task.default_options
+        return checked_options(self.task, options)
 
     def predict(
         self,

@@ -97,6 +97,11 @@ def train(
     check_instance("splits", splits, Splits, "`Splits(Examples(inputs, targets))`")
     check_instance("settings", settings, TrainingSettings, "`TrainingSettings`")
     check_instance("folder", folder, (str, os.PathLike), "the path of a folder")
+    check_instance("source", source, (dict, type(None)), "a dictionary")
+    try:
+        json.dumps(source)
+    except (TypeError, ValueError) as error:
+        raise SeqzooError(field="source", expected="JSON-serialisable", got=source) from error
     strategies = (tf.distribute.Strategy, str, type(None))
     expected = "a `tf.distribute` strategy, or the name of one"
     check_instance("strategy", strategy, strategies, expected)

@@ -47,6 +47,8 @@ def _train(**given: Any) -> None:
             "cell",
         ),
         (lambda: _train(strategy=2), "strategy"),
+        (lambda: _train(source="x"), "source"),
+        (lambda: _train(source={"a": object()}), "source"),
         (lambda: listed_callbacks(keras.callbacks.Callback), "callbacks"),
         (lambda: listed_callbacks("EarlyStopping"), "callbacks"),
         (lambda: Splits([("a", "b")]), "train"),  # pyright: ignore[reportArgumentType]
@@ -90,11 +92,20 @@ def test_a_keras_model_refuses_what_it_cannot_use() -> None:
         ({"callbacks": keras.callbacks.Callback}, "callbacks"),
         ({"validation_data": ()}, "validation_data"),
         ({"batch_size": 0}, "batch_size"),
+        ({"epochs": "2"}, "epochs"),
+        ({"initial_epoch": -1}, "initial_epoch"),
     ]
     for given, field in wrong:
         with pytest.raises(SeqzooError) as caught:
             model.fit(examples.inputs, examples.targets, verbose=0, **given)
         assert caught.value.field == field
+    with pytest.raises(SeqzooError, match="`decoding` must be `Decoding`, got {'method': 'beam'}"):
+        model.predict(examples.inputs, decoding={"method": "beam"})
+    for given in ((None,) * 5 + (16,), (None,) * 5 + ("auto",)):
+        with pytest.raises(SeqzooError, match="`steps_per_execution` must be 1, because"):
+            model.compile("adam", *given)
+    with pytest.raises(SeqzooError, match="`steps_per_execution` must be 1, because"):
+        model.compile("adam", steps_per_execution=2)
 
 
 def test_only_warnings_of_our_own_retracing_are_hidden() -> None:
