@@ -135,7 +135,6 @@ class TaskModel(keras.Model):
             for units in task.carries
         )
         self._padding: Padding | None = None
-        self._inference: Inference | None = None
         self.supports_jit = False  # the metric is computed outside the graph
         self.built = True
 
@@ -332,10 +331,7 @@ class TaskModel(keras.Model):
             return np.zeros((0,) if self.classes is None else (0, len(self.classes)), np.float32)
         data = self.task.encode(examples, targets=False)
         settings = self._settings(batch_size)
-        if self._inference is None or self._inference.settings != settings:
-            padding = self._padding or self._choose(data, settings)
-            self._inference = Inference(self.task, self.network, settings, padding)
-        result = self._inference.collect(self.task.infer, data, prediction_options)
+        result = self._infer(data, settings, prediction_options)
         if self.classes is not None:
             outputs = np.stack(result["outputs"])
             exclusive = type(self.task.targets).__name__ == "ClassTargets"
@@ -455,6 +451,15 @@ class TaskModel(keras.Model):
             return self.settings
         return replace(self.settings, batch_size=batch_size)
 
+    def _infer(
+        self, data: Data, settings: TrainingSettings, options: PredictionOptions
+    ) -> dict[str, list]:
+        # Keras sets `predict_function` to None if graphs may be outdated, as in `compile`.
+        if getattr(self.predict_function, "settings", None) != settings:
+            padding = self._padding or self._choose(data, settings)
+            self.predict_function: Any = Inference(self.task, self.network, settings, padding)
+        return self.predict_function.collect(self.task.infer, data, options)
+
     def _choose(self, data: Data, settings: TrainingSettings) -> Padding:
         return Padding.choose(data, settings.buckets, settings.batch_size)
 
@@ -469,6 +474,18 @@ class TaskModel(keras.Model):
         return batches(data, self._plan(data, settings))
 
     def get_config(self) -> dict[str, Any]:
+        """The configuration that the model is rebuilt from.
+
+        Raises:
+            SeqzooError: a layer is quantized.
+        """
+        layers = self._flatten_layers()  # the public list lacks nested layers
+        for layer in layers:
+            if getattr(layer, "quantization_mode", None):
+                raise SeqzooError(
+                    f"The layer {layer.name!r} is quantized, which cannot be stored; save the "
+                    "model before `quantize`."
+                )
         config = {
             "name": self.name,
             "template": self.task.template.name,
@@ -479,6 +496,8 @@ class TaskModel(keras.Model):
                 for name, vocabulary in self.task.vocabularies.items()
             },
             "settings": asdict(self.settings),
+            # By position, since Keras numbers the names of nested layers.
+            "frozen": [index for index, layer in enumerate(layers) if not layer.trainable],
         }
         # As it will be read from a file, since Keras would serialise tuples differently.
         return json.loads(json.dumps(config))
@@ -488,7 +507,12 @@ class TaskModel(keras.Model):
         template = TEMPLATES[config["template"]].from_config(config["options"])
         vocabularies = {name: Vocabulary(**value) for name, value in config["vocabularies"].items()}
         task = template.restore(config["learned"], vocabularies)
-        return cls(task, TrainingSettings(**config["settings"]), name=config["name"])
+        model = cls(task, TrainingSettings(**config["settings"]), name=config["name"])
+        for index, layer in enumerate(model._flatten_layers()):
+            trainable = index not in config["frozen"]
+            if layer.trainable != trainable:  # setting it also sets it in nested layers
+                layer.trainable = trainable
+        return model
 
 
 class _Loss(keras.metrics.Metric):

@@ -54,6 +54,8 @@ class TokenEmbedding(keras.layers.Embedding):
 
     def call(self, inputs: Any) -> Any:
         """Ids (batch, time) -> (batch, time, output_dim)."""
+        if self.lora_enabled:  # then `embeddings` is computed from several variables
+            return super().call(inputs)
         rows = tf.gather(of_this_replica(self.embeddings.value), inputs)
         return keras.ops.cast(rows, self.compute_dtype)
 

@@ -160,6 +160,57 @@ def test_a_loaded_model_continues_with_its_optimizer(fitted, tmp_path) -> None:
     np.testing.assert_array_equal(model.predict(["abcx"]), loaded.predict(["abcx"]))
 
 
+def test_low_rank_adapters_change_predictions_once_the_model_is_compiled() -> None:
+    examples = names(8, 2)
+    with seqzoo.cells.portable():
+        model = keras_model(template(), examples, settings())
+        before = model.predict(examples.inputs)
+        for name, suffix in (("embedding", "embeddings_b"), ("outputs", "kernel_b")):
+            layer = model.network.get_layer(name)
+            layer.enable_lora(2)
+            weight = getattr(layer, f"lora_{suffix}")
+            weight.assign(tf.random.stateless_normal(weight.shape, [1, 2]))
+            model.compile("adam")
+            after = model.predict(examples.inputs)
+            assert np.abs(after - before).max() > 1e-3
+            called = model(tf.constant(examples.inputs))["probability"]
+            np.testing.assert_allclose(after.max(1), called, rtol=1e-5)
+            before = after
+
+
+def test_frozen_layers_stay_frozen_in_a_file_and_in_a_copy(tmp_path) -> None:
+    examples = names(8, 2)
+    with seqzoo.cells.portable():
+        model = keras_model(template(), examples, settings())
+        model.network.get_layer("embedding").trainable = False
+        model.network.get_layer("layer_1").cell.trainable = False
+        model.compile("adam")
+        model.train_on_batch(examples)
+        model.save(tmp_path / "model.keras")
+        loaded = keras.saving.load_model(tmp_path / "model.keras")  # a warning would be an error
+        frozen = loaded.network.get_layer("embedding").get_weights()[0]
+        assert len(loaded.trainable_variables) == len(model.trainable_variables) == 2
+        assert int(loaded.optimizer.iterations) == 1
+        loaded.train_on_batch(examples)
+        np.testing.assert_array_equal(
+            loaded.network.get_layer("embedding").get_weights()[0], frozen
+        )
+        model.trainable = False
+        assert not keras.models.clone_model(model).trainable_variables
+
+
+def test_a_quantized_model_predicts_but_is_not_stored(tmp_path) -> None:
+    examples = names(8, 2)
+    with seqzoo.cells.portable():
+        model = keras_model(template(), examples, settings())
+        before = model.predict(examples.inputs)
+        model.quantize("int8", filters="outputs")
+        after = model.predict(examples.inputs)
+    assert 0 < np.abs(after - before).max() < 0.01
+    with pytest.raises(SeqzooError, match="The layer 'outputs' is quantized, which cannot be"):
+        model.save(tmp_path / "model.keras")
+
+
 def test_mistakes_are_reported(fitted) -> None:
     model, _ = fitted
     with pytest.raises(SeqzooError, match="`x` and `y` must have the same length, got 2 and 1"):
