@@ -1,7 +1,8 @@
 """A template as a `keras.Model` with `fit`, `evaluate` and `predict` on raw inputs."""
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields, replace
 from numbers import Integral, Real
 from typing import Any
@@ -11,10 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks import TEMPLATES
-from seqzoo.tasks.base import PredictionOptions, Task, Template
+from seqzoo.tasks.base import Prediction, PredictionOptions, Task, Template
 from seqzoo.tasks.data.batches import Data, Padding, Plan, batches, join_plans
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, check_instance, nearest
+from seqzoo.tasks.export.formats import Export, export
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 from seqzoo.tasks.runs.predictor import Inference, checked_options
 from seqzoo.tasks.settings import TrainingSettings
@@ -358,6 +360,50 @@ class TaskModel(keras.Model):
                 'A call takes tensors, such as model(tf.constant(["a"])); give texts to `predict`.'
             )
         return super().__call__(inputs, *args, **options)
+
+    def export(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        filepath: str | os.PathLike,
+        format: str = "tf_saved_model",
+        verbose: Any = None,
+        *,
+        options: PredictionOptions | None = None,
+        precision: str = "float32",
+        steps: int | None = None,
+        examples: Sequence[Any] = (),
+        check: bool = True,
+        signatures: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        """Exports the model as `Run.export` does: raw inputs in, predictions out.
+
+        Args:
+            filepath: the folder to write.
+            format: "tf_saved_model", "onnx", "litert" or "keras"; see
+                `seqzoo.tasks.export.formats`.
+            verbose: ignored, as nothing is printed.
+            options: see `Run.export`, as for the other arguments and the result.
+
+        Raises:
+            SeqzooError: see `Run.export`.
+        """
+        request = Export(
+            self.task,
+            self.network,
+            checked_options(self.task, options),
+            self._predictions,
+            examples,
+            precision,
+            steps,
+            check,
+            tuple(signatures),
+        )
+        return export(request, filepath, "saved-model" if format == "tf_saved_model" else format)
+
+    def _predictions(self, inputs: Any, options: PredictionOptions) -> list[Prediction]:
+        examples = Examples(inputs)
+        data = self.task.encode(examples, targets=False)
+        results = self._infer(data, self.settings, options)
+        return self.task.predictions(results, examples.inputs, options)
 
     def train_on_batch(
         self,

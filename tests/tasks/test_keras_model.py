@@ -211,6 +211,23 @@ def test_a_quantized_model_predicts_but_is_not_stored(tmp_path) -> None:
         model.save(tmp_path / "model.keras")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["tf_saved_model", "onnx"])
+def test_an_export_makes_the_same_predictions(fitted, tmp_path, format: str) -> None:
+    if format == "onnx":
+        pytest.importorskip("onnxruntime")
+    model, _ = fitted
+    result = model.export(tmp_path / "export", format, examples=["abcx", "ghéx"])
+    assert result["difference"] < 1e-5
+    if format == "tf_saved_model":
+        serving = tf.saved_model.load(str(tmp_path / "export")).signatures["serving_default"]
+        (name,) = serving.structured_input_signature[1]
+        found = serving(**{name: tf.constant(["abcx"])})["probability"]
+        np.testing.assert_allclose(found, model.predict(["abcx"]).max(1), rtol=1e-5)
+    with pytest.raises(SeqzooError, match="already exists; name a new folder"):
+        model.export(tmp_path / "export", format)
+
+
 def test_mistakes_are_reported(fitted) -> None:
     model, _ = fitted
     with pytest.raises(SeqzooError, match="`x` and `y` must have the same length, got 2 and 1"):
