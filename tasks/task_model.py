@@ -554,8 +554,9 @@ class TaskModel(keras.Model):
         vocabularies = {name: Vocabulary(**value) for name, value in config["vocabularies"].items()}
         task = template.restore(config["learned"], vocabularies)
         model = cls(task, TrainingSettings(**config["settings"]), name=config["name"])
+        frozen = config.get("frozen", ())  # not in earlier files
         for index, layer in enumerate(model._flatten_layers()):
-            trainable = index not in config["frozen"]
+            trainable = index not in frozen
             if layer.trainable != trainable:  # setting it also sets it in nested layers
                 layer.trainable = trainable
         return model
