@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -68,12 +68,10 @@ def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
     )
     rare = [label for label, count in counts.items() if count < RARE]
     if rare and len(counts) > 1:
-        names = ", ".join(shortened(item, 20) for item in rare[:MAX_NAMED])
-        more = ", ..." if len(rare) > MAX_NAMED else ""
         yield Finding(
             "labels",
             f"{len(rare):,} of {len(counts):,} {agreed(len(rare), 'has', 'have')} fewer than "
-            f"{RARE} training examples: {names}{more}",
+            f"{RARE} training examples: {_listed(rare)}",
             "note",
             "collect more examples, or merge rare labels with others",
             {"rare": rare},
@@ -128,16 +126,20 @@ def _untested(parts: Mapping[str, Part]) -> Iterator[Finding]:
     tested = parts["test"].known() if "test" in parts else set(counts)
     lacking = sorted(set(counts) - tested)
     if lacking:
-        names = ", ".join(shortened(item, 20) for item in lacking[:MAX_NAMED])
-        more = ", ..." if len(lacking) > MAX_NAMED else ""
         yield Finding(
             "labels",
             f"{len(lacking):,} of {len(counts):,} {agreed(len(lacking), 'does', 'do')} not occur "
-            f"in test: {names}{more}",
+            f"in test: {_listed(lacking)}",
             "note",
             "test scores say nothing about them; move some of their examples to test",
             {"untested": lacking},
         )
+
+
+def _listed(labels: Sequence[str]) -> str:
+    """The first labels, shortened."""
+    names = ", ".join(shortened(item, 20) for item in labels[:MAX_NAMED])
+    return f"{names}{', ...' if len(labels) > MAX_NAMED else ''}"
 
 
 def _values(parts: Mapping[str, Part]) -> Iterator[Finding]:
