@@ -137,6 +137,7 @@ class TaskModel(keras.Model):
             for units in task.carries
         )
         self._padding: Padding | None = None
+        self._inferred: tuple = ()
         self.supports_jit = False  # the metric is computed outside the graph
         self.built = True
 
@@ -175,7 +176,7 @@ class TaskModel(keras.Model):
                     f"template, got {named[name]!r}.",
                     field=name,
                 )
-        if named.get("steps_per_execution", 1) != 1:
+        if named.get("steps_per_execution") not in (None, 1):
             raise SeqzooError(
                 field="steps_per_execution",
                 expected="1, because an execution may not reach into the next epoch",
@@ -186,7 +187,9 @@ class TaskModel(keras.Model):
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles a loaded model; Keras leaves that out for models with their own `compile`."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        options = keras.saving.deserialize_keras_object(config)
+        options.pop("steps_per_execution", None)  # earlier files may have more than one
+        self.compile(**options)
         if self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
 
@@ -384,8 +387,16 @@ class TaskModel(keras.Model):
             options: see `Run.export`, as for the other arguments and the result.
 
         Raises:
-            SeqzooError: see `Run.export`.
+            SeqzooError: a layer is quantized, and the format cannot represent it; see also
+                `Run.export`.
         """
+        if self._quantized() and format != "tf_saved_model":
+            raise SeqzooError(
+                field="format",
+                expected="'tf_saved_model' for quantized layers",
+                got=format,
+                hint="export the model before `quantize`, with precision='int8'",
+            )
         request = Export(
             self.task,
             self.network,
@@ -500,8 +511,13 @@ class TaskModel(keras.Model):
     def _infer(
         self, data: Data, settings: TrainingSettings, options: PredictionOptions
     ) -> dict[str, list]:
-        # Keras sets `predict_function` to None if graphs may be outdated, as in `compile`.
-        if getattr(self.predict_function, "settings", None) != settings:
+        # Keras sets `predict_function` to None if graphs may be outdated, as in `compile`, but not
+        # if the network or one of its layers is quantized or gets an adapter.
+        layers = self._flatten_layers()
+        states = ((item.dtype_policy.name, getattr(item, "lora_enabled", False)) for item in layers)
+        inferred = (settings, *states)
+        if self.predict_function is None or self._inferred != inferred:
+            self._inferred = inferred
             padding = self._padding or self._choose(data, settings)
             self.predict_function: Any = Inference(self.task, self.network, settings, padding)
         return self.predict_function.collect(self.task.infer, data, options)
@@ -519,6 +535,11 @@ class TaskModel(keras.Model):
         data = self.task.data(examples)
         return batches(data, self._plan(data, settings))
 
+    def _quantized(self) -> list[str]:
+        """The names of the quantized layers."""
+        layers = self._flatten_layers()
+        return [item.name for item in layers if getattr(item, "quantization_mode", None)]
+
     def get_config(self) -> dict[str, Any]:
         """The configuration that the model is rebuilt from.
 
@@ -526,12 +547,12 @@ class TaskModel(keras.Model):
             SeqzooError: a layer is quantized.
         """
         layers = self._flatten_layers()  # the public list lacks nested layers
-        for layer in layers:
-            if getattr(layer, "quantization_mode", None):
-                raise SeqzooError(
-                    f"The layer {layer.name!r} is quantized, which cannot be stored; save the "
-                    "model before `quantize`."
-                )
+        quantized = self._quantized()
+        if quantized:
+            raise SeqzooError(
+                f"The layer {quantized[0]!r} is quantized, which cannot be stored; save the model "
+                "before `quantize`."
+            )
         config = {
             "name": self.name,
             "template": self.task.template.name,

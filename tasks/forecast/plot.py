@@ -17,6 +17,9 @@ PANELS = 12
 SHOWN_HORIZONS = 4
 """Length of the history in a plot, in horizons; a shorter history is shown in full."""
 
+LEGEND_COLUMNS = 5
+"""Maximum number of entries of the legend side by side."""
+
 
 def plot_forecasts(
     path: pathlib.Path,
@@ -71,5 +74,6 @@ def plot_forecasts(
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
     handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, loc="outside upper right", ncols=len(labels))
+    columns = min(len(labels), LEGEND_COLUMNS)
+    figure.legend(handles, labels, frameon=False, loc="outside upper right", ncols=columns)
     save(figure, path)

@@ -1,8 +1,9 @@
 """The figures of an inspection, drawn with Matplotlib."""
 
 import io
+import itertools
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -60,7 +61,8 @@ def gradient_figure(
     products of Jacobians."""
     figure, grid = _panel(3.2 + 2.6 * bool(jacobians), rows=1 + bool(jacobians))
     axes = grid[0, 0]
-    colours = dict(zip([flow.name for flow in flows], _colours(), strict=False))
+    names = dict.fromkeys(flow.name for flow in (*flows, *jacobians))
+    colours = dict(zip(names, _colours(), strict=False))
     for flow in flows:
         colour = colours[flow.name]
         norms = np.where(flow.norms > 0, flow.norms, np.nan)
@@ -350,8 +352,8 @@ def _plain(name: str) -> str:
     return name.replace("$", r"\$")
 
 
-def _colours() -> list[str]:
-    return [*COLOURS] * 4
+def _colours() -> Iterator[str]:
+    return itertools.cycle(COLOURS)
 
 
 def rendered(figure: Figure, form: str = "png") -> bytes:

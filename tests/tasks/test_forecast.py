@@ -588,6 +588,12 @@ def test_the_legend_of_a_plot_names_the_bands_and_covers_nothing(monkeypatch) ->
     assert outer > inner
     titles = [axes.title for axes in figure.axes]
     assert disjoint(figure, [legend, *figure.axes]) and disjoint(figure, [legend, *titles])
+    quantiles = np.repeat(np.arange(4.0).reshape(2, 2, 1), 19, -1)
+    prediction.quantiles, levels = quantiles, [k / 20 for k in range(1, 20)]
+    plot_forecasts(pathlib.Path(), [history], [prediction], ["x", "y"], levels, truths)
+    (legend,) = figures[1].legends
+    figures[1].draw_without_rendering()
+    assert 0 <= legend.get_window_extent().x0
 
 
 @pytest.mark.slow

@@ -199,16 +199,26 @@ def test_frozen_layers_stay_frozen_in_a_file_and_in_a_copy(tmp_path) -> None:
         assert not keras.models.clone_model(model).trainable_variables
 
 
-def test_a_quantized_model_predicts_but_is_not_stored(tmp_path) -> None:
+@pytest.mark.parametrize("part", ["model", "network"])
+def test_a_quantized_model_predicts_but_is_not_stored(tmp_path, part) -> None:
     examples = names(8, 2)
     with seqzoo.cells.portable():
         model = keras_model(template(), examples, settings())
         before = model.predict(examples.inputs)
-        model.quantize("int8", filters="outputs")
+        (model if part == "model" else model.network).quantize("int8", filters="outputs")
         after = model.predict(examples.inputs)
     assert 0 < np.abs(after - before).max() < 0.01
     with pytest.raises(SeqzooError, match="The layer 'outputs' is quantized, which cannot be"):
         model.save(tmp_path / "model.keras")
+    with pytest.raises(SeqzooError, match="'tf_saved_model' for quantized layers, got 'litert'"):
+        model.export(tmp_path / "exported", "litert")
+
+
+def test_earlier_files_may_have_several_steps_per_execution() -> None:
+    model = keras_model(template(), names(8, 2), settings())
+    model.compile("adam", steps_per_execution=None)
+    model.compile_from_config({**model.get_compile_config(), "steps_per_execution": 2})
+    assert model.steps_per_execution == 1
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The figures of an inspection: colours, labels, and text that overlaps nothing."""
 
+import dataclasses
 import warnings
 from typing import Any
 
@@ -60,6 +61,8 @@ def test_a_layer_has_one_colour_in_both_plots_of_gradients() -> None:
     products = JacobianFlow("small", np.arange(8), norms[1:], norms[1:], norms, decay(norms))
     above, below = figures.gradient_figure(flows, [products]).axes
     assert below.lines[0].get_color() == above.lines[1].get_color() != above.lines[0].get_color()
+    many = [dataclasses.replace(flows[0], name=f"layer_{k}") for k in range(40)]
+    assert len(figures.gradient_figure(many, [products]).axes[0].lines) >= 40
 
 
 def test_steps_have_their_names_or_their_numbers() -> None:
