@@ -89,7 +89,7 @@ GROUPS = [
         "zoo/data/open.py",
         "tests/zoo/test_repeat.py",
         "validation_file",
-        {'(source.fold and name == "validation")': "False"},
+        {'source.fold and name == "validation"': "False"},
     ),
     Group(
         "zoo/data/source.py",

@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +17,7 @@ from seqzoo.zoo.data.open import open_examples
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data_check.check import check
 from seqzoo.zoo.data_check.columns import guess
+from seqzoo.zoo.inference import evaluate as evaluation
 
 OPTIONS = {"columns": ["label", "*"], "input": "*", "target": "label"}
 
@@ -48,6 +51,38 @@ def test_all_columns_without_another_role_are_steps(tmp_path) -> None:
     text = text.replace("split,", "0,").replace("train,", "7,").replace("test,", "8,")
     write(tmp_path / "t.csv", text)
     assert open_examples(plain, "test").inputs[0].tolist() == [7, 0.5, 1]
+
+
+def test_files_may_lack_the_columns_of_splits_and_weights(tmp_path) -> None:
+    rows = [f"{n},{n + 0.5},2,{'ab'[n % 2]}\n" for n in range(40)]
+    whole = write(tmp_path / "train.csv", "t1,t2,two,y\n" + "".join(rows))
+    plain = write(tmp_path / "test.csv", "t1,t2,y\n7,7.5,a\n8,8.5,b\n")
+    rows = [f"{'val' if n % 3 else 'train'},{row}" for n, row in enumerate(rows)]
+    parts = write(tmp_path / "parts.csv", "part,t1,t2,two,y\n" + "".join(rows))
+    source = Source(str(whole), "series", input="t*", target="y", weight_column="two")
+    tested = replace(source, test=str(plain))
+    assert [item.tolist() for item in open_examples(tested).inputs] == [[7, 7.5], [8, 8.5]]
+    assert open_examples(replace(tested, test=str(whole), duplicates="keep")).inputs[0].size == 2
+    split = Source(str(plain), "series", input="t*", target="y", split_column="part")
+    assert open_examples(split, "all").inputs[0].tolist() == [7, 7.5]
+    both = replace(tested, data=str(parts), input="*", split_column="part", test=str(parts))
+    assert open_examples(replace(both, duplicates="keep")).inputs[0].tolist() == [0, 0.5]
+
+
+def test_weights_are_no_steps_of_evaluated_files(tmp_path, monkeypatch) -> None:
+    path = write(tmp_path / "t.csv", "t1,t2,w,y\n7,7.5,1,a\n8,8.5,1,b\n")
+    plain = write(tmp_path / "plain.csv", "t1,t2,y\n7,7.5,a\n8,8.5,b\n")
+    source = Source(str(path), "series", input="*", target="y", weight_column="w")
+    run = SimpleNamespace(
+        template=SimpleNamespace(input="series", target="class"),
+        source=source.to_config(),
+        evaluate=lambda examples, *_, **__: examples,
+    )
+    monkeypatch.setattr(evaluation, "open_runs", lambda *_: run)
+    monkeypatch.setattr(evaluation, "prediction_options", lambda *_: None)
+    for data in (path, plain):
+        examples: Any = evaluation.evaluate("run", {"data": str(data)}, None, None, {})
+        assert [item.tolist() for item in examples.inputs] == [[7, 7.5], [8, 8.5]]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])

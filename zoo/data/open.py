@@ -72,9 +72,7 @@ def open_examples(source: Source, split: str = "test") -> Examples:
     if split not in USUAL:
         return _open_split(source, split)
     if split == "all":
-        source = source.absolute()
-        if not is_wide(source):  # its pattern must not match the column of splits
-            source = replace(source, split_column=None)
+        source = without_roles(source.absolute(), "split_column")
         part, _ = read_file(source.data, source)
         return _limited(part, source)
     if source.fold is None and not source.is_file():
@@ -192,13 +190,30 @@ def split_file(whole: Part, source: Source) -> dict[str, Part | None]:
                 raise SeqzooError(
                     f"`{name}` must be left out if `split_column` is given, got {path!r}."
                 )
-            # Scores do not weight examples, but a fold trains on those for validation, too, and a
-            # pattern of inputs must not match weights.
-            weighs = (source.fold and name == "validation") or is_wide(source)
-            weights = source.weight_column if weighs else None
-            plain = replace(source, split_column=None, weight_column=weights)
-            parts[name], _ = read_file(path, plain)
+            # Scores do not weight examples, but a fold trains on those for validation, too.
+            weighs = source.fold and name == "validation"
+            unused = ("split_column",) if weighs else ("split_column", "weight_column")
+            parts[name], _ = read_file(path, without_roles(source, *unused, path=path))
     return parts
+
+
+def without_roles(source: Source, *roles: str, path: str | None = None) -> Source:
+    """A source without columns that are not used. If the input is a pattern, the columns that the
+    file has keep their roles, because the pattern must not match them.
+
+    Args:
+        source: the source.
+        roles: the roles of the columns: fields of the source.
+        path: the file; None for the data of the source.
+
+    Raises:
+        SeqzooError: the input is a pattern, and the file cannot be read.
+    """
+    if is_wide(source) and any(getattr(source, role) is not None for role in roles):
+        file = pathlib.Path(local(path or source.absolute().data))
+        names = formats.read(file, Request(source, ())).names
+        roles = tuple(role for role in roles if getattr(source, role) not in names)
+    return replace(source, **dict.fromkeys(roles))
 
 
 def read_file(path: str, source: Source) -> tuple[Part, int | None]:

@@ -39,7 +39,7 @@ def evaluate(
     if report is not None and pathlib.Path(report).is_file():
         raise SeqzooError(f"{report} is a file; name a folder for the report.", field="report")
     run = open_runs(folder, others, device)
-    from seqzoo.zoo.data.open import open_examples
+    from seqzoo.zoo.data.open import open_examples, without_roles
 
     given = dict(given)
     limit = given.pop("limit", None)
@@ -48,7 +48,8 @@ def evaluate(
     stored = Source.of_run(run, given.get("data"))
     if "data" in given:
         stored = stored.of_other_data(given["data"])
-    source = replace(stored, weight_column=None, **given)  # scores do not weight examples
+    # Scores do not weight examples.
+    source = without_roles(replace(stored, **given), "weight_column")
     if others:  # the test examples are in no fold
         source = replace(source, fold=None)
     if "data" in given and split is None:

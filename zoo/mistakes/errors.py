@@ -186,13 +186,13 @@ def errors(
             "A model makes few mistakes on its own training examples; use --folds 5, which trains "
             "models that have not seen the examples they predict."
         )
-    from seqzoo.zoo.data.open import open_examples
+    from seqzoo.zoo.data.open import open_examples, without_roles
 
     known = Source.of_run(opened, data)
     training = _training(opened, known, data, print_fn)
     other = known if data is None else known.of_other_data(data)
     check_fields(fields)
-    source = replace(other, weight_column=None, **fields)
+    source = without_roles(replace(other, **fields), "weight_column")
     if folds is not None:
         if data is not None or split not in (None, "train") or training is None:
             raise SeqzooError(
