@@ -380,6 +380,12 @@ def test_long_names_of_cells_do_not_overlap_in_the_plot(tmp_path, monkeypatch) -
     assert disjoint(figures[0], figures[0].axes[0].get_xticklabels())
 
 
+def test_names_may_have_characters_without_a_glyph(tmp_path) -> None:
+    comparison = replace(_comparison(_result("a", 0.5, 0.6)), name="\U00013000")  # a hieroglyph
+    comparison.plot(tmp_path / "comparison.png")
+    assert (tmp_path / "comparison.png").stat().st_size > 1000
+
+
 def test_cells_without_a_score_come_last(tmp_path) -> None:
     comparison = _comparison(_result("a", failed=True), _result("b", 0.1), _result("c", 0.3))
     assert [row["cell"] for row in comparison.rows()] == ["c", "b", "a"]

@@ -387,6 +387,12 @@ def test_the_plot_counts_whole_trials(tmp_path, monkeypatch) -> None:
     assert {0, 1} <= set(ticks) and all(tick == int(tick) for tick in ticks)
 
 
+def test_names_may_have_characters_without_a_glyph(tmp_path) -> None:
+    trials = [TrialResult(n, "complete", 0.5, 1, 1, 9, 2.0, {"units": n}) for n in range(2)]
+    Search("\U00013000", "accuracy", 1, trials, {}, tmp_path).plot(tmp_path / "search.png")
+    assert (tmp_path / "search.png").stat().st_size > 1000
+
+
 # Training runs
 
 

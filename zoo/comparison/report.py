@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seqzoo.tasks.atomic_files import replacing, write_json, write_table, write_text
+from seqzoo.tasks.atomic_files import write_json, write_table, write_text
 from seqzoo.zoo.comparison.gradient_flow import PLOT, flow_table
 
 HEADERS = (
@@ -231,7 +231,7 @@ class Comparison:
         """Plots the score of each seed for each cell, with a line at the mean."""
         from matplotlib.figure import Figure
 
-        from seqzoo.tasks.plots import INK, TRAINING
+        from seqzoo.tasks.plots import INK, TRAINING, save
 
         scored = [result for result in self.results if result.scores]
         figure = Figure(figsize=(max(4.0, 1.1 * len(scored) + 2), 4.2), layout="constrained")
@@ -250,8 +250,7 @@ class Comparison:
         axes.set_title(f"{name}: about {self.wanted:,} parameters each", color=INK)
         axes.grid(axis="y", alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-        with replacing(path) as temporary:
-            figure.savefig(temporary, dpi=140)
+        save(figure, path)
 
 
 def ordered(results: Sequence[Result], better: int) -> list[Result]:

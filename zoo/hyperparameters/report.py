@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from seqzoo.tasks.atomic_files import replacing, write_json, write_table
+from seqzoo.tasks.atomic_files import write_json, write_table
 from seqzoo.zoo.hyperparameters.channel import COMPLETE, FAILED, PRUNED, UNFINISHED
 from seqzoo.zoo.hyperparameters.layout import BEST
 from seqzoo.zoo.output import metric_name
@@ -182,7 +182,7 @@ class Search:
         from matplotlib.figure import Figure
         from matplotlib.ticker import MaxNLocator
 
-        from seqzoo.tasks.plots import INK, TRAINING, VALIDATION
+        from seqzoo.tasks.plots import INK, TRAINING, VALIDATION, save
 
         both = bool(self.importances)
         figure = Figure(figsize=(11 if both else 6.5, 4.2), layout="constrained")
@@ -232,8 +232,7 @@ class Search:
             axes.set_xlim(0, 1.15 * max(self.importances.values()))
             axes.xaxis.set_visible(False)
             axes.spines[["top", "right", "bottom"]].set_visible(False)
-        with replacing(path) as temporary:
-            figure.savefig(temporary, dpi=140)
+        save(figure, path)
 
 
 def _number(value: float | None) -> str:
