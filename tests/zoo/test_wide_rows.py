@@ -105,6 +105,11 @@ def test_a_pattern_names_the_columns_of_steps(suffix: str, tmp_path) -> None:
         open_examples(Source(str(path), "series", input="z*", target="y"), "all")
 
 
+def test_one_star_stands_for_the_other_columns() -> None:
+    with pytest.raises(SeqzooError, match=r"`columns` must be .* at most one \*, got '\*,y,\*'"):
+        Source("t.csv", "series", columns=["*", "y", "*"], input="*", target="y")
+
+
 def test_a_missing_step_between_others_is_named(tmp_path) -> None:
     path = write(tmp_path / "t.tsv", "1\t0.5\t1\t2\n2\t3\tNaN\t4\n")
     with pytest.raises(SeqzooError, match=r"line 2: '\*' contains NaN at position 2"):

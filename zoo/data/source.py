@@ -277,6 +277,9 @@ class Source:
             ):
                 raise SeqzooError(field=name, expected="a list of names", got=value)
             object.__setattr__(self, name, None if value is None else list(value))
+        if self.columns and self.columns.count("*") > 1:
+            expected, got = "names of columns and at most one *", ",".join(self.columns)
+            raise SeqzooError(field="columns", expected=expected, got=got)
         if self.whole and self.target_kind != "next":
             raise SeqzooError(
                 f"`whole` is for the target 'next', got target {self.target_kind!r}.", field="whole"
