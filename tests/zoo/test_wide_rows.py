@@ -13,6 +13,7 @@ from cli_cases import seqzoo
 from source_cases import write
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.histories import read_histories
 from seqzoo.zoo.data.open import open_examples
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data_check.check import check
@@ -108,6 +109,18 @@ def test_a_pattern_names_the_columns_of_steps(suffix: str, tmp_path) -> None:
 def test_one_star_stands_for_the_other_columns() -> None:
     with pytest.raises(SeqzooError, match=r"`columns` must be .* at most one \*, got '\*,y,\*'"):
         Source("t.csv", "series", columns=["*", "y", "*"], input="*", target="y")
+
+
+def test_steps_may_be_many_fields_of_an_object(tmp_path) -> None:
+    rows = [{"label": "ab"[n % 2], "t": {str(k): k + n for k in range(140)}} for n in range(40)]
+    path = write(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows)))
+    examples = open_examples(Source(str(path), "series", input="t.*", target="label"), "all")
+    np.testing.assert_array_equal(examples.inputs[1], np.arange(1, 141))
+    assert not check(str(path), timing=False, input="t.*", target="label").broken
+    dated = [{**row, "date": f"2024-01-{n + 1:02}"} for n, row in enumerate(rows[:30])]
+    write(path, "\n".join(map(json.dumps, dated)))
+    source = Source(str(path), "history", date_column="date", target="t.139,t.120")
+    assert read_histories(source)[0][0].values[0].tolist() == [139, 120]
 
 
 def test_a_missing_step_between_others_is_named(tmp_path) -> None:

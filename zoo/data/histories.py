@@ -20,7 +20,7 @@ from seqzoo.zoo.data import formats
 from seqzoo.zoo.data.date_parsing import joined_dates, parse_dates
 from seqzoo.zoo.data.records import Records, Request
 from seqzoo.zoo.data.remote import local
-from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.source import COVARIATES, Source
 from seqzoo.zoo.data.time_zones import may_be_set_back, refuse_offsets, to_utc
 
 MISSING_VALUES = (*MISSING, "nat")
@@ -48,9 +48,6 @@ MOSTLY = 0.9
 
 MAX_MISSING = 50_000_000
 """Maximum number of missing steps of a series; each takes memory."""
-
-COVARIATES = ("past_columns", "known_columns", "static_columns")
-"""Fields of a source that name covariates."""
 
 
 class _AllColumns(Request):

@@ -4,9 +4,11 @@ after a dot: "translation.en"."""
 import codecs
 import json
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
+from seqzoo.tasks.data.column_names import split_names
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.lines import split_lines
 from seqzoo.zoo.data.records import (
@@ -18,10 +20,12 @@ from seqzoo.zoo.data.records import (
     choose_columns,
     undecoded,
 )
+from seqzoo.zoo.data.source import COVARIATES, ROLES, Source
+from seqzoo.zoo.data.wide_rows import is_wide
 
 MAX_NESTED = 100
-"""Maximum number of fields of nested objects that are listed as columns; objects with more, such as
-counts of words, have no fixed fields."""
+"""Maximum number of fields of nested objects that are listed as columns, apart from those that the
+source names; objects with more, such as counts of words, have no fixed fields."""
 
 MAX_DEPTH = 8
 """Maximum number of objects within one another whose fields are columns."""
@@ -40,6 +44,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
     names: dict[str, None] = {}
     needed = {request.name(role) for role in request.roles} or {None}
     nested: set[str] = set()
+    is_named = _namer(request.source)
     for number, row, error in _rows(file):
         # A malformed line is reported before a column that is missing because of it.
         if error and request.strict:
@@ -48,7 +53,9 @@ def read(path: pathlib.Path, request: Request) -> Records:
         if not fields.keys() <= names.keys():
             nested |= fields.keys() - row.keys()
             listed = len(nested) <= MAX_NESTED
-            names |= dict.fromkeys(name for name in fields if listed or name in {*row, *needed})
+            names |= dict.fromkeys(
+                name for name in fields if listed or name in {*row, *needed} or is_named(name)
+            )
             if needed <= names.keys():
                 break
     columns = choose_columns(path, list(names), request)
@@ -68,6 +75,16 @@ def read(path: pathlib.Path, request: Request) -> Records:
         return _chunks(file, columns, nested=bool(within))
 
     return Records(str(path), records(), columns=columns, names=tuple(names), chunks=chunks)
+
+
+def _namer(source: Source) -> Callable[[str], bool]:
+    """A function that says whether a source names a column, or has a pattern that matches it."""
+    fields = (getattr(source, name) for name in (*ROLES, "sentence_column", "date_column"))
+    texts = [text for text in fields if text is not None]
+    lists = (getattr(source, name) or () for name in COVARIATES)
+    named = {*texts, *source.further_inputs}.union(*map(split_names, texts), *lists)
+    pattern = source.input if is_wide(source) else None
+    return lambda name: name in named or (pattern is not None and fnmatchcase(name, pattern))
 
 
 def flattened(row: dict[str, Any], depth: int = MAX_DEPTH) -> dict[str, Any]:

@@ -39,7 +39,10 @@ SERIES = "series_column"
 HISTORY = "history"
 """The kind of tables with dates."""
 
-LISTS = ("past_columns", "known_columns", "static_columns", "split_at", "columns")
+COVARIATES = ("past_columns", "known_columns", "static_columns")
+"""Fields that name the columns of covariates."""
+
+LISTS = (*COVARIATES, "split_at", "columns")
 """Fields that are lists."""
 
 DATED = (
