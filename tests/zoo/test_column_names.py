@@ -1,6 +1,7 @@
 """Lists of column names in one text, with names that contain commas."""
 
 import shlex
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from seqzoo.zoo.config.command_line import as_options
 from seqzoo.zoo.config.resolve import chosen
 from seqzoo.zoo.data.histories import read_histories
 from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.inference.forecasts import Forecaster
 
 
 @pytest.mark.parametrize(
@@ -62,3 +64,22 @@ def test_targets_with_commas_are_forecast(tmp_path) -> None:
     assert read_histories(one)[0][0].values.shape == (31, 1)
     found = {item.subject: item for item in check(str(path), timing=False).findings}
     assert found["rows"].values["targets"] == ["wind, km/h", "rain, mm"]
+
+
+def test_a_table_of_forecasts_names_a_date_column_with_a_comma(tmp_path) -> None:
+    path = tmp_path / "sales.csv"
+    rows = [f"2024-01-{day:02d},{day}" for day in range(1, 32)]
+    path.write_text("\n".join(['"Date, local",sales', *rows]) + "\n")
+    source = Source(str(path), "history", date_column="Date, local")
+    completed = read_histories(source)[1]
+    assert completed.date_column == '"Date, local"'
+    assert read_histories(completed)[1] == completed
+    template = SimpleNamespace(name="forecast", input="history", target="horizon", levels=())
+    run: Any = SimpleNamespace(
+        template=template,
+        task=SimpleNamespace(features=SimpleNamespace(targets=1)),
+        source=completed.to_config(),
+    )
+    for forecaster in (Forecaster(run), Forecaster(run, {"date_column": "Date, local"})):
+        forecaster.read(path)
+        assert forecaster.table([]).headers == ["Date, local", "sales"]

@@ -134,8 +134,8 @@ def dates_of(splits: Splits) -> str:
 def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     """The series of a file, sorted by name, with their steps sorted by date.
 
-    Returns: the series, the source with the names of all targets, the frequency and the form of
-        numbers, and notes on missing steps and values.
+    Returns: the series, the source with the names of dates and of all targets in the form of
+        `join_names`, the frequency and the form of numbers, and notes on missing steps and values.
 
     Raises:
         SeqzooError: see `open_histories`.
@@ -245,7 +245,8 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     if missing:
         total = sum(item.values[: item.end].size for item in histories)
         notes.append(f"{missing:,} of {total:,} values {agreed(missing, 'is', 'are')} missing.")
-    source = replace(source, target=join_names(chosen), frequency=str(frequency))
+    named = {"date_column": join_names(parts), "target": join_names(chosen)}
+    source = replace(source, **named, frequency=str(frequency))
     return histories, source, notes
 
 

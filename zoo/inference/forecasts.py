@@ -117,7 +117,8 @@ class Forecaster:
         """
         delimiter = self.delimiter or self.source.delimiter_of(str(path))
         source = replace(self.source, data=str(path), delimiter=delimiter, limit=None).absolute()
-        histories, _, notes = read_histories(source)
+        histories, source, notes = read_histories(source)
+        self.source = replace(self.source, date_column=source.date_column)
         for history in histories:
             present = np.isfinite(history.values).any(1)
             other = Frequency.infer(history.dates[present])
