@@ -15,6 +15,7 @@ from source_cases import write
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.histories import read_histories
 from seqzoo.zoo.data.open import open_examples
+from seqzoo.zoo.data.prediction_inputs import File, of_file
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data_check.check import check
 from seqzoo.zoo.data_check.columns import guess
@@ -121,6 +122,13 @@ def test_steps_may_be_many_fields_of_an_object(tmp_path) -> None:
     write(path, "\n".join(map(json.dumps, dated)))
     source = Source(str(path), "history", date_column="date", target="t.139,t.120")
     assert read_histories(source)[0][0].values[0].tolist() == [139, 120]
+
+
+def test_files_to_predict_from_may_lack_the_class(tmp_path) -> None:
+    path = write(tmp_path / "t.tsv", "0.5\t1\t2\n3\t1e-1\tNaN\n")
+    file = File(path, columns=["*"])
+    items = list(of_file(file, Source(str(tmp_path / "train.tsv"), "series", **OPTIONS)))
+    assert [item.field for item in items] == [["0.5", "1", "2"], ["3", "1e-1"]]
 
 
 def test_a_missing_step_between_others_is_named(tmp_path) -> None:
