@@ -45,6 +45,16 @@ def test_spans_are_tags_of_words(tool: str, tmp_path) -> None:
     assert (examples.inputs[1], examples.targets[1]) == (("None", "."), ("O", "O"))
 
 
+def test_texts_without_spans_in_a_tsv(tmp_path) -> None:
+    spans = ['[[0, 3, "PER"]]', "[]", " [ ] ", '[[4, 7, "X"]]']
+    rows = "".join(f"Ada met Bob{row}.\t{field}\n" for row, field in enumerate(spans))
+    path = write(tmp_path / "t.tsv", "text\tlabel\n" + rows)
+    source = guess(str(path), {}).source
+    assert (source.kind, source.target_kind, source.target) == ("words", "tags", "label")
+    targets = [" ".join(tags) for tags in open_examples(source, "all").targets]
+    assert targets == ["B-PER O O O", "O O O O", "O O O O", "O B-X O O"]
+
+
 def test_entities_of_spacy(tmp_path) -> None:
     row = {"text": TEXT, "annotations": {"entities": [[0, 12, "PER"]]}}
     path = write(tmp_path / "t.jsonl", json.dumps(row))

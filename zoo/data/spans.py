@@ -26,7 +26,7 @@ class Span(NamedTuple):
 def spans_of(field: Any) -> list[Span] | None:
     """The spans in a field: a list of [start, end, label] or of objects, or JSON with such a list,
     sorted by position; None if it is anything else."""
-    if isinstance(field, str) and re.match(r"\s*\[\s*[\[{]", field):
+    if isinstance(field, str) and re.match(r"\s*\[\s*(?:[\[{]|\]\s*$)", field):
         try:
             field = json.loads(field)
         except (ValueError, RecursionError):
