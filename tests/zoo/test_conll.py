@@ -147,6 +147,10 @@ def test_a_tagger_that_was_trained_on_a_txt_predicts_from_one(tmp_path) -> None:
         ("Anna B\nsleeps O\n", [("Anna", "sleeps")]),
         ("Anna sleeps\nBern sings\n", ["Anna sleeps", "Bern sings"]),
         ("Anna sleeps .\nBern is a city .\n", ["Anna sleeps .", "Bern is a city ."]),
+        ("Ada ran to\nBob ate to\n\n", ["Ada ran to", "Bob ate to", ""]),
+        ("\nAnna sleeps\nBern sings\n", ["", "Anna sleeps", "Bern sings"]),
+        ("Ada ran to\n\nBob ate to\n", ["Ada ran to", "", "Bob ate to"]),
+        ("Anna B\nsleeps O\n\n", [("Anna", "sleeps")]),
     ):
         path = _write(tmp_path / "new.txt", text)
         found = [item.field for item in of_file(File(path), source)]

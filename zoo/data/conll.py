@@ -151,32 +151,38 @@ def read_conll(
 
 def has_word_per_line(path: pathlib.Path, tagged: pathlib.Path) -> bool:
     """Whether a .txt file has a word per line, rather than a sentence: all lines, except for
-    comments, have the same number of fields, and there are empty lines.
+    comments, have the same number of fields, which is 1 or that of a tagged file, and there are
+    empty lines between them.
 
-    Without empty lines it is one sentence if most of the last fields are tags of another file.
+    Without empty lines, or with another number of fields, it has a word per line if most of the
+    last fields are tags of that file.
 
     Args:
         path: the file.
         tagged: a file with words and tags; it need not exist.
     """
-    lines, rows = _first_rows(path)
-    if not rows or not all(line.strip(_SPACE) for line in lines):
-        return bool(rows)
-    others = _first_rows(tagged)[1] if tagged.is_file() else []
-    tags = {other[-1] for other in others if len(other) == len(rows[0])}
+    blocks = _first_blocks(path)
+    if not blocks:
+        return False
+    others = [row for block in _first_blocks(tagged) for row in block] if tagged.is_file() else []
+    rows = [row for block in blocks for row in block]
+    width = len(rows[0])
+    several = len(blocks) > 1
+    if several and (not others or width in (1, len(others[0]))):
+        return True
+    tags = {other[-1] for other in others if several or len(other) == width}
     return sum(row[-1] in tags for row in rows) > len(rows) / 2
 
 
-def _first_rows(path: pathlib.Path) -> tuple[list[str], list[list[str]]]:
-    """The first lines of a file, and the fields of those with words; none if the numbers of fields
+def _first_blocks(path: pathlib.Path) -> list[list[list[str]]]:
+    """The fields of the first lines with words, by sentence; none if the numbers of fields
     differ."""
-    file = TextFile(path, strict=False)
-    lines = list(itertools.islice(file.newline_delimited(), PROBED))
+    lines = list(itertools.islice(TextFile(path, strict=False).newline_delimited(), PROBED))
     try:
         blocks = list(_blocks(path, lines, universal=False, width=0))
     except SeqzooError:
-        return lines, []
-    return lines, [row.fields for block in blocks for row in block]
+        return []
+    return [[row.fields for row in block] for block in blocks]
 
 
 def _blocks(
