@@ -16,7 +16,7 @@ import seqzoo.zoo as zoo
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.splits import letters_of
 from seqzoo.zoo.data_check.check import DataReport
-from seqzoo.zoo.data_check.columns import is_number
+from seqzoo.zoo.data_check.columns import guess, is_number
 from seqzoo.zoo.data_check.report import write_page
 from seqzoo.zoo.finding import Finding
 
@@ -449,6 +449,29 @@ def test_many_numbered_series_are_found(tmp_path) -> None:
     rows = [{"date": f"{2000 + n // 12}-{n % 12 + 1:02}", "count": n % 40} for n in range(120)]
     rows.append({"date": rows[0]["date"], "count": 7})
     assert "series_column" not in _check(_table(tmp_path / "u.csv", rows)).guessed
+
+
+@pytest.mark.parametrize(
+    "symbols, times, columns",
+    [
+        ("ABC", ["09:30"] * 3, ("date", "symbol")),
+        ("ABC", ["09:30", "08:00", "09:30"], ("date", "symbol")),
+        ("123", ["09:30", "08:00", "09:30"], ("date", "symbol")),
+        ("AAA", ["08:00", "09:30", "10:00"], ("date,opening", None)),
+        ("ABB", ["08:00", "08:00", "09:30"], ("date,opening", None)),
+    ],
+)
+def test_a_time_that_only_describes_a_row_is_no_part_of_its_date(
+    tmp_path, symbols: str, times: list[str], columns: tuple
+) -> None:
+    rows = [
+        {"date": f"2024-01-{day:02}", "symbol": symbol, "opening": time, "price": day * 1.5 + row}
+        for day in range(1, 29)
+        for row, (symbol, time) in enumerate(zip(symbols, times, strict=True))
+    ]
+    source = guess(_table(tmp_path / "t.csv", rows), {}).source
+    assert source.date_column == columns[0]
+    assert columns[1] is None or source.series_column == columns[1]
 
 
 @pytest.mark.parametrize(

@@ -78,8 +78,15 @@ def _date_columns(columns: Mapping[str, Any], form: str | None) -> list[str]:
         for name, column in columns.items()
         if column.present and all(TIME.fullmatch(str(item).strip()) for item in column.present)
     ]
-    repeats = columns[date].distinct < len(columns[date].present)
-    return [date, times[0]] if repeats and times else [date]
+    dates = joined_dates([columns[date].values])
+    series = _series_column(columns, dates, {date, *times}) if times else None
+    for time in times:
+        pairs = Counter(zip(dates, columns[time].values, strict=True))
+        # A column of numbers beside unique times may be the hour of the day.
+        named = series and (columns[series].content != "numbers" or len(pairs) < len(dates))
+        if len(pairs) > len(set(dates)) and not named:
+            return [date, time]
+    return [date]
 
 
 def _date_column(columns: Mapping[str, Any], form: str | None) -> str | None:
