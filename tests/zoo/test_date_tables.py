@@ -15,7 +15,7 @@ from seqzoo.tasks.data.history import History
 from seqzoo.zoo.data.date_parsing import parse_dates
 from seqzoo.zoo.data.histories import open_histories, read_histories, split_by_time
 from seqzoo.zoo.data.source import UNDATED, Source
-from seqzoo.zoo.data.time_zones import to_local
+from seqzoo.zoo.data.time_zones import to_local, to_utc
 from seqzoo.zoo.data_check.check import check
 from seqzoo.zoo.data_check.columns import guess
 from seqzoo.zoo.inference.backtest import backtest
@@ -163,9 +163,25 @@ def test_local_times_when_clocks_change(tmp_path: pathlib.Path) -> None:
         zoned = skipped.replace(":00,", f":00{offset},")
         with pytest.raises(SeqzooError, match="line 2: '.*' has a time zone of its own, so"):
             read_histories(_table(tmp_path, zoned, timezone="Europe/Berlin").absolute())
+    for zoned in ("1711843200", "1711843200000", "2024-03-31 1:00 AM UTC"):
+        with pytest.raises(SeqzooError, match="line 2: '.*' (is already in UTC|has a time zone)"):
+            read_histories(
+                _table(tmp_path, f"date,sold\n{zoned},1\n", timezone="Europe/Berlin").absolute()
+            )
+    with pytest.raises(SeqzooError, match="`split_at`: '.*' has a time zone of its own"):
+        split_by_time([history], replace(source, split_at=["2024-10-27 12:00Z"]))
     for wrong in ("Europe", "Europe/Berlim"):
         with pytest.raises(SeqzooError, match="`timezone` must be .* such as Europe/Berlin"):
             _table(tmp_path, text, timezone=wrong)
+
+
+def test_a_repeated_hour_in_rows_from_the_last_to_the_first() -> None:
+    times = [f"2024-10-27T0{hour}:{half}" for hour in (1, 2, 2, 3) for half in ("00", "30")]
+    up = np.array(times, "datetime64[s]")
+    dates = np.stack([up, up[::-1]], axis=1).ravel()  # one series is in descending order
+    utc = to_utc(dates, ["up", "down"] * len(up), "Europe/Berlin", str).reshape(-1, 2)
+    assert (np.diff(utc[:, 0]) == np.timedelta64(30, "m")).all()
+    assert utc[:, 1].tolist() == utc[::-1, 0].tolist()
 
 
 def test_fractions_of_seconds(tmp_path: pathlib.Path) -> None:

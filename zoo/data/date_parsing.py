@@ -68,12 +68,19 @@ FORMS: dict[str, str] = {
 AMBIGUOUS = ("day/month/year", "month/day/year")
 """Formats that may both match the same text."""
 
+_ZONED_FORM = re.compile(r"%[Zz]|(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$")
+"""Matches the format of dates with a time zone of their own."""
+
 _WHOLE = re.compile(r"(\d{1,4})(?:\.0)?")
 _DOTTED_TIME = re.compile(r"\d{1,2}\.\d{2}(?:\.\d{2})?")
 
 
 def parse_dates(
-    texts: Sequence[str], location: Callable[[int], str], column: str, form: str | None = None
+    texts: Sequence[str],
+    location: Callable[[int], str],
+    column: str,
+    form: str | None = None,
+    timezone: str | None = None,
 ) -> np.ndarray:
     """The dates of a column; dates with a time zone are converted to UTC.
 
@@ -84,9 +91,11 @@ def parse_dates(
         location: returns the location of a field: "sales.csv, line 18".
         column: the name of the column, for messages.
         form: a `datetime.strptime` format, such as "%d/%m/%Y"; None to infer it.
+        timezone: the time zone of local times; None if dates may be in UTC or have an offset.
 
     Raises:
-        SeqzooError: a field is empty or not a date, or day and month cannot be told apart.
+        SeqzooError: a field is empty or not a date, day and month cannot be told apart, or dates
+            have a time zone although they should be local times.
     """
     texts = [_WEEKDAY.sub("", text.strip()) for text in texts] if form is None else list(texts)
     texts = [text.strip() for text in texts]
@@ -98,19 +107,25 @@ def parse_dates(
                 field="date_column",
             )
     if form is not None:
-        return _by_format(texts, location, column, form)
+        dates = _by_format(texts, location, column, form)
+        if timezone is not None and texts and _ZONED_FORM.search(form):
+            raise _not_local(texts[0], "has a time zone of its own", location(0), timezone)
+        return dates
     reached: dict[str, int] = {}
     fitting: dict[str, np.ndarray] = {}
     for name, pattern in FORMS.items():
-        expression, dates = re.compile(pattern), []
+        expression, dates, matches = re.compile(pattern), [], []
         for text in texts:
             match = expression.fullmatch(text)
             date = _date(match) if match else None
             if date is None:
                 break
             dates.append(date)
+            matches.append(match)
         reached[name] = len(dates)
         if len(dates) == len(texts):
+            if timezone is not None:
+                _refuse_utc(matches, location, timezone)
             fitting[name] = _regular(dates)
             if name not in AMBIGUOUS:
                 return fitting[name]
@@ -182,6 +197,25 @@ def _text(part: Any) -> str:
 def footer_rows(texts: Sequence[str]) -> int:
     """The number of texts without digits at the end of a column of dates, such as "Total"."""
     return next((row for row, text in enumerate(reversed(texts)) if re.search(r"\d", text)), 0)
+
+
+def _refuse_utc(matches: Sequence[re.Match], location: Callable[[int], str], timezone: str) -> None:
+    """Raises SeqzooError if a date is in UTC or has a time zone of its own."""
+    for row, match in enumerate(matches):
+        parts = {name for name, value in match.groupdict().items() if value is not None}
+        if "zone" in parts:
+            raise _not_local(match[0], "has a time zone of its own", location(row), timezone)
+        if parts & {"epoch", "thousandths"}:
+            raise _not_local(match[0], "is already in UTC", location(row), timezone)
+
+
+def _not_local(text: str, why: str, where: str, timezone: str) -> SeqzooError:
+    return SeqzooError(
+        f"{where}: {text!r} {why}, so `timezone` must be left out, got {timezone!r}.",
+        location=where,
+        field="timezone",
+        got=timezone,
+    )
 
 
 def _most_regular(fitting: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -21,7 +21,7 @@ from seqzoo.zoo.data.date_parsing import joined_dates, parse_dates
 from seqzoo.zoo.data.records import Records, Request
 from seqzoo.zoo.data.remote import local
 from seqzoo.zoo.data.source import COVARIATES, Source
-from seqzoo.zoo.data.time_zones import may_be_set_back, refuse_offsets, to_utc
+from seqzoo.zoo.data.time_zones import may_be_set_back, to_utc
 
 MISSING_VALUES = (*MISSING, "nat")
 """Texts that stand for a missing value, in upper or lower case."""
@@ -152,7 +152,9 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     values = _numbers(table, chosen, source)
     parts = split_names(str(source.date_column), names)
     texts = joined_dates([table.columns[name] for name in parts], source.date_format)
-    dates = parse_dates(texts, table.location, ", ".join(parts), source.date_format)
+    dates = parse_dates(
+        texts, table.location, ", ".join(parts), source.date_format, source.timezone
+    )
     owners = (
         np.array([_text(item).strip() for item in table.columns[source.series_column]])
         if source.series_column
@@ -166,7 +168,6 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
             field="series_column",
         )
     if source.timezone is not None:
-        refuse_offsets(texts, source.timezone, table.location)
         dates = to_utc(dates, owners.tolist(), source.timezone, table.location)
     rows = {name: np.flatnonzero(owners == name) for name in dict.fromkeys(owners.tolist())}
     for name, indices in rows.items():
@@ -319,10 +320,11 @@ def _starts(grid: np.ndarray, source: Source) -> dict[str, Any]:
     stop = steps
     if source.split_at:
         texts = list(source.split_at)
+        place = (lambda _: "`split_at`"), "split_at"
         try:
-            dates = parse_dates(texts, lambda _: "`split_at`", "split_at", source.date_format)
+            dates = parse_dates(texts, *place, source.date_format, source.timezone)
         except SeqzooError:  # they need not have the format of the table
-            dates = parse_dates(texts, lambda _: "`split_at`", "split_at")
+            dates = parse_dates(texts, *place, timezone=source.timezone)
         if source.timezone is not None:
             dates = to_utc(dates, texts, source.timezone, lambda _: "`split_at`")
         if len(dates) > 3 or (np.diff(dates) <= np.timedelta64(0, "s")).any():

@@ -1,9 +1,8 @@
 """Local times of tables with dates: converted to UTC when they are read, and back in forecasts."""
 
 import datetime
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
@@ -12,9 +11,6 @@ from seqzoo.tasks.data.frequency import shown_dates, without_fractions
 from seqzoo.tasks.errors import SeqzooError, nearest
 
 UTC = datetime.UTC
-
-_OFFSET = re.compile(r":\d{2}(?:[.,]\d+)?\s*(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$")
-"""Matches a date with a time zone of its own."""
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -35,24 +31,11 @@ def zone_of(name: str) -> ZoneInfo:
         ) from error
 
 
-def refuse_offsets(texts: Sequence[str], name: str, location: Callable[[int], str]) -> None:
-    """Raises SeqzooError if a date has a time zone of its own, beside the named one."""
-    row = next((row for row, text in enumerate(texts) if _OFFSET.search(text)), None)
-    if row is not None:
-        raise SeqzooError(
-            f"{location(row)}: {texts[row]!r} has a time zone of its own, so `timezone` must be "
-            f"left out, got {name!r}.",
-            location=location(row),
-            field="timezone",
-            got=name,
-        )
-
-
 def to_utc(
     dates: np.ndarray, owners: Iterable[str], name: str, location: Callable[[int], str]
 ) -> np.ndarray:
     """Local times as UTC; of two equal times of a series when clocks go back, the first row is the
-    earlier one.
+    earlier one, or the last one if the dates of the series mostly decrease.
 
     Args:
         dates: the local times, datetime64, (rows,).
@@ -63,13 +46,22 @@ def to_utc(
     Raises:
         SeqzooError: a time was skipped when clocks went forward.
     """
-    zone, seen, results = zone_of(name), Counter(), []
+    zone, results = zone_of(name), []
     times: list[datetime.datetime] = dates.astype("datetime64[us]").tolist()
-    for row, key in enumerate(zip(owners, times, strict=True)):
-        local = key[1].replace(tzinfo=zone, fold=min(seen[key], 1))
-        seen[key] += 1
-        utc = local.astimezone(UTC)
-        if utc.astimezone(zone).replace(tzinfo=None) != key[1]:
+    keys = list(zip(owners, times, strict=True))
+    latest, increases = dict[str, datetime.datetime](), Counter()
+    for owner, time in keys:
+        before = latest.get(owner, time)
+        increases[owner] += (time > before) - (time < before)
+        latest[owner] = time
+    seen, counts = Counter(), Counter(keys)
+    for row, (owner, time) in enumerate(keys):
+        earlier = seen[owner, time]
+        seen[owner, time] += 1
+        if increases[owner] < 0:
+            earlier = counts[owner, time] - seen[owner, time]
+        utc = time.replace(tzinfo=zone, fold=min(earlier, 1)).astimezone(UTC)
+        if utc.astimezone(zone).replace(tzinfo=None) != time:
             raise SeqzooError(
                 f"{location(row)}: there is no {shown_dates(dates[[row]])[0]} in {name}, where "
                 "clocks go forward at that time; delete the row.",

@@ -95,7 +95,7 @@ def _order(source: Source) -> Iterator[Finding]:
         else [""] * len(texts)
     )
     try:
-        dates = parse_dates(texts, str, "", source.date_format)
+        dates = parse_dates(texts, str, "", source.date_format, source.timezone)
         if source.timezone is not None:
             dates = to_utc(dates, owners.tolist(), source.timezone, str)
     except SeqzooError:  # `read_histories` raises it with the location in the file
