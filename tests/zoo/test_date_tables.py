@@ -12,7 +12,7 @@ import pytest
 from seqzoo.tasks import Examples, Forecast, SeqzooError
 from seqzoo.tasks.data.frequency import Frequency, shown_dates
 from seqzoo.tasks.data.history import History
-from seqzoo.zoo.data.date_parsing import parse_dates
+from seqzoo.zoo.data.date_parsing import joined_dates, parse_dates
 from seqzoo.zoo.data.histories import open_histories, read_histories, split_by_time
 from seqzoo.zoo.data.source import UNDATED, Source
 from seqzoo.zoo.data.time_zones import to_local, to_utc
@@ -168,6 +168,9 @@ def test_local_times_when_clocks_change(tmp_path: pathlib.Path) -> None:
             read_histories(
                 _table(tmp_path, f"date,sold\n{zoned},1\n", timezone="Europe/Berlin").absolute()
             )
+    for form in ("%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M%z"):
+        with pytest.raises(SeqzooError, match="has a time zone of its own"):
+            parse_dates(["2024-03-31T01:00Z"], str, "date", form, "Europe/Berlin")
     with pytest.raises(SeqzooError, match="`split_at`: '.*' has a time zone of its own"):
         split_by_time([history], replace(source, split_at=["2024-10-27 12:00Z"]))
     for wrong in ("Europe", "Europe/Berlim"):
@@ -182,6 +185,30 @@ def test_a_repeated_hour_in_rows_from_the_last_to_the_first() -> None:
     utc = to_utc(dates, ["up", "down"] * len(up), "Europe/Berlin", str).reshape(-1, 2)
     assert (np.diff(utc[:, 0]) == np.timedelta64(30, "m")).all()
     assert utc[:, 1].tolist() == utc[::-1, 0].tolist()
+
+
+@pytest.mark.parametrize(
+    "columns, date",
+    [
+        ({"year": [2010], "quarter": [3]}, "2010-07-01"),
+        ({"Year": [2010], "Week": [1]}, "2010-01-04"),
+        ({"quarter": [3], "year": [2010]}, "2010-07-01"),
+        ({"yy": [10], "m": [1], "d": [15]}, "2010-01-15"),
+        ({"month": [1], "year": [2010]}, "2010-01-01"),
+        ({"day": [15], "month": [1], "year": [10]}, "2010-01-15"),
+        ({"year": [2010], "day": [11]}, None),
+        ({"day": [11], "year": [2010]}, None),
+        ({"year": [2010], "hour": [11]}, None),
+        ({"a": [10], "b": [1], "c": [15]}, None),
+    ],
+)
+def test_numbers_are_the_parts_that_their_columns_name(columns: dict, date: str | None) -> None:
+    texts = joined_dates(columns)
+    if date is None:
+        with pytest.raises(SeqzooError, match="must be a date, .* --date-format"):
+            _dates(texts)
+    else:
+        assert _dates(texts) == [f"{date}T00:00:00"]
 
 
 def test_fractions_of_seconds(tmp_path: pathlib.Path) -> None:

@@ -3,7 +3,7 @@
 import datetime
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,13 @@ MONTHS = (
 
 PIVOT_YEAR = 69
 """Two-digit years from this one on are in the twentieth century, as in POSIX."""
+
+YEARS = ("year", "yr", "yy", "y")
+QUARTERS = ("quarter", "qtr", "q")
+WEEKS = ("week", "isoweek", "wk", "w")
+DAYS = ("day", "dayofyear", "day_of_year", "doy", "yday")
+TIMES = ("hour", "minute", "second")
+"""Common names of columns of numbers that are parts of a date."""
 
 _TIME = (
     r"(?:(?:[T ]\s*|, )(?P<hour>\d{1,2})"
@@ -161,33 +168,60 @@ def parse_dates(
     return next(iter(fitting.values()))
 
 
-def joined_dates(columns: Sequence[Sequence[Any]], form: str | None = None) -> list[str]:
+def joined_dates(columns: Mapping[str, Sequence[Any]], form: str | None = None) -> list[str]:
     """The texts of dates whose parts are in several columns.
 
     Args:
-        columns: the parts, in order: a date and a time of day, or numbers such as year, month, day
-            and hour.
+        columns: the parts by the name of their column, in order: a date and a time of day, or
+            numbers such as year, month, day and hour, or year and quarter or week.
         form: see `parse_dates`; parts are then joined by spaces.
 
     Returns: the texts; "" where a part is missing.
     """
-    rows = ([_text(part) for part in row] for row in zip(*columns, strict=True))
+    rows = ([_text(part) for part in row] for row in zip(*columns.values(), strict=True))
     if form is not None or len(columns) == 1:
         return [" ".join(parts) if all(parts) else "" for parts in rows]
-    return [_joined(parts) if all(parts) else "" for parts in rows]
+    names = [name.strip().lower() for name in columns]
+    return [_joined(parts, names) if all(parts) else "" for parts in rows]
 
 
-def _joined(parts: Sequence[str]) -> str:
+def _joined(parts: Sequence[str], names: Sequence[str]) -> str:
+    if names[0] in (*QUARTERS, *WEEKS):
+        parts, names = ([pair[1], pair[0], *pair[2:]] for pair in (parts, names))
     whole = [match[1] if (match := _WHOLE.fullmatch(part)) else None for part in parts]
-    numbers = list(itertools.takewhile(lambda number: number is not None, whole[:3]))
+    most = 2 if names[1] in (*QUARTERS, *WEEKS) else 3
+    pairs = zip(whole[:most], names, strict=False)
+    clear = itertools.takewhile(lambda pair: pair[0] is not None and pair[1] not in TIMES, pairs)
+    numbers = [number for number, _ in clear if number is not None]
     days = len(numbers) if len(numbers) > 1 else 1
-    date = "-".join(map(str, numbers)) if len(numbers) > 1 else parts[0]
+    date = _of_numbers(numbers, names) if len(numbers) > 1 else parts[0]
     times = [number for number in whole[days:] if number is not None]
     if times and len(times) == len(parts) - days:
         times += ["0"] * (len(times) == 1)
         return f"{date} {':'.join(f'{number:0>2}' for number in times)}"
     dotted = (part.replace(".", ":") if _DOTTED_TIME.fullmatch(part) else part for part in parts)
     return " ".join([date, *list(dotted)[days:]])
+
+
+def _of_numbers(numbers: Sequence[str], names: Sequence[str]) -> str:
+    """The text of a date from its numbers, such as year, month and day. If they are not clear, it
+    has a form that `parse_dates` refuses."""
+    first, *others = numbers
+    if names[0] in YEARS and len(first) < 3:
+        first = str(_full_year(first))
+    if len(first) == 4 and names[1] in QUARTERS:
+        return f"{first}Q{others[0]}"
+    if len(first) == 4 and names[1] in WEEKS:
+        return f"{first}-W{others[0]:0>2}"
+    has_year = 4 in (len(first), len(others[-1])) or names[len(others)] in YEARS
+    has_month = names[1] not in DAYS and (len(others) > 1 or names[0] not in DAYS)
+    return ("-" if has_year and has_month else ", ").join([first, *others])
+
+
+def _full_year(text: str) -> int:
+    """A year, of which the century may be left out."""
+    year = int(text)
+    return year if len(text) > 2 else year + (1900 if year >= PIVOT_YEAR else 2000)
 
 
 def _text(part: Any) -> str:
@@ -284,10 +318,7 @@ def _date(match: re.Match) -> datetime.datetime | None:
             date = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
             fraction = parts.get("fraction") or parts.get("thousandths", "000")[-3:]
             return date.replace(tzinfo=None, microsecond=_microseconds(fraction))
-        text = parts.get("year") or parts["year2"]
-        year = int(text)
-        if len(text) == 2:
-            year += 1900 if year >= PIVOT_YEAR else 2000
+        year = _full_year(parts.get("year") or parts["year2"])
         if "week" in parts:
             day = datetime.date.fromisocalendar(
                 year, int(parts["week"]), int(parts.get("weekday", 1))

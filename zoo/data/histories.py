@@ -151,7 +151,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     static = [table.columns[name] for name in source.static_columns or ()]
     values = _numbers(table, chosen, source)
     parts = split_names(str(source.date_column), names)
-    texts = joined_dates([table.columns[name] for name in parts], source.date_format)
+    texts = joined_dates({name: table.columns[name] for name in parts}, source.date_format)
     dates = parse_dates(
         texts, table.location, ", ".join(parts), source.date_format, source.timezone
     )

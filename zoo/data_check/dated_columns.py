@@ -47,7 +47,7 @@ def dated_fields(columns: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
     results = {"kind": HISTORY, "target_kind": "horizon", "date_column": date}
     taken = {*parts, *split_names(str(given.get("target") or ""), list(columns))}
     if set(parts) <= set(columns) and given.get("series_column") is None:
-        dates = joined_dates([columns[name].values for name in parts], form)
+        dates = joined_dates({name: columns[name].values for name in parts}, form)
         series = _series_column(columns, dates, taken)
         results |= {"series_column": series} if series else {}
     return results
@@ -67,7 +67,7 @@ def _date_columns(columns: Mapping[str, Any], form: str | None) -> list[str]:
     lower = {name.strip().lower(): name for name in columns}
     parts = [lower[part] for part in takewhile(lower.__contains__, PARTS)]
     if len(parts) > 1:
-        texts = joined_dates([columns[name].values for name in parts], form)
+        texts = joined_dates({name: columns[name].values for name in parts}, form)
         if begins_with_dates([text for text in texts if text], form):
             return parts
     date = _date_column(columns, form)
@@ -78,7 +78,7 @@ def _date_columns(columns: Mapping[str, Any], form: str | None) -> list[str]:
         for name, column in columns.items()
         if column.present and all(TIME.fullmatch(str(item).strip()) for item in column.present)
     ]
-    dates = joined_dates([columns[date].values])
+    dates = joined_dates({date: columns[date].values})
     series = _series_column(columns, dates, {date, *times}) if times else None
     for time in times:
         pairs = Counter(zip(dates, columns[time].values, strict=True))

@@ -88,7 +88,7 @@ def _order(source: Source) -> Iterator[Finding]:
     parts = split_names(str(source.date_column), list(table))
     if not set(parts) <= set(table):
         return
-    texts = joined_dates([table[name].values for name in parts], source.date_format)
+    texts = joined_dates({name: table[name].values for name in parts}, source.date_format)
     owners = np.array(
         list(map(str, table[source.series_column].values))
         if source.series_column in table
