@@ -32,10 +32,10 @@ def read_table(
     only: Sequence[str] | None = None,
 ) -> Table:
     """The rows of a table, with all or some columns; malformed rows are errors, as in training."""
-    how = {"columns": columns, "delimiter": delimiter, "target_kind": "class", "whole": False}
+    plain = Source("", "characters", columns=columns, delimiter=delimiter)
 
     def records(names: Sequence[str]) -> Any:
-        source: Any = SimpleNamespace(**how, **{name: name for name in names})
+        source: Any = SimpleNamespace(**{**vars(plain), **{name: name for name in names}})
         return formats.read(path, Request(source, tuple(names)))
 
     names = records(()).names if only is None else tuple(only)
