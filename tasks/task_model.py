@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from numbers import Integral, Real
 from typing import Any
@@ -17,6 +17,7 @@ from seqzoo.tasks.data.batches import Data, Padding, Plan, batches, join_plans
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, check_instance, nearest
 from seqzoo.tasks.export.formats import Export, export
+from seqzoo.tasks.keras_inputs import check_unweighted, examples_of, pair_of, train_only
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 from seqzoo.tasks.runs.predictor import Inference, checked_options
 from seqzoo.tasks.settings import TrainingSettings
@@ -79,12 +80,12 @@ def keras_model(
                 getattr(defaults, name),
                 getattr(template.default_settings, name),
             ):
-                raise _train_only(name)
+                raise train_only(name)
     for name in ("linear", "conformal_folds"):
         if getattr(template, name, None):
-            raise _train_only(name)
+            raise train_only(name)
     settings = settings or template.default_settings
-    _check_unweighted(examples)
+    check_unweighted(examples)
     keras.utils.set_random_seed(settings.seed)
     task = template.adapt(examples)
     model = TaskModel(task, settings)
@@ -219,7 +220,7 @@ class TaskModel(keras.Model):
         """
         for name, value in (("class_weight", class_weight), ("sample_weight", sample_weight)):
             if value is not None:
-                raise _train_only(name)
+                raise train_only(name)
         share = validation_split
         if isinstance(share, bool) or not isinstance(share, Real) or not 0 <= share < 1:
             raise SeqzooError(
@@ -229,10 +230,10 @@ class TaskModel(keras.Model):
             if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
                 raise SeqzooError(field=name, expected="a whole number of at least 0", got=value)
         callbacks = listed_callbacks(callbacks)
-        examples = _examples(x, y)
+        examples = examples_of(x, y)
         if y is None and isinstance(x, list) and isinstance(validation_data, list):
             validation_data = (validation_data, None)  # inputs, as `x` is, and not a pair
-        held_out = None if validation_data is None else _examples(*_pair(validation_data))
+        held_out = None if validation_data is None else examples_of(*pair_of(validation_data))
         if held_out is None and validation_split:
             first = len(examples) - int(len(examples) * validation_split)
             if first == len(examples):
@@ -291,10 +292,10 @@ class TaskModel(keras.Model):
             SeqzooError: an example does not fit the template.
         """
         if options.get("sample_weight") is not None:
-            raise _train_only("sample_weight")
+            raise train_only("sample_weight")
         if "_use_cached_eval_dataset" not in options:  # otherwise `fit` calls it
             settings = self._settings(batch_size)
-            x, y = self._dataset(_examples(x, y), settings), None
+            x, y = self._dataset(examples_of(x, y), settings), None
             rows = settings.batch_size
             callbacks = [*listed_callbacks(callbacks), _StateReset(self._forget, rows, rows)]
         return super().evaluate(
@@ -321,7 +322,7 @@ class TaskModel(keras.Model):
         Raises:
             SeqzooError: an input does not fit the template.
         """
-        examples = _examples(x, None)
+        examples = examples_of(x, None)
         known = [field.name for field in fields(PredictionOptions)]
         for name in options:
             if name not in known:
@@ -433,7 +434,7 @@ class TaskModel(keras.Model):
         """
         for name, value in (("class_weight", class_weight), ("sample_weight", sample_weight)):
             if value is not None:
-                raise _train_only(name)
+                raise train_only(name)
         self.make_train_function()
         return self._on_batch(self.train_function, x, y, return_dict)
 
@@ -446,18 +447,18 @@ class TaskModel(keras.Model):
             SeqzooError: an example does not fit the template, or weights are given.
         """
         if sample_weight is not None:
-            raise _train_only("sample_weight")
+            raise train_only("sample_weight")
         self.make_test_function()
         return self._on_batch(self.test_function, x, y, return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Predictions for raw inputs; see `predict`."""
-        examples = _examples(x, None)
+        examples = examples_of(x, None)
         return self.predict(examples, batch_size=max(len(examples), 1))
 
     def _on_batch(self, function: Any, x: Any, y: Any, return_dict: bool) -> Any:
         """The results of a step on a single batch, or of a step on each of its windows."""
-        examples = _examples(x, y)
+        examples = examples_of(x, y)
         settings = self._settings(len(examples))
         self._forget(settings.batch_size)
         data = self.task.data(examples)
@@ -640,96 +641,3 @@ class _StateReset(keras.callbacks.Callback):
 
     def on_test_begin(self, logs: Any = None) -> None:
         self._forget(self._validation_rows)
-
-
-def _train_only(name: str) -> SeqzooError:
-    """The error for settings that only `train` supports."""
-    return SeqzooError(
-        f"`{name}` is for `seqzoo.tasks.train`, not for Keras models; leave it out, or train with "
-        "`train`.",
-        field=name,
-    )
-
-
-def _check_unweighted(examples: Examples) -> None:
-    """Checks that examples have no weights, which only `train` takes.
-
-    Raises:
-        SeqzooError: they have weights.
-    """
-    if examples.weights is not None:
-        raise _train_only("weights")
-
-
-def _examples(x: Any, y: Any) -> Examples:
-    """Makes examples from raw inputs and targets.
-
-    Raises:
-        SeqzooError: there are no inputs, the numbers of inputs and targets differ, or the examples
-            have weights.
-    """
-    if isinstance(x, Examples):
-        _check_unweighted(x)
-        if y is not None:
-            raise SeqzooError("`y` must be left out, since `x` has targets.", field="y")
-        return x
-    if isinstance(x, tf.data.Dataset):
-        pairs = [_pair(item, "An element of the data set") for item in _unbatched(x)]
-        x = [_raw(item) for item, _ in pairs]
-        y = None if not pairs or pairs[0][1] is None else [_raw(item) for _, item in pairs]
-    if x is None or isinstance(x, str | bytes) or not hasattr(x, "__len__"):
-        raise SeqzooError(
-            field="x", expected="a list, an array, a column or a tf.data.Dataset of inputs", got=x
-        )
-    examples = Examples(x, y)
-    if y is not None and len(examples.targets) != len(examples):
-        raise SeqzooError(
-            f"`x` and `y` must have the same length, got {len(examples)} and "
-            f"{len(examples.targets)}."
-        )
-    return examples
-
-
-def _unbatched(data: tf.data.Dataset) -> Iterator[Any]:
-    """The elements of a data set's batches.
-
-    Raises:
-        SeqzooError: it is not batched.
-    """
-    for spec in tf.nest.flatten(data.element_spec):
-        if getattr(spec, "shape", None) is not None and spec.shape.rank == 0:
-            raise SeqzooError(
-                field="x", expected="a batched tf.data.Dataset: call its `batch`", got=data
-            )
-    return iter(data.unbatch())
-
-
-def _pair(data: Any, name: str = "`validation_data`") -> tuple[Any, Any]:
-    if not isinstance(data, tuple | list):
-        return data, None
-    if len(data) != 2:
-        raise SeqzooError(
-            f"{name} must be a pair of inputs and targets, got {len(data)} parts.",
-            field="validation_data" if name.startswith("`") else "x",
-        )
-    return data[0], data[1]
-
-
-def _raw(tensor: Any) -> Any:
-    """The value of one example's tensor, or of each of several inputs; texts as str, and other
-    bytes, such as images, unchanged."""
-    if isinstance(tensor, dict):
-        return {name: _raw(item) for name, item in tensor.items()}
-    value = tensor.numpy()
-    if isinstance(value, bytes):
-        return _text(value)
-    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
-        return [_text(item) for item in value]
-    return value
-
-
-def _text(value: bytes) -> str | bytes:
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return value

@@ -405,7 +405,12 @@ GROUPS = [
         {
             '        self.exclude_from_weight_decay(var_names=["bias"])\n': "        pass\n",
             '"dtype": settings.precision,': '"dtype": "float32",',
-            "        _check_unweighted(x)\n": "",
         },
+    ),
+    Group(
+        "tasks/keras_inputs.py",
+        "tests/tasks/test_keras_model.py",
+        "refused",
+        {"        check_unweighted(x)\n": ""},
     ),
 ]
