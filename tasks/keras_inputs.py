@@ -1,5 +1,5 @@
-"""What Keras models of templates take: raw inputs and targets as lists, arrays, columns or data sets
-of `tf.data`, without what only `train` supports."""
+"""What Keras models of templates take: inputs and targets as lists, arrays, columns or data sets of
+`tf.data`, without what only `train` supports."""
 
 from collections.abc import Iterator
 from typing import Any
