@@ -126,6 +126,7 @@ def write_files(folder: pathlib.Path) -> None:
         _table(folder / name, "", lambda n, name=name: (f"{name}{n}", f"{n}e", "N;NOM;PL"))
     for name in ("ECG200_TRAIN.tsv", "ECG200_TEST.tsv"):
         _table(folder / name, "", lambda n: (n % 2, *_series().split()))
+    _table(folder / "UNLABELLED.tsv", "", lambda n: tuple(_series().split()))
 
 
 def digits_of(number: int) -> str:
