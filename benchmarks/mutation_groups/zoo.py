@@ -207,7 +207,7 @@ GROUPS = [
     ),
     Group(
         "zoo/data_check/dated_columns.py",
-        "tests/zoo/test_data_check.py",
+        "tests/zoo/test_data_check_dates.py",
         "dates",
         {
             'return error.field == "date_format"': "return False",
@@ -216,7 +216,7 @@ GROUPS = [
     ),
     Group(
         "zoo/data_check/word_columns.py",
-        "tests/zoo/test_data_check.py",
+        "tests/zoo/test_inferred_columns.py",
         "one_word_per_row",
         {"len(values) >= WORDS * begins": "True"},
     ),
@@ -375,7 +375,7 @@ GROUPS = [
     ),
     Group(
         "zoo/data_check/columns.py",
-        "tests/zoo/test_data_check.py",
+        "tests/zoo/test_inferred_columns.py",
         "inferred",
         {
             "readable = readable[:1]": "readable = readable",
