@@ -391,7 +391,8 @@ class TaskModel(keras.Model):
             SeqzooError: a layer is quantized, and the format cannot represent it; see also
                 `Run.export`.
         """
-        if self._quantized() and format != "tf_saved_model":
+        chosen = "saved-model" if format == "tf_saved_model" else format
+        if self._quantized() and chosen != "saved-model":
             raise SeqzooError(
                 field="format",
                 expected="'tf_saved_model' for quantized layers",
@@ -409,7 +410,7 @@ class TaskModel(keras.Model):
             check,
             tuple(signatures),
         )
-        return export(request, filepath, "saved-model" if format == "tf_saved_model" else format)
+        return export(request, filepath, chosen)
 
     def _predictions(self, inputs: Any, options: PredictionOptions) -> list[Prediction]:
         examples = Examples(inputs)

@@ -1,9 +1,22 @@
-"""Whether the parts of a figure overlap one another, or are cut at its edges."""
+"""The figures that are saved, and whether their parts overlap or are cut at the edges."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
+
+
+def saved_figures(monkeypatch: Any) -> list[Figure]:
+    """A list to which each figure is added when it is saved."""
+    figures: list[Figure] = []
+    savefig = Figure.savefig
+
+    def save(self: Figure, *args: Any, **options: Any) -> None:
+        figures.append(self)
+        savefig(self, *args, **options)
+
+    monkeypatch.setattr(Figure, "savefig", save)
+    return figures
 
 
 def disjoint(figure: Figure, artists: Sequence[Any]) -> bool:

@@ -20,8 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cli_cases import COLUMNS, ROOT, SMALL, files, seqzoo, table
-from figure_boxes import disjoint
-from matplotlib.figure import Figure
+from figure_boxes import disjoint, saved_figures
 
 from seqzoo.tasks import SeqzooError
 from seqzoo.zoo.comparison import compare as comparing
@@ -369,12 +368,7 @@ def test_verdict(results, better, best, words) -> None:
 
 
 def test_long_names_of_cells_do_not_overlap_in_the_plot(tmp_path, monkeypatch) -> None:
-    figures, savefig = [], Figure.savefig
-    monkeypatch.setattr(
-        Figure,
-        "savefig",
-        lambda self, *args, **k: figures.append(self) or savefig(self, *args, **k),
-    )
+    figures = saved_figures(monkeypatch)
     cells = ("multiplicative-lstm", "working-memory-lstm", "gated-antisymmetric", "MyVeryLongCells")
     _comparison(*(_result(cell, 0.5, 0.6) for cell in cells)).plot(tmp_path / "comparison.png")
     assert disjoint(figures[0], figures[0].axes[0].get_xticklabels())

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from cli_cases import COLUMNS, ROOT, SMALL, process, seqzoo, table
-from matplotlib.figure import Figure
+from figure_boxes import saved_figures
 
 import seqzoo.zoo as zoo
 from seqzoo.tasks import Interrupted, SeqzooError
@@ -375,12 +375,7 @@ def test_a_verdict_names_the_given_options() -> None:
 
 
 def test_the_plot_counts_whole_trials(tmp_path, monkeypatch) -> None:
-    figures, savefig = [], Figure.savefig
-    monkeypatch.setattr(
-        Figure,
-        "savefig",
-        lambda self, *args, **k: figures.append(self) or savefig(self, *args, **k),
-    )
+    figures = saved_figures(monkeypatch)
     trials = [TrialResult(n, "complete", 0.5, 1, 1, 9, 2.0, {"units": n}) for n in range(2)]
     Search("x", "accuracy", 1, trials, {}, tmp_path).plot(tmp_path / "search.png")
     ticks = figures[0].axes[0].get_xticks().tolist()
