@@ -311,10 +311,15 @@ GROUPS = [
     ),
     Group(
         "zoo/data_check/rows.py",
+        "tests/zoo/test_class_folders.py",
+        "texts_in_folders",
+        {"source = with_stored_splits(source.absolute())": "source = source.absolute()"},
+    ),
+    Group(
+        "zoo/data_check/rows.py",
         "tests/zoo/test_several_files.py",
         "check",
         {
-            "source = with_stored_splits(source.absolute())": "source = source.absolute()",
             "folder = folder_of_fields(files, source)": "folder = pathlib.Path(path).parent",
             "    formats.check_delimited(path, source)\n": "",
         },
