@@ -125,9 +125,13 @@ def test_fields_of_nested_objects_are_columns(suffix: str, tmp_path, monkeypatch
         open_examples(lacking, "all")
     with pytest.raises(SeqzooError, match="(line|row) 3: 'translation.en' is missing"):
         open_examples(replace(lacking, target="translation.en", input="id", kind="class"), "all")
-    flat = [{"a.b": f"flat {n}", "a": {"b": f"nested {n}"}, "c": "x"} for n in range(40)]
+    flat = [
+        {"a.b": f"flat {n}", "a": {"b": f"nested {n}"}, "c": "x", "d": {"e": "y"}}
+        for n in range(40)
+    ]
     source = Source(table("v", flat), "words", "words", input="a.b", target="c")
-    assert open_examples(source, "all").inputs[0] == "flat 0"
+    for target in ("c", "d.e"):
+        assert open_examples(replace(source, target=target), "all").inputs[0] == "flat 0"
 
 
 def test_objects_without_fixed_fields_are_not_columns(tmp_path) -> None:
