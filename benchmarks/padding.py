@@ -148,7 +148,7 @@ def steps(plan: Plan) -> np.ndarray:
 
 def programs(plan: Plan) -> int:
     """Number of lengths that the time loop over inputs is compiled for."""
-    from seqzoo.cells.engine.scan import coarse_length
+    from seqzoo.cells.engine.lengths import coarse_length
 
     if plan.length is not None:
         return 1

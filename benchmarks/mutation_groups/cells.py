@@ -460,12 +460,12 @@ GROUPS = [
         {"    kernel.assign(before)\n": ""},
     ),
     Group(
-        "cells/engine/scan.py",
+        "cells/engine/lengths.py",
         "tests/cells/test_execution_path.py",
         "context",
         {
-            "known <= MOST_PADDED * length": "known > 0",
-            "tf.reduce_min(tf.where(fits, known, known[-1]))": "known[-1]",
+            "(length <= MOST_PADDED * coarse)": "(length > 0)",
+            "in reversed(known)": "in known",
         },
     ),
 ]

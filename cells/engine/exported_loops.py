@@ -9,9 +9,10 @@ from typing import Any
 import tensorflow as tf
 
 from seqzoo.cells.engine.dispatch import keeps_contract
+from seqzoo.cells.engine.lengths import round_length
 from seqzoo.cells.engine.portability import portable
 from seqzoo.cells.engine.runners import run_by
-from seqzoo.cells.engine.scan import round_length, scan_of
+from seqzoo.cells.engine.scan import scan_of
 
 MIN_ROWS = 32
 """Minimum number of rows for the compiled loops; with fewer, compilation does not pay off."""

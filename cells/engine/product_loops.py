@@ -17,6 +17,7 @@ from seqzoo.cells.engine.step_gradients import backward_step, forward_step
 from seqzoo.cells.engine.xla_slices import (
     pad_time,
     read_step,
+    size_of,
     time_major,
     while_steps,
     write_columns,
@@ -65,7 +66,7 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
         after each, (1 + time, batch, units); "values": list of (time, units, batch), for
         `backward`. Sorted by name, the results that `keep` adds come last.
     """
-    length, batch = tf.shape(tensors["x"])[0], tf.shape(tensors["x"])[1]
+    length, batch, _ = tf.unstack(tf.shape(tensors["x"]))
     products = _products(cell, tensors)
     weights = _step_weights(cell, tensors)
 
@@ -125,7 +126,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
         "d_unit_weights": list of gradients, if the cell has unit weights.
     """
     values, steps = tensors["values"], tensors["steps"]
-    length, batch = tf.shape(values[0])[0], tf.shape(values[0])[2]
+    length, _, batch = tf.unstack(tf.shape(values[0]))
     kernel = tensors.get("recurrent_kernel")
     weights = _step_weights(cell, tensors)
     recurrent_mask = _transposed(tensors.get("recurrent_mask"))
@@ -225,9 +226,8 @@ def gradients(tensors: dict, d: dict) -> dict:
     # Only the steps that have run: products of the padding would take as long as theirs.
     length, batch, features = tf.unstack(tf.shape(tensors["x"]))
     x, steps = tensors["x"][: tensors["steps"]], tensors["steps"]
-    live = {
-        name: d[name][:, : steps * batch] for name in ("d_recurrent", "d_projected") if name in d
-    }
+    columns = steps * batch
+    live = {name: d[name][:, :columns] for name in ("d_recurrent", "d_projected") if name in d}
     d_recurrent = live.get("d_recurrent")
     d_projected = live.get("d_projected", d_recurrent)
     results = {"states": d["d_states"]}
@@ -297,7 +297,7 @@ def _summed_as(d: Any, weight: Any) -> Any:
 
 def _summed_product(rows: Any, columns: Any) -> Any:
     """(time, batch, n) and (m, time * batch) -> (n, m), summed over time and batch."""
-    rows = tf.reshape(rows, [-1, tf.shape(rows)[2]])
+    rows = tf.reshape(rows, [-1, size_of(rows, 2)])
     return tf.transpose(tf.matmul(columns, rows))
 
 

@@ -8,7 +8,6 @@ after the backward loop.
 import contextlib
 import contextvars
 import functools
-import math
 from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -19,12 +18,13 @@ from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.engine import diagonal_loops, elementwise_loops, general_loops
 from seqzoo.cells.engine import product_loops as loops
 from seqzoo.cells.engine.dispatch import cores, has_gpu
+from seqzoo.cells.engine.lengths import program_length, round_length
 from seqzoo.cells.engine.portability import within_portable
 from seqzoo.cells.engine.private_tensorflow import extend_call, recording
 from seqzoo.cells.engine.programs import CellPrograms
 from seqzoo.cells.engine.recomputing import Recomputing, recomputing
 from seqzoo.cells.engine.step_gradients import is_elementwise, reads_weights
-from seqzoo.cells.engine.xla_slices import pad_time, time_major
+from seqzoo.cells.engine.xla_slices import pad_time, size_of, time_major
 
 # The graph has one call per piece: many calls take a long time to trace, and small pieces waste
 # a core.
@@ -45,10 +45,6 @@ FREE_AXES = {
     "d_states": (0,),
 }
 
-MOST_PADDED = 3
-"""The most times as many steps as a sequence has that a program of `use_lengths` may have."""
-
-_lengths = contextvars.ContextVar[tuple[int, ...]]("lengths of programs", default=())
 _training_programs = contextvars.ContextVar("training programs", default=False)
 
 
@@ -64,21 +60,6 @@ def use_training_programs() -> Iterator[None]:
         yield
     finally:
         _training_programs.reset(token)
-
-
-@contextlib.contextmanager
-def use_lengths(lengths: tuple[int, ...]) -> Iterator[None]:
-    """A context in which graphs pad sequences to one of these lengths, in order, if it is at most
-    `MOST_PADDED` times the length that a program would be compiled for otherwise.
-
-    Fewer lengths take less time to compile. Only the steps that a sequence has are run; the others
-    are cleared memory. Elementwise loops, which compute all steps at once, are not affected.
-    """
-    token = _lengths.set(lengths)
-    try:
-        yield
-    finally:
-        _lengths.reset(token)
 
 
 class ScanOptions(NamedTuple):
@@ -142,7 +123,7 @@ class Scan:
             and the list of the last states.
         """
         dtype = self.cell.compute_dtype
-        steps = tf.shape(x)[1]
+        steps = tf.unstack(tf.shape(x))[1]
         eager = tf.executing_eagerly()
         # A fixed length in a graph is compiled once; other lengths are rounded up to a few values.
         fixed = None if eager else x.shape[1]
@@ -213,7 +194,7 @@ class Scan:
     def _gradient(self, pieces: list, results: list, upstream: list, options: ScanOptions) -> dict:
         if not options.keep:
             results = self._with_values(pieces, results, options._replace(keep=True))
-        rows = [tf.shape(piece["x"])[1] for piece in pieces]
+        rows = [size_of(piece["x"], 1) for piece in pieces]
         d_sequences = tf.split(upstream.pop(0), rows, 0) if options.sequences else None
         d_states = [tf.split(d, rows, 0) for d in upstream]
         parts = []
@@ -424,11 +405,10 @@ def split_batch(tensors: dict, count: int | None = None, units: int | None = Non
         count: number of pieces; None for the result of `pieces_of`.
         units: number of units, for `pieces_of`.
     """
-    static = tensors["x"].shape[1]
-    count = count or pieces_of(static, units)
+    batch = size_of(tensors["x"], 1)
+    count = count or pieces_of(tensors["x"].shape[1], units)
     if count == 1:
         return [tensors]
-    batch = static or tf.shape(tensors["x"])[1]
     ends = [batch * k // count for k in range(count + 1)]
     sizes = [end - start for start, end in zip(ends, ends[1:], strict=False)]
     pieces = [dict(tensors) for _ in range(count)]
@@ -472,7 +452,7 @@ def join_gradients(gradients: list[dict]) -> dict:
 
 def _length(piece: dict) -> Any:
     """Number of steps that the tensors of a piece have, padding included."""
-    return piece["x"].shape[0] or tf.shape(piece["x"])[0]
+    return size_of(piece["x"], 0)
 
 
 def specs_of(loop_module: Any, name: str, tensors: Any) -> Any:
@@ -490,43 +470,3 @@ def specs_of(loop_module: Any, name: str, tensors: Any) -> Any:
         return tf.TensorSpec(shape, tensor.dtype)
 
     return tf.nest.map_structure(spec, tensors)
-
-
-def round_length(steps: Any, octave: int = 4) -> Any:
-    """Rounds a length up to one of a few values, since a loop is compiled for each length.
-
-    Args:
-        steps: the length, at least 1.
-        octave: number of lengths per power of two.
-    """
-    unit = tf.maximum(_power_of_two(steps) // octave, 4)
-    return -(-steps // unit) * unit
-
-
-def program_length(steps: Any) -> Any:
-    """The length that a program for sequences of this many steps is compiled for: `coarse_length`,
-    or one of `use_lengths`."""
-    length = coarse_length(steps)
-    if not _lengths.get():
-        return length
-    known = tf.constant(_lengths.get(), tf.int32)
-    fits = tf.logical_and(known >= length, known <= MOST_PADDED * length)
-    return tf.where(tf.reduce_any(fits), tf.reduce_min(tf.where(fits, known, known[-1])), length)
-
-
-def coarse_length(steps: Any) -> Any:
-    """Rounds a length up to one of even fewer values: 16, 32, and from there two per power of two,
-    but four from 512 steps on, where memory counts more than compilation.
-
-    For loops that compute products: each padded step, whose memory is merely cleared, costs them
-    about a tenth of a step that runs.
-    """
-    power = _power_of_two(steps)
-    unit = tf.maximum(power // tf.where(power < 512, 2, 4), 16)
-    return -(-steps // unit) * unit
-
-
-def _power_of_two(steps: Any) -> Any:
-    """The largest power of two that is at most `steps`, int32."""
-    exponent = tf.floor(tf.math.log(tf.cast(steps, tf.float64)) / math.log(2))
-    return tf.cast(2.0**exponent, tf.int32)

@@ -6,10 +6,17 @@ Within `portable`, only operations that also run without XLA are used.
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from seqzoo.cells.engine.portability import within_portable
 from seqzoo.cells.engine.private_tensorflow import dynamic_update_slice
+
+
+def size_of(tensor: Any, axis: int) -> Any:
+    """The size of an axis: static if it is known, otherwise from two operations, not the five of
+    `tf.shape(tensor)[axis]`, which are traced with each layer."""
+    return tensor.shape[axis] or tf.unstack(tf.shape(tensor))[axis]
 
 
 def read_step(array: Any, t: Any) -> Any:
@@ -30,7 +37,8 @@ def write_step(array: Any, part: Any, t: Any) -> Any:
     """`array` after array[t] = part."""
     if within_portable():
         return tf.tensor_scatter_nd_update(array, [[t]], part[None])
-    return dynamic_update_slice(array, part[None], tf.stack([t] + [0] * part.shape.rank))
+    start = tf.stack([t] + [0] * part.shape.rank)
+    return dynamic_update_slice(array, tf.expand_dims(part, 0), start)
 
 
 def read_row(array: Any, t: Any) -> Any:
@@ -67,9 +75,13 @@ def pad_time(sequences: Any, length: Any, axis: int = 0) -> Any:
     """Pads the time axis with zeros to `length` steps."""
     if isinstance(length, int) and length == sequences.shape[axis]:
         return sequences
-    paddings = [[0, 0] for _ in range(sequences.shape.rank)]
-    paddings[axis][1] = length - tf.shape(sequences)[axis]
-    return tf.pad(sequences, paddings)
+    shape = sequences.shape.as_list()
+    after = np.zeros([len(shape), 2], "int32")
+    after[axis, 1] = 1
+    padded = tf.pad(sequences, after * (length - size_of(sequences, axis)))
+    shape[axis] = length if isinstance(length, int) else None
+    padded.set_shape(shape)
+    return padded
 
 
 def time_major(sequences: Any, length: Any = None) -> Any:

@@ -7,8 +7,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from seqzoo.cells.engine.lengths import round_length
 from seqzoo.cells.engine.runners import chosen_runner
-from seqzoo.cells.engine.scan import round_length
 from seqzoo.tasks.layers.recurrent import TokenEmbedding, recurrent_layers
 
 WIDTH = 3

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.cells.engine.scan import MOST_PADDED, coarse_length
+from seqzoo.cells.engine.lengths import MOST_PADDED, coarse_length
 from seqzoo.tasks.data.batches import COMPILATION, Plan
 
 PADDED_STEP = 0.1

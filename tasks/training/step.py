@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.cells.engine.scan import use_lengths, use_training_programs
+from seqzoo.cells.engine.lengths import use_lengths
+from seqzoo.cells.engine.scan import use_training_programs
 from seqzoo.tasks.base import Task
 from seqzoo.tasks.data.batches import Data, Plan, batches
 from seqzoo.tasks.fine_tuning.layers import freeze

@@ -20,7 +20,7 @@ from seqzoo.cells import (
     create,
     portable,
 )
-from seqzoo.cells.engine import scan
+from seqzoo.cells.engine.lengths import coarse_length, program_length, round_length, use_lengths
 
 HAND = "Runs the fast scan (compiled time loop, hand-written backward pass)"
 AUTOMATIC = "Runs the fast scan (compiled time loop, backward pass by automatic differentiation)"
@@ -173,11 +173,11 @@ def test_a_graph_with_a_gpu_contains_cudnn(cell, masked, gpu):
 
 def test_lengths_are_rounded_to_a_few():
     lengths = np.arange(1, 2000)
-    rounded = np.array(scan.round_length(tf.constant(lengths, tf.int32)))
+    rounded = np.array(round_length(tf.constant(lengths, tf.int32)))
     assert (rounded >= lengths).all()
     assert (rounded <= np.maximum(1.25 * lengths, lengths + 3)).all()
     assert len(np.unique(rounded)) <= 4 * np.log2(2000)
-    rounded = np.array(scan.coarse_length(tf.constant(lengths, tf.int32)))
+    rounded = np.array(coarse_length(tf.constant(lengths, tf.int32)))
     assert (rounded >= lengths).all()
     assert (rounded <= np.maximum(2 * lengths, 16)).all()
     few = [16, 32, 48, 64, 96, 128, 192, 256, 384, 512]
@@ -186,13 +186,13 @@ def test_lengths_are_rounded_to_a_few():
 
 def test_lengths_of_a_context_replace_those_that_are_not_much_shorter():
     lengths = tf.constant([1, 16, 17, 30, 32, 33, 64, 65, 300], tf.int32)
-    with scan.use_lengths((48, 192)):
-        chosen = [int(scan.program_length(length)) for length in lengths]
+    with use_lengths((48, 192)):
+        chosen = [int(program_length(length)) for length in lengths]
     assert chosen == [48, 48, 48, 48, 48, 48, 192, 192, 384]
-    assert int(scan.program_length(tf.constant(300))) == 384
-    with scan.use_lengths((49, 64)):
-        assert int(scan.program_length(tf.constant(2))) == 16  # 49 is more than three times as many
-    assert int(scan.program_length(tf.constant(2))) == 16
+    assert int(program_length(tf.constant(300))) == 384
+    with use_lengths((49, 64)):
+        assert int(program_length(tf.constant(2))) == 16  # 49 is more than three times as many
+    assert int(program_length(tf.constant(2))) == 16
 
 
 @pytest.mark.parametrize("name", ["gru", "lstm", "multiplicative-lstm", "mingru"])
@@ -203,7 +203,7 @@ def test_results_do_not_depend_on_the_lengths_of_a_context(name):
     def program(lengths):
         @tf.function(input_signature=[tf.TensorSpec((None, None, FEATURES))])
         def run(x):
-            with tf.GradientTape() as tape, scan.use_lengths(lengths):
+            with tf.GradientTape() as tape, use_lengths(lengths):
                 tape.watch(x)
                 outputs = layer(x, mask=tf.reduce_any(x > -1.5, -1))
                 loss = tf.reduce_sum(outputs**2)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from task_data import names, settings, template
 
-from seqzoo.cells.engine.scan import MOST_PADDED, program_length
+from seqzoo.cells.engine.lengths import MOST_PADDED, program_length
 from seqzoo.tasks import Examples, Splits, train
 from seqzoo.tasks.data.batches import COMPILATION, Data, Padding, Sequences
 from seqzoo.tasks.training import step
