@@ -116,7 +116,7 @@ GROUPS = [
         "as_in_the_paper",
         {
             "self.iterations + 1": "self.iterations + 2",
-            "beta1_power=self.beta_1**update": "beta1_power=self.beta_2**update",
+            '"beta1_power": self.beta_1**update': '"beta1_power": self.beta_2**update',
             "m=first.handle": "m=second.handle",
         },
     ),

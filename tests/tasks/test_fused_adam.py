@@ -64,3 +64,23 @@ def test_the_state_of_keras_adam_is_read(kind: type) -> None:
     plain.apply(gradients, variables)
     for variable, value in zip(variables, fused, strict=True):
         np.testing.assert_allclose(variable.numpy(), value, atol=1e-5)
+
+
+def test_each_update_of_a_graph_has_its_own_number() -> None:
+    variables, others = ([keras.Variable(np.ones(shape)) for shape in SHAPES] for _ in range(2))
+    fused, plain = FusedAdam(0.1), keras.optimizers.Adam(0.1)
+    fused.build(variables)
+    plain.build(others)
+
+    @tf.function
+    def update_twice(gradients: list) -> None:
+        fused.apply(gradients, variables)
+        fused.apply([2 * gradient for gradient in gradients], variables)
+
+    gradients = [tf.fill(shape, 0.5) for shape in SHAPES]
+    for _ in range(2):
+        update_twice(gradients)
+        plain.apply(gradients, others)
+        plain.apply([2 * gradient for gradient in gradients], others)
+    for variable, other in zip(variables, others, strict=True):
+        np.testing.assert_allclose(variable.numpy(), other.numpy(), rtol=1e-6)
