@@ -9,7 +9,7 @@ from keras import ops, tree
 from seqzoo.cells.base import RecurrentCell, as_list, shape_of
 from seqzoo.cells.engine import dispatch as paths
 from seqzoo.cells.engine.dispatch import Path
-from seqzoo.cells.engine.portability import tie_to_process, within_portable
+from seqzoo.cells.engine.portability import tie_to_process
 from seqzoo.cells.engine.runners import chosen_runner
 from seqzoo.cells.layers.elapsed import check_elapsed, elapsed_in_order
 from seqzoo.cells.options import whole_number
@@ -248,9 +248,10 @@ class Recurrent(keras.layers.RNN):
         _reset(self.states, rows, self.cell)
 
     def _maybe_config_dropout_masks(self, cell: Any, inputs: Any, states: Any) -> None:
-        # Keras draws the masks in each call, even where nothing is dropped. An exported graph would
-        # keep the seed as a variable that each request changes. In training, `_run` draws them.
-        if not (within_portable() and paths.keeps_contract(cell)):
+        # Keras draws the masks in each call, even where nothing is dropped: validation would change
+        # the masks of later training steps, and an exported graph keep the seed as a variable. In
+        # training, `_run` draws them.
+        if not paths.keeps_contract(cell):
             super()._maybe_config_dropout_masks(cell, inputs, states)
 
     def compute_mask(self, _: Any, mask: Any) -> Any:

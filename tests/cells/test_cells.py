@@ -247,6 +247,16 @@ def test_dropout_is_drawn_again_by_each_call_and_repeats_with_the_seed(case):
     assert error(layer(X), recurrent(shared(case))(X)) < 1e-12
 
 
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
+def test_validation_does_not_change_the_dropout_of_training(fast):
+    layer = recurrent(identity_cell(dropout=0.3, recurrent_dropout=0.3, seed=1), fast=fast)
+    before = np.array(layer.cell.seed_generator.state)
+    layer(X)
+    assert np.array_equal(layer.cell.seed_generator.state, before)
+    layer(X, training=True)
+    assert not np.array_equal(layer.cell.seed_generator.state, before)
+
+
 def test_examples_in_docstrings():
     for module in pkgutil.walk_packages(cells.__path__, "seqzoo.cells."):
         results = doctest.testmod(importlib.import_module(module.name))
