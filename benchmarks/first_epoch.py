@@ -42,9 +42,9 @@ loops, and "shapes" those of the batches in training.
 
 XLA compiles two programs, forward and backward, for each kind of layer and each length that layers
 are compiled for (16, 32, 48, 64, 96, 128, ... steps), at about a quarter of a second each; equal
-layers share them. Lengths whose padding takes less time than compiling for them are left out. Tasks
-with texts on both sides and taggers that read characters have the most: the characters of distinct
-words are read in batches of a few sizes, each of which needs programs of its own.
+layers share them. Lengths whose padding takes less time than compiling for them are left out. An
+encoder and a decoder need programs of their own, and so do layers with another number of inputs;
+the characters of distinct words are read in batches of a few sizes, with programs for each of them.
 
 Attempts to compile faster, on `inflection` and `number-reader`, when these had 22 and 18 programs,
 with XLA's options in `XLA_FLAGS`: LLVM's optimisation level 0 makes compilation a fifth faster, but

@@ -18,8 +18,8 @@ class SimpleGatedRNNCell(CellWithGates):
     The smallest gated cell, with one input matrix and one recurrent matrix; designed for power-grid
     signals.
 
-    Reference: Zu et al., IET Generation, Transmission and Distribution, 2021, doi
-    10.1049/gtd2.12056.
+    Reference: Zu and Wei, "A simple gated recurrent network for detection of power quality
+    disturbances", IET Generation, Transmission and Distribution 15, 2021, doi 10.1049/gtd2.12056.
 
     Args:
         units: size of the state.

@@ -14,7 +14,8 @@ class PLRNNCell(RecurrentCell):
 
     a is one weight per unit, `own_weight`, for the unit's old state; U couples the units, with a
     zero diagonal. Within each orthant the map is linear, so fixed points and cycles can be found
-    exactly.
+    exactly. The paper subtracts a threshold inside the relu and has no bias; shifting the state by
+    the threshold turns it into b.
 
     Reference: Durstewitz, "A State Space Approach for Piecewise-Linear Recurrent Neural Networks
     for Identifying Computational Dynamics from Neural Measurements", PLOS Computational Biology 13

@@ -76,8 +76,9 @@ def test_documented_support(name):
         ("gates only", False, True),
         ("neither", False, False),
     ]
-    cell = built(name, 3)
-    support = supports(cell, "spectral-radius"), supports(cell, "chrono")
+    cells = [built(name, units) for units in (3, 8)]
+    support = supports(cells[0], "spectral-radius"), supports(cells[0], "chrono")
+    assert support == (supports(cells[1], "spectral-radius"), supports(cells[1], "chrono"))
     for title, *expected in rows:
         (row,) = re.findall(rf"^\| {title} \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.M)
         assert (f"`{name}`" in row.split(", ")) == (tuple(expected) == support), title

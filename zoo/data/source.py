@@ -211,12 +211,12 @@ class Source:
         storage: where examples are kept: in "memory"; on "disk", encoded once and reused by later
             training runs, for tables of texts whose targets are classes or texts; or "auto",
             on disk for 64 MB of data or more.
-        validation: validation file, or fraction of the examples to hold out for validation. A
-            fraction does not apply to a tfds data set that has such a split. For a table with dates
-            it is a fraction of the steps if below 1, otherwise a number of steps.
-        test: test file, or fraction of the examples to hold out for testing. A fraction does not
-            apply to a tfds data set that has such a split. For a table with dates it is a fraction
-            of the steps if below 1, otherwise a number of steps, held out at the end.
+        validation: validation file, or fraction of the examples to hold out for validation; of a
+            table with dates, a fraction or a number of steps. A fraction does not apply to a tfds
+            data set that has such a split.
+        test: test file, or fraction of the examples to hold out for testing; of a table with dates,
+            a fraction or a number of steps, at the end. A fraction does not apply to a tfds data
+            set that has such a split.
         sample_rate: sample rate of audio, in Hz. None for that of the first file.
         whole: read the file as one long sequence, from whose end validation and test steps are held
             out, or each line as a sequence. In an .npz file, an array of shape (time,
