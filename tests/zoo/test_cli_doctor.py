@@ -72,6 +72,7 @@ def test_json(complete) -> None:
         ("keras", "3.9.2", "broken", "3.9.2 is older than 3.15"),
         ("keras", "3.15.0rc1", "ok", "3.15.0rc1"),
         ("keras", "10.0", "ok", "10.0"),
+        ("click", "8.1.8", "broken", "8.1.8 is older than 8.2"),
         ("rich", None, "broken", "not installed"),
         ("tensorboard", None, "note", "not installed"),
     ],

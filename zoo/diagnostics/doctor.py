@@ -22,7 +22,7 @@ REQUIRED = {
     "keras": "3.15",
     "tensorflow-datasets": "4.9.10",
     "importlib_resources": "6.0",
-    "click": "8.1",
+    "click": "8.2",
     "rich": "13.7",
     "matplotlib": "3.9",
     "babel": "2.18",
