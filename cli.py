@@ -64,6 +64,7 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
+        _open_closed_streams()
         try:
             return super().main(*args, **kwargs)
         except OSError as error:  # of --help and --version; `invoke` has its own
@@ -104,6 +105,19 @@ class Commands(click.Group):
                 "There is not enough memory for this; use fewer units, a smaller batch, "
                 "shorter sequences or a narrower beam."
             ) from error
+
+
+def _open_closed_streams() -> None:
+    """Opens the null device for standard streams that were closed before the start, which are None.
+
+    Files that are opened later would otherwise get the descriptors of these streams, and with them
+    what native code writes there.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest that is closed
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")
 
 
 def _full_disk(error: Exception) -> str:

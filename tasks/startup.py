@@ -166,12 +166,14 @@ def _filtered_errors() -> Iterator[None]:
         yield
         return
     with tempfile.TemporaryFile() as held:
-        sys.stderr.flush()
+        if sys.stderr is not None:  # else it was closed, and 2 is another file's
+            sys.stderr.flush()
         os.dup2(held.fileno(), 2)
         try:
             yield
         finally:
-            sys.stderr.flush()
+            if sys.stderr is not None:
+                sys.stderr.flush()
             os.dup2(original, 2)
             os.close(original)
             held.seek(0)

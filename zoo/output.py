@@ -22,7 +22,7 @@ NAMES = {
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table: drawn on a terminal; on a pipe, columns separated by tabs below their headers."""
-    if not sys.stdout.isatty():
+    if sys.stdout is None or not sys.stdout.isatty():
         return "\n".join("\t".join(map(one_line, row)) for row in [headers, *rows])
     from rich.box import SIMPLE
     from rich.console import Console

@@ -115,7 +115,10 @@ def _quiet() -> Iterator[None]:
     logger, level = tf.get_logger(), tf.get_logger().level
     logger.setLevel(logging.ERROR)
     # These messages are written by C++ code, which bypasses Python's streams.
-    stderr = os.dup(2)
+    try:
+        stderr = os.dup(2)
+    except OSError:  # closed
+        stderr = os.open(os.devnull, os.O_WRONLY)
     with (
         open(os.devnull, "w") as null,
         contextlib.redirect_stderr(io.StringIO()),

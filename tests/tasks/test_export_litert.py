@@ -1,5 +1,6 @@
 """Runs exported to LiteRT predict as in Python, with only built-in operations."""
 
+import os
 import pathlib
 
 import numpy as np
@@ -8,6 +9,7 @@ from export_cases import cases, check_case, make_run, names_of_cases, standalone
 
 from seqzoo.tasks import SeqzooError
 from seqzoo.tasks.base import PredictionOptions
+from seqzoo.tasks.export import litert_model
 
 pytest.importorskip("ai_edge_litert")
 
@@ -109,3 +111,16 @@ def test_few_steps_need_no_examples(tmp_path) -> None:
     run = make_run(tmp_path / "run", chosen, examples)
     report = run.export(tmp_path / "out", format="litert", steps=4)
     assert report["difference"] < 1e-4
+
+
+def test_messages_are_silenced_where_standard_error_is_closed() -> None:
+    saved = os.dup(2)
+    os.close(2)
+    try:
+        with litert_model._quiet():
+            os.write(2, b"dropped")
+        with pytest.raises(OSError):
+            os.fstat(2)  # closed again
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)

@@ -52,6 +52,12 @@ def test_another_backend_is_refused_in_one_line(monkeypatch) -> None:
         start_tensorflow()
 
 
+def test_errors_are_filtered_where_standard_error_was_closed(monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    with startup._filtered_errors():
+        os.write(2, b"oneDNN custom operations are on")
+
+
 @pytest.mark.slow
 def test_training_from_python_starts_as_quietly_as_the_command_line(tmp_path) -> None:
     environment = {name: value for name, value in os.environ.items() if "TF_" not in name}

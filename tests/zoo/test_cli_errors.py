@@ -299,6 +299,20 @@ def test_a_closed_standard_input_is_needed_only_to_read_it() -> None:
     assert result.stderr.endswith("Standard input is closed; give texts or --input-file.\n")
 
 
+def test_what_is_written_to_closed_streams_is_dropped(tmp_path) -> None:
+    result = process("list", "cells", preexec_fn=lambda: os.close(1))
+    assert (result.returncode, result.stderr) == (0, "")
+    result = process("nosuch", preexec_fn=lambda: os.close(2))
+    assert (result.returncode, result.stdout) == (2, "")
+    # Native code writes to the descriptor, which must not be that of a file.
+    program = "import os, sys, seqzoo.cli\n"
+    program += "try: seqzoo.cli.main(['--version'])\n"
+    program += "finally: file = open(sys.argv[1], 'w'); os.write(1, b'1'); os.write(2, b'2')"
+    command = [sys.executable, "-c", program, str(tmp_path / "file")]
+    subprocess.run(command, cwd=ROOT, preexec_fn=lambda: os.closerange(0, 3), check=True)
+    assert (tmp_path / "file").read_bytes() == b""
+
+
 def test_messages_in_a_removed_folder_and_help_on_a_full_disk(tmp_path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()

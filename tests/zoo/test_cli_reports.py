@@ -27,6 +27,11 @@ def test_separators_are_not_printed_within_fields_and_lines() -> None:
     assert prediction_lines._formatted(1, answer, 2, "text") == "a b\t0.7500\tc d\t0.2500"
 
 
+def test_tables_without_a_standard_output_are_those_of_a_pipe(monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    assert output.table(["x"], [["a"]]) == "x\na"
+
+
 @pytest.mark.parametrize(
     "target, truths, answers, wrong",
     [
