@@ -16,16 +16,21 @@ pytestmark = pytest.mark.fast_loops
 @pytest.fixture
 def complete(monkeypatch) -> dict[str, str | None]:
     """Versions of packages as if the minimum version of each were installed; to be changed."""
-    versions: dict[str, str | None] = {**doctor.REQUIRED, **dict.fromkeys(doctor.OPTIONAL, "1.0")}
+    versions: dict[str, str | None] = {
+        name: required.removeprefix(">=").partition(",")[0]
+        for name, required in doctor.REQUIRED.items()
+    }
+    versions |= dict.fromkeys(doctor.OPTIONAL, "1.0")
     monkeypatch.setattr(doctor, "_version", versions.get)
     return versions
 
 
 def test_packages_are_those_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [f"{name}>={least}" for name, least in doctor.REQUIRED.items()]
-    # Upper bounds are for installers.
-    assert wanted == [item.partition(",")[0] for item in project["dependencies"]]
+    wanted = [f"{name}{versions}" for name, versions in doctor.REQUIRED.items()]
+    assert wanted == project["dependencies"]
+    for versions in doctor.REQUIRED.values():
+        assert re.fullmatch(r">=[\d.]+(,<[\d.]+)?", versions)  # what the check understands
     assert project["requires-python"] == ">=" + ".".join(map(str, doctor.PYTHON))
 
 
@@ -54,7 +59,7 @@ def test_json(complete) -> None:
     report = json.loads(result.stdout)
     assert (result.exit_code, report["healthy"]) == (0, True)
     results = {finding["subject"]: finding for finding in report["findings"]}
-    assert results["tensorflow"]["values"] == {"version": "2.21", "minimum": "2.21"}
+    assert results["tensorflow"]["values"] == {"version": "2.21", "required": ">=2.21,<3"}
     assert results["processor"]["values"]["cores"] >= 1
     assert results["memory"]["values"]["bytes"] > results["memory"]["values"]["free_bytes"] > 0
     layers = [value["values"] for name, value in results.items() if name.startswith("layers of ")]
@@ -71,7 +76,11 @@ def test_json(complete) -> None:
     [
         ("keras", "3.9.2", "broken", "3.9.2 is older than 3.15"),
         ("keras", "3.15.0rc1", "ok", "3.15.0rc1"),
-        ("keras", "10.0", "ok", "10.0"),
+        ("keras", "3.100", "ok", "3.100"),
+        ("keras", "4.0", "broken", "4.0 is too new; it must be below 4"),
+        ("babel", "2.18.3", "ok", "2.18.3"),
+        ("babel", "2.19.0", "broken", "2.19.0 is too new; it must be below 2.19"),
+        ("numpy", "10.0", "ok", "10.0"),
         ("click", "8.1.8", "broken", "8.1.8 is older than 8.2"),
         ("rich", None, "broken", "not installed"),
         ("tensorboard", None, "note", "not installed"),
@@ -85,6 +94,12 @@ def test_packages(complete, name, version, state, message) -> None:
         name
     ].fix + name
     assert all(finding.state == "ok" for key, finding in results.items() if key != name)
+
+
+def test_the_fix_installs_a_version_that_the_project_allows(complete) -> None:
+    complete["babel"] = None
+    (broken,) = [finding for finding in doctor._packages() if finding.state == "broken"]
+    assert broken.fix == 'python -m pip install "babel>=2.18,<2.19"'
 
 
 @pytest.mark.slow

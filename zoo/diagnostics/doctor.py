@@ -18,22 +18,22 @@ PYTHON = (3, 11)
 """The minimum version of Python."""
 
 REQUIRED = {
-    "tensorflow": "2.21",
-    "keras": "3.15",
-    "tensorflow-datasets": "4.9.10",
-    "importlib_resources": "6.0",
-    "click": "8.2",
-    "rich": "13.7",
-    "matplotlib": "3.9",
-    "babel": "2.18",
-    "numpy": "2.0",
-    "pyarrow": "16.1",
-    "sacrebleu": "2.4",
-    "sentencepiece": "0.2",
-    "soundfile": "0.12",
-    "soxr": "0.4",
+    "tensorflow": ">=2.21,<3",
+    "keras": ">=3.15,<4",
+    "tensorflow-datasets": ">=4.9.10",
+    "importlib_resources": ">=6.0",
+    "click": ">=8.2",
+    "rich": ">=13.7",
+    "matplotlib": ">=3.9",
+    "babel": ">=2.18,<2.19",
+    "numpy": ">=2.0",
+    "pyarrow": ">=16.1",
+    "sacrebleu": ">=2.4",
+    "sentencepiece": ">=0.2",
+    "soundfile": ">=0.12",
+    "soxr": ">=0.4",
 }
-"""Required packages, with the minimum version of each."""
+"""Required packages, with the minimum version of each and, after "<", the first that is too new."""
 
 OPTIONAL = {"tensorboard": "shows the logs of a run"}
 """Optional packages, with the purpose of each."""
@@ -91,14 +91,18 @@ def _python() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    for name, minimum in REQUIRED.items():
+    for name, versions in REQUIRED.items():
         version = _version(name)
-        fix = f'python -m pip install "{name}>={minimum}"'
-        values = {"version": version, "minimum": minimum}
+        minimum, _, end = versions.removeprefix(">=").partition(",<")
+        fix = f'python -m pip install "{name}{versions}"'
+        values = {"version": version, "required": versions}
         if version is None:
             yield Finding(name, "not installed", "broken", fix, values)
         elif _numbers(version) < _numbers(minimum):
             yield Finding(name, f"{version} is older than {minimum}", "broken", fix, values)
+        elif end and _numbers(version) >= _numbers(end):
+            message = f"{version} is too new; it must be below {end}"
+            yield Finding(name, message, "broken", fix, values)
         else:
             yield Finding(name, version, values=values)
     for name, purpose in OPTIONAL.items():
