@@ -103,6 +103,27 @@ def unreadable(path: str | os.PathLike[str], error: Exception) -> SeqzooError:
     return SeqzooError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.")
 
 
+def not_importable(subject: str, modules: Iterable[str], extra: str) -> SeqzooError:
+    """The error for missing modules, with the command that installs them.
+
+    Args:
+        subject: what needs the modules: "The server".
+        modules: the names of the missing modules.
+        extra: the extra of this package that provides them.
+    """
+    from importlib import metadata
+
+    try:
+        metadata.distribution("seqzoo")
+        where, package = "", "seqzoo"
+    except metadata.PackageNotFoundError:  # a checkout, which need not be installed
+        where, package = " in the checkout", "."
+    return SeqzooError(
+        f"{subject} needs {' and '.join(modules)}, which cannot be imported; install the extra"
+        f"{where}: python -m pip install '{package}[{extra}]'."
+    )
+
+
 def check_readable(path: str | os.PathLike[str]) -> None:
     """Checks that a file can be opened, for readers that give no reason, or a wrong one.
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from seqzoo.tasks.atomic_files import creating
 from seqzoo.tasks.base import Prediction, PredictionOptions
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, nearest, not_importable
 from seqzoo.tasks.kinds import FORECAST
 
 
@@ -196,10 +196,7 @@ def check_installed(format: str) -> None:
     chosen = FORMATS[format]
     missing = [name for name in chosen.modules if importlib.util.find_spec(name) is None]
     if missing:
-        raise SeqzooError(
-            f"The format {format} needs {' and '.join(missing)}, which cannot be imported; install "
-            f"the extra: python -m pip install 'seqzoo[{chosen.extra}]'."
-        )
+        raise not_importable(f"The format {format}", missing, chosen.extra)
 
 
 def _checked(wanted: Export, format: str) -> Format:

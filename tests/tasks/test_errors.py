@@ -13,7 +13,7 @@ from cli_cases import seqzoo
 from seqzoo.cli import main
 from seqzoo.tasks import ManyToManyAligned, ManyToOne, OneToMany, SeqzooError, TrainingSettings
 from seqzoo.tasks.decoding import Decoding
-from seqzoo.tasks.errors import NOTHING, called, check_same, command
+from seqzoo.tasks.errors import NOTHING, called, check_same, command, not_importable
 from seqzoo.zoo.data.source import Source
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -105,6 +105,21 @@ def test_no_error_hard_codes_the_name_of_the_program() -> None:
                         path,
                         item.value,
                     )
+
+
+def test_extras_are_installed_by_name_or_in_the_checkout(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    error = not_importable("The server", ["starlette", "uvicorn"], "serve")
+    assert str(error) == (
+        "The server needs starlette and uvicorn, which cannot be imported; install the extra in "
+        "the checkout: python -m pip install '.[serve]'."
+    )
+    (tmp_path / "seqzoo-0.1.0.dist-info").mkdir()
+    error = not_importable("A search", ["optuna"], "search")
+    assert str(error) == (
+        "A search needs optuna, which cannot be imported; install the extra: python -m pip install "
+        "'seqzoo[search]'."
+    )
 
 
 def test_a_run_that_continues_keeps_its_options(tmp_path) -> None:

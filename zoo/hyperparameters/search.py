@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from seqzoo.tasks.atomic_files import occupied, write_text
-from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same
+from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same, not_importable
 from seqzoo.tasks.runs.lock import alone_in
 from seqzoo.tasks.settings import MAX_SEED
 from seqzoo.zoo.config import toml_writer
@@ -96,10 +96,7 @@ def search(
         Interrupted: Ctrl-C was pressed; the same call continues the search.
     """
     if importlib.util.find_spec("optuna") is None:
-        raise SeqzooError(
-            "A search needs optuna, which cannot be imported; install the extra: python -m pip "
-            "install 'seqzoo[search]'."
-        )
+        raise not_importable("A search", ["optuna"], "search")
     for field, value in (("trials", trials), ("parallel", parallel)):
         if value is not None and (not isinstance(value, int) or value < 1):
             raise SeqzooError(field=field, expected="at least 1", got=value)

@@ -13,7 +13,7 @@ from typing import Any
 from seqzoo.tasks.atomic_files import read_json
 from seqzoo.tasks.base import Prediction, PredictionOptions
 from seqzoo.tasks.decoding.settings import Decoding
-from seqzoo.tasks.errors import SeqzooError, check_readable
+from seqzoo.tasks.errors import SeqzooError, check_readable, not_importable
 from seqzoo.tasks.export.formats import FORMATS
 from seqzoo.zoo.data import fields
 from seqzoo.zoo.data.prediction_inputs import RawInput, of_arguments, of_lines
@@ -102,10 +102,7 @@ class ExportedModel:
             if not all(isinstance(name, str) for name in names):
                 raise ValueError(f"names must be strings, got {ascii(names)[:40]}")
         except ImportError as error:
-            raise SeqzooError(
-                f"{folder} needs {error.name}, which cannot be imported; install the extra: python "
-                f"-m pip install 'seqzoo[{extra}]'."
-            ) from error
+            raise not_importable(str(folder), [str(error.name)], extra) from error
         except MemoryError:
             raise
         except Exception as error:  # the files may be damaged in any way, and runtimes differ

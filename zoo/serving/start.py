@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import not_importable
 from seqzoo.tasks.startup import start_tensorflow
 from seqzoo.zoo.serving.settings import ServingSettings
 
@@ -31,10 +31,7 @@ def start(
     """
     missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
     if missing:
-        raise SeqzooError(
-            f"The server needs {' and '.join(missing)}, which cannot be imported; install the "
-            "extra: python -m pip install 'seqzoo[serve]'."
-        )
+        raise not_importable("The server", missing, "serve")
     settings = ServingSettings(**choices)
     start_tensorflow()  # with its messages hidden
     from seqzoo.zoo.serving.server import serve
