@@ -30,7 +30,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 def _sources() -> set[str]:
     """Every file that the wheel must contain, as its path inside the checkout."""
-    found = {"__init__.py", "cli.py", "saving.py"} & set(os.listdir(ROOT))
+    found = {"__init__.py", "__main__.py", "cli.py", "saving.py"} & set(os.listdir(ROOT))
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*"):
             hidden = path.name.startswith(".") or "__pycache__" in path.parts
@@ -85,6 +85,15 @@ assert len(list(walk(files))) > 1
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     program = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r})\n{program}"
     subprocess.run([sys.executable, "-I", "-c", program], cwd=tmp_path, env=environment, check=True)
+    command = [sys.executable, "-m", "seqzoo", "list", "cells"]
+    subprocess.run(command, cwd=tmp_path / "site", env=environment, check=True)
+
+
+def test_the_module_is_the_command() -> None:
+    words = [sys.executable, "-m", "seqzoo", "show", "nothing"]
+    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 2 and len(result.stderr.splitlines()) == 1
+    assert "`python -m seqzoo list`" in result.stderr
 
 
 def test_root_package_imports_almost_nothing() -> None:

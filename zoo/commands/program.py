@@ -6,6 +6,8 @@ import click
 
 
 def program(ctx: click.Context) -> str:
-    """The program as it was called: "seqzoo" or "python cli.py"."""
+    """The program as it was called: "seqzoo", "python -m seqzoo" or "python cli.py"."""
     called = ctx.find_root().info_name or "seqzoo"
-    return f"python {sys.argv[0]}" if called.endswith(".py") else "seqzoo"
+    if called.endswith(".py"):
+        return f"python {sys.argv[0]}"
+    return called if called == "python -m seqzoo" else "seqzoo"
