@@ -45,7 +45,7 @@ def test_a_table_with_dates_is_checked_as_a_forecast(tmp_path) -> None:
     rows = found(report, "rows", "2 series of 60 steps, one per day, from 2024-01-01 to")
     assert rows.values["targets"] == ["sold"]
     assert found(report, "dates", "earlier than the previous row").values["backwards"] == 2
-    assert "1 after 2024-02-09" in found(report, "gaps", "Missing steps").message
+    assert "1 after 2024-02-09" in found(report, "values", "Missing steps").message
     assert "9999 on 2024-01-11 of series 'a'" in found(report, "numbers", "quartile").message
     assert not [item for item in report.findings if item.subject == "leaks"]  # but for the outlier
     suggestion = report.suggestion

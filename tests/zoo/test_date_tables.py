@@ -328,6 +328,30 @@ def test_thousands_separators_with_a_decimal_comma(tmp_path: pathlib.Path) -> No
     assert one.values.T.tolist() == [[1234.5, 1000, -2.5, 0.125], [1, 1.25, 2.125, 1]]
 
 
+def test_commas_before_a_decimal_point_are_not_decimal_commas(tmp_path: pathlib.Path) -> None:
+    days = [f"2020-01-{day:02};5,{day:03};{100 * day}.50" for day in range(1, 31)]
+    rows = "\n".join(["date;a;b", *days])
+    (one,), _, notes = read_histories(_table(tmp_path, rows, delimiter=";").absolute())
+    assert one.values[1].tolist() == [5.002, 200.5]
+    assert notes == [
+        "Numbers of a are read with a decimal comma, '5,001' as 5.001; if their commas separate "
+        "thousands, delete these."
+    ]
+    thousands = _table(tmp_path, f"{rows}\n2020-01-31;5,031;3,100.50\n", delimiter=";").absolute()
+    with pytest.raises(SeqzooError, match="line 2: 'a' must be a number such as 1234.5, got '5,0"):
+        read_histories(thousands)
+    for decimal_comma, number in ((None, "1234.5"), (True, "1.234,5")):
+        changed = replace(thousands, target="b", decimal_comma=decimal_comma)
+        with pytest.raises(SeqzooError, match=f"line 32: 'b' .* such as {number}, got '3,100.50'"):
+            read_histories(changed)
+
+
+def test_numbers_with_a_decimal_comma_may_have_an_exponent(tmp_path: pathlib.Path) -> None:
+    text = "date;a\n2020-01-01;1,5e3\n2020-01-02;0,125\n"
+    (one,), _, notes = read_histories(_table(tmp_path, text, delimiter=";").absolute())
+    assert one.values.tolist() == [[1500], [0.125]] and not notes
+
+
 def test_later_files_have_the_decimal_comma_of_the_first(tmp_path: pathlib.Path) -> None:
     text = "date;shop;a;size\n2020-01-01;x;1.234,50;100,5\n2020-01-02;x;1.858;100,5\n"
     given = {"delimiter": ";", "series_column": "shop", "static_columns": ["size"], "target": "a"}
@@ -480,7 +504,9 @@ def test_a_number_with_a_typo_is_named_rather_than_its_column_left_out(
 ) -> None:
     rows = [f"2020-01-{day:02},{day},{day if day != 5 else '5o'},red" for day in range(1, 20)]
     text = "date,a,b,colour\n" + "\n".join(rows) + "\n"
-    with pytest.raises(SeqzooError, match="t.csv, line 6: 'b' must be a number, got '5o'; .*name"):
+    with pytest.raises(
+        SeqzooError, match="t.csv, line 6: 'b' must be a number such as 1234.5, got '5o'; .*name"
+    ):
         read_histories(_table(tmp_path, text).absolute())
     _, source, _ = read_histories(_table(tmp_path, text, target="a").absolute())
     assert source.target == "a"

@@ -167,6 +167,14 @@ BAD_FIELDS: dict[str, tuple[str, str, Any, Any, str]] = {
         "3,5",
         "'out' must contain numbers, but '3,5' is not a number; write a decimal point, 3.5.",
     ),
+    "decimal or thousands comma": (
+        "words",
+        "value",
+        "a",
+        "3,500",
+        "'out' must contain numbers, but '3,500' is not a number; leave out thousands separators, "
+        "3500, or write a decimal point, 3.500.",
+    ),
     "underscore": ("series", "class", "1 1_000", "x", "'in' must contain numbers, but '1_000' is"),
     "NaN as a value": ("words", "value", "a", "nan", "'out' contains NaN at position 1"),
     "NaN in a series": ("series", "class", "1 2 nan", "x", "'in' contains NaN at position 3"),

@@ -30,8 +30,8 @@ MAX_NUMBER = float(np.finfo(np.float32).max)
 _DECIMAL_COMMA = re.compile(r"'([-+]?(?:\d+|\d{1,3}(?:\.\d{3})+)),(\d+)'")
 """Matches a shown number such as '1.234,5'."""
 
-_THOUSANDS_COMMAS = re.compile(r"'([-+]?\d{1,3}(?:,\d{3})+\.\d+)'")
-"""Matches a shown number such as '1,234.5'."""
+_THOUSANDS_COMMAS = re.compile(r"'([-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?)'")
+"""Matches a shown number such as '1,234.5' or '1,234'."""
 
 _QUOTED = re.compile(r"\s*\[\s*[\"']")
 """Matches the beginning of a list of quoted names, in JSON or as Python prints it."""
@@ -359,10 +359,13 @@ def _numbers(field: Any) -> np.ndarray:
 
 def _advice(wrong: str) -> str:
     """How to write a shown number with a comma or a percent sign; empty if it is not one."""
-    if number := _DECIMAL_COMMA.fullmatch(wrong):
-        return f"; write a decimal point, {number[1].replace('.', '')}.{number[2]}"
+    decimal = _DECIMAL_COMMA.fullmatch(wrong)
+    point = f"write a decimal point, {decimal[1].replace('.', '')}.{decimal[2]}" if decimal else ""
     if number := _THOUSANDS_COMMAS.fullmatch(wrong):
-        return f"; leave out thousands separators, {number[1].replace(',', '')}"
+        advice = f"leave out thousands separators, {number[1].replace(',', '')}"
+        return f"; {advice}, or {point}" if point else f"; {advice}"
+    if point:
+        return f"; {point}"
     return "; leave out the percent sign" if re.fullmatch(r"'[-+]?[\d.,]+ ?%'", wrong) else ""
 
 

@@ -29,8 +29,14 @@ MISSING_VALUES = (*MISSING, "nat")
 _THOUSANDS_POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 """Whole numbers whose thousands are separated by points."""
 
-_DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)?,\d+")
+_DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)?,\d+([Ee][+-]?\d+)?")
 """Numbers with a decimal comma, and possibly points between thousands."""
+
+_COMMA_BEFORE_POINT = re.compile(r"[+-]?\d{1,3}(,\d{3})+\.\d*")
+"""Numbers with a decimal point and commas between thousands."""
+
+_THREE_DECIMALS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+"""Numbers with a comma that may separate thousands or decimals."""
 
 _WRITTEN_NUMBER = re.compile(r"\s*\W?\s*[+-]?[\d.,' ]*\d\s*[^\W\d]{0,4}\W?\s*|\s*-\s*")
 """Numbers with a currency sign, thousands separators, a percent sign or a unit."""
@@ -142,6 +148,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     """
     path = pathlib.Path(local(source.data))
     names, table = _read(path, source)
+    inferred = source.decimal_comma is None
     source = _with_decimal_comma(source, table)
     chosen, left_out = _targets(names, table, source)
     past, known = (
@@ -237,6 +244,9 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
             )
         )
     notes = left_out
+    if inferred and source.decimal_comma:
+        read = (*chosen, *(source.past_columns or ()), *(source.known_columns or ()))
+        notes += _three_decimals({name: table.columns[name] for name in read})
     if gaps:
         more = f" and {len(gaps) - NAMED_GAPS:,} more" if len(gaps) > NAMED_GAPS else ""
         notes.append(
@@ -451,14 +461,35 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> tuple[list[s
 
 
 def _with_decimal_comma(source: Source, table: Table) -> Source:
-    """The source, which says whether numbers have a decimal comma if a number has one: other files
-    that a model reads later may have none that tells."""
+    """The source, which says whether numbers have a decimal comma if a number has one and none has
+    a comma before its decimal point: other files that a model reads later may have none that
+    tells."""
     if source.decimal_comma is not None or table.records.delimiter != ";":
         return source
     dates = {*split_names(str(source.date_column), list(table.columns)), source.series_column}
     columns = (fields for name, fields in table.columns.items() if name not in dates)
-    found = any(_DECIMAL_COMMA.fullmatch(_text(item).strip()) for each in columns for item in each)
+    texts = {_text(item).strip() for fields in columns for item in fields}
+    if any(map(_COMMA_BEFORE_POINT.fullmatch, texts)):
+        return source
+    found = any(map(_DECIMAL_COMMA.fullmatch, texts))
     return replace(source, decimal_comma=True) if found else source
+
+
+def _three_decimals(columns: dict[str, list[Any]]) -> list[str]:
+    """A note on columns with decimal commas that may separate thousands, if there are any."""
+    unclear = {}
+    for name, fields in columns.items():
+        commas = [text for item in fields if "," in (text := _text(item).strip())]
+        if commas and all(map(_THREE_DECIMALS.fullmatch, commas)):
+            unclear[name] = commas[0]
+    if not unclear:
+        return []
+    name, text = next(iter(unclear.items()))
+    more = f" and {len(unclear) - 1:,} more" if len(unclear) > 1 else ""
+    return [
+        f"Numbers of {name}{more} are read with a decimal comma, {text!r} as "
+        f"{_number(text, True)}; if their commas separate thousands, delete these."
+    ]
 
 
 def _have_points(fields: Sequence[Any]) -> bool:
@@ -505,8 +536,10 @@ def _numbers(table: Table, names: Sequence[str], source: Source) -> np.ndarray:
         for row, field in enumerate(fields):
             number = _number(field, decimal_comma)
             if number is None or math.isinf(number):
+                example = "1.234,5" if decimal_comma else "1234.5"
                 raise SeqzooError(
-                    f"{table.location(row)}: {name!r} must be a number, got {field!r}.",
+                    f"{table.location(row)}: {name!r} must be a number such as {example}, got "
+                    f"{field!r}.",
                     location=table.location(row),
                     got=field,
                 )
@@ -525,7 +558,7 @@ def _number(field: Any, decimal_comma: bool) -> float | None:
         return math.nan
     if text.lower() in TRUTH_VALUES:
         return TRUTH_VALUES[text.lower()]
-    if decimal_comma and ("," in text or _THOUSANDS_POINTS.fullmatch(text)):
+    if decimal_comma and (_DECIMAL_COMMA.fullmatch(text) or _THOUSANDS_POINTS.fullmatch(text)):
         text = text.replace(".", "").replace(",", ".")
     try:
         return None if "_" in text else float(text)

@@ -52,7 +52,7 @@ def findings(
         histories, source, notes = read_histories(guess.source.absolute())
         yield _rows(histories, source)
         for note in notes:
-            yield Finding("gaps", note.removesuffix("."), "note", "fill in those that are known")
+            yield Finding("values", note.removesuffix("."), "note")
         yield from _numbers(histories, source)
         yield from _covariates(histories, source)
         splits, more = split_by_time(histories, source)
