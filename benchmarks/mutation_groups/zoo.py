@@ -193,8 +193,8 @@ GROUPS = [
         "tests/zoo/test_raw_tags.py",
         "printed_with_its_tags",
         {
-            "or whole[end].isspace()": "or True",
-            "results.append((typed,": "results.append((word,",
+            "or text[end].isspace()": "or True",
+            "results.append((text[position:end],": "results.append((word,",
         },
     ),
     Group(

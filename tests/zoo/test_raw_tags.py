@@ -3,6 +3,7 @@ wherever a model predicts."""
 
 import json
 import pathlib
+import unicodedata
 
 import pytest
 from cli_cases import seqzoo
@@ -56,6 +57,8 @@ def test_a_sentence_is_split_as_in_training_and_printed_with_its_tags(tagger, tm
     assert unspaced == ["L'", "là"]
     shown_again = seqzoo("predict", tagger, "--format", "conllu", "qu’il  est").stdout
     assert shown_again.startswith("# text = qu’il est\n1\tqu’\t")  # the typed apostrophe
+    decomposed = json.loads(seqzoo("predict", tagger, "--json", "il est la\u0300.").stdout)
+    assert decomposed["words"] == ["il", "est", "la\u0300", "."]  # not as in training
     line = seqzoo("predict", tagger, "--top", 3, "l'homme").stdout.rstrip("\n").split("\t")
     assert len(set(line[::2])) == 3 and line[1::2] == sorted(line[1::2], reverse=True)
     # It can be read again.
@@ -86,6 +89,26 @@ def test_tags_of_words_that_differ_from_the_text_are_printed_as_read() -> None:
     assert surface_words("ab", None) is None
 
 
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+@pytest.mark.parametrize("read", ["NFC", "NFD"])
+def test_words_are_printed_in_the_unicode_form_in_which_they_were_typed(typed, read) -> None:
+    spelled = ["l’", "Café", ",", "किताब़", "\u1f82", "각", "."]  # U+1F82 has four code points
+    words = [unicodedata.normalize(typed, word) for word in [*spelled, "\u0958"]]
+    tokens = [unicodedata.normalize(read, word).replace("’", "'") for word in [*spelled, "\u0958"]]
+    text = " ".join(["".join(words[:3]), words[3], "".join(words[4:])])
+    spaces = [False, False, True, True, False, False, False, True]
+    assert surface_words(text, tokens) == list(zip(words, spaces, strict=True))
+    assert surface_words({"text": text, "price": 1.0}, tokens) == surface_words(text, tokens)
+
+
+def test_characters_that_unicode_always_decomposes_are_printed_as_typed() -> None:
+    text = "\u0958िताब Cafe\u0301 है।"
+    words = ["\u0915\u093cिताब", "Caf\u00e9", "है", "।"]
+    typed = ["\u0958िताब", "Cafe\u0301", "है", "।"]
+    assert surface_words(text, words) == list(zip(typed, [True, True, False, True], strict=True))
+    assert surface_words("a" * 50_000, ["a" * 50_000]) == [("a" * 50_000, True)]
+
+
 SENTENCES = {
     "L'homme est là.": ("L'", "homme", "est", "là", "."),
     "I don't know.": ("I", "do", "n't", "know", "."),
@@ -114,7 +137,9 @@ def test_a_string_is_a_raw_sentence_wherever_a_model_predicts(tagger, tmp_path) 
     (tmp_path / "new.csv").write_text("x\n" + "".join(f'"{text}"\n' for text in SENTENCES))
     file = ["--input-file", tmp_path / "new.csv", "--input", "x", "--json"]
     lines = seqzoo("predict", tagger, *file).stdout.splitlines()
-    assert [tuple(json.loads(line)["words"]) for line in lines] == list(SENTENCES.values())
+    typed = list(SENTENCES.values())
+    typed[2] = ("qu’", "il", "est")
+    assert [tuple(json.loads(line)["words"]) for line in lines] == typed
     line, *_ = seqzoo("predict", tagger, *file, "--tokenize", "whitespace").stdout.splitlines()
     assert json.loads(line)["words"] == ["L'homme", "est", "là."]
 

@@ -221,8 +221,8 @@ def replies_of(
 
     def words(number: int) -> Sequence[str] | None:
         """The words that tags belong to, which may differ from a split at whitespace."""
-        tagged = run.template.target == "tags" and form == "jsonl"
-        return run.task.tokens(inputs[number]) if tagged else None
+        pairs = surface(number) if run.template.target == "tags" and form == "jsonl" else None
+        return None if pairs is None else [word for word, _ in pairs]
 
     def surface(number: int) -> Sequence[tuple[str, bool]] | None:
         """The tagged words as they were typed, and whether whitespace follows each."""
