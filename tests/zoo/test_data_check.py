@@ -15,6 +15,7 @@ from seqzoo.zoo.data.splits import letters_of
 from seqzoo.zoo.data_check.check import DataReport
 from seqzoo.zoo.data_check.columns import is_number
 from seqzoo.zoo.data_check.report import write_page
+from seqzoo.zoo.data_check.rows import LISTED_ERRORS
 
 
 def test_clean_data_are_described_and_a_training_is_suggested(tmp_path) -> None:
@@ -57,6 +58,34 @@ def test_all_malformed_rows_are_reported(tmp_path) -> None:
     assert found(report, "rows", "'label' is empty").values["lines"] == [22]
     # The others are still examined.
     assert found(report, "rows", "45 training examples")
+
+
+def test_errors_that_differ_only_in_values_are_one_finding(tmp_path) -> None:
+    rows = [{"t": f"text {n}", "v": f"{n},5" if n % 2 else n} for n in range(60)]
+    report = check(
+        write(tmp_path / "data.csv", rows), kind="words", target_kind="value", target="v"
+    )
+    (finding,) = [item for item in report.findings if item.state == "broken"]
+    assert finding.message == (
+        "30 of 60: 'v' must contain numbers, but '1,5' is not a number; write a decimal point, 1.5 "
+        "(lines 3, 5, 7 and 27 more)"
+    )
+    assert finding.values["lines"] == list(range(3, 63, 2))
+    assert [finding.values["rows"], finding.values["error"][:5]] == [30, "'v' m"]
+
+
+def test_rare_errors_of_rows_are_counted(tmp_path) -> None:
+    numbers = ["", "5%", "x", "1,5", "1 nan", "[1", "[1, [2]]", *["", "x"] * 9]
+    rows = [{"t": f"text {n}", "v": value} for n, value in enumerate([*[1] * 30, *numbers])]
+    report = check(
+        write(tmp_path / "data.csv", rows), kind="words", target_kind="value", target="v"
+    )
+    messages = [item.message for item in report.findings if item.state == "broken"]
+    assert len(messages) == LISTED_ERRORS + 1
+    assert messages[0].startswith(
+        "10 of 55: 'v' is empty; fill it in or leave it out (lines 32, 39"
+    )
+    assert messages[-1] == "2 of 55 have 2 other errors"
 
 
 def test_equal_inputs_and_contradictions(tmp_path) -> None:

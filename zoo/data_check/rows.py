@@ -1,12 +1,14 @@
 """Reads data for a check: rows that training would reject are reported, and the others are read."""
 
 import pathlib
-from collections import Counter
+import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.wording import agreed, counted
 from seqzoo.zoo.data import formats, splits
 from seqzoo.zoo.data.examples import NAMES, part_of, readers_of, roles_of
 from seqzoo.zoo.data.open import folder_of_fields, open_source, split_file, with_stored_splits
@@ -21,6 +23,16 @@ SPLITS = ("train", "validation", "test")
 
 LISTED_LOCATIONS = 3
 """Maximum number of locations that a finding lists."""
+
+LISTED_ERRORS = 5
+"""Maximum number of kinds of errors of rows that have a finding each."""
+
+_VALUE = re.compile(
+    r"""'(?:[^'\\]|\\.)*(?:'|\.\.\.)|"(?:[^"\\]|\\.)*(?:"|\.\.\.)|\d+(?:[.,]\d+)*"""
+)
+"""Quoted values, which may be shortened, and numbers in a message."""
+
+_NUMBER = re.compile(r"\b\d+(?:[.,]\d+)*")
 
 
 @dataclass(frozen=True)
@@ -97,16 +109,21 @@ def _valid_records(
     if formats.format_of_request(str(path), request) == "text":  # training leaves out empty lines
         lines = (record for record in records.records if record.fields[INPUT].strip())
         records = replace(records, records=lines)
-    valid, invalid = [], []
-    for record, error in _checked(records, source, folder):
+    valid = []
+    invalid: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
+    for record, role, error in _checked(records, source, folder):
         if error:
-            invalid.append((record.number, error))
+            # The error of a record may quote the name of a column; that of a role quotes a value.
+            pattern = _VALUE if role else _NUMBER
+            invalid[role, pattern.sub("", error)].append((record.number, error))
         else:
             valid.append(record)
+    total = len(valid) + sum(map(len, invalid.values()))
+    groups = sorted(invalid.values(), key=len, reverse=True)
     findings = []
-    for message, count in Counter(error for _, error in invalid).most_common():
-        numbers = [number for number, error in invalid if error == message]
-        lines = [records.line(number) for number in numbers]
+    for group in groups[:LISTED_ERRORS]:
+        (_, message), count = group[0], len(group)
+        lines = [records.line(number) for number, _ in group]
         where = ", ".join(
             f"{line:,}" if isinstance(line, int) else line for line in lines[:LISTED_LOCATIONS]
         )
@@ -115,14 +132,26 @@ def _valid_records(
         findings.append(
             Finding(
                 "rows",
-                f"{count:,} of {len(valid) + len(invalid):,}: {message} ({unit} {where}{rest})",
+                f"{count:,} of {total:,}: {message} ({unit} {where}{rest})",
                 "broken",
                 "correct or delete them; training stops at the first one",
                 {"rows": count, "error": message, f"{records.unit}s": lines},
             )
         )
+    if others := groups[LISTED_ERRORS:]:
+        count = sum(map(len, others))
+        findings.append(
+            Finding(
+                "rows",
+                f"{count:,} of {total:,} {agreed(count, 'has', 'have')} "
+                f"{counted(len(others), 'other error')}",
+                "broken",
+                "correct those above, and check again",
+                {"rows": count},
+            )
+        )
     if not valid:
-        number, error = invalid[0]
+        number, error = min(group[0] for group in groups)
         raise SeqzooError(
             f"No row of {path} can be read: {records.unit} {records.line(number)} {error}."
         )
@@ -131,11 +160,12 @@ def _valid_records(
 
 def _checked(
     records: Records, source: Source, folder: pathlib.Path
-) -> Iterator[tuple[Record, str]]:
-    """Each record with its error; an empty string if it is valid."""
+) -> Iterator[tuple[Record, str, str]]:
+    """Each record with its error, an empty string if it is valid, and before that the role of the
+    field that is invalid, if it is one field."""
     readers = readers_of(source, folder)
     for record in records.records:
-        error = record.error
+        error, invalid = record.error, ""
         for role, reader in readers.items():
             if error:
                 break
@@ -143,8 +173,8 @@ def _checked(
                 reader(record.fields[role])
             except SeqzooError as problem:
                 column = f"{records.columns[role]!r} " if role in records.columns else ""
-                error = f"{column}{problem}"
-        yield record, error
+                error, invalid = f"{column}{problem}", role
+        yield record, invalid, error
 
 
 def _without_full_stop(error: Exception) -> str:
