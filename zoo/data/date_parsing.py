@@ -68,7 +68,9 @@ FORMS: dict[str, str] = {
     "year week": r"(?P<year>\d{4})-?[Ww](?P<week>\d{2})(?:-?(?P<weekday>[1-7]))?",
     "year": r"(?P<year>\d{4})(?:\.0)?",
     "seconds since 1970": r"(?P<epoch>\d{9,10})(?:\.(?P<fraction>\d+))?",
-    "milliseconds since 1970": r"(?P<thousandths>\d{12,13})",
+    "milliseconds since 1970": r"(?P<epoch>\d{9,10})(?P<fraction>\d{3})",
+    "microseconds since 1970": r"(?P<epoch>\d{9,10})(?P<fraction>\d{6})",
+    "nanoseconds since 1970": r"(?P<epoch>\d{9,10})(?P<fraction>\d{9})",
 }
 """Date formats as regular expressions."""
 
@@ -239,7 +241,7 @@ def _refuse_utc(matches: Sequence[re.Match], location: Callable[[int], str], tim
         parts = {name for name, value in match.groupdict().items() if value is not None}
         if "zone" in parts:
             raise _not_local(match[0], "has a time zone of its own", location(row), timezone)
-        if parts & {"epoch", "thousandths"}:
+        if "epoch" in parts:
             raise _not_local(match[0], "is already in UTC", location(row), timezone)
 
 
@@ -313,11 +315,10 @@ def _date(match: re.Match) -> datetime.datetime | None:
     """The date of a match; None if there is no such day or time."""
     parts = {name: value for name, value in match.groupdict().items() if value is not None}
     try:
-        if "epoch" in parts or "thousandths" in parts:
-            epoch = parts.get("epoch") or parts["thousandths"][:-3]
-            date = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
-            fraction = parts.get("fraction") or parts.get("thousandths", "000")[-3:]
-            return date.replace(tzinfo=None, microsecond=_microseconds(fraction))
+        if "epoch" in parts:
+            date = datetime.datetime.fromtimestamp(int(parts["epoch"]), datetime.UTC)
+            fraction = _microseconds(parts.get("fraction", ""))
+            return date.replace(tzinfo=None, microsecond=fraction)
         year = _full_year(parts.get("year") or parts["year2"])
         if "week" in parts:
             day = datetime.date.fromisocalendar(
