@@ -91,6 +91,10 @@ def test_columns_that_are_left_out_for_how_their_numbers_are_written(tmp_path) -
     assert source.target == "open"
     (note,) = (item for item in notes if item.startswith("Not forecast"))
     assert "close ('$1.47'), volume ('1,669,001')." in note
+    text = "date,cpu\n2024-01-01,7\n2024-01-02,50.000 %\n2024-01-03,51.000 %\n"
+    message = r"\(date, cpu\); cpu \('50.000 %'\) has numbers that are not written as 1234.5; corr"
+    with pytest.raises(SeqzooError, match=message):
+        read_histories(_table(tmp_path, text, target=None).absolute())
 
 
 @pytest.mark.parametrize(

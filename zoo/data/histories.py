@@ -444,19 +444,23 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> tuple[list[s
                     ) from error
                 fields = [field for field in map(_text, table.columns[name]) if field.strip()]
                 if fields and all(map(_WRITTEN_NUMBER.fullmatch, fields)):
-                    written.append(f"{name} ({fields[0]!r})")
+                    written.append(f"{name} ({error.got!r})")
                 continue
             if np.isfinite(numbers).any():
                 results.append(name)
+    shown = ", ".join(written[:NAMED_GAPS]) + ", ..." * (len(written) > NAMED_GAPS)
     if not results:
+        advice = "name the column to forecast with `target`"
+        if written:
+            verb = agreed(len(written), "has", "have")
+            advice = f"{shown} {verb} numbers that are not written as 1234.5; correct these"
         raise SeqzooError(
-            f"No numeric column of {table.name} is left to forecast ({', '.join(names)}); name the "
-            "column to forecast with `target`.",
+            f"No numeric column of {table.name} is left to forecast ({', '.join(names)}); "
+            f"{advice}.",
             field="target",
         )
     if not written:
         return results, []
-    shown = ", ".join(written[:NAMED_GAPS]) + ", ..." * (len(written) > NAMED_GAPS)
     return results, [f"Not forecast, because their numbers are not written as 1234.5: {shown}."]
 
 
