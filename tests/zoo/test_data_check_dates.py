@@ -80,6 +80,20 @@ def test_mistakes_in_tables_with_dates_are_found(tmp_path) -> None:
     assert found(report, "dates", "1 row repeats a date of the same series").state == "broken"
 
 
+@pytest.mark.parametrize("scale", [1, 10**3, 10**6, 10**9])
+def test_times_since_1970_are_not_targets(tmp_path, scale: int) -> None:
+    rows = [
+        {"Time": (1_700_000_000 + 60 * n) * scale, "cpu": f"{n * 1.25:.3f} %"} for n in range(60)
+    ]
+    report = check(write(tmp_path / "cpu.csv", rows))
+    assert report.guessed["date_column"] == "Time"
+    assert "cpu ('0.000 %') has numbers" in found(report, "dates", "not written as").message
+    rows = [{"text": f"a text {n}", **row} for n, row in enumerate(rows)]
+    for name in ("Time", "created"):
+        logged = [{"text": row["text"], name: row["Time"]} for row in rows]
+        assert guess(write(tmp_path / "logs.csv", logged), {}).guessed["target_kind"] == "next"
+
+
 def test_many_numbered_series_are_found(tmp_path) -> None:
     rows = [
         {"date": f"2024-01-{day:02}", "count": 100 * day + n, "device": n, "heat": n * day / 7}

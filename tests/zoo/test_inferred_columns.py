@@ -7,6 +7,7 @@ import pytest
 from data_check_cases import check, found, labelled_texts, write
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data_check.columns import guess
 
 STREETS = ["Elm", "Oak", "Pine", "Park", "Main"]
 
@@ -91,6 +92,31 @@ def test_decimal_commas_do_not_separate_labels(tmp_path) -> None:
     rows = [{"text": f"a story {n}", "score": f"{n % 3},{n % 5}"} for n in range(16)]
     with pytest.raises(SeqzooError, match=r"'score' must contain numbers.* decimal point, 0\.0"):
         check(write(tmp_path / "data.csv", rows))
+
+
+def test_a_mistake_among_decimal_commas_does_not_make_them_labels(tmp_path) -> None:
+    scores = [f"{n % 7},{n % 5}" if n != 9 else "x" for n in range(40)]
+    rows = [{"text": f"a story {n}", "score": score} for n, score in enumerate(scores)]
+    assert guess(write(tmp_path / "data.csv", rows), {}).guessed["target_kind"] == "value"
+
+
+def test_units_below_the_header_are_reported(tmp_path) -> None:
+    path = tmp_path / "weather.csv"
+    rows = [f"{day:02}.01.2024 00:00;{day},12;10{day:02},2" for day in range(1, 32)]
+
+    def write_rows(second: str) -> None:
+        path.write_text("\n".join(["Zeit;Temperatur;Druck", second, *rows]), encoding="utf-8")
+
+    for second, shown in (
+        ("[dd.mm.yyyy hh:mm];[°C];[hPa]", r"'\[dd.mm.yyyy hh:mm\]', '\[°C\]', '\[hPa\]' are"),
+        (";;hPa", "'hPa' is"),
+    ):
+        write_rows(second)
+        with pytest.raises(SeqzooError, match=f"line 2: {shown} followed by .* delete this line"):
+            check(str(path), delimiter=";")
+    for second in ("31.12.2023 00:00;NA;-", "31.12.2023 00:00;[°C];[hPa]"):  # a row with mistakes
+        write_rows(second)
+        assert guess(str(path), {"delimiter": ";"}).guessed["date_column"] == "Zeit"
 
 
 def test_a_column_of_splits_is_no_target(tmp_path) -> None:

@@ -12,21 +12,29 @@ from typing import Any, Literal
 
 from seqzoo.tasks.data.column_names import split_names
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.preprocessing.static_numbers import MISSING
 from seqzoo.zoo.data import class_folders, formats
+from seqzoo.zoo.data.date_parsing import FORMS
 from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.remote import local
 from seqzoo.zoo.data.source import DATED, HISTORY, SERIES, Source, check_roles, input_columns
 from seqzoo.zoo.data.splits import TRAINING_NAMES, VALIDATION_NAMES
 from seqzoo.zoo.data.suspicions import SEPARATORS
 from seqzoo.zoo.data.wide_rows import is_wide, matching
-from seqzoo.zoo.data_check.dated_columns import begins_with_dates, dated_fields, has_numbers
+from seqzoo.zoo.data_check.dated_columns import (
+    DATE_NAMES,
+    OF_A_KIND,
+    begins_with_dates,
+    dated_fields,
+    has_numbers,
+)
 from seqzoo.zoo.data_check.word_columns import span_fields, word_fields
+
+MAX_SHOWN = 3
+"""Maximum number of fields of a second header line that a message shows."""
 
 MAX_ROWS = 20_000
 """Maximum number of rows that are used to infer kinds and searched for leaks."""
-
-OF_A_KIND = 0.95
-"""Minimum fraction of a column's values that must be of a kind for it to be the column's kind."""
 
 Content = Literal["numbers", "series", "dates", "audio", "image", "names", "lists", "text", "other"]
 
@@ -49,6 +57,9 @@ PLURAL_NAMES = ("labels", "tags", "categories", "classes", "topics", "genres", "
 ID_NAME = re.compile(r"(.*[\W_])?id|idx|index", re.IGNORECASE)
 """Names of columns of identifiers."""
 
+MIN_ROWS = 3
+"""Minimum number of rows below a second header line."""
+
 MIN_COUNTED = 3
 """Minimum number of rows to take numbers with steps of 1 for the numbers of the rows."""
 
@@ -56,6 +67,7 @@ SPLIT_NAMES = ("split", "set", "subset", "partition")
 """Common names of columns of splits."""
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?")
+EPOCHS = [re.compile(form) for name, form in FORMS.items() if name.endswith("since 1970")]
 FILES = {"audio": (".wav", ".flac", ".ogg"), "image": (".png", ".jpg", ".jpeg", ".bmp", ".gif")}
 
 FEW_NAMES = 0.5
@@ -156,6 +168,14 @@ class Column:
         return counted or ID_NAME.fullmatch(self.name.strip()) is not None
 
     @cached_property
+    def are_epochs(self) -> bool:
+        """Whether the values are times since 1970: they have the form of these, and the column has
+        the name of dates, or they increase from row to row."""
+        named = self.name.strip().lower() in DATE_NAMES or self.may_identify_rows
+        texts = list(map(str, self.present))
+        return named and any(all(map(form.fullmatch, texts)) for form in EPOCHS if texts)
+
+    @cached_property
     def may_identify_rows(self) -> bool:
         """Whether the values are distinct whole numbers that increase from row to row, such as
         identifiers, or the values of a sorted column."""
@@ -194,20 +214,50 @@ def read_columns(source: Source) -> dict[str, Column]:
     """The columns of a table by name, with at most `MAX_ROWS` rows; malformed rows are left out.
 
     Raises:
-        SeqzooError: the file cannot be read at all.
+        SeqzooError: the file cannot be read at all, or has a second header line.
     """
     path = pathlib.Path(local(source.data)).expanduser()
     names = formats.read(path, _AllColumns(source, (), strict=False)).names
     records = formats.read(path, _AllColumns(source, names, strict=False))
     first = list(itertools.islice(records.records, MAX_ROWS))
-    fields = [record.fields for record in first if not record.error]
-    if not fields:
+    valid = [record for record in first if not record.error]
+    if not valid:
         where = first and f"{records.unit} {records.line(first[0].number)} {first[0].error}"
         raise SeqzooError(
             f"{path} has no rows that can be read ({', '.join(names)})"
             f"{f': {where}' if where else ''}."
         )
-    return {name: Column(name, [row[name] for row in fields]) for name in names}
+    columns = {name: Column(name, [record.fields[name] for record in valid]) for name in names}
+    if records.delimiter and (found := _second_header(list(columns.values()))):
+        location = records.location(valid[0].number)
+        raise SeqzooError(
+            f"{location}: {', '.join(map(repr, found[:MAX_SHOWN]))} "
+            f"{'is' if len(found) == 1 else 'are'} followed by numbers or dates only, as in a "
+            "second header line; delete this line.",
+            location=location,
+        )
+    return columns
+
+
+def _second_header(columns: Sequence[Column]) -> list[str]:
+    """The fields of a first row that names units, for instance: it has text where all other rows
+    have numbers or dates, in two columns or more, and no number or date; empty if it does not."""
+    first = [str(column.values[0] or "").strip() for column in columns]
+    if any(field and _is_number_or_date(Column("", [field])) for field in first):
+        return []
+    others = [Column(column.name, column.values[1:]) for column in columns]
+    found = [
+        field
+        for field, column in zip(first, others, strict=True)
+        if field.lower() not in MISSING
+        and len(column.present) >= MIN_ROWS
+        and _is_number_or_date(column)
+    ]
+    return found if len(found) > 1 or (found and len([*filter(None, first)]) == 1) else []
+
+
+def _is_number_or_date(column: Column) -> bool:
+    return has_numbers(column) or column.content == "dates"
 
 
 @dataclass(frozen=True)
@@ -405,7 +455,7 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
     target = _chosen(others, given.get("target"), TARGET_NAMES, fitting)
     if target is None:  # constant values, or numbers in order, of which classes come first
         others = [column for column in free if column not in available]
-        others = [column for column in others if not column.identifies_rows]
+        others = [item for item in others if not (item.identifies_rows or item.are_epochs)]
         target = _chosen(others, given.get("target"), (), ("names", "numbers"))
     kind = given.get("kind") or _input_kind(source)
     results = {"input": source.name, "kind": kind}
@@ -433,10 +483,14 @@ def _taken(given: Mapping[str, Any]) -> set[Any]:
 
 def _is_unlikely(column: Column, given: Mapping[str, Any]) -> bool:
     """Whether a column is neither an input nor a target, by its values, if there are others: it is
-    constant or may identify rows. The given columns, and those with common names, are likely."""
+    constant, may identify rows, or has times. The given columns, and those with common names, are
+    likely."""
     likely = {given.get("input"), given.get("target"), *INPUT_NAMES, *TARGET_NAMES}
     return likely.isdisjoint((column.name, column.name.lower())) and (
-        column.is_constant or column.identifies_rows or column.may_identify_rows
+        column.is_constant
+        or column.identifies_rows
+        or column.may_identify_rows
+        or column.are_epochs
     )
 
 

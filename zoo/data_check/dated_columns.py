@@ -19,11 +19,14 @@ DATE_NAMES = (
 PARTS = ("year", "month", "day", "hour", "minute", "second")
 """Names of columns that make up a date together."""
 
+OF_A_KIND = 0.95
+"""Minimum fraction of a column's values that must be of a kind for it to be the column's kind."""
+
 TIME = re.compile(r"\d{1,2}(?::\d{2}(?::\d{2}(?:\.\d+)?)?|\.\d{2}\.\d{2})")
 """Times of day in a column of their own: 18:00, 18.00.00."""
 
 NUMBER = re.compile(
-    r"[+-]?[$€£¥]?[+-]?(\d+|\d{1,3}(,\d{3})+|\d{1,3}(\.\d{3})+)([.,]\d+)?[%KMB]?", re.IGNORECASE
+    r"[+-]?[$€£¥]?[+-]?(\d+|\d{1,3}(,\d{3})+|\d{1,3}(\.\d{3})+)([.,]\d+)?\s?[%KMB]?", re.IGNORECASE
 )
 """Numbers with a decimal point or comma, and possibly with thousands separators, a currency sign,
 a percent sign, or K, M or B for thousands, millions or billions."""
@@ -58,7 +61,8 @@ def has_numbers(column: Any) -> bool:
     if column.content == "numbers":
         return True
     texts = [str(item).strip() for item in column.present]
-    return bool(texts) and all(map(NUMBER.fullmatch, texts))
+    matches = sum(NUMBER.fullmatch(text) is not None for text in texts)
+    return bool(texts) and matches >= OF_A_KIND * len(texts)
 
 
 def _date_columns(columns: Mapping[str, Any], form: str | None) -> list[str]:
