@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-MISSING = ("", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "-", "?")
-"""Spellings of a missing number in files, in lower case."""
+MISSING = ("", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "\\n", "-", "?")
+"""Spellings of a missing number in files, in lower case; \\N is that of SQL."""
 
 
 def is_missing_number(value: Any) -> bool:

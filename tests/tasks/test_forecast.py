@@ -279,7 +279,7 @@ def test_static_numbers_may_be_missing() -> None:
     learned = learned_static(["10", "", "NA", None, "30"])
     assert learned == {"mean": 20.0, "scale": 10.0}
     assert static_numbers("10", learned) == [-1.0]
-    assert all(static_numbers(value, learned) == [0.0] for value in ("", None, "na"))
+    assert all(static_numbers(value, learned) == [0.0] for value in ("", None, "na", r"\N"))
     assert learned_static(["a", "", "b"]) == ["", "a", "b"] and learned_static(["", ""]) == [""]
 
 
