@@ -122,6 +122,39 @@ def test_labels_are_counted_and_compared(tmp_path) -> None:
     assert balance.state == "note" and balance.values["baseline"] > 0.9
 
 
+def test_labels_that_look_alike_are_shown_with_escapes(tmp_path) -> None:
+    names = [
+        "İzmir",
+        "izmir",
+        "ızmir",
+        "Caf\u00e9",
+        "Cafe\u0301",
+        "up\u200f",
+        "up",
+        "a",
+        "A",
+        "a\u200e",
+    ]
+    rows = [{**row, "label": names[n % 10]} for n, row in enumerate(labelled_texts(100))]
+    report = check(write(tmp_path / "data.csv", rows))
+    finding = found(report, "labels", "written in several ways")
+    spellings = sorted(map(sorted, finding.values["spellings"]))
+    assert spellings == sorted(
+        map(sorted, [names[:3], names[3:5], names[5:7], [names[7], names[9]]])
+    )
+    for shown in ("'İzmir' (", r"'Caf\xe9' (", r"'Cafe\u0301' (", r"'up\u200f' (", "'up' ("):
+        assert shown in finding.message
+
+
+def test_classes_named_like_missing_values_are_reported(tmp_path) -> None:
+    names = ["up", "NULL", r"\N", "n/a", "-", "up"]
+    rows = [{**row, "label": names[n % 6]} for n, row in enumerate(labelled_texts())]
+    path = write(tmp_path / "data.csv", rows)
+    finding = found(check(path), "labels", "may stand for missing values")
+    assert finding.state == "note" and sorted(finding.values["missing"]) == ["NULL", r"\N", "n/a"]
+    assert "'NULL' (16.7%)" in finding.message and r"'\N' (16.7%)" in finding.message
+
+
 def test_held_out_labels_that_training_lacks(tmp_path) -> None:
     rows = labelled_texts()
     test = [{"text": "a new thing", "label": "sideways"}]

@@ -94,7 +94,7 @@ def test_labels_in_quotes_are_reported(tmp_path) -> None:
     assert "The quotes around labels of" in splits.description and '"bad"' in splits.description
 
 
-@pytest.mark.parametrize("other", ["Good", "GOOD", "good.", '"good"'])
+@pytest.mark.parametrize("other", ["Good", "GOOD", "good.", '"good"', "go\u200bod", "good \u200f"])
 def test_labels_written_in_two_ways_are_reported(tmp_path, other) -> None:
     rows = "".join(f"{text}\t{other if text == 'text 3' else label}\n" for text, label in ROWS)
     splits, _ = open_source(csv_source(write(tmp_path / "t.tsv", "text\tlabel\n" + rows), seed=1))

@@ -12,6 +12,9 @@ from seqzoo.zoo.data.splits import Part
 SEPARATORS = (";", "|", ",")
 """Separators of several labels in a field."""
 
+_TURKISH = str.maketrans("İı", "ii")
+"""Letters whose lowercase or uppercase form is i or I in Turkish."""
+
 FEW_EXAMPLES = 10
 """Maximum number of examples for which repeated inputs, one-word sentences and many classes are not
 reported."""
@@ -120,16 +123,31 @@ def _labels(part: Part) -> list[str]:
         )
     spellings: dict[str, str] = {}
     for label in counts:
-        key = unicodedata.normalize("NFC", " ".join(label.split())).casefold().strip("\"' .")
-        # Single letters, as in handwriting, may well differ only in case.
-        other = spellings.setdefault(key if len(key) > 1 else label, label)
+        other = spellings.setdefault(spelling(label), label)
         if other != label:
+            one, two = shown_spellings([other, label])
             notes.append(
-                f"The labels {other!r} ({counts[other]:,}) and {label!r} ({counts[label]:,}) count "
-                "as different, although they are spelled almost the same."
+                f"The labels {one} ({counts[other]:,}) and {two} ({counts[label]:,}) count as "
+                "different, although they are spelled almost the same."
             )
             break
     return notes
+
+
+def spelling(label: str) -> str:
+    """What labels have in common that differ only in case, spaces, invisible characters, Unicode
+    normalisation, or quotes and full stops at their ends."""
+    visible = "".join(item for item in label if unicodedata.category(item) != "Cf")
+    composed = unicodedata.normalize("NFKC", " ".join(visible.split()))
+    key = composed.translate(_TURKISH).casefold().strip("\"' .")
+    # Single letters, as in handwriting, may well differ only in case.
+    return key if len(key) > 1 else composed
+
+
+def shown_spellings(labels: Sequence[str]) -> list[str]:
+    """Labels in quotes, with escape sequences if they would look the same."""
+    composed = {unicodedata.normalize("NFKC", repr(label)) for label in labels}
+    return list(map(repr if len(composed) == len(labels) else ascii, labels))
 
 
 def shape_note(shape: Sequence[int], name: str, *, whole: bool) -> str:

@@ -1,14 +1,15 @@
 """Checks of targets: how labels are distributed and spelled, and outliers among values."""
 
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from seqzoo.tasks.preprocessing.static_numbers import MISSING
 from seqzoo.tasks.wording import agreed
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part
+from seqzoo.zoo.data.suspicions import shown_spellings, spelling
 from seqzoo.zoo.finding import Finding
 from seqzoo.zoo.output import shortened
 
@@ -30,6 +31,7 @@ def targets(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
     if parts["train"].labels is not None:
         yield from _balance(parts, source)
         yield from _spellings(parts)
+        yield from _missing(parts, source)
         yield from _unknown(parts)
         yield from _untested(parts)
     elif source.target_kind == "value":
@@ -79,20 +81,20 @@ def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
 
 
 def _spellings(parts: Mapping[str, Part]) -> Iterator[Finding]:
-    """Labels that differ only in case, spaces, Unicode normalisation, or quotes and full stops at
-    their ends."""
+    """Labels with the same `spelling`."""
     counts = Counter(
         label for part in parts.values() for item in part.labels or () for label in item
     )
     forms: dict[str, list[str]] = defaultdict(list)
     for label in counts:
-        key = unicodedata.normalize("NFKC", " ".join(label.split())).casefold().strip("\"' .")
-        # Single letters, as in handwriting, may well differ only in case.
-        forms[key if len(key) > 1 else label].append(label)
+        forms[spelling(label)].append(label)
     alike = [form for form in forms.values() if len(form) > 1]
     if alike:
         shown = "; ".join(
-            " and ".join(f"{label!r} ({counts[label]:,})" for label in item)
+            " and ".join(
+                f"{shown} ({counts[label]:,})"
+                for shown, label in zip(shown_spellings(item), item, strict=True)
+            )
             for item in alike[:MAX_NAMED]
         )
         yield Finding(
@@ -101,6 +103,25 @@ def _spellings(parts: Mapping[str, Part]) -> Iterator[Finding]:
             "note",
             "give each class one name",
             {"spellings": alike},
+        )
+
+
+def _missing(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
+    """Classes that are named like a missing value."""
+    if source.target_kind == "tags":  # such as those of punctuation marks
+        return
+    counts = Counter(
+        label for part in parts.values() for item in part.labels or () for label in item
+    )
+    names = [name for name in counts if name.strip().lower() in MISSING and name not in ("-", "?")]
+    if names:
+        shown = ", ".join(f"'{name}' ({counts[name] / counts.total():.1%})" for name in names)
+        yield Finding(
+            "labels",
+            f"{shown} may stand for {agreed(len(names), 'a missing value', 'missing values')}",
+            "note",
+            "leave such examples out if so",
+            {"missing": names},
         )
 
 
