@@ -7,6 +7,19 @@ from collections.abc import Sequence
 APOSTROPHES = "'’"
 """Characters that are interchangeable if the training data have only one of them."""
 
+ZERO_WIDTH_JOINER = "\u200d"
+"""The zero-width joiner, which makes one emoji of several."""
+
+_MODIFIERS = "\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f"
+_MODIFIED = rf"(?!\w)[#*\xa9\xae\u203c-\u3299\U0001f000-\U0001faff][{_MODIFIERS}]*"
+PIECES = re.compile(
+    rf"[\U0001f1e6-\U0001f1ff]{{2}}|{_MODIFIED}(?:{ZERO_WIDTH_JOINER}{_MODIFIED})*|\w+|.", re.DOTALL
+)
+"""Matches an emoji, which may consist of several characters, letters and digits, or a character."""
+
+MAX_SIGN_LENGTH = 40
+"""Maximum number of characters of an emoji."""
+
 MAX_CLITIC_LENGTH = 7
 """Maximum number of characters in the shorter part of a contraction."""
 
@@ -15,11 +28,11 @@ class SentenceSplitter:
     """Splits raw sentences by rules that are derived from the words of the training data.
 
     Text is split at whitespace. A word that occurs in training, such as "U.S.", is not split
-    further. From other words, punctuation marks that are words in the training data are split off
-    at both ends, and then the shorter parts of contractions that are words there: a prefix that
-    ends in an apostrophe ("l'" of "l'homme"), a suffix that begins with an apostrophe or a hyphen
-    ("'s" of "dog's", "-t-il" of "va-t-il"), or "n't". A text in which a full stop or a comma is a
-    word has already been split into words, and is split only at whitespace.
+    further. From other words, punctuation marks and emoji that are words in the training data are
+    split off at both ends, and then the shorter parts of contractions that are words there: a
+    prefix that ends in an apostrophe ("l'" of "l'homme"), a suffix that begins with an apostrophe
+    or a hyphen ("'s" of "dog's", "-t-il" of "va-t-il"), or "n't". A text in which a full stop or a
+    comma is a word has already been split into words, and is split only at whitespace.
 
     Args:
         words: the vocabulary of the training data, the most frequent first. A contraction that also
@@ -32,7 +45,7 @@ class SentenceSplitter:
         self.known = {_plain(word): word for word in words}
         self.known |= {word: word for word in words}
         self.ranks = {self._folded(word): rank for rank, word in reversed([*enumerate(words)])}
-        self.signs = {word for word in words if len(word) == 1 and is_sign(word)}
+        self.signs = {word for word in words if word and first_sign(word) == word}
         self.endings = {word for word in self.known if re.fullmatch(r"[^\w\s]{2,}", word)}
         self.longest_ending = max(map(len, self.endings), default=0)
         short = [self._folded(word) for word in words if 1 < len(word) <= MAX_CLITIC_LENGTH]
@@ -60,16 +73,16 @@ class SentenceSplitter:
         before: list[str] = []
         after: list[str] = []
         while part and not self._stays(part):
-            ending = self._ending(part)
+            ending, first, last = self._ending(part), first_sign(part), last_sign(part)
             if ending:
                 after.append(ending)
                 part = part[: -len(ending)]
-            elif len(part) > 1 and part[0] in self.signs and not self._contracts(part, self.last):
-                before.append(part[0])
-                part = part[1:]
-            elif len(part) > 1 and part[-1] in self.signs and part[-1] not in APOSTROPHES:
-                after.append(part[-1])
-                part = part[:-1]
+            elif part != first in self.signs and not self._contracts(part, self.last):
+                before.append(first)
+                part = part[len(first) :]
+            elif part != last in self.signs and last not in APOSTROPHES:
+                after.append(last)
+                part = part[: -len(last)]
             else:
                 break
         return [*before, *self._contraction(part), *reversed(after)]
@@ -78,7 +91,8 @@ class SentenceSplitter:
         """The longest sequence of punctuation marks at the end that is a word in the training data,
         such as "..."."""
         sizes = range(min(self.longest_ending, len(part) - 1), 1, -1)
-        return next((part[-size:] for size in sizes if part[-size:] in self.endings), "")
+        endings = (part[-size:] for size in sizes if part[-size - 1] != ZERO_WIDTH_JOINER)
+        return next((ending for ending in endings if ending in self.endings), "")
 
     def _contraction(self, part: str) -> list[str]:
         """The parts of a contraction, spelled as in the training data."""
@@ -92,9 +106,9 @@ class SentenceSplitter:
             elif size:
                 after.append(self._spelled(part[-size:]))
                 part = part[:-size]
-            elif part[-1] in self.signs:  # a closing quotation mark
-                after.append(part[-1])
-                part = part[:-1]
+            elif part != (last := last_sign(part)) in self.signs:  # a closing quotation mark
+                after.append(last)
+                part = part[: -len(last)]
             else:
                 return [*before, part, *reversed(after)]
         return [*before, self._spelled(part), *reversed(after)]
@@ -150,3 +164,15 @@ def _plain(word: str) -> str:
 def is_sign(character: str) -> bool:
     """Whether a character is a punctuation mark or a symbol."""
     return unicodedata.category(character)[0] in "PS"
+
+
+def first_sign(text: str) -> str:
+    """The punctuation mark, symbol or emoji at the beginning of a text; "" if there is none."""
+    piece = PIECES.match(text)
+    return piece[0] if piece and is_sign(piece[0][0]) else ""
+
+
+def last_sign(text: str) -> str:
+    """The punctuation mark, symbol or emoji at the end of a text; "" if there is none."""
+    last = PIECES.findall(text[-MAX_SIGN_LENGTH:])[-1]
+    return last if is_sign(last[0]) else ""

@@ -44,6 +44,15 @@ def test_english(text: str, words: str) -> None:
     assert " ".join(SentenceSplitter(ENGLISH)(text)) == words
 
 
+def test_emoji_of_several_characters_are_not_split() -> None:
+    split = SentenceSplitter(["now", "👩", "👧", "❤️", "👍🏽", "🇩🇪", ",", "."])
+    assert split("👩‍👧 now👩👧, now👩‍👧.") == ("👩‍👧", "now", "👩", "👧", ",", "now👩‍👧", ".")
+    assert split("now❤️👩‍❤️ now👍🏽👍. 🇩🇪now🇫🇷🇩🇪") == (
+        *("now❤️👩‍❤️", "now👍🏽👍", ".", "🇩🇪", "now🇫🇷", "🇩🇪"),
+    )
+    assert split("👩🏽now") == ("👩🏽now",)
+
+
 def test_the_longest_contractions_are_split() -> None:
     """Of seven characters at either end, also where training has the word in one piece as well."""
     parts, joined = ["lorsqu'", "il", "-il-lui", "dit", ","], ["lorsqu'il", "dit-il-lui"]

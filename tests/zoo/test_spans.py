@@ -68,6 +68,10 @@ def test_a_span_covers_all_words_that_it_touches() -> None:
     assert words == ["the", "U.S.-based", "firm"]
     assert tags == ["O", "B-LOC", "O"]
     assert tagged_words("(... हिन्दी!)", [])[0] == ["(", ".", ".", ".", "हिन्दी", "!", ")"]
+    text = "(now👩‍👧! 🇩🇪🇫🇷 👍🏽👮‍♀️, 1️⃣ ❤️"
+    words, tags = tagged_words(text, [Span(5, 6, "A"), Span(len(text) - 1, len(text), "B")])
+    assert words == ["(", "now", "👩‍👧", "!", "🇩🇪", "🇫🇷", "👍🏽", "👮‍♀️", ",", "1️⃣", "❤️"]
+    assert tags == ["O", "O", "B-A", *["O"] * 7, "B-B"]
     adjacent = [Span(0, 1, "A"), Span(2, 3, "A")]
     assert tagged_words("a b", adjacent)[1] == ["B-A", "B-A"]
 

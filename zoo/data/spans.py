@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.preprocessing.raw_sentences import is_sign
+from seqzoo.tasks.preprocessing.raw_sentences import PIECES, is_sign
 from seqzoo.zoo.data.records import INPUT, TARGET, Record, Records
 
 STARTS, ENDS = ("start", "start_offset"), ("end", "end_offset")
@@ -93,19 +93,17 @@ def tagged_words(text: str, spans: list[Span]) -> tuple[list[str], list[str]]:
 
 
 def _places(text: str) -> Iterator[tuple[int, int]]:
-    """Where each word begins and ends. Text is split at whitespace, and each punctuation mark at
-    either end of a part is a word, as in sentences that a tagger splits."""
+    """Where each word begins and ends. Text is split at whitespace, and each punctuation mark or
+    emoji at either end of a part is a word, as in sentences that a tagger splits."""
     for part in re.finditer(r"\S+", text):
-        start, end = part.span()
-        while start < end and is_sign(text[start]):
-            yield start, start + 1
-            start += 1
-        stop = end
-        while stop > start and is_sign(text[stop - 1]):
-            stop -= 1
-        if stop > start:
-            yield start, stop
-        yield from ((place, place + 1) for place in range(stop, end))
+        pieces = [piece.span() for piece in PIECES.finditer(text, *part.span())]
+        inside = [index for index, (start, _) in enumerate(pieces) if not is_sign(text[start])]
+        if not inside:
+            yield from pieces
+            continue
+        yield from pieces[: inside[0]]
+        yield pieces[inside[0]][0], pieces[inside[-1]][1]
+        yield from pieces[inside[-1] + 1 :]
 
 
 def with_tags(records: Records, *, strict: bool) -> Records:
