@@ -16,9 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from seqzoo.tasks.errors import DiskFull, SeqzooError
-
-NEW = ".new-"
-"""Prefix of the names of files and folders that are being written."""
+from seqzoo.tasks.unfinished import NEW, remove_abandoned, temporary_folder
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Error numbers of a full disk or an exceeded quota."""
@@ -53,7 +51,8 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 @contextmanager
 def creating(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """Yields a temporary folder, which becomes `folder` if the block succeeds.
+    """Yields a temporary folder, which becomes `folder` if the block succeeds. Of several processes
+    that write the same folder, the first one that succeeds gets its name.
 
     Raises:
         SeqzooError: the folder exists and is not empty, is the working directory, or cannot be
@@ -65,30 +64,48 @@ def creating(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
         raise SeqzooError(f"{folder} already exists; name a new folder.")
     if is_working_folder(folder):
         raise SeqzooError(f"{folder} is the working directory; name a new folder in it.")
-    temporary = folder.with_name(f"{NEW}{folder.name}")
+    # The target of a link, since a folder cannot replace the link itself.
+    target = pathlib.Path(os.path.realpath(folder)) if folder.is_symlink() else folder
+    if target.is_symlink():
+        raise SeqzooError(f"{folder} is a link that leads back to itself; name a new folder.")
+    temporary = temporary_folder(target)
     with naming_full_disk(folder, "no part of it was kept"):
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(temporary, ignore_errors=True)
+        with _naming(folder, temporary):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            remove_abandoned(target)
             temporary.mkdir()
-        except OSError as error:
-            if is_full(error):
-                raise
-            where = "" if error.filename in (None, str(temporary)) else f"{error.filename}: "
-            raise SeqzooError(
-                f"{folder} cannot be created: {where}{error.strerror or error}."
-            ) from error
         try:
             yield temporary
             for path in temporary.rglob("*"):
                 synchronise(path)
             synchronise(temporary)
-            if folder.exists():  # an empty folder that already exists
-                folder.rmdir()
-            os.replace(temporary, folder)
-            synchronise(folder.parent)
+            with _naming(folder, temporary):
+                if target.exists():  # an empty folder that already exists
+                    target.rmdir()
+                os.replace(temporary, target)
+            synchronise(target.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _naming(folder: pathlib.Path, temporary: pathlib.Path) -> Iterator[None]:
+    """Converts errors of the system into one that names a folder by its final name.
+
+    Raises:
+        SeqzooError: the block raised an error, which may be that another process was faster.
+    """
+    try:
+        yield
+    except OSError as error:
+        if is_full(error):
+            raise
+        if occupied(folder):
+            raise SeqzooError(f"{folder} already exists; name a new folder.") from error
+        where = "" if error.filename in (None, str(temporary)) else f"{error.filename}: "
+        raise SeqzooError(
+            f"{folder} cannot be created: {where}{error.strerror or error}."
+        ) from error
 
 
 def is_working_folder(path: str | os.PathLike) -> bool:

@@ -116,7 +116,7 @@ GROUPS = [
         {"status not in (404, 405)": "status != 404"},
     ),
     Group(
-        "tasks/data/cache.py",
+        "tasks/unfinished.py",
         "tests/zoo/test_stored_tables.py",
         "other_machines or killed",
         {

@@ -12,10 +12,7 @@ import mmap
 import os
 import pathlib
 import re
-import secrets
 import shutil
-import socket
-import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -23,6 +20,7 @@ import numpy as np
 
 from seqzoo.tasks.atomic_files import naming_full_disk, replacing, synchronise, write_json
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.unfinished import NEW, host, is_being_written, temporary_folder
 
 CACHE_FORMAT = 1
 """Version of the file format, increased when the meaning of the contents changes."""
@@ -31,13 +29,8 @@ VARIABLE = "SEQZOO_CACHE"
 """Environment variable that names the cache folder."""
 
 MANIFEST = "manifest.json"
-ABANDONED_SECONDS = 86_400
-"""Seconds after which an unfinished entry of another machine that has not changed is removed."""
 
-UNFINISHED = ".new-"
-"""Prefix of the names of folders that are being written; these names end in the process ID."""
-
-ENTRY = re.compile(rf"(?:{re.escape(UNFINISHED)})?[a-z]+-[0-9a-f]{{32}}(?:-[^/]*)?")
+ENTRY = re.compile(rf"(?:{re.escape(NEW)})?[a-z]+-[0-9a-f]{{32}}(?:-[^/]*)?")
 """The names of entries, finished or not; the folder also has those of built-in data sets."""
 
 SAMPLED_BYTES = 1 << 16
@@ -259,7 +252,7 @@ def making(key: str) -> Iterator[Writer]:
     """
     root = cache_folder()
     folder = root / key
-    temporary = root / f"{UNFINISHED}{key}-{_host()}.{secrets.token_hex(4)}-{os.getpid()}"
+    temporary = temporary_folder(folder)
     elsewhere = f"set {VARIABLE} to a folder on another disk, or choose --storage memory"
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -286,37 +279,9 @@ def making(key: str) -> Iterator[Writer]:
 
 def remove_unfinished(root: pathlib.Path) -> None:
     """Removes unfinished entries of processes that have ended."""
-    for path in root.glob(f"{UNFINISHED}*"):
-        if ENTRY.fullmatch(path.name) and not _is_being_written(path):
+    for path in root.glob(f"{NEW}*"):
+        if ENTRY.fullmatch(path.name) and not is_being_written(path):
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _host() -> str:
-    """The name of this machine or container, without characters that separate parts of names."""
-    return re.sub(r"\W", "_", socket.gethostname())
-
-
-def _is_being_written(path: pathlib.Path) -> bool:
-    """Whether an unfinished entry may still be completed: on this machine, while its process is
-    running; on others that share the folder, for a day after the last change."""
-    *_, writer, process = ("", "", *path.name.rsplit("-", 2))
-    if writer.partition(".")[0] == _host():
-        return _is_running(process)
-    with contextlib.suppress(OSError):
-        newest = max(item.stat().st_mtime for item in (path, *path.iterdir()))
-        return time.time() - newest < ABANDONED_SECONDS
-    return True
-
-
-def _is_running(process: str) -> bool:
-    """Whether a process on this machine is still running."""
-    try:
-        os.kill(int(process), 0)
-    except (ProcessLookupError, ValueError):
-        return False
-    except OSError:  # it belongs to another user
-        return True
-    return True
 
 
 class Listed(NamedTuple):
@@ -353,8 +318,8 @@ def clear_cache() -> int:
     freed = 0
     for item in list_cache():
         path = cache_folder() / item.key
-        own = item.key.endswith(f"-{os.getpid()}") and f"-{_host()}." in item.key
-        if item.key.startswith(UNFINISHED) and _is_being_written(path) and not own:
+        own = item.key.endswith(f"-{os.getpid()}") and f"-{host()}." in item.key
+        if item.key.startswith(NEW) and is_being_written(path) and not own:
             continue
         shutil.rmtree(cache_folder() / item.key, ignore_errors=True)
         freed += item.bytes

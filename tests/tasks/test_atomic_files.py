@@ -12,9 +12,9 @@ import tensorflow as tf
 from cli_cases import MANY_TO_ONE, ROOT, files, seqzoo, table
 from task_data import settings, splits, template
 
-from seqzoo.tasks import atomic_files
+from seqzoo.tasks import atomic_files, unfinished
 from seqzoo.tasks.atomic_files import creating, full_disk, is_full, replacing, write_json
-from seqzoo.tasks.errors import DiskFull
+from seqzoo.tasks.errors import DiskFull, SeqzooError
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training import checkpoints
 from seqzoo.tasks.training.trainer import train
@@ -72,7 +72,49 @@ def test_a_folder_takes_its_name_when_all_of_it_is_on_the_disk(tmp_path, log) ->
         (folder / "in").mkdir()
         (folder / "in" / "a").touch()
     assert set(log[:2]) == {"sync in", "sync a"}
-    assert log[2:] == ["sync .new-one", "rename one", f"sync {tmp_path.name}"]
+    assert log[2:] == [f"sync {folder.name}", "rename one", f"sync {tmp_path.name}"]
+
+
+def test_the_first_of_two_writers_gets_the_name_of_a_folder(tmp_path) -> None:
+    with pytest.raises(SeqzooError, match=f"^{tmp_path}/one already exists; name a new folder"):
+        with creating(tmp_path / "one") as slow:
+            (slow / "a").touch()
+            with creating(tmp_path / "one") as fast:
+                (fast / "b").touch()
+            assert files(slow) == ["a"]
+    assert files(tmp_path) == ["one", "one/b"]
+
+
+def test_only_what_processes_that_have_ended_left_of_a_folder_is_removed(tmp_path) -> None:
+    ended = f"{unfinished.host()}.00-{2**22 + 1}"  # above all process numbers
+    for name in (f".new-one-{ended}", f".new-two-{ended}", ".new-one", ".new-one-more"):
+        (tmp_path / name / "in").mkdir(parents=True)
+    with creating(tmp_path / "one"), creating(tmp_path / "one-2"):
+        pass
+    kept = {".new-one", ".new-one-more", f".new-two-{ended}"}
+    assert {path.name for path in tmp_path.iterdir()} == {"one", "one-2"} | kept
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_folder_named_by_a_link_is_made_where_the_link_leads(exists: bool, tmp_path) -> None:
+    if exists:
+        (tmp_path / "disk" / "one").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("disk/one")
+    with creating(tmp_path / "link") as folder:
+        (folder / "a").touch()
+    assert (tmp_path / "link").is_symlink()
+    assert files(tmp_path / "disk") == ["one", "one/a"]
+
+
+def test_a_folder_that_cannot_be_created_is_refused_at_once(tmp_path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    for name, message in (
+        ("loop", "loop is a link that leads back to itself; name a new folder"),
+        ("file/one", f"file/one cannot be created: {tmp_path}/file: (File exists|Not a directory)"),
+    ):
+        with pytest.raises(SeqzooError, match=message), creating(tmp_path / name):
+            pytest.fail("the folder should be refused before anything is written")
 
 
 def test_fsync_reaches_the_file_itself(tmp_path, monkeypatch) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from cli_cases import seqzoo
 
-from seqzoo.tasks import ManyToOne, TrainingSettings, train
+from seqzoo.tasks import ManyToOne, TrainingSettings, train, unfinished
 from seqzoo.tasks.data import cache
 from seqzoo.tasks.data.batches import Padding, batches
 from seqzoo.tasks.data.stored_columns import ClassColumn, TextColumn, sort_digests
@@ -205,8 +205,8 @@ def test_a_changed_file_is_read_again(table, own_cache) -> None:
 def test_what_a_killed_process_left_is_never_read(table, own_cache) -> None:
     _open(table, "disk")
     (name,) = _entries(own_cache)
-    process = f"{cache._host()}.00-{2**22 + 1}"  # above all process numbers
-    left = own_cache / f"{cache.UNFINISHED}{name}-{process}"
+    process = f"{unfinished.host()}.00-{2**22 + 1}"  # above all process numbers
+    left = own_cache / f"{unfinished.NEW}{name}-{process}"
     (own_cache / name).rename(left)
     (left / cache.MANIFEST).unlink()
     assert cache.find(name) is None
@@ -282,15 +282,15 @@ def test_parts_of_a_file_are_found_across_its_blocks(tmp_path, monkeypatch) -> N
 
 def test_what_other_machines_write_is_kept_for_a_day(own_cache, monkeypatch) -> None:
     with cache.making(f"table-{1:032x}") as writer:
-        (unfinished,) = own_cache.iterdir()
-        monkeypatch.setattr(cache.socket, "gethostname", lambda: "other.example")
+        (entry,) = own_cache.iterdir()
+        monkeypatch.setattr(unfinished.socket, "gethostname", lambda: "other.example")
         with cache.making(f"table-{2:032x}"):
-            assert unfinished.is_dir()
-        long_ago = time.time() - 2 * cache.ABANDONED_SECONDS
-        os.utime(unfinished, (long_ago, long_ago))
-        for path in unfinished.iterdir():
+            assert entry.is_dir()
+        long_ago = time.time() - 2 * unfinished.ABANDONED_SECONDS
+        os.utime(entry, (long_ago, long_ago))
+        for path in entry.iterdir():
             os.utime(path, (long_ago, long_ago))
         cache.remove_unfinished(own_cache)
-        assert not unfinished.exists()
-        unfinished.mkdir()
+        assert not entry.exists()
+        entry.mkdir()
         assert writer is not None
