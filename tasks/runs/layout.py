@@ -25,6 +25,8 @@ def advice_on(folder: str | os.PathLike) -> str:
     inner = runs_in(folder)
     if is_saved_model(folder):
         return "a SavedModel is loaded by `tf.saved_model.load`, so name the run that it comes from"
+    if is_incomplete_run(folder):
+        return f"it has the other files of a run, so restore its {CONFIG}, or train a new run"
     if is_export(folder):
         return "it is an exported model, so name the run that it comes from"
     if not inner:
@@ -35,6 +37,11 @@ def advice_on(folder: str | os.PathLike) -> str:
 def is_saved_model(folder: str | os.PathLike) -> bool:
     """Whether a folder is a SavedModel."""
     return (pathlib.Path(folder) / "saved_model.pb").is_file()
+
+
+def is_incomplete_run(folder: str | os.PathLike) -> bool:
+    """Whether a folder that is not a run folder has files that only training writes."""
+    return any((pathlib.Path(folder) / name).exists() for name in (HISTORY, CHECKPOINTS))
 
 
 def is_export(folder: str | os.PathLike) -> bool:

@@ -137,6 +137,16 @@ def test_an_export_is_no_run_folder(file: str, advice: str, tmp_path) -> None:
         assert f"not a run folder; {advice}" in result.stderr
 
 
+def test_a_run_folder_without_its_settings_is_no_export(tmp_path) -> None:
+    for name in ("model.keras", "history.csv"):
+        (tmp_path / name).write_bytes(b"")
+    advice = "it has the other files of a run, so restore its config.json, or train a new run."
+    result = seqzoo("predict", tmp_path, "text")
+    assert result.exit_code == 2 and f"not a run folder; {advice}" in result.stderr
+    result = seqzoo("train", "--resume", "--run", tmp_path)
+    assert result.exit_code == 2 and f"it has no config.json; {advice}" in result.stderr
+
+
 def test_an_empty_prompt_begins_a_text() -> None:
     run: Any = SimpleNamespace(
         template=SimpleNamespace(input="characters", target="next", cell="gru"),

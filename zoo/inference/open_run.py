@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError, check_instance, command, nearest
-from seqzoo.tasks.runs.layout import advice_on, is_export, is_run, is_saved_model, runs_in
+from seqzoo.tasks.runs.layout import (
+    advice_on,
+    is_export,
+    is_incomplete_run,
+    is_run,
+    is_saved_model,
+    runs_in,
+)
 from seqzoo.tasks.startup import start_devices
 from seqzoo.zoo import devices
 from seqzoo.zoo.presets import PRESETS
@@ -27,7 +34,7 @@ def open_run(folder: str, device: str | None) -> Any:
     if not is_run(path):
         # `Run.open` would also report this, but only after TensorFlow is imported.
         if folder not in PRESETS:
-            if runs_in(path) or is_saved_model(path) or is_export(path):
+            if runs_in(path) or is_incomplete_run(path) or is_saved_model(path) or is_export(path):
                 raise SeqzooError(f"{path} is not a run folder; {advice_on(path)}.")
             message = f"{path} is not a run folder; name one that `{command('train')}` wrote"
             raise SeqzooError(message + nearest(folder, list_trained()))
