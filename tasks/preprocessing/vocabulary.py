@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from seqzoo.tasks.atomic_files import replacing
+from seqzoo.tasks.data.cache import digest_of
 from seqzoo.tasks.errors import SeqzooError
 
 PADDING = 0
@@ -46,6 +47,11 @@ class Vocabulary:
         """Number of ids, padding and unknown included."""
         return len(self.tokens) + SPECIAL
 
+    @property
+    def digest(self) -> str:
+        """A digest of the tokens in their order, and of their scores."""
+        return digest_of(self.tokens, self.scores)
+
     @cached_property
     def table(self) -> Any:
         """The lookup table; the exporter of a graph that uses it must track it."""
@@ -70,15 +76,18 @@ class Vocabulary:
             temporary.write_bytes("".join(lines).encode("utf-8"))
 
     @classmethod
-    def load(cls, path: str | os.PathLike, size: int | None = None) -> "Vocabulary":
+    def load(
+        cls, path: str | os.PathLike, size: int | None = None, digest: str | None = None
+    ) -> "Vocabulary":
         """Reads a file that `save` wrote.
 
         Args:
             path: the file.
             size: the required number of ids, padding and unknown included; None for any.
+            digest: the required `digest`; None for any.
 
         Raises:
-            SeqzooError: the file cannot be read, is not a vocabulary, or has a different size.
+            SeqzooError: the file cannot be read, is not a vocabulary, or is a different one.
         """
         try:
             # Not splitlines(), which also splits at separators that JSON does not escape.
@@ -90,10 +99,13 @@ class Vocabulary:
         vocabulary = _scored(rows) or cls(rows)
         tokens = vocabulary.tokens
         valid = all(isinstance(token, str) for token in tokens) and len(set(tokens)) == len(tokens)
-        # With missing tokens a model would still make predictions, but wrong ones.
-        if not valid or size not in (None, len(tokens) + SPECIAL):
+        # With missing tokens, or in another order, a model would still make predictions, but wrong
+        # ones.
+        valid = valid and size in (None, len(tokens) + SPECIAL)
+        if not valid or (digest is not None and digest != vocabulary.digest):
             raise SeqzooError(
-                f"The vocabulary {path} is damaged: it is not the vocabulary of the trained model."
+                f"The vocabulary {path} is damaged: it is not the vocabulary of the trained model; "
+                "copy the files of one run, or train a new run."
             )
         return vocabulary
 

@@ -28,7 +28,7 @@ from seqzoo.tasks.runs.evaluation_files import write_evaluation
 from seqzoo.tasks.runs.layout import CONFIG, HISTORY, MODEL, advice_on, is_run
 from seqzoo.tasks.runs.predictor import Inference, checked_options
 from seqzoo.tasks.runs.session import Session, Stepper
-from seqzoo.tasks.runs.stored_config import check_learned, check_model
+from seqzoo.tasks.runs.stored_config import SHAPES, check_learned, check_model
 from seqzoo.tasks.runs.temperature import collect_logits, stored_temperature
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.startup import start_devices
@@ -101,6 +101,7 @@ class Run:
                     f"{folder} was written by a newer version of seqzoo; update seqzoo."
                 )
             sizes = config.get("vocabulary_sizes", {})
+            digests = config.get("vocabulary_digests", {})
             for name in config["vocabularies"].values():
                 # A run from elsewhere must not name files outside its folder.
                 if pathlib.Path(name).name != name or name in ("", ".."):
@@ -108,7 +109,7 @@ class Run:
                         f"{folder / CONFIG} must name vocabularies in its own folder, got {name!r}."
                     )
             vocabularies = {
-                name: Vocabulary.load(folder / file, sizes.get(name))
+                name: Vocabulary.load(folder / file, sizes.get(name), digests.get(name))
                 for name, file in config["vocabularies"].items()
             }
             check_learned(config[LEARNED])
@@ -181,11 +182,11 @@ class Run:
             reason = str(error).partition("\n")[0]
             raise SeqzooError(f"{path} cannot be read: {reason}") from error
         try:
-            check_model(self.task, model)
+            check_model(self.task, model, self.config.get(SHAPES))
         except ValueError as error:
             raise SeqzooError(
                 f"{path} is not the model that {self.folder / CONFIG} describes: {error}; copy the "
-                "files of one run, or train it again."
+                "files of one run, or train a new run."
             ) from error
         return model
 

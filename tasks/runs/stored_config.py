@@ -5,8 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from seqzoo.tasks.data.cache import digest_of
 from seqzoo.tasks.fields import MAX_COUNT
 from seqzoo.tasks.preprocessing.histories import CYCLES
+
+SHAPES = "weight_shapes"
+"""Key of the digest of the weights' shapes in config.json."""
 
 
 def check_learned(part: Any) -> None:
@@ -52,12 +56,29 @@ def check_learned(part: Any) -> None:
             check_learned(item)
 
 
-def check_model(task: Any, model: Any) -> None:
-    """Checks that the inputs and outputs of a model fit a task.
+def shapes_digest(model: Any) -> str:
+    """A digest of the shapes of a model's weights, whatever their order is."""
+    return digest_of(sorted(list(weight.shape) for weight in model.weights))
+
+
+def check_model(task: Any, model: Any, shapes: str | None = None) -> None:
+    """Checks that the inputs and outputs of a model fit a task, and that its weights have the
+    shapes of those that were trained.
+
+    Args:
+        task: the task.
+        model: the model.
+        shapes: the digest of the weights' shapes; None in runs that were written without one.
 
     Raises:
-        ValueError: the model has different inputs or outputs.
+        ValueError: the model has different inputs, outputs or shapes.
     """
+    _check_inputs_and_outputs(task, model)
+    if shapes is not None and shapes != shapes_digest(model):
+        raise ValueError("its weights have other shapes")
+
+
+def _check_inputs_and_outputs(task: Any, model: Any) -> None:
     inputs = getattr(model, "input", None)
     if isinstance(inputs, dict) and {"values", "lengths"} <= inputs.keys():
         expected, got = tuple(task.features.step[0]), tuple(inputs["values"].shape[2:])

@@ -28,6 +28,7 @@ from seqzoo.tasks.runs.layout import CHECKPOINTS, CONFIG, linked_folder
 from seqzoo.tasks.runs.lock import alone_in
 from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.runs.run import FORMAT, LEARNED, Run
+from seqzoo.tasks.runs.stored_config import SHAPES, shapes_digest
 from seqzoo.tasks.runs.temperature import calibrate, check_calibrates
 from seqzoo.tasks.settings import FREE_TO_CHANGE, TrainingSettings
 from seqzoo.tasks.startup import start_devices
@@ -217,6 +218,7 @@ def train(
         )
         names = epochs.callbacks.names
         if run is None:
+            config[SHAPES] = shapes_digest(epochs.loop.model)
             config |= {"callbacks": names} if names else {}
             if epochs.loop.started_from is not None:
                 config[STARTED_FROM] = epochs.loop.started_from
@@ -350,6 +352,9 @@ def describe(
         "vocabularies": {name: f"{name}.jsonl" for name in task.vocabularies},
         "vocabulary_sizes": {
             name: len(vocabulary) for name, vocabulary in task.vocabularies.items()
+        },
+        "vocabulary_digests": {
+            name: vocabulary.digest for name, vocabulary in task.vocabularies.items()
         },
         LEARNED: task.to_config(),
         "versions": {

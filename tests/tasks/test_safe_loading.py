@@ -23,7 +23,7 @@ from seqzoo.tasks import Examples, ManyToManyEncoderDecoder, SeqzooError
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.runs.compact_weights import pack
 from seqzoo.tasks.runs.run import Run
-from seqzoo.tasks.runs.stored_config import check_learned
+from seqzoo.tasks.runs.stored_config import check_learned, shapes_digest
 from seqzoo.tasks.runs.temperature import stored_temperature
 from seqzoo.tasks.training.checkpoints import Checkpoints
 from seqzoo.tasks.training.trainer import describe, train
@@ -446,6 +446,33 @@ def test_a_vocabulary_that_is_nested_deeply_is_refused(run: Run) -> None:
     (run.folder / "vocabulary.jsonl").write_text("[" * 100_000)
     with pytest.raises(SeqzooError, match="vocabulary.jsonl cannot be read: maximum recursion"):
         Run.open(run.folder)
+
+
+def test_a_vocabulary_in_another_order_is_refused(run: Run, tmp_path: pathlib.Path) -> None:
+    pack(run, tmp_path / "packed", {})
+    for folder in (run.folder, tmp_path / "packed"):
+        path = folder / "vocabulary.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        path.write_text("".join(lines[::-1]), encoding="utf-8", newline="\r\n")
+        with pytest.raises(SeqzooError, match="not the vocabulary of the trained model; copy"):
+            Run.open(folder)
+        path.write_text("".join(lines), encoding="utf-8", newline="\r\n")
+        assert Run.open(folder).model is not None
+        config = json.loads((folder / "config.json").read_text())
+        del config["vocabulary_digests"]  # as in runs of older versions
+        (folder / "config.json").write_text(json.dumps(config))
+        path.write_text("".join(lines[::-1]), encoding="utf-8")
+        assert Run.open(folder).model is not None
+
+
+def test_a_model_of_another_size_is_refused(run: Run) -> None:
+    config = json.loads((run.folder / "config.json").read_text())
+    config["weight_shapes"] = shapes_digest(run.model)
+    (run.folder / "config.json").write_text(json.dumps(config))
+    assert Run.open(run.folder).model is not None
+    template(units=4).adapt(names(12, 0)).build("float32").save(run.folder / "model.keras")
+    with pytest.raises(SeqzooError, match="config.json describes: its weights have other shapes"):
+        _ = Run.open(run.folder).model
 
 
 def test_a_model_that_generates_text_is_no_classifier(run: Run, tmp_path: pathlib.Path) -> None:

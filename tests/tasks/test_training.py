@@ -15,6 +15,7 @@ from training_cases import CHOICES, RecordingProgress, assert_same, history
 from seqzoo.tasks import Interrupted
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.runs.stored_config import shapes_digest
 from seqzoo.tasks.training import epochs
 from seqzoo.tasks.training.optimizer import LearningRate
 from seqzoo.tasks.training.trainer import train
@@ -43,6 +44,7 @@ def test_a_run_folder_is_complete(unbroken) -> None:
     steps = sum(map(len, splits().train.inputs))
     assert progress.steps[5] == (6, run.history[0]["loss"], run.history[0]["accuracy"], steps)
     assert run.config["data"]["training_examples"] == 96
+    assert run.config["weight_shapes"] == shapes_digest(run.model)
 
 
 def test_the_best_model_is_kept(unbroken) -> None:
