@@ -4,7 +4,6 @@ import os
 import pathlib
 import shlex
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -26,6 +25,7 @@ from seqzoo.tasks.protocols import ScoresTexts, StreamsText
 from seqzoo.tasks.runs.compact_weights import DIGEST, WEIGHTS, check_counts, unpack
 from seqzoo.tasks.runs.evaluation_files import write_evaluation
 from seqzoo.tasks.runs.layout import CONFIG, HISTORY, MODEL, advice_on, is_run
+from seqzoo.tasks.runs.model_file import RESTORE, check_model_file
 from seqzoo.tasks.runs.predictor import Inference, checked_options
 from seqzoo.tasks.runs.session import Session, Stepper
 from seqzoo.tasks.runs.stored_config import SHAPES, check_learned, check_model
@@ -147,8 +147,8 @@ class Run:
         """The `keras.Model` of the best epoch.
 
         Raises:
-            SeqzooError: no epoch has ended yet, or the file of the model is damaged or belongs to
-                another run.
+            SeqzooError: no epoch has ended yet, or the file of the model is missing, damaged or
+                belongs to another run.
         """
         start_devices(quiet_loggers=False)
         path, packed = self.folder / MODEL, self.folder / WEIGHTS
@@ -163,24 +163,23 @@ class Run:
                 raise SeqzooError(f"{self.folder / CONFIG} is damaged: {reason}") from error
             unpack(model, packed, self.config.get(DIGEST))
             return model
-        if not path.exists():
+        if DIGEST in self.config:
+            raise SeqzooError(f"{packed} is missing; copy all files of the packed run.")
+        if not path.exists() and not self.history:
             resume = command(f"train --resume --run {shlex.quote(str(self.folder))}")
             raise SeqzooError(
                 f"{self.folder} has no model yet, because no epoch has ended; train it with "
                 f"{resume}"
             )
-        check_readable(path)
-        if not zipfile.is_zipfile(path):
-            raise SeqzooError(f"{path} is damaged or not a model; train it again.")
+        check_model_file(path)
         try:
-            _check_members(path)
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
         except (
             *(OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError),
-            *(zipfile.BadZipFile, zlib.error, EOFError, ImportError),
+            *(zipfile.BadZipFile, EOFError, ImportError),
         ) as error:
-            reason = str(error).partition("\n")[0]
-            raise SeqzooError(f"{path} cannot be read: {reason}") from error
+            reason = _first_line(str(error))
+            raise SeqzooError(f"{path} cannot be read: {reason}; {RESTORE}.") from error
         try:
             check_model(self.task, model, self.config.get(SHAPES))
         except ValueError as error:
@@ -409,20 +408,6 @@ class Run:
 
 def _first_line(reason: str) -> str:
     return reason.strip().partition("\n")[0].rstrip(".")
-
-
-def _check_members(path: pathlib.Path) -> None:
-    """Reads a zip file to the end, where its checksums are compared; HDF5 may stop before, with an
-    error that does not name the cause.
-
-    Raises:
-        BadZipFile, zlib.error, EOFError, RuntimeError: the file is damaged.
-    """
-    with zipfile.ZipFile(path) as file:
-        for name in file.namelist():
-            with file.open(name) as member:
-                while member.read(1 << 20):
-                    pass
 
 
 def check_list(inputs: Any) -> None:

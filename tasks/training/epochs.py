@@ -26,6 +26,7 @@ from seqzoo.tasks.fine_tuning.start import Start
 from seqzoo.tasks.inspection.origin import find_origin
 from seqzoo.tasks.plots import plot_history
 from seqzoo.tasks.runs.layout import AVERAGED, CHECKPOINTS, HISTORY, LOGS, MODEL
+from seqzoo.tasks.runs.model_file import check_model_file
 from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.settings import TEXTS, TrainingSettings
 from seqzoo.tasks.training.averaging import BestEpochs, averaged_variables, with_values
@@ -142,7 +143,8 @@ class Epochs:
                 epochs; None for all.
 
         Raises:
-            SeqzooError: the loss is no longer a finite number, or a checkpoint is damaged.
+            SeqzooError: the loss is no longer a finite number, or a checkpoint or the model of the
+                best epoch is damaged.
             DiskFull: there is no room for the run's files.
             Interrupted: training was stopped by Ctrl-C; after a checkpoint, unless it was pressed
                 twice.
@@ -163,6 +165,9 @@ class Epochs:
                     f"The checkpoints in {folder / CHECKPOINTS} are damaged: {error!r}."
                 ) from error
             callback_state = state.get("callbacks")
+            if self.rows and (self.validation is not None or len(self.rows) >= last):
+                # The best epoch's, since a later one need not be better.
+                check_model_file(folder / MODEL)
         # The history may be older or newer than the checkpoint that training resumes from.
         self.write_rows()
         template = self.task.template

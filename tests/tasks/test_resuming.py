@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -111,6 +112,38 @@ def test_resuming_a_finished_run_changes_nothing(unbroken, tmp_path) -> None:
     )
     assert not progress.steps and history(folder) == rows
     assert all((before[key] == value).all() for key, value in weights(folder).items())
+
+
+@pytest.mark.parametrize("content", [None, b"no model"])
+def test_a_lost_model_of_a_finished_run_needs_a_new_run(content, unbroken, tmp_path) -> None:
+    folder = shutil.copytree(unbroken[0], tmp_path / "run")
+    path = folder / "model.keras"
+    path.unlink() if content is None else path.write_bytes(content)
+    message = "model.keras is .*; restore the file, or train a new run"
+    with pytest.raises(SeqzooError, match=message):
+        Run.open(folder).predict(["abc"])
+    with pytest.raises(SeqzooError, match=message):
+        train(template(**CHOICES), splits(), settings(), folder, resume=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("validated", [True, False])
+def test_a_lost_model_that_no_later_epoch_replaces_is_noticed_before_training(
+    validated: bool, tmp_path
+) -> None:
+    folder = tmp_path / "run"
+    data = splits() if validated else replace(splits(), validation=None)
+    with pytest.raises(Interrupted, match="of epoch 2"):
+        train(template(), data, settings(), folder, progress=RecordingProgress(8))
+    (folder / "model.keras").unlink()
+    progress = RecordingProgress()
+    if validated:
+        with pytest.raises(SeqzooError, match="model.keras is missing, although an epoch"):
+            train(template(), data, settings(), folder, resume=True, progress=progress)
+        assert not progress.steps
+    else:  # the last epoch is the best
+        train(template(), data, settings(), folder, resume=True, progress=progress)
+        assert progress.steps and len(Run.open(folder).predict(["abc"])) == 1
 
 
 def test_a_run_from_before_an_option_existed_is_resumed(unbroken, tmp_path) -> None:

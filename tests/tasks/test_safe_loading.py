@@ -69,6 +69,13 @@ def test_pickled_weights_are_refused_without_reading_them(run: Run, tmp_path: pa
     assert not trace.exists()
 
 
+def test_a_packed_run_without_its_weights_is_not_to_be_trained(run: Run, tmp_path) -> None:
+    pack(run, tmp_path / "packed", {})
+    (tmp_path / "packed" / "weights.npz").unlink()
+    with pytest.raises(SeqzooError, match="weights.npz is missing; copy all files of the packed"):
+        _ = Run.open(tmp_path / "packed").model
+
+
 def test_a_changed_byte_of_a_model_is_refused_in_one_line(run: Run) -> None:
     path = run.folder / "model.keras"
     with zipfile.ZipFile(path) as file:
