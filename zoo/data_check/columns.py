@@ -57,7 +57,7 @@ PLURAL_NAMES = ("labels", "tags", "categories", "classes", "topics", "genres", "
 ID_NAME = re.compile(r"(.*[\W_])?id|idx|index", re.IGNORECASE)
 """Names of columns of identifiers."""
 
-MIN_ROWS = 3
+MIN_ROWS_BELOW = 3
 """Minimum number of rows below a second header line."""
 
 MIN_COUNTED = 3
@@ -67,7 +67,7 @@ SPLIT_NAMES = ("split", "set", "subset", "partition")
 """Common names of columns of splits."""
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?")
-EPOCHS = [re.compile(form) for name, form in FORMS.items() if name.endswith("since 1970")]
+EPOCH_FORMS = [re.compile(form) for name, form in FORMS.items() if name.endswith("since 1970")]
 FILES = {"audio": (".wav", ".flac", ".ogg"), "image": (".png", ".jpg", ".jpeg", ".bmp", ".gif")}
 
 FEW_NAMES = 0.5
@@ -173,7 +173,7 @@ class Column:
         the name of dates, or they increase from row to row."""
         named = self.name.strip().lower() in DATE_NAMES or self.may_identify_rows
         texts = list(map(str, self.present))
-        return named and any(all(map(form.fullmatch, texts)) for form in EPOCHS if texts)
+        return named and any(all(map(form.fullmatch, texts)) for form in EPOCH_FORMS if texts)
 
     @cached_property
     def may_identify_rows(self) -> bool:
@@ -250,7 +250,7 @@ def _second_header(columns: Sequence[Column]) -> list[str]:
         field
         for field, column in zip(first, others, strict=True)
         if field.lower() not in MISSING
-        and len(column.present) >= MIN_ROWS
+        and len(column.present) >= MIN_ROWS_BELOW
         and _is_number_or_date(column)
     ]
     return found if len(found) > 1 or (found and len([*filter(None, first)]) == 1) else []
