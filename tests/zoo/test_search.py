@@ -329,6 +329,20 @@ def test_an_interrupted_trial_gets_all_options(kept, fake, tmp_path) -> None:
     assert [trial.state for trial in found.trials] == ["complete"] * 2
 
 
+@pytest.mark.parametrize("kept", [0, 1, 2, 3, 4])
+def test_a_search_killed_while_creating_its_study_has_the_given_trial(kept, fake, tmp_path) -> None:
+    """The process ended after it had written `kept` lines of the journal."""
+    options: dict[str, Any] = {"space": {"units": [64, 65]}, "folder": "found"}
+    options |= {"print_fn": lambda line: None, "units": 64, "trials": 1}
+    zoo.search("language-id", **options)
+    journal = tmp_path / "found" / "trials.log"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    assert b"fixed_params" in lines[4]  # the study and its three attributes come first
+    journal.write_bytes(b"".join(lines[:kept]))
+    (trial,) = zoo.search("language-id", **options).trials
+    assert trial.given and trial.state == "complete" and trial.options == {"units": 64}
+
+
 @pytest.mark.parametrize("how", ["time", "control-c"])
 def test_a_search_is_stopped_and_resumed(fake, tmp_path, how) -> None:
     options: dict[str, Any] = {

@@ -239,8 +239,7 @@ class _Running:
             known = storage.get_all_studies()
             if not known and not is_new:
                 raise ValueError("it has no study")
-            for item in known:
-                storage.get_all_trials(item._study_id)
+            trials = [trial for item in known for trial in storage.get_all_trials(item._study_id)]
         except (
             ArithmeticError,
             AssertionError,
@@ -254,6 +253,11 @@ class _Running:
                 f"{file} is damaged: {reason}; restore it from a copy, or name another folder "
                 "for a new search."
             ) from error
+        stored = known[0].user_attrs if known else {}
+        # A process that was killed while creating the study leaves one without some of these.
+        is_complete = bool(trials) and {"metric", "better", "seconds"} <= stored.keys()
+        if not is_complete and not shared:
+            return
         direction: Any = "maximize" if not known and shared["better"] > 0 else "minimize"
         if known:
             direction = known[0].directions[0]
@@ -269,10 +273,10 @@ class _Running:
         self.study.sampler = optuna.samplers.TPESampler(
             seed=(self.base.settings.seed + len(earlier)) % (MAX_SEED + 1), constant_liar=True
         )
-        if not known:
-            for key, value in shared.items():
+        if not is_complete:
+            for key, value in {"seconds": 0.0, **shared, **stored}.items():
                 self.study.set_user_attr(key, value)
-            self.study.set_user_attr("seconds", 0.0)
+        if not trials:
             given = current(self.space, self.base)
             if given is None:
                 self.print_fn(
