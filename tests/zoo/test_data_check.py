@@ -1,5 +1,7 @@
 """Checks of data before training: each planted fault is found and reported with its location."""
 
+import codecs
+import gzip
 import json
 import random
 import shlex
@@ -292,6 +294,28 @@ def test_the_reason_why_no_row_can_be_read_is_given(tmp_path) -> None:
     (tmp_path / "ragged.csv").write_text(text.replace("café", "tea, coffee"))
     with pytest.raises(SeqzooError, match="line 2 has 3 fields, expected 2"):
         check(str(tmp_path / "ragged.csv"))
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("café".encode("latin-1"), "No row of .* can be read: line 1 is not UTF-8: byte 4 is 0xe9"),
+        (gzip.compress(b"text"), "No row of .* can be read: line 1 is not UTF-8: byte 2 is 0x8b"),
+        (codecs.BOM_UTF8, "text.txt is empty"),
+        (codecs.BOM_UTF8 + b"\n", "text.txt is empty"),
+        ("\u3000\n".encode(), "text.txt is empty"),
+    ],
+)
+def test_a_text_without_readable_lines_is_refused(tmp_path, content, message) -> None:
+    (tmp_path / "text.txt").write_bytes(content)
+    with pytest.raises(SeqzooError, match=message):
+        check(tmp_path / "text.txt")
+
+
+def test_lines_of_a_text_that_cannot_be_read_are_reported(tmp_path) -> None:
+    (tmp_path / "text.txt").write_bytes("first\ncafé\n\nlast\n".encode("latin-1"))
+    finding = found(check(tmp_path / "text.txt"), "rows", "not UTF-8")
+    assert "1 of 3: is not UTF-8: byte 4 is 0xe9 (line 2)" in finding.message
 
 
 def test_an_unknown_field_is_named(tmp_path) -> None:

@@ -1,6 +1,8 @@
 """Lines only end at line feeds, wherever they are read, and a byte order mark is not text."""
 
+import codecs
 import csv
+import gzip
 import io
 import json
 
@@ -94,6 +96,14 @@ def test_a_byte_order_mark_is_not_text(tmp_path, trained) -> None:
     assert seqzoo("predict", run, *(mark + text for text in texts)).stdout == expected
     path = write(tmp_path / "t.txt", marked)
     assert seqzoo("predict", run, "--input-file", path).stdout == expected
+
+
+@pytest.mark.parametrize("name", ["t.txt", "t.txt.gz", "t.csv"])
+def test_a_file_of_a_byte_order_mark_alone_is_empty(tmp_path, trained, name) -> None:
+    content = codecs.BOM_UTF8 + b"\r\n"
+    path = write(tmp_path / name, gzip.compress(content) if name.endswith(".gz") else content)
+    result = seqzoo("predict", trained / "run", "--input-file", path)
+    assert (result.exit_code, result.stderr) == (2, f"Error: {path} is empty.\n")
 
 
 def test_utf_16_is_named(tmp_path) -> None:

@@ -228,7 +228,7 @@ def read_bytes(path: pathlib.Path, *, blank: bool = False) -> bytes:
 
     Args:
         path: the file.
-        blank: whether it may be empty or contain only whitespace.
+        blank: whether it may be empty or contain only whitespace and a byte order mark.
 
     Raises:
         SeqzooError: it cannot be read, or is empty.
@@ -240,7 +240,7 @@ def read_bytes(path: pathlib.Path, *, blank: bool = False) -> bytes:
             data = gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
         raise unreadable(path, error) from error
-    if not blank and not data.strip():
+    if not blank and not data.removeprefix(codecs.BOM_UTF8).strip():
         raise SeqzooError(f"{path} is empty.")
     return data
 
@@ -272,7 +272,7 @@ def read_text(path: pathlib.Path, *, blank: bool = False, strict: bool = True) -
 
     Args:
         path: the file.
-        blank: whether it may be empty or contain only whitespace.
+        blank: whether it may be empty or contain only whitespace and a byte order mark.
         strict: whether bytes that are not UTF-8 are an error; otherwise they become lone
             surrogates, which `undecoded` finds in a record.
 
@@ -316,7 +316,8 @@ class TextFile:
         blocks = self.blocks()
         block = next(blocks, b"")
         utf_16 = block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        if utf_16 or (not block.strip() and not any(item.strip() for item in blocks)):
+        blank = not block.removeprefix(codecs.BOM_UTF8).strip()
+        if utf_16 or (blank and not any(item.strip() for item in blocks)):
             self.text()
 
     def blocks(self) -> Iterator[bytes]:

@@ -107,7 +107,7 @@ def _valid_records(
     request = Request(source, roles_of(source), strict=False)
     records = formats.read(path, request)
     if formats.format_of_request(str(path), request) == "text":  # training leaves out empty lines
-        lines = (record for record in records.records if record.fields[INPUT].strip())
+        lines = (item for item in records.records if item.error or item.fields[INPUT].strip())
         records = replace(records, records=lines)
     valid = []
     invalid: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
@@ -150,6 +150,8 @@ def _valid_records(
                 {"rows": count},
             )
         )
+    if not valid and not invalid:
+        raise SeqzooError(f"{path} is empty.")
     if not valid:
         number, error = min(group[0] for group in groups)
         raise SeqzooError(
