@@ -232,7 +232,7 @@ def find(key: str) -> Entry | None:
     folder = cache_folder() / key
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if manifest["format"] != CACHE_FORMAT:
+        if manifest["format"] != CACHE_FORMAT or not isinstance(manifest["about"], dict):
             return None
         for name, value in manifest["arrays"].items():
             if file_digest(folder / name) != value["digest"]:

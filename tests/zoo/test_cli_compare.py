@@ -299,6 +299,25 @@ def test_a_training_run_that_fails_is_reported_and_the_others_continue(
     assert inside.trained == ["gru-6", "vanilla-6"]
 
 
+def test_damaged_files_of_a_comparison_are_named(command, inside) -> None:
+    command += ["--cells", "gru", "--seeds", 1, "--seed", 6]
+    assert seqzoo(*command).exit_code == 0
+    folder = pathlib.Path("comparisons/many-to-one")
+    for name, contents, words in (
+        ("gradient-flow.json", ("3", "[3]", "{}", '[{"cell": "gru"}]'), ["--gradient-flow"]),
+        ("runs/gru-6.json", ("{}", "[]", "3", '{"peak_bytes": 1, "metrics": {}}'), []),
+        ("sizes.json", ("[]", '{"lstm": {}}', '{"gru": 3}', '{"gru": {"units": 1}}'), []),
+    ):
+        for content in contents:
+            (folder / name).write_text(content)
+            result = seqzoo(*command, *words)
+            assert result.exit_code == 2, result.output
+            assert re.fullmatch(
+                f"Error: {folder / name} is damaged: .*; delete it and run the command again.",
+                result.stderr.strip(),
+            ), result.stderr
+
+
 def test_mistakes_leave_nothing(command, inside, tmp_path) -> None:
     before = files(tmp_path)
     for words, message in (

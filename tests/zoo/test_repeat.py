@@ -11,6 +11,7 @@ from cli_cases import COLUMNS, MANY_TO_ONE, SMALL, seqzoo
 import seqzoo.zoo as zoo
 from seqzoo.tasks import Examples, Interrupted, SeqzooError, Splits
 from seqzoo.tasks.runs.run import Run
+from seqzoo.zoo.config.resolve import chosen
 from seqzoo.zoo.data.folds import hold_out
 from seqzoo.zoo.data.open import open_source
 from seqzoo.zoo.data.source import Source
@@ -132,6 +133,33 @@ def test_a_folder_of_several_runs_is_no_run(tmp_path) -> None:
         Run.open(tmp_path)
     result = seqzoo("train", "--resume", "--run", tmp_path)
     assert result.exit_code == 2 and "resume them with --repeat or --folds" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        ("{}", "'metric' is missing or has the wrong type"),
+        ("[]", "it contains [] instead of an object"),
+        ("null", "it contains None instead of an object"),
+        ('{"metrics": {}}', "'metric' is missing or has the wrong type"),
+        (
+            '{"metric": "f1", "better": 1, "split": "test", "seconds": [1.0], "metrics": {}}',
+            "'loss' is missing or has the wrong type",
+        ),
+        (
+            '{"metric": "f1", "better": 1, "split": "test", "seconds": [], "figures": {"f1": "1"}}',
+            "'f1' is missing or has the wrong type",
+        ),
+    ],
+)
+def test_a_damaged_result_is_named(tmp_path, content, reason) -> None:
+    file = tmp_path / "seed-0.json"
+    file.write_text(content)
+    with pytest.raises(SeqzooError) as error:
+        repeating._train(
+            tmp_path / "seed-0", chosen("language-id", {}), quiet=True, device=None, print_fn=print
+        )
+    assert str(error.value) == f"{file} is damaged: {reason}; delete it and run the command again."
 
 
 def test_a_mistake_in_the_data_leaves_no_folder(tmp_path) -> None:

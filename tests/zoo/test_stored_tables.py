@@ -184,7 +184,14 @@ def _spoil_manifest(folder):
     (folder / cache.MANIFEST).write_text('{"format":')
 
 
-@pytest.mark.parametrize("spoil", [_spoil_version, _spoil_file, _shorten, _spoil_manifest])
+def _empty_manifest(folder):
+    manifest = {"format": cache.CACHE_FORMAT, "arrays": {}}
+    (folder / cache.MANIFEST).write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    "spoil", [_spoil_version, _spoil_file, _shorten, _spoil_manifest, _empty_manifest]
+)
 def test_a_damaged_or_older_cache_is_rebuilt(table, own_cache, spoil) -> None:
     expected = list(_open(table, "disk").train.inputs)
     (name,) = _entries(own_cache)

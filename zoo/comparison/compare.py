@@ -23,9 +23,14 @@ from seqzoo.zoo.comparison.report import Comparison, Result, ordered
 from seqzoo.zoo.config import toml_writer
 from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen
 from seqzoo.zoo.config.toml_reader import read_config
-from seqzoo.zoo.training.stored_result import read_result
+from seqzoo.zoo.training.stored_result import check_types, read_result
 
 COMPARISONS = pathlib.Path("comparisons")
+
+PEAK = {"peak_bytes": int}
+SIZE = {"units": int, "parameters": int, "options": dict}
+FLOW = {"cell": str, "units": int, "shares": dict, "verdict": str}
+"""The types of the values in stored results, sizes and rows of gradient flow, by name."""
 
 BASE = f"base{CONFIG}"
 """The file with the settings that all training runs of a comparison share."""
@@ -128,6 +133,9 @@ def _sizes(path: pathlib.Path, base: Choices, cells: Sequence[str]) -> dict[str,
     created here, together with a file of settings for each cell."""
     file = path / "sizes.json"
     known = read_json(file) if file.exists() else {}
+    check_types(file, known, {base.task.cell: dict} if known else {})
+    for size in known.values():
+        check_types(file, size, SIZE)
     missing = [cell for cell in cells if cell not in known]
     if not missing:
         return known
@@ -163,6 +171,8 @@ def _flow(path: pathlib.Path, sizes: dict[str, Any], cells: Sequence[str]) -> li
     process."""
     file = path / "gradient-flow.json"
     known = read_json(file) if file.exists() else []
+    for row in known if isinstance(known, list) else [known]:
+        check_types(file, row, FLOW)
     if [row["cell"] for row in known] == list(cells):
         return known
     options = {name: {"units": sizes[name]["units"], **sizes[name]["options"]} for name in cells}
@@ -196,7 +206,7 @@ def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
         Interrupted: training was stopped by Ctrl-C.
     """
     file = path / "runs" / f"{cell}-{seed}.json"
-    record = read_result(file) if file.exists() else {"peak_bytes": 0}
+    record = read_result(file, PEAK) if file.exists() else {"peak_bytes": 0}
     if "metrics" in record:
         return f"{_result_line(record)}, already trained"
     folder = path / "runs" / f"{cell}-{seed}"
@@ -246,7 +256,7 @@ def _comparison(
         SeqzooError: all training runs failed.
     """
     records = {
-        (cell, seed): read_result(path / "runs" / f"{cell}-{seed}.json")
+        (cell, seed): read_result(path / "runs" / f"{cell}-{seed}.json", PEAK)
         for cell in cells
         for seed in seeds
     }

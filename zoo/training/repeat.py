@@ -15,7 +15,7 @@ from seqzoo.zoo.config import toml_writer
 from seqzoo.zoo.config.resolve import Choices, chosen, overridden
 from seqzoo.zoo.config.toml_reader import read_config
 from seqzoo.zoo.output import metric_name, table
-from seqzoo.zoo.training.stored_result import read_result
+from seqzoo.zoo.training.stored_result import FINISHED, check_types, read_result
 from seqzoo.zoo.training.train import (
     REPETITION,
     TrainingPlan,
@@ -279,7 +279,8 @@ def _train(
     """Trains unless the result is stored; returns the result of `Trained.to_json` and its score."""
     file = folder.with_name(f"{folder.name}.json")
     if file.exists():
-        record = read_result(file)
+        record = read_result(file, FINISHED)
+        check_types(file, record["metrics"], {_metric(record): float})
         return record, f"{_score(record)}, already trained"
     if is_run(folder):
         plan = plan_resumed(None, str(folder), {}, device)
