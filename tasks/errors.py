@@ -137,6 +137,19 @@ def check_readable(path: str | os.PathLike[str]) -> None:
         raise unreadable(path, error) from error
 
 
+def check_regular(path: str | os.PathLike[str]) -> None:
+    """Checks that a path is not a pipe or a device, for readers that open it more than once.
+
+    Raises:
+        SeqzooError: it is one.
+    """
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise SeqzooError(
+            f"{path} is a pipe or a device, which can be read only once; write the data to a file "
+            "first, and name that."
+        )
+
+
 def some_of(names: Sequence[str]) -> str:
     """Names for a message; if there are many, only the first ones: "a, b, c and 160 more"."""
     more = len(names) - LISTED_NAMES

@@ -8,6 +8,7 @@ import os
 import pathlib
 import struct
 import sys
+import threading
 import tracemalloc
 import zipfile
 import zlib
@@ -140,6 +141,35 @@ def test_a_large_compressed_file_is_judged_by_its_ratio(tmp_path, monkeypatch) -
     records.check_packed(path)  # it unpacks to more than 200 times the part that is read
     path.write_bytes(gzip.compress(noise[:100_000]) + gzip.compress(bytes(40_000_000)))
     records.check_packed(path)  # what follows is not unpacked for the check
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".csv", ".parquet"])
+def test_pipes_and_devices_are_refused_where_files_are_opened_again(
+    tmp_path, trained, suffix
+) -> None:
+    path = tmp_path / f"x{suffix}"
+    path.symlink_to(os.devnull)  # unlike a pipe, it blocks no reader
+    message = f"Error: {path} is a pipe or a device, which can be read only once"
+    assert refused(path).startswith(message)
+    run, output = trained / "run", tmp_path / "x.tsv"
+    for words in (
+        ["train", "many-to-one", *TEXT[:-1], "--data", path, "--run", tmp_path / "run"],
+        ["evaluate", run, "--data", path],
+        ["errors", run, path],
+        ["predict", run, "--input-file", path, "--output", output],
+        *([] if suffix == ".txt" else [["predict", run, "--input-file", path]]),
+    ):
+        result = seqzoo(*words)
+        assert result.exit_code == 2 and result.stderr.startswith(message), result.output
+    assert [item.name for item in tmp_path.iterdir()] == [path.name]
+
+
+def test_lines_of_a_pipe_are_predicted(tmp_path, trained) -> None:
+    path = tmp_path / "x.txt"
+    os.mkfifo(path)
+    threading.Thread(target=path.write_text, args=("axyz1\nbzzy2\n",), daemon=True).start()
+    result = seqzoo("predict", trained / "run", "--input-file", path)
+    assert result.exit_code == 0 and len(result.stdout.splitlines()) == 2, result.output
 
 
 def test_an_image_that_declares_too_many_pixels_is_not_decoded(tmp_path: pathlib.Path) -> None:

@@ -9,7 +9,7 @@ import pkgutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, check_regular
 from seqzoo.zoo.data.hugging_face import is_dataset
 
 if TYPE_CHECKING:
@@ -213,12 +213,14 @@ def read(path: pathlib.Path, request: "Request") -> "Records":
     the series of their rows.
 
     Raises:
-        SeqzooError: it cannot be read, lacks a column, or (if the request is strict) is
-            malformed.
+        SeqzooError: it cannot be read, is a pipe and not text, lacks a column, or (if the request
+            is strict) is malformed.
     """
     from seqzoo.zoo.data import several_files
 
     source, name = request.source, format_of_request(str(path), request)
+    if name != "text":
+        check_regular(path)
     if name in TABLES and "input" in request.roles:
         from seqzoo.zoo.data import wide_rows
 

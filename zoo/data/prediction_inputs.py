@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from seqzoo.tasks.data.timed_series import fault
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, check_regular, nearest
 from seqzoo.tasks.fields import input_kinds
 from seqzoo.zoo.data import conll, fields, formats
 from seqzoo.zoo.data.audio import resampled
@@ -226,6 +226,7 @@ def _is_conll(path: pathlib.Path, source: Source) -> bool:
     tagged = source.kind == "words" and source.target_kind == "tags"
     if not tagged or source.delimiter or formats.suffix_of(source.data) != ".txt":
         return False
+    check_regular(path)
     return conll.has_word_per_line(path, pathlib.Path(source.data))
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from seqzoo.tasks.data.column_names import split_names
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, check_regular, nearest
 from seqzoo.tasks.fields import Count, Named, NotTyped, check
 from seqzoo.tasks.kinds import (
     TimeValues,
@@ -456,7 +456,7 @@ class Source:
         or a tfds data set.
 
         Raises:
-            SeqzooError: it does not exist.
+            SeqzooError: it does not exist, or is a pipe or a device.
         """
         data = self.data
         if data in DATASETS or data.startswith(TFDS):
@@ -471,7 +471,9 @@ class Source:
         if several_files.is_pattern(data):
             several_files.files_of(data)
             return True
-        if pathlib.Path(data).expanduser().exists():
+        path = pathlib.Path(data).expanduser()
+        check_regular(path)
+        if path.exists():
             return True
         if suffix_of(data) in SUFFIXES or "/" in data:
             raise SeqzooError(f"There is no file {data}.")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from seqzoo.tasks.atomic_files import is_full, naming_full_disk, write_json
-from seqzoo.tasks.errors import Interrupted, SeqzooError
+from seqzoo.tasks.errors import Interrupted, SeqzooError, check_regular
 from seqzoo.tasks.runs.layout import is_run
 from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data.records import read_bytes
@@ -198,7 +198,12 @@ def write_predictions(
 
     Returns:
         Whether all inputs were valid.
+
+    Raises:
+        SeqzooError: the file of inputs does not exist, or is a pipe or a device; see also
+            `PredictionFile`.
     """
+    check_regular(given)
     if not given.is_file():
         read_bytes(given)  # raises an error that says why
     output = PredictionFile(path, {"input file": _identity(given), **settings}, resume=resume)
