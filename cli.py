@@ -10,7 +10,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from seqzoo.tasks.atomic_files import full_disk, is_full
+from seqzoo.tasks.atomic_files import full_disk, is_full, is_too_large
 from seqzoo.tasks.errors import Interrupted, SeqzooError, called, nearest
 from seqzoo.zoo.commands.program import program
 from seqzoo.zoo.commands.registry import COMMANDS
@@ -121,16 +121,22 @@ def _open_closed_streams() -> None:
 
 
 def _full_disk(error: Exception) -> str:
-    """The error message for a full disk; names the file, or standard output, if it is known."""
+    """The error message for a full disk, or for a file that would exceed the maximum size; names
+    the file, or standard output, if it is known."""
     path = getattr(error, "filename", None)
     if path:
-        return full_disk(path)
+        return full_disk(path, error)
     if not _output_has_room():
         return (
             "Standard output cannot be written, because its disk is full; what has been written so "
             "far is kept. Make room there, or write to another disk."
         )
     reason = " ".join(str(error).split())
+    if is_too_large(error):
+        return (
+            f"A file cannot be written, because it would exceed the maximum size ({reason}). Raise "
+            "the limit (`ulimit -f`), or write to another disk."
+        )
     return f"A file cannot be written, because its disk is full ({reason}). Make room there."
 
 

@@ -1,4 +1,5 @@
-"""Files and folders that are written completely or not at all, and errors for a full disk.
+"""Files and folders that are written completely or not at all, and errors for a full disk or a file
+that would exceed the maximum size.
 
 Data is flushed to the disk before it gets its final name, so that neither a killed process nor a
 power failure leaves an incomplete file under that name.
@@ -18,8 +19,8 @@ from typing import Any
 from seqzoo.tasks.errors import DiskFull, SeqzooError
 from seqzoo.tasks.unfinished import NEW, remove_abandoned, temporary_folder
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Error numbers of a full disk or an exceeded quota."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Error numbers of a full disk, an exceeded quota or a file that would exceed the maximum size."""
 
 
 @contextmanager
@@ -134,14 +135,15 @@ def synchronise(path: str | os.PathLike) -> None:
 
 @contextmanager
 def naming_full_disk(path: str | os.PathLike, kept: str = "") -> Iterator[None]:
-    """Converts the various errors caused by a full disk into one that names the file and the disk.
+    """Converts the various errors caused by a full disk, or by a file that would exceed the maximum
+    size, into one that names the file and the disk.
 
     Args:
         path: the file that the block writes.
         kept: a clause that says what is not lost; empty for none.
 
     Raises:
-        DiskFull: the block raised an error because the disk is full.
+        DiskFull: the block raised an error for which `is_full` is true.
     """
     try:
         yield
@@ -150,7 +152,7 @@ def naming_full_disk(path: str | os.PathLike, kept: str = "") -> Iterator[None]:
             raise
         if isinstance(error, DiskFull) and not _is_temporary(error.location):
             raise
-        raise DiskFull(full_disk(path, kept), location=str(path)) from error
+        raise DiskFull(full_disk(path, error, kept), location=str(path)) from error
 
 
 def _is_temporary(location: str) -> bool:
@@ -159,23 +161,48 @@ def _is_temporary(location: str) -> bool:
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether an error, or one of its causes, reports a full disk.
+    """Whether an error, or one of its causes, has one of the numbers in `FULL`."""
+    return _number_of(error) is not None
 
-    TensorFlow reports a full disk as exhausted memory, and HDF5 only in the text of an error.
+
+def is_too_large(error: BaseException) -> bool:
+    """Whether an error, or one of its causes, reports a file that would exceed the maximum size."""
+    return _number_of(error) == errno.EFBIG
+
+
+def _number_of(error: BaseException) -> int | None:
+    """The number in `FULL` that an error, or one of its causes, has; None if there is none.
+
+    TensorFlow reports a full disk as exhausted memory and a file that is too large as one that
+    ended; HDF5 reports both only in the text of an error.
     """
     cause: BaseException | None = error
     while cause is not None:
-        text = str(cause)
-        if getattr(cause, "errno", None) in FULL:
-            return True
-        if not isinstance(cause, SeqzooError) and any(os.strerror(code) in text for code in FULL):
-            return True
+        number = getattr(cause, "errno", None)
+        if number in FULL:
+            return number
+        text = "" if isinstance(cause, SeqzooError) else str(cause)
+        for number in FULL:
+            if os.strerror(number) in text:
+                return number
         cause = cause.__cause__ or cause.__context__
-    return False
+    return None
 
 
-def full_disk(path: str | os.PathLike, kept: str = "") -> str:
-    """A line that names a file and the full disk it is on, and says what is not lost."""
+def full_disk(path: str | os.PathLike, error: BaseException, kept: str = "") -> str:
+    """A line that names a file and the full disk it is on, or the limit that it would exceed.
+
+    Args:
+        path: the file.
+        error: the error, for which `is_full` is true.
+        kept: a clause that says what is not lost; empty for none.
+    """
+    suffix = f"; {kept}" if kept else ""
+    if is_too_large(error):
+        return (
+            f"{path} cannot be written, because it would exceed the maximum size of a file"
+            f"{suffix}. Raise the limit (`ulimit -f`), or write to another disk."
+        )
     path = pathlib.Path(path)
     disk = pathlib.Path(os.path.realpath(path))
     while not disk.exists() or not os.path.ismount(disk):
@@ -183,7 +210,6 @@ def full_disk(path: str | os.PathLike, kept: str = "") -> str:
             break
         disk = disk.parent
     free = shutil.disk_usage(disk).free
-    suffix = f"; {kept}" if kept else ""
     return (
         f"{path} cannot be written, because the disk at {disk} is full ({free / 1e6:,.1f} MB left)"
         f"{suffix}. Make room there, or write to another disk."

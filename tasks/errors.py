@@ -80,7 +80,8 @@ class WorkerLost(SeqzooError):
 
 
 class DiskFull(SeqzooError):
-    """A file could not be written, because its disk is full; `location` is the file."""
+    """A file could not be written, because its disk is full, or because the file would exceed the
+    maximum size; `location` is the file."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

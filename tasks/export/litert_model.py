@@ -7,6 +7,7 @@ import logging
 import os
 import pathlib
 import re
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -53,7 +54,8 @@ def litert_model(
             it; arguments and results keep their types.
 
     Raises:
-        SeqzooError: one of the part's operations is not built into LiteRT.
+        SeqzooError: one of the part's operations is not built into LiteRT, or the temporary files
+            of the conversion cannot be written.
     """
     specs = [_row(spec, steps) for spec in part.inputs]
     with run_by(run_loop), seqzoo.cells.portable():
@@ -75,7 +77,7 @@ def litert_model(
         ]
     try:
         with _quiet():
-            return converter.convert()
+            written = converter.convert()
     except Exception as error:  # of several types, with messages of hundreds of lines
         named = sorted(set(re.findall(r"tf\.[A-Z]\w+", str(error))))
         if not named:
@@ -84,6 +86,13 @@ def litert_model(
             f"LiteRT has no built-in operation for {', '.join(named)}; export to saved-model or "
             "onnx instead."
         ) from error
+    if not converter.saved_model_dir:  # without its signature, the model cannot be called by name
+        raise SeqzooError(
+            f"LiteRT's converter cannot write its temporary files in {tempfile.gettempdir()}; make "
+            "room there and raise the limit on the size of files (`ulimit -f`), or set TMPDIR to a "
+            "folder on another disk."
+        )
+    return written
 
 
 def _takes_any_length(part: Part) -> bool:

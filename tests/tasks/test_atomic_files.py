@@ -170,13 +170,37 @@ def test_all_errors_of_a_full_disk_are_known() -> None:
     hdf5 = OSError("Can't write data (file write failed: error message = 'Disk quota exceeded')")
     wrapped = ValueError("cannot save")
     wrapped.__cause__ = NO_ROOM
-    for error in (NO_ROOM, OSError(errno.EDQUOT, "x"), raised, hdf5, wrapped):
+    large = tf.errors.OutOfRangeError(None, None, "/x/part-00000-of-00001; File too large")
+    errors = (NO_ROOM, OSError(errno.EDQUOT, "x"), raised, hdf5, wrapped, large)
+    for error in errors:
         assert is_full(error)
         with pytest.raises(DiskFull), replacing("/tmp/none"):
             raise error
     memory = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
     for error in (memory, MemoryError(), PermissionError(errno.EACCES, "x"), ValueError()):
         assert not is_full(error)
+
+
+@pytest.fixture
+def limited():
+    """A limit of 1,000 bytes on the size of files."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_file_that_would_be_too_large_is_named(tmp_path, limited) -> None:
+    path = tmp_path / "a.json"
+    reason = "cannot be written, because it would exceed the maximum size of a file"
+    with pytest.raises(DiskFull) as error:
+        write_json(path, "x" * 2000)
+    assert str(error.value).startswith(f"{path} {reason}. Raise the limit (`ulimit -f`), or ")
+    with pytest.raises(DiskFull, match=f"^{tmp_path}/b {reason}; no part of it was kept"):
+        with creating(tmp_path / "b") as new:
+            tf.saved_model.save(tf.train.Checkpoint(x=tf.Variable(tf.zeros(1000))), str(new))
+    assert not files(tmp_path)
 
 
 @pytest.mark.slow
@@ -241,4 +265,5 @@ def test_output_to_a_full_disk_is_reported() -> None:
 
 
 def test_a_disk_is_named_if_the_folder_does_not_exist_yet(tmp_path) -> None:
-    assert full_disk(tmp_path / "no" / "file").startswith(f"{tmp_path}/no/file cannot be written")
+    path = tmp_path / "no" / "file"
+    assert full_disk(path, NO_ROOM).startswith(f"{tmp_path}/no/file cannot be written")

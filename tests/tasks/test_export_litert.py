@@ -2,10 +2,13 @@
 
 import os
 import pathlib
+import tempfile
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from export_cases import cases, check_case, make_run, names_of_cases, standalone_model
+from tensorflow.python.saved_model import save as saved_model
 
 from seqzoo.tasks import SeqzooError
 from seqzoo.tasks.base import PredictionOptions
@@ -103,6 +106,19 @@ def test_smaller_weights_make_smaller_files_and_nearly_the_same_answers(
     assert np.isfinite(list(sizes.values())).all()
     with pytest.raises(SeqzooError, match="full-int8 is not for models that read audio.*"):
         run.export(tmp_path / "integers", format="litert", precision="full-int8")
+
+
+@pytest.mark.slow
+def test_temporary_files_that_cannot_be_written_are_named(tmp_path, monkeypatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise tf.errors.OutOfRangeError(None, None, "File too large")
+
+    chosen, examples, _ = CASES["characters"]
+    run = make_run(tmp_path / "run", chosen, examples)
+    monkeypatch.setattr(saved_model, "save", fails)
+    with pytest.raises(SeqzooError, match=f"temporary files in {tempfile.gettempdir()}; make room"):
+        run.export(tmp_path / "out", format="litert", check=False)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

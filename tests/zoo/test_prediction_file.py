@@ -1,5 +1,8 @@
 """`seqzoo predict --output`: predictions in a file, continued where they were stopped."""
 
+import errno
+import os
+
 import pytest
 
 from seqzoo.tasks.errors import Interrupted, SeqzooError
@@ -82,12 +85,19 @@ def test_a_record_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch) -
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_may_grow_no_further_is_named(tmp_path) -> None:
+@pytest.mark.parametrize(
+    "number, reason",
+    [
+        (errno.EFBIG, ", because it would exceed the maximum size of a file; --resume continues"),
+        (errno.EIO, ": Input/output error; --resume continues"),
+    ],
+)
+def test_a_file_that_may_grow_no_further_is_named(tmp_path, number, reason) -> None:
     def lines(skip, complete):
         yield Reply("one")
-        raise OSError(27, "File too large")
+        raise OSError(number, os.strerror(number))
 
-    with pytest.raises(SeqzooError, match="answers cannot be written: File too large; --resume"):
+    with pytest.raises(SeqzooError, match=f"answers cannot be written{reason}"):
         PredictionFile(tmp_path / "answers", SETTINGS, resume=False).write(lines, print)
 
 

@@ -130,7 +130,7 @@ class PredictionFile:
                 reported = now
                 print_fn(f"{inputs:,} inputs, {(inputs - first) / (now - began):,.0f} per second")
 
-        with naming_full_disk(self.path, "--resume continues it when there is room"), opened:
+        with naming_full_disk(self.path, "--resume continues it"), opened:
             opened.seek(self._size)
             opened.truncate()
             try:
