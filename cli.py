@@ -39,9 +39,9 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        from seqzoo.zoo.commands.options import refuse_empty_paths
+        from seqzoo.zoo.commands.options import check_paths
 
-        return refuse_empty_paths(COMMANDS[cmd_name].load())
+        return check_paths(COMMANDS[cmd_name].load())
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

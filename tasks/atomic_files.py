@@ -232,9 +232,20 @@ def write_table(path: str | os.PathLike, rows: Sequence[dict[str, Any]]) -> None
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Writes text as UTF-8."""
+    """Writes text as UTF-8.
+
+    Raises:
+        SeqzooError: a line is not Unicode text, since it contains a path that is not UTF-8.
+    """
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        try:
+            temporary.write_text(text, encoding="utf-8")
+        except UnicodeEncodeError as error:
+            line = text[: error.end].rpartition("\n")[2] + text[error.end :].partition("\n")[0]
+            name, line = pathlib.Path(path).name, line.strip(" ,")
+            raise SeqzooError(
+                f"{name} cannot contain {line!a}, which is not UTF-8; rename the file or folder."
+            ) from error
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:

@@ -67,6 +67,14 @@ def test_a_file_takes_its_name_when_it_is_on_the_disk(tmp_path, log) -> None:
     assert log == ["sync .new-a.json", "rename a.json", f"sync {tmp_path.name}"]
 
 
+def test_a_path_that_is_not_utf_8_is_named(tmp_path) -> None:
+    with pytest.raises(SeqzooError) as error:
+        write_json(tmp_path / "a.json", {"data": "x\udcff.csv", "kind": "words"})
+    line = r"""'"data": "x\udcff.csv"'"""
+    assert str(error.value).startswith(f"a.json cannot contain {line}, which is not UTF-8; rename")
+    assert not files(tmp_path)
+
+
 def test_a_folder_takes_its_name_when_all_of_it_is_on_the_disk(tmp_path, log) -> None:
     with creating(tmp_path / "one") as folder:
         (folder / "in").mkdir()

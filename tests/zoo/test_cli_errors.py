@@ -277,11 +277,25 @@ def test_a_report_is_written_to_a_folder(tmp_path) -> None:
     assert "taken is a file; name a folder for the report." in result.stderr
 
 
-def test_a_run_folder_has_a_name_in_utf_8() -> None:
-    for command in ("train", "search"):
-        result = seqzoo(command, "language-id", "--run", "r\udcff")
-        assert (result.exit_code, result.stdout) == (2, "")
-        assert "'--run': must be a path in UTF-8." in result.stderr
+@pytest.mark.parametrize(
+    "words, name",
+    [
+        (["train", "language-id", "--run"], "--run"),
+        (["search", "language-id", "--run"], "--run"),
+        (["init", "language-id", "--output"], "--output"),
+        (["predict", "language-id", "--input-file", "a.txt", "--output"], "--output"),
+        (["predict", "language-id", "a", "--attention-file"], "--attention-file"),
+        (["predict", "language-id", "--plot"], "--plot"),
+        (["inspect", "language-id", "a", "--output"], "--output"),
+        (["evaluate", "language-id", "--report"], "--report"),
+        (["check", "languages", "--html"], "--html"),
+        (["export", "language-id"], "FOLDER"),
+    ],
+)
+def test_files_to_write_have_names_in_utf_8(words, name) -> None:
+    result = seqzoo(*words, "r\udcff")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"'{name}': must be a path in UTF-8." in result.stderr
 
 
 def test_columns_are_for_files_that_have_them(tmp_path) -> None:

@@ -7,7 +7,12 @@ import pytest
 
 from seqzoo.tasks.errors import Interrupted, SeqzooError
 from seqzoo.zoo.inference import prediction_file
-from seqzoo.zoo.inference.prediction_file import PredictionFile, identity, progress_path
+from seqzoo.zoo.inference.prediction_file import (
+    PredictionFile,
+    identity,
+    progress_path,
+    write_predictions,
+)
 from seqzoo.zoo.inference.reply import Reply
 
 SETTINGS = {"run": "a", "option": {"top": 1}}
@@ -99,6 +104,14 @@ def test_a_file_that_may_grow_no_further_is_named(tmp_path, number, reason) -> N
 
     with pytest.raises(SeqzooError, match=f"answers cannot be written{reason}"):
         PredictionFile(tmp_path / "answers", SETTINGS, resume=False).write(lines, print)
+
+
+def test_the_input_file_may_have_a_name_that_is_not_utf_8(tmp_path) -> None:
+    given, path = tmp_path / "x\udcff.txt", tmp_path / "answers"
+    given.write_text("abc")
+    options = {"settings": SETTINGS, "print_fn": print, "resume": False}
+    assert not write_predictions(path, lines_of(3), given, **options)  # one input is invalid
+    assert path.read_text() == "head\nline 0\nline 2\n"
 
 
 def test_a_run_that_was_replaced_is_another(tmp_path) -> None:

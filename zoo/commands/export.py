@@ -10,7 +10,7 @@ from seqzoo.zoo.commands import completers, options
 
 @click.command("export", cls=options.Command)
 @click.argument("run", shell_complete=completers.runs)
-@click.argument("folder")
+@click.argument("folder", callback=options.in_utf_8)
 @click.option(
     "--format",
     "format_",

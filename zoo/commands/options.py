@@ -39,23 +39,31 @@ PATHS = frozenset(
 )
 """The options, by name, whose value is a path, and so not empty."""
 
+WRITTEN = frozenset({"attention_file", "html", "output", "plot", "report", "run"})
+"""Those that name a file or a folder to write."""
 
-def refuse_empty_paths(command: click.Command) -> click.Command:
+
+def check_paths(command: click.Command) -> click.Command:
     """A command whose options for paths must not be empty, as they are in a script with a variable
-    that is not set."""
+    that is not set; those for files to write must be in UTF-8."""
     for param in command.params:
         if isinstance(param, click.Option) and param.name in PATHS and param.callback is None:
-            param.callback = _not_empty
+            param.callback = in_utf_8 if param.name in WRITTEN else _not_empty
     return command
 
 
-def _not_empty(_: click.Context, param: click.Parameter, text: str | None) -> str | None:
+def _not_empty(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
     if text == "":
         raise click.BadParameter("must not be empty; leave it out for the default.")
-    # TensorFlow writes no checkpoints under other names, and files of settings cannot have them.
-    if param.name == "run" and text and re.search("[\ud800-\udfff]", text):
-        raise click.BadParameter("must be a path in UTF-8.")
     return text
+
+
+def in_utf_8(context: click.Context, param: click.Parameter, text: str | None) -> str | None:
+    """The path of a file or a folder to write, which is in UTF-8: TensorFlow and onnxruntime write
+    or read no others, and files of settings cannot contain them."""
+    if text and re.search("[\ud800-\udfff]", text):
+        raise click.BadParameter("must be a path in UTF-8.")
+    return _not_empty(context, param, text) if isinstance(param, click.Option) else text
 
 
 class OneOf(click.Choice):

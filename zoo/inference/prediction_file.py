@@ -223,4 +223,5 @@ def identity(name: str) -> list[dict[str, Any]]:
 def _identity(path: pathlib.Path) -> dict[str, Any]:
     """JSON values that identify a file and change when it changes."""
     known = path.stat()
-    return {"path": str(path.absolute()), "bytes": known.st_size, "changed": known.st_mtime_ns}
+    name = str(path.absolute()).encode("utf-8", "backslashreplace").decode()
+    return {"path": name, "bytes": known.st_size, "changed": known.st_mtime_ns}
