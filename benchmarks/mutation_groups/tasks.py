@@ -243,7 +243,7 @@ GROUPS = [
         "tasks/layers/crf.py",
         "tests/tasks/test_crf.py",
         "forbidden_tags",
-        {" & (ops.take(self._ends, tags) | ~last)": ""},
+        {" & (tf.gather(self._ends, tags) | ~last)": ""},
     ),
     Group(
         "tasks/layers/monotonic_attention.py",

@@ -128,6 +128,17 @@ class CRF(keras.layers.Layer):
         """
         time = ops.shape(emissions)[1]
         emissions, valid = self._prepare(emissions, lengths)
+        tags = self._best_path(emissions, valid)
+        scores, possible = self._path_scores(emissions, tags, valid)
+        return tags[:, :time], ops.where(possible, ops.sum(scores, axis=1), FORBIDDEN)
+
+    def best_tags(self, emissions: Any, lengths: Any) -> Any:
+        """The tags of `decode` alone, (batch, time), int32, with fewer operations to trace."""
+        time = ops.shape(emissions)[1]
+        return self._best_path(*self._prepare(emissions, lengths))[:, :time]
+
+    def _best_path(self, emissions: Any, valid: Any) -> Any:
+        """The most probable tags of prepared emissions, (batch, time), int32."""
         start, into, end = self.scores()
         same = ops.arange(self.tags, dtype="int32")
 
@@ -139,14 +150,12 @@ class CRF(keras.layers.Layer):
             return ops.where(active, _lowered(moved), alpha), ops.where(active, before, same)
 
         def back(_: Any, tag: Any, before: Any) -> tuple[Any, Any]:
-            return ops.take_along_axis(before, tag[:, None], axis=1)[:, 0], tag
+            return tf.gather(before, tag, batch_dims=1), tag
 
         alpha, pointers = scan(step, ops.zeros_like(emissions[:, 0]), (emissions, valid), "int32")
         last = ops.cast(ops.argmax(alpha + end, axis=-1), "int32")
         _, tags = scan(back, last, (pointers,), "int32", reverse=True)
-        tags = _masked_tags(tags, valid)
-        scores, possible = self._path_scores(emissions, tags, valid)
-        return tags[:, :time], ops.where(possible, ops.sum(scores, axis=1), FORBIDDEN)
+        return _masked_tags(tags, valid)
 
     def n_best(self, emissions: Any, lengths: Any, count: int) -> tuple[Any, Any]:
         """The most probable sequences of tags, best first, by the Viterbi algorithm with a list of
@@ -276,16 +285,17 @@ class CRF(keras.layers.Layer):
         first = ops.arange(ops.shape(tags)[1], dtype="int32")[None, :] == 0
         last = valid & ~tf.pad(valid, [[0, 0], [0, 1]])[:, 1:]
 
-        emitted = ops.take_along_axis(emissions, tags[:, :, None], axis=-1)[:, :, 0]
-        begins = ops.take(ops.where(self._starts, self.start, 0.0), tags)
-        ended = ops.take(ops.where(self._ends, self.end, 0.0), tags)
-        scores = emitted + ops.where(first, begins, ops.take(moves, pairs))
+        # `ops.take` also has negative indices, which takes several operations to trace each.
+        emitted = tf.gather(emissions, tags, batch_dims=2)
+        begins = tf.gather(ops.where(self._starts, self.start, 0.0), tags)
+        ended = tf.gather(ops.where(self._ends, self.end, 0.0), tags)
+        scores = emitted + ops.where(first, begins, tf.gather(moves, pairs))
         scores = ops.where(valid, scores, 0.0) + ops.where(last, ended, 0.0)
 
         allowed = ops.where(
-            first, ops.take(self._starts, tags), ops.take(self._moves.reshape(-1), pairs)
+            first, tf.gather(self._starts, tags), tf.gather(self._moves.reshape(-1), pairs)
         )
-        allowed = (allowed | ~valid) & (ops.take(self._ends, tags) | ~last)
+        allowed = (allowed | ~valid) & (tf.gather(self._ends, tags) | ~last)
         return scores, ops.all(allowed, axis=1)
 
     def get_config(self) -> dict:

@@ -145,7 +145,7 @@ class TaggerTask(CutsAtSteps, Task):
     def _best(self, model: Any, scores: Any, lengths: Any) -> Any:
         """The most probable tags, (batch, time), int32."""
         if self.template.crf:
-            return model.get_layer("crf").decode(scores, lengths)[0]
+            return model.get_layer("crf").best_tags(scores, lengths)
         return tf.argmax(scores, -1, tf.int32)
 
     def _log_likelihood(self, model: Any, scores: Any, tags: Any, lengths: Any) -> Any:
