@@ -9,7 +9,7 @@ from keras import ops, tree
 from seqzoo.cells.base import RecurrentCell, as_list, shape_of
 from seqzoo.cells.engine import dispatch as paths
 from seqzoo.cells.engine.dispatch import Path
-from seqzoo.cells.engine.portability import tie_to_process
+from seqzoo.cells.engine.portability import tie_to_process, within_portable
 from seqzoo.cells.engine.runners import chosen_runner
 from seqzoo.cells.layers.elapsed import check_elapsed, elapsed_in_order
 from seqzoo.cells.options import whole_number
@@ -250,8 +250,9 @@ class Recurrent(keras.layers.RNN):
     def _maybe_config_dropout_masks(self, cell: Any, inputs: Any, states: Any) -> None:
         # Keras draws the masks in each call, even where nothing is dropped: validation would change
         # the masks of later training steps, and an exported graph keep the seed as a variable. In
-        # training, `_run` draws them.
-        if not paths.keeps_contract(cell):
+        # training, `_run` draws those of the layer's cell, but not those of a list of cells.
+        unused = cell is self.cell or within_portable()
+        if not (unused and paths.keeps_contract(cell)):
             super()._maybe_config_dropout_masks(cell, inputs, states)
 
     def compute_mask(self, _: Any, mask: Any) -> Any:

@@ -12,7 +12,7 @@ import pytest
 from cell_cases import FEATURES, UNITS, X, core_cell, error, every_case, recurrent, shared
 
 import seqzoo.cells as cells
-from seqzoo.cells import CELLS, GatedCell, RecurrentCell, VanillaCell, create
+from seqzoo.cells import CELLS, GatedCell, Recurrent, RecurrentCell, VanillaCell, create
 from seqzoo.cells.options import _hints
 
 
@@ -255,6 +255,15 @@ def test_validation_does_not_change_the_dropout_of_training(fast):
     assert np.array_equal(layer.cell.seed_generator.state, before)
     layer(X, training=True)
     assert not np.array_equal(layer.cell.seed_generator.state, before)
+
+
+def test_the_masks_of_a_list_of_cells_are_drawn_before_its_loop():
+    """Within the loop of another backend, they could not be drawn: `stateless_call` fails there."""
+    stacked = [create("gru", UNITS, dropout=0.5, seed=seed) for seed in (1, 2)]
+    layer = Recurrent(stacked)
+    layer.build((None, None, FEATURES))
+    layer._maybe_config_dropout_masks(layer.cell, X[:, 0], layer.get_initial_state(len(X)))
+    assert all(cell._dropout_mask is not None for cell in stacked)
 
 
 def test_examples_in_docstrings():
