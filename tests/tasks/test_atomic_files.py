@@ -93,6 +93,15 @@ def test_the_first_of_two_writers_gets_the_name_of_a_folder(tmp_path) -> None:
     assert files(tmp_path) == ["one", "one/b"]
 
 
+@pytest.mark.parametrize("name", ["b" * 250, "ü" * 125])
+def test_a_folder_may_have_a_name_as_long_as_file_systems_allow(name, tmp_path) -> None:
+    left = unfinished.temporary_folder(tmp_path / name).name.rpartition("-")[0] + "-999999999"
+    (tmp_path / left).mkdir()
+    with creating(tmp_path / name) as temporary:
+        (temporary / "x").write_text("1")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_only_what_processes_that_have_ended_left_of_a_folder_is_removed(tmp_path) -> None:
     ended = f"{unfinished.host()}.00-{2**22 + 1}"  # above all process numbers
     for name in (f".new-one-{ended}", f".new-two-{ended}", ".new-one", ".new-one-more"):
