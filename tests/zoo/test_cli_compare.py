@@ -299,12 +299,20 @@ def test_a_training_run_that_fails_is_reported_and_the_others_continue(
     assert inside.trained == ["gru-6", "vanilla-6"]
 
 
+FLOWS = (
+    *("3", "[3]", "{}", '[{"cell": "gru"}]'),
+    '{"cell": "gru", "units": 1, "shares": {}, "verdict": ""}',
+    '[{"cell": "gru", "units": 1, "shares": {"10": null}, "verdict": ""}]',
+)
+"""Contents of a file of gradient flow that it cannot have."""
+
+
 def test_damaged_files_of_a_comparison_are_named(command, inside) -> None:
     command += ["--cells", "gru", "--seeds", 1, "--seed", 6]
     assert seqzoo(*command).exit_code == 0
     folder = pathlib.Path("comparisons/many-to-one")
     for name, contents, words in (
-        ("gradient-flow.json", ("3", "[3]", "{}", '[{"cell": "gru"}]'), ["--gradient-flow"]),
+        ("gradient-flow.json", FLOWS, ["--gradient-flow"]),
         ("runs/gru-6.json", ("{}", "[]", "3", '{"peak_bytes": 1, "metrics": {}}'), []),
         ("sizes.json", ("[]", '{"lstm": {}}', '{"gru": 3}', '{"gru": {"units": 1}}'), []),
     ):

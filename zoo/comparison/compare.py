@@ -23,7 +23,7 @@ from seqzoo.zoo.comparison.report import Comparison, Result, ordered
 from seqzoo.zoo.config import toml_writer
 from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen
 from seqzoo.zoo.config.toml_reader import read_config
-from seqzoo.zoo.training.stored_result import check_types, read_result
+from seqzoo.zoo.training.stored_result import check_types, damaged, read_result
 
 COMPARISONS = pathlib.Path("comparisons")
 
@@ -171,8 +171,11 @@ def _flow(path: pathlib.Path, sizes: dict[str, Any], cells: Sequence[str]) -> li
     process."""
     file = path / "gradient-flow.json"
     known = read_json(file) if file.exists() else []
-    for row in known if isinstance(known, list) else [known]:
+    if not isinstance(known, list):
+        raise damaged(file, f"it contains {known!r:.40} instead of a list")
+    for row in known:
         check_types(file, row, FLOW)
+        check_types(file, row["shares"], dict.fromkeys(row["shares"], (int, float)))
     if [row["cell"] for row in known] == list(cells):
         return known
     options = {name: {"units": sizes[name]["units"], **sizes[name]["options"]} for name in cells}

@@ -61,4 +61,9 @@ def check_types(path: pathlib.Path, record: Any, types: Mapping[str, Any]) -> No
         reason = f"{wrong[0]!r} is missing or has the wrong type"
     else:
         reason = f"it contains {record!r:.40} instead of an object"
-    raise SeqzooError(f"{path} is damaged: {reason}; delete it and run the command again.")
+    raise damaged(path, reason)
+
+
+def damaged(path: pathlib.Path, reason: str) -> SeqzooError:
+    """The error for a stored result with unexpected contents, which can be deleted."""
+    return SeqzooError(f"{path} is damaged: {reason}; delete it and run the command again.")
