@@ -2,4 +2,4 @@
 
 from seqzoo.cli import main
 
-main()
+main(prog_name="python -m seqzoo")

@@ -25,7 +25,7 @@ def advice_on(folder: str | os.PathLike) -> str:
     inner = runs_in(folder)
     if is_saved_model(folder):
         return "a SavedModel is loaded by `tf.saved_model.load`, so name the run that it comes from"
-    if is_incomplete_run(folder):
+    if is_incomplete_run(folder) and not inner:
         return f"it has the other files of a run, so restore its {CONFIG}, or train a new run"
     if is_export(folder):
         return "it is an exported model, so name the run that it comes from"
