@@ -145,6 +145,7 @@ def test_a_run_folder_without_its_settings_is_no_export(tmp_path) -> None:
     assert result.exit_code == 2 and f"not a run folder; {advice}" in result.stderr
     result = seqzoo("train", "--resume", "--run", tmp_path)
     assert result.exit_code == 2 and f"it has no config.json; {advice}" in result.stderr
+    (tmp_path / "model.keras").unlink()  # a folder of runs, with a file of another program
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "config.json").write_text("{}")
     result = seqzoo("predict", tmp_path, "text")
