@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from cli_cases import seqzoo
 from data_check_cases import check, found, labelled_texts, write
+from source_cases import sound
 
 import seqzoo.zoo as zoo
 from seqzoo.tasks.errors import SeqzooError
@@ -87,7 +88,33 @@ def test_rare_errors_of_rows_are_counted(tmp_path) -> None:
     assert messages[0].startswith(
         "10 of 55: 'v' is empty; fill it in or leave it out (lines 32, 39"
     )
-    assert messages[-1] == "2 of 55 have 2 other errors"
+    finding = found(report, "rows", "2 of 55 have 2 other errors (lines 37, 38)")
+    assert finding.values == {"rows": 2, "lines": [37, 38]}
+
+
+def test_errors_of_files_bytes_and_spans_are_grouped(tmp_path) -> None:
+    def lines_of(name: str, part: str, **fields) -> list[int]:
+        return found(check(tmp_path / name, **fields), "rows", part).values["lines"]
+
+    for number in range(3, 20):
+        sound(tmp_path / f"{number} a.wav", np.full(50, number, np.int16))
+        if number < 6:
+            (tmp_path / f"{number} a.wav").write_text("no sound", encoding="utf-8")
+    write(
+        tmp_path / "sounds.csv",
+        [{"path": f"{number} a.wav", "label": number % 2} for number in range(20)],
+    )
+    assert lines_of("sounds.csv", "does not exist", target="label") == [2, 3, 4]
+    assert lines_of("sounds.csv", "is not a WAV", target="label") == [5, 6, 7]
+
+    lines = ["text,label", *(f"caf{'éäöü'[n] if n < 4 else 'e'} {n},{n % 2}" for n in range(40))]
+    (tmp_path / "bytes.csv").write_bytes("\n".join(lines).encode("latin-1"))
+    assert lines_of("bytes.csv", "is not UTF-8", target="label") == [2, 3, 4, 5]
+
+    spans = [[0, 2, "A"], [1, 3, "B"]]
+    examples = [{"text": f"Ann{n} is here", "label": spans[: 1 + (n < 4)]} for n in range(40)]
+    (tmp_path / "spans.jsonl").write_text("\n".join(map(json.dumps, examples)), encoding="utf-8")
+    assert lines_of("spans.jsonl", "both with the word") == [1, 2, 3, 4]
 
 
 def test_equal_inputs_and_contradictions(tmp_path) -> None:

@@ -1,9 +1,10 @@
 """Reads data for a check: rows that training would reject are reported, and the others are read."""
 
+import itertools
 import pathlib
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from seqzoo.tasks.data.examples import Examples
@@ -28,11 +29,11 @@ LISTED_ERRORS = 5
 """Maximum number of kinds of errors of rows that have a finding each."""
 
 _VALUE = re.compile(
-    r"""'(?:[^'\\]|\\.)*(?:'|\.\.\.)|"(?:[^"\\]|\\.)*(?:"|\.\.\.)|\d+(?:[.,]\d+)*"""
+    r"""'(?:[^'\\]|\\.)*(?:'|\.\.\.)|"(?:[^"\\]|\\.)*(?:"|\.\.\.)"""
+    r"|: /.*|(?<= )/.+? (?=is not|has no|cannot|contains)|0x[0-9a-f]+|\d+(?:[.,]\d+)*",
+    re.DOTALL,
 )
-"""Quoted values, which may be shortened, and numbers in a message."""
-
-_NUMBER = re.compile(r"\b\d+(?:[.,]\d+)*")
+"""Quoted values, which may be shortened, paths, bytes, and numbers in a message."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +112,15 @@ def _valid_records(
         records = replace(records, records=lines)
     valid = []
     invalid: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
+    names = {*records.names, *records.columns.values()}
+
+    def without_values(error: str) -> str:
+        """An error with the names of columns that it quotes, but no values."""
+        return _VALUE.sub(lambda match: match[0] if match[0][1:-1] in names else "", error)
+
     for record, role, error in _checked(records, source, folder):
         if error:
-            # The error of a record may quote the name of a column; that of a role quotes a value.
-            pattern = _VALUE if role else _NUMBER
-            invalid[role, pattern.sub("", error)].append((record.number, error))
+            invalid[role, without_values(error)].append((record.number, error))
         else:
             valid.append(record)
     total = len(valid) + sum(map(len, invalid.values()))
@@ -124,30 +129,26 @@ def _valid_records(
     for group in groups[:LISTED_ERRORS]:
         (_, message), count = group[0], len(group)
         lines = [records.line(number) for number, _ in group]
-        where = ", ".join(
-            f"{line:,}" if isinstance(line, int) else line for line in lines[:LISTED_LOCATIONS]
-        )
-        rest = f" and {count - LISTED_LOCATIONS:,} more" if count > LISTED_LOCATIONS else ""
-        unit = records.unit + "s" * (count > 1)
         findings.append(
             Finding(
                 "rows",
-                f"{count:,} of {total:,}: {message} ({unit} {where}{rest})",
+                f"{count:,} of {total:,}: {message} ({_listed(lines, records.unit)})",
                 "broken",
                 "correct or delete them; training stops at the first one",
                 {"rows": count, "error": message, f"{records.unit}s": lines},
             )
         )
     if others := groups[LISTED_ERRORS:]:
-        count = sum(map(len, others))
+        lines = [records.line(number) for number, _ in sorted(itertools.chain(*others))]
+        count = len(lines)
         findings.append(
             Finding(
                 "rows",
                 f"{count:,} of {total:,} {agreed(count, 'has', 'have')} "
-                f"{counted(len(others), 'other error')}",
+                f"{counted(len(others), 'other error')} ({_listed(lines, records.unit)})",
                 "broken",
                 "correct those above, and check again",
-                {"rows": count},
+                {"rows": count, f"{records.unit}s": lines},
             )
         )
     if not valid and not invalid:
@@ -158,6 +159,13 @@ def _valid_records(
             f"No row of {path} can be read: {records.unit} {records.line(number)} {error}."
         )
     return replace(records, records=valid), findings
+
+
+def _listed(lines: Sequence[int | str], unit: str) -> str:
+    """The first locations of rows, and the number of the others."""
+    shown = [f"{line:,}" if isinstance(line, int) else line for line in lines[:LISTED_LOCATIONS]]
+    more = len(lines) - len(shown)
+    return f"{unit}{'s' * (len(lines) > 1)} {', '.join(shown)}{f' and {more:,} more' * (more > 0)}"
 
 
 def _checked(
