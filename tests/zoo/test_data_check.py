@@ -70,8 +70,8 @@ def test_errors_that_differ_only_in_values_are_one_finding(tmp_path) -> None:
     )
     (finding,) = [item for item in report.findings if item.state == "broken"]
     assert finding.message == (
-        "30 of 60: 'v' must contain numbers, but '1,5' is not a number; write a decimal point, 1.5 "
-        "(lines 3, 5, 7 and 27 more)"
+        "30 of 60, such as line 3: 'v' must contain numbers, but '1,5' is not a number; write a "
+        "decimal point, 1.5 (lines 3, 5, 7 and 27 more)"
     )
     assert finding.values["lines"] == list(range(3, 63, 2))
     assert [finding.values["rows"], finding.values["error"][:5]] == [30, "'v' m"]

@@ -129,10 +129,12 @@ def _valid_records(
     for group in groups[:LISTED_ERRORS]:
         (_, message), count = group[0], len(group)
         lines = [records.line(number) for number, _ in group]
+        alike = all(error == message for _, error in group)
+        first = "" if alike else f", such as {_listed(lines[:1], records.unit)}"
         findings.append(
             Finding(
                 "rows",
-                f"{count:,} of {total:,}: {message} ({_listed(lines, records.unit)})",
+                f"{count:,} of {total:,}{first}: {message} ({_listed(lines, records.unit)})",
                 "broken",
                 "correct or delete them; training stops at the first one",
                 {"rows": count, "error": message, f"{records.unit}s": lines},
