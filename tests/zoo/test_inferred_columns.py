@@ -100,6 +100,15 @@ def test_a_mistake_among_decimal_commas_does_not_make_them_labels(tmp_path) -> N
     assert guess(write(tmp_path / "data.csv", rows), {}).guessed["target_kind"] == "value"
 
 
+def test_lists_of_numbers_are_no_mistakes_among_decimal_commas(tmp_path) -> None:
+    targets = [
+        str(n % 9) if n < 60 else f"{n % 9},{n % 5}" if n < 96 else "1,2,3" for n in range(100)
+    ]
+    rows = [{"text": f"a story {n}", "target": target} for n, target in enumerate(targets)]
+    inferred = guess(write(tmp_path / "data.csv", rows), {}).guessed
+    assert (inferred["target_kind"], inferred["separator"]) == ("labels", ",")
+
+
 def test_units_below_the_header_are_reported(tmp_path) -> None:
     path = tmp_path / "weather.csv"
     rows = [f"{day:02}.01.2024 00:00;{day},12;10{day:02},2" for day in range(1, 32)]

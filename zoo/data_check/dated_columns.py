@@ -31,6 +31,9 @@ NUMBER = re.compile(
 """Numbers with a decimal point or comma, and possibly with thousands separators, a currency sign,
 a percent sign, or K, M or B for thousands, millions or billions."""
 
+NUMBER_LIST = re.compile(r"\d+(?:\s*[,;|]\s*\d+)+")
+"""Several numbers with separators, such as labels; a number with a decimal comma also matches."""
+
 
 def dated_fields(columns: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of a source for forecasts from a table; empty if it has no dates and numbers.
@@ -57,12 +60,14 @@ def dated_fields(columns: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
 
 
 def has_numbers(column: Any) -> bool:
-    """Whether the values of a column are numbers, in any of the forms of `NUMBER`."""
+    """Whether the values of a column are numbers, in any of the forms of `NUMBER`, except for a few
+    mistakes; a list of numbers is no mistake but tells that the others are lists, too."""
     if column.content == "numbers":
         return True
     texts = [str(item).strip() for item in column.present]
-    matches = sum(NUMBER.fullmatch(text) is not None for text in texts)
-    return bool(texts) and matches >= OF_A_KIND * len(texts)
+    others = [text for text in texts if not NUMBER.fullmatch(text)]
+    few = len(others) <= (1 - OF_A_KIND) * len(texts)
+    return bool(texts) and few and not any(map(NUMBER_LIST.fullmatch, others))
 
 
 def _date_columns(columns: Mapping[str, Any], form: str | None) -> list[str]:
