@@ -82,6 +82,9 @@ def test_columns_that_are_no_targets_are_named(tmp_path) -> None:
     assert report.source.target_kind == "next"
     finding = found(report, "columns", "2 columns ('row', 'user_id') are not taken for the target")
     assert finding.state == "ok" and finding.values == {"columns": ["row", "user_id"]}
+    times = [{"text": f"a story {n}", "time": 1_700_000_000 + n % 6} for n in range(16)]
+    finding = found(check(write(tmp_path / "times.csv", times)), "columns", "column 'time' is not")
+    assert "its values are constant, are times, or identify rows" in finding.message
     report = check(write(tmp_path / "data.csv", rows), target="row")
     assert not [item for item in report.findings if item.subject == "columns"]
     report = check(write(tmp_path / "two.csv", [{"text": f"story {n}", "n": n} for n in (1, 2)]))

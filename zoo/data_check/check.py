@@ -124,7 +124,7 @@ def _findings(
         yield Finding(
             "columns",
             f"{listed(guess.left_out)} {agreed(count, 'is', 'are')} not taken for the target: "
-            f"{agreed(count, 'its', 'their')} values are constant or identify rows",
+            f"{agreed(count, 'its', 'their')} values are constant, are times, or identify rows",
             fix=f"choose {agreed(count, 'it', 'one')} with --target if it is the target",
             values={"columns": list(guess.left_out)},
         )
