@@ -89,7 +89,7 @@ def test_times_since_1970_are_not_targets(tmp_path, scale: int) -> None:
     assert report.guessed["date_column"] == "Time"
     assert "cpu ('0.000 %') has numbers" in found(report, "dates", "not written as").message
     rows = [{"text": f"a text {n}", **row} for n, row in enumerate(rows)]
-    for name in ("Time", "created"):
+    for name in ("Time", "created", "ts", "event_timestamp"):
         logged = [{"text": row["text"], name: row["Time"]} for row in rows]
         assert guess(write(tmp_path / "logs.csv", logged), {}).guessed["target_kind"] == "next"
 

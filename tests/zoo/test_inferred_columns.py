@@ -55,6 +55,10 @@ GUESSED: dict[str, tuple[Any, dict]] = {
         lambda n: {"comment": f"this is comment {n}", "likes": 3 * n + 1},
         {"input": "comment", "target": "likes", "target_kind": "value"},
     ),
+    "texts sorted by a large number": (
+        lambda n: {"comment": f"this is comment {n}", "population": 10**8 + 999 * n},
+        {"input": "comment", "target": "population", "target_kind": "value"},
+    ),
     "texts of one class": (
         lambda n: {"review": f"this is review {n}", "outcome": "pos"},
         {"input": "review", "target": "outcome", "target_kind": "class"},

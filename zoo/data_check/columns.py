@@ -57,6 +57,9 @@ PLURAL_NAMES = ("labels", "tags", "categories", "classes", "topics", "genres", "
 ID_NAME = re.compile(r"(.*[\W_])?id|idx|index", re.IGNORECASE)
 """Names of columns of identifiers."""
 
+TIME_NAME = re.compile(r".*time(stamp)?|(.*[\W_])?(date|ts|epoch|created|at|utc)", re.IGNORECASE)
+"""Names of columns of times, in which increasing numbers may be times since 1970."""
+
 MIN_ROWS_BELOW = 3
 """Minimum number of rows below a second header line."""
 
@@ -170,8 +173,10 @@ class Column:
     @cached_property
     def are_epochs(self) -> bool:
         """Whether the values are times since 1970: they have the form of these, and the column has
-        the name of dates, or they increase from row to row."""
-        named = self.name.strip().lower() in DATE_NAMES or self.may_identify_rows
+        the name of dates, or they increase from row to row and it has a name of times."""
+        name = self.name.strip()
+        named = name.lower() in DATE_NAMES
+        named |= self.may_identify_rows and TIME_NAME.fullmatch(name) is not None
         texts = list(map(str, self.present))
         return named and any(all(map(form.fullmatch, texts)) for form in EPOCH_FORMS if texts)
 
