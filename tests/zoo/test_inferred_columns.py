@@ -128,11 +128,32 @@ def test_units_below_the_header_are_reported(tmp_path) -> None:
         (";;hPa", "'hPa' is"),
     ):
         write_rows(second)
-        with pytest.raises(SeqzooError, match=f"line 2: {shown} followed by .* delete this line"):
+        with pytest.raises(SeqzooError, match=f"line 2: {shown} followed .* delete this line"):
             check(str(path), delimiter=";")
     for second in ("31.12.2023 00:00;NA;-", "31.12.2023 00:00;[°C];[hPa]"):  # a row with mistakes
         write_rows(second)
         assert guess(str(path), {"delimiter": ";"}).guessed["date_column"] == "Zeit"
+
+
+@pytest.mark.parametrize(
+    "points, weight, is_header",
+    [("pts", "kg", True), ("tbd", "..", False), ("soon", "soon", False)],
+)
+def test_fields_without_numbers_are_a_header_only_in_columns_with_a_role(
+    tmp_path, points: str, weight: str, is_header: bool
+) -> None:
+    rows = [
+        {"review": f"a story {n}", "points": n, "weight": n % 7, "label": "ab"[n % 2]}
+        for n in range(40)
+    ]
+    rows[0] |= {"points": points, "weight": weight}
+    path = write(tmp_path / "games.csv", rows)
+    assert guess(path, {"input": "review"}).guessed["target"] == "label"
+    if is_header:
+        with pytest.raises(SeqzooError, match="line 2: 'pts', 'kg' are followed almost only by"):
+            guess(path, {"target": "points"})
+    else:
+        assert guess(path, {"target": "points"}).guessed["target_kind"] == "value"
 
 
 def test_a_column_of_splits_is_no_target(tmp_path) -> None:

@@ -13,11 +13,20 @@ from typing import Any, Literal
 from seqzoo.tasks.data.column_names import split_names
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.preprocessing.static_numbers import MISSING
+from seqzoo.tasks.wording import agreed
 from seqzoo.zoo.data import class_folders, formats
 from seqzoo.zoo.data.date_parsing import FORMS
 from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.remote import local
-from seqzoo.zoo.data.source import DATED, HISTORY, SERIES, Source, check_roles, input_columns
+from seqzoo.zoo.data.source import (
+    COVARIATES,
+    DATED,
+    HISTORY,
+    SERIES,
+    Source,
+    check_roles,
+    input_columns,
+)
 from seqzoo.zoo.data.splits import TRAINING_NAMES, VALIDATION_NAMES
 from seqzoo.zoo.data.suspicions import SEPARATORS
 from seqzoo.zoo.data.wide_rows import is_wide, matching
@@ -59,6 +68,10 @@ ID_NAME = re.compile(r"(.*[\W_])?id|idx|index", re.IGNORECASE)
 
 TIME_NAME = re.compile(r".*time(stamp)?|(.*[\W_])?(date|ts|epoch|created|at|utc)", re.IGNORECASE)
 """Names of columns of times, in which increasing numbers may be times since 1970."""
+
+PLACEHOLDERS = (*MISSING, "tbd", "tba", "unknown", "missing", "nat")
+"""Fields that stand for missing numbers or dates rather than name their units, in lower case and
+without dots, dashes, asterisks and question marks around them."""
 
 MIN_ROWS_BELOW = 3
 """Minimum number of rows below a second header line."""
@@ -219,8 +232,14 @@ def read_columns(source: Source) -> dict[str, Column]:
     """The columns of a table by name, with at most `MAX_ROWS` rows; malformed rows are left out.
 
     Raises:
-        SeqzooError: the file cannot be read at all, or has a second header line.
+        SeqzooError: the file cannot be read at all.
     """
+    return _read(source)[0]
+
+
+def _read(source: Source) -> tuple[dict[str, Column], str]:
+    """The columns of a table, and the location of the first row; an empty string unless the file
+    has delimited fields."""
     path = pathlib.Path(local(source.data)).expanduser()
     names = formats.read(path, _AllColumns(source, (), strict=False)).names
     records = formats.read(path, _AllColumns(source, names, strict=False))
@@ -233,32 +252,29 @@ def read_columns(source: Source) -> dict[str, Column]:
             f"{f': {where}' if where else ''}."
         )
     columns = {name: Column(name, [record.fields[name] for record in valid]) for name in names}
-    if records.delimiter and (found := _second_header(list(columns.values()))):
-        location = records.location(valid[0].number)
-        raise SeqzooError(
-            f"{location}: {', '.join(map(repr, found[:MAX_SHOWN]))} "
-            f"{'is' if len(found) == 1 else 'are'} followed by numbers or dates only, as in a "
-            "second header line; delete this line.",
-            location=location,
-        )
-    return columns
+    return columns, records.location(valid[0].number) if records.delimiter else ""
 
 
-def _second_header(columns: Sequence[Column]) -> list[str]:
-    """The fields of a first row that names units, for instance: it has text where all other rows
-    have numbers or dates, in two columns or more, and no number or date; empty if it does not."""
-    first = [str(column.values[0] or "").strip() for column in columns]
-    if any(field and _is_number_or_date(Column("", [field])) for field in first):
-        return []
-    others = [Column(column.name, column.values[1:]) for column in columns]
-    found = [
-        field
-        for field, column in zip(first, others, strict=True)
-        if field.lower() not in MISSING
+def _second_header(columns: Mapping[str, Column]) -> dict[str, str]:
+    """The fields of a first row that names units, for instance, by column: it has text where nearly
+    all other rows have numbers or dates, in two columns or more, which is not the same in all of
+    them, and no number or date; empty if it does not."""
+    first = {name: str(column.values[0] or "").strip() for name, column in columns.items()}
+    if any(field and _is_number_or_date(Column("", [field])) for field in first.values()):
+        return {}
+    found = {
+        name: first[name]
+        for name, column in _without_first_row(columns).items()
+        if first[name].strip(".-–—*?").lower() not in PLACEHOLDERS
         and len(column.present) >= MIN_ROWS_BELOW
         and _is_number_or_date(column)
-    ]
-    return found if len(found) > 1 or (found and len([*filter(None, first)]) == 1) else []
+    }
+    alone = len(found) == len([*filter(None, first.values())]) == 1
+    return found if alone or len(set(found.values())) > 1 else {}
+
+
+def _without_first_row(columns: Mapping[str, Column]) -> dict[str, Column]:
+    return {name: Column(name, column.values[1:]) for name, column in columns.items()}
 
 
 def _is_number_or_date(column: Column) -> bool:
@@ -297,13 +313,16 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
     probe = Source(data, "lemma" if lemmas else "characters", **reading)
     inferred: dict[str, Any] = {}
     left_out: tuple[str, ...] = ()
-    advice = ""
+    advice = location = ""
+    second: dict[str, str] = {}
     if probe.is_file():
         inferred = _of_format(probe)
         if given.get("kind") == "series" and given.get("series_column") is not None:
             inferred = {} if given.get("target") else {"target_kind": "next"}
         elif not inferred and is_table(probe):
-            columns = read_columns(probe)
+            columns, location = _read(probe)
+            if location and (second := _second_header(columns)):
+                columns = _without_first_row(columns)
             inferred = _of_columns(columns, given)
             if "target" not in given and given.get("target_kind") != "next":
                 left_out = _left_out(columns, given, inferred)
@@ -326,7 +345,16 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
             f"target type with --target-kind.{advice}",
             field="kind",
         )
-    return Guess(Source(data, **{**inferred, **given}), inferred, left_out)
+    source = Source(data, **{**inferred, **given})
+    if not _used(source, list(second)).isdisjoint(second):
+        shown = list(second.values())[:MAX_SHOWN]
+        raise SeqzooError(
+            f"{location}: {', '.join(map(repr, shown))} {agreed(len(second), 'is', 'are')} "
+            "followed almost only by numbers or dates, as in a second header line; delete this "
+            "line.",
+            location=location,
+        )
+    return Guess(source, inferred, left_out)
 
 
 def is_dated(given: Mapping[str, Any]) -> bool:
@@ -360,6 +388,16 @@ def separate_columns(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
             first["input"] = names[0]
         kind = guess(data, first).source.kind
     return input_columns(given, kind)
+
+
+def _used(source: Source, names: Sequence[str]) -> set[Any]:
+    """The columns with a role, among `names`; all are targets of a forecast that names none."""
+    if source.kind == HISTORY and not source.target:
+        return set(names)
+    used = {*_taken(vars(source)), *matching(source, names), source.series_column}
+    for named in filter(None, (source.target, source.date_column)):
+        used.update(split_names(named, names))
+    return used.union(*(getattr(source, role) or () for role in COVARIATES))
 
 
 def _is_pattern(given: Mapping[str, Any], names: Sequence[str]) -> bool:
