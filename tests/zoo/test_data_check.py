@@ -16,7 +16,7 @@ import seqzoo.zoo as zoo
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.splits import letters_of
 from seqzoo.zoo.data_check.check import DataReport
-from seqzoo.zoo.data_check.columns import is_number
+from seqzoo.zoo.data_check.column import is_number
 from seqzoo.zoo.data_check.report import write_page
 from seqzoo.zoo.data_check.rows import LISTED_ERRORS
 

@@ -14,7 +14,7 @@ from seqzoo.tasks.kinds import INPUTS, TEXTS
 from seqzoo.tasks.wording import agreed, counted
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part, input_key
-from seqzoo.zoo.data_check.columns import is_number
+from seqzoo.zoo.data_check.column import is_number
 from seqzoo.zoo.data_check.dated_columns import OF_A_KIND
 from seqzoo.zoo.finding import Finding
 from seqzoo.zoo.output import shortened

@@ -12,7 +12,7 @@ from seqzoo.tasks.wording import agreed
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.data.wide_rows import matching
-from seqzoo.zoo.data_check.columns import Column, is_number
+from seqzoo.zoo.data_check.column import Column, is_number
 from seqzoo.zoo.finding import Finding
 
 PURE = 0.98
