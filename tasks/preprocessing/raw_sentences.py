@@ -13,7 +13,8 @@ ZERO_WIDTH_JOINER = "\u200d"
 _MODIFIERS = "\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f"
 _MODIFIED = rf"(?!\w)[#*\xa9\xae\u203c-\u3299\U0001f000-\U0001faff][{_MODIFIERS}]*"
 PIECES = re.compile(
-    rf"[\U0001f1e6-\U0001f1ff]{{2}}|{_MODIFIED}(?:{ZERO_WIDTH_JOINER}{_MODIFIED})*|\w+|.", re.DOTALL
+    rf"[\U0001f1e6-\U0001f1ff]{{2}}|{_MODIFIED}(?:{ZERO_WIDTH_JOINER}{_MODIFIED})*|[^\W_]+|.",
+    re.DOTALL,
 )
 """Matches an emoji, which may consist of several characters, letters and digits, or a character."""
 

@@ -53,6 +53,15 @@ def test_emoji_of_several_characters_are_not_split() -> None:
     assert split("👩🏽now") == ("👩🏽now",)
 
 
+def test_underscores_are_signs() -> None:
+    words = ["_x", "_", "foo", "is", ","]
+    assert SentenceSplitter(words).signs == {"_", ","}
+    assert SentenceSplitter(words)("_foo_ is, __init__") == (
+        *("_", "foo", "_", "is", ",", "_", "_", "init", "_", "_"),
+    )
+    assert SentenceSplitter(["foo", ","])("_foo_, a_b") == ("_foo_", ",", "a_b")
+
+
 def test_the_longest_contractions_are_split() -> None:
     """Of seven characters at either end, also where training has the word in one piece as well."""
     parts, joined = ["lorsqu'", "il", "-il-lui", "dit", ","], ["lorsqu'il", "dit-il-lui"]

@@ -72,6 +72,9 @@ def test_a_span_covers_all_words_that_it_touches() -> None:
     words, tags = tagged_words(text, [Span(5, 6, "A"), Span(len(text) - 1, len(text), "B")])
     assert words == ["(", "now", "👩‍👧", "!", "🇩🇪", "🇫🇷", "👍🏽", "👮‍♀️", ",", "1️⃣", "❤️"]
     assert tags == ["O", "O", "B-A", *["O"] * 7, "B-B"]
+    words, tags = tagged_words("_New-York_ is a_b:__", [Span(1, 9, "LOC")])
+    assert words == ["_", "New-York", "_", "is", "a_b", ":", "_", "_"]
+    assert tags == ["O", "B-LOC", *["O"] * 6]
     adjacent = [Span(0, 1, "A"), Span(2, 3, "A")]
     assert tagged_words("a b", adjacent)[1] == ["B-A", "B-A"]
 
