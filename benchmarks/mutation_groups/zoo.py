@@ -150,7 +150,7 @@ GROUPS = [
         "tests/zoo/test_date_tables.py",
         "typo or several_files",
         {
-            "if _nearly_all_numbers(table, name):": "if False:",
+            "if _nearly_all_numbers(table, name, bool(source.decimal_comma)):": "if False:",
             "return self.records.location(self.numbers[row])": (
                 'return f"{self.name}, {self.records.unit} {self.numbers[row]}"'
             ),

@@ -345,12 +345,34 @@ def test_commas_before_a_decimal_point_are_not_decimal_commas(tmp_path: pathlib.
         "thousands, delete these."
     ]
     thousands = _table(tmp_path, f"{rows}\n2020-01-31;5,031;3,100.50\n", delimiter=";").absolute()
-    with pytest.raises(SeqzooError, match="line 2: 'a' must be a number such as 1234.5, got '5,0"):
-        read_histories(thousands)
     for decimal_comma, number in ((None, "1234.5"), (True, "1.234,5")):
         changed = replace(thousands, target="b", decimal_comma=decimal_comma)
         with pytest.raises(SeqzooError, match=f"line 32: 'b' .* such as {number}, got '3,100.50'"):
             read_histories(changed)
+
+
+@pytest.mark.parametrize("cap", ["4,400.5", "12,345,678"])
+def test_files_keep_the_thousands_commas_of_the_first(cap: str, tmp_path: pathlib.Path) -> None:
+    rows = "".join(f"2020-01-0{day};10.27;9,790;{cap}\n" for day in range(1, 9))
+    source = _table(tmp_path, "date;close;volume;cap\n" + rows, delimiter=";").absolute()
+    (one,), first, notes = read_histories(source)
+    assert first.target == "close" and one.values[0].tolist() == [10.27]
+    assert first.decimal_comma is False
+    assert notes == [
+        "Not forecast, because their numbers are not written as 1234.5: volume ('9,790'), cap "
+        f"('{cap}')."
+    ]
+    _table(tmp_path, "date;close\n2020-01-01;5,100\n")
+    with pytest.raises(SeqzooError, match="line 2: 'close' .* such as 1234.5, got '5,100'"):
+        read_histories(first)
+
+
+def test_static_covariates_with_three_decimals_are_reported(tmp_path: pathlib.Path) -> None:
+    given = {"delimiter": ";", "static_columns": ["size"], "target": "a"}
+    text = "date;a;size\n2020-01-01;10,5;5,100\n2020-01-02;10,5;5,100\n"
+    (one,), _, (note,) = read_histories(_table(tmp_path, text, **given).absolute())
+    assert one.static == ("5.1",)
+    assert note.startswith("Numbers of size are read with a decimal comma, '5,100' as 5.1;")
 
 
 def test_numbers_with_a_decimal_comma_may_have_an_exponent(tmp_path: pathlib.Path) -> None:

@@ -32,8 +32,8 @@ _THOUSANDS_POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)?,\d+([Ee][+-]?\d+)?")
 """Numbers with a decimal comma, and possibly points between thousands."""
 
-_COMMA_BEFORE_POINT = re.compile(r"[+-]?\d{1,3}(,\d{3})+\.\d*")
-"""Numbers with a decimal point and commas between thousands."""
+_THOUSANDS_COMMAS = re.compile(r"[+-]?\d{1,3}((,\d{3})+\.\d*|(,\d{3}){2,})")
+"""Numbers whose commas can only separate thousands: they have a decimal point or several commas."""
 
 _THREE_DECIMALS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 """Numbers with a comma that may separate thousands or decimals."""
@@ -245,7 +245,8 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
         )
     notes = left_out
     if inferred and source.decimal_comma:
-        read = (*chosen, *(source.past_columns or ()), *(source.known_columns or ()))
+        covariates = (name for option in COVARIATES for name in getattr(source, option) or ())
+        read = (*chosen, *covariates)
         notes += _three_decimals({name: table.columns[name] for name in read})
     if gaps:
         more = f" and {len(gaps) - NAMED_GAPS:,} more" if len(gaps) > NAMED_GAPS else ""
@@ -434,7 +435,7 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> tuple[list[s
             try:
                 numbers = _numbers(table, [name], source)
             except SeqzooError as error:
-                if _nearly_all_numbers(table, name):
+                if _nearly_all_numbers(table, name, bool(source.decimal_comma)):
                     raise SeqzooError(
                         f"{str(error)[:-1]}; correct it, or name the columns to forecast with "
                         "`target`.",
@@ -465,16 +466,15 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> tuple[list[s
 
 
 def _with_decimal_comma(source: Source, table: Table) -> Source:
-    """The source, which says whether numbers have a decimal comma if a number has one and none has
-    a comma before its decimal point: other files that a model reads later may have none that
-    tells."""
+    """The source, which says whether numbers have a decimal comma if a number tells: other files
+    that a model reads later may have none that does."""
     if source.decimal_comma is not None or table.records.delimiter != ";":
         return source
     dates = {*split_names(str(source.date_column), list(table.columns)), source.series_column}
     columns = (fields for name, fields in table.columns.items() if name not in dates)
     texts = {_text(item).strip() for fields in columns for item in fields}
-    if any(map(_COMMA_BEFORE_POINT.fullmatch, texts)):
-        return source
+    if any(map(_THOUSANDS_COMMAS.fullmatch, texts)):
+        return replace(source, decimal_comma=False)
     found = any(map(_DECIMAL_COMMA.fullmatch, texts))
     return replace(source, decimal_comma=True) if found else source
 
@@ -503,9 +503,8 @@ def _have_points(fields: Sequence[Any]) -> bool:
     return any(points) and not any("," in text for text in texts)
 
 
-def _nearly_all_numbers(table: Table, name: str) -> bool:
+def _nearly_all_numbers(table: Table, name: str, decimal_comma: bool) -> bool:
     """Whether nearly all fields of a column that are not missing are numbers."""
-    decimal_comma = table.records.delimiter == ";"
     numbers = [_number(field, decimal_comma) for field in table.columns[name]]
     present = [number for number in numbers if number is None or not math.isnan(number)]
     return sum(number is not None for number in present) > MOSTLY * len(present)
