@@ -181,7 +181,8 @@ class Source:
         frequency: time between the steps of a table, such as hour, "15 minutes", "business day" or
             month. If None, inferred from the dates.
         decimal_comma: whether numbers in a table with dates have a decimal comma, as in 1.234,5. If
-            None, they do if the delimiter is a semicolon and a number has a comma.
+            None, they do if the delimiter is a semicolon, a number has a comma, and none is written
+            like 1,234.5 or 1,234,567.
         series_column: column with the name of the series that each row belongs to. In commands, for
             forecasts, and for input "series" in a table with a row per step. None for a single
             series, or a series per row.
