@@ -375,6 +375,16 @@ def test_static_covariates_with_three_decimals_are_reported(tmp_path: pathlib.Pa
     assert note.startswith("Numbers of size are read with a decimal comma, '5,100' as 5.1;")
 
 
+def test_static_covariates_may_have_points_in_a_table_with_decimal_commas(
+    tmp_path: pathlib.Path,
+) -> None:
+    given = {"delimiter": ";", "static_columns": ["size"], "series_column": "shop", "target": "a"}
+    rows = [f"2020-01-0{n};{shop};{n},5" for n in (1, 2) for shop in ("x;1.25", "y;1.125")]
+    text = "\n".join(["date;shop;size;a", *rows])
+    histories, _, _ = read_histories(_table(tmp_path, text, **given).absolute())
+    assert [history.static for history in histories] == [("1.25",), ("1.125",)]
+
+
 def test_numbers_with_a_decimal_comma_may_have_an_exponent(tmp_path: pathlib.Path) -> None:
     text = "date;a\n2020-01-01;1,5e3\n2020-01-02;0,125\n"
     (one,), _, notes = read_histories(_table(tmp_path, text, delimiter=";").absolute())

@@ -155,7 +155,10 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
         _numbers(table, getattr(source, name) or (), source)
         for name in ("past_columns", "known_columns")
     )
-    static = [table.columns[name] for name in source.static_columns or ()]
+    static = {
+        name: _has_decimal_commas(table.columns[name], source)
+        for name in source.static_columns or ()
+    }
     values = _numbers(table, chosen, source)
     parts = split_names(str(source.date_column), names)
     texts = joined_dates({name: table.columns[name] for name in parts}, source.date_format)
@@ -236,8 +239,8 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
                 spread(past),
                 spread(known),
                 tuple(
-                    _static(column, indices, table, column_name, bool(source.decimal_comma))
-                    for column, column_name in zip(static, source.static_columns or (), strict=True)
+                    _static(table, column, indices, decimal_comma)
+                    for column, decimal_comma in static.items()
                 ),
                 name,
                 frequency=frequency,
@@ -496,11 +499,13 @@ def _three_decimals(columns: dict[str, list[Any]]) -> list[str]:
     ]
 
 
-def _have_points(fields: Sequence[Any]) -> bool:
-    """Whether a column of a table with decimal commas has points instead: "1.25", and no comma."""
+def _has_decimal_commas(fields: Sequence[Any], source: Source) -> bool:
+    """Whether the numbers of a column have decimal commas: those of the table do, and the column
+    does not have points instead: "1.25", and no comma."""
+    if not source.decimal_comma:
+        return False
     texts = [_text(item).strip() for item in fields]
-    points = (_DECIMAL_POINT.fullmatch(text) for text in texts)
-    return any(points) and not any("," in text for text in texts)
+    return any("," in text for text in texts) or not any(map(_DECIMAL_POINT.fullmatch, texts))
 
 
 def _nearly_all_numbers(table: Table, name: str, decimal_comma: bool) -> bool:
@@ -535,7 +540,7 @@ def _numbers(table: Table, names: Sequence[str], source: Source) -> np.ndarray:
     result = np.full((len(table.numbers), len(names)), np.nan)
     for column, name in enumerate(names):
         fields = table.columns[name]
-        decimal_comma = bool(source.decimal_comma) and not _have_points(fields)
+        decimal_comma = _has_decimal_commas(fields, source)
         for row, field in enumerate(fields):
             number = _number(field, decimal_comma)
             if number is None or math.isinf(number):
@@ -569,14 +574,13 @@ def _number(field: Any, decimal_comma: bool) -> float | None:
         return None
 
 
-def _static(
-    column: Sequence[Any], rows: np.ndarray, table: Table, name: str, decimal_comma: bool
-) -> Any:
+def _static(table: Table, name: str, rows: np.ndarray, decimal_comma: bool) -> Any:
     """The value of a static covariate of a series; a number with a decimal comma has a point.
 
     Raises:
         SeqzooError: its rows have different values.
     """
+    column = table.columns[name]
     first = _text(column[rows[0]]).strip()
     for row in rows:
         if _text(column[row]).strip() != first:
