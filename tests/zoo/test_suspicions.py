@@ -14,6 +14,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.open import open_examples
 from seqzoo.zoo.data.prediction_inputs import File
 from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.suspicions import shown_spellings, spelling
 
 ROWS = [(f"text {i}", "good" if i % 2 else "bad") for i in range(24)]
 
@@ -99,6 +100,30 @@ def test_labels_written_in_two_ways_are_reported(tmp_path, other) -> None:
     rows = "".join(f"{text}\t{other if text == 'text 3' else label}\n" for text, label in ROWS)
     splits, _ = open_source(csv_source(write(tmp_path / "t.tsv", "text\tlabel\n" + rows), seed=1))
     assert "count as different, although they are spelled almost the same" in splits.description
+
+
+@pytest.mark.parametrize(
+    "one, two",
+    [("❤\ufe0f", "❤"), ("ＧＯＯＤ", "good"), ("ｶﾞｽ", "ガス"), ("ﬁne ĳ", "fine ij"), ("\u212b", "Å")],
+)
+def test_spellings_that_look_alike(one: str, two: str) -> None:
+    assert spelling(one) == spelling(two)
+
+
+@pytest.mark.parametrize(
+    "one, two",
+    [
+        ("\U0001f3f4\U000e0067\U000e0062", "\U0001f3f4\U000e0067\U000e0063"),  # parts of flags
+        *[("🇩🇪", "🇫🇷"), ("1\ufe0f\u20e3", "1"), ("²", "2"), ("①", "1"), ("10²", "102")],
+        *[("Ａ", "A"), ("ß", "ẞ"), ("Ⅳ", "IV"), ("a", "A")],
+    ],
+)
+def test_spellings_that_look_different(one: str, two: str) -> None:
+    assert spelling(one) != spelling(two)
+
+
+def test_variation_selectors_are_shown_as_escapes() -> None:
+    assert shown_spellings(["❤\ufe0f", "❤"]) == [r"'\u2764\ufe0f'", r"'\u2764'"]
 
 
 def test_labels_written_in_one_way_are_not_reported(tmp_path) -> None:

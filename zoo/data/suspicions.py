@@ -15,6 +15,13 @@ SEPARATORS = (";", "|", ",")
 _TURKISH = str.maketrans("İı", "ii")
 """Letters whose lowercase or uppercase form is i or I in Turkish."""
 
+_VARIATION_SELECTORS = dict.fromkeys(range(0xFE00, 0xFE10))
+"""Invisible characters that choose between forms of the character before them, such as a black
+heart and a red one."""
+
+_TAGS = range(0xE0020, 0xE0080)
+"""Invisible characters that tell the flags of England and Scotland apart."""
+
 FEW_EXAMPLES = 10
 """Maximum number of examples for which repeated inputs, one-word sentences and many classes are not
 reported."""
@@ -135,18 +142,32 @@ def _labels(part: Part) -> list[str]:
 
 
 def spelling(label: str) -> str:
-    """What labels have in common that differ only in case, spaces, invisible characters, Unicode
-    normalisation, or quotes and full stops at their ends."""
-    visible = "".join(item for item in label if unicodedata.category(item) != "Cf")
-    composed = unicodedata.normalize("NFKC", " ".join(visible.split()))
-    key = composed.translate(_TURKISH).casefold().strip("\"' .")
-    # Single letters, as in handwriting, may well differ only in case.
-    return key if len(key) > 1 else composed
+    """What labels have in common that differ only in case, spaces, invisible characters, ligatures,
+    full-width characters, canonical forms of Unicode, or quotes and full stops at their ends."""
+    visible = "".join(
+        item
+        for item in label.translate(_VARIATION_SELECTORS)
+        if unicodedata.category(item) != "Cf" or ord(item) in _TAGS
+    )
+    composed = unicodedata.normalize("NFC", " ".join(visible.split()))
+    folded = unicodedata.normalize("NFC", "".join(map(_folded, composed)))
+    key = folded.translate(_TURKISH).casefold().strip("\"' .")
+    # Single characters, as in handwriting, may well differ only in case or width.
+    return key if min(len(key), len(composed)) > 1 else composed
+
+
+def _folded(character: str) -> str:
+    """A full-width or half-width character in its usual width, or the letters of a ligature; other
+    compatibility characters differ: "10²" is not "102"."""
+    wide = unicodedata.east_asian_width(character) in "FH"
+    ligature = "LIGATURE" in unicodedata.name(character, "")
+    return unicodedata.normalize("NFKC", character) if wide or ligature else character
 
 
 def shown_spellings(labels: Sequence[str]) -> list[str]:
     """Labels in quotes, with escape sequences if they would look the same."""
-    composed = {unicodedata.normalize("NFKC", repr(label)) for label in labels}
+    visible = [repr(label).translate(_VARIATION_SELECTORS) for label in labels]
+    composed = {unicodedata.normalize("NFKC", label) for label in visible}
     return list(map(repr if len(composed) == len(labels) else ascii, labels))
 
 
