@@ -85,8 +85,22 @@ def test_formats_with_one_tag_per_word_have_no_alternatives(tagger) -> None:
 
 def test_tags_of_words_that_differ_from_the_text_are_printed_as_read() -> None:
     assert surface_words("a b", ["a", "c"]) == [("a", True), ("c", True)]
-    assert surface_words(["a", "b"], ["a", "b"]) == [("a", True), ("b", True)]
+    assert surface_words(["a", "b"], ["a", "c", "b"]) == [("a", True), ("c", True), ("b", True)]
     assert surface_words("ab", None) is None
+
+
+def test_words_of_a_list_are_printed_as_typed(tagger) -> None:
+    typed = ["New York", "a\u202fb", "est"]
+    read = ["New\u00a0York", "a\u00a0b", "est"]
+    for value in (typed, tuple(typed), {"words": typed, "price": 1.0}):
+        assert surface_words(value, read) == [(word, True) for word in typed]
+    sentence = ["--tokenize", "whitespace", json.dumps([*typed, "a\tb\n", " c"])]
+    shown = json.loads(seqzoo("predict", tagger, "--json", *sentence).stdout)
+    assert shown["words"] == [*typed, "a\tb\n", " c"]
+    shown = seqzoo("predict", tagger, "--format", "conll", *sentence).stdout
+    rows = [line.split("\t") for line in shown.strip("\n").split("\n")]
+    assert {len(row) for row in rows} == {3}
+    assert [row[0] for row in rows] == [*typed, "a\u00a0b\u00a0", "\u00a0c"]
 
 
 @pytest.mark.parametrize("typed", ["NFC", "NFD"])

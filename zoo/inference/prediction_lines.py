@@ -41,6 +41,9 @@ UNTRACED_STEPS = 100
 """Number of time steps, generated ones included, up to which running the operations of a model one
 by one takes less time than tracing its graph first."""
 
+_SEPARATOR = re.compile(r"[\t\r\n]|^ +| +$")
+"""Whitespace that a word in CoNLL cannot contain."""
+
 
 DECODING = {"seed", *(field.name for field in fields(Decoding))}
 """The options of text generation."""
@@ -324,9 +327,11 @@ def _formatted(
 def _sentence(words: Sequence[tuple[str, bool]] | None, prediction: Any, form: Form) -> str:
     """The words, tags and probabilities of a sentence, with an empty line at the end.
 
-    In CoNLL-U the tag is UPOS, and the probability is in MISC.
+    In CoNLL-U the tag is UPOS, and the probability is in MISC. Whitespace that a word cannot
+    contain is printed as a no-break space, as the model reads it.
     """
     words = words or [(str(step), True) for step in range(1, len(prediction.value) + 1)]
+    words = [(_SEPARATOR.sub("\u00a0", word), spaced) for word, spaced in words]
     rows = zip(words, prediction.value, prediction.step_probabilities, strict=True)
     if form == "conll":
         return "".join(f"{word}\t{tag}\t{share:.4f}\n" for (word, _), tag, share in rows)

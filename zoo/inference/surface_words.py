@@ -22,13 +22,15 @@ def surface_words(value: Any, words: Sequence[str] | None) -> Sequence[tuple[str
             have other apostrophes; None if it does not read words.
 
     Returns:
-        The words as read, with whitespace after each, if the input is a list of words, or has other
-        words; None if `words` is None.
+        The words of the input, with whitespace after each, if it is a list of as many words; the
+        words as read if it has others; None if `words` is None.
     """
     if words is None:
         return None
     if isinstance(value, Mapping):
         value = next(iter(value.values()))
+    if isinstance(value, list | tuple) and len(value) == len(words):
+        return [(word, True) for word in value]
     text = value if isinstance(value, str) else ""
     results, position = [], 0
     for word in words:
