@@ -97,6 +97,10 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     takes_mask: bool = False
     """Whether the second half of the inputs' features says which of the first were observed."""
 
+    has_gate_matrices: bool = True
+    """Whether the recurrent matrix has a square block per gate, rather than being a layer whose
+    width may be that of the state by chance."""
+
     draws_matrix: bool = False
     """Whether `recurrent_matrix` differs from call to call, as by random masks."""
 

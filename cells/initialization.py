@@ -6,7 +6,6 @@ import numpy as np
 from keras import ops
 
 from seqzoo.cells.base import RecurrentCell, as_list, shape_of
-from seqzoo.cells.continuous_time.cfc import CfCCell
 from seqzoo.cells.wrappers.wrapper import WrapperCell
 
 MATRICES = ("orthogonal", "identity", "spectral-radius")
@@ -131,9 +130,8 @@ def _retention(cell: RecurrentCell) -> np.ndarray:
 def _set_matrices(cell: RecurrentCell, name: str, value: float, rng: np.random.Generator) -> None:
     kernel = getattr(cell, "recurrent_kernel", None)
     rows, columns = kernel.shape if kernel is not None and len(kernel.shape) == 2 else (0, 1)
-    # The recurrent matrix of CfC is a layer of its backbone, whose width may be that of the state.
-    backbone = isinstance(cell, CfCCell)
-    if kernel is None or not kernel.trainable or rows == 0 or columns % rows or backbone:
+    square = cell.has_gate_matrices and rows > 0 and columns % rows == 0
+    if kernel is None or not kernel.trainable or not square:
         raise ValueError(
             f"`initialization` {name} needs a trainable recurrent matrix, which "
             f"{type(cell).__name__} does not have."

@@ -54,6 +54,7 @@ class CfCCell(RecurrentCell):
     """
 
     gates = ("backbone",)
+    has_gate_matrices = False
     takes_time = True
 
     def __init__(
