@@ -190,6 +190,8 @@ def test_lengths_of_a_context_replace_those_that_are_not_much_shorter():
         chosen = [int(program_length(length)) for length in lengths]
     assert chosen == [48, 48, 48, 48, 48, 48, 192, 192, 384]
     assert int(program_length(tf.constant(300))) == 384
+    with use_lengths((32, 48)):
+        assert int(program_length(tf.constant(20))) == 32  # the shorter one of those that fit
     with use_lengths((49, 64)):
         assert int(program_length(tf.constant(2))) == 16  # 49 is more than three times as many
     assert int(program_length(tf.constant(2))) == 16
