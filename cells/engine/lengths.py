@@ -15,7 +15,8 @@ import tensorflow as tf
 MOST_PADDED = 3
 """The most times as many steps as a sequence has that a program of `use_lengths` may have."""
 
-OCTAVES = 30  # of all lengths, up to 2 ** 30
+OCTAVES = 30
+"""Number of powers of two between which there are lengths."""
 
 _lengths = contextvars.ContextVar[tuple[int, ...]]("lengths of programs", default=())
 

@@ -405,10 +405,10 @@ def split_batch(tensors: dict, count: int | None = None, units: int | None = Non
         count: number of pieces; None for the result of `pieces_of`.
         units: number of units, for `pieces_of`.
     """
-    batch = size_of(tensors["x"], 1)
     count = count or pieces_of(tensors["x"].shape[1], units)
     if count == 1:
         return [tensors]
+    batch = size_of(tensors["x"], 1)
     ends = [batch * k // count for k in range(count + 1)]
     sizes = [end - start for start, end in zip(ends, ends[1:], strict=False)]
     pieces = [dict(tensors) for _ in range(count)]
