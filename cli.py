@@ -63,6 +63,14 @@ class Commands(click.Group):
             raise click.UsageError(f"No such command {name!r}{nearest(name, COMMANDS)}", ctx)
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:  # of an option before the command
+            raise Mistake(error.format_message()) from error
+
     def main(self, *args: Any, **kwargs: Any) -> Any:
         _open_closed_streams()
         try:

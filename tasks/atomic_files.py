@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from seqzoo.tasks.errors import DiskFull, SeqzooError
-from seqzoo.tasks.unfinished import NEW, remove_abandoned, temporary_folder
+from seqzoo.tasks.unfinished import NEW, remove_abandoned, temporary_file, temporary_folder
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Error numbers of a full disk, an exceeded quota or a file that would exceed the maximum size."""
@@ -33,11 +33,12 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         DiskFull: the disk is full; an existing file is kept.
     """
     path = pathlib.Path(path)
-    temporary = path.with_name(f"{NEW}{path.name}")
+    temporary = temporary_file(path)
     kept = "its previous contents are kept" if path.exists() else ""
     try:
         with naming_full_disk(path, kept):
             yield temporary
+            remove_abandoned(path)
             synchronise(temporary)
             os.replace(temporary, path)
             synchronise(path.parent)

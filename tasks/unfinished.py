@@ -1,4 +1,5 @@
-"""Temporary names of folders that are being written, which say which process writes them."""
+"""Temporary names of files and folders that are being written, which say which process writes
+them."""
 
 import contextlib
 import hashlib
@@ -13,8 +14,8 @@ import time
 NEW = ".new-"
 """Prefix of the names of files and folders that are being written."""
 
-WRITER = r"\w+\.[0-9a-f]+-\d+"
-"""The end of the names of folders that are being written: machine, token and process ID."""
+WRITER = r"\w+\.[0-9a-f]{8}-\d+"
+"""A part of the names of what is being written: machine, token and process ID."""
 
 MAX_NAME = 120
 """Maximum number of bytes of a folder's name that its temporary names contain as it is."""
@@ -25,23 +26,42 @@ ABANDONED_SECONDS = 86_400
 
 def temporary_folder(folder: pathlib.Path) -> pathlib.Path:
     """A path next to a folder under which only the caller writes it."""
-    writer = f"{host()}.{secrets.token_hex(4)}-{os.getpid()}"
-    return folder.with_name(f"{_stem(folder)}-{writer}")
+    return folder.with_name(f"{_stem(folder)}-{_writer()}")
 
 
-def remove_abandoned(folder: pathlib.Path) -> None:
-    """Removes what processes that have ended left of a folder under temporary names."""
-    name = re.compile(f"{re.escape(_stem(folder))}-{WRITER}")
-    for path in folder.parent.glob(f"{NEW}*"):
-        if name.fullmatch(path.name) and not is_being_written(path):
-            shutil.rmtree(path, ignore_errors=True)
+def temporary_file(path: pathlib.Path) -> pathlib.Path:
+    """A path next to a file under which only the caller writes it, with the file's extensions."""
+    return path.with_name(f"{_stem(path)}-{_writer()}{_extensions(path)}")
 
 
-def _stem(folder: pathlib.Path) -> str:
-    """The beginning of temporary names of a folder, short enough for file systems."""
-    encoded = os.fsencode(folder.name)
+def remove_abandoned(path: pathlib.Path) -> None:
+    """Removes what processes that have ended left of a file or folder under temporary names."""
+    name = re.compile(f"{re.escape(_stem(path))}-{WRITER}({re.escape(_extensions(path))})?")
+    for left in path.parent.glob(f"{NEW}*"):
+        if name.fullmatch(left.name) and not is_being_written(left):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    left.unlink()
+
+
+def _writer() -> str:
+    """This machine, a random token and this process."""
+    return f"{host()}.{secrets.token_hex(4)}-{os.getpid()}"
+
+
+def _extensions(path: pathlib.Path) -> str:
+    """All extensions of a file, such as `.weights.h5`, on which writers depend."""
+    extensions = "".join(path.suffixes)
+    return extensions if len(os.fsencode(extensions)) <= MAX_NAME // 4 else path.suffix[:10]
+
+
+def _stem(path: pathlib.Path) -> str:
+    """The beginning of temporary names of a file or folder, short enough for file systems."""
+    encoded = os.fsencode(path.name)
     if len(encoded) <= MAX_NAME:
-        return NEW + folder.name
+        return NEW + path.name
     digest = hashlib.sha256(encoded).hexdigest()[:16]
     return f"{NEW}{encoded[: MAX_NAME // 2].decode(errors='ignore')}-{digest}"
 
@@ -52,9 +72,10 @@ def host() -> str:
 
 
 def is_being_written(path: pathlib.Path) -> bool:
-    """Whether an unfinished folder may still be completed: on this machine, while its process is
-    running; on others that share the disk, for a day after the last change."""
-    *_, writer, process = ("", "", *path.name.rsplit("-", 2))
+    """Whether an unfinished file or folder may still be completed: on this machine, while its
+    process is running; on others that share the disk, for a day after the last change."""
+    name = re.match(rf".*-({WRITER})", path.name)
+    writer, _, process = name[1].rpartition("-") if name else ("", "", "")
     if writer.partition(".")[0] == host():
         return _is_running(process)
     with contextlib.suppress(OSError):

@@ -64,7 +64,32 @@ def full(monkeypatch):
 
 def test_a_file_takes_its_name_when_it_is_on_the_disk(tmp_path, log) -> None:
     write_json(tmp_path / "a.json", 1)
-    assert log == ["sync .new-a.json", "rename a.json", f"sync {tmp_path.name}"]
+    first, *others = log
+    assert re.fullmatch(rf"sync \.new-a\.json-{unfinished.WRITER}\.json", first)
+    assert others == ["rename a.json", f"sync {tmp_path.name}"]
+
+
+def test_two_processes_may_write_the_same_file(tmp_path) -> None:
+    with replacing(tmp_path / "a.csv") as one:
+        one.write_text("one")
+        with replacing(tmp_path / "a.csv") as other:
+            other.write_text("other")
+        assert (tmp_path / "a.csv").read_text() == "other"
+    assert (tmp_path / "a.csv").read_text() == "one"
+    assert files(tmp_path) == ["a.csv"]
+
+
+@pytest.mark.parametrize("name", ["a.weights.h5", "a.5-7", "b" * 251 + ".csv", ".x" * 120])
+def test_what_processes_that_have_ended_left_of_a_file_is_removed(name, tmp_path) -> None:
+    path = tmp_path / name
+    temporary = unfinished.temporary_file(path).name
+    assert temporary.endswith(path.suffix)
+    mine = f"-{os.getpid()}"
+    assert temporary.count(mine) == 1
+    (tmp_path / temporary.replace(mine, f"-{2**22 + 1}")).touch()  # above all process numbers
+    with replacing(path) as writing:
+        writing.touch()
+    assert files(tmp_path) == [name]
 
 
 def test_a_path_that_is_not_utf_8_is_named(tmp_path) -> None:
@@ -103,7 +128,7 @@ def test_a_folder_may_have_a_name_as_long_as_file_systems_allow(name, tmp_path) 
 
 
 def test_only_what_processes_that_have_ended_left_of_a_folder_is_removed(tmp_path) -> None:
-    ended = f"{unfinished.host()}.00-{2**22 + 1}"  # above all process numbers
+    ended = f"{unfinished.host()}.00000000-{2**22 + 1}"  # above all process numbers
     for name in (f".new-one-{ended}", f".new-two-{ended}", ".new-one", ".new-one-more"):
         (tmp_path / name / "in").mkdir(parents=True)
     with creating(tmp_path / "one"), creating(tmp_path / "one-2"):

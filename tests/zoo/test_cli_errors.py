@@ -70,6 +70,7 @@ BAD: dict[str, tuple[str | bytes, str, str]] = {
     ),
     "shares above one": ("", f"{TRAIN} --test 0.9 --validation 0.2", "leave training examples"),
     "unknown option": ("", "train language-id --unit 3", "No such option.*--unit"),
+    "unknown option before the command": ("", "--unit 3 train", "No such option '--unit'"),
     "unknown command": ("", "trian", "No such command 'trian'"),
     "run folder that exists": ("", f"{TRAIN} --run .", r"\. already exists"),
     "nothing to resume": ("", "train language-id --resume", "no run of language-id"),

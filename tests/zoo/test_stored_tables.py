@@ -212,7 +212,7 @@ def test_a_changed_file_is_read_again(table, own_cache) -> None:
 def test_what_a_killed_process_left_is_never_read(table, own_cache) -> None:
     _open(table, "disk")
     (name,) = _entries(own_cache)
-    process = f"{unfinished.host()}.00-{2**22 + 1}"  # above all process numbers
+    process = f"{unfinished.host()}.00000000-{2**22 + 1}"  # above all process numbers
     left = own_cache / f"{unfinished.NEW}{name}-{process}"
     (own_cache / name).rename(left)
     (left / cache.MANIFEST).unlink()
