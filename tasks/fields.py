@@ -218,6 +218,19 @@ def check(settings: Any) -> None:
                 raise SeqzooError(field=name, expected=f"at most {MAX_COUNT}", got=value)
 
 
+def checked_count(name: str, value: Any, minimum: int = 1, maximum: int = MAX_COUNT) -> int:
+    """An argument that is a whole number, as an `int`.
+
+    Raises:
+        SeqzooError: it is not a whole number, or out of range; the error's `field` is `name`.
+    """
+    value = as_python(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
+        bounds = f"at least {minimum:,}" + f" and at most {maximum:,}" * (maximum < MAX_COUNT)
+        raise SeqzooError(field=name, expected=f"a whole number of {bounds}", got=value)
+    return value
+
+
 def whole_numbers(name: str, values: Any) -> tuple[int, ...]:
     """The value of a field that holds one or more positive whole numbers, as a tuple.
 
@@ -225,6 +238,7 @@ def whole_numbers(name: str, values: Any) -> tuple[int, ...]:
         SeqzooError: there are no numbers, or one is not a whole number of at least 1.
     """
     values = tuple(values) if isinstance(values, list | tuple) else (values,)
+    values = tuple(map(as_python, values))
     if not values or any(type(value) is not int or value < 1 for value in values):
         raise SeqzooError(field=name, expected="whole numbers of at least 1", got=values)
     return values

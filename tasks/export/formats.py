@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from seqzoo.tasks.atomic_files import creating
 from seqzoo.tasks.base import Prediction, PredictionOptions
 from seqzoo.tasks.errors import SeqzooError, nearest, not_importable
+from seqzoo.tasks.fields import as_python, checked_count
 from seqzoo.tasks.kinds import FORECAST
 
 
@@ -100,6 +101,9 @@ class Export:
     check: bool = True
     signatures: tuple[str, ...] = ()
 
+    def __post_init__(self):
+        object.__setattr__(self, "steps", as_python(self.steps))
+
 
 def export(
     wanted: Export, folder: str | os.PathLike, format: str = "saved-model"
@@ -166,8 +170,8 @@ def check_choices(
             f"{precision!r}.",
             field="precision",
         )
-    if steps is not None and (not isinstance(steps, int) or isinstance(steps, bool) or steps < 1):
-        raise SeqzooError(field="steps", expected="a whole number of at least 1", got=steps)
+    if steps is not None:
+        checked_count("steps", steps)
     if steps is not None and format != "litert":
         raise SeqzooError(
             f"`steps` fixes the length of inputs only for litert; {format} accepts any length.",

@@ -4,6 +4,7 @@ import math
 from dataclasses import fields
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pytest
 
 from seqzoo.tasks import (
@@ -16,7 +17,17 @@ from seqzoo.tasks import (
     SeqzooError,
     TrainingSettings,
 )
-from seqzoo.tasks.fields import Count, Named, NotTyped, Range, Share, hints_of, note, plain
+from seqzoo.tasks.fields import (
+    Count,
+    Named,
+    NotTyped,
+    Range,
+    Share,
+    checked_count,
+    hints_of,
+    note,
+    plain,
+)
 
 KINDS: dict[type, dict[str, Any]] = {
     ManyToOne: {"input": "words"},
@@ -110,3 +121,27 @@ def test_types_and_their_descriptions() -> None:
     both = Annotated[Count, Named("answers")]
     assert (note(both, Range), note(both, Named)) == (Range(minimum=1), Named("answers"))
     assert note(both, NotTyped) is None and note(int, Range) is None
+
+
+@pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])
+def test_a_count_may_be_numpys(value) -> None:
+    assert type(checked_count("seeds", value)) is int
+    assert checked_count("seeds", value, minimum=3, maximum=3) == 3
+
+
+@pytest.mark.parametrize(
+    "value, bounds, expected",
+    [
+        (0, {}, "a whole number of at least 1, got 0"),
+        (True, {}, "a whole number of at least 1, got True"),
+        (2.0, {}, "a whole number of at least 1, got 2.0"),
+        ("3", {}, "a whole number of at least 1, got '3'"),
+        (1, {"minimum": 2, "maximum": 9}, "a whole number of at least 2 and at most 9, got 1"),
+        (10, {"minimum": 2, "maximum": 9}, "a whole number of at least 2 and at most 9, got 10"),
+    ],
+)
+def test_an_argument_that_is_no_count_is_named(value, bounds, expected) -> None:
+    with pytest.raises(SeqzooError) as error:
+        checked_count("seeds", value, **bounds)
+    assert str(error.value) == f"`seeds` must be {expected}."
+    assert error.value.field == "seeds"

@@ -15,6 +15,7 @@ from typing import Any
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import occupied, read_json, write_json, write_text
 from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same, nearest_of
+from seqzoo.tasks.fields import checked_count
 from seqzoo.tasks.runs.layout import is_run
 from seqzoo.tasks.settings import MAX_SEED
 from seqzoo.zoo.catalogue import source_docs
@@ -74,8 +75,7 @@ def compare(
     """
     if isinstance(cells, str) or not cells:
         raise SeqzooError(field="cells", expected="a list of names of cells", got=cells)
-    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
-        raise SeqzooError(field="seeds", expected="a whole number of at least 1", got=seeds)
+    seeds = checked_count("seeds", seeds)
     cells = list(dict.fromkeys(cells))
     for cell in cells:
         if cell not in source_docs.cells():

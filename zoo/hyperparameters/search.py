@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from seqzoo.tasks.atomic_files import occupied, write_text
 from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same, not_importable
+from seqzoo.tasks.fields import checked_count
 from seqzoo.tasks.runs.lock import alone_in
 from seqzoo.tasks.settings import MAX_SEED
 from seqzoo.zoo.config import toml_writer
@@ -97,9 +98,8 @@ def search(
     """
     if importlib.util.find_spec("optuna") is None:
         raise not_importable("A search", ["optuna"], "search")
-    for field, value in (("trials", trials), ("parallel", parallel)):
-        if value is not None and (not isinstance(value, int) or value < 1):
-            raise SeqzooError(field=field, expected="at least 1", got=value)
+    trials = None if trials is None else checked_count("trials", trials)
+    parallel = None if parallel is None else checked_count("parallel", parallel)
     if seconds is not None and not seconds > 0:
         raise SeqzooError(field="seconds", expected="above 0", got=seconds)
     if pruner not in ("median", "hyperband", "none"):

@@ -10,6 +10,7 @@ import numpy as np
 
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError, check_instance
+from seqzoo.tasks.fields import checked_count
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data.source import Source, check_fields
@@ -178,9 +179,8 @@ def errors(
             f"{opened.template.target!r}."
         )
     check_instance("run", opened, Run, expected)
-    for name, value, minimum in (("folds", folds, 2), ("top", top, 1)):
-        if value is not None and (not isinstance(value, int) or value < minimum):
-            raise SeqzooError(field=name, expected=f"at least {minimum}", got=value)
+    folds = None if folds is None else checked_count("folds", folds, minimum=2)
+    top = checked_count("top", top)
     if split == "train" and folds is None:
         raise SeqzooError(
             "A model makes few mistakes on its own training examples; use --folds 5, which trains "

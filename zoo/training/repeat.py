@@ -10,6 +10,7 @@ from typing import Any
 
 from seqzoo.tasks.atomic_files import write_json, write_text
 from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same, command
+from seqzoo.tasks.fields import checked_count
 from seqzoo.tasks.runs.layout import is_run
 from seqzoo.zoo.config import toml_writer
 from seqzoo.zoo.config.resolve import Choices, chosen, overridden
@@ -163,8 +164,7 @@ def repeat(
     if (seeds is None) == (folds is None):
         raise SeqzooError("Give exactly one of `seeds` and `folds`.")
     field, count = ("repeat", seeds) if folds is None else ("folds", folds)
-    if not isinstance(count, int) or not 2 <= count <= MAX_RUNS:
-        raise SeqzooError(field=field, expected=f"at least 2 and at most {MAX_RUNS:,}", got=count)
+    count = checked_count(field, count, minimum=2, maximum=MAX_RUNS)
     named = os.fspath(folder) if folder is not None else None
     path = folder_of(name, named, options, device=device, resume=resume)
     base = _base(path, name, options, resume=resume)
