@@ -186,7 +186,7 @@ def digit_strings(source: pathlib.Path, out: pathlib.Path) -> None:
         aside = [item for item in recordings[speaker] if item[1] < 5]
         parts = {"train": known * STRING_ROUNDS, "val": aside, "test": recordings[speaker]}
         for split, chosen in parts.items():
-            strings = _joined_digits(chosen, random, varied=split == "train")
+            strings = joined_digits(chosen, random, varied=split == "train")
             lines[speaker, split] = []
             for position, (text, samples) in enumerate(strings):
                 path = pathlib.Path("digit-strings", f"{speaker}-{split}-{position}.wav")
@@ -204,7 +204,7 @@ def digit_strings(source: pathlib.Path, out: pathlib.Path) -> None:
         write(out / f"digit-strings-{held_out}.tsv", ["file\ttext\tsplit", *rows])
 
 
-def _joined_digits(
+def joined_digits(
     recordings: list[tuple[str, int, np.ndarray]], random: np.random.Generator, varied: bool
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Strings of recordings in a random order: their digits and their samples."""

@@ -32,7 +32,8 @@ class Prediction:
         probability: probability of the prediction, or None if it has none.
         alternatives: the most probable labels with their probabilities, best first.
         token_probabilities: for each alternative that is a text, the geometric mean of the
-            probabilities of its tokens and its end token; empty for other predictions.
+            probabilities of its tokens and its end token, or of its symbols if it is aligned with
+            the input; empty for other predictions.
         alignment: for a text that is aligned with the steps of the input, each symbol with its
             first step and the step after its last one; empty for other predictions.
         step_probabilities: probability of each tag; empty for other predictions.

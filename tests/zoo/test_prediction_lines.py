@@ -106,3 +106,9 @@ def test_several_labels_are_ranked_in_json_alone(form: Any, monkeypatch) -> None
     )
     with pytest.raises(SeqzooError, match="^--top with target 'labels' is for --json"):
         next(iter(lines))
+
+
+def test_a_text_of_several_alternatives_has_the_probability_of_the_first() -> None:
+    same = Prediction("a b", 0.5, alternatives=(("a b", 0.5), ("a", 0.3), ("a b", 0.1)))
+    fields = prediction_lines.prediction_fields(same, 3)
+    assert list(fields["alternatives"].items()) == [("a b", 0.5), ("a", 0.3)]

@@ -99,7 +99,7 @@ def search(
     if importlib.util.find_spec("optuna") is None:
         raise not_importable("A search", ["optuna"], "search")
     trials = None if trials is None else checked_count("trials", trials)
-    parallel = None if parallel is None else checked_count("parallel", parallel)
+    parallel = checked_count("parallel", parallel)
     if seconds is not None and not seconds > 0:
         raise SeqzooError(field="seconds", expected="above 0", got=seconds)
     if pruner not in ("median", "hyperband", "none"):

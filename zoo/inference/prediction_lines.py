@@ -291,7 +291,10 @@ def prediction_fields(prediction: Any, top: int) -> dict[str, Any]:
     if quantiles is not None and len(quantiles):
         fields["quantiles"] = quantiles
     if top > 1:
-        fields["alternatives"] = dict(prediction.alternatives[:top])
+        # Other tokens can make the same text with a lower probability.
+        fields["alternatives"] = alternatives = {}
+        for answer, probability in prediction.alternatives[:top]:
+            alternatives.setdefault(answer, probability)
     return fields
 
 

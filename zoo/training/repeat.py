@@ -301,8 +301,9 @@ def _score(record: dict[str, Any]) -> str:
 
 
 def _metric(record: dict[str, Any]) -> str:
-    """The metric of the score: that of the task, or the loss if the evaluation lacks it."""
-    return record["metric"] if record["metric"] in record["metrics"] else "loss"
+    """The metric of the score: that of the task, or the loss if the evaluation lacks it, or it has
+    no value, as an error rate of empty texts."""
+    return "loss" if record["metrics"].get(record["metric"]) is None else record["metric"]
 
 
 def _repetition(path: pathlib.Path, records: dict[str, dict[str, Any]]) -> Repetition:
