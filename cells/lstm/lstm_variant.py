@@ -32,7 +32,8 @@ class LSTMVariantCell(CellWithGates):
     With `peepholes=False` there is no p (NP). If nothing else is removed, this is `lstm`, and with
     peepholes `peephole-lstm`; use those, which are faster. Coupled gates (CIFG) are
     `coupled-lstm`. States are [h, c]. Columns: input, forget, candidate, output, if present.
-    The paper's eighth variant, full gate recurrence (FGR), made results worse and is not included.
+    The paper's eighth variant, full gate recurrence (FGR), is not included: it did not improve
+    results significantly on any of the three tasks.
 
     For measuring what a part contributes on your data. The paper finds that the forget gate and the
     output activation matter most.

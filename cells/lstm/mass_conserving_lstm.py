@@ -25,9 +25,10 @@ class MassConservingLSTMCell(CellWithGates):
     has a row for each mass feature and R a row for each unit. The softmax makes each row sum to
     one, so the new h and c together have the mass of x and the old c. States are [h, c], of which
     h is not fed back. Columns: output, input (row by row), redistribution (row by row, units ** 2
-    in all). br starts as the identity matrix, so that masses stay where they are, and bo at -3, so
-    that they are released slowly, as in the authors' code. `dropout` drops mass, too, so leave it
-    at zero. The cell named MCLSTM in RecurrentLayers.jl is a different one.
+    in all). br starts as the identity matrix and bo at -3, as in the authors' code. Masses are thus
+    released slowly, but they do not stay where they are: from the softmax of br alone, a unit keeps
+    e / (e + units - 1) of its mass in a step, 4% with 64 units. `dropout` drops mass, too, so leave
+    it at zero. The cell named MCLSTM in RecurrentLayers.jl is a different one.
 
     For water, energy or goods: quantities that obey a conservation law, all in the same unit of
     measurement. The paper uses 64 units for rainfall-runoff modelling.

@@ -21,7 +21,9 @@ class NASCell(CellWithGates):
         h = tanh(c * tanh(tanh(a5 * a6) + sigmoid(a7 + a8)))
 
     States are [h, c]. Columns: first to eighth. The authors' code has no bias by default
-    (`use_bias=False`). RecurrentLayers.jl documents the product in a4 but computes a sum.
+    (`use_bias=False`); with one, it computes a4 = relu((W4 x) * (U4 h + b4)), so weights with a
+    bias b4 other than zero have no equivalent here. RecurrentLayers.jl documents the product in a4
+    but computes a sum.
 
     For language models: the paper's best result on Penn Treebank is a perplexity of 62.4, with
     shared embeddings.

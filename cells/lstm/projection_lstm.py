@@ -24,8 +24,8 @@ class ProjectionLSTMCell(CellWithGates):
     output. The peepholes p are those of the paper; PyTorch's LSTM with `proj_size` has none. The
     paper's second projection, which is not fed back, is omitted.
 
-    For a large memory at the cost of a small one: the paper's best speech model has 2,048 memory
-    cells and an output of size 512.
+    For a large memory at the cost of a small one: the paper's speech models have outputs of size
+    512 for memories of 800 cells and more.
 
     Reference: Sak, Senior and Beaufays, "Long Short-Term Memory Recurrent Neural Network
     Architectures for Large Scale Acoustic Modeling", Interspeech 2014, equations 7 to 14.
