@@ -21,7 +21,8 @@ class FastSlowCell(WrapperCell):
         h = fastk(0, f)                                for k from 3 to `fast_cells`
 
     Each fast cell stores its new states in f, and the slow one in s. States are f, then s; the
-    output is the last h. Any cell with vector inputs of any size can be wrapped.
+    output is the last h. Any cell with vector inputs of any size can be wrapped,
+    except time-aware ones (`cfc`, `gru-d`, `ltc`).
 
     For character-level language models: the paper's FS-LSTM-4 has four fast LSTMs of 700 to 900
     units and a slow one of 400 to 1500, with zoneout and layer normalisation.

@@ -20,8 +20,8 @@ class HighwayConnectionCell(OutputWrapper):
     States are y, which is not fed back, and those of the cell. If the number of features differs
     from the number of units, x is projected for y, by `shortcut_kernel`. bt starts at
     `transform_bias`, so that an untrained layer passes most of its input through. Any cell with
-    vector inputs can be wrapped. `highway` is a different cell, with the connection inside its
-    recurrence.
+    vector inputs can be wrapped, except time-aware ones (`cfc`, `gru-d`, `ltc`). `highway` is a
+    different cell, with the connection inside its recurrence.
 
     For deep stacks that are unstable with plain residual connections. The paper initialises bt to
     values from -1 to -3.

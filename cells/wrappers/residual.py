@@ -14,7 +14,7 @@ class ResidualCell(OutputWrapper):
 
     States are y, which is not fed back, and those of the cell. If the number of features differs
     from the number of units, x is projected first, by `shortcut_kernel`. Any cell with vector
-    inputs can be wrapped.
+    inputs can be wrapped, except time-aware ones (`cfc`, `gru-d`, `ltc`).
 
     For deep stacks: the paper's translation system has eight LSTM layers, six of them residual.
 

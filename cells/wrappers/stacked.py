@@ -19,9 +19,9 @@ class StackedCell(WrapperCell):
         y = V [h1, h2, ...] + b
 
     With `skips=False`, cellk sees only h(k-1) and y is the last h. States are y, which is not fed
-    back, and those of the cells, from the bottom up. Any cell with vector inputs can be wrapped.
-    Stacking layers, `Recurrent` on `Recurrent`, is faster; this cell is for skip connections, and
-    for code that takes a single cell.
+    back, and those of the cells, from the bottom up. Any cell with vector inputs can be wrapped,
+    except time-aware ones (`cfc`, `gru-d`, `ltc`). Stacking layers, `Recurrent` on `Recurrent`, is
+    faster; this cell is for skip connections, and for code that takes a single cell.
 
     Reference: Graves, "Generating Sequences With Recurrent Neural Networks", arXiv 1308.0850, 2013,
     section 2, equations 1 to 4: skip connections from the input to all layers, and from all layers

@@ -19,7 +19,7 @@ class ZoneoutCell(SameFormWrapper):
     m is 1 with probability `rate` for the cell's first state and `memory_rate` for its others, 0
     otherwise, drawn independently for each step and state (once for c, n and m of `slstm`, which
     have a common scale); at inference it is that probability itself.
-    Any cell with vector inputs can be wrapped.
+    Any cell with vector inputs can be wrapped, except time-aware ones (`cfc`, `gru-d`, `ltc`).
 
     A regulariser that, unlike dropout, does not erase the memory. The paper uses 0.05 for h and 0.5
     for c of an LSTM in character-level language models.
