@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from seqzoo.cells.options import check_types, from_keras, whole_number
+from seqzoo.cells.options import check_types, check_unused, from_keras, whole_number
 from seqzoo.cells.private_keras import DropoutRNNCell
 from seqzoo.cells.spelling import check_options
 
@@ -58,8 +58,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     Raises:
         ValueError: `units`, `dropout` or `recurrent_dropout` is out of range, an option does
-            not exist or has the wrong type, or `activity_regularizer` is passed, which is an option
-            of the layer.
+            not exist, has the wrong type or would have no effect, or `activity_regularizer` is
+            passed, which is an option of the layer.
     """
 
     gates: tuple[str, ...] = ()
@@ -85,6 +85,10 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     recurrent_names: tuple[str, ...] = ()
     """Names of further weights to which the regularizer and constraint of the recurrent weights
     apply."""
+
+    unused_options: tuple[str, ...] = ()
+    """Options, out of `options.DEFAULTS`, that have no effect in the cell; values other than the
+    default are refused."""
 
     joint_states: tuple[tuple[int, ...], ...] = ()
     """Groups of states, by index, that are relative to a scale that they share, so that they are
@@ -165,6 +169,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         self.kernel_constraint = from_keras("kernel_constraint", kernel_constraint)
         self.recurrent_constraint = from_keras("recurrent_constraint", recurrent_constraint)
         self.bias_constraint = from_keras("bias_constraint", bias_constraint)
+        check_unused(self)
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.seed = None if seed is None else operator.index(seed)

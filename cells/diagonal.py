@@ -24,6 +24,7 @@ class DiagonalCell(RecurrentCell):
     """
 
     recurrent_gates = ()
+    unused_options = ("activation", "recurrent_initializer")
 
     @property
     def pairs(self) -> int:

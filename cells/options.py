@@ -12,6 +12,13 @@ import numpy as np
 PLAIN = (bool, int, float, str, bytes, list, tuple, dict, type(None))
 """Types of values that are checked; tensors and variables are left to the cell."""
 
+DEFAULTS: dict[str, Any] = {
+    "activation": keras.activations.tanh,
+    "recurrent_initializer": keras.initializers.Orthogonal(seed=0),  # None would draw a seed
+    "bias_initializer": keras.initializers.Zeros(),
+}
+"""The defaults of `RecurrentCell` for the options that may be in `unused_options`."""
+
 EXPECTED = {bool: "True or False", int: "a whole number", float: "a finite number", str: "text"}
 """What an error message calls a value of each annotated type."""
 
@@ -78,6 +85,26 @@ def _read_hints(cell_class: type) -> dict[str, Any]:
         if not any(each.kind is each.VAR_KEYWORD for each in parameters):
             break  # it passes no options on to its base classes
     return {name: hint for name, hint in results.items() if name not in ("units", "return")}
+
+
+def check_unused(cell: Any) -> None:
+    """Checks that the options that a cell has no use for are the defaults, which configurations
+    contain.
+
+    Args:
+        cell: a cell that has its options.
+
+    Raises:
+        ValueError: an option in the cell's `unused_options` is not the default.
+    """
+    for option in cell.unused_options:
+        value, default = getattr(cell, option), DEFAULTS[option]
+        unchanged = value is default
+        if type(value) is type(default) and isinstance(value, keras.initializers.Initializer):
+            given, expected = value.get_config(), default.get_config()
+            unchanged = given == {key: None if key == "seed" else expected[key] for key in expected}
+        if not unchanged:
+            raise ValueError(f"`{option}` has no effect in {type(cell).__name__}; leave it out.")
 
 
 def whole_number(option: str, value: Any, minimum: int = 1, *, optional: bool = False) -> Any:

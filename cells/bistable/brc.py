@@ -35,6 +35,7 @@ class BRCCell(CellWithGates):
     biased_gates = ("feedback", "update")
     unit_weights = ("feedback_weight", "update_weight")
     recurrent_names = unit_weights
+    unused_options = ("recurrent_initializer",)
 
     def initial_unit_weight(self, name, shape, dtype=None):
         return ops.ones(shape, dtype)

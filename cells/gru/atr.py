@@ -30,6 +30,7 @@ class ATRCell(CellWithGates):
 
     gates = ("input",)
     separate = ("input",)
+    unused_options = ("activation",)
 
     def step(self, x, r, states):
         (h,) = states

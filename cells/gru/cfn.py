@@ -30,6 +30,7 @@ class CFNCell(CellWithGates):
     gates = ("forget", "input", "candidate")
     recurrent_gates = ("forget", "input")
     biased_gates = ("forget", "input")
+    unused_options = ("bias_initializer",)
 
     def initial_bias(self, shape, dtype=None):
         bias = super().initial_bias(shape, dtype)

@@ -47,6 +47,7 @@ class MassConservingLSTMCell(CellWithGates):
     """
 
     gates = ("output", "input", "redistribution")
+    unused_options = ("activation",)
 
     def __init__(
         self,

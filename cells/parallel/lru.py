@@ -31,7 +31,7 @@ class LRUCell(DiagonalCell):
         minimum: smallest initial |l|, at least 0.
         maximum: largest initial |l|, below 1.
         maximum_angle: largest initial angle, above 0.
-        **kwargs: see `RecurrentCell`; `activation` is not used, and the bias is added to D x.
+        **kwargs: see `RecurrentCell`; the bias is added to D x.
 
     Raises:
         ValueError: the radii do not satisfy 0 <= minimum < maximum < 1, or `maximum_angle` is not

@@ -30,6 +30,7 @@ class MinGRUCell(RecurrentCell):
 
     gates = ("update", "candidate")
     recurrent_gates = ()
+    unused_options = ("recurrent_initializer",)
 
     def __init__(self, units: int, *, activation: Any = "linear", **kwargs: Any):
         self.positive = activation == "minimal_positive"

@@ -32,6 +32,7 @@ class MinLSTMCell(RecurrentCell):
 
     gates = ("forget", "input", "candidate")
     recurrent_gates = ()
+    unused_options = ("recurrent_initializer",)
 
     def __init__(
         self, units: int, *, forget_bias: float = 0.0, activation: Any = "linear", **kwargs: Any

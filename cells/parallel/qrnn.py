@@ -40,6 +40,7 @@ class QRNNCell(RecurrentCell):
     )
     recurrent_gates = ()
     biased_gates = ("candidate", "forget", "output")
+    unused_options = ("recurrent_initializer",)
 
     @property
     def state_size(self):

@@ -27,12 +27,13 @@ class RGLRUCell(RecurrentCell):
 
     Args:
         units: size of the state.
-        **kwargs: see `RecurrentCell`; `activation` is not used.
+        **kwargs: see `RecurrentCell`.
     """
 
     gates = ("recurrence", "input", "candidate")
     recurrent_gates = ()
     unit_weights = ("decay",)
+    unused_options = ("activation", "recurrent_initializer")
 
     def initial_unit_weight(self, name, shape, dtype=None):
         a = self.random_numbers().uniform(0.9, 0.999, shape)

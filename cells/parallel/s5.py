@@ -38,7 +38,7 @@ class S5Cell(DiagonalCell):
         state_pairs: number of conjugate pairs, at least 1; None for half of `units`.
         minimum_step: smallest initial time scale d, above 0.
         maximum_step: largest initial d, at least `minimum_step`.
-        **kwargs: see `RecurrentCell`; `activation` is not used, and the bias is added to D x.
+        **kwargs: see `RecurrentCell`; the bias is added to D x.
 
     Raises:
         ValueError: `state_pairs` is below 1, `minimum_step` is not above 0, or `maximum_step` is

@@ -17,16 +17,15 @@ class SRUCell(RecurrentCell):
 
     Both gates see the memory before the step. V replaces the paper's highway connection, which
     needs as many features as units; V is present even if the two are equal. States are [h, c]; a
-    step has no matrix product. Columns: candidate, forget, reset, skip. Stack several layers: the
-    paper uses 4 to 12.
+    step has no matrix product. Columns: candidate, forget, reset, skip. The initial vf and vr are
+    uniform from -1 to 1. Stack several layers: the paper uses 4 to 12.
 
     Reference: Lei, Zhang, Wang, Dai and Artzi, "Simple Recurrent Units for Highly Parallelizable
     Recurrence", EMNLP 2018, equations 1 to 4.
 
     Args:
         units: size of h and of c.
-        **kwargs: see `RecurrentCell`; `activation` is not used. `bias_initializer` is that of bf
-            and br.
+        **kwargs: see `RecurrentCell`; `bias_initializer` is that of bf and br.
     """
 
     gates = ("candidate", "forget", "reset", "skip")
@@ -34,6 +33,7 @@ class SRUCell(RecurrentCell):
     biased_gates = ("forget", "reset")
     unit_weights = ("forget_weight", "reset_weight")
     recurrent_names = unit_weights
+    unused_options = ("activation", "recurrent_initializer")
 
     @property
     def state_size(self):

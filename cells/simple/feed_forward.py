@@ -38,6 +38,7 @@ class FeedForwardCell(RecurrentCell):
     """
 
     recurrent_gates = ()
+    unused_options = ("recurrent_initializer",)
     RecurrentGates = gates_named(())
 
     def __init__(self, units: int, *, window: int = 5, **kwargs: Any):

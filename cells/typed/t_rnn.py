@@ -28,6 +28,7 @@ class TRNNCell(CellWithGates):
 
     gates = ("candidate", "forget")
     recurrent_gates = ()
+    unused_options = ("activation", "recurrent_initializer")
 
     def step(self, x, r, states):
         (h,) = states

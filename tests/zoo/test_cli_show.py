@@ -98,7 +98,8 @@ def test_cell(name) -> None:
     assert all(option["meaning"] for option in details["options"])
     # Its options are those that it takes, with the defaults that it has.
     defaults = {option["name"]: option["default"] for option in details["options"]}
-    assert {"activation", "dropout"} <= defaults.keys()
+    assert {"activation", "dropout"} - {*kind.unused_options} <= defaults.keys()
+    assert not {*kind.unused_options} & defaults.keys()
     one, other = create(name, 7), create(name, 7, **defaults)
     assert one.get_config().keys() >= defaults.keys()
     for option in defaults:

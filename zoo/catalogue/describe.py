@@ -58,13 +58,14 @@ def names() -> list[str]:
 
 
 def cell_options(cell_class: type) -> list[dict[str, Any]]:
-    """The options of a cell's class and of its base classes.
+    """The options of a cell's class and of its base classes, without those that have no effect.
 
     Returns:
         One dictionary per option, in order of declaration: "name", "default", "required" and
         "meaning".
     """
     results: dict[str, dict[str, Any]] = {}
+    left_out = {"units", *getattr(cell_class, "unused_options", ())}
     for base in cell_class.__mro__:
         if not base.__module__.startswith("seqzoo.") or "__init__" not in vars(base):
             continue
@@ -76,7 +77,7 @@ def cell_options(cell_class: type) -> list[dict[str, Any]]:
                 continue
             if name in results and not results[name]["meaning"]:  # only the base class documents it
                 results[name]["meaning"] = texts.get(name, "")
-            if name != "units" and name not in results:
+            if name not in left_out and name not in results:
                 required = default is parameter.empty
                 results[name] = {
                     "name": name,
