@@ -53,6 +53,7 @@ def same(some, others):
     return len(some) == len(others) and all(map(np.array_equal, some, others))
 
 
+@pytest.mark.quick_for("lstm", "atr", "cfn", "brc", "sru", "s5", "t-rnn", "stacked")
 @pytest.mark.parametrize("name", CELLS)
 def test_each_option_has_an_effect_or_is_refused(name):
     for option, values in CHOICES.items():
