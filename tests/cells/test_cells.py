@@ -157,7 +157,8 @@ def test_configuration_rebuilds_the_cell(case):
     }
     default = create(case.name, UNITS).get_config()
     first = create(case.name, UNITS, **case.options)
-    taken = default.keys() - {*getattr(first, "cell", first).unused_options}
+    inner: Any = getattr(first, "cell", first)
+    taken = default.keys() - {*inner.unused_options}
     options = {name: value for name, value in options.items() if name in taken}
     cell = create(case.name, UNITS, dtype="float16", **case.options, **options)
     again = type(cell).from_config(cell.get_config())
