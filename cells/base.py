@@ -94,6 +94,10 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     """Groups of states, by index, that are relative to a scale that they share, so that they are
     kept or replaced together."""
 
+    record_states: tuple[int, ...] = ()
+    """States, by index, that store earlier inputs or states for later steps, as a delay line does.
+    Each step replaces them; zoneout does not apply to them."""
+
     takes_time: bool = False
     """Whether the inputs' last feature is the time since the previous step, which `Recurrent`
     appends when it is called with a pair: `layer((x, elapsed))`."""

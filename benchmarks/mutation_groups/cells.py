@@ -423,8 +423,8 @@ GROUPS = [
     Group(
         "cells/wrappers/attention.py",
         "tests/cells/test_wrappers.py",
-        "one_scale_in_a_wrapper",
-        {"groups + shifted(groups, self._count + 1)": "groups"},
+        "replaces_the_states_that_store",
+        {"(*super().record_states, *tapes_and_mask)": "super().record_states"},
     ),
     Group(
         "cells/convolutional/conv_gru.py",

@@ -50,6 +50,7 @@ class GRUDCell(CellWithGates):
     gates = ("update", "reset", "candidate")
     takes_time = True
     takes_mask = True
+    record_states = (1, 2)
 
     def __init__(self, units: int, *, mean: float | Sequence[float] = 0.0, **kwargs: Any):
         numbers: Sequence[Any] = mean if isinstance(mean, list | tuple) else [mean]

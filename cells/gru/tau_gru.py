@@ -39,6 +39,7 @@ class TauGRUCell(CellWithGates):
     """
 
     gates = ("candidate", "delayed", "update", "attention")
+    record_states = (1,)
 
     def __init__(self, units: int, *, delay: int = 10, **kwargs: Any):
         super().__init__(units, **kwargs)

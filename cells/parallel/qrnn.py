@@ -40,6 +40,7 @@ class QRNNCell(RecurrentCell):
     )
     recurrent_gates = ()
     biased_gates = ("candidate", "forget", "output")
+    record_states = (2, 3, 4)
     unused_options = ("recurrent_initializer",)
 
     @property

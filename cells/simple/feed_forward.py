@@ -58,6 +58,10 @@ class FeedForwardCell(RecurrentCell):
     def state_size(self):
         return [self.units] * self.window
 
+    @property
+    def record_states(self):
+        return tuple(range(1, self.window))
+
     def bias_shape(self):
         return (self.units,)
 

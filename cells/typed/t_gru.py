@@ -30,6 +30,7 @@ class TGRUCell(CellWithGates):
     gates = ("candidate", "forget", "output", "next_candidate", "next_forget", "next_output")
     recurrent_gates = ()
     biased_gates = ("candidate", "forget", "output")
+    record_states = (1, 2, 3)
     unused_options = ("recurrent_initializer",)
 
     @property

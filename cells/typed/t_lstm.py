@@ -31,6 +31,7 @@ class TLSTMCell(CellWithGates):
     gates = ("candidate", "forget", "output", "next_candidate", "next_forget", "next_output")
     recurrent_gates = ()
     biased_gates = ("candidate", "forget", "output")
+    record_states = (2, 3, 4)
     unused_options = ("recurrent_initializer",)
 
     @property

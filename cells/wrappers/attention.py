@@ -8,7 +8,7 @@ from keras import ops
 from seqzoo.cells.base import as_list
 from seqzoo.cells.gates import clone_initializer
 from seqzoo.cells.options import whole_number
-from seqzoo.cells.wrappers.wrapper import WrapperCell, shifted
+from seqzoo.cells.wrappers.wrapper import WrapperCell
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -61,9 +61,9 @@ class AttentionCell(WrapperCell):
         return [self.units] * (self._count + 1) + [tape] * self._count + [self.window]
 
     @property
-    def joint_states(self):
-        groups = self.cell.joint_states
-        return groups + shifted(groups, self._count + 1)  # the tapes, one per state
+    def record_states(self):
+        tapes_and_mask = range(self._count + 1, len(self.state_size))
+        return (*super().record_states, *tapes_and_mask)
 
     def get_initial_state(self, batch_size=None):
         return [ops.zeros((batch_size, n), dtype=self.compute_dtype) for n in self.state_size]

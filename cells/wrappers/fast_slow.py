@@ -7,7 +7,7 @@ from keras import ops
 
 from seqzoo.cells.base import as_list
 from seqzoo.cells.options import whole_number
-from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner, copy_of, shifted
+from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner, copy_of
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -56,10 +56,9 @@ class FastSlowCell(WrapperCell):
     def state_size(self):
         return [*as_list(self.cells[0].state_size), *as_list(self.cells[-1].state_size)]
 
-    @property
-    def joint_states(self):
+    def located_cells(self):
         fast, slow = self.cells[0], self.cells[-1]
-        return fast.joint_states + shifted(slow.joint_states, len(as_list(fast.state_size)))
+        return [(fast, 0), (slow, len(as_list(fast.state_size)))]
 
     def get_initial_state(self, batch_size=None):
         return [s for c in (self.cells[0], self.cells[-1]) for s in c.get_initial_state(batch_size)]

@@ -7,7 +7,7 @@ from keras import ops
 
 from seqzoo.cells.base import as_list
 from seqzoo.cells.options import whole_number
-from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner, copy_of, shifted
+from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner, copy_of
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -49,13 +49,12 @@ class StackedCell(WrapperCell):
     def state_size(self):
         return [self.units] + [size for c in self.cells for size in as_list(c.state_size)]
 
-    @property
-    def joint_states(self):
-        groups, before = (), 1
+    def located_cells(self):
+        results, before = [], 1
         for inner in self.cells:
-            groups += shifted(inner.joint_states, before)
+            results.append((inner, before))
             before += len(as_list(inner.state_size))
-        return groups
+        return results
 
     def get_initial_state(self, batch_size=None):
         output = ops.zeros((batch_size, self.units), dtype=self.compute_dtype)

@@ -94,9 +94,23 @@ class WrapperCell(RecurrentCell):
         got = type(inner).__name__
         raise ValueError(f"{type(self).__name__} needs {requirement}, got {got}{advice}.")
 
+    def located_cells(self) -> list[tuple[RecurrentCell, int]]:
+        """The inner cells whose states are among those of this cell, and where they begin."""
+        return [(self.cell, 0)]
+
     @property
     def joint_states(self):
-        return self.cell.joint_states
+        return tuple(
+            tuple(index + first for index in group)
+            for cell, first in self.located_cells()
+            for group in cell.joint_states
+        )
+
+    @property
+    def record_states(self):
+        return tuple(
+            index + first for cell, first in self.located_cells() for index in cell.record_states
+        )
 
     @property
     def state_size(self):
@@ -200,9 +214,8 @@ class OutputWrapper(WrapperCell):
     def state_size(self):
         return [self.units, *as_list(self.cell.state_size)]
 
-    @property
-    def joint_states(self):
-        return shifted(self.cell.joint_states, 1)
+    def located_cells(self):
+        return [(self.cell, 1)]
 
     @property
     def combines_output(self):
@@ -249,11 +262,6 @@ def _draws_masks(cell: RecurrentCell) -> bool:
     """Whether a cell draws random masks other than those of dropout."""
     own = type(cell).prepare, type(cell).recurrent_mask
     return own != (RecurrentCell.prepare, RecurrentCell.recurrent_mask)
-
-
-def shifted(groups: tuple[tuple[int, ...], ...], by: int) -> tuple[tuple[int, ...], ...]:
-    """`RecurrentCell.joint_states` of a cell whose states follow `by` others."""
-    return tuple(tuple(index + by for index in group) for group in groups)
 
 
 def make(

@@ -18,7 +18,9 @@ class ZoneoutCell(SameFormWrapper):
 
     m is 1 with probability `rate` for the cell's first state and `memory_rate` for its others, 0
     otherwise, drawn independently for each step and state (once for c, n and m of `slstm`, which
-    have a common scale); at inference it is that probability itself.
+    have a common scale); at inference it is that probability itself. States that store earlier
+    inputs or states for later steps, such as the previous input of `qrnn` or the tapes of
+    `attention`, are always replaced.
     Any cell with vector inputs can be wrapped, except time-aware ones (`cfc`, `gru-d`, `ltc`).
 
     A regulariser that, unlike dropout, does not erase the memory. The paper uses 0.05 for h and 0.5
@@ -49,36 +51,39 @@ class ZoneoutCell(SameFormWrapper):
 
     @property
     def gates(self):
-        """The gates of the inner cell, and a mask for each state."""
-        return (*self.cell.gates, *(f"kept_{k}" for k in range(len(self._sizes))))
+        """The gates of the inner cell, and a mask for each state that may be kept."""
+        return (*self.cell.gates, *(f"kept_{k}" for k in self._sizes))
 
     @property
     def recurs_by_product(self):
-        return self.cell.recurs_by_product and set(self._sizes) == {self.units}
+        return self.cell.recurs_by_product and set(self._sizes.values()) == {self.units}
 
     @property
-    def _sizes(self) -> list[int]:
-        return as_list(self.cell.state_size)
+    def _sizes(self) -> dict[int, int]:
+        """The size of each state that may be kept, by its index."""
+        sizes, records = as_list(self.cell.state_size), self.cell.record_states
+        return {index: size for index, size in enumerate(sizes) if index not in records}
 
     def build(self, input_shape):
         super().build(input_shape)
         self.features = input_shape[-1]
 
     def prepare(self, inputs, training):
-        """Appends the masks of all states, or at inference their expected values."""
-        rates = [self.rate] + [self.memory_rate] * (len(self._sizes) - 1)
+        """Appends the masks of all states that may be kept, or at inference their expected
+        values."""
         shape = ops.shape(inputs)[:-1]
         first = {index: group[0] for group in self.cell.joint_states for index in group}
-        kept = []
-        for index, (size, rate) in enumerate(zip(self._sizes, rates, strict=True)):
+        kept = {}
+        for index, size in self._sizes.items():
+            rate = self.memory_rate if index else self.rate
             if first.get(index, index) < index:
-                kept.append(kept[first[index]])
+                kept[index] = kept[first[index]]
             elif training:
                 drawn = keras.random.uniform((*shape, size), seed=self.seed_generator)
-                kept.append(ops.cast(drawn < rate, inputs.dtype))
+                kept[index] = ops.cast(drawn < rate, inputs.dtype)
             else:
-                kept.append(ops.full((*shape, size), rate, dtype=inputs.dtype))
-        return ops.concatenate([inputs, *kept], axis=-1)
+                kept[index] = ops.full((*shape, size), rate, dtype=inputs.dtype)
+        return ops.concatenate([inputs, *kept.values()], axis=-1)
 
     def project(self, inputs):
         inputs, kept = ops.split(inputs, [self.features], axis=-1)
@@ -90,13 +95,16 @@ class ZoneoutCell(SameFormWrapper):
         return self._mixed(x[count:], new, states)
 
     def advance(self, x, states, recurrent_mask=None):
-        ends = [sum(self._sizes[k:]) for k in range(len(self._sizes))]
+        sizes = list(self._sizes.values())
+        ends = [sum(sizes[k:]) for k in range(len(sizes))]
         x, *kept = ops.split(x, [x.shape[-1] - end for end in ends], axis=-1)
         _, new = self.cell.advance(x, list(states), recurrent_mask)
         return self._mixed(kept, new, states)
 
     def _mixed(self, kept: Any, new: list, states: Any) -> tuple[Any, list]:
-        new = [b + m * (a - b) for m, a, b in zip(kept, states, new, strict=True)]
+        new = list(new)
+        for index, m in zip(self._sizes, kept, strict=True):
+            new[index] = new[index] + m * (states[index] - new[index])
         return new[0], new
 
     def get_config(self) -> dict:

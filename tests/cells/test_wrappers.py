@@ -128,7 +128,7 @@ def test_zoneout_keeps_states_of_one_scale_together():
             for case in (
                 ("residual", {}, [(2, 3, 4)]),
                 ("fast-slow", {"slow_units": 3}, [(1, 2, 3), (5, 6, 7)]),
-                ("attention", {"window": 2}, [(1, 2, 3), (6, 7, 8)]),
+                ("attention", {"window": 2}, [(1, 2, 3)]),
             )
         ),
     ],
@@ -138,6 +138,7 @@ def test_zoneout_knows_the_states_of_one_scale_in_a_wrapper(name, options, group
     cell = create("zoneout", UNITS, cell=inner, memory_rate=0.5)
     cell.build((None, FEATURES))
     sizes = as_list(inner.state_size)
+    sizes = [size for k, size in enumerate(sizes) if k not in inner.record_states]
     masks = np.split(np.array(cell.prepare(X32, True))[..., FEATURES:], np.cumsum(sizes)[:-1], -1)
     for first, *others in groups:
         for other in others:
@@ -147,6 +148,60 @@ def test_zoneout_knows_the_states_of_one_scale_in_a_wrapper(name, options, group
         assert not any(np.array_equal(masks[k], masks[j]) for j in separate[:one])
     outputs = Recurrent(cell)(X32, training=True)
     assert outputs.shape == (BATCH, UNITS) and np.isfinite(outputs).all()
+
+
+def test_zoneout_counts_all_positions_of_attention():
+    cell = create("zoneout", UNITS, cell="attention", cell_options={"window": 3})
+    cell.build((None, FEATURES))
+    for training in (True, False):
+        states = cell.get_initial_state(BATCH)
+        for count in (1, 2, 3, 3):
+            _, states = cell(X32[:, 0], states, training=training)
+            expected = [float(k >= 3 - count) for k in range(3)]
+            np.testing.assert_array_equal(states[-1], [expected] * BATCH)
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("qrnn", {}),
+        ("t-gru", {}),
+        ("t-lstm", {}),
+        ("tau-gru", {"delay": 2}),
+        ("feed-forward", {"window": 3}),
+        ("attention", {"window": 2}),
+        ("residual", {"cell": "qrnn"}),
+        ("stacked", {"cell": "qrnn"}),
+        ("fast-slow", {"cell": "qrnn"}),
+    ],
+)
+@pytest.mark.parametrize("training", [True, False])
+def test_zoneout_replaces_the_states_that_store_earlier_ones(name, options, training):
+    inner = create(name, UNITS, **options)
+    cell = create("zoneout", UNITS, cell=inner, rate=0.9, memory_rate=0.9, seed=1)
+    cell.build((None, FEATURES))
+    rng = np.random.default_rng(0)
+    states = [tf.constant(rng.random((40, n)), "float32") for n in as_list(inner.state_size)]
+    x = tf.constant(rng.normal(size=(40, FEATURES)), "float32")
+    _, mixed = cell(x, states, training=training)
+    _, new = inner(x, states)
+    for index, (ours, plain) in enumerate(zip(mixed, new, strict=True)):
+        assert (error(ours, plain) < 1e-6) == (index in inner.record_states), index
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("inner", ["qrnn", "feed-forward", "tau-gru", "attention"])
+def test_zoneout_of_some_states_is_the_same_on_the_fast_and_the_plain_loop(inner):
+    cell = Case("zoneout", {"cell": inner}).make()
+    options = {"return_sequences": True, "return_state": True}
+    results = [
+        recurrent(cell, fast=fast, **options)(X, initial_state=initial_states(cell), mask=mask)
+        for mask in (None, MASKS["gaps"])
+        for fast in (True, False)
+    ]
+    for ours, theirs in (results[:2], results[2:]):
+        for a, b in zip(ours, theirs, strict=True):
+            assert error(a, b) < 1e-12
 
 
 def test_options_reach_the_inner_cell():
