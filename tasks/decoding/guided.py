@@ -116,7 +116,16 @@ class GuidedModel:
     @property
     def remembers(self) -> bool:
         """Whether a step uses the previous tokens."""
-        return self.choices.repetition_penalty != 1 or self.choices.no_repeat_ngram is not None
+        return self.choices.repetition_penalty != 1 or self.ngram is not None
+
+    @property
+    def ngram(self) -> int | None:
+        """Size of n-grams that must not repeat; None if none can, since a text that contains an
+        n-gram twice has at least one more token than the n-gram."""
+        size, maximum = self.choices.no_repeat_ngram, self.choices.maximum_length
+        if size is None or (not tf.is_tensor(maximum) and size >= maximum):
+            return None
+        return size
 
     @property
     def last(self) -> Any:
@@ -142,9 +151,8 @@ class GuidedModel:
         if self.model.has_end and self.choices.minimum_length > 0:
             bans = tf.where(t >= self.choices.minimum_length, bans, self.bans_before)
         scores = free + bans
-        if self.choices.no_repeat_ngram is not None:
-            size = self.choices.no_repeat_ngram
-            repeated = repeated_ngrams(history, t, size, self.model.ids)
+        if self.ngram is not None:
+            repeated = repeated_ngrams(history, t, self.ngram, self.model.ids)
             scores = tf.where(repeated, float("-inf"), scores)
         return Proposal(log_probabilities, free, scores, states, attention)
 

@@ -64,7 +64,7 @@ class Decoding:
     top_p: Annotated[float, Range(above=0, maximum=1)] | None = None
     minimum_length: Annotated[int, Range(minimum=0)] = 0
     maximum_length: Count = 100
-    no_repeat_ngram: Count | None = None
+    no_repeat_ngram: Annotated[int, Range(minimum=1, maximum=100)] | None = None
     repetition_penalty: Annotated[float, Range(above=0)] = 1.0
     language_model: str | None = None
     language_weight: Annotated[float, Range(minimum=0)] = 0.5

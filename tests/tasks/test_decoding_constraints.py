@@ -237,6 +237,7 @@ def test_scores_that_are_not_numbers_end_the_search(method: str) -> None:
         ({"length_penalty": -0.5}, "`length_penalty` must be at least 0, got -0.5"),
         ({"top_p": 1.5}, "`top_p` must be above 0 and at most 1, got 1.5"),
         ({"top_k": 0}, "`top_k` must be at least 1, got 0"),
+        ({"no_repeat_ngram": 10**8}, "`no_repeat_ngram` must be at least 1 and at most 100, got"),
         ({"repetition_penalty": 0}, "`repetition_penalty` must be above 0"),
         ({"minimum_length": 5, "maximum_length": 4}, "at most `maximum_length`, 4, got 5"),
     ],

@@ -241,5 +241,8 @@ def test_what_is_not_requested_is_not_in_the_graph(method: str) -> None:
 
     assert "ScatterNd" not in operations() and "Pow" not in operations()
     assert "ScatterNd" in operations(no_repeat_ngram=2)
+    # No text of 7 tokens contains an n-gram of 7 tokens twice.
+    assert "ScatterNd" not in operations(no_repeat_ngram=7, maximum_length=7)
+    assert "ScatterNd" in operations(no_repeat_ngram=6, maximum_length=7)
     if method == "beam":
         assert "Pow" in operations(length_penalty=0.5)
