@@ -187,6 +187,25 @@ def test_an_image_that_declares_too_many_pixels_is_not_decoded(tmp_path: pathlib
                 read(field, tmp_path)
 
 
+def test_an_image_with_a_damaged_header_is_not_decoded(tmp_path: pathlib.Path) -> None:
+    # A frame that ends before its pixels do; and an animation, as which TensorFlow's decoder writes
+    # beyond the memory that it allocates.
+    screen = b"GIF89a" + struct.pack("<HHBBB", 24, 24, 0, 0, 0)
+    frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, 20_000, 20_000, 0) + b"\x08\xff\0"
+    animation = b"RIFF\0\0\0\0WEBPVP8X" + bytes(4) + b"\x02\0\0\0" + bytes(6)
+    for data in (screen + frame, animation):
+        (tmp_path / "x").write_bytes(data)
+        for read in (fields.image, fields.rows):
+            with pytest.raises(SeqzooError, match="of .* bytes has a damaged header or is"):
+                read(data, tmp_path)
+            with pytest.raises(SeqzooError, match="/x has a damaged header or is"):
+                read("x", tmp_path)
+    # One without the byte that ends the file.
+    whole = screen + frame[:-2] + b"\0"
+    with pytest.raises(SeqzooError, match="of 25 bytes declares 400,000,576 pixels"):
+        fields.image(whole, tmp_path)
+
+
 @pytest.mark.parametrize("nested", [False, True])
 def test_no_module_that_a_data_set_names_is_imported(nested: bool, tmp_path, monkeypatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)

@@ -7,6 +7,7 @@ import io
 import json
 import struct
 import threading
+import zlib
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -225,6 +226,9 @@ def test_other_errors_get_theirs(client: Any) -> None:
     )
     body = {"instances": [{"b64": base64.b64encode(bomb).decode()}]}
     assert "3,600,000,000 pixels" in error(400, "POST", "/v1/models/images:predict", json=body)
+    body = {"instances": [{"b64": base64.b64encode(b"\xff\xd8\xff\0").decode()}]}
+    message = "Instance 0 of 4 bytes has a damaged header or is an animated WebP; save it again"
+    assert message in error(400, "POST", "/v1/models/images:predict", json=body)
     body = {"instances": [{"b64": base64.b64encode(b"RIFF").decode()}]}
     assert "not a WAV" in error(400, "POST", "/v1/models/audio:predict", json=body)
     silence = io.BytesIO()
@@ -391,7 +395,8 @@ def test_sizes_of_images_are_read_from_their_headers() -> None:
     frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, 9, 7, 0) + b"\x02\x01\x00\x00"
     head = b"GIF89a" + struct.pack("<HHBBB", 9, 7, 0x80, 0, 0) + bytes(6)
     extension = b"\x21\xf9\x02\x00\x00\x00"
-    assert pixel_count(head + extension + frame + frame + b"\x3b") == 3 * 63
+    for end in (b"\x3b", b""):  # the end may be missing
+        assert pixel_count(head + extension + frame + frame + end) == 3 * 63
     assert pixel_count(b"text") == 0
     # Of WebP, without losses, with them, and with other parts around the image.
     lossless, lossy = b"VP8L" + bytes(4) + b"\x2f", b"VP8 " + bytes(10)
@@ -402,6 +407,47 @@ def test_sizes_of_images_are_read_from_their_headers() -> None:
         extended = b"VP8X" + bytes(4) + bytes([flags, 0, 0, 0]) + b"\x08\0\0\x06\0\0"
         assert pixel_count(b"RIFF\0\0\0\0WEBP" + extended) == pixels
     assert pixel_count(b"RIFF\0\0\0\0WEBPVP8 ") == HUGE
+
+
+def test_what_decoders_skip_does_not_hide_the_size_of_an_image() -> None:
+    import tensorflow as tf
+
+    pixels = np.zeros((7, 9, 3), np.uint8)
+    jpeg, png = tf.io.encode_jpeg(pixels).numpy(), tf.io.encode_png(pixels).numpy()
+    scan = jpeg.index(b"\xff\xda")
+    size = bytes.fromhex("ffc0000b080001000101011100")
+    comment = b"\xff\xfe" + struct.pack(">H", 2 + len(size))
+    # What a reader that takes FF 00 for a segment would skip ends before a false size.
+    length = 2 + scan - 2 + len(comment)
+    hidden = b"\xff\x00" + struct.pack(">H", length) + jpeg[2:scan] + comment + size
+    assert tf.io.decode_jpeg(jpeg[:2] + hidden + jpeg[scan:]).shape == (7, 9, 3)
+    assert pixel_count(jpeg[:2] + hidden + jpeg[scan:]) == HUGE
+    # An unknown marker, a length without itself, bytes between segments, and the end of the image.
+    for part in (b"\xff\x02\0\x02", b"\xff\xfe\0\0", b"\0", b"\xff\xd8", b"\xff\xd9"):
+        assert pixel_count(jpeg[:2] + part + jpeg[2:]) == HUGE, part
+    for part in (b"\xff\xff", b"\xff\x01", b"\xff\xd7", b"\xff\xfe\0\x04\xff\xc0"):
+        assert pixel_count(jpeg[:2] + part + jpeg[2:]) == 63, part
+    chunk = struct.pack(">I4sII", 8, b"abCd", 1, 1)
+    chunk += struct.pack(">I", zlib.crc32(chunk[4:]))
+    assert tf.io.decode_png(png[:8] + chunk + png[8:]).shape == (7, 9, 3)
+    assert pixel_count(png[:8] + chunk + png[8:]) == HUGE
+    frame = bytes(3) + b"\x9d\x01\x2a" + struct.pack("<HHHH", 9, 7, 1, 1)
+    assert pixel_count(b"RIFF\0\0\0\0WEBP" + frame) == HUGE
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"progressive": True, "exif": b"Exif\0\0" + bytes(99), "comment": b"\xff\xc0 a comment"},
+        {"icc_profile": b"\xff\xd8" * 70_000, "restart_marker_blocks": 1, "optimize": True},
+    ],
+)
+def test_sizes_of_jpeg_files_with_further_segments(options: dict[str, Any]) -> None:
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    file = io.BytesIO()
+    image.new("RGB", (90, 70)).save(file, "JPEG", **options)
+    assert pixel_count(file.getvalue()) == 6300
 
 
 @pytest.mark.parametrize(

@@ -150,15 +150,20 @@ def image(field: Any, folder: pathlib.Path) -> bytes | np.ndarray:
         return _decodable(field)
     path = _file(field, folder)
     try:
-        return _decodable(path.read_bytes())
+        return _decodable(path.read_bytes(), path)
     except OSError as error:
         raise SeqzooError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _decodable(data: bytes) -> bytes:
-    """The contents of an image file, unless its header declares a huge image."""
-    if MAX_PIXELS < (pixels := pixel_count(data)) < HUGE:
-        raise SeqzooError(f"declares {pixels:,} pixels; at most {MAX_PIXELS:,} are decoded")
+def _decodable(data: bytes, path: pathlib.Path | None = None) -> bytes:
+    """The contents of an image file, unless its header is damaged or declares a huge image."""
+    pixels, name = pixel_count(data), path or f"of {len(data):,} bytes"
+    if pixels == HUGE:
+        raise SeqzooError(
+            f"{name} has a damaged header or is an animated WebP; save it again as PNG or JPEG"
+        )
+    if pixels > MAX_PIXELS:
+        raise SeqzooError(f"{name} declares {pixels:,} pixels; at most {MAX_PIXELS:,} are decoded")
     return data
 
 
@@ -239,7 +244,7 @@ def rows(field: Any, folder: pathlib.Path) -> np.ndarray:
 
         try:
             data: Any = field if path is None else path.read_bytes()
-            image = tf.io.decode_image(_decodable(data), expand_animations=False).numpy()
+            image = tf.io.decode_image(_decodable(data, path), expand_animations=False).numpy()
         except (tf.errors.InvalidArgumentError, OSError) as error:
             name = path or f"of {len(field):,} bytes"
             raise SeqzooError(f"{name} is not a PNG, JPEG, BMP or GIF image") from error

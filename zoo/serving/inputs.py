@@ -13,7 +13,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import INPUTS
 from seqzoo.tasks.protocols import ContinuesText
 from seqzoo.zoo.data import prediction_inputs
-from seqzoo.zoo.data.image_size import pixel_count
+from seqzoo.zoo.data.image_size import HUGE, pixel_count
 from seqzoo.zoo.serving.settings import ServingSettings
 
 SAMPLES_PER_SECOND = 192_000
@@ -187,7 +187,7 @@ class Inputs:
             _check_audio(data, self.settings.seconds)
             return self._read(data)
         pixels, maximum = pixel_count(data), self.settings.pixels
-        if pixels > maximum:
+        if maximum < pixels < HUGE:  # `_read` refuses a damaged header
             raise SeqzooError(f"has {pixels:,} pixels; at most {maximum:,} are allowed")
         return self._fitting(self._read(data))
 
