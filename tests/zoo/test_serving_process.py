@@ -72,6 +72,50 @@ def test_it_starts_responds_and_stops_gracefully(trained: pathlib.Path) -> None:
     assert all(line["status"] == 200 and line["milliseconds"] > 0 for line in predicted)
 
 
+# A server of one model, which computes for half a minute in native code.
+SLOW = """
+import hashlib
+from seqzoo.zoo.serving import app, server
+from seqzoo.zoo.serving.settings import ServingSettings
+from seqzoo.zoo.serving.worker import Worker
+
+def compute():
+    print("computing", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 100_000_000)
+
+def start(self, failed):
+    self.worker.start()
+    self.worker.call(compute)
+
+app.ServedModel.start = start
+app.ServedModel.__init__ = lambda self, name, *_: vars(self).update(
+    name=name, state="LOADING", worker=Worker(name, len, queue_size=9, batch_size=1, wait=0)
+)
+server.open_run = lambda *_: None
+server.serve(["slow"], ServingSettings(port=0), print_fn=lambda line: None)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_stops_it_while_a_model_computes(second: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as process:
+        try:
+            assert process.stdout is not None and process.stdout.readline() == "computing\n"
+            process.send_signal(signal.SIGTERM)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(2)
+            process.send_signal(second)
+            assert process.wait(5) == 130
+        finally:
+            process.kill()
+
+
 def test_a_port_in_use_is_told_before_anything_is_loaded(trained: pathlib.Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -4,10 +4,13 @@ import asyncio
 import contextlib
 import copy
 import errno
+import itertools
 import logging
+import os
 import pathlib
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -34,7 +37,8 @@ def serve(
     device: str | None = None,
     print_fn: Callable[[str], None] = print,
 ) -> None:
-    """Serves models until a signal arrives; requests received before that are still answered.
+    """Serves models until a signal arrives; requests received before that are still answered. A
+    second signal ends the process immediately, with exit code 130.
 
     Args:
         runs: folders of runs or names of presets with a pretrained model, as NAME=RUN if the name
@@ -126,10 +130,18 @@ async def _serve(
 ) -> None:
     loop, failures = asyncio.get_running_loop(), []
 
+    signals = itertools.count(1)
+
     def stop() -> None:
-        # After a second signal, the server does not wait for requests to complete.
-        server.force_exit = server.should_exit
         server.should_exit = True
+
+    def stop_on_signal() -> None:
+        stop()
+        if next(signals) > 1:
+            # Neither a model's thread nor Python's exit, which waits for it, can be interrupted.
+            sys.stdout.flush()
+            logging.shutdown()
+            os._exit(130)
 
     def failed(error: Exception) -> None:
         failures.append(error)
@@ -150,7 +162,7 @@ async def _serve(
         )
     )
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stop_on_signal)
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{port}"
