@@ -4,6 +4,7 @@ import pathlib
 import zipfile
 import zlib
 
+from seqzoo.tasks.data.npz_members import LARGE_ARRAY, MAX_COMPRESSION_RATIO
 from seqzoo.tasks.errors import SeqzooError, check_readable
 
 RESTORE = "restore the file, or train a new run"
@@ -35,11 +36,22 @@ def _check_members(path: pathlib.Path) -> None:
     """Reads a zip file to the end, where its checksums are compared; HDF5 may stop before, with an
     error that does not name the cause.
 
+    The sizes that the members declare are added up first: a small file may unpack to any size.
+
     Raises:
         BadZipFile, zlib.error, EOFError, RuntimeError: the file is damaged.
+        ValueError: it has two members of the same name, or unpacks to far more than its size.
     """
     with zipfile.ZipFile(path) as file:
-        for name in file.namelist():
+        names = file.namelist()
+        if len(set(names)) < len(names):
+            raise ValueError("it has several members of the same name")
+        size = sum(member.file_size for member in file.infolist())
+        if size > max(LARGE_ARRAY, MAX_COMPRESSION_RATIO * path.stat().st_size):
+            raise ValueError(
+                f"it unpacks to {size:,} bytes, over {MAX_COMPRESSION_RATIO} times its size"
+            )
+        for name in names:
             with file.open(name) as member:
                 while member.read(1 << 20):
                     pass

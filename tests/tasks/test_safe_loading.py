@@ -21,6 +21,7 @@ from task_data import names, settings, splits, template
 
 from seqzoo.tasks import Examples, ManyToManyEncoderDecoder, SeqzooError
 from seqzoo.tasks.data.batches import Padding
+from seqzoo.tasks.runs import model_file
 from seqzoo.tasks.runs.compact_weights import pack
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.runs.stored_config import check_learned, shapes_digest
@@ -97,6 +98,24 @@ def test_a_model_with_a_damaged_header_is_refused_in_one_line(run: Run) -> None:
     with pytest.raises(SeqzooError, match="model.keras cannot be read") as error:
         _ = Run.open(run.folder).model
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["zeros", "repeated"])
+def test_a_model_that_unpacks_to_far_more_than_its_size_is_not_unpacked(
+    kind: str, tmp_path: pathlib.Path, monkeypatch
+) -> None:
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("model.weights.h5", bytes(10_000_000 if kind == "zeros" else 10_000))
+        if kind == "repeated":  # entries of the directory that share the data of one member
+            file.filelist *= 300
+    message = "it has several members of the same name"
+    if kind == "zeros":
+        monkeypatch.setattr(model_file, "LARGE_ARRAY", 1_000_000)
+        message = "it unpacks to 10,000,000 bytes, over 200 times its size"
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("unpacked"))
+    with pytest.raises(SeqzooError, match=f"model.keras cannot be read: {message}; restore"):
+        model_file.check_model_file(path)
 
 
 def _array(shape: tuple[int, ...], content: bytes = b"") -> bytes:
