@@ -10,7 +10,9 @@ from cli_cases import seqzoo
 from source_cases import csv_source, open_source, sound, write
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data import audio
 from seqzoo.zoo.data.audio import read_audio, resampled
+from seqzoo.zoo.data.source import Source
 
 TONE = np.sin(np.arange(1600) / 5) / 2
 
@@ -60,6 +62,36 @@ def test_files_that_are_not_audio(tmp_path) -> None:
     soundfile.write(tmp_path / "n.wav", np.array([0.1, np.nan]), 8000, subtype="FLOAT")
     with pytest.raises(SeqzooError, match=r"n\.wav contains samples that are NaN or infinite"):
         read_audio(tmp_path / "n.wav")
+
+
+@pytest.mark.parametrize("rate", [1, 999, 768_001])
+def test_a_sample_rate_that_no_audio_has_is_refused_without_decoding(
+    rate, tmp_path, monkeypatch
+) -> None:
+    path = tmp_path / "s.wav"
+    soundfile.write(path, TONE, rate)
+    monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: pytest.fail("decoded"))
+    message = rf"s\.wav has a sample rate of {rate:,} Hz; it must be from 1,000 to 768,000 Hz"
+    with pytest.raises(SeqzooError, match=message):
+        read_audio(path)
+    with pytest.raises(SeqzooError, match=f"a sample rate of {rate:,} Hz"):
+        read_audio(path.read_bytes())
+    np.savez(tmp_path / "a.npz", inputs=np.float32(TONE[None]), targets=["a"], sample_rate=rate)
+    with pytest.raises(SeqzooError, match=rf"a\.npz has a sample rate of {rate:,} Hz"):
+        open_source(Source(str(tmp_path / "a.npz"), "audio", "class"))
+
+
+def test_audio_that_unpacks_to_far_more_than_its_size_is_refused_without_decoding(
+    tmp_path, monkeypatch
+) -> None:
+    path = tmp_path / "s.flac"
+    soundfile.write(path, np.zeros(1_000_000, np.int16), 16_000)
+    monkeypatch.setattr(audio, "LARGE_ARRAY", 4_000_000)
+    assert len(read_audio(path)[0]) == 1_000_000
+    monkeypatch.setattr(audio, "LARGE_ARRAY", 3_999_999)
+    monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: pytest.fail("decoded"))
+    with pytest.raises(SeqzooError, match=r"s\.flac unpacks to 4,000,000 bytes, over 200 times"):
+        read_audio(path)
 
 
 def test_another_sample_rate_is_the_same_audio() -> None:

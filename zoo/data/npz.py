@@ -9,6 +9,7 @@ import numpy as np
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import INPUTS, STATICS
 from seqzoo.zoo.data import suspicions
+from seqzoo.zoo.data.audio import unsuitable_rate
 from seqzoo.zoo.data.npz_arrays import Array, Arrays
 from seqzoo.zoo.data.records import (
     INPUT,
@@ -184,6 +185,8 @@ class _Reader:
             )
         if rate is None or SAMPLE_RATE in self.arrays.names:
             file_rate = _integer(self.arrays.find(None, SAMPLE_RATE, (SAMPLE_RATE,)))
+            if wrong := unsuitable_rate(file_rate):
+                raise SeqzooError(f"{array.path} {wrong}.")
             if rate not in (None, file_rate) and not self.source.resample:
                 raise SeqzooError(
                     f"{array.path} has {file_rate:,} samples per second, expected {rate:,}; "

@@ -13,14 +13,12 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import INPUTS
 from seqzoo.tasks.protocols import ContinuesText
 from seqzoo.zoo.data import prediction_inputs
+from seqzoo.zoo.data.audio import unsuitable_rate
 from seqzoo.zoo.data.image_size import HUGE, pixel_count
 from seqzoo.zoo.serving.settings import ServingSettings
 
 SAMPLES_PER_SECOND = 192_000
 """Maximum number of samples per second of audio, summed over all channels."""
-
-RATES = range(1_000, 768_001)
-"""Sample rates that are accepted, in hertz."""
 
 NOWHERE = pathlib.Path("/nonexistent")
 """The folder that paths in requests are relative to. It does not exist, so that they never name a
@@ -238,11 +236,8 @@ def _check_audio(data: bytes, seconds: float) -> None:
         info = soundfile.info(io.BytesIO(data))
     except (soundfile.SoundFileError, OSError):
         return
-    if info.samplerate not in RATES:
-        raise SeqzooError(
-            f"has a sample rate of {info.samplerate:,} Hz; it must be from {RATES.start:,} to "
-            f"{RATES.stop - 1:,} Hz"
-        )
+    if wrong := unsuitable_rate(info.samplerate):
+        raise SeqzooError(wrong)
     duration = info.frames / info.samplerate
     if duration > seconds:
         raise SeqzooError(f"lasts {duration:,.1f} s; at most {seconds:g} s are allowed")
