@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 
 from seqzoo.tasks.atomic_files import full_disk, is_full, is_too_large
 from seqzoo.tasks.errors import Interrupted, SeqzooError, called, nearest
+from seqzoo.tasks.printable import printable
 from seqzoo.zoo.commands.program import program
 from seqzoo.zoo.commands.registry import COMMANDS
 from seqzoo.zoo.stopping import handling_signals
@@ -26,7 +27,7 @@ class Mistake(click.ClickException):
     exit_code = 2
 
     def __init__(self, message: str):
-        super().__init__(" ".join(message.split()))
+        super().__init__(printable(" ".join(message.split())))
 
 
 class Commands(click.Group):
@@ -86,7 +87,7 @@ class Commands(click.Group):
             with called(program(ctx)), handling_signals():
                 return super().invoke(ctx)
         except Interrupted as interruption:
-            click.echo(_with_short_names(interruption), err=True)
+            click.echo(printable(_with_short_names(interruption)), err=True)
             ctx.exit(130)
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from seqzoo.tasks.printable import printable
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -26,4 +28,4 @@ class Finding:
         """The finding as a line of text, with the fix on a second line."""
         mark = {"ok": "ok    ", "note": "note  ", "broken": "BROKEN"}[self.state]
         fix = f"          {self.fix}\n" if self.fix else ""
-        return f"{mark}  {self.subject}: {self.message}\n{fix}"
+        return printable(f"{mark}  {self.subject}: {self.message}\n{fix}")

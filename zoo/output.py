@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seqzoo.tasks.printable import printable
+
 WORST = 10
 """Number of classes and confusions that an evaluation lists."""
 
@@ -29,9 +31,10 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(*headers, box=SIMPLE)
+    drawn = Table(*map(printable, headers), box=SIMPLE)
     for row in rows:
-        drawn.add_row(*map(Text, row))  # `Text`, so that brackets are not read as markup
+        # `Text`, so that brackets are not read as markup.
+        drawn.add_row(*(Text(printable(cell)) for cell in row))
     # Written to a string first, so that it is printed as a whole.
     console = Console(file=io.StringIO(), width=Console().width, force_terminal=True)
     console.print(drawn)
@@ -118,8 +121,9 @@ def shown_target(target: Any) -> str:
 
 
 def one_line(text: str) -> str:
-    """A label as a tab-separated field: tabs and line breaks become spaces."""
-    return " ".join(text.splitlines()).replace("\t", " ")
+    """A label as a tab-separated field: tabs and line breaks become spaces, and other control
+    characters are escaped."""
+    return printable(" ".join(text.splitlines()).replace("\t", " "))
 
 
 def shown_inputs(value: Any) -> str:
@@ -131,7 +135,7 @@ def shown_inputs(value: Any) -> str:
 
 def shortened(text: str, maximum: int = 60) -> str:
     """A text on one line, shortened to at most `maximum` characters."""
-    text = " ".join(text.split())
+    text = printable(" ".join(text.split()))
     return text if len(text) <= maximum else f"{text[: maximum - 1]}…"
 
 

@@ -20,6 +20,7 @@ from seqzoo.tasks.preprocessing.joined import JoinedFeatures
 from seqzoo.tasks.preprocessing.tagged_words import TokenFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
+from seqzoo.tasks.printable import printable
 from seqzoo.tasks.targets.texts import END, START
 
 LEAST = float(np.log(np.finfo(np.float32).tiny))
@@ -544,6 +545,7 @@ _MAKERS: dict[str, Callable[[Any, Any, str | None], Subject]] = {
 
 
 def visible(labels: Sequence[str]) -> list[str]:
-    """Labels with visible symbols for whitespace and the empty string."""
+    """Labels with visible symbols for whitespace and the empty string, and with other control
+    characters escaped."""
     symbols = {" ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍", "": "∅"}
-    return [symbols.get(label, label) for label in labels]
+    return [symbols.get(label, printable(label)) for label in labels]

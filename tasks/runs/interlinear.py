@@ -3,6 +3,8 @@
 import unicodedata
 from collections.abc import Sequence
 
+from seqzoo.tasks.printable import printable
+
 
 def interlinear(
     tokens: Sequence[str],
@@ -19,17 +21,19 @@ def interlinear(
 
     Args:
         tokens: words or characters; unprintable characters are escaped as in Python.
-        tags: one tag per token.
+        tags: one tag per token; control characters are escaped.
         truth: the true tags, if available.
         width: maximum width of a line, in columns.
 
     Raises:
         ValueError: the numbers of tokens and tags differ.
     """
-    rows = [list(map(_printable, tokens)), list(tags)]
+    rows = [list(map(_printable, tokens)), list(map(printable, tags))]
     if truth is not None:
         pairs = zip(tags, truth, strict=True)
-        rows.append([actual if actual != predicted else "" for predicted, actual in pairs])
+        rows.append(
+            [printable(actual) if actual != predicted else "" for predicted, actual in pairs]
+        )
     blocks: list[list[str]] = []
     used = width
     for column in zip(*rows, strict=True):

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from seqzoo.tasks.printable import printable
 from seqzoo.zoo.commands import completers, options
 
 FORMS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".conll": "conll"}
@@ -231,7 +232,7 @@ def command(
             others=others,
         )
         for line in lines:
-            click.echo(line.text, err=line.aside)
+            click.echo(line.text, err=line.aside, color=True)
         return
     if horizon or plot or anomalies or date_column or series_column:
         raise click.UsageError(
@@ -301,7 +302,9 @@ def command(
             raise SystemExit(0 if valid else 2)
         lines = predict_lines()
     for line in lines:
-        click.echo(line.text, err=line.bad or line.aside)
+        shown = printable(line.text) if line.bad or line.aside else line.text
+        # `color`, so that click leaves control characters in CSV as they are
+        click.echo(shown, err=line.bad or line.aside, color=True)
         failed |= line.bad
     if failed:
         raise SystemExit(2)

@@ -1,6 +1,5 @@
 """A first model to train on a data set, and the time per epoch on this machine."""
 
-import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from typing import Any
 from seqzoo.tasks.data.column_names import join_names
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import command
+from seqzoo.tasks.printable import quoted
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.data.source import HISTORY, Source
 from seqzoo.zoo.presets import PRESETS
@@ -88,7 +88,7 @@ def of_data(template: Any, source: Source, typed: Mapping[str, Any], count: int)
         options = {"units": options["units"] if count > UNITS[0][0] else UNITS[1][1]}
     if source.time_column is not None:
         options = {"cell": template.cell, **options}
-    arguments = ["train", template.name, "--data", shlex.quote(source.data)]
+    arguments = ["train", template.name, "--data", quoted(source.data)]
     named = {
         name: value for name, value in typed.items() if (name, value) != ("target_kind", "class")
     }
@@ -104,7 +104,7 @@ def flags(fields: Mapping[str, Any]) -> list[str]:
     for name, value in fields.items():
         if isinstance(value, Mapping):
             option = f"--{name.replace('_', '-').removesuffix('s')}"
-            words += [f"{option} {shlex.quote(f'{key}={item}')}" for key, item in value.items()]
+            words += [f"{option} {quoted(f'{key}={item}')}" for key, item in value.items()]
             continue
         flag = f"--{name.replace('_', '-')}"
         if value is True:
@@ -112,7 +112,7 @@ def flags(fields: Mapping[str, Any]) -> list[str]:
         elif value not in (None, False):
             several = [value] if name == "input" and not in_rows else value
             shown = join_names(several) if isinstance(several, list | tuple) else str(value)
-            words.append(f"{flag} {shlex.quote(shown)}")
+            words.append(f"{flag} {quoted(shown)}")
     return words
 
 

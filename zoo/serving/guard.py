@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from seqzoo.tasks.printable import printable
 from seqzoo.zoo.serving.metrics import Counter, Histogram
 from seqzoo.zoo.serving.requests import error_response
 from seqzoo.zoo.serving.settings import ServingSettings
@@ -165,7 +166,7 @@ class Formatter(logging.Formatter):
             text = record.getMessage()
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
-        return f"{moment} {text}"
+        return printable(f"{moment} {text}")
 
 
 def start_log(form: str) -> None:

@@ -1,7 +1,6 @@
 """The summary of a training run: scores, sample predictions, the run folder and next commands."""
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.timed_series import TimedSeries
 from seqzoo.tasks.kinds import FORECAST as FORECAST_TEMPLATE
+from seqzoo.tasks.printable import printable, quoted
 from seqzoo.tasks.wording import counted
 from seqzoo.zoo.output import (
     baselines_table,
@@ -54,7 +54,7 @@ def summary(trained: Trained, program: str) -> str:
     """
     if trained.run.template.name == FORECAST_TEMPLATE:
         return _forecast_summary(trained, program)
-    run, folder = trained.run, shlex.quote(str(trained.run.folder))
+    run, folder = trained.run, quoted(str(trained.run.folder))
     suggested, shown = _samples(run, trained.examples)
     if suggested.startswith(("-", "'-")):  # not an option
         suggested = f"-- {suggested}"
@@ -78,14 +78,14 @@ def summary(trained: Trained, program: str) -> str:
 
 def _forecast_summary(trained: Trained, program: str) -> str:
     """The summary of a forecast: scores next to those of baselines, and next commands."""
-    folder = shlex.quote(str(trained.run.folder))
-    data = shlex.quote(str(trained.run.source.get("data", "history.csv")))
+    folder = quoted(str(trained.run.folder))
+    data = quoted(str(trained.run.source.get("data", "history.csv")))
     following = "Next steps:"
     if known := trained.run.source.get("known_columns"):
         following = (
             f"Next steps, where new.csv is a table that goes on for "
             f"{counted(trained.run.template.horizon, 'row')} after the last value, with future "
-            f"values of {', '.join(known)}:"
+            f"values of {printable(', '.join(known))}:"
         )
         data = "new.csv"
     scores = "No steps were held out to score the model on."
@@ -123,7 +123,7 @@ def _samples(run: Any, examples: Examples) -> tuple[str, str]:
     if shown[0] == examples.location(chosen[0]) or isinstance(inputs[0], Mapping):
         typed_input = typed(inputs[0], run.template.input, run.source.get("time_values", "elapsed"))
     else:
-        typed_input = shlex.quote(min(shown, key=len))
+        typed_input = quoted(min(shown, key=len))
     if run.template.target == "tags" and targets is not None:
         return typed_input, _tagged(run, inputs, predictions, targets)
     return typed_input, _table(run.template, shown, predictions, targets)
@@ -199,7 +199,7 @@ def typed(value: Any, kind: str, time_values: str = "elapsed") -> str:
     """
     if isinstance(value, Mapping):  # several inputs
         try:
-            return shlex.quote(json.dumps(value, ensure_ascii=False))
+            return quoted(json.dumps(value, ensure_ascii=False))
         except TypeError:  # some inputs are neither texts nor numbers
             return "--input-file FILE"
     if kind in FILES:
@@ -208,7 +208,7 @@ def typed(value: Any, kind: str, time_values: str = "elapsed") -> str:
         times = value.elapsed if time_values == "elapsed" else np.cumsum(value.elapsed)
         parts = {"values": value.values, "times": times}
         texts = {name: [_rounded(item) for item in part[:TYPED]] for name, part in parts.items()}
-        return shlex.quote(json.dumps(texts))
+        return quoted(json.dumps(texts))
     array = np.asarray(value)
     count = len(array) if kind == "vector" and len(array) <= VECTOR else TYPED
     if kind == "vector" and len(array) > VECTOR:
@@ -216,8 +216,8 @@ def typed(value: Any, kind: str, time_values: str = "elapsed") -> str:
     rows = [np.atleast_1d(row) for row in array[:count]]
     texts = [[f"{float(item):.4g}" for item in row] for row in rows]
     if all(len(row) == 1 for row in texts):
-        return shlex.quote(" ".join(row[0] for row in texts))
-    return shlex.quote("[" + ", ".join(f"[{', '.join(row)}]" for row in texts) + "]")
+        return quoted(" ".join(row[0] for row in texts))
+    return quoted("[" + ", ".join(f"[{', '.join(row)}]" for row in texts) + "]")
 
 
 def _rounded(value: Any) -> Any:
