@@ -64,14 +64,14 @@ def test_files_that_are_not_audio(tmp_path) -> None:
         read_audio(tmp_path / "n.wav")
 
 
-@pytest.mark.parametrize("rate", [1, 999, 768_001])
+@pytest.mark.parametrize("rate", [1, 99, 768_001])
 def test_a_sample_rate_that_no_audio_has_is_refused_without_decoding(
     rate, tmp_path, monkeypatch
 ) -> None:
     path = tmp_path / "s.wav"
     soundfile.write(path, TONE, rate)
     monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: pytest.fail("decoded"))
-    message = rf"s\.wav has a sample rate of {rate:,} Hz; it must be from 1,000 to 768,000 Hz"
+    message = rf"s\.wav has a sample rate of {rate:,} Hz; it must be from 100 to 768,000 Hz"
     with pytest.raises(SeqzooError, match=message):
         read_audio(path)
     with pytest.raises(SeqzooError, match=f"a sample rate of {rate:,} Hz"):

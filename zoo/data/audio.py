@@ -8,7 +8,7 @@ import numpy as np
 from seqzoo.tasks.data.npz_members import LARGE_ARRAY, MAX_COMPRESSION_RATIO
 from seqzoo.tasks.errors import SeqzooError
 
-RATES = range(1_000, 768_001)
+RATES = range(100, 768_001)
 """Sample rates that are accepted, in hertz. Resampling audio of a far lower rate would fill the
 memory."""
 
