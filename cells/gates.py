@@ -1,5 +1,6 @@
 """Shared parts of cells with gates: the gates' nonlinearity, biases, and shortcuts."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -94,6 +95,12 @@ class CellWithShortcut(CellWithGates):
 def masked(h: Any, recurrent_mask: Any) -> Any:
     """A state with recurrent dropout applied, if there is a mask."""
     return h if recurrent_mask is None else h * recurrent_mask
+
+
+def filled_with(value: float) -> Callable:
+    """An initializer for weights that all start at `value`, in the precision of their dtype; Keras'
+    `Constant` rounds it to float32."""
+    return lambda shape, dtype=None: ops.full(shape, value, dtype)
 
 
 def clone_initializer(initializer: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqzoo.cells.gates import CellWithGates, clone_initializer, masked
+from seqzoo.cells.gates import CellWithGates, clone_initializer, filled_with, masked
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -71,7 +71,7 @@ class GRUDCell(CellWithGates):
 
     def get_initial_state(self, batch_size=None):
         h, last, unobserved = super().get_initial_state(batch_size)
-        return [h, last + ops.cast(self.mean, self.compute_dtype), unobserved]
+        return [h, last + ops.convert_to_tensor(self.mean, self.compute_dtype), unobserved]
 
     def kernel_shape(self, features):
         if features % 2:
@@ -92,7 +92,7 @@ class GRUDCell(CellWithGates):
             "mark_kernel": (self.kernel.shape, clone_initializer(self.kernel_initializer)),
             "decay_kernel": ((self.values, self.units), clone_initializer(self.kernel_initializer)),
             "decay_bias": ((self.units,), "zeros"),
-            "input_decay": ((self.values,), keras.initializers.Constant(0.1)),
+            "input_decay": ((self.values,), filled_with(0.1)),
             "input_decay_bias": ((self.values,), "zeros"),
         }
         for name, (shape, initializer) in parts.items():
@@ -121,7 +121,7 @@ class GRUDCell(CellWithGates):
         value, mask, t, v = ops.split(x, [n, 2 * n, 2 * n + 1], axis=-1)
         d = t + unobserved
         decay = self._decay(d * self.input_decay, "input_decay_bias")
-        mean = ops.cast(self.mean, x.dtype)
+        mean = ops.convert_to_tensor(self.mean, x.dtype)
         value, missing = mask * value, 1 - mask
         filled = value + missing * (decay * last + (1 - decay) * mean)
         h = self._decay(ops.matmul(d, ops.convert_to_tensor(self.decay_kernel)), "decay_bias") * h

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
-from seqzoo.cells.gates import masked
+from seqzoo.cells.gates import filled_with, masked
 from seqzoo.cells.options import whole_number
 
 
@@ -56,7 +56,7 @@ class LTCCell(RecurrentCell):
 
     def build(self, input_shape):
         super().build(input_shape)
-        one = keras.initializers.Constant(0.5413248546129181)  # softplus of this is 1
+        one = filled_with(0.5413248546129181)  # softplus of this is 1
         self.rate = self.add_weight(shape=(self.units,), name="rate", initializer=one)
         uniform = keras.initializers.RandomUniform(-1, 1, seed=self.seed)
         self.target = self.add_weight(shape=(self.units,), name="target", initializer=uniform)

@@ -59,7 +59,7 @@ class RecurrentHighwayCell(RecurrentCell):
 
     def initial_bias(self, shape, dtype=None):
         bias = ops.reshape(super().initial_bias(shape, dtype), (self.depth, 2, self.units))
-        start = ops.reshape(ops.cast([0.0, self.transform_bias], dtype), (1, 2, 1))
+        start = ops.reshape(ops.convert_to_tensor([0.0, self.transform_bias], dtype), (1, 2, 1))
         return ops.reshape(bias + start, shape)
 
     def input_bias(self):

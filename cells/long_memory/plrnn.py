@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.gates import filled_with
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -46,7 +47,7 @@ class PLRNNCell(RecurrentCell):
     def build(self, input_shape):
         super().build(input_shape)
         self.own_weight = self.add_weight(
-            shape=(self.units,), name="own_weight", initializer=keras.initializers.Constant(0.9)
+            shape=(self.units,), name="own_weight", initializer=filled_with(0.9)
         )
 
     def recurrent_matrix(self):

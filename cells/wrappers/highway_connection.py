@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqzoo.cells.gates import clone_initializer
+from seqzoo.cells.gates import clone_initializer, filled_with
 from seqzoo.cells.wrappers.wrapper import OutputWrapper
 
 
@@ -46,9 +46,10 @@ class HighwayConnectionCell(OutputWrapper):
             name="transform_kernel",
             initializer=clone_initializer(self.kernel_initializer),
         )
-        initializer = keras.initializers.Constant(self.transform_bias)
         self.gate_bias = self.add_weight(
-            shape=(self.units,), name="transform_bias", initializer=initializer
+            shape=(self.units,),
+            name="transform_bias",
+            initializer=filled_with(self.transform_bias),
         )
 
     def combine(self, outputs, inputs):

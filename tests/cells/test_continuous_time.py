@@ -138,3 +138,17 @@ def test_times_on_another_scale_than_the_first_one_are_summed_exactly(first):
     forward = np.array(elapsed_in_order(elapsed, mask, False))
     assert forward.dtype == np.float32
     np.testing.assert_allclose(forward[mask][1:], [0.5, 1.0, 0.75], rtol=1e-6)
+
+
+@pytest.mark.parametrize("mean", [0.1, [0.1, -0.3]])
+def test_in_float64_the_mean_is_the_number_itself(mean):
+    cell = create("gru-d", 3, mean=mean, dtype="float64")
+    cell.build((None, 5))
+    states = cell.get_initial_state(1)
+    np.testing.assert_array_equal(states[1], np.full((1, 2), mean))
+    # Without values and without decay weights, what a step reads is the mean.
+    cell.set_weights([np.zeros(w.shape) if w.ndim else w for w in cell.get_weights()])
+    cell.kernel.assign(np.eye(2, 9, 6))
+    cell.input_decay_bias.assign([99.0, 99.0])
+    h, _ = cell(np.zeros((1, 5)), states)
+    np.testing.assert_allclose(h[0, :2], np.tanh(np.full(2, mean)) / 2, rtol=1e-14)

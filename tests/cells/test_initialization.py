@@ -197,3 +197,19 @@ def test_weights_of_equal_shape_start_with_different_values(name):
     drawn = [np.array(weight) for weight in cell.trainable_weights]
     drawn = [values.tobytes() for values in drawn if len(np.unique(values)) > 6]
     assert len(set(drawn)) == len(drawn)
+
+
+@pytest.mark.parametrize(
+    "name, options, weight, value",
+    [
+        ("gru-d", {}, "input_decay", 0.1),
+        ("plrnn", {}, "own_weight", 0.9),
+        ("ltc", {}, "rate", np.log(np.expm1(1.0))),
+        ("highway", {"transform_bias": -0.3}, "bias", -0.3),
+        ("highway-connection", {"transform_bias": -0.3}, "transform_bias", -0.3),
+    ],
+)
+def test_in_float64_weights_start_at_the_number_itself(name, options, weight, value):
+    cell = built(name, **options)
+    (found,) = (np.array(each.value) for each in cell.weights if each.name == weight)
+    np.testing.assert_allclose(found[-1], value, rtol=1e-15)
