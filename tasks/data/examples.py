@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from seqzoo.tasks.errors import SeqzooError, check_instance, nearest
+from seqzoo.tasks.errors import SeqzooError, check_instance, nearest, some_of
 from seqzoo.tasks.kinds import TimeValues
 
 MISSING = ("NAType", "NaTType")
@@ -215,7 +215,7 @@ def rows_of(columns: Any) -> list[dict[str, Any]]:
     taken = {name: take_column(columns, name, "inputs", optional=True) for name in names}
     lengths = {name: len(values) for name, values in taken.items()}
     if len(set(lengths.values())) > 1:
-        shown = ", ".join(f"{name!r} has length {count:,}" for name, count in lengths.items())
+        shown = some_of([f"{name!r} has length {count:,}" for name, count in lengths.items()])
         raise SeqzooError(f"Columns must have the same length, but {shown}.")
     return [dict(zip(names, row, strict=True)) for row in zip(*taken.values(), strict=True)]
 
@@ -242,7 +242,7 @@ def take_column(columns: Any, name: str, argument: str, *, optional: bool = Fals
     """
     names = _names(columns)
     if name not in names:
-        known = ", ".join(map(str, names))
+        known = some_of(list(map(str, names)))
         hint = nearest(str(name), map(str, names))
         raise SeqzooError(f"`{argument}` must name a column ({known}), got {name!r}{hint}")
     if names.count(name) > 1:

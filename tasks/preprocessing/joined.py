@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from seqzoo.tasks.data.batches import Sequences
 from seqzoo.tasks.data.examples import Examples, is_missing
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, nearest, some_of
 from seqzoo.tasks.fields import VIEWS
 from seqzoo.tasks.kinds import MANY_TO_ONE, ONE_TO_MANY, TEXTS, features_class
 from seqzoo.tasks.layers.recurrent import takes_time
@@ -299,7 +299,7 @@ def _first_name(further: Mapping[str, str], examples: Examples) -> str:
         )
     names = [name for name in row if name not in further]
     if len(names) != 1:
-        got = ", ".join(map(repr, names)) or "none"
+        got = some_of(list(map(repr, names))) or "none"
         raise SeqzooError(
             f"Inputs must have one column in addition to the further inputs {listed}, got {got}; "
             "name all others in `further_inputs`.",

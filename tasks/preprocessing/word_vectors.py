@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple, Self
 import numpy as np
 
 from seqzoo.tasks.data.npz_members import READ_ERRORS, read_member
-from seqzoo.tasks.errors import SeqzooError, unreadable
+from seqzoo.tasks.errors import SeqzooError, some_of, unreadable
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, Vocabulary
 
 ARRAY, WORDS = ".npy", (".txt", ".vocab", ".json", ".parquet")
@@ -224,7 +224,7 @@ def _rows_from_folder(path: str, folder: pathlib.Path) -> Rows:
             raise _error(path, f"cannot be read: {file.name}: {_reason(error)}") from error
         if len(words) == len(table):
             return _rows_from_array(words, table)
-    listed = ", ".join(item.name for item in lists) or "none"
+    listed = some_of([item.name for item in lists]) or "none"
     raise _error(
         path,
         f"must contain a list of {len(table):,} words ({', '.join(WORDS)}) next to "
@@ -340,7 +340,7 @@ def _member(path: str, archive: pathlib.Path, file: pathlib.Path, zipped: zipfil
     wanted = file.relative_to(archive).as_posix()
     chosen = names if wanted == "." else [wanted]
     if len(chosen) != 1 or chosen[0] not in names:
-        raise _error(path, f"must name one of {archive}/{{{', '.join(names)}}}")
+        raise _error(path, f"must name one of {archive}/{{{some_of(names)}}}")
     return chosen[0]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from seqzoo.tasks.data.cache import MAPPED
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, some_of
 from seqzoo.zoo.data.arrow_tables import ArrowTable, columns_of, reason, rows_at_once
 from seqzoo.zoo.data.hugging_face import SPLIT_COLUMN, files_of
 from seqzoo.zoo.data.records import TARGET, Records, Request, read_bytes
@@ -54,8 +54,8 @@ class ArrowFiles(ArrowTable):
         for file, value in schemas.items():
             if value.names != schema.names:
                 raise SeqzooError(
-                    f"{file} must have the columns of {first} ({', '.join(schema.names)}), got "
-                    f"{', '.join(value.names)}."
+                    f"{file} must have the columns of {first} ({some_of(schema.names)}), got "
+                    f"{some_of(value.names)}."
                 )
         if self._files[0][1] is not None and SPLIT_COLUMN not in schema.names:
             schema = schema.append(pa.field(SPLIT_COLUMN, pa.string()))

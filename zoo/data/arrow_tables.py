@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, some_of
 from seqzoo.zoo.data.delimited import check_names
 from seqzoo.zoo.data.records import (
     BLOCK,
@@ -87,7 +87,7 @@ class ArrowTable:
             # Arrow's own allocator keeps tens of MB that nothing else could use.
             pa.default_memory_pool().release_unused()
         if not count:
-            raise NoRows(f"{self.path} has no rows ({', '.join(self.names)}).")
+            raise NoRows(f"{self.path} has no rows ({some_of(self.names)}).")
 
     def array(self, batch: Any, name: str) -> Any:
         """The `pyarrow.Array` of a column of a batch."""

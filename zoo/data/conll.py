@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, nearest, some_of
 from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data.formats import FORMATS, suffix_of
 from seqzoo.zoo.data.lines import split_lines
@@ -245,7 +245,7 @@ def _column_index(
     known = names or ()
     if column not in known:
         raise SeqzooError(
-            f"`{argument}` must name a column of {path} ({', '.join(known)}) or be its number, "
+            f"`{argument}` must name a column of {path} ({some_of(known)}) or be its number, "
             f"got {column!r}{nearest(str(column), known)}"
         )
     return known.index(column)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, some_of
 from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data.delimited_blocks import read_blocks
 from seqzoo.zoo.data.formats import suffix_of
@@ -65,7 +65,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
             empty = False
             if not error and len(record) != len(names):
                 found = counted(len(record), "field")
-                error = f"has {found}, expected {len(names)} ({', '.join(names)})"
+                error = f"has {found}, expected {len(names)} ({some_of(names)})"
             fields = (
                 {} if error else {role: record[position] for role, position in positions.items()}
             )
@@ -73,7 +73,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
                 error = next(filter(None, map(undecoded, fields.values())), "")
             yield Record(number, fields, error)
         if empty and request.strict:
-            raise NoRows(f"{path} has no rows below its header ({', '.join(names)}).")
+            raise NoRows(f"{path} has no rows below its header ({some_of(names)}).")
 
     def chunks() -> Iterator[Chunk | None]:
         if named:
@@ -120,7 +120,7 @@ def _after_header(
         return iter(())
     if len(found) > 1 and set(found) <= set(names):
         raise SeqzooError(
-            f"{path} names columns in its first line ({', '.join(found)}); leave out --columns, or "
+            f"{path} names columns in its first line ({some_of(found)}); leave out --columns, or "
             "delete the line.",
             field="columns",
         )

@@ -13,7 +13,7 @@ from seqzoo.tasks.data.column_names import join_names, split_names
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.data.frequency import Frequency, shown_dates
 from seqzoo.tasks.data.history import History
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, nearest, some_of
 from seqzoo.tasks.preprocessing.static_numbers import MISSING
 from seqzoo.tasks.wording import agreed
 from seqzoo.zoo.data import formats
@@ -386,7 +386,7 @@ def _read(path: pathlib.Path, source: Source) -> tuple[list[str], Table]:
         )
     if source.date_column is None:
         raise SeqzooError(
-            f"`date_column` must name a column of {path}: {', '.join(names)}.", field="date_column"
+            f"`date_column` must name a column of {path}: {some_of(names)}.", field="date_column"
         )
     roles = {"date_column": split_names(source.date_column, names)}
     roles["series_column"] = [source.series_column] if source.series_column else []
@@ -396,7 +396,7 @@ def _read(path: pathlib.Path, source: Source) -> tuple[list[str], Table]:
         for name in wanted:
             if name not in names:
                 raise SeqzooError(
-                    f"`{field}` must name a column of {path} ({', '.join(names)}), got {name!r}"
+                    f"`{field}` must name a column of {path} ({some_of(names)}), got {name!r}"
                     f"{nearest(name, names)}",
                     field=field,
                     got=name,
@@ -459,8 +459,7 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> tuple[list[s
             verb = agreed(len(written), "has", "have")
             advice = f"{shown} {verb} numbers that are not written as 1234.5; correct these"
         raise SeqzooError(
-            f"No numeric column of {table.name} is left to forecast ({', '.join(names)}); "
-            f"{advice}.",
+            f"No numeric column of {table.name} is left to forecast ({some_of(names)}); {advice}.",
             field="target",
         )
     if not written:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from seqzoo.tasks.data.column_names import split_names
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, some_of
 from seqzoo.zoo.data.lines import split_lines
 from seqzoo.zoo.data.records import (
     Chunk,
@@ -67,7 +67,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
                 row = {**dict.fromkeys(within), **flattened(row)}
             lacking = next((name for name in columns.values() if name not in row), None)
             if not error and lacking is not None:
-                error = f"has no {lacking!r}, only {', '.join(row)}"
+                error = f"has no {lacking!r}, only {some_of(list(row))}"
             fields = {} if error else {role: row[name] for role, name in columns.items()}
             yield Record(number, fields, error)
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from seqzoo.tasks.data.npz_members import READ_ERRORS, read_member
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, nearest, some_of
 from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data import fields
 
@@ -141,7 +141,7 @@ class Arrays:
                 return self[candidate]
         got = "." if name is None else f", got {name!r}{nearest(name, self.names)}"
         raise SeqzooError(
-            f"`{argument}` must name an array of {self.path} ({', '.join(self.names)}){got}"
+            f"`{argument}` must name an array of {self.path} ({some_of(self.names)}){got}"
         )
 
     def __getitem__(self, name: str) -> Array:

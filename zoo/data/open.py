@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from seqzoo.tasks.data.examples import Examples, Splits
-from seqzoo.tasks.errors import SeqzooError, check_instance, nearest
+from seqzoo.tasks.errors import SeqzooError, check_instance, nearest, some_of
 from seqzoo.tasks.kinds import FURTHER, INPUTS
 from seqzoo.zoo.data import class_folders, folds, formats, splits, suspicions
 from seqzoo.zoo.data.examples import part_of, roles_of
@@ -134,7 +134,7 @@ def _open_split(source: Source, split: str) -> Examples:
     if part is None:
         names = dict.fromkeys([*(USUAL if is_file else USUAL[:-1]), *known])
         raise SeqzooError(
-            f"`split` must be one of {', '.join(names)}, got {split!r}{nearest(split, names)}"
+            f"`split` must be one of {some_of(list(names))}, got {split!r}{nearest(split, names)}"
         )
     if not len(part.keys):
         raise SeqzooError(f"{source.data} has no examples for {split}.")

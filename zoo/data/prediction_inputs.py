@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from seqzoo.tasks.data.timed_series import fault
-from seqzoo.tasks.errors import SeqzooError, check_regular, nearest
+from seqzoo.tasks.errors import SeqzooError, check_regular, nearest, some_of
 from seqzoo.tasks.fields import input_kinds
 from seqzoo.zoo.data import conll, fields, formats
 from seqzoo.zoo.data.audio import resampled
@@ -344,7 +344,7 @@ def _joined(
     Raises:
         SeqzooError: an input is missing or malformed.
     """
-    listed = ", ".join(map(repr, names))
+    listed = some_of(list(map(repr, names)))
     if isinstance(field, str):
         try:
             field = json.loads(field)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from seqzoo.tasks.data.column_names import split_names
 from seqzoo.tasks.data.npz_members import MAX_COMPRESSION_RATIO
-from seqzoo.tasks.errors import SeqzooError, nearest, unreadable
+from seqzoo.tasks.errors import SeqzooError, nearest, some_of, unreadable
 from seqzoo.zoo.data.source import Source
 
 
@@ -181,7 +181,7 @@ def choose_columns(path: object, names: Sequence[str], request: Request) -> dict
         SeqzooError: a column does not exist, or is not named although there are several.
     """
     chosen, known = {}, set(names)
-    listed = ", ".join(names)
+    listed = some_of(names)
     for role in request.roles:
         name, field = request.name(role), role.partition(".")[0]
         if name is None and len(names) == 1 and request.roles == (INPUT,):

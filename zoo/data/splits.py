@@ -12,7 +12,7 @@ import numpy as np
 
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.data.stored_columns import ClassColumn, DigestKeys, StoredColumn
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, some_of
 
 TRAINING_NAMES = ("train", "training")
 FEW_EXAMPLES, MANY_STEPS = 10, 1_000
@@ -126,7 +126,8 @@ def official(names: Iterable[str], owner: str) -> dict[str, str]:
         if not by_lower.keys().isdisjoint(known)
     }
     if "train" not in results:
-        raise SeqzooError(f"{owner} has no split 'train', only {', '.join(dict.fromkeys(names))}.")
+        listed = some_of(list(dict.fromkeys(names)))
+        raise SeqzooError(f"{owner} has no split 'train', only {listed}.")
     return results
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, nearest, some_of
 from seqzoo.tasks.kinds import TEXTS
 from seqzoo.zoo.data.source import Source
 
@@ -140,7 +140,7 @@ def _chosen(
         if len(inner) != 1:
             raise SeqzooError(
                 f"`{argument}` must be one of the features of {source.data} "
-                f"({', '.join(features)}), got {named!r}{nearest(named, features)}"
+                f"({some_of(list(features))}), got {named!r}{nearest(named, features)}"
             )
         named = inner[0]
     if named is not None:
@@ -159,10 +159,10 @@ def _chosen(
     fitting = classes or fitting
     if len(fitting) == 1:
         return features[fitting[0]]
-    candidates = f"{', '.join(fitting)} would fit" if fitting else "none fits"
+    candidates = f"{some_of(fitting)} would fit" if fitting else "none fits"
     raise SeqzooError(
         f"`{argument}` must name the feature of {source.data} that is {NEEDS[kind]}: {candidates} "
-        f"(of {', '.join(features)})."
+        f"(of {some_of(list(features))})."
     )
 
 

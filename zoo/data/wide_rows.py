@@ -5,7 +5,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, some_of
 from seqzoo.tasks.preprocessing.static_numbers import MISSING
 from seqzoo.zoo.data.records import INPUT, STEP, Record, Records, Request
 from seqzoo.zoo.data.source import ROLES, Source
@@ -43,7 +43,7 @@ def request_of(path: object, request: Request, names: Sequence[str]) -> Request:
     matched = matching(source, names)
     if not matched:
         raise SeqzooError(
-            f"`input` must match columns of {path} ({', '.join(names)}) that have no other role, "
+            f"`input` must match columns of {path} ({some_of(names)}) that have no other role, "
             f"got {source.input!r}.",
             field="input",
             got=source.input,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqzoo.tasks.data.column_names import split_names
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, nearest, some_of
 from seqzoo.tasks.preprocessing.static_numbers import MISSING
 from seqzoo.tasks.wording import agreed
 from seqzoo.zoo.data import class_folders, formats
@@ -113,7 +113,7 @@ def _read(source: Source) -> tuple[dict[str, Column], str]:
     if not valid:
         where = first and f"{records.unit} {records.line(first[0].number)} {first[0].error}"
         raise SeqzooError(
-            f"{path} has no rows that can be read ({', '.join(names)})"
+            f"{path} has no rows that can be read ({some_of(names)})"
             f"{f': {where}' if where else ''}."
         )
     columns = {name: Column(name, [record.fields[name] for record in valid]) for name in names}
@@ -310,7 +310,7 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
                 continue
             if name is not None and name not in columns:
                 raise SeqzooError(
-                    f"`{role}` must name a column ({', '.join(columns)}), got {name!r}"
+                    f"`{role}` must name a column ({some_of(list(columns))}), got {name!r}"
                     f"{nearest(name, columns)}",
                     field=role,
                 )
