@@ -11,6 +11,8 @@ from seqzoo.tasks.printable import printable, quoted
 from seqzoo.tasks.runs.interlinear import interlinear
 from seqzoo.zoo import output
 from seqzoo.zoo.finding import Finding
+from seqzoo.zoo.inference import prediction_lines
+from seqzoo.zoo.inference.reply import Reply
 from seqzoo.zoo.serving.guard import Formatter
 
 HOSTILE = "a\x1b]0;title\x07b\x1b[2J\x9bc\x7f"
@@ -71,3 +73,10 @@ def test_a_suggested_command_names_a_column_with_control_characters(tmp_path) ->
     assert r"--input $'te\u001b[31mxt'" in result.stdout and "\x1b" not in result.stdout
     result = seqzoo("check", path, "--no-timing", "--input", "x\x1b[31my")
     assert result.exit_code == 2 and "\x1b" not in result.stderr
+
+
+def test_predicted_csv_is_exact_on_a_pipe(monkeypatch) -> None:
+    replies = [Reply("1,a\x1b[31mb"), Reply("line 2 \x1b[2J", bad=True)]
+    monkeypatch.setattr(prediction_lines, "prediction_lines", lambda *_, **__: iter(replies))
+    result = seqzoo("predict", "language-id", "x", "--format", "csv")
+    assert result.stdout == "1,a\x1b[31mb\n" and result.stderr == "line 2 \\x1b[2J\n"
