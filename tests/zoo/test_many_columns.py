@@ -1,5 +1,7 @@
 """Tables and files with very many names, of which messages list the first few."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from cli_cases import seqzoo
@@ -30,7 +32,8 @@ def test_an_error_lists_some_columns(options, ending, tmp_path) -> None:
 
 
 def test_an_error_lists_some_arrays(tmp_path) -> None:
-    np.savez(tmp_path / "x.npz", **{name: np.zeros(1) for name in NAMES})
-    with Arrays(tmp_path / "x.npz") as arrays, pytest.raises(SeqzooError) as error:
-        arrays.find("x", "input", ())
+    arrays: dict[str, Any] = {name: np.zeros(1) for name in NAMES}
+    np.savez(tmp_path / "x.npz", **arrays)
+    with Arrays(tmp_path / "x.npz") as opened, pytest.raises(SeqzooError) as error:
+        opened.find("x", "input", ())
     assert SOME in str(error.value) and len(str(error.value)) < 400
