@@ -4,6 +4,7 @@ import datetime
 import decimal
 import gzip
 import json
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -169,7 +170,8 @@ def test_audio_and_images_in_bytes_are_read_as_from_their_files(tmp_path) -> Non
     by_path, by_bytes = (fields.audio(item, tmp_path) for item in (name, data))
     np.testing.assert_array_equal(by_bytes[0], by_path[0])
     assert by_bytes[1] == by_path[1] == 8000
-    assert fields.image(b"\x89PNG", tmp_path) == b"\x89PNG"
+    header = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 2, 2)
+    assert fields.image(header, tmp_path) == header
     with pytest.raises(SeqzooError, match="of 5 bytes is not a PNG, JPEG, BMP or GIF image"):
         fields.rows(b"a,b,c", tmp_path)
     with pytest.raises(SeqzooError, match="of 5 bytes is not a WAV, FLAC or OGG file"):
