@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.atomic_files import naming_full_disk, replacing
+from seqzoo.tasks.data.npz_members import READ_ERRORS
+from seqzoo.tasks.errors import SeqzooError
 
 EPOCH = "epoch-"
 """Prefix of the names of the files with an epoch's weights; the epoch's number follows."""
@@ -59,6 +61,9 @@ class BestEpochs:
 
         Returns:
             The means over the kept epochs, one per variable.
+
+        Raises:
+            SeqzooError: the file of an earlier epoch is missing or damaged.
         """
         path = self._path(epoch)
         with naming_full_disk(path):
@@ -71,9 +76,17 @@ class BestEpochs:
                 other.unlink()
         sums = [np.zeros(variable.shape) for variable in variables]
         for kept in epochs:
-            with np.load(self._path(kept)) as stored:
-                for index, total in enumerate(sums):
-                    total += stored[str(index)]
+            try:
+                with np.load(self._path(kept)) as stored:
+                    for index, total in enumerate(sums):
+                        total += stored[str(index)]
+            except READ_ERRORS as error:
+                reason = " ".join(str(error).split())
+                raise SeqzooError(
+                    f"{self._path(kept)}, the weights of epoch {kept}, cannot be read ({reason}); "
+                    "the best epochs are averaged from such files. Restore it, or train a new run.",
+                    location=str(self._path(kept)),
+                ) from error
         return [total / len(epochs) for total in sums]
 
     def _path(self, epoch: int) -> pathlib.Path:

@@ -45,7 +45,8 @@ def correct_across_folds(
     without callbacks (cross-conformal prediction; Vovk 2015).
 
     These models are kept in the run folder until the end, so that an interrupted calibration can be
-    resumed. A calibration that is complete is recorded in a file and not repeated.
+    resumed. A calibration that is complete is recorded in a file and not repeated, unless the model
+    has been trained again since, so that it has no correction.
 
     Args:
         folder: the run folder.
@@ -58,7 +59,7 @@ def correct_across_folds(
         Interrupted: training was stopped by Ctrl-C, after a checkpoint.
     """
     task: Any = inference.task
-    if not (folder / CONFORMAL).exists():
+    if not (folder / CONFORMAL).exists() or not inference.model.correction.numpy().any():
         folds = task.folds(epochs.training, epochs.validation, task.template.conformal_folds)
         settings, padding = inference.settings, inference.padding
         results: list[dict[str, Any]] = []

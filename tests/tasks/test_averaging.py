@@ -7,9 +7,10 @@ import tensorflow as tf
 from task_data import names, settings, splits, template
 from training_cases import CHOICES, RecordingProgress, assert_same
 
-from seqzoo.tasks import Interrupted
+from seqzoo.tasks import Interrupted, SeqzooError
 from seqzoo.tasks.data.batches import Padding, make_plan
 from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.training.averaging import BestEpochs
 from seqzoo.tasks.training.health import spectral_radii
 from seqzoo.tasks.training.step import Loop
 from seqzoo.tasks.training.trainer import train
@@ -79,6 +80,18 @@ def test_changes_of_the_moving_average_at_the_end_of_an_epoch_are_discarded(
     chosen = settings(epochs=2, average=average)
     train(template(), splits(), chosen, tmp_path / "run", callbacks=[callback])
     assert starts[0] > 0 and (starts[1] > 0) == (average == "ema")
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda path: path.write_bytes(b"PK"), lambda path: path.unlink()]
+)
+def test_damaged_weights_of_an_earlier_epoch_are_named(damage, tmp_path) -> None:
+    best = BestEpochs(tmp_path / "averaged")
+    variables = [tf.Variable([1.0, 3.0])]
+    best.keep(1, variables, [1])
+    damage(tmp_path / "averaged" / "epoch-1.npz")
+    with pytest.raises(SeqzooError, match=r"epoch-1\.npz, the weights of epoch 1, cannot be read"):
+        best.keep(2, variables, [1, 2])
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 resume."""
 
 import csv
+import json
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ from task_data import settings, splits, template
 from training_cases import RecordingProgress, assert_same, weights
 
 from seqzoo.tasks import Interrupted, SeqzooError, train
-from seqzoo.tasks.training.callbacks import choose_mode
+from seqzoo.tasks.training.callbacks import _restore, _state_of, choose_mode
 
 pytestmark = pytest.mark.usefixtures("plain_loop", "every_step")
 
@@ -64,6 +65,17 @@ def followed(tmp_path_factory):
     ]
     run = train(template(), splits(), settings(**PLAIN), folder / "run", callbacks=callbacks)
     return folder, run, noting.heard, rates, batches
+
+
+def test_a_checkpoint_every_few_steps_goes_on_where_it_stopped(tmp_path) -> None:
+    path = str(tmp_path / "step.weights.h5")
+    one, other = (
+        keras.callbacks.ModelCheckpoint(path, save_weights_only=True, save_freq=7) for _ in "ab"
+    )
+    before = [step for step in range(12) if one._should_save_on_batch(step)]
+    _restore(other, json.loads(json.dumps(_state_of(one))))
+    after = [step for step in range(12, 20) if other._should_save_on_batch(step)]
+    assert (before, after) == ([6], [13])
 
 
 @pytest.mark.slow

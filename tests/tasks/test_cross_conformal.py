@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import shutil
 from typing import Any
 
 import numpy as np
@@ -143,6 +144,10 @@ def test_resumes_an_interrupted_calibration(run: Run, tmp_path) -> None:
     assert not (folder / "folds").exists() and expected.any()
     again = _train(folder, Stopping(), resume=True, conformal_folds=FOLDS, linear=True)
     np.testing.assert_array_equal(again.model.correction.numpy(), expected)
+    # Without checkpoints, the model is trained again, and then calibrated again.
+    shutil.rmtree(folder / "checkpoints")
+    anew = _train(folder, resume=True, conformal_folds=FOLDS, linear=True)
+    np.testing.assert_array_equal(anew.model.correction.numpy(), expected)
 
 
 @pytest.mark.slow
