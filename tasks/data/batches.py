@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from seqzoo.tasks.data.shared_arrays import concatenated, shared_tensor
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.settings import TrainingSettings
 
@@ -46,7 +47,7 @@ class Sequences:
     def of(cls, arrays: Iterable[np.ndarray], dtype: str = "int32") -> "Sequences":
         """Concatenates arrays of shape (time, ...)."""
         arrays = [np.asarray(array, dtype) for array in arrays]
-        return cls(np.concatenate(arrays), np.array([len(array) for array in arrays], np.int32))
+        return cls(concatenated(arrays), np.array([len(array) for array in arrays], np.int32))
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -143,8 +144,7 @@ class Data:
             arrays["target_starts"] = self.targets.starts
         for number, item in enumerate(self.further, 1):
             arrays[f"starts_{number}"] = item.starts
-        with tf.device("CPU:0"):
-            return {name: tf.constant(array) for name, array in arrays.items()}
+        return {name: shared_tensor(array) for name, array in arrays.items()}
 
 
 @dataclass(frozen=True)
