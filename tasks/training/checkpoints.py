@@ -148,7 +148,7 @@ def _check_own(folder: pathlib.Path) -> None:
     manager deletes the oldest ones.
 
     Raises:
-        SeqzooError: the list names another file, is damaged, or is itself a folder.
+        SeqzooError: the list names another file, is damaged or missing, or is itself a folder.
         ValueError: the list is not text.
     """
     if (folder / "checkpoint").is_dir():
@@ -158,6 +158,13 @@ def _check_own(folder: pathlib.Path) -> None:
         raise SeqzooError(
             f"The checkpoints in {folder} cannot be read: their list, {folder / 'checkpoint'}, is "
             "damaged."
+        )
+    # The list exists before the second checkpoint is written.
+    unlisted = sorted(folder.glob(f"{NAME}-*.index")) if state is None else []
+    if len(unlisted) > 1:
+        raise SeqzooError(
+            f"The checkpoints in {folder} cannot be read: their list, {folder / 'checkpoint'}, is "
+            f"missing. Restore it, or remove {folder} to train from the beginning."
         )
     expected = os.path.abspath(folder)
     for path in () if state is None else state.all_model_checkpoint_paths:

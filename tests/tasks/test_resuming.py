@@ -225,6 +225,25 @@ def test_a_checkpoint_with_a_damaged_state_is_refused(
         train(template(**CHOICES), splits(), settings(), folder, resume=True)
 
 
+def test_checkpoints_whose_list_is_missing_are_named(unbroken, tmp_path) -> None:
+    """Training would otherwise begin anew without a word."""
+    folder = shutil.copytree(unbroken[0], tmp_path / "run")
+    (folder / "checkpoints" / "checkpoint").unlink()
+    with pytest.raises(SeqzooError, match=r"their list, .*checkpoint, is missing\. Restore it, or"):
+        train(template(**CHOICES), splits(), settings(), folder, resume=True)
+    shutil.rmtree(folder / "checkpoints")
+    train(
+        template(**CHOICES),
+        splits(),
+        settings(),
+        folder,
+        resume=True,
+        progress=(progress := RecordingProgress()),
+    )
+    assert progress.steps
+    assert_same(unbroken[0], folder)
+
+
 @pytest.mark.slow
 def test_resumed_after_sigkill_with_the_same_numbers(tmp_path) -> None:
     # On the fast path, in separate processes: one trains a whole run and is killed in another.
