@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -18,12 +18,37 @@ from tensorflow.python import pywrap_tfe
 # Whether a tape would record an operation on some tensors; there is no public function for that.
 from tensorflow.python.eager.record import should_record_backprop
 
+# Where `tf.custom_gradient` stores the gradient function of each call in a graph.
+from tensorflow.python.framework.ops import gradient_registry
+
 dynamic_update_slice = xla.dynamic_update_slice
 
 
 def recording(tensors: list) -> bool:
     """Whether a gradient tape that is currently recording watches one of the tensors."""
     return should_record_backprop(tensors)
+
+
+def with_gradient(function: Callable, *tensors: Any) -> Any:
+    """`tf.custom_gradient(function)(*tensors)`, but the gradient lives only as long as the graph.
+
+    TensorFlow never forgets the gradient function of a call in a graph, and with it all tensors and
+    objects that the function uses: every traced graph, and every model, would stay in memory.
+    """
+    results = tf.custom_gradient(function)(*tensors)
+    first = tf.nest.flatten(results)[0]
+    if tf.is_symbolic_tensor(first):
+        name = first.op.get_attr("_gradient_op_type").decode()
+        entry = gradient_registry._registry[name]
+        if not hasattr(first.graph, "_gradients_of_calls"):
+            first.graph._gradients_of_calls = {}
+        first.graph._gradients_of_calls[name] = entry["type"]
+        entry["type"] = functools.partial(_gradient_in_graph, name)
+    return results
+
+
+def _gradient_in_graph(name: str, operation: Any, *upstream: Any) -> Any:
+    return operation.graph._gradients_of_calls[name](operation, *upstream)
 
 
 @contextlib.contextmanager

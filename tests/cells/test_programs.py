@@ -284,6 +284,28 @@ def test_no_program_keeps_its_cell_alive(make, shared):
     assert distinct(shared) == 2
 
 
+def test_no_gradient_keeps_its_graph_or_its_cell_alive(shared):
+    """TensorFlow keeps the gradient function of each `tf.custom_gradient` in a graph for good."""
+
+    def references():
+        layer = cells.Recurrent(cells.GRUCell(UNITS), return_sequences=True)
+        layer.build((None, None, FEATURES))
+
+        @tf.function(input_signature=[tf.TensorSpec((None, None, FEATURES))])
+        def step(x):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(layer(x) ** 2)
+            return tape.gradient(loss, layer.trainable_weights)
+
+        gradients = step(tf.constant(X, "float32"))
+        assert all(np.any(gradient) for gradient in gradients)
+        return weakref.ref(layer.cell), weakref.ref(step.get_concrete_function().graph)
+
+    cell, graph = references()
+    gc.collect()
+    assert cell() is None and graph() is None
+
+
 def test_no_program_keeps_a_class_alive(shared):
     kind = leaky(0.5)
     check(float64(kind)())
