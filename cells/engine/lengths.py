@@ -18,11 +18,25 @@ MOST_PADDED = 3
 OCTAVES = 30
 """Number of powers of two between which there are lengths."""
 
-_lengths = contextvars.ContextVar[tuple[int, ...]]("lengths of programs", default=())
+
+class AdjustableLengths:
+    """Lengths for `use_lengths` that can be set again after a graph was traced with them."""
+
+    def __init__(self) -> None:
+        self.programs = tf.Variable(_program_lengths(())[1], trainable=False)
+
+    def set(self, lengths: tuple[int, ...]) -> None:
+        """Sets the lengths, in order, that graphs pad to from now on."""
+        self.programs.assign(_program_lengths(lengths)[1])
+
+
+_lengths = contextvars.ContextVar[tuple[int, ...] | AdjustableLengths](
+    "lengths of programs", default=()
+)
 
 
 @contextlib.contextmanager
-def use_lengths(lengths: tuple[int, ...]) -> Iterator[None]:
+def use_lengths(lengths: tuple[int, ...] | AdjustableLengths) -> Iterator[None]:
     """A context in which graphs pad sequences to one of these lengths, in order, if it is at most
     `MOST_PADDED` times the length that a program would be compiled for otherwise.
 
@@ -39,7 +53,10 @@ def use_lengths(lengths: tuple[int, ...]) -> Iterator[None]:
 def program_length(steps: Any) -> Any:
     """The length that a program for sequences of this many steps is compiled for: `coarse_length`,
     or one of `use_lengths`."""
-    return _smallest(steps, *_program_lengths(_lengths.get()))
+    lengths = _lengths.get()
+    if isinstance(lengths, AdjustableLengths):
+        return _smallest(steps, _program_lengths(())[0], lengths.programs)
+    return _smallest(steps, *_program_lengths(lengths))
 
 
 def coarse_length(steps: Any) -> Any:
@@ -63,7 +80,7 @@ def round_length(steps: Any, octave: int = 4) -> Any:
     return _smallest(steps, lengths, lengths)
 
 
-def _smallest(steps: Any, lengths: np.ndarray, results: np.ndarray) -> Any:
+def _smallest(steps: Any, lengths: np.ndarray, results: Any) -> Any:
     """The result of the shortest of the lengths that `steps` fits in; results are in order.
 
     As few operations as possible, since each layer has its own: they are traced with the model.

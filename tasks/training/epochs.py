@@ -100,7 +100,9 @@ class Epochs:
         self.start = start
         plan = self.plan(0)
         self.loop = kind(task, settings, len(plan), strategy, self.callbacks, start)
-        self.loop.lengths = program_lengths(plan, settings.epochs)
+        self.lengths = program_lengths(plan, settings.epochs)
+        # Few at first, so that the first results come soon; the others are compiled afterwards.
+        self.loop.lengths.set(program_lengths(plan, 1, self.lengths))
         self.workers = self.loop.workers
         # The Python state of the training run; stored with every checkpoint.
         self.rows: list[dict[str, Any]] = []
@@ -283,6 +285,7 @@ class Epochs:
             self.seconds = 0.0
             self.callbacks.end_epoch(epoch, row)
         self.loop.next_epoch()
+        self.loop.lengths.set(self.lengths)
         # The checkpoint comes last: if the process is killed before it, the end of the epoch is
         # repeated, with the same results.
         self.write_rows()

@@ -3,14 +3,14 @@
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.cells.engine.lengths import MOST_PADDED, coarse_length
+from seqzoo.cells.engine.lengths import MOST_PADDED, program_length, use_lengths
 from seqzoo.tasks.data.batches import COMPILATION, Plan
 
 PADDED_STEP = 0.1
 """Time that a padded step takes in a program for longer sequences, relative to one that runs."""
 
 
-def program_lengths(plan: Plan, epochs: int) -> tuple[int, ...]:
+def program_lengths(plan: Plan, epochs: int, among: tuple[int, ...] = ()) -> tuple[int, ...]:
     """The lengths that minimise the time of all epochs, compilation included, shortest first.
 
     Inputs and targets of a few batches are padded to a length of others rather than compiling
@@ -19,10 +19,12 @@ def program_lengths(plan: Plan, epochs: int) -> tuple[int, ...]:
     Args:
         plan: the batches of one epoch.
         epochs: number of epochs.
+        among: a previous result, from which lengths are chosen; by default, from all.
     """
     padded = np.concatenate([plan.lengths, plan.target_lengths])
     rows = np.tile(epochs * np.diff(plan.bounds), 2)[padded > 0]
-    lengths = coarse_length(tf.constant(padded[padded > 0], tf.int32)).numpy()
+    with use_lengths(among):
+        lengths = program_length(tf.constant(padded[padded > 0], tf.int32)).numpy()
     return merged({int(one): int(rows[lengths == one].sum()) for one in np.unique(lengths)})
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.cells.engine.lengths import use_lengths
+from seqzoo.cells.engine.lengths import AdjustableLengths, use_lengths
 from seqzoo.cells.engine.scan import use_training_programs
 from seqzoo.tasks.base import Task
 from seqzoo.tasks.data.batches import Data, Plan, batches
@@ -83,7 +83,6 @@ class Loop:
         self.task = task
         self.settings = settings
         self.steps = steps
-        self.lengths: tuple[int, ...] = ()
         self.strategy = strategy
         self.callbacks = callbacks or Callbacks((), task, settings)
         self.replicas = strategy.num_replicas_in_sync
@@ -102,6 +101,7 @@ class Loop:
             self.optimizer = make_optimizer(settings, updates, settable=settable)
             self.optimizer.build(self.model.trainable_variables)
         # Outside the scope, so that there is one copy, changed by the step that spans all replicas.
+        self.lengths = AdjustableLengths()
         self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.bad = tf.Variable(ONGOING, dtype=tf.int64, trainable=False)

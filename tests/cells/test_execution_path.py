@@ -20,7 +20,13 @@ from seqzoo.cells import (
     create,
     portable,
 )
-from seqzoo.cells.engine.lengths import coarse_length, program_length, round_length, use_lengths
+from seqzoo.cells.engine.lengths import (
+    AdjustableLengths,
+    coarse_length,
+    program_length,
+    round_length,
+    use_lengths,
+)
 
 HAND = "Runs the fast scan (compiled time loop, hand-written backward pass)"
 AUTOMATIC = "Runs the fast scan (compiled time loop, backward pass by automatic differentiation)"
@@ -195,6 +201,22 @@ def test_lengths_of_a_context_replace_those_that_are_not_much_shorter():
     with use_lengths((49, 64)):
         assert int(program_length(tf.constant(2))) == 16  # 49 is more than three times as many
     assert int(program_length(tf.constant(2))) == 16
+
+
+def test_lengths_can_be_set_again_after_a_trace():
+    adjustable = AdjustableLengths()
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)])
+    def chosen(steps):
+        with use_lengths(adjustable):
+            return program_length(steps)
+
+    steps = tf.constant([1, 17, 64, 300], tf.int32)
+    assert chosen(steps).numpy().tolist() == [16, 32, 64, 384]
+    adjustable.set((48, 192))
+    assert chosen(steps).numpy().tolist() == [48, 48, 192, 384]
+    adjustable.set((16, 192))
+    assert chosen(steps).numpy().tolist() == [16, 32, 192, 384]
 
 
 @pytest.mark.parametrize("name", ["gru", "lstm", "multiplicative-lstm", "mingru"])

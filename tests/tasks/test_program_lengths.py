@@ -7,10 +7,17 @@ import numpy as np
 import pytest
 from task_data import names, settings, template
 
-from seqzoo.cells.engine.lengths import MOST_PADDED, program_length
+from seqzoo.cells.engine.lengths import (
+    MOST_PADDED,
+    AdjustableLengths,
+    program_length,
+    use_lengths,
+)
 from seqzoo.tasks import Examples, Splits, train
 from seqzoo.tasks.data.batches import COMPILATION, Data, Padding, Sequences
+from seqzoo.tasks.training import epochs as epochs_module
 from seqzoo.tasks.training import step
+from seqzoo.tasks.training.epochs import Epochs
 from seqzoo.tasks.training.program_lengths import PADDED_STEP, merged, program_lengths
 
 
@@ -49,14 +56,39 @@ def test_rows_of_inputs_and_targets_are_counted() -> None:
         assert chosen == expected, (inputs, targets, epochs)
 
 
+def test_the_first_epoch_takes_its_lengths_from_those_of_all_epochs() -> None:
+    """Enough rows that a length of their own pays off in ten epochs, and not in one."""
+    rows = int(COMPILATION / PADDED_STEP / 16 / 4)
+    inputs = [np.ones(length) for length in (10, 20, 40) for _ in range(rows)]
+    plan = Data(Sequences.of(inputs)).plan(Padding([10, 20, 40], []), settings(batch_size=500))
+    whole = program_lengths(plan, 10)
+    assert whole == (16, 32, 48)
+    assert program_lengths(plan, 1, whole) == (48,)
+    assert program_lengths(plan, 1, (32, 48)) == (48,)
+    assert program_lengths(plan, 10, (32, 48)) == (32, 48)
+
+
 def test_steps_of_training_and_validation_use_them(tmp_path, monkeypatch) -> None:
+    """Those of the first epoch until it ends with its validation, then those of all epochs."""
     used: list[Any] = []
     original = step.use_lengths
     monkeypatch.setattr(step, "use_lengths", lambda item: used.append(item) or original(item))
+    at_epoch: list[list[int]] = []
+    evaluated = Epochs.evaluate_epoch
+
+    def evaluate_epoch(epochs: Epochs, epoch: int, row: dict[str, Any]) -> None:
+        at_epoch.append(epochs.loop.lengths.programs.numpy().tolist())
+        evaluated(epochs, epoch, row)
+
+    monkeypatch.setattr(Epochs, "evaluate_epoch", evaluate_epoch)
+    chosen = {1: (96,), 2: (16, 96)}
+    monkeypatch.setattr(epochs_module, "program_lengths", lambda _, epochs, *among: chosen[epochs])
     texts, labels = names(40, 2).inputs, names(40, 2).targets
     longer = [text * 9 if at % 2 else text for at, text in enumerate(texts)]
     examples = Examples(longer, labels)
-    train(template(), Splits(examples, examples), settings(epochs=1), tmp_path / "run")
+    train(template(), Splits(examples, examples), settings(epochs=2), tmp_path / "run")
     (lengths,) = set(used)
-    assert len(used) == 2 and len(lengths) == 1 and lengths[0] > 16
-    assert int(program_length(lengths[0])) == lengths[0]
+    assert len(used) == 2 and isinstance(lengths, AdjustableLengths)
+    for lengths, programs in zip(chosen.values(), at_epoch, strict=True):
+        with use_lengths(lengths):
+            assert programs[:5] == [int(program_length(one)) for one in (16, 32, 48, 64, 96)]
