@@ -1,7 +1,7 @@
 """Plots of forecasts: the history, the forecast, and bands between quantiles."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ def plot_forecasts(
     targets: Sequence[str],
     levels: Sequence[float],
     truths: Sequence[np.ndarray] | None = None,
+    shown: Callable[[np.ndarray], np.ndarray] = np.asarray,
 ) -> None:
     """Draws a panel for each target of each series, up to `PANELS`.
 
@@ -38,6 +39,7 @@ def plot_forecasts(
         targets: names of the targets.
         levels: the levels of the quantiles.
         truths: the actual values, (horizon, targets) each; None if they are not known.
+        shown: dates -> the dates to show, such as local times.
     """
     panels = [(item, column) for item in range(len(predictions)) for column in range(len(targets))]
     panels = panels[:PANELS]
@@ -45,10 +47,15 @@ def plot_forecasts(
     grid = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
     for axes, (index, column) in zip(grid, panels, strict=True):
         history, prediction = histories[index], predictions[index]
-        ahead = len(prediction.dates)
+        dates = shown(prediction.dates)
+        ahead = len(dates)
         behind = slice(max(history.end - SHOWN_HORIZONS * ahead, 0), history.end)
         axes.plot(
-            history.dates[behind], history.values[behind, column], color=INK, lw=1, label="history"
+            shown(history.dates[behind]),
+            history.values[behind, column],
+            color=INK,
+            lw=1,
+            label="history",
         )
         values = np.asarray(prediction.value, np.float64).reshape(ahead, -1)[:, column]
         if prediction.quantiles is not None:
@@ -57,18 +64,16 @@ def plot_forecasts(
                 share = levels[-1 - low] - levels[low]
                 white = 0.8 ** (low + 1)
                 axes.fill_between(
-                    prediction.dates,
+                    dates,
                     quantiles[:, low],
                     quantiles[:, -1 - low],
                     color=[white + (1 - white) * part for part in to_rgb(VALIDATION)],
                     lw=0,
                     label=f"{100 * share:.4g}% interval",
                 )
-        axes.plot(prediction.dates, values, color=VALIDATION, lw=1.4, label="forecast")
+        axes.plot(dates, values, color=VALIDATION, lw=1.4, label="forecast")
         if truths is not None:
-            axes.plot(
-                prediction.dates, truths[index][:, column], color=TRAINING, lw=1, label="observed"
-            )
+            axes.plot(dates, truths[index][:, column], color=TRAINING, lw=1, label="observed")
         names = [name for name in (prediction.series, targets[column]) if name]
         axes.set_title(" · ".join(names), loc="left", fontsize="medium", parse_math=False)
         axes.spines[["top", "right"]].set_visible(False)

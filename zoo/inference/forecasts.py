@@ -5,6 +5,7 @@ import math
 import pathlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import NormalDist
 from typing import Any
 
@@ -199,11 +200,14 @@ class Forecaster:
     def plot(
         self, path: str | pathlib.Path, histories: Sequence[History], predictions: Sequence[Any]
     ) -> None:
-        """Plots history, forecast and the bands between quantiles."""
+        """Plots history, forecast and the bands between quantiles, with dates as in `table`."""
         from seqzoo.tasks.forecast.plot import plot_forecasts
 
         levels = self.run.template.levels
-        plot_forecasts(pathlib.Path(path), histories, predictions, self.targets, levels)
+        shown = partial(to_local, name=self.source.timezone)
+        plot_forecasts(
+            pathlib.Path(path), histories, predictions, self.targets, levels, shown=shown
+        )
 
     def anomalies(
         self, histories: Sequence[History], minimum_score: float = ANOMALY
