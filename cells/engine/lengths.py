@@ -23,7 +23,8 @@ class AdjustableLengths:
     """Lengths for `use_lengths` that can be set again after a graph was traced with them."""
 
     def __init__(self) -> None:
-        self.programs = tf.Variable(_program_lengths(())[1], trainable=False)
+        with tf.device("CPU:0"):  # where shapes are computed
+            self.programs = tf.Variable(_program_lengths(())[1], trainable=False)
 
     def set(self, lengths: tuple[int, ...]) -> None:
         """Sets the lengths, in order, that graphs pad to from now on."""
