@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from seqzoo.tasks.errors import Interrupted, SeqzooError
-from seqzoo.zoo.hyperparameters.channel import Channel, work
+from seqzoo.zoo.hyperparameters.channel import Channel, OutOfMemory, work
 from seqzoo.zoo.stopping import handling_signals
 
 EPOCHS = 3
@@ -38,6 +38,8 @@ def main(words: list[str]) -> int:
             raise SeqzooError("13 units bring bad luck.")
         if values["units"] == 14:
             os.kill(os.getpid(), signal.SIGKILL)
+        if values["units"] == 16:
+            raise OutOfMemory("16 units need too much memory.")
         if values["units"] in (15, 17) and _first(path):
             (run / "checkpoint").touch()
             try:

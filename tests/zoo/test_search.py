@@ -211,6 +211,13 @@ def test_trials_end_in_all_ways_and_the_search_continues(fake, tmp_path) -> None
     assert (folder / "search.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_after_a_trial_without_enough_memory_a_new_process_trains_the_next(fake, tmp_path) -> None:
+    space = _space([16, 11])
+    match = zoo.search("language-id", trials=6, space=space, folder="found", pruner="none")
+    errors = {(trial.options["units"], trial.state, trial.error) for trial in match.trials}
+    assert errors == {(11, "complete", ""), (16, "failed", "16 units need too much memory.")}
+
+
 def test_pruned_trials_and_more_trials_later(fake, tmp_path) -> None:
     assert seqzoo("init", "language-id", "--epochs", 3, "--output", "a.toml").exit_code == 0
     with open("a.toml", "a") as file:

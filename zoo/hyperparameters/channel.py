@@ -102,7 +102,7 @@ def work(
             channel.send("error", message=str(error))
             return 2
         except OutOfMemory as error:
-            channel.send("end", state=FAILED, error=str(error))
+            channel.send("end", state=FAILED, error=str(error), exits=True)
             return 2
         except SeqzooError as error:
             channel.send("end", state=FAILED, error=str(error))

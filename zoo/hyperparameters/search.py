@@ -377,10 +377,11 @@ class _Running:
         else:
             number = worker.number
             self._end(worker, event)
-            if event["state"] != UNFINISHED:
+            if event["state"] == UNFINISHED:
+                assert number is not None
+                self.interrupted.append(number)  # another process continues it
+            elif "exits" not in event:
                 self._give(worker)
-            elif number is not None:  # another process continues it
-                self.interrupted.append(number)
 
     def _trial(self, number: int | None) -> Any:
         """A running trial, which may have been sampled by an earlier process."""
