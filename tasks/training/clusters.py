@@ -14,8 +14,8 @@ from seqzoo.tasks.startup import start_tensorflow
 STRATEGIES = ("mirrored", "multi-worker")
 
 STARTER = "SEQZOO_STARTER"
-"""Environment variable of workers that `seqzoo train --workers` started: a file descriptor that is
-closed when the process that started them ends."""
+"""Environment variable of processes that `seqzoo train --workers` or `seqzoo compare` started: a
+file descriptor that is closed when the process that started them ends."""
 
 PORT = 12_200
 """Port of workers on Kubernetes, and the lowest one on SLURM; see `slurm_port`."""

@@ -23,10 +23,13 @@ from cli_cases import COLUMNS, ROOT, SMALL, files, seqzoo, table
 from figure_boxes import disjoint, saved_figures
 
 from seqzoo.tasks import SeqzooError
+from seqzoo.tasks.runs.lock import alone_in
+from seqzoo.tasks.training.clusters import STARTER
 from seqzoo.zoo.comparison import compare as comparing
 from seqzoo.zoo.comparison import gradient_flow, processes, sizing
 from seqzoo.zoo.comparison.processes import Ended
 from seqzoo.zoo.comparison.report import Comparison, Result, ordered
+from seqzoo.zoo.training.local_workers import LOST
 
 # Sizes
 
@@ -116,6 +119,50 @@ def test_control_c_is_passed_on_once_and_kills_the_second_time(tmp_path, times) 
         os.chdir(here)
     assert ended.code == processes.STOPPED
     assert (tmp_path / "heard").read_text() == "x"
+
+
+def test_a_process_ends_with_the_one_that_started_it(tmp_path) -> None:
+    child = (
+        "import os, pathlib\n"
+        "pathlib.Path('begun').touch()\n"
+        f"os.read(int(os.environ[{STARTER!r}]), 1)\n"
+        "pathlib.Path('ended').touch()"
+    )
+    program = (
+        "import sys\n"
+        "from seqzoo.zoo.comparison.processes import run\n"
+        f"run([sys.executable, '-c', {child!r}], {{}})"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, env=environment) as parent:
+        while not (tmp_path / "begun").exists():
+            assert parent.poll() is None
+            time.sleep(0.02)
+        time.sleep(0.1)
+        assert not (tmp_path / "ended").exists()
+        parent.kill()
+    until = time.monotonic() + 60
+    while not (tmp_path / "ended").exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["seqzoo.zoo.comparison.sizing", "base.toml", "gru"],
+        ["seqzoo.zoo.comparison.gradient_flow", "{}", "."],
+        ["seqzoo.cli", "train", "language-id"],
+    ],
+)
+def test_every_process_of_a_comparison_ends_with_it(words, tmp_path) -> None:
+    receiver, sender = os.pipe()
+    os.close(sender)
+    environment = {**processes.environment(), STARTER: str(receiver)}
+    command = [sys.executable, "-m", *words]
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, pass_fds=[receiver], timeout=100)
+    os.close(receiver)
+    assert ended.returncode == LOST and not any(tmp_path.iterdir())
 
 
 # Training runs; here in this process, which has TensorFlow already.
@@ -297,6 +344,32 @@ def test_a_training_run_that_fails_is_reported_and_the_others_continue(
     inside.failing = ""  # it is tried again
     assert seqzoo(*command, "--cells", "vanilla").exit_code == 0
     assert inside.trained == ["gru-6", "vanilla-6"]
+
+
+def test_a_second_comparison_in_a_folder_is_refused(command, inside, tmp_path) -> None:
+    command += ["--cells", "gru", "--seeds", 1, "--seed", 6]
+    assert seqzoo(*command).exit_code == 0
+    folder = pathlib.Path("comparisons/many-to-one")
+    before = files(tmp_path)
+    with alone_in(folder, "The first"):
+        result = seqzoo(*command, "--seeds", 2)
+    assert result.exit_code == 2
+    message = f"Another comparison is running in {folder}; wait until it ends."
+    assert result.stderr == f"Error: {message}\n" and files(tmp_path) == before
+
+
+def test_a_run_that_another_process_trains_has_not_failed(command, inside) -> None:
+    run = pathlib.Path("comparisons/many-to-one/runs/gru-6")
+    command += ["--cells", "gru", "--seed", 6]
+    inside.stop_at = 0
+    assert seqzoo(*command).exit_code == 130
+    inside.stop_at, inside.failing = None, run.name
+    with alone_in(run, "The first"):
+        result = seqzoo(*command)
+    assert result.exit_code == 2
+    message = f"Another training process is running in {run}; wait until it ends."
+    assert result.stderr == f"Error: {message}\n"
+    assert "failed" not in json.loads(run.with_name("gru-6.json").read_text())
 
 
 FLOWS = (

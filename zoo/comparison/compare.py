@@ -3,12 +3,13 @@
 Nothing here imports TensorFlow; see `processes`.
 """
 
+import contextlib
 import json
 import os
 import pathlib
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from seqzoo.tasks.atomic_files import occupied, read_json, write_json, write_tex
 from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same, nearest_of
 from seqzoo.tasks.fields import checked_count
 from seqzoo.tasks.runs.layout import is_run
+from seqzoo.tasks.runs.lock import alone_in
 from seqzoo.tasks.settings import MAX_SEED
 from seqzoo.zoo.catalogue import source_docs
 from seqzoo.zoo.comparison.processes import STOPPED, run
@@ -69,8 +71,8 @@ def compare(
     Returns: the comparison; its folder contains it as Markdown, CSV, JSON and a plot.
 
     Raises:
-        SeqzooError: a name or a setting is not valid, the folder contains another comparison, or no
-            cell can be trained.
+        SeqzooError: a name or a setting is not valid, the folder contains another comparison or is
+            used by another process, or no cell can be trained.
         Interrupted: training was stopped by Ctrl-C; the same call continues it.
     """
     if isinstance(cells, str) or not cells:
@@ -95,16 +97,17 @@ def compare(
     stem = pathlib.Path(name).stem if name.endswith(CONFIG) else name
     path = pathlib.Path(folder).expanduser() if folder else COMPARISONS / stem
     base = _shared_settings(path, choices)
-    sizes = _sizes(path, base, cells)
-    flow = _flow(path, sizes, cells) if gradient_flow else []
     first = choices.settings.seed
     seed_numbers = list(range(first, first + seeds))
     pairs = [(cell, seed) for seed in seed_numbers for cell in cells]
-    for count, (cell, seed) in enumerate(pairs, 1):
-        label = f"{count}/{len(pairs)}  {cell} with {sizes[cell]['units']} units, seed {seed}"
-        print_fn(f"{label}: {_train(path, cell, seed, device)}")
-    comparison = replace(_comparison(path, stem, base, cells, seed_numbers, sizes), flow=flow)
-    comparison.write()
+    with _locked_folder(path):
+        sizes = _sizes(path, base, cells)
+        flow = _flow(path, sizes, cells) if gradient_flow else []
+        for count, (cell, seed) in enumerate(pairs, 1):
+            label = f"{count}/{len(pairs)}  {cell} with {sizes[cell]['units']} units, seed {seed}"
+            print_fn(f"{label}: {_train(path, cell, seed, device)}")
+        comparison = replace(_comparison(path, stem, base, cells, seed_numbers, sizes), flow=flow)
+        comparison.write()
     return comparison
 
 
@@ -128,9 +131,29 @@ def _shared_settings(path: pathlib.Path, choices: Choices) -> Choices:
     return stored
 
 
+@contextlib.contextmanager
+def _locked_folder(path: pathlib.Path) -> Iterator[None]:
+    """Creates the folder of a comparison, unless it exists, and keeps it locked.
+
+    A new folder is removed again if nothing was written to it.
+
+    Raises:
+        SeqzooError: it is used by another process.
+    """
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        with alone_in(path, "Another comparison"):
+            yield
+    finally:
+        for folder in new:
+            with contextlib.suppress(OSError):  # it is not empty
+                folder.rmdir()
+
+
 def _sizes(path: pathlib.Path, base: Choices, cells: Sequence[str]) -> dict[str, Any]:
-    """Units, parameters and options of each cell, computed once and stored in the folder, which is
-    created here, together with a file of settings for each cell."""
+    """Units, parameters and options of each cell, computed once and stored in the folder, together
+    with a file of settings for each cell."""
     file = path / "sizes.json"
     known = read_json(file) if file.exists() else {}
     check_types(file, known, {base.task.cell: dict} if known else {})
@@ -140,7 +163,6 @@ def _sizes(path: pathlib.Path, base: Choices, cells: Sequence[str]) -> dict[str,
     if not missing:
         return known
     known |= _computed_sizes(base, missing)
-    path.mkdir(parents=True, exist_ok=True)
     _write(path / BASE, base, f"Settings that all training runs in {path} share.")
     (path / "runs").mkdir(exist_ok=True)
     for cell in missing:
@@ -207,6 +229,7 @@ def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
 
     Raises:
         Interrupted: training was stopped by Ctrl-C.
+        SeqzooError: another process trains it.
     """
     file = path / "runs" / f"{cell}-{seed}.json"
     record = read_result(file, PEAK) if file.exists() else {"peak_bytes": 0}
@@ -217,6 +240,8 @@ def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
     arguments += ["--quiet", "--json", *(["--device", device] if device else [])]
     if is_run(folder):
         arguments.append("--resume")
+        with alone_in(folder, "Another training process"):
+            pass  # what another process trains has not failed
     process = run([sys.executable, "-P", "-m", "seqzoo.cli", *arguments], {})
     # The higher peak, if training was resumed.
     record = {"peak_bytes": max(record["peak_bytes"], process.peak_bytes)}

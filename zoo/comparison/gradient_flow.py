@@ -48,7 +48,9 @@ def main(arguments: Sequence[str]) -> int:
         0, with the rows as JSON on standard output; or 2, with an error on standard error.
     """
     from seqzoo.tasks.startup import start_devices
+    from seqzoo.zoo.training.local_workers import end_with_starter
 
+    end_with_starter()
     start_devices()
     from seqzoo.tasks.atomic_files import replacing
     from seqzoo.tasks.inspection.cell_flow import cell_flows

@@ -1,4 +1,4 @@
-"""Runs Python processes, measures them, and stops them on Ctrl-C.
+"""Runs Python processes, measures them, and stops them on Ctrl-C and at the end of this process.
 
 Nothing here imports TensorFlow: the system counts the memory of a parent process towards the peak
 of its child, so the parent has to stay small.
@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from seqzoo.tasks.training.clusters import STARTER
 
 STOPPED = 130
 """Exit code of a command that was ended by Ctrl-C."""
@@ -44,22 +46,28 @@ def run(command: Sequence[str], variables: dict[str, str]) -> Ended:
     """Runs a Python process and measures its memory.
 
     Ctrl-C is passed on to it once, as SIGTERM, so that it can write a checkpoint; a second one
-    kills it.
+    kills it. If this process is killed, `local_workers.end_with_starter` ends the other one, which
+    has to call it.
 
     Args:
         command: the program and its arguments.
         variables: environment variables, in addition to those of this process.
     """
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        # In a separate session; otherwise a terminal would send it Ctrl-C a second time.
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-            env={**environment(), **variables},
-            start_new_session=True,
-        )
+    receiver, sender = os.pipe()
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors, open(sender, "wb"):
+        try:
+            # In a separate session; otherwise a terminal would send it Ctrl-C a second time.
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                env={**environment(), STARTER: str(receiver), **variables},
+                pass_fds=[receiver],
+                start_new_session=True,
+            )
+        finally:
+            os.close(receiver)
         # Not SIGINT, which it ignores if this process was started in the background.
         signals = [signal.SIGTERM, signal.SIGKILL]
         while True:

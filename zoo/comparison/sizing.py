@@ -113,7 +113,9 @@ def main(arguments: Sequence[str]) -> int:
     """
     from seqzoo.tasks.startup import start_devices
     from seqzoo.zoo.config.toml_reader import read_config
+    from seqzoo.zoo.training.local_workers import end_with_starter
 
+    end_with_starter()
     start_devices()
     try:
         choices = read_config(arguments[0])

@@ -179,7 +179,7 @@ def share_of_cores(count: int) -> list[set[int]]:
 
 
 def end_with_starter() -> None:
-    """Exits this process, a worker, when the process that started it has ended."""
+    """Exits this process when the process that started it, and gave it `STARTER`, has ended."""
 
     def watch(descriptor: int) -> None:
         with contextlib.suppress(OSError):
