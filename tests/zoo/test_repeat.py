@@ -121,12 +121,26 @@ def test_seeds_are_resumed(trained, tmp_path, monkeypatch) -> None:
 
 def test_seeds_are_not_resumed_as_folds(tmp_path) -> None:
     (tmp_path / "seed-0").mkdir()
-    repeating._check_kind(tmp_path, "repeat")
+    repeating._check_kind(tmp_path, "repeat", 2)
     with pytest.raises(SeqzooError, match="were started with --repeat, got --folds; resume them"):
-        repeating._check_kind(tmp_path, "folds")
+        repeating._check_kind(tmp_path, "folds", 2)
     (tmp_path / "seed-0").rename(tmp_path / "fold-1-of-2")
     with pytest.raises(SeqzooError, match="were started with --folds, got --repeat; resume them"):
-        repeating._check_kind(tmp_path, "repeat")
+        repeating._check_kind(tmp_path, "repeat", 2)
+
+
+def test_folds_are_resumed_with_their_number(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(repeating, "run_plan", None)  # nothing is trained
+    repeating._base(tmp_path, "language-id", {}, resume=False)
+    (tmp_path / "fold-1-of-10").mkdir()
+    (tmp_path / "fold-1-of-10.json").touch()
+    repeating._check_kind(tmp_path, "folds", 10)
+    with pytest.raises(SeqzooError) as error:
+        zoo.repeat(None, folds=4, folder=tmp_path, resume=True)
+    assert str(error.value) == (
+        f"The training runs in {tmp_path} were started with --folds 10, got 4; resume them with "
+        "--folds 10, or name a new folder with --run."
+    )
 
 
 def test_a_folder_of_several_runs_is_no_run(tmp_path) -> None:

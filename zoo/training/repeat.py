@@ -169,7 +169,7 @@ def repeat(
     path = folder_of(name, named, options, device=device, resume=resume)
     base = _base(path, name, options, resume=resume)
     if resume:
-        _check_kind(path, field)
+        _check_kind(path, field, count)
     try:
         plans = _plans(base, count, of_folds=folds is not None)
     except SeqzooError:
@@ -209,7 +209,6 @@ def _plans(base: Choices, count: int, *, of_folds: bool) -> dict[str, Choices]:
     plans = {}
     for number in range(count):
         if of_folds:
-            # A different number of folds means different folds.
             fold = replace(source, fold=f"{number + 1}/{count}")
             plans[f"fold-{number + 1}-of-{count}"] = replace(base, source=fold)
         else:
@@ -245,17 +244,26 @@ def _base(path: pathlib.Path, name: str | None, options: dict[str, Any], *, resu
     return stored
 
 
-def _check_kind(path: pathlib.Path, field: str) -> None:
+def _check_kind(path: pathlib.Path, field: str, count: int) -> None:
     """Checks that the training runs in a folder were started with the same option.
 
     Raises:
-        SeqzooError: they were started with the other one.
+        SeqzooError: they were started with the other one, or with a different number of folds,
+            which are different folds.
     """
     other, prefix = ("folds", "fold-") if field == "repeat" else ("repeat", "seed-")
     if any(path.glob(f"{prefix}*")):
         raise SeqzooError(
             f"The training runs in {path} were started with --{other}, got --{field}; resume them "
             f"with --{other}, or name a new folder with --run.",
+            field=field,
+        )
+    counts = {item.stem.rpartition("-of-")[2] for item in path.glob("fold-*-of-*")}
+    if field == "folds" and counts and str(count) not in counts:
+        begun = min(counts)
+        raise SeqzooError(
+            f"The training runs in {path} were started with --folds {begun}, got {count}; resume "
+            f"them with --folds {begun}, or name a new folder with --run.",
             field=field,
         )
 
