@@ -372,6 +372,20 @@ def test_a_run_that_another_process_trains_has_not_failed(command, inside) -> No
     assert "failed" not in json.loads(run.with_name("gru-6.json").read_text())
 
 
+def test_a_comparison_trains_all_cells_on_the_same_data(command, inside, tmp_path) -> None:
+    command += ["--seed", 6, "--seeds", 1]
+    assert seqzoo(*command, "--cells", "gru").exit_code == 0
+    data = tmp_path / "data.csv"
+    data.write_text(data.read_text().replace("a", "b", 1))
+    for words in (["gru", "--seeds", 2], ["gru,vanilla"]):
+        result = seqzoo(*command, "--cells", *words)
+        assert result.exit_code == 2, result.output
+        message = "Error: The data in data.csv differ from those of the earlier training runs"
+        assert result.stderr.splitlines()[-1].startswith(message)
+    assert inside.trained == ["gru-6"] and inside.sized == ["gru"]
+    assert seqzoo(*command, "--cells", "gru").exit_code == 0  # all of it is trained
+
+
 FLOWS = (
     *("3", "[3]", "{}", '[{"cell": "gru"}]'),
     '{"cell": "gru", "units": 1, "shares": {}, "verdict": ""}',

@@ -213,9 +213,21 @@ def test_trials_end_in_all_ways_and_the_search_continues(fake, tmp_path) -> None
 
 def test_after_a_trial_without_enough_memory_a_new_process_trains_the_next(fake, tmp_path) -> None:
     space = _space([16, 11])
-    match = zoo.search("language-id", trials=6, space=space, folder="found", pruner="none")
+    match = zoo.search("language-id", trials=4, space=space, folder="found", pruner="none")
     errors = {(trial.options["units"], trial.state, trial.error) for trial in match.trials}
     assert errors == {(11, "complete", ""), (16, "failed", "16 units need too much memory.")}
+
+
+def test_all_trials_use_the_same_data(fake, tmp_path) -> None:
+    options: dict[str, Any] = {"space": {"units": [20, 90]}, "folder": "found", "data": "a.csv"}
+    options |= {"kind": "words", "input": "text", "target": "label", "print_fn": lambda line: None}
+    data = tmp_path / "a.csv"
+    data.write_text("text,label\na,b\n")
+    zoo.search("many-to-one", trials=1, **options)
+    data.write_text("text,label\nb,a\n")
+    with pytest.raises(SeqzooError, match="differ from those of the earlier training runs in foun"):
+        zoo.search("many-to-one", trials=2, **options)
+    assert len(zoo.search("many-to-one", trials=1, **options).trials) == 1  # nothing to train
 
 
 def test_pruned_trials_and_more_trials_later(fake, tmp_path) -> None:

@@ -26,6 +26,7 @@ from seqzoo.zoo.comparison.report import Comparison, Result, ordered
 from seqzoo.zoo.config import toml_writer
 from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen
 from seqzoo.zoo.config.toml_reader import read_config
+from seqzoo.zoo.training.same_data import check_same_data
 from seqzoo.zoo.training.stored_result import check_types, damaged, read_result
 
 COMPARISONS = pathlib.Path("comparisons")
@@ -105,7 +106,7 @@ def compare(
         flow = _flow(path, sizes, cells) if gradient_flow else []
         for count, (cell, seed) in enumerate(pairs, 1):
             label = f"{count}/{len(pairs)}  {cell} with {sizes[cell]['units']} units, seed {seed}"
-            print_fn(f"{label}: {_train(path, cell, seed, device)}")
+            print_fn(f"{label}: {_train(path, base, cell, seed, device)}")
         comparison = replace(_comparison(path, stem, base, cells, seed_numbers, sizes), flow=flow)
         comparison.write()
     return comparison
@@ -162,6 +163,8 @@ def _sizes(path: pathlib.Path, base: Choices, cells: Sequence[str]) -> dict[str,
     missing = [cell for cell in cells if cell not in known]
     if not missing:
         return known
+    if known:
+        check_same_data(path, base.source)
     known |= _computed_sizes(base, missing)
     _write(path / BASE, base, f"Settings that all training runs in {path} share.")
     (path / "runs").mkdir(exist_ok=True)
@@ -224,18 +227,19 @@ def _write(path: pathlib.Path, choices: Choices, origin: str) -> None:
     write_text(path, text)
 
 
-def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
+def _train(path: pathlib.Path, base: Choices, cell: str, seed: int, device: str | None) -> str:
     """Trains a cell with a seed, unless that has been done; returns the result.
 
     Raises:
         Interrupted: training was stopped by Ctrl-C.
-        SeqzooError: another process trains it.
+        SeqzooError: another process trains it, or the data have changed.
     """
     file = path / "runs" / f"{cell}-{seed}.json"
     record = read_result(file, PEAK) if file.exists() else {"peak_bytes": 0}
     if "metrics" in record:
         return f"{_result_line(record)}, already trained"
     folder = path / "runs" / f"{cell}-{seed}"
+    check_same_data(path, base.source)
     arguments = ["train", str(path / f"{cell}{CONFIG}"), "--seed", str(seed), "--run", str(folder)]
     arguments += ["--quiet", "--json", *(["--device", device] if device else [])]
     if is_run(folder):

@@ -70,6 +70,13 @@ def kind_of(folder: pathlib.Path) -> str:
     return next((kind for item, kind in kinds.items() if _class_folders(folder, item)), "words")
 
 
+def files_of(folder: pathlib.Path, kind: str) -> list[pathlib.Path]:
+    """The files for an input type in a folder, sorted by split, class and name."""
+    suffixes = KINDS.get(kind, ())
+    folders = _class_folders(folder, suffixes)
+    return [file for item in folders for file in sorted(_files(item, suffixes))]
+
+
 def read(path: pathlib.Path, request: Request) -> Records:
     """The images, recordings or texts of a folder, sorted by split, class and name; the class is
     the name of the folder that contains them.
@@ -103,7 +110,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
             field="target_kind",
         )
     suffixes = KINDS[source.kind]
-    files = [file for folder in folders for file in sorted(_files(folder, suffixes))]
+    files = files_of(path, source.kind)
 
     def fields(file: pathlib.Path) -> dict[str, Any]:
         split = {SPLIT: file.parent.parent.name} if has_split else {}

@@ -37,6 +37,7 @@ from seqzoo.zoo.hyperparameters.space import (
 from seqzoo.zoo.hyperparameters.workers import Worker
 from seqzoo.zoo.output import metric_name
 from seqzoo.zoo.training.local_workers import share_of_cores
+from seqzoo.zoo.training.same_data import check_same_data
 
 Pruner = Literal["median", "hyperband", "none"]
 
@@ -325,6 +326,7 @@ class _Running:
                 worker.kill()
 
     def _start(self, index: int, cores: set[int], *, shared: bool) -> None:
+        check_same_data(self.path, self.base.source)
         worker = Worker(index, self.path, self.device, self.events, cores, shared=shared)
         self.workers.append(worker)
 

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shlex
+import shutil
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from seqzoo.zoo.config import toml_writer
 from seqzoo.zoo.config.resolve import Choices, chosen, overridden
 from seqzoo.zoo.config.toml_reader import read_config
 from seqzoo.zoo.output import metric_name, table
+from seqzoo.zoo.training.same_data import DATA, check_same_data
 from seqzoo.zoo.training.stored_result import FINISHED, check_types, read_result
 from seqzoo.zoo.training.train import (
     REPETITION,
@@ -271,9 +273,8 @@ def _check_kind(path: pathlib.Path, field: str, count: int) -> None:
 def _remove_unstarted(path: pathlib.Path) -> None:
     """Removes a folder in which no training run has started, so that a corrected command can use
     it."""
-    if [item.name for item in path.iterdir()] == [REPETITION]:
-        (path / REPETITION).unlink()
-        path.rmdir()
+    if {item.name for item in path.iterdir()} <= {REPETITION, DATA}:
+        shutil.rmtree(path)
 
 
 def _train(
@@ -290,6 +291,7 @@ def _train(
         record = read_result(file, FINISHED)
         check_types(file, record["metrics"], {_metric(record): float})
         return record, f"{_score(record)}, already trained"
+    check_same_data(folder.parent, choices.source)
     if is_run(folder):
         plan = plan_resumed(None, str(folder), {}, device)
     else:
