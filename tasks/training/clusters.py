@@ -4,8 +4,11 @@ names."""
 import json
 import os
 import re
+import signal
 import socket
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError, nearest
@@ -56,7 +59,8 @@ def make_strategy(name: str, workers: int | None = None) -> Any:
         return tf.distribute.MirroredStrategy([item.name for item in gpus])
     resolver = resolve(os.environ, workers)
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+        with _keeping_sigterm():
+            return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     except RuntimeError as error:
         raise SeqzooError(
             "'multi-worker' must be chosen before TensorFlow computes anything; make it the first "
@@ -65,6 +69,19 @@ def make_strategy(name: str, workers: int | None = None) -> Any:
     except (tf.errors.OpError, ValueError) as error:
         reason = str(error).partition("\n")[0].strip().rstrip(".")
         raise SeqzooError(f"The workers cannot be connected: {reason}.") from error
+
+
+@contextmanager
+def _keeping_sigterm() -> Iterator[None]:
+    """A context after which SIGTERM has the handler that it had before: a strategy of several
+    workers installs one that ignores it."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        # Only the main thread may install handlers, and only those of Python are known.
+        if handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 def resolve(environment: Mapping[str, str], workers: int | None = None) -> Any:

@@ -1,6 +1,7 @@
 """Several workers train one model: the numbers of one process, and a one-line error if one is
 lost."""
 
+import ctypes
 import json
 import os
 import pathlib
@@ -59,6 +60,7 @@ def arguments(folder: pathlib.Path) -> dict:
 PROGRAM = """
 import json, os, pathlib, signal, sys
 from seqzoo.tasks.training.clusters import make_strategy
+signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 strategy = make_strategy("multi-worker")
 from test_workers import DIES_AT, arguments
 from seqzoo.tasks import SeqzooError
@@ -76,6 +78,8 @@ class Dying(Silent):
     def step(self, done, *rest):
         if action == "die" and (self.current, done) == DIES_AT and index == 1:
             os.kill(os.getpid(), signal.SIGKILL)
+        if action == "stop" and (self.current, done) == DIES_AT and index == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
 
 index = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
 given = {"strategy": strategy, "progress": Dying(), "resume": action == "resume"}
@@ -106,6 +110,15 @@ def start(folder: pathlib.Path, action: str) -> list[subprocess.Popen]:
         )
         for index in (0, 1)
     ]
+
+
+@pytest.mark.slow
+def test_sigterm_in_one_worker_stops_all_after_a_checkpoint(tmp_path) -> None:
+    both = start(tmp_path / "run", "stop")
+    outputs = [item.communicate(timeout=120)[0] for item in both]
+    assert [item.returncode for item in both] == [2, 2]
+    for output in outputs:
+        assert re.match(r"Stopped at step 2\d of epoch 2, after a checkpoint. To resume: ", output)
 
 
 def assert_close(one: pathlib.Path, other: pathlib.Path) -> None:
@@ -241,6 +254,28 @@ def test_a_strategy_that_cannot_be_made(monkeypatch) -> None:
     tf.constant(0)
     with pytest.raises(SeqzooError, match="must be chosen before TensorFlow computes anything"):
         clusters.make_strategy("multi-worker")
+
+
+def test_sigterm_is_handled_as_before_the_strategy_was_made(monkeypatch) -> None:
+    def ignoring(cluster_resolver):
+        """Ignores the signal without Python's knowledge, like TensorFlow."""
+        library = ctypes.CDLL(None)
+        library.signal.argtypes, library.signal.restype = (
+            [ctypes.c_int, ctypes.c_void_p],
+            ctypes.c_void_p,
+        )
+        library.signal(signal.SIGTERM, 1)
+
+    received = []
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", ignoring)
+    monkeypatch.setenv("TF_CONFIG", json.dumps(TWO))
+    before = signal.signal(signal.SIGTERM, lambda number, _: received.append(number))
+    try:
+        clusters.make_strategy("multi-worker")
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert received == [signal.SIGTERM]
 
 
 class TwoWorkers(Workers):

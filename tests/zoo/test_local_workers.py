@@ -2,14 +2,22 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from cli_cases import MANY_TO_ONE, ROOT, seqzoo, table
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.training import trainer
+from seqzoo.tasks.training.workers import Workers
+from seqzoo.zoo import stopping
 from seqzoo.zoo.training import local_workers
+from seqzoo.zoo.training import train as planned
 from seqzoo.zoo.training.local_workers import LOST, free_addresses, run_workers, share_of_cores
 
 PROGRAM = """
@@ -60,6 +68,17 @@ def test_the_exit_code_of_a_chief_that_says_why_it_failed(run) -> None:
     assert run("sys.exit(2)", f"os._exit({LOST})") == 2
 
 
+def test_signals_are_passed_on_and_acknowledged_by_the_workers_alone(monkeypatch, capfd) -> None:
+    monkeypatch.setattr(stopping, "SECONDS_TO_END", 0.05)
+    passed: list[int] = []
+    process = SimpleNamespace(poll=lambda: None, send_signal=passed.append)
+    worker: Any = SimpleNamespace(process=process)
+    with stopping.handling_signals(), local_workers._passing_signals([worker]):
+        signal.raise_signal(signal.SIGTERM)
+        time.sleep(0.2)
+    assert passed == [signal.SIGTERM] and capfd.readouterr().err == ""
+
+
 def test_workers_end_with_the_process_that_started_them() -> None:
     program = (
         "import signal\n"
@@ -101,3 +120,15 @@ def test_the_command_passes_its_options_on(tmp_path, monkeypatch) -> None:
     nowhere = seqzoo(*words[:-2], "--distribute", "multi-worker", "--run", folder)
     assert nowhere.exit_code == 2 and "finds no workers: set TF_CONFIG" in nowhere.stderr
     assert len(calls) == 1 and not folder.exists()
+
+
+def test_a_worker_that_is_stopped_at_once_says_how_to_resume_all(tmp_path, monkeypatch) -> None:
+    def failing(*given, **options):
+        raise SeqzooError("Not trained.")
+
+    messages = []
+    monkeypatch.setattr(Workers, "resume_options", " --workers 2")
+    monkeypatch.setattr(trainer, "train", failing)
+    monkeypatch.setattr(planned, "set_exit_message", messages.append)
+    seqzoo(*MANY_TO_ONE, "--data", table(tmp_path / "data.csv"), "--run", "somewhere")
+    assert messages[0].endswith(": seqzoo train --resume --run somewhere --workers 2")

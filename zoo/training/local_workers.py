@@ -211,7 +211,10 @@ def _wait(workers: Sequence[Worker]) -> list[int]:
 
 @contextlib.contextmanager
 def _passing_signals(workers: Sequence[Worker]) -> Iterator[None]:
-    """Passes SIGTERM on to the workers, and SIGINT unless a terminal also sends it to them."""
+    """Passes SIGTERM on to the workers, and SIGINT unless a terminal also sends it to them.
+
+    The workers acknowledge signals and stop; this process only waits for them.
+    """
 
     def passing(number: int) -> Callable[[int, Any], None]:
         def handle(_: int, frame: Any) -> None:
@@ -229,9 +232,11 @@ def _passing_signals(workers: Sequence[Worker]) -> Iterator[None]:
         signal.SIGINT: signal.SIG_IGN if _in_foreground() else passing(signal.SIGINT),
     }
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    wakeup = signal.set_wakeup_fd(-1)  # of `handling_signals`, which would end this process first
     try:
         yield
     finally:
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
         for number, value in before.items():
             signal.signal(number, value)
 

@@ -348,7 +348,8 @@ def run_plan(
             print_fn(note)
     if source.sample_rate:
         task = replace(task, sample_rate=source.sample_rate)
-    resume = command(f"train --resume --run {shlex.quote(str(plan.folder))}")
+    words = f"train --resume --run {shlex.quote(str(plan.folder))}"
+    resume = command(words + together.resume_options)
     set_exit_message(f"Stopped immediately. To resume from the last checkpoint: {resume}")
     run = train(
         task,
