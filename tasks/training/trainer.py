@@ -164,8 +164,9 @@ def train(
                     "Without validation examples, training ends after the last epoch, whatever "
                     "`patience` is."
                 )
-            if splits.test and run is None and workers.chief:
-                _data(task, splits.test, "test")  # so that a mistake is found before training
+            test_fingerprint = None
+            if splits.test and workers.chief:  # also so that a mistake is found before training
+                test_fingerprint = _fingerprint([_data(task, splits.test, "test")])
             if settings.calibrate:
                 check_calibrates(task, validation)
             if getattr(template, "conformal_folds", None):
@@ -184,9 +185,12 @@ def train(
                     "training_examples": len(training),
                     "validation_examples": 0 if validation is None else len(validation),
                     "fingerprint": fingerprint,
+                    "test_fingerprint": test_fingerprint,
                 }
             else:
                 _check_same(run, template, settings, fingerprint)
+                if workers.chief:
+                    _check_same_test(run, test_fingerprint)
                 config = run.config
                 change = change_of_replicas(config, settings, replicas)
                 if change:
@@ -435,6 +439,21 @@ def _check_same(run: Run, template: Template, settings: TrainingSettings, finger
     if fingerprint != run.config["data"]["fingerprint"]:
         raise SeqzooError(
             f"The data differ from those that {run.folder} was started with; start a new run."
+        )
+
+
+def _check_same_test(run: Run, fingerprint: str | None) -> None:
+    """Checks that a resumed training run has the test examples that it was started with; those of
+    runs from before their fingerprint was stored are unknown.
+
+    Raises:
+        SeqzooError: they differ.
+    """
+    data = run.config["data"]
+    if fingerprint != data.get("test_fingerprint", fingerprint):
+        raise SeqzooError(
+            f"The test examples differ from those that {run.folder} was started with; restore them "
+            "to resume it, and score it on others with `evaluate`."
         )
 
 

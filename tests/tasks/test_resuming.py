@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any
 import keras
 import pytest
 from cell_names import BEFORE_RELEASES
-from task_data import settings, splits, template
+from task_data import names, settings, splits, template
 from training_cases import CHOICES, RecordingProgress, assert_same, history, weights
 
 from seqzoo.tasks import Interrupted, SeqzooError
@@ -76,6 +77,14 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path) -> None:
     with alone_in(folder, "This test"), pytest.raises(SeqzooError, match=message):
         train(template(), splits(), settings(), folder, resume=True)
     train(template(), splits(), settings(), folder, resume=True)
+
+
+@pytest.mark.parametrize("test", [names(40, 4), None])
+def test_a_changed_test_set_is_noticed(unbroken, test) -> None:
+    message = f"The test examples differ from those that {unbroken[0]} was started with"
+    with pytest.raises(SeqzooError, match=re.escape(message)):
+        changed = replace(splits(), test=test)
+        train(template(**CHOICES), changed, settings(), unbroken[0], resume=True)
 
 
 def test_a_run_is_found_after_a_change_of_the_working_directory(tmp_path, monkeypatch) -> None:
@@ -146,14 +155,17 @@ def test_a_lost_model_that_no_later_epoch_replaces_is_noticed_before_training(
         assert progress.steps and len(Run.open(folder).predict(["abc"])) == 1
 
 
-def test_a_run_from_before_an_option_existed_is_resumed(unbroken, tmp_path) -> None:
+def test_a_run_from_before_an_option_or_a_fingerprint_existed_is_resumed(
+    unbroken, tmp_path
+) -> None:
     folder = shutil.copytree(unbroken[0], tmp_path / "run")
     config = json.loads((folder / "config.json").read_text())
     del config["task"]["label_smoothing"], config["training"]["clip_norm"]
+    del config["data"]["test_fingerprint"]
     (folder / "config.json").write_text(json.dumps(config))
     train(
         template(**CHOICES),
-        splits(),
+        replace(splits(), test=names(40, 4)),
         settings(),
         folder,
         resume=True,
