@@ -1,4 +1,4 @@
-"""A lock on a folder, so that two processes do not write to the same run or search."""
+"""Locks on folders and files, so that two processes do not write to the same one."""
 
 import contextlib
 import os
@@ -19,19 +19,34 @@ def alone_in(folder: pathlib.Path, other: str) -> Iterator[None]:
     Raises:
         SeqzooError: another process is in such a context.
     """
-    try:
-        import fcntl
-    except ImportError:  # not on Windows
+    if os.name == "nt":  # Windows does not open folders
         yield
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise SeqzooError(f"{other} is running in {folder}; wait until it ends.") from error
-        except OSError:  # the file system has no locks
-            pass
+        lock(descriptor, f"{other} is running in {folder}; wait until it ends.")
         yield
     finally:
         os.close(descriptor)
+
+
+def lock(descriptor: int, message: str) -> None:
+    """Locks an open file or folder until it is closed, or the process ends.
+
+    Args:
+        descriptor: its file descriptor.
+        message: the message of the error.
+
+    Raises:
+        SeqzooError: another process has locked it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise SeqzooError(message) from error
+    except OSError:  # the file system has no locks
+        pass

@@ -58,6 +58,26 @@ def test_a_stopped_file_is_continued(tmp_path, stop) -> None:
         PredictionFile(path, SETTINGS, resume=True)
 
 
+def test_a_file_that_is_being_written_is_left_alone(tmp_path) -> None:
+    whole, path = tmp_path / "whole", tmp_path / "answers"
+
+    def lines(skip, complete):
+        for reply in lines_of(10)(skip, complete):
+            if reply.text == "line 7":
+                other = PredictionFile(path, SETTINGS, resume=True)
+                with pytest.raises(SeqzooError, match="Another command is writing .*/answers; "):
+                    other.write(lines_of(10), print)
+            yield reply
+
+    PredictionFile(whole, SETTINGS, resume=False).write(lines_of(10), print)
+    started = PredictionFile(path, SETTINGS, resume=False)
+    also = PredictionFile(path, SETTINGS, resume=False)
+    started.write(lines, print)
+    with pytest.raises(SeqzooError, match="answers cannot be written: File exists"):
+        also.write(lines_of(10), print)
+    assert path.read_text() == whole.read_text() and not progress_path(path).exists()
+
+
 def test_a_file_that_was_changed_is_not_continued(tmp_path) -> None:
     path = tmp_path / "answers"
     with pytest.raises(Interrupted, match="the same command with --resume continues"):

@@ -13,6 +13,7 @@ from typing import Any
 from seqzoo.tasks.atomic_files import is_full, naming_full_disk, write_json
 from seqzoo.tasks.errors import Interrupted, SeqzooError, check_regular
 from seqzoo.tasks.runs.layout import is_run
+from seqzoo.tasks.runs.lock import lock
 from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data.records import read_bytes
 from seqzoo.zoo.inference.reply import Reply
@@ -53,6 +54,7 @@ class PredictionFile:
         if known is None and path.exists():
             advice = "--resume continues it, or name" if progress_path(path).exists() else "name"
             raise SeqzooError(f"{path} already exists; {advice} another file.", field="output")
+        self._mode = "xb" if known is None else "r+b"
         if known is None:
             self._size = 0
             return
@@ -109,10 +111,10 @@ class PredictionFile:
         Raises:
             DiskFull: the disk is full; the file can be continued.
             Interrupted: Ctrl-C; the file can be continued.
-            SeqzooError: the file cannot be written.
+            SeqzooError: the file cannot be written, or another process is writing it.
         """
         try:
-            opened = self.path.open("r+b" if self._size else "wb")
+            opened = self.path.open(self._mode)
         except OSError as error:
             raise SeqzooError(
                 f"{self.path} cannot be written: {error.strerror or error}.", field="output"
@@ -131,6 +133,7 @@ class PredictionFile:
                 print_fn(f"{inputs:,} inputs, {(inputs - first) / (now - began):,.0f} per second")
 
         with naming_full_disk(self.path, "--resume continues it"), opened:
+            lock(opened.fileno(), f"Another command is writing {self.path}; wait until it ends.")
             opened.seek(self._size)
             opened.truncate()
             try:
@@ -165,7 +168,7 @@ class PredictionFile:
                     field="output",
                 ) from error
             complete(self.inputs)
-        progress_path(self.path).unlink()
+            progress_path(self.path).unlink()
 
     def _record(self) -> None:
         known = {
