@@ -242,6 +242,20 @@ def find(key: str) -> Entry | None:
     return Entry(folder, manifest)
 
 
+def find_made(key: str) -> Entry:
+    """The entry for a key that has just been made.
+
+    Raises:
+        SeqzooError: it is no longer there.
+    """
+    entry = find(key)
+    if entry is None:
+        raise SeqzooError(
+            f"{cache_folder() / key} was removed while it was being read; repeat the command."
+        )
+    return entry
+
+
 @contextlib.contextmanager
 def making(key: str) -> Iterator[Writer]:
     """Yields the writer of a new entry; the entry exists once the block has succeeded.

@@ -52,6 +52,9 @@ class StoredTokens:
             column: the texts.
             features: a `TextFeatures` whose splitting does not depend on its vocabulary, or that
                 already has one.
+
+        Raises:
+            SeqzooError: the cache cannot be written, or the entry was removed at once.
         """
         template = features.template
         options = {name: getattr(template, name) for name in ("input", "nfc", "lowercase")}
@@ -65,8 +68,7 @@ class StoredTokens:
             with cache.making(key) as writer:
                 _write(writer, column, features)
                 writer.about = {"what": column.key, "options": options["input"]}
-            entry = cache.find(key)
-        assert entry is not None
+            entry = cache.find_made(key)
         return cls(entry)
 
     def counts(self, column: TextColumn) -> Counter[bytes]:

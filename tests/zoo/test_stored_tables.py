@@ -221,6 +221,13 @@ def test_what_a_killed_process_left_is_never_read(table, own_cache) -> None:
     assert _entries(own_cache) == [name]
 
 
+def test_tokens_that_are_removed_at_once_are_one_line(table, monkeypatch) -> None:
+    splits = _open(table, "disk")
+    monkeypatch.setattr(cache, "find", lambda key: None)
+    with pytest.raises(SeqzooError, match="tokens-.* was removed while .*; repeat the command."):
+        ManyToOne(input="words").adapt(splits.train)
+
+
 def test_a_full_disk_is_one_line(table, own_cache, monkeypatch) -> None:
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")

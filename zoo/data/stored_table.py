@@ -102,7 +102,8 @@ def read_stored(paths: Sequence[pathlib.Path], source: Source, name: str) -> Par
         name: the name of the files, for messages.
 
     Raises:
-        SeqzooError: a record is malformed, or the cache cannot be written.
+        SeqzooError: a record is malformed, the cache cannot be written, or the entry was removed
+            at once.
     """
     options = {field: getattr(source, field) for field in READING}
     files = [_identity(path) for path in paths]
@@ -111,9 +112,7 @@ def read_stored(paths: Sequence[pathlib.Path], source: Source, name: str) -> Par
     if entry is None:
         with cache.making(key) as writer:
             _Table(writer, source).store(paths, name)
-        entry = cache.find(key)
-        if entry is None:
-            raise SeqzooError(f"{cache.cache_folder() / key} was removed while it was being read.")
+        entry = cache.find_made(key)
     return _part(entry, source, name)
 
 
