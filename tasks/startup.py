@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,6 +45,12 @@ OPTIMIZATION_LEVEL = "xla_backend_optimization_level"
 """XLA's option for the optimisation level of LLVM. At level 1, training steps on CPUs take as long
 as at the default, 3, and compute the same bits, but the loops take less time to compile."""
 
+STANDARD_ERROR = threading.RLock()
+"""Held while file descriptor 2, which all threads share, is redirected; otherwise a second thread
+would restore the file to which the first one had redirected it."""
+
+_importing = threading.RLock()
+
 
 def start_tensorflow(*, quiet_loggers: bool = True) -> None:
     """Imports TensorFlow and finds devices; a second call does nothing.
@@ -66,17 +73,18 @@ def start_tensorflow(*, quiet_loggers: bool = True) -> None:
             f"Templates need Keras' backend 'tensorflow', but Keras was imported with {backend!r}; "
             "set KERAS_BACKEND=tensorflow before importing it. Cells and layers run on any backend."
         )
-    if "tensorflow" in sys.modules:
-        return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # Sets the backend for `import keras`, whose configuration file may name a different one.
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    with _filtered_errors(), _without_unused(), _without_collections():
-        tensorflow = importlib.import_module("tensorflow")
-        importlib.import_module("keras")
-        # CUDA is called, and prints its messages, when devices are first requested.
-        tensorflow.config.list_physical_devices()
-    tensorflow.get_logger().addFilter(_is_news)
+    with _importing:  # else other threads would use what is only partly imported
+        if "tensorflow" in sys.modules:
+            return
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        # Sets the backend for `import keras`, whose configuration file may name a different one.
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+        with _filtered_errors(), _without_unused(), _without_collections():
+            tensorflow = importlib.import_module("tensorflow")
+            importlib.import_module("keras")
+            # CUDA is called, and prints its messages, when devices are first requested.
+            tensorflow.config.list_physical_devices()
+        tensorflow.get_logger().addFilter(_is_news)
     if not quiet_loggers:
         return
     # Turns off messages from its Python code, too, and from that of tfds.
@@ -159,24 +167,25 @@ def set_optimization_level() -> None:
 @contextlib.contextmanager
 def _filtered_errors() -> Iterator[None]:
     """Holds back output to file descriptor 2, including that of native code, and writes it out
-    afterwards, except for `NOISE`."""
-    try:
-        original = os.dup(2)
-    except OSError:  # closed, so there is nothing to filter
-        yield
-        return
-    with tempfile.TemporaryFile() as held:
-        if sys.stderr is not None:  # else it was closed, and 2 is another file's
-            sys.stderr.flush()
-        os.dup2(held.fileno(), 2)
+    afterwards, except for `NOISE`; other threads wait to do the same."""
+    with STANDARD_ERROR:
         try:
+            original = os.dup(2)
+        except OSError:  # closed, so there is nothing to filter
             yield
-        finally:
-            if sys.stderr is not None:
+            return
+        with tempfile.TemporaryFile() as held:
+            if sys.stderr is not None:  # else it was closed, and 2 is another file's
                 sys.stderr.flush()
-            os.dup2(original, 2)
-            os.close(original)
-            held.seek(0)
-            for line in held:
-                if not NOISE.search(line):
-                    os.write(2, line)
+            os.dup2(held.fileno(), 2)
+            try:
+                yield
+            finally:
+                if sys.stderr is not None:
+                    sys.stderr.flush()
+                os.dup2(original, 2)
+                os.close(original)
+                held.seek(0)
+                for line in held:
+                    if not NOISE.search(line):
+                        os.write(2, line)

@@ -28,6 +28,7 @@ from seqzoo.tasks.export.parts import Part, in_float32, no_step, parts_of
 from seqzoo.tasks.export.reading import read_by_steps
 from seqzoo.tasks.preprocessing.audio import AudioFeatures
 from seqzoo.tasks.preprocessing.image_columns import ColumnFeatures
+from seqzoo.tasks.startup import STANDARD_ERROR
 
 FULL = "full-int8"
 """Precision in which a step uses only integers; parts with a loop are exported in "int8"."""
@@ -120,26 +121,28 @@ def _row(spec: Any, steps: int | None) -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """A context in which the converter's own messages are silenced."""
-    logger, level = tf.get_logger(), tf.get_logger().level
-    logger.setLevel(logging.ERROR)
-    # These messages are written by C++ code, which bypasses Python's streams.
-    try:
-        stderr = os.dup(2)
-    except OSError:  # closed
-        stderr = os.open(os.devnull, os.O_WRONLY)
-    with (
-        open(os.devnull, "w") as null,
-        contextlib.redirect_stderr(io.StringIO()),
-        warnings.catch_warnings(action="ignore"),
-    ):
-        os.dup2(null.fileno(), 2)
+    """A context in which the converter's own messages are silenced; other threads wait to do the
+    same."""
+    with STANDARD_ERROR:
+        logger, level = tf.get_logger(), tf.get_logger().level
+        logger.setLevel(logging.ERROR)
+        # These messages are written by C++ code, which bypasses Python's streams.
         try:
-            yield
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-            logger.setLevel(level)
+            stderr = os.dup(2)
+        except OSError:  # closed
+            stderr = os.open(os.devnull, os.O_WRONLY)
+        with (
+            open(os.devnull, "w") as null,
+            contextlib.redirect_stderr(io.StringIO()),
+            warnings.catch_warnings(action="ignore"),
+        ):
+            os.dup2(null.fileno(), 2)
+            try:
+                yield
+            finally:
+                os.dup2(stderr, 2)
+                os.close(stderr)
+                logger.setLevel(level)
 
 
 def write(wanted: Export, folder: pathlib.Path) -> float | None:

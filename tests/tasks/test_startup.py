@@ -7,12 +7,14 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 
 import keras
 import pytest
 from cli_cases import ROOT
 
 from seqzoo.tasks import SeqzooError, startup
+from seqzoo.tasks.export import litert_model
 from seqzoo.tasks.startup import set_optimization_level, start_tensorflow
 
 PROGRAM = """
@@ -56,6 +58,30 @@ def test_errors_are_filtered_where_standard_error_was_closed(monkeypatch) -> Non
     monkeypatch.setattr(sys, "stderr", None)
     with startup._filtered_errors():
         os.write(2, b"oneDNN custom operations are on")
+
+
+@pytest.mark.parametrize("redirected", [startup._filtered_errors, litert_model._quiet])
+def test_standard_error_stays_the_same_file_when_threads_redirect_it(redirected) -> None:
+    before = os.fstat(2)
+    first_inside, second_inside = threading.Event(), threading.Event()
+
+    def redirect_first() -> None:
+        with redirected():
+            first_inside.set()
+            second_inside.wait(0.1)
+
+    def redirect_second() -> None:
+        first_inside.wait()
+        with redirected():
+            second_inside.set()
+            first.join()
+
+    first, second = (threading.Thread(target=run) for run in (redirect_first, redirect_second))
+    first.start()
+    second.start()
+    first.join()
+    second.join()
+    assert os.path.samestat(before, os.fstat(2))
 
 
 @pytest.mark.slow
