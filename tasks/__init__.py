@@ -53,7 +53,7 @@ def __getattr__(name: str) -> Any:
     if name not in ("History", "TimedSeries"):
         from seqzoo.tasks.startup import start_tensorflow
 
-        start_tensorflow(quiet_loggers=False)
+        start_tensorflow()
     return getattr(import_module(_IMPORTED_ON_FIRST_USE[name]), name)
 
 

@@ -52,16 +52,13 @@ would restore the file to which the first one had redirected it."""
 _importing = threading.RLock()
 
 
-def start_tensorflow(*, quiet_loggers: bool = True) -> None:
+def start_tensorflow() -> None:
     """Imports TensorFlow and finds devices; a second call does nothing.
 
     Messages of its native code below error level are turned off, unless TF_CPP_MIN_LOG_LEVEL
     enables them. Other output to standard error during the import still appears, except for
-    `NOISE`.
-
-    Args:
-        quiet_loggers: whether to turn off warnings from its Python code, too, as the command line
-            does; programs that import seqzoo decide for themselves.
+    `NOISE`. For a command, warnings from its Python code are turned off, too; programs that import
+    seqzoo decide for themselves.
 
     Raises:
         SeqzooError: Keras was imported with a different backend.
@@ -85,7 +82,7 @@ def start_tensorflow(*, quiet_loggers: bool = True) -> None:
             # CUDA is called, and prints its messages, when devices are first requested.
             tensorflow.config.list_physical_devices()
         tensorflow.get_logger().addFilter(_is_news)
-    if not quiet_loggers:
+    if not is_command_line():
         return
     # Turns off messages from its Python code, too, and from that of tfds.
     tensorflow.get_logger().setLevel("ERROR")
@@ -139,16 +136,13 @@ def _without_unused() -> Iterator[None]:
 
 
 @functools.cache
-def start_devices(*, quiet_loggers: bool = True) -> None:
+def start_devices() -> None:
     """Initialises TensorFlow's devices, as the first operation would, and silences oneDNN's
     error about transposing masks.
 
     Separate from `start_tensorflow`, because devices can no longer be configured afterwards.
-
-    Args:
-        quiet_loggers: see `start_tensorflow`.
     """
-    start_tensorflow(quiet_loggers=quiet_loggers)
+    start_tensorflow()
     tensorflow = importlib.import_module("tensorflow")
     if not tensorflow.config.get_visible_devices("GPU"):
         set_optimization_level()

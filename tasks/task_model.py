@@ -72,7 +72,7 @@ def keras_model(
     check_instance("template", template, Template, "a template such as ManyToOne('characters')")
     check_instance("examples", examples, Examples, "`Examples(inputs, targets)`")
     check_instance("settings", settings, (TrainingSettings, type(None)), "`TrainingSettings`")
-    start_devices(quiet_loggers=False)
+    start_devices()
     if settings is not None:
         defaults = TrainingSettings()
         for name in TRAIN_ONLY:

@@ -150,7 +150,7 @@ class Run:
             SeqzooError: no epoch has ended yet, or the file of the model is missing, damaged or
                 belongs to another run.
         """
-        start_devices(quiet_loggers=False)
+        start_devices()
         path, packed = self.folder / MODEL, self.folder / WEIGHTS
         if packed.exists():
             check_readable(packed)

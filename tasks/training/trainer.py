@@ -111,7 +111,7 @@ def train(
     folder = pathlib.Path(folder)
     if isinstance(strategy, str):
         strategy = make_strategy(strategy)  # before anything is computed
-    start_devices(quiet_loggers=False)
+    start_devices()
     strategy = strategy or tf.distribute.get_strategy()
     workers = Workers(strategy)
     replicas = strategy.num_replicas_in_sync

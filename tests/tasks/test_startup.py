@@ -1,25 +1,31 @@
 """Importing and using the library prints none of TensorFlow's start-up messages, and XLA compiles
 quickly."""
 
+import contextlib
 import csv
 import gc
+import logging
 import os
 import pathlib
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import keras
 import pytest
 from cli_cases import ROOT
 
 from seqzoo.tasks import SeqzooError, startup
+from seqzoo.tasks.errors import called
 from seqzoo.tasks.export import litert_model
 from seqzoo.tasks.startup import set_optimization_level, start_tensorflow
 
 PROGRAM = """
 import logging, sys
 import numpy as np
+from seqzoo import zoo
+zoo.load("date-normaliser").predict(["3 March 2021"])
 from seqzoo.tasks import Examples, ManyToOne, Splits, TrainingSettings, train
 run = train(
     ManyToOne(input="series", units=4),
@@ -82,6 +88,25 @@ def test_standard_error_stays_the_same_file_when_threads_redirect_it(redirected)
     first.join()
     second.join()
     assert os.path.samestat(before, os.fstat(2))
+
+
+@pytest.mark.parametrize("command_line", [True, False])
+def test_only_a_command_turns_off_warnings(command_line: bool, monkeypatch) -> None:
+    logger, absl = logging.Logger("tensorflow"), logging.Logger("absl")
+    modules = {
+        "tensorflow": SimpleNamespace(
+            get_logger=lambda: logger, config=SimpleNamespace(list_physical_devices=list)
+        ),
+        "keras": None,
+        "absl.logging": SimpleNamespace(set_verbosity=absl.setLevel, ERROR=logging.ERROR),
+    }
+    monkeypatch.setattr(startup, "importlib", SimpleNamespace(import_module=modules.get))
+    monkeypatch.delitem(sys.modules, "tensorflow")
+    with called("seqzoo") if command_line else contextlib.nullcontext():
+        start_tensorflow()
+    gc.unfreeze()
+    level = logging.ERROR if command_line else logging.NOTSET
+    assert (logger.level, absl.level) == (level, level)
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, called
 from seqzoo.tasks.runs.layout import CHECKPOINTS, is_run
 from seqzoo.zoo.config.resolve import Choices
 from seqzoo.zoo.config.toml_reader import read_config
@@ -161,7 +161,7 @@ def main(arguments: Sequence[str]) -> int:
     folder, device, descriptor = arguments
     channel = Channel(int(descriptor))
     try:
-        with handling_signals():
+        with called("seqzoo"), handling_signals():
             runner = TrialRunner(pathlib.Path(folder), device or None)
             return work(channel, runner.begin, runner.train)
     except KeyboardInterrupt:
