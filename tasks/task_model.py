@@ -516,12 +516,14 @@ class TaskModel(keras.Model):
         # Keras sets `predict_function` to None if graphs may be outdated, as in `compile`, but not
         # if the network or one of its layers is quantized or gets an adapter.
         layers = self._flatten_layers()
-        states = ((item.dtype_policy.name, getattr(item, "lora_enabled", False)) for item in layers)
-        inferred = (settings, *states)
+        inferred = tuple(
+            (item.dtype_policy.name, getattr(item, "lora_enabled", False)) for item in layers
+        )
         if self.predict_function is None or self._inferred != inferred:
             self._inferred = inferred
             padding = self._padding or self._choose(data, settings)
             self.predict_function: Any = Inference(self.task, self.network, settings, padding)
+        self.predict_function.settings = settings  # graphs take batches of any size
         return self.predict_function.collect(self.task.infer, data, options)
 
     def _choose(self, data: Data, settings: TrainingSettings) -> Padding:

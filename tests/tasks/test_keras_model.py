@@ -101,6 +101,23 @@ def test_single_batches_are_raw_inputs(target: str) -> None:
 
 
 @pytest.mark.slow
+def test_batches_of_all_sizes_are_predicted_by_one_graph() -> None:
+    examples = names(8, 2)
+    with seqzoo.cells.portable():
+        model = keras_model(template(), examples, settings())
+        expected = model.predict(examples.inputs)
+        graphs = model.predict_function._graphs
+        for count in (1, 2, 8):
+            found = model.predict_on_batch(examples.inputs[:count])
+            np.testing.assert_allclose(found, expected[:count], atol=1e-6)
+            found = model.predict(examples.inputs, batch_size=count)
+            np.testing.assert_allclose(found, expected, atol=1e-6)
+            assert model.predict_function._graphs is graphs
+    (graph,) = graphs.values()
+    assert graph.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.slow
 def test_arrays_columns_and_data_sets_are_the_same(fitted) -> None:
     pandas = pytest.importorskip("pandas")
     model, _ = fitted
