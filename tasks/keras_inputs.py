@@ -63,13 +63,17 @@ def _unbatched(data: tf.data.Dataset) -> Iterator[Any]:
     """The elements of a data set's batches.
 
     Raises:
-        SeqzooError: it is not batched.
+        SeqzooError: it is not batched, or never ends.
     """
     for spec in tf.nest.flatten(data.element_spec):
         if getattr(spec, "shape", None) is not None and spec.shape.rank == 0:
             raise SeqzooError(
                 field="x", expected="a batched tf.data.Dataset: call its `batch`", got=data
             )
+    if data.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise SeqzooError(
+            field="x", expected="a finite tf.data.Dataset: leave out its `repeat`", got=data
+        )
     return iter(data.unbatch())
 
 

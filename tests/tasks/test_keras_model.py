@@ -275,6 +275,10 @@ def test_mistakes_are_reported(fitted) -> None:
     pairs = tf.data.Dataset.from_tensor_slices((["a", "b"], ["A", "B"]))
     with pytest.raises(SeqzooError, match="a batched tf.data.Dataset: call its `batch`"):
         model.evaluate(pairs)
+    endless = pairs.batch(2).repeat()
+    for use in (model.fit, model.evaluate, model.predict):
+        with pytest.raises(SeqzooError, match="a finite tf.data.Dataset: leave out its `repeat`"):
+            use(endless)
     weighted = tf.data.Dataset.from_tensors((["a"], ["A"], [1.0]))
     with pytest.raises(SeqzooError, match="An element of the data set must be a pair of inputs"):
         model.evaluate(weighted)
