@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.examples import Examples, is_list
 from seqzoo.tasks.errors import SeqzooError
 
 
@@ -34,8 +34,8 @@ def examples_of(x: Any, y: Any) -> Examples:
     """Makes examples from raw inputs and targets.
 
     Raises:
-        SeqzooError: there are no inputs, the numbers of inputs and targets differ, or the examples
-            have weights.
+        SeqzooError: there are no inputs, the targets are not a list, the numbers of inputs and
+            targets differ, or the examples have weights.
     """
     if isinstance(x, Examples):
         check_unweighted(x)
@@ -46,11 +46,13 @@ def examples_of(x: Any, y: Any) -> Examples:
         pairs = [pair_of(item, "An element of the data set") for item in _unbatched(x)]
         x = [_raw(item) for item, _ in pairs]
         y = None if not pairs or pairs[0][1] is None else [_raw(item) for _, item in pairs]
-    if x is None or isinstance(x, str | bytes) or not hasattr(x, "__len__"):
+    if x is None or isinstance(x, str | bytes) or not is_list(x):
         raise SeqzooError(
             field="x", expected="a list, an array, a column or a tf.data.Dataset of inputs", got=x
         )
     examples = Examples(x, y)
+    if y is not None and not is_list(examples.targets):
+        raise SeqzooError(field="y", expected="a list, an array or a column of targets", got=y)
     if y is not None and len(examples.targets) != len(examples):
         raise SeqzooError(
             f"`x` and `y` must have the same length, got {len(examples)} and "

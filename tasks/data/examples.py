@@ -5,6 +5,7 @@ Columns are recognised by duck typing, without importing pandas, Polars or pyarr
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError, check_instance, nearest, some_of
@@ -37,7 +38,7 @@ class Examples:
             by its file.
 
     Raises:
-        SeqzooError: `inputs` is a single text, or has no length.
+        SeqzooError: `inputs` is a single text, or is not a list.
     """
 
     inputs: Any
@@ -54,7 +55,7 @@ class Examples:
             object.__setattr__(self, "targets", self.targets.to_numpy())
         for name in ("inputs", "targets", "weights"):
             object.__setattr__(self, name, listed(getattr(self, name)))
-        if isinstance(self.inputs, str | bytes) or not hasattr(self.inputs, "__len__"):
+        if isinstance(self.inputs, str | bytes) or not is_list(self.inputs):
             raise SeqzooError(field="inputs", expected="a list of inputs", got=self.inputs)
 
     @classmethod
@@ -195,11 +196,26 @@ class Splits:
 
 
 def listed(values: Any) -> Any:
-    """A pandas, Polars or pyarrow column as a list, by position; other values unchanged."""
+    """A pandas, Polars or pyarrow column as a list, by position, and so is a sequence without
+    slices, such as a deque; other values unchanged."""
     for method in ("to_pylist", "to_list"):
         if hasattr(values, method):
             return getattr(values, method)()
+    if is_list(values) and not isinstance(values, Mapping):
+        try:
+            values[:0]
+        except (TypeError, LookupError, ValueError):
+            return list(islice(values, len(values)))
     return values
+
+
+def is_list(values: Any) -> bool:
+    """Whether values have a length and can be indexed."""
+    try:
+        len(values)
+    except TypeError:  # of a scalar, too, whose type has a length
+        return False
+    return hasattr(values, "__getitem__")
 
 
 def rows_of(columns: Any) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import creating, read_json, write_json
 from seqzoo.tasks.base import Prediction, PredictionOptions, Task, Template
 from seqzoo.tasks.data.batches import Padding
-from seqzoo.tasks.data.examples import Examples, listed
+from seqzoo.tasks.data.examples import Examples, is_list, listed
 from seqzoo.tasks.errors import SeqzooError, check_instance, check_readable, command
 from seqzoo.tasks.export.formats import Export, export
 from seqzoo.tasks.metrics.calibration import calibration_of
@@ -414,11 +414,11 @@ def check_list(inputs: Any) -> None:
     """Checks that inputs are a list, and not a single input.
 
     Raises:
-        SeqzooError: `inputs` is a single text, or has no length.
+        SeqzooError: `inputs` is a single text, or is not a list.
     """
     if isinstance(inputs, str | bytes):
         raise SeqzooError("`inputs` must be a list of inputs, got one text; put it in a list.")
-    if not (hasattr(inputs, "__len__") and hasattr(inputs, "__getitem__")):
+    if not is_list(inputs):
         raise SeqzooError(f"`inputs` must be a list of inputs, got {type(inputs).__name__}.")
 
 

@@ -3,6 +3,7 @@ one-line error."""
 
 import subprocess
 import sys
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from seqzoo.tasks import Examples, ManyToOne, Splits, TrainingSettings, train
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.runs.run import check_list
 
 TEXTS, LABELS = ["it was good", "so bad", "great"], ["yes", "no", "yes"]
 
@@ -54,6 +56,16 @@ def _polars(columns: dict[str, list]) -> Any:
 
 
 MAKERS = {"dict": dict, "frame": Frame, "pyarrow": pa.table, "pandas": _pandas, "polars": _polars}
+
+
+def test_a_sequence_without_slices_is_a_list() -> None:
+    texts = ["hola", "bonjour"]
+    assert Examples(deque(texts), deque(texts)) == Examples(texts, texts)
+    for wrong in (set(texts), dict.fromkeys(texts).keys(), np.array("hola")):
+        with pytest.raises(SeqzooError, match="`inputs` must be a list of inputs, got "):
+            Examples(wrong)
+        with pytest.raises(SeqzooError, match="`inputs` must be a list of inputs, got "):
+            check_list(wrong)
 
 
 @pytest.mark.parametrize("made", MAKERS)

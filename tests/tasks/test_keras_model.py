@@ -261,8 +261,12 @@ def test_mistakes_are_reported(fitted) -> None:
         model.fit(["a", "b"], ["A"])
     with pytest.raises(SeqzooError, match="example 0 has the label 'D'"):
         model.evaluate(["a"], ["D"])
-    with pytest.raises(SeqzooError, match="`x` must be a list, an array"):
-        model.predict("abc")
+    for inputs in ("abc", {"abc"}):
+        with pytest.raises(SeqzooError, match="`x` must be a list, an array"):
+            model.predict(inputs)
+    for targets in (3, {"A", "B"}):
+        with pytest.raises(SeqzooError, match="`y` must be a list, an array or a column of tar"):
+            model.fit(["a", "b"], targets)
     with pytest.raises(SeqzooError, match="`y` must be left out, since `x` has targets"):
         model.fit(Examples(["a", "b"], ["A", "B"]), ["B", "A"])
     for share, message in ((-0.1, "at least 0 and below 1"), ("0.1", "at least"), (0.01, "hold")):
