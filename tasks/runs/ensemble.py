@@ -77,6 +77,10 @@ class Ensemble:
             if isinstance(first.task, GeneratorTask):
                 self._check_encoding(other)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Graphs can be neither copied nor pickled.
+        return type(self), (self.runs,)
+
     def _check_encoding(self, other: Run) -> None:
         """Checks that another generator reads inputs as the first does, since both get the same
         tensors.

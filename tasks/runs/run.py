@@ -45,6 +45,8 @@ LEARNED = "prepared"
 class Run:
     """A trained model with its settings, vocabularies and history.
 
+    A copy of a run, and a run that was pickled, opens the folder again, which must still be there.
+
     Attributes:
         config: the contents of config.json.
         template: the template with its options.
@@ -68,6 +70,10 @@ class Run:
         self.settings = TrainingSettings(**config["training"])
         self.source: dict[str, Any] = config["source"]
         self.padding = Padding(**config["padded_lengths"])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Graphs and lookup tables can be neither copied nor pickled.
+        return type(self).open, (self._absolute,)
 
     @property
     def folder(self) -> pathlib.Path:

@@ -1,9 +1,11 @@
 """Runs: predictions, scores, plots, and an export that only needs TensorFlow."""
 
+import copy
 import csv
 import functools
 import json
 import pathlib
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +22,7 @@ from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.plots import plot_confusion, plot_history
 from seqzoo.tasks.preprocessing.series import pad
+from seqzoo.tasks.runs.ensemble import Ensemble
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.targets.classes import ClassTargets
 from seqzoo.tasks.training.trainer import describe
@@ -145,6 +148,20 @@ def test_predictions_do_not_depend_on_the_batch(tmp_path, monkeypatch) -> None:
     assert [a.probability for a in compiled] == pytest.approx([a.probability for a in together])
     with pytest.raises(SeqzooError, match="example 1 has none"):
         run.predict(["a", ""])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda run: pickle.loads(pickle.dumps(run))])
+def test_a_copy_predicts_the_same(copied, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = _run(pathlib.Path("run"), "characters", cell="vanilla")
+    inputs = names(20, 4).inputs
+    expected = run.predict(inputs)  # with graphs, which cannot be copied
+    run.session().feed("a")
+    other, ensemble = copied(run), copied(Ensemble([run, run]))
+    monkeypatch.chdir("/")
+    assert other.predict(inputs) == expected
+    assert [item.folder for item in ensemble.runs] == [tmp_path / "run"] * 2
 
 
 def test_scores_are_written(tmp_path) -> None:
