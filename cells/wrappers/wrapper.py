@@ -10,6 +10,7 @@ from keras import ops
 
 from seqzoo.cells.base import RecurrentCell, as_list, gates_named
 from seqzoo.cells.gates import clone_initializer
+from seqzoo.cells.private_keras import nothing_shared
 from seqzoo.cells.registry import REGISTRY
 from seqzoo.cells.spelling import check_options
 
@@ -321,15 +322,25 @@ def check_inherited(cell: RecurrentCell, options: Mapping[str, Any]) -> None:
 
 def copy_of(cell: RecurrentCell, name: str, units: int | None = None) -> RecurrentCell:
     """Another cell of the same configuration, with its own initializers, so that weights of equal
-    shape start with different values.
+    shape start with different values. It is not built, and neither are the cells that it wraps.
 
     Args:
         cell: the cell.
         name: name of the copy.
         units: number of units of the copy and of the cells that it wraps; None for the same.
     """
-    config = {**cell.get_config(), "name": name}
-    return type(cell).from_config(config if units is None else _resized(config, units))
+    with nothing_shared():  # otherwise, copies made while a file is loaded may share inner cells
+        config = _unbuilt({**cell.get_config(), "name": name})
+        return type(cell).from_config(config if units is None else _resized(config, units))
+
+
+def _unbuilt(config: Any) -> Any:
+    """A configuration without the input shapes for which Keras would build the objects in it."""
+    if isinstance(config, Mapping):
+        return {key: _unbuilt(value) for key, value in config.items() if key != "build_config"}
+    if isinstance(config, (list, tuple)):
+        return type(config)(map(_unbuilt, config))
+    return config
 
 
 def _resized(config: dict[str, Any], units: int) -> dict[str, Any]:
