@@ -176,7 +176,10 @@ class Recurrent(keras.layers.RNN):
             mask = mask[0]
         if initial_state is not None and isinstance(self.cell, RecurrentCell):
             self._check_initial_state(initial_state)
-        return super().call(self._merged(sequences, mask), initial_state, mask, training)
+        try:
+            return super().call(self._merged(sequences, mask), initial_state, mask, training)
+        finally:  # Keras resets the masks only after a call without an error
+            self._maybe_reset_dropout_masks(self.cell)
 
     def _check_initial_state(self, initial_state):
         """Raises ValueError unless there is one tensor of the right size per state."""

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from cell_cases import FEATURES, UNITS, X, core_cell, error, every_case, recurrent, shared
 
 import seqzoo.cells as cells
@@ -274,3 +275,34 @@ def test_examples_in_docstrings():
         results = doctest.testmod(importlib.import_module(module.name))
         assert results.failed == 0
     assert doctest.testmod(cells).failed == 0
+
+
+@pytest.mark.parametrize("name", ["gru", "weight-drop", "stacked"])
+def test_a_layer_can_be_trained_after_an_error(name):
+    options = {"rate": 0.5} if name == "weight-drop" else {"dropout": 0.2}
+    layer = Recurrent(create(name, UNITS, **options))
+    x = tf.ones((4, 2, FEATURES))
+
+    @tf.function(autograph=False)
+    def trained(x, mask):
+        return layer(x, mask=mask, training=True)
+
+    with pytest.raises(ValueError, match="reshape"):
+        trained(x, tf.ones((4, 3), "bool"))
+    assert trained(x, tf.ones((4, 2), "bool")).shape == (4, UNITS)
+
+
+@pytest.mark.parametrize("layer", [Recurrent, lambda cell: Recurrent([cell])])
+def test_a_smaller_batch_can_follow_an_interrupted_one(layer, monkeypatch):
+    layer = layer(create("gru", UNITS, dropout=0.2))
+    x = tf.ones((4, 2, FEATURES))
+    with monkeypatch.context() as patch:
+        patch.setattr(Recurrent, "_set_static_shapes", interrupt)
+        patch.setattr(keras.layers.RNN, "inner_loop", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            layer(x, training=True)
+    assert layer(x[:2], training=True).shape == (2, UNITS)
+
+
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
