@@ -36,6 +36,10 @@ MAX_ARRAY_SIZE = 64
 """Maximum size of an array whose values are part of a description."""
 
 
+STEP_CHECKS = "_step_checks"
+"""The attribute of a cell with what `step_gradients` has found out about its `step`."""
+
+
 class Programs:
     """A thread-safe LRU cache of programs.
 
@@ -138,10 +142,8 @@ class CellPrograms:
 
     def _forget_if_changed(self) -> None:
         """Drops the unshared programs if an attribute of the cell has changed since their trace."""
-        attributes = {name: v for name, v in vars(self.cell).items() if not _irrelevant(name)}
-        if attributes.keys() != self._attributes.keys() or not all(
-            _is_same(value, self._attributes[name]) for name, value in attributes.items()
-        ):
+        attributes = attributes_of(self.cell)
+        if not are_same(attributes, self._attributes):
             self._attributes = attributes
             self._unshared.clear()
 
@@ -201,6 +203,29 @@ def _definition(cell_class: type) -> Hashable:
     )
 
 
+def attributes_of(cell: RecurrentCell) -> dict[str, Any]:
+    """The attributes of a cell and of the cells that it wraps that may have an effect on traces."""
+    unused = _attributes_of_layers()
+    attributes = {
+        name: value
+        for name, value in vars(cell).items()
+        if name not in unused and not name.startswith("_self_")
+    }
+    for name, value in list(attributes.items()):
+        for k, item in enumerate(value if isinstance(value, (list, tuple)) else [value]):
+            if isinstance(item, RecurrentCell):
+                inner = attributes_of(item).items()
+                attributes |= {f"{name}.{k}.{attribute}": v for attribute, v in inner}
+    return attributes
+
+
+def are_same(attributes: dict[str, Any], others: dict[str, Any]) -> bool:
+    """Whether no attribute has been assigned a new value."""
+    return attributes.keys() == others.keys() and all(
+        _is_same(value, others[name]) for name, value in attributes.items()
+    )
+
+
 def _irrelevant(name: str) -> bool:
     """Whether an attribute has no effect on traces: it belongs to Keras or TensorFlow, or is used
     only to create weights or masks."""
@@ -215,7 +240,7 @@ def _attributes_of_layers() -> frozenset[str]:
         for weight in ("kernel", "recurrent", "bias")
         for option in ("regularizer", "constraint")
     }
-    return frozenset(vars(keras.layers.Layer())) | dropout | weights
+    return frozenset(vars(keras.layers.Layer())) | dropout | weights | {STEP_CHECKS}
 
 
 @functools.cache

@@ -92,11 +92,16 @@ class Scan:
         self.cell = cell
         self.pieces = pieces
         self.every = recompute or 1
-        self.loops: Any = loops_of(cell)
+        self.chosen = loops_of(cell)
+        self.loops: Any = self.chosen
         if recompute is not None:
             loops_of_segments: Any = loops if self.loops is elementwise_loops else self.loops
             self.loops = recomputing(loops_of_segments, recompute)
         self.programs = CellPrograms(cell)
+
+    def fits(self, cell: RecurrentCell) -> bool:
+        """Whether this scan runs `cell`, as its attributes are now."""
+        return cell is self.cell and loops_of(cell) is self.chosen
 
     def __call__(
         self,
@@ -313,6 +318,10 @@ class OutputScan:
     ):
         self.cell = cell
         self.scan = scan_of(cell.cell, recompute, pieces)
+
+    def fits(self, cell: RecurrentCell) -> bool:
+        """Whether this scan runs `cell`, as its attributes are now."""
+        return cell is self.cell and self.scan.fits(cell.cell)
 
     def __call__(
         self,

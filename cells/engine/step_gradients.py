@@ -4,7 +4,6 @@ A cell may define both itself (`step_with_values`, `step_gradient`). For other c
 differentiated automatically, and the values are its arguments.
 """
 
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.engine.programs import STEP_CHECKS, are_same, attributes_of
 
 
 def forward_step(
@@ -142,23 +142,34 @@ def defines_gradient(cell: RecurrentCell) -> bool:
     return cell.has_step_gradient and has_current_gradient
 
 
+class StepChecks:
+    """What is known about the `step` of a cell, until an attribute is assigned a new value.
+
+    Args:
+        attributes: the attributes on which the results depend.
+    """
+
+    def __init__(self, attributes: dict[str, Any]):
+        self.attributes = attributes
+        self.results: dict[Callable, bool] = {}
+
+
+def _checked(check: Callable[[RecurrentCell], bool], cell: RecurrentCell) -> bool:
+    """The result of a check of `step`, which is stored with the cell."""
+    attributes = attributes_of(cell)
+    checks = cell.__dict__.get(STEP_CHECKS)
+    if checks is None or not are_same(attributes, checks.attributes):
+        # Not through Keras' `__setattr__`, which would track the cells and weights among them.
+        checks = cell.__dict__[STEP_CHECKS] = StepChecks(attributes)
+    if check not in checks.results:
+        with tf.init_scope(), keras.StatelessScope():
+            checks.results[check] = check(cell)
+    return checks.results[check]
+
+
 def reads_weights(cell: RecurrentCell) -> bool:
     """Whether `step` itself reads a variable, whose gradient only the general loops compute."""
-    if defines_gradient(cell) or not cell.built:
-        return False
-    if cell not in _reads_weights:
-        state = tf.TensorSpec([1, cell.units], cell.compute_dtype)
-        x = cell.Gates(*[state for _ in cell.gates])
-        r = cell.RecurrentGates(*[state for _ in cell.recurrent_gates or ()])
-        states = [state for _ in cell.get_initial_state(1)]
-        weights = (
-            [cell.UnitWeights(*[state for _ in cell.unit_weights])] if cell.unit_weights else []
-        )
-        with tf.init_scope(), keras.StatelessScope():
-            step = tf.function(cell.step, autograph=False)
-            traced = step.get_concrete_function(x, r, states, *weights)
-            _reads_weights[cell] = bool(traced.variables)
-    return _reads_weights[cell]
+    return not defines_gradient(cell) and cell.built and _checked(_reads_weights, cell)
 
 
 def is_elementwise(cell: RecurrentCell) -> bool:
@@ -166,15 +177,24 @@ def is_elementwise(cell: RecurrentCell) -> bool:
 
     It does not if an activation is a softmax over the units. This is tested with random numbers.
     """
-    if defines_gradient(cell) or not cell.built or reads_weights(cell):
+    return defines_gradient(cell) or not cell.built or _checked(_reads_or_is_elementwise, cell)
+
+
+def _reads_weights(cell: RecurrentCell) -> bool:
+    state = tf.TensorSpec([1, cell.units], cell.compute_dtype)
+    x = cell.Gates(*[state for _ in cell.gates])
+    r = cell.RecurrentGates(*[state for _ in cell.recurrent_gates or ()])
+    states = [state for _ in cell.get_initial_state(1)]
+    weights = [cell.UnitWeights(*[state for _ in cell.unit_weights])] if cell.unit_weights else []
+    step = tf.function(cell.step, autograph=False)
+    return bool(step.get_concrete_function(x, r, states, *weights).variables)
+
+
+def _reads_or_is_elementwise(cell: RecurrentCell) -> bool:
+    if reads_weights(cell):
         return True
-    if cell not in _is_elementwise:
-        with tf.init_scope(), keras.StatelessScope():
-            pairs = zip(_new_states(cell), _new_states(cell, np.transpose), strict=True)
-            _is_elementwise[cell] = all(
-                np.allclose(a, b, rtol=1e-2, atol=1e-2, equal_nan=True) for a, b in pairs
-            )
-    return _is_elementwise[cell]
+    pairs = zip(_new_states(cell), _new_states(cell, np.transpose), strict=True)
+    return all(np.allclose(a, b, rtol=1e-2, atol=1e-2, equal_nan=True) for a, b in pairs)
 
 
 def _new_states(cell: RecurrentCell, orient: Callable = np.asarray) -> list[np.ndarray]:
@@ -195,11 +215,6 @@ def _new_states(cell: RecurrentCell, orient: Callable = np.asarray) -> list[np.n
     weights = [cell.UnitWeights(*draw(cell.unit_weights, 1))] if cell.unit_weights else []
     _, new = cell.step(x, r, states, *weights)
     return [orient(np.array(tf.cast(state, "float64"))) for state in new]
-
-
-_is_elementwise: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
-
-_reads_weights: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def check_output(cell: RecurrentCell, output: Any, states: list) -> None:

@@ -348,7 +348,7 @@ class Recurrent(keras.layers.RNN):
             x = self.cell.project(sequences[:, 0])
             last, states = self._one_step(x, states, mask, recurrent_mask)
             return last, last[:, None], states
-        if scan is None and self._scan is None:
+        if scan is None and (self._scan is None or not self._scan.fits(self.cell)):
             from seqzoo.cells.engine.scan import scan_of
 
             self._scan = scan_of(self.cell, self.recompute)

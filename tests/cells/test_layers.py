@@ -1,5 +1,7 @@
 """`Recurrent` returns the same numbers on every path and in every precision, and trains."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import oracles
@@ -22,6 +24,7 @@ from cell_cases import (
 from custom_cells import Multiplicative, StepOnly, make
 
 from seqzoo.cells import CELLS, LSTMCell, Recurrent, VanillaCell, create
+from seqzoo.cells.engine.scan import scan_of
 
 LSTM = Case("lstm", {})
 MASK = MASKS["gaps"] & np.array([[True], [False], [True]])
@@ -294,6 +297,44 @@ def test_activations_that_are_not_elementwise_run_on_the_general_loops(name, opt
     assert "is not elementwise" in fast.execution_path()
     assert error(fast(x), plain(x)) < 1e-6
     for a, b in zip(gradients_of(fast, x), gradients_of(plain, x), strict=True):
+        assert error(a, b) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["gated", "zoneout", "residual"])
+def test_the_loops_are_chosen_anew_after_an_activation_is_assigned(name):
+    options = {"cell": "gated"} if name != "gated" else {}
+    cell = create(name, 3, activation="swish", **options)
+    cell.build((None, 4))
+    layer, scan = Recurrent(cell), scan_of(cell)
+    assert "not elementwise" not in layer.execution_path() and scan.fits(cell)
+    changed: Any = getattr(cell, "cell", cell)
+    changed.activation = keras.activations.softmax
+    assert "is not elementwise" in layer.execution_path() and not scan.fits(cell)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name, before, after",
+    [
+        ("gated", "tanh", "softmax"),
+        ("gated", "swish", "softmax"),
+        ("gated", "softmax", "tanh"),
+        ("zoneout", "swish", "softmax"),
+        ("residual", "swish", "softmax"),
+        ("layer-norm", "tanh", "softmax"),
+    ],
+)
+def test_outputs_follow_an_activation_that_is_assigned_after_a_call(name, before, after):
+    x = np.random.default_rng(0).normal(size=(5, 4, 4)).astype("float32")
+    options = {"cell": "gated"} if name != "gated" else {}
+    layer = Recurrent(create(name, 3, activation=before, **options), return_sequences=True)
+    layer(x)
+    changed = getattr(layer.cell, "cell", layer.cell)
+    changed.activation = keras.activations.get(after)
+    plain = Recurrent(layer.cell, return_sequences=True, fast=False)
+    assert error(layer(x), plain(x)) < 1e-6
+    assert error(Recurrent(layer.cell, return_sequences=True)(x), plain(x)) < 1e-6
+    for a, b in zip(gradients_of(layer, x), gradients_of(plain, x), strict=True):
         assert error(a, b) < 1e-5
 
 

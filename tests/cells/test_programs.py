@@ -233,6 +233,19 @@ def test_a_layer_sees_that_an_attribute_of_its_cell_changed():
     assert error(layer(X), plain(X)) < 1e-9
 
 
+@pytest.mark.slow
+def test_a_layer_sees_that_an_attribute_of_a_wrapped_cell_changed():
+    cell = float64(Rated, 0.5)()
+    wrapper = cells.create("residual", cell.units, cell=cell, dtype="float64")
+    wrapper = cells.create("zoneout", cell.units, cell=wrapper, dtype="float64")
+    layer = cells.Recurrent(wrapper, dtype="float64")
+    before = layer(X)
+    cell.rate = 0.25
+    plain = cells.Recurrent(wrapper, dtype="float64", fast=False)
+    assert error(layer(X), before) > 1e-3
+    assert error(layer(X), plain(X)) < 1e-9
+
+
 def test_the_trace_shows_what_no_attribute_does():
     results = []
     for factor in (0.5, 0.25):
