@@ -170,11 +170,11 @@ class SegmentForecaster(keras.Model):
             states.append(last)
 
         queries = self._queries(behind, ahead)
-        outputs = (
-            self._all_segments(queries, states, training)
-            if choices["form"] == "parallel"
-            else self._one_by_one(queries, states, training)
-        )
+        forecast = self._all_segments if choices["form"] == "parallel" else self._one_by_one
+        try:
+            outputs = forecast(queries, states, training)
+        finally:
+            self._reset_dropout()
         outputs = tf.reshape(outputs, [-1, targets, self.written * size, choices["outputs"]])[
             :, :, :horizon
         ]
@@ -285,7 +285,6 @@ class SegmentForecaster(keras.Model):
         """The outputs of all segments, computed at once: one step from the last states for each."""
         units = queries.shape[-1]
         features = tf.reshape(queries, [-1, units])
-        self._reset_dropout()
         for index, (layer, item) in enumerate(zip(self.recurrent, states, strict=True)):
             item = [tf.repeat(state, self.written, 0) for state in item]
             features = self.between(features, training=training) if index else features
@@ -300,7 +299,6 @@ class SegmentForecaster(keras.Model):
         queries = tf.reshape(queries, [-1, self.written, queries.shape[-1]])
         before, results = None, []
         width = self.segments.kernel.shape[0]
-        self._reset_dropout()
         for index in range(self.written):
             features = queries[:, index]
             if before is not None:
@@ -322,8 +320,8 @@ class SegmentForecaster(keras.Model):
         return tf.stack(results, 1)
 
     def _reset_dropout(self) -> None:
-        """Resets the dropout masks that cells keep for a sequence, because the number of rows may
-        change."""
+        """Resets the dropout masks of the cells, as `Recurrent` does after each sequence: the next
+        call may be in another graph or have another number of rows."""
         for layer in self.recurrent:
             layer.cell.reset_dropout_mask()
             layer.cell.reset_recurrent_dropout_mask()

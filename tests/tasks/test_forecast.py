@@ -3,7 +3,7 @@
 import pathlib
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from seqzoo.tasks.forecast import plot
 from seqzoo.tasks.forecast.network import SegmentForecaster
 from seqzoo.tasks.forecast.plot import plot_forecasts
 from seqzoo.tasks.forecast.task import ForecastTask
+from seqzoo.tasks.forecast.template import HorizonForm
 from seqzoo.tasks.metrics.conformal import level_corrections
 from seqzoo.tasks.metrics.linear_forecast import LinearForecast
 from seqzoo.tasks.preprocessing.base import moments
@@ -520,6 +521,18 @@ def test_seasonal_levels_are_the_last_values_of_a_season_ago() -> None:
     assert level[0, :, 0].numpy().tolist() == [5, 1, 2, 5, 1, 2, 3, 4]
     assert ahead[0, :, 0].numpy().tolist() == [2, 6, 7, 2, 6]
     assert spread.numpy().tolist() == [[[1]]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", get_args(HorizonForm))
+def test_batches_of_several_sizes_are_trained_on_with_recurrent_dropout(form: str) -> None:
+    model = SegmentForecaster(
+        4, 4, 2, (1, 1, 0, 0, 0, 0, 1, 1, 1), 1, 1, 0, 1, False, "gru", 4,
+        recurrent_dropout=0.2, form=form,
+    )  # fmt: skip
+    trained = tf.function(lambda values: model(values, training=True)[0], autograph=False)
+    for rows in (3, 2):
+        assert trained(tf.ones((rows, 8, 5))).shape == (rows, 4, 1, 1)
 
 
 def test_without_a_network_the_forecast_is_the_season_before() -> None:
