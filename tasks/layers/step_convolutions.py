@@ -60,6 +60,7 @@ class StepConvolutions(keras.layers.Layer):
                 size,
                 3,
                 padding="same",
+                data_format="channels_last",
                 activation="relu",
                 kernel_initializer="he_normal",
                 dtype=self.dtype_policy,
@@ -90,7 +91,7 @@ class StepConvolutions(keras.layers.Layer):
             inside = ops.cast(ops.repeat(mask, columns, axis=1), values.dtype)
             width = 1 + (columns % 2 == 0)
             values = block(values * inside[:, :, None, None])
-            values = ops.max_pool(values, (width, 2), padding="same")
+            values = ops.max_pool(values, (width, 2), padding="same", data_format="channels_last")
             columns, height = columns // width, -(-height // 2)
         features = columns * height * self.choices["filters"][-1]
         return ops.reshape(values, (batch, time, features))

@@ -114,7 +114,12 @@ class ConvolvedCharacters(keras.layers.Layer):
         policy = self.dtype_policy
         self.embedding = TokenEmbedding(vocabulary_size, size, dtype=policy)
         self.convolution = keras.layers.Conv1D(
-            units, WIDTH, padding="same", activation="relu", dtype=policy
+            units,
+            WIDTH,
+            padding="same",
+            data_format="channels_last",
+            activation="relu",
+            dtype=policy,
         )
 
     def build(self, input_shape: tuple) -> None:

@@ -44,6 +44,7 @@ class ConvolutionalGrid(NetworkPart):
                     size,
                     3,
                     padding="same",
+                    data_format="channels_last",
                     use_bias=normalization == "none",
                     kernel_initializer="he_normal",
                     dtype=policy,
@@ -56,7 +57,9 @@ class ConvolutionalGrid(NetworkPart):
                 # Low, so that short training runs do not end with statistics from their beginning.
                 layer = BatchNormalization(momentum=0.9, dtype=policy)
                 self.normalizations.append(layer)
-        self.pool = keras.layers.MaxPooling2D(2, padding="same", dtype=policy)
+        self.pool = keras.layers.MaxPooling2D(
+            2, padding="same", data_format="channels_last", dtype=policy
+        )
 
     def call(self, images: Any, valid: Any = None, training: bool = False) -> Any:
         """Images (batch, height, width, channels), 0 to 255 -> (batch, rows, columns, filters).
@@ -115,7 +118,7 @@ class ApplicationGrid(NetworkPart):
         self.preprocess = module.preprocess_input
         make = getattr(module, application)
         try:
-            with _policy(self.dtype_policy):
+            with _configured(self.dtype_policy):
                 self.network = make(include_top=False, weights=weights, input_shape=(*self.size, 3))
         except (ValueError, OSError) as error:
             reason = " ".join(str(error).split())
@@ -134,7 +137,8 @@ class ApplicationGrid(NetworkPart):
         values = opaque(images)
         if values.shape[-1] == 1:
             values = ops.repeat(values, 3, axis=-1)
-        return self.network(self.preprocess(values), training=training and not self.frozen)
+        values = self.preprocess(values, data_format="channels_last")
+        return self.network(values, training=training and not self.frozen)
 
     def get_config(self) -> dict:
         options = {"application": self.application, "size": self.size, "frozen": self.frozen}
@@ -171,11 +175,14 @@ def application_module(name: str) -> ModuleType:
 
 
 @contextlib.contextmanager
-def _policy(policy: Any) -> Iterator[None]:
-    """A context with a different global dtype policy; applications follow only the global one."""
-    before = keras.config.dtype_policy()
+def _configured(policy: Any) -> Iterator[None]:
+    """A context with a different global dtype policy and with images whose last axis is that of the
+    channels; applications follow only the global configuration."""
+    before = keras.config.dtype_policy(), keras.config.image_data_format()
     keras.config.set_dtype_policy(policy)
+    keras.config.set_image_data_format("channels_last")
     try:
         yield
     finally:
-        keras.config.set_dtype_policy(before)
+        keras.config.set_dtype_policy(before[0])
+        keras.config.set_image_data_format(before[1])
