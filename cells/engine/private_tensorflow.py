@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -29,14 +29,16 @@ def recording(tensors: list) -> bool:
     return should_record_backprop(tensors)
 
 
-def with_gradient(function: Callable, *tensors: Any) -> Any:
-    """`tf.custom_gradient(function)(*tensors)`, but the gradient lives only as long as the graph.
+def keep_gradient_in_graph(results: list) -> None:
+    """Makes the gradient function of a `tf.custom_gradient` live only as long as its graph.
 
     TensorFlow never forgets the gradient function of a call in a graph, and with it all tensors and
     objects that the function uses: every traced graph, and every model, would stay in memory.
+
+    Args:
+        results: the results of the call; nothing is done for a call outside of a graph.
     """
-    results = tf.custom_gradient(function)(*tensors)
-    first = tf.nest.flatten(results)[0]
+    first = results[0]
     if tf.is_symbolic_tensor(first):
         name = first.op.get_attr("_gradient_op_type").decode()
         entry = gradient_registry._registry[name]
@@ -44,7 +46,6 @@ def with_gradient(function: Callable, *tensors: Any) -> Any:
             first.graph._gradients_of_calls = {}
         first.graph._gradients_of_calls[name] = entry["type"]
         entry["type"] = functools.partial(_gradient_in_graph, name)
-    return results
 
 
 def _gradient_in_graph(name: str, operation: Any, *upstream: Any) -> Any:

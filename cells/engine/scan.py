@@ -20,7 +20,11 @@ from seqzoo.cells.engine import product_loops as loops
 from seqzoo.cells.engine.dispatch import cores, has_gpu
 from seqzoo.cells.engine.lengths import program_length, round_length
 from seqzoo.cells.engine.portability import within_portable
-from seqzoo.cells.engine.private_tensorflow import extend_call, recording, with_gradient
+from seqzoo.cells.engine.private_tensorflow import (
+    extend_call,
+    keep_gradient_in_graph,
+    recording,
+)
 from seqzoo.cells.engine.programs import CellPrograms
 from seqzoo.cells.engine.recomputing import Recomputing, recomputing
 from seqzoo.cells.engine.step_gradients import is_elementwise, reads_weights
@@ -155,11 +159,13 @@ class Scan:
             return (outputs[0], outputs[1:]) if options.sequences else (None, outputs)
         flat = tf.nest.flatten(tensors)
 
+        @tf.custom_gradient
         def scan(*flat):
             arguments = tf.nest.pack_sequence_as(tensors, hide_from_tapes(flat)) | constants
             pieces, results = self._run(arguments, options)
 
             def gradient(*upstream):
+                @tf.custom_gradient
                 def once(*_):
                     d = self._gradient(pieces, results, hide_from_tapes(upstream), options)
                     gradients = tf.nest.flatten({name: d[name] for name in tensors})
@@ -167,11 +173,14 @@ class Scan:
                         gradient.set_shape(tensor.shape)
                     return gradients, refuse_second_order
 
-                return with_gradient(once, *upstream, *flat)
+                gradients = list(once(*upstream, *flat))
+                keep_gradient_in_graph(gradients)
+                return gradients
 
             return self._outputs(tensors, constants, results, options), gradient
 
-        outputs = list(with_gradient(scan, *flat))
+        outputs = list(scan(*flat))
+        keep_gradient_in_graph(outputs)
         return (outputs[0], outputs[1:]) if options.sequences else (None, outputs)
 
     def _run(self, tensors: dict, options: ScanOptions) -> tuple[list[dict], list]:

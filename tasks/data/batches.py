@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.data.shared_arrays import concatenated, shared_tensor
+from seqzoo.tasks.data.shared_arrays import can_share, room_for
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.settings import TrainingSettings
 
@@ -47,7 +47,8 @@ class Sequences:
     def of(cls, arrays: Iterable[np.ndarray], dtype: str = "int32") -> "Sequences":
         """Concatenates arrays of shape (time, ...)."""
         arrays = [np.asarray(array, dtype) for array in arrays]
-        return cls(concatenated(arrays), np.array([len(array) for array in arrays], np.int32))
+        flat = np.concatenate(arrays, out=room_for(arrays))
+        return cls(flat, np.array([len(array) for array in arrays], np.int32))
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -66,6 +67,15 @@ class Sequences:
     def padded(self, rows: np.ndarray, longest: int) -> np.ndarray:
         """Selected sequences, padded with zeros: (rows, longest, ...)."""
         return _padded_array(self.flat, self.starts[rows], self.lengths[rows], longest)
+
+
+def as_tensor(array: np.ndarray) -> Any:
+    """A tensor on the CPU with the values of an array, which must not be changed afterwards: its
+    own memory if possible, otherwise a copy."""
+    if can_share(array):
+        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    with tf.device("CPU:0"):
+        return tf.constant(array)
 
 
 @dataclass(frozen=True)
@@ -144,7 +154,7 @@ class Data:
             arrays["target_starts"] = self.targets.starts
         for number, item in enumerate(self.further, 1):
             arrays[f"starts_{number}"] = item.starts
-        return {name: shared_tensor(array) for name, array in arrays.items()}
+        return {name: as_tensor(array) for name, array in arrays.items()}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from seqzoo.tasks.data.batches import Sequences
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.data.shared_arrays import concatenated
+from seqzoo.tasks.data.shared_arrays import room_for
 from seqzoo.tasks.data.stored_columns import TextColumn
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
@@ -158,7 +158,7 @@ class Features(ABC):
                 raise empty(examples.location(part[int(np.argmin(steps))]))
             flat.append(values[np.arange(values.shape[1]) < steps[:, None]])
             lengths.append(steps)
-        return Sequences(concatenated(flat), np.concatenate(lengths))
+        return Sequences(np.concatenate(flat, out=room_for(flat)), np.concatenate(lengths))
 
     def encode_stored(self, examples: Examples) -> Sequences:
         """Transforms the texts of a column on disk; the result is stored on disk, too."""

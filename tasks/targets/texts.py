@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from seqzoo.tasks.data.batches import Sequences
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.data.shared_arrays import concatenated
+from seqzoo.tasks.data.shared_arrays import room_for
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import UNTRACED
 from seqzoo.tasks.preprocessing.subwords import join_subwords
@@ -141,7 +141,7 @@ class Texts:
             ids = self.vocabulary.ids(tokens.flat_values).numpy()
             flat.append(np.insert(ids, tokens.row_splits.numpy()[1:], END))
             lengths.append(tokens.row_lengths().numpy().astype(np.int32) + 1)
-        return Sequences(concatenated(flat), np.concatenate(lengths))
+        return Sequences(np.concatenate(flat, out=room_for(flat)), np.concatenate(lengths))
 
     def split(self, texts: Any) -> Any:
         """Strings (batch,) -> tokens, ragged (batch, time)."""

@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
-from seqzoo.tasks.data.batches import Data, Sequences
-from seqzoo.tasks.data.shared_arrays import ALIGNMENT, SMALLEST, concatenated, shared_tensor
+from seqzoo.tasks.data.batches import Data, Sequences, as_tensor
+from seqzoo.tasks.data.shared_arrays import ALIGNMENT, SMALLEST, room_for
+
+
+def concatenated(arrays: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(arrays, out=room_for(arrays))
 
 
 def _address(array: np.ndarray) -> int:
@@ -12,7 +16,7 @@ def _address(array: np.ndarray) -> int:
 
 
 def _shared(array: np.ndarray) -> bool:
-    tensor = shared_tensor(array)
+    tensor = as_tensor(array)
     np.testing.assert_array_equal(tensor.numpy(), array)
     assert tensor.dtype.as_numpy_dtype == array.dtype and "CPU" in tensor.device
     return _address(np.asarray(memoryview(tensor))) == _address(array)
@@ -46,6 +50,6 @@ def test_tensors_of_sequences_are_their_arrays() -> None:
 
 
 def test_tensors_outlive_the_names_of_their_arrays() -> None:
-    tensor = shared_tensor(concatenated([np.arange(SMALLEST), np.arange(SMALLEST)]))
+    tensor = as_tensor(concatenated([np.arange(SMALLEST), np.arange(SMALLEST)]))
     others = [concatenated([np.zeros(2 * SMALLEST, "int64")]) for _ in range(3)]
     assert int(tensor[-1]) == SMALLEST - 1 and len(others) == 3
