@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -23,6 +24,13 @@ from seqzoo.tasks.training.checkpoints import Checkpoints
 from seqzoo.tasks.training.trainer import train
 
 pytestmark = pytest.mark.usefixtures("plain_loop", "every_step")
+
+
+def _resumed(folder: pathlib.Path) -> RecordingProgress:
+    """The progress of a resumed training run."""
+    progress = RecordingProgress()
+    train(template(**CHOICES), splits(), settings(), folder, resume=True, progress=progress)
+    return progress
 
 
 @pytest.mark.slow
@@ -111,14 +119,7 @@ def test_resuming_a_finished_run_changes_nothing(unbroken, tmp_path) -> None:
     # A copy: other tests count on the run as it is, log files included.
     folder = shutil.copytree(unbroken[0], tmp_path / "run")
     before, rows = weights(folder), history(folder)
-    train(
-        template(**CHOICES),
-        splits(),
-        settings(),
-        folder,
-        resume=True,
-        progress=(progress := RecordingProgress()),
-    )
+    progress = _resumed(folder)
     assert not progress.steps and history(folder) == rows
     assert all((before[key] == value).all() for key, value in weights(folder).items())
 
@@ -244,14 +245,7 @@ def test_checkpoints_whose_list_is_missing_are_named(unbroken, tmp_path) -> None
     with pytest.raises(SeqzooError, match=r"their list, .*checkpoint, is missing\. Restore it, or"):
         train(template(**CHOICES), splits(), settings(), folder, resume=True)
     shutil.rmtree(folder / "checkpoints")
-    train(
-        template(**CHOICES),
-        splits(),
-        settings(),
-        folder,
-        resume=True,
-        progress=(progress := RecordingProgress()),
-    )
+    progress = _resumed(folder)
     assert progress.steps
     assert_same(unbroken[0], folder)
 

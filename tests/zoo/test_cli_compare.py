@@ -124,7 +124,7 @@ def test_control_c_is_passed_on_once_and_kills_the_second_time(tmp_path, times) 
 def test_a_process_ends_with_the_one_that_started_it(tmp_path) -> None:
     child = (
         "import os, pathlib\n"
-        "pathlib.Path('begun').touch()\n"
+        "pathlib.Path('started').touch()\n"
         f"os.read(int(os.environ[{STARTER!r}]), 1)\n"
         "pathlib.Path('ended').touch()"
     )
@@ -135,7 +135,7 @@ def test_a_process_ends_with_the_one_that_started_it(tmp_path) -> None:
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, env=environment) as parent:
-        while not (tmp_path / "begun").exists():
+        while not (tmp_path / "started").exists():
             assert parent.poll() is None
             time.sleep(0.02)
         time.sleep(0.1)

@@ -12,11 +12,10 @@ import pytest
 from seqzoo.tasks import Examples, Forecast, SeqzooError
 from seqzoo.tasks.data.frequency import Frequency, shown_dates
 from seqzoo.tasks.data.history import History
-from seqzoo.tasks.forecast import plot
 from seqzoo.zoo.data.date_parsing import joined_dates, parse_dates
 from seqzoo.zoo.data.histories import open_histories, read_histories, split_by_time
 from seqzoo.zoo.data.source import UNDATED, Source
-from seqzoo.zoo.data.time_zones import to_local, to_utc
+from seqzoo.zoo.data.time_zones import to_local
 from seqzoo.zoo.data_check.check import check
 from seqzoo.zoo.data_check.columns import guess
 from seqzoo.zoo.inference.backtest import backtest
@@ -184,15 +183,6 @@ def test_local_times_when_clocks_change(tmp_path: pathlib.Path) -> None:
     for wrong in ("Europe", "Europe/Berlim"):
         with pytest.raises(SeqzooError, match="`timezone` must be .* such as Europe/Berlin"):
             _table(tmp_path, text, timezone=wrong)
-
-
-def test_a_repeated_hour_in_rows_from_the_last_to_the_first() -> None:
-    times = [f"2024-10-27T0{hour}:{half}" for hour in (1, 2, 2, 3) for half in ("00", "30")]
-    up = np.array(times, "datetime64[s]")
-    dates = np.stack([up, up[::-1]], axis=1).ravel()  # one series is in descending order
-    utc = to_utc(dates, ["up", "down"] * len(up), "Europe/Berlin", str).reshape(-1, 2)
-    assert (np.diff(utc[:, 0]) == np.timedelta64(30, "m")).all()
-    assert utc[:, 1].tolist() == utc[::-1, 0].tolist()
 
 
 @pytest.mark.parametrize(
@@ -684,21 +674,3 @@ def test_a_forecast_is_continued_from_means_that_are_no_counts() -> None:
     wrong = History(continued.dates, continued.values)
     with pytest.raises(SeqzooError, match="needs counts, got 1.5 on 2024-02-10"):
         task.features.check(wrong, "example 0")
-
-
-def test_plots_have_the_local_times_of_the_table(monkeypatch) -> None:
-    figures: list[Any] = []
-    monkeypatch.setattr(plot, "save", lambda figure, _: figures.append(figure))
-    hours = np.datetime64("2024-07-01T00:00:00") + np.arange(6) * np.timedelta64(1, "h")
-    history = History(hours[:4], np.arange(4.0)[:, None])
-    ahead = SimpleNamespace(dates=hours[4:], value=(4.0, 5.0), quantiles=None, series="")
-    for timezone, first in ((None, "2024-07-01T00:00:00"), ("Asia/Tokyo", "2024-07-01T09:00:00")):
-        own: Any = SimpleNamespace(
-            run=SimpleNamespace(template=SimpleNamespace(levels=())),
-            targets=["x"],
-            source=SimpleNamespace(timezone=timezone),
-        )
-        Forecaster.plot(own, "plot.png", [history], [ahead])
-        lines = [line.get_xdata() for line in figures.pop().axes[0].get_lines()]
-        shown = np.concatenate(lines).astype("datetime64[s]")
-        assert shown.tolist() == (np.datetime64(first) + (hours - hours[0])).tolist()

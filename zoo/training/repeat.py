@@ -262,10 +262,10 @@ def _check_kind(path: pathlib.Path, field: str, count: int) -> None:
         )
     counts = {item.stem.rpartition("-of-")[2] for item in path.glob("fold-*-of-*")}
     if field == "folds" and counts and str(count) not in counts:
-        begun = min(counts)
+        folds = min(counts)
         raise SeqzooError(
-            f"The training runs in {path} were started with --folds {begun}, got {count}; resume "
-            f"them with --folds {begun}, or name a new folder with --run.",
+            f"The training runs in {path} were started with --folds {folds}, got {count}; resume "
+            f"them with --folds {folds}, or name a new folder with --run.",
             field=field,
         )
 
