@@ -81,7 +81,7 @@ def test_steps_of_training_and_validation_use_them(tmp_path, monkeypatch) -> Non
         evaluated(epochs, epoch, row)
 
     monkeypatch.setattr(Epochs, "evaluate_epoch", evaluate_epoch)
-    chosen = {1: (96,), 2: (16, 96)}
+    chosen = {1: (96,), 2: (48, 96)}
     monkeypatch.setattr(epochs_module, "program_lengths", lambda _, epochs, *among: chosen[epochs])
     texts, labels = names(40, 2).inputs, names(40, 2).targets
     longer = [text * 9 if at % 2 else text for at, text in enumerate(texts)]
