@@ -221,11 +221,14 @@ def test_other_errors_get_theirs(client: Any) -> None:
         assert "b64" in error(400, "POST", f"/v1/models/{name}:predict", json=body)
     body = {"instances": [{"b64": "?"}]}
     assert "is not base64" in error(400, "POST", "/v1/models/images:predict", json=body)
-    bomb = (
-        b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 60_000, 60_000) + b"\x08\0\0\0\0"
-    )
-    body = {"instances": [{"b64": base64.b64encode(bomb).decode()}]}
-    assert "3,600,000,000 pixels" in error(400, "POST", "/v1/models/images:predict", json=body)
+    for size, number, message in (
+        (60_000, 1, "Instance 0 has 3,600,000,000 pixels; at most 25,000,000 are allowed"),
+        (5_000, 5, "Instance 4 is too much: the images of a request may have 100,000,000 pixels"),
+    ):
+        bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", size, size)
+        encoded = base64.b64encode(bomb + b"\x08\0\0\0\0").decode()
+        body = {"instances": [{"b64": encoded}] * number}
+        assert message in error(400, "POST", "/v1/models/images:predict", json=body)
     body = {"instances": [{"b64": base64.b64encode(b"\xff\xd8\xff\0").decode()}]}
     message = "Instance 0 of 4 bytes has a damaged header or is an animated WebP; save it again"
     assert message in error(400, "POST", "/v1/models/images:predict", json=body)

@@ -4,6 +4,7 @@ refused before they are decoded."""
 import base64
 import binascii
 import io
+import math
 import pathlib
 from typing import Any
 
@@ -81,6 +82,14 @@ class Inputs:
         if part and self.form == "image":
             return instance
         return self._read(instance)
+
+    def pixels(self, value: Any) -> int:
+        """The number of pixels of a raw input, 0 if it is not an image."""
+        if self.form != "image":
+            return 0
+        if isinstance(value, bytes):
+            return pixel_count(value)
+        return math.prod(np.shape(value)[:2])
 
     @property
     def expected(self) -> str:

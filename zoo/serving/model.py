@@ -26,6 +26,9 @@ from seqzoo.zoo.serving.inputs import Inputs
 from seqzoo.zoo.serving.settings import ServingSettings
 from seqzoo.zoo.serving.worker import Worker
 
+REQUEST_IMAGES = 4
+"""Maximum number of pixels of all images in a request, in images of the largest size."""
+
 TOP = 20
 """Maximum number of predictions per input."""
 
@@ -132,13 +135,21 @@ class ServedModel:
 
     def read(self, instances: Sequence[Any], *, part: bool = False) -> list[Any]:
         """The raw inputs of a request."""
-        values = []
+        values: list[Any] = []
+        pixels, maximum = 0, REQUEST_IMAGES * self.settings.pixels
         for number, instance in enumerate(instances):
             try:
-                values.append(self.inputs.read(instance, part=part))
+                value = self.inputs.read(instance, part=part)
+                pixels += self.inputs.pixels(value)
+                if pixels > maximum:
+                    raise SeqzooError(
+                        f"is too much: the images of a request may have {maximum:,} pixels in "
+                        "total; send it in another request"
+                    )
             except SeqzooError as error:
                 location = "The part" if part else f"Instance {number}"
                 raise SeqzooError(f"{location} {error}.") from error
+            values.append(value)
         return values
 
     def options(self, given: Mapping[str, Any]) -> PredictionOptions:

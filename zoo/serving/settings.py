@@ -34,7 +34,8 @@ class ServingSettings:
         instances: maximum number of inputs per request.
         length: maximum length of an input, in characters of a text, steps of a series or elements
             of a vector.
-        pixels: maximum number of pixels per image.
+        pixels: maximum number of pixels per image; all images of a request may have four times as
+            many.
         seconds: maximum duration of an audio input, in seconds.
         tokens: maximum number of generated tokens, or of steps of a forecast.
         sessions: maximum number of open sessions per model.
