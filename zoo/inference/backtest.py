@@ -11,6 +11,7 @@ from seqzoo.tasks.data.frequency import shown_dates
 from seqzoo.tasks.data.history import History
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.histories import read_histories, split_by_time
+from seqzoo.zoo.data.time_zones import to_local
 from seqzoo.zoo.inference.forecasts import Forecaster
 from seqzoo.zoo.output import metric_name, table
 from seqzoo.zoo.training.temporary import train_temporarily
@@ -42,8 +43,8 @@ def backtest(
         print_fn: called with a sentence for each training run.
         device: see `seqzoo.zoo.devices.choose`.
 
-    Returns: "origins", a list of dates with their scores and "baselines", as `Run.evaluate` returns
-        them, and "mean", the means over the origins; JSON-serialisable.
+    Returns: "origins", a list of dates in the table's time zone with their scores and "baselines",
+        as `Run.evaluate` returns them, and "mean", the means over the origins; JSON-serialisable.
 
     Raises:
         SeqzooError: the run uses a different template, there are too few steps, or the run's model
@@ -71,16 +72,16 @@ def backtest(
         )
     starts = dates[first + stride * np.arange(origins)]
     until = np.datetime64(run.task.features.config["until"])
+    names = shown_dates(to_local(starts, source.timezone))
     if not refit and starts[0] <= until:
-        first_date, last_date = shown_dates(np.array([starts[0], until]))
+        first_date, last_date = shown_dates(to_local(np.array([starts[0], until]), source.timezone))
         raise SeqzooError(
             f"The first origin, {first_date}, is within the training data of {run.folder}, "
             f"which end at {last_date}; use fewer origins, or --refit.",
             field="origins",
         )
     results = []
-    for start in starts:
-        shown = shown_dates(start[None])[0]
+    for start, shown in zip(starts, names, strict=True):
         cut = _until(histories, start, horizon)
         examples = Examples(
             [item.cut(len(item), int((item.dates < start).sum())) for item in cut if item.end]
@@ -95,7 +96,7 @@ def backtest(
         if refit:
             print_fn(f"Training up to {shown}.")
             splits, _ = split_by_time(
-                cut, replace(source, split_at=(shown,), date_format=None, timezone=None)
+                cut, replace(source, split_at=(str(start),), date_format=None, timezone=None)
             )
             metrics = train_temporarily(run, splits).evaluate(examples)
         else:
