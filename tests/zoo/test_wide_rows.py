@@ -15,7 +15,7 @@ from source_cases import write
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.histories import read_histories
 from seqzoo.zoo.data.open import open_examples
-from seqzoo.zoo.data.prediction_inputs import File, of_file
+from seqzoo.zoo.data.prediction_inputs import File, of_file, read
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data_check.check import check
 from seqzoo.zoo.data_check.columns import guess
@@ -131,6 +131,25 @@ def test_files_to_predict_from_may_lack_the_class(tmp_path) -> None:
     assert [item.field for item in items] == [["0.5", "1", "2"], ["3", "1e-1"]]
 
 
+def test_files_without_classes_are_noticed(tmp_path) -> None:
+    template = SimpleNamespace(input="series", target="class", cell="gru")
+    targets = SimpleNamespace(names=["1", "2"])
+    signature = [np.zeros((1, 1, 1))]
+    task = SimpleNamespace(targets=targets, signature=signature, features=None)
+    source = {"kind": "series", "target_kind": "class", "data": "train.tsv", **OPTIONS}
+    run: Any = SimpleNamespace(template=template, task=task, source=source, folder="run")
+    path = write(tmp_path / "t.tsv", "0.5\t1\t2\n3\t1e-1\tNaN\n")
+    message = "'label' has none of the classes of run, but 0.5, 3; if .* use --columns \"\\*\"\\.$"
+    with pytest.raises(SeqzooError, match=message):
+        list(read(run, File(path)))
+    assert len(list(read(run, File(path, columns=["*"])))) == 2
+    for first in ("1", ""):  # the class may be missing
+        write(path, f"{first}\t1\t2\n3\t1e-1\tNaN\n")
+        assert [len(item.field) for item in read(run, File(path))] == [2, 1]
+    np.savez(tmp_path / "t.npz", inputs=np.zeros((3, 2, 1)))
+    assert len(list(read(run, File(tmp_path / "t.npz", column="inputs")))) == 3
+
+
 def test_a_missing_step_between_others_is_named(tmp_path) -> None:
     path = write(tmp_path / "t.tsv", "1\t0.5\t1\t2\n2\t3\tNaN\t4\n")
     with pytest.raises(SeqzooError, match=r"line 2: '\*' contains NaN at position 2"):
@@ -152,6 +171,14 @@ def test_commands(tmp_path) -> None:
     result = seqzoo("train", "many-to-one", "--data", path, *options, *limits)
     assert result.exit_code == 0, result.output
     result = seqzoo("predict", run, "--input-file", path)
+    assert result.exit_code == 0 and len(result.stdout.splitlines()) == 60, result.output
+    unlabelled = write(
+        tmp_path / "u.tsv", "".join("\t".join(map(str, row[1:])) + "\n" for row in rows)
+    )
+    result = seqzoo("predict", run, "--input-file", unlabelled)
+    assert result.exit_code == 2 and 'lacks this column, use --columns "*".' in result.stderr
+    assert f"'label' has none of the classes of {run}, but {rows[0][1]}, " in result.stderr
+    result = seqzoo("predict", run, "--input-file", unlabelled, "--columns", "*")
     assert result.exit_code == 0 and len(result.stdout.splitlines()) == 60
     result = seqzoo("evaluate", run, "--data", path)
     assert result.exit_code == 0, result.output

@@ -4,6 +4,7 @@ Unlike in training, an invalid line does not stop the command: it is reported, a
 still predicted.
 """
 
+import itertools
 import json
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,6 +41,10 @@ VALUES, TIMES = "values", "times"
 
 Tokenization = Literal["auto", "whitespace"]
 """Ways to split sentences into words; see `reader`."""
+
+
+CLASSES_READ = 50
+"""Number of rows of a file without a header line in which a class of the model is looked for."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,9 @@ def read(
     folder = pathlib.Path.cwd()
     if isinstance(given, File):
         folder = given.path.parent
-        items = of_file(given, _source_of(run, given), width=_width_of(run))
+        source = _source_of(run, given)
+        _check_classes(run, given, source)
+        items = of_file(given, source, width=_width_of(run))
     else:
         texts: Any = given
         items = of_arguments(texts) if isinstance(given, tuple) else of_lines(texts)
@@ -119,6 +126,32 @@ def read(
             yield replace(item, field=read_field(item.field))
         except SeqzooError as error:
             yield replace(item, field=None, wrong=str(error))
+
+
+def _check_classes(run: Any, file: File, source: Source) -> None:
+    """Checks that the column of classes in a file without a header line contains classes.
+
+    Raises:
+        SeqzooError: it does not, so the file probably lacks it, and the first value of each row
+            would be taken for its class.
+    """
+    columns = file.columns or source.columns or ()
+    if "*" not in columns or source.target not in columns or source.target_kind != "class":
+        return
+    delimiter = file.delimiter or source.delimiter_of(str(file.path))
+    if formats.format_of(str(file.path), delimiter=delimiter) not in formats.DELIMITED:
+        return  # the names are not used for the columns of other formats
+    classes = run.task.targets.names
+    as_input = replace(file, column=source.target), replace(source, target=None)
+    first = itertools.islice(of_file(*as_input), CLASSES_READ)
+    found = [str(item.field).strip() for item in first if item.field is not None]
+    if any(found) and not set(found) & {"", *classes}:
+        without = ",".join(name for name in columns if name != source.target)
+        raise SeqzooError(
+            f"{file.path}: the column {source.target!r} has none of the classes of {run.folder}, "
+            f'but {some_of(found)}; if the file lacks this column, use --columns "{without}".',
+            field="columns",
+        )
 
 
 def _source_of(run: Any, file: File) -> Source:
