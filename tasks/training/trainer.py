@@ -18,7 +18,7 @@ import tensorflow as tf
 from seqzoo.tasks.atomic_files import occupied
 from seqzoo.tasks.base import PredictionOptions, Task, Template
 from seqzoo.tasks.data.batches import Data, Padding
-from seqzoo.tasks.data.examples import Splits
+from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError, check_instance, check_same
 from seqzoo.tasks.fine_tuning.start import Start, sentences
 from seqzoo.tasks.losses import NUMBERS
@@ -50,6 +50,9 @@ WITHOUT_EFFECT_ON_READOUTS = (
     "random_shear",
 )
 """Options of templates that only change how weights are trained by gradients."""
+
+READ_AGAIN = ("vectors", "features_from")
+"""Options of templates that name files or runs whose contents become weights of the model."""
 
 STARTED_FROM = "started_from"
 """Key in config.json of the report on reused weights; see `Start.transfer`."""
@@ -136,7 +139,7 @@ def train(
                 )
             start = _start(start_from, run)
             if run is not None:
-                task = run.task
+                task = _resumed_task(run, template, splits.train)
             elif start is not None:
                 task = start.adapt(template, splits.train, settings.freeze or ())
             else:
@@ -311,7 +314,7 @@ def _start(start_from: Run | str | os.PathLike | None, run: Run | None) -> Start
                 f"{run.folder} was started from {start_of(run) or 'nothing'}, got {folder}; leave "
                 "`start_from` out to resume, or start a new run."
             )
-    if stored is None or (run.folder / CHECKPOINTS / "checkpoint").exists():
+    if stored is None or _has_checkpoint(run):
         return None
     try:
         return Start(Run.open(stored["run"]))
@@ -319,6 +322,35 @@ def _start(start_from: Run | str | os.PathLike | None, run: Run | None) -> Start
         raise SeqzooError(
             f"{run.folder} has no checkpoint yet, and the run that it starts from is gone: {error}"
         ) from error
+
+
+def _resumed_task(run: Run, template: Template, examples: Examples) -> Task:
+    """The task of a run that is resumed. Until its first checkpoint, word vectors and the language
+    models of `features_from` are read again, since the run does not contain them yet.
+
+    Raises:
+        SeqzooError: they cannot be read, or are no longer those that the run was started with.
+    """
+    names = [name for name in READ_AGAIN if getattr(template, name, None) is not None]
+    if not names or run.config.get(STARTED_FROM) is not None or _has_checkpoint(run):
+        return run.task
+    task = template.adapt(examples)
+    if _learned(task) != _learned(run.task):
+        raise SeqzooError(
+            f"{run.folder} has no checkpoint yet, and what `{names[0]}` names is no longer what it "
+            "was started with; restore it, or start a new run.",
+            field=names[0],
+        )
+    return task
+
+
+def _learned(task: Task) -> tuple[Any, ...]:
+    tokens = {name: [*vocabulary.tokens] for name, vocabulary in task.vocabularies.items()}
+    return json.loads(json.dumps(task.to_config())), tokens
+
+
+def _has_checkpoint(run: Run) -> bool:
+    return (run.folder / CHECKPOINTS / "checkpoint").exists()
 
 
 def start_of(run: Run) -> str | None:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from cell_names import BEFORE_RELEASES
+from export_cases import make_run
 from one_to_many_data import captioned, template
 from tagging_data import sentences, tagger
 from task_data import series, settings
@@ -18,6 +19,7 @@ from seqzoo.tasks import (
     ManyToManyAligned,
     ManyToManyEncoderDecoder,
     ManyToOne,
+    SeqzooError,
     Splits,
 )
 from seqzoo.tasks.training.progress import Silent
@@ -75,17 +77,18 @@ CASES = {
 
 
 class Copying(Silent):
-    """Copies the folder of a run in the middle of its second epoch, as if it had been killed."""
+    """Copies the folder of a run after some step of some epoch, as if it had been killed."""
 
-    def __init__(self, folder: pathlib.Path):
+    def __init__(self, folder: pathlib.Path, at: tuple[int, int] = (2, 3)):
         self.folder = folder
+        self.at = at
         self.current = 0
 
     def epoch(self, epoch: int, done: int) -> None:
         self.current = epoch
 
     def step(self, done, loss, metric, tokens) -> None:
-        if (self.current, done) == (2, 3):
+        if (self.current, done) == self.at:
             shutil.copytree(self.folder, self.folder.with_name("killed"))
 
 
@@ -113,3 +116,35 @@ def test_resumed_in_mid_epoch_with_the_same_numbers(case: str, tmp_path) -> None
     train(*arguments, killed, resume=True, progress=(progress := RecordingProgress()))
     assert progress.steps[0][0] == 3
     assert_same(tmp_path / "whole", killed)
+
+
+def _with_vectors(folder: pathlib.Path) -> tuple[Any, Examples]:
+    lines = [f"{word} {number} {number / 2} -1" for number, word in enumerate("abcdef", 1)]
+    (folder / "vectors.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    options: dict[str, Any] = {"vectors": str(folder / "vectors.txt"), "minimum_count": 1}
+    return ManyToOne("words", units=4, **options), Examples(["a b", "c d"] * 6, [*"xy"] * 6)
+
+
+def _with_language_model(folder: pathlib.Path) -> tuple[Any, Examples]:
+    model = ManyToManyAligned("characters", "next", units=5, embedding=3, minimum_count=1)
+    make_run(folder / "model", model, Examples(["ab ba", "b a"]))
+    return tagger(features_from=(str(folder / "model"),)), sentences(24, 0)
+
+
+@pytest.mark.parametrize("case", [_with_vectors, _with_language_model])
+def test_before_the_first_checkpoint_files_are_read_again(case: Any, tmp_path) -> None:
+    template, examples = case(tmp_path)
+    arguments = (template, Splits(examples), settings(batch_size=6, epochs=1))
+    keras.backend.clear_session()
+    train(*arguments, tmp_path / "whole", progress=Copying(tmp_path / "whole", (1, 1)))
+    shutil.copytree(tmp_path / "killed", tmp_path / "changed")
+    keras.backend.clear_session()
+    train(*arguments, tmp_path / "killed", resume=True)
+    assert_same(tmp_path / "whole", tmp_path / "killed")
+    option = "vectors" if getattr(template, "vectors", None) else "features_from"
+    if option == "vectors":
+        (tmp_path / "vectors.txt").write_text("a 1 2 3\nz 1 2 3\n", encoding="utf-8")
+    else:
+        shutil.rmtree(tmp_path / "model")
+    with pytest.raises(SeqzooError, match="no checkpoint yet, and what `vectors`|no run in|model"):
+        train(*arguments, tmp_path / "changed", resume=True)
