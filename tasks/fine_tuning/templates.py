@@ -60,7 +60,8 @@ def matching_template(
     Args:
         old: the template of the run that training starts from.
         kind: the class of another template, whose remaining options have their default values; or
-            an instance, whose options are kept. None for the old template with all its options.
+            an instance, whose options are kept. None for the old template with all its options,
+            except for those that do not fit the new ones.
         **options: the options of the new template, such as `target`.
 
     Raises:
@@ -71,6 +72,7 @@ def matching_template(
         matching_template(Run.open("runs/language-model").template, ManyToOne, dropout=0.3)
     """
     check_instance("old", old, Template, "the template of a run, `Run.open(folder).template`")
+    given = kind
     if isinstance(kind, Template):
         base, kind = kind.to_config(), type(kind)
     else:
@@ -83,7 +85,16 @@ def matching_template(
         _check(name, options[name], required[name], "leave it out")
     if "layers" in names and "layers" not in options:
         required["layers"] = getattr(old, "layers", 1)
-    return kind.from_config({**base, **required, **options})
+    if isinstance(given, Template):
+        return kind.from_config({**base, **required, **options})
+    while True:
+        try:
+            return kind.from_config({**base, **required, **options})
+        except SeqzooError as error:
+            # An option of the old template that does not fit the new ones, such as the loss of
+            # numbers with classes.
+            if error.field in {*required, *options} or base.pop(str(error.field), None) is None:
+                raise
 
 
 def required_options(old: Any) -> dict[str, Any]:

@@ -284,6 +284,16 @@ def test_targets_are_scaled_for_the_new_loss(template, encode, tmp_path) -> None
     assert task.targets.mean == [3.0]  # both losses standardise targets
 
 
+def test_options_that_do_not_fit_the_new_target_are_left_out() -> None:
+    old = ManyToOne("series", "value", loss="poisson", output_activation="softplus", units=4)
+    assert matching_template(old, target="class") == ManyToOne("series", "class", units=4)
+    assert matching_template(old, units=4) == old
+    with pytest.raises(SeqzooError, match="`loss` must be 'cross-entropy' for target 'class'"):
+        matching_template(old, target="class", loss="poisson")
+    with pytest.raises(SeqzooError, match="`label_smoothing` is for the target 'class'"):
+        matching_template(old, label_smoothing=0.1)
+
+
 def _history(name: str, level: float) -> History:
     dates = np.datetime64("2024-01-01", "s") + np.arange(30) * np.timedelta64(1, "D")
     return History(dates, level + np.arange(30.0)[:, None] % 5, name=name)

@@ -93,6 +93,12 @@ def test_none_can_be_typed(tmp_path) -> None:
     assert result.exit_code == 0, result.output
     settings = read_config(str(file)).settings
     assert (settings.clip_norm, settings.warmup_steps, settings.patience) == (None, None, 3)
+    for average, weight in (("ema", "balanced"), (None, None)):
+        typed = ("--average", average or "none", "--class-weight", weight or "none")
+        assert seqzoo(*new, *typed).exit_code == 0
+        settings = read_config(str(file)).settings
+        assert (settings.average, settings.class_weight) == (average, weight)
+    assert "'--average': must be one of" in seqzoo(*new, "--average", "non").stderr
     message = seqzoo(*new, "--clip-norm", "nought").stderr
     assert "'--clip-norm': 'nought' is not a valid float" in message
 

@@ -16,7 +16,7 @@ from cli_cases import ROOT
 from click.testing import CliRunner
 
 from seqzoo.cli import main
-from seqzoo.tasks import TEMPLATES
+from seqzoo.tasks import TEMPLATES, ManyToOne, TrainingSettings
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.runs.run import Run
 from seqzoo.zoo import presets
@@ -44,6 +44,25 @@ def test_fine_tuning_a_preset_reads_its_columns(name: str) -> None:
     run = SimpleNamespace(template=PRESETS[name].sized("base"))
     given = {"data": "other.tsv"}
     assert chosen_from(run, name, given).parts()[1:] == chosen(name, given).parts()[1:]
+
+
+def test_fine_tuning_keeps_what_applies_to_the_new_target() -> None:
+    settings = TrainingSettings(
+        epochs=7,
+        class_weight={"a": 2.0},
+        calibrate=True,
+        initialization="orthogonal",
+        freeze=["embedding"],
+    )
+    old = ManyToOne("words", "class", label_smoothing=0.1, units=8)
+    run = SimpleNamespace(template=old, settings=settings)
+    given = {"data": "other.tsv", "target_kind": "class"}
+    unchanged = replace(settings, initialization=None, freeze=None)
+    assert chosen_from(run, None, {"data": "other.tsv"}).settings == unchanged
+    task, kept, _ = chosen_from(run, None, given | {"target_kind": "value"}).parts()
+    assert kept == TrainingSettings(epochs=7) and task.label_smoothing == 0
+    run.template = replace(old, target="value", label_smoothing=0, loss="poisson")
+    assert chosen_from(run, None, given).parts()[0] == replace(old, label_smoothing=0)
 
 
 def test_no_preset_hides_another_one_of_its_name() -> None:

@@ -67,9 +67,20 @@ def in_utf_8(context: click.Context, param: click.Parameter, text: str | None) -
 
 
 class OneOf(click.Choice):
-    """A choice of names; the error for an unknown name suggests the nearest one."""
+    """A choice of names; the error for an unknown name suggests the nearest one.
+
+    Args:
+        names: the names.
+        takes_none: whether "none" may be typed for None.
+    """
+
+    def __init__(self, names: Iterable[str], *, takes_none: bool = False):
+        super().__init__([*names])
+        self.takes_none = takes_none
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if self.takes_none and value == NONE:
+            return NO_VALUE
         if value not in self.choices:
             known = ", ".join(self.choices)
             self.fail(f"must be one of {known}, got {value!r}{nearest(value, self.choices)}")
@@ -199,6 +210,8 @@ def _named_values(_: click.Context, __: click.Parameter, texts: tuple[str, ...])
 def _class_weight(_: click.Context, __: click.Parameter, text: str | None) -> Any:
     if text is None or text == BALANCED:
         return text
+    if text == NONE:
+        return NO_VALUE
     if text.startswith("{"):
         try:
             return json.loads(text)
@@ -248,7 +261,8 @@ EXTRA_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 def _click_option(option: Option, subject: str) -> Callable:
     if get_origin(option.type) is Literal:
-        settings: dict[str, Any] = {"type": OneOf(get_args(option.type))}
+        choices = get_args(option.type)
+        settings: dict[str, Any] = {"type": OneOf(choices, takes_none=option.takes_none)}
     else:
         settings = dict(PARSERS[option.type])
     if option.takes_none and option.type in (int, float):

@@ -134,8 +134,20 @@ def chosen_from(run: Any, name: str | None, given: dict[str, Any]) -> Choices:
     source = replace(source, **kinds_of(task))
     settings = base.settings if base else task.default_settings
     if name is None:
-        settings = replace(run.settings, freeze=None)
+        settings = _inherited(run.settings, task)
     return overridden(Choices(task, settings, source), given)
+
+
+def _inherited(settings: TrainingSettings, task: Any) -> TrainingSettings:
+    """The settings of the run that training starts from, without those that do not apply to a new
+    one: its initialisation, its frozen layers, and what is for another target."""
+    target = getattr(task, "target", None)
+    unset: dict[str, Any] = {"freeze": None, "initialization": None}
+    if target not in ("class", "tags"):
+        unset["class_weight"] = None
+    if target not in ("class", "labels", "tags"):
+        unset |= {"calibrate": False, "focal": TrainingSettings.focal}
+    return replace(settings, **unset)
 
 
 def _absolute(path: str) -> str:
