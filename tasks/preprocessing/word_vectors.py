@@ -20,6 +20,7 @@ import numpy as np
 from seqzoo.tasks.data.npz_members import READ_ERRORS, read_member
 from seqzoo.tasks.errors import SeqzooError, some_of, unreadable
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, Vocabulary
+from seqzoo.tasks.preprocessing.word_joiners import JOINER
 
 ARRAY, WORDS = ".npy", (".txt", ".vocab", ".json", ".parquet")
 """Extensions of files in a folder: of the array of vectors, and of lists of words."""
@@ -88,7 +89,8 @@ def add_vectors(
 ) -> tuple[Vocabulary, WordVectors]:
     """Adds the words of a file of vectors to a vocabulary; returns it and the vectors of its ids.
 
-    A token has the vector of its exact spelling, or else that of its lowercase form.
+    A token has the vector of its exact spelling, or else that of its lowercase form, in both cases
+    without joiners (see `word_joiners`).
 
     Args:
         vocabulary: the vocabulary of the training examples.
@@ -101,24 +103,26 @@ def add_vectors(
         SeqzooError: the vectors cannot be read, or no token has a vector.
     """
     tokens = {token.decode("utf-8"): count for token, count in counts.items()}
-    wanted = {*tokens, *(token.lower() for token in tokens)}
-    result = read_vectors(path, wanted, keep)
+    words = {token.strip(JOINER) for token in tokens}
+    result = read_vectors(path, {*words, *map(str.lower, words)}, keep)
     positions = {word: position for position, word in enumerate(result.words)}
-    covered = sum(
-        count for token, count in tokens.items() if token in positions or token.lower() in positions
-    )
+
+    def row_of(token: str) -> int | None:
+        word = token.strip(JOINER)
+        return positions.get(word, positions.get(word.lower()))
+
+    covered = sum(count for token, count in tokens.items() if row_of(token) is not None)
     if not covered:
         raise SeqzooError(
             f"`vectors`: none of the {len(tokens):,} distinct words in the training examples is "
             f"in {path}; is it for another language?",
             field="vectors",
         )
-    words = set(vocabulary.tokens)
-    joined = Vocabulary([*vocabulary.tokens, *(word for word in result.words if word not in words)])
+    known = set(vocabulary.tokens)
+    joined = Vocabulary([*vocabulary.tokens, *(word for word in result.words if word not in known)])
     table = np.zeros((len(joined), result.vectors.shape[1]), np.float32)
     for position, token in enumerate(joined.tokens, SPECIAL):
-        row = positions.get(token, positions.get(token.lower()))
-        if row is not None:
+        if (row := row_of(token)) is not None:
             table[position] = result.vectors[row]
     coverage = covered / sum(tokens.values())
     return joined, WordVectors(len(vocabulary), table.shape[1], coverage, table, result.notes)

@@ -24,6 +24,7 @@ from seqzoo.tasks import (
     train,
 )
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, UNKNOWN, Vocabulary
+from seqzoo.tasks.preprocessing.word_joiners import JOINER
 from seqzoo.tasks.preprocessing.word_vectors import add_vectors, read_vectors
 from seqzoo.tasks.runs.compact_weights import pack
 
@@ -172,6 +173,16 @@ def test_malformed_files(name: str, content: bytes, message: str, tmp_path) -> N
     with pytest.raises(SeqzooError, match=message) as caught:
         read_vectors(str(path), (), None)
     assert caught.value.field == "vectors" and str(path) in str(caught.value)
+
+
+def test_joiners_are_not_part_of_a_word(tmp_path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("good 1 2\n, 3 4\n", encoding="utf-8")
+    counts = Counter({f"{JOINER},".encode(): 3, b"Good": 1, JOINER.encode(): 1})
+    joined, vectors = add_vectors(Vocabulary.learn(counts, 100, 1), counts, str(path), 0)
+    assert vectors.table is not None and vectors.coverage == pytest.approx(4 / 5)
+    found = dict(zip(joined.tokens, vectors.table[SPECIAL:].tolist(), strict=True))
+    assert found[f"{JOINER},"] == [3, 4] and found["Good"] == [1, 2] and found[JOINER] == [0, 0]
 
 
 def test_what_does_not_fit(tmp_path) -> None:
