@@ -17,8 +17,10 @@ from seqzoo.tasks.kinds import TEXTS
 from seqzoo.tasks.many_to_many_unaligned.template import ManyToManyUnaligned
 from seqzoo.tasks.preprocessing.histories import HistoryFeatures
 from seqzoo.tasks.preprocessing.joined import JoinedFeatures
+from seqzoo.tasks.preprocessing.series import SeriesFeatures
 from seqzoo.tasks.preprocessing.tagged_words import CHARACTERS, MODELS, WORD, TokenFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
+from seqzoo.tasks.preprocessing.vectors import VectorFeatures
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 from seqzoo.tasks.preprocessing.word_joiners import JOINER
 from seqzoo.tasks.runs.run import Run
@@ -92,6 +94,7 @@ class Start:
         task: Any = learned.adapt(examples)
         config, before = task.to_config(), old.to_config()
         if "features" in config and _alike(task.features, old.features):
+            self._check_inputs(task.features)
             learned_features = config["features"]
             config["features"] = dict(old.features.to_config())
             if isinstance(task.features, HistoryFeatures):
@@ -109,10 +112,13 @@ class Start:
             config["texts"] = {**before["texts"], "longest": longest}
         same_target = template.target == self.run.template.target
         if same_target and "targets" in config and "names" not in config["targets"]:
+            self._check_size("values per target", task.targets.size, old.targets.size)
             # The mean and scale of numbers, unless only one of the two losses standardises them.
             losses = [getattr(item.targets, "loss", None) for item in (task, old)]
             if len({loss is not None and loss.standardises for loss in losses}) == 1:
-                config["targets"] = before["targets"]
+                # The baseline that predicts the training mean is that of the new examples.
+                training_mean = config["targets"]["training_mean"]
+                config["targets"] = {**before.get("targets", {}), "training_mean": training_mean}
         tied = _vocabularies(task)
         fixed = {tied[name] for name in frozen if name in tied}
         new_labels = [name for name in _labels(task) if name not in _labels(old)]
@@ -144,6 +150,26 @@ class Start:
             for name, vocabulary in new_vocabularies.items()
         }
         return template.restore(config, vocabularies)
+
+    def _check_inputs(self, features: Any) -> None:
+        """Checks that new inputs have as many numbers as those of the run.
+
+        Raises:
+            SeqzooError: they have more or fewer numbers.
+        """
+        old = self.run.task.features
+        pairs = zip(*(getattr(item, "parts", [item]) for item in (features, old)), strict=True)
+        for new, part in pairs:
+            for kind, unit in ((SeriesFeatures, "step"), (VectorFeatures, "vector")):
+                if isinstance(part, kind):
+                    self._check_size(f"numbers per {unit}", len(new.mean), len(part.mean))
+
+    def _check_size(self, what: str, new: int, old: int) -> None:
+        if new != old:
+            raise SeqzooError(
+                f"The number of {what} must be {old}, as in {self.run.folder}, which training "
+                f"starts from, got {new}; train on data with {old}, or from random weights."
+            )
 
     def load(self) -> None:
         """Reads the weights of the run for `transfer`.

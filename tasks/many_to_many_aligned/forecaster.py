@@ -34,15 +34,18 @@ class ForecasterTask(StepRegressionTask):
     Args:
         template: the options, a `ManyToManyAligned`.
         features: how inputs become tensors.
+        training_mean: the mean over the training data, if it is not that of the features.
     """
 
     targets: StepTargets  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    def __init__(self, template: Any, features: Features):
+    def __init__(self, template: Any, features: Features, training_mean: list[float] | None = None):
         self.template = template
         self.features = features
         kind = load(INPUTS[template.input].following)
         self.targets = kind.of_features(features, ElementLoss.of(template))
+        if training_mean is not None and isinstance(self.targets, StepValues):
+            self.targets.training_mean = training_mean
         self.metric = self.targets.metric
 
     @classmethod
@@ -52,7 +55,8 @@ class ForecasterTask(StepRegressionTask):
     @classmethod
     def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
         features = features_class(template.input)
-        return cls(template, features.from_config(template, config["features"], vocabularies))
+        features = features.from_config(template, config["features"], vocabularies)
+        return cls(template, features, **config.get("targets", {}))
 
     def build(self, precision: str = "float32") -> NextStep:
         template = self.template
@@ -214,4 +218,7 @@ class ForecasterTask(StepRegressionTask):
         ]
 
     def to_config(self) -> dict[str, Any]:
-        return {"features": self.features.to_config()}
+        config = {"features": self.features.to_config()}
+        if not isinstance(self.targets, StepValues):
+            return config
+        return {**config, "targets": {"training_mean": self.targets.training_mean}}

@@ -1,6 +1,7 @@
 """Training that starts from a run: what it reuses, what is new, and the benefit."""
 
 import random
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -253,10 +254,10 @@ def test_scales_of_numbers_are_those_of_the_run(tmp_path) -> None:
     old = untrained(template, Examples(series, [1.0, 2.0, 6.0]), tmp_path)
     examples = Examples([item * 100 for item in series], [0.0, 7.0, 8.0])
     task, new, _ = fine_tuned(Start(old), template, examples)
-    assert (
-        task.features.mean == [5.0, 5.0]
-        and task.targets.to_config() == old.task.targets.to_config()
-    )
+    assert task.features.mean == [5.0, 5.0]
+    kept, new_mean = old.task.targets.to_config(), task.targets.training_mean
+    assert task.targets.to_config() == {**kept, "training_mean": new_mean}
+    assert (kept["training_mean"], new_mean) == ([3.0], [5.0])
     np.testing.assert_array_equal(
         new["outputs"]["kernel"], weights_by_layer(old.model)["outputs"]["kernel"]
     )
@@ -282,6 +283,49 @@ def test_targets_are_scaled_for_the_new_loss(template, encode, tmp_path) -> None
     other = Examples(series, encode([10.0, 20.0, 60.0]))
     task, *_ = fine_tuned(Start(old), matching_template(template, loss="huber"), other)
     assert task.targets.mean == [3.0]  # both losses standardise targets
+    assert task.targets.training_mean == [30.0]
+
+
+def test_the_baseline_of_next_values_is_the_mean_of_the_new_series(tmp_path) -> None:
+    template = ManyToManyAligned("series", "next", units=4)
+    series = [np.arange(4.0), np.arange(4.0)]
+    old = untrained(template, Examples(series), tmp_path)
+    task, *_ = fine_tuned(Start(old), template, Examples([item + 10 for item in series]))
+    assert (task.targets.mean, task.targets.training_mean) == ([1.5], [11.5])
+    restored: Any = template.restore(task.to_config(), {})
+    assert (restored.targets.mean, restored.targets.training_mean) == ([1.5], [11.5])
+    data = task.data(Examples([np.full(4, 12.5)]))
+    scores = task.targets.compute_metrics([data.inputs[0]], [data.inputs[0]])
+    assert scores["mae_of_mean"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("template", "width", "targets", "what"),
+    [
+        (ManyToOne("series", "value", units=4), 1, [[1.0, 2.0]] * 2, "values per target"),
+        (ManyToOne("series", "value", units=4), 2, [1.0, 2.0], "numbers per step"),
+        (OneToMany("vector", units=4, minimum_count=1), 2, ["a", "b"], "numbers per vector"),
+        (
+            ManyToManyAligned("series", "values", units=4),
+            1,
+            [np.ones((3, 2))] * 2,
+            "values per target",
+        ),
+    ],
+)
+def test_numbers_that_do_not_fit_are_those_of_the_run(
+    template, width, targets, what, tmp_path
+) -> None:
+    def inputs(width: int) -> list[np.ndarray]:
+        shape = (width,) if template.input == "vector" else (3, width)
+        return [np.ones(shape), np.zeros(shape)]
+
+    known = {"values": inputs(1), "value": [1.0, 2.0]}
+    old_targets = known.get(template.target, targets)
+    old = untrained(template, Examples(inputs(1), old_targets), tmp_path)
+    message = f"number of {what} must be 1, as in {tmp_path}, which training starts from, got 2"
+    with pytest.raises(SeqzooError, match=re.escape(message)):
+        Start(old).adapt(template, Examples(inputs(width), targets))
 
 
 def test_options_that_do_not_fit_the_new_target_are_left_out() -> None:
