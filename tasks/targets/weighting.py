@@ -120,6 +120,14 @@ def weigh_examples(data: Data, examples: Examples) -> Data:
         SeqzooError: a weight is negative or not finite, all are zero, or there is not one per
             example.
     """
+    if len(examples.weights) == len(examples) != len(data):
+        # Texts of `whole` are one sequence; histories are cut into windows.
+        change = "joined into" if len(data) < len(examples) else "cut into"
+        raise SeqzooError(
+            f"`weight_column` is for weights of examples, but the {len(examples):,} training "
+            f"examples are {change} {len(data):,}; leave it out.",
+            field="weight_column",
+        )
     if len(examples.weights) != len(data):
         raise SeqzooError(
             f"There must be one weight per example, got {len(examples.weights)} weights for "

@@ -12,7 +12,14 @@ from cli_cases import seqzoo
 from tagging_data import sentences, tagger
 from task_data import names, settings, splits, template
 
-from seqzoo.tasks import Examples, ManyToManyEncoderDecoder, SeqzooError
+from seqzoo.tasks import (
+    Examples,
+    Forecast,
+    History,
+    ManyToManyAligned,
+    ManyToManyEncoderDecoder,
+    SeqzooError,
+)
 from seqzoo.tasks.data.batches import Padding, batches
 from seqzoo.tasks.metrics.calibration import calibration, cross_entropy, fit_temperature
 from seqzoo.tasks.runs.run import Run
@@ -50,6 +57,11 @@ def _loss(chosen: Any, examples: Examples, rows: int, **choices: Any) -> tuple[f
     _, plain, _ = loop._forward(batch, training=False)
     np.testing.assert_allclose(totals[0], plain[0], rtol=1e-6)
     return float(loss), (task, outputs, batch["targets"].numpy(), batch["lengths"].numpy(), order)
+
+
+def series(name: str) -> History:
+    dates = np.datetime64("2024-01-01", "s") + np.arange(20) * np.timedelta64(1, "D")
+    return History(dates, np.arange(20.0)[:, None] % 5, name=name)
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -187,6 +199,21 @@ def test_invalid_weights_are_reported(weights: list, message: str) -> None:
     task = template().adapt(names(20, 0))
     with pytest.raises(SeqzooError, match=message):
         weigh_examples(task.data(examples), examples)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "inputs", "change"),
+    [
+        (ManyToManyAligned("characters", "next", whole=True), ["abc", "bca"], "joined into 1"),
+        (Forecast(look_back=4, horizon=2), [series("a"), series("b")], "cut into 30"),
+    ],
+)
+def test_weights_are_refused_where_examples_are_joined_or_cut(chosen, inputs, change) -> None:
+    examples = Examples(inputs, weights=[1.0, 2.0])
+    data = chosen.adapt(examples).data(examples)
+    message = f"the 2 training examples are {change}; leave it out"
+    with pytest.raises(SeqzooError, match=message):
+        weigh_examples(data, examples)
 
 
 @pytest.mark.parametrize("weights", ["even", {}, {"A": 0}, {"A": -1.0}, {"A": True}, {"A": "2"}])
