@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -258,6 +259,12 @@ def test_folds_keep_the_weights_of_a_validation_file(tmp_path) -> None:
     train = open_source(source)[0].train
     for text, weight in zip(train.inputs, train.weights, strict=True):
         assert weight == (2 if text.startswith("train") else 5)
+    plain = tmp_path / "validation.csv"
+    plain.write_text(plain.read_text().replace(",weight", "").replace(",5", ""))
+    message = r"got 'weight'.* With --folds, models train on the validation file, too; add the"
+    with pytest.raises(SeqzooError, match=message):
+        open_source(source)
+    assert open_source(replace(source, fold=None))[0].validation
 
 
 def test_folds_of_images_of_several_sizes(tmp_path) -> None:

@@ -193,7 +193,17 @@ def split_file(whole: Part, source: Source) -> dict[str, Part | None]:
             # Scores do not weight examples, but a fold trains on those for validation, too.
             weighs = source.fold and name == "validation"
             unused = ("split_column",) if weighs else ("split_column", "weight_column")
-            parts[name], _ = read_file(path, without_roles(source, *unused, path=path))
+            try:
+                parts[name], _ = read_file(path, without_roles(source, *unused, path=path))
+            except SeqzooError as error:
+                if not weighs or error.field != "weight_column":
+                    raise
+                raise SeqzooError(
+                    f"{error} With --folds, models train on the validation file, too; add the "
+                    "column to it, or leave `validation` out.",
+                    field=error.field,
+                    got=error.got,
+                ) from error
     return parts
 
 
