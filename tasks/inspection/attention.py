@@ -85,7 +85,7 @@ def attention_of(
         decoded = task.generate(model, batch, options)
     if task.replaces_unknown(options):
         attended = tf.argmax(decoded.attention, -1, tf.int32)
-        spelled = task.replacing_unknown(decoded.tokens, attended, task.sources(raw))
+        spelled = task.replacing_unknown(decoded.tokens, attended, task.replacements(raw))
     else:
         spelled = task.spelled(decoded.tokens, batch, raw)
     texts = task.texts.join_tokens(spelled[:, 0], decoded.lengths[:, 0]).numpy()

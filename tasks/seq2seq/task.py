@@ -21,12 +21,17 @@ from seqzoo.tasks.layers.recurrent import at_least_float32, make_cell
 from seqzoo.tasks.preprocessing.base import Features, with_a_step
 from seqzoo.tasks.preprocessing.copied_tokens import EXTENDED_IDS, copied_tokens, extended_ids
 from seqzoo.tasks.preprocessing.joined import JoinedFeatures, features_of
+from seqzoo.tasks.preprocessing.normalization import REPLACEMENT
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
 from seqzoo.tasks.seq2seq.text_metrics import corpus_score, scores_of
 from seqzoo.tasks.settings import BestBy
 from seqzoo.tasks.targets.texts import END, START, TextOptions, Texts, required_texts
+
+WORDS_WITHOUT_JOINERS = r"[\x08\x1c-\x1f\x{85}]"
+"""Characters that are words of their own, except where words have joiners: there they are removed
+or count as spaces."""
 
 
 class GeneratorTask(Task):
@@ -170,7 +175,9 @@ class GeneratorTask(Task):
             result["texts"] = self.texts.join_tokens(tokens, result["lengths"])
         elif "attended" in result:
             ids, attended = result["tokens"], result["attended"]
-            result["texts"] = self.replaced(ids, result["lengths"], attended, self.sources(raw))
+            result["texts"] = self.replaced(
+                ids, result["lengths"], attended, self.replacements(raw)
+            )
         return {
             "text": result["texts"][:, 0],
             "log_probability": result["log_probabilities"][:, 0],
@@ -235,7 +242,7 @@ class GeneratorTask(Task):
         rows, time = tf.shape(ids)[0], tf.shape(ids)[1]
         if self.replaces_unknown(options):
             attended = tf.argmax(attention, -1, tf.int32)[:, None]
-            tokens = self.replacing_unknown(ids[:, None], attended, self.sources(raw))[:, 0]
+            tokens = self.replacing_unknown(ids[:, None], attended, self.replacements(raw))[:, 0]
         else:
             tokens = self.spelled(ids[:, None], batch, raw)[:, 0]
         grid_shape: Any = getattr(model.encoder, "grid_shape", ())
@@ -295,23 +302,23 @@ class GeneratorTask(Task):
             )
         return True
 
-    def replaced(self, ids: Any, lengths: Any, attended: Any, sources: Any) -> Any:
+    def replaced(self, ids: Any, lengths: Any, attended: Any, replacements: Any) -> Any:
         """Joins tokens into texts in which unknown tokens are replaced by tokens of the inputs.
 
         Args:
             ids: ids of the tokens, (batch, texts, time).
             lengths: number of tokens of each text, (batch, texts).
             attended: the step of the input with the highest attention, (batch, texts, time).
-            sources: tokens of the inputs, strings, (batch, source).
+            replacements: the `replacements` of the inputs, strings, (batch, source).
 
         Returns:
             Strings, (batch, texts).
         """
-        return self.texts.join_tokens(self.replacing_unknown(ids, attended, sources), lengths)
+        return self.texts.join_tokens(self.replacing_unknown(ids, attended, replacements), lengths)
 
-    def replacing_unknown(self, ids: Any, attended: Any, sources: Any) -> Any:
+    def replacing_unknown(self, ids: Any, attended: Any, replacements: Any) -> Any:
         """The tokens of `replaced` before they are joined, strings (batch, texts, time)."""
-        replacements = tf.gather(sources, attended, batch_dims=1)
+        replacements = tf.gather(replacements, attended, batch_dims=1)
         return tf.where(ids == UNKNOWN, replacements, self.texts.named(ids))
 
     def ids_of(self, output: Any, batch: dict[str, Any], raw: tuple) -> tuple[Any, Any]:
@@ -351,9 +358,24 @@ class GeneratorTask(Task):
         """The tokens of inputs, (batch, source). Words keep their case, since `lowercase` does not
         change how they are split."""
         features: Any = self.features.first
+        return with_a_step(features.split(self._cased(raw)).to_tensor(""), "")
+
+    def replacements(self, raw: tuple) -> Any:
+        """The `sources` in the form that they have in targets: punctuation has joiners where there
+        is no space, if that of targets does."""
+        features: Any = self.features.first
+        if not self.texts.joined or features.joined:
+            return self.sources(raw)
+        # Words with joiners lack these characters, which are words without them.
+        text = tf.strings.regex_replace(self._cased(raw), WORDS_WITHOUT_JOINERS, REPLACEMENT)
+        joined = TextFeatures(features.template, features.vocabulary, joined=True)
+        return with_a_step(joined.split(text).to_tensor(""), "")
+
+    def _cased(self, raw: tuple) -> Any:
+        """The texts that `sources` splits, strings (batch,)."""
+        features: Any = self.features.first
         (text,) = self.features.raw_of_first(raw)
-        normalized = features.composed if self.template.input == "words" else features.normalized
-        return with_a_step(features.split(normalized(text)).to_tensor(""), "")
+        return (features.composed if self.template.input == "words" else features.normalized)(text)
 
     def _texts_of(self, results: dict[str, list], inputs: Any) -> list:
         """The texts of generated tokens. Copied tokens come from the inputs, and so do unknown
@@ -366,9 +388,9 @@ class GeneratorTask(Task):
         for ids, lengths, attended, value in zip(
             results["tokens"], results["lengths"], results["attended"], inputs, strict=True
         ):
-            source = self.sources(self.features.raw([value], ["the input"]))
+            replacements = self.replacements(self.features.raw([value], ["the input"]))
             tensors = [tf.constant(item[None]) for item in (ids, lengths, attended)]
-            texts.append(self.replaced(tensors[0], tensors[1], tensors[2], source)[0].numpy())
+            texts.append(self.replaced(tensors[0], tensors[1], tensors[2], replacements)[0].numpy())
         return texts
 
     def _copied_texts(self, results: dict[str, list], inputs: Any) -> list:

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -98,3 +99,31 @@ def test_the_explanation_has_the_text_that_is_predicted(model) -> None:
     found = task.explain(network, raw, options)
     assert found["text"].numpy().tolist() == [b"C a a"]
     assert b"".join(found["tokens"].numpy()[0]).decode().split() == ["C", "a", "a"]
+
+
+def test_unknown_punctuation_keeps_its_spaces(model) -> None:
+    task, network = model
+    raw = tuple(map(tf.constant, task.features.raw(["good film? a! (b-c) it's\x08 \x85 d"], [""])))
+    sources, replacements = task.sources(raw)[0].numpy(), task.replacements(raw)[0].numpy()
+    words = ["good", "film", "?", "a", "!", "(", "b", "-", "c", ")", "it's"]
+    assert [item.decode() for item in sources] == [*words, "\x08", "\x85", "d"]
+    assert len(replacements) == len(sources)  # which the attention is over
+    ids, attended = tf.fill([1, 1, 14], UNKNOWN), tf.range(14)[None, None]
+    (text,) = task.replaced(ids, tf.constant([[14]]), attended, replacements[None])[0].numpy()
+    assert text.decode() == "good film? a! (b-c) it's\ufffd \ufffd d"
+    options = PredictionOptions(1, Decoding(maximum_length=6, replace_unknown=True))
+    texts = task.respond(
+        network, tuple(map(tf.constant, task.features.raw(["x y? z"], [""]))), options
+    )
+    assert texts["text"].numpy()[0].decode() == "? a x"
+    run = SimpleNamespace(task=task, model=network, folder="runs/x")
+    (found,) = attention_of(run, ["film y ? z"], options)
+    assert found.answer == "? a film"
+
+
+def test_there_is_a_replacement_for_each_token(model) -> None:
+    task, _ = model
+    letters = [*"ab1'’?!.(- \n\u00a0\u0301中😀_\x00\x08\x0b\x1c\x1d\x85\u2028"]
+    random = np.random.default_rng(0)
+    raw = (tf.constant(["".join(random.choice(letters, 9)) for _ in range(300)]),)
+    assert ((task.sources(raw) == "") == (task.replacements(raw) == "")).numpy().all()
