@@ -2,7 +2,7 @@
 layers."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,17 +61,24 @@ class Start:
 
     run: Run
 
-    def adapt(self, template: Template, examples: Examples, frozen: Sequence[str] = ()) -> Task:
+    def adapt(
+        self,
+        template: Template,
+        examples: Examples,
+        frozen: Sequence[str] = (),
+        note: Callable[[str], Any] = lambda _: None,
+    ) -> Task:
         """Adapts a template to its training examples, with the preprocessing of the run.
 
         Labels are those of the examples. Vocabularies are those of the run, followed by tokens that
-        occur only in the examples; nothing is added to subwords, or to words with pretrained
-        vectors.
+        occur only in the examples; nothing is added to subwords, to words with pretrained vectors,
+        or if there are several inputs.
 
         Args:
             template: the template.
             examples: the training examples.
             frozen: the layers that are not trained.
+            note: receives a sentence about each vocabulary that lacks tokens of the examples.
 
         Raises:
             SeqzooError: the template does not fit the run or the examples, or the weights of new
@@ -149,6 +156,9 @@ class Start:
             else vocabulary
             for name, vocabulary in new_vocabularies.items()
         }
+        for name in sorted(fixed & old.vocabularies.keys() & new_vocabularies.keys()):
+            if sentence := _lacking(name, vocabularies[name], new_vocabularies[name]):
+                note(sentence)
         return template.restore(config, vocabularies)
 
     def _check_inputs(self, features: Any) -> None:
@@ -282,6 +292,20 @@ def _extended(old: Vocabulary, new: Vocabulary, fixed: bool) -> Vocabulary:
         return Vocabulary([*first, *old.tokens], [*scores, *old.scores])
     further = [] if fixed else [token for token in new.tokens[len(markers) :] if token not in known]
     return Vocabulary([*first, *old.tokens, *further])
+
+
+def _lacking(name: str, kept: Vocabulary, new: Vocabulary) -> str:
+    """A sentence about the tokens of the new examples that a vocabulary lacks; empty if there are
+    none, and for subwords, which spell out any word."""
+    known = set(kept.tokens)
+    missing = [token for token in new.tokens if token not in known]
+    if not missing or kept.scores is not None:
+        return ""
+    subject = name.replace("_", " ").capitalize()
+    return (
+        f"{subject} stays that of the old run. Tokens or categories of the new data that it lacks: "
+        f"{len(missing):,}, such as {missing[0]!r}."
+    )
 
 
 def _rows(task: Any) -> dict[str, list[str]]:

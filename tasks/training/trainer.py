@@ -141,7 +141,7 @@ def train(
             if run is not None:
                 task = _resumed_task(run, template, splits.train)
             elif start is not None:
-                task = start.adapt(template, splits.train, settings.freeze or ())
+                task = start.adapt(template, splits.train, settings.freeze or (), progress.note)
             else:
                 task = template.adapt(splits.train)
             for note in task.features.remarks if run is None else ():

@@ -239,6 +239,29 @@ def test_vectors_of_classes_are_matched_by_name(tmp_path) -> None:
         )
 
 
+def test_a_note_says_which_tokens_of_several_inputs_are_not_added(tmp_path) -> None:
+    template = ManyToOne(
+        "words", further_inputs={"shop": "category"}, units=3, embedding=3, minimum_count=1
+    )
+
+    def examples(texts: list[str], shops: list[str]) -> Examples:
+        rows = [{"title": text, "shop": shop} for text, shop in zip(texts, shops, strict=True)]
+        return Examples(rows, ["x", "y"])
+
+    run = untrained(template, examples(["red shoe", "shoe"], ["north", "south"]), tmp_path)
+    notes: list[str] = []
+    Start(run).adapt(template, examples(["shoe", "red"], ["south", "north"]), (), notes.append)
+    assert notes == []
+    new = examples(["shoe hat", "hat"], ["west", "east"])
+    task: Any = Start(run).adapt(template, new, (), notes.append)
+    assert sorted(task.vocabularies["vocabulary"].tokens) == ["red", "shoe"]
+    lacks = "stays that of the old run. Tokens or categories of the new data that it lacks:"
+    assert notes == [
+        f"Vocabulary {lacks} 1, such as 'hat'.",
+        f"Vocabulary 1 {lacks} 2, such as 'east'.",
+    ]
+
+
 def test_a_frozen_decoder_gains_no_tokens(tmp_path) -> None:
     template = ManyToManyEncoderDecoder("characters", target="characters", units=3, minimum_count=1)
     run = untrained(template, Examples(["ab", "ba"] * 4, ["xy", "yx"] * 4), tmp_path)
