@@ -435,6 +435,24 @@ def test_vowel_signs_distinguish_texts(tmp_path) -> None:
     assert letters_of("E\u0301t\u00e9-1!\ufe0f") == "\u00e9t\u00e91" and letters_of("\ufe0f!") == ""
 
 
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ("great 😀", "great 😡"),
+        ("C++", "C#"),
+        ("C#", "C"),
+        ("5 €", "5$"),
+        ("at -3 degrees", "at 3 degrees"),
+        ("1.5", "15"),
+        ("x²", "x2"),
+        ("50%", "50"),
+    ],
+)
+def test_symbols_distinguish_texts(one, other) -> None:
+    assert letters_of(one) != letters_of(other)
+    assert letters_of(f"A {one}!") == letters_of(f"a-{one.upper()} .")
+
+
 def test_several_labels_have_no_order(tmp_path) -> None:
     rows = [{**row, "label": "a|b"} for row in labelled_texts()]
     rows += [{**row, "label": "b|a"} for row in rows]

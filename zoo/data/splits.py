@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,10 @@ FEW_EXAMPLES, MANY_STEPS = 10, 1_000
 the number of steps is shown."""
 
 VALIDATION_NAMES = ("validation", "valid", "val", "dev")
+
+SIGNS = re.compile(r"[#%&@]|(?<!\w)-(?=\d)|(?<=\d)[.,](?=\d)")
+"""What Unicode counts as punctuation although it distinguishes texts as letters do: symbols such as
+that of "C#", and the minus signs and decimal points of numbers."""
 
 
 @dataclass(frozen=True)
@@ -132,12 +137,15 @@ def official(names: Iterable[str], owner: str) -> dict[str, str]:
 
 
 def letters_of(text: str) -> str:
-    """The letters and digits of a text, with their accents and vowel signs, without regard to
-    case."""
+    """The letters, digits and symbols of a text, with their accents and vowel signs, without regard
+    to case: what is left without spaces and punctuation."""
+    text = unicodedata.normalize("NFC", text).casefold()
+    signs = {match.start() for match in SIGNS.finditer(text)}
     kept, inside = [], False
-    for item in unicodedata.normalize("NFKC", text).casefold():
-        # Vowel signs of many scripts are marks, which `isalnum` does not count.
-        inside = item.isalnum() or (inside and unicodedata.category(item) in ("Mn", "Mc"))
+    for at, item in enumerate(text):
+        category = unicodedata.category(item)[0]
+        # Vowel signs of many scripts are marks.
+        inside = category in "LNS" or at in signs or (inside and category == "M")
         if inside:
             kept.append(item)
     return "".join(kept)
