@@ -208,6 +208,17 @@ def test_columns_that_leak_the_label(tmp_path) -> None:
     assert found(report, "leaks", "their own label").values["share"] == 1
 
 
+def test_columns_of_numbers_that_leak_a_class_that_is_a_number(tmp_path) -> None:
+    rows = [
+        {"text": f"a story {n}", "label": n % 3, "code": (7, 3, 5)[n % 3], "noise": n % 7}
+        for n in range(100)
+    ]
+    rows[5]["code"] = 7
+    report = check(write(tmp_path / "data.csv", rows), input="text", target="label")
+    finding = found(report, "leaks", "'label' follows from column 'code' in 99.0% of rows")
+    assert finding.values["columns"] == ["code"]
+
+
 def test_columns_that_leak_the_target_are_one_finding(tmp_path) -> None:
     rows = [
         {"text": f"a story {n}", "y": n % 7 / 2, "code": f"c{n % 7}", "key": f"k{n % 7}"}

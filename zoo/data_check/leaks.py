@@ -59,9 +59,8 @@ def _leaking(columns: Sequence[Column], target: Column) -> Iterator[Finding]:
         ]
         if len(rows) < 20:
             continue
-        if column.content == target.content == "numbers":
-            if _are_correlated(rows):
-                scaled.append(column.name)
+        if column.content == target.content == "numbers" and _are_correlated(rows):
+            scaled.append(column.name)
         elif (share := _pure_share(rows)) is not None:
             shares[column.name] = share
     if scaled:
