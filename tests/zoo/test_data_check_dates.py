@@ -80,6 +80,26 @@ def test_mistakes_in_tables_with_dates_are_found(tmp_path) -> None:
     assert found(report, "dates", "1 row repeats a date of the same series").state == "broken"
 
 
+def test_covariates_that_give_a_target_away_are_found_within_each_series(tmp_path) -> None:
+    rows = [
+        {
+            "date": f"2024-01-{day:02}",
+            "shop": f"shop {shop}",
+            "sold": (sold := 100**shop + day * 7 % 11 / 10),
+            "area": 1.1 * 100**shop,
+            "copy": (shop + 1) * sold - 5 * shop,
+        }
+        for shop in range(3)
+        for day in range(1, 29)
+    ]
+    path = write(tmp_path / "data.csv", rows)
+    report = check(path, target="sold", known_columns=["area", "copy"])
+    (leak,) = [item for item in report.findings if item.subject == "leaks"]
+    assert leak.message == (
+        "'copy' gives 'sold' away: within a series, their median correlation is 1.0000"
+    )
+
+
 @pytest.mark.parametrize("scale", [1, 10**3, 10**6, 10**9])
 def test_times_since_1970_are_not_targets(tmp_path, scale: int) -> None:
     rows = [

@@ -192,30 +192,48 @@ def _numbers(histories: Sequence[History], source: Source) -> Iterator[Finding]:
 
 def _covariates(histories: Sequence[History], source: Source) -> Iterator[Finding]:
     """Findings on covariates: constant ones, and future ones that give a target away."""
-    targets = np.concatenate([history.values for history in histories])
     for role in ("past", "known"):
-        numbers = np.concatenate([getattr(history, role) for history in histories])
-        for name, values in zip(getattr(source, f"{role}_columns") or (), numbers.T, strict=True):
+        for column, name in enumerate(getattr(source, f"{role}_columns") or ()):
+            series = [getattr(history, role)[:, column] for history in histories]
+            values = np.concatenate(series)
             present = values[np.isfinite(values)]
             if len(present) and (present == present[0]).all():
                 yield Finding("covariates", f"{name!r} is constant", "note", "leave it out")
-                continue
-            for target, wanted in zip(split_names(str(source.target)), targets.T, strict=True):
-                both = np.isfinite(values) & np.isfinite(wanted)
-                if role != "known" or both.sum() < 3 or not wanted[both].std():
-                    continue
-                if not values[both].std():
-                    continue
-                correlation = float(np.corrcoef(values[both], wanted[both])[0, 1])
-                if abs(correlation) > LEAK:
-                    yield Finding(
-                        "leaks",
-                        f"{name!r} gives {target!r} away: their correlation is {correlation:.4f}",
-                        "note",
-                        "check that its future values are really known beforehand; if not, make "
-                        "it one of --past-columns",
-                        {"column": name, "target": target, "correlation": correlation},
-                    )
+            elif role == "known":
+                yield from _giving_away(name, series, histories, source)
+
+
+def _giving_away(
+    name: str, series: Sequence[np.ndarray], histories: Sequence[History], source: Source
+) -> Iterator[Finding]:
+    """Findings on the targets that a covariate, with its values in each series, gives away."""
+    for column, target in enumerate(split_names(str(source.target))):
+        pairs = zip(series, histories, strict=True)
+        correlations = [_correlation(one, history.values[:, column]) for one, history in pairs]
+        present = [item for item in correlations if item is not None]
+        if not present:
+            continue
+        # Each series has a level of its own, which would dominate a correlation over all of them.
+        correlation = present[0] if len(present) == 1 else float(np.median(np.abs(present)))
+        if abs(correlation) > LEAK:
+            which = "their" if len(present) == 1 else "within a series, their median"
+            yield Finding(
+                "leaks",
+                f"{name!r} gives {target!r} away: {which} correlation is {correlation:.4f}",
+                "note",
+                "check that its future values are really known beforehand; if not, make "
+                "it one of --past-columns",
+                {"column": name, "target": target, "correlation": correlation},
+            )
+
+
+def _correlation(one: np.ndarray, other: np.ndarray) -> float | None:
+    """The correlation of two columns of a series; None if it has too few values, or equal ones."""
+    pair = np.array([one, other], np.float64)
+    pair = pair[:, np.isfinite(pair).all(0)]
+    if pair.shape[1] < 3 or not np.ptp(pair, axis=1).all():
+        return None
+    return float(np.corrcoef(*pair)[0, 1])
 
 
 def _template(splits: Any, history: History) -> Any:
