@@ -217,23 +217,26 @@ def state_figure(states: np.ndarray, labels: Sequence[str], units: Sequence[int]
 
 
 def fixed_point_figure(states: Sequence[np.ndarray], points: Sequence[Point]) -> Figure:
-    """Trajectories in their first two principal components, with the fixed and slow points, and the
-    eigenvalues at the slowest of them."""
+    """Trajectories in their first two principal components, or from each state to the next if it is
+    a single number, with the fixed and slow points, and the eigenvalues at the slowest of them."""
     mean, directions = principal_components(np.concatenate(list(states)))
+    is_number = directions.shape[1] == 1
     figure, grid = _panel(3.5, columns=1 + bool(points))
     for axes in grid.flat:
         axes.xaxis.set_major_locator(MaxNLocator(4))
     axes = grid[0, 0]
     for state in states:
-        path = (state - mean) @ directions
+        path = np.hstack([state[:-1], state[1:]]) if is_number else (state - mean) @ directions
         axes.plot(*path.T, color="#999999", lw=0.7, marker=".", ms=2)
     for point in points:
-        projected = (point.state - mean) @ directions
+        projected = np.repeat(point.state, 2) if is_number else (point.state - mean) @ directions
         colour = COLOURS[0] if point.unstable == 0 else COLOURS[1]
         face = colour if point.kind == "fixed" else "none"
         axes.scatter(*projected, s=45, facecolor=face, edgecolor=colour, zorder=3)
-    axes.set_xlabel("first principal component")
-    axes.set_ylabel("second")
+    axes.set_xlabel("state" if is_number else "first principal component")
+    axes.set_ylabel("next state" if is_number else "second")
+    if is_number:  # where a state would be its own next state
+        axes.axline((0, 0), slope=1, color=INK, lw=0.6, ls=":")
     axes.set_title("blue: stable; red: unstable; hollow: slow", fontsize=8)
     if points:
         beside = grid[0, 1]

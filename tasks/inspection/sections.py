@@ -530,12 +530,15 @@ def fixed_points(inspection: Inspection) -> list[Section]:
             f"<td>{abs(point.eigenvalues[0]):.3f}</td></tr>"
             for point in result[:6]
         )
+        plane = "in their first two principal components"
+        if visited.shape[1] == 1:
+            plane = "from each state to the next; at points on the dotted line, these are equal"
         text = (
             "<p>Where the state would stay, or almost stay, if the input of every step were the "
             "average of the first input. The state returns to stable points; unstable directions "
-            "are where the layer makes decisions. Grey: the paths of the states, in their first "
-            "two principal components.</p><table><tr><th>point</th><th>speed</th><th>unstable "
-            f"directions</th><th>largest |eigenvalue|</th></tr>{rows}</table>"
+            "are where the layer makes decisions. Grey: the paths of the states, "
+            f"{plane}.</p><table><tr><th>point</th><th>speed</th><th>unstable directions</th>"
+            f"<th>largest |eigenvalue|</th></tr>{rows}</table>"
         )
         data = {
             "points": [

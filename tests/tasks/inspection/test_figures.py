@@ -52,6 +52,15 @@ def test_labels_of_fixed_points_do_not_overlap() -> None:
     assert len(figures.fixed_point_figure(list(states), []).axes) == 1
 
 
+def test_paths_of_a_state_of_one_number_lead_from_each_state_to_the_next() -> None:
+    states = np.array([[0.1], [0.4], [0.5]])
+    point = Point(np.array([0.6]), 1e-6, "fixed", np.array([0.5 + 0j]))
+    axes = figures.fixed_point_figure([states, states[:1]], [point]).axes[0]
+    np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[0.1, 0.4], [0.4, 0.5]])
+    np.testing.assert_array_equal(axes.collections[0].get_offsets(), [[0.6, 0.6]])
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("state", "next state")
+
+
 def test_a_layer_has_one_colour_in_both_plots_of_gradients() -> None:
     norms = 0.5 ** np.arange(9.0)
     flows = [
