@@ -17,6 +17,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.splits import letters_of
 from seqzoo.zoo.data_check.check import DataReport
 from seqzoo.zoo.data_check.column import is_number
+from seqzoo.zoo.data_check.contents import is_misread
 from seqzoo.zoo.data_check.report import write_page
 from seqzoo.zoo.data_check.rows import LISTED_ERRORS
 
@@ -244,6 +245,58 @@ def test_encodings_and_markup(tmp_path) -> None:
         assert found(report, "characters", part).values["texts"] == 1, part
     scripts = found(report, "characters", "distinct").values["scripts"]
     assert scripts["Cyrillic"] == 3 and max(scripts, key=scripts.get) == "Latin"
+
+
+@pytest.mark.parametrize(
+    "text, encoding",
+    [
+        ("привет мир", "latin-1"),
+        ("привет мир", "cp1251"),
+        ("a word in Ukrainian: їжак", "cp1252"),
+        ("مرحبا", "latin-1"),
+        ("שלום", "cp1252"),
+        ("καλημέρα", "cp1251"),
+        ("नमस्ते", "latin-1"),
+        ("你好吗", "cp1252"),
+        ("žluťoučký kůň", "cp1250"),
+        ("żółw ślimak", "latin-1"),
+        ("nice 😀", "cp1252"),
+        ("old — new", "cp1252"),
+    ],
+)
+def test_utf8_decoded_as_another_encoding_is_found(text, encoding) -> None:
+    # Bytes without a character are decoded as control characters.
+    misread = "".join(
+        bytes([byte]).decode(encoding, "ignore") or chr(byte) for byte in text.encode()
+    )
+    assert is_misread(f"a {misread}.") and not is_misread(f"a {text}.")
+    assert not is_misread(text.upper()) and not is_misread(f"«{text}…»")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Її очі, КИЇВ, ПІД, Пі, Лі та Рі — „так“…",
+        "ЊЕГОШ је писао: „Љубав“, ћирилица и ђаци",
+        "Ísland, Ð og Þ: ÞAÐ „ER“ SVO… Ð°",
+        "Tiếng Việt: Đây là một câu ví dụ",
+        "Il dit : «\u00a0là\u00a0» et « déjà\u00a0! », CAFÉ… 20\u00a0°C",
+        "PÓŁ STOŁU, ŻÓŁĆ, źdźbło…",
+        "İstanbul’da ÇAĞRI, Şişli",
+        "São Paulo, NÃO, IRMÃ; ação",
+        "العربية، ١٢٣",
+    ],
+)
+def test_texts_in_many_languages_are_not_misread(text) -> None:
+    assert not is_misread(text) and not is_misread(text.upper())
+    assert not any(map(is_misread, text.split()))
+
+
+def test_scripts_are_those_of_plain_letters(tmp_path) -> None:
+    rows = [{**row, "text": row["text"] + " 5 µm 1º 2ª ｱー Ａ 々 ʻ"} for row in labelled_texts()]
+    report = check(write(tmp_path / "data.csv", rows))
+    scripts = found(report, "characters", "distinct").values["scripts"]
+    assert scripts.keys() == {"Latin", "Greek", "Katakana", "Han"}
 
 
 def test_labels_that_do_not_occur_in_test_are_listed(tmp_path) -> None:

@@ -23,8 +23,19 @@ MARKUP = re.compile(
     r"<(?:br|p|div|span|a|b|i)\b[^>]*>|&(?:amp|lt|gt|quot|nbsp|#\d+);", re.IGNORECASE
 )
 
-MOJIBAKE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac[\u2122\u0153\u009d\u201c\u2013]")
-"""UTF-8 that was decoded as Latin-1 or Windows-1252 and saved again."""
+MOJIBAKE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2[\u20ac\u0080]|\u00f0[\u0178\u009f]")
+"""Accents, punctuation and emoji in UTF-8 that was decoded as Latin-1 or Windows-1252 and saved
+again."""
+
+ENCODINGS = ("cp1252", "cp1250", "cp1251")
+"""Other encodings as which UTF-8 is often decoded."""
+
+MISREAD = 3
+"""Minimum number of characters in UTF-8 that a text must have to be UTF-8 decoded as another
+encoding: real texts have one by chance, as a capital before a quotation mark."""
+
+ESCAPES = {byte: 0xDC00 + byte for byte in range(0x80, 0xA0)}
+"""Control characters, as which bytes without a character are decoded -> their "surrogateescape"."""
 
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -100,7 +111,7 @@ def _texts(part: Part, source: Source) -> Iterator[Finding]:
             "open the original file with its own encoding and save it as UTF-8",
         ),
         "UTF-8 decoded as another encoding, such as Ã©": (
-            lambda text: MOJIBAKE.search(text) is not None,
+            is_misread,
             "open the original file as UTF-8",
         ),
         "control characters": (
@@ -136,12 +147,36 @@ def _texts(part: Part, source: Source) -> Iterator[Finding]:
         )
 
 
+def is_misread(text: str) -> bool:
+    """Whether a text has parts in UTF-8 that were decoded as another encoding."""
+    if text.isascii():
+        return False
+    if MOJIBAKE.search(text):
+        return True
+    parts = re.findall(r"[^\0-\x7f]+", text)
+    for encoding in ENCODINGS:
+        counts = [_spelled(part, encoding) for part in parts]
+        if max(counts) >= MISREAD or (all(counts) and sum(counts) >= MISREAD):
+            return True
+    return False
+
+
+def _spelled(part: str, encoding: str) -> int:
+    """The number of characters in UTF-8 that were decoded as a part of a text; 0 if it is not
+    UTF-8."""
+    try:
+        return len(part.translate(ESCAPES).encode(encoding, "surrogateescape").decode("utf-8"))
+    except UnicodeError:
+        return 0
+
+
 def _script(character: str) -> str:
-    """The script of a letter, such as "Latin": the first word of its Unicode name."""
-    name = unicodedata.name(character, "unnamed").partition(" ")[0]
-    return {"Cjk": "Han", "Modifier": "Latin", "Fullwidth": "Latin"}.get(
-        name.capitalize(), name.capitalize()
-    )
+    """The script of a letter, such as "Latin": the first word of the Unicode name of its plain
+    form, which that of "º" is not."""
+    plain = unicodedata.normalize("NFKC", character)[0]
+    name = unicodedata.name(plain, "unnamed").partition(" ")[0].capitalize()
+    others = {"Cjk": "Han", "Ideographic": "Han", "Katakana-hiragana": "Katakana"}
+    return {**others, "Modifier": "Latin"}.get(name, name)
 
 
 def _series(part: Part) -> Iterator[Finding]:
