@@ -209,6 +209,29 @@ def test_columns_that_leak_the_label(tmp_path) -> None:
     assert found(report, "leaks", "their own label").values["share"] == 1
 
 
+@pytest.mark.parametrize(
+    "names, pattern, shares",
+    [
+        (("sport", "politics"), "all of {}, today", [1]),
+        (("sport", "politics"), "today ({}).", [1]),
+        (("Science Fiction", "True  crime"), "read:  {}!", [1]),
+        (("sci-fi", "non_fiction"), "read “{}”", [1]),
+        (("C++", "Java"), "all in {}.", [1]),
+        (("sport", "politics"), "all {}s", []),
+        (("C#", "F#"), "all in {}.", []),
+    ],
+)
+def test_labels_within_texts_are_found_next_to_punctuation(
+    tmp_path, names, pattern, shares
+) -> None:
+    rows = [{**row, "label": names[n % 2]} for n, row in enumerate(labelled_texts())]
+    for row in rows:
+        row["text"] += f" {pattern.format(row['label'])}"
+    report = check(write(tmp_path / "data.csv", rows))
+    told = [item.values["share"] for item in report.findings if "own label" in item.message]
+    assert told == shares
+
+
 def test_columns_of_numbers_that_leak_a_class_that_is_a_number(tmp_path) -> None:
     rows = [
         {"text": f"a story {n}", "label": n % 3, "code": (7, 3, 5)[n % 3], "noise": n % 7}

@@ -1,6 +1,7 @@
 """Checks for columns and texts that leak the label, and for dates out of order."""
 
 import contextlib
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -159,13 +160,14 @@ def _labels_within(part: Part) -> Iterator[Finding]:
     if part.labels is None or not all(isinstance(item, str) for item in list(inputs)[:100]):
         return
     pairs = [
-        (set(text.casefold().split()), labels[0].casefold())
+        (_words(text), _words(labels[0]))
         for text, labels in zip(inputs, part.labels, strict=True)
-        if len(labels) == 1 and len(labels[0]) > 2
+        if len(labels) == 1
     ]
+    pairs = [(text, label) for text, label in pairs if len(label.strip()) > 2]
     if len(pairs) < 20:
         return
-    share = sum(label in words for words, label in pairs) / len(pairs)
+    share = sum(label in text for text, label in pairs) / len(pairs)
     if share >= CONTAINING_LABEL:
         yield Finding(
             "leaks",
@@ -174,3 +176,9 @@ def _labels_within(part: Part) -> Iterator[Finding]:
             "remove it from the text, or the model will learn nothing else",
             {"share": share},
         )
+
+
+def _words(text: str) -> str:
+    """The words of a text without punctuation and regard to case, with a space on either side."""
+    marks = {ord(item): " " for item in set(text) if unicodedata.category(item).startswith("P")}
+    return f" {' '.join(text.casefold().translate(marks).split())} "
