@@ -3,7 +3,7 @@
 import datetime
 
 import pytest
-from data_check_cases import check, found, write
+from data_check_cases import check, found, labelled_texts, write
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data_check.columns import guess
@@ -17,6 +17,16 @@ def test_dates_out_of_order(tmp_path) -> None:
     report = check(path, kind="series", input="value", target_kind="next", whole=True)
     finding = found(report, "dates", "from 2020-01-01")
     assert finding.values["backwards"] == 2 and "1 gap where" in finding.message
+
+
+def test_the_order_of_dates_matters_only_in_one_series(tmp_path) -> None:
+    rows = [
+        {**row, "day": f"2020-01-{n * 5 % 28 + 1:02}"} for n, row in enumerate(labelled_texts())
+    ]
+    report = check(write(tmp_path / "data.csv", rows))
+    finding = found(report, "dates", "'day'")
+    assert finding.message == "'day': from 2020-01-01 00:00:00 to 2020-01-28 00:00:00"
+    assert (finding.state, finding.fix) == ("ok", "")
 
 
 def _shops() -> list[dict]:

@@ -44,7 +44,7 @@ def leaks(
         )
     for column in columns.values():
         if column.content == "dates":
-            yield from _dates(column)
+            yield from _dates(column, in_order=source.whole)
     yield from _labels_within(parts["train"])
 
 
@@ -116,7 +116,9 @@ def _pure_share(rows: Sequence[tuple[Any, Any]]) -> float | None:
     return pure if follows else None
 
 
-def _dates(column: Column) -> Iterator[Finding]:
+def _dates(column: Column, *, in_order: bool) -> Iterator[Finding]:
+    """Findings on the values of a column of dates and, if rows are read in order as one series, on
+    their order."""
     times = []
     for item in column.present:
         # A column of dates may have a few other values, such as "unknown" or 2024-02-31.
@@ -129,6 +131,26 @@ def _dates(column: Column) -> Iterator[Finding]:
     if len({time.tzinfo is None for time in times}) > 1:
         yield Finding("dates", f"{column.name!r}: some have a time zone, others do not", "note")
         return
+    first, last = min(times), max(times)
+    values: dict[str, Any] = {"first": str(first), "last": str(last)}
+    problems = []
+    if in_order:
+        backwards, repeated, problems = _out_of_order(times)
+        values |= {"backwards": backwards, "repeated": repeated}
+    yield Finding(
+        "dates",
+        f"{column.name!r}: from {first} to {last}{''.join('; ' + problem for problem in problems)}",
+        "note" if problems else "ok",
+        "sort the rows before they are read as one series (--whole)"
+        if values.get("backwards")
+        else "",
+        values,
+    )
+
+
+def _out_of_order(times: Sequence[datetime]) -> tuple[int, int, list[str]]:
+    """The number of times that are earlier than the previous one, the number of repeated ones, and
+    all problems with their order as parts of a sentence."""
     backwards = sum(later < earlier for earlier, later in zip(times, times[1:], strict=False))
     repeated = len(times) - len(set(times))
     ordered = sorted(set(times))
@@ -144,14 +166,7 @@ def _dates(column: Column) -> Iterator[Finding]:
         gaps = sum(value for step, value in steps.items() if step > usual)
         if gaps and count > 0.8 * steps.total():
             problems.append(f"{gaps:,} gap{'s' * (gaps > 1)} where the usual step is {usual}")
-    first, last = min(times), max(times)
-    yield Finding(
-        "dates",
-        f"{column.name!r}: from {first} to {last}{''.join('; ' + problem for problem in problems)}",
-        "note" if problems else "ok",
-        "sort the rows before they are read as one series (--whole)" if backwards else "",
-        {"first": str(first), "last": str(last), "backwards": backwards, "repeated": repeated},
-    )
+    return backwards, repeated, problems
 
 
 def _labels_within(part: Part) -> Iterator[Finding]:
