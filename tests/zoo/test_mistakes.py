@@ -98,6 +98,18 @@ def test_a_report_puts_each_mistake_into_one_group_most_confident_first() -> Non
     assert json.loads(json.dumps(summary.to_json()))["groups"][0]["examples"][0]["truth"] == "a"
 
 
+def test_shares_of_mistakes_and_of_all_examples_are_comparable() -> None:
+    lengths = np.array([5] * 100)
+    training = TrainingStatistics.of(["words"] * 100, ["a"] * 99 + ["c"], lengths)
+    # All are unusually short, and those of a rare class count for that alone.
+    result = some(["x"] * 10, [2] * 5 + [0] * 5, [1, 1, 2, 2, 2, 1, 1, 0, 0, 0])
+    summary = report(SimpleNamespace(folder=""), Examples(["x"] * 10), result, training, "", 1)
+    assert [(group.cause, group.share, group.share_of_examples) for group in summary.groups] == [
+        ("rare class", 0.5, 0.5),
+        ("very short", 0.5, 0.5),
+    ]
+
+
 def test_command(trained, tmp_path) -> None:
     run = trained / "run"
     results = json.loads(seqzoo("errors", run, "--json").stdout)

@@ -32,7 +32,7 @@ CAUSES = {
     "confused pair": "the two classes are often confused",
     "other": "nothing stands out",
 }
-"""The causes, in order: a mistake is attributed to the first one that applies."""
+"""The causes, in order: an example is attributed to the first one that applies."""
 
 
 @dataclass(frozen=True)

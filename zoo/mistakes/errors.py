@@ -54,7 +54,7 @@ class Group:
         meaning: an explanation of the cause.
         mistakes: the number of mistakes.
         share: their fraction of all mistakes.
-        share_of_examples: the fraction of all examples to which the cause applies.
+        share_of_examples: the fraction of all examples, right or wrong, whose first cause it is.
         examples: the most confident mistakes, in descending order of confidence.
     """
 
@@ -274,10 +274,13 @@ def report(
             named,
         )
 
+    # All examples are attributed to causes as mistakes are, so that their shares are comparable.
+    names = list(causes)
+    attributed = [names[first] for first in np.argmax(list(causes.values()), axis=0)]
     groups: dict[str, list[Mistake]] = {name: [] for name in causes}
     for index in wrong:
         named = tuple(name for name, applies in causes.items() if applies[index])
-        groups[named[0]].append(mistake(int(index), int(predicted[index]), named))
+        groups[attributed[index]].append(mistake(int(index), int(predicted[index]), named))
     pairs = Counter(
         (predictions.names[int(truths[n])], predictions.names[int(predicted[n])]) for n in wrong
     )
@@ -293,7 +296,7 @@ def report(
                 CAUSES[name],
                 len(group),
                 len(group) / len(wrong),
-                float(causes[name].mean()),
+                attributed.count(name) / len(attributed),
                 tuple(group[:top]),
             )
             for name, group in groups.items()
