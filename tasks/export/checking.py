@@ -23,6 +23,7 @@ from seqzoo.tasks.export.parts import Part, input_specs, is_float32, takes_ids
 from seqzoo.tasks.preprocessing.class_names import NameFeatures
 from seqzoo.tasks.preprocessing.histories import HistoryFeatures
 from seqzoo.tasks.preprocessing.image_columns import ColumnFeatures
+from seqzoo.tasks.preprocessing.image_rows import RowFeatures
 from seqzoo.tasks.preprocessing.images import ImageFeatures
 from seqzoo.tasks.preprocessing.joined import JoinedFeatures
 from seqzoo.tasks.preprocessing.statics import CategoryFeatures, NumberFeatures
@@ -384,7 +385,7 @@ def check_parts(
     raw: list[Any] = examples
     if isinstance(task.features, HistoryFeatures):
         raw = [_as_dictionary(item) for item in examples]
-    elif isinstance(task.features, ImageFeatures):  # files, or of another size
+    elif isinstance(task.features, ImageFeatures | RowFeatures):  # files, or of another size
         (images,) = raw_tensors(task, examples).values()
         raw = list(images)
     results, predictions = run_in_fresh_process(

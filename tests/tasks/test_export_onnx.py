@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from export_cases import cases, check_case, make_run, names_of_cases
+from export_cases import SMALL, cases, check_case, make_run, names_of_cases
 
-from seqzoo.tasks import SeqzooError
+from seqzoo.tasks import Examples, ManyToOne, SeqzooError
 from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.export import formats
 
@@ -30,6 +30,14 @@ def test_encoded_images_are_compared_as_arrays(tmp_path: pathlib.Path) -> None:
     files = [tf.io.encode_png(image).numpy() for image in inputs]
     run = make_run(tmp_path / "run", chosen, examples)
     assert run.export(tmp_path / "out", format="onnx", examples=files)["difference"] < 1e-5
+
+
+@pytest.mark.slow
+def test_images_read_by_rows_are_compared_at_the_size_of_the_model(tmp_path: pathlib.Path) -> None:
+    images = list(np.random.default_rng(0).integers(0, 256, (8, 6, 5)).astype(np.uint8))
+    chosen = ManyToOne("rows", image_size=(3, 4), **SMALL)
+    run = make_run(tmp_path / "run", chosen, Examples(images, ["a", "b"] * 4))
+    assert run.export(tmp_path / "out", format="onnx", examples=images[:3])["difference"] < 1e-5
 
 
 @pytest.mark.slow
