@@ -97,8 +97,13 @@ def _input(task: Any) -> dict[str, Any]:
     if isinstance(features, HistoryFeatures):
         return _histories(features)
     if isinstance(features, ColumnFeatures):
-        columns = {"columns": features.columns, "dtype": features.dtype}
-        return {"kind": "columns", "height": features.shape[0], **columns}
+        return {
+            "kind": "columns",
+            "height": features.shape[0],
+            "columns": features.columns,
+            "dtype": features.dtype,
+            "maximum_length": features.template.maximum_length,
+        }
     if not takes_ids(task):
         specs = task.signature
         if len(specs) == 1:

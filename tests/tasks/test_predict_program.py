@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 
 from seqzoo.tasks import Examples, ManyToOne
+from seqzoo.tasks.export.description import _input
 from seqzoo.tasks.export.predict import (
     audio,
     command_line,
@@ -257,6 +258,17 @@ def test_arrays_that_a_model_cannot_have_been_trained_on_are_refused(
     same = np.array([[1, 2], [3, 255]])
     (tensor,) = reader.tensors([same.astype(np.float32)])["images"]
     assert tensor.dtype == np.uint8 and (tensor == same).all()
+
+
+@pytest.mark.parametrize("width", [3, 10])
+def test_images_read_by_columns_have_the_steps_of_the_run(width: int) -> None:
+    images = list(np.random.default_rng(0).integers(0, 256, (2, 5, width)).astype(np.uint8))
+    template = ManyToOne("columns", columns_per_step=2, maximum_length=3, minimum_count=1)
+    task: Any = template.adapt(Examples(images, ["a", "b"]))
+    values, lengths = task.features.transform(*task.features.raw(images, ["first", "second"]))
+    read = ColumnReader(_input(task)).tensors(images)
+    assert read["lengths"].tolist() == lengths.numpy().tolist()
+    assert (read["values"] == values.numpy()).all()
 
 
 def test_series_have_the_shape_of_those_in_training() -> None:

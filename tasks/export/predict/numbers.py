@@ -109,4 +109,5 @@ class ColumnReader(ArrayReader):
             )
         missing = -len(columns) % about["columns"]
         columns = np.pad(columns, [(0, missing)] + [(0, 0)] * (columns.ndim - 1))
-        return columns.reshape(len(columns) // about["columns"], -1)
+        steps = columns.reshape(len(columns) // about["columns"], -1)
+        return steps[: about.get("maximum_length")]  # older exports have none
