@@ -100,6 +100,7 @@ def _input(task: Any) -> dict[str, Any]:
         return {
             "kind": "columns",
             "height": features.shape[0],
+            "shape": list(features.shape),
             "columns": features.columns,
             "dtype": features.dtype,
             "maximum_length": features.template.maximum_length,

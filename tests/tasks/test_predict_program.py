@@ -271,6 +271,14 @@ def test_images_read_by_columns_have_the_steps_of_the_run(width: int) -> None:
     assert (read["values"] == values.numpy()).all()
 
 
+@pytest.mark.parametrize("shape", [(5, 6, 3), (5, 6, 1), (4, 6)])
+def test_images_read_by_columns_have_the_channels_of_those_in_training(shape: tuple) -> None:
+    images = list(np.zeros((2, 5, 7), np.uint8))
+    task: Any = ManyToOne("columns", minimum_count=1).adapt(Examples(images, ["a", "b"]))
+    with pytest.raises(ValueError, match=r"the shape \(5, any\), as in training, got \("):
+        ColumnReader(_input(task)).tensors([np.zeros(shape, np.uint8)])
+
+
 def test_series_have_the_shape_of_those_in_training() -> None:
     series = SeriesReader({"name": "series", "axes": 2, "shape": [None, 3]})
     assert series.tensors([np.ones((5, 3))])["series"].shape == (1, 5, 3)

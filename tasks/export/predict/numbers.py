@@ -100,6 +100,8 @@ class ColumnReader(ArrayReader):
         """An image as steps of one or more columns."""
         about = self.about
         pixels = checked(image, about["dtype"])
+        check_shape(pixels, about.get("shape"))
+        # Older exports have recorded only the height.
         if pixels.ndim not in (2, 3):
             raise ValueError(f"images must have two or three axes, got {pixels.shape}")
         columns = np.moveaxis(pixels, 1, 0)
