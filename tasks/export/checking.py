@@ -115,26 +115,32 @@ def encoded_inputs(task: Any, examples: Sequence[Any]) -> dict[str, np.ndarray]:
     return {"values": values.numpy(), "lengths": lengths.numpy()}
 
 
-def part_inputs(task: Any, parts: dict[str, Part], examples: Sequence[Any]) -> dict[str, dict]:
-    """Arrays for each part: complete inputs come from the examples; steps and states are random."""
-    random, inputs, encoded = np.random.default_rng(0), {}, {}
+def complete_inputs(task: Any, examples: Sequence[Any]) -> dict[str, np.ndarray]:
+    """Raw inputs as the arrays of `input_specs`, by name."""
     features, raw = task.features, raw_tensors(task, examples)
     if takes_ids(task):
         raw = encoded_inputs(task, examples)
         if isinstance(features, NameFeatures):
             raw = {"classes": raw["values"][:, 0]}
     if isinstance(features, ColumnFeatures):
-        steps = [features.steps_of(example) for example in examples]
+        limit, images = features.template.maximum_length, zip(*raw.values(), strict=True)
+        steps = [features.steps_of(image[:, :width])[:limit] for image, width in images]
         lengths = np.array([len(step) for step in steps], np.int32)
         longest = max(lengths)
         steps = [np.pad(step, [(0, longest - len(step)), (0, 0)]) for step in steps]
         raw = {"values": np.stack(steps), "lengths": lengths}
     if isinstance(features, HistoryFeatures) and "series" in raw:
         raw["series"] = features.indices(tf.constant(raw["series"])).numpy()
-    names = [spec.name for spec in input_specs(task)]
+    return {spec.name: raw[spec.name] for spec in input_specs(task)}
+
+
+def part_inputs(task: Any, parts: dict[str, Part], examples: Sequence[Any]) -> dict[str, dict]:
+    """Arrays for each part: complete inputs come from the examples; steps and states are random."""
+    random, inputs, encoded = np.random.default_rng(0), {}, {}
+    complete = complete_inputs(task, examples)
     for name, part in parts.items():
         if name != "step":
-            inputs[name] = {item: raw[item] for item in names}
+            inputs[name] = complete
             encoded = run(part, inputs[name])
             continue
         rows = len(examples)

@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo.tasks.export.checking import GENERATED, encoded_inputs, raw_tensors
-from seqzoo.tasks.export.parts import NEXT, Part, input_specs, takes_ids
-from seqzoo.tasks.preprocessing.class_names import NameFeatures
+from seqzoo.tasks.export.checking import GENERATED, complete_inputs, run
+from seqzoo.tasks.export.parts import NEXT, Part
+from seqzoo.tasks.preprocessing.image_rows import RowFeatures
 from seqzoo.tasks.targets.texts import START
 
 
@@ -25,17 +25,13 @@ def read_by_steps(
     )
     with seqzoo.cells.portable():
         for example in examples:
-            tensors = raw_tensors(task, [example])
-            if takes_ids(task):
-                tensors = encoded_inputs(task, [example])
-                if isinstance(task.features, NameFeatures):
-                    tensors = {"classes": tensors["values"][:, 0]}
+            tensors = complete_inputs(task, [example])
             if "encode" in parts:
-                names = [spec.name for spec in input_specs(task)]
-                result = parts["encode"].run(**{name: tf.constant(tensors[name]) for name in names})
-                yield from _written(step, result)
-            else:
-                yield from _read(step, part, tensors)
+                yield from _written(step, run(parts["encode"], tensors))
+                continue
+            if isinstance(task.features, RowFeatures):
+                tensors = {"values": task.features.steps_of(tensors["images"]).numpy()}
+            yield from _read(step, part, tensors)
 
 
 def _read(step: Any, part: Part, tensors: dict[str, Any]) -> Iterator[dict]:
@@ -56,9 +52,8 @@ def _steps(part: Part, tensors: dict[str, Any]) -> np.ndarray:
     return np.asarray(sequence, spec.dtype.as_numpy_dtype)
 
 
-def _written(step: Any, encoded: dict[str, Any]) -> Iterator[dict]:
+def _written(step: Any, others: dict[str, Any]) -> Iterator[dict]:
     """The arguments of the steps of a decoder that generates the most probable tokens."""
-    others = {name: value.numpy() for name, value in encoded.items()}
     token = np.array([START], np.int32)
     for _ in range(GENERATED):
         arguments = {"tokens": token, **others}

@@ -87,15 +87,19 @@ class RowFeatures(Features):
                 finite(image, location)
         return (images,)
 
-    def transform(self, *raw: Any) -> tuple[Any, Any]:
-        (images,) = raw
-        if self.dtype != "uint8":
-            images = (images - self.mean[0]) / self.scale[0]
+    def steps_of(self, images: Any) -> Any:
+        """Converts images of `shape` to steps (batch, time, features), in the units of the data."""
         steps = int(np.prod(self.shape)) // self.step[0][0]
         values = tf.reshape(images, (-1, steps, *self.step[0]))
         if self.order is not None:
             values = tf.gather(values, self.order, axis=1)
-        values = values[:, : self.template.maximum_length]
+        return values[:, : self.template.maximum_length]
+
+    def transform(self, *raw: Any) -> tuple[Any, Any]:
+        (images,) = raw
+        values = self.steps_of(images)
+        if self.dtype != "uint8":
+            values = (values - self.mean[0]) / self.scale[0]
         return values, tf.fill(tf.shape(values)[:1], values.shape[1])
 
     @property

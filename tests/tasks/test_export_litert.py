@@ -3,16 +3,25 @@
 import os
 import pathlib
 import tempfile
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from export_cases import cases, check_case, make_run, names_of_cases, standalone_model
+from export_cases import SMALL, cases, check_case, make_run, names_of_cases, standalone_model
 from tensorflow.python.saved_model import save as saved_model
 
-from seqzoo.tasks import SeqzooError
+from seqzoo.tasks import (
+    Examples,
+    ManyToManyEncoderDecoder,
+    ManyToManyUnaligned,
+    ManyToOne,
+    SeqzooError,
+)
 from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.export import litert_model
+from seqzoo.tasks.export.parts import parts_of
+from seqzoo.tasks.export.reading import read_by_steps
 
 pytest.importorskip("ai_edge_litert")
 
@@ -106,6 +115,43 @@ def test_smaller_weights_make_smaller_files_and_nearly_the_same_answers(
     assert np.isfinite(list(sizes.values())).all()
     with pytest.raises(SeqzooError, match="full-int8 is not for models that read audio.*"):
         run.export(tmp_path / "integers", format="litert", precision="full-int8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "template, shape",
+    [
+        (ManyToOne("pixels", permutation_seed=1, maximum_length=7, **SMALL), (4, 3)),
+        (ManyToOne("rows", **SMALL), (4, 3, 2)),
+        (ManyToOne("columns", maximum_length=4, **SMALL), (3, 5)),
+        (ManyToOne("columns", columns_per_step=2, **SMALL), (4, 2, 2)),
+    ],
+    ids=["pixels", "rows", "columns", "several"],
+)
+def test_activations_are_measured_on_the_steps_of_an_image(template: Any, shape: tuple) -> None:
+    images = list(np.random.default_rng(0).integers(0, 256, (2, *shape)).astype(np.uint8))
+    task: Any = template.adapt(Examples(images, ["a", "b"]))
+    arguments = list(read_by_steps(task, parts_of(task, task.build("float32")), images[:1]))
+    values, _ = task.features.transform(*task.features.raw(images[:1], ["the first"]))
+    assert (np.concatenate([item["values"] for item in arguments]) == values.numpy()[0]).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "template, targets",
+    [
+        (ManyToOne("pixels", **SMALL), ["a", "b"] * 4),
+        (ManyToOne("rows", **SMALL), ["a", "b"] * 4),
+        (ManyToManyUnaligned(columns_per_step=2, bidirectional=False, **SMALL), ["ab", "b"] * 4),
+        (ManyToManyEncoderDecoder("columns", **SMALL), ["ab", "b"] * 4),
+    ],
+    ids=["pixels", "rows", "columns", "generated"],
+)
+def test_models_that_read_images_have_steps_of_integers(template, targets, tmp_path) -> None:
+    images = list(np.random.default_rng(0).integers(0, 256, (8, 5, 4, 3)).astype(np.uint8))
+    run = make_run(tmp_path / "run", template, Examples(images, targets), noise=0.02)
+    report = run.export(tmp_path / "out", format="litert", precision="full-int8", examples=images)
+    assert "step.tflite" in report["files"]
 
 
 @pytest.mark.slow
