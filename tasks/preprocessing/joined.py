@@ -1,5 +1,6 @@
 """Several inputs per example, each encoded by the features of its kind."""
 
+import keyword
 import re
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
@@ -11,10 +12,13 @@ from seqzoo.tasks.data.batches import Sequences
 from seqzoo.tasks.data.examples import Examples, is_missing
 from seqzoo.tasks.errors import SeqzooError, nearest, some_of
 from seqzoo.tasks.fields import VIEWS
-from seqzoo.tasks.kinds import MANY_TO_ONE, ONE_TO_MANY, TEXTS, features_class
+from seqzoo.tasks.kinds import ENCODER_DECODER, MANY_TO_ONE, ONE_TO_MANY, TEXTS, features_class
 from seqzoo.tasks.layers.recurrent import takes_time
 from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+
+ARGUMENTS = ("output", "maximum_length", "temperature", "top_k", "top_p", "beam", "seed")
+"""Arguments, besides the inputs, of the signatures of an exported model that generates texts."""
 
 
 class JoinedFeatures(Features):
@@ -175,14 +179,17 @@ class JoinedFeatures(Features):
 
     @property
     def signature(self) -> list:
-        specs, taken = [], set()
+        generates = self.template.name in (ENCODER_DECODER, ONE_TO_MANY)
+        specs, taken = [], {"self", *(ARGUMENTS if generates else ())}
         for name, part in zip(self.names, self.parts, strict=True):
-            name = re.sub(r"\W", "_", name)
+            name = re.sub(r"\W", "_", name, flags=re.ASCII)
+            name = name if name[:1].isalpha() else f"input_{name}"
             for spec in part.signature:
                 unique_name = name if len(part.signature) == 1 else f"{name}_{spec.name}"
-                while unique_name in taken:
+                # TensorFlow does not distinguish upper and lower case.
+                while unique_name.lower() in taken or keyword.iskeyword(unique_name):
                     unique_name += "_"
-                taken.add(unique_name)
+                taken.add(unique_name.lower())
                 specs.append(tf.TensorSpec(spec.shape, spec.dtype, unique_name))
         return specs
 

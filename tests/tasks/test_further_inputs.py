@@ -22,6 +22,7 @@ from seqzoo.tasks import (
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.parts import no_step
+from seqzoo.tasks.export.signatures import _generate
 from seqzoo.tasks.runs.run import Run
 
 SETTINGS = TrainingSettings(epochs=6, batch_size=32, learning_rate=0.03)
@@ -261,6 +262,52 @@ def test_a_saved_model_takes_named_inputs(run, tmp_path):
     assert served_values["label"].numpy()[0].decode() == "yes"
     with pytest.raises(SeqzooError, match="`format` must be saved-model for models with further"):
         run.export(tmp_path / "onnx", format="onnx")
+
+
+NAMES = [
+    "größe",
+    "_x",
+    "1st",
+    "a b",
+    "A_B",
+    "class",
+    "self",
+    "Temperature",
+    "output",
+    "seed",
+    "名前",
+]
+TENSORS = [
+    *("gr__e", "input__x", "input_1st", "a_b", "A_B_", "class_", "self_", "Temperature", "output"),
+    *("seed", "input___"),
+]
+GENERATED = {"Temperature": "Temperature_", "output": "output_", "seed": "seed_"}
+
+
+@pytest.mark.parametrize("template", [ManyToOne, ManyToManyEncoderDecoder])
+def test_an_exported_model_has_a_name_for_every_column(template: Any) -> None:
+    rows = [{"text": "a b", **dict.fromkeys(NAMES, 1.0)}] * 2
+    further: Any = dict.fromkeys(NAMES, "number")
+    chosen = template("characters", further_inputs=further, minimum_count=1)
+    task = chosen.adapt(Examples(rows, ["x", "y"]))
+    names = [spec.name for spec in task.signature]
+    if template is ManyToOne:
+        assert names == ["text", *TENSORS]
+        return
+    assert names == ["text", *(GENERATED.get(name, name) for name in TENSORS)]
+    (score,) = task.signatures(None, task.default_options).values()
+    for _, specs in (score, _generate(task, None, task.default_options)):
+        assert len({spec.name.lower() for spec in specs}) == len(specs)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("kept_process")
+def test_a_saved_model_has_an_input_for_a_column_of_any_name(tmp_path) -> None:
+    rows = [{"text": "a b", "Text": 1.0, "größe": 2.0, "class": 3.0, "1st": 4.0, "self": 5.0}] * 2
+    further: Any = dict.fromkeys([*rows[0]][1:], "number")
+    template = ManyToOne("characters", further_inputs=further, **TINY)
+    run = make_run(tmp_path / "run", template, Examples(rows, ["x", "y"]))
+    assert run.export(tmp_path / "out", examples=rows)["difference"] < 1e-5
 
 
 BESIDE: Any = {"region": "category", "age": "number", "note": "characters"}
