@@ -116,6 +116,8 @@ def no_step(task: Any, model: Any) -> str | None:
         return None
     if any(isinstance(layer, keras.Model) for layer in model.layers):
         return "it reads several inputs"
+    if getattr(task.features, "order", None) is not None:
+        return "it reads the pixels of an image in a permuted order"
     for layer in model.layers:
         if isinstance(layer, keras.layers.Bidirectional):
             return "it reads its input in both directions"

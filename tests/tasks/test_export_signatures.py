@@ -10,11 +10,11 @@ import tensorflow as tf
 from export_cases import cases, make_run
 
 import seqzoo.cells
-from seqzoo.tasks import SeqzooError
+from seqzoo.tasks import Examples, ManyToOne, SeqzooError
 from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.export.checking import raw_tensors
-from seqzoo.tasks.export.parts import step_of
+from seqzoo.tasks.export.parts import parts_of, step_of
 from seqzoo.tasks.export.signatures import signatures_of
 from seqzoo.tasks.inspection.attention import attention_map
 from seqzoo.tasks.inspection.subject import subject
@@ -166,6 +166,17 @@ def test_a_bidirectional_model_has_no_step_and_says_so(tmp_path: pathlib.Path) -
     with pytest.raises(SeqzooError, match="this one has none, because it reads .* in int8"):
         run.export(tmp_path / "out", format="litert", precision="full-int8")
     assert not (tmp_path / "out").exists()
+
+
+def test_permuted_pixels_have_no_step_and_no_session(tmp_path: pathlib.Path) -> None:
+    chosen = ManyToOne("pixels", cell="vanilla", units=4, permutation_seed=3)
+    images = np.random.default_rng(0).integers(0, 256, (4, 3, 2)).astype(np.uint8)
+    run = make_run(tmp_path / "run", chosen, Examples(images, [*"xyxy"]))
+    assert list(parts_of(run.task, run.model)) == ["serving"]
+    with pytest.raises(SeqzooError, match="no `step`, because .* in a permuted order; run it"):
+        step_of(run.task, run.model)
+    with pytest.raises(SeqzooError, match="part by part, because .* in a permuted order"):
+        run.session()
 
 
 @pytest.mark.parametrize(
