@@ -45,6 +45,8 @@ class Stepper:
         reason = no_step(task, model)
         if isinstance(model, Generator):
             reason = "it reads its whole input before it generates text"
+        elif getattr(task.template, "backward", False):
+            reason = "it reads a text from its end"
         elif task.features.takes_time:
             reason = "its cell needs the time between steps, which parts do not include"
         if reason is not None:

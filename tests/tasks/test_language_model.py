@@ -13,6 +13,7 @@ from seqzoo.tasks.base import PredictionOptions
 from seqzoo.tasks.data.batches import Padding, batches
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.runs.session import Stepper
 from seqzoo.tasks.targets.texts import END, START
 from seqzoo.tasks.training import epochs
 from seqzoo.tasks.training.step import Loop
@@ -302,3 +303,9 @@ def test_invalid_options_and_texts_are_reported(tmp_path) -> None:
     with pytest.raises(SeqzooError, match="example 0 is of type NoneType"):
         run.score([None])  # pyright: ignore[reportArgumentType]
     assert run.predict([]) == [] and run.score([]) == []
+
+
+def test_a_model_that_reads_backward_has_no_session() -> None:
+    task = _template(backward=True).adapt(Examples(["ab c", "b, a"]))
+    with pytest.raises(SeqzooError, match="part by part, because it reads a text from its end"):
+        Stepper(task, task.build("float32"))
