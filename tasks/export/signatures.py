@@ -23,6 +23,7 @@ from seqzoo.tasks.export.parts import (
     takes_ids,
 )
 from seqzoo.tasks.many_to_many_aligned.language_model_network import LanguageModel
+from seqzoo.tasks.preprocessing.base import for_any_batch
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.protocols import Generates
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
@@ -74,7 +75,11 @@ def signatures_of(
     if hasattr(task, "texts"):
         results["generate"] = _generate(task, model, options)
     results |= task.signatures(model, options)
-    return results | {name: ON_REQUEST[name](task, model, options) for name in further}
+    results |= {name: ON_REQUEST[name](task, model, options) for name in further}
+    return {
+        name: (function if name in ANY_BATCH else for_any_batch(function), specs)
+        for name, (function, specs) in results.items()
+    }
 
 
 def _compiled(task: Any, model: Any, options: PredictionOptions) -> Signature:
@@ -221,6 +226,9 @@ def _range_checks(arguments: dict[str, Any]) -> list[Any]:
     ]
     return [assertion for assertion in assertions if assertion is not None]  # None outside graphs
 
+
+ANY_BATCH = ("initial_state", "step", "chunk", "ids", "bytes")
+"""Signatures that need no row: none of their operations does, and "bytes" has no image to add."""
 
 ON_REQUEST = {EXPLAIN: _explain, COMPILED: _compiled}
 """Additional signatures, which make a SavedModel slower to load."""

@@ -19,6 +19,7 @@ from seqzoo.tasks.one_to_many.convolutions import (
 from seqzoo.tasks.one_to_many.encoders import ImageEncoder, VectorEncoder
 from seqzoo.tasks.one_to_many.template import CONVOLUTIONAL
 from seqzoo.tasks.plots import plot_attention, plot_captions
+from seqzoo.tasks.preprocessing.base import for_any_batch
 from seqzoo.tasks.preprocessing.images import DECODED, ImageFeatures
 from seqzoo.tasks.seq2seq.decoder import Decoder
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
@@ -99,10 +100,13 @@ class OneToManyTask(GeneratorTask):
             return signatures
         (spec,) = features.encoded_signature
 
-        def respond(**raw: Any) -> dict[str, Any]:
-            return self.respond(model, (features.decode(raw[spec.name]),), options)
+        def respond(images: Any) -> dict[str, Any]:
+            return self.respond(model, (images,), options)
 
-        return {**signatures, "bytes": (respond, [spec])}
+        def read(**raw: Any) -> dict[str, Any]:
+            return for_any_batch(respond)(images=features.decode(raw[spec.name]))
+
+        return {**signatures, "bytes": (read, [spec])}
 
     def illustrate(
         self,

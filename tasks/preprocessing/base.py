@@ -1,7 +1,7 @@
 """The contract of features: raw inputs in, padded tensors and lengths out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -185,6 +185,24 @@ def with_a_step(values: Any, padding: Any) -> Any:
     padded = tf.pad(values, widths, constant_values=padding)
     padded.set_shape([values.shape[0], None, *values.shape[2:]])
     return padded
+
+
+def for_any_batch(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Makes a function of tensors by name, (batch, ...) or scalars, return empty results for an
+    empty batch, by computing those of a row of zeros: TensorFlow's convolutions and CTC loss raise
+    errors for an empty batch."""
+
+    def run(**tensors: Any) -> dict[str, Any]:
+        tensors = {name: tf.convert_to_tensor(tensor) for name, tensor in tensors.items()}
+        count = next(tf.shape(tensor)[0] for tensor in tensors.values() if tensor.shape.rank)
+        for name, tensor in tensors.items():
+            if tensor.shape.rank:
+                shape = tf.concat([[tf.maximum(1 - count, 0)], tf.shape(tensor)[1:]], 0)
+                tensors[name] = tf.concat([tensor, tf.zeros(shape, tensor.dtype)], 0)
+                tensors[name].set_shape([None, *tensor.shape[1:]])
+        return {name: result[:count] for name, result in function(**tensors).items()}
+
+    return run
 
 
 def finite(array: np.ndarray, location: str) -> np.ndarray:

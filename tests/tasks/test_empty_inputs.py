@@ -5,12 +5,15 @@ from typing import Any
 
 import keras
 import numpy as np
+import one_to_many_data
 import pytest
 import tensorflow as tf
 
 import seqzoo.cells
 import seqzoo.tasks as tasks
 from seqzoo.tasks import Decoding, Examples, PredictionOptions
+from seqzoo.tasks.export.signatures import signatures_of
+from seqzoo.tasks.preprocessing.base import for_any_batch
 
 TEXTS = ["ab c", "b, a", "c a b!", "a b"]
 RANDOM = np.random.default_rng(0)
@@ -123,3 +126,53 @@ def test_an_input_without_a_step_gets_the_same_prediction_alone_and_in_a_batch(n
                     np.testing.assert_allclose(alone[shared], other[shared], atol=1e-5)
                 else:
                     assert np.array_equal(alone[shared], other[shared])
+
+
+def test_a_function_that_needs_a_row_is_computed_for_any_batch() -> None:
+    def largest(values: Any, texts: Any, scale: Any) -> dict[str, Any]:
+        tf.debugging.assert_positive(tf.shape(values)[0])
+        return {"largest": tf.reduce_max(values, 1) * scale, "texts": texts + "!"}
+
+    answer = for_any_batch(largest)
+    for values in ([], [[1.0, 3.0]], [[1.0, 3.0], [5.0, 4.0]]):
+        rows = np.reshape(values, (-1, 2)).astype(np.float32)
+        results = answer(values=rows, texts=tf.constant(["a"] * len(rows), tf.string), scale=2.0)
+        assert results["largest"].numpy().tolist() == [2 * max(row) for row in values]
+        assert results["texts"].numpy().tolist() == [b"a!"] * len(rows)
+
+
+COLUMNS = [RANDOM.integers(0, 256, (4, width)).astype(np.uint8) for width in (5, 4, 6, 5)]
+NEEDY = {
+    "CTC": (tasks.ManyToManyUnaligned("series", **SMALL), Examples(SERIES, [*"abab"])),
+    "convolutions over steps": (
+        tasks.ManyToManyEncoderDecoder(
+            "columns", columns_per_step=2, filters=(3, 2), minimum_count=1, **SMALL
+        ),
+        Examples(COLUMNS, TEXTS),
+    ),
+    "images": (one_to_many_data.template(), one_to_many_data.captioned()),
+}
+"""Models with operations that raise errors for an empty batch."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NEEDY)
+def test_every_signature_has_empty_results_for_an_empty_batch(name: str) -> None:
+    choices, examples = NEEDY[name]
+    task: Any = choices.adapt(examples)
+    with seqzoo.cells.portable():
+        ways = signatures_of(task, task.build("float32"), PredictionOptions())
+        assert "serving_default" in ways and (name != "images" or "bytes" in ways)
+        for signature, (function, specs) in ways.items():
+            if signature == "initial_state":
+                continue
+            way = tf.function(function, autograph=False)
+            way = way.get_concrete_function(**{spec.name: spec for spec in specs})
+            sizes = [[2 if size is None else size for size in spec.shape] for spec in specs]
+            given = {
+                spec.name: tf.ones([0, *size[1:]] if size else [], spec.dtype)
+                if spec.dtype != tf.string
+                else tf.constant([], tf.string)
+                for spec, size in zip(specs, sizes, strict=True)
+            }
+            assert all(value.shape[0] == 0 for value in way(**given).values()), signature
