@@ -231,7 +231,7 @@ def _rows(part: Any, features: RowFeatures) -> np.ndarray:
         raise SeqzooError(f"A part must consist of numbers in rows of length {size}.") from error
     if rows.ndim == 1 and (size == 1 or rows.size == size):  # pixels, or a single row
         rows = rows.reshape(-1, size)
-    if rows.ndim == 3 and rows.shape[1:] == features.shape[1:]:  # with an axis of channels
+    if rows.shape[1:] == features.shape[1:]:  # of pixels, or with an axis of channels
         rows = rows.reshape(-1, size)
     if rows.ndim != 2 or (rows.size and rows.shape[1] != size):
         raise SeqzooError(

@@ -501,6 +501,15 @@ def test_a_part_of_an_image_consists_of_rows(part: list, expected: Any) -> None:
         rows_of_part(part, features)
 
 
+def test_the_rows_of_an_image_are_a_part_for_a_model_that_reads_pixels() -> None:
+    features: Any = SimpleNamespace(step=((1,), "uint8"), shape=(4, 3))
+    rows = np.arange(6).reshape(2, 3)
+    for part in (rows, rows.ravel(), rows.reshape(-1, 1)):
+        assert rows_of_part(part, features).tolist() == [[n] for n in range(6)]
+    with pytest.raises(SeqzooError, match=r"rows of length 1, \(rows, 1\), got the shape \(3, 2\)"):
+        rows_of_part(rows.T, features)
+
+
 def test_a_connection_without_complete_headers_is_closed(monkeypatch: Any) -> None:
     uvicorn = pytest.importorskip("uvicorn")
     protocol = pytest.importorskip("seqzoo.zoo.serving.protocol")

@@ -60,6 +60,29 @@ def test_the_times_of_steps_are_read_by_time_aware_cells(tmp_path: pathlib.Path)
             assert result.status_code == 400 and message in result.json()["error"], result.text
 
 
+@pytest.mark.slow
+def test_sessions_open_however_short_the_inputs_of_a_model_are(tmp_path: pathlib.Path) -> None:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (4, 3, 2)).astype(np.uint8)
+    series = random.normal(size=(4, 3, 1))
+    short = ManyToOne("series", cell="vanilla", units=4, maximum_length=2)
+    pixels = ManyToOne("pixels", cell="vanilla", units=4)
+    runs = {
+        "short": make_run(tmp_path / "short", short, Examples(list(series), [*"xyxy"])),
+        "pixels": make_run(tmp_path / "pixels", pixels, Examples(images, [*"xyxy"])),
+    }
+    with serving(runs) as client:
+        for name, whole in (("short", series[0][:2]), ("pixels", images[0])):
+            described = client.get(f"/v1/models/{name}/metadata").json()["metadata"]
+            assert described["sessions"], name
+            url = client.post(f"/v1/models/{name}/sessions").headers["location"]
+            for part in (whole[:1], whole[1:]):
+                answer = client.post(f"{url}:step", json={"part": part.tolist()}).json()
+            (expected,) = runs[name].predict([whole])
+            found = answer["prediction"]["probability"]
+            assert found == pytest.approx(expected.probability, rel=1e-5)
+
+
 @pytest.mark.parametrize("name", [_marked(name) for name in CASES if name not in QUICK])
 def test_a_kind_of_model_is_served(name: str, tmp_path: pathlib.Path) -> None:
     run = runs_of(tmp_path, [name])[name]

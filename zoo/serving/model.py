@@ -1,5 +1,6 @@
 """A model that is served: loaded and warm, with its thread, its inputs and its sessions."""
 
+import contextlib
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -106,15 +107,18 @@ class ServedModel:
 
     def _warm_up(self) -> None:
         options = self.options({})
-        value = dummy_inputs(self.run.task)[0]
+        values = dummy_inputs(self.run.task)
+        value = values[0]
         # Also with the largest batch, because the first call with a new shape is slower.
         for count in (1, self.settings.batch_size):
             self.run.predict([value] * count, options)
         try:
             session = self.run.session()
-            session.feed(value)
         except SeqzooError as error:
             self.no_session = str(error)
+        else:
+            with contextlib.suppress(SeqzooError):  # the part may exceed the maximum length
+                session.feed(values[-1])
         if self.streams:
             for _ in self.run.stream(value, options):
                 break
