@@ -92,6 +92,9 @@ class Session:
     only the next step, and a language model predicts the next token. If texts are decoded from the
     outputs of all steps, the outputs are kept, but not the input.
 
+    Each part of a text is tokenised by itself, so a text must be cut at a space; only models that
+    read characters without `nfc` and `lowercase` accept cuts anywhere.
+
     Args:
         stepper: the stepper of the run.
         options: the options of the predictions.
