@@ -19,6 +19,16 @@ def resident() -> float:
         return 0.0
 
 
+def available() -> float:
+    """Memory that new processes can use, in MB; 0 if the system does not report it."""
+    try:
+        with open("/proc/meminfo") as file:
+            sizes = dict(line.split(":") for line in file)
+    except OSError:
+        return 0.0
+    return int(sizes["MemAvailable"].split()[0]) * 1024 / 1e6
+
+
 def release() -> None:
     """Drops the programs and cells that tests share, and returns free memory to the system."""
     global _after

@@ -13,7 +13,17 @@ from typing import Any
 import memory
 import pytest
 
-LIMIT = int(os.environ.get("SEQZOO_TEST_MEMORY", 1_700))
+SMALLEST, LARGEST = 1_700, 6_000
+"""Bounds of the memory of a process, in MB, above which it is replaced."""
+
+
+def share(available: float, processes: int) -> int:
+    """The memory, in MB, that a process may use before it is replaced, which takes as long as an
+    import of TensorFlow: half of what is available, divided by their number."""
+    return int(min(max(available / (2 * processes), SMALLEST), LARGEST))
+
+
+LIMIT = share(memory.available(), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)))
 """Memory of a process, in MB, above which it starts no new file; a file adds up to about 400."""
 
 _file: pathlib.Path | None = None
@@ -39,7 +49,7 @@ def tell(node: Any) -> None:
     reporter = node.config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None and _mark(node.workerinput).exists():
         reporter.ensure_newline()
-        reporter.write_line(f"{node.gateway.id} has grown above {LIMIT} MB: a new one takes over")
+        reporter.write_line(f"{node.gateway.id} has grown too large: a new one takes over")
 
 
 def go_on(crashed: str, report: Any, scheduler: Any) -> bool:
