@@ -104,6 +104,7 @@ def test_a_run_is_found_after_a_change_of_the_working_directory(tmp_path, monkey
     assert len(run.history) == settings().epochs and len(run.predict(["abc"])) == 1
 
 
+@pytest.mark.slow
 def test_the_path_of_a_run_may_look_like_a_pattern(tmp_path) -> None:
     folder = tmp_path / "runs [1]" / "what*"
     with pytest.raises(Interrupted):

@@ -131,6 +131,7 @@ def _with_language_model(folder: pathlib.Path) -> tuple[Any, Examples]:
     return tagger(features_from=(str(folder / "model"),)), sentences(24, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [_with_vectors, _with_language_model])
 def test_before_the_first_checkpoint_files_are_read_again(case: Any, tmp_path) -> None:
     template, examples = case(tmp_path)
