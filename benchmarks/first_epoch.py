@@ -46,8 +46,9 @@ are compiled for (16, 32, 48, 64, 96, 128, ... steps), at about a quarter of a s
 layers share them. Lengths whose padding takes less time than compiling for them are left out: in
 the first epoch, those whose padding takes less time in this epoch, so that its results come soon;
 from the second on, those whose padding takes less time in all epochs. An encoder and a decoder need
-programs of their own, and so do layers with another number of inputs; the characters of distinct
-words are read in batches of a few sizes, with programs for each of them.
+programs of their own, and so do layers with another number of inputs. A recurrent layer that reads
+the characters of distinct words, as in the taggers' base size, needs programs for each of a few
+numbers of words; their small size reads them with a convolution, for which nothing is compiled.
 
 Attempts to compile faster, on `inflection` and `number-reader`, when these had 22 and 18 programs,
 with XLA's options in `XLA_FLAGS`: LLVM's optimisation level 0 makes compilation a fifth faster, but

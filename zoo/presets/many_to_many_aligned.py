@@ -23,7 +23,7 @@ PRESETS = {
         TrainingSettings(epochs=6, batch_size=32, learning_rate=3e-3, warmup_steps=0),
         "94.17% of the words in the test split of UD English EWT, seed 0",
         needs="a CoNLL-U file, such as en_ewt-ud-train.conllu",
-        small={"units": 64, "characters": 16},
+        small={"units": 64, "characters": 16, "character_reader": "convolutional"},
     ),
     "entity-tagger": Preset(
         "Finds the people, places, products and so on that a sentence names",
@@ -42,7 +42,7 @@ PRESETS = {
         TrainingSettings(epochs=10, batch_size=16, learning_rate=4e-3, warmup_steps=0),
         "15.4% F1 on the test split of WNUT 17, without pretrained vectors, seed 0",
         needs="a CoNLL file of words and their BIO tags, such as wnut17train.conll",
-        small={"units": 50, "characters": 16},
+        small={"units": 50, "characters": 16, "character_reader": "convolutional"},
     ),
     "python-source": Preset(
         "Writes Python code, character by character",
