@@ -19,7 +19,7 @@ from seqzoo.zoo.data.time_zones import to_local
 from seqzoo.zoo.data_check.check import check
 from seqzoo.zoo.data_check.columns import guess
 from seqzoo.zoo.inference.backtest import backtest
-from seqzoo.zoo.inference.forecasts import Forecaster, ForecastTable, _continued
+from seqzoo.zoo.inference.forecasts import Forecaster, ForecastTable
 from seqzoo.zoo.training.train import INFERRED
 
 
@@ -660,17 +660,3 @@ def test_origins_of_a_backtest_are_not_in_the_format_of_the_table(tmp_path, monk
     (splits,) = trained
     (history,) = splits.test.inputs
     assert history.dates[history.since] == np.datetime64("2020-08-05")
-
-
-def test_a_forecast_is_continued_from_means_that_are_no_counts() -> None:
-    dates = np.datetime64("2024-01-01") + np.arange(40)
-    counts = History(dates, np.arange(40.0) % 6)
-    template = Forecast(look_back=8, horizon=4, units=2, distribution="negative-binomial")
-    task = template.adapt(Examples([counts]))
-    forecast = SimpleNamespace(dates=dates[:4], value=(1.5, 2.5, 0.25, 3.0))
-    continued = _continued(counts, forecast)
-    assert task.features.check(continued, "example 0") is continued
-    np.testing.assert_array_equal(continued.values[40:, 0], forecast.value)
-    wrong = History(continued.dates, continued.values)
-    with pytest.raises(SeqzooError, match="needs counts, got 1.5 on 2024-02-10"):
-        task.features.check(wrong, "example 0")

@@ -14,7 +14,7 @@ import numpy as np
 from seqzoo.tasks.atomic_files import read_json
 from seqzoo.tasks.data.column_names import split_names, target_names
 from seqzoo.tasks.data.frequency import Frequency, shown_dates
-from seqzoo.tasks.data.history import Continuation, History
+from seqzoo.tasks.data.history import History
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import FORECAST
 from seqzoo.tasks.runs.layout import CONFIG, is_run
@@ -24,6 +24,7 @@ from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.time_zones import to_local
 from seqzoo.zoo.inference.open_run import open_runs
 from seqzoo.zoo.inference.reply import Reply
+from seqzoo.zoo.inference.rollouts import roll_out
 from seqzoo.zoo.output import csv_record, finite, table
 
 ANOMALY = 3.0
@@ -137,7 +138,8 @@ class Forecaster:
         Args:
             histories: the series.
             horizon: steps to forecast; None for the model's horizon. If it is longer than that,
-                forecasts are appended to the history, and the model is run again.
+                forecasts are appended to the history, and the model is run again; see
+                `seqzoo.zoo.inference.rollouts.roll_out`.
 
         Raises:
             SeqzooError: a series has no value, or known covariates are not given for all steps.
@@ -163,15 +165,7 @@ class Forecaster:
                     field="known_columns",
                     got=future,
                 )
-        predictions, forecast_steps = self.run.predict(list(histories)), 0
-        parts = [predictions]
-        while (forecast_steps := forecast_steps + self.run.template.horizon) < steps:
-            histories = [
-                _continued(history, prediction)
-                for history, prediction in zip(histories, parts[-1], strict=True)
-            ]
-            parts.append(self.run.predict(histories))
-        return [_joined(item, steps) for item in zip(*parts, strict=True)]
+        return roll_out(self.run, histories, steps)
 
     def table(self, predictions: Sequence[Any]) -> ForecastTable:
         """Forecasts as a table with a row per step: the series (if there are several), the date,
@@ -283,46 +277,6 @@ class Forecaster:
 def _whose(history: History, table: str) -> str:
     """What a message says about a history: the name of its series, or of the table."""
     return f"The series {history.name!r}" if history.name else table
-
-
-def _continued(history: History, prediction: Any) -> History:
-    """A history followed by its forecast."""
-    end, steps = history.end, len(prediction.dates)
-    values = np.asarray(prediction.value, np.float64).reshape(steps, -1)
-    size = max(len(history), end + steps)
-    frequency = history.frequency
-    assert frequency is not None
-
-    def longer(array: np.ndarray) -> np.ndarray:
-        filled = np.full((size, array.shape[1]), np.nan)
-        filled[: len(array)] = array
-        return filled
-
-    extended = longer(history.values)
-    extended[end : end + steps] = values
-    return Continuation(
-        frequency.at(history.dates, np.arange(size)),
-        extended,
-        longer(history.past),
-        history.known if size == len(history) else longer(history.known),
-        history.static,
-        history.name,
-        frequency=frequency,
-    )
-
-
-def _joined(parts: Sequence[Any], steps: int) -> Any:
-    """Consecutive forecasts as one, cut to a number of steps."""
-    first = parts[0]
-    quantiles = None
-    if first.quantiles is not None:
-        quantiles = np.concatenate([part.quantiles for part in parts])[:steps]
-    return replace(
-        first,
-        value=tuple(number for part in parts for number in part.value)[:steps],
-        dates=np.concatenate([part.dates for part in parts])[:steps],
-        quantiles=quantiles,
-    )
 
 
 def _shown(field: Any) -> str:
