@@ -29,6 +29,9 @@ LEAST = float(np.log(np.finfo(np.float32).tiny))
 MAX_ANSWER_TOKENS = 200
 """Maximum number of tokens of a generated text that are inspected."""
 
+NUMBERS = 8
+"""Maximum number of numbers in the label of an input without steps."""
+
 MAX_STEPS = 2_000
 """Maximum number of steps of an input; the time that occlusion takes grows with their square."""
 
@@ -181,7 +184,8 @@ def _encoded(run: Any, value: Any) -> tuple[dict[str, Any], tuple[Part, ...]]:
     raw = tuple(map(tf.convert_to_tensor, features.raw([value], ["the input"])))
     inputs = {name: tf.convert_to_tensor(tensor) for name, tensor in features.tensors(*raw).items()}
     if not isinstance(features, JoinedFeatures):
-        labels = input_labels(features, raw, _cut(inputs, ""))
+        steps = _cut(inputs, "")
+        labels = input_labels(features, raw, steps) if features.in_time else (_named(value),)
         return inputs, _parts([("", run.template.input, labels, "", None)])
     results, rest, shared = [], raw, features.compared
     for number, (name, kind) in enumerate(zip(features.names, features.kinds, strict=True)):
@@ -190,10 +194,21 @@ def _encoded(run: Any, value: Any) -> tuple[dict[str, Any], tuple[Part, ...]]:
         if part.in_time:
             labels = input_labels(part, part_raw, _cut(inputs, suffix))
         else:
-            labels = ("(missing)" if is_missing(value[name]) else str(value[name]),)
+            labels = ("(missing)" if is_missing(value[name]) else _named(value[name]),)
         encoder = f"encoder{joined.suffix(0 if number == shared else number)}"
         results.append((name, kind, labels, suffix, encoder))
     return inputs, _parts(results)
+
+
+def _named(value: Any) -> str:
+    """The label of an input without steps: a class, or its first numbers."""
+    if isinstance(value, str):
+        return value
+    numbers = np.asarray(value).ravel()
+    if numbers.dtype.kind not in "fiub":
+        return str(value)
+    shown = " ".join(f"{number:.4g}" for number in numbers[:NUMBERS])
+    return f"{shown} ..." if len(numbers) > NUMBERS else shown
 
 
 def _cut(inputs: dict[str, Any], suffix: str) -> int:

@@ -85,6 +85,19 @@ def _by_input(
     return list(predictions.values()), distinct, list(indices.values())
 
 
+def references(examples: Examples, indices: Sequence[int]) -> list[list[str]]:
+    """For each of some examples, the targets of all that have the same input, its own first."""
+    texts = required_texts(examples)
+    found = {_key(examples.inputs[index]): list[str]() for index in indices}
+    for value, text in zip(examples.inputs, texts, strict=True):
+        if (targets := found.get(_key(value))) is not None:
+            targets.append(text)
+    return [
+        list(dict.fromkeys([texts[index], *found[_key(examples.inputs[index])]]))
+        for index in indices
+    ]
+
+
 def _key(value: Any) -> bytes:
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass")

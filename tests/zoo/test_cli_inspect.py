@@ -110,6 +110,14 @@ def test_an_explained_token_of_whitespace_is_visible(token, symbol) -> None:
     assert header == f"{symbol}  (log-probability -1, without any input -2)"
 
 
+@pytest.mark.parametrize("no_colour", ["", "1"])
+def test_no_color_is_respected(no_colour: str, monkeypatch) -> None:
+    monkeypatch.setenv("NO_COLOR", no_colour)
+    explanation = {"explained": "a", "measure": "log-probability", "score": -1.0, "baseline": -2}
+    text = terminal_text({**explanation, "labels": ["x"], "values": [1.0]}, "")
+    assert ("\x1b[" in text) != bool(no_colour) and "x" in text
+
+
 def test_explanations_as_json(trained) -> None:
     words = ["--answer", "b-text", "--method", "occlusion", "--json"]
     result = seqzoo("explain", trained / "run", "axyz1", "bz", *words)

@@ -45,6 +45,7 @@ def test_wrong_predictions_are_marked(target, truths, answers, wrong) -> None:
     given = [Prediction(str(value), value, None if target == "value" else 0.5) for value in answers]
     run = SimpleNamespace(
         template=ManyToOne(input="words", target=target),
+        task=None,
         folder="runs/one",
         predict=lambda texts: [given[inputs.index(text)] for text in texts],
     )
@@ -88,10 +89,15 @@ def test_texts_are_printed_with_the_probability_of_a_token() -> None:
     assert prediction_lines._formatted(1, answer, 2, "text") == "a b\t0.5000\tc\t0.2500"
     report = json.loads(prediction_lines._formatted(1, answer, 1, "jsonl"))
     assert (report["probability"], report["token_probability"]) == (1e-9, 0.5)
+    examples = Examples(["x"], ["a b"])
+    template = OneToMany(input="class")
     run = SimpleNamespace(
-        template=OneToMany(), folder="runs/one", predict=lambda asked: [answer] * len(asked)
+        template=template,
+        task=template.adapt(examples),
+        folder="runs/one",
+        predict=lambda asked: [answer] * len(asked),
     )
-    trained = Trained(run, "test", Examples(["x"], ["a b"]), {"examples": 1})
+    trained = Trained(run, "test", examples, {"examples": 1})
     lines = summary.summary(trained, "seqzoo").splitlines()
     at = lines.index("input\tprediction\tprobability of a token\ttruth\twrong")
     assert lines[at + 1] == "x\ta b\t0.50\ta b\t"

@@ -52,6 +52,29 @@ def test_a_seed_is_for_sampling() -> None:
 
 
 @pytest.mark.parametrize(
+    "given, top, method",
+    [
+        ({}, 1, "greedy"),
+        ({}, 3, "beam"),
+        ({"top_p": 0.9}, 3, "sample"),
+        ({"seed": 1}, 3, "sample"),
+        ({"length_penalty": 1.0}, 3, "beam"),
+    ],
+)
+def test_options_choose_the_method_that_they_are_for(given: dict, top: int, method: str) -> None:
+    options = prediction_options(_generator(), top, given)
+    assert options.decoding and options.decoding.method == method
+
+
+@pytest.mark.parametrize("transcribes, advice", [(False, "beam or sample"), (True, "beam")])
+def test_greedy_search_finds_one_text(transcribes: bool, advice: str) -> None:
+    run = _generator()
+    run.task.transcribes = transcribes
+    with pytest.raises(SeqzooError, match=f"but 2 were asked for; use {advice}\\.$"):
+        prediction_options(run, 2, {"method": "greedy"})
+
+
+@pytest.mark.parametrize(
     "template, single",
     [
         ({"target": "tags", "crf": False}, "tags without a CRF"),

@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.runs.interlinear import columns
 from seqzoo.zoo.output import one_line
 
 SHADES = " ░▒▓█"
@@ -43,22 +44,26 @@ def as_text(attention_map: Any) -> str:
     from seqzoo.tasks.inspection.subject import visible
 
     source, tokens = visible(attention_map.source), visible(attention_map.tokens)
-    margin = max(map(len, tokens), default=0)
+    margin = max(map(columns, tokens), default=0)
+    heads = [token + " " * (margin - columns(token)) for token in tokens]
     if (
         attention_map.grid is None
         and len(source) <= MAX_DRAWN
         and all(len(label) == 1 for label in source)
     ):
         lines = [f"{'':{margin}}  {''.join(source)}"]
-        for token, weights in zip(tokens, attention_map.weights, strict=True):
-            shades = "".join(SHADES[min(int(weight * len(SHADES)), 4)] for weight in weights)
-            lines.append(f"{token:{margin}}  {shades}".rstrip())
+        for head, weights in zip(heads, attention_map.weights, strict=True):
+            shades = "".join(
+                SHADES[min(int(weight * len(SHADES)), 4)] * columns(label)
+                for label, weight in zip(source, weights, strict=True)
+            )
+            lines.append(f"{head}  {shades}".rstrip())
         return "\n".join(lines)
     lines = []
-    for token, weights in zip(tokens, attention_map.weights, strict=True):
+    for head, weights in zip(heads, attention_map.weights, strict=True):
         order = (-weights).argsort(kind="stable")[:ATTENDED_STEPS]
         named = ", ".join(f"{one_line(source[k])} {weights[k]:.2f}" for k in order)
-        lines.append(f"{token:{margin}}  {named}")
+        lines.append(f"{head}  {named}")
     return "\n".join(lines)
 
 

@@ -54,6 +54,11 @@ def check_top(template: Any, top: int, name: str = "--top") -> None:
         )
 
 
+def _seeds(seed: int | None, top: int) -> set[str]:
+    """ "seed", if it asks for several texts that differ between seeds."""
+    return {"seed"} if seed is not None and top > 1 else set()
+
+
 def prediction_options(
     run: Any, top: int | None, given: dict[str, Any], named: Callable[[str], str] = _option
 ) -> PredictionOptions:
@@ -81,15 +86,17 @@ def prediction_options(
     stored, top, given = run.task.decoding, top or 1, dict(given)
     seed = given.pop("seed", None)
     if stored.method == "greedy" and "method" not in given:
-        if top > 1 or BEAM & given.keys():
+        if BEAM & given.keys():
             given["method"] = "beam"
-        elif SAMPLE & given.keys():
+        elif sampled := SAMPLE & given.keys() or _seeds(seed, top):
             if getattr(run.task, "transcribes", False):
                 raise SeqzooError(
-                    f"{named(min(SAMPLE & given.keys()))} is for {named('method')} sample, which "
+                    f"{named(min(sampled))} is for {named('method')} sample, which "
                     "this model does not have; its methods are greedy and beam."
                 )
             given["method"] = "sample"
+        elif top > 1:
+            given["method"] = "beam"
     method = given.get("method", stored.method)
     if seed is not None and method != "sample":
         raise SeqzooError(
@@ -107,9 +114,10 @@ def prediction_options(
                     f"{named(name)} is for {named('method')} {needed}, but the method is {method}."
                 )
     if method == "greedy" and top > 1:
+        others = "beam" if getattr(run.task, "transcribes", False) else "beam or sample"
         raise SeqzooError(
             f"{named('method')} greedy finds a single text for an input, but {top} were asked for; "
-            "use beam or sample."
+            f"use {others}."
         )
     if method == "beam":
         given.setdefault("beam_width", max(top, stored.beam_width))

@@ -130,7 +130,9 @@ class PredictionFile:
             now = time.monotonic()
             if now - reported >= SECONDS_BETWEEN:
                 reported = now
-                print_fn(f"{inputs:,} inputs, {(inputs - first) / (now - began):,.0f} per second")
+                rate = (inputs - first) / (now - began)
+                shown = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+                print_fn(f"{inputs:,} inputs, {shown} per second")
 
         with naming_full_disk(self.path, "--resume continues it"), opened:
             lock(opened.fileno(), f"Another command is writing {self.path}; wait until it ends.")

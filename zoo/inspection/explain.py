@@ -1,5 +1,6 @@
 """Explains a prediction on a terminal: the input, coloured by the contributions of its parts."""
 
+import os
 from typing import Any, Literal
 
 import click
@@ -91,9 +92,9 @@ def terminal_text(explanation: dict[str, Any], separator: str) -> str:
         base = FOR if value > 0 else AGAINST
         red, green, blue = (int(255 - strength * (255 - part)) for part in base)
         shown = label if label in ("\n", " ") else visible([label])[0]
-        parts.append(
-            click.style(shown, fg=(20, 20, 20), bg=(red, green, blue)) if shown != "\n" else "\n"
-        )
+        if shown != "\n" and not os.environ.get("NO_COLOR"):
+            shown = click.style(shown, fg=(20, 20, 20), bg=(red, green, blue))
+        parts.append(shown)
     for name, count in explanation.get("inputs", {"": len(parts)}).items():
         lines.append(f"{name}: " * bool(name) + separator.join(parts[start : start + count]))
         start += count

@@ -126,7 +126,42 @@ def _samples(run: Any, examples: Examples) -> tuple[str, str]:
         typed_input = quoted(min(shown, key=len))
     if run.template.target == "tags" and targets is not None:
         return typed_input, _tagged(run, inputs, predictions, targets)
-    return typed_input, _table(run.template, shown, predictions, targets)
+    task = run.template
+    if (texts := _generated_texts(run.task)) is not None and targets is not None:
+        return typed_input, _texts_table(texts, shown, predictions, examples, chosen)
+    wrong = None
+    if targets is not None:
+        pairs = zip(predictions, targets, strict=True)
+        wrong = [_is_wrong(task, prediction, truth) for prediction, truth in pairs]
+    truths = None if targets is None else [shown_target(truth) for truth in targets]
+    return typed_input, _table(shown, predictions, truths, wrong)
+
+
+def _generated_texts(task: Any) -> Any:
+    """The target texts of a model that generates texts for its inputs."""
+    from seqzoo.tasks.targets.texts import Texts
+
+    texts = getattr(task, "texts", None) or getattr(task, "transcripts", None)
+    return texts if isinstance(texts, Texts) else None
+
+
+def _texts_table(
+    texts: Any,
+    shown: list[str],
+    predictions: Sequence[Any],
+    examples: Examples,
+    chosen: Sequence[int],
+) -> str:
+    """Generated texts, compared with targets as in the scores: normalised, and with all targets of
+    an input."""
+    from seqzoo.tasks.seq2seq.text_metrics import references
+
+    truths = references(texts.as_references(examples), chosen)
+    wrong = [
+        texts.tokens([prediction.label])[0] not in texts.tokens(truth)
+        for prediction, truth in zip(predictions, truths, strict=True)
+    ]
+    return _table(shown, predictions, [" | ".join(truth) for truth in truths], wrong)
 
 
 def _forecasts(run: Any, inputs: list, locations: Sequence[str]) -> str:
@@ -160,7 +195,12 @@ def _tagged(run: Any, inputs: list, predictions: Sequence[Any], targets: list) -
     return "\n\n".join(parts) + "\n"
 
 
-def _table(task: Any, shown: list[str], predictions: Sequence[Any], targets: list | None) -> str:
+def _table(
+    shown: list[str],
+    predictions: Sequence[Any],
+    truths: Sequence[str] | None,
+    wrong: Sequence[bool] | None,
+) -> str:
     # The probability of a complete text is close to zero, and falls with its length.
     generated = any(prediction.token_probabilities for prediction in predictions)
     probability_header = "probability of a token" if generated else "probability"
@@ -172,11 +212,10 @@ def _table(task: Any, shown: list[str], predictions: Sequence[Any], targets: lis
         )
         probability = "" if shown_probability is None else f"{shown_probability:.2f}"
         row = [shown[index], shortened(prediction.label), probability]
-        if targets is not None:
-            wrong = "x" if _is_wrong(task, prediction, targets[index]) else ""
-            row += [shortened(shown_target(targets[index])), wrong]
+        if truths is not None and wrong is not None:
+            row += [shortened(truths[index]), "x" if wrong[index] else ""]
         rows.append(row)
-    return table(headers if targets is not None else headers[:3], rows)
+    return table(headers if truths is not None else headers[:3], rows)
 
 
 def _shown(value: Any, location: str) -> str:

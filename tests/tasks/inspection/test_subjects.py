@@ -638,3 +638,13 @@ def test_transitions_are_those_that_the_crf_has_learned(subjects) -> None:
 )
 def test_targets_of_forecasts_have_the_names_of_their_columns(target, count, names) -> None:
     assert target_names(target, count) == names
+
+
+def test_an_input_without_steps_is_named_by_its_value() -> None:
+    captions = ["it barks", "it says meow"] * 3
+    classes = _Run(OneToMany(input="class", **SMALL), Examples(["dog", "cat"] * 3, captions))
+    assert subject(classes, "cat").all_labels == ("cat",)
+    vectors: Any = list(np.eye(9)[:6])
+    numbers = _Run(OneToMany(input="vector", **SMALL), Examples(vectors, captions))
+    label = "0 0.5 0 0 0 0 0 0 ..."
+    assert subject(numbers, np.eye(9)[1] / 2).all_labels == (label,)
