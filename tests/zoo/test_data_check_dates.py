@@ -192,4 +192,4 @@ def test_dates_whose_day_and_month_are_not_clear_are_dates(tmp_path) -> None:
     rows = [{"day": f"{day:02}/02/2020", "value": day} for day in (1, 3, 4, 8, 9, 11)]
     report = check(write(tmp_path / "t.csv", rows))
     assert report.guessed["date_column"] == "day" and report.broken
-    assert found(report, "dates", "set its format with --date-format")
+    assert found(report, "dates", "say which with --date-format day/month/year or")

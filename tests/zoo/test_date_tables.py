@@ -77,7 +77,9 @@ def test_a_column_says_whether_the_day_or_the_month_comes_first() -> None:
     assert _dates(["01/01/2019", "01/01/2020"])[1] == "2020-01-01T00:00:00"  # in either case
     assert _dates(["01/02/2020", "01/31/2020"])[0] == "2020-01-02T00:00:00"
     for either in (["01/02/2020"], ["01/01/2020", "02/01/2020", "03/01/2020"]):
-        with pytest.raises(SeqzooError, match="the day or the month first.*--date-format"):
+        with pytest.raises(
+            SeqzooError, match="the day or the month first.*--date-format day/month"
+        ):
             _dates(either)
     assert _dates(["01/02/2020"], "%d/%m/%Y") == ["2020-02-01T00:00:00"]
 

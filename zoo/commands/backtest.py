@@ -11,6 +11,7 @@ from seqzoo.zoo.commands import completers, options
 @click.command("backtest", cls=options.Command)
 @click.argument("run", shell_complete=completers.runs)
 @options.source_option("data", default="as in training")
+@options.source_option("date_format", default="as in training")
 @click.option(
     "--origins",
     type=options.Whole(1),
@@ -32,6 +33,7 @@ from seqzoo.zoo.commands import completers, options
 def command(
     run: str,
     data: str | None,
+    date_format: str | None,
     origins: int,
     stride: int | None,
     refit: bool,
@@ -51,7 +53,7 @@ def command(
     """
     from seqzoo.zoo.inference.backtest import backtest, backtest_text
 
-    given: dict[str, Any] = options.given({"data": data})
+    given: dict[str, Any] = options.given({"data": data, "date_format": date_format})
     result = backtest(
         run,
         given=given,

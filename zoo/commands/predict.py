@@ -24,6 +24,7 @@ FORMS |= {".conllu": "conllu"}
 @options.source_option("time_column", default="as in training")
 @options.source_option("sentence_column", default="as in training")
 @options.source_option("date_column", default="as in training")
+@options.source_option("date_format", default="as in training")
 @options.source_option("series_column", default="as in training")
 @options.source_option("columns", default="as in training")
 @options.source_option("delimiter", default="as in training")
@@ -89,6 +90,7 @@ def command(
     time_column: str | None,
     sentence_column: str | None,
     date_column: str | None,
+    date_format: str | None,
     series_column: str | None,
     columns: list[str] | None,
     delimiter: str | None,
@@ -216,6 +218,7 @@ def command(
                 )
         given = {
             "date_column": date_column,
+            "date_format": date_format,
             "series_column": series_column,
             "columns": columns,
             "delimiter": delimiter,
@@ -234,10 +237,10 @@ def command(
         for line in lines:
             click.echo(line.text, err=line.aside, color=True)
         return
-    if horizon or plot or anomalies or date_column or series_column:
+    if horizon or plot or anomalies or date_column or date_format or series_column:
         raise click.UsageError(
-            "--horizon, --plot, --anomalies, --date-column and --series-column are for runs of the "
-            "`forecast` template."
+            "--horizon, --plot, --anomalies, --date-column, --date-format and --series-column are "
+            "for runs of the `forecast` template."
         )
     decoding, _ = options.split_choices(choices)
     # Python has no standard input if it was closed before the start.

@@ -75,7 +75,7 @@ FORMS: dict[str, str] = {
 """Date formats as regular expressions."""
 
 AMBIGUOUS = ("day/month/year", "month/day/year")
-"""Formats that may both match the same text."""
+"""Formats that may both match the same text; a `date_format` that names one says which to use."""
 
 _ZONED_FORM = re.compile(r"%[Zz]|(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$")
 """Matches the format of dates with a time zone of their own."""
@@ -91,23 +91,38 @@ def parse_dates(
     form: str | None = None,
     timezone: str | None = None,
 ) -> np.ndarray:
-    """The dates of a column; dates with a time zone are converted to UTC.
+    """The dates of a column; see `dates_and_order`."""
+    return dates_and_order(texts, location, column, form, timezone)[0]
 
-    Returns: datetime64[us] if fractions of seconds matter, otherwise datetime64[s].
+
+def dates_and_order(
+    texts: Sequence[str],
+    location: Callable[[int], str],
+    column: str,
+    form: str | None = None,
+    timezone: str | None = None,
+) -> tuple[np.ndarray, str | None]:
+    """The dates of a column, and the order of their days and months; dates with a time zone are
+    converted to UTC.
+
+    Returns: the dates, datetime64[us] if fractions of seconds matter, otherwise datetime64[s]; and
+        one of `AMBIGUOUS` if the dates are written in that order and not in the other, or None.
 
     Args:
         texts: the fields.
         location: returns the location of a field: "sales.csv, line 18".
         column: the name of the column, for messages.
-        form: a `datetime.strptime` format, such as "%d/%m/%Y"; None to infer it.
+        form: a `datetime.strptime` format, such as "%d/%m/%Y"; None to infer it; or one of
+            `AMBIGUOUS` to infer it and read dates in that order if they can be.
         timezone: the time zone of local times; None if dates may be in UTC or have an offset.
 
     Raises:
         SeqzooError: a field is empty or not a date, day and month cannot be told apart, or dates
             have a time zone although they should be local times.
     """
-    texts = [_WEEKDAY.sub("", text.strip()) for text in texts] if form is None else list(texts)
     texts = [text.strip() for text in texts]
+    if not is_strptime(form):
+        texts = [_WEEKDAY.sub("", text).strip() for text in texts]
     for index, text in enumerate(texts):
         if not text:
             raise SeqzooError(
@@ -115,11 +130,11 @@ def parse_dates(
                 location=location(index),
                 field="date_column",
             )
-    if form is not None:
+    if form is not None and is_strptime(form):
         dates = _by_format(texts, location, column, form)
         if timezone is not None and texts and _ZONED_FORM.search(form):
             raise _not_local(texts[0], "has a time zone of its own", location(0), timezone)
-        return dates
+        return dates, None
     reached: dict[str, int] = {}
     fitting: dict[str, np.ndarray] = {}
     for name, pattern in FORMS.items():
@@ -137,7 +152,7 @@ def parse_dates(
                 _refuse_utc(matches, location, timezone)
             fitting[name] = _regular(dates)
             if name not in AMBIGUOUS:
-                return fitting[name]
+                return fitting[name], None
     if not fitting:
         bad = max(reached.values())
         if 0 < bad and bad == len(texts) - footer_rows(texts):
@@ -157,17 +172,28 @@ def parse_dates(
             field="date_column",
             got=texts[bad],
         )
+    if form in fitting:
+        return fitting[form], form
+    first = next(iter(fitting.values()))
+    if len(fitting) > 1 and all(np.array_equal(first, other) for other in fitting.values()):
+        return first, None
     if len(fitting) > 1:
         fitting = _most_regular(fitting)
     if len(fitting) > 1:
         raise SeqzooError(
             f"{location(0)}: {column!r} can be read with the day or the month first, as in "
-            f"{texts[0]!r}; set its format with --date-format, %d/%m/%Y or %m/%d/%Y.",
+            f"{texts[0]!r}; say which with --date-format {' or '.join(AMBIGUOUS)}.",
             location=location(0),
             field="date_format",
             got=texts[0],
         )
-    return next(iter(fitting.values()))
+    order, dates = next(iter(fitting.items()))
+    return dates, order
+
+
+def is_strptime(form: str | None) -> bool:
+    """Whether dates are read in a `datetime.strptime` format, rather than in an inferred one."""
+    return form is not None and form not in AMBIGUOUS
 
 
 def joined_dates(columns: Mapping[str, Sequence[Any]], form: str | None = None) -> list[str]:
@@ -176,12 +202,12 @@ def joined_dates(columns: Mapping[str, Sequence[Any]], form: str | None = None) 
     Args:
         columns: the parts by the name of their column, in order: a date and a time of day, or
             numbers such as year, month, day and hour, or year and quarter or week.
-        form: see `parse_dates`; parts are then joined by spaces.
+        form: see `dates_and_order`; parts of a `datetime.strptime` format are joined by spaces.
 
     Returns: the texts; "" where a part is missing.
     """
     rows = ([_text(part) for part in row] for row in zip(*columns.values(), strict=True))
-    if form is not None or len(columns) == 1:
+    if is_strptime(form) or len(columns) == 1:
         return [" ".join(parts) if all(parts) else "" for parts in rows]
     names = [name.strip().lower() for name in columns]
     return [_joined(parts, names) if all(parts) else "" for parts in rows]
@@ -256,10 +282,7 @@ def _not_local(text: str, why: str, where: str, timezone: str) -> SeqzooError:
 
 def _most_regular(fitting: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The interpretations with the fewest gaps, since dates tend to be evenly spaced: "1/1/1949,
-    2/1/1949, ..., 1/1/1950" are months, not days. Equal interpretations are returned once."""
-    first, *others = fitting
-    if all(np.array_equal(fitting[first], fitting[other]) for other in others):
-        return {first: fitting[first]}
+    2/1/1949, ..., 1/1/1950" are months, not days."""
     filled = {name: _filled(value) for name, value in fitting.items()}
     highest = max(filled.values())
     return {name: value for name, value in fitting.items() if filled[name] == highest}

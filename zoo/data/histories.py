@@ -17,7 +17,7 @@ from seqzoo.tasks.errors import SeqzooError, nearest, some_of
 from seqzoo.tasks.preprocessing.static_numbers import MISSING
 from seqzoo.tasks.wording import agreed
 from seqzoo.zoo.data import formats
-from seqzoo.zoo.data.date_parsing import joined_dates, parse_dates
+from seqzoo.zoo.data.date_parsing import dates_and_order, joined_dates, parse_dates
 from seqzoo.zoo.data.records import Records, Request
 from seqzoo.zoo.data.remote import local
 from seqzoo.zoo.data.source import COVARIATES, Source
@@ -141,7 +141,8 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     """The series of a file, sorted by name, with their steps sorted by date.
 
     Returns: the series, the source with the names of dates and of all targets in the form of
-        `join_names`, the frequency and the form of numbers, and notes on missing steps and values.
+        `join_names`, the frequency, the order of days and months, and the form of numbers; and
+        notes on missing steps and values.
 
     Raises:
         SeqzooError: see `open_histories`.
@@ -162,7 +163,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     values = _numbers(table, chosen, source)
     parts = split_names(str(source.date_column), names)
     texts = joined_dates({name: table.columns[name] for name in parts}, source.date_format)
-    dates = parse_dates(
+    dates, order = dates_and_order(
         texts, table.location, ", ".join(parts), source.date_format, source.timezone
     )
     owners = (
@@ -261,7 +262,8 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
         total = sum(item.values[: item.end].size for item in histories)
         notes.append(f"{missing:,} of {total:,} values {agreed(missing, 'is', 'are')} missing.")
     named = {"date_column": join_names(parts), "target": join_names(chosen)}
-    source = replace(source, **named, frequency=str(frequency))
+    form = source.date_format or order
+    source = replace(source, **named, frequency=str(frequency), date_format=form)
     return histories, source, notes
 
 

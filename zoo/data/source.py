@@ -174,7 +174,8 @@ class Source:
             their parts, such as date,time or year,month,day,hour. Dates may be in any common
             format, and missing steps count as missing values; `target` names the columns to
             forecast, by default all other numeric columns.
-        date_format: format of the dates, such as "%d/%m/%Y %H:%M". If None, inferred.
+        date_format: format of the dates, such as "%d/%m/%Y %H:%M"; or day/month/year or
+            month/day/year for the order of their numbers. If None, inferred.
         timezone: time zone of local times, such as Europe/Berlin, where clocks go back or forward
             between steps. Times are converted to UTC, and those of forecasts back. If None, all
             days have 24 hours, or the dates have their own time zones.

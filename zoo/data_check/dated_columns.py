@@ -8,7 +8,7 @@ from typing import Any
 
 from seqzoo.tasks.data.column_names import join_names, split_names
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.data.date_parsing import footer_rows, joined_dates, parse_dates
+from seqzoo.zoo.data.date_parsing import footer_rows, is_strptime, joined_dates, parse_dates
 from seqzoo.zoo.data.source import HISTORY
 
 DATE_NAMES = (
@@ -110,7 +110,7 @@ def _date_column(columns: Mapping[str, Any], form: str | None) -> str | None:
         column = columns[name]
         # A year next to a column of months or days is only a part of the date.
         part = name.strip().lower() == "year" and len(common) > 1
-        named = (name in common and not part) or form is not None
+        named = (name in common and not part) or is_strptime(form)
         if column.content == "dates" or (named and begins_with_dates(column.present, form)):
             return name
     return None

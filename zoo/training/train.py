@@ -48,7 +48,7 @@ TUNED = "-tuned"
 REPETITION = f"repetition{CONFIG}"
 """The file with the settings that all runs of a repeated training share."""
 
-INFERRED = ("input", "target", "frequency", "decimal_comma", "sample_rate")
+INFERRED = ("input", "target", "frequency", "decimal_comma", "date_format", "sample_rate")
 """Fields of a source that are inferred from the data if they are not given."""
 
 
