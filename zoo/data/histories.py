@@ -35,8 +35,14 @@ _DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)?,\d+([Ee][+-]?\d+)?")
 _THOUSANDS_COMMAS = re.compile(r"[+-]?\d{1,3}((,\d{3})+\.\d*|(,\d{3}){2,})")
 """Numbers whose commas can only separate thousands: they have a decimal point or several commas."""
 
-_THREE_DECIMALS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
-"""Numbers with a comma that may separate thousands or decimals."""
+_THREE_DECIMALS = re.compile(r"[+-]?[1-9]\d{0,2}[,.]\d{3}")
+"""Numbers with a comma or a point that may separate thousands or decimals."""
+
+_HUNDREDS = re.compile(r"[+-]?[1-9]\d\d")
+"""Whole numbers below a thousand that have hundreds."""
+
+_BELOW_THOUSAND = re.compile(r"[+-]?\d{1,3}")
+"""Whole numbers below a thousand."""
 
 _WRITTEN_NUMBER = re.compile(r"\s*\W?\s*[+-]?[\d.,' ]*\d\s*[^\W\d]{0,4}\W?\s*|\s*-\s*")
 """Numbers with a currency sign, thousands separators, a percent sign or a unit."""
@@ -248,10 +254,10 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
             )
         )
     notes = left_out
-    if inferred and source.decimal_comma:
+    if inferred and source.decimal_comma is not False and table.records.delimiter:
         covariates = (name for option in COVARIATES for name in getattr(source, option) or ())
-        read = (*chosen, *covariates)
-        notes += _three_decimals({name: table.columns[name] for name in read})
+        read = {name: table.columns[name] for name in (*chosen, *covariates)}
+        notes += _three_decimals(read, bool(source.decimal_comma))
     if gaps:
         more = f" and {len(gaps) - NAMED_GAPS:,} more" if len(gaps) > NAMED_GAPS else ""
         notes.append(
@@ -483,20 +489,30 @@ def _with_decimal_comma(source: Source, table: Table) -> Source:
     return replace(source, decimal_comma=True) if found else source
 
 
-def _three_decimals(columns: dict[str, list[Any]]) -> list[str]:
-    """A note on columns with decimal commas that may separate thousands, if there are any."""
+def _three_decimals(columns: dict[str, list[Any]], decimal_comma: bool) -> list[str]:
+    """A note on columns with decimal commas or points that may separate thousands, if there are
+    any. Points may do so beside whole numbers that have hundreds, but no thousands."""
     unclear = {}
+    mark, separator = ("comma", ",") if decimal_comma else ("point", ".")
     for name, fields in columns.items():
-        commas = [text for item in fields if "," in (text := _text(item).strip())]
-        if commas and all(map(_THREE_DECIMALS.fullmatch, commas)):
-            unclear[name] = commas[0]
+        texts = [_text(item).strip() for item in fields]
+        marked = [text for text in texts if separator in text]
+        if not marked or not all(map(_THREE_DECIMALS.fullmatch, marked)):
+            continue
+        whole = {
+            text for text in texts if separator not in text and text.lower() not in MISSING_VALUES
+        }
+        below = all(map(_BELOW_THOUSAND.fullmatch, whole)) and any(map(_HUNDREDS.fullmatch, whole))
+        if decimal_comma or below:
+            unclear[name] = marked[0]
     if not unclear:
         return []
     name, text = next(iter(unclear.items()))
     more = f" and {len(unclear) - 1:,} more" if len(unclear) > 1 else ""
+    advice = "delete these" if decimal_comma else "set --decimal-comma"
     return [
-        f"Numbers of {name}{more} are read with a decimal comma, {text!r} as "
-        f"{_number(text, True)}; if their commas separate thousands, delete these."
+        f"Numbers of {name}{more} are read with a decimal {mark}, {text!r} as "
+        f"{_number(text, decimal_comma)}; if their {mark}s separate thousands, {advice}."
     ]
 
 
