@@ -631,7 +631,8 @@ def test_notes_are_on_the_series_and_steps_that_are_read(tmp_path: pathlib.Path)
     )  # fmt: skip
     histories, _, notes = read_histories(source)
     assert [item.name for item in histories] == ["a"]
-    assert notes[-1] == "1 of 20 values is missing." and "(line 23)" not in notes[0]
+    assert notes[1] == "1 of 20 values is missing." and "(line 23)" not in notes[0]
+    assert notes[2].endswith(": 11 of 41 of open.")
 
 
 def test_codes_with_underscores_are_no_numbers(tmp_path: pathlib.Path) -> None:

@@ -267,10 +267,28 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     if missing:
         total = sum(item.values[: item.end].size for item in histories)
         notes.append(f"{missing:,} of {total:,} values {agreed(missing, 'is', 'are')} missing.")
+    notes += _missing_covariates(histories, source)
     named = {"date_column": join_names(parts), "target": join_names(chosen)}
     form = source.date_format or order
     source = replace(source, **named, frequency=str(frequency), date_format=form)
     return histories, source, notes
+
+
+def _missing_covariates(histories: Sequence[History], source: Source) -> list[str]:
+    """A note on missing values of covariates, if there are any; past ones end with the targets."""
+    counts = []
+    for role in ("past", "known"):
+        for column, name in enumerate(getattr(source, f"{role}_columns") or ()):
+            series = [
+                getattr(item, role)[: item.end if role == "past" else len(item), column]
+                for item in histories
+            ]
+            values = np.concatenate(series)
+            if missing := int(np.isnan(values).sum()):
+                counts.append(f"{missing:,} of {len(values):,} of {name}")
+    if not counts:
+        return []
+    return [f"Missing values of covariates are read as the mean in training: {', '.join(counts)}."]
 
 
 def split_by_time(histories: Sequence[History], source: Source) -> tuple[Splits, list[str]]:

@@ -142,7 +142,8 @@ class Forecaster:
                 `seqzoo.zoo.inference.rollouts.roll_out`.
 
         Raises:
-            SeqzooError: a series has no value, or known covariates are not given for all steps.
+            SeqzooError: a series has no value, known covariates are not given for all steps, or
+                one is empty in all of them.
         """
         steps = horizon or self.run.template.horizon
         needed = math.ceil(steps / self.run.template.horizon) * self.run.template.horizon
@@ -164,6 +165,16 @@ class Forecaster:
                     f"{future:,}.",
                     field="known_columns",
                     got=future,
+                )
+            present = np.isfinite(history.known)
+            empty = present[: history.end].any(0) & ~present[history.end :][:needed].any(0)
+            if empty.any():
+                whose = _whose(history, "The table")
+                name = (self.source.known_columns or ())[int(empty.argmax())]
+                raise SeqzooError(
+                    f"{whose} has no value of {name} in the {needed:,} rows after its last value; "
+                    "fill in its future values.",
+                    field="known_columns",
                 )
         return roll_out(self.run, histories, steps)
 
