@@ -1,6 +1,7 @@
 """Local times: converted to UTC when they are read, and back in what is shown."""
 
 import pathlib
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from seqzoo.tasks.data.history import History
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.forecast import plot
+from seqzoo.zoo.data.histories import read_histories
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.time_zones import to_utc
 from seqzoo.zoo.inference.backtest import backtest
@@ -71,3 +73,42 @@ def test_origins_of_a_backtest_are_local_times(tmp_path: pathlib.Path, monkeypat
     (splits,) = trained
     (history,) = splits.test.inputs
     assert history.dates[history.since] == np.datetime64("2024-07-02T02:00")
+
+
+def _source(path: pathlib.Path, times: list[str], **options: Any) -> Source:
+    rows = [f"{time},{number}" for number, time in enumerate(times)]
+    path.write_text("\n".join(["time,sold", *rows]) + "\n", encoding="utf-8")
+    given = {"timezone": "Europe/Berlin", **options}
+    return Source(str(path), "history", date_column="time", target="sold", **given)
+
+
+@pytest.mark.parametrize("hours, step, bad", [(3, "3 hours", "03:00"), (2, "2 hours", "04:00")])
+def test_steps_that_do_not_divide_an_hour_take_no_time_zone(hours, step, bad, tmp_path) -> None:
+    days = ("2024-10-26", "2024-10-27", "2024-10-28")
+    times = [f"{day} {hour:02}:00" for day in days for hour in range(0, 24, hours)]
+    source = _source(tmp_path / "t.csv", times)
+    row = 2 + times.index(f"2024-10-27 {bad}")
+    message = (
+        f"line {row}: the date 2024-10-27 {bad} is not a whole number of steps after the first, "
+        f"2024-10-26 00:00, with one step per {step}, since clocks in Europe/Berlin change in "
+        "between; leave out --timezone, which is for steps that divide an hour."
+    )
+    with pytest.raises(SeqzooError, match=message):
+        read_histories(source)
+    ((history,), _, notes) = read_histories(replace(source, timezone=None))
+    assert len(history) == len(times) and not notes
+
+
+def test_messages_on_rows_have_the_local_times_of_the_table(tmp_path: pathlib.Path) -> None:
+    times = [f"2024-07-01 {hour:02}:00" for hour in range(9)]
+    path = tmp_path / "t.csv"
+    wrong = [*times, "2024-07-01 09:20"]
+    with pytest.raises(SeqzooError, match="01 09:20 is .*-01 00:00, with .* hour; fix it, or set"):
+        read_histories(_source(path, wrong))
+    with pytest.raises(SeqzooError, match="the date 2024-07-01 08:00 is already in line 10"):
+        read_histories(_source(path, [*times, times[-1]]))
+    _, _, (note, _) = read_histories(_source(path, times[:4] + times[5:]))
+    assert "1 after 2024-07-01 03:00 (line 5)" in note
+    with pytest.raises(SeqzooError, match="rows from 2024-07-01 00:00:00 to 2044-07-01 00:00:00"):
+        ends = ["2024-07-01 00:00:00", "2044-07-01 00:00:00"]
+        read_histories(_source(path, ends, frequency="second"))

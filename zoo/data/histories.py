@@ -184,6 +184,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
             location=location,
             field="series_column",
         )
+    written = dates  # local times if there is a time zone
     if source.timezone is not None:
         dates = to_utc(dates, owners.tolist(), source.timezone, table.location)
     rows = {name: np.flatnonzero(owners == name) for name in dict.fromkeys(owners.tolist())}
@@ -199,7 +200,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
             if source.timezone is None and may_be_set_back(dates[first]):
                 advice += "; if clocks went back, name the time zone with --timezone"
             raise SeqzooError(
-                f"{table.location(second)}: the date {shown_dates(dates[[first]])[0]}{whose} is "
+                f"{table.location(second)}: the date {shown_dates(written[[first]])[0]}{whose} is "
                 f"already in {table.line(first)}; keep one of them{advice}.",
                 location=table.location(second),
                 field="date_column",
@@ -210,21 +211,15 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     for name, indices in sorted(rows.items())[: source.limit]:
         steps, on_grid = frequency.positions(dates[indices])
         if not on_grid.all():
-            bad = indices[int(np.argmin(on_grid))]
-            raise SeqzooError(
-                f"{table.location(bad)}: the date {shown_dates(dates[[bad]])[0]} is not a whole "
-                f"number of steps after the first, {shown_dates(dates[indices[:1]])[0]}, with "
-                f"one step per {frequency}; fix it, or set another --frequency.",
-                location=table.location(bad),
-                field="frequency",
-            )
+            bad = int(np.argmin(on_grid))
+            raise _off_grid(written[indices], bad, table.location(indices[bad]), frequency, source)
         for step in np.flatnonzero(np.diff(steps) > 1):
             size = int(steps[step + 1] - steps[step] - 1)
-            before = shown_dates(dates[indices[[step]]])[0]
+            before = shown_dates(written[indices[[step]]])[0]
             gaps.append(f"{size:,} after {before} ({table.line(indices[step])})")
         length = int(steps[-1]) + 1
         if length - len(indices) > MAX_MISSING:
-            first, last = shown_dates(dates[indices[[0, -1]]])
+            first, last = shown_dates(written[indices[[0, -1]]])
             raise SeqzooError(
                 f"{table.name} has {len(indices):,} rows from {first} to {last}, which are "
                 f"{length:,} steps at one per {frequency}; fix the dates, or set another "
@@ -564,6 +559,34 @@ def _frequency(
             field="frequency",
         )
     return result
+
+
+def _off_grid(
+    dates: np.ndarray, step: int, location: str, frequency: Frequency, source: Source
+) -> SeqzooError:
+    """The error for a date that is not a whole number of steps after the first one of its series.
+
+    Args:
+        dates: the dates of the series as in the table, in order.
+        step: the index of the date.
+        location: the location of the date.
+        frequency: time between steps.
+        source: says whether dates are local times.
+    """
+    date, first = shown_dates(dates[[step, 0]])
+    field, advice = "frequency", "; fix it, or set another --frequency."
+    if source.timezone is not None and frequency.positions(dates)[1][step]:
+        field = "timezone"
+        advice = (
+            f", since clocks in {source.timezone} change in between; leave out --timezone, which "
+            "is for steps that divide an hour."
+        )
+    return SeqzooError(
+        f"{location}: the date {date} is not a whole number of steps after the first, {first}, "
+        f"with one step per {frequency}{advice}",
+        location=location,
+        field=field,
+    )
 
 
 def _numbers(table: Table, names: Sequence[str], source: Source) -> np.ndarray:

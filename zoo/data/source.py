@@ -177,8 +177,8 @@ class Source:
         date_format: format of the dates, such as "%d/%m/%Y %H:%M"; or day/month/year or
             month/day/year for the order of their numbers. If None, inferred.
         timezone: time zone of local times, such as Europe/Berlin, where clocks go back or forward
-            between steps. Times are converted to UTC, and those of forecasts back. If None, all
-            days have 24 hours, or the dates have their own time zones.
+            between steps, which must divide an hour. Times are converted to UTC, and those of
+            forecasts back. If None, all days have 24 hours, or the dates have their own time zones.
         frequency: time between the steps of a table, such as hour, "15 minutes", "business day" or
             month. If None, inferred from the dates.
         decimal_comma: whether numbers in a table with dates have a decimal comma, as in 1.234,5. If
