@@ -181,11 +181,27 @@ def test_dates_are_recognised_in_any_form(tmp_path, text: str, column: str | Non
     (tmp_path / "t.csv").write_text(text)
     delimiter = {"delimiter": ";"} if ";" in text else {}
     if column is None:  # they could be any numbers
-        with pytest.raises(SeqzooError, match="cannot be inferred"):
+        name = text.partition(",")[0]
+        message = f"cannot be inferred.* If '{name}' has dates, name it with --date-column {name}."
+        with pytest.raises(SeqzooError, match=message):
             check(str(tmp_path / "t.csv"), **delimiter)
         return
     report = check(str(tmp_path / "t.csv"), validation=0, test=1, **delimiter)
     assert report.guessed["date_column"] == column and not report.broken
+
+
+@pytest.mark.parametrize(
+    "text, advice",
+    [
+        ("sold in 1000,year of sale\n1,1990\n2,1991\n", "--date-column 'year of sale'."),
+        ("d,v\n1,100\n2,200\n", "--target-kind."),
+        ("d\n1990\n1991\n", "--target-kind."),
+    ],
+)
+def test_a_column_that_may_have_dates_is_named(tmp_path, text: str, advice: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(SeqzooError, match=f"{advice}$"):
+        guess(str(tmp_path / "t.csv"), {})
 
 
 def test_dates_whose_day_and_month_are_not_clear_are_dates(tmp_path) -> None:

@@ -29,6 +29,7 @@ from seqzoo.zoo.data.wide_rows import is_wide, matching
 from seqzoo.zoo.data_check.column import FEW_WORDS, Column, Content, is_number
 from seqzoo.zoo.data_check.dated_columns import (
     OF_A_KIND,
+    date_advice,
     dated_fields,
     has_numbers,
 )
@@ -191,13 +192,14 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
             inferred = _of_columns(columns, given)
             if "target" not in given and given.get("target_kind") != "next":
                 left_out = _left_out(columns, given, inferred)
+            advice = date_advice(columns)
             count = sum(map(has_numbers, columns.values()))
             if count >= MANY_NUMBERS:
                 options = f"--kind series --input '{_pattern_of(columns)}'"
                 # Column names such as 0.25 are the first row of a file without a header line.
                 if all(map(is_number, columns)) and not all(map(str.isdecimal, columns)):
                     options = "--columns 'label,*' --kind series --input '*' --target label"
-                advice = (
+                advice += (
                     f" If the {count} columns of numbers are the steps of a series, name them with "
                     f"{options}."
                 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from seqzoo.tasks.data.column_names import join_names, split_names
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.printable import quoted
 from seqzoo.zoo.data.date_parsing import footer_rows, is_strptime, joined_dates, parse_dates
 from seqzoo.zoo.data.source import HISTORY
 
@@ -125,6 +126,16 @@ def begins_with_dates(values: Any, form: str | None = None, count: int = 100) ->
     except SeqzooError as error:
         return error.field == "date_format"
     return bool(texts)
+
+
+def date_advice(columns: Mapping[str, Any]) -> str:
+    """A sentence on a column of numbers that may be dates, such as years, beside other numbers;
+    empty if there is none."""
+    numbers = [name for name, column in columns.items() if has_numbers(column)]
+    name = next((name for name in numbers if begins_with_dates(columns[name].present)), None)
+    if name is None or len(numbers) < 2:
+        return ""
+    return f" If {name!r} has dates, name it with --date-column {quoted(join_names([name]))}."
 
 
 def _series_column(columns: Mapping[str, Any], dates: Sequence[str], taken: set[str]) -> str | None:
