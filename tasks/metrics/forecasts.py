@@ -7,8 +7,9 @@ import numpy as np
 
 from seqzoo.tasks.metrics.linear_forecast import LinearForecast
 
-MIN_DENOMINATOR = 1e-12
-"""Smallest denominator; smaller ones count as zero."""
+NEGLIGIBLE = 1e-12
+"""Standardised differences up to this size, and sums up to this fraction of their terms, count as
+zero."""
 
 
 def forecast_metrics(
@@ -125,7 +126,7 @@ class _Series:
         differences = np.abs(values[season:] - values[:-season])
         is_known = np.isfinite(differences)
         mean = np.where(is_known, differences, 0).sum(0) / np.maximum(is_known.sum(0), 1)
-        return np.where(mean > MIN_DENOMINATOR, mean, np.nan)
+        return np.where(mean > NEGLIGIBLE, mean, np.nan)
 
 
 def _true_values(
@@ -183,10 +184,12 @@ def _scores(
         metrics["mase"] = float(np.nanmean(scaled))
     predicted, actual = forecasts * scale + mean, truth * scale + mean
     sizes = np.abs(predicted) + np.abs(actual)
-    ratio = np.where(
-        is_known & (sizes > MIN_DENOMINATOR),
-        np.abs(predicted - actual) / np.maximum(sizes, MIN_DENOMINATOR),
-        0,
+    rounding = NEGLIGIBLE * (np.abs(mean) + np.abs(predicted - mean) + np.abs(actual - mean))
+    ratio = np.divide(
+        np.abs(predicted - actual),
+        sizes,
+        out=np.zeros_like(sizes),
+        where=is_known & (sizes > rounding),
     )
     return {**metrics, "smape": float(200 * ratio.sum() / count)}
 

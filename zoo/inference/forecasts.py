@@ -258,7 +258,10 @@ class Forecaster:
                     f"{self.run.folder} forecasts no quantiles to detect anomalies with; train it "
                     "with --distribution, or with validation examples."
                 )
-            deviation = np.maximum((high - low) / (normal[1] - normal[0]), 1e-12)
+            deviation = (high - low) / (normal[1] - normal[0])
+            # An interval without width, of a constant series, is as wide as a rounding error.
+            rounding = np.spacing(np.abs(forecast["values"]))
+            deviation = np.where(high > low, deviation, rounding)
             actual = history.values[origins]
             scores = np.abs(actual - forecast["values"]) / deviation
             dates = shown_dates(to_local(history.dates[origins], self.source.timezone))
