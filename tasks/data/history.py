@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.data.frequency import Frequency, without_fractions
+from seqzoo.tasks.data.offset_dates import in_utc
 from seqzoo.tasks.errors import SeqzooError
 
 
@@ -18,7 +19,9 @@ class History:
     """One series, one row per step; NaN marks a missing value.
 
     Attributes:
-        dates: the dates of the steps, datetime64, (time,); evenly spaced.
+        dates: the dates of the steps, datetime64, (time,); evenly spaced. Those with an offset,
+            such as "2024-01-31T14:00+01:00", are converted to UTC. A model that was trained with
+            `timezone` takes dates in UTC.
         values: the series to forecast, (time,) or (time, targets). Rows after the last value that
             is not missing are the future, for which covariates may be known.
         past: covariates that are known only up to that value, (time, past).
@@ -48,8 +51,10 @@ class History:
             given = np.asarray(self.dates)
             if given.size and given.dtype.kind in "iufb":  # would count seconds since 1970
                 raise TypeError("they are numbers")
-            dates = without_fractions(np.asarray(self.dates, "datetime64[us]"))
-        except (TypeError, ValueError) as error:
+            if given.dtype.kind in "UO" and given.ndim == 1:
+                given = np.array([in_utc(date) for date in given.tolist()], object)
+            dates = without_fractions(given.astype("datetime64[us]"))
+        except (OverflowError, TypeError, ValueError) as error:
             raise SeqzooError(
                 f"`dates` of a history must be dates such as 2024-01-31T14:00: {error}.",
                 field="dates",

@@ -11,6 +11,7 @@ from typing import Any
 PACKAGE = "seqzoo.tasks.export.predict"
 
 SHARED = {
+    "offset_dates": "seqzoo.tasks.data.offset_dates",
     "raw_sentences": "seqzoo.tasks.preprocessing.raw_sentences",
     "static_numbers": "seqzoo.tasks.preprocessing.static_numbers",
 }

@@ -39,7 +39,8 @@ class ForecastPrediction(Prediction):
 
     Attributes:
         series: the name of the series.
-        dates: the dates of the steps of the horizon, datetime64, (horizon,).
+        dates: the dates of the steps of the horizon, datetime64, (horizon,); in UTC if those of the
+            history are.
         quantiles: values for each level, target and step, (horizon, targets, levels); None for
             point forecasts without calibrated intervals.
     """

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from seqzoo.tasks.data.offset_dates import in_utc
 from seqzoo.tasks.export.predict.outputs_per_example import OutputsPerExample
 from seqzoo.tasks.preprocessing.static_numbers import static_numbers
 
@@ -15,8 +16,9 @@ class HistoryReader:
     """Reads histories: dictionaries with "values", numbers per step or rows of them, None or NaN
     where missing, and what else the model was trained with:
 
-    - "dates" of the values and of the horizon, as in "2024-01-31T14:00" or in seconds since 1970.
-      If steps have a fixed length, those of the horizon may be left out.
+    - "dates" of the values and of the horizon, in UTC, as in "2024-01-31T14:00" or in seconds since
+      1970, or with an offset, as in "2024-01-31T15:00+01:00". Local times need the offset. If steps
+      have a fixed length, the dates of the horizon may be left out.
     - "past", a row of covariates for each value; "known", also for each step of the horizon.
     - "series", the name of the series, and "static", a list of its static covariates.
 
@@ -101,7 +103,9 @@ class HistoryReader:
         steps = np.diff(given)
         wrong = steps <= 0 if seconds is None else steps != seconds
         if wrong.any():
-            expected = "in order" if seconds is None else f"{seconds} seconds apart, as in training"
+            expected = (
+                "in order" if seconds is None else f"{seconds} seconds apart in UTC, as in training"
+            )
             raise ValueError(f"'dates' must be {expected}, but date {wrong.argmax() + 2} is not")
         if len(given) < end + horizon:
             if seconds is None:
@@ -182,10 +186,10 @@ def check_rows(name: str, rows: np.ndarray, count: int, lengths: Sequence[int]) 
 
 
 def dates_in_seconds(dates: Any) -> np.ndarray:
-    """Dates, as text or in seconds since 1970, as int64."""
+    """Dates, as text or in seconds since 1970, in UTC or with an offset, as int64."""
     try:
         if all(isinstance(date, str) for date in dates):
-            given = np.array([date.removesuffix("Z") for date in dates], "datetime64[s]")
+            given = np.array([in_utc(date) for date in dates], "datetime64[s]")
             if np.isnat(given).any():
                 raise ValueError("a date is missing")
             return given.astype(np.int64)
