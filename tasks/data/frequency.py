@@ -161,8 +161,10 @@ class Frequency:
 
 
 def _day(days: np.ndarray) -> int:
-    """The day of the month that monthly steps fall on: the latest one among the dates, so that the
-    ends of months are on day 31, if one of these months has 31 days."""
+    """The day of the month that monthly steps fall on; shorter months have it at their end. It is
+    31 if all dates are the ends of their months, and otherwise the latest day among them."""
+    if (days == _on_day(days.astype("datetime64[M]"), 31)).all():
+        return 31
     return int((days - days.astype("datetime64[M]")).astype(np.int64).max()) + 1
 
 
