@@ -171,7 +171,10 @@ def test_seqzoo_predict_reads_histories_from_json(
             {"dates": ["2020-01-01"] * 99},
             r"'dates' must have one row for each of the 105 .*, got 99",
         ),
-        ({"dates": ["2020-01-01"] * 105}, "'dates' must be 3600 seconds apart, .*, but date 2 is"),
+        (
+            {"dates": ["2020-01-01"] * 105},
+            "'dates' must be 3600 seconds apart in UTC, .*, but date 2",
+        ),
         ({"dates": [None] * 105}, "'dates' of a history must be dates such as"),
         ({"dates": ["soon"] * 105}, "'dates' of a history must be dates such as"),
         ({"dates": [0.5] * 105}, "'dates' of a history must be dates such as"),
