@@ -39,7 +39,8 @@ def test_a_future_without_values_of_a_covariate_is_refused(tmp_path: pathlib.Pat
     forecaster = Forecaster.__new__(Forecaster)
     answer = ForecastPrediction("", value=(1.0, 2.0), dates=np.arange(2))
     forecaster.run = SimpleNamespace(
-        template=SimpleNamespace(horizon=2), predict=lambda histories: [answer]
+        template=SimpleNamespace(horizon=2, levels=(), transform="none", distribution="point"),
+        predict=lambda histories: [answer],
     )
     forecaster.source = _table(tmp_path / "t.csv", "10100..1", "34521...")
     histories, _ = forecaster.read(tmp_path / "t.csv")
