@@ -70,7 +70,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     gates. If it is `()`, the recurrence is elementwise: `recur` is skipped and r is empty."""
 
     biased_gates: Any = None
-    """Names of the gates that have a bias, in the order of its entries; None for all gates."""
+    """Names of the gates that have a bias, in the order of its entries; None for all gates. If it
+    is `()`, the cell has no bias."""
 
     separate: tuple[str, ...] = ()
     """Gates for which `step` needs x and r separately; for the others it uses only the sum."""
@@ -241,7 +242,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
                 name="recurrent_kernel",
                 initializer=self.initial_recurrent_kernel,
             )
-        if self.use_bias:
+        if self.use_bias and self.biased_gates != ():
             self.bias = self.add_weight(
                 shape=self.bias_shape(),
                 name="bias",
@@ -338,7 +339,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     def bias_shape(self) -> tuple[int, ...]:
         """Shape of the bias weight: one entry for each unit of each gate that has a bias."""
-        return (len(self.biased_gates or self.gates) * self.units,)
+        return (len(self._biased()) * self.units,)
 
     def initial_recurrent_kernel(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         """Initial recurrent weights; TensorFlow cannot draw orthogonal matrices in bfloat16."""
@@ -366,12 +367,24 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return ops.convert_to_tensor(self.recurrent_kernel)
 
     def input_bias(self) -> Any:
-        """The bias of `project`, or None."""
-        return None if self.bias is None else ops.convert_to_tensor(self.bias)
+        """The bias of `project`, with zeros for the gates that have none, or None."""
+        bias = None if self.bias is None else ops.convert_to_tensor(self.bias)
+        if bias is None or self._biased() == self.gates:
+            return bias
+        parts = self._bias_parts(bias)
+        zeros = ops.zeros((self.units,), bias.dtype)
+        return ops.concatenate([parts.get(gate, zeros) for gate in self.gates])
 
     def recurrent_bias(self) -> Any:
         """The bias of `recur`, or None."""
         return None
+
+    def _biased(self) -> tuple[str, ...]:
+        return self.gates if self.biased_gates is None else self.biased_gates
+
+    def _bias_parts(self, bias: Any) -> dict[str, Any]:
+        names = self._biased()
+        return dict(zip(names, ops.split(bias, len(names)), strict=True))
 
     def project(self, inputs: Any) -> Any:
         """(..., features) -> (..., gates * units): everything that depends only on the input."""

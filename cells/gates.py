@@ -26,27 +26,11 @@ class CellWithGates(RecurrentCell):
         super().__init__(units, **kwargs)
         self.recurrent_activation = from_keras("recurrent_activation", recurrent_activation)
 
-    def input_bias(self) -> Any:
-        """The bias with zeros for the gates that have none, or None."""
-        bias = super().input_bias()
-        if bias is None or self.biased_gates is None:
-            return bias
-        parts = self._bias_parts(bias)
-        zeros = ops.zeros((self.units,), bias.dtype)
-        return ops.concatenate([parts.get(gate, zeros) for gate in self.gates])
-
     def with_gate_bias(self, bias: Any, gate: str, value: Any) -> Any:
         """The bias with the entries of one gate set to a scalar or to a vector, (units,)."""
         parts = self._bias_parts(bias)
         parts[gate] = ops.zeros_like(parts[gate]) + value
         return ops.concatenate(list(parts.values()))
-
-    def _biased(self) -> tuple[str, ...]:
-        return self.gates if self.biased_gates is None else self.biased_gates
-
-    def _bias_parts(self, bias: Any) -> dict[str, Any]:
-        names = self._biased()
-        return dict(zip(names, ops.split(bias, len(names)), strict=True))
 
     def get_config(self) -> dict:
         """The configuration that the cell is rebuilt from."""

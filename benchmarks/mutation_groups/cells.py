@@ -17,10 +17,13 @@ GROUPS = [
         "cells/simple/gated.py",
         EQUATIONS,
         "[gated-",
-        {
-            "new = (1 - g) * h + g * n": "new = g * h + (1 - g) * n",
-            "[ops.zeros_like(bias), bias]": "[bias, ops.zeros_like(bias)]",
-        },
+        {"new = (1 - g) * h + g * n": "new = g * h + (1 - g) * n"},
+    ),
+    Group(
+        "cells/base.py",
+        "tests/cells/test_biased_gates.py",
+        "named_gates",
+        {"zeros) for gate in self.gates": "zeros) for gate in self.gates[::-1]"},
     ),
     Group(
         "cells/lstm/lstm.py",

@@ -47,10 +47,6 @@ class QRNNCell(RecurrentCell):
     def state_size(self):
         return [self.units] * 5
 
-    def input_bias(self):
-        bias = super().input_bias()
-        return None if bias is None else ops.concatenate([bias, ops.zeros_like(bias)])
-
     def step(self, x, r, states):
         h, new, _ = self.step_with_values(x, r, states)
         return h, new

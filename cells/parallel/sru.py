@@ -39,13 +39,6 @@ class SRUCell(RecurrentCell):
     def state_size(self):
         return [self.units, self.units]
 
-    def input_bias(self):
-        bias = super().input_bias()
-        if bias is None:
-            return None
-        none = ops.zeros((self.units,), bias.dtype)
-        return ops.concatenate([none, bias, none])
-
     def initial_unit_weight(self, name, shape, dtype=None):
         return keras.initializers.RandomUniform(-1, 1)(shape, dtype=dtype)
 

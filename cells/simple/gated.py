@@ -3,7 +3,6 @@
 from typing import Any
 
 import keras
-from keras import ops
 
 from seqzoo.cells.activation_gradients import derivative, have_derivatives
 from seqzoo.cells.base import RecurrentCell
@@ -48,12 +47,6 @@ class GatedCell(RecurrentCell):
     @property
     def biased_gates(self):
         return self.gates if self.gate_bias else ("candidate",)
-
-    def input_bias(self):
-        bias = super().input_bias()
-        if bias is None or self.gate_bias:
-            return bias
-        return ops.concatenate([ops.zeros_like(bias), bias])
 
     def step(self, x, r, states):
         h, new, _ = self.step_with_values(x, r, states)
