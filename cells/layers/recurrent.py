@@ -174,15 +174,18 @@ class Recurrent(keras.layers.RNN):
         """Runs the cell over (batch, time, features), or over a pair with the elapsed time."""
         if isinstance(mask, (list, tuple)):
             mask = mask[0]
+        inputs = self._merged(sequences, mask)
         if initial_state is not None and isinstance(self.cell, RecurrentCell):
-            self._check_initial_state(initial_state)
+            self._check_initial_state(initial_state, inputs.shape[0])
+            initial_state = _for_all_rows(initial_state, inputs)
         try:
-            return super().call(self._merged(sequences, mask), initial_state, mask, training)
+            return super().call(inputs, initial_state, mask, training)
         finally:  # Keras resets the masks only after a call without an error
             self._maybe_reset_dropout_masks(self.cell)
 
-    def _check_initial_state(self, initial_state):
-        """Raises ValueError unless there is one tensor of the right size per state."""
+    def _check_initial_state(self, initial_state, batch):
+        """Raises ValueError unless there is one tensor of the right size per state, with a row for
+        each of the batch or one for all."""
         sizes = [shape_of(size) for size in self.state_size]
         shapes = [tuple(state.shape[1:]) for state in tree.flatten(initial_state)]
         fits = len(shapes) == len(sizes) and all(
@@ -199,6 +202,12 @@ class Recurrent(keras.layers.RNN):
                 f"`initial_state` of {type(self.cell).__name__} must have the "
                 f"shape{'s' * (len(sizes) > 1)} {expected}, got {got}."
             )
+        for state in tree.flatten(initial_state):
+            if batch is not None and state.shape[0] not in (None, 1, batch):
+                raise ValueError(
+                    f"`initial_state` of {type(self.cell).__name__} must have {batch} rows, as the "
+                    f"inputs have, or 1 for all of them, got {state.shape[0]}."
+                )
 
     def _merged(self, sequences, mask):
         """The inputs as one tensor, with the elapsed time as the last feature."""
@@ -480,6 +489,20 @@ class Bidirectional(keras.layers.Bidirectional):
 def _is_plain(sequences: Any, initial_state: Any) -> bool:
     """Whether a symbolic call has a single input and no initial state."""
     return isinstance(sequences, keras.KerasTensor) and initial_state is None
+
+
+def _for_all_rows(states: Any, inputs: Any) -> Any:
+    """States with a row for each of the inputs, where they have one for all."""
+    if inputs.shape[0] == 1:
+        return states
+    return tree.map_structure(
+        lambda state: (
+            ops.broadcast_to(state, (ops.shape(inputs)[0], *state.shape[1:]))
+            if state.shape[0] == 1
+            else state
+        ),
+        states,
+    )
 
 
 def _spread(mask: Any, tensor: Any) -> Any:

@@ -367,6 +367,27 @@ def test_initial_states_of_another_number_or_size_are_refused(name, sizes, shape
         Recurrent(create(name, UNITS))(X.astype("float32"), initial_state=states)
 
 
+@pytest.mark.parametrize("name", ["gru", pytest.param("conv-gru", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("batch", [BATCH, None])
+def test_an_initial_state_of_one_row_is_that_of_all_rows(name, batch):
+    layer = Recurrent(create(name, 2))
+    frame = (4, 3) if name == "conv-gru" else ()
+    random = np.random.default_rng(0)
+    x = random.normal(size=(BATCH, TIME, *frame, FEATURES)).astype("float32")
+    state = random.normal(size=(1, *frame, 2)).astype("float32")
+    expected = layer(x, initial_state=[np.repeat(state, BATCH, axis=0)])
+    inputs = tf.TensorSpec((batch, *x.shape[1:]))
+    run = tf.function(lambda x: layer(x, initial_state=[state]), input_signature=[inputs])
+    assert error(run(x), expected) < 1e-6
+    assert error(layer(x, initial_state=[state]), expected) < 1e-6
+
+
+def test_an_initial_state_of_other_rows_is_refused():
+    state = np.zeros((BATCH + 1, UNITS), "float32")
+    with pytest.raises(ValueError, match=f"GRUCell must have {BATCH} rows.* got {BATCH + 1}"):
+        Recurrent(create("gru", UNITS))(X.astype("float32"), initial_state=[state])
+
+
 def test_a_list_of_one_input_is_refused():
     with pytest.raises(
         ValueError, match=r"GRUCell takes one input, \(batch, .* got a list with one"
