@@ -1,6 +1,7 @@
 """The layers that run a cell through time."""
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -248,14 +249,14 @@ class Recurrent(keras.layers.RNN):
         """Describes the path that the layer takes in this process, and why not a faster one."""
         return paths.choose(self).sentence()
 
-    def reset_state(self, rows: Sequence[int] | None = None) -> None:
+    def reset_state(self, rows: Iterable[int] | None = None) -> None:
         """Sets the states of a stateful layer to those of its cell before a sequence, mostly zeros.
 
         Args:
             rows: indices of the batch's rows to reset; all of them by default.
 
         Raises:
-            ValueError: a row is outside the batch.
+            ValueError: a row is not a whole number, or is outside the batch.
         """
         _reset(self.states, rows, self.cell)
 
@@ -462,7 +463,7 @@ class Bidirectional(keras.layers.Bidirectional):
         )
         return forward if forward == backward else f"Forward: {forward} Backward: {backward}"
 
-    def reset_state(self, rows: Sequence[int] | None = None) -> None:
+    def reset_state(self, rows: Iterable[int] | None = None) -> None:
         """Resets the states of stateful layers; see `Recurrent.reset_state`.
 
         Rows can be selected in Keras' own layers and in stacks of cells, too.
@@ -510,15 +511,26 @@ def _spread(mask: Any, tensor: Any) -> Any:
     return ops.reshape(mask, (*ops.shape(mask), *[1] * (len(tensor.shape) - len(mask.shape))))
 
 
-def _reset(states: Any, rows: Sequence[int] | None, cell: Any) -> None:
+def _reset(states: Any, rows: Iterable[int] | None, cell: Any) -> None:
     """Sets nested state variables, or some of their rows, to a cell's initial states."""
     if states is None:
         return
     variables = tree.flatten(states)
     batch = variables[0].shape[0]
-    if rows is not None and any(not 0 <= row < batch for row in rows):
-        raise ValueError(f"`rows` must be from 0 to {batch - 1}, got {list(rows)}.")
-    chosen = ops.convert_to_tensor([rows is None or row in set(rows) for row in range(batch)])
+    indices = set(range(batch)) if rows is None else _indices(rows, batch)
+    chosen = ops.convert_to_tensor([row in indices for row in range(batch)])
     for variable, value in zip(variables, tree.flatten(cell.get_initial_state(batch)), strict=True):
         initial = ops.cast(value, variable.dtype)
         variable.assign(ops.where(_spread(chosen, initial), initial, variable.value))
+
+
+def _indices(rows: Iterable[int], batch: int) -> set[int]:
+    """Rows of a batch as Python integers; raises ValueError if one is none of the batch."""
+    rows = list(rows)
+    try:
+        indices = {-1 if isinstance(row, bool) else operator.index(row) for row in rows}
+    except TypeError:  # a float, or a boolean of NumPy
+        indices = {-1}
+    if not indices <= set(range(batch)):
+        raise ValueError(f"`rows` must be whole numbers from 0 to {batch - 1}, got {rows}.")
+    return indices

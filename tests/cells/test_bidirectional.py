@@ -171,7 +171,7 @@ def test_layers_of_keras_are_reset(kind):
         for state in flat(direction.states):
             assert (np.array(state)[1] == 0).all()
             assert (np.array(state)[[0, 2]] != 0).all()
-    with pytest.raises(ValueError, match=r"`rows` must be from 0 to 2, got \[3\]"):
+    with pytest.raises(ValueError, match=r"`rows` must be whole numbers from 0 to 2, got \[3\]"):
         layer.reset_state([3])
 
 

@@ -53,11 +53,12 @@ def test_reset_begins_again(case):
     assert error(layer(FIRST), first) < 1e-12
 
 
-def test_reset_of_chosen_rows():
+@pytest.mark.parametrize("rows", [[0, 2], np.array([2, 0]), iter([0, 2])])
+def test_reset_of_chosen_rows(rows):
     layer = recurrent(shared(LSTM), stateful=True)
     layer(FIRST)
     before = states_of(layer)
-    layer.reset_state([0, 2])
+    layer.reset_state(rows)
     for state, old in zip(states_of(layer), before, strict=True):
         assert (state[[0, 2]] == 0).all()
         np.testing.assert_array_equal(state[1], old[1])
@@ -66,12 +67,14 @@ def test_reset_of_chosen_rows():
     assert (states_of(layer)[0][1] == before[0][1]).all()
 
 
-@pytest.mark.parametrize("rows", [[BATCH], [-1], [0, 7]])
-def test_rows_outside_the_batch_are_refused(rows):
+@pytest.mark.parametrize(
+    "rows", [[BATCH], [-1], [0, 7], [True, False], np.array([True, False, True]), [0.5], [1.0]]
+)
+def test_rows_that_are_none_of_the_batch_are_refused(rows):
     layer = recurrent(shared(LSTM), stateful=True)
     layer(FIRST)
     before = states_of(layer)
-    with pytest.raises(ValueError, match=r"`rows` must be from 0 to 2, got \["):
+    with pytest.raises(ValueError, match=r"`rows` must be whole numbers from 0 to 2, got \["):
         layer.reset_state(rows)
     np.testing.assert_array_equal(states_of(layer), before)
 
