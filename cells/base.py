@@ -398,7 +398,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         bias = self.recurrent_bias()
         return r if bias is None else r + bias
 
-    def step(self, x: Any, r: Any, states: Any, *weights: Any) -> tuple[Any, list]:
+    # With `**_`, type checkers let a subclass override this with and without `weights`.
+    def step(self, x: Any, r: Any, states: Any, *weights: Any, **_: Any) -> tuple[Any, list]:
         """The elementwise part of a step.
 
         Args:
@@ -445,12 +446,12 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return False
 
     def step_with_values(
-        self, x: Any, r: Any, states: Any, *weights: Any
+        self, x: Any, r: Any, states: Any, *weights: Any, **_: Any
     ) -> tuple[Any, list, tuple]:
         """`step`, and the values that `step_gradient` needs: tensors of the shape of a state."""
         raise TypeError(f"{type(self).__name__} has no hand-written gradient.")
 
-    def step_gradient(self, values: Any, d_states: Any, *weights: Any) -> tuple:
+    def step_gradient(self, values: Any, d_states: Any, *weights: Any, **_: Any) -> tuple:
         """The hand-written gradient of `step`; optional, a quarter faster than automatic
         differentiation.
 

@@ -1,5 +1,8 @@
 """Cells as a user would write them, one for each way in which a cell may differ from seqzoo's."""
 
+# As strictly as by default, so that the cells of users have no errors either.
+# pyright: standard
+
 import keras
 import numpy as np
 from cell_cases import FEATURES, UNITS
@@ -109,6 +112,19 @@ class Peephole(cells.RecurrentCell):
 
 
 @keras.saving.register_keras_serializable(package="tests")
+class Weighted(cells.RecurrentCell):
+    """A `step` with a weight per unit, which is its fourth argument."""
+
+    gates = ("candidate",)
+    unit_weights = ("decay",)
+
+    def step(self, x, r, states, weights):
+        (h,) = states
+        h = weights.decay * h + self.activation(x.candidate + r.candidate)
+        return h, [h]
+
+
+@keras.saving.register_keras_serializable(package="tests")
 class DecayingLSTM(cells.LSTMCell):
     """A seqzoo cell whose `step` is overridden, but not its gradient."""
 
@@ -137,6 +153,7 @@ CUSTOM = [
     Peephole,
     DecayingLSTM,
     DecayingGRU,
+    Weighted,
 ]
 
 
