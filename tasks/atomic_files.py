@@ -24,7 +24,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     """Yields a temporary path, which replaces the file at `path` if the block succeeds.
 
     The temporary name keeps the file's extension, because writers depend on it.
@@ -52,7 +52,7 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 
 @contextmanager
-def creating(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
+def creating(folder: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     """Yields a temporary folder, which becomes `folder` if the block succeeds. Of several processes
     that write the same folder, the first one that succeeds gets its name.
 
@@ -110,7 +110,7 @@ def _naming(folder: pathlib.Path, temporary: pathlib.Path) -> Iterator[None]:
         ) from error
 
 
-def is_working_folder(path: str | os.PathLike) -> bool:
+def is_working_folder(path: str | os.PathLike[str]) -> bool:
     """Whether a folder is the working directory of this process, which cannot be replaced."""
     try:
         return os.path.samefile(path, os.curdir)
@@ -118,7 +118,7 @@ def is_working_folder(path: str | os.PathLike) -> bool:
         return False
 
 
-def synchronise(path: str | os.PathLike) -> None:
+def synchronise(path: str | os.PathLike[str]) -> None:
     """Flushes a file, or the entries of a folder, to the disk."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
@@ -135,7 +135,7 @@ def synchronise(path: str | os.PathLike) -> None:
 
 
 @contextmanager
-def naming_full_disk(path: str | os.PathLike, kept: str = "") -> Iterator[None]:
+def naming_full_disk(path: str | os.PathLike[str], kept: str = "") -> Iterator[None]:
     """Converts the various errors caused by a full disk, or by a file that would exceed the maximum
     size, into one that names the file and the disk.
 
@@ -190,7 +190,7 @@ def _number_of(error: BaseException) -> int | None:
     return None
 
 
-def full_disk(path: str | os.PathLike, error: BaseException, kept: str = "") -> str:
+def full_disk(path: str | os.PathLike[str], error: BaseException, kept: str = "") -> str:
     """A line that names a file and the full disk it is on, or the limit that it would exceed.
 
     Args:
@@ -217,13 +217,13 @@ def full_disk(path: str | os.PathLike, error: BaseException, kept: str = "") -> 
     )
 
 
-def occupied(path: str | os.PathLike) -> bool:
+def occupied(path: str | os.PathLike[str]) -> bool:
     """Whether a path is a file, or a folder that is not empty."""
     path = pathlib.Path(path)
     return path.exists() and not (path.is_dir() and not any(path.iterdir()))
 
 
-def write_table(path: str | os.PathLike, rows: Sequence[dict[str, Any]]) -> None:
+def write_table(path: str | os.PathLike[str], rows: Sequence[dict[str, Any]]) -> None:
     """Writes rows, all with the same keys, as CSV; without rows, the file is empty."""
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         if rows:
@@ -232,7 +232,7 @@ def write_table(path: str | os.PathLike, rows: Sequence[dict[str, Any]]) -> None
             writer.writerows(rows)
 
 
-def write_text(path: str | os.PathLike, text: str) -> None:
+def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Writes text as UTF-8.
 
     Raises:
@@ -249,12 +249,12 @@ def write_text(path: str | os.PathLike, text: str) -> None:
             ) from error
 
 
-def write_json(path: str | os.PathLike, value: Any) -> None:
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Writes a value as indented JSON."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_json(path: str | os.PathLike) -> Any:
+def read_json(path: str | os.PathLike[str]) -> Any:
     """Reads a JSON file.
 
     Raises:

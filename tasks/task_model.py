@@ -367,7 +367,7 @@ class TaskModel(keras.Model):
 
     def export(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
-        filepath: str | os.PathLike,
+        filepath: str | os.PathLike[str],
         format: str = "tf_saved_model",
         verbose: Any = None,
         *,

@@ -106,7 +106,7 @@ class Export:
 
 
 def export(
-    wanted: Export, folder: str | os.PathLike, format: str = "saved-model"
+    wanted: Export, folder: str | os.PathLike[str], format: str = "saved-model"
 ) -> dict[str, Any]:
     """Writes a model in one of `FORMATS`; an export that fails leaves nothing behind.
 

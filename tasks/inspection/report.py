@@ -102,7 +102,7 @@ def inspect(
 
 
 def write_report(
-    folder: str | os.PathLike,
+    folder: str | os.PathLike[str],
     inspection: Inspection,
     sections: Sequence[Section],
     form: str = "png",

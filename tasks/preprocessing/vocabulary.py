@@ -67,7 +67,7 @@ class Vocabulary:
         """Ids of a string tensor, ragged or dense: int32, of the same shape."""
         return self.table.lookup(tokens)
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Writes one token per line as a JSON string, since a token may be a line break; with
         scores, each line is a list of the token and its score."""
         rows = self.tokens if self.scores is None else zip(self.tokens, self.scores, strict=True)
@@ -77,7 +77,7 @@ class Vocabulary:
 
     @classmethod
     def load(
-        cls, path: str | os.PathLike, size: int | None = None, digest: str | None = None
+        cls, path: str | os.PathLike[str], size: int | None = None, digest: str | None = None
     ) -> "Vocabulary":
         """Reads a file that `save` wrote.
 

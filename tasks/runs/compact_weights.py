@@ -34,7 +34,7 @@ LEVELS = 127
 """Quantisation levels of a byte on each side of zero."""
 
 
-def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
+def pack(run: Any, folder: str | os.PathLike[str], card: dict[str, Any]) -> None:
     """Packs a run into a folder that `Run.open` can open.
 
     Args:

@@ -52,7 +52,7 @@ class Ensemble:
             models, cannot be averaged.
     """
 
-    def __init__(self, runs: Sequence[Run | str | os.PathLike]):
+    def __init__(self, runs: Sequence[Run | str | os.PathLike[str]]):
         check_instance("runs", runs, (list, tuple), "a list of runs or of their folders")
         if len(runs) < 2:
             raise SeqzooError(f"An ensemble needs at least 2 runs, got {len(runs)}.")
@@ -171,7 +171,7 @@ class Ensemble:
         examples: Examples,
         options: PredictionOptions | None = None,
         *,
-        folder: str | os.PathLike | None = None,
+        folder: str | os.PathLike[str] | None = None,
     ) -> dict[str, Any]:
         """Evaluates the averaged predictions; arguments and result are those of `Run.evaluate`.
 

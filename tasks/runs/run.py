@@ -86,7 +86,7 @@ class Run:
         return self._folder if same else self._absolute
 
     @classmethod
-    def open(cls, folder: str | os.PathLike) -> "Run":
+    def open(cls, folder: str | os.PathLike[str]) -> "Run":
         """Opens a run folder.
 
         Raises:
@@ -126,7 +126,7 @@ class Run:
             raise SeqzooError(f"{folder / CONFIG} is damaged: {_first_line(reason)}.") from error
 
     @classmethod
-    def create(cls, folder: str | os.PathLike, config: dict, task: Task) -> "Run":
+    def create(cls, folder: str | os.PathLike[str], config: dict, task: Task) -> "Run":
         """Makes a run folder that has no model yet.
 
         Args:
@@ -301,7 +301,7 @@ class Run:
         examples: Examples,
         options: PredictionOptions | None = None,
         *,
-        folder: str | os.PathLike | None = None,
+        folder: str | os.PathLike[str] | None = None,
     ) -> dict[str, Any]:
         """Evaluates the model on examples with targets.
 
@@ -362,7 +362,7 @@ class Run:
 
     def export(
         self,
-        folder: str | os.PathLike,
+        folder: str | os.PathLike[str],
         options: PredictionOptions | None = None,
         *,
         format: str = "saved-model",

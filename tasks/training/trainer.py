@@ -62,14 +62,14 @@ def train(
     template: Template,
     splits: Splits,
     settings: TrainingSettings,
-    folder: str | os.PathLike,
+    folder: str | os.PathLike[str],
     *,
     source: dict[str, Any] | None = None,
     resume: bool = False,
     progress: TrainingProgress | None = None,
     strategy: Any = None,
     callbacks: Any = (),
-    start_from: Run | str | os.PathLike | None = None,
+    start_from: Run | str | os.PathLike[str] | None = None,
 ) -> Run:
     """Trains a model and writes its run folder.
 
@@ -291,7 +291,7 @@ def _check_windows(task: Any, training: Data, validation: Data | None) -> None:
     task.folds(training, validation, task.template.conformal_folds)
 
 
-def _start(start_from: Run | str | os.PathLike | None, run: Run | None) -> Start | None:
+def _start(start_from: Run | str | os.PathLike[str] | None, run: Run | None) -> Start | None:
     """The run that training starts from; None if there is none, or if it is no longer needed.
 
     Args:

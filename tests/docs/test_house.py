@@ -117,3 +117,12 @@ def test_benchmarks_name_pages_that_there_are() -> None:
     for path in ROOT.glob("benchmarks/*.py"):
         for page in re.findall(r"docs/[\w-]+\.md", path.read_text(encoding="utf-8")):
             assert (ROOT / page).exists(), (path, page)
+
+
+def test_generic_paths_name_their_type() -> None:
+    """Strict type checkers call the parameters of a function with a bare `os.PathLike` unknown."""
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            annotations = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+            for text in (ast.unparse(item) for item in annotations if isinstance(item, ast.AST)):
+                assert not re.search(r"PathLike(?!\[)", text), (path, text)
