@@ -28,7 +28,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     A subclass lists its gates and implements `step`, which receives `x` and `r` as named tuples
     with one tensor of shape (batch, units) per gate: `x.forget + r.forget`. `step` should be
     elementwise, because the fast loop calls it with tensors of shape (units, batch); any other,
-    such as one with a softmax over the units, runs on the slower general loop.
+    such as one with a softmax over the units or with a state of another size, runs on the slower
+    general loop.
 
     Exceptions to this scheme are declared: gates without a recurrent product (`recurrent_gates`),
     weights with one value per unit that `step` reads (`unit_weights`), and matrices computed from

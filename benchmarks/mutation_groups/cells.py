@@ -377,9 +377,13 @@ GROUPS = [
     ),
     Group(
         "cells/engine/step_gradients.py",
-        "tests/cells/test_layers.py",
-        "not_elementwise",
-        {"_new_states(cell, np.transpose)": "_new_states(cell)"},
+        "tests/cells/test_execution_path.py",
+        "says_which or small_step",
+        {
+            "np.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)": "True",
+            "_new_states(cell, kept, np.transpose)": "transposed",
+            "!= (cell.units,) for": "== () for",
+        },
     ),
     Group(
         "cells/engine/dispatch.py",

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.base import RecurrentCell, as_list, shape_of
 from seqzoo.cells.engine.programs import STEP_CHECKS, are_same, attributes_of
 
 
@@ -173,10 +173,14 @@ def reads_weights(cell: RecurrentCell) -> bool:
 
 
 def is_elementwise(cell: RecurrentCell) -> bool:
-    """Whether `step` computes the same from transposed tensors, which the loops pass to it.
+    """Whether `step` computes each element of the new states only from those of its arguments in
+    the same position, so that the loops may pass it transposed tensors.
 
-    It does not if an activation is a softmax over the units. This is tested with random numbers.
+    It does not if an activation is a softmax over the units, or if a state has another size than
+    `units`. The first is tested with random numbers.
     """
+    if any(shape_of(size) != (cell.units,) for size in as_list(cell.state_size)):
+        return False
     return defines_gradient(cell) or not cell.built or _checked(_reads_or_is_elementwise, cell)
 
 
@@ -184,7 +188,7 @@ def _reads_weights(cell: RecurrentCell) -> bool:
     state = tf.TensorSpec([1, cell.units], cell.compute_dtype)
     x = cell.Gates(*[state for _ in cell.gates])
     r = cell.RecurrentGates(*[state for _ in cell.recurrent_gates or ()])
-    states = [state for _ in cell.get_initial_state(1)]
+    states = [tf.TensorSpec(each.shape, cell.compute_dtype) for each in cell.get_initial_state(1)]
     weights = [cell.UnitWeights(*[state for _ in cell.unit_weights])] if cell.unit_weights else []
     step = tf.function(cell.step, autograph=False)
     return bool(step.get_concrete_function(x, r, states, *weights).variables)
@@ -193,26 +197,52 @@ def _reads_weights(cell: RecurrentCell) -> bool:
 def _reads_or_is_elementwise(cell: RecurrentCell) -> bool:
     if reads_weights(cell):
         return True
-    pairs = zip(_new_states(cell), _new_states(cell, np.transpose), strict=True)
-    return all(np.allclose(a, b, rtol=1e-2, atol=1e-2, equal_nan=True) for a, b in pairs)
+    # With as many rows as units, a constant with a number per unit would fit a transposed tensor.
+    shape = (16 if cell.units != 16 else 17, cell.units)
+    everywhere, kept = np.ones(shape, bool), np.random.default_rng(1).random(shape) < 0.5
+    new = _new_states(cell, everywhere)
+    try:
+        transposed = _new_states(cell, everywhere, np.transpose)
+        changed = _new_states(cell, kept, np.transpose)
+    except Exception:  # of the same numbers in another shape
+        return False
+    one = tf.as_dtype(cell.compute_dtype).as_numpy_dtype(1)
+    tolerance = min(100 * float(np.spacing(one)), 1e-2)
+    return all(
+        a.shape == b.shape == shape
+        and np.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
+        # Rounded alike, so that even the slightest influence of the other elements shows.
+        and np.array_equal(b[kept], c[kept], equal_nan=True)
+        for a, b, c in zip(new, transposed, changed, strict=True)
+    )
 
 
-def _new_states(cell: RecurrentCell, orient: Callable = np.asarray) -> list[np.ndarray]:
+def _new_states(cell: RecurrentCell, kept: Any, orient: Callable = np.asarray) -> list[np.ndarray]:
     """The states after a step from random numbers, the same in each call.
 
     Args:
         cell: the cell.
-        orient: applied to each argument of the step, (2, units) or (1, units), and to the states.
+        kept: boolean, (rows, units); where it is false, the arguments are other numbers.
+        orient: applied to each argument of the step, (rows, units) or (1, units), and to the
+            states.
     """
     random = np.random.default_rng(0)
 
-    def draw(names: Any, rows: int = 2) -> list:
-        values = [random.uniform(-2, 2, (rows, cell.units)) for _ in names]
+    def draw(shape: tuple[int, ...]) -> np.ndarray:
+        # Small numbers too: rounding would hide a small change of a large state.
+        return random.uniform(-2, 2, shape) * 10 ** random.uniform(-6, 0, shape)
+
+    def tensors(values: list) -> list:
         return [tf.cast(orient(value), cell.compute_dtype) for value in values]
 
-    x, r = cell.Gates(*draw(cell.gates)), cell.RecurrentGates(*draw(cell.recurrent_gates or ()))
-    states = draw(cell.get_initial_state(1))
-    weights = [cell.UnitWeights(*draw(cell.unit_weights, 1))] if cell.unit_weights else []
+    def elements(names: Any) -> list:
+        return tensors([np.where(kept, draw(kept.shape), draw(kept.shape)) for _ in names])
+
+    x = cell.Gates(*elements(cell.gates))
+    r = cell.RecurrentGates(*elements(cell.recurrent_gates or ()))
+    states = elements(cell.get_initial_state(1))
+    units = [draw((1, cell.units)) for _ in cell.unit_weights]
+    weights = [cell.UnitWeights(*tensors(units))] if units else []
     _, new = cell.step(x, r, states, *weights)
     return [orient(np.array(tf.cast(state, "float64"))) for state in new]
 

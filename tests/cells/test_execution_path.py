@@ -5,8 +5,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from cell_cases import BATCH, FEATURES, UNITS
-from custom_cells import DecayingGRU, DecayingLSTM, Multiplicative, Peephole, Projecting, StepOnly
+from custom_cells import (
+    Averaging,
+    DecayingGRU,
+    DecayingLSTM,
+    Leaky,
+    Multiplicative,
+    Peephole,
+    Projecting,
+    StepOnly,
+    TwoStepsBack,
+)
 from graphs import cudnn_operations, must_compile
+from keras import ops
 
 from seqzoo.cells import (
     Bidirectional,
@@ -59,6 +70,16 @@ class Projected(LRUCell):
         return super().project(2 * inputs)
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class Ordered(VanillaCell):
+    """A step that treats each unit differently, with numbers that fit any shape."""
+
+    def step(self, x, r, states):
+        h, _ = super().step(x, r, states)
+        h = h + 1e-3 * ops.cast(ops.arange(h.shape[-1]), h.dtype)
+        return h, [h]
+
+
 SENTENCES = [
     (lambda: Recurrent(LSTMCell(UNITS)), f"{HAND}{NO_GPU}."),
     (lambda: Bidirectional(VanillaCell(UNITS)), f"{HAND}{NO_GPU}."),
@@ -80,6 +101,12 @@ SENTENCES = [
     (lambda: Recurrent(create("residual", UNITS, cell=create("residual", UNITS))), HAND),
     (lambda: Recurrent(Multiplicative(UNITS)), GENERAL),
     (lambda: built(Recurrent(Peephole(UNITS))), "the `step` of Peephole reads a weight."),
+    (lambda: built(Recurrent(Leaky(UNITS))), f"{GENERAL}{NO_GPU}; the `step` or an activation"),
+    (lambda: built(Recurrent(Leaky(2))), "of Leaky is not elementwise."),
+    (lambda: built(Recurrent(Leaky(16))), "of Leaky is not elementwise."),
+    (lambda: built(Recurrent(Ordered(UNITS))), "of Ordered is not elementwise."),
+    (lambda: built(Recurrent(Averaging(UNITS))), "of Averaging is not elementwise."),
+    (lambda: built(Recurrent(TwoStepsBack(UNITS))), "of TwoStepsBack is not elementwise."),
     (lambda: Recurrent(Calling(UNITS)), f"{PLAIN} because Calling overrides `call`."),
     (
         lambda: Recurrent(keras.layers.LSTMCell(UNITS)),
@@ -106,6 +133,22 @@ def test_a_layer_says_which_path_it_takes(make, sentence):
     said = make().execution_path()
     assert sentence in said
     assert said.startswith("Runs ") and said.endswith(".")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("epsilon", [1e-2, 1e-3, 1e-4])
+def test_a_small_step_does_not_hide_that_it_is_not_elementwise(epsilon, dtype):
+    options = {"epsilon": epsilon, "dtype": dtype}
+    layer = Recurrent(create("antisymmetric", UNITS, activation="softmax", **options))
+    assert "is not elementwise" in built(layer).execution_path()
+    layer = Recurrent(create("antisymmetric", UNITS, activation="swish", **options))
+    assert AUTOMATIC in built(layer).execution_path()
+
+
+def test_an_error_of_a_step_reaches_the_user():
+    layer = built(Recurrent(StepOnly(UNITS, activation=lambda a: ops.reshape(a, (7, 11)))))
+    with pytest.raises(Exception, match="reshape"):
+        layer.execution_path()
 
 
 def test_a_graph_to_export_takes_the_plain_loop():

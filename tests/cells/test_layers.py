@@ -287,6 +287,7 @@ def test_an_activation_may_be_a_layer_with_weights(name):
     "name, options",
     [
         ("vanilla", {"activation": "softmax"}),
+        ("antisymmetric", {"activation": "softmax", "epsilon": 0.01}),
         ("gru", {"recurrent_activation": "softmax"}),
         ("mingru", {"activation": keras.layers.Softmax()}),
     ],

@@ -144,6 +144,52 @@ class DecayingGRU(cells.GRUCell):
         return h, [h]
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class Leaky(cells.RecurrentCell):
+    """A `step` with a constant that has one number per unit."""
+
+    gates = ("candidate",)
+
+    def step(self, x, r, states):
+        (h,) = states
+        kept = np.linspace(0.1, 0.9, self.units)
+        h = kept * h + (1 - kept) * self.activation(x.candidate + r.candidate)
+        return h, [h]
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Averaging(cells.RecurrentCell):
+    """The mean over all steps, with their number as a state of size 1."""
+
+    gates = ("candidate",)
+
+    @property
+    def state_size(self):
+        return [self.units, 1]
+
+    def step(self, x, r, states):
+        h, count = states
+        h = (h * count + self.activation(x.candidate + r.candidate)) / (count + 1)
+        return h, [h, count + 1]
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class TwoStepsBack(cells.RecurrentCell):
+    """A state with the last two candidates, which has twice as many units as the first."""
+
+    gates = ("candidate",)
+
+    @property
+    def state_size(self):
+        return [self.units, 2 * self.units]
+
+    def step(self, x, r, states):
+        _, before = states
+        last, earlier = ops.split(before, 2, axis=-1)
+        h = self.activation(x.candidate + r.candidate + 0.5 * earlier)
+        return h, [h, ops.concatenate([h, last], axis=-1)]
+
+
 CUSTOM = [
     StepOnly,
     Separate,
@@ -154,6 +200,9 @@ CUSTOM = [
     DecayingLSTM,
     DecayingGRU,
     Weighted,
+    Leaky,
+    Averaging,
+    TwoStepsBack,
 ]
 
 
