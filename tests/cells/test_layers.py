@@ -287,7 +287,11 @@ def test_an_activation_may_be_a_layer_with_weights(name):
     "name, options",
     [
         ("vanilla", {"activation": "softmax"}),
-        ("antisymmetric", {"activation": "softmax", "epsilon": 0.01}),
+        pytest.param(
+            "antisymmetric",
+            {"activation": "softmax", "epsilon": 0.01},
+            marks=pytest.mark.slow,
+        ),
         ("gru", {"recurrent_activation": "softmax"}),
         ("mingru", {"activation": keras.layers.Softmax()}),
     ],
