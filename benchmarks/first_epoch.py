@@ -2,8 +2,9 @@
 
     python -m benchmarks.first_epoch FILES [NAME ...] [--data-dir DIR] [--write docs/speed.md]
 
-FILES is the folder that `benchmarks.tables` filled, and DIR the folder of tfds data sets. Each
-preset is trained in its small size in a new process; see `INTRODUCTION`.
+FILES is the folder that `benchmarks.tables` filled, with ETTh1.csv copied into it, and DIR the
+folder of tfds data sets. Each preset is trained in its small size in a new process; see
+`INTRODUCTION`.
 """
 
 import argparse
