@@ -55,7 +55,7 @@ def check_top(template: Any, top: int, name: str = "--top") -> None:
 
 
 def _seeds(seed: int | None, top: int) -> set[str]:
-    """ "seed", if it asks for several texts that differ between seeds."""
+    """The name of the seed, if it is given with a request for several texts."""
     return {"seed"} if seed is not None and top > 1 else set()
 
 
