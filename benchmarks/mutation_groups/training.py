@@ -150,7 +150,7 @@ GROUPS = [
         "tests/tasks/test_program_lengths.py",
         "",
         {
-            "COMPILATION + PADDED_STEP * padding": "COMPILATION + padding",
+            "COMPILATION + padded_step * padding": "COMPILATION + padding",
             "if longest <= MOST_PADDED * lengths[begin]:": "if True:",
             "epochs * np.diff(plan.bounds)": "np.diff(plan.bounds)",
         },

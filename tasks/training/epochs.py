@@ -100,9 +100,10 @@ class Epochs:
         self.start = start
         plan = self.plan(0)
         self.loop = kind(task, settings, len(plan), strategy, self.callbacks, start)
-        self.lengths = program_lengths(plan, settings.epochs)
+        units = task.template.units
+        self.lengths = program_lengths(plan, settings.epochs, units)
         # Few at first, so that the first results come soon; the others are compiled afterwards.
-        self.loop.lengths.set(program_lengths(plan, 1, self.lengths))
+        self.loop.lengths.set(program_lengths(plan, 1, units, self.lengths))
         self.workers = self.loop.workers
         # The Python state of the training run; stored with every checkpoint.
         self.rows: list[dict[str, Any]] = []
