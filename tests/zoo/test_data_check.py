@@ -375,18 +375,22 @@ def test_inputs_that_do_not_fit_together(tmp_path) -> None:
     assert result.exit_code == 1 and "BROKEN  inputs: " in result.output
 
 
-def test_numbers_that_stand_out(tmp_path) -> None:
+@pytest.mark.parametrize("unit", ["", "e-16"])
+def test_numbers_that_stand_out(tmp_path, unit: str) -> None:
     draw = np.random.default_rng(0)
     rows = [
-        {"series": " ".join(f"{item:.3f}" for item in draw.normal(size=5)), "y": f"{number}.5"}
+        {
+            "series": " ".join(f"{item:.3f}{unit}" for item in draw.normal(size=5)),
+            "y": f"{number}.5{unit}",
+        }
         for number in range(40)
     ]
-    rows[3]["series"] = "-999 0 0 0 0"
-    rows[5]["series"] = "2 2 2 2 2"
-    rows[7]["y"] = "100000"
+    rows[3]["series"] = f"-999{unit} 0 0 0 0"
+    rows[5]["series"] = " ".join([f"2{unit}"] * 5)
+    rows[7]["y"] = f"100000{unit}"
     report = check(write(tmp_path / "data.csv", rows), validation=0, test=0)
     assert report.source.kind == "series" and report.source.target_kind == "value"
-    assert "-999" in found(report, "numbers", "interquartile").message
+    assert f"{float('-999' + unit):g}" in found(report, "numbers", "interquartile").message
     assert "line 7" in found(report, "numbers", "constant").message
     assert "line 9" in found(report, "targets", "interquartile").message
 

@@ -13,7 +13,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.histories import read_histories
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data_check.columns import guess
-from seqzoo.zoo.inference import backtest, forecasts
+from seqzoo.zoo.inference import backtest, forecasts, open_run
 from seqzoo.zoo.training.train import INFERRED
 
 DAY_FIRST, MONTH_FIRST = "%d/%m/%Y", "%m/%d/%Y"
@@ -84,3 +84,26 @@ def test_commands_on_a_run_take_a_format(command: str, monkeypatch) -> None:
     file = "--input-file" if command == "predict" else "--data"
     seqzoo(command, "run", file, "t.csv", "--date-format", DAY_FIRST)
     assert any(isinstance(item, dict) and item["date_format"] == DAY_FIRST for item in found)
+
+
+@pytest.mark.parametrize("command", ["explain", "inspect"])
+def test_inspections_take_a_format(command: str, monkeypatch) -> None:
+    found: list[Any] = []
+    template = SimpleNamespace(name="forecast", input="series")
+    run = SimpleNamespace(template=template, folder="runs/sales")
+
+    def forecaster(_: Any, given: Any) -> Any:
+        found.append(given)
+        raise SeqzooError("enough")
+
+    monkeypatch.setattr(forecasts, "Forecaster", forecaster)
+    monkeypatch.setattr(open_run, "open_run", lambda *_: run)
+    words = [command, "run", "t.csv", "--date-format", DAY_FIRST]
+    assert "enough" in seqzoo(*words).stderr
+    assert found == [{"date_format": DAY_FIRST}]
+    template.name = "many-to-one"
+    result = seqzoo(*words)
+    assert result.exit_code == 2 and "is a run of many-to-one; leave it out." in result.stderr
+    if command == "inspect":
+        result = seqzoo("inspect", "run", "--date-format", DAY_FIRST)
+        assert result.exit_code == 2 and "for the tables given as INPUT" in result.stderr

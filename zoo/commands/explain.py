@@ -28,6 +28,7 @@ from seqzoo.zoo.commands import completers, options
     help="Attribution method. [default: integrated-gradients]",
 )
 @options.source_option("resample")
+@options.source_option("date_format", default="as in training")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per input.")
 @options.device
 def command(
@@ -37,6 +38,7 @@ def command(
     step: int | None,
     method: str,
     resample: bool | None,
+    date_format: str | None,
     as_json: bool,
     device: str | None,
 ) -> None:
@@ -60,7 +62,9 @@ def command(
 
     opened = open_run(run, device)
     separator = "" if opened.template.input == "characters" else " "
-    for value in command_line_inputs(opened, text, resample=bool(resample)):
+    for value in command_line_inputs(
+        opened, text, resample=bool(resample), date_format=date_format
+    ):
         result = explain(opened, value, answer, step, method)  # pyright: ignore[reportArgumentType]
         if as_json:
             click.echo(json.dumps(result, ensure_ascii=False))

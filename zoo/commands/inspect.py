@@ -52,6 +52,7 @@ from seqzoo.zoo.commands import completers, options
     help="File format of the figures. [default: png]",
 )
 @options.source_option("resample")
+@options.source_option("date_format", default="as in training")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 @options.device
 def command(
@@ -65,6 +66,7 @@ def command(
     reference: int | None,
     figures: str,
     resample: bool | None,
+    date_format: str | None,
     as_json: bool,
     device: str | None,
 ) -> None:
@@ -87,13 +89,17 @@ def command(
 
     if input and examples is not None:
         raise click.UsageError("--examples is for held-out examples; leave out either it or INPUT.")
+    if date_format and not input:
+        raise click.UsageError("--date-format is for the tables given as INPUT; there are none.")
     if search and only and "states" not in only:
         raise click.UsageError("--search is for the analysis states, which --only does not name.")
     opened = open_run(run, device)
     from seqzoo.tasks.inspection.report import NUMBERS, inspect, write_report
 
     if input:
-        inputs = command_line_inputs(opened, input, resample=bool(resample))
+        inputs = command_line_inputs(
+            opened, input, resample=bool(resample), date_format=date_format
+        )
     else:
         inputs = held_out_inputs(opened, examples or 1)
     folder = pathlib.Path(output or pathlib.Path("inspections") / opened.folder.name).expanduser()

@@ -16,6 +16,7 @@ from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part, input_key
 from seqzoo.zoo.data_check.column import is_number
 from seqzoo.zoo.data_check.dated_columns import OF_A_KIND
+from seqzoo.zoo.data_check.outliers import OUTLIER, outliers
 from seqzoo.zoo.finding import Finding
 from seqzoo.zoo.output import shortened
 
@@ -38,9 +39,6 @@ ESCAPES = {byte: 0xDC00 + byte for byte in range(0x80, 0xA0)}
 """Control characters, as which bytes without a character are decoded -> their "surrogateescape"."""
 
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-
-OUTLIER = 20.0
-"""Distance from the median, in interquartile ranges, beyond which a value is an outlier."""
 
 SCALE_RATIO = 1_000.0
 """Ratio of the standard deviations of two features above which the difference is reported."""
@@ -199,7 +197,6 @@ def _series(part: Part) -> Iterator[Finding]:
 
 def _features(numbers: np.ndarray, part: Part, unit: str) -> Iterator[Finding]:
     """Findings on values of shape (rows, features), a row per `unit`."""
-    low, median, high = np.percentile(numbers, [25, 50, 75], axis=0)
     deviations = numbers.std(axis=0)
     yield Finding(
         "numbers",
@@ -217,8 +214,7 @@ def _features(numbers: np.ndarray, part: Part, unit: str) -> Iterator[Finding]:
             "leave them out",
             {"features": constant.tolist()},
         )
-    far = np.abs(numbers - median) > OUTLIER * np.maximum(high - low, 1e-12)
-    far &= high > low
+    far = outliers(numbers)
     if far.any():
         feature = int(np.argmax(far.sum(0)))
         extreme = numbers[far[:, feature], feature]

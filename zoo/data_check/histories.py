@@ -15,7 +15,7 @@ from seqzoo.zoo.data.histories import dates_of, read_histories, split_by_time
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.time_zones import may_be_set_back, to_utc
 from seqzoo.zoo.data_check import columns
-from seqzoo.zoo.data_check.contents import OUTLIER
+from seqzoo.zoo.data_check.outliers import OUTLIER, outliers
 from seqzoo.zoo.data_check.suggestion import Suggestion, flags
 from seqzoo.zoo.finding import Finding
 from seqzoo.zoo.presets import PRESETS
@@ -157,19 +157,19 @@ def _numbers(histories: Sequence[History], source: Source) -> Iterator[Finding]:
         constant, far, first = [], 0, ""
         for history in histories:
             values = history.values[:, column]
-            present = values[np.isfinite(values)]
+            steps = np.flatnonzero(np.isfinite(values))
+            present = values[steps]
             if len(present) > 1 and (present == present[0]).all():
                 constant.append(history.name)
             if not len(present):
                 continue
-            low, median, high = np.percentile(present, [25, 50, 75])
-            outliers = np.flatnonzero(np.abs(values - median) > OUTLIER * (high - low))
-            if high > low and len(outliers):
-                step = outliers[np.argmax(np.abs(values[outliers] - median))]
+            places = steps[outliers(present)]
+            if len(places):
+                step = places[np.argmax(np.abs(values[places] - np.median(present)))]
                 whose = f" of series {history.name!r}" if history.name else ""
                 date = shown_dates(history.dates[[step]])[0]
                 first = first or f"{values[step]:.6g} on {date}{whose}"
-                far += len(outliers)
+                far += len(places)
         if constant:
             which = f" ({', '.join(map(repr, constant[:3]))})" if constant != [""] else ""
             yield Finding(

@@ -10,6 +10,7 @@ from seqzoo.tasks.wording import agreed
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.data.suspicions import shown_spellings, spelling
+from seqzoo.zoo.data_check.outliers import OUTLIER, outliers
 from seqzoo.zoo.finding import Finding
 from seqzoo.zoo.output import shortened
 
@@ -21,9 +22,6 @@ DOMINANT = 0.9
 
 MAX_NAMED = 5
 """Maximum number of labels that a finding lists."""
-
-OUTLIER = 20.0
-"""Distance from the median, in interquartile ranges, beyond which a value is an outlier."""
 
 
 def targets(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
@@ -166,7 +164,6 @@ def _listed(labels: Sequence[str]) -> str:
 def _values(parts: Mapping[str, Part]) -> Iterator[Finding]:
     numbers = np.asarray(parts["train"].examples.targets, np.float64)
     flat = numbers.reshape(len(numbers), -1)
-    low, median, high = np.percentile(flat, [25, 50, 75], axis=0)
     yield Finding(
         "targets",
         f"{flat.shape[1]} number{'s' * (flat.shape[1] > 1)} between {flat.min():.6g} and "
@@ -175,18 +172,17 @@ def _values(parts: Mapping[str, Part]) -> Iterator[Finding]:
         "all targets are equal: there is nothing to learn" if flat.min() == flat.max() else "",
         {"minimum": float(flat.min()), "maximum": float(flat.max())},
     )
-    far = np.abs(flat - median) > OUTLIER * np.maximum(high - low, 1e-12)
-    far &= high > low
+    far = outliers(flat)
     if far.any():
         row = int(np.argmax(far.any(1)))
         value = flat[row, np.argmax(far[row])]
-        outliers = int(far.any(1).sum())
+        count = int(far.any(1).sum())
         yield Finding(
             "targets",
-            f"{outliers:,} of {len(flat):,} {agreed(outliers, 'is', 'are')} more than {OUTLIER:g} "
+            f"{count:,} of {len(flat):,} {agreed(count, 'is', 'are')} more than {OUTLIER:g} "
             f"interquartile ranges from the median, such as {value:.6g} "
             f"({parts['train'].examples.location(row)})",
             "note",
             "check for mistakes; a squared error is dominated by such values",
-            {"examples": outliers},
+            {"examples": count},
         )

@@ -47,10 +47,12 @@ def roll_out(run: Any, histories: Sequence[History], steps: int) -> list[Any]:
             continued(history, item.value, item.dates)
             for history, item in zip(histories, predictions, strict=True)
         ]
-        predictions = run.predict(list(histories))
+        count = len(histories)
+        results = run.predict([*histories, *(item for path in paths for item in path)])
+        predictions = results[:count]
         if spread:
-            forked = [run.predict(path) for path in paths]
-            for place, ahead in enumerate(zip(*forked, strict=True)):
+            for place in range(count):
+                ahead = results[count + place :: count]
                 scaled = [transform.arrays(item.quantiles) for item in ahead]
                 quantiles = transform.array_inverse(mixed(scaled, levels))
                 if counts:

@@ -14,7 +14,9 @@ MAX_TEXT_LENGTH = 60
 takes grow with the square of the length."""
 
 
-def command_line_inputs(run: Any, texts: Sequence[str], *, resample: bool = False) -> list[Any]:
+def command_line_inputs(
+    run: Any, texts: Sequence[str], *, resample: bool = False, date_format: str | None = None
+) -> list[Any]:
     """The inputs given on the command line, converted for `Run.predict`.
 
     Args:
@@ -22,16 +24,23 @@ def command_line_inputs(run: Any, texts: Sequence[str], *, resample: bool = Fals
         texts: the arguments: texts, numbers, paths of audio files and images, JSON objects for
             several inputs, or for a forecast the paths of tables, whose series are the inputs.
         resample: whether to convert audio to the sample rate of the model.
+        date_format: format of the dates in the tables of a forecast; None for that in training.
 
     Raises:
-        SeqzooError: an input cannot be read, or no input is audio to be converted.
+        SeqzooError: an input cannot be read, no input is audio to be converted, or `date_format`
+            is given for a run that is no forecast.
     """
     prediction_inputs.check_resample(run.folder, run.template, resample=resample)
     if run.template.name == FORECAST:
         from seqzoo.zoo.inference.forecasts import Forecaster
 
-        forecaster = Forecaster(run)
+        forecaster = Forecaster(run, {"date_format": date_format} if date_format else None)
         return [history for path in texts for history in forecaster.read(path)[0]]
+    if date_format:
+        raise SeqzooError(
+            f"--date-format is for runs of the `{FORECAST}` template, and {run.folder} is a run of "
+            f"{run.template.name}; leave it out."
+        )
     if run.template.input in TEXTS and not getattr(run.template, "further_inputs", None):
         return [text.removeprefix(BYTE_ORDER_MARK) for text in texts]
     read = prediction_inputs.reader(run, pathlib.Path.cwd(), resample=resample)
