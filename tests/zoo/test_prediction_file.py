@@ -2,6 +2,7 @@
 
 import errno
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -76,6 +77,18 @@ def test_a_file_that_is_being_written_is_left_alone(tmp_path) -> None:
     with pytest.raises(SeqzooError, match="answers cannot be written: File exists"):
         also.write(lines_of(10), print)
     assert path.read_text() == whole.read_text() and not progress_path(path).exists()
+
+
+def test_the_rate_is_that_since_the_command_started(tmp_path, monkeypatch) -> None:
+    path, clock = tmp_path / "answers", iter(range(0, 1000, 2))
+    with pytest.raises(Interrupted):
+        PredictionFile(path, SETTINGS, resume=False).write(lines_of(600, stop=299), print)
+    monkeypatch.setattr(prediction_file, "SECONDS_BETWEEN", 120)
+    monkeypatch.setattr(prediction_file, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    messages: list[str] = []
+    PredictionFile(path, SETTINGS, resume=True).write(lines_of(600), messages.append)
+    # Three inputs every two seconds, after the 297 that were there.
+    assert messages == ["477 inputs, 1.5 per second"]
 
 
 def test_a_file_that_was_changed_is_not_continued(tmp_path) -> None:
