@@ -105,11 +105,41 @@ def synthesised(recording: Recording) -> np.ndarray:
             samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(float)
     if not len(samples):
         raise SystemExit(f"{' '.join(recording.command)} has no sound; is the voice installed?")
-    samples = resample_poly(samples, DIGIT_RATE, rate)
+    return without_silence(resample_poly(samples, DIGIT_RATE, rate))
+
+
+def without_silence(samples: np.ndarray) -> np.ndarray:
+    """The samples between the silence at both ends, equally loud for all recordings."""
     loudness = np.convolve(np.abs(samples), np.ones(80) / 80, "same")
     heard = np.flatnonzero(loudness > 0.02 * loudness.max())
     samples = samples[max(0, heard[0] - 160) : heard[-1] + 240]
     return samples * (12_000 / np.abs(samples).max())
+
+
+def written_strings(
+    files: pathlib.Path, folder: str, voices: dict[str, list], rounds: int
+) -> list[str]:
+    """Writes recordings of strings of digits, and returns their rows of a table.
+
+    Args:
+        files: the folder of the table.
+        folder: name of the recordings' folder in it.
+        voices: name -> the digits of a voice, each (text, take, samples).
+        rounds: number of strings that each digit is used in.
+    """
+    rows = []
+    (files / folder).mkdir(exist_ok=True)
+    for number, (voice, items) in enumerate(sorted(voices.items())):
+        draw = np.random.default_rng(1000 + number)
+        for position, (text, samples) in enumerate(
+            joined_digits(items * rounds, draw, varied=True)
+        ):
+            path = f"{folder}/{voice.replace(' ', '')}-{position}.wav"
+            with wave.open(str(files / path), "wb") as file:
+                file.setparams((1, 2, DIGIT_RATE, 0, "NONE", ""))
+                file.writeframes(samples.astype("<i2").tobytes())
+            rows.append(f"{path}\t{text}\ttrain\n")
+    return rows
 
 
 def main() -> None:
@@ -123,17 +153,7 @@ def main() -> None:
         for recording, samples in zip(wanted, threads.map(synthesised, wanted), strict=True):
             items = voices.setdefault(recording.voice, [])
             items.append((str(recording.digit), len(items), samples))
-    rows = []
-    (args.files / "voice-strings").mkdir(exist_ok=True)
-    for number, (voice, items) in enumerate(sorted(voices.items())):
-        random_strings = np.random.default_rng(1000 + number)
-        strings = joined_digits(items * ROUNDS, random_strings, varied=True)
-        for position, (text, samples) in enumerate(strings):
-            path = f"voice-strings/{voice.replace(' ', '')}-{position}.wav"
-            with wave.open(str(args.files / path), "wb") as file:
-                file.setparams((1, 2, DIGIT_RATE, 0, "NONE", ""))
-                file.writeframes(samples.astype("<i2").tobytes())
-            rows.append(f"{path}\t{text}\ttrain\n")
+    rows = written_strings(args.files, "voice-strings", voices, ROUNDS)
     for speaker in SPEAKERS:
         real = (args.files / f"digit-strings-{speaker}.tsv").read_text(encoding="utf-8")
         path = args.files / f"digit-strings-{speaker}-voices.tsv"

@@ -327,6 +327,7 @@ def save(figure: Any, path: pathlib.Path) -> None:
     # Characters without a glyph are drawn as boxes, without a warning for each plot.
     with warnings.catch_warnings(), replacing(path) as temporary:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message='Creating legend with loc="best" can be slow')
         import matplotlib
 
         add_fallback_fonts(figure)

@@ -21,3 +21,9 @@ def quoted(word: str) -> str:
     # Four hexadecimal digits, so that those after it do not belong to the character.
     word = word.replace("\\", "\\\\").replace("'", "\\'")
     return "$'" + _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", word) + "'"
+
+
+def quoted_path(path: object) -> str:
+    """A path as typed in a shell, also where an option would be taken for one."""
+    text = str(path)
+    return quoted(f"./{text}" if text.startswith("-") else text)

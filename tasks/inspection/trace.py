@@ -186,9 +186,10 @@ def _carried(
     last = largest.shape[1] - 1 - np.argmax(largest[:, ::-1] != 0, 1)
     chosen = (np.arange(largest.shape[1]) == last[:, None]) & (largest != 0)
     scale = np.divide(chosen, largest, out=np.zeros_like(largest), where=chosen)[..., None]
-    starts = [
-        tf.unstack(tf.constant((item * scale).astype(item.dtype)), axis=1) for item in gradients
-    ]
+    with np.errstate(invalid="ignore"):  # infinite gradients of a model that diverged
+        starts = [
+            tf.unstack(tf.constant((item * scale).astype(item.dtype)), axis=1) for item in gradients
+        ]
     return _by_state(
         tape.gradient(
             tree.flatten(states),

@@ -16,10 +16,8 @@ import numpy as np
 from seqzoo.tasks.atomic_files import creating, write_json
 from seqzoo.tasks.data.npz_members import MAX_DEFLATE_RATIO, READ_ERRORS, read_member
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.runs.layout import CONFIG
+from seqzoo.tasks.runs.layout import CONFIG, WEIGHTS
 from seqzoo.tasks.runs.weight_paths import weights_by_path
-
-WEIGHTS = "weights.npz"
 
 DIGEST = "weights_sha256"
 """Key of the digest of the weights in config.json."""

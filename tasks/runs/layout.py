@@ -4,6 +4,9 @@ import os
 import pathlib
 
 CONFIG, HISTORY, MODEL = "config.json", "history.csv", "model.keras"
+WEIGHTS = "weights.npz"
+"""The file of a packed model, instead of `MODEL`."""
+
 CALIBRATION, CONFORMAL = "calibration.json", "conformal.json"
 CHECKPOINTS, LOGS, AVERAGED, SCORES = "checkpoints", "logs", "averaged", "scores"
 FOLDS = "folds"

@@ -22,9 +22,9 @@ from seqzoo.tasks.export.formats import Export, export
 from seqzoo.tasks.metrics.calibration import calibration_of
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 from seqzoo.tasks.protocols import ScoresTexts, StreamsText
-from seqzoo.tasks.runs.compact_weights import DIGEST, WEIGHTS, check_counts, unpack
+from seqzoo.tasks.runs.compact_weights import DIGEST, check_counts, unpack
 from seqzoo.tasks.runs.evaluation_files import write_evaluation
-from seqzoo.tasks.runs.layout import CONFIG, HISTORY, MODEL, advice_on, is_run
+from seqzoo.tasks.runs.layout import CONFIG, HISTORY, MODEL, WEIGHTS, advice_on, is_run
 from seqzoo.tasks.runs.model_file import RESTORE, check_model_file
 from seqzoo.tasks.runs.predictor import Inference, checked_options
 from seqzoo.tasks.runs.session import Session, Stepper

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from seqzoo.tasks.atomic_files import occupied
+from seqzoo.tasks.atomic_files import occupied, write_json
 from seqzoo.tasks.base import PredictionOptions, Task, Template
 from seqzoo.tasks.data.batches import Data, Padding
 from seqzoo.tasks.data.examples import Examples, Splits
@@ -195,6 +195,8 @@ def train(
                 if workers.chief:
                     _check_same_test(run, test_fingerprint)
                 config = run.config
+                if workers.chief:
+                    _record_places(run, source or {})
                 change = change_of_replicas(config, settings, replicas)
                 if change:
                     progress.note(change)
@@ -472,6 +474,14 @@ def _check_same(run: Run, template: Template, settings: TrainingSettings, finger
         raise SeqzooError(
             f"The data differ from those that {run.folder} was started with; start a new run."
         )
+
+
+def _record_places(run: Run, source: dict[str, Any]) -> None:
+    """Writes to a run where its data are now, if they were moved since it was started."""
+    places = {name: source[name] for name in ("data", "validation", "test") if name in source}
+    if run.source and not places.items() <= run.source.items():
+        run.source.update(places)
+        write_json(run.folder / CONFIG, run.config)
 
 
 def _check_same_test(run: Run, fingerprint: str | None) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from cli_cases import seqzoo
 
-from seqzoo.tasks.printable import printable, quoted
+from seqzoo.tasks.printable import printable, quoted, quoted_path
 from seqzoo.tasks.runs.interlinear import interlinear
 from seqzoo.zoo import output
 from seqzoo.zoo.finding import Finding
@@ -52,6 +52,7 @@ def test_a_drawn_table_has_only_its_own_commands(monkeypatch) -> None:
 
 def test_a_word_with_control_characters_is_quoted_so_that_a_shell_reads_it() -> None:
     assert quoted("it's") == shlex.quote("it's")
+    assert quoted_path("a b") == "'a b'" and quoted_path("-a b") == "'./-a b'"
     word = f"it's \\ {HOSTILE}1 é"
     assert printable(quoted(word)) == quoted(word)
     script = f"LC_ALL=C.UTF-8; printf %s {quoted(word)}"

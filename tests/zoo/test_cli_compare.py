@@ -386,6 +386,15 @@ def test_a_comparison_trains_all_cells_on_the_same_data(command, inside, tmp_pat
     assert seqzoo(*command, "--cells", "gru").exit_code == 0  # all of it is trained
 
 
+def test_cells_that_are_added_may_come_first(command, inside) -> None:
+    """The size is still that of the cell that came first at first."""
+    command += ["--seed", 6, "--seeds", 1]
+    assert seqzoo(*command, "--cells", "gru").exit_code == 0
+    result = seqzoo(*command, "--cells", "vanilla,gru")
+    assert result.exit_code == 0, result.output
+    assert inside.trained == ["gru-6", "vanilla-6"]
+
+
 FLOWS = (
     *("3", "[3]", "{}", '[{"cell": "gru"}]'),
     '{"cell": "gru", "units": 1, "shares": {}, "verdict": ""}',

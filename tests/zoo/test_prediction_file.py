@@ -152,6 +152,9 @@ def test_a_run_that_was_replaced_is_another(tmp_path) -> None:
     (tmp_path / "model.keras").write_text("weights")
     before = identity(str(tmp_path))
     assert len(before) == 2 and before == identity(str(tmp_path))
+    (tmp_path / "predictions.jsonl").write_text("other files are no part of the model")
+    (tmp_path / "more").mkdir()
+    assert before == identity(str(tmp_path / "more" / ".."))
     (tmp_path / "model.keras").write_text("other weights")
     assert identity(str(tmp_path)) != before
     assert identity("language-id") and identity("language-id") != identity("date-normaliser")

@@ -11,6 +11,7 @@ import pytest
 from cli_cases import MANY_TO_ONE, seqzoo
 
 import seqzoo.zoo as zoo
+from seqzoo.cells import portable
 from seqzoo.tasks import Examples, SeqzooError
 from seqzoo.tasks.atomic_files import write_json
 from seqzoo.tasks.data.batches import Padding
@@ -139,6 +140,27 @@ def test_how_often_the_state_is_stored_may_change(table) -> None:
         assert again == replace(base, settings=replace(base.settings, **given))
     with pytest.raises(SeqzooError, match="was started with units=128, got 3"):
         repeating._base(table / "r", "many-to-one", {"units": 3}, resume=True)
+
+
+@pytest.mark.slow
+def test_a_run_is_resumed_with_data_that_were_moved(table) -> None:
+    words = [*MANY_TO_ONE, "--data", "t.csv", "--epochs", 1]
+    rows = [f"{number} cats,{'ab'[number % 2]}" for number in range(40)]
+    (table / "t.csv").write_text("\n".join(["text,label", *rows]))
+    with portable():
+        assert seqzoo(*words, "--units", 4, "--run", "run").exit_code == 0
+        (table / "elsewhere").mkdir()
+        (table / "t.csv").rename(table / "elsewhere" / "u.csv")
+        resume = ["train", "--resume", "--run", "run"]
+        result = seqzoo(*resume)
+        assert result.exit_code == 2 and "no file t.csv" in result.stderr
+        assert seqzoo(*resume, "--data", "elsewhere/u.csv").exit_code == 0
+        assert Run.open("run").source["data"] == str(table / "elsewhere" / "u.csv")
+        assert seqzoo("evaluate", "run").exit_code == 0
+        (table / "other.csv").write_text("\n".join(["text,label", *rows[::-1]]))
+        result = seqzoo(*resume, "--data", "other.csv")
+        assert result.exit_code == 2 and "The data differ from those" in result.stderr
+        assert Run.open("run").source["data"] == str(table / "elsewhere" / "u.csv")
 
 
 def test_lists_may_be_tuples(table) -> None:

@@ -1,10 +1,10 @@
 """The command `seqzoo init`: writes a configuration file."""
 
-import shlex
 from typing import Any
 
 import click
 
+from seqzoo.tasks.printable import quoted_path
 from seqzoo.zoo.commands import completers, options
 from seqzoo.zoo.commands.program import program
 
@@ -34,5 +34,5 @@ def command(ctx: click.Context, name: str, output: str | None, force: bool, **ch
     if output == "-":
         click.echo(result, nl=False)
     else:
-        command = f"{program(ctx)} train {shlex.quote(result)}"
+        command = f"{program(ctx)} train {quoted_path(result)}"
         click.echo(f"{result} has all settings. To train: {command}")

@@ -102,7 +102,9 @@ def command(
         )
     else:
         inputs = held_out_inputs(opened, examples or 1)
-    folder = pathlib.Path(output or pathlib.Path("inspections") / opened.folder.name).expanduser()
+    folder = pathlib.Path(
+        output or pathlib.Path("inspections") / opened.folder.resolve().name
+    ).expanduser()
     searched = held_out_inputs(opened, search) if search else []
     inspection, sections = inspect(
         opened, inputs, only or (), step, search=searched, reference=reference

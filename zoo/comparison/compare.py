@@ -85,8 +85,10 @@ def compare(
             known = source_docs.cells()
             raise SeqzooError(f"There is no cell {cell!r}{nearest_of(cell, known)}")
     choices = chosen(name, options)
+    stem = pathlib.Path(name).stem if name.endswith(CONFIG) else name
+    path = pathlib.Path(folder).expanduser() if folder else COMPARISONS / stem
     if name in TEMPLATES and "cell" not in options:
-        choices = replace(choices, task=replace(choices.task, cell=cells[0]))
+        choices = replace(choices, task=replace(choices.task, cell=_reference(path) or cells[0]))
     choices = choices.absolute()
     last = choices.settings.seed + seeds - 1
     if last > MAX_SEED:
@@ -95,8 +97,6 @@ def compare(
             f"{choices.settings.seed} on, got {seeds}.",
             field="seeds",
         )
-    stem = pathlib.Path(name).stem if name.endswith(CONFIG) else name
-    path = pathlib.Path(folder).expanduser() if folder else COMPARISONS / stem
     base = _shared_settings(path, choices)
     first = choices.settings.seed
     seed_numbers = list(range(first, first + seeds))
@@ -110,6 +110,11 @@ def compare(
         comparison = replace(_comparison(path, stem, base, cells, seed_numbers, sizes), flow=flow)
         comparison.write()
     return comparison
+
+
+def _reference(path: pathlib.Path) -> str | None:
+    """The cell whose size the others have in the comparison in a folder; None if there is none."""
+    return read_config(str(path / BASE)).task.cell if (path / BASE).exists() else None
 
 
 def _shared_settings(path: pathlib.Path, choices: Choices) -> Choices:

@@ -10,6 +10,7 @@ from typing import Any, get_args, get_type_hints
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.errors import SeqzooError, command, nearest_of
 from seqzoo.tasks.fine_tuning.templates import matching_template
+from seqzoo.tasks.printable import quoted_path
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.config.options import TASK_NAMES, task_options
 from seqzoo.zoo.data.source import Source, input_columns, kinds_of
@@ -92,7 +93,7 @@ def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) ->
         raise SeqzooError(
             f"{name} is a file or folder, not a preset or template; to train on it, name a "
             f"template ({', '.join(TEMPLATES)}) and pass --data {shlex.quote(name)}; check it with "
-            f"`{command(f'check {shlex.quote(name)}')}`."
+            f"`{command(f'check {quoted_path(name)}')}`."
         )
     else:
         raise SeqzooError(f"There is no preset or template {name!r}{nearest_of(name, known)}")

@@ -3,7 +3,6 @@
 import json
 import pathlib
 import re
-import shlex
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, asdict, fields
@@ -13,6 +12,7 @@ from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import read_json, write_text
 from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.tasks.fields import hints_of
+from seqzoo.tasks.printable import quoted_path
 from seqzoo.tasks.runs import layout
 from seqzoo.tasks.runs.layout import is_run
 from seqzoo.tasks.settings import TrainingSettings
@@ -65,7 +65,7 @@ def init(name: str, output: str | None, given: dict[str, Any], *, force: bool) -
         raise SeqzooError(
             f"{path} already exists; name another file with --output, or add --force."
         )
-    text = config(choices, origin, shlex.quote(str(path)), needs(name)) + further
+    text = config(choices, origin, quoted_path(path), needs(name)) + further
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, text)
     return str(path)

@@ -1,6 +1,5 @@
 """Exports a run's model, and explains how to load and call it."""
 
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.formats import check_choices, check_installed
 from seqzoo.tasks.kinds import FORECAST, TEXTS
+from seqzoo.tasks.printable import quoted_path
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.open_run import open_run
 from seqzoo.zoo.inference.options import check_top, prediction_options
@@ -99,7 +99,7 @@ def _without_tensorflow(target: str, report: dict[str, Any], kind: str) -> str:
         [
             f"{target} runs without TensorFlow{checked}:",
             *sizes,
-            f"  python {shlex.quote(f'{target}/predict.py')} {given}",
+            f"  python {quoted_path(f'{target}/predict.py')} {given}",
         ]
     )
 

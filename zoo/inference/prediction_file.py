@@ -12,7 +12,7 @@ from typing import Any
 
 from seqzoo.tasks.atomic_files import is_full, naming_full_disk, write_json
 from seqzoo.tasks.errors import Interrupted, SeqzooError, check_regular
-from seqzoo.tasks.runs.layout import is_run
+from seqzoo.tasks.runs.layout import CONFIG, MODEL, WEIGHTS, is_run
 from seqzoo.tasks.runs.lock import lock
 from seqzoo.tasks.wording import counted
 from seqzoo.zoo.data.records import read_bytes
@@ -218,15 +218,20 @@ def write_predictions(
 
 def identity(name: str) -> list[dict[str, Any]]:
     """JSON values that identify a run, by its folder or the name of a preset, and change when its
-    model does."""
+    model does, but not when the folder gets another name or other files."""
     folder = pathlib.Path(name).expanduser()
     if not is_run(folder) and name in PRESETS:
         folder = folder_of(name)
-    return [_identity(file) for file in sorted(folder.glob("*")) if file.is_file()]
+    files = [folder / file for file in (CONFIG, MODEL, WEIGHTS)]
+    return [{"file": file.name, **_version(file)} for file in files if file.is_file()]
 
 
 def _identity(path: pathlib.Path) -> dict[str, Any]:
     """JSON values that identify a file and change when it changes."""
+    name = str(path.resolve()).encode("utf-8", "backslashreplace").decode()
+    return {"path": name, **_version(path)}
+
+
+def _version(path: pathlib.Path) -> dict[str, int]:
     known = path.stat()
-    name = str(path.absolute()).encode("utf-8", "backslashreplace").decode()
-    return {"path": name, "bytes": known.st_size, "changed": known.st_mtime_ns}
+    return {"bytes": known.st_size, "changed": known.st_mtime_ns}

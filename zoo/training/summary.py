@@ -9,7 +9,7 @@ import numpy as np
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.timed_series import TimedSeries
 from seqzoo.tasks.kinds import FORECAST as FORECAST_TEMPLATE
-from seqzoo.tasks.printable import printable, quoted
+from seqzoo.tasks.printable import printable, quoted, quoted_path
 from seqzoo.tasks.wording import counted
 from seqzoo.zoo.output import (
     baselines_table,
@@ -54,7 +54,7 @@ def summary(trained: Trained, program: str) -> str:
     """
     if trained.run.template.name == FORECAST_TEMPLATE:
         return _forecast_summary(trained, program)
-    run, folder = trained.run, quoted(str(trained.run.folder))
+    run, folder = trained.run, quoted_path(trained.run.folder)
     suggested, shown = _samples(run, trained.examples)
     if suggested.startswith(("-", "'-")):  # not an option
         suggested = f"-- {suggested}"
@@ -78,8 +78,8 @@ def summary(trained: Trained, program: str) -> str:
 
 def _forecast_summary(trained: Trained, program: str) -> str:
     """The summary of a forecast: scores next to those of baselines, and next commands."""
-    folder = quoted(str(trained.run.folder))
-    data = quoted(str(trained.run.source.get("data", "history.csv")))
+    folder = quoted_path(trained.run.folder)
+    data = quoted_path(trained.run.source.get("data", "history.csv"))
     following = "Next steps:"
     if known := trained.run.source.get("known_columns"):
         following = (

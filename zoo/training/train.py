@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import pathlib
 import re
 import shlex
@@ -184,7 +185,7 @@ def plan_new(
 
 def _tuned(start: Any) -> str:
     """The name of a training run that starts from another run and has no name of its own."""
-    return f"{start.folder.name}{TUNED}"
+    return f"{start.folder.resolve().name}{TUNED}"
 
 
 def plan_resumed(
@@ -204,7 +205,8 @@ def plan_resumed(
         start_from: the run that it was started from; None to take it from the run.
 
     Raises:
-        SeqzooError: the run does not exist, or was started with other settings.
+        SeqzooError: the run does not exist, or was started with other settings. Data may lie
+            elsewhere; training checks that they have the same examples.
     """
     given = _with_size(name, given)
     path = folder_of(name, folder, given, start_from, device, resume=True)
@@ -234,7 +236,7 @@ def plan_resumed(
                     item: getattr(stored.task, item) for item in names if hasattr(stored.task, item)
                 }
                 requested = replace(requested, task=replace(requested.task, **kept))
-    stored = with_free_options(stored, requested)
+    stored = _moved(with_free_options(stored, requested), requested)
     hint = "resume it with the same settings, or start a new run"
     for old, new in zip(stored.absolute().parts(), requested.absolute().parts(), strict=True):
         check_same(path, vars(old), vars(new), hint)
@@ -258,6 +260,17 @@ def with_free_options(stored: Choices, requested: Choices) -> Choices:
     free = {name: getattr(requested.settings, name) for name in FREE_TO_CHANGE}
     source = replace(stored.source, storage=requested.source.storage)
     return replace(stored, settings=replace(stored.settings, **free), source=source)
+
+
+def _moved(stored: Choices, requested: Choices) -> Choices:
+    """Stored settings, with the requested paths or names of the data, if they are others."""
+    places = {}
+    for name in ("data", "validation", "test"):
+        before, now = getattr(stored.source, name), getattr(requested.source, name)
+        if isinstance(before, str) and isinstance(now, str):
+            if os.path.abspath(before) != os.path.abspath(now):
+                places[name] = now
+    return replace(stored, source=replace(stored.source, **places))
 
 
 def _check_problem(path: pathlib.Path, name: str, stored: Any, named: Any) -> None:
