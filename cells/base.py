@@ -55,7 +55,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         bias_constraint: constraint on the biases.
         dropout: dropout rate of the inputs, at least 0 and below 1, with one mask per sequence.
         recurrent_dropout: the same for the recurrent inputs.
-        seed: random seed for the dropout masks.
+        seed: random seed for the dropout masks, and for initial weights that a cell draws itself
+            instead of by an initializer.
 
     Raises:
         ValueError: `units`, `dropout` or `recurrent_dropout` is out of range, an option does

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.gates import clone_initializer
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -53,7 +54,7 @@ class LEMCell(RecurrentCell):
         self.memory_kernel = self.add_weight(
             shape=(self.units, self.units),
             name="memory_kernel",
-            initializer=self.initial_recurrent_kernel,
+            initializer=clone_initializer(self.recurrent_initializer),
         )
 
     def advance(self, x, states, recurrent_mask=None):

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.gates import clone_initializer
 from seqzoo.cells.options import whole_number
 
 
@@ -75,7 +76,7 @@ class LMUCell(RecurrentCell):
         self.memory_kernel = self.add_weight(
             shape=(self.order, self.units),
             name="memory_kernel",
-            initializer=self.kernel_initializer,
+            initializer=clone_initializer(self.kernel_initializer),
         )
         options = {"regularizer": self.kernel_regularizer, "constraint": self.kernel_constraint}
         self.hidden_encoder = self.add_weight(

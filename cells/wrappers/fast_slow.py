@@ -49,8 +49,9 @@ class FastSlowCell(WrapperCell):
         self.fast_cells = fast_cells
         self.slow_units = slow_units
         first = self.cell
-        copies = [copy_of(first, f"fast_{k}") for k in range(2, fast_cells + 1)]
-        self.cells = [first, *copies, copy_of(first, "slow", slow_units or units)]
+        copies = [copy_of(first, f"fast_{k}", number=k - 1) for k in range(2, fast_cells + 1)]
+        slow = copy_of(first, "slow", slow_units or units, number=fast_cells)
+        self.cells = [first, *copies, slow]
 
     @property
     def state_size(self):

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.base import as_list
+from seqzoo.cells.gates import clone_initializer
 from seqzoo.cells.options import whole_number
 from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner, copy_of
 
@@ -42,7 +43,7 @@ class StackedCell(WrapperCell):
         super().__init__(units, **kwargs)
         self.layers = layers
         self.skips = skips
-        copies = [copy_of(self.cell, f"cell_{k}") for k in range(2, layers + 1)]
+        copies = [copy_of(self.cell, f"cell_{k}", number=k - 1) for k in range(2, layers + 1)]
         self.cells = [self.cell, *copies]
 
     @property
@@ -77,7 +78,7 @@ class StackedCell(WrapperCell):
             self.readout_kernel = self.add_weight(
                 shape=(self.layers * self.units, self.units),
                 name="readout_kernel",
-                initializer=self.kernel_initializer,
+                initializer=clone_initializer(self.kernel_initializer),
             )
             self.readout_bias = self.add_weight(
                 shape=(self.units,), name="readout_bias", initializer="zeros"

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from seqzoo.cells.base import RecurrentCell, as_list, gates_named
@@ -320,7 +321,9 @@ def check_inherited(cell: RecurrentCell, options: Mapping[str, Any]) -> None:
             )
 
 
-def copy_of(cell: RecurrentCell, name: str, units: int | None = None) -> RecurrentCell:
+def copy_of(
+    cell: RecurrentCell, name: str, units: int | None = None, *, number: int
+) -> RecurrentCell:
     """Another cell of the same configuration, with its own initializers, so that weights of equal
     shape start with different values. It is not built, and neither are the cells that it wraps.
 
@@ -328,9 +331,10 @@ def copy_of(cell: RecurrentCell, name: str, units: int | None = None) -> Recurre
         cell: the cell.
         name: name of the copy.
         units: number of units of the copy and of the cells that it wraps; None for the same.
+        number: number of the copy; with a seed of the cell, it gives the seed of the copy.
     """
     with nothing_shared():  # otherwise, copies made while a file is loaded may share inner cells
-        config = _unbuilt({**cell.get_config(), "name": name})
+        config = _reseeded(_unbuilt({**cell.get_config(), "name": name}), number)
         return type(cell).from_config(config if units is None else _resized(config, units))
 
 
@@ -340,6 +344,17 @@ def _unbuilt(config: Any) -> Any:
         return {key: _unbuilt(value) for key, value in config.items() if key != "build_config"}
     if isinstance(config, (list, tuple)):
         return type(config)(map(_unbuilt, config))
+    return config
+
+
+def _reseeded(config: dict[str, Any], number: int, depth: int = 0) -> dict[str, Any]:
+    if config.get("seed") is not None:
+        # Without the depth, a copy of a cell that has copies would start like one of these.
+        seed = np.random.SeedSequence([config["seed"] % 2**63, number, depth])
+        config = {**config, "seed": int(seed.generate_state(1)[0])}
+    if isinstance(inner := config.get("cell"), Mapping):
+        inner_config = _reseeded(inner["config"], number, depth + 1)
+        config = {**config, "cell": {**inner, "config": inner_config}}
     return config
 
 

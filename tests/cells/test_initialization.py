@@ -1,5 +1,6 @@
 """Initial weights by name, checked on what the cells then do."""
 
+import itertools
 import pathlib
 import re
 
@@ -190,13 +191,35 @@ def test_the_bias_of_a_seeded_reservoir_is_not_a_multiple_of_its_kernel():
     assert abs(np.corrcoef(kernel, bias)[0, 1]) < 0.3
 
 
-@pytest.mark.parametrize("name", CELLS)
-def test_weights_of_equal_shape_start_with_different_values(name):
-    cell = create(name, 6)
+@pytest.mark.parametrize(
+    "name, options",
+    [*((name, {}) for name in CELLS), ("lem", {"recurrent_initializer": "glorot_normal"})],
+)
+def test_weights_start_with_different_values(name, options):
+    cell = create(name, 6, **options)
     cell.build((None, *(6,) * (cell.input_rank - 1 - cell.takes_time), 6 + cell.takes_time))
-    drawn = [np.array(weight) for weight in cell.trainable_weights]
-    drawn = [values.tobytes() for values in drawn if len(np.unique(values)) > 6]
-    assert len(set(drawn)) == len(drawn)
+    drawn = [np.array(weight).ravel() for weight in cell.trainable_weights]
+    drawn = [values for values in drawn if len(np.unique(values)) > 6]
+    for first, second in itertools.combinations(drawn, 2):
+        size = min(len(first), len(second))
+        assert abs(np.corrcoef(first[:size], second[:size])[0, 1]) < 0.999
+
+
+@pytest.mark.parametrize("name", ["fast-slow", "stacked"])
+@pytest.mark.parametrize("inner", ["lru", "echo-state", "fast-slow"])
+def test_copies_of_a_seeded_cell_start_with_different_values(name, inner):
+    options = {"cell": "lru", "cell_options": {"seed": 3}} if inner == "fast-slow" else {"seed": 3}
+    cells = []
+    for _ in range(2):
+        cell = create(name, 6, cell=inner, cell_options=options)
+        cell.build((None, 6))
+        cells.append([np.array(weight) for weight in cell.weights])
+    seeded = [
+        first.tobytes()
+        for first, second in zip(*cells, strict=True)
+        if len(np.unique(first)) > 3 and np.array_equal(first, second)
+    ]
+    assert len(seeded) > 1 and len(set(seeded)) == len(seeded)
 
 
 @pytest.mark.parametrize(
