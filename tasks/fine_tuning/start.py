@@ -347,13 +347,15 @@ def _filled(
     layer: str, weight: Any, old: Any, rows: dict[str, list[str]], stored: dict[str, list[str]]
 ) -> np.ndarray | None:
     """The values of a new weight, with the matching rows of an old one copied into it; None if the
-    shapes do not fit."""
+    shapes do not fit, or no row does."""
     values, source = np.array(weight), np.asarray(old)
     axes = _named_axes(layer, weight.path, values.ndim) if layer in rows else ()
     indices: list[tuple[Any, Any]] = []
     for axis, (size, before) in enumerate(zip(values.shape, source.shape, strict=True)):
         if axis in axes and layer in stored:
             pairs = _pairs(rows[layer][:size], stored[layer][:before])
+            if not len(pairs):
+                return None
             indices.append((pairs[:, 0], pairs[:, 1]))
         elif size != before:
             return None

@@ -419,4 +419,6 @@ READING = (
 
 
 def _shown(value: Any) -> str:
-    return some_of(value) if isinstance(value, list) else repr(value)
+    if isinstance(value, list):
+        return some_of([item if item.strip() else repr(item) for item in value])
+    return repr(value)

@@ -426,6 +426,15 @@ def test_symbols_of_an_unaligned_model_are_matched_by_name(tmp_path) -> None:
     np.testing.assert_array_equal(new["outputs"]["kernel"][:, 0], before[:, 0])  # the blank
 
 
+def test_outputs_without_a_common_label_are_new(tmp_path) -> None:
+    template = ManyToOne("words", units=4, minimum_count=1)
+    texts = ["the cow", "a dog"] * 3
+    old = untrained(template, Examples(texts, ["x", "y"] * 3), tmp_path)
+    for labels, new in ((["yes", "no"], ["outputs"]), (["yes", "x"], [])):
+        _, _, report = fine_tuned(Start(old), template, Examples(texts, labels * 3))
+        assert report["new"] == new == sorted({"outputs"} - {*report["taken"]})
+
+
 def test_words_that_can_be_copied_have_joiners(tmp_path) -> None:
     template = ManyToManyEncoderDecoder("words", target="words", units=3, minimum_count=1)
     examples = Examples(["the cat, well", "a dog."] * 3, ["the cat, well", "a dog."] * 3)

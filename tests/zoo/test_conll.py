@@ -91,6 +91,7 @@ def test_columns_by_name(tmp_path, header) -> None:
     "name, text, columns, message",
     [
         ("a.conll", "a O\nb\n", (1, 2), r"line 2: expected 2 fields, got 1\.$"),
+        ("a.conll", "\xa0\na O\n", (1, 2), "line 2: expected 1 field, got 2"),
         ("a.conll", "a\tO\nb O\n", (1, 2), "line 2: expected 2 fields separated by tabs, got 1"),
         ("a.conll", "a\tO\n\nb\t\n", (1, 2), "line 3: field 2 is empty"),
         ("a.conll", "a O\n", (1, 3), "`target` must be from 1 to 2, .* got 3"),

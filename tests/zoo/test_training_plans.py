@@ -163,6 +163,27 @@ def test_a_run_is_resumed_with_data_that_were_moved(table) -> None:
         assert Run.open("run").source["data"] == str(table / "elsewhere" / "u.csv")
 
 
+@pytest.mark.slow
+def test_a_run_that_is_stopped_while_it_is_scored_says_how_to_go_on(table, monkeypatch) -> None:
+    rows = [f"{number} cats,{'ab'[number % 2]}" for number in range(40)]
+    (table / "t.csv").write_text("\n".join(["text,label", *rows]))
+    evaluate = Run.evaluate
+
+    def stopped(run: Run, *values: Any, **options: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with portable():
+        monkeypatch.setattr(Run, "evaluate", stopped)
+        words = [*MANY_TO_ONE, "--data", "t.csv", "--epochs", 1, "--units", 4, "--run", "run"]
+        result = seqzoo(*words)
+        assert result.exit_code == 130 and not (table / "run" / "scores").exists()
+        assert result.stderr.splitlines()[-1].startswith("Stopped. To resume: ")
+        assert "train --resume --run run" in result.stderr
+        monkeypatch.setattr(Run, "evaluate", evaluate)
+        assert seqzoo("train", "--resume", "--run", "run").exit_code == 0
+        assert (table / "run" / "scores").exists()
+
+
 def test_lists_may_be_tuples(table) -> None:
     given = {"data": "t.csv", "kind": "words", "static_columns": ("a", "b")}
     assert chosen("forecast", {**given, "kind": "history"}).source.static_columns == ["a", "b"]

@@ -190,7 +190,7 @@ def _blocks(
 ) -> Iterator[list[_Row]]:
     """The lines of each sentence that are words."""
     words = (line for line in lines if line.strip(_SPACE) and not line.startswith("#"))
-    first = next((line for line in words if universal or line.split()[0] != DOCUMENT), "")
+    first = next((line for line in words if universal or line.split()[:1] != [DOCUMENT]), "")
     tabs = universal or "\t" in first
     parts = re.compile("\t" if tabs else "[ \t]+")
 

@@ -15,11 +15,11 @@ from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import is_working_folder, occupied
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.data.stored_columns import ClassColumn
-from seqzoo.tasks.errors import SeqzooError, check_same, command, some_of
+from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same, command, some_of
 from seqzoo.tasks.fine_tuning.templates import required_options
 from seqzoo.tasks.kinds import FORECAST
 from seqzoo.tasks.runs.layout import CONFIG as RUN_CONFIG
-from seqzoo.tasks.runs.layout import SCORES
+from seqzoo.tasks.runs.layout import MODEL, SCORES
 from seqzoo.tasks.settings import FREE_TO_CHANGE
 from seqzoo.tasks.startup import start_devices
 from seqzoo.tasks.training.clusters import make_strategy
@@ -326,7 +326,7 @@ def run_plan(
 
     Raises:
         SeqzooError: training is not possible with the data or the settings.
-        Interrupted: Ctrl-C, after a checkpoint.
+        Interrupted: Ctrl-C, after a checkpoint or after the last epoch.
     """
     devices.choose(device)
     strategy = make_strategy(distribute, workers) if distribute else None
@@ -364,19 +364,24 @@ def run_plan(
     words = f"train --resume --run {shlex.quote(str(plan.folder))}"
     resume = command(words + together.resume_options)
     set_exit_message(f"Stopped immediately. To resume from the last checkpoint: {resume}")
-    run = train(
-        task,
-        splits,
-        settings,
-        plan.folder,
-        source=source.to_config(),
-        resume=plan.resume,
-        progress=Silent() if quiet else TerminalProgress(),
-        start_from=plan.start,
-        strategy=strategy,
-    )
-    split, examples = _held_out(splits)
-    metrics = run.evaluate(examples, folder=run.folder / SCORES) if chief and split else {}
+    try:
+        run = train(
+            task,
+            splits,
+            settings,
+            plan.folder,
+            source=source.to_config(),
+            resume=plan.resume,
+            progress=Silent() if quiet else TerminalProgress(),
+            start_from=plan.start,
+            strategy=strategy,
+        )
+        split, examples = _held_out(splits)
+        metrics = run.evaluate(examples, folder=run.folder / SCORES) if chief and split else {}
+    except KeyboardInterrupt as interruption:
+        if not (plan.folder / MODEL).is_file():
+            raise
+        raise Interrupted(f"Stopped. To resume: {resume}") from interruption
     # A worker that ended while the chief evaluates would look as if it had been lost.
     with contextlib.suppress(*CONNECTION_ERRORS):
         together.wait()
