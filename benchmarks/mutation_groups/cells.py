@@ -267,6 +267,24 @@ GROUPS = [
         },
     ),
     Group(
+        "cells/engine/product_loops.py",
+        "tests/cells/test_programs.py",
+        "differentiated_later or without_a_tape",
+        {
+            'time_major(result["visited"][1:])': 'time_major(result["visited"][:-1])',
+            '{"trajectory": result["visited"]}': '{"trajectory": result["visited"] + 1}',
+        },
+    ),
+    Group(
+        "cells/engine/product_loops.py",
+        "tests/cells/test_cell_contract.py",
+        "lstm",
+        {
+            "biases = [_column(tensors[n])": "biases = [0.0 * _column(tensors[n])",
+            '["trajectory"], output, t)': '["trajectory"], output, 0)',
+        },
+    ),
+    Group(
         "cells/engine/general_loops.py",
         GRADIENTS,
         "[gru-reset",

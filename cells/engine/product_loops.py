@@ -1,9 +1,10 @@
 """The two time loops of a cell with `recur` and `step`: forward, and backward from stored values.
 
-XLA compiles them. Outside a loop, sequences are (time, batch, units) and states (batch, units).
-Inside, tensors are (units, batch), so that the weights are on the left of every product and a gate
-is a block of rows. A loop reads the slices of a step during the previous step; otherwise XLA would
-fuse the strided read into the elementwise operations, which would then no longer be vectorised.
+XLA compiles them. Outside a loop, sequences are (time, batch, units), or (batch, time, units) if no
+gradient is requested, and states (batch, units). Inside, tensors are (units, batch), so that the
+weights are on the left of every product and a gate is a block of rows. A loop reads the slices of a
+step during the previous step; otherwise XLA would fuse the strided read into the elementwise
+operations, which would then no longer be vectorised.
 """
 
 from collections.abc import Callable
@@ -16,13 +17,18 @@ from seqzoo.cells.engine.private_tensorflow import scratch_graph
 from seqzoo.cells.engine.step_gradients import backward_step, forward_step
 from seqzoo.cells.engine.xla_slices import (
     pad_time,
+    read_row,
     read_step,
     size_of,
     time_major,
     while_steps,
     write_columns,
+    write_row,
     write_step,
 )
+
+JOINED_UNITS = 256
+"""The largest number of units for which the products of the input and of the state are joined."""
 
 
 def tensors_of(cell: RecurrentCell, x: Any) -> dict:
@@ -57,26 +63,37 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
         cell: the cell whose `step` is run.
         tensors: the tensors of `tensors_of`; "steps", the number of x's time steps to run;
             "states", list of (batch, units); and optionally "mask", (time, batch), and
-            "recurrent_mask", (batch, units).
+            "recurrent_mask", (batch, units). "rows", (batch, time, features), may replace "x",
+            which saves a transposition without `keep`.
         sequences: whether to return the first state of each step.
         keep: whether to return the values that `backward` needs.
 
     Returns:
         "states": list of the last states; "trajectory": the first state before the first step and
-        after each, (1 + time, batch, units); "values": list of (time, units, batch), for
-        `backward`. Sorted by name, the results that `keep` adds come last.
+        after each, (1 + time, batch, units), or with "rows" after each, (batch, time, units);
+        "values": list of (time, units, batch), for `backward`; with "rows", "visited" then is the
+        trajectory that `backward` needs. Sorted by name, the results that `keep` adds come last.
     """
-    length, batch, _ = tf.unstack(tf.shape(tensors["x"]))
-    products = _products(cell, tensors)
+    if "rows" in tensors and keep:
+        return _forward_from_rows(cell, tensors, sequences)
+    if "rows" in tensors:
+        batch, length, _ = tf.unstack(tf.shape(tensors["rows"]))
+    else:
+        length, batch, _ = tf.unstack(tf.shape(tensors["x"]))
+    joined = _joins_products(cell, tensors)
+    products = (_joined_products if joined else _products)(cell, tensors)
     weights = _step_weights(cell, tensors)
 
     def read(t):
         t = tf.minimum(t, length - 1)
-        return {
+        slices = {
             name: tf.transpose(read_step(tensors[name], t))
             for name in ("x", "mask")
             if name in tensors
         }
+        if "rows" in tensors:
+            slices["x"] = tf.transpose(read_row(tensors["rows"], t))
+        return slices
 
     def advance(slices, states):
         x, r = products(slices["x"], states[0])
@@ -89,7 +106,11 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
         following = read(t + 1)
         new, values = advance(slices, states)
         if "trajectory" in written:
-            written["trajectory"] = write_step(written["trajectory"], tf.transpose(new[0]), t + 1)
+            output = tf.transpose(new[0])
+            if "rows" in tensors:
+                written["trajectory"] = write_row(written["trajectory"], output, t)
+            else:
+                written["trajectory"] = write_step(written["trajectory"], output, t + 1)
         if "values" in written:
             pairs = zip(written["values"], values, strict=True)
             written["values"] = [write_step(w, value, t) for w, value in pairs]
@@ -97,9 +118,12 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
 
     states = [tf.transpose(state) for state in tensors["states"]]
     written: dict = {}
-    if sequences or keep:
-        rows = tf.zeros([length + 1, batch, cell.units], states[0].dtype)
-        written["trajectory"] = write_step(rows, tensors["states"][0], 0)
+    if "rows" in tensors:
+        if sequences:
+            written["trajectory"] = tf.zeros([batch, length, cell.units], states[0].dtype)
+    elif sequences or keep:
+        steps = tf.zeros([length + 1, batch, cell.units], states[0].dtype)
+        written["trajectory"] = write_step(steps, tensors["states"][0], 0)
     if keep:
         # A trace outside the program, for the number of values that a step stores.
         with scratch_graph():
@@ -107,6 +131,25 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
         written["values"] = [tf.zeros([length, cell.units, batch], v.dtype) for v in kept]
     _, states, written = while_steps(tensors["steps"], body, read(0), states, written)
     return {"states": [tf.transpose(state) for state in states], **written}
+
+
+def with_steps(tensors: dict, result: dict) -> tuple[dict, dict]:
+    """Tensors with "rows" and the result of `forward` for them, as they are with "x" instead."""
+    tensors = {"x": time_major(tensors["rows"]), **tensors}
+    result = result | {"trajectory": result["visited"]}
+    del tensors["rows"], result["visited"]
+    return tensors, result
+
+
+def _forward_from_rows(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
+    """`forward` with "rows" and `keep`, for a call without `keep` whose gradient is requested."""
+    tensors = {"x": time_major(tensors["rows"]), **tensors}
+    del tensors["rows"]
+    result = forward(cell, tensors, sequences=True, keep=True)
+    result["visited"] = result.pop("trajectory")
+    if sequences:
+        result["trajectory"] = time_major(result["visited"][1:])
+    return result
 
 
 def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
@@ -269,6 +312,34 @@ def _products(cell: RecurrentCell, tensors: dict) -> Callable:
         if bias is not None:
             x = x + bias
         return cell.split(x, axis=0), cell.split_recurrent(r, axis=0)
+
+    return products
+
+
+def _joins_products(cell: RecurrentCell, tensors: dict) -> bool:
+    """Whether a loop computes the products of the input and of the state as one.
+
+    Without gradients, one product of both takes less time than two, up to a size. In training it
+    does not, since XLA then fuses the elementwise operations differently.
+    """
+    sums = not cell.separate and tuple(cell.recurrent_gates) == tuple(cell.gates)
+    several = "kernel" in tensors and tensors["kernel"].shape[0] > 1
+    return "rows" in tensors and sums and several and cell.units <= JOINED_UNITS
+
+
+def _joined_products(cell: RecurrentCell, tensors: dict) -> Callable:
+    """Like `_products`; the gates' sums take the place of the inputs, beside zeros."""
+    kernels = tf.transpose(tf.concat([tensors["recurrent_kernel"], tensors["kernel"]], 0))
+    biases = [_column(tensors[n]) for n in ("bias", "recurrent_bias") if n in tensors]
+    recurrent_mask = _transposed(tensors.get("recurrent_mask"))
+
+    def products(x, h):
+        h = h if recurrent_mask is None else h * recurrent_mask
+        sums = tf.matmul(kernels, tf.concat([h, x], 0))
+        for bias in biases:
+            sums = sums + bias
+        gates = cell.split(sums, axis=0)
+        return gates, cell.RecurrentGates(*map(tf.zeros_like, gates))
 
     return products
 

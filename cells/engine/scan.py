@@ -37,10 +37,11 @@ ROWS_PER_PIECE = 8
 NUMBERS_PER_STEP = 1024
 FEW_PIECES = 4
 MAX_PIECES = 16
-BATCH_AXIS = {"x": 1, "states": 0, "mask": 1, "recurrent_mask": 0}
+BATCH_AXIS = {"x": 1, "rows": 0, "states": 0, "mask": 1, "recurrent_mask": 0}
 # Axes of unknown size in the signatures of programs, by tensor.
 FREE_AXES = {
     "x": (0, 1),
+    "rows": (0, 1),
     "states": (0,),
     "mask": (0, 1),
     "recurrent_mask": (0,),
@@ -146,10 +147,20 @@ class Scan:
         if recurrent_mask is not None:
             # Keras makes the mask from a state; a tape that watches the states would watch it too.
             constants["recurrent_mask"] = tf.stop_gradient(tf.cast(recurrent_mask, dtype))
-        tensors = self.loops.tensors_of(self.cell, time_major(tf.cast(x, dtype), length))
+        x = tf.cast(x, dtype)
+        may_read_rows = self.loops is loops and loops.projects(self.cell)
+        may_read_rows = may_read_rows and not within_portable()
+        if not may_read_rows:
+            x = time_major(x, length)
+        tensors = self.loops.tensors_of(self.cell, x)
         tensors["states"] = [tf.cast(state, dtype) for state in states]
         keep = recording(tf.nest.flatten(tensors))
         keep = keep or ((training or _training_programs.get()) and not eager)
+        if may_read_rows and keep:
+            tensors["x"] = time_major(x, length)
+        elif may_read_rows:
+            del tensors["x"]
+            tensors["rows"] = pad_time(x, length, axis=1)
         return self._scan(tensors, constants, ScanOptions(sequences, keep, fixed))
 
     def _scan(self, tensors: dict, constants: dict, options: ScanOptions) -> tuple:
@@ -197,15 +208,26 @@ class Scan:
         if options.sequences:
             whole = options.fixed and options.fixed % self.every == 0
             steps = None if whole else constants["steps"]
-            rows = tf.concat([self.loops.sequence(result, steps) for result in results], 0)
+            if "rows" in tensors:
+                parts = [result["trajectory"][:, :steps] for result in results]
+            else:
+                parts = [self.loops.sequence(result, steps) for result in results]
+            rows = tf.concat(parts, 0)
             size = self.loops.output_shape(self.cell)
-            rows.set_shape([tensors["x"].shape[1], options.fixed, *size])
+            batch = tensors["states"][0].shape[0]
+            rows.set_shape([batch, options.fixed, *size])
             outputs = [rows, *outputs]
         return outputs
 
     def _gradient(self, pieces: list, results: list, upstream: list, options: ScanOptions) -> dict:
         if not options.keep:
-            results = self._with_values(pieces, results, options._replace(keep=True))
+            options = options._replace(keep=True)
+            results = self._with_values(pieces, results, options)
+        if "rows" in pieces[0]:
+            pairs = [loops.with_steps(*pair) for pair in zip(pieces, results, strict=True)]
+            d = self._gradient(*map(list, zip(*pairs, strict=True)), upstream, options)
+            d["rows"] = time_major(d.pop("x"))
+            return d
         rows = [size_of(piece["x"], 1) for piece in pieces]
         d_sequences = tf.split(upstream.pop(0), rows, 0) if options.sequences else None
         d_states = [tf.split(d, rows, 0) for d in upstream]
@@ -276,6 +298,7 @@ class Scan:
     def _forward_program(self, piece: dict, options: ScanOptions) -> Any:
         # The values that these loops store for the gradient include the state of each step.
         keeps = self.loops is loops or self.loops is elementwise_loops
+        keeps = keeps and "rows" not in piece
         sequences = options.sequences or (options.keep and keeps)
         return self._program(self.loops, "forward", piece, sequences, options.keep)
 
@@ -421,10 +444,11 @@ def split_batch(tensors: dict, count: int | None = None, units: int | None = Non
         count: number of pieces; None for the result of `pieces_of`.
         units: number of units, for `pieces_of`.
     """
-    count = count or pieces_of(tensors["x"].shape[1], units)
+    x, axis = (tensors["rows"], 0) if "rows" in tensors else (tensors["x"], 1)
+    count = count or pieces_of(x.shape[axis], units)
     if count == 1:
         return [tensors]
-    batch = size_of(tensors["x"], 1)
+    batch = size_of(x, axis)
     ends = [batch * k // count for k in range(count + 1)]
     sizes = [end - start for start, end in zip(ends, ends[1:], strict=False)]
     pieces = [dict(tensors) for _ in range(count)]
