@@ -250,6 +250,8 @@ class _CellTest:
             keras_layer = self.layer(keras.layers.RNN, cell, go_backwards=True)
             result = self.run(keras_layer, self.x)
             self.same("results of `Recurrent` and of `keras.layers.RNN`", results, result)
+        unrecorded = self.run(fast, self.x)
+        self.same("results of the fast loops with and without a gradient", unrecorded, results)
 
         unmasked = MASK.reshape(BATCH, TIME, *[1] * len(self.shape))
         other = np.where(unmasked, self.x, self.random.normal(0, 9, self.x.shape))
