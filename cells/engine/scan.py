@@ -225,7 +225,8 @@ class Scan:
             results = self._with_values(pieces, results, options)
         if "rows" in pieces[0]:
             pairs = [loops.with_steps(*pair) for pair in zip(pieces, results, strict=True)]
-            d = self._gradient(*map(list, zip(*pairs, strict=True)), upstream, options)
+            pieces, results = [piece for piece, _ in pairs], [result for _, result in pairs]
+            d = self._gradient(pieces, results, upstream, options)
             d["rows"] = time_major(d.pop("x"))
             return d
         rows = [size_of(piece["x"], 1) for piece in pieces]

@@ -47,13 +47,14 @@ class WeightDropCell(SameFormWrapper):
             self.refuse(inner, "a cell with a recurrent product")
 
     def recurrent_mask(self, h, training):
+        mask = super().recurrent_mask(h, training)  # drawn first, as by Keras
         if not (training and self.rate):
             self._drawn_mask = None
         elif self._drawn_mask is None:
             shape = self.cell.recurrent_kernel_shape()
             drawn = keras.random.uniform(shape, seed=self.seed_generator) >= self.rate
             self._drawn_mask = ops.cast(drawn, self.compute_dtype) / (1 - self.rate)
-        return super().recurrent_mask(h, training)
+        return mask
 
     def reset_recurrent_dropout_mask(self):
         """Called by Keras after each sequence."""
