@@ -8,6 +8,7 @@ import functools
 import os
 import pathlib
 import re
+import sys
 
 import page_stage
 import pytest
@@ -117,6 +118,9 @@ def test_a_page_can_be_followed(part: list[Block], stage, monkeypatch) -> None:
         # Comparing an export starts TensorFlow once more: done where a page shows what came out,
         # and by the tests of exports.
         monkeypatch.setattr(Run, "export", functools.partialmethod(Run.export, check=False))
+    # Each export has a predict.py, which pages import from its folder.
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "predict", raising=False)
     notebook = {"__name__": "__main__"}
     for block in part:
         path = block.path
