@@ -229,3 +229,18 @@ def test_what_is_wrong_is_reported(folder, tmp_path) -> None:
     with pytest.raises(SeqzooError) as error:
         open_source(Source(str(tmp_path), "rows"))
     assert str(error.value) == f"image {broken} of 4 bytes is not a PNG, JPEG, BMP or GIF image."
+
+
+def test_files_that_are_not_read_are_noted(folder, tmp_path) -> None:
+    copy = tmp_path / "some"
+    shutil.copytree(folder, copy)
+    (copy / "dark" / "notes.txt").unlink()
+    assert "left out" not in open_source(Source(str(copy), "rows"))[0].description
+    (copy / "webp").mkdir()
+    (copy / "webp" / "1.webp").write_bytes(b"RIFF")
+    save(copy / "dark" / "more" / "2.png", np.zeros((4, 3), np.uint8))
+    (copy / "dark" / ".hidden").write_bytes(b"")
+    parts, _ = open_source(Source(str(copy), "rows"))
+    note = f"2 files are left out, such as {copy / 'dark' / 'more' / '2.png'}: only .png, .jpg, "
+    assert note in parts.description
+    assert "files directly in the folder of a class are read." in parts.description

@@ -226,6 +226,17 @@ def test_fractions_of_seconds(tmp_path: pathlib.Path) -> None:
     assert _dates(["00.000 2024", "02.500 2024"], "%S.%f %Y")[1] == "2024-01-01T00:00:02.500000"
 
 
+def test_times_with_and_without_a_time_zone_are_not_mixed() -> None:
+    mixed = ["2024-03-31T00:00Z", "2024-03-31T01:00", "2024-03-31T02:00Z"]
+    message = (
+        r"a.csv, line 3: 'date' has a time without a time zone, '2024-03-31T01:00', but "
+        r"'2024-03-31T00:00Z' in a.csv, line 2 has one; write all of them"
+    )
+    with pytest.raises(SeqzooError, match=message):
+        _dates(mixed)
+    assert len(_dates([mixed[0], mixed[2]])) == 2 and len(_dates(["2024-03-30", mixed[1]])) == 2
+
+
 def test_a_wrong_date_is_named_with_its_line() -> None:
     with pytest.raises(SeqzooError, match=r"a.csv, line 3: 'date' must be a date .* '2020-02-30'"):
         _dates(["2020-02-29", "2020-02-30"])

@@ -41,6 +41,13 @@ def test_label_errors_are_those_of_confident_learning() -> None:
     ]
 
 
+def test_a_label_that_the_model_agrees_with_is_no_error() -> None:
+    # The mean probability of the rare class for its only example is low.
+    rows = [[0.9, 0.06, 0.04], [0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.85, 0.05]]
+    probabilities = np.array(rows)
+    assert likely_label_errors(probabilities, np.array([0, 0, 1, 2])) == [(3, 1)]
+
+
 def some(inputs: list[str], truths: list[int], predicted: list[int], unknown: float = 0.0):
     probabilities = np.full((len(truths), 3), 0.1)
     probabilities[np.arange(len(truths)), predicted] = np.linspace(0.6, 0.8, len(predicted))

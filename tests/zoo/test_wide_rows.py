@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from cli_cases import seqzoo
-from source_cases import write
+from source_cases import open_source, write
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.histories import read_histories
@@ -53,6 +53,15 @@ def test_all_columns_without_another_role_are_steps(tmp_path) -> None:
     text = text.replace("split,", "0,").replace("train,", "7,").replace("test,", "8,")
     write(tmp_path / "t.csv", text)
     assert open_examples(plain, "test").inputs[0].tolist() == [7, 0.5, 1]
+
+
+def test_columns_whose_numbers_are_not_in_order_are_noted(tmp_path) -> None:
+    rows = "".join(f"{n},{n + 0.5},2,{'ab'[n % 2]}\n" for n in range(40))
+    for names, noted in (("t1,t2,t10", False), ("t1,t10,t2", True), ("t_x,t10,t2", False)):
+        path = write(tmp_path / "t.csv", f"{names},y\n" + rows)
+        parts, _ = open_source(Source(str(path), "series", input="t*", target="y"))
+        note = "'t*' stands for are read in the order of the file, in which 't2' follows 't10'."
+        assert (note in parts.description) == noted, names
 
 
 def test_files_may_lack_the_columns_of_splits_and_weights(tmp_path) -> None:

@@ -1,6 +1,7 @@
 """Images, recordings or texts in a folder per class, CLASS/*.png, or per split and class,
 SPLIT/CLASS/*.png."""
 
+import os
 import pathlib
 import re
 from collections.abc import Iterator
@@ -124,14 +125,35 @@ def read(path: pathlib.Path, request: Request) -> Records:
     records = (Record(number, fields(file)) for number, file in enumerate(files))
     if suffixes is TEXTS:
         records = decoded(records, strict=request.strict)
-    notes = tuple(
+    parents = sorted({folder.parent for folder in folders})
+    notes = [
         f"{item} is left out: by its name, its files have no label."
-        for parent in sorted({folder.parent for folder in folders})
+        for parent in parents
         for item in sorted(parent.iterdir())
         if LEFT_OUT.fullmatch(item.name) and item.is_dir()
-    )
+    ]
+    notes += _note_on_others(parents, set(map(str, files)), suffixes)
     paths = list(map(str, files))
-    return Records(str(path), records, unit=UNITS[suffixes], notes=notes, locations=paths)
+    return Records(str(path), records, unit=UNITS[suffixes], notes=tuple(notes), locations=paths)
+
+
+def _note_on_others(
+    parents: list[pathlib.Path], read: set[str], suffixes: tuple[str, ...]
+) -> list[str]:
+    """A note on the files below folders of classes that are not among those that are read."""
+    left_out = []
+    for folder in (item for parent in parents for item in _subfolders(parent)):
+        for place, inner, names in os.walk(folder):
+            inner[:] = [name for name in inner if name[0] != "."]
+            paths = (os.path.join(place, name) for name in names if name[0] != ".")
+            left_out += [path for path in paths if path not in read]
+    if not left_out:
+        return []
+    count = len(left_out)
+    return [
+        f"{count:,} {'file is' if count == 1 else 'files are'} left out, such as {min(left_out)}: "
+        f"only {', '.join(suffixes)} files directly in the folder of a class are read."
+    ]
 
 
 def _class_folders(folder: pathlib.Path, suffixes: tuple[str, ...]) -> list[pathlib.Path]:

@@ -117,8 +117,8 @@ def dates_and_order(
         timezone: the time zone of local times; None if dates may be in UTC or have an offset.
 
     Raises:
-        SeqzooError: a field is empty or not a date, day and month cannot be told apart, or dates
-            have a time zone although they should be local times.
+        SeqzooError: a field is empty or not a date, day and month cannot be told apart, only some
+            times have a time zone, or dates have one although they should be local times.
     """
     texts = [text.strip() for text in texts]
     if not is_strptime(form):
@@ -150,6 +150,8 @@ def dates_and_order(
         if len(dates) == len(texts):
             if timezone is not None:
                 _refuse_utc(matches, location, timezone)
+            else:
+                _refuse_mixture(matches, location, column)
             fitting[name] = _regular(dates)
             if name not in AMBIGUOUS:
                 return fitting[name], None
@@ -269,6 +271,28 @@ def _refuse_utc(matches: Sequence[re.Match], location: Callable[[int], str], tim
             raise _not_local(match[0], "has a time zone of its own", location(row), timezone)
         if "epoch" in parts:
             raise _not_local(match[0], "is already in UTC", location(row), timezone)
+
+
+def _refuse_mixture(matches: Sequence[re.Match], location: Callable, column: str) -> None:
+    """Raises SeqzooError if some times have a time zone of their own and others do not."""
+    zones = {
+        row: parts["zone"] is not None
+        for row, parts in enumerate(match.groupdict() for match in matches)
+        if parts.get("hour") is not None and "zone" in parts
+    }
+    if len(set(zones.values())) < 2:
+        return
+    zoned, local = (
+        next(row for row, has in zones.items() if has is wanted) for wanted in (True, False)
+    )
+    raise SeqzooError(
+        f"{location(local)}: {column!r} has a time without a time zone, {matches[local][0]!r}, but "
+        f"{matches[zoned][0]!r} in {location(zoned)} has one; write all of them with a time zone, "
+        "or none.",
+        location=location(local),
+        field="date_column",
+        got=matches[local][0],
+    )
 
 
 def _not_local(text: str, why: str, where: str, timezone: str) -> SeqzooError:

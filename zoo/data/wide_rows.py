@@ -1,5 +1,6 @@
 """Tables with a row per series and a column per step, whose columns a pattern names: "t*"."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -61,6 +62,7 @@ def joined_steps(records: Records, pattern: str) -> Records:
         pattern: the pattern that names the columns, for messages.
     """
     roles = [role for role in records.columns if role == INPUT or role.startswith(STEP)]
+    notes = _note_on_order([records.columns[role] for role in roles], pattern)
 
     def joined() -> Iterator[Record]:
         for record in records.records:
@@ -74,7 +76,23 @@ def joined_steps(records: Records, pattern: str) -> Records:
             yield record._replace(fields={**fields, INPUT: steps})
 
     others = {role: name for role, name in records.columns.items() if role not in roles}
-    return replace(records, records=joined(), columns={INPUT: pattern, **others}, chunks=None)
+    columns = {INPUT: pattern, **others}
+    notes = (*records.notes, *notes)
+    return replace(records, records=joined(), columns=columns, chunks=None, notes=notes)
+
+
+def _note_on_order(names: Sequence[str], pattern: str) -> list[str]:
+    """A note if the last numbers in the names of the columns are not in order, as after sorting
+    them as texts: "t1", "t10", "t2"."""
+    found = [re.findall(r"\d+", name) for name in names]
+    numbers = [int(each[-1]) for each in found if each]
+    if len(numbers) < len(names) or numbers == sorted(numbers):
+        return []
+    place = next(k for k in range(1, len(names)) if numbers[k] < numbers[k - 1])
+    return [
+        f"The columns that {pattern!r} stands for are read in the order of the file, in which "
+        f"{names[place]!r} follows {names[place - 1]!r}."
+    ]
 
 
 def _is_missing(field: Any) -> bool:

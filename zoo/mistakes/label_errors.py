@@ -8,7 +8,9 @@ def likely_label_errors(probabilities: np.ndarray, labels: np.ndarray) -> list[t
 
     A class is confidently predicted if its probability is at least the mean probability that it
     has for the examples with its label. An example is listed if its most probable confidently
-    predicted class differs from its label.
+    predicted class is more probable than its label. (In the paper, it need only differ from it; of
+    a rare class, which is predicted confidently at a low probability, that lists many examples
+    whose label the model agrees with.)
 
     Args:
         probabilities: predictions of a model that was not trained on these examples, (examples,
@@ -29,6 +31,6 @@ def likely_label_errors(probabilities: np.ndarray, labels: np.ndarray) -> list[t
     confident = np.where(probabilities >= thresholds, probabilities, -1.0)
     likely = confident.argmax(1)
     rows = np.arange(len(labels))
-    listed = np.flatnonzero((confident[rows, likely] >= 0) & (likely != labels))
+    listed = np.flatnonzero(confident[rows, likely] > probabilities[rows, labels])
     margins = probabilities[listed, labels[listed]] - probabilities[listed, likely[listed]]
     return [(int(n), int(likely[n])) for n in listed[np.argsort(margins, kind="stable")]]

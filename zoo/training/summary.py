@@ -30,6 +30,9 @@ TAGGED = 3
 EVALUATED = {"test": "", "validation": " --split validation"}
 """The option of `evaluate` for a split."""
 
+FROM_FILE = "--input-file FILE"
+"""What is suggested for inputs that cannot be typed."""
+
 FILES = {name: "picture.png" for name in ("image", "rows", "pixels", "columns")} | {
     "audio": "recording.wav"
 }
@@ -56,7 +59,7 @@ def summary(trained: Trained, program: str) -> str:
         return _forecast_summary(trained, program)
     run, folder = trained.run, quoted_path(trained.run.folder)
     suggested, shown = _samples(run, trained.examples)
-    if suggested.startswith(("-", "'-")):  # not an option
+    if suggested.startswith(("-", "'-")) and suggested != FROM_FILE:  # not an option
         suggested = f"-- {suggested}"
     scored = [f"  {program} evaluate {folder}{EVALUATED[trained.split]}"] if trained.split else []
     return "\n".join(
@@ -240,7 +243,7 @@ def typed(value: Any, kind: str, time_values: str = "elapsed") -> str:
         try:
             return quoted(json.dumps(value, ensure_ascii=False))
         except TypeError:  # some inputs are neither texts nor numbers
-            return "--input-file FILE"
+            return FROM_FILE
     if kind in FILES:
         return FILES[kind]
     if isinstance(value, TimedSeries):
