@@ -243,4 +243,5 @@ def test_files_that_are_not_read_are_noted(folder, tmp_path) -> None:
     parts, _ = open_source(Source(str(copy), "rows"))
     note = f"2 files are left out, such as {copy / 'dark' / 'more' / '2.png'}: only .png, .jpg, "
     assert note in parts.description
+    assert note in seqzoo("check", copy, "--no-timing").output
     assert "files directly in the folder of a class are read." in parts.description

@@ -160,6 +160,7 @@ def _valid_records(
         raise SeqzooError(
             f"No row of {path} can be read: {records.unit} {records.line(number)} {error}."
         )
+    findings += [Finding("rows", note.removesuffix("."), "note") for note in records.notes]
     return replace(records, records=valid), findings
 
 
