@@ -62,7 +62,7 @@ def backward_step(
     dx, dr_separate, d_old, d_weights = tape.gradient(
         new, (*arguments, spread), d_states, unconnected_gradients=tf.UnconnectedGradients.ZERO
     )
-    if len(summed) == len(cell.recurrent_gates) == gates:
+    if not separate and tuple(cell.recurrent_gates) == tuple(cell.gates):
         return dx, None, d_old, d_weights
     remaining = iter(dr_separate)
     by_gate = dict(zip(cell.gates, dx, strict=True))

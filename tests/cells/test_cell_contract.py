@@ -156,6 +156,15 @@ def test_violations_of_the_contract_are_named(kind, message):
         run_cell_test(kind)
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class Reordered(Sound):
+    recurrent_gates = ("candidate", "gate")
+
+
+def test_recurrent_gates_may_be_in_another_order():
+    run_cell_test(Reordered)
+
+
 def test_a_step_need_not_be_elementwise():
     run_cell_test(MixingUnits)
 
