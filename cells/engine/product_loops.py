@@ -135,17 +135,20 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
 
 def with_steps(tensors: dict, result: dict) -> tuple[dict, dict]:
     """Tensors with "rows" and the result of `forward` for them, as they are with "x" instead."""
-    tensors = {"x": time_major(tensors["rows"]), **tensors}
     result = result | {"trajectory": result["visited"]}
-    del tensors["rows"], result["visited"]
-    return tensors, result
+    del result["visited"]
+    return _rows_as_steps(tensors), result
+
+
+def _rows_as_steps(tensors: dict) -> dict:
+    """Tensors with "x", (time, batch, features), in place of "rows"."""
+    others = {name: tensor for name, tensor in tensors.items() if name != "rows"}
+    return {"x": time_major(tensors["rows"]), **others}
 
 
 def _forward_from_rows(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
     """`forward` with "rows" and `keep`, for a call without `keep` whose gradient is requested."""
-    tensors = {"x": time_major(tensors["rows"]), **tensors}
-    del tensors["rows"]
-    result = forward(cell, tensors, sequences=True, keep=True)
+    result = forward(cell, _rows_as_steps(tensors), sequences=True, keep=True)
     result["visited"] = result.pop("trajectory")
     if sequences:
         result["trajectory"] = time_major(result["visited"][1:])

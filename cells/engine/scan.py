@@ -148,8 +148,8 @@ class Scan:
             # Keras makes the mask from a state; a tape that watches the states would watch it too.
             constants["recurrent_mask"] = tf.stop_gradient(tf.cast(recurrent_mask, dtype))
         x = tf.cast(x, dtype)
-        may_read_rows = self.loops is loops and loops.projects(self.cell)
-        may_read_rows = may_read_rows and not within_portable()
+        projects = self.loops is loops and loops.projects(self.cell)
+        may_read_rows = projects and not within_portable()
         if not may_read_rows:
             x = time_major(x, length)
         tensors = self.loops.tensors_of(self.cell, x)

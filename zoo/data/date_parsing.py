@@ -275,16 +275,13 @@ def _refuse_utc(matches: Sequence[re.Match], location: Callable[[int], str], tim
 
 def _refuse_mixture(matches: Sequence[re.Match], location: Callable, column: str) -> None:
     """Raises SeqzooError if some times have a time zone of their own and others do not."""
-    zones = {
-        row: parts["zone"] is not None
-        for row, parts in enumerate(match.groupdict() for match in matches)
-        if parts.get("hour") is not None and "zone" in parts
-    }
-    if len(set(zones.values())) < 2:
+    if not matches or "zone" not in matches[0].re.groupindex:
         return
-    zoned, local = (
-        next(row for row, has in zones.items() if has is wanted) for wanted in (True, False)
-    )
+    times = [(row, match["zone"]) for row, match in enumerate(matches) if match["hour"]]
+    zoned = next((row for row, zone in times if zone), None)
+    local = next((row for row, zone in times if not zone), None)
+    if zoned is None or local is None:
+        return
     raise SeqzooError(
         f"{location(local)}: {column!r} has a time without a time zone, {matches[local][0]!r}, but "
         f"{matches[zoned][0]!r} in {location(zoned)} has one; write all of them with a time zone, "
