@@ -10,7 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cli_cases import MANY_TO_ONE, ROOT, seqzoo, table
+from cli_cases import MANY_TO_ONE, ROOT, process, seqzoo, table
+from training_cases import history
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.training import trainer
@@ -132,3 +133,17 @@ def test_a_worker_that_is_stopped_at_once_says_how_to_resume_all(tmp_path, monke
     monkeypatch.setattr(planned, "set_exit_message", messages.append)
     seqzoo(*MANY_TO_ONE, "--data", table(tmp_path / "data.csv"), "--run", "somewhere")
     assert messages[0].endswith(": seqzoo train --resume --run somewhere --workers 2")
+
+
+@pytest.mark.slow
+def test_two_workers_start_from_a_run_like_one_process(tmp_path) -> None:
+    old, alone, together = (tmp_path / name for name in ("old", "alone", "together"))
+    data = ["--data", table(tmp_path / "data.csv")]
+    assert seqzoo(*MANY_TO_ONE, *data, "--run", old).exit_code == 0
+    assert seqzoo("train", "--from", old, "--run", alone).exit_code == 0
+    for words in (["--run", together], ["--run", together, "--resume"]):
+        both = process("train", "--from", old, *words, "--workers", 2, timeout=200)
+        assert both.returncode == 0, both.stderr
+        assert len(history(together)) == 2
+        for row, same in zip(history(together), history(alone), strict=True):
+            assert row == pytest.approx(same, rel=1e-4, abs=1e-5)

@@ -20,25 +20,38 @@ from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.pretrained import folder_of, list_trained
 
 
-def open_run(folder: str, device: str | None) -> Any:
-    """The `seqzoo.tasks.runs.run.Run` in a folder, with TensorFlow's devices started.
+def find_run(folder: str) -> pathlib.Path:
+    """The path of a run folder.
 
     Args:
-        folder: the folder of the run, or the name of a preset that comes with a trained model.
-        device: see `seqzoo.zoo.devices.choose`.
+        folder: the folder, or the name of a preset that comes with a trained model.
 
     Raises:
         SeqzooError: there is no such run.
     """
     path = pathlib.Path(folder).expanduser()
-    if not is_run(path):
-        # `Run.open` would also report this, but only after TensorFlow is imported.
-        if folder not in PRESETS:
-            if runs_in(path) or is_incomplete_run(path) or is_saved_model(path) or is_export(path):
-                raise SeqzooError(f"{path} is not a run folder; {advice_on(path)}.")
-            message = f"{path} is not a run folder; name one that `{command('train')}` wrote"
-            raise SeqzooError(message + nearest(folder, list_trained()))
-        path = folder_of(folder)
+    if is_run(path):
+        return path
+    # `Run.open` would also report this, but only after TensorFlow is imported.
+    if folder not in PRESETS:
+        if runs_in(path) or is_incomplete_run(path) or is_saved_model(path) or is_export(path):
+            raise SeqzooError(f"{path} is not a run folder; {advice_on(path)}.")
+        message = f"{path} is not a run folder; name one that `{command('train')}` wrote"
+        raise SeqzooError(message + nearest(folder, list_trained()))
+    return folder_of(folder)
+
+
+def open_run(folder: str, device: str | None) -> Any:
+    """The `seqzoo.tasks.runs.run.Run` in a folder, with TensorFlow's devices started.
+
+    Args:
+        folder: see `find_run`.
+        device: see `seqzoo.zoo.devices.choose`.
+
+    Raises:
+        SeqzooError: there is no such run.
+    """
+    path = find_run(folder)
     devices.choose(device)
     start_devices()
     from seqzoo.tasks.runs.run import Run

@@ -35,7 +35,7 @@ from seqzoo.zoo.config.resolve import (
     overridden,
 )
 from seqzoo.zoo.data.source import Source
-from seqzoo.zoo.inference.open_run import open_run
+from seqzoo.zoo.inference.open_run import find_run
 from seqzoo.zoo.output import without_samples
 from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.stopping import set_exit_message
@@ -130,7 +130,7 @@ def folder_of(
     if not resume:
         return plan_new(name, folder, given, start_from, device).folder
     if not folder and name is None and start_from is not None:
-        name = _tuned(open_run(start_from, device))
+        name = _tuned(_open_start(start_from, device))
     if not folder and name is None:
         raise SeqzooError(
             "--resume needs --run DIR, or the name that the training run was started with."
@@ -164,7 +164,7 @@ def plan_new(
         SeqzooError: there is no such name, a setting is invalid or missing, or the folder exists
             and is not empty.
     """
-    start = None if start_from is None else open_run(start_from, device)
+    start = None if start_from is None else _open_start(start_from, device)
     choices = chosen(name, given) if start is None else chosen_from(start, name, given)
     choices = choices.absolute()
     if name is None and start is not None:
@@ -181,6 +181,16 @@ def plan_new(
     if is_working_folder(path):
         raise SeqzooError(f"{path} is the working directory; name a new folder in it with --run.")
     return TrainingPlan(path, choices, start=start)
+
+
+def _open_start(start_from: str, device: str | None) -> Any:
+    """The run that training starts from. Unlike `open_run`, it does not start TensorFlow's devices,
+    since a strategy of several workers must be made before."""
+    folder = find_run(start_from)
+    devices.choose(device)
+    from seqzoo.tasks.runs.run import Run
+
+    return Run.open(folder)
 
 
 def _tuned(start: Any) -> str:
@@ -216,7 +226,7 @@ def plan_resumed(
 
     run = Run.open(path)
     if start_from is not None:
-        if not is_start(run, open_run(start_from, device).folder):
+        if not is_start(run, find_run(start_from)):
             raise SeqzooError(
                 f"{path} was started from {start_of(run) or 'nothing'}, not from {start_from}; "
                 "leave out --from to resume it, or start a new run."
