@@ -8,8 +8,8 @@ GROUPS = [
         "tests/tasks/test_batching.py tests/tasks/test_shards.py",
         "",
         {
-            "(np.arange(size) < len(selected))": "(np.arange(size) < size)",
-            "max(size // multiple, 1) * multiple": "max(size, multiple)",
+            "(np.arange(filled) < len(selected))": "(np.arange(filled) < filled)",
+            "-(-size // multiple) * multiple": "size // multiple * multiple",
             "target_buckets[selected].max()": "target_buckets[selected].min()",
             "random.shuffle(members)": "pass",
             "+ SORTED_AT_ONCE]).astype": '+ SORTED_AT_ONCE], "right").astype',

@@ -359,10 +359,11 @@ def make_plan(
         data: the examples.
         padding: the lengths that batches are padded to; longer sequences are padded to the longest
             of these lengths, doubled as often as needed.
-        batch_size: maximum number of rows in a batch.
+        batch_size: maximum number of examples in a batch.
         steps_per_batch: maximum number of time steps in a batch, padding included, so that batches
-            of long sequences have fewer rows. None for no limit.
-        multiple: the number of rows in a batch is a multiple of this.
+            of long sequences have fewer examples, but at least one. None for no limit.
+        multiple: filler rows make the number of rows in a batch a multiple of this. Which examples
+            are in a batch does not depend on it.
         seed: random seed for shuffling examples of the same padded length, and then the batches;
             None for no shuffling.
     """
@@ -382,13 +383,14 @@ def make_plan(
         size = batch_size
         if steps_per_batch is not None:
             size = min(size, steps_per_batch // ends[bucket])
-        size = max(size // multiple, 1) * multiple
+        size = max(size, 1)
+        filled = -(-size // multiple) * multiple
         for start in range(0, len(members), size):
             selected = members[start : start + size]
-            rows, weights = selected, ones[:size]
-            if len(selected) < size:
-                rows = np.concatenate([selected, np.repeat(selected[:1], size - len(selected))])
-                weights = (np.arange(size) < len(selected)).astype(np.uint8)
+            rows, weights = selected, ones[:filled]
+            if len(selected) < filled:
+                rows = np.concatenate([selected, np.repeat(selected[:1], filled - len(selected))])
+                weights = (np.arange(filled) < len(selected)).astype(np.uint8)
             longest = target_ends[0 if target_buckets is None else target_buckets[selected].max()]
             batches.append((rows, weights, ends[bucket], longest))
     if random is not None:

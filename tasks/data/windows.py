@@ -213,7 +213,7 @@ def crop_plan(
         padding: the lengths that batches of shorter sequences are padded to.
         batch_size: maximum number of rows in a batch.
         steps: number of steps in a part.
-        multiple: the number of rows in a batch is a multiple of this.
+        multiple: see `make_plan`.
         seed: random seed for the positions and for shuffling.
         steps_per_batch: maximum number of time steps in a batch, padding included; None for any.
     """

@@ -69,15 +69,7 @@ def correct_across_folds(
                 f"quantiles on {len(held_out):,} others."
             )
             keras.utils.set_random_seed(settings.seed)
-            others = Epochs(
-                task,
-                settings,
-                padding,
-                kept,
-                None,
-                epochs.loop.strategy,
-                multiple=epochs.multiple,
-            )
+            others = Epochs(task, settings, padding, kept, None, epochs.loop.strategy)
             place = folder / FOLDS / str(number)
             resume = place.exists()
             if not resume:

@@ -58,8 +58,6 @@ class Epochs:
         examples: the raw validation examples, with which generated texts are compared.
         callbacks: Keras callbacks, in the order in which they are called.
         start: the run that fine-tuning starts from; None for training from scratch.
-        multiple: the number of rows in a batch is a multiple of this; None for the number of
-            replicas.
 
     Raises:
         SeqzooError: the task does not support the criterion `settings.best_by`, or a callback is
@@ -77,7 +75,6 @@ class Epochs:
         examples: Examples | None = None,
         callbacks: Sequence[Any] = (),
         start: Start | None = None,
-        multiple: int | None = None,
     ):
         self.best_by: Any = settings.best_by or task.best_by
         if self.best_by not in task.criteria:
@@ -92,7 +89,7 @@ class Epochs:
             settings = replace(settings, epochs=1)
         self.settings = settings
         self.padding = padding
-        self.multiple = multiple or strategy.num_replicas_in_sync
+        self.replicas = strategy.num_replicas_in_sync
         self.training = training
         self.validation = validation
         self.callbacks = Callbacks(callbacks, task, settings)
@@ -124,7 +121,7 @@ class Epochs:
         return self._plan(self.training, (self.settings.seed, epoch))
 
     def _plan(self, data: Data, seed: tuple[int, ...] | None = None) -> Plan:
-        return data.plan(self.padding, self.settings, multiple=self.multiple, seed=seed)
+        return data.plan(self.padding, self.settings, multiple=self.replicas, seed=seed)
 
     def run(
         self,

@@ -197,7 +197,7 @@ def train(
                 config = run.config
                 if workers.chief:
                     _record_places(run, source or {})
-                change = change_of_replicas(config, settings, replicas)
+                change = change_of_replicas(config, replicas)
                 if change:
                     progress.note(change)
             if start is not None:
@@ -223,7 +223,6 @@ def train(
             splits.validation,
             callbacks,
             start,
-            multiple=config.get("replicas", 1),
         )
         names = epochs.callbacks.names
         if run is None:
@@ -503,23 +502,12 @@ def _digest(content: bytes) -> bytes:
     return hashlib.blake2b(content, digest_size=8).digest()
 
 
-def change_of_replicas(config: dict[str, Any], settings: TrainingSettings, replicas: int) -> str:
+def change_of_replicas(config: dict[str, Any], replicas: int) -> str:
     """A sentence about what changes when training is resumed on a different number of replicas;
-    empty if the number is the same.
-
-    Raises:
-        SeqzooError: the batches cannot be divided among the replicas.
-    """
+    empty if the number is the same."""
     before = config.get("replicas", 1)
     if replicas == before:
         return ""
-    # Batches stay as they were at the start; without a limit on steps, they have `batch_size` rows.
-    if settings.batch_steps is not None and before % replicas:
-        raise SeqzooError(
-            f"The number of replicas must be {before}, as at the start of training, or a divisor "
-            f"of that number, because batches are limited to {settings.batch_steps} steps; got "
-            f"{replicas}."
-        )
     return (
         f"Number of replicas: {before} at the start, {replicas} now. Batches and learning rates "
         "stay as they were, so results differ only in rounding and dropout masks."

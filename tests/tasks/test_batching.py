@@ -120,12 +120,25 @@ def test_batches_are_sorted_by_targets_within_a_length() -> None:
 def test_long_batches_have_fewer_rows() -> None:
     lengths = np.random.default_rng(1).integers(1, 41, 300)
     padding = Padding([10, 20, 40], [])
-    plan = make_plan(_data(lengths), padding, 32, steps_per_batch=240, multiple=4)
+    plan = make_plan(_data(lengths), padding, 32, steps_per_batch=240)
     sizes = dict(zip(plan.lengths.tolist(), np.diff(plan.bounds).tolist(), strict=True))
-    assert sizes == {10: 24, 20: 12, 40: 4} and plan.size is None
+    assert sizes == {10: 24, 20: 12, 40: 6} and plan.size is None
     assert sorted(plan.rows[plan.weights > 0]) == list(range(300))
-    tight = make_plan(_data(lengths), padding, 32, steps_per_batch=5, multiple=4)
-    assert tight.size == 4
+    assert make_plan(_data(lengths), padding, 32, steps_per_batch=5).size == 1
+
+
+def test_batches_limited_in_steps_have_the_same_examples_for_any_number_of_workers() -> None:
+    lengths = np.random.default_rng(1).integers(1, 41, 300)
+
+    def examples(multiple: int, steps: int) -> list[list[int]]:
+        padding, limit = Padding([10, 20, 40], []), {"steps_per_batch": steps, "seed": (1, 2)}
+        plan = make_plan(_data(lengths), padding, 32, multiple=multiple, **limit)
+        assert not (np.diff(plan.bounds) % multiple).any()
+        pairs = zip(plan.bounds[:-1], plan.bounds[1:], strict=True)
+        return [plan.rows[start:end][plan.weights[start:end] > 0].tolist() for start, end in pairs]
+
+    for steps in (5, 130, 240):
+        assert examples(1, steps) == examples(4, steps) == examples(8, steps)
 
 
 def test_the_rest_of_an_epoch_has_the_shapes_of_all_of_it() -> None:
