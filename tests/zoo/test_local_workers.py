@@ -13,7 +13,7 @@ import pytest
 from cli_cases import MANY_TO_ONE, ROOT, process, seqzoo, table
 from training_cases import history
 
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import Interrupted, SeqzooError
 from seqzoo.tasks.training import trainer
 from seqzoo.tasks.training.workers import Workers
 from seqzoo.zoo import stopping
@@ -62,6 +62,14 @@ def test_a_worker_that_fails_stops_the_others(run, first, second, message, monke
         monkeypatch.setattr(local_workers, "SECONDS_TO_NOTICE", 0.2)
     with pytest.raises(SeqzooError, match=f"{message}.* To resume: seqzoo train --resume"):
         run(first, second)
+
+
+@pytest.mark.parametrize("ending", ["sys.exit(130)", "os.kill(os.getpid(), 15)"])
+def test_a_worker_that_is_stopped_before_training_stops_the_others(run, ending, monkeypatch):
+    monkeypatch.setattr(local_workers, "SECONDS_TO_LEAVE", 0.2)
+    waiting = "import signal; signal.signal(15, signal.SIG_IGN); time.sleep(60)"
+    with pytest.raises(Interrupted, match="Worker 1 was stopped. To resume: "):
+        run(waiting, ending)
 
 
 def test_the_exit_code_of_a_chief_that_says_why_it_failed(run) -> None:

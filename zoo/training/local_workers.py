@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import pathlib
 import signal
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import Interrupted, SeqzooError
 from seqzoo.tasks.runs.layout import CONFIG, LOGS
 from seqzoo.tasks.training.clusters import STARTER
 
@@ -21,10 +22,15 @@ SECONDS_TO_NOTICE = 40.0
 """Seconds within which workers notice that another worker is lost; TensorFlow takes about 10."""
 
 SECONDS_TO_LEAVE = 10.0
-"""Seconds that a worker has to exit after SIGTERM before it is killed."""
+"""Seconds that a worker has to exit after SIGTERM before it is killed, and that the others have to
+exit after a signal has stopped a worker: in training they have agreed to, but those that still wait
+for a connection would not notice."""
 
 LOST = 75
 """Exit code of a worker that exits because another was lost."""
+
+STOPPED = (130, -signal.SIGINT, -signal.SIGTERM)
+"""Exit codes of a worker that was asked to stop; negative before it can handle signals."""
 
 
 def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resume: str) -> int:
@@ -44,6 +50,7 @@ def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resu
 
     Raises:
         SeqzooError: a worker failed, or the workers lost contact with each other.
+        Interrupted: a signal has stopped a worker other than the chief before training.
     """
     addresses = free_addresses(count)
     receiver, sender = os.pipe()
@@ -66,7 +73,8 @@ def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resu
         return 0
     reason = failed[0].describe_end() if failed else "The workers lost contact with each other."
     hint = f" To resume: {resume}" if (folder / CONFIG).exists() else ""
-    raise SeqzooError(reason + hint)
+    stopped = failed and failed[0].process.returncode in STOPPED
+    raise (Interrupted if stopped else SeqzooError)(reason + hint)
 
 
 class Worker:
@@ -131,6 +139,8 @@ class Worker:
     def describe_end(self) -> str:
         """A sentence that says how it ended, and where its output is."""
         code = self.process.returncode
+        if code in STOPPED:
+            return f"Worker {self.index} was stopped."
         event = (
             f"was killed by {signal.Signals(-code).name}" if code < 0 else f"failed (exit {code})"
         )
@@ -196,17 +206,17 @@ def _wait(workers: Sequence[Worker]) -> list[int]:
 
     Returns: the exit code of each worker; `LOST` for those that did not notice and were ended.
     """
-    failed: float | None = None
-    while any(worker.process.poll() is None for worker in workers):
-        if failed is None and any(worker.process.poll() not in (None, 0) for worker in workers):
-            failed = time.monotonic()
-        if failed is not None and time.monotonic() - failed > SECONDS_TO_NOTICE:
-            codes = [worker.process.poll() for worker in workers]
+    end = math.inf
+    while None in (codes := [worker.process.poll() for worker in workers]):
+        if end == math.inf and (failed := {*codes} - {None, 0}):
+            stopped = not failed.isdisjoint(STOPPED)
+            end = time.monotonic() + (SECONDS_TO_LEAVE if stopped else SECONDS_TO_NOTICE)
+        if time.monotonic() > end:
             for worker in workers:
                 worker.end()
-            return [LOST if code is None else code for code in codes]
+            break
         time.sleep(0.05)
-    return [worker.process.returncode for worker in workers]
+    return [LOST if code is None else code for code in codes]
 
 
 @contextlib.contextmanager
