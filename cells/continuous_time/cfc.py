@@ -30,8 +30,9 @@ class CfCCell(RecurrentCell):
     `head_kernel`: g, k, a, b.
 
     The paper's equation has s = sigmoid(-f * t), with one head f. The authors' code adds a second
-    one, b, without which g and k would have equal weight at t = 0; this cell follows the code. The
-    code uses 0.666 for 2/3.
+    one, b, without which g and k would have equal weight at t = 0. This cell computes what the
+    PyTorch version of the code does, which has 0.666 for 2/3. The Keras version has no tanh in g
+    and k, which is `activation="linear"`, and -a instead of a.
 
     For irregularly sampled series where an ODE solver is too slow: the paper reports speed-ups of
     one to five orders of magnitude. The paper's default backbones have 1 to 3 layers of 64 to 256
