@@ -242,7 +242,7 @@ def _words(file: pathlib.Path) -> Sequence[str]:
         import pyarrow.parquet as pq
 
         return [str(item) for item in pq.read_table(file).column(0).to_pylist()]
-    text = file.read_text(encoding="utf-8", errors="replace")
+    text = file.read_text(encoding="utf-8-sig", errors="replace")
     if file.suffix.lower() == ".json":
         result = json.loads(text)
         return [str(item) for item in result] if isinstance(result, list) else []
@@ -285,7 +285,13 @@ def _array(path: str, table: np.ndarray) -> np.ndarray:
 
 def _rows_from_array(words: Sequence[str], table: np.ndarray) -> Rows:
     for position, word in enumerate(words):
-        yield word, lambda position=position: np.asarray(table[position], np.float32)
+        yield word, lambda position=position: _float32(table[position])
+
+
+def _float32(numbers: Any) -> np.ndarray:
+    """Converts one vector; numbers that are too large become infinite, which the caller reports."""
+    with np.errstate(over="ignore"):
+        return np.asarray(numbers, np.float32)
 
 
 def _rows_from_stream(path: str, file: pathlib.Path) -> Rows:
@@ -307,9 +313,9 @@ def _parsed(path: str, stream: Any) -> Rows:
     counted = len(head) == 2 and all(item.isdigit() and len(item) < 20 for item in head)
     if counted:
         stream.readline()
-        if int(head[1]) > MAX_DIMENSION:
+        if not 0 < int(head[1]) <= MAX_DIMENSION:
             raise _error(path, f"declares vectors of {int(head[1]):,} numbers")
-    if counted and _is_binary(first):
+    if counted and _is_binary(first, int(head[1])):
         return _binary(path, stream, int(head[0]), int(head[1]))
     if counted:
         return _text(path, stream, int(head[1]), int(head[0]))
@@ -348,11 +354,13 @@ def _member(path: str, archive: pathlib.Path, file: pathlib.Path, zipped: zipfil
     return chosen[0]
 
 
-def _is_binary(first: bytes) -> bool:
-    """Whether the line after the header does not consist of a word and numbers as text."""
-    fields = first.partition(b"\n")[2].partition(b"\n")[0].split()
+def _is_binary(first: bytes, width: int) -> bool:
+    """Whether the line after the header does not consist of a word and `width` numbers as text."""
+    line, end, _ = first.partition(b"\n")[2].partition(b"\n")
+    fields = line.split() if end else line.split()[:-1]  # the last one may be cut off
     try:
-        [float(field) for field in fields[1:4]]
+        # A word may contain spaces; the numbers come last.
+        [float(field) for field in fields[1:][-min(width, 3) :]]
     except ValueError:
         return True
     return len(fields) < 2
@@ -380,7 +388,7 @@ def _text(path: str, stream: BinaryIO, width: int, count: int | None = None) -> 
             numbers: list[bytes] = numbers, number: int = number, line: bytes = line
         ) -> np.ndarray:
             try:
-                return np.array(numbers, np.float32)
+                return _float32(numbers)
             except ValueError as error:
                 raise _error(
                     path, f"does not have {width} numbers for {_named(number, line)} ({error})"

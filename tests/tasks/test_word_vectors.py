@@ -159,6 +159,8 @@ def test_tokens_have_their_own_vector_or_that_of_their_lowercase_form(tmp_path) 
         ("a.txt", b"the 1 2 3\ncat 1 -2 3 4\n", "has more than 3 numbers for word 2, 'cat'"),
         ("a.txt", b"the 1 2 3\ncat 1e-05 2 3 0.5\n", "has more than 3 numbers for word 2, 'cat'"),
         ("a.vec", b"3 3\nthe 1 2 3\ncat 4 5 6\n", "is truncated: it has 2 of 3 vectors"),
+        ("a.txt", b"the 1 2 3\ncat 1 1e60 2\n", "does not have 3 finite numbers for word 2, 'cat'"),
+        ("a.vec", b"2 0\nthe\ncat\n", "declares vectors of 0 numbers"),
         ("a.txt", b"the\n", "must begin with a word and its numbers"),
         ("a.bin", _binary()[:-5], "is truncated: it has 5 of 6 vectors"),
         ("a.bin", (793_712_314).to_bytes(4, "little") + b"x", "is a fastText model"),
@@ -203,6 +205,12 @@ def test_what_does_not_fit(tmp_path) -> None:
         ManyToManyAligned(input="words", target="next", vectors="a.txt")
 
 
+def test_a_number_of_an_array_that_is_too_large(tmp_path) -> None:
+    np.savez(tmp_path / "a.npz", words=np.array(["a"]), vectors=np.array([[1e60, 0.0]]))
+    with pytest.raises(SeqzooError, match="does not have 2 finite numbers for word 1, 'a'"):
+        read_vectors(str(tmp_path / "a.npz"), (), None)
+
+
 def test_the_first_of_two_vectors_counts(tmp_path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(_lines() + b"cat 9 9 9\n")
@@ -214,14 +222,20 @@ def test_the_first_of_two_vectors_counts(tmp_path) -> None:
 def test_words_are_read_as_they_are(tmp_path) -> None:
     (tmp_path / "bom.txt").write_bytes(b"\xef\xbb\xbfa 1 2\n. . . 3 4\n")
     assert read_vectors(str(tmp_path / "bom.txt"), (), None).words == ["a", ". . ."]
+    (tmp_path / "counted.vec").write_bytes(b"2 2\nNew York 1 2\nthe 3 4\n")
+    assert read_vectors(str(tmp_path / "counted.vec"), (), None).words == ["New York", "the"]
+    wide = b"2 9000\n" + b"".join(word + b" 0.25" * 9000 + b"\n" for word in (b"a b c", b"d"))
+    (tmp_path / "wide.vec.gz").write_bytes(gzip.compress(wide))
+    assert read_vectors(str(tmp_path / "wide.vec.gz"), (), None).words == ["a b c", "d"]
     words = np.array(["a", "\u00e9"])
     encoded = np.char.encode(words, "utf-8")
     np.savez(tmp_path / "bytes.npz", words=encoded, vectors=np.ones((2, 3), np.int32))
     assert read_vectors(str(tmp_path / "bytes.npz"), (), None).words == ["a", "\u00e9"]
     (tmp_path / "list").mkdir()
     np.save(tmp_path / "list" / "v.npy", np.ones((3, 2), np.float32))
-    (tmp_path / "list" / "words.txt").write_text("a\n\u0085\nb\n", encoding="utf-8")
-    assert read_vectors(str(tmp_path / "list"), (), None).words == ["a", "\u0085", "b"]
+    for encoding in ("utf-8", "utf-8-sig"):
+        (tmp_path / "list" / "words.txt").write_text("a\n\u0085\nb\n", encoding=encoding)
+        assert read_vectors(str(tmp_path / "list"), (), None).words == ["a", "\u0085", "b"]
 
 
 TEXTS = ["The cat ran", "the dog ran", "The dog slept", "the cat slept"] * 4
