@@ -57,6 +57,10 @@ class FastSlowCell(WrapperCell):
     def state_size(self):
         return [*as_list(self.cells[0].state_size), *as_list(self.cells[-1].state_size)]
 
+    def inner_cells(self):
+        *fast, slow = self.cells
+        return {**{f"fast {k}": inner for k, inner in enumerate(fast, 1)}, "slow": slow}
+
     def located_cells(self):
         fast, slow = self.cells[0], self.cells[-1]
         return [(fast, 0), (slow, len(as_list(fast.state_size)))]

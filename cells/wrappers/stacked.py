@@ -50,6 +50,9 @@ class StackedCell(WrapperCell):
     def state_size(self):
         return [self.units] + [size for c in self.cells for size in as_list(c.state_size)]
 
+    def inner_cells(self):
+        return {f"cell {k}": inner for k, inner in enumerate(self.cells, 1)}
+
     def located_cells(self):
         results, before = [], 1
         for inner in self.cells:

@@ -96,6 +96,10 @@ class WrapperCell(RecurrentCell):
         got = type(inner).__name__
         raise ValueError(f"{type(self).__name__} needs {requirement}, got {got}{advice}.")
 
+    def inner_cells(self) -> dict[str, RecurrentCell]:
+        """The inner cells by name; the name is empty if there is only one."""
+        return {"": self.cell}
+
     def located_cells(self) -> list[tuple[RecurrentCell, int]]:
         """The inner cells whose states are among those of this cell, and where they begin."""
         return [(self.cell, 0)]

@@ -12,6 +12,7 @@ from keras import tree
 
 from seqzoo.cells import RecurrentCell
 from seqzoo.cells.private_keras import backend
+from seqzoo.cells.wrappers.wrapper import WrapperCell
 from seqzoo.tasks.inspection.jacobians import step_jacobians
 from seqzoo.tasks.inspection.trace import LayerTrace, cell_step, projected
 
@@ -29,7 +30,8 @@ class GateTrace:
     """One gate, or one candidate, over an input.
 
     Attributes:
-        name: the name of the gate, as the cell names it.
+        name: the name of the gate, as the cell names it; after the name of the inner cell for a
+            wrapper with several, as in "cell 2 forget".
         values: its values in the order of the input, (time, units).
         bounded: whether it is a gate in the strict sense, with values between 0 and 1.
     """
@@ -66,27 +68,76 @@ def gate_values(layer_trace: LayerTrace, row: int = 0) -> list[GateTrace]:
         row: row of the batch.
 
     Returns:
-        One trace per gate, in the order of `cell.gates`; none for cells that are not from
-        `seqzoo.cells`.
+        One trace per gate, in the order of `cell.gates`; for a wrapper, those of its inner cells in
+        the order in which they run, without gates of the wrapper itself. None for cells that are not from `seqzoo.cells`.
     """
     cell = layer_trace.cell
-    if not isinstance(cell, RecurrentCell) or not cell.gates:
+    if not isinstance(cell, RecurrentCell):
         return []
-    result = _Gates(cell, layer_trace.inputs.shape[-1])
-    states = [state[row, :-1] for state in layer_trace.states]
-    values = result.values(layer_trace.inputs[row], states)
     order = np.argsort(layer_trace.positions)
-    return [GateTrace(name, item[order], result.bounded[name]) for name, item in values.items()]
+    with backend.AutocastScope(cell.compute_dtype):
+        x = projected(cell, tf.cast(layer_trace.inputs[row], cell.compute_dtype))
+    states = [state[row, :-1] for state in layer_trace.states]
+    results = []
+    for step in _steps("", cell, np.asarray(x), states):
+        gates = _Gates(step.cell, step.x.shape[-1])
+        for name, values in gates.values(step.x, step.states).items():
+            results.append(
+                GateTrace(f"{step.name} {name}".strip(), values[order], gates.bounded[name])
+            )
+    return results
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """What a cell with gates receives at each step: x, (time, width), and states, (time, size)."""
+
+    name: str
+    cell: RecurrentCell
+    x: np.ndarray
+    states: list[np.ndarray]
+
+
+def _steps(
+    name: str, cell: RecurrentCell, x: np.ndarray, states: list[np.ndarray]
+) -> Iterator[_Steps]:
+    """The steps of a cell, or of the cells within it whose own steps it runs."""
+    calls: list[_Steps] = []
+    inner_cells = cell.inner_cells() if isinstance(cell, WrapperCell) else {}
+
+    def recorded(key: str, inner: RecurrentCell) -> Any:
+        advance = inner.advance
+
+        def call(x: Any, states: Any, *mask: Any) -> Any:
+            arrays = [np.asarray(state) for state in states]
+            calls.append(_Steps(f"{name} {key}".strip(), inner, np.asarray(x), arrays))
+            return advance(x, states, *mask)
+
+        return call
+
+    for key, inner in inner_cells.items():
+        inner.advance = recorded(key, inner)
+    try:
+        if inner_cells:
+            dtype = tf.as_dtype(cell.compute_dtype)
+            with backend.AutocastScope(cell.compute_dtype):
+                cell_step(cell)(tf.cast(x, dtype), [tf.cast(state, dtype) for state in states])
+    finally:
+        for inner in inner_cells.values():
+            del inner.advance
+    for call in calls:
+        yield from _steps(call.name, call.cell, call.x, call.states)
+    if not calls and cell.gates:  # otherwise, the cell's gates are those of the cells within it
+        yield _Steps(name, cell, x, states)
 
 
 class _Gates:
     """The graph of one step of a cell, with the tensor of each gate."""
 
-    def __init__(self, cell: RecurrentCell, features: int):
+    def __init__(self, cell: RecurrentCell, width: int):
         self.cell = cell
         self.sizes = tree.flatten(cell.state_size)
         dtype = tf.as_dtype(cell.compute_dtype)
-        width = int(self._project(np.zeros((1, features))).shape[-1])
         activations: list[Any] = []
 
         def step(x: Any, *states: Any) -> Any:
@@ -121,10 +172,6 @@ class _Gates:
             users = {user.type for user in result.consumers()}
             # -softplus(-x) is the logarithm of the gate sigmoid(x).
             yield tf.exp(-result) if op.type == "Softplus" and users == {"Neg"} else result
-
-    def _project(self, inputs: np.ndarray) -> Any:
-        with backend.AutocastScope(self.cell.compute_dtype):
-            return projected(self.cell, tf.cast(inputs, self.cell.compute_dtype))
 
     def _find(self, width: int) -> None:
         random = np.random.default_rng(0)
@@ -163,8 +210,8 @@ class _Gates:
         tensors = [tf.cast(item, dtype) for item in (x, *states)]
         return [np.asarray(result) for result in self._run(*tensors)]
 
-    def values(self, inputs: np.ndarray, states: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        result = self._candidates(np.asarray(self._project(inputs)), states)
+    def values(self, x: np.ndarray, states: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        result = self._candidates(x, states)
         return {name: result[index] for name, index in self.indices.items()}
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from seqzoo.cells import RecurrentCell
 from seqzoo.cells.private_keras import backend
+from seqzoo.cells.wrappers.wrapper import WrapperCell
 from seqzoo.tasks.inspection.linear_algebra import eigenvalues, singular_values
 
 RADIUS = "spectral_radius"
@@ -48,12 +49,24 @@ def recurrent_parts(cell: Any) -> dict[str, np.ndarray]:
     """The matrices by which a cell multiplies its first state, one for each gate, (units, n).
 
     They are the columns of `recurrent_matrix` as the step uses it, even if a cell computes it from
-    other weights. A cell without a recurrent product has none. For Keras' own cells, the columns of
-    `recurrent_kernel` are split into square matrices.
+    other weights. A cell without a recurrent product has none. A wrapper has those of its inner
+    cells, by names such as "cell 2 forget" if there are several. For Keras' own cells, the columns
+    of `recurrent_kernel` are split into square matrices.
 
     Args:
         cell: any cell, built.
     """
+    inner: Mapping[str, Any] = {}
+    if isinstance(cell, WrapperCell):
+        inner = cell.inner_cells()
+    elif isinstance(getattr(cell, "cells", None), list):
+        inner = {f"cell {index}": item for index, item in enumerate(cell.cells, 1)}
+    if inner:
+        return {
+            f"{name} {gate}".strip(): part
+            for name, item in inner.items()
+            for gate, part in recurrent_parts(item).items()
+        }
     if isinstance(cell, RecurrentCell):
         if not cell.recurrent_gates or getattr(cell, "recurrent_kernel", None) is None:
             return {}
@@ -64,12 +77,6 @@ def recurrent_parts(cell: Any) -> dict[str, np.ndarray]:
         matrix = np.asarray(cell.recurrent_kernel, np.float64)
         count = max(1, matrix.shape[1] // matrix.shape[0])
         names = tuple(f"gate {index + 1}" for index in range(count))
-    elif isinstance(getattr(cell, "cells", None), list):
-        return {
-            f"cell {index + 1} {name}": part
-            for index, item in enumerate(cell.cells)
-            for name, part in recurrent_parts(item).items()
-        }
     else:
         return {}
     if matrix.ndim != 2 or matrix.shape[1] % len(names):
@@ -78,7 +85,7 @@ def recurrent_parts(cell: Any) -> dict[str, np.ndarray]:
 
 
 def recurrent_spectra(cell: Any) -> list[Spectrum]:
-    """The spectrum of each gate's part of the recurrent weights."""
+    """The spectrum of each of a cell's `recurrent_parts`."""
     return [spectrum(part, gate) for gate, part in recurrent_parts(cell).items()]
 
 

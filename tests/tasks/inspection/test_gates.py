@@ -8,6 +8,7 @@ from cell_cases import CASES, shared
 from keras import ops
 
 import seqzoo.cells as cells
+from seqzoo.cells.wrappers.wrapper import WrapperCell
 from seqzoo.tasks.inspection.gates import gate_values, memory_lengths
 from seqzoo.tasks.inspection.recurrent_weights import (
     recurrent_parts,
@@ -130,6 +131,44 @@ def test_cells_of_keras_have_no_named_gates() -> None:
     assert gate_values(layer_trace) == []
     assert len(memory_lengths(layer_trace)[0].lengths) == 3
     assert [one.gate for one in recurrent_spectra(layer.cell)] == ["gate 1", "gate 2", "gate 3"]
+
+
+def test_a_stack_has_the_gates_and_spectra_of_its_cells_under_their_names() -> None:
+    cell = cells.create("stacked", 5, dtype="float64")
+    traced = _traced(cell)
+    _, h1, _, h2, _ = (state[0] for state in traced.states)
+    results = {gate.name: gate for gate in gate_values(traced)}
+    inner = cell.cells
+    assert list(results) == [f"cell {k} {gate}" for k in (1, 2) for gate in inner[0].gates]
+    kernel, recurrent, bias = (np.asarray(w) for w in inner[1].weights[:3])
+    sums = np.concatenate([h1[1:], X[0]], -1) @ kernel + h2[:-1] @ recurrent + bias
+    forget = results["cell 2 forget"]
+    np.testing.assert_allclose(forget.values, _sigmoid(sums[:, 5:10]), atol=1e-12)
+    assert forget.bounded
+    parts = recurrent_parts(cell)
+    assert list(parts) == list(results)
+    np.testing.assert_array_equal(parts["cell 2 forget"], recurrent[:, 5:10])
+    assert not any("advance" in vars(one) for one in inner)
+
+
+WRAPPERS = [name for name, cell_class in cells.CELLS.items() if issubclass(cell_class, WrapperCell)]
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_every_wrapper_has_the_gates_and_spectra_of_its_cells(name: str) -> None:
+    cell = _case(name)
+    traced = _traced(cell)
+    names = [gate.name for gate in gate_values(traced)]
+    assert sorted(names) == sorted(item.gate for item in recurrent_spectra(cell)) != []
+    if len(cell.inner_cells()) == 1:
+        assert names == [gate for gate in cell.cell.gates if gate in names]
+
+
+def test_a_wrapper_of_a_wrapper_has_the_gates_of_the_innermost_cell() -> None:
+    inner = cells.create("residual", 5, cell="gru", dtype="float64")
+    traced = _traced(cells.create("zoneout", 5, cell=inner, dtype="float64"))
+    assert [gate.name for gate in gate_values(traced)] == ["update", "reset", "candidate"]
+    assert len(recurrent_spectra(traced.cell)) == 3
 
 
 def test_spectra_are_those_of_numpy() -> None:
