@@ -69,7 +69,8 @@ def gate_values(layer_trace: LayerTrace, row: int = 0) -> list[GateTrace]:
 
     Returns:
         One trace per gate, in the order of `cell.gates`; for a wrapper, those of its inner cells in
-        the order in which they run, without gates of the wrapper itself. None for cells that are not from `seqzoo.cells`.
+        the order in which they run, without gates of the wrapper itself. None for cells that are
+        not from `seqzoo.cells`.
     """
     cell = layer_trace.cell
     if not isinstance(cell, RecurrentCell):

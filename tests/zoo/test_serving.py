@@ -219,6 +219,12 @@ def test_other_errors_get_theirs(client: Any) -> None:
     body: dict[str, Any] = {"instances": ["../../etc/passwd"]}
     for name in ("audio", "images"):
         assert "b64" in error(400, "POST", f"/v1/models/{name}:predict", json=body)
+    for name, numbers in (("audio", [0.1, "1"]), ("images", [[1, 2], [3, "1"]])):
+        message = 'Instance 0 must contain numbers, but "1" is not a number.'
+        path, body = f"/v1/models/{name}:predict", {"instances": [numbers]}
+        assert message in error(400, "POST", path, json=body)
+    body = {"instances": [[[1, True]]]}
+    assert "but true is not a number." in error(400, "POST", "/v1/models/images:predict", json=body)
     body = {"instances": [{"b64": "?"}]}
     assert "is not base64" in error(400, "POST", "/v1/models/images:predict", json=body)
     for size, number, message in (

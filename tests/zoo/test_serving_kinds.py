@@ -55,6 +55,8 @@ def test_the_times_of_steps_are_read_by_time_aware_cells(tmp_path: pathlib.Path)
         for instance, message in (
             ([[0.1, 0.2]], 'must be {"values": a list of steps, "times"'),
             ({"values": [[0.1, 0.2]], "times": [0, 1]}, "must have one time per step"),
+            ({"values": [[0.1, "2"]], "times": [0]}, "must contain numbers"),
+            ({"values": [[0.1, 0.2]], "times": [True]}, "must contain numbers"),
         ):
             result = client.post(f"{url}:predict", json={"instances": [instance]})
             assert result.status_code == 400 and message in result.json()["error"], result.text
@@ -106,6 +108,11 @@ def test_a_kind_of_model_is_served(name: str, tmp_path: pathlib.Path) -> None:
             )
             assert ranked.status_code == 400
             assert "`top` ranks several" in ranked.json()["error"]
+        for wrong in ["1", True] if name in ("series", "steps", "forecast") else []:
+            body = {"instances": [instances[0], [*instances[0][:-1], wrong]]}
+            refused = client.post(f"/v1/models/{name}:predict", json=body)
+            assert refused.status_code == 400
+            assert "Instance 1 must contain numbers" in refused.json()["error"]
         opened = client.post(f"/v1/models/{name}/sessions")
         try:
             run.session()

@@ -4,6 +4,7 @@ refused before they are decoded."""
 import base64
 import binascii
 import io
+import json
 import math
 import pathlib
 from typing import Any
@@ -79,6 +80,7 @@ class Inputs:
             return self._pixels(instance)
         if len(instance) > self.settings.length:
             raise SeqzooError(f"has {len(instance):,} entries; at most {self._maximum} are allowed")
+        _check_numbers(instance)
         if part and self.form == "image":
             return instance
         return self._read(instance)
@@ -165,6 +167,8 @@ class Inputs:
             if len(instance[key]) > self.settings.length:
                 found = f"{len(instance[key]):,} {key}"
                 raise SeqzooError(f"has {found}; at most {self._maximum} are allowed")
+        _check_numbers(instance["values"])
+        _check_numbers(instance["times"], (bool,))
         return self._read(instance)
 
     def _text(self, instance: Any) -> Any:
@@ -204,11 +208,13 @@ class Inputs:
         maximum = int(self.settings.seconds * self.run.template.sample_rate)
         if len(instance) > maximum:
             raise SeqzooError(f"has {len(instance):,} samples; at most {maximum:,} are allowed")
+        _check_numbers(instance)
         return fields.vector(instance)
 
     def _pixels(self, instance: list) -> np.ndarray:
         from seqzoo.zoo.data import fields
 
+        _check_numbers(instance)
         numbers = fields.rows(instance, NOWHERE)
         if getattr(self.run.task.features, "dtype", "uint8") == "uint8":
             if numbers.min() < 0 or numbers.max() > 255 or (numbers % 1).any():
@@ -234,6 +240,18 @@ class Inputs:
         if not fits:
             raise SeqzooError(f"must have shape {shape}, as in training, got {image.shape}")
         return image
+
+
+def _check_numbers(instance: list, refused: tuple[type, ...] = (str, bool)) -> None:
+    """Raises an error for text and Booleans in nested lists, which NumPy would turn into
+    numbers."""
+    values = instance
+    while values:
+        for value in values:
+            if isinstance(value, refused):
+                shown = json.dumps(value[:20] if isinstance(value, str) else value)
+                raise SeqzooError(f"must contain numbers, but {shown} is not a number")
+        values = [item for value in values if isinstance(value, list) for item in value]
 
 
 def _check_audio(data: bytes, seconds: float) -> None:
