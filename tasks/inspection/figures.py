@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -39,6 +40,9 @@ LABELLED_STEPS = 80
 
 NAMED_TAGS = 100
 """Maximum number of tags of a CRF whose names are written along an axis."""
+
+HISTOGRAMS_PER_ROW = 4
+"""Maximum number of histograms side by side."""
 
 FIGURE_WIDTH = 5.6
 """Width of a figure, in inches."""
@@ -122,10 +126,11 @@ def spectrum_figure(spectra: Sequence[Spectrum]) -> Figure:
         axes.set_xlabel("eigenvalues, real part")
         axes.set_ylabel("imaginary part")
     axes = grid[0, -1]
-    for item in spectra:
+    for item, style in zip(spectra, _styles(), strict=False):
         positions = range(1, len(item.singular_values) + 1)
         label = item.gate if item.radius is None else f"{item.gate} ({item.radius:.2f})"
-        axes.plot(positions, item.singular_values, color=colours[item.gate], label=label)
+        colour = colours[item.gate]
+        axes.plot(positions, item.singular_values, color=colour, ls=style, label=label)
     axes.axhline(1, color=INK, lw=0.6, ls=":")
     axes.set_ylim(0, 1.05 * max(1, *(item.singular_values[0] for item in spectra)))
     axes.set_xlabel("rank, largest first")
@@ -145,13 +150,14 @@ def radius_figure(radii: Mapping[str, Sequence[float]], epochs: Sequence[int]) -
     """The spectral radius of each gate's recurrent weights after each epoch."""
     figure, grid = _panel(2.6)
     axes = grid[0, 0]
-    for (gate, values), colour in zip(radii.items(), _colours(), strict=False):
-        axes.plot(epochs, values, color=colour, marker="o", ms=3, label=gate)
+    lines = zip(radii.items(), _colours(), _styles(), strict=False)
+    for (gate, values), colour, style in lines:
+        axes.plot(epochs, values, color=colour, ls=style, marker="o", ms=3, label=gate)
     axes.axhline(1, color=INK, lw=0.6, ls=":")
     axes.set_xlabel("epoch")
     axes.set_ylabel("spectral radius")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(frameon=False, fontsize=7)
+    figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=7)
     return figure
 
 
@@ -182,8 +188,12 @@ def gate_figure(gates: Sequence[GateTrace], labels: Sequence[str]) -> Figure:
 def gate_histogram(gates: Sequence[GateTrace]) -> Figure:
     """Histograms of gate values; saturated gates are at the ends."""
     bounded = [item for item in gates if item.bounded]
-    figure, grid = _panel(2.2, columns=max(len(bounded), 1))
-    for axes, gate, colour in zip(grid[0], bounded, _colours(), strict=False):
+    columns = max(min(len(bounded), HISTOGRAMS_PER_ROW), 1)
+    rows = max(math.ceil(len(bounded) / columns), 1)
+    figure, grid = _panel(2.2 * rows, columns, rows)
+    for axes in grid.flat[len(bounded) :]:
+        axes.set_visible(False)
+    for axes, gate, colour in zip(grid.flat, bounded, _colours(), strict=False):
         axes.hist(gate.values.ravel(), bins=np.linspace(0, 1, 21), color=colour)
         axes.axvspan(0, CLOSED, color=INK, alpha=0.07)
         axes.axvspan(OPEN, 1, color=INK, alpha=0.07)
@@ -357,6 +367,11 @@ def _plain(name: str) -> str:
 
 def _colours() -> Iterator[str]:
     return itertools.cycle(COLOURS)
+
+
+def _styles() -> Iterator[str]:
+    """Line styles; each is for as many lines as there are colours."""
+    return itertools.cycle(style for style in ("-", "--", ":") for _ in COLOURS)
 
 
 def rendered(figure: Figure, form: str = "png") -> bytes:

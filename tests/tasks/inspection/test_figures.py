@@ -11,6 +11,7 @@ from matplotlib.colors import to_rgb
 from seqzoo.tasks import plots
 from seqzoo.tasks.inspection import figures
 from seqzoo.tasks.inspection.fixed_points import Point
+from seqzoo.tasks.inspection.gates import GateTrace
 from seqzoo.tasks.inspection.gradients import GradientFlow, decay
 from seqzoo.tasks.inspection.jacobians import JacobianFlow
 from seqzoo.tasks.inspection.recurrent_weights import spectrum
@@ -35,6 +36,22 @@ def test_the_legend_of_spectra_is_beside_their_panels() -> None:
     for dots, line in zip(drawn, lines, strict=True):
         np.testing.assert_allclose(dots, to_rgb(line.get_color()))
     assert (right.get_ylabel(), right.get_ylim()[0]) == ("singular value", 0)
+
+
+def test_figures_of_many_gates_have_room_for_their_names_and_a_line_for_each() -> None:
+    names = [f"cell {k} {gate}" for k in (1, 2, 3) for gate in ("input", "forget", "output")]
+    values = np.random.default_rng(0).random((5, 6))
+    figure = figures.gate_histogram([GateTrace(name, values, True) for name in names])
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_title() for axes in shown] == names
+    assert disjoint(figure, [axes.title for axes in shown])
+    figure = figures.radius_figure({name: [0.5, 0.6] for name in names}, [1, 2])
+    (legend,), (axes,) = figure.legends, figure.axes
+    assert disjoint(figure, [legend, axes])
+    spectra = [spectrum(values[:, :5], name) for name in names]
+    for axes in (figure.axes[0], figures.spectrum_figure(spectra).axes[1]):
+        lines = {(line.get_color(), line.get_linestyle()) for line in axes.lines}
+        assert len(lines) == len(names) + 1  # and the line at 1
 
 
 def test_labels_of_fixed_points_do_not_overlap() -> None:
