@@ -109,10 +109,13 @@ def test_a_kind_of_model_is_served(name: str, tmp_path: pathlib.Path) -> None:
             assert ranked.status_code == 400
             assert "`top` ranks several" in ranked.json()["error"]
         for wrong in ["1", True] if name in ("series", "steps", "forecast") else []:
-            body = {"instances": [instances[0], [*instances[0][:-1], wrong]]}
+            *before, last = instances[0]
+            last = [wrong, *last[1:]] if isinstance(last, list) else wrong
+            body = {"instances": [instances[0], [*before, last]]}
             refused = client.post(f"/v1/models/{name}:predict", json=body)
             assert refused.status_code == 400
-            assert "Instance 1 must contain numbers" in refused.json()["error"]
+            message = f"Instance 1 must contain numbers, but {json.dumps(wrong)} is not a number."
+            assert refused.json()["error"] == message
         opened = client.post(f"/v1/models/{name}/sessions")
         try:
             run.session()
