@@ -122,6 +122,12 @@ def _obstacles_to_scans(layer: Any) -> tuple[str, ...]:
         return ("`fast=False`",)
     if layer.unroll:
         return ("`unroll=True`",)
+    untracked = _untracked_variable(cell)
+    if untracked:
+        return (
+            f"`{untracked}` of {type(cell).__name__} is a `tf.Variable`, which the compiled loops "
+            "cannot differentiate; make it with `add_weight`",
+        )
     if cell.draws_matrix and cell.recurs_by_product:
         from seqzoo.cells.engine import step_gradients
 
@@ -142,6 +148,16 @@ def _obstacles_to_scans(layer: Any) -> tuple[str, ...]:
             "whose gradients a compiled loop adds up at each step",
         )
     return ()
+
+
+def _untracked_variable(cell: RecurrentCell) -> str:
+    """The name of an attribute that is a variable of TensorFlow but not of Keras; "" if none."""
+    import tensorflow as tf
+
+    from seqzoo.cells.engine.programs import attributes_of
+
+    attributes = attributes_of(cell).items()
+    return next((name for name, value in attributes if isinstance(value, tf.Variable)), "")
 
 
 def _exceeds_cache(cell: RecurrentCell) -> bool:

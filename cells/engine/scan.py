@@ -223,10 +223,16 @@ class Scan:
         if not options.keep:
             options = options._replace(keep=True)
             results = self._with_values(pieces, results, options)
+        results = [hide_in_graph(result) for result in results]
+        return self._gradient_from(pieces, results, upstream, options)
+
+    def _gradient_from(
+        self, pieces: list, results: list, upstream: list, options: ScanOptions
+    ) -> dict:
         if "rows" in pieces[0]:
             pairs = [loops.with_steps(*pair) for pair in zip(pieces, results, strict=True)]
             pieces, results = [piece for piece, _ in pairs], [result for _, result in pairs]
-            d = self._gradient(pieces, results, upstream, options)
+            d = self._gradient_from(pieces, results, upstream, options)
             d["rows"] = time_major(d.pop("x"))
             return d
         rows = [size_of(piece["x"], 1) for piece in pieces]
@@ -424,6 +430,28 @@ def hold_outputs(outputs: Any, mask: Any, before: Any) -> Any:
 def hide_from_tapes(tensors: Any) -> list:
     """Hides tensors from tapes, which would otherwise differentiate the operations of the loops."""
     return [tf.stop_gradient(tensor) for tensor in tensors]
+
+
+def hide_in_graph(result: dict) -> dict:
+    """Hides what a call in a graph returned from tapes, by operations in the same graph.
+
+    The gradient of a `tf.function` reads these tensors from another graph. Under a persistent tape,
+    or several tapes, TensorFlow also differentiates the tensors that a gradient reads, until a
+    gradient reads no further ones; so each tensor is hidden only once.
+    """
+
+    def hide(tensor):
+        if not tf.is_symbolic_tensor(tensor):
+            return tensor
+        graph = tensor.graph
+        if not hasattr(graph, "_hidden_from_tapes"):
+            graph._hidden_from_tapes = {}
+        if tensor.name not in graph._hidden_from_tapes:
+            with graph.as_default():
+                graph._hidden_from_tapes[tensor.name] = tf.stop_gradient(tensor)
+        return graph._hidden_from_tapes[tensor.name]
+
+    return tf.nest.map_structure(hide, result)
 
 
 def refuse_second_order(*_: Any) -> Any:

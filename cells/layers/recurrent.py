@@ -55,9 +55,9 @@ class Recurrent(keras.layers.RNN):
     Raises:
         ValueError: `cell` is a class, a name, an empty list, or a list with a time-aware cell; a
             call lacks the elapsed time that the cell needs, or has one that it does not take;
-            inputs have too few or too many axes; there is not one elapsed time per step, or
-            (checked only in eager mode) one is negative or NaN; or `recompute` is out of range or
-            has no effect here.
+            inputs have too few or too many axes; the mask or the elapsed time has not one value
+            per step, or (checked only in eager mode) a time is negative or NaN; or `recompute` is
+            out of range or has no effect here.
     """
 
     def __init__(
@@ -217,9 +217,9 @@ class Recurrent(keras.layers.RNN):
         if not pair:
             return sequences
         x, elapsed = (ops.convert_to_tensor(each) for each in sequences)
-        elapsed = ops.reshape(elapsed, ops.shape(x)[:2])
+        elapsed = _by_step(elapsed, x, "elapsed")
         if mask is not None:
-            mask = ops.reshape(ops.cast(mask, "bool"), ops.shape(x)[:2])
+            mask = _by_step(ops.cast(mask, "bool"), x, "mask")
         elapsed = elapsed_in_order(elapsed, mask, self.go_backwards)
         return ops.concatenate([x, ops.cast(elapsed, x.dtype)[..., None]], axis=-1)
 
@@ -314,7 +314,7 @@ class Recurrent(keras.layers.RNN):
             sequences = sequences * input_mask[:, None]
         recurrent_mask = self.cell.recurrent_mask(initial_state[0], training)
         if mask is not None:
-            mask = ops.reshape(ops.cast(mask, "bool"), ops.shape(sequences)[:2])
+            mask = _by_step(ops.cast(mask, "bool"), sequences, "mask")
         if path is Path.LOOP:
             return self._loop(sequences, initial_state, mask, recurrent_mask, training)
         sequences = self.cell.prepare(sequences, training)
@@ -504,6 +504,17 @@ def _for_all_rows(states: Any, inputs: Any) -> Any:
         ),
         states,
     )
+
+
+def _by_step(values: Any, sequences: Any, name: str) -> Any:
+    """Values of shape (batch, time), of which a last axis of size one is removed."""
+    steps, shape = tuple(sequences.shape[:2]), tuple(values.shape)
+    fits = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, None))
+    if not fits or any(a != b for a, b in zip(shape, steps, strict=False) if None not in (a, b)):
+        raise ValueError(
+            f"`{name}` must have one value per step, (batch, time): {steps}, got the shape {shape}."
+        )
+    return ops.reshape(values, ops.shape(sequences)[:2])
 
 
 def _spread(mask: Any, tensor: Any) -> Any:

@@ -55,6 +55,15 @@ class Calling(VanillaCell):
 
 
 @keras.saving.register_keras_serializable(package="tests")
+class Scaled(VanillaCell):
+    """A cell that reads a variable which Keras does not know."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.scale = tf.Variable(1.0)
+
+
+@keras.saving.register_keras_serializable(package="tests")
 class Tripling(GRUCell):
     """A cell with a recurrent product of its own."""
 
@@ -107,6 +116,11 @@ SENTENCES = [
     (lambda: built(Recurrent(Ordered(UNITS))), "of Ordered is not elementwise."),
     (lambda: built(Recurrent(Averaging(UNITS))), "of Averaging is not elementwise."),
     (lambda: built(Recurrent(TwoStepsBack(UNITS))), "of TwoStepsBack is not elementwise."),
+    (
+        lambda: Recurrent(Scaled(UNITS)),
+        f"{PLAIN} because `scale` of Scaled is a `tf.Variable`, which the compiled loops cannot "
+        "differentiate; make it with `add_weight`.",
+    ),
     (lambda: Recurrent(Calling(UNITS)), f"{PLAIN} because Calling overrides `call`."),
     (
         lambda: Recurrent(keras.layers.LSTMCell(UNITS)),

@@ -285,6 +285,38 @@ def test_gradient_may_be_asked_for_twice():
     assert error(tape.gradient(loss, x), tape.gradient(loss, x)) == 0
 
 
+@pytest.mark.parametrize(
+    "name, called_before",
+    [("vanilla", False), ("vanilla", True)]
+    + [
+        pytest.param(name, called_before, marks=pytest.mark.slow)
+        for name in FIRST.values()
+        for called_before in (False, True)
+        if name != "vanilla" and not create(name, 2).takes_time and create(name, 2).input_rank == 2
+    ],
+)
+def test_several_gradients_of_a_function(name, called_before):
+    """TensorFlow then differentiates what the gradient reads of the forward pass, too."""
+    layer = recurrent(shared(Case(name, {})))
+    function, x = tf.function(lambda x: layer(x) ** 2), tf.constant(X)
+    weights = [weight.value for weight in layer.trainable_weights]
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = tf.reduce_sum(layer(x) ** 2)
+    expected = tape.gradient(loss, [x, *weights])
+    if called_before:
+        function(x)
+    with tf.GradientTape(persistent=True) as tape, tf.GradientTape() as other:
+        tape.watch(x)
+        other.watch(x)
+        loss = tf.reduce_sum(function(x))
+    for each in (tape, tape, other):
+        found = each.gradient(loss, [x, *weights])
+        assert max(map(error, found, expected)) < 1e-9
+    with pytest.raises(tf.errors.UnimplementedError, match="second-order.*fast=False"):
+        second_order(function)
+
+
 def test_an_output_that_is_not_a_state_is_refused():
     class Doubling(StepOnly):
         def step(self, x, r, states):

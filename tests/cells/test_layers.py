@@ -242,6 +242,23 @@ def test_inputs_without_time_and_classes_of_cells_are_errors():
         Recurrent(LSTMCell)
 
 
+@pytest.mark.parametrize(
+    "shape", [(TIME, BATCH), (1, BATCH * TIME), (BATCH, TIME + 1), (BATCH, TIME, 1, 1), (TIME,)]
+)
+def test_a_mask_or_times_of_another_shape_than_the_steps_is_an_error(shape):
+    message = r"`mask` must have one value per step, \(batch, time\): .*, got the shape \("
+    with pytest.raises(ValueError, match=message):
+        recurrent(VanillaCell(UNITS))(X, mask=np.ones(shape, bool))
+    if shape == (TIME, BATCH):
+        with pytest.raises(ValueError, match="`elapsed` must have one "):
+            Recurrent(create("cfc", UNITS))((X, np.ones(shape)))
+
+
+def test_a_mask_may_have_a_last_axis_of_one():
+    layer = recurrent(VanillaCell(UNITS))
+    assert error(layer(X, mask=MASK[..., None]), layer(X, mask=MASK)) == 0
+
+
 def test_misspelled_names_and_options_are_answered_with_the_nearest():
     for name, text in {
         "lsmt": r"got the string 'lsmt'; did you mean 'lstm'\?",
