@@ -6,6 +6,7 @@ from typing import Any
 from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.private_keras import backend
 
 
 class DiagonalCell(RecurrentCell):
@@ -49,6 +50,16 @@ class DiagonalCell(RecurrentCell):
         """Re l and Im l, each (pairs,)."""
         raise NotImplementedError
 
+    def at_least_float32(self) -> Any:
+        """A context in which weights are read in at least single precision."""
+        return backend.AutocastScope("float64" if self.compute_dtype == "float64" else "float32")
+
+    def exact_coefficients(self) -> tuple[Any, Any]:
+        """`coefficients` in at least single precision: rounded to half precision, |l| may be above
+        one, and the states would grow exponentially."""
+        with self.at_least_float32():
+            return self.coefficients()
+
     def drive(self, inputs: Any) -> Any:
         """(..., features) -> (..., 2 * pairs): the input to the recurrence, real parts first."""
         raise NotImplementedError
@@ -65,11 +76,11 @@ class DiagonalCell(RecurrentCell):
         return ops.concatenate([self.drive(inputs), self.skip(inputs)], axis=-1)
 
     def advance(self, x, states, recurrent_mask=None):
-        _, real, imaginary = states
-        a, b = self.coefficients()
+        a, b = self.exact_coefficients()
         drive_real, drive_imaginary, skip = ops.split(x, [self.pairs, 2 * self.pairs], axis=-1)
-        new_real = a * real - b * imaginary + drive_real
-        new_imaginary = b * real + a * imaginary + drive_imaginary
+        _, real, imaginary = (ops.cast(state, a.dtype) for state in states)
+        new_real = ops.cast(a * real - b * imaginary, x.dtype) + drive_real
+        new_imaginary = ops.cast(b * real + a * imaginary, x.dtype) + drive_imaginary
         y = self.read(ops.concatenate([new_real, new_imaginary], axis=-1), skip)
         return y, [y, new_real, new_imaginary]
 

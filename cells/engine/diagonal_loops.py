@@ -24,7 +24,7 @@ from seqzoo.cells.engine.xla_slices import (
 
 def tensors_of(cell: DiagonalCell, x: Any) -> dict:
     """The inputs of the loops: the drive, (time, batch, 2 * pairs), and the coefficients."""
-    coefficients = [tf.cast(each, cell.compute_dtype) for each in cell.coefficients()]
+    coefficients = [tf.convert_to_tensor(each) for each in cell.exact_coefficients()]
     return {"x": tf.cast(cell.drive(x), cell.compute_dtype), "coefficients": coefficients}
 
 
@@ -55,28 +55,28 @@ def forward(cell: DiagonalCell, tensors: dict, sequences: bool, keep: bool) -> d
 
     def body(t, slices, real, imaginary, written):
         following = read(t + 1)
-        drive_real, drive_imaginary = tf.split(slices["x"], 2, axis=1)
+        drive_real, drive_imaginary = tf.split(tf.cast(slices["x"], a.dtype), 2, axis=1)
         new_real = a * real - b * imaginary + drive_real
         new_imaginary = b * real + a * imaginary + drive_imaginary
         if "mask" in slices:
             live = slices["mask"][:, None]
             new_real = tf.where(live, new_real, real)
             new_imaginary = tf.where(live, new_imaginary, imaginary)
-        state = tf.concat([new_real, new_imaginary], 1)
+        state = tf.cast(tf.concat([new_real, new_imaginary], 1), state_type)
         written = [write(array, state, t) for array in written]
         return t + 1, following, new_real, new_imaginary, written
 
     (state,) = tensors["states"]
+    state_type = state.dtype
     written = []
     if sequences or keep:
         axes = [length, batch] if within_portable() else [batch, length]
-        written = [tf.zeros([*axes, size], state.dtype)]
-    _, real, imaginary, written = while_steps(
-        tensors["steps"], body, read(0), *tf.split(state, 2, axis=1), written
-    )
+        written = [tf.zeros([*axes, size], state_type)]
+    parts = tf.split(tf.cast(state, a.dtype), 2, axis=1)
+    _, real, imaginary, written = while_steps(tensors["steps"], body, read(0), *parts, written)
     if within_portable():
         written = [time_major(array) for array in written]
-    result = {"states": [tf.concat([real, imaginary], 1)]}
+    result = {"states": [tf.cast(tf.concat([real, imaginary], 1), state_type)]}
     return result | {"trajectory": written[0]} if written else result
 
 
@@ -101,29 +101,27 @@ def backward(cell: DiagonalCell, tensors: dict, sequences: bool) -> dict:
         t = steps - 1 - count
         following = read(t - 1)
         if sequences:
-            d_real, d_imaginary = tf.split(slices["d_sequence"], 2, axis=1)
+            d_real, d_imaginary = tf.split(tf.cast(slices["d_sequence"], a.dtype), 2, axis=1)
             real, imaginary = real + d_real, imaginary + d_imaginary
         new, old = [real, imaginary], [a * real + b * imaginary, a * imaginary - b * real]
         if "mask" in slices:
             live = slices["mask"][:, None]
             old = [tf.where(live, o, n) for o, n in zip(old, new, strict=True)]
             new = [tf.where(live, n, tf.zeros_like(n)) for n in new]
-        before_real, before_imaginary = tf.split(slices["before"], 2, axis=1)
-        d_a += tf.cast(new[0] * before_real + new[1] * before_imaginary, exact)
-        d_b += tf.cast(new[1] * before_real - new[0] * before_imaginary, exact)
-        return count + 1, following, *old, d_a, d_b, write_step(d_x, tf.concat(new, 1), t)
+        before_real, before_imaginary = tf.split(tf.cast(slices["before"], a.dtype), 2, axis=1)
+        d_a += new[0] * before_real + new[1] * before_imaginary
+        d_b += new[1] * before_real - new[0] * before_imaginary
+        d_x = write_step(d_x, tf.cast(tf.concat(new, 1), d_x.dtype), t)
+        return count + 1, following, *old, d_a, d_b, d_x
 
     (d_state,) = tensors["d_states"]
-    # In half precision, sums over all steps would lose precision.
-    exact = tf.float32 if d_state.dtype.size == 2 else d_state.dtype
-    sums = [tf.zeros([batch, size // 2], exact) for _ in range(2)]
+    sums = [tf.zeros([batch, size // 2], a.dtype) for _ in range(2)]
     d_x = tf.zeros([length, batch, size], d_state.dtype)
-    _, real, imaginary, *sums, d_x = while_steps(
-        steps, body, read(steps - 1), *tf.split(d_state, 2, axis=1), *sums, d_x
-    )
-    d_a, d_b = [tf.cast(tf.reduce_sum(each, 0), a.dtype) for each in sums]
+    parts = tf.split(tf.cast(d_state, a.dtype), 2, axis=1)
+    _, real, imaginary, *sums, d_x = while_steps(steps, body, read(steps - 1), *parts, *sums, d_x)
+    d_a, d_b = [tf.reduce_sum(each, 0) for each in sums]
     return {
-        "states": [tf.concat([real, imaginary], 1)],
+        "states": [tf.cast(tf.concat([real, imaginary], 1), d_state.dtype)],
         "x": d_x,
         "coefficients": [d_a, d_b],
     }

@@ -133,14 +133,15 @@ class S5Cell(DiagonalCell):
         return a, b
 
     def drive(self, inputs):
-        *_, real, imaginary = self._discretised()
-        kernel = self.input_matrix()[:, : 2 * self.pairs]
+        with self.at_least_float32():  # l - 1 is the difference of nearly equal numbers
+            *_, real, imaginary = self._discretised()
+        kernel = ops.cast(self.input_matrix()[:, : 2 * self.pairs], real.dtype)
         b_real, b_imaginary = ops.split(kernel, 2, axis=1)
         scaled = [
             b_real * real - b_imaginary * imaginary,
             b_real * imaginary + b_imaginary * real,
         ]
-        return ops.matmul(inputs, ops.concatenate(scaled, axis=1))
+        return ops.matmul(inputs, ops.cast(ops.concatenate(scaled, axis=1), self.compute_dtype))
 
     def skip(self, inputs):
         y = ops.matmul(inputs, self.input_matrix()[:, 2 * self.pairs :])

@@ -94,3 +94,29 @@ def test_all_weights_are_read(name: str) -> None:
         total = tf.reduce_sum(layer(x))
     gradients = tape.gradient(total, [weight.value for weight in cell.trainable_variables])
     assert all(gradient is not None for gradient in gradients)
+
+
+@pytest.mark.parametrize("fast", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "name, options", [("lru", {"minimum": 0.99, "maximum": 0.9999}), ("s5", {})]
+)
+def test_a_long_memory_in_half_precision(name: str, options: dict, policy: str, fast: bool) -> None:
+    """Rounded to half precision, some coefficients are above one: states would grow."""
+    x = np.random.default_rng(0).normal(size=(2, 1000, 4)).astype("float32")
+
+    def results(layer: Recurrent) -> list:
+        with tf.GradientTape() as tape:
+            outputs = tf.cast(layer(x), "float32")
+            loss = tf.reduce_mean(outputs**2)
+        return [outputs, *tape.gradient(loss, [weight.value for weight in layer.weights])]
+
+    exact = Recurrent(create(name, 64, seed=1, **options), return_sequences=True)
+    expected = results(exact)
+    half = Recurrent(
+        create(name, 64, dtype=policy, **options), return_sequences=True, fast=fast, dtype=policy
+    )
+    half.build(x.shape)
+    half.set_weights(exact.get_weights())
+    for ours, theirs in zip(results(half), expected, strict=True):
+        assert tf.norm(ours - theirs) < (0.05 if fast else 0.2) * tf.norm(theirs)
