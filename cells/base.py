@@ -220,7 +220,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         """States of the right kind out of arbitrary numbers.
 
         For models that compute the first states, such as decoders. Cells whose states may be any
-        numbers return them as they are; others change them element by element.
+        numbers return them as they are; others change them, each row by itself.
 
         Args:
             states: tensors, one per state.

@@ -23,8 +23,8 @@ class AttentionCell(WrapperCell):
     h and the other new states are then appended to the tape, which drops the oldest. The paper's
     tape is as long as the sequence; this one has `window` steps. States are those of the cell, q, a
     tape for each state of the cell, (batch, window * units), and a mask of the filled positions.
-    The tape is empty at first, regardless of the initial states. All states of the inner cell must
-    have `units` units.
+    The tape is empty at first; if a model computes the first states, it holds those of the cell.
+    All states of the inner cell must have `units` units.
 
     For text comprehension: the paper's LSTMN relates each word to earlier ones. It uses 300 units
     for language models and 168 for sentiment analysis.
@@ -70,8 +70,13 @@ class AttentionCell(WrapperCell):
 
     def valid_states(self, states):
         n = self._count
-        valid = self.cell.valid_states
-        return [*valid(states[:n]), states[n], *valid(states[n + 1 : -1]), states[-1]]
+        inner = self.cell.valid_states(states[:n])
+        none, one = ops.zeros_like(states[-1][:, 1:]), ops.ones_like(states[-1][:, :1])
+        tapes = [
+            ops.concatenate([ops.zeros_like(tape[:, self.units :]), state], axis=-1)
+            for tape, state in zip(states[n + 1 : -1], inner, strict=True)
+        ]
+        return [*inner, states[n], *tapes, ops.concatenate([none, one], axis=-1)]
 
     def build(self, input_shape):
         super().build(input_shape)

@@ -13,7 +13,7 @@ from seqzoo.tasks.export.onnx_operations import RENAMED, SAME_NAME, WRITTEN
 OPSET = 18
 """Version of ONNX's operator set: the first in which all reductions take their axes as an input."""
 
-PASSED_ON = ("Identity", "StopGradient", "PreventGradient", "EnsureShape", "Snapshot")
+PASSED_ON = ("Identity", "IdentityN", "StopGradient", "PreventGradient", "EnsureShape", "Snapshot")
 
 
 class Writer:
@@ -173,7 +173,7 @@ class Translator:
             return self.replaced[operation.name](self, operation)
         kind = operation.type
         if kind in PASSED_ON:
-            return [self.translate(operation.inputs[0])]
+            return [self.translate(value) for value in operation.inputs]
         if kind in WRITTEN:
             names = WRITTEN[kind](self, operation)
             return names if isinstance(names, list) else [names]

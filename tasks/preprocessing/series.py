@@ -18,7 +18,8 @@ class SeriesFeatures(Features):
 
     Times are divided by their mean in training, so that a model does not depend on whether they are
     in seconds or days. In series with times, features that consist only of zeros and ones are
-    not standardised, because they may be the masks of observed values that gru-d takes.
+    not standardised, because they may be the masks of observed values that gru-d takes; for such a
+    cell, the statistics are those of the observed values.
 
     Args:
         template: a template with `cell` and `maximum_length`.
@@ -45,11 +46,17 @@ class SeriesFeatures(Features):
         features = cls(template, [0.0] * width, [1.0] * width, 1.0 if timed else None)
         values = np.concatenate(features.check(series, locations))
         features.mean, features.scale = moments(values)
+        columns = list(values.T)
+        if takes_mask(template.cell):
+            half = width // 2
+            for k, observed in enumerate(columns[half:]):
+                columns[k] = columns[k][observed == 1]
+                if len(columns[k]):
+                    (features.mean[k],), (features.scale[k],) = moments(columns[k][:, None])
         if timed:
-            masks = np.asarray(np.isin(values, (0, 1)).all(0))
-            _check_mask(template.cell, masks, locations[0])
-            features.mean = np.where(masks, 0.0, features.mean).tolist()
-            features.scale = np.where(masks, 1.0, features.scale).tolist()
+            binary = np.array([np.isin(column, (0, 1)).all() for column in columns])
+            features.mean = np.where(binary, 0.0, features.mean).tolist()
+            features.scale = np.where(binary, 1.0, features.scale).tolist()
             between = np.concatenate([item[1:] for item in elapsed])
             features.time_unit = (float(between.mean()) if between.size else 0.0) or 1.0
         return features
@@ -58,8 +65,10 @@ class SeriesFeatures(Features):
         """Converts inputs to arrays of shape (time, features), float32, and checks them.
 
         Raises:
-            SeqzooError: an input is empty, not finite or of the wrong shape.
+            SeqzooError: an input is empty, not finite or of the wrong shape, or lacks the masks that
+                the cell takes.
         """
+        masked = takes_mask(self.template.cell)
         series = []
         for item, location in zip(inputs, locations, strict=True):
             array = finite(_two_axes(item, location), location)
@@ -69,6 +78,8 @@ class SeriesFeatures(Features):
                     f"training example, but {location} has {array.shape[1]}.",
                     location=location,
                 )
+            if masked:
+                _check_mask(array, self.template.cell, location)
             series.append(array)
         return series
 
@@ -163,26 +174,22 @@ def _split_times(
     return [item.values for item in inputs], [item.elapsed for item in inputs]
 
 
-def _check_mask(cell: str, masks: np.ndarray, location: str) -> None:
-    """Checks that there is a mask for each value, if the cell takes masks.
-
-    Args:
-        cell: name of the cell.
-        masks: which features are only zeros and ones in the training data, (features,).
-        location: the location of the first training example.
+def _check_mask(array: np.ndarray, cell: str, location: str) -> None:
+    """Checks that the second half of the features, (time, features), is a mask of the first.
 
     Raises:
-        SeqzooError: the second half of the features is not a mask.
+        SeqzooError: it is not.
     """
-    if not takes_mask(cell) or (len(masks) % 2 == 0 and masks[len(masks) // 2 :].all()):
-        return
-    wrong = f"{location} has {len(masks)} per step"
-    if len(masks) % 2 == 0:
-        first = len(masks) // 2 + int(masks[len(masks) // 2 :].argmin()) + 1
-        wrong = f"number {first} of a step is not always 0 or 1"
+    half, odd = divmod(array.shape[1], 2)
+    wrong = f"has {array.shape[1]} per step"
+    if not odd:
+        other = ~np.isin(array[:, half:], (0, 1)).all(0)
+        if not other.any():
+            return
+        wrong = f"has other numbers as number {half + int(other.argmax()) + 1} of a step"
     raise SeqzooError(
         f"The cell {cell!r} needs n values per step, followed by n zeros and ones that say which "
-        f"were observed, but {wrong}; add a column of zeros and ones for each value.",
+        f"were observed, but {location} {wrong}; add a column of zeros and ones for each value.",
         location=location,
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -62,6 +63,19 @@ def test_results_are_those_of_tensorflow(function: Callable, array: np.ndarray) 
     found, expected = computed(function, array)
     assert found.dtype == expected.dtype
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+
+
+ACTIVATIONS = (
+    "celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu linear "
+    "log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus "
+    "softsign sparse_plus sparse_sigmoid sparsemax squareplus tanh tanh_shrink"
+).split()
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_of_keras(name: str) -> None:
+    found, expected = computed(keras.activations.get(name), NUMBERS)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_gather_without_a_translation_is_refused() -> None:

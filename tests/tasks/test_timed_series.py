@@ -138,13 +138,25 @@ def test_observation_masks_are_not_standardised() -> None:
     [
         ([[5.0], [0.0]], "n zeros and ones that say .* but .* has 1 per step; add a"),
         ([[5.0, 1, 7], [0, 0, 1]], "has 3 per step; add"),
-        ([[5.0, 1, 0, 3], [0, 0, 1, 1]], "but number 4 of a step is not always 0 or 1; add"),
+        ([[5.0, 1, 0, 3], [0, 0, 1, 1]], "but .* 0 has other numbers as number 4 of a step; add"),
     ],
 )
 def test_a_cell_that_needs_a_mask_says_so(values: Any, message: str) -> None:
     examples = Examples([TimedSeries(values, [0, 1])] * 2, ["x", "y"])
     with pytest.raises(SeqzooError, match=message):
         ManyToOne(input="series", cell="gru-d").adapt(examples)
+
+
+@pytest.mark.parametrize("missing", [0.0, -9999.0])
+def test_what_stands_for_missing_values_has_no_effect(missing: float) -> None:
+    values = np.array([[5.0, 1, missing, 1, 1, 0], [missing] * 3 + [0, 0, 0], [9, 0, 4, 1, 1, 0]])
+    examples = Examples([TimedSeries(values, [0, 1, 2])] * 2, ["a", "b"])
+    features = ManyToOne(input="series", cell="gru-d").adapt(examples).features
+    assert features.mean == [7, 0, 0, 0, 0, 0] and features.scale == [2, 1, 1, 1, 1, 1]
+    features.raw([TimedSeries(values, [0, 1, 2])], ["here"])
+    values[1, 3] = 7
+    with pytest.raises(SeqzooError, match="but here has other numbers as number 4 of a step"):
+        features.raw([TimedSeries(values, [0, 1, 2])], ["here"])
 
 
 def test_a_cell_that_needs_a_mask_is_not_stacked() -> None:
