@@ -65,8 +65,8 @@ class SeriesFeatures(Features):
         """Converts inputs to arrays of shape (time, features), float32, and checks them.
 
         Raises:
-            SeqzooError: an input is empty, not finite or of the wrong shape, or lacks the masks that
-                the cell takes.
+            SeqzooError: an input is empty, not finite or of the wrong shape, or lacks the masks
+                that the cell takes.
         """
         masked = takes_mask(self.template.cell)
         series = []
