@@ -1,5 +1,6 @@
 """`ManyToManyUnaligned` with what it learned from training examples."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -28,6 +29,7 @@ from seqzoo.tasks.many_to_many_unaligned.ctc import (
     best_alignment,
     ctc_losses,
 )
+from seqzoo.tasks.many_to_many_unaligned.joint_search import joint_search, text_scores
 from seqzoo.tasks.many_to_many_unaligned.language import FusedLanguage, language_model
 from seqzoo.tasks.many_to_many_unaligned.search import greedy_search, prefix_beam_search
 from seqzoo.tasks.metrics.sequences import error_rates
@@ -202,6 +204,17 @@ class UnalignedTask(Task):
         logits = self.outputs(model, batch)
         return self.transcribe(logits, batch["lengths"], options)
 
+    def step_outputs(
+        self, model: Any, batch: dict[str, Any], options: PredictionOptions
+    ) -> dict[str, Any]:
+        """The logits of all steps, "outputs", (batch, time, ids), float32, and their numbers,
+        "lengths"; with targets, also "loss" and "count"."""
+        logits = tf.cast(self.outputs(model, batch), tf.float32)
+        results = {"outputs": logits, "lengths": batch["lengths"]}
+        if "targets" in batch:
+            results |= {"loss": self._outcome(logits, batch).losses, "count": self.counts(batch)}
+        return results
+
     def score(
         self, model: Any, batch: dict[str, Any], options: PredictionOptions
     ) -> dict[str, Any]:
@@ -239,16 +252,37 @@ class UnalignedTask(Task):
             )
             ids, count = tokens[:, 0], counts[:, 0]
             starts, stops = best_alignment(allowed, steps, ids, count)
-        flat = tf.reshape(tokens, [-1, tf.shape(tokens)[2]])
-        losses = ctc_losses(
-            tf.repeat(logits, choices.count, 0),
-            tf.repeat(steps, choices.count),
-            flat,
-            tf.reshape(counts, [-1]),
-        )
-        scores = -tf.reshape(losses, [-1, choices.count])
-        scores = tf.where(lengths[:, None] > 0, scores, tf.where(counts == 0, 0.0, scores))
+        scores = text_scores(logits, lengths, tokens, counts)
         scores = tf.where(tf.math.is_finite(ranks), scores, float("-inf"))
+        return self._transcripts(tokens, counts, scores, starts, stops)
+
+    def transcribe_jointly(
+        self, outputs: Sequence[Any], lengths: Any, options: PredictionOptions
+    ) -> dict[str, Any]:
+        """Transcribes a batch by several models; see `joint_search`. The steps of symbols are those
+        of the first model.
+
+        Args:
+            outputs: logits of each model, (batch, time, ids), with the ids of this task.
+            lengths: number of steps of each row, (batch,), int32.
+            options: the options of the search.
+
+        Raises:
+            SeqzooError: the options are for texts that are generated token by token.
+        """
+        choices = options.decoding or self.decoding
+        _check_decoding(choices)
+        allowed = [_allowed(tf.nn.log_softmax(item)) for item in outputs]
+        width = None if choices.method == "greedy" else choices.beam_width
+        tokens, counts, scores = joint_search(outputs, allowed, lengths, width, choices.count)
+        best = tokens[:, 0], counts[:, 0]
+        starts, stops = best_alignment(allowed[0], tf.maximum(lengths, 1), *best)
+        return self._transcripts(tokens, counts, scores, starts, stops)
+
+    def _transcripts(
+        self, tokens: Any, counts: Any, scores: Any, starts: Any, stops: Any
+    ) -> dict[str, Any]:
+        ids, count = tokens[:, 0], counts[:, 0]
         inside = tf.cast(tf.range(tf.shape(ids)[1]) < count[:, None], tf.int32)
         return {
             "texts": self.transcripts.join(tokens, counts),
@@ -288,7 +322,11 @@ class UnalignedTask(Task):
         ]
 
     def compute_metrics(
-        self, results: dict[str, list], data: Data, examples: Examples, options: PredictionOptions
+        self,
+        results: dict[str, list],
+        data: Data | None,
+        examples: Examples,
+        options: PredictionOptions,
     ) -> dict[str, Any]:
         texts = [item[0].decode("utf-8") for item in results["texts"]]
         examples = self.transcripts.as_references(examples)

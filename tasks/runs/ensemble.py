@@ -16,7 +16,9 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, check_instance, some_of
 from seqzoo.tasks.forecast.task import ForecastTask
 from seqzoo.tasks.many_to_many_aligned.tagger import TaggerTask
+from seqzoo.tasks.many_to_many_unaligned.task import UnalignedTask
 from seqzoo.tasks.many_to_one.task import ManyToOneTask
+from seqzoo.tasks.preprocessing.vocabulary import SPECIAL
 from seqzoo.tasks.runs.evaluation_files import write_evaluation
 from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.runs.run import Run, check_list
@@ -28,6 +30,11 @@ from seqzoo.tasks.targets.labels import LabelTargets
 from seqzoo.tasks.targets.texts import END_TOKEN, START_TOKEN
 from seqzoo.tasks.targets.values import ValueTargets
 
+Averaged = ManyToOneTask | TaggerTask | GeneratorTask | UnalignedTask | ForecastTask
+
+TRANSCRIBED_AT_ONCE = 64
+"""Number of inputs whose probabilities at all steps are in memory at once."""
+
 
 class Ensemble:
     """Several runs of one task, whose predictions are averaged.
@@ -36,7 +43,8 @@ class Ensemble:
     the units of the data. The tags of a sequence are those with the highest mean probability at
     each step, kept well formed if a CRF requires it, and their joint probability is the mean over
     the runs. Texts are generated from the mean probability of each next token. Forecasts are
-    averaged in the units of the data, and so is each of their quantiles. Cells and sizes may
+    averaged in the units of the data, and so is each of their quantiles. A transcript is the text
+    with the highest mean log-probability among those that each run finds. Cells and sizes may
     differ, and so may vocabularies, except for texts.
 
     Attributes:
@@ -47,21 +55,22 @@ class Ensemble:
 
     Raises:
         SeqzooError: there are fewer than two runs, they differ in their input or target types,
-            labels, number of values or, for texts, vocabularies, or, for forecasts, horizons,
-            look-back windows or distributions, or their predictions, such as those of language
-            models, cannot be averaged.
+            labels, number of values or, for texts, vocabularies, or, for transcripts, symbols, or,
+            for forecasts, horizons, look-back windows or distributions, or their predictions, such
+            as those of language models, cannot be averaged.
     """
 
     def __init__(self, runs: Sequence[Run | str | os.PathLike[str]]):
         check_instance("runs", runs, (list, tuple), "a list of runs or of their folders")
         if len(runs) < 2:
             raise SeqzooError(f"An ensemble needs at least 2 runs, got {len(runs)}.")
+        self._transcribing: tuple[PredictionOptions, Any] | None = None
         self.runs = [run if isinstance(run, Run) else Run.open(run) for run in runs]
         first = self.runs[0]
-        if not isinstance(first.task, ManyToOneTask | TaggerTask | GeneratorTask | ForecastTask):
+        if not isinstance(first.task, Averaged):
             raise SeqzooError(
                 "The runs of an ensemble must predict a class, labels or numbers for each "
-                "sequence, or tags, or generate texts from inputs, or forecast; got "
+                "sequence, or tags, or texts from inputs, or forecast; got "
                 f"{first.folder}, a {first.template.name} run with target "
                 f"{first.template.target!r}."
             )
@@ -151,6 +160,9 @@ class Ensemble:
             return []
         options = self._checked_options(options)
         examples = Examples(inputs, lines=lines, unit=unit)
+        if isinstance(self.task, UnalignedTask):
+            results = self._transcribed(examples, options, targets=False)
+            return self.task.predictions(results, examples.inputs, options)
         if isinstance(self.task, GeneratorTask):
             encoded = self.task.encode(examples, targets=False)
             results = self._inference.collect(self.task.infer, encoded, options)
@@ -176,13 +188,18 @@ class Ensemble:
         """Evaluates the averaged predictions; arguments and result are those of `Run.evaluate`.
 
         The loss of a tagger is the negative logarithm of the mean joint probability of the tags;
-        that of forecasts is the mean of the losses of the runs.
+        those of forecasts and transcripts are the means of the losses of the runs.
 
         Raises:
             SeqzooError: an example is malformed, or has a label that did not occur in training.
         """
         check_instance("examples", examples, Examples, "`Examples`")
         options = self._checked_options(options)
+        if isinstance(self.task, UnalignedTask):
+            result = self._transcribed(examples, options, targets=True)
+            loss = np.sum(result.pop("loss")) / np.sum(result.pop("count"))
+            metrics = self.task.compute_metrics(result, None, examples, options)
+            return _evaluated(len(examples), loss, metrics, folder)
         data = [run.task.data(examples) for run in self.runs]
         first = data[0]
         if isinstance(self.task, GeneratorTask):
@@ -208,10 +225,7 @@ class Ensemble:
             truths = widened(np.asarray(first.targets))
             loss = np.mean(targets.objective(tf.constant(outputs), tf.constant(truths))[0])
             metrics = targets.compute_metrics(outputs, truths)
-        metrics = {"examples": len(first), "loss": float(loss), **metrics}
-        if folder is not None:
-            write_evaluation(pathlib.Path(folder), metrics)
-        return metrics
+        return _evaluated(len(first), loss, metrics, folder)
 
     def _checked_options(self, options: PredictionOptions | None) -> PredictionOptions:
         """The options of predictions, which must be ones that averages have.
@@ -223,6 +237,12 @@ class Ensemble:
         if options is not None and isinstance(self.task, TaggerTask) and options.top > 1:
             raise SeqzooError(
                 f"`top` must be 1 for the tags of an ensemble, got {options.top}.", field="top"
+            )
+        decoding = chosen.decoding
+        if isinstance(self.task, UnalignedTask) and decoding and decoding.language_model:
+            raise SeqzooError(
+                "`language_model` is for one run; leave it out for an ensemble.",
+                field="language_model",
             )
         if not isinstance(self.task, GeneratorTask):
             return chosen
@@ -287,6 +307,66 @@ class Ensemble:
             "log_probabilities": list(joint),
         }
 
+    def _transcribed(
+        self, examples: Examples, options: PredictionOptions, targets: bool
+    ) -> dict[str, list]:
+        """The results of `UnalignedTask.transcribe_jointly`; with targets, also the mean "loss" of
+        the runs and the "count" of each example.
+
+        Raises:
+            SeqzooError: the runs split an input into different numbers of steps.
+        """
+        results: dict[str, list] = {}
+        for start in range(0, len(examples), TRANSCRIBED_AT_ONCE):
+            part = examples.pick(range(start, min(start + TRANSCRIBED_AT_ONCE, len(examples))))
+            found = self._collect(
+                "step_outputs", [run.task.encode(part, targets) for run in self.runs], options
+            )
+            lengths = found[0]["lengths"]
+            for run, item in zip(self.runs, found, strict=True):
+                if item["lengths"] != lengths:
+                    raise SeqzooError(
+                        f"{run.folder} and {self.folder} split the inputs into different steps."
+                    )
+            outputs = [
+                _padded([logits[:, order] for logits in item["outputs"]], lengths)
+                for item, order in zip(found, self._orders, strict=True)
+            ]
+            transcripts = self._transcribe(outputs, np.array(lengths, np.int32), options)
+            if targets:
+                losses = np.mean([item["loss"] for item in found], 0)
+                transcripts |= {"loss": losses, "count": found[0]["count"]}
+            for name, values in transcripts.items():
+                results.setdefault(name, []).extend(values)
+        return results
+
+    @cached_property
+    def _orders(self) -> list[list[int]]:
+        """For each run, its ids of the symbols in the order of the first run."""
+        tokens = self.task.transcripts.vocabulary.tokens
+        orders = []
+        for run in self.runs:
+            own = {token: k for k, token in enumerate(run.task.transcripts.vocabulary.tokens)}
+            order = [SPECIAL + own[token] for token in tokens]
+            orders.append([*range(SPECIAL), *order])
+        return orders
+
+    def _transcribe(
+        self, outputs: list[np.ndarray], lengths: np.ndarray, options: PredictionOptions
+    ) -> dict[str, list]:
+        """`UnalignedTask.transcribe_jointly` in a graph, which is kept for the last options."""
+        if self._transcribing is None or self._transcribing[0] != options:
+
+            def run(outputs: Any, lengths: Any) -> Any:
+                return self.task.transcribe_jointly(outputs, lengths, options)
+
+            specs = [tf.TensorSpec([None, None, item.shape[2]], tf.float32) for item in outputs]
+            signature = [specs, tf.TensorSpec([None], tf.int32)]
+            graph = tf.function(run, input_signature=signature, autograph=False)
+            self._transcribing = options, graph
+        tensors = [tf.constant(item) for item in outputs], tf.constant(lengths)
+        return {name: list(v.numpy()) for name, v in self._transcribing[1](*tensors).items()}
+
     def _mean_forecasts(self, results: list[dict[str, list]]) -> dict[str, list]:
         """The forecasts of all models, averaged: "values", and each of the "quantiles".
 
@@ -310,6 +390,25 @@ class Ensemble:
         The probabilities of long sequences themselves would underflow."""
         result = self._collect("score", data, options)
         return _log_mean(-np.array([item["loss"] for item in result], np.float64))
+
+
+def _evaluated(
+    count: int, loss: Any, metrics: dict[str, Any], folder: str | os.PathLike[str] | None
+) -> dict[str, Any]:
+    """The metrics of an evaluation, which are also written to a folder, unless it is None."""
+    metrics = {"examples": count, "loss": float(loss), **metrics}
+    if folder is not None:
+        write_evaluation(pathlib.Path(folder), metrics)
+    return metrics
+
+
+def _padded(rows: list[np.ndarray], lengths: list) -> np.ndarray:
+    """Arrays (time, ids), of which the first steps are used, as one (n, longest, ids)."""
+    longest = max(1, *lengths)  # an input without steps has one of padding
+    result = np.zeros((len(rows), longest, rows[0].shape[1]), np.float32)
+    for target, row, length in zip(result, rows, lengths, strict=True):
+        target[:length] = row[:length]
+    return result
 
 
 def mean_logits(targets: ClassTargets | LabelTargets, outputs: np.ndarray) -> np.ndarray:
@@ -372,6 +471,8 @@ def _description(run: Run) -> dict[str, Any]:
         targets = task.targets
         names = getattr(targets, "names", None)
         return kinds | ({"number of values": targets.size} if names is None else {"labels": names})
+    if isinstance(task, UnalignedTask):
+        return kinds | {"symbols": sorted(task.transcripts.vocabulary.tokens)}
     if isinstance(task, ForecastTask):
         names = COLUMNS if run.source else {}  # trained from Python, its columns have no names
         return kinds | {

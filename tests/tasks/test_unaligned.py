@@ -9,6 +9,7 @@ from task_data import settings
 
 from seqzoo.tasks import (
     Decoding,
+    Ensemble,
     Examples,
     ManyToManyAligned,
     ManyToManyUnaligned,
@@ -20,6 +21,7 @@ from seqzoo.tasks import (
 )
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.many_to_many_unaligned.ctc import BLANK, IMPOSSIBLE, best_alignment, ctc_losses
+from seqzoo.tasks.many_to_many_unaligned.joint_search import joint_search
 from seqzoo.tasks.many_to_many_unaligned.language import FusedLanguage
 from seqzoo.tasks.many_to_many_unaligned.search import greedy_search, prefix_beam_search
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
@@ -124,6 +126,33 @@ def test_a_narrow_beam_ranks_no_text_twice_and_skips_banned_symbols(logits) -> N
     np.testing.assert_allclose(np.exp(found[0, :2]), [0.7, 0.3], rtol=1e-5)
 
 
+@pytest.mark.parametrize("width", [400, 3, None])
+def test_the_text_of_several_models_has_the_highest_mean_log_probability(logits, width) -> None:
+    others = np.random.default_rng(1).normal(0, 2, logits.shape).astype(np.float32)
+    models = [logits, others, logits]
+    known = [tf.nn.log_softmax(item) for item in models]
+    count = 1 if width is None else 2
+    tokens, counts, scores = joint_search(models, known, LENGTHS, width, count)
+    for row, length in enumerate(LENGTHS):
+        sums = [sums_of(item[row, :length]) for item in models]
+        texts = set(sums[0])
+        if width is None:
+            paths = [item[row, :length].argmax(-1).tolist() for item in models]
+            texts = {collapsed(path) for path in paths}
+        elif width == 3:
+            beams = [prefix_beam_search(item, LENGTHS, 3, 3) for item in known]
+            texts = {
+                tuple(found[row, k, : size[row, k]].numpy().tolist())
+                for found, size, _ in beams
+                for k in range(3)
+            }
+        mean = {text: np.mean([np.log(item[text]) for item in sums]) for text in texts}
+        best = sorted(texts, key=lambda text: -mean[text])[:count]
+        pairs = zip(tokens[row].numpy(), counts[row].numpy(), strict=True)
+        assert [tuple(item[:size].tolist()) for item, size in pairs] == best
+        np.testing.assert_allclose(scores[row], [mean[text] for text in best], rtol=1e-4)
+
+
 def test_greedy_search_reads_the_best_alignment_with_its_steps() -> None:
     path = [[1, 1, 0, 1, 2, 2], [0, 3, 0, 0, 3, 3]]
     tokens, counts, starts, stops = greedy_search(tf.one_hot(path, IDS), np.array([6, 4], np.int32))
@@ -178,6 +207,47 @@ def run(tmp_path_factory) -> Run:
         settings(epochs=8, learning_rate=0.03),
         folder=tmp_path_factory.mktemp("run") / "run",
     )
+
+
+@pytest.mark.slow
+def test_runs_whose_symbols_have_other_ids_transcribe_together(run, tmp_path) -> None:
+    chosen = ManyToManyUnaligned(cell="lstm", units=12, minimum_count=1, columns_per_step=2)
+    held_out = columns(70, 3)
+    turned = Examples(columns(90, 4).inputs, [text[::-1] for text in columns(90, 4).targets])
+    turned.targets[0] = "c" * len(turned.targets[0])
+    other = train(
+        chosen,
+        Splits(turned, columns(20, 2), None),
+        settings(epochs=1, learning_rate=0.03),
+        folder=tmp_path / "other",
+    )
+    symbols = [item.task.transcripts.vocabulary.tokens for item in (run, other)]
+    assert symbols[0] != symbols[1] and sorted(symbols[0]) == sorted(symbols[1])
+    options = PredictionOptions(3, Decoding("beam", count=3, beam_width=3))
+    answers = Ensemble([run, other]).predict(held_out.inputs, options)
+    alone = [item.predict(held_out.inputs, options) for item in (run, other)]
+    for answer, one, two in zip(answers, *alone, strict=True):
+        assert {text for text, _ in answer.alternatives} <= {
+            text for text, _ in (*one.alternatives, *two.alternatives)
+        }
+        both = dict(one.alternatives).keys() & dict(two.alternatives).keys()
+        for text, probability in answer.alternatives:
+            if text in both:
+                product = dict(one.alternatives)[text] * dict(two.alternatives)[text]
+                assert probability == pytest.approx(product**0.5, rel=1e-3)
+        assert "".join(symbol for symbol, *_ in answer.alignment) == answer.label
+    twice = Ensemble([run, run])
+    assert [item.label for item in twice.predict(held_out.inputs)] == [
+        item.label for item in run.predict(held_out.inputs)
+    ]
+    metrics, wanted = twice.evaluate(held_out), run.evaluate(held_out)
+    assert metrics["token_error"] == wanted["token_error"]
+    assert metrics["loss"] == pytest.approx(wanted["loss"], rel=1e-4)
+    losses = [item.evaluate(held_out)["loss"] for item in (run, other)]
+    assert Ensemble([run, other]).evaluate(held_out)["loss"] == pytest.approx(np.mean(losses))
+    with pytest.raises(SeqzooError, match="`language_model` is for one run"):
+        decoding = Decoding("beam", language_model="x", language_weight=1.0)
+        twice.predict(held_out.inputs, PredictionOptions(1, decoding))
 
 
 @pytest.mark.slow
