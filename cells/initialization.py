@@ -55,6 +55,8 @@ def initialize(cell: RecurrentCell, name: str, value: float | None = None, seed:
         )
     if value is not None and not np.isfinite(value):
         raise ValueError(f"`initialization` {name} takes a finite number, got {value!r}.")
+    if name == "spectral-radius" and value is not None and not value > 0:
+        raise ValueError(f"`initialization` spectral-radius takes a radius above 0, got {value!r}.")
     rng = np.random.default_rng(seed)
     number = 1.0 if value is None else float(value)
     for each in _inner_cells(cell):

@@ -104,6 +104,9 @@ class Readout(NamedTuple):
 class FitsReadout(Protocol):
     """Has a dense output layer that can be fitted by least squares."""
 
+    reads_out_steps: bool
+    """Whether each step has a prediction."""
+
     @property
     def logits(self) -> bool:
         """Whether outputs are log-odds; their scale is then fitted, too."""

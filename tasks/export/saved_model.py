@@ -63,7 +63,7 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
 
 
 def _compared_inputs(wanted: Export, signatures: dict[str, Signature]) -> dict[str, dict[str, Any]]:
-    """The inputs of each signature that is compared: of predictions, or if these are drawn at
+    """The inputs of each signature that is compared: of predictions, or if these are texts drawn at
     random, of greedy ones, and of "encode" and "step"."""
     task, model = wanted.task, wanted.model
     examples = list(wanted.examples[:EXAMPLES]) or dummy_inputs(task)
@@ -72,7 +72,7 @@ def _compared_inputs(wanted: Export, signatures: dict[str, Signature]) -> dict[s
         requested[SERVING] = inputs
         if COMPILED in signatures:  # enough rows for the compiled loops to run
             requested[COMPILED] = {name: _repeated(value) for name, value in inputs.items()}
-    elif is_float32(model):
+    elif is_float32(model) and "generate" in signatures:
         limits = {"temperature": 0.0, "top_k": 0, "top_p": 0.0, "beam": 1, "seed": 0}
         limits["maximum_length"] = GENERATED
         specs = {spec.name: spec for spec in signatures["generate"][1]}

@@ -96,6 +96,8 @@ class ForecasterTask(StepRegressionTask):
     def cut(self, batch: dict[str, Any], start: Any, stop: Any, size: int) -> dict[str, Any]:
         return cut_steps(batch, start, stop + 1, size + 1, ("values",))
 
+    reads_out_steps = True
+
     def output_layer(self, model: Any) -> Any:
         return model.output_layer
 

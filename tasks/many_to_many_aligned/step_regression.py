@@ -130,6 +130,8 @@ class StepRegressionTask(CutsAtSteps, Task):
     def logits(self) -> bool:
         return self.targets.logits
 
+    reads_out_steps = True
+
     def output_layer(self, model: Any) -> Any:
         return model.get_layer("outputs")
 

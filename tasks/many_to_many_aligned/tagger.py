@@ -166,6 +166,8 @@ class TaggerTask(CutsAtSteps, Task):
 
     logits = True
 
+    reads_out_steps = True
+
     def output_layer(self, model: Any) -> Any:
         if self.template.crf:
             raise SeqzooError(field="readout", expected="'gradient' with `crf`", got="ridge")

@@ -100,6 +100,8 @@ class ManyToOneTask(Task):
     def logits(self) -> bool:
         return self.targets.logits
 
+    reads_out_steps = False
+
     def output_layer(self, model: Any) -> Any:
         return model.get_layer("outputs")
 

@@ -14,8 +14,17 @@ from seqzoo.tasks.preprocessing.series import pad
 WINDOW_SECONDS = 0.025
 HOP_SECONDS = 0.010
 LOWEST_HERTZ = 20.0
-FLOOR = 1e-6
-"""Added to energies before taking the logarithm, for samples between -1 and 1."""
+FLOOR = 1e-5
+"""Added to energies before taking the logarithm, for each sample of a window; samples are between
+-1 and 1. It is above the rounding errors of a Fourier transform in single precision, which would
+otherwise dominate silent bands, and 88 dB below a sine at full scale."""
+
+LEAST_SCALE = 0.5
+"""Least divisor of a band. One without content, as above half of the rate that recordings had
+before they were resampled, would be divided by its rounding errors; others vary by 1.5 to 2.5."""
+
+FIRST_FLOOR = 1e-6
+"""The floor of runs that do not store theirs."""
 
 
 class AudioFeatures(Features):
@@ -29,12 +38,14 @@ class AudioFeatures(Features):
             `maximum_length` (in steps).
         mean: mean of each band in training.
         scale: standard deviation of each band in training.
+        floor: added to energies before taking the logarithm.
     """
 
     chunk = 64
 
-    def __init__(self, template: Any, mean: list, scale: list):
+    def __init__(self, template: Any, mean: list, scale: list, floor: float = FIRST_FLOOR):
         self.template = template
+        self.floor = floor
         self.mean = mean
         self.scale = scale
         self.window = round(template.sample_rate * WINDOW_SECONDS)
@@ -43,8 +54,10 @@ class AudioFeatures(Features):
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "AudioFeatures":
         unscaled = cls(template, [0.0] * template.mel_bins, [1.0] * template.mel_bins)
+        unscaled.floor = FLOOR * unscaled.window
         flat = unscaled.encode(examples).flat.astype(np.float64)
-        return cls(template, flat.mean(0).tolist(), np.maximum(flat.std(0), 1e-3).tolist())
+        scale = np.maximum(flat.std(0), LEAST_SCALE).tolist()
+        return cls(template, flat.mean(0).tolist(), scale, unscaled.floor)
 
     def raw(self, inputs: Any, locations: Sequence[str]) -> tuple:
         waves = []
@@ -66,12 +79,15 @@ class AudioFeatures(Features):
         # Samples beyond the end of a waveform become silence, however the caller padded it.
         waves = tf.where(tf.sequence_mask(lengths, tf.shape(waves)[1]), waves, 0.0)
         size = 1 << (self.window - 1).bit_length()
-        spectrum = tf.abs(tf.signal.stft(waves, self.window, self.hop, size, pad_end=True))
+        # In single precision, its rounding errors are seven times those of `_energies`.
+        exact = tf.cast(waves, tf.float64)
+        spectrum = tf.abs(tf.signal.stft(exact, self.window, self.hop, size, pad_end=True))
+        spectrum = tf.cast(spectrum, tf.float32)
         rate = self.template.sample_rate
         weights = tf.signal.linear_to_mel_weight_matrix(
             self.template.mel_bins, size // 2 + 1, rate, LOWEST_HERTZ, rate / 2
         )
-        energies = tf.math.log(tf.tensordot(spectrum, weights, 1) + FLOOR)
+        energies = tf.math.log(tf.tensordot(spectrum, weights, 1) + self.floor)
         energies.set_shape((None, None, self.template.mel_bins))
         values, steps = self._normalized(energies, lengths)
         return with_a_step(values, 0.0), steps
@@ -123,7 +139,7 @@ class AudioFeatures(Features):
             self.template.mel_bins, size // 2 + 1, rate, LOWEST_HERTZ, rate / 2
         )
         spectrum = tf.sqrt(real * real + imaginary * imaginary)
-        return tf.math.log(tf.matmul(spectrum, weights) + FLOOR)
+        return tf.math.log(tf.matmul(spectrum, weights) + self.floor)
 
     @property
     def signature(self) -> list:
@@ -141,7 +157,7 @@ class AudioFeatures(Features):
         return 1, self.template.mel_bins, 1
 
     def to_config(self) -> dict[str, Any]:
-        return {"mean": self.mean, "scale": self.scale}
+        return {"mean": self.mean, "scale": self.scale, "floor": self.floor}
 
     @classmethod
     def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "AudioFeatures":

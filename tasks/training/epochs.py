@@ -407,9 +407,18 @@ class Epochs:
         origin = self.origin(step) if name == "loss or gradient" else ""
         return SeqzooError(
             f"The {name} is no longer a finite number at step {step} (epoch {epoch}); {origin}"
-            f"{kept}. Start a new run with a learning rate below "
-            f"{self.settings.learning_rate:g}, or with a smaller `clip_norm`."
+            f"{kept}. Start a new run with {self._advice(step)}."
         )
+
+    def _advice(self, step: int) -> str:
+        """What may keep losses and gradients finite, from a step on."""
+        if step == 1:
+            return "smaller initial weights or inputs, since no update has been made before"
+        clip, rate = (
+            self.settings.clip_norm,
+            f"a learning rate below {self.settings.learning_rate:g}",
+        )
+        return f"{rate}, or with {'a' if clip is None else 'a smaller'} `clip_norm`"
 
     def origin(self, step: int) -> str:
         """The location of the first value that is not finite, as a part of the message; "" if it

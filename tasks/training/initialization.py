@@ -27,12 +27,22 @@ def initialize_layers(model: Any, names: str, seed: int) -> None:
         for item in names.split(","):
             name, _, number = item.strip().partition(":")
             try:
-                value = float(number) if number else None
+                value = _number(name, number) if ":" in item else None
                 if not isinstance(layer.cell, RecurrentCell):
                     raise ValueError(f"{type(layer.cell).__name__} is not a cell of seqzoo.cells.")
                 initialize(layer.cell, name, value, seed=seed + index)
             except ValueError as error:
                 raise SeqzooError(str(error), field="initialization") from error
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(
+            "`initialization` must be names, some followed by a number, as in "
+            f"orthogonal,chrono:100, got {name}:{text}."
+        ) from None
 
 
 def check_effect(model: Any, report: dict[str, Any]) -> None:

@@ -1,10 +1,14 @@
 """Ridge regression from sums over examples, which need not fit in memory."""
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+
+LEAST_FREE = 0.1
+"""Least share of the degrees of freedom that a fit leaves if there are no validation examples."""
 
 PENALTIES = 10.0 ** np.arange(-14, 3.5, 0.5)
 """The penalties to choose from, relative to the mean variance of the features."""
@@ -60,19 +64,23 @@ class Fit(NamedTuple):
         kernel: (features, targets).
         bias: (targets,).
         penalty: the penalty, relative to the mean variance of the features.
+        freedom: the effective number of degrees of freedom of each target's fit.
     """
 
     kernel: np.ndarray
     bias: np.ndarray
     penalty: float
+    freedom: float
 
 
 def ridge(training: Moments, validation: Moments | None, penalty: float | None = None) -> Fit:
     """The fit for one penalty, or the best of several fits; see `fits`.
 
     Without a penalty, the one of `PENALTIES` with the smallest squared error on the validation
-    examples (on the training examples, if there are none) is chosen. All errors are computed from
-    the moments.
+    examples is chosen or, if there are none, the one with the smallest generalised
+    cross-validation error on the training examples (Golub, Heath and Wahba, "Generalized
+    Cross-Validation as a Method for Choosing a Good Ridge Parameter", Technometrics 21, 1979). All
+    errors are computed from the moments.
 
     Args:
         training: the moments to fit.
@@ -81,8 +89,16 @@ def ridge(training: Moments, validation: Moments | None, penalty: float | None =
     """
     if penalty is not None:
         return next(fits(training, [penalty]))
-    selection = training if validation is None else validation
-    return min(fits(training, PENALTIES), key=lambda fit: squared_error(fit, selection))
+
+    def error(fit: Fit) -> float:
+        if validation is not None:
+            return squared_error(fit, validation)
+        # The squared error divided by the square of the share of degrees of freedom that are left;
+        # if hardly any are, both are near zero.
+        free = 1 - fit.freedom / training.count
+        return squared_error(fit, training) / free**2 if free > LEAST_FREE else math.inf
+
+    return min(fits(training, PENALTIES), key=error)
 
 
 def fits(moments: Moments, penalties: Iterable[float]) -> Iterator[Fit]:
@@ -104,12 +120,16 @@ def fits(moments: Moments, penalties: Iterable[float]) -> Iterator[Fit]:
             # Eigenvalues this small are rounding errors, which must not become divisors.
             matrix = covariance[:d, :d] + penalty * scale * np.eye(d)
             try:
+                if not penalty:  # then features may depend linearly on each other
+                    raise np.linalg.LinAlgError
                 kernel = np.linalg.solve(matrix, covariance[:d, d:])
-            except np.linalg.LinAlgError:  # features that depend linearly on each other
+            except np.linalg.LinAlgError:
                 kernel = np.linalg.lstsq(matrix, covariance[:d, d:])[0]
         else:
             kernel = vectors @ (rotated / (values + penalty * scale)[:, None])
-        yield Fit(kernel, mean_y - mean_x @ kernel, penalty)
+        shrunk = values + penalty * scale
+        freedom = 1 + float(np.divide(values, shrunk, where=shrunk > 0, out=np.ones(d)).sum())
+        yield Fit(kernel, mean_y - mean_x @ kernel, penalty, freedom)
 
 
 def squared_error(fit: Fit, moments: Moments) -> float:

@@ -118,21 +118,30 @@ class RidgeLoop(Loop):
         fit = ridge(moments, held_out, self.settings.ridge_penalty)
         self._assign(fit.kernel, fit.bias)
         self.solved = True
-        if self.fitted.logits:
-            self._scale(fit, validation or training)
+        # Scaled by the examples that were fitted, log-odds could become arbitrarily large.
+        if self.fitted.logits and validation is not None:
+            self._scale(fit, validation)
         self.totals.assign(self._totals(*training))
 
     def _scale(self, fit: Any, examples: tuple[Data, Plan]) -> None:
-        """Doubles the log-odds as long as the loss falls; the loss is convex in their factor."""
-        scale, lowest = 1.0, math.inf
-        while scale <= MAX_SCALE:
+        """Doubles or halves the log-odds as long as the loss falls, which is convex in their
+        factor."""
+
+        def loss(scale: float) -> float:
             self._assign(scale * fit.kernel, scale * fit.bias)
             totals = self._totals(*examples)
-            loss = float(totals[0] / totals[1])
-            if loss >= lowest:
+            return float(totals[0] / totals[1])
+
+        best, lowest = 1.0, loss(1.0)
+        for factor in (2.0, 0.5):
+            while 1 / MAX_SCALE <= best * factor <= MAX_SCALE:
+                changed = loss(best * factor)
+                if not changed < lowest:
+                    break
+                best, lowest = best * factor, changed
+            if best != 1:
                 break
-            scale, lowest = 2 * scale, loss
-        self._assign(scale / 2 * fit.kernel, scale / 2 * fit.bias)
+        self._assign(best * fit.kernel, best * fit.bias)
 
     def _assign(self, kernel: np.ndarray, bias: np.ndarray) -> None:
         self.layer.kernel.assign(kernel)

@@ -152,6 +152,12 @@ def train(
             task.weigh(settings, training)
             if settings.readout != "gradient":
                 _check_closed_form(task, training)
+            if settings.washout and not getattr(task, "reads_out_steps", True):
+                raise SeqzooError(
+                    f"`washout` is for targets at each step, got {settings.washout} with "
+                    f"{template.name}, which reads out one vector per sequence; leave it out.",
+                    field="washout",
+                )
             if settings.washout:
                 first = "first step" if settings.washout == 1 else f"first {settings.washout} steps"
                 progress.note(

@@ -157,6 +157,7 @@ def test_a_forget_bias():
         (lambda: built("lipschitz"), ("spectral-radius", 0.9), "that of LipschitzRNNCell is comp"),
         (lambda: built("plrnn"), ("identity", 0.001), "that of PLRNNCell is computed from one"),
         (lambda: built("lstm"), ("chrono",), "above 2, as in chrono:100, got None"),
+        (lambda: built("lstm"), ("spectral-radius", -2.0), "takes a radius above 0, got -2.0"),
         (lambda: built("lstm"), ("glorot",), "must be one of orthogonal, identity"),
     ],
 )

@@ -4,12 +4,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 from export_cases import cases, make_run
 
 from seqzoo.cells import Bidirectional, VanillaCell
-from seqzoo.tasks import Decoding
+from seqzoo.tasks import Decoding, Examples, ManyToManyAligned
 from seqzoo.tasks.base import Prediction, PredictionOptions
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export import saved_model
@@ -51,6 +52,16 @@ def test_an_export_whose_texts_are_random_is_compared_too(tmp_path, monkeypatch)
     with pytest.raises(SeqzooError, match="generate/text is 'wrong', but the model's is"):
         run.export(tmp_path / "out")
     assert asked.keys() == {"generate", "step"} and not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_model_of_music_is_exported(tmp_path) -> None:
+    """Its notes are drawn at random, and it has no texts."""
+    pieces = [np.random.default_rng(k).integers(0, 2, (9, 5)).astype(np.uint8) for k in range(6)]
+    template = ManyToManyAligned("notes", "next", cell="gru", units=4)
+    run = make_run(tmp_path / "run", template, Examples(pieces))
+    run.export(tmp_path / "out")
+    assert (tmp_path / "out" / "saved_model.pb").exists()
 
 
 @pytest.mark.filterwarnings("ignore:Tensor Tensor:UserWarning")

@@ -47,3 +47,6 @@ def test_invalid_options_are_refused():
     )
     with pytest.raises(SeqzooError, match="retain or forget a state, which VanillaCell"):
         initialize_layers(model, "chrono:9", 0)
+    for names in ("identity:abc", "orthogonal:"):
+        with pytest.raises(SeqzooError, match=f"followed by a number, .*, got {names}"):
+            initialize_layers(model, names, 0)

@@ -9,7 +9,13 @@ from training_cases import RecordingProgress
 from seqzoo.cells import Recurrent
 from seqzoo.tasks import Examples, ManyToManyAligned, ManyToOne, Splits, TrainingSettings, train
 from seqzoo.tasks.errors import Interrupted, SeqzooError
-from seqzoo.tasks.training.normal_equations import PENALTIES, Moments, ridge
+from seqzoo.tasks.training.normal_equations import (
+    PENALTIES,
+    Moments,
+    fits,
+    ridge,
+    squared_error,
+)
 
 RIDGE = TrainingSettings(readout="ridge", batch_size=4)
 RESERVOIR = {"cell": "echo-state", "units": 6, "cell_options": {"seed": 1, "connectivity": 0.8}}
@@ -188,6 +194,42 @@ def test_what_cannot_be_fitted_is_refused(template, message, tmp_path):
     with pytest.raises(SeqzooError, match=message):
         train(template, Splits(examples, examples, None), RIDGE, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_washout_of_sequences_is_refused(tmp_path) -> None:
+    series = [np.random.default_rng(item).normal(size=(6, 1)) for item in range(4)]
+    template = ManyToOne("series", "value", cell="echo-state", units=5, bidirectional=False)
+    chosen = TrainingSettings(epochs=1, batch_size=4, readout="ridge", washout=2)
+    with pytest.raises(SeqzooError, match="`washout` is for targets at each step, got 2"):
+        train(template, Splits(Examples(series, [0.0, 1, 2, 3])), chosen, tmp_path / "run")
+
+
+@pytest.mark.parametrize("penalty", [None, 1e-9])
+def test_probabilities_without_validation_examples_are_sensible(tmp_path, penalty) -> None:
+    """With as many units as examples, the readout could fit all of them."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 3, 160)
+    series = [random.normal(size=(12, 1)) + 0.15 * label for label in labels]
+    names = ["abc"[label] for label in labels]
+    template = ManyToOne("series", cell="echo-state", units=100, bidirectional=False)
+    parts = Splits(
+        Examples(series[:100], names[:100]),
+        None if penalty is None else Examples(series[100:130], names[100:130]),
+    )
+    chosen = TrainingSettings(epochs=1, batch_size=50, readout="ridge", ridge_penalty=penalty)
+    run = train(template, parts, chosen, tmp_path / "run")
+    assert run.evaluate(Examples(series[130:], names[130:]))["loss"] < 1.4  # a guess has 1.1
+
+
+def test_without_a_penalty_units_that_depend_on_each_other_are_fitted() -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(40, 3))
+    features = np.concatenate([x, x @ random.normal(size=(3, 3)) * (1 + 1e-9)], 1)
+    targets = x @ random.normal(size=(3, 1)) + random.normal(size=(40, 1))
+    sums = moments(features, targets, np.ones(40))
+    (free,), (small,) = fits(sums, [0.0]), fits(sums, [1e-8])
+    assert squared_error(free, sums) <= squared_error(small, sums) * (1 + 1e-9)
+    assert np.abs(free.kernel).max() < 100
 
 
 def test_a_washout_of_all_steps_is_refused(tmp_path) -> None:

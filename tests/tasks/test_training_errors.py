@@ -35,11 +35,26 @@ def test_a_nan_loss_stops_training_and_keeps_the_last_good_checkpoint(tmp_path) 
             folder,
         )
     assert "checkpoint of step 1 is kept" in str(error.value)
+    assert "a learning rate below 1e+38, or with a smaller `clip_norm`." in str(error.value)
     # The weights that step 1 made are finite, but a sum over the units of a state is not.
     assert "value is in gate 'candidate' of layer 1, at time step 1 of row 0;" in str(error.value)
     assert all(np.isfinite(value).all() for value in weights(folder).values())
     assert len(Run.open(folder).history) == 1
     assert Run.open(folder).model is not None
+
+
+def test_a_loss_that_is_not_finite_before_any_update_is_not_blamed_on_the_learning_rate(
+    tmp_path,
+) -> None:
+    data = Examples([np.full((30, 1), value) for value in (1.0, 2.0)] * 8, ["a", "b"] * 8)
+    chosen = template(input="series", cell="vanilla", cell_options={"activation": "linear"})
+    with pytest.raises(SeqzooError, match="at step 1 .* with smaller initial weights or inputs"):
+        train(
+            chosen,
+            replace(splits(), train=data, validation=None, test=None),
+            settings(initialization="spectral-radius:1e30", clip_norm=None),
+            tmp_path / "run",
+        )
 
 
 @pytest.mark.parametrize(
