@@ -11,6 +11,7 @@ import tensorflow as tf
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features
+from seqzoo.tasks.preprocessing.bmp import bmp_fault
 
 DECODED = (1, 3, 4)
 """Numbers of channels that an encoded image can have: greyscale, RGB and RGBA."""
@@ -38,7 +39,7 @@ class ImageFeatures(Features):
     def learn(cls, template: Any, examples: Examples) -> "ImageFeatures":
         first = examples.inputs[0]
         if isinstance(first, bytes):
-            with _naming_image(examples.location(0)):
+            with _naming_image(first, examples.location(0)):
                 first = decoded(tf.constant(first), 0).numpy()
         first = _bytes(first, examples.location(0))
         size = first.shape[:2] if template.image_size is None else template.image_size
@@ -47,7 +48,7 @@ class ImageFeatures(Features):
         # No image loses its colours or its opacity, whichever comes first.
         channels = 1
         for index, image in enumerate(examples.inputs):
-            with _naming_image(examples.location(index)):
+            with _naming_image(image, examples.location(index)):
                 channels = max(channels, channels_of(image))
         return cls(template, (*size, channels if channels in DECODED else DECODED[-1]))
 
@@ -66,7 +67,7 @@ class ImageFeatures(Features):
         if isinstance(image, bytes):
             if self.channels not in DECODED:
                 raise SeqzooError(f"Images must be arrays of shape {self.shape}, as in training.")
-            with _naming_image(location):
+            with _naming_image(image, location):
                 return self._decode(tf.constant([image])).numpy()[0]
         image = _bytes(image, location)
         if image.shape == self.shape:
@@ -171,19 +172,19 @@ def resized(image: Any, size: Sequence[int]) -> Any:
 
 
 @contextmanager
-def _naming_image(location: str) -> Iterator[None]:
+def _naming_image(image: bytes, location: str) -> Iterator[None]:
     """Adds the location of an example to the error for an image that cannot be decoded.
 
     Raises:
-        SeqzooError: the block decoded something that is not an image.
+        SeqzooError: it is not an image, or a BMP file that would be misread.
     """
+    expected = "A PNG, JPEG, BMP or GIF image was expected, but"
+    if wrong := bmp_fault(image):
+        raise SeqzooError(f"{expected} {location} {wrong}.", location=location)
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        raise SeqzooError(
-            f"A PNG, JPEG, BMP or GIF image was expected, but {location} is not one.",
-            location=location,
-        ) from error
+        raise SeqzooError(f"{expected} {location} is not one.", location=location) from error
 
 
 def _bytes(image: Any, location: str) -> np.ndarray:

@@ -23,6 +23,12 @@ def _png(image: np.ndarray) -> bytes:
     return tf.io.encode_png(image).numpy()
 
 
+def _palette_bmp() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (4, 3), "red").quantize(4).save(file, "BMP")
+    return file.getvalue()
+
+
 @pytest.mark.parametrize("shape", [(5, 4), (5, 4, 1), (5, 4, 3), (5, 4, 4), (5, 4, 7)])
 def test_images_stay_bytes_one_step_each(shape: tuple) -> None:
     images = np.random.default_rng(0).integers(0, 256, (6, *shape)).astype(np.uint8)
@@ -86,6 +92,7 @@ def test_images_of_other_sizes_are_resized_to_one() -> None:
         (np.zeros((3, 4, 4), np.uint8), r"channels of those in training, .*example 1 has"),
         (np.zeros((3, 4), np.uint8), "axes and channels .*example 1 has"),
         (b"no image", "A PNG, JPEG, BMP or GIF image was expected, but example 1 is not one"),
+        (_palette_bmp(), "example 1 is a BMP file with 8 bits .*; save it as PNG, or as"),
         ("cat.png", "example 1 is <U7"),
     ],
 )
@@ -95,7 +102,7 @@ def test_files_that_are_not_images_are_reported(image, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
         result.encode(Examples([good, image]))
     if isinstance(image, bytes):
-        with pytest.raises(SeqzooError, match="example 0 is not one"):
+        with pytest.raises(SeqzooError, match="example 0 is (not one|a BMP file with)"):
             features_class("image").learn(template(), Examples([image]))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from source_cases import csv_source, open_source, reviews, sound, write
 from table_cases import read_table
 
@@ -331,3 +332,18 @@ def test_images_from_files_and_lists(tmp_path) -> None:
     np.testing.assert_array_equal(fields.rows("[[1, 2]]", tmp_path), [[1, 2]])
     with pytest.raises(SeqzooError, match="is not a PNG, JPEG, BMP or GIF image"):
         fields.rows(write(tmp_path / "bad.png", b"no image").name, tmp_path)
+
+
+@pytest.mark.parametrize("read", [fields.rows, fields.image])
+def test_bmp_files_are_read_unless_their_palette_would_be_ignored(read, tmp_path) -> None:
+    grey = np.arange(0, 240, 20, dtype=np.uint8).reshape(3, 4)
+    image = Image.fromarray(grey)
+    for mode, expected in (("L", grey), ("RGB", np.stack([grey] * 3, -1))):
+        image.convert(mode).save(tmp_path / "a.bmp")
+        np.testing.assert_array_equal(fields.rows("a.bmp", tmp_path), expected)
+        read("a.bmp", tmp_path)
+    for other, bits in ((image.quantize(4), 8), (image.convert("1"), 1)):
+        other.save(tmp_path / "a.bmp")
+        message = rf"a\.bmp is a BMP file with {bits} bits per pixel .*; save it as PNG, or as RGB$"
+        with pytest.raises(SeqzooError, match=message):
+            read("a.bmp", tmp_path)

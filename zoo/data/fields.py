@@ -18,6 +18,7 @@ import numpy as np
 from seqzoo.tasks.data.timed_series import seconds_since_1970
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import STATICS, TEXTS
+from seqzoo.tasks.preprocessing.bmp import bmp_fault
 from seqzoo.zoo.data.audio import read_audio
 from seqzoo.zoo.data.image_size import HUGE, pixel_count
 
@@ -156,7 +157,8 @@ def image(field: Any, folder: pathlib.Path) -> bytes | np.ndarray:
 
 
 def _decodable(data: bytes, path: pathlib.Path | None = None) -> bytes:
-    """The contents of an image file, unless its header is damaged or declares a huge image."""
+    """The contents of an image file, unless its header is damaged, or declares a huge image or a
+    palette that is not read."""
     pixels, name = pixel_count(data), path or f"of {len(data):,} bytes"
     if pixels == HUGE:
         raise SeqzooError(
@@ -164,6 +166,8 @@ def _decodable(data: bytes, path: pathlib.Path | None = None) -> bytes:
         )
     if pixels > MAX_PIXELS:
         raise SeqzooError(f"{name} declares {pixels:,} pixels; at most {MAX_PIXELS:,} are decoded")
+    if wrong := bmp_fault(data):
+        raise SeqzooError(f"{name} {wrong}")
     return data
 
 
