@@ -13,6 +13,7 @@ PACKAGE = "seqzoo.tasks.export.predict"
 SHARED = {
     "offset_dates": "seqzoo.tasks.data.offset_dates",
     "raw_sentences": "seqzoo.tasks.preprocessing.raw_sentences",
+    "sample_range": "seqzoo.tasks.preprocessing.sample_range",
     "static_numbers": "seqzoo.tasks.preprocessing.static_numbers",
 }
 """Other seqzoo modules that predict.py includes; they import nothing from seqzoo themselves."""

@@ -212,6 +212,13 @@ def test_lowercase_texts_with_nul_are_read_whole_as_in_training() -> None:
     assert ids.shape[1] == 6 and reader.ids("AB\0cd\0") == ids.numpy()[0].tolist()
 
 
+def test_samples_that_are_not_scaled_are_refused() -> None:
+    reader = audio.AudioReader({"name": "waveforms", "axes": 1, "sample_rate": 8000})
+    assert reader.tensors([np.array([1.5, -1.0])])["waveforms"].tolist() == [[1.5, -1.0]]
+    with pytest.raises(ValueError, match="^an input must contain samples between -1 and 1, got 50"):
+        reader.tensors([np.zeros(3), np.array([-50, 3], np.int16)])
+
+
 def test_files_of_numbers_and_audio_are_read(tmp_path: pathlib.Path) -> None:
     samples = np.array([[100, 300], [-200, 0]], np.int16)
     with wave.open(str(tmp_path / "a.wav"), "wb") as file:

@@ -223,6 +223,13 @@ def test_other_errors_get_theirs(client: Any) -> None:
         message = 'Instance 0 must contain numbers, but "1" is not a number.'
         path, body = f"/v1/models/{name}:predict", {"instances": [numbers]}
         assert message in error(400, "POST", path, json=body)
+    body = {"instances": [[0, 32767]]}
+    message = "Instance 0 must contain samples between -1 and 1, got 32767."
+    assert message in error(400, "POST", "/v1/models/audio:predict", json=body)
+    session = client.post("/v1/models/audio/sessions", json={}).headers["location"]
+    message = "must contain samples between -1 and 1, got 8."
+    assert message in error(400, "POST", f"{session}:step", json={"part": [-8.0]})
+    assert client.delete(session).status_code == 204
     body = {"instances": [[[1, True]]]}
     assert "but true is not a number." in error(400, "POST", "/v1/models/images:predict", json=body)
     body = {"instances": [{"b64": "?"}]}

@@ -8,6 +8,7 @@ import numpy as np
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import INPUTS, STATICS
+from seqzoo.tasks.preprocessing.sample_range import range_fault
 from seqzoo.zoo.data import suspicions
 from seqzoo.zoo.data.audio import unsuitable_rate
 from seqzoo.zoo.data.npz_arrays import Array, Arrays
@@ -32,9 +33,6 @@ STEPWISE = ("tags", "values")
 
 USUAL = {INPUT: ("inputs", "values"), TARGET: ("targets",), SPLIT: (), WEIGHT: (), TIME: ()}
 """Default names of the array for each role."""
-
-LOUDEST = 4.0
-"""Largest sample of audio as floats; a few samples may exceed 1."""
 
 SAMPLE_RATE = "sample_rate"
 
@@ -195,11 +193,8 @@ class _Reader:
             rate = file_rate
         if dtype == np.int64:  # NumPy's default, not a format of audio
             raise array.mismatch("contain samples as floats, int16 or int32")
-        largest = max(
-            (float(np.abs(samples).max()) for samples in sequences if len(samples)), default=0
-        )
-        if dtype.kind == "f" and largest > LOUDEST:
-            raise array.error(f"must contain samples between -1 and 1, got {largest:g}")
+        if dtype.kind == "f" and (wrong := range_fault(*sequences)):
+            raise array.error(wrong)
         scale = np.float32(1.0 if dtype.kind == "f" else np.iinfo(dtype).max + 1.0)
         return [(samples / scale, rate) for samples in sequences]
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import INPUTS
+from seqzoo.tasks.preprocessing.sample_range import range_fault
 from seqzoo.tasks.protocols import ContinuesText
 from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.audio import unsuitable_rate
@@ -209,7 +210,10 @@ class Inputs:
         if len(instance) > maximum:
             raise SeqzooError(f"has {len(instance):,} samples; at most {maximum:,} are allowed")
         _check_numbers(instance)
-        return fields.vector(instance)
+        samples = fields.vector(instance)
+        if wrong := range_fault(samples):
+            raise SeqzooError(wrong)
+        return samples
 
     def _pixels(self, instance: list) -> np.ndarray:
         from seqzoo.zoo.data import fields

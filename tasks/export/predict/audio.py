@@ -2,10 +2,13 @@
 
 import pathlib
 import wave
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from seqzoo.tasks.export.predict.numbers import SeriesReader
+from seqzoo.tasks.preprocessing.sample_range import range_fault
 
 
 class AudioReader(SeriesReader):
@@ -13,11 +16,19 @@ class AudioReader(SeriesReader):
 
     files = ".npy or .wav"
 
+    def tensors(self, inputs: Sequence[Any]) -> dict[str, np.ndarray]:
+        """Samples between -1 and 1 -> a padded batch by name, and "lengths", (batch,)."""
+        result = super().tensors(inputs)
+        if wrong := range_fault(result[self.about["name"]]):
+            raise ValueError(f"an input {wrong}")
+        return result
+
     def from_argument(self, argument: str) -> np.ndarray:
         """The samples in a file that is named on the command line; those of a .wav file are scaled
         to the range from -1 to 1 and averaged over the channels."""
         if pathlib.Path(argument).suffix != ".wav":
             return super().from_argument(argument)
+        # The module `wave` reads only PCM; some of its versions read no extensible header.
         try:
             with wave.open(argument) as file:
                 rate, width = file.getframerate(), file.getsampwidth()
