@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import tensorflow as tf
 
 from seqzoo.tasks import Examples, ManyToOne
@@ -240,8 +241,11 @@ def test_files_of_numbers_and_audio_are_read(tmp_path: pathlib.Path) -> None:
     (tmp_path / "text.wav").write_text("not audio")
     with pytest.raises(ValueError, match="does not start with RIFF"):
         reader.from_argument(str(tmp_path / "text.wav"))
+    soundfile.write(tmp_path / "float.wav", np.zeros(9), 8000, "FLOAT")
+    with pytest.raises(ValueError, match=r"is not a PCM WAV file .*; save it as 16-bit PCM, or"):
+        reader.from_argument(str(tmp_path / "float.wav"))
     (tmp_path / "short.wav").write_bytes(b"RIFF")
-    with pytest.raises(ValueError, match="short.wav is not a WAV file: it ends early"):
+    with pytest.raises(ValueError, match="short.wav is not a PCM WAV file .*it ends early"):
         reader.from_argument(str(tmp_path / "short.wav"))
 
 

@@ -15,7 +15,9 @@ import pytest
 from cli_cases import ROOT, seqzoo
 
 from seqzoo.tasks import Examples, SeqzooError
+from seqzoo.tasks.export.predict.audio import AudioReader
 from seqzoo.zoo.data import open as opening
+from seqzoo.zoo.data.prediction_inputs import RawInput
 from seqzoo.zoo.inference.export import LONGEST, _held_out
 from seqzoo.zoo.inference.exported import ExportedModel
 
@@ -304,6 +306,17 @@ def test_options_that_an_export_cannot_follow_are_refused(kind, top, given, mess
     model._model = SimpleNamespace(answer={"crf": None})
     with pytest.raises(SeqzooError, match=message):
         model.options(top, given)
+
+
+def test_files_that_an_export_does_not_read_are_refused_as_files(tmp_path) -> None:
+    model = ExportedModel.__new__(ExportedModel)
+    about = {"kind": "sequences", "sample_rate": 8000}
+    model._model = SimpleNamespace(input=about, reader=AudioReader(about))
+    (tmp_path / "a.flac").touch()
+    wrong = model.read(RawInput(1, str(tmp_path / "a.flac"))).wrong
+    assert wrong.startswith("cannot be read: this model reads .npy or .wav files, got ")
+    assert "is not a number" in model.read(RawInput(1, "none.flac")).wrong
+    np.testing.assert_array_equal(model.read(RawInput(1, "0.5 1")).field, [0.5, 1])
 
 
 @pytest.mark.parametrize(

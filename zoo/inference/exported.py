@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import os
 import pathlib
 import re
 from collections.abc import Iterator, Sequence
@@ -188,7 +189,12 @@ class ExportedModel:
                 raise ValueError(f"it must be {expected}") from error
         if text.lstrip().startswith("[[["):
             return np.asarray(json.loads(text), np.float32)
-        return fields.series(text)
+        try:
+            return fields.series(text)
+        except SeqzooError:
+            if os.path.isfile(text):  # its error names the files that the model reads
+                return self._model.reader.from_argument(text)
+            raise
 
     def predict(
         self,

@@ -36,10 +36,13 @@ class AudioReader(SeriesReader):
                 samples = file.readframes(file.getnframes())
         except (wave.Error, EOFError) as error:
             reason = str(error) or "it ends early"
-            raise ValueError(f"{argument} is not a WAV file: {reason}") from error
+            raise ValueError(
+                f"{argument} is not a PCM WAV file with a plain header ({reason}); save it as "
+                "16-bit PCM, or its samples as .npy"
+            ) from error
         if (rate, width) != (self.about["sample_rate"], 2):
             raise ValueError(
                 f"this model reads 16-bit audio at {self.about['sample_rate']} Hz, but "
-                f"{argument} has {8 * width} bits at {rate} Hz"
+                f"{argument} has {8 * width} bits at {rate} Hz; convert it"
             )
         return np.frombuffer(samples, "<i2").reshape(-1, channels).mean(1, dtype=np.float32) / 32768
