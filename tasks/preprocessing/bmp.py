@@ -1,5 +1,7 @@
 """Recognises BMP files that TensorFlow reads wrongly or not at all: it ignores their palettes."""
 
+from seqzoo.tasks.wording import counted
+
 BITS = (1, 2, 4, 8, 16)
 """Bits per pixel that need a closer look; those of RGB, 24 and 32, do not."""
 
@@ -11,8 +13,8 @@ def bmp_fault(data: bytes) -> str:
     if not data.startswith(b"BM") or bits not in BITS or (bits == 8 and _is_greyscale(data)):
         return ""
     return (
-        f"is a BMP file with {bits} bits per pixel that is neither RGB nor uncompressed 8-bit "
-        "greyscale; save it as PNG, or as RGB"
+        f"is a BMP file with {counted(bits, 'bit')} per pixel that is neither RGB nor uncompressed "
+        "8-bit greyscale; save it as PNG, or as RGB"
     )
 
 

@@ -342,8 +342,8 @@ def test_bmp_files_are_read_unless_their_palette_would_be_ignored(read, tmp_path
         image.convert(mode).save(tmp_path / "a.bmp")
         np.testing.assert_array_equal(fields.rows("a.bmp", tmp_path), expected)
         read("a.bmp", tmp_path)
-    for other, bits in ((image.quantize(4), 8), (image.convert("1"), 1)):
+    for other, bits in ((image.quantize(4), "8 bits"), (image.convert("1"), "1 bit")):
         other.save(tmp_path / "a.bmp")
-        message = rf"a\.bmp is a BMP file with {bits} bits per pixel .*; save it as PNG, or as RGB$"
+        message = rf"a\.bmp is a BMP file with {bits} per pixel .*; save it as PNG, or as RGB$"
         with pytest.raises(SeqzooError, match=message):
             read("a.bmp", tmp_path)
