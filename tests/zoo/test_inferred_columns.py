@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from data_check_cases import check, found, labelled_texts, write
 
@@ -78,6 +80,25 @@ GUESSED: dict[str, tuple[Any, dict]] = {
 def test_columns_are_inferred(tmp_path, row, expected) -> None:
     report = check(write(tmp_path / "data.csv", [row(number) for number in range(16)]))
     assert {name: getattr(report.source, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "kind, beginning",
+    [
+        *[("audio", item) for item in (b"RIFF\x24\0\0\0WAVE", b"fLaC", b"OggS", b"ID3")],
+        *[("rows", item) for item in (b"\x89PNG", b"\xff\xd8\xff\xe0", b"GIF89a", b"BM")],
+        ("rows", b"RIFF\x24\0\0\0WEBP"),
+    ],
+)
+@pytest.mark.parametrize("with_path", [False, True])
+def test_contents_of_files_are_recognised(tmp_path, kind, beginning, with_path) -> None:
+    files: list[Any] = [beginning + bytes([n, 200]) for n in range(16)]
+    if with_path:
+        files = [{"bytes": file, "path": "a"} for file in files]
+    table = pa.table({"file": files, "label": ["a", "b"] * 8})
+    pq.write_table(table, tmp_path / "data.parquet")
+    source = guess(str(tmp_path / "data.parquet"), {}).source
+    assert (source.input, source.kind, source.target) == ("file", kind, "label")
 
 
 def test_columns_that_are_no_targets_are_named(tmp_path) -> None:

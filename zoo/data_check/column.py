@@ -28,6 +28,12 @@ EPOCH_FORMS = [re.compile(form) for name, form in FORMS.items() if name.endswith
 
 FILES = {"audio": (".wav", ".flac", ".ogg"), "image": (".png", ".jpg", ".jpeg", ".bmp", ".gif")}
 
+SIGNATURES = {
+    "audio": (b"RIFF", b"fLaC", b"OggS", b"ID3", b"FORM", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2"),
+    "image": (b"\x89PNG", b"\xff\xd8", b"GIF8", b"BM"),
+}
+"""The first bytes of the contents of files, for columns that contain these."""
+
 FEW_NAMES = 0.5
 """Maximum fraction of distinct values in a column of names."""
 
@@ -165,6 +171,8 @@ def is_number(value: Any) -> bool:
 
 
 def _is_series(value: Any) -> bool:
+    if isinstance(value, bytes):
+        return False
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
             value = json.loads(value)
@@ -176,4 +184,9 @@ def _is_series(value: Any) -> bool:
 
 
 def _is_file(value: Any, content: str) -> bool:
+    """Whether a field is the name or the contents of a file."""
+    if isinstance(value, bytes):
+        if value[8:12] == b"WEBP":  # in a RIFF file, as is a recording
+            return content == "image"
+        return value.startswith(SIGNATURES[content])
     return isinstance(value, str) and value.lower().endswith(FILES[content])
