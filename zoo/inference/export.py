@@ -65,7 +65,7 @@ def export(
             f"  model = keras.saving.load_model({f'{target}/model.keras'!r})"
         )
     if format != "saved-model":
-        return _without_tensorflow(target, report, run.template.input)
+        return _without_tensorflow(target, report, run.template)
     note = ""
     if run.template.input in TEXTS and not getattr(run.template, "further_inputs", None):
         raw = 'tf.constant(["a text"])'
@@ -83,7 +83,8 @@ def export(
     )
 
 
-def _without_tensorflow(target: str, report: dict[str, Any], kind: str) -> str:
+def _without_tensorflow(target: str, report: dict[str, Any], template: Any) -> str:
+    kind = template.input
     files = {"audio": "FILE.wav ...", "class": "CLASS ...", "history": "FILE.json ..."}
     given = files.get(kind, "TEXT ..." if kind in TEXTS else "FILE.npy ...")
     sizes = [
@@ -95,11 +96,17 @@ def _without_tensorflow(target: str, report: dict[str, Any], kind: str) -> str:
     if "difference" in report:
         checked = f"; its outputs differ from the model's by at most {report['difference']:.0e}"
         checked += ", relative to the largest value"
+    usage = f"python {quoted_path(f'{target}/predict.py')} {given}"
+    if (kind, template.target) == ("notes", "next"):  # which predict.py does not draw
+        usage = (
+            "from predict import Model  # the probabilities of the notes after each step:\n"
+            '  model = Model(); model.run("serving", **model.tensors([frames]))'
+        )
     return "\n".join(
         [
             f"{target} runs without TensorFlow{checked}:",
             *sizes,
-            f"  python {quoted_path(f'{target}/predict.py')} {given}",
+            f"  {usage}",
         ]
     )
 
