@@ -375,6 +375,18 @@ def test_inputs_that_do_not_fit_together(tmp_path) -> None:
     assert result.exit_code == 1 and "BROKEN  inputs: " in result.output
 
 
+def test_images_of_several_sizes_are_resized_by_the_suggested_training(tmp_path) -> None:
+    rows = [
+        {"x": json.dumps((np.eye(3 if n % 3 else 4, 5) + n).tolist()), "y": "ab"[n % 2]}
+        for n in range(20)
+    ]
+    report = check(write(tmp_path / "data.csv", rows), kind="rows", input="x", target="y")
+    finding = found(report, "images", "2 different sizes; the most frequent one is 3 x 5, 65.0%")
+    assert finding.state == "note" and "--image-size 3,5" in finding.fix
+    assert report.suggestion is not None and not report.broken
+    assert " --image-size 3,5 " in report.suggestion.command
+
+
 @pytest.mark.parametrize("unit", ["", "e-16"])
 def test_numbers_that_stand_out(tmp_path, unit: str) -> None:
     draw = np.random.default_rng(0)

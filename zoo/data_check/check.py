@@ -151,6 +151,9 @@ def _findings(
         from seqzoo.zoo.data_check import encoded, suggestion
 
         template = PRESETS[preset].task if preset else encoded.template_of(source)
+        if preset is None:
+            template, notes = encoded.image_size(parts, template)
+            yield from notes
         train = parts["train"].examples
         for finding in encoded.encoded(parts, template.adapt(train)):
             broken |= finding.state == "broken"

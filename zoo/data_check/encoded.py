@@ -1,6 +1,7 @@
 """Checks of encoded examples: lengths in steps, and unknown tokens in held-out splits."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -47,6 +48,28 @@ def template_of(source: Source) -> Any:
     raise SeqzooError(
         f"No template predicts {source.target_kind!r} from {source.kind!r}.", field="target_kind"
     )
+
+
+def image_size(parts: Mapping[str, Part], template: Any) -> tuple[Any, list[Finding]]:
+    """The template, and a note if it reads images and they have several sizes: then it resizes them
+    to the most frequent one."""
+    if template.input not in ("rows", "pixels") or getattr(template, "further_inputs", None):
+        return template, []
+    sizes = Counter(
+        np.shape(image)[:2] for part in parts.values() for image in part.examples.inputs
+    )
+    if len(sizes) < 2 or not hasattr(template, "image_size"):
+        return template, []
+    ((height, width), count), *_ = sizes.most_common(1)
+    finding = Finding(
+        "images",
+        f"{len(sizes):,} different sizes; the most frequent one is {height} x {width}, "
+        f"{count / sizes.total():.1%} of the images",
+        "note",
+        f"train with --image-size {height},{width}, which resizes all of them, or choose another",
+        {"sizes": len(sizes), "height": height, "width": width},
+    )
+    return dataclasses.replace(template, image_size=(height, width)), [finding]
 
 
 def encoded(parts: Mapping[str, Part], task: Any) -> Iterator[Finding]:

@@ -31,7 +31,7 @@ BATCHES = ((500, 8), (50_000, 32), (300_000, 64))
 LARGE_BATCH = 128
 """Batch size to suggest for more training examples than `BATCHES` lists."""
 
-MODEL_OPTIONS = ("cell", "units", "horizon", "look_back")
+MODEL_OPTIONS = ("cell", "units", "horizon", "look_back", "image_size")
 """Suggested options that are those of a template."""
 
 MAX_TIMED = 512
@@ -88,6 +88,8 @@ def of_data(template: Any, source: Source, typed: Mapping[str, Any], count: int)
         options = {"units": options["units"] if count > UNITS[0][0] else UNITS[1][1]}
     if source.time_column is not None:
         options = {"cell": template.cell, **options}
+    if getattr(template, "image_size", None) is not None:
+        options = {"image_size": template.image_size, **options}
     arguments = ["train", template.name, "--data", quoted(source.data)]
     named = {
         name: value for name, value in typed.items() if (name, value) != ("target_kind", "class")
@@ -111,7 +113,11 @@ def flags(fields: Mapping[str, Any]) -> list[str]:
             words.append(flag)
         elif value not in (None, False):
             several = [value] if name == "input" and not in_rows else value
-            shown = join_names(several) if isinstance(several, list | tuple) else str(value)
+            shown = (
+                join_names([*map(str, several)])
+                if isinstance(several, list | tuple)
+                else str(value)
+            )
             words.append(f"{flag} {quoted(shown)}")
     return words
 
